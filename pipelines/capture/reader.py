@@ -1,0 +1,46 @@
+"""What every kind of source offers to the capture thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamvision.picture import Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Captured:
+    """One decoded picture and its clocks, before it is given its place in a stream."""
+
+    picture: Picture
+    """The pixels."""
+    pts_s: float
+    """Presentation time in the source's own clock, in seconds."""
+    captured_at_s: float
+    """When its data reached this machine, on ``time.monotonic()``."""
+
+
+class Reader(Protocol):
+    """One open connection to a source. It is used by one thread and never reopened: build a new one instead."""
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames the source says it has, or ``None`` where it cannot know."""
+
+    def open(self) -> None:
+        """Connect, within the open timeout.
+
+        Raises:
+            SourceError: when it cannot; ``permanent`` where trying again cannot help.
+        """
+
+    def read(self) -> Captured | None:
+        """Return the next picture, or ``None`` at the end of the source.
+
+        Raises:
+            SourceStalledError: when nothing arrived within the read timeout.
+            SourceError: when the connection broke or the data is damaged beyond use.
+        """
+
+    def close(self) -> None:
+        """Release everything; legal in every state, and twice."""

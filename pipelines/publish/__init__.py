@@ -1,0 +1,1 @@
+"""Publish: where results go. Each sink is told of every result, in order, and closed once."""

@@ -1,0 +1,1 @@
+"""Tracking: identities over time, one tracker instance per stream."""

@@ -1,0 +1,29 @@
+"""The one interface of all trackers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from streamvision.detections import Detections
+
+
+class Tracker(Protocol):
+    """Gives identities to the objects of one stream. An instance belongs to one stream, and so do its identities."""
+
+    @property
+    def low_score(self) -> float:
+        """The lowest score that the tracker has use for; the detector need not report less."""
+
+    def update(self, detections: Detections, *, pts_s: float) -> Detections:
+        """Take the detections of the next frame and return them with identities.
+
+        Args:
+            detections: objects down to :attr:`low_score`, in pixels.
+            pts_s: the frame's own time; frames in between may be missing, and the gap is what counts.
+
+        Returns:
+            Detections whose ``track_id`` is set for confirmed tracks and masked for objects without identity.
+        """
+
+    def reset(self) -> None:
+        """Forget all tracks, as after a reconnect; identities are never used again."""

@@ -1,0 +1,80 @@
+"""What a model found on one picture: arrays of equal length, one row an object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.bool_] | NDArray[np.integer[Any]] | slice
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Objects on one picture. Absence is ``None`` (or masked), never -1.
+
+    Raises:
+        ValueError: when the arrays differ in length or have the wrong shape.
+    """
+
+    box_xyxy_px: NDArray[np.float32]
+    """(N, 4) float32: left, top, right, bottom in the picture's own pixels."""
+    score: NDArray[np.float32]
+    """(N,) float32 confidence, 0..1."""
+    class_id: NDArray[np.int32]
+    """(N,) int32 index into the model card's names."""
+    track_id: np.ma.MaskedArray[Any, np.dtype[np.int64]] | None = None
+    """(N,) int64 identities, masked where an object has none yet; ``None`` when nothing tracked them."""
+
+    def __post_init__(self) -> None:
+        count = len(self.score)
+        if (
+            self.box_xyxy_px.shape != (count, 4)
+            or self.class_id.shape != (count,)
+            or self.score.shape != (count,)
+        ):
+            raise ValueError(
+                f"boxes {self.box_xyxy_px.shape}, scores {self.score.shape} and classes {self.class_id.shape} "
+                "must be (N, 4), (N,) and (N,)"
+            )
+        if self.track_id is not None and self.track_id.shape != (count,):
+            raise ValueError(f"track_id must be ({count},), not {self.track_id.shape}")
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """Return detections of no object."""
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def __getitem__(self, index: Index) -> Detections:
+        """Return the chosen rows, in the order chosen."""
+        rows = {f.name: value[index] for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        return replace(self, **rows)
+
+    def identities(self) -> list[int | None]:
+        """Return one identity an object; ``None`` where it has none."""
+        return [None] * len(self) if self.track_id is None else self.track_id.tolist()
+
+    def objects(self, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+        """Yield each object as plain Python values, in the form that files and the web API carry."""
+        boxes = self.box_xyxy_px.astype(np.float64).round(2).tolist()
+        scores = self.score.astype(np.float64).round(4).tolist()
+        for box, score, class_id, track_id in zip(
+            boxes, scores, self.class_id.tolist(), self.identities(), strict=True
+        ):
+            yield {
+                "track_id": track_id,
+                "class_id": class_id,
+                "class_name": names[class_id] if class_id < len(names) else str(class_id),
+                "score": score,
+                "box_xyxy_px": box,
+            }
+
+    def __repr__(self) -> str:
+        tracked = "" if self.track_id is None else f", {int(self.track_id.count())} with identity"
+        return f"Detections({len(self)}{tracked})"

@@ -1,0 +1,51 @@
+"""Every error that StreamVision raises on purpose.
+
+Each message is one sentence or two: what was given, what is accepted, what to do. Each class also derives
+from the builtin that fits, so that callers may catch either.
+"""
+
+from __future__ import annotations
+
+
+class StreamVisionError(Exception):
+    """Base of all errors whose message is meant for the user; the CLI prints it without a traceback."""
+
+
+class ConfigError(StreamVisionError, ValueError):
+    """A configuration file, option or argument has a value that is not accepted."""
+
+
+class MissingDependencyError(StreamVisionError, ImportError):
+    """An optional package is needed; the message names the command that installs it."""
+
+
+class ModelError(StreamVisionError, ValueError):
+    """A file is not a model, is damaged, or does something that its card does not say."""
+
+
+class UnknownHeadError(ModelError):
+    """The layout of a model's outputs is not known; the message says which options settle it."""
+
+
+class DeviceError(StreamVisionError, RuntimeError):
+    """The asked-for accelerator or precision would not really execute the model."""
+
+
+class SourceError(StreamVisionError, OSError):
+    """A source cannot be opened or read.
+
+    ``permanent`` is true where trying again cannot help (no such file, wrong password): a live stream then
+    fails at once instead of reconnecting for ever.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class SourceStalledError(SourceError, TimeoutError):
+    """A source that was live has sent nothing for longer than its read timeout."""
+
+
+class OutputError(StreamVisionError, OSError):
+    """A result cannot be written where it was asked to go, or the port to serve on is taken."""

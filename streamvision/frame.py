@@ -1,0 +1,47 @@
+"""A frame on its way through the pipeline, and what is known of it at the end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from streamvision.detections import Detections
+from streamvision.picture import Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of one stream, with the two clocks that matter: the stream's own and ours."""
+
+    stream_id: str
+    """The stream that it belongs to."""
+    index: int
+    """Position in the stream, from 0; frames that were dropped later on are counted too."""
+    pts_s: float
+    """Presentation time in the stream's own clock, in seconds; never decreases within one stream."""
+    captured_at_s: float
+    """When it reached this machine, on ``time.monotonic()``; the age of a frame counts from here."""
+    picture: Picture
+    """The pixels, as the decoder gave them."""
+    segment: int = 0
+    """Grows by one with each reconnect or change of resolution: nothing carries over, identities least of all."""
+
+    def __post_init__(self) -> None:
+        if self.index < 0 or not self.stream_id:
+            raise ValueError(
+                f"a frame needs a stream_id and an index of 0 or more, not {self.stream_id!r}, {self.index}"
+            )
+
+    def age_s(self, now_s: float | None = None) -> float:
+        """Return how old the frame is, in seconds, at ``now_s`` (monotonic; default: now)."""
+        return (time.monotonic() if now_s is None else now_s) - self.captured_at_s
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A frame and what was found on it."""
+
+    frame: Frame
+    """The frame itself."""
+    detections: Detections
+    """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""

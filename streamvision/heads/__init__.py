@@ -1,0 +1,1 @@
+"""One file per output layout: raw tensors in, candidate boxes out."""

@@ -1,0 +1,67 @@
+"""The contract that travels with every model: how to feed it and how to read what comes out.
+
+It is stored as JSON under :data:`CARD_KEY` in the artefact's own metadata. Cards of models that others exported
+are derived in :mod:`streamvision.backends.cards`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CARD_KEY = "streamvision.card"
+
+Task = Literal["detect"]
+Resize = Literal["letterbox_center", "letterbox_top_left", "stretch"]
+
+
+class InputCard(BaseModel):
+    """How a picture becomes the network's input tensor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width_px: int = Field(
+        gt=0, description="Width that the network sees; for dynamic models the preferred one."
+    )
+    height_px: int = Field(
+        gt=0, description="Height that the network sees; for dynamic models the preferred one."
+    )
+    layout: Literal["nchw", "nhwc"] = Field("nchw", description="Order of the tensor's axes.")
+    dtype: Literal["float32", "float16", "uint8"] = Field(
+        "float32", description="Type of the tensor's elements."
+    )
+    color: Literal["rgb", "bgr"] = Field("rgb", description="Order of the colour channels.")
+    resize: Resize = Field("letterbox_center", description="How the picture is fitted into the input size.")
+    pad_value: int = Field(
+        114, ge=0, le=255, description="Grey level of the letterbox border, before scaling."
+    )
+    scale: float = Field(1 / 255, gt=0, description="Factor from uint8 levels to tensor values.")
+    dynamic_batch: bool = Field(False, description="Whether one call may carry any number of pictures.")
+    batch: int = Field(1, gt=0, description="Pictures per call where the batch is fixed.")
+
+
+class ModelCard(BaseModel):
+    """Everything the runtime must know about a model, so that its file alone is enough to run it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Task = Field("detect", description="What the model does.")
+    head: str = Field(description="Layout of the outputs: the name of a head in streamvision.heads.")
+    names: tuple[str, ...] = Field(min_length=1, description="Class names, by class id.")
+    input: InputCard = Field(description="How to feed it.")
+    box_unit: Literal["px", "normalized"] = Field(
+        "px", description="Unit of the boxes in the raw output: pixels of the network input, or 0..1 of it."
+    )
+    nms_inside: bool = Field(
+        False, description="Whether the model's own outputs are already free of duplicates."
+    )
+    licence: str | None = Field(None, description="Licence of the weights, as their author states it.")
+    source: str | None = Field(None, description="What the model was made from.")
+    assumed: tuple[str, ...] = Field(
+        (), description="What was not in the file and had to be assumed, one sentence each."
+    )
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return the card in the form in which artefacts store it."""
+        return {CARD_KEY: self.model_dump_json(exclude_defaults=True)}

@@ -1,0 +1,98 @@
+"""Counters and timings of one stream or stage: bounded in memory, cheap to feed, safe to read at any time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+class Distribution:
+    """The newest ``capacity`` samples of one quantity, and their quantiles."""
+
+    def __init__(self, capacity: int = 4096) -> None:
+        self._samples: deque[float] = deque(maxlen=capacity)
+        self.count = 0
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Record one sample."""
+        self._samples.append(value)
+        self.count += 1
+        self.total += value
+
+    def quantiles(self) -> dict[str, float] | None:
+        """Return p50, p95 and p99 of the newest samples, or ``None`` before the first."""
+        samples = list(self._samples)
+        if not samples:
+            return None
+        values = np.quantile(samples, list(QUANTILES.values()))
+        return {name: round(float(value), 6) for name, value in zip(QUANTILES, values, strict=True)}
+
+
+class Rate:
+    """Events per second over the last ``window_s`` seconds."""
+
+    def __init__(self, window_s: float = 3.0) -> None:
+        self._window_s = window_s
+        self._times_s: deque[float] = deque(maxlen=4096)
+
+    def tick(self) -> None:
+        """Record one event, now."""
+        self._times_s.append(time.monotonic())
+
+    def per_second(self) -> float:
+        """Return the present rate; it falls to 0 when events stop."""
+        now_s = time.monotonic()
+        recent = [t for t in list(self._times_s) if now_s - t <= self._window_s]
+        if len(recent) < 2:
+            return 0.0
+        return (len(recent) - 1) / max(now_s - recent[0], 1e-9)
+
+
+class StageTimes:
+    """Seconds spent in each named stage."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, Distribution] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Time the block and record it under ``stage``."""
+        begin_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(stage, time.perf_counter() - begin_s)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Record one duration."""
+        self._stages.setdefault(stage, Distribution()).add(seconds)
+
+    def distributions(self) -> dict[str, Distribution]:
+        """Return each stage's samples, by name."""
+        return dict(self._stages)
+
+
+class DropCounter:
+    """Frames that did not make it, by cause."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._causes: Counter[str] = Counter()
+
+    def add(self, cause: str, count: int = 1) -> None:
+        """Count ``count`` frames lost to ``cause``."""
+        with self._lock:
+            self._causes[cause] += count
+
+    def by_cause(self) -> dict[str, int]:
+        """Return the counts so far."""
+        with self._lock:
+            return dict(self._causes)
