@@ -12,9 +12,7 @@ from streamvision.picture import Canvas
 class AnnotatedFrame:
     """What goes to viewers, recorders and files. Safe to use from several threads."""
 
-    def __init__(
-        self, result: Result, *, draw: Callable[[], Canvas], encode: Callable[[Canvas], bytes]
-    ) -> None:
+    def __init__(self, result: Result, *, draw: Callable[[], Canvas], encode: Callable[[Canvas], bytes]) -> None:
         self.result = result
         self._lock = threading.Lock()
         self._draw = draw

@@ -26,23 +26,13 @@ class ModelConfig(Section):
     """Which model, where it executes and what counts as found."""
 
     path: Path = Field(description="Model file: .onnx, .xml (OpenVINO) or .tflite.")
-    backend: BackendName = Field(
-        "auto", description="Runtime that executes it; auto picks by the file's ending."
-    )
-    device: str = Field(
-        "auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu."
-    )
-    precision: Precision = Field(
-        "auto", description="Arithmetic of the network; auto takes the runtime's default."
-    )
-    threads: int | None = Field(
-        None, ge=1, description="CPU threads of the network; default: cores that are free."
-    )
+    backend: BackendName = Field("auto", description="Runtime that executes it; auto picks by the file's ending.")
+    device: str = Field("auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu.")
+    precision: Precision = Field("auto", description="Arithmetic of the network; auto takes the runtime's default.")
+    threads: int | None = Field(None, ge=1, description="CPU threads of the network; default: cores that are free.")
     score: float = Field(0.25, ge=0, le=1, description="Lowest score of a reported object.")
     class_scores: dict[str, float] = Field(default_factory=dict, description="Lowest score by class name.")
-    iou: float = Field(
-        0.6, gt=0, le=1, description="Overlap above which the weaker of two boxes is a duplicate."
-    )
+    iou: float = Field(0.6, gt=0, le=1, description="Overlap above which the weaker of two boxes is a duplicate.")
     agnostic_nms: bool = Field(False, description="Let boxes of different classes suppress each other.")
     max_detections: int = Field(300, ge=1, description="Most objects on one picture, the best by score.")
     classes: tuple[str, ...] | None = Field(None, description="Report these classes only.")
@@ -67,9 +57,7 @@ class StreamConfig(Section):
     realtime: bool = Field(False, description="Play a file at its own speed, as if it were live.")
     rtsp_transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP media travels.")
     open_timeout_s: float = Field(5.0, gt=0, le=60, description="Longest wait for a connection.")
-    read_timeout_s: float = Field(
-        2.0, gt=0, le=60, description="Longest silence before the stream counts as stalled."
-    )
+    read_timeout_s: float = Field(2.0, gt=0, le=60, description="Longest silence before the stream counts as stalled.")
 
 
 class TrackerConfig(Section):
@@ -87,9 +75,7 @@ class OverlayConfig(Section):
 
     boxes: bool = Field(True, description="Boxes around objects.")
     labels: bool = Field(True, description="Class, identity and score beside each box.")
-    trails_s: float = Field(
-        2.0, ge=0, le=30, description="Length of the trail behind an object, in seconds; 0: none."
-    )
+    trails_s: float = Field(2.0, ge=0, le=30, description="Length of the trail behind an object, in seconds; 0: none.")
     status: bool = Field(True, description="A small line with fps and frame age.")
 
 
@@ -139,15 +125,11 @@ def load_config(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(
-            f"cannot read config {path}: {error.strerror}; give an existing YAML file"
-        ) from error
+        raise ConfigError(f"cannot read config {path}: {error.strerror}; give an existing YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
-        raise ConfigError(
-            f"config {path} must be a mapping with the keys {', '.join(AppConfig.model_fields)}"
-        )
+        raise ConfigError(f"config {path} must be a mapping with the keys {', '.join(AppConfig.model_fields)}")
     return document
 
 

@@ -31,11 +31,7 @@ class Detections:
 
     def __post_init__(self) -> None:
         count = len(self.score)
-        if (
-            self.box_xyxy_px.shape != (count, 4)
-            or self.class_id.shape != (count,)
-            or self.score.shape != (count,)
-        ):
+        if self.box_xyxy_px.shape != (count, 4) or self.class_id.shape != (count,) or self.score.shape != (count,):
             raise ValueError(
                 f"boxes {self.box_xyxy_px.shape}, scores {self.score.shape} and classes {self.class_id.shape} "
                 "must be (N, 4), (N,) and (N,)"

@@ -68,9 +68,7 @@ class LiveChannel:
     def wait_newer(self, sequence: int, timeout_s: float) -> LiveFrame | None:
         """Return the newest frame after ``sequence``, waiting for it up to ``timeout_s``; ``None`` if none came."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._latest is not None and self._latest.sequence > sequence, timeout_s
-            )
+            self._changed.wait_for(lambda: self._latest is not None and self._latest.sequence > sequence, timeout_s)
             newest = self._latest
         return newest if newest is not None and newest.sequence > sequence else None
 

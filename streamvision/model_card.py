@@ -21,21 +21,13 @@ class InputCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width_px: int = Field(
-        gt=0, description="Width that the network sees; for dynamic models the preferred one."
-    )
-    height_px: int = Field(
-        gt=0, description="Height that the network sees; for dynamic models the preferred one."
-    )
+    width_px: int = Field(gt=0, description="Width that the network sees; for dynamic models the preferred one.")
+    height_px: int = Field(gt=0, description="Height that the network sees; for dynamic models the preferred one.")
     layout: Literal["nchw", "nhwc"] = Field("nchw", description="Order of the tensor's axes.")
-    dtype: Literal["float32", "float16", "uint8"] = Field(
-        "float32", description="Type of the tensor's elements."
-    )
+    dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Type of the tensor's elements.")
     color: Literal["rgb", "bgr"] = Field("rgb", description="Order of the colour channels.")
     resize: Resize = Field("letterbox_center", description="How the picture is fitted into the input size.")
-    pad_value: int = Field(
-        114, ge=0, le=255, description="Grey level of the letterbox border, before scaling."
-    )
+    pad_value: int = Field(114, ge=0, le=255, description="Grey level of the letterbox border, before scaling.")
     scale: float = Field(1 / 255, gt=0, description="Factor from uint8 levels to tensor values.")
     dynamic_batch: bool = Field(False, description="Whether one call may carry any number of pictures.")
     batch: int = Field(1, gt=0, description="Pictures per call where the batch is fixed.")
@@ -53,9 +45,7 @@ class ModelCard(BaseModel):
     box_unit: Literal["px", "normalized"] = Field(
         "px", description="Unit of the boxes in the raw output: pixels of the network input, or 0..1 of it."
     )
-    nms_inside: bool = Field(
-        False, description="Whether the model's own outputs are already free of duplicates."
-    )
+    nms_inside: bool = Field(False, description="Whether the model's own outputs are already free of duplicates.")
     licence: str | None = Field(None, description="Licence of the weights, as their author states it.")
     source: str | None = Field(None, description="What the model was made from.")
     assumed: tuple[str, ...] = Field(

@@ -132,9 +132,7 @@ class YuvPicture:
     def __post_init__(self) -> None:
         half = ((self.y.shape[0] + 1) // 2, (self.y.shape[1] + 1) // 2)
         if self.u.shape != half or self.v.shape != half:
-            raise ValueError(
-                f"chroma must be {half} for luma {self.y.shape}, not {self.u.shape}, {self.v.shape}"
-            )
+            raise ValueError(f"chroma must be {half} for luma {self.y.shape}, not {self.u.shape}, {self.v.shape}")
 
     @property
     def width_px(self) -> int:
@@ -155,10 +153,7 @@ class YuvPicture:
         """Resize each plane, then convert: the large picture is never touched in RGB."""
         size = (width_px, height_px)
         planes: list[Any] = [self.y, self.u, self.v]
-        small = [
-            p if p.shape == size[::-1] else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR)
-            for p in planes
-        ]
+        small = [p if p.shape == size[::-1] else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in planes]
         coefficients = _yuv_to_rgb(self.full_range, self.matrix)
         return cv2.transform(cv2.merge(small), coefficients)  # type: ignore[no-any-return]
 
@@ -167,7 +162,7 @@ class YuvPicture:
         if self.full_range:
             return Canvas(self.y.copy(), self.u.copy(), self.v.copy())
         luma, chroma = _expand_tables()
-        return Canvas(cv2.LUT(self.y, luma), cv2.LUT(self.u, chroma), cv2.LUT(self.v, chroma))  # type: ignore[arg-type]
+        return Canvas(cv2.LUT(self.y, luma), cv2.LUT(self.u, chroma), cv2.LUT(self.v, chroma))
 
     def __repr__(self) -> str:
         value_range = "full" if self.full_range else "limited"
