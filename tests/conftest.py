@@ -1,0 +1,24 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return PROJECT_ROOT
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The real videos, models and pictures; tests that need them are skipped where they are absent."""
+    folder = Path(os.environ.get("STREAMVISION_DATA", PROJECT_ROOT.parent / "shared" / "data"))
+    if not (folder / "videos").is_dir():
+        pytest.skip(f"no test data at {folder}: set STREAMVISION_DATA to the folder that holds videos/ and models/")
+    return folder.resolve()
