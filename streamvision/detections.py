@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -56,6 +57,10 @@ class Detections:
         """Return one identity an object; ``None`` where it has none."""
         return [None] * len(self) if self.track_id is None else self.track_id.tolist()
 
+    def count_by_name(self, names: tuple[str, ...]) -> dict[str, int]:
+        """Return how many objects of each class there are, by class name."""
+        return dict(Counter(_name(class_id, names) for class_id in self.class_id.tolist()))
+
     def objects(self, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         """Yield each object as plain Python values, in the form that files and the web API carry."""
         boxes = self.box_xyxy_px.astype(np.float64).round(2).tolist()
@@ -66,7 +71,7 @@ class Detections:
             yield {
                 "track_id": track_id,
                 "class_id": class_id,
-                "class_name": names[class_id] if class_id < len(names) else str(class_id),
+                "class_name": _name(class_id, names),
                 "score": score,
                 "box_xyxy_px": box,
             }
@@ -74,3 +79,7 @@ class Detections:
     def __repr__(self) -> str:
         tracked = "" if self.track_id is None else f", {int(self.track_id.count())} with identity"
         return f"Detections({len(self)}{tracked})"
+
+
+def _name(class_id: int, names: tuple[str, ...]) -> str:
+    return names[class_id] if class_id < len(names) else str(class_id)

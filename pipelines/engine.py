@@ -1,0 +1,181 @@
+"""The engine: joins capture, network and lanes, and answers for the whole.
+
+    camera -> capture thread -> slot -> batcher -> network -> lane of each stream -> viewers, files
+
+Only the network is shared: one inference thread, one batch across all streams. Everything before and behind it
+belongs to one stream, so one stream's fault touches no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+
+from pipelines.batching import Batcher
+from pipelines.capture.stream import StreamCapture
+from pipelines.capture.uri import SourceSpec, parse_source
+from pipelines.collection_window import CollectionWindow
+from pipelines.inference import Detector
+from pipelines.lane import Lane
+from pipelines.overlay.overlay import Overlay
+from pipelines.publish.encode import JpegEncoder
+from pipelines.publish.outputs import open_sinks
+from pipelines.stream import Stream
+from pipelines.tracking import create_tracker
+from streamvision.config import AppConfig, ServeConfig, StreamConfig
+from streamvision.errors import ConfigError, StreamVisionError
+from streamvision.frame import Result
+from streamvision.live import LiveChannel, LiveView
+from streamvision.status import StreamStatus
+from streamvision.telemetry import StageTimes
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 3.0
+
+
+class Pipeline:
+    """A whole run: built from a configuration, started once, stopped once.
+
+    Raises:
+        StreamVisionError: from the constructor, when a source, the model or an output is refused; nothing runs then.
+    """
+
+    def __init__(self, config: AppConfig) -> None:
+        self.times = StageTimes()
+        self._sources = name_streams(config.streams)
+        tracker = create_tracker(config.tracker, score=config.model.score)
+        self._detector = Detector.open(
+            config.model, score_floor=tracker.low_score if tracker else None, times=self.times
+        )
+        names = self._detector.names
+        sinks = open_sinks(config.outputs, {name: spec.live for name, (spec, _) in self._sources.items()}, names=names)
+        self._window = CollectionWindow()
+        self._batcher = Batcher(max_batch=self._detector.max_batch, window=self._window)
+        self._streams: dict[str, Stream] = {}
+        encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
+        for name, (spec, stream_config) in self._sources.items():
+            lane = Lane(
+                name,
+                tracker=create_tracker(config.tracker, score=config.model.score),
+                overlay=Overlay(config.overlay, names),
+                encode=encode,
+                sinks=sinks[name],
+                channel=LiveChannel(name, names),
+                times=self.times,
+                on_room=self._batcher.notify,
+            )
+            capture = StreamCapture(
+                name, spec, config=stream_config, on_ready=self._batcher.notify, max_frames=config.max_frames
+            )
+            self._streams[name] = Stream(spec, capture, lane)
+            self._batcher.add(self._streams[name])
+        self.view = LiveView(
+            {name: stream.lane.channel for name, stream in self._streams.items()},
+            statuses=self.statuses,
+            stage_times=self.times.distributions,
+            model=self._detector.describe(),
+        )
+        self._stopping = threading.Event()
+        self._over = threading.Event()
+        self._error: str | None = None
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+
+    def start(self) -> None:
+        """Start capturing, inferring and publishing."""
+        for stream in self._streams.values():
+            stream.lane.start()
+            stream.capture.start()
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until every stream has ended or failed; return whether they have."""
+        return self._over.wait(timeout_s)
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Stop everything and finish the outputs; returns within about ``timeout_s``, in every state."""
+        deadline_s = time.monotonic() + timeout_s
+        self._stopping.set()
+        self._batcher.notify()
+        for stream in self._streams.values():
+            stream.capture.request_stop()
+        for stream in self._streams.values():
+            stream.capture.stop(max(deadline_s - time.monotonic(), 0.1))
+        if self._thread.ident is not None:
+            self._thread.join(max(deadline_s - time.monotonic(), 0.1))
+        for stream in self._streams.values():
+            if not stream.lane.finish(max(deadline_s - time.monotonic(), 0.1)):
+                log.warning("stream %s: outputs were not finished in time", stream.lane.stream_id)
+        self._detector.close()
+        self._over.set()
+
+    def statuses(self) -> list[StreamStatus]:
+        """Return how each stream is doing now, in the order of the configuration."""
+        return [stream.status() for stream in self._streams.values()]
+
+    def failures(self) -> list[str]:
+        """Return what went wrong for good, one sentence each."""
+        own = [self._error] if self._error else []
+        return own + [failure for stream in self._streams.values() for failure in stream.failures()]
+
+    def __enter__(self) -> Pipeline:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set() and not all(s.drained() for s in self._streams.values()):
+                self._infer_batch()
+        except StreamVisionError as error:
+            self._error = str(error)
+        except Exception as error:
+            log.exception("inference")
+            self._error = f"inference failed: {error!r}"
+        if not self._stopping.is_set() and self._error is None:
+            for stream in self._streams.values():
+                stream.lane.finish(timeout_s=60)
+        self._over.set()
+
+    def _infer_batch(self) -> None:
+        frames = self._batcher.collect(stopped=self._stopping.is_set)
+        if not frames:
+            return
+        begin_s = time.perf_counter()
+        found = self._detector.detect([frame.picture for frame in frames])
+        self._window.observe(len(frames), time.perf_counter() - begin_s)
+        for frame, detections in zip(frames, found, strict=True):
+            self._streams[frame.stream_id].lane.put(Result(frame, detections))
+
+
+def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpec, StreamConfig]]:
+    """Parse each source and give each stream a name of its own: the configured one, or one made from the source.
+
+    Raises:
+        SourceError: when a source is of no known kind or does not exist.
+        ConfigError: when two streams are given the same name.
+    """
+    named: dict[str, tuple[SourceSpec, StreamConfig]] = {}
+    taken = {stream.id for stream in streams if stream.id}
+    for stream in streams:
+        spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
+        name = stream.id or _unused(spec.suggest_id, taken | named.keys())
+        if name in named:
+            raise ConfigError(f"two streams have the id {name!r}; give each its own")
+        named[name] = (spec, stream)
+    return named
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    return f"{name}-{number}"

@@ -1,0 +1,161 @@
+"""The lane of one stream behind the network: in order, track -> draw once -> encode once -> everyone who wants it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pipelines.overlay.overlay import Overlay
+from pipelines.publish.sink import Sink
+from pipelines.tracking.base import Tracker
+from streamvision.annotated import AnnotatedFrame
+from streamvision.detections import Detections
+from streamvision.errors import StreamVisionError
+from streamvision.frame import Frame, Result
+from streamvision.live import LiveChannel
+from streamvision.picture import Canvas
+from streamvision.telemetry import Distribution, Rate, StageTimes
+
+log = logging.getLogger(__name__)
+
+INBOX_FRAMES = 2
+"""One in work and one waiting keep the lane busy; more would only make frames older."""
+
+
+class Lane:
+    """Runs in a thread of its own. A fault of one output ends that output, not the stream."""
+
+    def __init__(
+        self,
+        stream_id: str,
+        *,
+        tracker: Tracker | None,
+        overlay: Overlay,
+        encode: Callable[[Canvas], bytes],
+        sinks: Sequence[Sink],
+        channel: LiveChannel,
+        times: StageTimes,
+        on_room: Callable[[], None],
+    ) -> None:
+        self.stream_id = stream_id
+        self.channel = channel
+        self.frames_done = 0
+        self.age_s = Distribution()
+        self.rate = Rate()
+        self.identities: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self._tracker = tracker
+        self._overlay = overlay
+        self._encode = encode
+        self._sinks = list(sinks)
+        self._times = times
+        self._on_room = on_room
+        self._inbox: queue.Queue[Result | None] = queue.Queue()
+        self._segment: int | None = None
+        self._highest_identity = -1
+        self._first_done_s: float | None = None
+        self._last_done_s = 0.0
+        self._thread = threading.Thread(target=self._run, name=f"lane-{stream_id}", daemon=True)
+
+    def start(self) -> None:
+        """Start the lane's thread."""
+        self._thread.start()
+
+    def has_room(self) -> bool:
+        """Say whether :meth:`put` is welcome; only then may a frame of this stream enter the network."""
+        return self._inbox.unfinished_tasks < INBOX_FRAMES
+
+    def put(self, result: Result) -> None:
+        """Hand over what the network found on the next frame."""
+        self._inbox.put(result)
+
+    def idle(self) -> bool:
+        """Say whether everything handed over has gone the whole way."""
+        return self._inbox.unfinished_tasks == 0
+
+    def finish(self, timeout_s: float) -> bool:
+        """Work off what is waiting, close the outputs and end the thread; return whether that fitted the time."""
+        self._inbox.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def mean_fps(self) -> float:
+        """Return frames per second from the first finished frame to the last."""
+        if self._first_done_s is None or self.frames_done < 2:
+            return 0.0
+        return (self.frames_done - 1) / max(self._last_done_s - self._first_done_s, 1e-9)
+
+    def _run(self) -> None:
+        while (result := self._inbox.get()) is not None:
+            try:
+                self._advance(result)
+            except Exception as error:
+                log.exception("stream %s, frame %d", self.stream_id, result.frame.index)
+                self._fail(f"stream {self.stream_id}: frame {result.frame.index} could not be finished: {error!r}")
+            finally:
+                self._inbox.task_done()
+                self._on_room()
+        for sink in self._sinks:
+            self._guard(sink, sink.close)
+        self._inbox.task_done()
+
+    def _advance(self, result: Result) -> None:
+        frame = result.frame
+        with self._times.measure("track"):
+            detections = self._track(frame, result.detections)
+        self._count(detections)
+        result = Result(frame, detections)
+        scene = self._overlay.plan(result, fps=self.rate.per_second())
+        annotated = AnnotatedFrame(
+            result,
+            draw=lambda: self._timed("draw", scene.draw),
+            encode=lambda canvas: self._timed("encode", lambda: self._encode(canvas)),
+        )
+        with self._times.measure("write"):
+            for sink in tuple(self._sinks):
+                self._guard(sink, lambda sink=sink: sink.write(annotated))  # type: ignore[misc]
+        self.channel.publish(annotated)
+        self.rate.tick()
+        self.age_s.add(frame.age_s())
+        self.frames_done += 1
+        self._last_done_s = time.monotonic()
+        self._first_done_s = self._first_done_s or self._last_done_s
+
+    def _track(self, frame: Frame, detections: Detections) -> Detections:
+        if self._tracker is None:
+            return detections
+        if self._segment is not None and frame.segment != self._segment:
+            self._tracker.reset()
+        self._segment = frame.segment
+        return self._tracker.update(detections, pts_s=frame.pts_s)
+
+    def _count(self, detections: Detections) -> None:
+        if detections.track_id is None:
+            return
+        identity = detections.track_id.filled(-1)
+        new = identity > self._highest_identity
+        if new.any():
+            self.identities.update(detections[new].count_by_name(self.channel.names))
+            self._highest_identity = int(np.max(identity))
+
+    def _timed(self, stage: str, work: Callable[[], Canvas | bytes]) -> Canvas | bytes:
+        with self._times.measure(stage):
+            return work()
+
+    def _guard(self, sink: Sink, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except StreamVisionError as error:
+            self._sinks.remove(sink)
+            self._fail(str(error))
+
+    def _fail(self, message: str) -> None:
+        if len(self.failures) < 20:
+            self.failures.append(message)
+        log.error("%s", message)

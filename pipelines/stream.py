@@ -1,0 +1,69 @@
+"""One stream of a running pipeline: its capture before the network and its lane behind it."""
+
+from __future__ import annotations
+
+from pipelines.capture.stream import StreamCapture
+from pipelines.capture.uri import SourceSpec
+from pipelines.lane import Lane
+from streamvision.frame import Frame
+from streamvision.status import StreamStatus
+from streamvision.stream_state import FINAL_STATES, StreamState
+
+
+class Stream:
+    """What the engine and the batcher know of a stream."""
+
+    def __init__(self, spec: SourceSpec, capture: StreamCapture, lane: Lane) -> None:
+        self.spec = spec
+        self.capture = capture
+        self.lane = lane
+
+    def ready(self) -> bool:
+        """Say whether a frame waits and the lane has room for it."""
+        return self.capture.slot.has_frame() and self.lane.has_room()
+
+    def take(self) -> Frame | None:
+        """Take the waiting frame."""
+        return self.capture.slot.take(0)
+
+    def active(self) -> bool:
+        """Say whether a frame may come soon."""
+        return self.capture.state.state is StreamState.LIVE and self.lane.has_room()
+
+    def drained(self) -> bool:
+        """Say whether no frame is left anywhere and none will come."""
+        return self.capture.finished and self.lane.idle()
+
+    def failures(self) -> list[str]:
+        """Return what went wrong for good, one sentence each."""
+        lost = [self.capture.failure] if self.capture.failure else []
+        return lost + self.lane.failures
+
+    def status(self) -> StreamStatus:
+        """Return how the stream is doing now."""
+        capture, lane = self.capture, self.lane
+        state, reason, state_age_s = capture.state.snapshot()
+        latest = lane.channel.latest
+        frame = latest.annotated.result.frame if latest else None
+        fps = lane.mean_fps() if state in FINAL_STATES else lane.rate.per_second()
+        return StreamStatus(
+            id=lane.stream_id,
+            source=self.spec.safe_uri,
+            state=state.value,
+            reason=reason,
+            state_age_s=round(state_age_s, 3),
+            live=self.spec.live,
+            frames_in=capture.frames_in,
+            frames_done=lane.frames_done,
+            frames_expected=capture.expected_frames,
+            drops=capture.drops.by_cause(),
+            fps=round(fps, 2),
+            age_s=lane.age_s.quantiles(),
+            newest_age_s=round(frame.age_s(), 3) if frame else None,
+            width_px=frame.picture.width_px if frame else None,
+            height_px=frame.picture.height_px if frame else None,
+            reconnects=capture.reconnects,
+            objects=latest.annotated.result.detections.count_by_name(lane.channel.names) if latest else {},
+            identities=dict(lane.identities),
+            viewers=lane.channel.viewers,
+        )
