@@ -1,0 +1,32 @@
+# Two commands do all the set-up: `make demo` runs the main job, `make test` runs every test.
+VENV ?= .venv
+PYTHON ?= python3
+export VENV PYTHON
+
+.PHONY: help demo test lint format clean
+help:
+	@echo "make demo    set up the runtime and watch a detector at work:  make demo MODEL=yolo.onnx SOURCE=video.mp4"
+	@echo "make test    set up everything and run all tests (lint and types included)"
+	@echo "make lint    ruff and mypy        make format    let ruff format        make clean    remove the environment"
+
+$(VENV)/.ready-%: pyproject.toml tools/setup.sh
+	tools/setup.sh $*
+	@touch $@
+
+demo: $(VENV)/.ready-runtime
+	$(VENV)/bin/streamvision demo $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') $(ARGS)
+
+test: lint
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(VENV)/.ready-test
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.ready-test
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)

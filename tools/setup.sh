@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Makes the environment in $VENV fit for one purpose: tools/setup.sh runtime | test
+#   runtime  what an edge device needs: no torch, no ultralytics, under 400 MB
+#   test     the runtime, every optional backend, the tools of the tests, and the reference
+#            implementations (torch, ultralytics) that models are checked against
+set -euo pipefail
+cd "$(dirname "$0")/.."
+purpose=${1:-runtime}
+venv=${VENV:-.venv}
+python=${PYTHON:-python3}
+test_packages="python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+  gstreamer1.0-libav chromium"
+
+say() { printf '==> %s\n' "$*" >&2; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+debian_install() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  if [ "$(id -u)" -eq 0 ]; then
+    say "installing ${missing[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  else
+    say "not installed: ${missing[*]}; what needs them is skipped. Run: sudo apt-get install ${missing[*]}"
+  fi
+}
+
+command -v "$python" >/dev/null || { command -v apt-get >/dev/null && debian_install python3; }
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+  die "$("$python" --version) is too old; install Python 3.10 or later, or name one with PYTHON=python3.12"
+
+if [ ! -x "$venv/bin/python" ]; then
+  say "creating the environment $venv"
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || debian_install python3-venv
+  "$python" -m venv "$venv"
+  "$venv/bin/python" -m pip install -q --upgrade 'pip>=25.1'
+fi
+pip=("$venv/bin/python" -m pip install -q)
+
+case $purpose in
+runtime)
+  say "installing the runtime"
+  "${pip[@]}" -e .
+  ;;
+test)
+  if command -v apt-get >/dev/null; then
+    # shellcheck disable=SC2086
+    debian_install $test_packages
+  fi
+  say "installing the runtime, the optional backends and the tools of the tests"
+  "${pip[@]}" -e '.[openvino,litert]' --group test --group lint
+  say "installing the reference implementations (torch, ultralytics): several minutes and gigabytes, once"
+  "${pip[@]}" --group reference
+  # ultralytics brings opencv-python, which overwrites opencv-python-headless and needs libGL: keep exactly one.
+  "$venv/bin/python" -m pip uninstall -q -y opencv-python opencv-contrib-python opencv-python-headless 2>/dev/null
+  "${pip[@]}" "$("$venv/bin/python" -c 'import importlib.metadata as m
+print(next(r for r in m.requires("streamvision") if r.startswith("opencv-python-headless")))')"
+  # Debian compiles GStreamer's bindings for its own Python; an environment of the same version can use them.
+  site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  tag=$("$venv/bin/python" -c 'import sys; print(f"cpython-{sys.version_info.major}{sys.version_info.minor}")')
+  if compgen -G "/usr/lib/python3/dist-packages/gi/_gi.$tag-*.so" >/dev/null; then
+    ln -sfn /usr/lib/python3/dist-packages/gi "$site/gi"
+  else
+    say "no GStreamer bindings for this Python; the tests that need them are skipped"
+  fi
+  ;;
+*) die "unknown purpose '$purpose'; give runtime or test" ;;
+esac
