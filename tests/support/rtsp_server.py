@@ -1,0 +1,244 @@
+"""A real RTSP camera for tests: GStreamer's RTSP server in a process of its own, so that it can be killed and frozen.
+
+The video is decoded and encoded again on the fly the way cameras do it (H.264, no B-frames, one key frame a second)
+and repeated for ever at its own speed, or at ``fps``. All clients share one encoder.
+
+    with RtspServer(data_dir / "videos" / "car-detection.mp4") as server:
+        av.open(server.url)
+        server.kill()       # as if the power had gone
+        server.start()      # the same port again
+        server.freeze()     # SIGSTOP: connections stay open, nothing comes
+        server.thaw()
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+START_TIMEOUT_S = 15.0
+
+
+def unavailable() -> str | None:
+    """Say why no RTSP server can be run here, or ``None`` when one can; for ``pytest.skip``."""
+    if importlib.util.find_spec("gi") is None:
+        return "no RTSP server: apt-get install python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good"
+    import gi
+
+    try:
+        gi.require_version("GstRtspServer", "1.0")
+    except ValueError:
+        return "no RTSP server: apt-get install gir1.2-gst-rtsp-server-1.0"
+    return None
+
+
+class RtspServer:
+    """One camera at ``rtsp://127.0.0.1:PORT/live``."""
+
+    def __init__(
+        self,
+        video: Path,
+        *,
+        port: int = 0,
+        users: Mapping[str, str] | None = None,
+        auth: str = "basic",
+        fps: float | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Prepare; ``users`` maps names to passwords, ``auth`` is ``basic`` or ``digest``, port 0 takes a free one."""
+        self.port = port
+        self._video = Path(video)
+        self._users = dict(users or {})
+        self._auth = auth
+        self._fps = fps
+        self._size = size
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address, with the first user's name and password where the server asks for them."""
+        user = next((f"{name}:{password}@" for name, password in self._users.items()), "")
+        return f"rtsp://{user}127.0.0.1:{self.port}/live"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        assert self._process is not None, "the server does not run"
+        return self._process.pid
+
+    def start(self) -> RtspServer:
+        """Start the process and return once it accepts connections; after the first time on the same port."""
+        assert self._process is None, "the server runs already"
+        command = [sys.executable, __file__, "--video", str(self._video), "--port", str(self.port)]
+        command += ["--auth", self._auth, *(f"--user={name}:{word}" for name, word in self._users.items())]
+        command += [f"--fps={self._fps}"] if self._fps else []
+        command += [f"--size={self._size[0]}x{self._size[1]}"] if self._size else []
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        assert process.stdout is not None
+        readable, _, _ = select.select([process.stdout], [], [], START_TIMEOUT_S)
+        line = process.stdout.readline() if readable else ""
+        if not line.startswith("READY "):
+            process.kill()
+            process.wait()
+            raise RuntimeError(f"the RTSP server did not start on port {self.port}")
+        self.port = int(line.split()[1])
+        self._process = process
+        return self
+
+    def kill(self) -> None:
+        """End the process at once, without a word to its clients; harmless when it does not run."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            if self._process.stdout:
+                self._process.stdout.close()
+            self._process = None
+
+    def restart(self) -> None:
+        """Kill and start on the same port."""
+        self.kill()
+        self.start()
+
+    def freeze(self) -> None:
+        """Stop the process where it stands; its sockets stay open and silent."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def __enter__(self) -> RtspServer:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+
+def _serve(options: argparse.Namespace) -> None:
+    import gi
+
+    gi.require_version("Gst", "1.0")
+    gi.require_version("GstRtsp", "1.0")
+    gi.require_version("GstRtspServer", "1.0")
+    from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
+
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(str(options.port))
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_shared(True)
+    factory.set_launch(
+        "( appsrc name=source is-live=true format=time block=false max-bytes=4000000 leaky-type=downstream"
+        " caps=video/x-h264,stream-format=byte-stream,alignment=au"
+        " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+    )
+    if options.user:
+        _protect(server, factory, options, GstRtsp, GstRtspServer)
+    factory.connect("media-configure", lambda _, media: _feed_media(media, options, Gst))
+    server.get_mount_points().add_factory("/live", factory)
+    if not server.attach(None):
+        raise SystemExit(f"port {options.port} is taken")
+    print(f"READY {server.get_bound_port()}", flush=True)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    GLib.MainLoop().run()
+
+
+def _protect(server: Any, factory: Any, options: argparse.Namespace, rtsp: Any, rtsp_server: Any) -> None:
+    auth = rtsp_server.RTSPAuth()
+    token = rtsp_server.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    for pair in options.user:
+        name, _, password = pair.partition(":")
+        if options.auth == "digest":
+            auth.set_supported_methods(rtsp.RTSPAuthMethod.DIGEST)
+            auth.add_digest(name, password, token)
+        else:
+            auth.add_basic(rtsp_server.RTSPAuth.make_basic(name, password), token)
+    permissions = rtsp_server.RTSPPermissions()
+    for allowed in ("media.factory.access", "media.factory.construct"):
+        permissions.add_permission_for_role("viewer", allowed, True)
+    factory.set_permissions(permissions)
+    server.set_auth(auth)
+
+
+def _feed_media(media: Any, options: argparse.Namespace, gst: Any) -> None:
+    source = media.get_element().get_by_name_recurse_up("source")
+    over = threading.Event()
+    media.connect("unprepared", lambda _: over.set())
+    threading.Thread(target=_feed, args=(source, options, gst, over), daemon=True).start()
+
+
+def _feed(source: Any, options: argparse.Namespace, gst: Any, over: threading.Event) -> None:
+    """Push access units into ``source`` at the video's own speed until the media is over."""
+    begin_s = time.monotonic()
+    for data, at_s in _access_units(options):
+        if over.wait(max(0.0, begin_s + at_s - time.monotonic())):
+            return
+        buffer = gst.Buffer.new_wrapped(data)
+        buffer.pts = buffer.dts = int(at_s * gst.SECOND)
+        if source.emit("push-buffer", buffer) != gst.FlowReturn.OK:
+            return
+
+
+def _access_units(options: argparse.Namespace) -> Any:
+    """Yield (Annex B access unit, time in seconds) without end."""
+    import av
+
+    encoder: Any = None
+    index = 0
+    while True:
+        with av.open(options.video) as container:
+            stream = container.streams.video[0]
+            rate = Fraction(options.fps).limit_denominator(1000) if options.fps else stream.average_rate
+            if encoder is None:
+                encoder = av.CodecContext.create("libx264", "w")
+                width, height = options.size or (stream.width, stream.height)
+                encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+                encoder.framerate, encoder.time_base = rate, 1 / rate
+                encoder.gop_size = max(1, round(rate))
+                encoder.thread_count = 1
+                encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "26"}
+            for frame in container.decode(stream):
+                picture = frame.reformat(encoder.width, encoder.height, "yuv420p")
+                picture.pts, picture.time_base, picture.pict_type = index, 1 / rate, 0
+                for packet in encoder.encode(picture):
+                    yield bytes(packet), index / float(rate)
+                index += 1
+
+
+def _end_with_parent(parent: int) -> None:
+    """Leave when the test process is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(0)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    return int(width), int(height)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--video", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--user", action="append", default=[], help="NAME:PASSWORD")
+    parser.add_argument("--auth", choices=("basic", "digest"), default="basic")
+    parser.add_argument("--fps", type=float)
+    parser.add_argument("--size", type=_size)
+    _serve(parser.parse_args())
