@@ -115,6 +115,14 @@ class Pipeline:
         """Return how each stream is doing now, in the order of the configuration."""
         return [stream.status() for stream in self._streams.values()]
 
+    def stages_ms(self) -> dict[str, dict[str, float]]:
+        """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""
+        return {
+            stage: {name: round(value * 1e3, 3) for name, value in quantiles.items()}
+            for stage, samples in self.times.distributions().items()
+            if (quantiles := samples.quantiles())
+        }
+
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
         own = [self._error] if self._error else []

@@ -55,6 +55,7 @@ class StreamConfig(Section):
         "auto", description="live: newest frame wins; file: every frame counts; auto: by the kind of source."
     )
     realtime: bool = Field(False, description="Play a file at its own speed, as if it were live.")
+    loop: bool = Field(False, description="Begin a file again when it ends.")
     rtsp_transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP media travels.")
     open_timeout_s: float = Field(5.0, gt=0, le=60, description="Longest wait for a connection.")
     read_timeout_s: float = Field(2.0, gt=0, le=60, description="Longest silence before the stream counts as stalled.")

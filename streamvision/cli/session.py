@@ -1,0 +1,115 @@
+"""Runs a pipeline from the command line: page, progress, Ctrl-C, report."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import click
+
+from pipelines.engine import Pipeline
+from streamvision.cli.progress import Progress
+from streamvision.config import AppConfig
+from streamvision.status import StreamStatus
+from streamvision.web.server import WebServer
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+POLL_S = 0.2
+
+
+def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], None] | None = None) -> int:
+    """Run to the end of all streams, or until a signal; return the exit code.
+
+    0: every stream ended well. 1: something failed for good. 128 + n: stopped by signal n (130 for Ctrl-C).
+
+    Raises:
+        StreamVisionError: when the run cannot begin.
+    """
+    begin_s = time.monotonic()
+    with _stop_signals() as received:
+        pipeline = Pipeline(config)
+        server = WebServer(pipeline.view, host=config.serve.host, port=config.serve.port) if config.serve else None
+        try:
+            if server:
+                server.start()
+                _announce(server.url, config)
+                if on_served:
+                    on_served(server.url)
+            with pipeline, Progress() as progress:
+                while not received and not pipeline.wait(POLL_S):
+                    progress.show(pipeline.statuses())
+        finally:
+            if server:
+                server.stop()
+    report = _report(pipeline, time.monotonic() - begin_s, interrupted=bool(received))
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        _print_report(pipeline.statuses())
+    for failure in report["failures"]:
+        click.echo(f"streamvision: {failure}", err=True)
+    if report["failures"]:
+        return 1
+    return 128 + received[0] if received else 0
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM; the second one acts as it always does, so that nobody is ever stuck."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in previous:
+        signal.signal(number, note)
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _announce(url: str, config: AppConfig) -> None:
+    click.echo(f"Watch at {url}", err=True)
+    if config.serve and config.serve.host not in LOOPBACK:
+        click.echo(
+            "The page has no password and listens beyond this machine: keep it inside a trusted network.", err=True
+        )
+
+
+def _report(pipeline: Pipeline, seconds: float, *, interrupted: bool) -> dict[str, Any]:
+    return {
+        "streams": [status.to_json() for status in pipeline.statuses()],
+        "model": pipeline.view.model,
+        "stages_ms": pipeline.stages_ms(),
+        "seconds": round(seconds, 3),
+        "interrupted": interrupted,
+        "failures": pipeline.failures(),
+    }
+
+
+def _print_report(statuses: list[StreamStatus]) -> None:
+    for status in statuses:
+        age = (
+            f", age p50 {status.age_s['p50'] * 1e3:.0f} ms, p99 {status.age_s['p99'] * 1e3:.0f} ms"
+            if status.age_s
+            else ""
+        )
+        drops = ", ".join(f"{count} {cause}" for cause, count in sorted(status.drops.items())) or "none"
+        seen = ", ".join(f"{count} {name}" for name, count in sorted(status.identities.items())) or "none"
+        click.echo(
+            f"{status.id}: {status.state}, {status.frames_done} frames, {status.fps:.1f} fps{age}; "
+            f"dropped: {drops}; identities: {seen}"
+        )
