@@ -1,0 +1,31 @@
+"""The pipeline's side of drawing: cheap to take along with every frame, whether or not anybody looks."""
+
+from __future__ import annotations
+
+from pipelines.overlay.scene import Scene
+from pipelines.overlay.trails import Trails, TrailSnapshot
+from streamvision.config import OverlayConfig
+from streamvision.frame import Result
+
+
+class Overlay:
+    """Plans the drawing of one stream's results, in order, from one thread."""
+
+    def __init__(self, config: OverlayConfig, names: tuple[str, ...]) -> None:
+        self._config = config
+        self._names = names
+        self._trails = Trails(config.trails_s) if config.trails_s > 0 else None
+
+    def plan(self, result: Result, *, fps: float) -> Scene:
+        """Return what is to be drawn on this result; drawing itself is :meth:`Scene.draw`, on any thread.
+
+        Args:
+            result: the stream's next result.
+            fps: the stream's present rate, for the status line; 0 where it is not known yet.
+        """
+        snapshot = TrailSnapshot()
+        if self._trails is not None:
+            frame = result.frame
+            self._trails.update(result.detections, pts_s=frame.pts_s, segment=frame.segment)
+            snapshot = self._trails.snapshot()
+        return Scene(result, self._config, self._names, snapshot, fps)

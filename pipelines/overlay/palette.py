@@ -1,0 +1,61 @@
+"""Colours of objects: told apart with and without full colour vision, bright enough for dark pictures.
+
+The hues follow Okabe and Ito's "Color Universal Design" set (2008), lightened where a line would sink into a dark
+picture and extended to ten. Neighbours in the list differ most, as identities near in time are near in number.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Color(NamedTuple):
+    """A colour in full-range BT.601 YUV, each part 0..255, as a canvas holds it."""
+
+    y: int
+    u: int
+    v: int
+
+    @property
+    def ink(self) -> Color:
+        """Black or white, whichever is read better on this colour."""
+        return BLACK if self.y >= 110 else WHITE
+
+
+def color_from_rgb(red: int, green: int, blue: int) -> Color:
+    """Convert an RGB colour (0..255) to the canvas' full-range BT.601 (ITU-R BT.601-7, JFIF 1.02).
+
+    >>> color_from_rgb(255, 255, 255)
+    Color(y=255, u=128, v=128)
+    """
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    blue_difference = 128 + (blue - luma) / 1.772
+    red_difference = 128 + (red - luma) / 1.402
+    return Color(*(min(max(round(part), 0), 255) for part in (luma, blue_difference, red_difference)))
+
+
+BLACK = Color(14, 128, 128)
+WHITE = Color(250, 128, 128)
+UNCONFIRMED = color_from_rgb(214, 220, 226)
+"""Objects to which no tracker has given an identity yet."""
+
+PALETTE = tuple(
+    color_from_rgb(*rgb)
+    for rgb in (
+        (255, 159, 28),  # orange
+        (86, 190, 255),  # sky blue
+        (247, 232, 66),  # yellow
+        (255, 105, 180),  # pink
+        (38, 208, 160),  # bluish green
+        (255, 104, 56),  # vermilion
+        (122, 144, 255),  # periwinkle
+        (190, 226, 74),  # lime
+        (222, 148, 244),  # orchid
+        (128, 232, 238),  # pale cyan
+    )
+)
+
+
+def color_of(key: int) -> Color:
+    """Return the colour of an identity or class: the same key always has the same one."""
+    return PALETTE[key % len(PALETTE)]

@@ -1,0 +1,143 @@
+"""One frame's drawing, decided but not yet drawn: drawing may happen later, elsewhere or never."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.overlay.brush import Brush
+from pipelines.overlay.labels import Rect, place_labels
+from pipelines.overlay.palette import BLACK, UNCONFIRMED, WHITE, Color, color_of
+from pipelines.overlay.text import Strip, drawable, render
+from pipelines.overlay.trails import TrailSnapshot
+from streamvision.config import OverlayConfig
+from streamvision.detections import Detections
+from streamvision.frame import Result
+from streamvision.picture import Canvas
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that is needed to draw one result; nothing in it changes afterwards."""
+
+    result: Result
+    """The frame and its objects."""
+    config: OverlayConfig
+    """What is wanted."""
+    names: tuple[str, ...]
+    """Class names by class id."""
+    trails: TrailSnapshot
+    """Where the objects have been."""
+    fps: float
+    """Frames per second of the stream, for the status line."""
+
+    def draw(self) -> Canvas:
+        """Return a fresh canvas with the picture and everything on it; the decoder's planes stay as they are."""
+        canvas = self.result.frame.picture.to_canvas()
+        brush = Brush(canvas)
+        marks = _marks(self.result.detections, self.names, canvas)
+        self._draw_trails(brush)
+        if self.config.boxes:
+            _draw_boxes(brush, marks)
+        status = self._status_strips(brush) if self.config.status else []
+        if self.config.labels:
+            _draw_labels(brush, marks, taken=_status_places(brush, status))
+        for strip, (left_px, top_px, _, _) in zip(status, _status_places(brush, status), strict=True):
+            brush.paste(strip, left_px, top_px)
+        return canvas
+
+    def _draw_trails(self, brush: Brush) -> None:
+        by_color: dict[Color, list[NDArray[np.float32]]] = defaultdict(list)
+        least_px = 2.0 * brush.scale.text_px  # the trail of what stands still would only be a scribble
+        for identity, curve in self.trails.curves():
+            if float(np.ptp(curve, axis=0).max()) >= least_px:
+                by_color[color_of(identity)].append(curve)
+        for color, curves in by_color.items():
+            brush.curves(curves, color, line_px=brush.scale.thin_px)
+
+    def _status_strips(self, brush: Brush) -> list[Strip]:
+        frame, scale = self.result.frame, brush.scale
+        texts = [frame.stream_id, f"{max(frame.age_s(), 0.0) * 1000:.0f} ms"]
+        if self.fps > 0:
+            texts.insert(1, f"{self.fps:.1f} fps")
+        return [render(drawable(text), scale.text_px, BLACK, WHITE, scale.pad_px, scale.pad_px) for text in texts]
+
+
+@dataclass(frozen=True, eq=False)
+class _Marks:
+    """Objects that are visible on the picture, in the order in which boxes are drawn: the largest first."""
+
+    box_px: NDArray[np.int32]
+    """(N, 4) boxes, clipped to the picture."""
+    color: list[Color]
+    settled: list[bool]
+    """False for an object that a tracker knows but has not confirmed."""
+    name: list[str]
+    """Class, with the identity where there is one."""
+    score: list[str]
+    importance: NDArray[np.float32]
+    """(N,) who chooses its label's place first."""
+
+
+def _marks(detections: Detections, names: tuple[str, ...], canvas: Canvas) -> _Marks:
+    far_px = np.array([canvas.width_px, canvas.height_px] * 2)
+    box_px = np.rint(np.clip(np.nan_to_num(detections.box_xyxy_px), 0, far_px)).astype(np.int32)
+    side_px = box_px[:, 2:] - box_px[:, :2]
+    order = np.argsort(-side_px.prod(axis=1, dtype=np.int64), kind="stable")
+    order = order[(side_px[order] > 0).all(axis=1)]
+    chosen = detections[order]
+    color, settled, name = [], [], []
+    tracked = chosen.track_id is not None
+    for class_id, identity in zip(chosen.class_id.tolist(), chosen.identities(), strict=True):
+        class_name = drawable(names[class_id]) if class_id < len(names) else str(class_id)
+        name.append(class_name if identity is None else f"{class_name} {identity}")
+        settled.append(identity is not None or not tracked)
+        color.append(
+            UNCONFIRMED if tracked and identity is None else color_of(class_id if identity is None else identity)
+        )
+    importance = chosen.score + np.array(settled, np.float32)
+    return _Marks(box_px[order], color, settled, name, [f"{s:.2f}" for s in chosen.score.tolist()], importance)
+
+
+def _draw_boxes(brush: Brush, marks: _Marks) -> None:
+    for box, color, settled in zip(marks.box_px.tolist(), marks.color, marks.settled, strict=True):
+        line_px = brush.scale.line_px if settled else brush.scale.thin_px
+        brush.outline(tuple(box), color, line_px=line_px, dashed=not settled)
+
+
+def _draw_labels(brush: Brush, marks: _Marks, *, taken: list[Rect]) -> None:
+    scale, order = brush.scale, np.argsort(-marks.importance, kind="stable")
+    if not len(order):
+        return
+    strips = []
+    for index in order.tolist():
+        color = marks.color[index]
+        strips.append(
+            (
+                render(marks.name[index], scale.text_px, color, color.ink, scale.pad_px, 0),
+                render(marks.score[index], scale.text_px, color, color.ink, scale.pad_px, scale.pad_px),
+            )
+        )
+    size_px = np.array([(name.width_px + score.width_px, scale.text_px) for name, score in strips], np.int32)
+    corners = place_labels(
+        marks.box_px[order],
+        size_px,
+        picture_px=(brush.canvas.width_px, brush.canvas.height_px),
+        taken=taken,
+        gap_px=scale.line_px // 2,
+    )
+    # The most important label is pasted last: where there is no room it lies on top.
+    for (name, score), (left_px, top_px) in reversed(list(zip(strips, corners.tolist(), strict=True))):
+        brush.paste(name, left_px, top_px)
+        brush.paste(score, left_px + name.width_px, top_px)
+
+
+def _status_places(brush: Brush, strips: list[Strip]) -> list[Rect]:
+    places, left_px, top_px = [], brush.scale.pad_px, brush.scale.pad_px
+    for strip in strips:
+        places.append((left_px, top_px, left_px + strip.width_px, top_px + strip.height_px))
+        left_px += strip.width_px
+    return places

@@ -1,0 +1,90 @@
+"""Where objects have been during the last seconds: the bottom centres of their boxes, by identity.
+
+A frame's points are kept as one pair of arrays, so that taking a snapshot copies nothing and adding a frame does
+not loop over objects; they are put together as curves only if somebody draws them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.detections import Detections
+
+SAMPLES = 20
+"""Points of a full trail: more than about ten a second cannot be told apart, and drawing time grows with them."""
+MAX_OBJECTS = 256
+"""Most identities remembered of one frame, the first ones; further trails would hide the picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrailSample:
+    """Positions of all identities on one frame."""
+
+    pts_s: float
+    """The frame's time."""
+    track_id: NDArray[np.int64]
+    """(N,) identities."""
+    foot_xy_px: NDArray[np.float32]
+    """(N, 2) bottom centre of each box."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrailSnapshot:
+    """The trails at one moment, oldest sample first."""
+
+    samples: tuple[TrailSample, ...] = ()
+
+    def curves(self) -> list[tuple[int, NDArray[np.float32]]]:
+        """Return (identity, (n, 2) float32 points, oldest first) of each object on the newest frame."""
+        if len(self.samples) < 2:
+            return []
+        identities = np.concatenate([sample.track_id for sample in self.samples])
+        points = np.concatenate([sample.foot_xy_px for sample in self.samples])
+        present = np.isin(identities, self.samples[-1].track_id)
+        identities, points = identities[present], points[present]
+        order = np.argsort(identities, kind="stable")  # stable: time order within each identity
+        identities, points = identities[order], points[order]
+        starts = np.flatnonzero(np.diff(identities, prepend=identities[:1] - 1))
+        parts = np.split(points, starts[1:])
+        return [(int(key), part) for key, part in zip(identities[starts], parts, strict=True) if len(part) > 1]
+
+
+class Trails:
+    """The trails of one stream: bounded in seconds, in points and in identities."""
+
+    def __init__(self, length_s: float) -> None:
+        self._length_s = length_s
+        self._interval_s = length_s / SAMPLES
+        self._segment: int | None = None
+        self._samples: deque[TrailSample] = deque(maxlen=SAMPLES + 2)
+
+    def update(self, detections: Detections, *, pts_s: float, segment: int = 0) -> None:
+        """Add the objects with identity of the next frame; a new segment, or time running back, starts afresh."""
+        if segment != self._segment or (self._samples and pts_s < self._samples[-1].pts_s):
+            self._samples.clear()
+            self._segment = segment
+        # The newest point always counts; the one before it stays only if it is far enough from its own predecessor.
+        if len(self._samples) >= 2 and self._samples[-1].pts_s - self._samples[-2].pts_s < self._interval_s:
+            self._samples.pop()
+        self._samples.append(_sample(detections, pts_s))
+        while pts_s - self._samples[0].pts_s > self._length_s:
+            self._samples.popleft()
+
+    def snapshot(self) -> TrailSnapshot:
+        """Return the trails as they are now; later updates do not change it."""
+        return TrailSnapshot(tuple(self._samples))
+
+
+def _sample(detections: Detections, pts_s: float) -> TrailSample:
+    track_id: np.ma.MaskedArray[Any, np.dtype[np.int64]] | None = detections.track_id
+    if track_id is None:
+        return TrailSample(pts_s, np.empty(0, np.int64), np.empty((0, 2), np.float32))
+    confirmed = np.flatnonzero(~np.ma.getmaskarray(track_id))[:MAX_OBJECTS]
+    box = detections.box_xyxy_px[confirmed]
+    foot_xy_px = np.stack([(box[:, 0] + box[:, 2]) / 2, box[:, 3]], axis=1)
+    return TrailSample(pts_s, track_id.data[confirmed], foot_xy_px)
