@@ -1,0 +1,75 @@
+"""What is accepted, and what people are told when it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamvision.config import AppConfig, Section, load_config, parse_config
+from streamvision.errors import ConfigError
+
+MINIMAL: dict[str, Any] = {"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4"}]}
+
+
+def refused(document: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(document, origin="x.yaml")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_little_is_needed_and_the_defaults_are_safe() -> None:
+    config = parse_config(MINIMAL, origin="x.yaml")
+    assert config.serve is None
+    assert config.tracker.name == "bytetrack"
+    assert parse_config(MINIMAL | {"serve": {}}, origin="x.yaml").serve.host == "127.0.0.1"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"modle": {}}, "unknown key 'modle': did you mean 'model'?"),
+        ({"model": {"path": "m", "scoer": 1}}, "unknown key 'model.scoer': did you mean 'score'?"),
+        ({"streams": [{"source": "a", "zzz": 1}]}, "unknown key 'streams.0.zzz': known keys are source, id"),
+        ({"serve": {"prot": 1}}, "did you mean 'port'?"),
+        ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
+        ({"model": {}}, "'model.path' is missing"),
+        ({"streams": []}, "streams"),
+        ({"tracker": {"name": "sort2"}}, "'bytetrack' or 'none' (given: 'sort2')"),
+        ({"streams": [{"source": "a", "id": "x"}, {"source": "b", "id": "x"}]}, "stands more than once"),
+        ({"streams": [{"source": "a", "id": "x/y"}]}, "streams.0.id"),
+    ],
+)
+def test_mistakes_are_named(document: dict[str, Any], words: str) -> None:
+    message = refused(MINIMAL | document)
+    assert message.startswith("x.yaml: ")
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("a: [", "not valid YAML"), ("- a", "must be a mapping"), ("", "must be a mapping")]
+)
+def test_files_that_are_no_config_are_refused(tmp_path: Path, content: str, words: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=words):
+        load_config(file)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read config"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", ["dashcam", "rtsp", "multi-camera"])
+def test_the_ready_made_files_are_valid(project_root: Path, name: str) -> None:
+    file = project_root / "configs" / f"{name}.yaml"
+    assert isinstance(parse_config(load_config(file), origin=file.name), AppConfig)
+
+
+def test_every_field_says_what_it_is() -> None:
+    for section in Section.__subclasses__():
+        for name, field in section.model_fields.items():
+            assert field.description, f"{section.__name__}.{name} has no description"
