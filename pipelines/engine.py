@@ -39,15 +39,19 @@ STOP_TIMEOUT_S = 3.0
 class Pipeline:
     """A whole run: built from a configuration, started once, stopped once.
 
+    Args:
+        config: everything that can be set.
+        detector: the network, already open; by default the one that ``config.model`` names is opened.
+
     Raises:
         StreamVisionError: from the constructor, when a source, the model or an output is refused; nothing runs then.
     """
 
-    def __init__(self, config: AppConfig) -> None:
+    def __init__(self, config: AppConfig, *, detector: Detector | None = None) -> None:
         self.times = StageTimes()
         self._sources = name_streams(config.streams)
         tracker = create_tracker(config.tracker, score=config.model.score)
-        self._detector = Detector.open(
+        self._detector = detector or Detector.open(
             config.model, score_floor=tracker.low_score if tracker else None, times=self.times
         )
         names = self._detector.names
