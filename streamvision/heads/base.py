@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
+from streamvision.detections import Index
 from streamvision.model_card import ModelCard
 
 
@@ -26,6 +27,10 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.score)
+
+    def __getitem__(self, index: Index) -> Candidates:
+        """Return the chosen rows, in the order chosen."""
+        return Candidates(self.box_xyxy_px[index], self.score[index], self.class_id[index])
 
 
 class Head(Protocol):

@@ -1,0 +1,126 @@
+"""From a picture to the network's input tensor, and from the network's boxes back to the picture.
+
+Most exports that go wrong go wrong here, so each rule follows the model's own library to the pixel:
+``letterbox_center`` is ultralytics' ``LetterBox``, ``letterbox_top_left`` is YOLOX' ``preproc``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.errors import ModelError
+from streamvision.model_card import InputCard
+from streamvision.picture import Picture
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where a picture of one size lies in the network's input."""
+
+    picture_width_px: int
+    """Width of the picture."""
+    picture_height_px: int
+    """Height of the picture."""
+    content_width_px: int
+    """Width of the picture within the input."""
+    content_height_px: int
+    """Height of the picture within the input."""
+    left_px: int
+    """Width of the border at the left."""
+    top_px: int
+    """Height of the border at the top."""
+    scale_x: float
+    """Input pixels per picture pixel, across."""
+    scale_y: float
+    """Input pixels per picture pixel, down."""
+
+    @classmethod
+    def fit(cls, picture_width_px: int, picture_height_px: int, card: InputCard) -> Letterbox:
+        """Return the place of a picture of this size, by the rule that the model was trained with.
+
+        The two letterboxes round and scale back differently because their references do: ultralytics rounds the
+        content's size, puts the odd pixel of border at the bottom right (``round(pad - 0.1)``) and scales back by
+        the rounded size; YOLOX cuts the fraction off and scales back by the unrounded ratio.
+        """
+        ratio_x, ratio_y = card.width_px / picture_width_px, card.height_px / picture_height_px
+        if card.resize == "stretch":
+            content = card.width_px, card.height_px
+            return cls(picture_width_px, picture_height_px, *content, 0, 0, ratio_x, ratio_y)
+        ratio = min(ratio_x, ratio_y)
+        if card.resize == "letterbox_top_left":
+            width, height = max(int(picture_width_px * ratio), 1), max(int(picture_height_px * ratio), 1)
+            return cls(picture_width_px, picture_height_px, width, height, 0, 0, ratio, ratio)
+        width, height = max(round(picture_width_px * ratio), 1), max(round(picture_height_px * ratio), 1)
+        left, top = round((card.width_px - width) / 2 - 0.1), round((card.height_px - height) / 2 - 0.1)
+        scales = width / picture_width_px, height / picture_height_px
+        return cls(picture_width_px, picture_height_px, width, height, left, top, *scales)
+
+    def to_picture(self, box_xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (N, 4) boxes of the network's input in the picture's own pixels, cut at its edges."""
+        offset = np.array([self.left_px, self.top_px] * 2, np.float32)
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        far_corner = np.array([self.picture_width_px, self.picture_height_px] * 2, np.float32)
+        boxes: NDArray[np.float32] = np.clip((box_xyxy_px - offset) / scale, 0, far_corner)
+        return boxes
+
+
+class InputBatch:
+    """A preallocated batch tensor; each slot remembers its border, which is written only when the geometry changes.
+
+    Raises:
+        ModelError: when the card asks for a scaling that whole numbers cannot hold.
+    """
+
+    def __init__(self, card: InputCard, capacity: int) -> None:
+        if card.dtype == "uint8" and card.scale != 1:
+            raise ModelError(
+                f"the model's card gives a uint8 input the scale {card.scale:.6g}; a uint8 input needs the scale 1"
+            )
+        size = (card.height_px, card.width_px)
+        shape = (capacity, 3, *size) if card.layout == "nchw" else (capacity, *size, 3)
+        self._card = card
+        self._levels = np.multiply(np.arange(256), card.scale, dtype=np.float64).astype(np.float32)
+        self.tensor: NDArray[Any] = np.full(shape, self._levels[card.pad_value], card.dtype)
+        """(capacity, 3, H, W) or (capacity, H, W, 3), ready for the backend."""
+        self._placed: list[Letterbox | None] = [None] * capacity
+        self._scratch = np.empty(3 * card.height_px * card.width_px, np.uint8)
+
+    @property
+    def capacity(self) -> int:
+        """How many pictures there is room for."""
+        return len(self._placed)
+
+    def put(self, slot: int, picture: Picture) -> Letterbox:
+        """Write ``picture`` into a slot and return where it lies."""
+        place = Letterbox.fit(picture.width_px, picture.height_px, self._card)
+        target = self.tensor[slot]
+        if place != self._placed[slot]:
+            target[...] = self._levels[self._card.pad_value]
+            self._placed[slot] = place
+        small = picture.resize_rgb(place.content_width_px, place.content_height_px)
+        rows = slice(place.top_px, place.top_px + place.content_height_px)
+        columns = slice(place.left_px, place.left_px + place.content_width_px)
+        if self._card.layout == "nchw":
+            for channel, plane in zip(target, self._planes(small), strict=True):
+                self._scaled(plane, channel[rows, columns])
+        else:
+            self._scaled(small if self._card.color == "rgb" else small[..., ::-1], target[rows, columns])
+        return place
+
+    def _planes(self, rgb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        # Splitting bytes first and scaling each contiguous plane takes half the time of scaling strided channels.
+        height, width = rgb.shape[:2]
+        planes = list(self._scratch[: 3 * height * width].reshape(3, height, width))
+        cv2.split(rgb, planes)
+        return planes if self._card.color == "rgb" else planes[::-1]
+
+    def _scaled(self, pixels: NDArray[np.uint8], target: NDArray[Any]) -> None:
+        if self._card.scale == 1:
+            np.copyto(target, pixels, casting="unsafe")
+        else:
+            np.multiply(pixels, self._card.scale, out=target, dtype=np.float32, casting="unsafe")

@@ -1,0 +1,125 @@
+"""What several heads share: telling shapes apart, and turning raw rows into checked candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.backends.base import TensorSpec
+from streamvision.errors import ModelError, UnknownHeadError
+from streamvision.heads.base import Candidates
+from streamvision.model_card import ModelCard
+
+F32 = NDArray[np.float32]
+
+STRIDE_SETS_PX = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+"""Strides of the usual three scales, of the P6 models (one coarser) and of the P2 models (one finer)."""
+
+
+def input_size_px(spec: TensorSpec) -> tuple[int, int] | None:
+    """Return (width, height) of a picture input of fixed size, whatever its layout; ``None`` where it is not one."""
+    if len(spec.shape) != 4:
+        return None
+    _, *rest = spec.shape
+    height, width = rest[1:] if rest[0] == 3 else rest[:2]
+    if 3 not in (rest[0], rest[2]) or width is None or height is None:
+        return None
+    return width, height
+
+
+def cell_counts(width_px: int, height_px: int) -> set[int]:
+    """Return how many grid cells the usual sets of strides have in an input of this size."""
+    return {sum((width_px // s) * (height_px // s) for s in strides) for strides in STRIDE_SETS_PX}
+
+
+def box_tensor(outputs: Sequence[TensorSpec]) -> int | None:
+    """Return the position of the only output with three axes (batch, and boxes either way round), if there is one.
+
+    Old YOLOv5 exports add the raw maps of each scale (five axes); they are not needed.
+    """
+    positions = [i for i, output in enumerate(outputs) if len(output.shape) == 3]
+    return positions[0] if len(positions) == 1 else None
+
+
+def describe_outputs(outputs: Sequence[TensorSpec]) -> str:
+    """Return names and shapes for a message, such as ``output0 (1, 84, ?)``."""
+    shapes = [f"{o.name} ({', '.join('?' if n is None else str(n) for n in o.shape)})" for o in outputs]
+    return ", ".join(shapes) or "none"
+
+
+class BoxTensor:
+    """The one output with three axes that a head reads, checked against the shape that the head needs.
+
+    ``expected`` has ``None`` where any size will do.
+
+    Raises:
+        UnknownHeadError: when the outputs cannot have that shape.
+    """
+
+    def __init__(
+        self, card: ModelCard, outputs: Sequence[TensorSpec], *, expected: tuple[int | None, ...], meaning: str
+    ) -> None:
+        self._expected = expected
+        self._meaning = f"head {card.head!r} with {len(card.names)} classes reads {meaning}"
+        position = box_tensor(outputs)
+        if position is None or not self._fits(outputs[position].shape):
+            raise UnknownHeadError(
+                f"the model's outputs are {describe_outputs(outputs)}, but {self._meaning}; "
+                "give the head and the class names that belong to this model"
+            )
+        self._position = position
+
+    def of(self, outputs: Sequence[NDArray[Any]]) -> F32:
+        """Return the tensor among the outputs of one run, as float32.
+
+        Raises:
+            ModelError: when a dynamic axis has turned out in a size that does not fit.
+        """
+        tensor = outputs[self._position]
+        if tensor.ndim != 3 or not self._fits(tensor.shape):
+            raise ModelError(f"the model returned {tensor.shape}, but {self._meaning}; check the exported file")
+        return tensor.astype(np.float32, copy=False)
+
+    def _fits(self, shape: Sequence[int | None]) -> bool:
+        return all(want in (None, have) or have is None for want, have in zip(self._expected, shape, strict=True))
+
+
+def finite_candidates(
+    raw_boxes: F32, score: F32, class_id: NDArray[np.integer[Any]], *, scale: F32 | float = 1.0
+) -> Candidates:
+    """Return candidates without those rows that hold an infinity or NaN; a network that overflows gives such.
+
+    Args:
+        raw_boxes: (N, 4) left, top, right, bottom.
+        score: (N,) confidence of the best class.
+        class_id: (N,) best class.
+        scale: factor, or (4,) factors, from the unit of ``raw_boxes`` to pixels of the network input.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        box_xyxy_px = raw_boxes * np.float32(scale)
+    sound = np.isfinite(score) & np.isfinite(box_xyxy_px).all(axis=1)
+    if not sound.all():
+        box_xyxy_px, score, class_id = box_xyxy_px[sound], score[sound], class_id[sound]
+    return Candidates(box_xyxy_px, score, class_id.astype(np.int32, copy=False))
+
+
+def corners(center_x: F32, center_y: F32, width: F32, height: F32) -> F32:
+    """Return (N, 4) left, top, right, bottom of boxes that are given by centre and size, (N,) each."""
+    boxes = np.empty((len(center_x), 4), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # rows that overflow are dropped by finite_candidates
+        half_width, half_height = width / 2, height / 2
+        np.subtract(center_x, half_width, out=boxes[:, 0])
+        np.subtract(center_y, half_height, out=boxes[:, 1])
+        np.add(center_x, half_width, out=boxes[:, 2])
+        np.add(center_y, half_height, out=boxes[:, 3])
+    return boxes
+
+
+def box_scale(card: ModelCard) -> F32:
+    """Return (4,) factors from the raw boxes' unit to pixels of the network input, in the order x, y, x, y."""
+    if card.box_unit == "px":
+        return np.ones(4, np.float32)
+    return np.array([card.input.width_px, card.input.height_px] * 2, np.float32)

@@ -1,0 +1,43 @@
+"""All heads by name. A new head is one new file, its test and its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamvision.backends.base import TensorSpec
+from streamvision.errors import UnknownHeadError
+from streamvision.heads.base import Head
+from streamvision.heads.layout import describe_outputs
+from streamvision.heads.yolo_end2end import YoloEnd2EndHead
+from streamvision.heads.yolo_v5 import YoloV5Head
+from streamvision.heads.yolo_v8 import YoloV8Head
+from streamvision.heads.yolox import YoloxHead
+from streamvision.model_card import ModelCard
+
+HEADS: dict[str, type[Head]] = {
+    "yolo_v8": YoloV8Head,
+    "yolo_v5": YoloV5Head,
+    "yolo_end2end": YoloEnd2EndHead,
+    "yolox": YoloxHead,
+}
+"""Head by the name that model cards use."""
+
+
+def match_head(input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> str | None:
+    """Return the name of the only head that these shapes can belong to; ``None`` where none or several could be."""
+    matching = [name for name, head in HEADS.items() if head.matches(input_spec, outputs)]
+    return matching[0] if len(matching) == 1 else None
+
+
+def create_head(card: ModelCard, outputs: Sequence[TensorSpec]) -> Head:
+    """Return the head that the card names, prepared for the model's outputs.
+
+    Raises:
+        UnknownHeadError: when no head has that name, or the outputs do not have its shape.
+    """
+    if card.head not in HEADS:
+        raise UnknownHeadError(
+            f"the head {card.head!r} is not known (the model's outputs are {describe_outputs(outputs)}); "
+            f"known heads are {', '.join(HEADS)}"
+        )
+    return HEADS[card.head](card, outputs)

@@ -1,0 +1,61 @@
+"""Output of end-to-end YOLO (YOLOv10, YOLO26) and of exports with NMS inside: (batch, boxes, 6), already selected.
+
+Each row is left, top, right, bottom, score, class. Unused rows have the score 0. Source:
+https://docs.ultralytics.com/models/yolov10/ and https://docs.ultralytics.com/modes/export/ (``nms=True``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.backends.base import TensorSpec
+from streamvision.heads.base import Candidates
+from streamvision.heads.layout import (
+    F32,
+    BoxTensor,
+    box_scale,
+    box_tensor,
+    cell_counts,
+    finite_candidates,
+    input_size_px,
+)
+from streamvision.heads.yolo_v5 import ANCHORS_PER_CELL
+from streamvision.model_card import ModelCard
+
+COLUMNS = 6
+
+
+class YoloEnd2EndHead:
+    """Columns x1, y1, x2, y2, score, class; one row a box."""
+
+    @staticmethod
+    def matches(input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+        """Say whether there are six columns, and not as many rows as a raw output for one class would have."""
+        size, position = input_size_px(input_spec), box_tensor(outputs)
+        if size is None or position is None:
+            return False
+        _, rows, columns = outputs[position].shape
+        cells = cell_counts(*size)
+        raw = cells | {ANCHORS_PER_CELL * count for count in cells}
+        return columns == COLUMNS and rows is not None and rows not in raw
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        self._tensor = BoxTensor(
+            card, outputs, expected=(None, None, COLUMNS), meaning=f"one output (batch, boxes, {COLUMNS})"
+        )
+        self._scale = box_scale(card)
+        self._classes = len(card.names)
+
+    def decode(self, outputs: Sequence[NDArray[Any]], *, score_threshold: float) -> list[Candidates]:
+        """Return the boxes of each picture whose score reaches the threshold and whose class has a name."""
+        return [self._decode_picture(rows, score_threshold) for rows in self._tensor.of(outputs)]
+
+    def _decode_picture(self, rows: F32, score_threshold: float) -> Candidates:
+        score, class_id = rows[:, 4], rows[:, 5]
+        chosen = (score >= score_threshold) & (class_id >= 0) & (class_id < self._classes)
+        picked = rows[chosen]
+        return finite_candidates(picked[:, :4], picked[:, 4], picked[:, 5].astype(np.int32), scale=self._scale)

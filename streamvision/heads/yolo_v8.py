@@ -1,0 +1,61 @@
+"""Raw output of ultralytics YOLOv8, YOLO11, YOLO12 and YOLOv9: (batch, 4 + classes, boxes), free of anchors.
+
+The network has already decoded the boxes (centre and size) and applied the sigmoid to the class scores. Source:
+the model's own ``Detect`` layer, https://docs.ultralytics.com/reference/nn/modules/head/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.backends.base import TensorSpec
+from streamvision.heads.base import Candidates
+from streamvision.heads.layout import (
+    F32,
+    BoxTensor,
+    box_scale,
+    box_tensor,
+    cell_counts,
+    corners,
+    finite_candidates,
+    input_size_px,
+)
+from streamvision.model_card import ModelCard
+
+BOX_ROWS = 4
+
+
+class YoloV8Head:
+    """Rows cx, cy, w, h, then one score a class; one column a box."""
+
+    @staticmethod
+    def matches(input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+        """Say whether the last axis has one column for each grid cell of the input."""
+        size, position = input_size_px(input_spec), box_tensor(outputs)
+        if size is None or position is None:
+            return False
+        _, rows, columns = outputs[position].shape
+        return rows is not None and rows > BOX_ROWS and columns in cell_counts(*size)
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        rows = BOX_ROWS + len(card.names)
+        self._tensor = BoxTensor(
+            card, outputs, expected=(None, rows, None), meaning=f"one output (batch, {rows}, boxes)"
+        )
+        self._scale = box_scale(card)
+
+    def decode(self, outputs: Sequence[NDArray[Any]], *, score_threshold: float) -> list[Candidates]:
+        """Return the candidates of each picture whose best class score reaches the threshold."""
+        return [self._decode_picture(rows, score_threshold) for rows in self._tensor.of(outputs)]
+
+    def _decode_picture(self, rows: F32, score_threshold: float) -> Candidates:
+        # The maximum runs along contiguous rows; which class it was is asked only for the few columns that are left.
+        best = rows[BOX_ROWS:].max(axis=0)
+        chosen = np.flatnonzero(best >= score_threshold)
+        picked = rows[:, chosen]
+        class_id = picked[BOX_ROWS:].argmax(axis=0)
+        return finite_candidates(corners(*picked[:BOX_ROWS]), best[chosen], class_id, scale=self._scale)
