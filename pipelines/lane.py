@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from streamvision.live import LiveChannel
 from streamvision.picture import Canvas
 from streamvision.telemetry import Distribution, Rate, StageTimes
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 INBOX_FRAMES = 2
@@ -144,7 +146,7 @@ class Lane:
             self.identities.update(detections[new].count_by_name(self.channel.names))
             self._highest_identity = int(np.max(identity))
 
-    def _timed(self, stage: str, work: Callable[[], Canvas | bytes]) -> Canvas | bytes:
+    def _timed(self, stage: str, work: Callable[[], T]) -> T:
         with self._times.measure(stage):
             return work()
 
