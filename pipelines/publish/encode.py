@@ -35,5 +35,5 @@ def _padded(luma: U8) -> U8:
     odd_row, odd_column = height_px % 2, width_px % 2
     if not odd_row and not odd_column:
         return luma
-    larger: U8 = cv2.copyMakeBorder(luma, 0, odd_row, 0, odd_column, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+    larger: U8 = cv2.copyMakeBorder(luma, 0, odd_row, 0, odd_column, cv2.BORDER_REPLICATE)
     return larger[:height_px, :width_px]

@@ -1,0 +1,115 @@
+"""From configuration to sinks: which files there are, whether they can be written, and who writes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pipelines.publish.background import BackgroundSink
+from pipelines.publish.json_lines import JsonLinesSink
+from pipelines.publish.line_file import LineFile
+from pipelines.publish.mot import MotSink
+from pipelines.publish.mp4 import Mp4Sink
+from pipelines.publish.sink import Sink
+from streamvision.config import OutputsConfig
+from streamvision.errors import OutputError
+from streamvision.telemetry import DropCounter
+
+
+def path_for_stream(path: Path, stream_id: str, *, several: bool) -> Path:
+    """Return the file of one stream: ``F.mp4``, or ``F.<stream>.mp4`` where there are several.
+
+    >>> path_for_stream(Path("out/tour.mp4"), "gate", several=True).as_posix()
+    'out/tour.gate.mp4'
+    """
+    return path.with_name(f"{path.stem}.{stream_id}{path.suffix}") if several else path
+
+
+def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], sources: Iterable[str] = ()) -> None:
+    """Find out whether every file can be written, without touching any; call it before anything slow begins.
+
+    Args:
+        config: the files that are wanted.
+        stream_ids: all streams, since some files carry their names.
+        sources: the source of each stream; none of them may be overwritten.
+
+    Raises:
+        OutputError: naming the first file that cannot be written, and why.
+    """
+    paths = _paths(config, stream_ids)
+    for number, path in enumerate(paths):
+        _check_writable(path)
+        if path in paths[:number]:
+            raise OutputError(f"two outputs have the same file {path}; give each its own")
+        for source in sources:
+            if path.exists() and os.path.exists(source) and os.path.samefile(path, source):  # noqa: PTH110, PTH121
+                raise OutputError(f"output {path} would overwrite its own source; give another file")
+
+
+def open_sinks(
+    config: OutputsConfig,
+    live: Mapping[str, bool],
+    *,
+    names: tuple[str, ...],
+    drops: Mapping[str, DropCounter] | None = None,
+) -> dict[str, list[Sink]]:
+    """Open all files, replacing old ones, and return the sinks of each stream.
+
+    Args:
+        config: the files that are wanted.
+        live: all streams by id; the recorder of a live one drops frames rather than hold it up, a file waits for it.
+        names: class names by class id.
+        drops: where frames are counted that a recorder had no time for, by stream.
+
+    Raises:
+        OutputError: when a file cannot be written; those opened before are closed again.
+    """
+    stream_ids = tuple(live)
+    check_outputs(config, stream_ids=stream_ids)
+    several = len(stream_ids) > 1
+    sinks: dict[str, list[Sink]] = {stream_id: [] for stream_id in stream_ids}
+    try:
+        if config.detections is not None and stream_ids:
+            shared = LineFile(config.detections)
+            for stream_id in stream_ids:
+                sinks[stream_id].append(JsonLinesSink(shared, names=names))
+        for stream_id in stream_ids:
+            if config.mot is not None:
+                sinks[stream_id].append(MotSink(LineFile(path_for_stream(config.mot, stream_id, several=several))))
+            if config.record is not None:
+                path = path_for_stream(config.record, stream_id, several=several)
+                recorder = BackgroundSink(
+                    Mp4Sink(path),
+                    name=f"recording {path}",
+                    lossless=not live[stream_id],
+                    drops=drops[stream_id] if drops else None,
+                )
+                sinks[stream_id].append(recorder)
+    except Exception:
+        for sink in (sink for opened in sinks.values() for sink in opened):
+            with suppress(OutputError):
+                sink.close()
+        raise
+    return sinks
+
+
+def _paths(config: OutputsConfig, stream_ids: Sequence[str]) -> list[Path]:
+    several = len(stream_ids) > 1
+    paths = [config.detections] if config.detections is not None else []
+    for path in (config.mot, config.record):
+        if path is not None:
+            paths += [path_for_stream(path, stream_id, several=several) for stream_id in stream_ids]
+    return paths
+
+
+def _check_writable(path: Path) -> None:
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; give the name of a file in it")
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {folder}; create it with mkdir -p {folder}")
+    target = path if path.exists() else folder
+    if not os.access(target, os.W_OK):
+        raise OutputError(f"cannot write {path}: {target} is not writable; give a file in a folder that you may write")
