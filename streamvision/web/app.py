@@ -1,0 +1,232 @@
+"""The Flask application: pages, JSON, metrics, and the doors to the live responses."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flask import Flask, Response, jsonify, render_template, request
+from prometheus_client.exposition import choose_encoder
+from werkzeug.exceptions import HTTPException
+
+import streamvision
+from streamvision.live import LiveChannel, LiveFrame, LiveView
+from streamvision.status import StreamStatus
+from streamvision.web.events import status_json
+from streamvision.web.fanout import Fanout
+from streamvision.web.metrics import build_registry
+from streamvision.web.viewer import Subscription
+from streamvision.web.wire import CONTENT_TYPES, OPENINGS, Form, detections_json, event
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_log = logging.getLogger(__name__)
+
+HAND_OVER = "streamvision.hand_over"
+"""Key of the WSGI environment under which the server offers to give the connection away."""
+NOT_READY = {"idle", "connecting", "failed"}
+"""States of a stream that never gave a picture, or never will. One that is reconnecting is a fault of its camera,
+not of this process, and does not make the whole process unready."""
+
+
+class ConnectionHandedOverError(ConnectionError):
+    """The request's socket belongs to somebody else now. Werkzeug takes it for a dropped connection: no answer."""
+
+
+class LiveResponse(Response):
+    """A response whose body is sent by the fan-out, on the request's own connection."""
+
+    def __init__(self, fanout: Fanout, subscription: Subscription, *, opening: bytes = b"") -> None:
+        super().__init__(content_type=CONTENT_TYPES[subscription.form])
+        self._fanout = fanout
+        self._subscription = subscription
+        self._first_bytes = OPENINGS[subscription.form] + opening
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        """Hand the connection over; a HEAD request is answered as usual."""
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return super().__call__(environ, start_response)
+        fields = [(k, v) for k, v in self.headers.items() if k.lower() != "content-length"]
+        lines = [f"HTTP/1.1 {self.status}", *(f"{k}: {v}" for k, v in fields), "Connection: close", "", ""]
+        head = "\r\n".join(lines).encode("latin-1")
+        environ[HAND_OVER](
+            partial(self._fanout.adopt, subscription=self._subscription, opening=head + self._first_bytes)
+        )
+        raise ConnectionHandedOverError
+
+
+def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
+    """Build the application.
+
+    Args:
+        view: the pipeline to show.
+        fanout: who sends live responses; without one (under a foreign WSGI server) they answer 501.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    registry = build_registry(view, fanout)
+
+    def channel_of(stream_id: str) -> LiveChannel:
+        channel = view.channels.get(stream_id)
+        if channel is None:
+            known = ", ".join(view.channels) or "none"
+            refuse(HTTPStatus.NOT_FOUND, f"there is no stream {stream_id!r}; the streams are: {known}")
+        return channel
+
+    def newest_of(channel: LiveChannel) -> LiveFrame:
+        newest = channel.latest
+        if newest is None:
+            refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"stream {channel.stream_id!r} has no picture yet; see /api/streams for its state",
+            )
+        return newest
+
+    def live(form: Form, streams: tuple[str, ...], *, detections: bool = False, opening: bytes = b"") -> LiveResponse:
+        if fanout is None or HAND_OVER not in request.environ:
+            refuse(
+                HTTPStatus.NOT_IMPLEMENTED,
+                "live responses need StreamVision's own server; run it with --serve HOST:PORT",
+            )
+        if fanout.full:
+            refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{fanout.max_viewers} viewers are connected and no more are admitted; try again when one has left",
+            )
+        return LiveResponse(fanout, Subscription(form, streams, detections), opening=opening)
+
+    def asked_streams() -> tuple[str, ...]:
+        asked = [part for part in request.args.get("streams", "").split(",") if part]
+        return tuple(dict.fromkeys(channel_of(stream_id).stream_id for stream_id in asked)) or tuple(view.channels)
+
+    def page(focus: str | None) -> str:
+        return render_template(
+            "index.html", focus=focus, status=status_json(view, view.statuses()), version=streamvision.__version__
+        )
+
+    @app.get("/")
+    def index() -> str:
+        """Show all streams."""
+        return page(None)
+
+    @app.get("/streams/<stream_id>")
+    def single(stream_id: str) -> str:
+        """Show one stream, large."""
+        return page(channel_of(stream_id).stream_id)
+
+    @app.get("/streams/<stream_id>/mjpeg")
+    def mjpeg(stream_id: str) -> Response:
+        """Send pictures for ever as multipart/x-mixed-replace."""
+        stream = channel_of(stream_id).stream_id
+        boundary = request.args.get("boundary", "plain")
+        if boundary not in ("plain", "early"):
+            refuse(
+                HTTPStatus.BAD_REQUEST,
+                f"boundary={boundary} is not known; use early in Chromium, and plain, or nothing, elsewhere",
+            )
+        return live("mjpeg_early" if boundary == "early" else "mjpeg", (stream,))
+
+    @app.get("/streams/<stream_id>/snapshot.jpg")
+    def snapshot(stream_id: str) -> Response:
+        """Give the newest annotated picture."""
+        newest = newest_of(channel_of(stream_id))
+        response = Response(newest.annotated.jpeg(), content_type="image/jpeg")
+        frame = newest.annotated.result.frame
+        response.headers["X-Frame-Index"] = str(frame.index)
+        response.headers["X-Frame-Age-S"] = f"{frame.age_s():.3f}"
+        return response
+
+    @app.get("/api/streams")
+    def streams() -> Response:
+        """Give the status of every stream."""
+        return jsonify(status_json(view, view.statuses()))
+
+    @app.get("/api/streams/<stream_id>")
+    def stream(stream_id: str) -> Response:
+        """Give the status of one stream."""
+        channel_of(stream_id)
+        return jsonify(next(s.to_json() for s in view.statuses() if s.id == stream_id))
+
+    @app.get("/api/streams/<stream_id>/detections")
+    def detections(stream_id: str) -> Response:
+        """Give the objects on the newest frame."""
+        channel = channel_of(stream_id)
+        return jsonify(detections_json(channel, newest_of(channel)))
+
+    @app.get("/api/live")
+    def multiplexed() -> Response:
+        """Send the pictures of many streams over one connection."""
+        return live("live", asked_streams())
+
+    @app.get("/api/events")
+    def events() -> Response:
+        """Send states, statuses and, if asked, detections as server-sent events."""
+        wanted = request.args.get("detections", "0").lower() in ("1", "true", "yes")
+        first = event("status", status_json(view, view.statuses()))
+        return live("events", asked_streams(), detections=wanted, opening=first)
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        """Say that the process is alive."""
+        return jsonify({"alive": True})
+
+    @app.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        """Say whether every stream has begun and none has failed."""
+        missing = [_missing(s) for s in view.statuses() if s.state in NOT_READY]
+        status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
+        return jsonify({"ready": not missing, "missing": missing}), status
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        """Give all metrics in the format that the scraper asks for."""
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return Response(encode(registry), content_type=content_type)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> tuple[Response, int]:
+        sentence = error.description or "the request cannot be answered"
+        if error.code == HTTPStatus.NOT_FOUND and not isinstance(error, Refused):
+            sentence = f"there is nothing at {request.path}; begin at / or /api/streams"
+        if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
+            sentence = f"{request.method} is not accepted at {request.path}; use GET"
+        return jsonify({"error": sentence}), error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @app.errorhandler(Exception)
+    def fault(error: Exception) -> tuple[Response, int]:
+        _log.error("%s failed", request.path, exc_info=error)
+        return jsonify({"error": "the server made a mistake; its log says which"}), HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Content-Security-Policy"] = "default-src 'self'; img-src 'self' blob: data:"
+        response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+        return response
+
+    return app
+
+
+class Refused(HTTPException):
+    """A request that cannot be granted, with the sentence that says why."""
+
+
+def refuse(status: HTTPStatus, sentence: str) -> NoReturn:
+    """End the request with a JSON error.
+
+    Raises:
+        Refused: always.
+    """
+    refusal = Refused(sentence)
+    refusal.code = status
+    raise refusal
+
+
+def _missing(status: StreamStatus) -> str:
+    reason = f": {status.reason}" if status.reason else ""
+    return f"stream {status.id} is {status.state}{reason}"

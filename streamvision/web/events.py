@@ -1,0 +1,90 @@
+"""Watches the states of all streams and tells those who listen for events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from streamvision.live import LiveView
+from streamvision.status import StreamStatus
+from streamvision.stream_state import FINAL_STATES
+from streamvision.web.fanout import Fanout
+from streamvision.web.wire import event
+
+_log = logging.getLogger(__name__)
+
+POLL_S = 0.5
+"""How soon a change of state is told."""
+STATUS_S = 1.0
+"""How often the whole status is told; it is the heartbeat of the event stream, too."""
+LAST_FRAME_S = 2.0
+"""A stream that is over and has published nothing for so long has nothing left on its way."""
+
+
+class StatusTicker:
+    """Polls the pipeline's statuses while somebody is connected."""
+
+    def __init__(self, view: LiveView, fanout: Fanout) -> None:
+        self._view = view
+        self._fanout = fanout
+        self._states: dict[str, str] = {}
+        self._serial = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="web-status", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 1.0) -> None:
+        """End the watch; calling it twice is harmless."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        told_at_s = 0.0
+        while not self._stopping.wait(POLL_S):
+            if not self._fanout.connections:
+                continue
+            try:
+                statuses = self._view.statuses()
+            except Exception:  # one bad reading must not silence the page for good
+                _log.exception("the state of the streams cannot be read")
+                continue
+            changed = self._tell_changes(statuses)
+            if changed or time.monotonic() - told_at_s >= STATUS_S - POLL_S / 2:
+                told_at_s = time.monotonic()
+                self._fanout.broadcast(event("status", status_json(self._view, statuses)), key="status")
+            self._finish_ended(statuses)
+
+    def _tell_changes(self, statuses: list[StreamStatus]) -> bool:
+        changed = [s for s in statuses if self._states.get(s.id, s.state) != s.state]
+        for status in changed:
+            self._serial += 1  # each change is told, even to a listener that lags
+            data = {
+                "stream": status.id,
+                "previous": self._states[status.id],
+                "state": status.state,
+                "reason": status.reason,
+                "state_age_s": round(status.state_age_s, 3),
+            }
+            self._fanout.broadcast(event("state", data), key=f"state {self._serial}", stream_id=status.id)
+        self._states = {s.id: s.state for s in statuses}
+        return bool(changed)
+
+    def _finish_ended(self, statuses: list[StreamStatus]) -> None:
+        for status in statuses:
+            channel = self._view.channels.get(status.id)
+            if channel is None or status.state not in FINAL_STATES:
+                continue
+            newest = channel.latest
+            if newest is None or time.monotonic() - newest.published_at_s > LAST_FRAME_S:
+                self._fanout.finish(status.id)
+
+
+def status_json(view: LiveView, statuses: list[StreamStatus]) -> dict[str, Any]:
+    """Describe the model and all streams in plain values."""
+    return {"model": view.model, "streams": [status.to_json() for status in statuses]}

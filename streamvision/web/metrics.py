@@ -1,0 +1,127 @@
+"""The state of the pipeline in the terms of Prometheus; read from the statuses when asked, counted nowhere twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, SummaryMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+import streamvision
+from streamvision.live import LiveView
+from streamvision.status import StreamStatus
+from streamvision.stream_state import StreamState
+from streamvision.telemetry import QUANTILES, Distribution
+from streamvision.web.fanout import Fanout
+
+
+def build_registry(view: LiveView, fanout: Fanout | None) -> CollectorRegistry:
+    """Return a registry of its own, so that several pipelines may live in one process."""
+    registry = CollectorRegistry()
+    registry.register(PipelineCollector(view, fanout))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class PipelineCollector(Collector):
+    """Gives all metrics of one pipeline."""
+
+    def __init__(self, view: LiveView, fanout: Fanout | None) -> None:
+        self._view = view
+        self._fanout = fanout
+
+    def describe(self) -> Iterator[Metric]:
+        """Name no metric in advance: the pipeline need not be ready when the registry is built."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the pipeline once and give every metric."""
+        statuses = self._view.statuses()
+        info = {"version": streamvision.__version__, "model": self._view.model}
+        yield InfoMetricFamily("streamvision", "Program and model.", value=info)
+        yield from _counters(statuses)
+        yield from _gauges(statuses)
+        yield _states(statuses)
+        yield _summary("streamvision_stage_seconds", "Seconds spent in a stage.", "stage", self._view.stage_times())
+        yield _summary(
+            "streamvision_sent_age_seconds",
+            "Age of a frame when it was handed to the network for its first viewer.",
+            "stream",
+            {channel.stream_id: channel.sent_age_s for channel in self._view.channels.values()},
+        )
+        if self._fanout is not None:
+            yield GaugeMetricFamily("streamvision_live_connections", "Open live responses.", self._fanout.connections)
+            evicted = CounterMetricFamily(
+                "streamvision_evicted_connections", "Live responses closed by the server.", labels=["cause"]
+            )
+            for cause, count in sorted(self._fanout.evicted.items()):
+                evicted.add_metric([cause], count)
+            yield evicted
+
+
+def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
+    frames_in = CounterMetricFamily("streamvision_frames_in", "Frames decoded.", labels=["stream"])
+    frames_done = CounterMetricFamily("streamvision_frames_done", "Frames that went the whole way.", labels=["stream"])
+    dropped = CounterMetricFamily("streamvision_frames_dropped", "Frames that did not.", labels=["stream", "cause"])
+    reconnects = CounterMetricFamily("streamvision_reconnects", "Sources opened again.", labels=["stream"])
+    identities = CounterMetricFamily(
+        "streamvision_identities", "Confirmed identities since the start.", labels=["stream", "class"]
+    )
+    for status in statuses:
+        frames_in.add_metric([status.id], status.frames_in)
+        frames_done.add_metric([status.id], status.frames_done)
+        reconnects.add_metric([status.id], status.reconnects)
+        for cause, count in sorted(status.drops.items()):
+            dropped.add_metric([status.id, cause], count)
+        for name, count in sorted(status.identities.items()):
+            identities.add_metric([status.id, name], count)
+    yield from (frames_in, frames_done, dropped, reconnects, identities)
+
+
+def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
+    fps = GaugeMetricFamily("streamvision_fps", "Frames done per second.", labels=["stream"])
+    age = GaugeMetricFamily(
+        "streamvision_frame_age_seconds",
+        "Age of frames at the end of the pipeline, over the newest frames.",
+        labels=["stream", "quantile"],
+    )
+    newest = GaugeMetricFamily(
+        "streamvision_newest_frame_age_seconds",
+        "Age of the newest finished frame now; grows while the stream is silent.",
+        labels=["stream"],
+    )
+    viewers = GaugeMetricFamily("streamvision_viewers", "Who watches the picture now.", labels=["stream"])
+    objects = GaugeMetricFamily("streamvision_objects", "Objects on the newest frame.", labels=["stream", "class"])
+    for status in statuses:
+        fps.add_metric([status.id], status.fps)
+        viewers.add_metric([status.id], status.viewers)
+        for name, seconds in (status.age_s or {}).items():
+            age.add_metric([status.id, str(QUANTILES.get(name, name))], seconds)
+        if status.newest_age_s is not None:
+            newest.add_metric([status.id], status.newest_age_s)
+        for name, count in sorted(status.objects.items()):
+            objects.add_metric([status.id, name], count)
+    yield from (fps, age, newest, viewers, objects)
+
+
+def _states(statuses: list[StreamStatus]) -> Metric:
+    states = GaugeMetricFamily(
+        "streamvision_stream_state",
+        "1 for the state that the stream is in, 0 for the others.",
+        labels=["stream", "state"],
+    )
+    for status in statuses:
+        for state in StreamState:
+            states.add_metric([status.id, state.value], float(state.value == status.state))
+    return states
+
+
+def _summary(name: str, documentation: str, label: str, distributions: dict[str, Distribution]) -> Metric:
+    family = SummaryMetricFamily(name, documentation, labels=[label])
+    for value, distribution in distributions.items():
+        for quantile, seconds in (distribution.quantiles() or {}).items():
+            family.add_sample(name, {label: value, "quantile": str(QUANTILES[quantile])}, seconds)
+        family.add_metric([value], distribution.count, distribution.total)
+    return family

@@ -1,0 +1,136 @@
+"""What travels over a viewer's socket: MJPEG parts, records of the multiplexed live response, server-sent events.
+
+The bytes of a frame are built once for each form and shared by all who watch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+from streamvision.live import LiveChannel, LiveFrame
+
+Form = Literal["mjpeg", "mjpeg_early", "live", "events"]
+"""How a viewer reads: see :class:`EncodedFrame` for the three forms of pictures; ``events`` carries no pictures."""
+
+Render = Callable[[float], Sequence[bytes]]
+"""Gives the chunks to send, at the moment (``time.monotonic()``) at which they are handed to the network."""
+
+BOUNDARY = "frame"
+CONTENT_TYPES: dict[Form, str] = {
+    "mjpeg": f"multipart/x-mixed-replace; boundary={BOUNDARY}",
+    "mjpeg_early": f"multipart/x-mixed-replace; boundary={BOUNDARY}",
+    "live": "application/vnd.streamvision.live",
+    "events": "text/event-stream; charset=utf-8",
+}
+_EARLY_PART_HEADER = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
+_EARLY_TAIL = b"\r\n" + _EARLY_PART_HEADER
+OPENINGS: dict[Form, bytes] = {
+    "mjpeg": b"",
+    "mjpeg_early": _EARLY_PART_HEADER,
+    "live": b"",
+    "events": b"retry: 1000\n\n",
+}
+"""What stands between the HTTP header and the first message."""
+CLOSINGS: dict[Form, bytes] = {
+    "mjpeg": f"--{BOUNDARY}--\r\n".encode(),
+    "mjpeg_early": f"\r\n--{BOUNDARY}--\r\n".encode(),
+    "live": b"",
+    "events": b"",
+}
+"""What ends a response whose stream is over."""
+
+
+class EncodedFrame:
+    """One frame of a channel in every form in which viewers take it. Used by the fan-out thread alone."""
+
+    def __init__(self, channel: LiveChannel, frame: LiveFrame) -> None:
+        self.stream_id = channel.stream_id
+        self.frame = frame
+        self._channel = channel
+        self._sent = False
+
+    @cached_property
+    def jpeg(self) -> bytes:
+        """The drawn picture; encoded here only if the pipeline has not done so already."""
+        return self.frame.annotated.jpeg()
+
+    def render(self, form: Form) -> Render:
+        """Return what sends this frame in ``form``."""
+        return {"mjpeg": self._plain_part, "mjpeg_early": self._early_part, "live": self._record}[form]
+
+    def _plain_part(self, now_s: float) -> Sequence[bytes]:
+        """Give a part as RFC 2046 has it: boundary, header with the length, picture."""
+        self._mark_sent(now_s)
+        return self._plain_chunks
+
+    def _early_part(self, now_s: float) -> Sequence[bytes]:
+        """Give the picture with the next part's boundary and header right behind it.
+
+        Chromium paints a picture when it meets the boundary after it: 20 ms after it was sent this way, 58 ms in the
+        plain form, where that boundary comes with the next picture.
+        """
+        self._mark_sent(now_s)
+        return (self.jpeg, _EARLY_TAIL)
+
+    def _record(self, now_s: float) -> Sequence[bytes]:
+        """Give one JSON line and the picture behind it; only the clocks in the line are the viewer's own."""
+        self._mark_sent(now_s)
+        age_s = self.frame.annotated.result.frame.age_s(now_s)
+        return (self._record_head, b'"age_s":%.4f,"sent_at_s":%.4f}\n' % (age_s, now_s), self.jpeg)
+
+    @cached_property
+    def _plain_chunks(self) -> Sequence[bytes]:
+        header = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.jpeg)}\r\n\r\n"
+        return (header.encode(), self.jpeg, b"\r\n")
+
+    @cached_property
+    def _record_head(self) -> bytes:
+        frame = self.frame.annotated.result.frame
+        fields = {
+            "stream": self.stream_id,
+            "sequence": self.frame.sequence,
+            "frame": frame.index,
+            "pts_s": round(frame.pts_s, 4),
+            "width_px": frame.picture.width_px,
+            "height_px": frame.picture.height_px,
+            "jpeg_bytes": len(self.jpeg),
+        }
+        return compact_json(fields)[:-1].encode() + b","
+
+    def _mark_sent(self, now_s: float) -> None:
+        if not self._sent:
+            self._sent = True
+            self._channel.sent_age_s.add(self.frame.annotated.result.frame.age_s(now_s))
+
+
+def heartbeat_record(now_s: float) -> Sequence[bytes]:
+    """Give a record without a picture: it tells a reader of the live response that the server still breathes."""
+    return (b'{"heartbeat":true,"jpeg_bytes":0,"sent_at_s":%.4f}\n' % now_s,)
+
+
+def event(name: str, data: Any) -> bytes:
+    """Give one server-sent event (HTML standard, 9.2) whose data is JSON."""
+    return f"event: {name}\ndata: {compact_json(data)}\n\n".encode()
+
+
+def detections_json(channel: LiveChannel, frame: LiveFrame) -> dict[str, Any]:
+    """Describe what was found on a frame, in plain values."""
+    result = frame.annotated.result
+    return {
+        "stream": channel.stream_id,
+        "sequence": frame.sequence,
+        "frame": result.frame.index,
+        "pts_s": round(result.frame.pts_s, 6),
+        "age_s": round(result.frame.age_s(), 4),
+        "width_px": result.frame.picture.width_px,
+        "height_px": result.frame.picture.height_px,
+        "objects": list(result.detections.objects(channel.names)),
+    }
+
+
+def compact_json(data: Any) -> str:
+    """Give JSON without spaces, on one line."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)

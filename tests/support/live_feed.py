@@ -1,0 +1,160 @@
+"""Live streams for the web tests: real pictures, really encoded, published as the engine publishes them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from streamvision.annotated import AnnotatedFrame
+from streamvision.detections import Detections
+from streamvision.frame import Frame, Result
+from streamvision.live import LiveChannel, LiveView
+from streamvision.picture import BgrPicture, Canvas
+from streamvision.status import StreamStatus
+from streamvision.telemetry import Distribution
+
+NAMES = ("person", "car", "truck")
+
+
+class FedStream:
+    """One stream: a channel, its status, and the pictures to publish."""
+
+    def __init__(self, stream_id: str, *, width_px: int = 320, height_px: int = 180, hue: int = 100) -> None:
+        self.channel = LiveChannel(stream_id, NAMES)
+        self.encoded = 0
+        self.published = 0
+        self.since_s = time.monotonic()
+        self._size = (width_px, height_px)
+        self._background = self._scenery(hue)
+        self.status = StreamStatus(
+            id=stream_id,
+            source=f"rtsp://127.0.0.1:8554/{stream_id}",
+            state="live",
+            reason="",
+            state_age_s=0.0,
+            live=True,
+            frames_in=0,
+            frames_done=0,
+            frames_expected=None,
+            drops={},
+            fps=0.0,
+            age_s=None,
+            newest_age_s=None,
+            width_px=None,
+            height_px=None,
+            reconnects=0,
+            objects={},
+            identities={},
+            viewers=0,
+        )
+
+    def _scenery(self, hue: int) -> np.ndarray:
+        width, height = self._size
+        rows = np.linspace(150, 60, height)[:, None] + np.zeros((1, width))
+        hsv = np.stack([np.full_like(rows, hue % 180), np.full_like(rows, 70), rows], axis=2).astype(np.uint8)
+        bgr = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+        cv2.rectangle(bgr, (0, int(height * 0.6)), (width, height), (70, 70, 70), -1)
+        return bgr
+
+    def publish(self) -> None:
+        """Draw the next picture, two objects that move, and make it the newest."""
+        captured_at_s = time.monotonic()
+        width, height = self._size
+        index = self.published
+        left = float((index * 4) % (width - 60))
+        boxes = np.array(
+            [
+                [left, height * 0.65, left + 50, height * 0.9],
+                [width - left - 30, height * 0.5, width - left, height * 0.85],
+            ],
+            np.float32,
+        )
+        detections = Detections(
+            boxes,
+            np.array([0.91, 0.78], np.float32),
+            np.array([1, 0], np.int32),
+            np.ma.array(np.array([1, 0]), mask=[False, True]),
+        )
+        bgr = self._background.copy()
+        for box, color in zip(boxes.astype(int).tolist(), ((80, 200, 120), (60, 160, 250)), strict=True):
+            cv2.rectangle(bgr, box[:2], box[2:], color, -1)
+        cv2.putText(bgr, f"{self.channel.stream_id} {index}", (10, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255,) * 3, 2)
+        frame = Frame(self.channel.stream_id, index, index / 25, captured_at_s, BgrPicture(bgr))
+        self.channel.publish(
+            AnnotatedFrame(Result(frame, detections), draw=frame.picture.to_canvas, encode=self._encode)
+        )
+        self.published += 1
+        self.status = replace(
+            self.status,
+            frames_in=index + 1,
+            frames_done=index + 1,
+            width_px=width,
+            height_px=height,
+            objects=dict(Counter(NAMES[c] for c in detections.class_id.tolist())),
+            identities={"car": 1 + index // 50, "person": index // 80},
+        )
+
+    def _encode(self, canvas: Canvas) -> bytes:
+        self.encoded += 1
+        return simplejpeg.encode_jpeg_yuv_planes(canvas.y, canvas.u, canvas.v, quality=80)
+
+    def enter(self, state: str, reason: str = "") -> None:
+        """Change the state that the status reports."""
+        self.since_s = time.monotonic()
+        self.status = replace(self.status, state=state, reason=reason)
+
+    def present(self) -> StreamStatus:
+        """Return the status as of now."""
+        newest = self.channel.latest
+        return replace(
+            self.status,
+            state_age_s=time.monotonic() - self.since_s,
+            fps=25.0 if self.status.state == "live" and newest else 0.0,
+            age_s={"p50": 0.04, "p95": 0.08, "p99": 0.12} if newest else None,
+            newest_age_s=newest.annotated.result.frame.age_s() if newest else None,
+            viewers=self.channel.viewers,
+        )
+
+
+class LiveFeed:
+    """Publishes all streams from one thread until it is stopped; streams that are not live stay silent."""
+
+    def __init__(self, *stream_ids: str, fps: float = 25.0, width_px: int = 320, height_px: int = 180) -> None:
+        self.streams = {
+            name: FedStream(name, width_px=width_px, height_px=height_px, hue=100 + 23 * i)
+            for i, name in enumerate(stream_ids)
+        }
+        self.stage_times = {"inference": Distribution()}
+        self.stage_times["inference"].add(0.02)
+        self.view = LiveView(
+            {name: stream.channel for name, stream in self.streams.items()},
+            statuses=lambda: [stream.present() for stream in self.streams.values()],
+            stage_times=lambda: self.stage_times,
+            model="yolox_nano.onnx on onnxruntime, cpu, fp32",
+        )
+        self._interval_s = 1 / fps
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __getitem__(self, stream_id: str) -> FedStream:
+        return self.streams[stream_id]
+
+    def __enter__(self) -> LiveFeed:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._interval_s):
+            for stream in self.streams.values():
+                if stream.status.state == "live":
+                    stream.publish()
