@@ -1,0 +1,78 @@
+"""Writes docs/configuration.md from the configuration's own fields; a test keeps the two equal.
+
+python tools/write_config_reference.py
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from streamvision.config import AppConfig
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
+INTRODUCTION = """# Configuration
+
+Everything that `streamvision run` can do stands in one YAML file: `streamvision run --config FILE.yaml`. The command
+line wins over the file. Unknown keys are refused, with the nearest known one named. Ready-made files are in
+[`configs/`](../configs).
+
+This page is written by `python tools/write_config_reference.py` from the fields in `streamvision/config.py`.
+"""
+
+
+def render() -> str:
+    """Return the whole page."""
+    parts = [INTRODUCTION, _table(AppConfig, "The file")]
+    for name, field in AppConfig.model_fields.items():
+        section = _section(field.annotation)
+        if section is not None:
+            parts.append(_table(section, f"`{name}`"))
+    return "\n".join(parts)
+
+
+def _table(section: type[BaseModel], title: str) -> str:
+    lines = [f"## {title}", "", section.__doc__ or "", "", "| key | value | default | meaning |", "|---|---|---|---|"]
+    for name, field in section.model_fields.items():
+        default = "required" if field.is_required() else _default(field.default)
+        lines.append(f"| `{name}` | {_kind(field.annotation)} | {default} | {field.description} |")
+    return "\n".join([*lines, ""])
+
+
+def _default(value: Any) -> str:
+    if value is None:
+        return "none"
+    if value is PydanticUndefined or isinstance(value, BaseModel) or value in ((), {}):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    candidates = [annotation, *get_args(annotation)]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+
+
+def _kind(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), [a for a in get_args(annotation) if a not in (type(None), ...)]
+    if (section := _section(annotation)) is not None:
+        return f"{'list of ' if origin is tuple else ''}section ({section.__name__.removesuffix('Config').lower()})"
+    if origin is Literal:
+        return ", ".join(f"`{choice}`" for choice in arguments)
+    if origin in (Union, types.UnionType):
+        return _kind(arguments[0])
+    if origin is tuple:
+        return f"list of {_kind(arguments[0])}"
+    if origin is dict:
+        return f"mapping of {_kind(arguments[0])} to {_kind(arguments[1])}"
+    return {int: "integer", float: "number", str: "text", bool: "true/false", Path: "path"}[
+        typing.cast(type, annotation)
+    ]
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render(), encoding="utf-8")
