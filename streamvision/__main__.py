@@ -1,0 +1,5 @@
+"""``python -m streamvision`` is ``streamvision``."""
+
+from streamvision.cli.main import main
+
+main()

@@ -1,0 +1,44 @@
+"""Runs the real command line in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The one JSON document on stdout."""
+        return json.loads(self.stdout)  # type: ignore[no-any-return]
+
+    def sentence(self) -> str:
+        """Return the one line of error that the user sees, and fail if there is a traceback or more than that."""
+        assert "Traceback" not in self.stderr, self.stderr
+        lines = [line for line in self.stderr.splitlines() if line.startswith("streamvision: ")]
+        assert len(lines) == 1, self.stderr
+        return lines[0]
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """Return the command with its arguments, ready for subprocess."""
+    return [sys.executable, "-m", "streamvision", *map(str, arguments)]
+
+
+def streamvision(*arguments: str | Path, timeout_s: float = TIMEOUT_S, cwd: Path | None = None) -> Finished:
+    """Run ``streamvision`` to its end."""
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout_s, cwd=cwd, check=False)
+    return Finished(done.returncode, done.stdout, done.stderr)
