@@ -1,0 +1,157 @@
+"""``streamvision doctor``: what is installed, which accelerators really work, what to install for what."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+import streamvision
+from streamvision.backends.report import BackendReport, survey
+
+OPENCV_PACKAGES = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    """What it is for."""
+    ok: bool
+    """Whether it works."""
+    detail: str
+    """What was found; where it does not work, what to do."""
+    required: bool = False
+    """Whether nothing works without it."""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document on stdout.")
+def doctor(as_json: bool) -> int:
+    """Look at this machine: what is installed, which accelerators really execute a model, what to install for what.
+
+    Every device is tried with a small model, so that "works" means that it executed one. Exit code 1 if something
+    that is needed does not work; optional parts may be absent.
+    """
+    checks = [check() for check in CHECKS]
+    backends = survey()
+    healthy = all(c.ok for c in checks if c.required) and any(d.works for b in backends for d in b.devices)
+    if as_json:
+        document = {
+            "version": streamvision.__version__,
+            "healthy": healthy,
+            "checks": [asdict(check) for check in checks],
+            "backends": [backend.to_json() for backend in backends],
+        }
+        click.echo(json.dumps(document))
+    else:
+        _print(checks, backends)
+        click.echo("\nReady." if healthy else "\nSomething that is needed does not work; see the lines marked with x.")
+    return 0 if healthy else 1
+
+
+def _machine() -> Check:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Check(
+        "machine", True, f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {usable} cores"
+    )
+
+
+def _video() -> Check:
+    try:
+        import av
+    except ImportError as error:
+        return Check("video files, RTSP, HTTP", False, f"PyAV does not load ({error}): pip install av", required=True)
+    decoders = [name for name in ("h264", "hevc", "av1", "mjpeg") if name in av.codecs_available]
+    version = ".".join(map(str, av.library_versions["libavcodec"]))
+    return Check(
+        "video files, RTSP, HTTP", True, f"PyAV {av.__version__} with libavcodec {version}: {', '.join(decoders)}", True
+    )
+
+
+def _recording() -> Check:
+    import av
+
+    encoders = [name for name in ("libx264", "libopenh264", "mpeg4") if name in av.codecs_available]
+    detail = f"MP4 by {encoders[0]}" if encoders else "this PyAV has no video encoder: pip install --force-reinstall av"
+    return Check("recording", bool(encoders), detail)
+
+
+def _cameras() -> Check:
+    devices = sorted(path.name for path in Path("/dev").glob("video*"))
+    return Check("USB cameras", bool(devices), ", ".join(devices) or "no /dev/video* on this machine")
+
+
+def _gstreamer() -> Check:
+    try:
+        import gi
+
+        gi.require_version("Gst", "1.0")
+        from gi.repository import Gst
+
+        Gst.init(None)
+    except (ImportError, ValueError):
+        return Check(
+            "GStreamer (gst: sources)",
+            False,
+            "optional: apt-get install python3-gst-1.0 gstreamer1.0-plugins-good gstreamer1.0-libav, "
+            "in an environment made with python3 -m venv --system-site-packages",
+        )
+    return Check("GStreamer (gst: sources)", True, Gst.version_string())
+
+
+def _opencv() -> Check:
+    found = [f"{name} {version}" for name in OPENCV_PACKAGES if (version := _version(name))]
+    if len(found) == 1:
+        try:
+            import cv2
+        except ImportError as error:
+            mend = "pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless"
+            return Check("OpenCV", False, f"{found[0]} does not load ({error}): {mend}", required=True)
+        return Check("OpenCV", True, f"{found[0]}, loaded as {cv2.__version__}", required=True)
+    return Check(
+        "OpenCV",
+        False,
+        f"{' and '.join(found) or 'nothing'} installed; they overwrite each other, exactly one must remain: "
+        f"pip uninstall -y {' '.join(OPENCV_PACKAGES)} && pip install 'opencv-python-headless<4.12'",
+        required=True,
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+CHECKS: tuple[Callable[[], Check], ...] = (_machine, _video, _recording, _opencv, _gstreamer, _cameras)
+
+
+def _print(checks: list[Check], backends: list[BackendReport]) -> None:
+    click.echo(f"StreamVision {streamvision.__version__}\n")
+    for check in checks:
+        mark = "+" if check.ok else ("x" if check.required else "-")
+        click.echo(f"  {mark} {check.name}: {check.detail}")
+    click.echo("\nWhat models can run on (each was tried with a small model):")
+    for backend in backends:
+        if backend.installed is None:
+            click.echo(f"  - {backend.name}: {backend.problem or f'not installed: {backend.install}'}")
+            continue
+        for device in backend.devices:
+            command = f"--backend {backend.name} --device {device.name}"
+            click.echo(
+                f"  {'+' if device.works else '-'} {backend.name} {backend.installed}, {command}: {device.detail}"
+            )

@@ -1,0 +1,131 @@
+"""Bad input: one clear sentence and a non-zero exit, never a traceback, and nothing hangs."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from support.command_line import streamvision
+
+
+@pytest.fixture
+def video(data_dir: Path) -> Path:
+    return data_dir / "videos" / "car-detection.mp4"
+
+
+@pytest.fixture
+def model(data_dir: Path) -> Path:
+    return data_dir / "models" / "yolox_nano.onnx"
+
+
+def test_a_missing_file(model: Path) -> None:
+    done = streamvision("run", "--source", "/nowhere/none.mp4", "--model", model, "--json")
+    assert done.code == 1
+    assert "/nowhere/none.mp4" in done.sentence()
+    assert "none.mp4" in json.loads(done.stdout)["error"]
+
+
+def test_an_unknown_scheme(model: Path) -> None:
+    done = streamvision("run", "--source", "gopher://x/y", "--model", model)
+    assert done.code == 1
+    assert "rtsp://" in done.sentence()
+
+
+def test_a_source_that_is_no_video(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "notes.mp4"
+    file.write_text("this is not a video\n" * 50)
+    done = streamvision("run", "--source", file, "--model", model)
+    assert done.code == 1
+    assert "notes.mp4" in done.sentence()
+
+
+def test_a_file_that_is_no_model(video: Path, tmp_path: Path) -> None:
+    file = tmp_path / "text.onnx"
+    file.write_text("this is not a model")
+    done = streamvision("run", "--source", video, "--model", file)
+    assert done.code == 1
+    assert "text.onnx" in done.sentence()
+
+
+def test_a_training_checkpoint_must_be_exported_first(video: Path, data_dir: Path) -> None:
+    done = streamvision("run", "--source", video, "--model", data_dir / "models" / "yolov8n_coco.pt")
+    assert done.code == 1
+    assert "export" in done.sentence()
+
+
+@pytest.mark.reference
+def test_a_model_with_an_unknown_head(video: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx builds the test's model")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [helper.make_node("GlobalAveragePool", ["images"], ["odd"])]
+    graph = helper.make_graph(
+        nodes,
+        "odd",
+        [helper.make_tensor_value_info("images", kind, [1, 3, 64, 64])],
+        [helper.make_tensor_value_info("odd", kind, [1, 3, 1, 1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "odd.onnx")
+    done = streamvision("run", "--source", video, "--model", tmp_path / "odd.onnx")
+    assert done.code == 1
+    assert "--head" in done.sentence()
+
+
+def test_a_device_that_is_not_there_is_not_silently_replaced(video: Path, model: Path) -> None:
+    done = streamvision("run", "--source", video, "--model", model, "--device", "cuda")
+    assert done.code == 1
+    assert "cuda" in done.sentence().lower()
+
+
+def test_a_port_in_use(model: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = streamvision(
+            "run", "--source", "synthetic:boxes", "--model", model, "--serve", f"127.0.0.1:{port}", "--max-frames", "2"
+        )
+    assert done.code == 1
+    assert str(port) in done.sentence()
+
+
+def test_an_output_that_cannot_be_written(video: Path, model: Path, tmp_path: Path) -> None:
+    done = streamvision(
+        "run", "--source", video, "--model", model, "--detections", tmp_path / "no" / "folder" / "d.jsonl"
+    )
+    assert done.code == 1
+    assert "d.jsonl" in done.sentence()
+
+
+def test_an_unknown_key_in_a_config(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("model: {path: m.onnx}\nstreams: [{source: a.mp4}]\nsevre: {}\n")
+    done = streamvision("run", "--config", file)
+    assert done.code == 1
+    assert "did you mean 'serve'" in done.sentence()
+
+
+def test_a_class_that_the_model_does_not_have(video: Path, model: Path) -> None:
+    done = streamvision("run", "--source", video, "--model", model, "--class", "carr")
+    assert done.code == 1
+    assert "car" in done.sentence()
+
+
+def test_the_demo_says_what_it_needs() -> None:
+    done = streamvision("demo")
+    assert done.code == 1
+    assert "--model" in done.sentence()
+    assert "--source" in done.sentence()
+
+
+@pytest.mark.gstreamer
+def test_a_wrong_password_is_said_and_not_shown(data_dir: Path, model: Path) -> None:
+    from support.rtsp_server import RtspServer
+
+    with RtspServer(data_dir / "videos" / "car-detection.mp4", users={"admin": "right-one"}) as server:
+        url = f"rtsp://admin:wrong-one@127.0.0.1:{server.port}/live"
+        done = streamvision("run", "--source", url, "--model", model, "--json")
+    assert done.code == 1
+    assert "password" in done.sentence()
+    assert "wrong-one" not in done.stdout + done.stderr

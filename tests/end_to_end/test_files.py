@@ -1,0 +1,154 @@
+"""The main job on files: every frame counts, and what is written stays written."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from support.command_line import command, streamvision
+
+VEHICLES = {"car", "bus", "truck"}
+CARS_BY_EYE = 3
+"""In the first 300 frames: a white car going up (frames 54-110), a silver one coming down (182-229), a red one going
+up (187-237). Counted on a contact sheet of every fourth frame."""
+
+
+@pytest.fixture
+def video(data_dir: Path) -> Path:
+    return data_dir / "videos" / "car-detection.mp4"
+
+
+@pytest.fixture
+def model(data_dir: Path) -> Path:
+    return data_dir / "models" / "yolox_nano.onnx"
+
+
+def count_frames(video: Path) -> int:
+    with av.open(str(video)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_every_frame_goes_through_and_each_car_keeps_its_identity(video: Path, model: Path, tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("d.jsonl", "m.txt", "r.mp4")}
+    done = streamvision(
+        "run", "--source", video, "--model", model, "--json",
+        "--detections", files["d.jsonl"], "--mot", files["m.txt"], "--record", files["r.mp4"],
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    frames = count_frames(video)
+    [stream] = done.report["streams"]
+    assert stream["frames_in"] == stream["frames_done"] == frames
+    assert not any(stream["drops"].values())
+    assert {"id", "source", "fps", "age_s"} <= stream.keys()
+
+    lines = read_lines(files["d.jsonl"])
+    assert [line["frame"] for line in lines] == list(range(frames))
+    assert all(a["pts_s"] < b["pts_s"] for a, b in itertools.pairwise(lines))
+    seen: dict[int, int] = {}
+    for line in lines[:300]:
+        for found in line["objects"]:
+            if found["class_name"] in VEHICLES and found["track_id"] is not None:
+                seen[found["track_id"]] = seen.get(found["track_id"], 0) + 1
+    assert len(seen) == CARS_BY_EYE, seen
+    assert min(seen.values()) > 20, "each car is followed across the picture"
+
+    assert {int(row.split(",")[1]) for row in files["m.txt"].read_text().splitlines()} >= seen.keys()
+    assert count_frames(files["r.mp4"]) == frames
+
+
+def test_two_files_at_once_have_identities_and_files_of_their_own(data_dir: Path, model: Path, tmp_path: Path) -> None:
+    videos = [data_dir / "videos" / name for name in ("car-detection.mp4", "one-by-one-person-detection.mp4")]
+    done = streamvision(
+        "run", *(a for v in videos for a in ("--source", v)), "--model", model, "--max-frames", "60", "--json",
+        "--detections", tmp_path / "d.jsonl", "--mot", tmp_path / "m.txt",
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    streams = done.report["streams"]
+    assert [stream["frames_done"] for stream in streams] == [60, 60]
+    lines = read_lines(tmp_path / "d.jsonl")
+    for stream in streams:
+        assert [line["frame"] for line in lines if line["stream"] == stream["id"]] == list(range(60))
+        assert (tmp_path / f"m.{stream['id']}.txt").exists()
+
+
+def test_a_truncated_video_gives_what_it_has_and_says_so(video: Path, model: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    _write_index_first(video, cut)
+    with cut.open("r+b") as file:
+        file.truncate(cut.stat().st_size // 2)
+    done = streamvision("run", "--source", cut, "--model", model, "--detections", tmp_path / "d.jsonl", "--json")
+    assert done.code == 1
+    assert "cut" in done.sentence()
+    lines = read_lines(tmp_path / "d.jsonl")
+    assert len(lines) > 100
+    assert done.report["streams"][0]["state"] == "failed"
+
+
+def _write_index_first(video: Path, target: Path) -> None:
+    """Copy a video so that its index stands at the front, as in a download that was cut off."""
+    with av.open(str(video)) as source, av.open(str(target), "w", options={"movflags": "faststart"}) as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+
+
+def test_ctrl_c_stops_cleanly_and_keeps_what_was_written(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d.jsonl"
+    arguments = command("run", "--source", "synthetic:boxes", "--model", model, "--detections", out, "--json")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline_s = time.monotonic() + 30
+        while not (out.exists() and out.read_text().count("\n") >= 5):
+            assert time.monotonic() < deadline_s, "nothing was written"
+            time.sleep(0.1)
+        asked_s = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+        assert time.monotonic() - asked_s < 10
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    report = json.loads(stdout)
+    assert report["interrupted"]
+    assert len(read_lines(out)) == report["streams"][0]["frames_done"]
+
+
+@pytest.mark.parametrize("name", ["dashcam", "rtsp", "multi-camera"])
+def test_the_ready_made_configurations_run(
+    project_root: Path, video: Path, model: Path, tmp_path: Path, name: str
+) -> None:
+    done = streamvision(
+        "run", "--config", project_root / "configs" / f"{name}.yaml", "--source", video, "--model", model,
+        "--max-frames", "30", "--json", "--serve", "127.0.0.1:0", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    assert done.report["streams"][0]["frames_done"] == 30
+
+
+def test_the_same_car_is_found_through_another_backend(video: Path, model: Path) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is an optional extra")
+    done = streamvision(
+        "run", "--source", video, "--model", model, "--backend", "openvino", "--max-frames", "120", "--json"
+    )
+    assert done.code == 0, done.stderr
+    assert done.report["streams"][0]["identities"].get("car") == 1
+
+
+def test_copying_the_model_elsewhere_needs_nothing_beside_it(video: Path, model: Path, tmp_path: Path) -> None:
+    shutil.copy(model, tmp_path / "mine.onnx")
+    done = streamvision("run", "--source", video, "--model", tmp_path / "mine.onnx", "--max-frames", "3")
+    assert done.code == 0, done.stderr
+    assert "3 frames" in done.stdout
