@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from streamvision.picture import Picture
 from streamvision.telemetry import StageTimes
 
 MAX_DYNAMIC_BATCH = 16
-"""Most pictures in one call of a model that takes any number: 79 MB of input at 640x640, and the gain is flat by then."""
+"""Most pictures in one call of a model that takes any number; at 640x640 the input tensor takes 79 MB then."""
 
 
 class Detector:
@@ -73,7 +73,13 @@ class Detector:
             DeviceError: when the asked-for device or precision would not really execute it.
             ConfigError: when the configuration names a class that the model does not have.
         """
-        backend = open_backend(config)
+        backend = open_backend(
+            config.path,
+            backend=config.backend,
+            device=config.device,
+            precision=config.precision,
+            threads=config.threads,
+        )
         try:
             return cls(backend, read_card(backend, config), config, score_floor=score_floor, times=times)
         except BaseException:
@@ -119,7 +125,7 @@ class Detector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _detect_batch(self, pictures: Sequence[Picture]) -> Iterator[Detections]:
+    def _detect_batch(self, pictures: Sequence[Picture]) -> list[Detections]:
         with self._times.measure("preprocess"):
             if len(pictures) > self._batch.capacity:
                 self._batch = InputBatch(self.card.input, len(pictures))
@@ -141,7 +147,7 @@ class Detector:
             kept = suppress(found, iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
         found = found[kept]
         boxes = place.to_picture(found.box_xyxy_px)
-        visible = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        visible = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         return Detections(boxes, found.score, found.class_id)[visible]
 
 

@@ -37,9 +37,11 @@ def suppress(candidates: Candidates, *, iou: float, agnostic: bool, max_detectio
     class_id: Any = np.zeros(len(order), np.int32) if agnostic else candidates.class_id[order]
     # OpenCV sorts by score and drops scores of 0, so it is given the rank, which is never 0 and has no ties.
     rank: Any = np.arange(len(order), 0, -1, dtype=np.float32)
+    # It holds the limit in float32; rounded up, an overlap of exactly ``iou`` is never above it.
+    limit = float(np.nextafter(np.float32(iou), np.float32(2)))
     compared = FIRST_PREFIX * max_detections
     while len(order):
-        kept = cv2.dnn.NMSBoxesBatched(boxes[:compared], rank[:compared], class_id[:compared], 0.0, iou)
+        kept = cv2.dnn.NMSBoxesBatched(boxes[:compared], rank[:compared], class_id[:compared], 0.0, limit)
         if len(kept) >= max_detections or compared >= len(order):
             return order[kept[:max_detections]]
         compared *= 4
