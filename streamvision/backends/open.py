@@ -1,0 +1,96 @@
+"""Finds the runtime for a model file and opens it there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from streamvision.backends.base import Backend, BackendName, Precision
+from streamvision.errors import ModelError
+
+_ENDINGS: dict[str, tuple[BackendName, ...]] = {
+    ".onnx": ("onnxruntime", "openvino"),
+    ".xml": ("openvino",),
+    ".tflite": ("litert",),
+}
+"""By file ending, the runtimes that read it; the first is taken unless another is asked for."""
+
+_EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
+_NOT_YET = {".engine": "TensorRT engines", ".plan": "TensorRT engines", ".mlpackage": "Core ML packages"}
+_ACCEPTED = "an .onnx file, an OpenVINO .xml file (or its folder) or a .tflite file"
+
+
+def open_backend(
+    path: Path,
+    *,
+    backend: BackendName = "auto",
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int | None = None,
+    dynamic_batch: bool = False,
+) -> Backend:
+    """Load a model on the runtime and device that will execute it.
+
+    Args:
+        path: an ``.onnx``, ``.xml`` or ``.tflite`` file, or a folder with one ``.xml`` file.
+        backend: the runtime; ``auto`` picks by the file's ending.
+        device: ``auto``, ``cpu``, ``cuda[:N]``, ``tensorrt[:N]`` (ONNX Runtime), or an OpenVINO device such as
+            ``gpu``; ``auto`` is the CPU, and CUDA where ONNX Runtime was installed with it and it works.
+        precision: the arithmetic; ``auto`` keeps a CPU at the file's own precision, so that results equal the
+            reference, and leaves accelerators their default.
+        threads: CPU threads of the network; by default all cores but one.
+        dynamic_batch: let OpenVINO take any number of pictures a call, where the model can be reshaped to that.
+
+    Raises:
+        ModelError: when there is no such file, it is not a model, or it is damaged.
+        DeviceError: when device or precision would not really execute the model.
+        MissingDependencyError: when the runtime is not installed.
+    """
+    file = _model_file(path)
+    runtime = _runtime_for(file, backend)
+    if runtime == "onnxruntime":
+        from streamvision.backends.onnx_runtime import OnnxRuntimeBackend
+
+        return OnnxRuntimeBackend(file, device=device, precision=precision, threads=threads)
+    if runtime == "openvino":
+        from streamvision.backends.open_vino import OpenVinoBackend
+
+        return OpenVinoBackend(file, device=device, precision=precision, threads=threads, dynamic_batch=dynamic_batch)
+    from streamvision.backends.lite_rt import LiteRtBackend
+
+    return LiteRtBackend(file, device=device, precision=precision, threads=threads)
+
+
+def _model_file(path: Path) -> Path:
+    if not path.exists():
+        raise ModelError(f"no model at {path}: give {_ACCEPTED}")
+    if path.suffix in _NOT_YET:
+        raise ModelError(f"{path}: {_NOT_YET[path.suffix]} cannot be run yet; give {_ACCEPTED}")
+    if path.is_dir():
+        found = sorted(path.glob("*.xml"))
+        if len(found) != 1:
+            raise ModelError(f"{path} is a folder with {len(found)} .xml files; give {_ACCEPTED}")
+        return _model_file(found[0])
+    if path.suffix.lower() in _EXPORT_FIRST:
+        raise ModelError(f"{path} holds training weights, which must be exported first; give {_ACCEPTED}")
+    if path.suffix.lower() not in _ENDINGS:
+        ending = repr(path.suffix) if path.suffix else "none"
+        raise ModelError(f"{path} has an ending that no backend reads ({ending}); give {_ACCEPTED}")
+    try:
+        if path.stat().st_size == 0:
+            raise ModelError(f"{path} is empty; export or download the model again")
+        with path.open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); give {_ACCEPTED}") from error
+    return path
+
+
+def _runtime_for(file: Path, asked: BackendName) -> BackendName:
+    runtimes = _ENDINGS[file.suffix.lower()]
+    if asked == "auto":
+        return runtimes[0]
+    if asked not in runtimes:
+        readable = " or ".join(runtimes)
+        raise ModelError(f"{asked} does not read {file}: a {file.suffix} file needs {readable}")
+    return cast(BackendName, asked)

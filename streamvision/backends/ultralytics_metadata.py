@@ -1,0 +1,96 @@
+"""Reads what ultralytics (and, with less in it, YOLOv5) writes into its exports.
+
+ONNX carries it in ``metadata_props``, OpenVINO in a ``metadata.yaml`` beside the model, TFLite in a zip at the end of
+the file; values are numbers and texts, or Python or JSON literals of lists and mappings. The keys are documented by
+the exporter: https://docs.ultralytics.com/reference/engine/exporter/.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streamvision.errors import ModelError
+
+
+@dataclass(frozen=True)
+class UltralyticsMetadata:
+    """What such a file says of itself."""
+
+    task: str
+    """``detect``, ``segment``, ``pose``, ...; YOLOv5 exports do not say it and only ever detect."""
+    names: tuple[str, ...]
+    """Class names by class id."""
+    size_px: tuple[int, int] | None
+    """(width, height) of the pictures that it was exported for."""
+    selected: bool
+    """Whether the outputs are boxes already selected: end-to-end models and exports with NMS inside."""
+    end2end: bool
+    """Whether the model itself is end-to-end."""
+    licence: str | None
+    """Licence of the weights, in the author's words."""
+    description: str | None
+    """What the model is, in the author's words."""
+
+
+def parse_ultralytics(metadata: Mapping[str, str], *, path: Path) -> UltralyticsMetadata | None:
+    """Return the metadata of an ultralytics or YOLOv5 export, or ``None`` where it is something else's.
+
+    Raises:
+        ModelError: when it is such metadata but cannot be understood.
+    """
+    if "names" not in metadata or "stride" not in metadata:
+        return None
+    try:
+        names = _names(_value(metadata["names"]))
+        size_px = _size_px(_value(metadata["imgsz"])) if "imgsz" in metadata else None
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"the ultralytics metadata in {path} is damaged ({error}); export the model again") from error
+    options = _value(metadata.get("args", "{}"))
+    nms = options.get("nms") if isinstance(options, dict) else None
+    end2end = _value(metadata.get("end2end", "False")) is True
+    return UltralyticsMetadata(
+        task=metadata.get("task", "detect"),
+        names=names,
+        size_px=size_px,
+        selected=end2end or nms is True,
+        end2end=end2end,
+        licence=metadata.get("license"),
+        description=metadata["description"].strip() if "description" in metadata else None,
+    )
+
+
+def _value(text: str) -> Any:
+    """Return the JSON or Python literal in ``text``, or the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Return names by class id; a mapping may leave ids out."""
+    if isinstance(value, (list, tuple)):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict) or not value:
+        raise ValueError("names is neither a mapping nor a list")
+    by_id = {int(class_id): str(name) for class_id, name in value.items()}
+    if min(by_id) < 0 or max(by_id) > 100_000:
+        raise ValueError("names has class ids outside 0..100000")
+    return tuple(by_id.get(class_id, f"class {class_id}") for class_id in range(max(by_id) + 1))
+
+
+def _size_px(value: Any) -> tuple[int, int]:
+    """Return (width, height); ultralytics writes one side or [height, width]."""
+    sides = [value, value] if isinstance(value, int) else list(value)
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise ValueError(f"imgsz is {value!r}, not [height, width]")
+    return sides[1], sides[0]
