@@ -87,12 +87,13 @@ def _marks(detections: Detections, names: tuple[str, ...], canvas: Canvas) -> _M
     box_px = np.rint(np.clip(np.nan_to_num(detections.box_xyxy_px), 0, far_px)).astype(np.int32)
     side_px = box_px[:, 2:] - box_px[:, :2]
     order = np.argsort(-side_px.prod(axis=1, dtype=np.int64), kind="stable")
-    order = order[(side_px[order] > 0).all(axis=1)]
+    hidden = np.any(side_px <= 0, axis=1) | np.any(np.isnan(detections.box_xyxy_px), axis=1)
+    order = order[~hidden[order]]
     chosen = detections[order]
     color, settled, name = [], [], []
     tracked = chosen.track_id is not None
     for class_id, identity in zip(chosen.class_id.tolist(), chosen.identities(), strict=True):
-        class_name = drawable(names[class_id]) if class_id < len(names) else str(class_id)
+        class_name = _class_name(class_id, names)
         name.append(class_name if identity is None else f"{class_name} {identity}")
         settled.append(identity is not None or not tracked)
         color.append(
@@ -100,6 +101,11 @@ def _marks(detections: Detections, names: tuple[str, ...], canvas: Canvas) -> _M
         )
     importance = chosen.score + np.array(settled, np.float32)
     return _Marks(box_px[order], color, settled, name, [f"{s:.2f}" for s in chosen.score.tolist()], importance)
+
+
+def _class_name(class_id: int, names: tuple[str, ...]) -> str:
+    name = drawable(names[class_id]) if class_id < len(names) else str(class_id)
+    return name if name.strip(" ?") else f"class {class_id}"  # a script that the font does not have
 
 
 def _draw_boxes(brush: Brush, marks: _Marks) -> None:

@@ -47,6 +47,7 @@ class Strip:
         return int(self.y.shape[0])
 
 
+@lru_cache(maxsize=1024)
 def drawable(text: str) -> str:
     """Return the text in the letters that the font has, at most 48 of them; others lose their accents or become ``?``.
 
@@ -75,7 +76,7 @@ def _coverage(text: str, height_px: int, pad_left_px: int, pad_right_px: int) ->
     width_px = pad_left_px + -(-text_width_px // _OVERSAMPLE) + pad_right_px
     width_px += width_px % 2
     large = np.zeros((height_px * _OVERSAMPLE, width_px * _OVERSAMPLE), np.uint8)
-    baseline_px = round((height_px * _OVERSAMPLE + cap_px) / 2 - 0.05 * cap_px)
+    baseline_px = round((height_px * _OVERSAMPLE + cap_px) / 2 - 0.09 * cap_px)
     cv2.putText(large, text, (pad_left_px * _OVERSAMPLE, baseline_px), _FONT, scale, 255, stroke_px, cv2.LINE_AA)
     return cv2.resize(large, (width_px, height_px), interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 

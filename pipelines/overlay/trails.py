@@ -41,7 +41,7 @@ class TrailSnapshot:
 
     def curves(self) -> list[tuple[int, NDArray[np.float32]]]:
         """Return (identity, (n, 2) float32 points, oldest first) of each object on the newest frame."""
-        if len(self.samples) < 2:
+        if len(self.samples) < 2 or not len(self.samples[-1].track_id):
             return []
         identities = np.concatenate([sample.track_id for sample in self.samples])
         points = np.concatenate([sample.foot_xy_px for sample in self.samples])
@@ -84,7 +84,8 @@ def _sample(detections: Detections, pts_s: float) -> TrailSample:
     track_id: np.ma.MaskedArray[Any, np.dtype[np.int64]] | None = detections.track_id
     if track_id is None:
         return TrailSample(pts_s, np.empty(0, np.int64), np.empty((0, 2), np.float32))
-    confirmed = np.flatnonzero(~np.ma.getmaskarray(track_id))[:MAX_OBJECTS]
+    drawable = ~np.ma.getmaskarray(track_id) & np.isfinite(detections.box_xyxy_px).all(axis=1)
+    confirmed = np.flatnonzero(drawable)[:MAX_OBJECTS]
     box = detections.box_xyxy_px[confirmed]
     foot_xy_px = np.stack([(box[:, 0] + box[:, 2]) / 2, box[:, 3]], axis=1)
     return TrailSample(pts_s, track_id.data[confirmed], foot_xy_px)

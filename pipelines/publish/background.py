@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 class BackgroundSink:
     """Hands results to another sink in a thread of its own, through a bounded queue.
 
-    A failure of the other sink ends the recording, not the stream: it is logged once, kept in :attr:`failure`, and
-    later results are let go.
+    A failure of the other sink closes it at once and is raised by the next :meth:`write`, or by :meth:`close` where
+    there is none, so that it is reported once; it stays in :attr:`failure`.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class BackgroundSink:
         self._waiting: deque[AnnotatedFrame] = deque()
         self._changed = threading.Condition()
         self._failure: OutputError | None = None
+        self._reported = False
         self._close_before_s: float | None = None
         self._thread = threading.Thread(target=self._work, name=f"sink-{name}", daemon=True)
         self._thread.start()
@@ -59,11 +60,16 @@ class BackgroundSink:
         return self._drops
 
     def write(self, annotated: AnnotatedFrame) -> None:
-        """Queue one result. Lossless: wait for room; live: never wait, the oldest result makes room."""
+        """Queue one result. Lossless: wait for room; live: never wait, the oldest result makes room.
+
+        Raises:
+            OutputError: when the writing of an earlier result failed; nothing is written any more.
+        """
         with self._changed:
             if self._lossless and not self._changed.wait_for(self._has_room, _PATIENCE_S):
                 self._fail(OutputError(f"{self._name} took no frame for {_PATIENCE_S:.0f} s; its disk may hang"))
-            if self._failure is not None or self._close_before_s is not None:
+            self._raise_failure()
+            if self._close_before_s is not None:
                 return
             if len(self._waiting) >= self._capacity:
                 self._waiting.popleft()
@@ -72,16 +78,27 @@ class BackgroundSink:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Write what is waiting, within 2 s for a live stream and 30 s for a file, and finish."""
+        """Write what is waiting, within 2 s for a live stream and 30 s for a file, and finish.
+
+        Raises:
+            OutputError: when something was not written and :meth:`write` has not said so yet.
+        """
         patience_s = _CLOSE_LOSSLESS_S if self._lossless else _CLOSE_LIVE_S
         with self._changed:
             if self._close_before_s is None:
                 self._close_before_s = time.monotonic() + patience_s
             self._changed.notify_all()
         self._thread.join(patience_s + 0.5)
-        if self._thread.is_alive():
-            with self._changed:
+        with self._changed:
+            if self._thread.is_alive():
                 self._fail(OutputError(f"{self._name} did not finish within {patience_s:.0f} s; its end may be lost"))
+            if not self._reported:
+                self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            self._reported = True
+            raise self._failure
 
     def _has_room(self) -> bool:
         over = self._failure is not None or self._close_before_s is not None
@@ -125,6 +142,5 @@ class BackgroundSink:
         """Remember the first failure; called with the lock held."""
         if self._failure is None:
             self._failure = error
-            _log.error("%s; the stream goes on without it", error)
         self._waiting.clear()
         self._changed.notify_all()
