@@ -68,7 +68,7 @@ class TrackerConfig(Section):
     memory_s: float = Field(
         1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
     )
-    class_agnostic: bool = Field(False, description="Let an identity continue in another class.")
+    class_agnostic: bool = Field(True, description="Keep an identity though the network's word for the object changes.")
 
 
 class OverlayConfig(Section):
