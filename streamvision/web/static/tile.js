@@ -1,0 +1,194 @@
+// One stream on the page: its picture, its state over the picture, and its figures.
+
+import { now } from "./connection.js";
+import * as format from "./format.js";
+import { AgeHistory } from "./history.js";
+
+const OVER = new Set(["ended", "failed", "stopped"]);
+const WORDS = {
+  idle: "Waiting",
+  connecting: "Connecting",
+  live: "Live",
+  stalled: "Stalled",
+  reconnecting: "Reconnecting",
+  ended: "Ended",
+  failed: "Failed",
+  stopped: "Stopped",
+};
+const MOST_CHIPS = 4;
+
+export class Tile {
+  #element;
+  #canvas;
+  #context;
+  #history;
+  #next = null;
+  #painting = false;
+  #shown = null; // the record whose picture is on the canvas
+  #status = null;
+  #status_at_s = 0;
+
+  constructor(element) {
+    this.id = element.dataset.stream;
+    this.#element = element;
+    this.#canvas = this.#find("canvas.picture");
+    this.#context = this.#canvas.getContext("2d", { alpha: false });
+    this.#history = new AgeHistory(this.#find(".history"));
+    this.#find(".fullscreen").addEventListener("click", () => this.#find(".stage").requestFullscreen?.());
+  }
+
+  get state() {
+    return this.#status.state;
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  set hidden(hidden) {
+    this.#element.hidden = hidden;
+  }
+
+  set focused(focused) {
+    this.#element.classList.toggle("focused", focused);
+  }
+
+  // Takes a picture; where decoding cannot keep up, only the newest is painted.
+  show(record) {
+    this.#next = record;
+    if (!this.#painting) this.#paint();
+  }
+
+  async #paint() {
+    this.#painting = true;
+    while (this.#next) {
+      const record = this.#next;
+      this.#next = null;
+      try {
+        const bitmap = await createImageBitmap(new Blob([record.jpeg], { type: "image/jpeg" }));
+        if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
+          this.#canvas.width = bitmap.width;
+          this.#canvas.height = bitmap.height;
+          this.#find(".stage").style.setProperty("--ratio", bitmap.width / bitmap.height);
+        }
+        this.#context.drawImage(bitmap, 0, 0);
+        bitmap.close();
+        this.#shown = record;
+        this.#element.classList.add("has-picture");
+      } catch {
+        // a damaged picture: the next one is on its way, and the age shows that this one is missing
+      }
+    }
+    this.#painting = false;
+  }
+
+  // Takes the figures; returns a sentence when the state has changed since the last time.
+  update(status) {
+    const previous = this.#status;
+    this.#status = status;
+    this.#status_at_s = now();
+    this.#element.dataset.state = status.state;
+    this.#write(".state", WORDS[status.state] ?? status.state);
+    this.#write(".veil-state", WORDS[status.state] ?? status.state);
+    this.#write(".veil-reason", status.reason);
+    this.#write(".fps", format.rate(status.fps));
+    this.#write(".viewers", status.viewers);
+    this.#write(".viewers-word", status.viewers === 1 ? "viewer" : "viewers");
+    this.#write(".drops", format.count(format.sum(status.drops)));
+    this.#find(".drops-item").classList.toggle("some", format.sum(status.drops) > 0);
+    this.#writeCounts(status);
+    this.#writeFacts(status);
+    this.#canvas.setAttribute("aria-label", this.#describe(status));
+    this.tick();
+    if (!previous || previous.state === status.state) return null;
+    return `${this.id}: ${WORDS[status.state] ?? status.state}${status.reason ? `, ${status.reason}` : ""}`;
+  }
+
+  // Lets time pass: ages grow between two messages, above all when there are none.
+  tick() {
+    const status = this.#status;
+    if (!status) return;
+    const since_s = status.state_age_s + now() - this.#status_at_s;
+    this.#write(".veil-since", OVER.has(status.state) ? `${format.duration(since_s)} ago` : `for ${format.duration(since_s)}`);
+    const age_s = this.#shown ? now() - this.#shown.captured_at_s : null;
+    const counts = age_s !== null && !OVER.has(status.state);
+    const label = this.#find(".age");
+    label.hidden = !counts;
+    this.#write(".age", counts ? format.age(age_s) : "");
+    this.#write(".age-large", counts ? format.age(age_s) : "–");
+    this.#element.dataset.freshness = !counts ? "none" : age_s > 2 ? "old" : age_s > 0.5 ? "late" : "fresh";
+    this.#history.add(counts ? age_s : null, now());
+    if (this.#element.classList.contains("focused")) this.#history.draw(now());
+  }
+
+  #describe(status) {
+    const objects = Object.entries(status.objects).map(([name, n]) => `${n} ${name}`);
+    return `Picture of ${this.id}, ${WORDS[status.state] ?? status.state}: ${objects.join(", ") || "no objects"}`;
+  }
+
+  #writeCounts(status) {
+    const rows = classes(status);
+    const chips = rows.slice(0, MOST_CHIPS).map(([name, present, seen]) => {
+      const chip = node("li", present ? "chip present" : "chip");
+      chip.title = `${name}: ${present} in the picture now, ${seen} identities since the start`;
+      chip.append(node("b", "", present), ` ${name}`, node("span", "seen", `${format.count(seen)} seen`));
+      return chip;
+    });
+    if (rows.length > MOST_CHIPS) chips.push(node("li", "chip", `+${rows.length - MOST_CHIPS} more`));
+    if (!rows.length) chips.push(node("li", "chip quiet", "nothing seen yet"));
+    this.#find(".counts").replaceChildren(...chips);
+    const cells = rows.map(([name, present, seen]) => {
+      const row = node("tr");
+      row.append(node("td", "", name), node("td", "", present), node("td", "", format.count(seen)));
+      return row;
+    });
+    this.#find(".classes tbody").replaceChildren(...cells);
+    this.#find(".classes").hidden = !rows.length;
+    this.#find(".none").hidden = rows.length > 0;
+  }
+
+  #writeFacts(status) {
+    const ages = status.age_s && ["p50", "p95", "p99"].map((name) => format.age(status.age_s[name])).join(" · ");
+    const expected = status.frames_expected ? ` of ${format.count(status.frames_expected)}` : "";
+    const drops = Object.entries(status.drops).map(([cause, n]) => `${format.count(n)} ${cause}`);
+    const facts = {
+      Source: status.source,
+      State: (WORDS[status.state] ?? status.state) + (status.reason ? `: ${status.reason}` : ""),
+      Picture: status.width_px ? `${status.width_px} × ${status.height_px}` : "none yet",
+      Speed: `${format.rate(status.fps)} frames per second`,
+      "Age in the pipeline (p50 · p95 · p99)": ages ?? "none yet",
+      Processed: `${format.count(status.frames_done)}${expected} frames`,
+      Dropped: drops.join(", ") || "none",
+      Reconnects: format.count(status.reconnects),
+      Viewers: format.count(status.viewers),
+    };
+    this.#find(".facts").replaceChildren(
+      ...Object.entries(facts).flatMap(([name, value]) => [node("dt", "", name), node("dd", "", value)]),
+    );
+  }
+
+  #find(selector) {
+    return this.#element.querySelector(selector);
+  }
+
+  #write(selector, words) {
+    const element = this.#find(selector);
+    const text = String(words);
+    if (element.textContent !== text) element.textContent = text;
+  }
+}
+
+// [name, now, since the start] of every class, what is in the picture first.
+function classes(status) {
+  const names = new Set([...Object.keys(status.objects), ...Object.keys(status.identities)]);
+  return [...names]
+    .map((name) => [name, status.objects[name] ?? 0, status.identities[name] ?? 0])
+    .sort((a, b) => b[1] - a[1] || b[2] - a[2] || a[0].localeCompare(b[0]));
+}
+
+function node(tag, className = "", text = "") {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== "") element.textContent = text;
+  return element;
+}
