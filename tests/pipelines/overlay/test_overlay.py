@@ -218,7 +218,7 @@ def test_white_stays_white_and_a_red_box_is_red_in_the_jpeg() -> None:
     limited = YuvPicture(
         np.full((360, 640), 235, np.uint8), np.full((180, 320), 128, np.uint8), np.full((180, 320), 128, np.uint8)
     )
-    vermilion = max(range(1, 9), key=lambda key: color_of(key).v - color_of(key).u)
+    vermilion = max(range(1, 9), key=lambda key: color_of(key).v - color_of(key).y)
     jpeg = JpegEncoder(90)(draw(limited, found((100, 80, 300, 240), identity=vermilion)))
     bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).astype(int)
     assert (bgr[300, 500] >= 253).all()
