@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from streamvision.backends import cores
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("max 100000", 8), ("150000 100000", 2), ("20000 100000", 1)])
+def test_a_containers_quota_caps_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, expected: int
+) -> None:
+    file = tmp_path / "cpu.max"
+    file.write_text(quota + "\n", encoding="ascii")
+    monkeypatch.setattr(cores, "_CGROUP_QUOTA", file)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert cores.usable_cores() == expected
+
+
+@pytest.mark.parametrize(("usable", "expected"), [(1, 1), (2, 1), (8, 7)])
+def test_one_core_stays_free_for_capture_and_encoding(
+    monkeypatch: pytest.MonkeyPatch, usable: int, expected: int
+) -> None:
+    monkeypatch.setattr(cores, "usable_cores", lambda: usable)
+    assert cores.network_threads(None) == expected
+
+
+def test_the_users_word_counts() -> None:
+    assert cores.network_threads(5) == 5
