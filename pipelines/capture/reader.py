@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +16,7 @@ class Captured:
     picture: Picture
     """The pixels."""
     pts_s: float
-    """Presentation time in the source's own clock, in seconds."""
+    """Presentation time in the source's own clock, in seconds; never decreases within one reader."""
     captured_at_s: float
     """When its data reached this machine, on ``time.monotonic()``."""
 
@@ -26,6 +27,14 @@ class Reader(Protocol):
     @property
     def expected_frames(self) -> int | None:
         """How many frames the source says it has, or ``None`` where it cannot know."""
+
+    @property
+    def paced(self) -> bool:
+        """Whether pictures come faster than they are to be shown, so that the caller waits for each one's time."""
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """Frames lost inside the reader so far, by cause."""
 
     def open(self) -> None:
         """Connect, within the open timeout.

@@ -1,0 +1,45 @@
+"""How long to wait before a source is opened again.
+
+The measured problem: without back-off one dead camera caused 15,000 restarts in three days, and many cameras that
+fail together (a switch reboots) come back in step and overload it again unless their waits differ.
+"""
+
+from __future__ import annotations
+
+import random
+
+FIRST_DELAY_S = 0.25
+"""Short, since most interruptions are."""
+CAP_S = 30.0
+"""A dead camera costs two attempts a minute."""
+STABLE_S = 10.0
+"""A connection that held this long was a good one: the next fault starts from the shortest wait again."""
+JITTER = 0.25
+"""Each wait is up to this share shorter or longer, so that cameras do not come back in step."""
+
+
+class Backoff:
+    """Capped exponential waits with jitter; holds no clock of its own."""
+
+    def __init__(
+        self, *, first_s: float = FIRST_DELAY_S, cap_s: float = CAP_S, rng: random.Random | None = None
+    ) -> None:
+        self._first_s = first_s
+        self._cap_s = cap_s
+        self._rng = rng or random.Random()
+        self._delay_s = first_s
+
+    def next_delay_s(self) -> float:
+        """Return the wait before the next attempt, in seconds, and double the one after it."""
+        delay_s = self._delay_s
+        self._delay_s = min(2 * delay_s, self._cap_s)
+        return min(delay_s * self._rng.uniform(1 - JITTER, 1 + JITTER), self._cap_s)
+
+    def note_live(self, live_s: float) -> None:
+        """Tell how long the connection that just ended was live; a stable one starts the waits afresh."""
+        if live_s >= STABLE_S:
+            self.reset()
+
+    def reset(self) -> None:
+        """Start from the shortest wait again, as when a server that was gone has just come back."""
+        self._delay_s = self._first_s

@@ -1,0 +1,185 @@
+"""Reads a GStreamer pipeline, for cameras and decoders that FFmpeg does not know, and for the lowest latency."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.capture.capture_clock import CaptureClock
+from pipelines.capture.reader import Captured
+from pipelines.capture.timeline import MonotonicPts
+from pipelines.capture.uri import SourceSpec, redact
+from streamvision.config import StreamConfig
+from streamvision.errors import MissingDependencyError, SourceError, SourceStalledError
+from streamvision.picture import BgrPicture, Picture, YuvPicture
+
+INSTALL = "apt-get install python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good gstreamer1.0-libav"
+LIVE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=true max-buffers=1"
+FILE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=false max-buffers=4"
+POLL_S = 0.1
+"""rtspsrc says nothing for 26 s when its server freezes, so the bus alone will not do: we look this often ourselves."""
+DEFAULT_FPS = 25.0
+
+
+class GStreamerReader:
+    """One running pipeline; a string without an appsink gets one behind a conversion to I420."""
+
+    def __init__(self, spec: SourceSpec, *, config: StreamConfig) -> None:
+        self._spec = spec
+        self._config = config
+        self._gst: Any = None
+        self._video: Any = None
+        self._pipeline: Any = None
+        self._sink: Any = None
+        self._is_live = False
+        self._started = False
+        self._pts = MonotonicPts(1 / DEFAULT_FPS)
+        self._clock = CaptureClock()
+
+    @property
+    def expected_frames(self) -> int | None:
+        """Pipelines do not say."""
+        return None
+
+    @property
+    def paced(self) -> bool:
+        """A pipeline sets its own pace: end it in ``appsink sync=true`` where it must be real time."""
+        return False
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """What its appsink drops, a pipeline does not count."""
+        return {}
+
+    def open(self) -> None:
+        """Build the pipeline and start it."""
+        self._gst, self._video = _import_gstreamer()
+        gst = self._gst
+        text = self._spec.uri
+        if not re.search(r"\bappsink\b[^!]*$", text):
+            text = f"{text} ! {LIVE_SINK if self._spec.live else FILE_SINK}"
+        try:
+            self._pipeline = gst.parse_launch(text)
+        except Exception as error:  # GLib.Error, which is known only once gi is imported
+            message = redact(str(getattr(error, "message", error)))
+            raise SourceError(f"{self._spec.safe_uri} is no working pipeline: {message}", permanent=True) from None
+        self._sink = self._find_sink()
+        change = self._pipeline.set_state(gst.State.PLAYING)
+        if change == gst.StateChangeReturn.FAILURE:
+            raise self._bus_error() or SourceError(f"{self._spec.safe_uri} does not start")
+        self._is_live = change == gst.StateChangeReturn.NO_PREROLL
+
+    def read(self) -> Captured | None:
+        """Return the next picture."""
+        timeout_s = self._config.read_timeout_s if self._started else self._config.open_timeout_s
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            sample = self._sink.try_pull_sample(int(POLL_S * self._gst.SECOND))
+            if sample is not None:
+                break
+            if error := self._bus_error():
+                raise error
+            if self._sink.is_eos():
+                if self._is_live:
+                    raise SourceError(f"{self._spec.safe_uri} ended: its source is gone")
+                return None
+            if time.monotonic() >= deadline_s:
+                raise SourceStalledError(f"{self._spec.safe_uri} has sent nothing for {timeout_s:g} s")
+        now_s = time.monotonic()
+        self._started = True
+        buffer = sample.get_buffer()
+        raw_s = None if buffer.pts == self._gst.CLOCK_TIME_NONE else buffer.pts / self._gst.SECOND
+        captured_at_s = now_s
+        if raw_s is not None and self._spec.live:
+            captured_at_s = self._clock.captured_at_s(raw_s, now_s)
+        return Captured(self._picture(sample, buffer), self._pts.next_s(raw_s), captured_at_s)
+
+    def close(self) -> None:
+        """Stop the pipeline and let go of it."""
+        if self._pipeline is not None:
+            self._pipeline.set_state(self._gst.State.NULL)
+            self._pipeline = self._sink = None
+
+    def _find_sink(self) -> Any:
+        sinks = self._pipeline.iterate_sinks()
+        while True:
+            found, element = sinks.next()
+            if found != self._gst.IteratorResult.OK:
+                raise SourceError(
+                    f"{self._spec.safe_uri} has no appsink at its end; leave the sink out", permanent=True
+                )
+            if element.get_factory().get_name() == "appsink":
+                return element
+
+    def _bus_error(self) -> SourceError | None:
+        """Return the pipeline's first error, if it has one."""
+        message = self._pipeline.get_bus().pop_filtered(self._gst.MessageType.ERROR)
+        if message is None:
+            return None
+        error, debug = message.parse_error()
+        detail = (debug or "").rpartition("\n")[2].strip()
+        text = redact(f"{error.message.rstrip('.')}{f' ({detail})' if detail else ''}")
+        denied = re.search(r"\b(401|403|Unauthorized|Forbidden)\b", text) is not None
+        absent = error.matches(self._gst.ResourceError.quark(), self._gst.ResourceError.NOT_FOUND)
+        return SourceError(f"{self._spec.safe_uri}: {text}", permanent=denied or absent)
+
+    def _picture(self, sample: Any, buffer: Any) -> Picture:
+        """Copy the sample out of the pipeline's buffer pool, which it would otherwise hold up."""
+        info = self._video.VideoInfo.new_from_caps(sample.get_caps())
+        if info is None or info.finfo.name not in ("I420", "BGR"):
+            given = info.finfo.name if info else sample.get_caps().to_string()
+            raise SourceError(
+                f"{self._spec.safe_uri} delivers {given}; end it in videoconvert ! video/x-raw,format=I420 ! appsink",
+                permanent=True,
+            )
+        meta = self._video.buffer_get_video_meta(buffer)
+        layout = meta or info
+        strides, offsets = list(layout.stride), list(layout.offset)
+        ok, mapped = buffer.map(self._gst.MapFlags.READ)
+        if not ok:
+            raise SourceError(f"{self._spec.safe_uri}: a picture cannot be mapped into memory")
+        try:
+            data = np.frombuffer(mapped.data, np.uint8).copy()
+        finally:
+            buffer.unmap(mapped)
+        width_px, height_px = info.width, info.height
+        if info.finfo.name == "BGR":
+            packed = _rows(data, offsets[0], strides[0], height_px, 3 * width_px)
+            return BgrPicture(np.ascontiguousarray(packed).reshape(height_px, width_px, 3))
+        half = ((height_px + 1) // 2, (width_px + 1) // 2)
+        colorimetry = info.colorimetry
+        return YuvPicture(
+            _rows(data, offsets[0], strides[0], height_px, width_px),
+            _rows(data, offsets[1], strides[1], *half),
+            _rows(data, offsets[2], strides[2], *half),
+            full_range=colorimetry.range == self._video.VideoColorRange._0_255,
+            matrix="bt601" if colorimetry.matrix == self._video.VideoColorMatrix.BT601 else "bt709",
+        )
+
+
+def _rows(data: NDArray[np.uint8], offset: int, stride: int, rows: int, columns: int) -> NDArray[np.uint8]:
+    # The last row may end before its stride does, so no plain reshape; this constructor checks the bounds.
+    return np.ndarray((rows, columns), np.uint8, data, offset, (stride, 1))
+
+
+def _import_gstreamer() -> tuple[Any, Any]:
+    try:
+        import gi
+
+        gi.require_version("Gst", "1.0")
+        gi.require_version("GstApp", "1.0")
+        gi.require_version("GstVideo", "1.0")
+        from gi.repository import Gst, GstApp, GstVideo  # noqa: F401  (GstApp gives appsink its methods)
+    except (ImportError, ValueError):
+        raise MissingDependencyError(
+            f"gst: sources need GStreamer and its Python bindings from the system: {INSTALL}, and a virtual "
+            "environment that sees system packages"
+        ) from None
+    if not Gst.is_initialized():
+        Gst.init(None)
+    return Gst, GstVideo

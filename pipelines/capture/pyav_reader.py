@@ -1,0 +1,273 @@
+"""Reads what FFmpeg reads: files, RTSP over TCP and UDP, HTTP (MJPEG, HLS) and V4L2 cameras, through PyAV."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import av
+from av.video.frame import VideoFrame
+
+from pipelines.capture.av_errors import fault_text, open_failure
+from pipelines.capture.av_picture import picture_from_frame
+from pipelines.capture.capture_clock import CaptureClock
+from pipelines.capture.lag import LagGuard
+from pipelines.capture.reader import Captured
+from pipelines.capture.timeline import MonotonicPts
+from pipelines.capture.uri import SourceSpec
+from streamvision.config import StreamConfig
+from streamvision.errors import SourceError, SourceStalledError
+from streamvision.telemetry import DropCounter
+
+log = logging.getLogger(__name__)
+
+DEFAULT_FPS = 25.0
+"""Assumed where a source has neither timestamps nor a frame rate."""
+HLS_SILENCE_S = 12.0
+"""HLS comes in segments of several seconds, with silence between them."""
+END_TOLERANCE_S = 1.0
+"""A header's duration is a promise to within about this much."""
+
+_HELD_BACK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "vvc"})
+_HELD_BACK_FORMATS = frozenset({"rtsp", "hls", "mpegts", "h264", "hevc"})
+_PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
+_DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")
+"""How Matroska gives the duration of each track."""
+
+
+class PyAvReader:
+    """One open FFmpeg input and its video decoder."""
+
+    def __init__(self, spec: SourceSpec, *, config: StreamConfig) -> None:
+        self._spec = spec
+        self._config = config
+        self._read_timeout_s = config.read_timeout_s
+        if _is_playlist(spec.uri):
+            self._read_timeout_s = max(config.read_timeout_s, HLS_SILENCE_S)
+        self._container: Any = None
+        self._packets: Any = None
+        self._stream: Any = None
+        self._pts = MonotonicPts(1 / DEFAULT_FPS)
+        self._clock = CaptureClock()
+        self._lag = LagGuard()
+        self._losses = DropCounter()
+        self._ready: deque[VideoFrame] = deque()
+        self._arrivals: deque[tuple[int | None, float]] = deque(maxlen=64)
+        self._last_read_s: float | None = None
+        self._packets_read = 0
+        self._frames_read = 0
+        self._end_s = 0.0
+        self._format = ""
+        self._held_back = False
+
+    @property
+    def expected_frames(self) -> int | None:
+        """The number in the container's header, or its duration times its frame rate."""
+        if self._stream is None or not self._finite():
+            return None
+        if self._stream.frames:
+            return int(self._stream.frames)
+        duration_s = self._promised_s()
+        return round(duration_s * self._fps()) if duration_s else None
+
+    @property
+    def paced(self) -> bool:
+        """True for files played in real time, and for HLS, which comes in bursts."""
+        return self._spec.realtime or self._format == "hls"
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """``decode_behind``: skipped undecoded to catch up; ``damaged``: could not be decoded."""
+        return self._losses.by_cause()
+
+    def open(self) -> None:
+        """Connect and find the video stream."""
+        begin_s = time.monotonic()
+        try:
+            self._container = av.open(
+                self._spec.uri,
+                format="video4linux2" if self._spec.kind == "v4l2" else None,
+                options=self._options(),
+                timeout=None if self._spec.kind == "file" else (self._config.open_timeout_s, self._read_timeout_s),
+            )
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            waited_s = time.monotonic() - begin_s
+            raise open_failure(
+                error, self._spec, waited_s=waited_s, open_timeout_s=self._config.open_timeout_s
+            ) from None
+        if not self._container.streams.video:
+            raise SourceError(f"{self._spec.safe_uri} has no video; give a source that has", permanent=True)
+        self._stream = self._container.streams.video[0]
+        self._format = self._container.format.name.split(",")[0]
+        # Frame threads keep as many frames back as there are threads: right for files, latency for cameras.
+        self._stream.thread_type = "AUTO" if self._spec.kind == "file" else "SLICE"
+        self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
+        self._pts = MonotonicPts(1 / self._fps())
+        self._packets = self._container.demux(self._stream)
+
+    def read(self) -> Captured | None:
+        """Return the next picture."""
+        while not self._ready:
+            packet = self._next_packet()
+            if packet is not None:
+                self._decode(packet)
+            elif not self._ready:
+                self._check_end()
+                return None
+        frame = self._ready.popleft()
+        self._frames_read += 1
+        raw_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+        self._end_s = raw_s or self._end_s
+        return Captured(picture_from_frame(frame), self._pts.next_s(raw_s), self._captured_at_s(frame))
+
+    def close(self) -> None:
+        """Release decoder and connection; pictures already given out stay valid."""
+        self._packets = None
+        self._ready.clear()
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _options(self) -> dict[str, str]:
+        if self._spec.kind != "rtsp":
+            return {}
+        # The session description says what is in the stream: probing it again costs a second. Not "nobuffer", which
+        # throws the probed packets, and with them the first key frame, away.
+        return {
+            "rtsp_transport": self._config.rtsp_transport,
+            "allowed_media_types": "video",
+            "probesize": "32",
+            "analyzeduration": "0",
+            "buffer_size": "2000000",
+        }
+
+    def _next_packet(self) -> Any | None:
+        """Return the next packet; ``None`` at the end."""
+        begin_s = time.monotonic()
+        try:
+            packet: Any | None = next(self._packets, None)
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            if self._spec.kind == "file":
+                log.warning("%s: reading stopped: %s", self._spec.safe_uri, fault_text(error))
+                self._packets = iter(())
+                self._drain()
+                return None
+            if time.monotonic() - begin_s >= self._read_timeout_s:
+                raise self._stalled() from None
+            raise SourceError(f"{self._spec.safe_uri} broke off: {fault_text(error)}") from None
+        now_s = time.monotonic()
+        if packet is None or self._spec.kind == "file":
+            return packet
+        if now_s - begin_s >= self._read_timeout_s:
+            raise self._stalled()  # what FFmpeg hands back after a timeout is an old packet
+        self._note_arrival(packet, begin_s, now_s)
+        return packet
+
+    def _drain(self) -> None:
+        """Take the frames that the decoder still holds after a file broke off."""
+        try:
+            self._ready.extend(self._stream.codec_context.decode(None))
+        except (OSError, ValueError, av.error.FFmpegError):
+            self._losses.add("damaged")
+
+    def _note_arrival(self, packet: Any, begin_s: float, now_s: float) -> None:
+        """Set down when a live packet reached us.
+
+        FFmpeg's parser knows the end of a packet by the beginning of the next one, so where it splits the stream
+        what it returns now was complete when it returned the packet before.
+        """
+        arrival_s = now_s
+        if self._held_back and self._last_read_s is not None:
+            arrival_s = self._last_read_s
+        self._last_read_s = now_s
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is not None and packet.time_base is not None:
+            arrival_s = self._clock.captured_at_s(float(stamp * packet.time_base), arrival_s)
+        self._arrivals.append((packet.pts, arrival_s))
+        self._lag.observe(waited_s=now_s - begin_s, age_s=now_s - arrival_s, now_s=now_s)
+
+    def _decode(self, packet: Any) -> None:
+        live = self._spec.kind != "file"
+        is_flush = packet.size == 0
+        if live and is_flush:
+            return
+        if self._spec.live and live and not self.paced and self._lag.skips(packet.is_keyframe):
+            self._losses.add("decode_behind")
+            return
+        self._packets_read += not is_flush
+        try:
+            self._ready.extend(frame for frame in packet.decode() if isinstance(frame, VideoFrame))
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            self._losses.add("damaged")
+            log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
+
+    def _captured_at_s(self, frame: VideoFrame) -> float:
+        now_s = time.monotonic()
+        if self._spec.kind == "file" or not self._arrivals:
+            return now_s
+        for pts, arrival_s in reversed(self._arrivals):
+            if pts == frame.pts:
+                return arrival_s
+        return self._arrivals[-1][1]
+
+    def _check_end(self) -> None:
+        """Tell a normal end from a broken connection and a truncated file."""
+        shown = self._spec.safe_uri
+        if not self._finite():
+            raise SourceError(f"{shown} closed the connection")
+        if self._frames_read == 0:
+            raise SourceError(f"{shown} holds no frame that can be decoded; give a whole file", permanent=True)
+        if not self._is_short():
+            return
+        if self._spec.kind != "file":
+            raise SourceError(f"{shown} broke off before its end")
+        raise SourceError(
+            f"{shown} is truncated: {self._frames_read} of {self.expected_frames} frames could be read", permanent=True
+        )
+
+    def _is_short(self) -> bool:
+        """Say whether less came than the header promised, both in frames and in time where it gives both.
+
+        Neither alone would do: edit lists leave out frames that are counted, and the last frame may last long.
+        """
+        promised_s = self._promised_s()
+        if self._stream.frames:
+            last_s = self._end_s + 1.5 / self._fps()
+            return self._packets_read < self._stream.frames and (promised_s is None or last_s < promised_s)
+        return promised_s is not None and self._end_s < promised_s - max(END_TOLERANCE_S, 0.02 * promised_s)
+
+    def _finite(self) -> bool:
+        """Say whether the source has an end of its own."""
+        if self._spec.kind == "file":
+            return True
+        return self._spec.kind in ("http", "rtsp") and bool(self._container.duration)
+
+    def _promised_s(self) -> float | None:
+        """Return the time of the video's last frame as its header gives it; ``None`` where that is only a guess."""
+        if self._format not in _PROMISING_FORMATS and self._spec.kind == "file":
+            return None
+        start_s = (self._container.start_time or 0) / av.time_base
+        if self._stream.duration and self._stream.time_base:
+            return start_s + float(self._stream.duration * self._stream.time_base)
+        if tag := _DURATION_TAG.fullmatch(self._stream.metadata.get("DURATION", "")):
+            hours, minutes, seconds = tag.groups()
+            return start_s + int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        if self._container.duration and len(self._container.streams) == 1:
+            return start_s + float(self._container.duration) / av.time_base
+        return None
+
+    def _fps(self) -> float:
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return float(rate) if rate else DEFAULT_FPS
+
+    def _stalled(self) -> SourceStalledError:
+        return SourceStalledError(f"{self._spec.safe_uri} has sent nothing for {self._read_timeout_s:g} s")
+
+
+def _is_playlist(uri: str) -> bool:
+    return urlsplit(uri).path.lower().endswith(".m3u8") if "://" in uri else False

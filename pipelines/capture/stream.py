@@ -1,0 +1,228 @@
+"""One stream's capture: a thread that opens the source, decodes it, and opens it again when it breaks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from pipelines.capture.backoff import Backoff
+from pipelines.capture.pacer import Pacer
+from pipelines.capture.probe import is_reachable
+from pipelines.capture.reader import Captured, Reader
+from pipelines.capture.readers import create_reader
+from pipelines.capture.slot import FrameQueue, FrameSlot, NewestFrameSlot
+from pipelines.capture.timeline import StreamTimeline
+from pipelines.capture.uri import SourceSpec, redact
+from streamvision.config import StreamConfig
+from streamvision.errors import SourceError, SourceStalledError, StreamVisionError
+from streamvision.frame import Frame
+from streamvision.stream_state import StateMachine, StreamState
+from streamvision.telemetry import DropCounter
+
+log = logging.getLogger(__name__)
+
+PROBE_EVERY_S = 0.8
+"""With it a server that is back is noticed in time to be live within two seconds."""
+PROBE_TIMEOUT_S = 0.5
+
+
+class StreamCapture:
+    """Decodes one source into :attr:`slot`, for ever or to its end. A fault of one stream touches no other."""
+
+    def __init__(
+        self,
+        stream_id: str,
+        spec: SourceSpec,
+        *,
+        config: StreamConfig,
+        on_ready: Callable[[], None],
+        max_frames: int | None = None,
+    ) -> None:
+        """Prepare; ``on_ready`` is called from the capture thread after each frame and when the stream is over."""
+        self.stream_id = stream_id
+        self.spec = spec
+        self.state = StateMachine()
+        self.drops = DropCounter()
+        """Frames lost, by cause: newer_frame, decode_behind, damaged, unreadable, stopped."""
+        self.frames_in = 0
+        """Frames decoded."""
+        self.reconnects = 0
+        """How often the source was opened again."""
+        self.failure: str | None = None
+        """Why the stream failed for good, in one sentence."""
+        kind = NewestFrameSlot if spec.live else FrameQueue
+        self.slot: FrameSlot = kind(drops=self.drops, on_ready=on_ready)
+        self._config = config
+        self._on_ready = on_ready
+        self._max_frames = max_frames
+        self._expected: int | None = None
+        self._stop = threading.Event()
+        self._timeline = StreamTimeline()
+        self._backoff = Backoff()
+        self._segment = 0
+        self._size: tuple[int, int] | None = None
+        self._live_since_s: float | None = None
+        self._counted: dict[str, int] = {}
+        self._over = False
+        self._thread = threading.Thread(target=self._run, name=f"capture-{stream_id}", daemon=True)
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames will come in all; ``None`` where nobody knows."""
+        if self._expected is None or self._max_frames is None:
+            return self._expected
+        return min(self._expected, self._max_frames)
+
+    @property
+    def skipped(self) -> int:
+        """Packets of a live source that were not decoded, to catch up."""
+        return self.drops.by_cause().get("decode_behind", 0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no frame is left and none will come."""
+        return self._over and not self.slot.has_frame()
+
+    def start(self) -> None:
+        """Start the capture thread."""
+        if self.state.state is StreamState.IDLE:
+            self.state.move(StreamState.CONNECTING)
+            self._thread.start()
+
+    def request_stop(self) -> None:
+        """Ask the thread to end and let go of waiting frames; returns at once, legal in every state."""
+        self._stop.set()
+        self.state.move(StreamState.STOPPED)
+        self.slot.close()
+        self._over = True
+        self._on_ready()
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """End the stream, in every state, within ``timeout_s``.
+
+        A thread that is blocked in a connection attempt is left behind: its own timeouts end it, and nothing that it
+        brings is taken any more.
+        """
+        self.request_stop()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set() and self._play():
+                self._wait_before_reconnect()
+        finally:
+            self._over = True
+            self._on_ready()
+
+    def _play(self) -> bool:
+        """Open the source and read it until it ends or breaks; return whether to open it again."""
+        reader: Reader | None = None
+        self._live_since_s = None
+        try:
+            reader = create_reader(self.spec, config=self._config)
+            reader.open()
+            self._expected = reader.expected_frames
+            self._read_all(reader)
+        except SourceStalledError as error:
+            return self._broken(error, StreamState.STALLED)
+        except StreamVisionError as error:
+            return self._broken(error, StreamState.RECONNECTING)
+        except Exception as error:
+            log.exception("stream %s", self.stream_id)
+            return self._broken(SourceError(redact(f"capture failed: {error!r}")), StreamState.RECONNECTING)
+        finally:
+            if reader is not None:
+                self._count_losses(reader)
+                reader.close()
+        self.state.move(StreamState.ENDED)
+        return False
+
+    def _read_all(self, reader: Reader) -> None:
+        """Hand on every frame until the source ends, the limit is reached or the stream is stopped."""
+        pacer = Pacer()
+        self._counted = {}
+        while not self._stop.is_set():
+            captured = reader.read()
+            if captured is None:
+                if self._live_since_s is None and self.state.state is StreamState.RECONNECTING:
+                    raise SourceError(f"{self.spec.safe_uri} ended before its first frame")
+                return
+            if reader.paced:
+                pacer.wait(captured.pts_s, self._stop)
+                if not self.spec.reconnects:
+                    captured = replace(captured, captured_at_s=time.monotonic())
+            self._hand_on(captured)
+            self._count_losses(reader)
+            if self._max_frames is not None and self.frames_in >= self._max_frames:
+                return
+
+    def _hand_on(self, captured: Captured) -> None:
+        size = (captured.picture.width_px, captured.picture.height_px)
+        new_connection = self._live_since_s is None
+        if self._size is not None and (new_connection or size != self._size):
+            self._segment += 1
+        if new_connection:
+            self._live_since_s = time.monotonic()
+            self.state.move(StreamState.LIVE)
+        if self._size is not None and size != self._size:
+            log.info("stream %s: the picture is now %dx%d", self.stream_id, *size)
+        self._size = size
+        frame = Frame(
+            stream_id=self.stream_id,
+            index=self.frames_in,
+            pts_s=self._timeline.stream_pts_s(captured.pts_s, captured.captured_at_s),
+            captured_at_s=captured.captured_at_s,
+            picture=captured.picture,
+            segment=self._segment,
+        )
+        self.frames_in += 1
+        if not self.slot.put(frame, self._stop):
+            self.drops.add("stopped")
+
+    def _count_losses(self, reader: Reader) -> None:
+        """Add to the drops what this reader has lost since the last look."""
+        losses = reader.losses
+        for cause, count in losses.items():
+            if new := count - self._counted.get(cause, 0):
+                self.drops.add(cause, new)
+        self._counted = dict(losses)
+
+    def _broken(self, error: StreamVisionError, state: StreamState) -> bool:
+        """Note a fault; return whether the source is worth another try."""
+        reason = str(error)
+        permanent = not isinstance(error, SourceError) or error.permanent
+        if self._stop.is_set():
+            return False
+        if not self.spec.reconnects or (permanent and self._size is None):
+            self.failure = f"stream {self.stream_id}: {reason}"
+            log.error("%s", self.failure)
+            self.state.move(StreamState.FAILED, reason)
+            return False
+        if self._live_since_s is not None:
+            self._backoff.note_live(time.monotonic() - self._live_since_s)
+        log.warning("stream %s: %s", self.stream_id, reason)
+        stalled = state is StreamState.STALLED and self.state.state is StreamState.LIVE
+        self.state.move(state if stalled else StreamState.RECONNECTING, reason)
+        return True
+
+    def _wait_before_reconnect(self) -> None:
+        """Wait as long as the back-off says, or until a server that refused connections accepts them again."""
+        _, reason, _ = self.state.snapshot()
+        deadline_s = time.monotonic() + self._backoff.next_delay_s()
+        was_unreachable = False
+        while not self._stop.is_set() and (left_s := deadline_s - time.monotonic()) > 0:
+            if left_s > PROBE_EVERY_S:
+                reachable = is_reachable(self.spec, timeout_s=PROBE_TIMEOUT_S)
+                if reachable and was_unreachable:
+                    self._backoff.reset()
+                    break
+                was_unreachable = reachable is False
+            self._stop.wait(min(left_s, PROBE_EVERY_S))
+        if not self._stop.is_set():
+            self.reconnects += 1
+            self._timeline.reconnected()
+            self.state.move(StreamState.RECONNECTING, reason)
