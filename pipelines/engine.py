@@ -21,7 +21,7 @@ from pipelines.inference import Detector
 from pipelines.lane import Lane
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.encode import JpegEncoder
-from pipelines.publish.outputs import open_sinks
+from pipelines.publish.outputs import check_outputs, open_sinks
 from pipelines.stream import Stream
 from pipelines.tracking import create_tracker
 from streamvision.config import AppConfig, ServeConfig, StreamConfig
@@ -49,13 +49,16 @@ class Pipeline:
 
     def __init__(self, config: AppConfig, *, detector: Detector | None = None) -> None:
         self.times = StageTimes()
+        self._outputs = config.outputs
         self._sources = name_streams(config.streams)
+        check_outputs(
+            config.outputs, stream_ids=list(self._sources), sources=[spec.uri for spec, _ in self._sources.values()]
+        )
         tracker = create_tracker(config.tracker, score=config.model.score)
         self._detector = detector or Detector.open(
             config.model, score_floor=tracker.low_score if tracker else None, times=self.times
         )
         names = self._detector.names
-        sinks = open_sinks(config.outputs, {name: spec.live for name, (spec, _) in self._sources.items()}, names=names)
         self._window = CollectionWindow()
         self._batcher = Batcher(max_batch=self._detector.max_batch, window=self._window)
         self._streams: dict[str, Stream] = {}
@@ -66,7 +69,6 @@ class Pipeline:
                 tracker=create_tracker(config.tracker, score=config.model.score),
                 overlay=Overlay(config.overlay, names),
                 encode=encode,
-                sinks=sinks[name],
                 channel=LiveChannel(name, names),
                 times=self.times,
                 on_room=self._batcher.notify,
@@ -88,9 +90,19 @@ class Pipeline:
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
 
     def start(self) -> None:
-        """Start capturing, inferring and publishing."""
-        for stream in self._streams.values():
-            stream.lane.start()
+        """Open the outputs, which replaces old files, and start capturing, inferring and publishing.
+
+        Raises:
+            OutputError: when an output cannot be opened; nothing runs then.
+        """
+        sinks = open_sinks(
+            self._outputs,
+            {name: stream.spec.live for name, stream in self._streams.items()},
+            names=self._detector.names,
+            drops={name: stream.capture.drops for name, stream in self._streams.items()},
+        )
+        for name, stream in self._streams.items():
+            stream.lane.start(sinks[name])
             stream.capture.start()
         self._thread.start()
 

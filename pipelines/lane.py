@@ -40,7 +40,6 @@ class Lane:
         tracker: Tracker | None,
         overlay: Overlay,
         encode: Callable[[Canvas], bytes],
-        sinks: Sequence[Sink],
         channel: LiveChannel,
         times: StageTimes,
         on_room: Callable[[], None],
@@ -55,7 +54,7 @@ class Lane:
         self._tracker = tracker
         self._overlay = overlay
         self._encode = encode
-        self._sinks = list(sinks)
+        self._sinks: list[Sink] = []
         self._times = times
         self._on_room = on_room
         self._inbox: queue.Queue[Result | None] = queue.Queue()
@@ -65,8 +64,9 @@ class Lane:
         self._last_done_s = 0.0
         self._thread = threading.Thread(target=self._run, name=f"lane-{stream_id}", daemon=True)
 
-    def start(self) -> None:
-        """Start the lane's thread."""
+    def start(self, sinks: Sequence[Sink]) -> None:
+        """Start the lane's thread; it closes the sinks at the end."""
+        self._sinks = list(sinks)
         self._thread.start()
 
     def has_room(self) -> bool:
@@ -83,6 +83,8 @@ class Lane:
 
     def finish(self, timeout_s: float) -> bool:
         """Work off what is waiting, close the outputs and end the thread; return whether that fitted the time."""
+        if self._thread.ident is None:
+            return True
         self._inbox.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -103,7 +105,7 @@ class Lane:
             finally:
                 self._inbox.task_done()
                 self._on_room()
-        for sink in self._sinks:
+        for sink in tuple(self._sinks):
             self._guard(sink, sink.close)
         self._inbox.task_done()
 
