@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -24,7 +25,6 @@ INSTALL = "pip install onnxruntime"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 _DEVICE = re.compile(r"(cpu|cuda|tensorrt)(?::(\d+))?")
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(bfloat16)": "bfloat16"}
-_TENSORRT_CACHE = Path.home() / ".cache" / "streamvision" / "tensorrt"
 _MIN_SHARE = 0.5
 """An asked-for accelerator must execute at least this share of the model."""
 _DYNAMIC_SIDE_PX = 640
@@ -210,12 +210,14 @@ def _providers(kind: str, index: int, precision: Precision) -> list[Any]:
         return [PROVIDERS["cpu"]]
     if kind == "cuda":
         return [cuda, PROVIDERS["cpu"]]
-    _TENSORRT_CACHE.mkdir(parents=True, exist_ok=True)
+    # Building an engine takes minutes; the next start finds it here.
+    engines = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "streamvision" / "tensorrt"
+    engines.mkdir(parents=True, exist_ok=True)
     tensorrt = {
         "device_id": index,
         "trt_fp16_enable": precision == "fp16",
         "trt_engine_cache_enable": True,
-        "trt_engine_cache_path": str(_TENSORRT_CACHE),
+        "trt_engine_cache_path": str(engines),
     }
     return [(PROVIDERS["tensorrt"], tensorrt), cuda, PROVIDERS["cpu"]]
 

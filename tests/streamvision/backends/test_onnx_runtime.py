@@ -98,3 +98,50 @@ def test_loading_leaves_nothing_in_the_present_folder(
     monkeypatch.chdir(folder)
     OnnxRuntimeBackend(tiny_onnx)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.reference
+def test_a_quantised_file_says_int8_only_if_its_convolutions_run_so(yolox: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    quantization = pytest.importorskip("onnxruntime.quantization")
+
+    class Calibration(quantization.CalibrationDataReader):
+        def __init__(self) -> None:
+            self._pictures = iter(np.random.default_rng(0).uniform(0, 255, (2, 1, 3, 416, 416)).astype(np.float32))
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            picture = next(self._pictures, None)
+            return None if picture is None else {"images": picture}
+
+    path = tmp_path / "int8.onnx"
+    activations = quantization.QuantType.QUInt8
+    quantization.quantize_static(yolox, path, Calibration(), activation_type=activations)
+    assert OnnxRuntimeBackend(path, precision="int8").precision == "int8"
+    with pytest.raises(DeviceError, match="runs in int8 on cpu.*export the model in fp32"):
+        OnnxRuntimeBackend(path, precision="fp32")
+
+
+class TestAProviderThatDoesNotStart:
+    """ONNX Runtime then takes the CPU without an error; here it says that it has CUDA and has not."""
+
+    @pytest.fixture(autouse=True)
+    def claim_cuda(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import onnxruntime
+
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            pytest.skip("this machine's ONNX Runtime was built for CUDA")
+        claimed = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: claimed)
+
+    @pytest.mark.filterwarnings("ignore:Specified provider")
+    def test_it_is_an_error_where_it_was_asked_for(self, tiny_onnx: Path) -> None:
+        with pytest.raises(DeviceError, match=r"cuda:0 was asked for, but .*took CPUExecutionProvider"):
+            OnnxRuntimeBackend(tiny_onnx, device="cuda")
+
+    @pytest.mark.filterwarnings("ignore:Specified provider")
+    def test_it_is_a_warning_where_the_device_was_left_open(
+        self, tiny_onnx: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        backend = OnnxRuntimeBackend(tiny_onnx)
+        assert backend.device == "cpu"
+        assert "cuda:0" in caplog.text
