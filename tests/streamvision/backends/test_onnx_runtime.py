@@ -117,7 +117,7 @@ def test_a_quantised_file_says_int8_only_if_its_convolutions_run_so(yolox: Path,
     activations = quantization.QuantType.QUInt8
     quantization.quantize_static(yolox, path, Calibration(), activation_type=activations)
     assert OnnxRuntimeBackend(path, precision="int8").precision == "int8"
-    with pytest.raises(DeviceError, match="runs in int8 on cpu.*export the model in fp32"):
+    with pytest.raises(DeviceError, match=r"runs in int8 on cpu.*export the model in fp32"):
         OnnxRuntimeBackend(path, precision="fp32")
 
 
