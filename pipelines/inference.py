@@ -81,7 +81,8 @@ class Detector:
             threads=config.threads,
         )
         try:
-            return cls(backend, read_card(backend, config), config, score_floor=score_floor, times=times)
+            card = read_card(backend, path=config.path, head=config.head, names=config.names)
+            return cls(backend, card, config, score_floor=score_floor, times=times)
         except BaseException:
             backend.close()
             raise
