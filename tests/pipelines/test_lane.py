@@ -1,0 +1,144 @@
+"""Behind the network: in order, drawn only for those who look, and no fault of one output ends the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pipelines.lane import Lane
+from pipelines.overlay.overlay import Overlay
+from pipelines.publish.encode import JpegEncoder
+from pipelines.tracking import create_tracker
+from streamvision.annotated import AnnotatedFrame
+from streamvision.config import OverlayConfig, TrackerConfig
+from streamvision.detections import Detections
+from streamvision.errors import OutputError
+from streamvision.frame import Frame, Result
+from streamvision.live import LiveChannel
+from streamvision.picture import BgrPicture
+from streamvision.telemetry import StageTimes
+
+PICTURE = BgrPicture(np.full((120, 160, 3), 60, np.uint8))
+
+
+class Recorder:
+    """A sink that keeps what it is given, and fails when told to."""
+
+    def __init__(self, *, fail_at: int | None = None) -> None:
+        self.frames: list[int] = []
+        self.identities: list[list[int | None]] = []
+        self.closed = 0
+        self._fail_at = fail_at
+
+    def write(self, annotated: AnnotatedFrame) -> None:
+        index = annotated.result.frame.index
+        if index == self._fail_at:
+            raise OutputError("the disk is full; free some space")
+        self.frames.append(index)
+        self.identities.append(annotated.result.detections.identities())
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def times() -> StageTimes:
+    return StageTimes()
+
+
+@pytest.fixture
+def lane(times: StageTimes) -> Lane:
+    return Lane(
+        "gate",
+        tracker=create_tracker(TrackerConfig(), score=0.25),
+        overlay=Overlay(OverlayConfig(), ("car",)),
+        encode=JpegEncoder(80),
+        channel=LiveChannel("gate", ("car",)),
+        times=times,
+        on_room=lambda: None,
+    )
+
+
+def result(index: int, *, segment: int = 0) -> Result:
+    left = 10.0 + index
+    found = Detections(
+        np.array([[left, 20, left + 40, 60]], np.float32), np.array([0.9], np.float32), np.zeros(1, np.int32)
+    )
+    return Result(Frame("gate", index, index / 25, 0.0, PICTURE, segment), found)
+
+
+def play(
+    lane: Lane, sinks: list[Recorder], frames: int, *, segment_of: Callable[[int], int] = lambda _index: 0
+) -> None:
+    lane.start(sinks)
+    for index in range(frames):
+        lane.put(result(index, segment=segment_of(index)))
+    assert lane.finish(timeout_s=10)
+
+
+def test_every_sink_is_told_everything_in_order_and_closed_once(lane: Lane) -> None:
+    sinks = [Recorder(), Recorder()]
+    play(lane, sinks, 20)
+    assert [sink.frames for sink in sinks] == [list(range(20))] * 2
+    assert [sink.closed for sink in sinks] == [1, 1]
+    assert lane.frames_done == 20
+    assert lane.identities == {"car": 1}
+
+
+def test_a_full_disk_ends_that_output_and_not_the_stream(lane: Lane) -> None:
+    broken, healthy = Recorder(fail_at=5), Recorder()
+    play(lane, [broken, healthy], 10)
+    assert broken.frames == list(range(5))
+    assert broken.closed == 1
+    assert healthy.frames == list(range(10))
+    assert lane.failures == ["the disk is full; free some space"]
+
+
+def test_nothing_is_drawn_unless_somebody_looks(lane: Lane, times: StageTimes) -> None:
+    play(lane, [Recorder()], 3)
+    assert "draw" not in times.distributions()
+    newest = lane.channel.latest
+    assert newest is not None
+    assert newest.annotated.jpeg().startswith(b"\xff\xd8")
+    assert times.distributions()["draw"].count == 1
+
+
+def test_each_frame_is_encoded_once_while_somebody_watches(lane: Lane, times: StageTimes) -> None:
+    with lane.channel.watching(), lane.channel.watching():
+        play(lane, [], 5)
+        newest = lane.channel.latest
+        assert newest is not None
+        newest.annotated.jpeg()
+    assert times.distributions()["encode"].count == 5
+
+
+def test_identities_do_not_cross_a_reconnect(lane: Lane) -> None:
+    sink = Recorder()
+    play(lane, [sink], 20, segment_of=lambda index: index // 10)
+    before, after = (
+        {i[0] for i in half if i and i[0] is not None} for half in (sink.identities[:10], sink.identities[10:])
+    )
+    assert before
+    assert after
+    assert not before & after
+    assert lane.identities == {"car": 2}
+
+
+def test_a_lane_that_never_started_is_finished() -> None:
+    idle = Lane(
+        "x", tracker=None, overlay=Overlay(OverlayConfig(), ()), encode=JpegEncoder(80),
+        channel=LiveChannel("x", ()), times=StageTimes(), on_room=lambda: None,
+    )  # fmt: skip
+    assert idle.finish(timeout_s=1)
+
+
+def test_it_takes_no_more_than_it_can_work_off(lane: Lane) -> None:
+    assert lane.has_room()
+    lane.put(result(0))
+    lane.put(result(1))
+    assert not lane.has_room()
+    assert not lane.idle()
+    lane.start([])
+    assert lane.finish(timeout_s=10)
