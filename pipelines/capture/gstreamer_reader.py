@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pipelines.capture.capture_clock import CaptureClock
 from pipelines.capture.reader import Captured
 from pipelines.capture.timeline import MonotonicPts
-from pipelines.capture.uri import SourceSpec, redact
+from pipelines.capture.uri import SourceSpec
 from streamvision.config import StreamConfig
 from streamvision.errors import MissingDependencyError, SourceError, SourceStalledError
 from streamvision.picture import BgrPicture, Picture, YuvPicture
+from streamvision.redaction import redact
 
 INSTALL = "apt-get install python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good gstreamer1.0-libav"
 LIVE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=true max-buffers=1"
@@ -24,6 +25,9 @@ FILE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=fa
 POLL_S = 0.1
 """rtspsrc says nothing for 26 s when its server freezes, so the bus alone will not do: we look this often ourselves."""
 DEFAULT_FPS = 25.0
+
+_FULL_RANGE = 1
+"""GST_VIDEO_COLOR_RANGE_0_255, whose name Python cannot spell."""
 
 
 class GStreamerReader:
@@ -153,18 +157,20 @@ class GStreamerReader:
             return BgrPicture(np.ascontiguousarray(packed).reshape(height_px, width_px, 3))
         half = ((height_px + 1) // 2, (width_px + 1) // 2)
         colorimetry = info.colorimetry
+        is_bt601 = colorimetry.matrix == self._video.VideoColorMatrix.BT601
         return YuvPicture(
             _rows(data, offsets[0], strides[0], height_px, width_px),
             _rows(data, offsets[1], strides[1], *half),
             _rows(data, offsets[2], strides[2], *half),
-            full_range=colorimetry.range == self._video.VideoColorRange._0_255,
-            matrix="bt601" if colorimetry.matrix == self._video.VideoColorMatrix.BT601 else "bt709",
+            full_range=int(colorimetry.range) == _FULL_RANGE,
+            matrix="bt601" if is_bt601 else "bt709",
         )
 
 
 def _rows(data: NDArray[np.uint8], offset: int, stride: int, rows: int, columns: int) -> NDArray[np.uint8]:
     # The last row may end before its stride does, so no plain reshape; this constructor checks the bounds.
-    return np.ndarray((rows, columns), np.uint8, data, offset, (stride, 1))
+    view: NDArray[np.uint8] = np.ndarray((rows, columns), np.uint8, data, offset, (stride, 1))
+    return view
 
 
 def _import_gstreamer() -> tuple[Any, Any]:

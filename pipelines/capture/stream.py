@@ -15,10 +15,11 @@ from pipelines.capture.reader import Captured, Reader
 from pipelines.capture.readers import create_reader
 from pipelines.capture.slot import FrameQueue, FrameSlot, NewestFrameSlot
 from pipelines.capture.timeline import StreamTimeline
-from pipelines.capture.uri import SourceSpec, redact
+from pipelines.capture.uri import SourceSpec
 from streamvision.config import StreamConfig
 from streamvision.errors import SourceError, SourceStalledError, StreamVisionError
 from streamvision.frame import Frame
+from streamvision.redaction import redact
 from streamvision.stream_state import StateMachine, StreamState
 from streamvision.telemetry import DropCounter
 
@@ -133,7 +134,8 @@ class StreamCapture:
             return self._broken(error, StreamState.RECONNECTING)
         except Exception as error:
             log.exception("stream %s", self.stream_id)
-            return self._broken(SourceError(redact(f"capture failed: {error!r}")), StreamState.RECONNECTING)
+            fault = SourceError(redact(f"capture failed: {error!r}"), permanent=True)
+            return self._broken(fault, StreamState.RECONNECTING)
         finally:
             if reader is not None:
                 self._count_losses(reader)
@@ -169,7 +171,7 @@ class StreamCapture:
             self._live_since_s = time.monotonic()
             self.state.move(StreamState.LIVE)
         if self._size is not None and size != self._size:
-            log.info("stream %s: the picture is now %dx%d", self.stream_id, *size)
+            log.debug("stream %s: the picture is now %dx%d", self.stream_id, *size)
         self._size = size
         frame = Frame(
             stream_id=self.stream_id,

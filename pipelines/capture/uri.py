@@ -1,4 +1,4 @@
-"""Sources by one URI scheme, told apart without flags, and texts freed of the passwords that such URIs carry."""
+"""Sources by one URI scheme, told apart without flags."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from streamvision.errors import SourceError
+from streamvision.redaction import redact
 
 SourceKind = Literal["file", "rtsp", "http", "v4l2", "images", "gstreamer", "synthetic"]
 Policy = Literal["auto", "live", "file"]
@@ -23,19 +24,6 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".t
 _RECONNECTING: frozenset[SourceKind] = frozenset({"rtsp", "http", "v4l2", "gstreamer"})
 _NETWORK_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _FILE_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
-
-_SECRET_NAME = (
-    r"[\w-]*(?:pass|pwd|pw\b|token|secret|credential|api[_-]?key|access[_-]?key|auth|user|usr|login|sig)[\w-]*"
-)
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"://[^\s/'\"<>]*@"), "://***@"),
-    # A password with an unescaped slash: what follows the first colon is no port, so all up to the last @ is secret.
-    (re.compile(r"://[^\s/?#'\"<>@:*]*:(?!\d{1,5}(?:[/?#\s'\"]|$))[^\s'\"<>]*@"), "://***@"),
-    (
-        re.compile(rf"((?<![A-Za-z0-9]){_SECRET_NAME}\s?=\s?)(?:\"[^\"]*\"|'[^']*'|[^&\s'\"#;!]+)", re.IGNORECASE),
-        r"\1***",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -102,13 +90,6 @@ def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) 
     elif "://" in text:
         raise _refused(text, f"has the scheme {scheme}://, which is not known")
     return _path(text, policy, realtime)
-
-
-def redact(text: str) -> str:
-    """Return the text with every user name, password and token of URIs and pipelines replaced by ``***``."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
 
 
 def find_images(pattern: str) -> list[Path]:

@@ -21,6 +21,13 @@ from streamvision.redaction import RedactingFormatter, redact
             'gst:rtspsrc location=rtsp://cam/ user-id=bob user-pw="a b" ! x',
             "gst:rtspsrc location=rtsp://cam/ user-id=*** user-pw=*** ! x",
         ),
+        ("rtsp://admin:pa/s#s@cam/live", "rtsp://***@cam/live"),
+        ("rtsp://cam/user=admin&password=x&channel=1", "rtsp://cam/user=***&password=***&channel=1"),
+        (
+            "http://cam/v?access_token=abc&sig=d&key=e&keyframe=1",
+            "http://cam/v?access_token=***&sig=***&key=***&keyframe=1",
+        ),
+        ("rtsp://cam:554/a@b", "rtsp://cam:554/a@b"),
         ("/videos/me@home.mp4", "/videos/me@home.mp4"),
         ("rtsp://cam/path@home", "rtsp://cam/path@home"),
     ],
