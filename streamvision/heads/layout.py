@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ F32 = NDArray[np.float32]
 
 STRIDE_SETS_PX = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
 """Strides of the usual three scales, of the P6 models (one coarser) and of the P2 models (one finer)."""
+STRIDES_PX = (4, 8, 16, 32, 64, 128)
+"""All strides that detectors use; those of one model follow upon each other."""
 
 
 def input_size_px(spec: TensorSpec) -> tuple[int, int] | None:
@@ -33,6 +35,12 @@ def input_size_px(spec: TensorSpec) -> tuple[int, int] | None:
 def cell_counts(width_px: int, height_px: int) -> set[int]:
     """Return how many grid cells the usual sets of strides have in an input of this size."""
     return {sum((width_px // s) * (height_px // s) for s in strides) for strides in STRIDE_SETS_PX}
+
+
+def possible_cell_counts(width_px: int, height_px: int) -> set[int]:
+    """Return how many grid cells any model may have whose strides follow upon each other, unusual ones included."""
+    counts = [(width_px // s) * (height_px // s) for s in STRIDES_PX]
+    return {sum(counts[first:last]) for last in range(1, len(counts) + 1) for first in range(last)}
 
 
 def box_tensor(outputs: Sequence[TensorSpec]) -> int | None:
@@ -53,16 +61,16 @@ def describe_outputs(outputs: Sequence[TensorSpec]) -> str:
 class BoxTensor:
     """The one output with three axes that a head reads, checked against the shape that the head needs.
 
-    ``expected`` has ``None`` where any size will do.
+    ``expected`` has a size, several possible sizes, or ``None`` where any size will do.
 
     Raises:
         UnknownHeadError: when the outputs cannot have that shape.
     """
 
     def __init__(
-        self, card: ModelCard, outputs: Sequence[TensorSpec], *, expected: tuple[int | None, ...], meaning: str
+        self, card: ModelCard, outputs: Sequence[TensorSpec], *, expected: Sequence[int | Set[int] | None], meaning: str
     ) -> None:
-        self._expected = expected
+        self._expected = [{want} if isinstance(want, int) else want for want in expected]
         self._meaning = f"head {card.head!r} with {len(card.names)} classes reads {meaning}"
         position = box_tensor(outputs)
         if position is None or not self._fits(outputs[position].shape):
@@ -84,7 +92,8 @@ class BoxTensor:
         return tensor.astype(np.float32, copy=False)
 
     def _fits(self, shape: Sequence[int | None]) -> bool:
-        return all(want in (None, have) or have is None for want, have in zip(self._expected, shape, strict=True))
+        pairs = zip(self._expected, shape, strict=True)
+        return all(want is None or have is None or have in want for want, have in pairs)
 
 
 def finite_candidates(

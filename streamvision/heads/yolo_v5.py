@@ -22,6 +22,7 @@ from streamvision.heads.layout import (
     corners,
     finite_candidates,
     input_size_px,
+    possible_cell_counts,
 )
 from streamvision.heads.objectness import best_classes
 from streamvision.model_card import ModelCard
@@ -45,8 +46,14 @@ class YoloV5Head:
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         columns = SCORE_COLUMNS_AT + len(card.names)
+        size = card.input.width_px, card.input.height_px
+        boxes = {ANCHORS_PER_CELL * cells for cells in possible_cell_counts(*size)}
         self._tensor = BoxTensor(
-            card, outputs, expected=(None, None, columns), meaning=f"one output (batch, boxes, {columns})"
+            card,
+            outputs,
+            expected=(None, boxes, columns),
+            meaning=f"one output (batch, boxes, {columns}), three boxes for each grid cell of its "
+            f"{size[0]}x{size[1]} input",
         )
         self._scale = box_scale(card)
 

@@ -23,6 +23,7 @@ from streamvision.heads.layout import (
     corners,
     finite_candidates,
     input_size_px,
+    possible_cell_counts,
 )
 from streamvision.model_card import ModelCard
 
@@ -43,8 +44,12 @@ class YoloV8Head:
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         rows = BOX_ROWS + len(card.names)
+        size = card.input.width_px, card.input.height_px
         self._tensor = BoxTensor(
-            card, outputs, expected=(None, rows, None), meaning=f"one output (batch, {rows}, boxes)"
+            card,
+            outputs,
+            expected=(None, rows, possible_cell_counts(*size)),
+            meaning=f"one output (batch, {rows}, boxes), one box for each grid cell of its {size[0]}x{size[1]} input",
         )
         self._scale = box_scale(card)
 

@@ -48,6 +48,12 @@ def test_nan_scores_are_dropped(recwarn):
     assert not recwarn.list
 
 
+def test_one_box_a_cell_is_refused():
+    """That would be YOLOX, whose boxes are not decoded yet."""
+    with pytest.raises(UnknownHeadError, match="three boxes for each grid cell of its 64x64 input"):
+        create_head(make_card("yolo_v5"), [TensorSpec("output", (1, 84, 8), "float32")])
+
+
 def test_another_number_of_classes_is_refused():
     with pytest.raises(UnknownHeadError, match=r"80 classes reads one output \(batch, boxes, 85\)"):
         create_head(make_card("yolo_v5", classes=80), [BOXES])

@@ -35,10 +35,10 @@ def test_threshold_itself_is_reached():
 
 
 def test_normalised_boxes_become_pixels():
-    output = raw()
+    output = raw(boxes=42)
     output[0, :5, 0] = [0.5, 0.5, 0.25, 0.5, 0.9]
     card = make_card("yolo_v8", width_px=64, height_px=32, box_unit="normalized")
-    (found,) = create_head(card, spec(1, 7, 84)).decode([output], score_threshold=0.25)
+    (found,) = create_head(card, spec(1, 7, 42)).decode([output], score_threshold=0.25)
     np.testing.assert_allclose(found.box_xyxy_px, [[24, 8, 40, 24]])
 
 
@@ -76,10 +76,17 @@ def test_candidates_outlive_the_output():
     np.testing.assert_allclose(found.box_xyxy_px, [[6, 6, 10, 10]])
 
 
-@pytest.mark.parametrize("shape", [(1, 84, 8400), (1, 84, 7), (1, 7, 8, 8)])
+@pytest.mark.parametrize("shape", [(1, 84, 8400), (1, 84, 7), (1, 7, 86), (1, 7, 8, 8)])
 def test_another_shape_is_refused_with_what_was_given_and_needed(shape):
-    with pytest.raises(UnknownHeadError, match=r"output0 \(1, .*3 classes reads one output \(batch, 7, boxes\)"):
+    with pytest.raises(UnknownHeadError, match=r"output0 \(1, .*3 classes reads one output \(batch, 7, boxes\).*64x64"):
         create_head(make_card("yolo_v8"), spec(*shape))
+
+
+@pytest.mark.parametrize("boxes", [84, 80, 64, 340, 85, 341])
+def test_models_with_fewer_or_more_scales_are_read(boxes):
+    """Some people cut the coarse scales off, or add fine ones."""
+    head = create_head(make_card("yolo_v8"), spec(1, 7, boxes))
+    assert len(head.decode([raw(boxes=boxes)], score_threshold=0.5)) == 1
 
 
 def test_a_dynamic_axis_that_turns_out_wrong_is_an_error():
