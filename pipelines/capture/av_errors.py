@@ -25,8 +25,12 @@ def open_failure(error: Exception, spec: SourceSpec, *, waited_s: float, open_ti
         return SourceError(f"nothing listens at {shown}")
     if waited_s >= open_timeout_s:
         return SourceError(f"{shown} did not answer within {open_timeout_s:g} s")
+    if spec.kind == "v4l2":
+        return SourceError(f"camera {shown} cannot be opened: {fault_text(error)}; is it in use, or plugged out?")
     permanent = isinstance(error, (av.error.ProtocolNotFoundError, av.error.PermissionError))
-    return SourceError(f"{shown} cannot be opened: {fault_text(error)}", permanent=permanent)
+    return SourceError(
+        f"{shown} cannot be opened: {fault_text(error)}; check the address and the network", permanent=permanent
+    )
 
 
 def fault_text(error: Exception) -> str:

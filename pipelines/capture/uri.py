@@ -23,6 +23,7 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".t
 
 _RECONNECTING: frozenset[SourceKind] = frozenset({"rtsp", "http", "v4l2", "gstreamer"})
 _NETWORK_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+_NETWORK_URL = re.compile(r"(?:rtsps?|https?)://[^\s\"']+", re.IGNORECASE)
 _FILE_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
 
@@ -51,10 +52,14 @@ class SourceSpec:
     @property
     def endpoint(self) -> tuple[str, int] | None:
         """Host and TCP port that must accept before the source can work; ``None`` where there is none."""
-        if self.kind not in ("rtsp", "http"):
+        if self.kind not in ("rtsp", "http", "gstreamer"):
             return None
-        parts = urlsplit(self.uri)
-        return (parts.hostname or "", parts.port or _NETWORK_PORTS[parts.scheme.lower()])
+        url = _NETWORK_URL.search(self.uri)
+        try:
+            parts = urlsplit(url[0] if url else "")
+            return (parts.hostname, parts.port or _NETWORK_PORTS[parts.scheme]) if parts.hostname else None
+        except ValueError:
+            return None
 
 
 def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) -> SourceSpec:

@@ -1,0 +1,115 @@
+"""The pure rules of capture: back-off, capture clock, lag, timelines."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from pipelines.capture.backoff import CAP_S, FIRST_DELAY_S, Backoff
+from pipelines.capture.capture_clock import CaptureClock
+from pipelines.capture.lag import LagGuard
+from pipelines.capture.timeline import MonotonicPts, StreamTimeline
+
+
+def test_backoff_doubles_up_to_its_cap_and_differs_from_stream_to_stream() -> None:
+    first, second = Backoff(rng=random.Random(1)), Backoff(rng=random.Random(2))
+    waits = [first.next_delay_s() for _ in range(12)]
+    assert waits[0] == pytest.approx(FIRST_DELAY_S, rel=0.25)
+    assert waits[3] == pytest.approx(8 * FIRST_DELAY_S, rel=0.25)
+    assert all(0.7 * CAP_S < wait <= CAP_S for wait in waits[-3:])
+    assert waits != [second.next_delay_s() for _ in range(12)]
+
+
+def test_backoff_starts_afresh_after_a_stable_connection_only() -> None:
+    backoff = Backoff(rng=random.Random(1))
+    for _ in range(6):
+        backoff.next_delay_s()
+    backoff.note_live(1.0)
+    assert backoff.next_delay_s() > 5
+    backoff.note_live(11.0)
+    assert backoff.next_delay_s() < 0.5
+
+
+def test_queued_frames_count_their_wait_as_age() -> None:
+    clock = CaptureClock()
+    for n in range(100):
+        assert clock.captured_at_s(n * 0.04, 1000 + n * 0.04) == pytest.approx(1000 + n * 0.04)
+    # The decoder hangs for 2 s; what queued up is then read all at once.
+    for n in range(100, 150):
+        arrival_s = 1000 + 100 * 0.04 + 2.0
+        assert clock.captured_at_s(n * 0.04, arrival_s) == pytest.approx(1000 + n * 0.04)
+
+
+def test_capture_time_is_never_later_than_the_arrival() -> None:
+    clock, rng = CaptureClock(), random.Random(3)
+    for n in range(2000):
+        arrival_s = n * 0.04 + rng.uniform(0, 0.03)
+        assert clock.captured_at_s(n * 0.04, arrival_s) <= arrival_s + 1e-9
+
+
+def test_a_drifting_clock_is_followed() -> None:
+    clock = CaptureClock(window_s=10)
+    slow = 1.001  # the source's clock loses a millisecond each second
+    for n in range(25 * 600):
+        age_s = n * 0.04 * slow - clock.captured_at_s(n * 0.04, n * 0.04 * slow)
+    assert age_s < 0.02
+
+
+@pytest.mark.parametrize("jump_s", [-500.0, +5000.0])
+def test_a_jump_of_the_timestamps_makes_no_false_age(jump_s: float) -> None:
+    clock = CaptureClock()
+    for n in range(50):
+        clock.captured_at_s(n * 0.04, n * 0.04)
+    for n in range(50, 100):
+        assert clock.captured_at_s(n * 0.04 + jump_s, n * 0.04) == pytest.approx(n * 0.04)
+
+
+def simulate(*, decode_s: float, seconds: float, gop: int, delay_s: float = 0.0) -> tuple[float, int, int]:
+    """Return the largest age in the second half, and how many of how many frames of 25 fps were decoded."""
+    guard, now_s, worst_s, decoded = LagGuard(), 0.0, 0.0, 0
+    total = int(seconds * 25)
+    for n in range(total):
+        arrival_s = n * 0.04 + delay_s
+        waited_s = max(arrival_s - now_s, 0.0)
+        now_s = max(arrival_s, now_s) + 0.0002
+        guard.observe(waited_s=waited_s, age_s=now_s - n * 0.04, now_s=now_s)
+        if not guard.skips(n % gop == 0):
+            now_s += decode_s
+            decoded += 1
+        if n > total / 2:
+            worst_s = max(worst_s, now_s - arrival_s)
+    return worst_s, decoded, total
+
+
+@pytest.mark.parametrize("gop", [1, 25, 125])
+def test_a_decoder_that_is_too_slow_skips_and_stays_near(gop: int) -> None:
+    worst_s, decoded, total = simulate(decode_s=0.06, seconds=120, gop=gop)
+    assert worst_s < 2.0
+    assert decoded > total / 4
+
+
+def test_a_decoder_that_keeps_up_decodes_everything() -> None:
+    worst_s, decoded, total = simulate(decode_s=0.03, seconds=60, gop=25)
+    assert decoded == total
+    assert worst_s < 0.1
+
+
+def test_a_slow_network_is_not_taken_for_a_slow_decoder() -> None:
+    _, decoded, total = simulate(decode_s=0.01, seconds=60, gop=25, delay_s=3.0)
+    assert decoded == total
+
+
+def test_timestamps_never_decrease() -> None:
+    pts = MonotonicPts(0.04)
+    given = [5.0, 5.04, 5.02, None, 5.12, 0.0, 0.04, None]
+    times = [pts.next_s(raw) for raw in given]
+    assert times == pytest.approx([5.0, 5.04, 5.04, 5.08, 5.12, 5.16, 5.20, 5.24])
+
+
+def test_a_reconnect_takes_as_long_in_the_stream_as_it_did() -> None:
+    timeline = StreamTimeline()
+    assert timeline.stream_pts_s(7.0, 100.0) == 7.0
+    timeline.reconnected()
+    assert timeline.stream_pts_s(0.0, 104.0) == pytest.approx(11.0)
+    assert timeline.stream_pts_s(0.04, 104.04) == pytest.approx(11.04)

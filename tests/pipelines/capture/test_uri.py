@@ -1,0 +1,99 @@
+"""Sources are told apart without flags, and what cannot be one is refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.capture.uri import find_images, parse_source
+from streamvision.config import StreamConfig
+from streamvision.errors import SourceError
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "live", "suggested"),
+    [
+        ("rtsp://admin:pw@10.0.0.1:554/cam/1", "rtsp", True, "10.0.0.1-cam-1"),
+        ("RTSPS://cam/live", "rtsp", True, "cam-live"),
+        ("http://cam/video.mjpg", "http", True, "cam-video.mjpg"),
+        ("https://host/live/index.m3u8?token=x", "http", True, "host-live-index.m3u8"),
+        ("http://host/film.mp4", "http", False, "host-film.mp4"),
+        ("gst:videotestsrc ! queue", "gstreamer", True, "gst"),
+        ("synthetic:boxes?fps=10", "synthetic", True, "boxes"),
+        ("synthetic:boxes?fps=10&realtime=0", "synthetic", False, "boxes"),
+    ],
+)
+def test_kinds_are_told_apart(text: str, kind: str, live: bool, suggested: str) -> None:
+    spec = parse_source(text)
+    assert (spec.kind, spec.live, spec.suggest_id) == (kind, live, suggested)
+    assert StreamConfig(source=text, id=spec.suggest_id).id == suggested
+
+
+def test_files_folders_and_globs(tmp_path: Path) -> None:
+    film = tmp_path / "my film (1).mp4"
+    film.write_bytes(b"x")
+    folder = tmp_path / "photos [2024]"
+    folder.mkdir()
+    (folder / "b.JPG").write_bytes(b"x")
+    spec = parse_source(str(film))
+    assert (spec.kind, spec.live, spec.suggest_id, spec.reconnects) == ("file", False, "my-film-1", False)
+    assert parse_source(f"file://{film}").uri == str(film)
+    assert parse_source(str(folder)).kind == "images"
+    assert parse_source(str(folder / "b.JPG")).kind == "images"
+    assert parse_source(str(tmp_path / "*" / "*.JPG").replace("[", "[[]")).kind == "images"
+
+
+def test_images_come_in_natural_order(tmp_path: Path) -> None:
+    for name in ("10.png", "9.png", "1.png", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in find_images(str(tmp_path))] == ["1.png", "9.png", "10.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("no/such/file.mp4", "does not exist"),
+        ("ftp://host/x.mp4", "scheme ftp://"),
+        ("rtsp:///live", "names no host"),
+        ("rtsp://admin:pa#ss@cam/live", "%23"),
+        ("/dev/video93", "is no camera"),
+        ("93", "is no camera"),
+        ("no/such/*.jpg", "matches no image"),
+        ("gst:", "empty"),
+        (".", "without images"),
+    ],
+)
+def test_what_is_no_source_is_refused_for_good(
+    text: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match=fault) as caught:
+        parse_source(text)
+    assert caught.value.permanent
+    assert "give a video file, rtsp://" in str(caught.value)
+    assert "pa#ss" not in str(caught.value)
+
+
+def test_policies_override_the_kind(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"x")
+    assert parse_source(str(film), realtime=True).live
+    as_live = parse_source(str(film), policy="live")
+    assert as_live.live
+    assert as_live.realtime
+    assert not parse_source(str(film), policy="file", realtime=True).live
+    assert not parse_source("rtsp://cam/live", policy="file").live
+
+
+def test_passwords_are_never_shown() -> None:
+    spec = parse_source("rtsp://admin:hunter2@cam/live?token=abc")
+    assert spec.safe_uri == "rtsp://***@cam/live?token=***"
+    assert "hunter2" not in repr(spec)
+    assert "hunter2" in spec.uri
+    assert spec.endpoint == ("cam", 554)
+
+
+def test_the_endpoint_of_a_pipeline_is_that_of_its_url() -> None:
+    assert parse_source("gst:rtspsrc location=rtsp://cam:8554/live ! decodebin").endpoint == ("cam", 8554)
+    assert parse_source("gst:videotestsrc").endpoint is None
