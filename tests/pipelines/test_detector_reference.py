@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.reference, pytest.mark.slow]
 SCORE = 0.25
 ULTRALYTICS_IOU = 0.7  # its predictor's default
 YOLOX_IOU = 0.45  # its demo's default
+BATCH = 6  # pictures of different sizes; in one call where the model takes any number
 TFLITE = "models/yolov8n_coco_dynamic_int8.tflite"
 
 
@@ -44,10 +45,11 @@ def of_weights(data_dir, pictures):
 def agreement(config, pictures, reference):
     agreement = Agreement(score_threshold=SCORE)
     with Detector.open(config) as detector:
-        for path, bgr in pictures.items():
-            (found,) = detector.detect([BgrPicture(bgr)])
-            rows = np.column_stack([found.box_xyxy_px, found.score, found.class_id]).astype(np.float64)
-            agreement.add(path.stem, rows, reference[path])
+        paths = list(pictures)
+        for batch in (paths[at : at + BATCH] for at in range(0, len(paths), BATCH)):
+            for path, found in zip(batch, detector.detect([BgrPicture(pictures[p]) for p in batch]), strict=True):
+                rows = np.column_stack([found.box_xyxy_px, found.score, found.class_id]).astype(np.float64)
+                agreement.add(path.stem, rows, reference[path])
     return agreement
 
 
@@ -63,6 +65,11 @@ def assert_equal_detections(figures, *, at_least):
 def test_yolov8n_on_onnx_runtime(data_dir, cache_dir, pictures, of_weights, dynamic):
     model = yolov8n_onnx(data_dir, cache_dir, dynamic=dynamic)
     figures = agreement(ModelConfig(path=model, iou=ULTRALYTICS_IOU), pictures, of_weights)
+    assert_equal_detections(figures, at_least=300)
+
+
+def test_yolov8n_with_suppression_inside(data_dir, cache_dir, pictures, of_weights):
+    figures = agreement(ModelConfig(path=yolov8n_onnx(data_dir, cache_dir, nms=True)), pictures, of_weights)
     assert_equal_detections(figures, at_least=300)
 
 

@@ -20,18 +20,22 @@ _SCRIPT = """
 import sys
 from pathlib import Path
 from ultralytics import YOLO
-weights, format, dynamic, opset, target = sys.argv[1:]
-options = {"opset": int(opset)} if format == "onnx" else {}
+weights, format, dynamic, nms, opset, target = sys.argv[1:]
+options = {"opset": int(opset), "nms": nms == "1"} if format == "onnx" else {}
 made = Path(YOLO(weights).export(format=format, imgsz=640, dynamic=dynamic == "1", device="cpu", **options))
 made.rename(target)
 """
 _OPSET = "17"
 
 
-def yolov8n_onnx(data_dir: Path, cache_dir: Path, dynamic: bool = False) -> Path:
-    """Return YOLOv8n (COCO, 640x640) as ultralytics exports it to ONNX, with fixed or dynamic batch and size."""
-    name = "yolov8n_dynamic.onnx" if dynamic else "yolov8n.onnx"
-    return _exported(data_dir, cache_dir, name, format="onnx", dynamic=dynamic, needs=("ultralytics", "torch", "onnx"))
+def yolov8n_onnx(data_dir: Path, cache_dir: Path, dynamic: bool = False, nms: bool = False) -> Path:
+    """Return YOLOv8n (COCO, 640x640) as ultralytics exports it to ONNX.
+
+    Batch and size are fixed or ``dynamic``; with ``nms`` the suppression (score 0.25, IoU 0.7) is inside the model.
+    """
+    name = f"yolov8n{'_dynamic' * dynamic}{'_nms' * nms}.onnx"
+    needs = ("ultralytics", "torch", "onnx")
+    return _exported(data_dir, cache_dir, name, format="onnx", dynamic=dynamic, nms=nms, needs=needs)
 
 
 def yolov8n_openvino(data_dir: Path, cache_dir: Path) -> Path:
@@ -41,7 +45,14 @@ def yolov8n_openvino(data_dir: Path, cache_dir: Path) -> Path:
 
 
 def _exported(
-    data_dir: Path, cache_dir: Path, name: str, *, format: str, dynamic: bool, needs: tuple[str, ...]
+    data_dir: Path,
+    cache_dir: Path,
+    name: str,
+    *,
+    format: str,
+    dynamic: bool,
+    nms: bool = False,
+    needs: tuple[str, ...],
 ) -> Path:
     target = cache_dir / "reference_models" / name
     if target.exists():
@@ -54,8 +65,9 @@ def _exported(
         weights = Path(scratch) / "yolov8n.pt"
         shutil.copyfile(data_dir / "models" / "yolov8n_coco.pt", weights)
         made = Path(scratch) / name
+        options = str(int(dynamic)), str(int(nms))
         result = subprocess.run(
-            [sys.executable, "-c", _SCRIPT, weights.name, format, str(int(dynamic)), _OPSET, str(made)],
+            [sys.executable, "-c", _SCRIPT, weights.name, format, *options, _OPSET, str(made)],
             cwd=scratch,
             env={**os.environ, "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true", "YOLO_CONFIG_DIR": scratch},
             capture_output=True,
