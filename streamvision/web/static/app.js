@@ -12,17 +12,20 @@ const tiles = new Map([...document.querySelectorAll(".tile")].map((element) => {
 }));
 const ids = [...tiles.keys()];
 let focus = null;
-const link = { connected: false, why: "", retry_at_s: 0, tried: false };
+const newsLink = { connected: false, tried: false };
+const liveLink = { connected: false, tried: false };
 
 const live = pictures(
   () => (focus ? [focus] : ids),
   (record) => tiles.get(record.stream)?.show(record),
-  () => {},
+  (change) => onLink(liveLink, change),
 );
-const news = events(onEvent, (change) => {
+const news = events(onEvent, (change) => onLink(newsLink, change));
+
+function onLink(link, change) {
   Object.assign(link, change, { tried: true });
-  showLink();
-});
+  showLinks();
+}
 
 function onEvent(name, data) {
   if (name !== "status") return; // each change of state is followed by a full status
@@ -48,19 +51,23 @@ function summarise() {
   document.title = focus ? `${focus} · StreamVision` : `${alive}/${tiles.size} live · StreamVision`;
 }
 
-function showLink() {
-  const lost = link.tried && !link.connected;
-  find("link").dataset.link = link.connected ? "connected" : "lost";
-  find("link").querySelector(".link-words").textContent = link.connected ? "Connected" : "Disconnected";
-  document.body.classList.toggle("offline", lost);
-  find("notice").hidden = !lost;
-  if (lost) tellLost();
+const lost = (link) => link.tried && !link.connected;
+
+function showLinks() {
+  find("link").dataset.link = newsLink.connected ? "connected" : "lost";
+  find("link").querySelector(".link-words").textContent = newsLink.connected ? "Connected" : "Disconnected";
+  find("summary").hidden = lost(newsLink);
+  if (lost(newsLink)) for (const tile of tiles.values()) tile.lose();
+  tellLost();
 }
 
 function tellLost() {
+  const link = [newsLink, liveLink].find(lost);
+  find("notice").hidden = !link;
+  if (!link) return;
+  const what = link === newsLink ? "No connection to StreamVision, what you see is old" : `No pictures: ${link.why}`;
   const wait_s = Math.ceil(link.retry_at_s - now());
-  const next = wait_s > 0 ? `trying again in ${wait_s} s` : "trying again now";
-  const sentence = `No connection to StreamVision: the pictures below are old; ${next}.`;
+  const sentence = `${what}; ${wait_s > 0 ? `trying again in ${wait_s} s` : "trying again now"}.`;
   if (find("notice").textContent !== sentence) find("notice").textContent = sentence;
 }
 
@@ -129,5 +136,5 @@ setFocus(addressed());
 news.open();
 setInterval(() => {
   for (const tile of tiles.values()) tile.tick();
-  if (link.tried && !link.connected) tellLost();
+  tellLost();
 }, TICK_MS);

@@ -18,7 +18,7 @@ export function count(number) {
 }
 
 export function rate(number) {
-  return number >= 10 ? number.toFixed(0) : number.toFixed(1);
+  return number >= 10 || number === 0 ? number.toFixed(0) : number.toFixed(1);
 }
 
 export function sum(numbersByName) {

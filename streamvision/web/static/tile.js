@@ -14,6 +14,7 @@ const WORDS = {
   ended: "Ended",
   failed: "Failed",
   stopped: "Stopped",
+  offline: "No connection",
 };
 const MOST_CHIPS = 4;
 
@@ -87,10 +88,7 @@ export class Tile {
     const previous = this.#status;
     this.#status = status;
     this.#status_at_s = now();
-    this.#element.dataset.state = status.state;
-    this.#write(".state", WORDS[status.state] ?? status.state);
-    this.#write(".veil-state", WORDS[status.state] ?? status.state);
-    this.#write(".veil-reason", status.reason);
+    this.#showState(status.state, status.reason);
     this.#write(".fps", format.rate(status.fps));
     this.#write(".viewers", status.viewers);
     this.#write(".viewers-word", status.viewers === 1 ? "viewer" : "viewers");
@@ -104,12 +102,25 @@ export class Tile {
     return `${this.id}: ${WORDS[status.state] ?? status.state}${status.reason ? `, ${status.reason}` : ""}`;
   }
 
+  // Takes note that the server is out of reach: what was true when it was last heard need not be true now.
+  lose() {
+    this.#showState("offline", `last known state: ${this.#status.state}`);
+  }
+
+  #showState(state, reason) {
+    this.#element.dataset.state = state;
+    this.#write(".state", WORDS[state] ?? state);
+    this.#write(".veil-state", WORDS[state] ?? state);
+    this.#write(".veil-reason", reason);
+  }
+
   // Lets time pass: ages grow between two messages, above all when there are none.
   tick() {
     const status = this.#status;
     if (!status) return;
     const since_s = status.state_age_s + now() - this.#status_at_s;
-    this.#write(".veil-since", OVER.has(status.state) ? `${format.duration(since_s)} ago` : `for ${format.duration(since_s)}`);
+    const known = this.#element.dataset.state === status.state;
+    this.#write(".veil-since", !known ? "" : OVER.has(status.state) ? `${format.duration(since_s)} ago` : `for ${format.duration(since_s)}`);
     const age_s = this.#shown ? now() - this.#shown.captured_at_s : null;
     const counts = age_s !== null && !OVER.has(status.state);
     const label = this.#find(".age");
@@ -148,19 +159,17 @@ export class Tile {
   }
 
   #writeFacts(status) {
-    const ages = status.age_s && ["p50", "p95", "p99"].map((name) => format.age(status.age_s[name])).join(" · ");
+    const ages = status.age_s && ["p50", "p95", "p99"].map((name) => `${name} ${format.age(status.age_s[name])}`).join(", ");
     const expected = status.frames_expected ? ` of ${format.count(status.frames_expected)}` : "";
     const drops = Object.entries(status.drops).map(([cause, n]) => `${format.count(n)} ${cause}`);
     const facts = {
       Source: status.source,
-      State: (WORDS[status.state] ?? status.state) + (status.reason ? `: ${status.reason}` : ""),
+      ...(status.reason && { Reason: status.reason }),
       Picture: status.width_px ? `${status.width_px} × ${status.height_px}` : "none yet",
-      Speed: `${format.rate(status.fps)} frames per second`,
-      "Age in the pipeline (p50 · p95 · p99)": ages ?? "none yet",
+      "Pipeline age": ages ?? "none yet",
       Processed: `${format.count(status.frames_done)}${expected} frames`,
       Dropped: drops.join(", ") || "none",
       Reconnects: format.count(status.reconnects),
-      Viewers: format.count(status.viewers),
     };
     this.#find(".facts").replaceChildren(
       ...Object.entries(facts).flatMap(([name, value]) => [node("dt", "", name), node("dd", "", value)]),

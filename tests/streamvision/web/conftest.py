@@ -1,0 +1,40 @@
+"""A real server on a free port, fed with real pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from streamvision.web.server import WebServer
+from support.live_feed import LiveFeed
+
+Serve = Callable[..., WebServer]
+
+
+@pytest.fixture
+def feed() -> Iterator[LiveFeed]:
+    with LiveFeed("gate", "yard") as running:
+        yield running
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start servers that are stopped when the test ends."""
+    servers: list[WebServer] = []
+
+    def start(feed: LiveFeed, **options: float) -> WebServer:
+        server = WebServer(feed.view, host="127.0.0.1", port=0, **options)
+        server.start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def server(feed: LiveFeed, serve: Serve) -> WebServer:
+    assert feed["gate"].channel.wait_newer(0, 5), "the feed publishes"
+    return serve(feed)

@@ -1,0 +1,165 @@
+"""The page in a real Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from support.live_feed import LiveFeed
+
+pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from streamvision.web.server import WebServer
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TWELVE = [f"cam-{number:02d}" for number in range(12)]
+PATIENCE_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    fresh = browser.new_page(viewport={"width": 1440, "height": 900})
+    errors: list[str] = []
+    fresh.on("pageerror", lambda error: errors.append(str(error)))
+    fresh.set_default_timeout(PATIENCE_MS)
+    yield fresh
+    fresh.close()
+    assert not errors
+
+
+def pictures(page: Page) -> dict[str, str]:
+    """Return what each visible canvas shows."""
+    return page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(".tile.has-picture:not([hidden])")].map(
+            (tile) => [tile.dataset.stream, tile.querySelector(".picture").toDataURL("image/png")]))"""
+    )
+
+
+def wait_for_pictures(page: Page, names: list[str]) -> dict[str, str]:
+    deadline_s = time.monotonic() + PATIENCE_MS / 1000
+    while set(shown := pictures(page)) != set(names):
+        assert time.monotonic() < deadline_s, f"only {sorted(shown)} have a picture"
+        page.wait_for_timeout(100)
+    return shown
+
+
+def tile(page: Page, name: str):
+    return page.locator(f'.tile[data-stream="{name}"]')
+
+
+def test_twelve_streams_all_move_over_two_connections(page: Page, serve) -> None:
+    with LiveFeed(*TWELVE, fps=4, width_px=160, height_px=90) as feed:
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(serve(feed).url)
+        first = wait_for_pictures(page, TWELVE)
+        moved: set[str] = set()
+        deadline_s = time.monotonic() + PATIENCE_MS / 1000
+        while moved != set(TWELVE) and time.monotonic() < deadline_s:
+            page.wait_for_timeout(200)
+            moved |= {name for name, picture in pictures(page).items() if picture != first[name]}
+        assert moved == set(TWELVE)
+        assert sum("/api/" in url for url in requests) == 2
+        for name in TWELVE:
+            expect(tile(page, name).locator(".badge")).to_have_text("Live")
+            expect(tile(page, name).locator(".age")).to_contain_text("s")
+        expect(page.locator("#summary")).to_have_text("12 live")
+        expect(tile(page, "cam-03").locator(".chip").first).to_contain_text("1 car")
+
+
+def test_a_stalled_stream_is_unmistakable_and_recovers(page: Page, feed: LiveFeed, server: WebServer) -> None:
+    page.goto(server.url)
+    wait_for_pictures(page, ["gate", "yard"])
+    expect(tile(page, "yard").locator(".veil")).to_be_hidden()
+    feed["yard"].enter("stalled", "no data for 2.0 s")
+    yard = tile(page, "yard")
+    expect(yard.locator(".badge")).to_have_text("Stalled", timeout=PATIENCE_MS)
+    expect(yard.locator(".veil")).to_be_visible()
+    expect(yard.locator(".veil-reason")).to_have_text("no data for 2.0 s")
+    assert "brightness" in yard.locator(".picture").evaluate("e => getComputedStyle(e).filter")
+    expect(page.locator("#announcer")).to_have_text("yard: Stalled, no data for 2.0 s")
+    expect(yard).to_have_attribute("data-freshness", "old", timeout=PATIENCE_MS)
+    expect(tile(page, "gate").locator(".badge")).to_have_text("Live")
+    feed["yard"].enter("live")
+    expect(yard.locator(".badge")).to_have_text("Live", timeout=PATIENCE_MS)
+    expect(yard.locator(".veil")).to_be_hidden()
+    expect(page.locator("#announcer")).to_have_text("yard: Live")
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [("failed", "Failed"), ("ended", "Ended"), ("reconnecting", "Reconnecting")]
+)
+def test_other_states_are_words_too(page: Page, feed: LiveFeed, server: WebServer, state: str, word: str) -> None:
+    feed["gate"].enter(state, "why it is so")
+    page.goto(server.url)
+    expect(tile(page, "gate").locator(".badge")).to_have_text(word)
+    expect(tile(page, "gate").locator(".veil-reason")).to_have_text("why it is so")
+
+
+def test_a_click_enlarges_and_escape_returns(page: Page, server: WebServer) -> None:
+    page.goto(server.url)
+    wait_for_pictures(page, ["gate", "yard"])
+    tile(page, "yard").locator(".stage .open").click()
+    expect(page).to_have_url(f"{server.url}streams/yard")
+    expect(tile(page, "gate")).to_be_hidden()
+    expect(tile(page, "yard").locator(".details")).to_be_visible()
+    expect(tile(page, "yard").locator(".facts")).to_contain_text("rtsp://127.0.0.1:8554/yard")
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(f"{server.url}streams/gate")
+    page.keyboard.press("Escape")
+    expect(tile(page, "yard")).to_be_visible()
+    page.go_back()
+    expect(tile(page, "yard")).to_be_hidden()
+
+
+def test_server_that_goes_and_comes_back(page: Page, feed: LiveFeed, server: WebServer, serve) -> None:
+    page.goto(server.url)
+    wait_for_pictures(page, ["gate", "yard"])
+    server.stop()
+    expect(page.locator("#notice")).to_contain_text("No connection to StreamVision", timeout=PATIENCE_MS)
+    expect(tile(page, "gate").locator(".badge")).to_have_text("No connection")
+    again = WebServer(feed.view, host="127.0.0.1", port=server.port)
+    again.start()
+    try:
+        expect(page.locator("#notice")).to_be_hidden(timeout=PATIENCE_MS)
+        expect(tile(page, "gate").locator(".badge")).to_have_text("Live")
+        before = pictures(page)
+        page.wait_for_function(
+            "before => document.querySelector('.picture').toDataURL('image/png') !== before", arg=before["gate"]
+        )
+    finally:
+        again.stop()
+
+
+def test_a_phone_shows_it_without_sideways_scrolling(page: Page, server: WebServer) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(server.url)
+    wait_for_pictures(page, ["gate", "yard"])
+    for path in ("", "streams/gate"):
+        page.goto(server.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -1,0 +1,91 @@
+"""Small HTTP clients for the web tests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import simplejpeg
+
+
+def get(port: int, path: str, *, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
+    finally:
+        connection.close()
+
+
+def get_json(port: int, path: str) -> tuple[int, Any]:
+    """Return status and parsed body."""
+    status, headers, body = get(port, path)
+    assert headers["Content-Type"] == "application/json"
+    return status, json.loads(body)
+
+
+@contextmanager
+def opened(port: int, path: str) -> Iterator[http.client.HTTPResponse]:
+    """Open a live response for the length of the block."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def read_part(response: http.client.HTTPResponse) -> bytes:
+    """Read one part of a plain multipart response and return its picture."""
+    assert response.readline() == b"--frame\r\n"
+    headers = http.client.parse_headers(response)
+    picture = response.read(int(headers["Content-Length"]))
+    assert response.readline() == b"\r\n"
+    assert simplejpeg.is_jpeg(picture)
+    return picture
+
+
+def read_record(response: http.client.HTTPResponse) -> tuple[dict[str, Any], bytes]:
+    """Read one record of the multiplexed response."""
+    header = json.loads(response.readline())
+    return header, response.read(header["jpeg_bytes"])
+
+
+def read_event(response: http.client.HTTPResponse) -> tuple[str, Any]:
+    """Read one server-sent event and return its name and data."""
+    fields: dict[str, str] = {}
+    while True:
+        line = response.readline().decode()
+        assert line, "the event stream ended"
+        if line == "\n" and "data" in fields:
+            return fields["event"], json.loads(fields["data"])
+        name, _, value = line.rstrip("\n").partition(": ")
+        fields[name] = value
+
+
+def raw_viewer(port: int, path: str, *, receive_buffer_bytes: int | None = None) -> socket.socket:
+    """Ask for a live response and read nothing of it."""
+    sock = socket.socket()
+    if receive_buffer_bytes:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+    sock.settimeout(10)
+    sock.connect(("127.0.0.1", port))
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return sock
+
+
+def eventually(holds: Callable[[], bool], *, within_s: float = 10.0) -> bool:
+    """Wait until something holds; return whether it did."""
+    deadline_s = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.02)
+    return True
