@@ -120,6 +120,8 @@ class PyAvReader:
                 self._check_end()
                 return None
         frame = self._ready.popleft()
+        if self._frames_read == 0 and frame.rotation:
+            log.info("%s asks to be shown turned by %d degrees; it is not", self._spec.safe_uri, frame.rotation)
         self._frames_read += 1
         raw_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
         self._end_s = raw_s or self._end_s
