@@ -152,7 +152,14 @@ class Fanout:
     def _obey(self) -> None:
         with suppress(queue.Empty):
             while True:
-                self._inbox.get_nowait()()
+                self._guarded(self._inbox.get_nowait())
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Do something for one viewer or one stream whose failure must not end the pictures of all others."""
+        try:
+            action()
+        except Exception:
+            _log.exception("viewers could not be served")
 
     def _admit(self, sock: socket.socket, subscription: Subscription, opening: bytes) -> None:
         if self.full or self._stopping.is_set():
@@ -201,7 +208,7 @@ class Fanout:
         encoded = EncodedFrame(self._channels[stream_id], newest)
         try:
             _ = encoded.jpeg
-        except Exception:  # a picture that cannot be drawn must not end the pictures of all other streams
+        except Exception:  # the viewer is admitted, or served with the rest of its streams, all the same
             _log.exception("stream %s: frame %d cannot be encoded", stream_id, newest.sequence)
             return None
         self._encoded[stream_id] = encoded
@@ -210,16 +217,18 @@ class Fanout:
     def _dispatch(self) -> None:
         """Offer each stream's new frame to all who follow the stream."""
         while self._changed:
-            stream_id = self._changed.pop()
-            followers = self._by_stream[stream_id]
-            readers = [v for v in followers if v.subscription.pictures]
-            encoded = self._encode(stream_id) if readers else None
-            if encoded is not None:
-                for viewer in readers:
-                    viewer.offer(stream_id, encoded.render(viewer.subscription.form))
-                    self._pump_idle(viewer)
-            self._dispatch_detections(stream_id, [v for v in followers if not v.subscription.pictures])
-            self._encoded = {s: e for s, e in self._encoded.items() if self._by_stream[s]}
+            self._guarded(partial(self._dispatch_stream, self._changed.pop()))
+        self._encoded = {s: e for s, e in self._encoded.items() if self._by_stream[s]}
+
+    def _dispatch_stream(self, stream_id: str) -> None:
+        followers = self._by_stream[stream_id]
+        readers = [v for v in followers if v.subscription.pictures]
+        encoded = self._encode(stream_id) if readers else None
+        if encoded is not None:
+            for viewer in readers:
+                viewer.offer(stream_id, encoded.render(viewer.subscription.form))
+                self._pump_idle(viewer)
+        self._dispatch_detections(stream_id, [v for v in followers if not v.subscription.pictures])
 
     def _dispatch_detections(self, stream_id: str, listeners: list[Viewer]) -> None:
         channel = self._channels[stream_id]
