@@ -57,9 +57,8 @@ def test_a_pipeline_that_ends_gives_every_frame_in_the_right_colour(gst: None, s
 def test_an_rtsp_camera_through_gstreamer(server: RtspServer) -> None:
     bare = server.url.replace("bob:hunter2@", "")
     pipeline = "latency=0 ! rtph264depay ! avdec_h264"
-    with capturing(
-        f"gst:rtspsrc location={bare} user-id=bob user-pw=hunter2 {pipeline}", read_timeout_s=1.0
-    ) as capture:
+    source = f"gst:rtspsrc location={bare} user-id=bob user-pw=hunter2 {pipeline}"
+    with capturing(source, read_timeout_s=1.0) as capture:
         frames = take(capture, 20)
         assert frames[-1].age_s() < 1.0
         server.freeze()
