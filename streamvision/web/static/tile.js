@@ -93,7 +93,6 @@ export class Tile {
     this.#write(".viewers", status.viewers);
     this.#write(".viewers-word", status.viewers === 1 ? "viewer" : "viewers");
     this.#write(".drops", format.count(format.sum(status.drops)));
-    this.#find(".drops-item").classList.toggle("some", format.sum(status.drops) > 0);
     this.#writeCounts(status);
     this.#writeFacts(status);
     this.#canvas.setAttribute("aria-label", this.#describe(status));
@@ -161,7 +160,7 @@ export class Tile {
   #writeFacts(status) {
     const ages = status.age_s && ["p50", "p95", "p99"].map((name) => `${name} ${format.age(status.age_s[name])}`).join(", ");
     const expected = status.frames_expected ? ` of ${format.count(status.frames_expected)}` : "";
-    const drops = Object.entries(status.drops).map(([cause, n]) => `${format.count(n)} ${cause}`);
+    const drops = Object.entries(status.drops).map(([cause, n]) => `${format.count(n)} ${cause.replaceAll("_", " ")}`);
     const facts = {
       Source: status.source,
       ...(status.reason && { Reason: status.reason }),
