@@ -1,0 +1,1 @@
+"""The training room: data sets in, weights and an honest evaluation out. Nothing here is needed to run a model."""

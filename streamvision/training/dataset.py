@@ -1,0 +1,70 @@
+"""What every format of labelled pictures is read into and written from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "val", "test"]
+DatasetFormat = Literal["voc", "coco", "yolo", "tfcsv", "tfrecord"]
+
+
+@dataclass(frozen=True)
+class LabelledBox:
+    """One object that somebody has marked."""
+
+    class_id: int
+    """Index into the data set's names."""
+    box_xyxy_px: tuple[float, float, float, float]
+    """Left, top, right, bottom in pixels of the picture; continuous, so a box over the whole picture is
+    (0, 0, width, height)."""
+    ignore: bool = False
+    """Crowds (COCO) and difficult objects (VOC): neither finding nor missing them counts."""
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One picture and all that is marked on it."""
+
+    path: Path
+    """Where the picture lies."""
+    width_px: int
+    """Its real width."""
+    height_px: int
+    """Its real height."""
+    boxes: tuple[LabelledBox, ...]
+    """The objects; none is a valid answer."""
+    split: Split | None = None
+    """The part that it belongs to, where the data set says so."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a file; nothing is dropped or mended in silence."""
+
+    path: Path
+    """The file."""
+    reason: str
+    """What is wrong with it and what was done about it, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled pictures, whatever format they came in."""
+
+    names: tuple[str, ...]
+    """Class names by class id."""
+    images: tuple[LabelledImage, ...]
+    """The readable pictures, ordered by path."""
+    problems: tuple[Problem, ...] = ()
+    """What was wrong, file by file."""
+
+    def part(self, split: Split) -> Dataset:
+        """Return the pictures of one split."""
+        return Dataset(self.names, tuple(image for image in self.images if image.split == split))
+
+    def boxes(self) -> Iterator[tuple[LabelledImage, LabelledBox]]:
+        """Yield every object with its picture."""
+        return ((image, box) for image in self.images for box in image.boxes)
