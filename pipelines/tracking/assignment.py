@@ -1,8 +1,12 @@
-"""Who is who: similarity of tracks and detections, and the best one-to-one assignment between them."""
+"""Who is who: which tracks and detections overlap, and the best one-to-one assignment between them.
+
+Most pairs of boxes on a picture do not touch, so everything here works on the list of those that do: three arrays of
+equal length, track, detection and a number about the two.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import lap
 import numpy as np
@@ -12,44 +16,54 @@ Float = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp]
 
 
-def iou_matrix(a_xyxy: Float, b_xyxy: Float) -> Float:
-    """Return the (A, B) intersection over union of (A, 4) and (B, 4) boxes whose sides are positive."""
+class Overlap(NamedTuple):
+    """The pairs of boxes that have area in common."""
+
+    row: Rows
+    """(P,) index of the first box."""
+    column: Rows
+    """(P,) index of the second box."""
+    iou: Float
+    """(P,) their intersection over union, above 0 and up to 1."""
+
+
+def overlapping(a_xyxy: Float, b_xyxy: Float) -> Overlap:
+    """Return which of (A, 4) and (B, 4) boxes overlap and by how much, ordered by row, then column."""
     left, top, right, bottom = a_xyxy.T[:, :, None]
     b_left, b_top, b_right, b_bottom = b_xyxy.T
-    width = np.minimum(right, b_right)
-    width -= np.maximum(left, b_left)
-    height = np.minimum(bottom, b_bottom)
-    height -= np.maximum(top, b_top)
-    np.maximum(width, 0, out=width)
-    np.maximum(height, 0, out=height)
-    width *= height
-    union = (right - left) * (bottom - top) + (b_right - b_left) * (b_bottom - b_top)
-    union -= width
-    iou: Float = np.divide(width, union, out=width)
-    return iou
+    touch = left < b_right
+    touch &= right > b_left
+    touch &= top < b_bottom
+    touch &= bottom > b_top
+    row, column = np.nonzero(touch)
+    a, b = a_xyxy[row].T, b_xyxy[column].T
+    width, height = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    intersection = width * height
+    a_width, a_height = a[2:] - a[:2]
+    b_width, b_height = b[2:] - b[:2]
+    return Overlap(row, column, intersection / (a_width * a_height + b_width * b_height - intersection))
 
 
-def assign(similarity: Float, *, at_least: float) -> tuple[Rows, Rows]:
-    """Return the rows and columns of the pairs whose summed gain ``similarity - at_least`` is largest.
+def assign(row: Rows, column: Rows, gain: Float) -> tuple[Rows, Rows]:
+    """Return the rows and columns of the one-to-one pairs whose summed gain is largest.
 
-    Only pairs that reach ``at_least`` may be chosen. A pair that competes with no other is its own optimum; only the
-    rest goes to the solver (Jonker and Volgenant, 1987), whose work grows with the cube of its size. Among equal
-    optima the choice is the same for the same input.
+    Only the given pairs may be chosen; each occurs once and has a gain of 0 or more and at most 1. A pair that competes
+    with no other is its own optimum; only the rest goes to the solver (Jonker and Volgenant, 1987), whose work grows
+    with the cube of its size. Among equal optima the choice is the same for the same input.
     """
-    rows, columns = np.nonzero(similarity >= at_least)
-    if not len(rows):
-        return rows, columns
-    row_degree = np.bincount(rows, minlength=similarity.shape[0])
-    column_degree = np.bincount(columns, minlength=similarity.shape[1])
-    contested = (row_degree[rows] > 1) | (column_degree[columns] > 1)
+    if not len(row):
+        return row, column
+    contested = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
     if not contested.any():
-        return rows, columns
-    row_choice, column_choice = np.unique(rows[contested]), np.unique(columns[contested])
-    cost = 1 - similarity[np.ix_(row_choice, column_choice)].astype(np.float64)
-    _, column_of_row, _ = lap.lapjv(cost, extend_cost=True, cost_limit=1 - at_least)
+        return row, column
+    rows, row_position = np.unique(row[contested], return_inverse=True)
+    columns, column_position = np.unique(column[contested], return_inverse=True)
+    cost = np.full((len(rows), len(columns)), 2.0)
+    cost[row_position, column_position] = 1.0 - gain[contested]
+    _, column_of_row, _ = lap.lapjv(cost, extend_cost=True, cost_limit=1.0)
     chosen = column_of_row >= 0
-    free = ~contested
+    alone = ~contested
     return (
-        np.concatenate([rows[free], row_choice[chosen]]),
-        np.concatenate([columns[free], column_choice[column_of_row[chosen]]]),
+        np.concatenate([row[alone], rows[chosen]]),
+        np.concatenate([column[alone], columns[column_of_row[chosen]]]),
     )

@@ -31,53 +31,54 @@ class BoxFilter:
     moves and jitters by more pixels than a far one.
     """
 
-    measurement_std: float = 0.05
-    """Error of a measured coordinate, in box heights."""
-    drift_std: float = 0.1
+    measurement_std: float = 0.055
+    """Error of a coordinate that is measured with certainty, in box heights."""
+    doubt: float = 1.0
+    """How much that error grows as the score falls: by ``1 + doubt * (1 - score)``."""
+    drift_std: float = 0.08
     """Random walk of the position, in box heights per square root of a second."""
-    acceleration_std: float = 1.0
-    """Random walk of the velocity, in box heights per second, per square root of a second."""
-    initial_velocity_std: float = 1.0
-    """Velocity that a new object may well have, in box heights per second."""
+    acceleration_std: float = 0.4
+    """Random walk of the centre's velocity, in box heights per second, per square root of a second."""
+    initial_velocity_std: float = 1.5
+    """Velocity that a new object's centre may well have, in box heights per second."""
+    growth: float = 0.2
+    """How much of these two the sides of a box show: objects move faster than they grow."""
 
     def start(self, box_cxcywh_px: Float) -> Float:
         """Return the state of tracks that begin at rest at these (T, 4) boxes."""
-        scale = np.abs(box_cxcywh_px[:, 3:])
+        height = box_cxcywh_px[:, 3:]
         state = np.zeros((5, *box_cxcywh_px.shape))
         state[POSITION] = box_cxcywh_px
-        state[P00] = np.square(self.measurement_std * scale)
-        state[P11] = np.square(self.initial_velocity_std * scale)
+        state[P00] = np.square(self.measurement_std * height)
+        state[P11] = np.square(self.initial_velocity_std * height)
+        state[P11, :, 2:] *= self.growth**2
         return state
 
     def predict(self, state: Float, dt_s: float) -> None:
         """Advance all tracks by ``dt_s`` seconds, in place; 0 changes nothing."""
-        if dt_s == 0:
-            return
         position, velocity, p00, p01, p11 = state
         variance = np.square(position[:, 3:])
-        drift = variance * self.drift_std**2
-        acceleration = variance * self.acceleration_std**2
+        acceleration = variance * np.square([1.0, 1.0, self.growth, self.growth]) * (self.acceleration_std**2 * dt_s)
         position += dt_s * velocity
-        p00 += dt_s * (2 * p01 + dt_s * p11 + drift + acceleration * (dt_s * dt_s / 3))
-        p01 += dt_s * (p11 + acceleration * (dt_s / 2))
-        p11 += dt_s * acceleration
         np.maximum(position[:, 2:], 1.0, out=position[:, 2:])
+        p00 += dt_s * (2 * p01 + dt_s * p11) + acceleration * (dt_s * dt_s / 3)
+        p00 += variance * (self.drift_std**2 * dt_s)
+        p01 += dt_s * p11 + acceleration * (dt_s / 2)
+        p11 += acceleration
 
-    def update(self, state: Float, rows: NDArray[np.intp], box_cxcywh_px: Float) -> None:
-        """Correct the tracks at ``rows`` by their (len(rows), 4) measured boxes, in place."""
+    def update(self, state: Float, rows: NDArray[np.intp], box_cxcywh_px: Float, score: Float) -> None:
+        """Correct the tracks at ``rows`` by their (len(rows), 4) measured boxes and scores, in place."""
         position, velocity, p00, p01, p11 = state[:, rows]
-        noise = np.square(self.measurement_std * box_cxcywh_px[:, 3:])
-        gain = 1 / (p00 + noise)
-        position_gain, velocity_gain = p00 * gain, p01 * gain
+        error = self.measurement_std * (1 + self.doubt * (1 - score[:, None]))
+        inverse = 1 / (p00 + np.square(error * box_cxcywh_px[:, 3:]))
+        position_gain, velocity_gain = p00 * inverse, p01 * inverse
         innovation = box_cxcywh_px - position
         remainder = 1 - position_gain
-        state[:, rows] = (
-            position + position_gain * innovation,
-            velocity + velocity_gain * innovation,
-            p00 * remainder,
-            p01 * remainder,
-            p11 - velocity_gain * p01,
-        )
+        state[POSITION, rows] = position + position_gain * innovation
+        state[VELOCITY, rows] = velocity + velocity_gain * innovation
+        state[P00, rows] = p00 * remainder
+        state[P01, rows] = p01 * remainder
+        state[P11, rows] = p11 - velocity_gain * p01
 
 
 def cxcywh_from_xyxy(box_xyxy_px: Float) -> Float:
