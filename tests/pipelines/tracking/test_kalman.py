@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.tracking.kalman import P00, P01, P11, POSITION, VELOCITY, BoxFilter, cxcywh_from_xyxy, xyxy_from_cxcywh
+from pipelines.tracking.kalman import P00, POSITION, VELOCITY, BoxFilter, cxcywh_from_xyxy, xyxy_from_cxcywh
 
 BOXES = np.array([[100.0, 200, 40, 120], [500, 300, 80, 60], [50, 60, 200, 400]])
 
