@@ -120,14 +120,14 @@ class StreamCapture:
             self._on_ready()
 
     def _play(self) -> bool:
-        """Open the source and read it until it ends or breaks; return whether to open it again."""
-        reader: Reader | None = None
+        """Read the source, again and again where it loops, until it ends or breaks; return whether to try again."""
         self._live_since_s = None
         try:
-            reader = create_reader(self.spec, config=self._config)
-            reader.open()
-            self._expected = reader.expected_frames
-            self._read_all(reader)
+            self._read_once()
+            while self._begins_again():
+                self._timeline.reconnected()
+                self._live_since_s = None
+                self._read_once()
         except SourceStalledError as error:
             return self._broken(error, StreamState.STALLED)
         except StreamVisionError as error:
@@ -136,12 +136,24 @@ class StreamCapture:
             log.exception("stream %s", self.stream_id)
             fault = SourceError(redact(f"capture failed: {error!r}"), permanent=True)
             return self._broken(fault, StreamState.RECONNECTING)
-        finally:
-            if reader is not None:
-                self._count_losses(reader)
-                reader.close()
         self.state.move(StreamState.ENDED)
         return False
+
+    def _read_once(self) -> None:
+        """Open the source and hand on all that it has."""
+        reader = create_reader(self.spec, config=self._config)
+        try:
+            reader.open()
+            self._expected = None if self._config.loop else reader.expected_frames
+            self._read_all(reader)
+        finally:
+            self._count_losses(reader)
+            reader.close()
+
+    def _begins_again(self) -> bool:
+        """Say whether a source that ended well is to be played once more; one without a frame is not."""
+        full = self._max_frames is not None and self.frames_in >= self._max_frames
+        return self._config.loop and self._live_since_s is not None and not full and not self._stop.is_set()
 
     def _read_all(self, reader: Reader) -> None:
         """Hand on every frame until the source ends, the limit is reached or the stream is stopped."""

@@ -194,6 +194,17 @@ def test_a_limit_ends_the_stream_like_its_end(tmp_path: Path) -> None:
     assert (capture.expected_frames, capture.state.state) == (7, StreamState.ENDED)
 
 
+def test_a_looped_film_begins_again_with_a_new_segment(tmp_path: Path) -> None:
+    film = write_video(tmp_path / "film.mp4", sizes=[(320, 180)], frames=10)
+    with capturing(film, max_frames=25, loop=True) as capture:
+        frames = take(capture)
+    assert [frame.index for frame in frames] == list(range(25))
+    assert [frame.segment for frame in frames] == [0] * 10 + [1] * 10 + [2] * 5
+    assert np.all(np.diff([frame.pts_s for frame in frames]) > 0)
+    assert (capture.state.state, capture.reconnects) == (StreamState.ENDED, 0)
+    assert capture.failure is None
+
+
 def test_realtime_plays_at_the_films_own_speed_and_drops_for_a_slow_consumer(tmp_path: Path) -> None:
     film = write_video(tmp_path / "film.mp4", sizes=[(320, 180)], frames=25, fps=25)
     with capturing(film, realtime=True) as capture:

@@ -1,0 +1,121 @@
+"""The whole, in one process: streams keep to themselves, stopping is always possible, failures are reported."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.engine import Pipeline, name_streams
+from pipelines.inference import Detector
+from streamvision.config import AppConfig, StreamConfig, parse_config
+from streamvision.errors import ConfigError, ModelError, OutputError, SourceError
+
+
+def config_of(data_dir: Path, *streams: dict[str, Any], **more: Any) -> AppConfig:
+    model = {"path": data_dir / "models" / "yolox_nano.onnx"}
+    return parse_config({"model": model, "streams": list(streams)} | more, origin="test")
+
+
+@pytest.fixture
+def video(data_dir: Path) -> str:
+    return str(data_dir / "videos" / "car-detection.mp4")
+
+
+def test_a_dead_camera_does_not_hold_up_a_file(data_dir: Path, video: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dead = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
+        config = config_of(data_dir, {"source": dead, "id": "dead"}, {"source": video, "id": "file"}, max_frames=40)
+        pipeline = Pipeline(config)
+        with pipeline:
+            deadline_s = time.monotonic() + 30
+            while (file := pipeline.statuses()[1]).frames_done < 40:
+                assert time.monotonic() < deadline_s, file
+                time.sleep(0.05)
+            begin_s = time.monotonic()
+        assert time.monotonic() - begin_s < 4, "stopping is quick though a connection attempt hangs"
+    dead_status, file_status = pipeline.statuses()
+    assert (dead_status.frames_in, dead_status.state) == (0, "stopped")
+    assert (file_status.frames_done, file_status.drops) == (40, {})
+
+
+def test_a_live_stream_beside_a_file_stays_fresh(data_dir: Path, video: str) -> None:
+    live = {"source": "synthetic:boxes?fps=30&size=320x240", "id": "live"}
+    pipeline = Pipeline(config_of(data_dir, live, {"source": video, "id": "file"}, max_frames=60))
+    with pipeline:
+        assert pipeline.wait(60)
+    live_status, file_status = pipeline.statuses()
+    assert live_status.frames_in == 60
+    assert live_status.frames_done + sum(live_status.drops.values()) == 60
+    assert live_status.age_s is not None
+    assert live_status.age_s["p95"] < 1.0
+    assert file_status.frames_done == 60
+    assert not pipeline.failures()
+
+
+def test_frames_come_in_order_and_identities_are_the_streams_own(data_dir: Path, video: str, tmp_path: Path) -> None:
+    out = tmp_path / "d.jsonl"
+    config = config_of(
+        data_dir, {"source": video, "id": "a"}, {"source": video, "id": "b"}, max_frames=90, outputs={"detections": out}
+    )
+    with Pipeline(config) as pipeline:
+        assert pipeline.wait(60)
+
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    by_stream = {name: [line for line in lines if line["stream"] == name] for name in "ab"}
+    for rows in by_stream.values():
+        assert [row["frame"] for row in rows] == list(range(90))
+    assert [r["objects"] for r in by_stream["a"]] == [r["objects"] for r in by_stream["b"]]
+
+
+def test_a_model_that_fails_midway_ends_the_run_with_a_sentence(data_dir: Path, video: str) -> None:
+    config = config_of(data_dir, {"source": video})
+    detector = Detector.open(config.model)
+    calls = 0
+    run = detector.backend.run
+
+    def failing(tensor: np.ndarray) -> list[np.ndarray]:
+        nonlocal calls
+        calls += 1
+        if calls > 5:
+            raise ModelError("the device was lost; restart it")
+        return run(tensor)
+
+    detector.backend.run = failing  # type: ignore[method-assign]
+    pipeline = Pipeline(config, detector=detector)
+    with pipeline:
+        assert pipeline.wait(30)
+    assert pipeline.failures() == ["the device was lost; restart it"]
+    assert pipeline.statuses()[0].frames_done == 5
+
+
+def test_old_results_survive_a_run_that_cannot_begin(data_dir: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "d.jsonl"
+    kept.write_text("precious\n")
+    with pytest.raises(SourceError):
+        Pipeline(config_of(data_dir, {"source": "/no/such.mp4"}, outputs={"detections": kept}))
+    missing = config_of(
+        data_dir, {"source": "synthetic:boxes"}, outputs={"detections": kept, "mot": tmp_path / "x" / "m"}
+    )
+    with pytest.raises(OutputError):
+        Pipeline(missing)
+    assert kept.read_text() == "precious\n"
+
+
+def test_stopping_before_starting_and_twice_is_harmless(data_dir: Path) -> None:
+    pipeline = Pipeline(config_of(data_dir, {"source": "synthetic:boxes"}))
+    pipeline.stop()
+    pipeline.stop()
+    assert pipeline.statuses()[0].state == "stopped"
+
+
+def test_streams_are_named_after_their_sources(video: str) -> None:
+    streams = tuple(StreamConfig(source=source) for source in (video, video, "synthetic:boxes"))
+    assert list(name_streams(streams)) == ["car-detection", "car-detection-2", "boxes"]
+    with pytest.raises(ConfigError, match="'x'"):
+        name_streams((StreamConfig(source=video, id="x"), StreamConfig(source=video, id="x")))
