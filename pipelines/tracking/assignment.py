@@ -53,11 +53,12 @@ def assign(row: Rows, column: Rows, gain: Float) -> tuple[Rows, Rows]:
     """
     if not len(row):
         return row, column
-    contested = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
+    row_count, column_count = np.bincount(row), np.bincount(column)
+    contested = (row_count[row] > 1) | (column_count[column] > 1)
     if not contested.any():
         return row, column
-    rows, row_position = np.unique(row[contested], return_inverse=True)
-    columns, column_position = np.unique(column[contested], return_inverse=True)
+    rows, row_position = _number(row[contested], len(row_count))
+    columns, column_position = _number(column[contested], len(column_count))
     cost = np.full((len(rows), len(columns)), 2.0)
     cost[row_position, column_position] = 1.0 - gain[contested]
     _, column_of_row, _ = lap.lapjv(cost, extend_cost=True, cost_limit=1.0)
@@ -67,3 +68,10 @@ def assign(row: Rows, column: Rows, gain: Float) -> tuple[Rows, Rows]:
         np.concatenate([row[alone], rows[chosen]]),
         np.concatenate([column[alone], columns[column_of_row[chosen]]]),
     )
+
+
+def _number(values: Rows, limit: int) -> tuple[Rows, Rows]:
+    """Return the distinct values, all below ``limit``, and each value's place among them."""
+    present = np.zeros(limit, np.bool_)
+    present[values] = True
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[values]

@@ -107,6 +107,9 @@ class ByteTrack:
     def reset(self) -> None:
         """Forget all tracks; their identities are never used again."""
         self._clock_s: float | None = None
+        self._clear()
+
+    def _clear(self) -> None:
         self._tracks = np.empty(0, TRACK)
         self._state: Float = np.empty((5, 0, 4))
 
@@ -117,7 +120,7 @@ class ByteTrack:
         their order. The box of a detection that belongs to a track is the filtered one. Boxes that are not finite or
         have no area are dropped. On the first frame, and on the first after :meth:`reset`, detections that reach
         ``new_track_score`` are confirmed at once. A frame with the time of the one before is taken as the same
-        instant; after a jump by more than ``memory_s``, forward or back, nothing is known any more.
+        instant; after a jump by more than ``memory_s``, forward or back, all tracks are gone.
 
         Raises:
             ValueError: when ``pts_s`` is not finite.
@@ -125,7 +128,7 @@ class ByteTrack:
         first = self._advance(pts_s)
         detections = _keep(detections, self._usable(detections))
         box = cxcywh_from_xyxy(detections.box_xyxy_px)
-        track_of = self._associate(detections, box)
+        track_of = self._associate(detections)
         self._correct(detections, box, track_of, pts_s)
         self._begin(detections, box, track_of, pts_s)
         self._confirm(pts_s, first=first)
@@ -134,29 +137,30 @@ class ByteTrack:
         return result
 
     def _advance(self, pts_s: float) -> bool:
-        """Predict all tracks at ``pts_s``; return whether this is the first frame since nothing was known."""
+        """Predict all tracks at ``pts_s``; return whether this is the first frame."""
         if not math.isfinite(pts_s):
             raise ValueError(f"pts_s must be a finite number of seconds, not {pts_s}")
-        if self._clock_s is not None and abs(pts_s - self._clock_s) > self._memory_s:
-            self.reset()
         before_s, self._clock_s = self._clock_s, pts_s
         if before_s is None:
             return True
+        if abs(pts_s - before_s) > self._memory_s:
+            self._clear()
         self._filter.predict(self._state, max(pts_s - before_s, 0.0))
         return False
 
     def _usable(self, detections: Detections) -> Mask:
-        box = detections.box_xyxy_px
-        solid = np.isfinite(box).all(axis=1) & (box[:, 2:] > box[:, :2]).all(axis=1)
+        with np.errstate(invalid="ignore"):
+            sides = detections.box_xyxy_px[:, 2:] - detections.box_xyxy_px[:, :2]
+        solid = ((sides > 0) & (sides < math.inf)).all(axis=1)
         usable: Mask = solid & (detections.score >= self._low_score)
         return usable
 
-    def _associate(self, detections: Detections, box_cxcywh_px: Float) -> Rows:
+    def _associate(self, detections: Detections) -> Rows:
         """Return each detection's track, -1 for none: algorithm 1 of the paper."""
         track_of = np.full(len(detections), -1, np.intp)
         if not len(detections) or not len(self._tracks):
             return track_of
-        track, detection, iou = overlapping(xyxy_from_cxcywh(self._state[POSITION]), xyxy_from_cxcywh(box_cxcywh_px))
+        track, detection, iou = overlapping(xyxy_from_cxcywh(self._state[POSITION]), detections.box_xyxy_px)
         if not self._class_agnostic:
             same = self._tracks["class_id"][track] == detections.class_id[detection]
             track, detection, iou = track[same], detection[same], iou[same]

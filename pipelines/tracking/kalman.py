@@ -58,7 +58,8 @@ class BoxFilter:
         """Advance all tracks by ``dt_s`` seconds, in place; 0 changes nothing."""
         position, velocity, p00, p01, p11 = state
         variance = np.square(position[:, 3:])
-        acceleration = variance * np.square([1.0, 1.0, self.growth, self.growth]) * (self.acceleration_std**2 * dt_s)
+        acceleration = np.repeat(variance * (self.acceleration_std**2 * dt_s), 4, axis=1)
+        acceleration[:, 2:] *= self.growth**2
         position += dt_s * velocity
         np.maximum(position[:, 2:], 1.0, out=position[:, 2:])
         p00 += dt_s * (2 * p01 + dt_s * p11) + acceleration * (dt_s * dt_s / 3)

@@ -197,10 +197,17 @@ def test_reset_forgets_and_never_gives_an_identity_twice() -> None:
 
 
 @pytest.mark.parametrize("pts_s", [61.0, -100.0])
-def test_after_a_jump_nothing_is_known(pts_s: float) -> None:
+def test_after_a_jump_all_tracks_are_gone(pts_s: float) -> None:
     tracker = ByteTrack(memory_s=2.0)
     watch(tracker, at(30, 1), lambda t: found(walker(0)))
-    assert tracker.update(found(walker(0)), pts_s=pts_s).identities() == [2]
+    seen = watch(tracker, at(30, 1, begin_s=pts_s), lambda t: found(walker(0)))
+    assert seen[0] == [None]
+    assert seen[-1] == [2]
+
+
+def test_pictures_too_far_apart_to_follow_anything_give_no_identities() -> None:
+    seen = watch(ByteTrack(memory_s=1.0), range(0, 40, 2), lambda t: found(walker(0)))
+    assert seen == [[1]] + [[None]] * 19
 
 
 def test_a_repeated_or_slightly_earlier_time_changes_no_identity() -> None:
@@ -218,7 +225,7 @@ def test_a_time_that_is_none_is_refused(pts_s: float) -> None:
 def test_boxes_that_are_none_are_dropped() -> None:
     tracker = ByteTrack()
     nan, inf = float("nan"), float("inf")
-    bad = [(nan, 0, 10, 10), (0, 0, inf, 10), (50, 50, 50, 90), (90, 50, 50, 90)]
+    bad = [(nan, 0, 10, 10), (0, 0, inf, 10), (inf, 0, inf, 10), (50, 50, 50, 90), (90, 50, 50, 90)]
     for t_s in at(30, 1):
         result = tracker.update(found(*bad, walker(t_s)), pts_s=t_s)
         assert result.identities() == [1]
