@@ -35,6 +35,8 @@ class Detector:
         config: thresholds and filters.
         score_floor: lowest score of classes without a threshold of their own, where a tracker has use for less than
             ``config.score``.
+        every_class: let a box be a candidate for each of its likely classes, as networks are measured, and not for
+            its best alone, as they are used.
         times: where the seconds spent in ``preprocess``, ``inference`` and ``decode_nms`` are recorded, per call.
 
     Raises:
@@ -49,6 +51,7 @@ class Detector:
         config: ModelConfig,
         *,
         score_floor: float | None = None,
+        every_class: bool = False,
         times: StageTimes | None = None,
     ) -> None:
         self.card = card
@@ -56,6 +59,7 @@ class Detector:
         self.backend = backend
         """The loaded model."""
         self._config = config
+        self._every_class = every_class
         self._head = create_head(card, backend.outputs)
         self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
         self._batch = InputBatch(card.input, 1 if card.input.dynamic_batch else card.input.batch)
@@ -136,8 +140,8 @@ class Detector:
             outputs = self.backend.run(self._batch.tensor[:filled])
         with self._times.measure("decode_nms"):
             threshold = float(self._lowest_score.min())
-            candidates = self._head.decode(outputs, score_threshold=threshold)[: len(pictures)]
-            return [self._select(found, place) for found, place in zip(candidates, places, strict=True)]
+            found = self._head.decode(outputs, score_threshold=threshold, every_class=self._every_class)
+            return [self._select(one, place) for one, place in zip(found[: len(pictures)], places, strict=True)]
 
     def _select(self, found: Candidates, place: Letterbox) -> Detections:
         found = found[found.score >= self._lowest_score[found.class_id]]

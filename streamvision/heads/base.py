@@ -21,9 +21,9 @@ class Candidates:
     box_xyxy_px: NDArray[np.float32]
     """(N, 4) float32: left, top, right, bottom in network-input pixels."""
     score: NDArray[np.float32]
-    """(N,) float32 confidence of the best class, 0..1."""
+    """(N,) float32 confidence of the class, 0..1."""
     class_id: NDArray[np.int32]
-    """(N,) int32 best class."""
+    """(N,) int32 class: the box's best, or one of several where every class was asked for."""
 
     def __len__(self) -> int:
         return len(self.score)
@@ -47,5 +47,11 @@ class Head(Protocol):
             UnknownHeadError: when the outputs do not have this head's shape.
         """
 
-    def decode(self, outputs: Sequence[NDArray[Any]], *, score_threshold: float) -> list[Candidates]:
-        """Return the candidates of each picture in the batch whose score reaches the threshold."""
+    def decode(
+        self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
+    ) -> list[Candidates]:
+        """Return the candidates of each picture in the batch whose score reaches the threshold.
+
+        A box is a candidate for its best class. With ``every_class`` it is one for each class whose score reaches the
+        threshold, where the network's own library measures it so; average precision gains by it, viewers do not.
+        """

@@ -30,3 +30,13 @@ def best_classes(rows: NDArray[np.float32], *, score_threshold: float) -> tuple[
     score = rows[likely, OBJECTNESS_AT] * np.take_along_axis(class_scores, class_id[:, None], axis=1)[:, 0]
     reached = score >= score_threshold
     return likely[reached], score[reached], class_id[reached]
+
+
+def every_class_of(
+    rows: NDArray[np.float32], *, score_threshold: float
+) -> tuple[Indices, NDArray[np.float32], Indices]:
+    """Return as :func:`best_classes`, but a row once for each class whose score reaches the threshold."""
+    likely = np.flatnonzero(rows[:, OBJECTNESS_AT] >= score_threshold)
+    scores = rows[likely, OBJECTNESS_AT, None] * rows[likely, SCORES_AT:]
+    row, class_id = np.nonzero(scores >= score_threshold)
+    return likely[row], scores[row, class_id], class_id

@@ -50,8 +50,13 @@ class YoloEnd2EndHead:
         self._scale = box_scale(card)
         self._classes = len(card.names)
 
-    def decode(self, outputs: Sequence[NDArray[Any]], *, score_threshold: float) -> list[Candidates]:
-        """Return the boxes of each picture whose score reaches the threshold and whose class has a name."""
+    def decode(
+        self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
+    ) -> list[Candidates]:
+        """Return the boxes of each picture whose score reaches the threshold and whose class has a name.
+
+        The network has already chosen boxes and classes, so ``every_class`` changes nothing.
+        """
         return [self._decode_picture(rows, score_threshold) for rows in self._tensor.of(outputs)]
 
     def _decode_picture(self, rows: F32, score_threshold: float) -> Candidates:

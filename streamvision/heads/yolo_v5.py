@@ -24,7 +24,7 @@ from streamvision.heads.layout import (
     input_size_px,
     possible_cell_counts,
 )
-from streamvision.heads.objectness import best_classes
+from streamvision.heads.objectness import best_classes, every_class_of
 from streamvision.model_card import ModelCard
 
 ANCHORS_PER_CELL = 3
@@ -57,10 +57,13 @@ class YoloV5Head:
         )
         self._scale = box_scale(card)
 
-    def decode(self, outputs: Sequence[NDArray[Any]], *, score_threshold: float) -> list[Candidates]:
-        """Return the candidates of each picture whose objectness times best class score reaches the threshold."""
-        return [self._decode_picture(rows, score_threshold) for rows in self._tensor.of(outputs)]
+    def decode(
+        self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
+    ) -> list[Candidates]:
+        """Return the candidates of each picture whose objectness times class score reaches the threshold."""
+        return [self._decode_picture(rows, score_threshold, every_class) for rows in self._tensor.of(outputs)]
 
-    def _decode_picture(self, rows: F32, score_threshold: float) -> Candidates:
-        chosen, score, class_id = best_classes(rows, score_threshold=score_threshold)
+    def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
+        select = every_class_of if every_class else best_classes
+        chosen, score, class_id = select(rows, score_threshold=score_threshold)
         return finite_candidates(corners(*rows[chosen, :4].T), score, class_id, scale=self._scale)

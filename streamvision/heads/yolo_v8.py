@@ -53,11 +53,18 @@ class YoloV8Head:
         )
         self._scale = box_scale(card)
 
-    def decode(self, outputs: Sequence[NDArray[Any]], *, score_threshold: float) -> list[Candidates]:
-        """Return the candidates of each picture whose best class score reaches the threshold."""
-        return [self._decode_picture(rows, score_threshold) for rows in self._tensor.of(outputs)]
+    def decode(
+        self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
+    ) -> list[Candidates]:
+        """Return the candidates of each picture whose class score reaches the threshold."""
+        return [self._decode_picture(rows, score_threshold, every_class) for rows in self._tensor.of(outputs)]
 
-    def _decode_picture(self, rows: F32, score_threshold: float) -> Candidates:
+    def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
+        if every_class:
+            scores = rows[BOX_ROWS:].T
+            chosen, class_id = np.nonzero(scores >= score_threshold)
+            boxes = corners(*rows[:BOX_ROWS, chosen])
+            return finite_candidates(boxes, scores[chosen, class_id], class_id, scale=self._scale)
         # The maximum runs along contiguous rows; which class it was is asked only for the few columns that are left.
         best = rows[BOX_ROWS:].max(axis=0)
         chosen = np.flatnonzero(best >= score_threshold)

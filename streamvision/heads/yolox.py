@@ -44,8 +44,13 @@ class YoloxHead:
             meaning=f"one output (batch, {rows}, {columns}) for its {card.input.width_px}x{card.input.height_px} input",
         )
 
-    def decode(self, outputs: Sequence[NDArray[Any]], *, score_threshold: float) -> list[Candidates]:
-        """Return the candidates of each picture whose objectness times best class score reaches the threshold."""
+    def decode(
+        self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
+    ) -> list[Candidates]:
+        """Return the candidates of each picture whose objectness times best class score reaches the threshold.
+
+        YOLOX itself measures the best class alone, so ``every_class`` changes nothing.
+        """
         return [self._decode_picture(rows, score_threshold) for rows in self._tensor.of(outputs)]
 
     def _decode_picture(self, rows: F32, score_threshold: float) -> Candidates:

@@ -1,0 +1,143 @@
+"""A whole evaluation: a model and a data set in, figures out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streamvision.backends.base import BackendName, Precision
+from streamvision.errors import ConfigError
+from streamvision.training.dataset import Dataset
+from streamvision.training.evaluation.class_names import match_classes
+from streamvision.training.evaluation.coco_metrics import ClassFigures, CocoFigures, coco_figures
+from streamvision.training.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR, open_model
+from streamvision.training.evaluation.predict import OnProgress, predict
+from streamvision.training.evaluation.predictions import Predictions
+
+_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How the model is opened; see :func:`streamvision.training.evaluation.model.open_model`."""
+
+    backend: BackendName = "auto"
+    """The runtime."""
+    device: str = "auto"
+    """Where it executes."""
+    precision: Precision = "auto"
+    """The arithmetic."""
+    threads: int | None = None
+    """CPU threads of the network."""
+    side_px: int | None = None
+    """Side of the square input, for models that take any size."""
+    head: str | None = None
+    """Layout of the outputs, for files that do not say it."""
+    names: tuple[str, ...] | None = None
+    """Class names, for files that do not say them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How good a model is on a data set."""
+
+    model: str
+    """The model in words: file, head, size, runtime."""
+    predictions: Predictions
+    """All that was found."""
+    figures: CocoFigures
+    """COCO's figures."""
+    seconds: float
+    """How long finding the objects took, reading the pictures included."""
+    notes: tuple[str, ...]
+    """What was assumed or left out, one sentence each."""
+    problems: tuple[tuple[str, str], ...]
+    """Files of the data set with something wrong, and what."""
+
+    @property
+    def images(self) -> int:
+        """How many pictures were measured."""
+        return len(self.predictions.images)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values; those that do not exist are ``None``."""
+        figures = self.figures
+        return {
+            "map50_95": _rounded(figures.map50_95),
+            "map50": _rounded(figures.map50),
+            "map75": _rounded(figures.map75),
+            "per_class": {name: _class_json(one) for name, one in figures.per_class.items() if one.objects},
+            "classes_without_objects": [name for name, one in figures.per_class.items() if not one.objects],
+            "by_size": {
+                size: {"map50_95": _rounded(value), "objects": figures.objects_by_size[size]}
+                for size, value in figures.by_size.items()
+            },
+            "images": self.images,
+            "objects": sum(one.objects for one in figures.per_class.values()),
+            "seconds": round(self.seconds, 3),
+            "model": self.model,
+            "names": list(self.predictions.names),
+            "settings": {"score_floor": SCORE_FLOOR, "nms_iou": NMS_IOU, "max_detections": MAX_DETECTIONS},
+            "notes": list(self.notes),
+            "problems": [{"path": path, "reason": reason} for path, reason in self.problems],
+        }
+
+
+def evaluate(
+    model: Path,
+    dataset: Dataset,
+    *,
+    options: ModelOptions | None = None,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    on_progress: OnProgress = lambda done, total: None,
+) -> Evaluation:
+    """Run a model over a data set and measure what it finds.
+
+    Args:
+        model: an exported model, or an ultralytics ``.pt`` checkpoint.
+        dataset: the labelled pictures.
+        options: how the model is opened.
+        classes: names of the classes to measure; empty for all.
+        notes: what is already known to be worth saying.
+        on_progress: called with how many pictures are done, and how many there are.
+
+    Raises:
+        ConfigError: when there is nothing to measure, or the classes of model and data set do not match.
+        StreamVisionError: when the model cannot be opened or run.
+    """
+    if not dataset.images:
+        raise ConfigError("the data set has no readable picture, so there is nothing to measure; check its folder")
+    options = options or ModelOptions()
+    with open_model(model, **vars(options)) as detector:
+        match = match_classes(dataset, detector.names, only=classes)
+        begin_s = time.monotonic()
+        predictions = predict(detector, dataset, match, on_progress=on_progress)
+        seconds = time.monotonic() - begin_s
+        words, assumed = detector.describe(), detector.card.assumed
+    return Evaluation(
+        model=words,
+        predictions=predictions,
+        figures=coco_figures(predictions),
+        seconds=seconds,
+        notes=(*notes, *match.notes, *assumed),
+        problems=tuple((str(problem.path), problem.reason) for problem in dataset.problems),
+    )
+
+
+def _class_json(figures: ClassFigures) -> dict[str, Any]:
+    return {
+        "map50_95": _rounded(figures.map50_95),
+        "map50": _rounded(figures.map50),
+        "map75": _rounded(figures.map75),
+        "recall50": _rounded(figures.recall50),
+        "objects": figures.objects,
+        "images": figures.images,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DECIMALS)

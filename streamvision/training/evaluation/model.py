@@ -1,0 +1,84 @@
+"""Opens whatever is to be measured: an exported model on its runtime, or a checkpoint of ultralytics in torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.inference import Detector
+from streamvision.backends import open_backend
+from streamvision.backends.base import Backend, BackendName, Precision
+from streamvision.backends.cards import read_card
+from streamvision.config import ModelConfig
+from streamvision.errors import DeviceError, ModelError
+from streamvision.model_card import ModelCard
+from streamvision.training.evaluation.checkpoint import CheckpointBackend
+
+SCORE_FLOOR = 0.001
+"""Lowest score that is measured: the curve of precision and recall needs the weak ones too."""
+NMS_IOU = 0.7
+MAX_DETECTIONS = 300
+STRIDE_PX = 32
+"""Sides of a free input size are rounded up to a multiple of this."""
+
+
+def open_model(
+    path: Path,
+    *,
+    backend: BackendName = "auto",
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int | None = None,
+    side_px: int | None = None,
+    head: str | None = None,
+    names: tuple[str, ...] | None = None,
+) -> Detector:
+    """Open a model for measuring: every object down to a score of 0.001, suppression at IoU 0.7, 300 a picture.
+
+    These are the settings of ultralytics' own validation.
+
+    Args:
+        path: what :func:`streamvision.backends.open_backend` reads, or an ultralytics ``.pt`` checkpoint.
+        backend: the runtime; ``auto`` goes by the file's ending.
+        device: where it executes.
+        precision: the arithmetic.
+        threads: CPU threads of the network.
+        side_px: side of the square input, for models that take any size.
+        head: layout of the outputs, for files that do not say it.
+        names: class names, for files that do not say them.
+
+    Raises:
+        ModelError: when the file is not a model, or does not take pictures of that size.
+        MissingDependencyError: when the runtime that it needs is not installed.
+        DeviceError: when the asked-for device or precision would not really execute it.
+    """
+    config = ModelConfig(path=path, score=SCORE_FLOOR, iou=NMS_IOU, max_detections=MAX_DETECTIONS)
+    opened: Backend
+    if path.suffix.lower() == ".pt":
+        if backend != "auto" or precision not in ("auto", "fp32"):
+            raise DeviceError(
+                f"{path} is a checkpoint, which torch executes in fp32; leave out --backend and --precision, "
+                "or export it and evaluate the export"
+            )
+        opened = CheckpointBackend(path, side_px=side_px, device=device)
+    else:
+        opened = open_backend(path, backend=backend, device=device, precision=precision, threads=threads)
+    try:
+        card = read_card(opened, path=path, head=head, names=names)
+        return Detector(opened, _with_side(card, opened, path, side_px), config, every_class=True)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _with_side(card: ModelCard, backend: Backend, path: Path, side_px: int | None) -> ModelCard:
+    if side_px is None:
+        return card
+    side_px = -(-side_px // STRIDE_PX) * STRIDE_PX
+    fixed = set(backend.input.shape[2:] if card.input.layout == "nchw" else backend.input.shape[1:3]) - {None}
+    if fixed - {side_px}:
+        raise ModelError(
+            f"{path} takes pictures of {card.input.width_px}x{card.input.height_px} px only, not {side_px}x{side_px}; "
+            "leave out --imgsz, or export it with that size"
+        )
+    size = card.input.model_copy(update={"width_px": side_px, "height_px": side_px})
+    return card.model_copy(update={"input": size})
