@@ -28,6 +28,9 @@ Mask = NDArray[np.bool_]
 MAX_TRACKS = 4096
 """Most tracks kept at once, lost ones included; beyond it those unseen for longest are forgotten."""
 
+ECHO_IOU = 0.7
+"""Overlap from which two detections are one object under two names, where classes do not count."""
+
 TRACK = np.dtype(
     [
         ("identity", np.int64),
@@ -100,8 +103,9 @@ class ByteTrack:
         """The lowest score that the tracker has use for."""
         return self._low_score
 
-    def __len__(self) -> int:
-        """Return how many tracks are kept, lost and unconfirmed ones included."""
+    @property
+    def track_count(self) -> int:
+        """How many tracks are kept, lost and unconfirmed ones included."""
         return len(self._tracks)
 
     def reset(self) -> None:
@@ -194,6 +198,8 @@ class ByteTrack:
 
     def _begin(self, detections: Detections, box_cxcywh_px: Float, track_of: Rows, pts_s: float) -> None:
         born = np.flatnonzero((track_of < 0) & (detections.score >= self._report_score))
+        if self._class_agnostic and len(born):
+            born = born[~_echoes(detections, born, known=track_of >= 0)]
         if not len(born):
             return
         tracks = np.zeros(len(born), TRACK)
@@ -243,3 +249,16 @@ class ByteTrack:
 
 def _keep(detections: Detections, kept: Mask) -> Detections:
     return detections if kept.all() else detections[kept]
+
+
+def _echoes(detections: Detections, born: Rows, *, known: Mask) -> Mask:
+    """Say which of the ``born`` rows repeat a known object, or a better row among themselves."""
+    box = detections.box_xyxy_px
+    other, place, iou = overlapping(box, box[born])
+    row = born[place]
+    better = (detections.score[other] > detections.score[row]) | (
+        (detections.score[other] == detections.score[row]) & (other < row)
+    )
+    echo = np.zeros(len(born), np.bool_)
+    echo[place[(iou > ECHO_IOU) & (known[other] | better)]] = True
+    return echo

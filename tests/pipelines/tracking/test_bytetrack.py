@@ -46,7 +46,7 @@ def test_an_occlusion_longer_than_the_memory_ends_an_identity() -> None:
     tracker = ByteTrack(memory_s=0.5)
     watch(tracker, at(30, 2), lambda t: found(walker(t)))
     watch(tracker, at(30, 0.8, begin_s=2), lambda t: NOTHING)
-    assert len(tracker) == 0
+    assert tracker.track_count == 0
     seen = watch(tracker, at(30, 1, begin_s=2.8), lambda t: found(walker(t)))
     assert seen[0] == [None]
     assert seen[-1] == [2]
@@ -60,7 +60,7 @@ def test_memory_counts_stream_time_and_not_frames() -> None:
             tracker.update(found(walker(0)), pts_s=index / fps)
         for index in range(20, 23):
             tracker.update(NOTHING, pts_s=index / fps)
-        assert (len(tracker) == 1) is kept
+        assert (tracker.track_count == 1) is kept
 
 
 def test_another_class_is_another_object() -> None:
@@ -90,6 +90,18 @@ def test_overlapping_objects_of_two_classes_keep_apart() -> None:
         assert dict(zip(result.class_id.tolist(), result.identities(), strict=True)) in ({0: 1, 1: 2}, {0: 2, 1: 1})
 
 
+def test_one_object_under_two_names_is_one_identity_where_classes_do_not_count() -> None:
+    def scene(t_s: float) -> Detections:
+        left, top, right, bottom = walker(t_s)
+        return found((left + 3, top, right, bottom - 2), walker(t_s), score=[0.7, 0.9], class_id=[7, 2])
+
+    for class_agnostic, identities in ((True, {1, None}), (False, {1, 2})):
+        tracker = ByteTrack(class_agnostic=class_agnostic)
+        watch(tracker, at(30, 0.1), lambda t: Detections.empty())
+        seen = watch(tracker, at(30, 1, begin_s=0.1), scene)
+        assert all(set(frame) == identities for frame in seen[3:])
+
+
 def test_unconfirmed_has_no_identity() -> None:
     tracker = ByteTrack()
     tracker.update(NOTHING, pts_s=0.0)
@@ -103,7 +115,7 @@ def test_a_flash_never_gets_an_identity() -> None:
     for index in range(1, 60):
         flash = found(walker(0)) if index % 3 == 0 else NOTHING
         assert tracker.update(flash, pts_s=index / 30).identities() in ([], [None])
-    assert len(tracker) <= 1
+    assert tracker.track_count <= 1
 
 
 def test_what_the_first_frame_shows_is_known_at_once_if_the_network_is_sure() -> None:
@@ -130,7 +142,7 @@ def test_a_weak_detection_continues_a_track_and_is_reported() -> None:
 def test_a_weak_detection_alone_is_neither_reported_nor_tracked() -> None:
     tracker = ByteTrack(report_score=0.4)
     assert watch(tracker, at(30, 1), lambda t: found(walker(t), score=0.39)) == [[]] * 30
-    assert len(tracker) == 0
+    assert tracker.track_count == 0
 
 
 def test_an_object_needs_the_score_that_the_user_asked_for_before_it_is_followed() -> None:
@@ -192,7 +204,7 @@ def test_reset_forgets_and_never_gives_an_identity_twice() -> None:
         result = tracker.update(found(walker(0), walker(0, start_px=800)), pts_s=float(round_ % 2))
         given.update(result.identities())
         tracker.reset()
-        assert len(tracker) == 0
+        assert tracker.track_count == 0
     assert given == set(range(1, 11))
 
 
@@ -230,7 +242,7 @@ def test_boxes_that_are_none_are_dropped() -> None:
         result = tracker.update(found(*bad, walker(t_s)), pts_s=t_s)
         assert result.identities() == [1]
         assert np.isfinite(result.box_xyxy_px).all()
-    assert len(tracker) == 1
+    assert tracker.track_count == 1
     assert len(tracker.update(found(walker(1), score=nan), pts_s=1.0)) == 0
 
 
@@ -278,5 +290,5 @@ def test_a_flood_of_objects_is_bounded() -> None:
         boxes = found(*np.hstack([corner, corner + 20]).tolist())
         for repeat in range(4):
             tracker.update(boxes, pts_s=index + repeat * 0.03)
-    assert len(tracker) <= MAX_TRACKS
+    assert tracker.track_count <= MAX_TRACKS
     assert tracker.update(boxes, pts_s=40.0).track_id.count() == 300, "those seen last are the ones that are kept"

@@ -33,3 +33,8 @@ def test_a_shorter_memory_and_strict_classes_reach_it_too() -> None:
     assert tracker is not None
     watch(tracker, at(30, 1), lambda t: found(walker(t), class_id=1))
     assert tracker.update(found(walker(1), class_id=2), pts_s=1.0).identities() == [None]
+
+
+def test_a_tracker_without_tracks_is_still_a_tracker() -> None:
+    """Callers write ``tracker.low_score if tracker else None``."""
+    assert create_tracker(TrackerConfig(), score=0.25)
