@@ -9,6 +9,19 @@ from typing import Literal
 
 Split = Literal["train", "val", "test"]
 DatasetFormat = Literal["voc", "coco", "yolo", "tfcsv", "tfrecord"]
+ProblemKind = Literal[
+    "broken_picture",
+    "missing_picture",
+    "unlabelled_picture",
+    "broken_labels",
+    "bad_class",
+    "bad_box",
+    "box_outside",
+    "wrong_size",
+    "renamed",
+    "other",
+]
+"""Told apart so that reports can count; the sentence in :attr:`Problem.reason` says the rest."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,8 @@ class Problem:
     """The file."""
     reason: str
     """What is wrong with it and what was done about it, in one sentence."""
+    kind: ProblemKind = "other"
+    """What sort of problem it is."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,52 @@
+"""Names that data sets use for their parts, folders and class lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from streamvision.training.dataset import Split
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+_SPLIT_WORDS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+_CLASS_LISTS = ("classes.txt", "labels.txt", "obj.names", "names.txt")
+
+
+def split_named(name: str) -> Split | None:
+    """Return the split that a word means, such as ``valid``."""
+    return _SPLIT_WORDS.get(name.lower())
+
+
+def split_in(text: str) -> Split | None:
+    """Return the split that a file or folder name speaks of, such as ``instances_val2017``."""
+    letters = "".join(letter if letter.isalpha() else " " for letter in text)
+    return next((split for word in letters.split() if (split := split_named(word))), None)
+
+
+def split_of_path(path: Path, below: Path) -> Split | None:
+    """Return the split that the folders between ``below`` and a file speak of, the innermost first."""
+    if not path.is_relative_to(below):
+        return None
+    folders = path.relative_to(below).parts[:-1]
+    return next((split for part in reversed(folders) if (split := split_in(part))), None)
+
+
+def read_class_list(folder: Path, *, below: Sequence[str] = ("", "labels", "annotations", "Annotations")) -> list[str]:
+    """Return the class names that a text file beside the labels lists, one a line; none where there is none."""
+    for place in below:
+        for name in _CLASS_LISTS:
+            path = folder / place / name
+            if path.is_file():
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+                return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    return []

@@ -1,0 +1,123 @@
+"""Tells the formats apart and reads and writes any of them.
+
+Each format is known by a mark that no other has: an ``<annotation>`` in an XML file, a JSON file of COCO's shape, a
+``data.yaml`` or text files of classes and numbers, a CSV file with TensorFlow's header, a TFRecord file. A folder
+with marks of more than one, or of none, is refused with what was seen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import get_args
+
+from streamvision.errors import ConfigError
+from streamvision.training.dataset import Dataset, DatasetFormat, Problem
+from streamvision.training.datasets.collector import Progress, no_progress
+from streamvision.training.datasets.pascal_voc import find_annotations, is_annotation, read_voc, write_voc
+from streamvision.training.datasets.placing import Placer, Placing, check_sources_outside
+from streamvision.training.datasets.yolo_txt import find_labels, find_yaml, is_label, read_yolo, write_yolo
+
+FORMATS: tuple[DatasetFormat, ...] = get_args(DatasetFormat)
+
+ACCEPTED = (
+    "voc (XML annotations), coco (JSON), yolo (data.yaml or labels/*.txt), "
+    "tfcsv (CSV with filename,width,height,class,xmin,ymin,xmax,ymax) or tfrecord (*.tfrecord, *.record)"
+)
+
+_READERS: dict[DatasetFormat, Callable[..., Dataset]] = {"voc": read_voc, "yolo": read_yolo}
+_WRITERS: dict[DatasetFormat, Callable[[Dataset, Placer], None]] = {"voc": write_voc, "yolo": write_yolo}
+
+_SNIFFED = 5
+"""Files of a kind that are looked into; one of the right shape is enough."""
+
+
+def read_dataset(folder: Path, *, format: DatasetFormat | None = None, progress: Progress = no_progress) -> Dataset:
+    """Read labelled pictures.
+
+    Args:
+        folder: the data set's folder, or its one file (``data.yaml``, ``.json``, ``.csv``, ``.tfrecord``).
+        format: its format; told from the files by default.
+        progress: told how far reading has come.
+
+    Raises:
+        ConfigError: when there is no such folder, when its format is unknown or not clear, or when no picture in it
+            can be read.
+        MissingDependencyError: when Pillow is not installed.
+    """
+    chosen = format or detect_format(folder)
+    if not folder.exists():
+        raise ConfigError(f"there is no data set at {folder}; give an existing folder")
+    dataset = _READERS[chosen](folder, progress=progress)
+    if not dataset.images:
+        first = f": {dataset.problems[0].path} {dataset.problems[0].reason}" if dataset.problems else ""
+        raise ConfigError(f"no labelled picture could be read from {folder} as {chosen}{first}")
+    return dataset
+
+
+def write_dataset(
+    dataset: Dataset,
+    folder: Path,
+    *,
+    format: DatasetFormat,
+    pictures: Placing = "copy",
+    force: bool = False,
+    progress: Progress = no_progress,
+) -> tuple[Problem, ...]:
+    """Write labelled pictures with their splits, and return what could not be written as it was.
+
+    Args:
+        dataset: what to write.
+        folder: where to; must be empty or absent.
+        format: how.
+        pictures: copy them, or make symbolic links to where they lie (TFRecord embeds them either way).
+        force: replace the folder when there is something in it.
+        progress: told about every picture.
+
+    Raises:
+        ConfigError: when the folder holds the pictures that are to be written.
+        OutputError: when the folder holds something and ``force`` is not given, or cannot be written.
+    """
+    check_sources_outside(dataset, folder)
+    placer = Placer(folder, pictures=pictures, force=force, progress=progress)
+    _WRITERS[format](dataset, placer)
+    return tuple(placer.problems)
+
+
+def detect_format(folder: Path) -> DatasetFormat:
+    """Return the format of a data set.
+
+    Raises:
+        ConfigError: when there is no such folder, or its files speak for no format or for more than one.
+    """
+    if not folder.exists():
+        raise ConfigError(f"there is no data set at {folder}; give an existing folder")
+    marks = dict(_marks(folder))
+    if len(marks) == 1:
+        return next(iter(marks))
+    if marks:
+        seen = " and ".join(f"{name} ({mark})" for name, mark in marks.items())
+        raise ConfigError(f"{folder} looks like {seen}; say which with --format")
+    raise ConfigError(f"{folder} holds {_contents(folder)}, which is no known data set; accepted are {ACCEPTED}")
+
+
+def _marks(folder: Path) -> Iterator[tuple[DatasetFormat, str]]:
+    checks: tuple[tuple[DatasetFormat, list[Path], Callable[[Path], bool]], ...] = (
+        ("voc", find_annotations(folder), is_annotation),
+    )
+    for name, files, is_one in checks:
+        if found := next((path for path in files[:_SNIFFED] if is_one(path)), None):
+            yield name, str(found.relative_to(folder))
+    if found := find_yaml(folder) or next((p for p in find_labels(folder)[:_SNIFFED] if is_label(p)), None):
+        yield "yolo", str(found.relative_to(folder))
+
+
+def _contents(folder: Path) -> str:
+    kinds = Counter(path.suffix.lower() or "no ending" for path in folder.rglob("*") if path.is_file())
+    if not kinds:
+        return "no files"
+    return ", ".join(
+        f"{count} files with {kind}" if kind == "no ending" else f"{count} {kind}"
+        for kind, count in kinds.most_common(5)
+    )
