@@ -12,6 +12,7 @@ import click
 import streamvision
 from streamvision.cli.demo import demo
 from streamvision.cli.doctor import doctor
+from streamvision.cli.eval import evaluation
 from streamvision.cli.run import run
 from streamvision.errors import StreamVisionError
 from streamvision.redaction import RedactingFormatter
@@ -38,6 +39,7 @@ def cli(verbose: int) -> None:
 cli.add_command(run)
 cli.add_command(demo)
 cli.add_command(doctor)
+cli.add_command(evaluation)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

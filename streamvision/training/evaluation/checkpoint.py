@@ -122,11 +122,11 @@ def load_network(path: Path) -> tuple[Any, int]:
         raise ModelError(f"no checkpoint at {path}: give an existing .pt file")
     import_torch()
     try:
-        from ultralytics import YOLO
+        from ultralytics.models import YOLO
     except ImportError as error:
         raise MissingDependencyError(f".pt checkpoints need ultralytics: {INSTALL}") from error
     try:
-        model = YOLO(str(path), verbose=False)
+        model: Any = YOLO(str(path), verbose=False)
         network = model.model.float().eval()
     except Exception as error:  # unpickling raises whatever the file's content leads to
         first = next(iter(str(error).splitlines()), type(error).__name__)

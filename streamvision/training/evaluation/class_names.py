@@ -47,7 +47,7 @@ def match_classes(dataset: Dataset, model_names: Sequence[str], *, only: Sequenc
     notes: list[str] = []
     names = dataset.names
     used = {box.class_id for _, box in dataset.boxes()}
-    if are_placeholders(names):
+    if are_placeholders(names) and not set(names) <= set(model_names):
         if max(used, default=0) >= len(model_names):
             raise ConfigError(
                 f"the data set has no class names and marks class {max(used)}, but the model has only "
@@ -56,7 +56,7 @@ def match_classes(dataset: Dataset, model_names: Sequence[str], *, only: Sequenc
         names = tuple(model_names)
         notes.append("The data set has no class names; its numbers were taken for the model's classes, in their order.")
     ids = {_key(name): class_id for class_id, name in enumerate(names)}
-    data_id = np.ma.masked_all(len(model_names), np.int32)
+    data_id = np.ma.MaskedArray(np.zeros(len(model_names), np.int32), mask=True)
     for model_id, name in enumerate(model_names):
         if (class_id := ids.get(_key(name))) is not None:
             data_id[model_id] = class_id
@@ -69,7 +69,7 @@ def match_classes(dataset: Dataset, model_names: Sequence[str], *, only: Sequenc
             f"the data set's {_listed(missing)} {'is' if len(missing) == 1 else 'are'} not among the model's classes "
             f"({_listed(model_names)}); give a model that has them, or name the classes to measure with --class"
         )
-    if strangers := [name for name, other in zip(model_names, data_id.mask.tolist(), strict=True) if other]:
+    if strangers := [name for name, class_id in zip(model_names, data_id.tolist(), strict=True) if class_id is None]:
         notes.append(f"The data set does not mark {_listed(strangers)}: what the model finds of these is not counted.")
     if left_out := [name for class_id, name in enumerate(names) if class_id in used and class_id not in measured]:
         notes.append(f"Not measured: {_listed(left_out)}.")
