@@ -45,7 +45,7 @@ pip=("$venv/bin/python" -m pip install -q)
 case $purpose in
 runtime)
   say "installing the runtime"
-  "${pip[@]}" -e .
+  "${pip[@]}" --no-compile -e . # Python compiles what is imported; the rest would be 25 MB of nothing
   ;;
 test)
   if command -v apt-get >/dev/null; then
