@@ -14,6 +14,7 @@ from streamvision.cli.demo import demo
 from streamvision.cli.doctor import doctor
 from streamvision.cli.eval import evaluation
 from streamvision.cli.run import run
+from streamvision.cli.train import train
 from streamvision.errors import StreamVisionError
 from streamvision.redaction import RedactingFormatter
 
@@ -40,6 +41,7 @@ cli.add_command(run)
 cli.add_command(demo)
 cli.add_command(doctor)
 cli.add_command(evaluation)
+cli.add_command(train)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,62 @@
+"""``streamvision train``: labelled pictures in, weights and a run folder out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import click
+
+from streamvision.training.trainers.recipe import Recipe, load_recipe
+
+NOT_OPTIONS = {"augment", "init_classes"}
+
+
+def _recipe_options(command: Any) -> Any:
+    for name, field in reversed(Recipe.model_fields.items()):
+        if name in NOT_OPTIONS:
+            continue
+        kinds = [field.annotation, *get_args(field.annotation)]
+        kind: Any = next((k for k in (int, float, Path) if k in kinds), str)
+        if get_origin(field.annotation) is Literal:
+            kind = click.Choice(get_args(field.annotation))
+        default = "" if field.is_required() or field.default is None else f"  [default: {field.default}]"
+        flag = f"--{name.replace('_', '-')}"
+        command = click.option(flag, name, type=kind, default=None, help=f"{field.description}{default}")(command)
+    return command
+
+
+@click.command(short_help="Train a detector on labelled pictures.")
+@click.option("--config", type=Path, metavar="FILE.yaml", help="Recipe; the command line wins over it.")
+@_recipe_options
+@click.option("--project", type=Path, default=Path("runs/train"), show_default=True, help="Folder of run folders.")
+@click.option("--name", help="Name of the run folder; default: the model's name and a number.")
+@click.option("--resume", type=Path, metavar="RUN", help="Go on with a run that was killed; give its folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+def train(
+    config: Path | None, project: Path, name: str | None, resume: Path | None, as_json: bool, **given: Any
+) -> int:
+    """Train a detector on labelled pictures.
+
+    Nothing is downloaded: weights to begin from are files that you give.
+
+    \b
+    Examples:
+      streamvision train --data signs/ --model yolov8n.pt --epochs 50 --imgsz 416 --freeze 10 --unfreeze-at 5
+      streamvision train --config configs/train-road-signs.yaml --data signs/
+      streamvision train --resume runs/train/yolov8n-1
+    """
+    from streamvision.training.trainers.session import resume_training, start_training
+
+    command = shlex.join(["streamvision", *sys.argv[1:]])
+    if resume:
+        summary = resume_training(resume, command=command)
+    else:
+        recipe = load_recipe(config, {key: value for key, value in given.items() if value is not None})
+        summary = start_training(recipe, project=project, name=name, command=command)
+    if as_json:
+        click.echo(json.dumps(summary))
+    return 0

@@ -1,0 +1,1 @@
+"""Training: from labelled pictures to weights in a run folder."""
