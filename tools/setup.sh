@@ -54,10 +54,10 @@ test)
   fi
   say "installing the runtime, the optional backends and the tools of the tests"
   "${pip[@]}" -e '.[openvino,litert]' --group test --group lint
-  say "installing the reference implementations (torch, ultralytics): several minutes and gigabytes, once"
+  say "installing the reference implementations (torch, ultralytics, trackeval): several minutes and gigabytes, once"
   "${pip[@]}" --group reference
   "${pip[@]}" -e '.[train]'
-  # ultralytics brings opencv-python, which overwrites opencv-python-headless and needs libGL: keep exactly one.
+  # ultralytics and trackeval bring opencv-python, which overwrites opencv-python-headless and needs libGL: keep exactly one.
   "$venv/bin/python" -m pip uninstall -q -y opencv-python opencv-contrib-python opencv-python-headless 2>/dev/null
   "${pip[@]}" "$("$venv/bin/python" -c 'import importlib.metadata as m
 print(next(r for r in m.requires("streamvision") if r.startswith("opencv-python-headless")))')"
