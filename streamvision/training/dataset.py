@@ -19,6 +19,7 @@ ProblemKind = Literal[
     "box_outside",
     "wrong_size",
     "renamed",
+    "leak",
     "other",
 ]
 """Told apart so that reports can count; the sentence in :attr:`Problem.reason` says the rest."""

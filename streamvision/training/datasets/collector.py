@@ -52,7 +52,8 @@ class Collector:
     def __init__(self, progress: Progress = no_progress) -> None:
         self._progress = progress
         self._pictures: list[tuple[PictureFile, Split | None, list[MarkedBox]]] = []
-        self._seen: set[Path] = set()
+        self._split_of: dict[Path, Split | None] = {}
+        self._broken: set[Path] = set()
         self._problems: list[Problem] = []
 
     def progress(self, done: int, total: int) -> None:
@@ -72,11 +73,23 @@ class Collector:
                 )
                 return None
             return read_picture(path)
-        except BrokenPictureError as error:
-            self.note(path, "broken_picture", f"{error}; left out")
-        except OSError as error:
-            self.note(path, "broken_picture", f"cannot be read ({error.strerror}); left out")
+        except (BrokenPictureError, OSError) as error:
+            reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
+            self.note(path, "broken_picture", f"{reason}; left out")
+            self._broken.add(path)
         return None
+
+    def taken_before(self, path: Path, split: Split | None) -> bool:
+        """Whether a picture is in the set already; noted as a leak where that is in another split."""
+        if path not in self._split_of:
+            return False
+        if (before := self._split_of[path]) != split:
+            self.note(
+                path,
+                "leak",
+                f"stands in {before or 'no split'} and in {split or 'no split'}; counted once, in the first",
+            )
+        return True
 
     def add(
         self,
@@ -88,7 +101,7 @@ class Collector:
         declared_size_px: tuple[int, int] | None = None,
     ) -> None:
         """Take a picture and its boxes in; ``labels`` is the file to name when something is wrong with them."""
-        self._seen.add(picture.path)
+        self._split_of[picture.path] = split
         turned = self._check_size(picture, labels, declared_size_px)
         checked = []
         for box in boxes:
@@ -97,9 +110,9 @@ class Collector:
                 checked.append(MarkedBox(box.name, inside, box.ignore))
         self._pictures.append((picture, split, checked))
 
-    def seen(self, path: Path) -> bool:
-        """Whether a picture has been taken in."""
-        return path in self._seen
+    def known(self, path: Path) -> bool:
+        """Whether a picture has been taken in, or was found to be broken."""
+        return path in self._split_of or path in self._broken
 
     def dataset(self, names: Sequence[str] = ()) -> Dataset:
         """Return everything; classes are ``names`` in their order, then those only seen on boxes, sorted."""

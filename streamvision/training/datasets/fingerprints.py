@@ -25,10 +25,11 @@ HASH_SIZE_PX = 32
 HASH_FREQUENCIES = 8
 THUMBNAIL_SIZE_PX = 16
 
-NEAR_HASH_BITS = 10
-"""Of 64. Unrelated photographs differ in 32 on average; saving again at low quality changes 0 to 4."""
-NEAR_THUMBNAIL_LEVELS = 14.0
-"""Mean difference of thumbnails in grey levels, their means and contrasts made equal."""
+NEAR_HASH_BITS = 20
+"""Of 64. Unrelated photographs differ in 32 on average; one step of the camera changes 10 to 20."""
+NEAR_THUMBNAIL_LEVELS = 18.0
+"""Mean difference of thumbnails in grey levels. Together with the hash this finds 26 pairs of one scene, photographed
+a moment apart, among 700 photographs of road signs, and 2 of different scenes that do look the same."""
 
 _BLOCK = 1024
 _WORKERS = 2

@@ -50,3 +50,13 @@ def read_class_list(folder: Path, *, below: Sequence[str] = ("", "labels", "anno
                 lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
                 return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     return []
+
+
+def root_of(path: Path, *, labels_in: Sequence[str] = ()) -> Path:
+    """Return a data set's folder: the path itself, or for a file the folder that it lies in.
+
+    Where that folder is named as in ``labels_in``, it holds labels only and the set is one level up.
+    """
+    if path.is_dir():
+        return path
+    return path.parent.parent if path.parent.name in labels_in else path.parent

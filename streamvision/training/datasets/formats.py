@@ -14,9 +14,13 @@ from typing import get_args
 
 from streamvision.errors import ConfigError
 from streamvision.training.dataset import Dataset, DatasetFormat, Problem
+from streamvision.training.datasets.coco_json import find_tables, is_coco, read_coco, write_coco
 from streamvision.training.datasets.collector import Progress, no_progress
 from streamvision.training.datasets.pascal_voc import find_annotations, is_annotation, read_voc, write_voc
 from streamvision.training.datasets.placing import Placer, Placing, check_sources_outside
+from streamvision.training.datasets.record_file import is_record_file
+from streamvision.training.datasets.tf_csv import find_csv_tables, is_tf_csv, read_tf_csv, write_tf_csv
+from streamvision.training.datasets.tf_record import find_record_files, read_tf_record, write_tf_record
 from streamvision.training.datasets.yolo_txt import find_labels, find_yaml, is_label, read_yolo, write_yolo
 
 FORMATS: tuple[DatasetFormat, ...] = get_args(DatasetFormat)
@@ -26,8 +30,20 @@ ACCEPTED = (
     "tfcsv (CSV with filename,width,height,class,xmin,ymin,xmax,ymax) or tfrecord (*.tfrecord, *.record)"
 )
 
-_READERS: dict[DatasetFormat, Callable[..., Dataset]] = {"voc": read_voc, "yolo": read_yolo}
-_WRITERS: dict[DatasetFormat, Callable[[Dataset, Placer], None]] = {"voc": write_voc, "yolo": write_yolo}
+_READERS: dict[DatasetFormat, Callable[..., Dataset]] = {
+    "voc": read_voc,
+    "coco": read_coco,
+    "yolo": read_yolo,
+    "tfcsv": read_tf_csv,
+    "tfrecord": read_tf_record,
+}
+_WRITERS: dict[DatasetFormat, Callable[[Dataset, Placer], None]] = {
+    "voc": write_voc,
+    "coco": write_coco,
+    "yolo": write_yolo,
+    "tfcsv": write_tf_csv,
+    "tfrecord": write_tf_record,
+}
 
 _SNIFFED = 5
 """Files of a kind that are looked into; one of the right shape is enough."""
@@ -97,23 +113,27 @@ def detect_format(folder: Path) -> DatasetFormat:
     if len(marks) == 1:
         return next(iter(marks))
     if marks:
-        seen = " and ".join(f"{name} ({mark})" for name, mark in marks.items())
+        seen = " and ".join(f"{name} ({mark.relative_to(folder)})" for name, mark in marks.items())
         raise ConfigError(f"{folder} looks like {seen}; say which with --format")
     raise ConfigError(f"{folder} holds {_contents(folder)}, which is no known data set; accepted are {ACCEPTED}")
 
 
-def _marks(folder: Path) -> Iterator[tuple[DatasetFormat, str]]:
-    checks: tuple[tuple[DatasetFormat, list[Path], Callable[[Path], bool]], ...] = (
-        ("voc", find_annotations(folder), is_annotation),
-    )
-    for name, files, is_one in checks:
-        if found := next((path for path in files[:_SNIFFED] if is_one(path)), None):
-            yield name, str(found.relative_to(folder))
-    if found := find_yaml(folder) or next((p for p in find_labels(folder)[:_SNIFFED] if is_label(p)), None):
-        yield "yolo", str(found.relative_to(folder))
+def _marks(path: Path) -> Iterator[tuple[DatasetFormat, Path]]:
+    if found := next((p for p in find_annotations(path)[:_SNIFFED] if is_annotation(p)), None):
+        yield "voc", found
+    if found := next((p for p in find_tables(path)[:_SNIFFED] if is_coco(p)), None):
+        yield "coco", found
+    if found := find_yaml(path) or next((p for p in find_labels(path)[:_SNIFFED] if is_label(p)), None):
+        yield "yolo", found
+    if found := next((p for p in find_csv_tables(path)[:_SNIFFED] if is_tf_csv(p)), None):
+        yield "tfcsv", found
+    if found := next((p for p in find_record_files(path)[:_SNIFFED] if is_record_file(p)), None):
+        yield "tfrecord", found
 
 
 def _contents(folder: Path) -> str:
+    if folder.is_file():
+        return "neither labels nor a table of them"
     kinds = Counter(path.suffix.lower() or "no ending" for path in folder.rglob("*") if path.is_file())
     if not kinds:
         return "no files"

@@ -11,8 +11,8 @@ Class names are not listed anywhere in VOC; they are taken from ``classes.txt`` 
 and sorted by name otherwise. Pictures without an XML file are no part of the set; an XML file without objects says
 that the picture shows none.
 
-The reader is our own: supervision's takes one pixel off all four corners whatever the set, keeps whole pixels only,
-and stops at the first bad file without naming it.
+The reader is our own: supervision's takes one pixel off ``xmin`` and ``ymin`` whatever the set, its writer rounds to
+whole pixels, and it stops at the first bad file without naming it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
         _read_annotation(path, by_name, splits, collector)
     labelled = {path.stem for path in annotations}
     for picture in pictures:
-        if not collector.seen(picture) and picture.stem not in labelled:
+        if not collector.known(picture) and picture.stem not in labelled:
             collector.note(picture, "unlabelled_picture", "has no XML file; left out")
     return collector.dataset(read_class_list(folder))
 

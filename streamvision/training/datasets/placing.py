@@ -39,7 +39,8 @@ class Placer:
         self.problems: list[Problem] = []
         """Pictures that had to be given another name."""
         self._pictures = pictures
-        self._progress = progress
+        self.progress = progress
+        """Told how far writing has come."""
         try:
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 if not force:
@@ -74,7 +75,7 @@ class Placer:
         """
         taken: defaultdict[str, set[str]] = defaultdict(set)
         for done, image in enumerate(dataset.images):
-            self._progress("writing pictures", done, len(dataset.images))
+            self.progress("writing pictures", done, len(dataset.images))
             folder = folder_of(image)
             name = _free_name(image.path, taken[folder], unique_stems=unique_stems)
             if name != image.path.name:

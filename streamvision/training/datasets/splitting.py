@@ -7,7 +7,7 @@ class (Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label D
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from streamvision.training.datasets.folders import SPLITS
 
 
 def split_dataset(
-    dataset: Dataset, *, fractions: Sequence[float], seed: int, progress: Progress = no_progress
+    dataset: Dataset, *, fractions: Mapping[str, float], seed: int, progress: Progress = no_progress
 ) -> Dataset:
     """Return the data set with every picture dealt to a split; splits that it had are forgotten.
 
@@ -29,20 +29,21 @@ def split_dataset(
 
     Args:
         dataset: what to split.
-        fractions: of train, val and, if wanted, test; they sum to one.
+        fractions: share of ``train``, ``val`` and ``test``; a split that is not named gets nothing.
         seed: another seed gives another split.
         progress: told about every picture that is looked at.
 
     Raises:
-        ConfigError: when the fractions are not two or three numbers from 0 to 1 that sum to one.
+        ConfigError: when the fractions are not shares of these splits that sum to one.
     """
-    if len(fractions) not in (2, 3) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        given = ",".join(f"{fraction:g}" for fraction in fractions)
-        raise ConfigError(f"fractions are {given}; give two or three that sum to 1, such as 0.8,0.1,0.1")
+    shares = np.array([fractions.get(split, 0.0) for split in SPLITS])
+    if set(fractions) - set(SPLITS) or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
+        given = ", ".join(f"{name} {share:g}" for name, share in fractions.items()) or "none"
+        raise ConfigError(f"fractions are {given}; give shares of {', '.join(SPLITS)} that sum to 1")
     prints = fingerprint_all([image.path for image in dataset.images], progress=progress)
     groups = alike_groups(prints)
     counts = np.array([_counts(dataset.images, group, len(dataset.names)) for group in groups])
-    chosen = _deal(counts, np.asarray(fractions, float), np.random.default_rng(seed))
+    chosen = _deal(counts, shares, np.random.default_rng(seed))
     images = list(dataset.images)
     for group, split in zip(groups, chosen, strict=True):
         for index in group:
@@ -51,10 +52,10 @@ def split_dataset(
 
 
 def _counts(images: Sequence[LabelledImage], group: Sequence[int], classes: int) -> NDArray[np.float64]:
-    """Return (1 + classes + 1,): pictures, boxes by class, pictures without boxes."""
-    boxes = [box.class_id for index in group for box in images[index].boxes]
+    """Return (1 + classes + 1,): pictures, pictures that show each class, pictures that show nothing."""
+    shown = [class_id for index in group for class_id in {box.class_id for box in images[index].boxes}]
     empty = sum(not images[index].boxes for index in group)
-    return np.array([len(group), *np.bincount(boxes, minlength=classes)[:classes], empty], float)
+    return np.array([len(group), *np.bincount(shown, minlength=classes)[:classes], empty], float)
 
 
 def _deal(counts: NDArray[np.float64], fractions: NDArray[np.float64], rng: np.random.Generator) -> list[int]:

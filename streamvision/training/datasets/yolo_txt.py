@@ -26,7 +26,7 @@ import yaml
 from streamvision.errors import ConfigError
 from streamvision.training.dataset import Dataset, LabelledBox, LabelledImage, Problem, Split
 from streamvision.training.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.training.datasets.folders import SPLITS, read_class_list, split_of_path
+from streamvision.training.datasets.folders import SPLITS, read_class_list, root_of, split_of_path
 from streamvision.training.datasets.picture_file import PictureFile, find_pictures
 from streamvision.training.datasets.placing import Placer
 
@@ -39,7 +39,9 @@ _NO_LABELS = frozenset({"classes.txt", "labels.txt", "obj.names", "names.txt", "
 
 
 def find_yaml(folder: Path) -> Path | None:
-    """Return the YAML file that describes a YOLO data set, ``data.yaml`` before others."""
+    """Return the YAML file that describes a YOLO data set, ``data.yaml`` before others; or the file given."""
+    if folder.is_file():
+        return folder if is_data_yaml(folder) else None
     found = [path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern) if is_data_yaml(path)]
     return min(found, key=lambda path: (path.stem != "data", path.name), default=None)
 
@@ -76,14 +78,15 @@ def is_label(path: Path) -> bool:
     return not values or (len(values) >= 5 and values[0] >= 0)
 
 
-def read_yolo(folder: Path, *, progress: Progress = no_progress) -> Dataset:
-    """Read a data set; what is wrong with files becomes problems of the result.
+def read_yolo(path: Path, *, progress: Progress = no_progress) -> Dataset:
+    """Read a data set from its folder or its ``data.yaml``; what is wrong with files becomes problems of the result.
 
     Raises:
         ConfigError: when ``data.yaml`` names no classes that can be understood.
     """
     collector = Collector(progress)
-    description = find_yaml(folder)
+    folder = root_of(path)
+    description = find_yaml(path)
     if description is None:
         names = read_class_list(folder)
         if not names:
@@ -95,12 +98,12 @@ def read_yolo(folder: Path, *, progress: Progress = no_progress) -> Dataset:
         groups = dict(_pictures_by_split(document, description, collector))
     used = set()
     highest = -1
-    for done, (path, split) in enumerate(groups.items()):
+    for done, (file, split) in enumerate(groups.items()):
         collector.progress(done, len(groups))
-        labels = next((place for place in (labels_of(path), path.with_suffix(".txt")) if place.is_file()), None)
+        labels = next((place for place in (labels_of(file), file.with_suffix(".txt")) if place.is_file()), None)
         if labels:
             used.add(labels)
-        if (picture := collector.open(path)) is None:
+        if (picture := collector.open(file)) is None:
             continue
         boxes: list[MarkedBox] = []
         if labels:
@@ -108,11 +111,11 @@ def read_yolo(folder: Path, *, progress: Progress = no_progress) -> Dataset:
             boxes = list(reader)
             highest = max(highest, reader.highest)
         else:
-            collector.note(path, "unlabelled_picture", "has no text file; read as a picture without objects")
-        collector.add(picture, boxes, split=split, labels=labels or path)
-    for path in find_labels(folder):
-        if path not in used:
-            collector.note(path, "missing_picture", "has no picture; left out")
+            collector.note(file, "unlabelled_picture", "has no text file; read as a picture without objects")
+        collector.add(picture, boxes, split=split, labels=labels or file)
+    for labels in find_labels(folder):
+        if labels not in used:
+            collector.note(labels, "missing_picture", "has no picture; left out")
     return collector.dataset(names or [str(index) for index in range(highest + 1)])
 
 
@@ -224,8 +227,8 @@ def _pictures_by_split(
                 continue
             for picture in find_pictures(place) if place.is_dir() else _listed(place):
                 if picture in seen and not unsplit:
-                    reason = f"stands in {seen[picture]} and in {split}; counted for {seen[picture]}"
-                    collector.note(picture, "other", reason)
+                    reason = f"stands in {seen[picture]} and in {split}; counted once, in the first"
+                    collector.note(picture, "leak", reason)
                 elif picture not in seen:
                     seen[picture] = None if unsplit else split
                     yield picture, seen[picture]
