@@ -1,6 +1,6 @@
 """Reads ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..&realtime=..``: drawn scenes whose truth is known exactly.
 
-A new scene is one new file with a class that meets :class:`Scene`, and its line in :data:`SCENES`.
+A new scene is one new module with a class that meets :class:`Scene`, and its line in :data:`SCENES`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from pipelines.capture.reader import Captured
 from pipelines.capture.synthetic_boxes import BoxesScene
+from pipelines.capture.synthetic_drive import DriveScene
 from pipelines.capture.uri import SourceSpec
 from streamvision.detections import Detections
 from streamvision.errors import SourceError
@@ -35,7 +36,7 @@ class Scene(Protocol):
 
 SceneFactory = Callable[[int, int, float, int], Scene]
 """Takes width and height in pixels, frames per second and seed."""
-SCENES: dict[str, SceneFactory] = {"boxes": BoxesScene}
+SCENES: dict[str, SceneFactory] = {"boxes": BoxesScene, "drive": DriveScene}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,233 @@
+"""The ground plane: asphalt with its markings, gravel and grass, seen in perspective along a bending road.
+
+Each band of distance has its own texture whose texels are about as large as that band's pixels, averaged along the
+road over the same length: far dashes neither flicker nor crawl, and near ones are blurred by the car's own motion. All
+textures lie in one atlas, so a frame is a single look-up (a clipmap, laid out by distance).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipelines.capture.synthetic_drive.camera import CAMERA_HEIGHT_M, Camera
+from pipelines.capture.synthetic_drive.course import EGO_LANE_X_M, LANE_M, Course
+from pipelines.capture.synthetic_drive.noise import F32, fractal_noise
+from pipelines.capture.synthetic_drive.planes import U8, Planes, yuv_of
+from pipelines.capture.synthetic_drive.weather import Weather
+
+PERIOD_M = 96.0
+"""The texture repeats along the road after this length."""
+ROAD_HALF_WIDTH_M = 2 * LANE_M + 0.45
+SHOULDER_M = 1.1
+_COLUMNS = 1280
+_FARTHEST_M = 900.0
+_BANDS_M = (
+    (0.0, 7.0, 0.05),
+    (7.0, 14.0, 0.1),
+    (14.0, 28.0, 0.32),
+    (28.0, 56.0, 1.5),
+    (56.0, 112.0, 6.0),
+    (112.0, 1e9, 24.0),
+)
+"""Begin, end and length of a texel along the road."""
+_DASH_M, _DASH_PERIOD_M = 4.0, 12.0
+_ASPHALT, _GRAVEL, _GRASS, _STRAW, _PAINT = (
+    np.array(yuv_of(*rgb), np.float32)
+    for rgb in ((104, 104, 106), (146, 136, 120), (92, 122, 52), (146, 138, 82), (232, 232, 226))
+)
+
+
+@dataclass(frozen=True)
+class _Band:
+    begin_m: float
+    end_m: float
+    texel_z_m: float
+    texel_x_m: float
+    first_row: int
+
+
+class Ground:
+    """The atlas of one drive, and the rows of one picture size."""
+
+    def __init__(self, rng: np.random.Generator, width_px: int, focal_px: float) -> None:
+        state = int(rng.integers(1 << 32))
+        bands, lumas, chromas = [], [], []
+        first_row = 0
+        for begin_m, end_m, texel_z_m in _BANDS_M:
+            reach_m = min(end_m, 240.0)
+            half_extent_m = reach_m * (0.62 * width_px / focal_px) + min(reach_m**2 / 500, 12.0) + 0.6
+            band = _Band(begin_m, end_m, texel_z_m, 2 * half_extent_m / _COLUMNS, first_row)
+            texture = _paint_band(np.random.default_rng(state), band)
+            padded = np.concatenate([texture, texture[:1], texture[:1]])
+            lumas.append(padded[..., 0])
+            half = cv2.resize(padded, (_COLUMNS // 2, len(padded)), interpolation=cv2.INTER_AREA)
+            chromas.append(half[..., 1:])
+            bands.append(band)
+            first_row += len(padded)
+        self._bands = bands
+        self._ends_m = np.array([band.end_m for band in bands])
+        self._texel_z_m, self._texel_x_m, self._first_row = (
+            np.array([getattr(band, name) for band in bands]) for name in ("texel_z_m", "texel_x_m", "first_row")
+        )
+        self._luma: U8 = np.ascontiguousarray(np.concatenate(lumas))
+        self._chroma: U8 = np.ascontiguousarray(np.concatenate(chromas))
+        self._beam: dict[tuple[int, int], F32] = {}
+
+    def draw(self, planes: Planes, camera: Camera, course: Course, s_m: float, weather: Weather) -> None:
+        """Paint everything below the horizon."""
+        first = int(np.floor(camera.horizon_px / 4)) * 4 + 4
+        rows, columns = planes.luma.shape[0] - first, planes.luma.shape[1]
+        center_row = np.arange(first, planes.luma.shape[0]) + 0.5
+        z_m = np.minimum(
+            camera.focal_px * CAMERA_HEIGHT_M / np.maximum(center_row - camera.horizon_px, 0.3), _FARTHEST_M
+        )
+        band = np.searchsorted(self._ends_m, z_m, side="right")
+        texel_x_m, texel_z_m = self._texel_x_m[band], self._texel_z_m[band]
+        source_row = ((s_m + z_m) % PERIOD_M) / texel_z_m + self._first_row[band]
+        step = (z_m / camera.focal_px / texel_x_m).astype(np.float32)
+        middle_m = course.middle_x_m(s_m, np.minimum(z_m, 320.0))
+        offset = (_COLUMNS / 2 - 0.5 - (EGO_LANE_X_M + middle_m) / texel_x_m).astype(np.float32)
+        from_center = (np.arange(columns, dtype=np.float32) + np.float32(0.5)) - np.float32(camera.center_px)
+        map_x = np.multiply.outer(step, from_center)
+        map_x += offset[:, None]
+        map_y = np.repeat(source_row.astype(np.float32)[:, None], columns, axis=1)
+        luma = cv2.remap(self._luma, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        quarter_x = np.ascontiguousarray(map_x[1::4, 1::4]) * np.float32(0.5)
+        quarter_y = np.ascontiguousarray(map_y[1::4, 1::4])
+        chroma = cv2.remap(self._chroma, quarter_x, quarter_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        self._light(planes, camera, luma, chroma, first, z_m, weather)
+
+    def _light(
+        self, planes: Planes, camera: Camera, luma: U8, chroma: U8, first: int, z_m: F32, weather: Weather
+    ) -> None:
+        """Bring the neutral ground into the weather's light and into the frame."""
+        target = planes.luma[first:]
+        gain = weather.gain * (1 - 0.22 * weather.wet)
+        beam = self._beam_for(planes, first)
+        cv2.addWeighted(luma, gain, beam, 0.55 * weather.lamps * (1 - 0.4 * weather.rain), 0, dst=target)
+        saturation = weather.saturation
+        grey = (128 * (1 - saturation) + weather.tint_u, 128 * (1 - saturation) + weather.tint_v, 0, 0)
+        toned = cv2.add(cv2.convertScaleAbs(chroma, alpha=saturation), grey)
+        below = planes.chroma[first // 2 :]
+        below[:] = cv2.resize(toned, (below.shape[1], below.shape[0]), interpolation=cv2.INTER_LINEAR)
+        hazy = int(np.argmax(z_m < 14))
+        share = (1 - np.exp(-z_m[:hazy] / weather.haze_range_m)).astype(np.float32)[:, None]
+        part = target[:hazy].astype(np.float32)
+        target[:hazy] = part + (weather.haze_luma - part) * share
+        half = below[: (hazy + 1) // 2].astype(np.float32)
+        color = np.array([weather.haze_u, weather.haze_v], np.float32)
+        below[: (hazy + 1) // 2] = half + (color - half) * share[::2, :, None][: len(half)]
+        if weather.wet > 0.01:
+            self._mirror(planes, first, z_m, weather.wet)
+
+    def _mirror(self, planes: Planes, first: int, z_m: F32, wet: float) -> None:
+        """Let the wet ground mirror the sky: the more, the flatter the view (after Schlick, 1994)."""
+        sine = CAMERA_HEIGHT_M / np.sqrt(CAMERA_HEIGHT_M**2 + z_m**2)
+        share = (wet * (0.10 + 0.62 * (1 - sine) ** 9)).astype(np.float32)
+        for target, begin, weights in ((planes.luma, first, share), (planes.chroma, first // 2, share[::2])):
+            rows = min(len(target) - begin, begin)
+            above = target[begin - rows : begin][::-1]
+            small = cv2.resize(above, (above.shape[1] // 4, rows // 8), interpolation=cv2.INTER_AREA)
+            image = cv2.resize(small, (target.shape[1], rows), interpolation=cv2.INTER_LINEAR)
+            part = target[begin : begin + rows]
+            for row in range(0, rows, 8):
+                weight = float(weights[row : row + 8].mean())
+                cv2.addWeighted(
+                    part[row : row + 8], 1 - weight, image[row : row + 8], weight, 0, dst=part[row : row + 8]
+                )
+
+    def _beam_for(self, planes: Planes, first: int) -> U8:
+        """Return how the car's own headlights light the ground; it stays still in the picture."""
+        key = planes.luma.shape[0], first
+        if key not in self._beam:
+            if len(self._beam) > 64:
+                self._beam.clear()
+            rows, columns = planes.luma.shape[0] - first, planes.luma.shape[1]
+            down = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None]
+            across = (np.arange(columns, dtype=np.float32)[None, :] / columns - 0.5) * 2
+            pools = sum(np.exp(-(((across - side) / (0.20 + 0.34 * down)) ** 2)) for side in (-0.12, 0.22))
+            reach = np.exp(-(((down - 0.30) / 0.26) ** 2)) * np.clip(down / 0.06, 0, 1)
+            self._beam[key] = np.clip(pools * reach * 110, 0, 255).astype(np.uint8)
+        return self._beam[key]
+
+
+def _paint_band(rng: np.random.Generator, band: _Band) -> U8:
+    """Return (rows, columns, 3) uint8 YUV of one period of the ground."""
+    rows = round(PERIOD_M / band.texel_z_m)
+    x_m = (((np.arange(_COLUMNS) + 0.5) - _COLUMNS / 2) * band.texel_x_m + EGO_LANE_X_M).astype(np.float32)
+    away_m = np.abs(x_m)
+    patches = _wear(rng, x_m, rows)
+    grain = rng.standard_normal((rows, _COLUMNS), np.float32)
+    fineness = min(0.02 / band.texel_x_m, 1.0) ** 0.5
+
+    def inside(half_width_m: float, center_m: float = 0.0) -> F32:
+        """Return which share of each column's texel lies within a stripe."""
+        return np.clip((half_width_m - np.abs(x_m - center_m)) / band.texel_x_m + 0.5, 0, 1)
+
+    meadow = fractal_noise(rng, _COLUMNS, rows, cell_px=(6 / band.texel_x_m, max(9 / band.texel_z_m, 2)), octaves=5)
+    meadow = _closed(meadow)
+    verge = np.clip(0.45 + 0.30 * meadow + 0.35 * np.exp(-(away_m - ROAD_HALF_WIDTH_M) / 3.0), 0, 1)
+    texture = _GRASS + (_STRAW - _GRASS) * verge[..., None]
+    texture[..., 0] += 9 * meadow + (10 * fineness + 3) * grain
+    gravel = inside(ROAD_HALF_WIDTH_M + SHOULDER_M)[None, :, None]
+    stones = np.broadcast_to(_GRAVEL, texture.shape).copy()
+    stones[..., 0] += 14 * fineness * grain + 4 * meadow
+    texture += (stones - texture) * gravel
+    lane_share = (x_m / LANE_M) % 1.0
+    tracks = -7 * (np.exp(-(((lane_share - 0.26) / 0.11) ** 2)) + np.exp(-(((lane_share - 0.74) / 0.11) ** 2)))
+    tracks += -5 * np.exp(-(((lane_share - 0.5) / 0.08) ** 2))
+    asphalt = np.broadcast_to(_ASPHALT, texture.shape).copy()
+    asphalt[..., 0] += tracks[None] + patches + 7 * fineness * grain
+    texture += (asphalt - texture) * inside(ROAD_HALF_WIDTH_M)[None, :, None]
+    worn = np.clip(0.90 + 0.10 * meadow + 0.08 * grain * fineness, 0.55, 1)
+    for cover in (
+        _dashes(rows, band)[:, None] * (inside(0.075, LANE_M) + inside(0.075, -LANE_M))[None],
+        (inside(0.07, 0.15) + inside(0.07, -0.15))[None],
+        (inside(0.10, 2 * LANE_M) + inside(0.10, -2 * LANE_M))[None],
+    ):
+        texture += (_PAINT - texture) * (np.clip(cover, 0, 1) * worn)[..., None]
+    return np.clip(texture, 0, 255).astype(np.uint8)
+
+
+def _dashes(rows: int, band: _Band) -> F32:
+    """Return which share of each row is dash."""
+    fine = 16
+    position_m = (np.arange(rows * fine) + 0.5) * band.texel_z_m / fine
+    return (position_m % _DASH_PERIOD_M < _DASH_M).reshape(rows, fine).mean(axis=1).astype(np.float32)
+
+
+def _wear(rng: np.random.Generator, x_m: F32, rows: int) -> F32:
+    """Return (rows, columns) lighter and darker spots, the same in every band: mended patches, cracks and joints."""
+    columns = len(x_m)
+    wear = np.zeros((rows, columns), np.float32)
+    per_row = rows / PERIOD_M
+
+    def fill(x0: float, z0: float, x1: float, z1: float, shade: float) -> None:
+        left, right = np.searchsorted(x_m, (x0, x1))
+        top, bottom = z0 * per_row, z1 * per_row
+        share = np.clip(np.minimum(np.arange(rows) + 1, bottom) - np.maximum(np.arange(rows), top), 0, 1)
+        wear[:, left:right] += (shade * share)[:, None].astype(np.float32)
+
+    for _ in range(16):
+        lane = rng.integers(-2, 2) * LANE_M
+        x0, z0 = lane + rng.uniform(0.2, 1.6), rng.uniform(0, PERIOD_M - 12)
+        fill(x0, z0, x0 + rng.uniform(0.8, 1.8), z0 + rng.uniform(2.5, 11), rng.uniform(-16, 6))
+    for _ in range(12):
+        z0 = rng.uniform(0, PERIOD_M - 1)
+        fill(-ROAD_HALF_WIDTH_M, z0, ROAD_HALF_WIDTH_M, z0 + 0.12, -22)
+    return wear
+
+
+def _closed(field: F32) -> F32:
+    """Blend the end of a field into its beginning, so that it repeats without a seam."""
+    rows = len(field)
+    share = np.linspace(0, 1, rows, dtype=np.float32)[:, None] ** 4
+    rolled = np.roll(field, rows // 2, axis=0)
+    return (
+        field * (1 - share) + rolled * share
+        if rows > 8
+        else field.mean(axis=0, keepdims=True) * np.ones((rows, 1), np.float32)
+    )

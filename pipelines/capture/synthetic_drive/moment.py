@@ -1,0 +1,87 @@
+"""One frame's geometry: where the car is, what is in view, and where each sign's corners fall in the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.capture.synthetic_drive.camera import Camera, create_camera
+from pipelines.capture.synthetic_drive.course import LAP_M, Course
+from pipelines.capture.synthetic_drive.roadside import Mounted, Pole, turned_face
+from pipelines.capture.synthetic_drive.sign_faces import Face
+from pipelines.capture.synthetic_drive.weather import Weather, weather_at
+
+F64 = NDArray[np.float64]
+_BEHIND_M = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The state of the drive at one frame."""
+
+    time_s: float
+    """Since the start of the film."""
+    s_m: float
+    """Way driven."""
+    camera: Camera
+    """Where pixels come from."""
+    weather: Weather
+    """The light."""
+    course: Course
+    """The road."""
+
+    def ahead_m(self, place_m: float) -> float:
+        """Return how far ahead the next passage of a place of the lap is; a little behind is negative."""
+        return (place_m - self.s_m + _BEHIND_M) % LAP_M - _BEHIND_M
+
+    def road_to_camera_m(self, road_x_m: float, z_m: float) -> float:
+        """Return the place right of the camera of something beside the road."""
+        return float(self.course.middle_x_m(self.s_m, z_m)) + road_x_m
+
+    def turn_rad(self, z_m: float) -> float:
+        """Return how the road's direction there differs from the camera's."""
+        return float(self.course.heading_rad(self.s_m + z_m) - self.course.heading_rad(self.s_m))
+
+
+def moment_at(course: Course, index: int, *, fps: float, width_px: int, height_px: int) -> Moment:
+    """Return the state at a frame."""
+    time_s = index / fps
+    s_m = course.position_m(time_s)
+    camera = create_camera(width_px, height_px, time_s=time_s, speed_m_s=course.speed_m_s(s_m))
+    return Moment(time_s, s_m, camera, weather_at((s_m % LAP_M) / LAP_M), course)
+
+
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """A face in view."""
+
+    face: Face
+    """What is seen."""
+    mounted: Mounted
+    """What it belongs to."""
+    corners_px: F64
+    """(4, 2) corners, clockwise from its top left."""
+    z_m: float
+    """Distance."""
+    lap: int
+    """The lap in which the car passes it."""
+
+
+def faces_of(moment: Moment, pole: Pole) -> list[SeenFace]:
+    """Return the faces on a pole as they are seen now."""
+    z_m = moment.ahead_m(pole.s_m)
+    pole_x_m = moment.road_to_camera_m(pole.x_m, z_m)
+    lap = round((moment.s_m + z_m - pole.s_m) / LAP_M)
+    turn_rad = moment.turn_rad(z_m)
+    seen = []
+    for mounted in pole.mounted:
+        face = turned_face(mounted, z_m)
+        angle = turn_rad + mounted.yaw_rad
+        half_x, half_z = face.width_m / 2 * np.cos(angle), -face.width_m / 2 * np.sin(angle)
+        x_m = pole_x_m + mounted.x_m + half_x * np.array([-1, 1, 1, -1])
+        height_m = mounted.low_m + np.array([1, 1, 0, 0]) * face.height_m
+        depth_m = z_m + half_z * np.array([-1, 1, 1, -1])
+        seen.append(SeenFace(face, mounted, moment.camera.project(x_m, height_m, depth_m), z_m, lap))
+    return seen

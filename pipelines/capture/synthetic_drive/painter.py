@@ -1,0 +1,194 @@
+"""Paints what stands beside the road: plants, houses, poles, lamp posts, and the paint across the road."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.capture.synthetic_drive.camera import NEAR_M
+from pipelines.capture.synthetic_drive.course import LANE_M
+from pipelines.capture.synthetic_drive.glow import draw_lamp, draw_shadow
+from pipelines.capture.synthetic_drive.moment import Moment, SeenFace, faces_of
+from pipelines.capture.synthetic_drive.planes import NEUTRAL, Planes, yuv_of
+from pipelines.capture.synthetic_drive.roadside import House, Marking, Plant, Pole
+from pipelines.capture.synthetic_drive.sign_faces import Lamp, lit_lamps
+
+PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M = 170.0, 260.0, 230.0
+"""Things come into view at these distances, faintly at first."""
+_FADE_M = 35.0
+_STEEL, _CONCRETE, _PAINT = yuv_of(134, 138, 142), yuv_of(150, 150, 148), yuv_of(226, 226, 220)
+_LAMP_RGB = (255, 214, 150)
+
+
+def draw_marking(planes: Planes, moment: Moment, marking: Marking) -> None:
+    """Paint a zebra crossing or a stop line."""
+    z_m = moment.ahead_m(marking.s_m)
+    length_m = 3.4 if marking.kind == "zebra" else 0.5
+    near_m = max(z_m, NEAR_M * 2)
+    far_m = z_m + length_m
+    if far_m <= near_m or z_m > 110:
+        return
+    tone = moment.weather.tone_at(near_m, gain=1 - 0.3 * moment.weather.wet)
+    edges = np.arange(-2 * LANE_M + 0.2, 2 * LANE_M - 0.3, 1.0) if marking.kind == "zebra" else np.array([0.3])
+    width_m = 0.5 if marking.kind == "zebra" else 2 * LANE_M - 0.5
+    for left_m in edges:
+        x_m = [
+            moment.road_to_camera_m(left_m + dx, z)
+            for dx, z in ((0, near_m), (0, far_m), (width_m, far_m), (width_m, near_m))
+        ]
+        planes.polygon(moment.camera.project(x_m, 0.0, [near_m, far_m, far_m, near_m]), tone.apply(_PAINT))
+
+
+def draw_plant(planes: Planes, moment: Moment, plant: Plant, z_m: float) -> None:
+    """Paint a tree or bush and its shadow."""
+    x_m = moment.road_to_camera_m(plant.x_m, z_m)
+    scale = moment.camera.scale_px_per_m(z_m)
+    ((x, bottom),) = moment.camera.project([x_m], [0.0], [z_m])
+    height = plant.height_m * scale
+    half = height * plant.sprite.aspect / 2
+    if x + half < 0 or x - half > planes.width_px:
+        return
+    opacity = min((PLANTS_FROM_M - z_m) / _FADE_M, 1.0)
+    if z_m < 70:
+        draw_shadow(
+            planes,
+            moment.camera,
+            x_m=x_m,
+            z_m=z_m,
+            half_width_m=plant.height_m * plant.sprite.aspect * 0.42,
+            half_length_m=1.6,
+            darkness=0.7 * moment.weather.shadow,
+        )
+    planes.sprite(
+        plant.sprite,
+        (x - half, bottom - height, x + half, bottom + 0.02 * height),
+        tone=moment.weather.tone_at(z_m),
+        opacity=opacity,
+        mirrored=plant.mirrored,
+    )
+
+
+def draw_house(planes: Planes, moment: Moment, house: House, z_m: float) -> None:
+    """Paint the two fronts of a house that can be seen, and its lit windows."""
+    weather, camera = moment.weather, moment.camera
+    begin_m, end_m = max(z_m, 3.0), z_m + house.length_m
+    if end_m <= begin_m + 0.5:
+        return
+    opacity = float(np.clip((HOUSES_FROM_M - z_m) / _FADE_M, 0, 1))
+    side = np.sign(house.near_x_m)
+    near_x = moment.road_to_camera_m(house.near_x_m, z_m)
+    far_x = near_x + side * house.depth_m
+    slant = np.sin(moment.turn_rad(z_m + house.length_m / 2))
+    begin_x, end_x = near_x + slant * (begin_m - z_m), near_x + slant * house.length_m
+    cut = (begin_m - z_m) / house.length_m
+    top = np.array([house.height_m, house.height_m, 0.0, 0.0])
+    corners = camera.project([begin_x, end_x, end_x, begin_x], top, [begin_m, end_m, end_m, begin_m])
+    gain = 0.94 if side > 0 else 0.80
+    fronts = [(corners, gain, cut)]
+    if z_m > 3.0:
+        corners = camera.project([near_x, far_x, far_x, near_x], top, [z_m] * 4)
+        fronts.append((corners, 0.80 if side > 0 else 0.94, 0.0))
+    for corners, gain, cut in fronts:
+        if corners[:, 0].max() < 0 or corners[:, 0].min() > planes.width_px:
+            continue
+        tone = weather.tone_at(max(z_m, 1.0), gain=gain)
+        planes.quad(house.facade.wall, corners, tone=tone, opacity=opacity, cut=cut)
+        if weather.lamps > 0.05:
+            planes.quad(house.facade.lit_windows, corners, opacity=weather.lamps * opacity * 0.9, cut=cut)
+
+
+def draw_lamp_post(planes: Planes, moment: Moment, road_x_m: float, z_m: float) -> None:
+    """Paint a street lamp that reaches over the road."""
+    x_m = moment.road_to_camera_m(road_x_m, z_m)
+    reach_m = -np.sign(road_x_m) * 2.0
+    tone = moment.weather.tone_at(z_m)
+    color = tone.apply(_CONCRETE)
+    _upright(planes, moment, x_m, z_m, 0.0, 7.6, 0.075, color)
+    head = moment.camera.project([x_m, x_m + reach_m * 0.4, x_m + reach_m], [7.4, 7.9, 8.0], [z_m] * 3)
+    planes.line(head, color, thickness_px=max(round(0.09 * moment.camera.scale_px_per_m(z_m)), 1))
+    (a, b, c, d) = ((x_m + reach_m * k, y) for k, y in ((0.85, 8.05), (1.35, 8.02), (1.35, 7.9), (0.85, 7.9)))
+    planes.polygon(moment.camera.project([p[0] for p in (a, b, c, d)], [p[1] for p in (a, b, c, d)], z_m), color)
+    draw_lamp(
+        planes,
+        moment.camera,
+        moment.weather,
+        x_m=x_m + reach_m * 1.1,
+        height_m=7.9,
+        z_m=z_m,
+        rgb=_LAMP_RGB,
+        radius_m=0.9,
+        strength=moment.weather.lamps * 0.9 * min((POLES_FROM_M - z_m) / _FADE_M, 1),
+    )
+
+
+def draw_delineator(planes: Planes, moment: Moment, road_x_m: float, z_m: float) -> None:
+    """Paint a white guide post with its reflector."""
+    x_m = moment.road_to_camera_m(road_x_m, z_m)
+    tone = moment.weather.tone_at(z_m)
+    _upright(planes, moment, x_m, z_m, 0.0, 1.0, 0.055, tone.apply(yuv_of(222, 224, 222)))
+    _upright(planes, moment, x_m, z_m, 0.66, 0.86, 0.056, tone.apply(yuv_of(34, 34, 36)))
+
+
+def draw_pole(planes: Planes, moment: Moment, pole: Pole, z_m: float, *, without: frozenset[int] = frozenset()) -> None:
+    """Paint a pole, its arm and all that hangs on it, but for the identities in ``without``."""
+    x_m = moment.road_to_camera_m(pole.x_m, z_m)
+    tone = moment.weather.tone_at(z_m)
+    color = tone.apply(_STEEL)
+    thick = 0.045 if pole.arm_m == 0 else 0.08
+    _upright(planes, moment, x_m, z_m + 0.06, 0.0, pole.height_m, thick, color)
+    if pole.arm_m:
+        ends = moment.camera.project([x_m, x_m - pole.arm_m, x_m - pole.arm_m, x_m], [6.2, 6.3, 6.2, 6.06], z_m + 0.06)
+        planes.polygon(ends, color)
+    for mounted in pole.mounted:
+        if abs(mounted.x_m) > 0.3 and mounted.low_m < 4:  # a bracket for what hangs beside the pole
+            height_m = mounted.low_m + 0.4
+            bracket = moment.camera.project(
+                [x_m, x_m + mounted.x_m, x_m + mounted.x_m, x_m],
+                [height_m + 0.03] * 2 + [height_m - 0.03] * 2,
+                z_m + 0.05,
+            )
+            planes.polygon(bracket, color)
+    for seen in faces_of(moment, pole):
+        if seen.mounted.identity is None or seen.mounted.identity not in without:
+            _draw_face(planes, moment, seen, x_m)
+
+
+def _draw_face(planes: Planes, moment: Moment, seen: SeenFace, pole_x_m: float) -> None:
+    weather = moment.weather
+    opacity = float(np.clip((POLES_FROM_M - seen.z_m) / _FADE_M, 0, 1))
+    light = seen.mounted.face is None
+    returned = 0.0 if light else 0.62 * weather.lamps * np.exp(-seen.z_m / 70)  # signs throw headlights back
+    gain = 1 + returned / max(weather.gain, 0.1) * (1 - weather.gain)
+    planes.quad(seen.face.sprite, seen.corners_px, tone=weather.tone_at(seen.z_m * 0.8, gain=gain), opacity=opacity)
+    if not light:
+        return
+    lamp: Lamp = seen.face.lamp  # type: ignore[assignment]
+    planes.quad(lit_lamps(lamp), seen.corners_px, opacity=opacity)
+    for name, share in (("red", 0.18), ("amber", 0.5), ("green", 0.82)):
+        if name in lamp.split("+") and weather.lamps > 0.05:
+            rgb = {"red": (255, 60, 48), "amber": (255, 186, 60), "green": (70, 240, 170)}[name]
+            draw_lamp(
+                planes,
+                moment.camera,
+                weather,
+                x_m=pole_x_m + seen.mounted.x_m,
+                height_m=seen.mounted.low_m + (1 - share) * seen.face.height_m,
+                z_m=seen.z_m,
+                rgb=rgb,
+                radius_m=0.34,
+                strength=0.5 * weather.lamps * opacity,
+            )
+
+
+def _upright(
+    planes: Planes,
+    moment: Moment,
+    x_m: float,
+    z_m: float,
+    low_m: float,
+    high_m: float,
+    half_m: float,
+    color: tuple[float, float, float],
+) -> None:
+    half = max(half_m, 0.35 / moment.camera.scale_px_per_m(z_m))
+    x = [x_m - half, x_m + half, x_m + half, x_m - half]
+    planes.polygon(moment.camera.project(x, [high_m, high_m, low_m, low_m], z_m), color)

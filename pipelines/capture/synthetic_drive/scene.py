@@ -1,0 +1,109 @@
+"""The drive: where everything is at a frame, in which order it is painted, and what the truth about it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pipelines.capture.synthetic_drive import painter
+from pipelines.capture.synthetic_drive.camera import create_camera
+from pipelines.capture.synthetic_drive.course import LAP_M
+from pipelines.capture.synthetic_drive.ground import Ground
+from pipelines.capture.synthetic_drive.lens import Lens
+from pipelines.capture.synthetic_drive.moment import Moment, moment_at
+from pipelines.capture.synthetic_drive.planes import Planes
+from pipelines.capture.synthetic_drive.roadside import course_of, create_roadside
+from pipelines.capture.synthetic_drive.sign_faces import CLASS_NAMES
+from pipelines.capture.synthetic_drive.sky import Backdrop
+from pipelines.capture.synthetic_drive.traffic import Traffic
+from pipelines.capture.synthetic_drive.truth import objects_in_view
+from pipelines.capture.synthetic_drive.vehicles import draw_vehicle
+from streamvision.detections import Detections
+from streamvision.picture import YuvPicture
+
+_NEAREST_M = 1.2
+_DELINEATOR_PITCH_M = LAP_M / 46
+_DELINEATORS_FROM_M = 120.0
+_DELINEATOR_X_M = 8.4
+_LAMP_POST_X_M = 10.2
+
+
+class DriveScene:
+    """A dashcam drive of about 80 seconds a lap, through day, dusk and rain; a function of the frame's index alone."""
+
+    names = CLASS_NAMES
+
+    def __init__(self, width_px: int, height_px: int, fps: float, seed: int) -> None:
+        streams = [np.random.default_rng((seed, part)) for part in range(6)]
+        self._width_px, self._height_px, self._fps = width_px, height_px, fps
+        focal_px = create_camera(width_px, height_px, time_s=0, speed_m_s=0).focal_px
+        self.roadside = create_roadside(streams[0])
+        self._course = course_of(streams[1], self.roadside)
+        self._traffic = Traffic(streams[2], self._course)
+        self._ground = Ground(streams[3], width_px, focal_px)
+        self._backdrop = Backdrop(streams[4], width_px, height_px, focal_px)
+        self._lens = Lens(streams[5], width_px, height_px)
+        self._planes = Planes(width_px, height_px)
+
+    @property
+    def lap_frames(self) -> int:
+        """How many frames a lap takes; then the weather and the places repeat, and the traffic differs."""
+        return int(np.ceil(self._course.lap_s * self._fps))
+
+    def objects_at(self, index: int) -> Detections:
+        """Return the boxes of the signs and lights of a frame that are large enough and not hidden, with identities.
+
+        Boxes are clipped to the picture. An object keeps its identity until it is passed; the next lap brings new ones.
+        """
+        moment = self._moment(index)
+        return objects_in_view(moment, self.roadside, self._traffic.at(moment.time_s, moment.s_m))
+
+    def picture_at(self, index: int, *, without: Sequence[int] = ()) -> YuvPicture:
+        """Paint a frame; ``without`` names identities that are left out, for checking boxes against pixels."""
+        moment = self._moment(index)
+        planes, weather = self._planes, moment.weather
+        self._backdrop.draw(planes, moment.camera, float(moment.course.heading_rad(moment.s_m)), weather)
+        self._ground.draw(planes, moment.camera, moment.course, moment.s_m, weather)
+        for marking in self.roadside.markings:
+            painter.draw_marking(planes, moment, marking)
+        hidden = frozenset((identity - 1) % self.roadside.objects for identity in without)
+        for _, draw in sorted(self._in_view(moment, hidden), key=lambda item: -item[0]):
+            draw()
+        self._lens.draw(planes, index, weather)
+        return planes.to_picture()
+
+    def _moment(self, index: int) -> Moment:
+        return moment_at(self._course, index, fps=self._fps, width_px=self._width_px, height_px=self._height_px)
+
+    def _in_view(self, moment: Moment, hidden: frozenset[int]) -> list[tuple[float, Callable[[], None]]]:
+        """Return what is to be painted, with its distance."""
+        planes = self._planes
+        items: list[tuple[float, Callable[[], None]]] = []
+
+        def add(z_m: float, draw: Callable[..., None], *arguments: object, **options: object) -> None:
+            items.append((z_m, lambda: draw(planes, moment, *arguments, **options)))
+
+        for plant in self.roadside.plants:
+            if _NEAREST_M < (z_m := moment.ahead_m(plant.s_m)) < painter.PLANTS_FROM_M:
+                add(z_m, painter.draw_plant, plant, z_m)
+        for house in self.roadside.houses:
+            if -house.length_m < (z_m := moment.ahead_m(house.s_m)) < painter.HOUSES_FROM_M:
+                add(z_m + 3.0, painter.draw_house, house, z_m)
+        for pole in self.roadside.poles:
+            if _NEAREST_M < (z_m := moment.ahead_m(pole.s_m)) < painter.POLES_FROM_M:
+                add(z_m, painter.draw_pole, pole, z_m, without=hidden)
+        for s_m in self.roadside.lamp_posts_s_m:
+            if _NEAREST_M < (z_m := moment.ahead_m(s_m)) < painter.POLES_FROM_M:
+                add(z_m, painter.draw_lamp_post, _LAMP_POST_X_M, z_m)
+                add(z_m, painter.draw_lamp_post, -_LAMP_POST_X_M, z_m)
+        first = int(np.ceil((moment.s_m + _NEAREST_M) / _DELINEATOR_PITCH_M))
+        for number in range(first, first + int(_DELINEATORS_FROM_M / _DELINEATOR_PITCH_M)):
+            z_m = number * _DELINEATOR_PITCH_M - moment.s_m
+            add(z_m, painter.draw_delineator, _DELINEATOR_X_M, z_m)
+            add(z_m, painter.draw_delineator, -_DELINEATOR_X_M, z_m)
+        for vehicle in self._traffic.at(moment.time_s, moment.s_m):
+            items.append(
+                (vehicle.z_m, lambda vehicle=vehicle: draw_vehicle(planes, moment.camera, moment.weather, vehicle))
+            )  # type: ignore[misc]
+        return items
