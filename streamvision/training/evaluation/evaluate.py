@@ -13,6 +13,7 @@ from streamvision.errors import ConfigError
 from streamvision.training.dataset import Dataset
 from streamvision.training.evaluation.class_names import match_classes
 from streamvision.training.evaluation.coco_metrics import ClassFigures, CocoFigures, coco_figures
+from streamvision.training.evaluation.diagnosis import Diagnosis, diagnose
 from streamvision.training.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR, open_model
 from streamvision.training.evaluation.predict import OnProgress, predict
 from streamvision.training.evaluation.predictions import Predictions
@@ -50,6 +51,8 @@ class Evaluation:
     """All that was found."""
     figures: CocoFigures
     """COCO's figures."""
+    diagnosis: Diagnosis
+    """Why they are what they are."""
     seconds: float
     """How long finding the objects took, reading the pictures included."""
     notes: tuple[str, ...]
@@ -75,6 +78,7 @@ class Evaluation:
                 size: {"map50_95": _rounded(value), "objects": figures.objects_by_size[size]}
                 for size, value in figures.by_size.items()
             },
+            **self.diagnosis.to_json(self.predictions.names),
             "images": self.images,
             "objects": sum(one.objects for one in figures.per_class.values()),
             "seconds": round(self.seconds, 3),
@@ -122,6 +126,7 @@ def evaluate(
         model=words,
         predictions=predictions,
         figures=coco_figures(predictions),
+        diagnosis=diagnose(predictions),
         seconds=seconds,
         notes=(*notes, *match.notes, *assumed),
         problems=tuple((str(problem.path), problem.reason) for problem in dataset.problems),
