@@ -1,12 +1,15 @@
 """Splits that keep class balance, and keep pictures together that are (nearly) the same.
 
 Pictures that look alike form groups that are never torn apart, so that no test picture was seen in training. Groups
-are dealt out by iterative stratification: the rarest class first, each group to the split that lacks most of that
-class (Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011).
+are dealt out one by one, those of the rarest class first, as in iterative stratification (Sechidis, Tsoumakas and
+Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011). Since groups differ in size and pictures in
+boxes, each goes where it lessens most what all splits lack of pictures, of pictures of each class and of boxes of each
+class, in least squares.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -52,24 +55,27 @@ def split_dataset(
 
 
 def _counts(images: Sequence[LabelledImage], group: Sequence[int], classes: int) -> NDArray[np.float64]:
-    """Return (1 + classes + 1,): pictures, pictures that show each class, pictures that show nothing."""
+    """Return (2 + 2 * classes,): pictures, pictures that show nothing, pictures of each class, boxes of each class."""
+    boxes = [box.class_id for index in group for box in images[index].boxes]
     shown = [class_id for index in group for class_id in {box.class_id for box in images[index].boxes}]
     empty = sum(not images[index].boxes for index in group)
-    return np.array([len(group), *np.bincount(shown, minlength=classes)[:classes], empty], float)
+    by_class = (np.bincount(ids, minlength=classes)[:classes] for ids in (shown, boxes))
+    return np.array([len(group), empty, *itertools.chain(*by_class)], float)
 
 
-def _deal(counts: NDArray[np.float64], fractions: NDArray[np.float64], rng: np.random.Generator) -> list[int]:
+def _deal(counts: NDArray[np.float64], shares: NDArray[np.float64], rng: np.random.Generator) -> list[int]:
     """Return the index of the split for each row of counts (groups, kinds)."""
-    wanted = np.outer(fractions, counts.sum(axis=0))
-    chosen = np.full(len(counts), -1)
-    order = rng.permutation(len(counts))
-    tie = rng.permutation(len(fractions))
-    while (left := order[chosen[order] < 0]).size:
-        totals = counts[left][:, 1:].sum(axis=0)
-        rarest = 1 + int(np.argmin(np.where(totals > 0, totals, np.inf)))
-        having = left[counts[left, rarest] > 0]
-        for group in having[np.argsort(-counts[having, rarest], kind="stable")]:
-            best = max(range(len(fractions)), key=lambda s: (fractions[s] > 0, wanted[s, rarest], wanted[s, 0], tie[s]))
-            chosen[group] = best
-            wanted[best] -= counts[group]
-    return [int(split) for split in chosen]
+    totals = np.maximum(counts.sum(axis=0), 1)
+    lacking = np.outer(shares, totals)
+    allowed = np.flatnonzero(shares)
+    rarest = np.array([np.where(row > 0, totals, np.inf).min() for row in counts])
+    shuffled = rng.permutation(len(counts))
+    order = shuffled[np.lexsort((-counts[shuffled].sum(axis=1), rarest[shuffled]))]
+    chosen = [0] * len(counts)
+    for group in order:
+        before, after = lacking[allowed] / totals, (lacking[allowed] - counts[group]) / totals
+        change = ((after**2 - before**2) / shares[allowed, None]).sum(axis=1)
+        best = int(allowed[np.argmin(change)])
+        chosen[group] = best
+        lacking[best] -= counts[group]
+    return chosen
