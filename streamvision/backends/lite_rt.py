@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from streamvision.backends.base import Precision, TensorSpec
 from streamvision.backends.cores import network_threads
-from streamvision.backends.tensors import check_tensor, last_line, picture_input
+from streamvision.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.backends.tensors import last_line, picture_input
 from streamvision.errors import DeviceError, MissingDependencyError, ModelError
 
 INSTALL = "pip install 'streamvision[litert]'"
@@ -24,11 +25,15 @@ _METADATA_BYTES = 1 << 20
 """Far above any real metadata."""
 
 
-class LiteRtBackend:
-    """A model in LiteRT's interpreter. Quantised inputs and outputs are float32 to the caller."""
+class LiteRtBackend(LoadedBackend):
+    """A model in LiteRT's interpreter. Quantised inputs and outputs are float32 to the caller.
+
+    Its precision is ``int8`` where weights are quantised, otherwise ``fp32``: XNNPACK widens half-precision weights.
+    Its metadata is the entries of the zip appended to the file.
+    """
 
     name = "litert"
-    device = "cpu"
+    runtime = "LiteRT"
 
     def __init__(
         self, path: Path, *, device: str = "auto", precision: Precision = "auto", threads: int | None = None
@@ -43,8 +48,6 @@ class LiteRtBackend:
         interpreter_class = import_interpreter()
         if device.lower() not in ("auto", "cpu"):
             raise DeviceError(f"LiteRT executes on the cpu only, not on {device!r}: use --device cpu")
-        self._path = path
-        self._interpreter: Any = None
         try:
             interpreter = interpreter_class(model_path=str(path), num_threads=network_threads(threads))
             interpreter.allocate_tensors()
@@ -54,65 +57,31 @@ class LiteRtBackend:
             ) from error
         self._details_in = interpreter.get_input_details()
         self._details_out = interpreter.get_output_details()
-        self._input = picture_input(tuple(_spec(d) for d in self._details_in), path=path)
-        self._outputs = tuple(_spec(d) for d in self._details_out)
-        self._metadata = read_appended_metadata(path)
-        self._precision = _precision(interpreter.get_tensor_details())
-        if precision not in ("auto", self._precision):
+        facts = ModelFacts(
+            path=path,
+            device="cpu",
+            input=picture_input(tuple(_spec(d) for d in self._details_in), path=path),
+            outputs=tuple(_spec(d) for d in self._details_out),
+            metadata=read_appended_metadata(path),
+            precision=_precision(interpreter.get_tensor_details()),
+        )
+        if precision not in ("auto", facts.precision):
             raise DeviceError(
-                f"{path} runs in {self._precision} in LiteRT and not in {precision}; export the model in {precision}, "
+                f"{path} runs in {facts.precision} in LiteRT and not in {precision}; export the model in {precision}, "
                 "or use --precision auto"
             )
         self._shape = tuple(self._details_in[0]["shape"].tolist())
-        self._interpreter = interpreter
+        super().__init__(facts, interpreter)
 
-    @property
-    def precision(self) -> str:
-        """``int8`` where weights are quantised, otherwise ``fp32``: XNNPACK widens half-precision weights."""
-        return self._precision
-
-    @property
-    def input(self) -> TensorSpec:
-        """The picture input."""
-        return self._input
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The outputs, in the model's own order."""
-        return self._outputs
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """Entries of the zip appended to the file."""
-        return self._metadata
-
-    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """Execute the model on one batch.
-
-        Raises:
-            ModelError: when the tensor does not fit, the runtime fails or the backend is closed.
-        """
-        if self._interpreter is None:
-            raise ModelError(f"{self._path} is closed; open it again to run it")
-        check_tensor(self._input, tensor, path=self._path)
+    def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         details = self._details_in[0]
-        try:
-            if tensor.shape != self._shape:
-                self._interpreter.resize_tensor_input(details["index"], tensor.shape, strict=True)
-                self._interpreter.allocate_tensors()
-                self._shape = tensor.shape
-            self._interpreter.set_tensor(details["index"], quantise(tensor, details))
-            self._interpreter.invoke()
-            return [dequantise(self._interpreter.get_tensor(d["index"]), d) for d in self._details_out]
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT failed on {self._path}: {last_line(error)}") from error
-
-    def close(self) -> None:
-        """Release the model."""
-        self._interpreter = None
-
-    def __repr__(self) -> str:
-        return f"LiteRtBackend({self._path.name}, cpu, {self._precision})"
+        if tensor.shape != self._shape:
+            engine.resize_tensor_input(details["index"], tensor.shape, strict=True)
+            engine.allocate_tensors()
+            self._shape = tensor.shape
+        engine.set_tensor(details["index"], quantise(tensor, details))
+        engine.invoke()
+        return [dequantise(engine.get_tensor(d["index"]), d) for d in self._details_out]
 
 
 def import_interpreter() -> Any:

@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 
 from streamvision.backends.base import Precision, TensorSpec
 from streamvision.backends.cores import network_threads
+from streamvision.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.backends.onnx_placement import Placement, read_placement
-from streamvision.backends.tensors import check_tensor, last_line, picture_input
+from streamvision.backends.tensors import last_line, picture_input
 from streamvision.errors import DeviceError, MissingDependencyError, ModelError
 
 logger = logging.getLogger(__name__)
@@ -30,10 +30,16 @@ _MIN_SHARE = 0.5
 _DYNAMIC_SIDE_PX = 640
 
 
-class OnnxRuntimeBackend:
-    """A model in ONNX Runtime."""
+class OnnxRuntimeBackend(LoadedBackend):
+    """A model in ONNX Runtime.
+
+    Its precision is what really runs: half-precision files run in fp32 on a CPU. Its metadata is the model's
+    ``metadata_props``.
+    """
 
     name = "onnxruntime"
+    runtime = "ONNX Runtime"
+    failures = (Exception,)  # the runtime's classes derive from nothing narrower
 
     def __init__(
         self, path: Path, *, device: str = "auto", precision: Precision = "auto", threads: int | None = None
@@ -46,96 +52,56 @@ class OnnxRuntimeBackend:
             MissingDependencyError: when ONNX Runtime is not installed.
         """
         ort = import_onnxruntime()
-        self._path = path
-        self._session: Any = None
         candidates = _candidates(device, ort.get_available_providers())
         for kind, index in candidates:
             try:
-                self._load(ort, kind=kind, index=index, precision=precision, threads=network_threads(threads))
+                loaded = self._load(ort, path, kind, index, precision=precision, threads=network_threads(threads))
+                super().__init__(*loaded)
                 break
             except DeviceError as error:
                 if (kind, index) == candidates[-1]:
                     raise
                 logger.warning("%s; taking the CPU instead, since the device was left open", error)
 
-    def _load(self, ort: Any, *, kind: str, index: int, precision: Precision, threads: int) -> None:
+    @classmethod
+    def _load(
+        cls, ort: Any, path: Path, kind: str, index: int, *, precision: Precision, threads: int
+    ) -> tuple[ModelFacts, Any]:
         with tempfile.TemporaryDirectory(prefix="streamvision-") as scratch:
-            session = _open_session(ort, self._path, kind, index, precision, threads, Path(scratch) / "profile")
-            inputs = tuple(_spec(port) for port in session.get_inputs())
-            self._input = picture_input(inputs, path=self._path)
-            self._outputs = tuple(_spec(port) for port in session.get_outputs())
-            self._metadata = dict(session.get_modelmeta().custom_metadata_map)
-            self._session = session
-            self.run(self._probe_tensor())
+            session = _open_session(ort, path, kind, index, precision, threads, Path(scratch) / "profile")
+            picture = picture_input(tuple(_spec(port) for port in session.get_inputs()), path=path)
+            with cls._failing_on(path):
+                session.run(None, {picture.name: _probe_tensor(picture)})
             placement = read_placement(Path(session.end_profiling()))
         provider = PROVIDERS[kind]
         if kind != "cpu" and placement.share(provider) < _MIN_SHARE:
-            self.close()
             raise DeviceError(
-                f"{self._path} would not run on {kind}:{index} (layers: {placement.elsewhere(provider)}); "
+                f"{path} would not run on {kind}:{index} (layers: {placement.elsewhere(provider)}); "
                 "use --device cpu, or export the model with operators that this device has"
             )
-        self._device = "cpu" if kind == "cpu" else f"{kind}:{index}"
-        self._precision = _real_precision(placement, kind, precision)
-        if precision not in ("auto", self._precision):
-            self.close()
+        facts = ModelFacts(
+            path=path,
+            device="cpu" if kind == "cpu" else f"{kind}:{index}",
+            precision=_real_precision(placement, kind, precision),
+            input=picture,
+            outputs=tuple(_spec(port) for port in session.get_outputs()),
+            metadata=dict(session.get_modelmeta().custom_metadata_map),
+        )
+        if precision not in ("auto", facts.precision):
             raise DeviceError(
-                f"{self._path} runs in {self._precision} on {self._device}, and ONNX Runtime cannot make it "
+                f"{path} runs in {facts.precision} on {facts.device}, and ONNX Runtime cannot make it "
                 f"{precision} while loading; export the model in {precision} for a device that computes in it, "
                 "or use --precision auto"
             )
+        return facts, session
 
-    def _probe_tensor(self) -> NDArray[Any]:
-        """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the usual 640."""
-        sides = [n if n is not None else _DYNAMIC_SIDE_PX for n in self._input.shape[1:]]
-        return np.zeros([self._input.shape[0] or 1, *sides], self._input.dtype)
-
-    @property
-    def device(self) -> str:
-        """Where the model really executes."""
-        return self._device
-
-    @property
-    def precision(self) -> str:
-        """The arithmetic that really runs; half-precision files run in fp32 on a CPU."""
-        return self._precision
-
-    @property
-    def input(self) -> TensorSpec:
-        """The picture input."""
-        return self._input
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The outputs, in the model's own order."""
-        return self._outputs
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """The model's ``metadata_props``."""
-        return self._metadata
-
-    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """Execute the model on one batch.
-
-        Raises:
-            ModelError: when the tensor does not fit, the runtime fails or the backend is closed.
-        """
-        if self._session is None:
-            raise ModelError(f"{self._path} is closed; open it again to run it")
-        check_tensor(self._input, tensor, path=self._path)
-        try:
-            outputs: list[NDArray[Any]] = self._session.run(None, {self._input.name: tensor})
-        except Exception as error:  # the runtime's classes derive from nothing narrower
-            raise ModelError(f"ONNX Runtime failed on {self._path}: {_cause(error)}") from error
+    def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        outputs: list[NDArray[Any]] = engine.run(None, {self.input.name: tensor})
         return outputs
 
-    def close(self) -> None:
-        """Release the model."""
-        self._session = None
-
-    def __repr__(self) -> str:
-        return f"OnnxRuntimeBackend({self._path.name}, {self._device}, {self._precision})"
+    @staticmethod
+    def _cause(error: Exception) -> str:
+        return _cause(error)
 
 
 def import_onnxruntime() -> Any:
@@ -220,6 +186,12 @@ def _providers(kind: str, index: int, precision: Precision) -> list[Any]:
         "trt_engine_cache_path": str(engines),
     }
     return [(PROVIDERS["tensorrt"], tensorrt), cuda, PROVIDERS["cpu"]]
+
+
+def _probe_tensor(spec: TensorSpec) -> NDArray[Any]:
+    """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the usual 640."""
+    sides = [n if n is not None else _DYNAMIC_SIDE_PX for n in spec.shape[1:]]
+    return np.zeros([spec.shape[0] or 1, *sides], spec.dtype)
 
 
 def _real_precision(placement: Placement, kind: str, asked: Precision) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from streamvision.backends.base import Precision, TensorSpec
 from streamvision.backends.cores import network_threads
-from streamvision.backends.tensors import check_tensor, last_line, picture_input
+from streamvision.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.backends.tensors import last_line, picture_input
 from streamvision.errors import DeviceError, MissingDependencyError, ModelError
 
 logger = logging.getLogger(__name__)
@@ -31,10 +32,16 @@ _METADATA_BYTES = 1 << 20
 """Far above any real metadata.yaml."""
 
 
-class OpenVinoBackend:
-    """A model compiled by OpenVINO."""
+class OpenVinoBackend(LoadedBackend):
+    """A model compiled by OpenVINO. Its outputs are views that the next run overwrites.
+
+    Its precision is what the compiled model says that it computes in. Its metadata is the entries of ``rt_info``
+    (nested ones joined by a dot) and of a ``metadata.yaml`` beside the file.
+    """
 
     name = "openvino"
+    runtime = "OpenVINO"
+    failures = (RuntimeError,)
 
     def __init__(
         self,
@@ -62,8 +69,6 @@ class OpenVinoBackend:
         """
         openvino = import_openvino()
         core = openvino.Core()
-        self._path = path
-        self._request: Any = None
         name = _device_name(device, core.available_devices)
         model = _read(core, path)
         if dynamic_batch and not _made_dynamic(model):
@@ -80,65 +85,27 @@ class OpenVinoBackend:
             compiled = core.compile_model(model, name, config)
         except RuntimeError as error:
             raise DeviceError(f"{name.lower()} cannot compile {path}: {last_line(error)}") from error
-        self._device = _executing_device(compiled, name)
+        executing = _executing_device(compiled, name)
         hint = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self._precision = "int8" if quantised else _PRECISIONS.get(hint, hint)
-        if precision not in ("auto", self._precision):
+        real_precision = "int8" if quantised else _PRECISIONS.get(hint, hint)
+        if precision not in ("auto", real_precision):
             raise DeviceError(
-                f"{path} runs in {self._precision} on {self._device}, not in {precision}; export the model in "
+                f"{path} runs in {real_precision} on {executing}, not in {precision}; export the model in "
                 f"{precision} for a device that computes in it, or use --precision auto"
             )
-        self._input = picture_input(tuple(_specs(compiled.inputs)), path=path)
-        self._outputs = tuple(_specs(compiled.outputs))
-        self._metadata = {**_rt_info(model.get_rt_info()), **_beside(path)}
-        self._request = compiled.create_infer_request()
+        facts = ModelFacts(
+            path=path,
+            device=executing,
+            precision=real_precision,
+            input=picture_input(tuple(_specs(compiled.inputs)), path=path),
+            outputs=tuple(_specs(compiled.outputs)),
+            metadata={**_rt_info(model.get_rt_info()), **_beside(path)},
+        )
+        super().__init__(facts, compiled.create_infer_request())
 
-    @property
-    def device(self) -> str:
-        """Where the model really executes."""
-        return self._device
-
-    @property
-    def precision(self) -> str:
-        """What the compiled model says that it computes in."""
-        return self._precision
-
-    @property
-    def input(self) -> TensorSpec:
-        """The picture input."""
-        return self._input
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The outputs, in the model's own order."""
-        return self._outputs
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """Entries of ``rt_info`` (nested ones joined by a dot) and of a ``metadata.yaml`` beside the file."""
-        return self._metadata
-
-    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """Execute the model on one batch; the outputs are views that the next call overwrites.
-
-        Raises:
-            ModelError: when the tensor does not fit, the runtime fails or the backend is closed.
-        """
-        if self._request is None:
-            raise ModelError(f"{self._path} is closed; open it again to run it")
-        check_tensor(self._input, tensor, path=self._path)
-        try:
-            self._request.infer([np.ascontiguousarray(tensor)], share_inputs=True, share_outputs=True)
-        except RuntimeError as error:
-            raise ModelError(f"OpenVINO failed on {self._path}: {last_line(error)}") from error
-        return [self._request.get_output_tensor(i).data for i in range(len(self._outputs))]
-
-    def close(self) -> None:
-        """Release the model."""
-        self._request = None
-
-    def __repr__(self) -> str:
-        return f"OpenVinoBackend({self._path.name}, {self._device}, {self._precision})"
+    def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        engine.infer([np.ascontiguousarray(tensor)], share_inputs=True, share_outputs=True)
+        return [engine.get_output_tensor(i).data for i in range(len(self.outputs))]
 
 
 def import_openvino() -> Any:
