@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
-from streamvision.errors import ModelError, UnknownHeadError
 from streamvision.heads.base import Candidates
 from streamvision.model_card import ModelCard
 
@@ -56,44 +55,6 @@ def describe_outputs(outputs: Sequence[TensorSpec]) -> str:
     """Return names and shapes for a message, such as ``output0 (1, 84, ?)``."""
     shapes = [f"{o.name} ({', '.join('?' if n is None else str(n) for n in o.shape)})" for o in outputs]
     return ", ".join(shapes) or "none"
-
-
-class BoxTensor:
-    """The one output with three axes that a head reads, checked against the shape that the head needs.
-
-    ``expected`` has a size, several possible sizes, or ``None`` where any size will do.
-
-    Raises:
-        UnknownHeadError: when the outputs cannot have that shape.
-    """
-
-    def __init__(
-        self, card: ModelCard, outputs: Sequence[TensorSpec], *, expected: Sequence[int | Set[int] | None], meaning: str
-    ) -> None:
-        self._expected = [{want} if isinstance(want, int) else want for want in expected]
-        self._meaning = f"head {card.head!r} with {len(card.names)} classes reads {meaning}"
-        position = box_tensor(outputs)
-        if position is None or not self._fits(outputs[position].shape):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but {self._meaning}; "
-                "give the head and the class names that belong to this model"
-            )
-        self._position = position
-
-    def of(self, outputs: Sequence[NDArray[Any]]) -> F32:
-        """Return the tensor among the outputs of one run, as float32.
-
-        Raises:
-            ModelError: when a dynamic axis has turned out in a size that does not fit.
-        """
-        tensor = outputs[self._position]
-        if tensor.ndim != 3 or not self._fits(tensor.shape):
-            raise ModelError(f"the model returned {tensor.shape}, but {self._meaning}; check the exported file")
-        return tensor.astype(np.float32, copy=False)
-
-    def _fits(self, shape: Sequence[int | None]) -> bool:
-        pairs = zip(self._expected, shape, strict=True)
-        return all(want is None or have is None or have in want for want, have in pairs)
 
 
 def finite_candidates(

@@ -7,59 +7,37 @@ https://docs.ultralytics.com/models/yolov10/ and https://docs.ultralytics.com/mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
 from streamvision.heads.base import Candidates
-from streamvision.heads.layout import (
-    F32,
-    BoxTensor,
-    box_scale,
-    box_tensor,
-    cell_counts,
-    finite_candidates,
-    input_size_px,
-)
+from streamvision.heads.box_tensor import BoxTensorHead
+from streamvision.heads.layout import F32, cell_counts, finite_candidates
 from streamvision.heads.yolo_v5 import ANCHORS_PER_CELL
 from streamvision.model_card import ModelCard
 
 COLUMNS = 6
 
 
-class YoloEnd2EndHead:
-    """Columns x1, y1, x2, y2, score, class; one row a box."""
+class YoloEnd2EndHead(BoxTensorHead):
+    """Columns x1, y1, x2, y2, score, class; one row a box. Boxes of a class without a name are passed over.
+
+    The network has already chosen boxes and classes, so ``every_class`` changes nothing.
+    """
 
     @staticmethod
-    def matches(input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+    def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
         """Say whether there are six columns, and not as many rows as a raw output for one class would have."""
-        size, position = input_size_px(input_spec), box_tensor(outputs)
-        if size is None or position is None:
-            return False
-        _, rows, columns = outputs[position].shape
-        cells = cell_counts(*size)
+        cells = cell_counts(*size_px)
         raw = cells | {ANCHORS_PER_CELL * count for count in cells}
         return columns == COLUMNS and rows is not None and rows not in raw
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
-        self._tensor = BoxTensor(
-            card, outputs, expected=(None, None, COLUMNS), meaning=f"one output (batch, boxes, {COLUMNS})"
-        )
-        self._scale = box_scale(card)
+        super().__init__(card, outputs, expected=(None, None, COLUMNS), meaning=f"one output (batch, boxes, {COLUMNS})")
         self._classes = len(card.names)
 
-    def decode(
-        self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
-    ) -> list[Candidates]:
-        """Return the boxes of each picture whose score reaches the threshold and whose class has a name.
-
-        The network has already chosen boxes and classes, so ``every_class`` changes nothing.
-        """
-        return [self._decode_picture(rows, score_threshold) for rows in self._tensor.of(outputs)]
-
-    def _decode_picture(self, rows: F32, score_threshold: float) -> Candidates:
+    def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
         score, class_id = rows[:, 4], rows[:, 5]
         chosen = (score >= score_threshold) & (class_id >= 0) & (class_id < self._classes)
         picked = rows[chosen]

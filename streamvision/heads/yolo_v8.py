@@ -7,57 +7,35 @@ the model's own ``Detect`` layer, https://docs.ultralytics.com/reference/nn/modu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
 from streamvision.heads.base import Candidates
-from streamvision.heads.layout import (
-    F32,
-    BoxTensor,
-    box_scale,
-    box_tensor,
-    cell_counts,
-    corners,
-    finite_candidates,
-    input_size_px,
-    possible_cell_counts,
-)
+from streamvision.heads.box_tensor import BoxTensorHead
+from streamvision.heads.layout import F32, cell_counts, corners, finite_candidates, possible_cell_counts
 from streamvision.model_card import ModelCard
 
 BOX_ROWS = 4
 
 
-class YoloV8Head:
+class YoloV8Head(BoxTensorHead):
     """Rows cx, cy, w, h, then one score a class; one column a box."""
 
     @staticmethod
-    def matches(input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+    def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
         """Say whether the last axis has one column for each grid cell of the input."""
-        size, position = input_size_px(input_spec), box_tensor(outputs)
-        if size is None or position is None:
-            return False
-        _, rows, columns = outputs[position].shape
-        return rows is not None and rows > BOX_ROWS and columns in cell_counts(*size)
+        return rows is not None and rows > BOX_ROWS and columns in cell_counts(*size_px)
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         rows = BOX_ROWS + len(card.names)
         size = card.input.width_px, card.input.height_px
-        self._tensor = BoxTensor(
+        super().__init__(
             card,
             outputs,
             expected=(None, rows, possible_cell_counts(*size)),
             meaning=f"one output (batch, {rows}, boxes), one box for each grid cell of its {size[0]}x{size[1]} input",
         )
-        self._scale = box_scale(card)
-
-    def decode(
-        self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
-    ) -> list[Candidates]:
-        """Return the candidates of each picture whose class score reaches the threshold."""
-        return [self._decode_picture(rows, score_threshold, every_class) for rows in self._tensor.of(outputs)]
 
     def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
         if every_class:
