@@ -41,11 +41,11 @@ class Picture(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Canvas:
-    """Writable full-range BT.601 YUV 4:2:0 planes: what is drawn on, and what JPEG and video encoders take."""
+class Planes:
+    """YUV 4:2:0: luma for each pixel, colour for each square of four."""
 
     y: U8
-    """(H, W) luma, 0..255."""
+    """(H, W) luma."""
     u: U8
     """(ceil(H/2), ceil(W/2)) blue difference, centred on 128."""
     v: U8
@@ -60,6 +60,11 @@ class Canvas:
     def height_px(self) -> int:
         """Height in pixels."""
         return int(self.y.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas(Planes):
+    """Writable full-range (0..255) BT.601 planes: what is drawn on, and what JPEG and video encoders take."""
 
     def __repr__(self) -> str:
         return f"Canvas({self.width_px}x{self.height_px})"
@@ -113,15 +118,12 @@ class BgrPicture:
 
 
 @dataclass(frozen=True, eq=False)
-class YuvPicture:
-    """A decoded video frame: three planes that may still belong to the decoder, so never write to them."""
+class YuvPicture(Planes):
+    """A decoded video frame: three planes that may still belong to the decoder, so never write to them.
 
-    y: U8
-    """(H, W) luma; rows may be padded (strided view)."""
-    u: U8
-    """(ceil(H/2), ceil(W/2)) blue difference."""
-    v: U8
-    """(ceil(H/2), ceil(W/2)) red difference."""
+    Their rows may be padded (strided views).
+    """
+
     full_range: bool = False
     """True for 0..255 (JPEG, many webcams), False for 16..235 (broadcast, most H.264)."""
     matrix: ColorMatrix = "bt601"
@@ -133,16 +135,6 @@ class YuvPicture:
         half = ((self.y.shape[0] + 1) // 2, (self.y.shape[1] + 1) // 2)
         if self.u.shape != half or self.v.shape != half:
             raise ValueError(f"chroma must be {half} for luma {self.y.shape}, not {self.u.shape}, {self.v.shape}")
-
-    @property
-    def width_px(self) -> int:
-        """Width in pixels."""
-        return int(self.y.shape[1])
-
-    @property
-    def height_px(self) -> int:
-        """Height in pixels."""
-        return int(self.y.shape[0])
 
     def to_bgr(self) -> U8:
         """Convert the full picture; costs several milliseconds at 1080p, so only user code asks."""

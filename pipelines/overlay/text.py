@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from pipelines.overlay.palette import Color
-from streamvision.picture import U8
+from streamvision.picture import U8, Planes
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_CAP_UNITS = 21.0  # height of a capital at scale 1
@@ -26,25 +26,8 @@ _CACHED_STRIPS = 1024  # about 4 MB of strips at 1080p, 15 MB at 4K
 
 
 @dataclass(frozen=True, eq=False)
-class Strip:
+class Strip(Planes):
     """A rendered piece of text on its background, of even width and height so that chroma fits. Read-only."""
-
-    y: U8
-    """(H, W) luma."""
-    u: U8
-    """(H/2, W/2) blue difference."""
-    v: U8
-    """(H/2, W/2) red difference."""
-
-    @property
-    def width_px(self) -> int:
-        """Width in pixels."""
-        return int(self.y.shape[1])
-
-    @property
-    def height_px(self) -> int:
-        """Height in pixels."""
-        return int(self.y.shape[0])
 
 
 @lru_cache(maxsize=1024)
