@@ -9,6 +9,7 @@ plain skies and empty roads have similar hashes too.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -109,6 +110,15 @@ def near_pairs(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
                     yield first, second
 
 
+def exact_groups(prints: Sequence[Fingerprint]) -> list[list[int]]:
+    """Return the indices of pictures whose files are the same, byte by byte; groups of two and more."""
+    groups: dict[str, list[int]] = {}
+    for index, one in enumerate(prints):
+        if one.digest:
+            groups.setdefault(one.digest, []).append(index)
+    return [group for group in groups.values() if len(group) > 1]
+
+
 def alike_groups(prints: Sequence[Fingerprint]) -> list[list[int]]:
     """Return the indices of all pictures in groups that belong together; most groups have one member."""
     parent = list(range(len(prints)))
@@ -119,10 +129,8 @@ def alike_groups(prints: Sequence[Fingerprint]) -> list[list[int]]:
             index = parent[index]
         return index
 
-    first_of: dict[str, int] = {}
-    for index, one in enumerate(prints):
-        parent[root(index)] = root(first_of.setdefault(one.digest, index)) if one.digest else index
-    for first, second in near_pairs(prints):
+    same = ((group[0], index) for group in exact_groups(prints) for index in group[1:])
+    for first, second in itertools.chain(same, near_pairs(prints)):
         parent[root(second)] = root(first)
     groups: dict[int, list[int]] = {}
     for index in range(len(prints)):
