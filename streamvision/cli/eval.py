@@ -39,6 +39,15 @@ def evaluation() -> None:
 @click.option(
     "--save-predictions", type=Path, metavar="F.json", help="Write all that was found in COCO's results form."
 )
+@click.option(
+    "--report", type=Path, metavar="F.html", help="Write a page that explains the figures; it opens without network."
+)
+@click.option(
+    "--train-data",
+    type=Path,
+    metavar="DIR",
+    help="What the model was trained with, for look-alikes in the report; default: the train part of DIR.",
+)
 @field_option("--backend", ModelConfig, "backend")
 @field_option("--device", ModelConfig, "device")
 @field_option("--precision", ModelConfig, "precision")
@@ -54,6 +63,8 @@ def detect(
     split: str | None,
     classes: tuple[str, ...],
     save_predictions: Path | None,
+    report: Path | None,
+    train_data: Path | None,
     imgsz: int | None,
     names: str | None,
     as_json: bool,
@@ -67,11 +78,14 @@ def detect(
     \b
     Examples:
       streamvision eval detect signs.onnx --data roadsigns
-      streamvision eval detect best.pt --data roadsigns --split test --save-predictions found.json --json
+      streamvision eval detect best.pt --data roadsigns --split test --report report.html
+      streamvision eval detect signs.onnx --data roadsigns --save-predictions found.json --json
     """
     from streamvision.training.datasets import read_dataset
 
-    dataset, notes = choose_split(read_dataset(data, format=data_format), split)
+    whole = read_dataset(data, format=data_format)
+    dataset, notes = choose_split(whole, split)
+    training = read_dataset(train_data) if train_data else training_part(whole, dataset)
     options = ModelOptions(
         **{key: value for key, value in runtime.items() if value is not None},  # type: ignore[arg-type]
         side_px=imgsz,
@@ -81,6 +95,12 @@ def detect(
         result = evaluate(model, dataset, options=options, classes=classes, notes=notes, on_progress=progress.show)
     if save_predictions:
         result.predictions.save(save_predictions)
+    if report:
+        from streamvision.training.evaluation.features import open_embedder
+        from streamvision.training.evaluation.report import build_report
+
+        title = f"{model.name} on {data.resolve().name}"
+        build_report(result, report, title=title, embedder=open_embedder(model), training=training)
     click.echo(json.dumps(result.to_json()) if as_json else describe(result))
 
 
@@ -101,6 +121,13 @@ def choose_split(dataset: Dataset, split: str | None) -> tuple[Dataset, tuple[st
         has = f"the parts {', '.join(present)}" if present else "no parts"
         raise ConfigError(f"--split {split}: the data set has {has}; leave it out or choose one of these")
     return dataset.part(split), notes  # type: ignore[arg-type]
+
+
+def training_part(whole: Dataset, measured: Dataset) -> Dataset | None:
+    """Return the train part of a data set where it is not what is measured, ``None`` where there is none."""
+    seen = {image.path for image in measured.images}
+    part = whole.part("train")
+    return part if part.images and not any(image.path in seen for image in part.images) else None
 
 
 def describe(result: Evaluation) -> str:

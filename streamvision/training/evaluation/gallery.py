@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,8 +103,8 @@ def _badness(match: ImageMatch) -> float:
 def _summary(match: ImageMatch, kinds: dict[int, str]) -> str:
     unfound = int((~match.found & ~match.truth.ignore).sum())
     parts = [f"{unfound} not found"] if unfound else []
-    for kind in sorted(set(kinds.values())):
-        parts.append(f"{list(kinds.values()).count(kind)} {kind}")
+    counted = Counter(kinds.values())
+    parts += [f"{counted[kind]} {kind}" for kind in sorted(counted)]
     return ", ".join(parts)
 
 

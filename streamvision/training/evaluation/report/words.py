@@ -1,0 +1,102 @@
+"""What the figures say, in sentences."""
+
+from __future__ import annotations
+
+from streamvision.training.evaluation.error_types import ErrorKind
+from streamvision.training.evaluation.evaluate import Evaluation
+
+KIND_WORDS: dict[ErrorKind, tuple[str, str]] = {
+    "classification": (
+        "Wrong class",
+        "The place is right, the name is not. More examples of the classes that are mixed up help, or joining them.",
+    ),
+    "localisation": (
+        "Vague place",
+        "The right class, but the box overlaps the object by only 0.1 to 0.5. Check how tightly boxes are marked; "
+        "a larger input helps small objects.",
+    ),
+    "both": ("Wrong class and place", "Near an object, but neither the class nor the box is right."),
+    "duplicate": (
+        "Duplicate",
+        "An object that a better detection has already found. Suppression with a lower IoU helps.",
+    ),
+    "background": (
+        "Background",
+        "Something where nothing is marked. Look at the worst pictures first: often the mark is what is missing. "
+        "Else pictures without objects help in training.",
+    ),
+    "missed": (
+        "Missed",
+        "An object that nothing has found, not even nearly. More such examples or a larger input help.",
+    ),
+}
+_WELL_CALIBRATED = 0.05
+
+
+def in_short(result: Evaluation) -> list[str]:
+    """Return the findings that matter most, one sentence each."""
+    return [
+        sentence
+        for sentence in (_classes(result), _costliest(result), _confused(result), _small(result), _scores(result))
+        if sentence
+    ]
+
+
+def _classes(result: Evaluation) -> str | None:
+    ranked = sorted(
+        (figures.map50_95, name) for name, figures in result.figures.per_class.items() if figures.map50_95 is not None
+    )
+    if len(ranked) < 2:
+        return None
+    (low, worst), (high, best) = ranked[0], ranked[-1]
+    return f"Best is {best} with an mAP50-95 of {high:.3f}, weakest is {worst} with {low:.3f}."
+
+
+def _costliest(result: Evaluation) -> str | None:
+    errors = result.diagnosis.errors
+    kind, cost = max(errors.cost.items(), key=lambda item: item[1])
+    if cost <= 0:
+        return "No kind of error costs any average precision at overlap 0.5."
+    seen = result.diagnosis.errors_at_point.counts()[kind]
+    name = KIND_WORDS[kind][0]
+    point = result.diagnosis.point.score
+    return (
+        f"{name} errors cost most: without them mAP50 would be {100 * cost:.1f} points higher; "
+        f"{seen} of them reach the score of {point:.2f}."
+    )
+
+
+def _confused(result: Evaluation) -> str | None:
+    names = result.predictions.names
+    mixed = result.diagnosis.confusion[:-1, :-1].copy()
+    if not mixed.size:
+        return None
+    mixed[range(len(names)), range(len(names))] = 0
+    count = int(mixed.max())
+    if not count:
+        return "No object was taken for another class at the operating score."
+    marked, said = divmod(int(mixed.argmax()), len(names))
+    times = "once" if count == 1 else f"{count} times"
+    return f"Most often mixed up: {names[marked]} was taken for {names[said]} {times}."
+
+
+def _small(result: Evaluation) -> str | None:
+    bands = [band for band in result.diagnosis.heights if band.objects]
+    if len(bands) < 2:
+        return None
+    smallest, rest = bands[0], bands[1:]
+    objects, found = sum(band.objects for band in rest), sum(band.found for band in rest)
+    return (
+        f"Of the objects less than {smallest.high_px} px tall, {smallest.found} of {smallest.objects} are found; "
+        f"of the taller ones {found} of {objects} ({found / objects:.0%})."
+    )
+
+
+def _scores(result: Evaluation) -> str | None:
+    found = result.diagnosis.calibration
+    if found.expected_error is None or found.overconfidence is None:
+        return None
+    if found.expected_error <= _WELL_CALIBRATED:
+        return f"Scores mean what they say: they are off by {100 * found.expected_error:.1f} points on average."
+    way = "too much" if found.overconfidence > 0 else "too little"
+    return f"Scores promise {way}: they are off by {100 * found.expected_error:.1f} points on average."
