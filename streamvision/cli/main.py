@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 import streamvision
+from streamvision.cli.data import data
 from streamvision.cli.demo import demo
 from streamvision.cli.doctor import doctor
 from streamvision.cli.eval import evaluation
@@ -40,6 +41,7 @@ def cli(verbose: int) -> None:
 cli.add_command(run)
 cli.add_command(demo)
 cli.add_command(doctor)
+cli.add_command(data)
 cli.add_command(evaluation)
 cli.add_command(train)
 

@@ -58,7 +58,7 @@ class Collector:
 
     def progress(self, done: int, total: int) -> None:
         """Tell how far reading has come."""
-        self._progress("reading labels", done, total)
+        self._progress("labels read", done, total)
 
     def note(self, path: Path, kind: ProblemKind, reason: str) -> None:
         """Note that something is wrong with a file."""

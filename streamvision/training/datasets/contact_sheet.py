@@ -92,11 +92,11 @@ def draw_contact_sheet(
     draw = ImageDraw.Draw(sheet, "RGBA")
     _draw_header(draw, dataset, title=title, plain=plain)
     for done, cell in enumerate(cells):
-        progress("drawing the sheet", done, len(cells))
+        progress("pictures drawn", done, len(cells))
         _draw_cell(sheet, draw, cell, dataset.names, plain=plain)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path, "PNG", optimize=True)
+        sheet.save(path, "PNG")
     except OSError as error:
         raise OutputError(f"cannot write the contact sheet to {path}: {error.strerror or error}") from error
 
@@ -194,7 +194,7 @@ def _draw_cell(sheet: Image, draw: ImageDraw, cell: _Cell, names: Sequence[str],
         corners = (cell.left + x0, cell.top + y0, cell.left + x1, cell.top + y1)
         _draw_box(draw, corners, frame, color_of_class(class_id), faint=ignore)
         taken.append(corners)
-    _draw_caption(draw, cell, plain=plain)
+    taken.append(_draw_caption(draw, cell, plain=plain))
     for index, (class_id, _, name, ignore) in enumerate(placed):
         text = f"{name} (ignored)" if ignore else name
         others = [corners for at, corners in enumerate(taken) if at != index]
@@ -247,15 +247,18 @@ def _draw_label(
     return None
 
 
-def _draw_caption(draw: ImageDraw, cell: _Cell, *, plain: bool) -> None:
+def _draw_caption(draw: ImageDraw, cell: _Cell, *, plain: bool) -> tuple[float, float, float, float]:
+    """Draw the file's name in the corner, and return where."""
     font = _font(CAPTION_PX, plain=plain)
     text = cell.image.path.name
     while draw.textlength(text, font) > cell.width - 20 and len(text) > 8:
         text = f"...{text[4:]}"
     width = draw.textlength(text, font) + 12
     bottom = cell.top + cell.height
-    draw.rectangle((cell.left, bottom - CAPTION_PX - 8, cell.left + width, bottom - 1), fill=(0, 0, 0, 150))
+    area = (cell.left, bottom - CAPTION_PX - 8, cell.left + width, bottom - 1)
+    draw.rectangle(area, fill=(0, 0, 0, 150))
     draw.text((cell.left + 6, bottom - CAPTION_PX / 2 - 4), text, fill=(235, 238, 242), font=font, anchor="lm")
+    return area
 
 
 def _font(size_px: int, *, plain: bool = True) -> Font:

@@ -75,7 +75,7 @@ class Placer:
         """
         taken: defaultdict[str, set[str]] = defaultdict(set)
         for done, image in enumerate(dataset.images):
-            self.progress("writing pictures", done, len(dataset.images))
+            self.progress("pictures written", done, len(dataset.images))
             folder = folder_of(image)
             name = _free_name(image.path, taken[folder], unique_stems=unique_stems)
             if name != image.path.name:

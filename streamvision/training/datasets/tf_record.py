@@ -172,7 +172,7 @@ class _RecordReader:
 
 def _examples(images: list[tuple[LabelledImage, str]], dataset: Dataset, placer: Placer) -> Iterator[bytes]:
     for done, (image, name) in enumerate(images):
-        placer.progress("packing pictures", done, len(images))
+        placer.progress("pictures packed", done, len(images))
         encoded = image.path.read_bytes()
         boxes = image.boxes
         sides = (image.width_px, image.height_px, image.width_px, image.height_px)

@@ -1,0 +1,243 @@
+"""``streamvision data``: look at labelled pictures, turn them into other formats, split them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, get_args
+
+import click
+
+from streamvision.cli.data_report import FORMAT_TITLES, describe_inspection, describe_problems
+from streamvision.cli.steps import StepProgress
+from streamvision.errors import ConfigError
+from streamvision.training.dataset import Dataset, DatasetFormat, Problem
+from streamvision.training.datasets import detect_format, read_dataset, split_dataset, write_dataset
+from streamvision.training.datasets.contact_sheet import draw_contact_sheet
+from streamvision.training.datasets.folders import SPLITS
+from streamvision.training.datasets.inspection import inspect_dataset
+from streamvision.training.datasets.placing import Placing
+
+_FORMATS = click.Choice(get_args(DatasetFormat))
+
+_folder = click.argument("folder", type=Path)
+_given_format = click.option("--format", "given", type=_FORMATS, help="Format of FOLDER; default: told by itself.")
+_output = click.option("--output", type=Path, required=True, metavar="DIR", help="Folder to write; new or empty.")
+_link = click.option("--link/--copy", help="Make symbolic links to the pictures instead of copies.  [default: copy]")
+_force = click.option("--force", is_flag=True, help="Replace what is in the output folder.")
+_all = click.option("--all", "everything", is_flag=True, help="List all files, not the first ten of each kind.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON document on stdout.")
+
+
+@click.group(short_help="Look at, convert and split labelled pictures.")
+def data() -> None:
+    """Look at, convert and split labelled pictures.
+
+    \b
+    Formats are told apart by themselves:
+      voc       Pascal VOC: XML annotations
+      coco      COCO JSON
+      yolo      text files and data.yaml
+      tfcsv     TensorFlow CSV: filename,width,height,class,xmin,ymin,xmax,ymax
+      tfrecord  TensorFlow records, pictures inside
+
+    FOLDER may also be the one file that describes the set (data.yaml, .json, .csv, .tfrecord).
+    """
+
+
+@data.command(short_help="Balance, sizes, doubles, leaks and bad files of a data set.")
+@_folder
+@_given_format
+@click.option("--sheet", type=Path, metavar="F.png", help="Draw a contact sheet of pictures with their boxes.")
+@click.option("--sheet-pictures", type=click.IntRange(1, 200), default=24, show_default=True, help="Pictures on it.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed shows other pictures.")
+@_all
+@_json
+def inspect(
+    folder: Path,
+    given: DatasetFormat | None,
+    sheet: Path | None,
+    sheet_pictures: int,
+    seed: int,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Say what is in a data set, and what is wrong with it.
+
+    Every picture is decoded to its last pixel. Files that cannot be used are listed by name with the reason.
+
+    \b
+    Examples:
+      streamvision data inspect roadsigns
+      streamvision data inspect roadsigns --sheet sheet.png
+      streamvision data inspect coco/annotations/instances_val2017.json --json
+    """
+    with _Steps() as steps:
+        chosen = given or detect_format(folder)
+        dataset = read_dataset(folder, format=chosen, progress=steps.show)
+        found = inspect_dataset(dataset, progress=steps.show)
+        if sheet:
+            title = folder.resolve().name
+            draw_contact_sheet(dataset, sheet, title=title, pictures=sheet_pictures, seed=seed, progress=steps.show)
+    if as_json:
+        document = {"path": str(folder), "format": chosen, "sheet": str(sheet) if sheet else None}
+        click.echo(json.dumps(document | found.to_json(), indent=2))
+        return
+    for line in describe_inspection(found, folder=folder, format=chosen, everything=everything):
+        click.echo(line)
+    if sheet:
+        click.echo(f"\n  contact sheet: {sheet}")
+
+
+@data.command(short_help="Write a data set in another format.")
+@_folder
+@_given_format
+@click.option("--to", type=_FORMATS, required=True, help="Format to write.")
+@_output
+@_link
+@_force
+@_all
+@_json
+def convert(
+    folder: Path,
+    given: DatasetFormat | None,
+    to: DatasetFormat,
+    output: Path,
+    link: bool,
+    force: bool,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Write a data set in another format, with its classes, splits and picture names.
+
+    Boxes keep their place to a hundredth of a pixel. What cannot be read or said in the new format is listed.
+
+    \b
+    Examples:
+      streamvision data convert roadsigns --to yolo --output roadsigns-yolo
+      streamvision data convert roadsigns --to coco --output roadsigns-coco --link
+    """
+    with _Steps() as steps:
+        dataset = read_dataset(folder, format=given, progress=steps.show)
+        lost = _write(dataset, output, to, link=link, force=force, steps=steps)
+    _report(dataset, lost, folder=folder, output=output, format=to, everything=everything, as_json=as_json)
+
+
+@data.command(short_help="Split a data set into train, val and test.")
+@_folder
+@_given_format
+@click.option(
+    "--fractions",
+    default="0.8,0.1,0.1",
+    show_default=True,
+    metavar="TRAIN,VAL[,TEST]",
+    help="Shares of the pictures; they sum to 1.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives another split.")
+@click.option("--to", type=_FORMATS, help="Format to write; default: that of FOLDER.")
+@_output
+@_link
+@_force
+@_all
+@_json
+def split(
+    folder: Path,
+    given: DatasetFormat | None,
+    fractions: str,
+    seed: int,
+    to: DatasetFormat | None,
+    output: Path,
+    link: bool,
+    force: bool,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Split a data set into train, val and test.
+
+    Each part gets its share of every class, and pictures that look alike stay together, so that no test picture was
+    seen in training. Splits that the set has already are replaced.
+
+    \b
+    Examples:
+      streamvision data split roadsigns --output roadsigns-split
+      streamvision data split roadsigns --fractions 0.85,0.15 --seed 7 --to yolo --output roadsigns-yolo
+    """
+    shares = _shares(fractions)
+    with _Steps() as steps:
+        chosen = given or detect_format(folder)
+        dataset = read_dataset(folder, format=chosen, progress=steps.show)
+        dataset = split_dataset(dataset, fractions=shares, seed=seed, progress=steps.show)
+        lost = _write(dataset, output, to or chosen, link=link, force=force, steps=steps)
+    _report(dataset, lost, folder=folder, output=output, format=to or chosen, everything=everything, as_json=as_json)
+
+
+class _Steps:
+    """One progress line for one piece of work after the other."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._line: StepProgress | None = None
+
+    def __enter__(self) -> _Steps:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._line:
+            self._line.__exit__(kind, error, trace)
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Show how far the work that ``what`` names has come."""
+        if what != self._what or self._line is None:
+            self.__exit__(None, None, None)
+            self._what, self._line = what, StepProgress(what)
+        self._line.show(done, total)
+
+
+def _write(
+    dataset: Dataset, output: Path, format: DatasetFormat, *, link: bool, force: bool, steps: _Steps
+) -> tuple[Problem, ...]:
+    pictures: Placing = "link" if link else "copy"
+    return write_dataset(dataset, output, format=format, pictures=pictures, force=force, progress=steps.show)
+
+
+def _report(
+    dataset: Dataset,
+    lost: Sequence[Problem],
+    *,
+    folder: Path,
+    output: Path,
+    format: DatasetFormat,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    problems = (*dataset.problems, *lost)
+    parts: dict[str, Any] = {split: len(dataset.part(split).images) for split in SPLITS}
+    boxes = sum(1 for _ in dataset.boxes())
+    if as_json:
+        listed = [{"path": str(one.path), "kind": one.kind, "reason": one.reason} for one in problems]
+        document = {"output": str(output), "format": format, "pictures": len(dataset.images), "boxes": boxes}
+        rest = {"classes": list(dataset.names), "splits": {k: v for k, v in parts.items() if v}, "problems": listed}
+        click.echo(json.dumps(document | rest, indent=2))
+        return
+    shares = ", ".join(f"{split} {count:,}" for split, count in parts.items() if count)
+    click.echo(
+        f"{output}: {len(dataset.images):,} pictures, {boxes:,} boxes, {len(dataset.names)} classes as "
+        f"{FORMAT_TITLES[format]}{f' ({shares})' if shares else ''}"
+    )
+    if problems:
+        for line in describe_problems(problems, folder=folder, everything=everything):
+            click.echo(line)
+
+
+def _shares(text: str) -> dict[str, float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in (2, 3):
+        raise ConfigError(f"--fractions {text}: give two or three numbers that sum to 1, such as 0.8,0.1,0.1")
+    return dict(zip(SPLITS, values, strict=False))

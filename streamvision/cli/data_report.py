@@ -1,0 +1,155 @@
+"""What ``streamvision data`` found, in words and bars for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from streamvision.training.dataset import DatasetFormat, Problem, ProblemKind
+from streamvision.training.datasets.inspection import Alike, ClassSummary, Inspection
+
+BAR_CELLS = 30
+SHOWN = 10
+"""Entries of a list that are shown, unless all are asked for."""
+
+FORMAT_TITLES: dict[DatasetFormat, str] = {
+    "voc": "Pascal VOC",
+    "coco": "COCO JSON",
+    "yolo": "YOLO",
+    "tfcsv": "TensorFlow CSV",
+    "tfrecord": "TFRecord",
+}
+_KIND_TITLES: dict[ProblemKind, str] = {
+    "broken_picture": "pictures that cannot be read",
+    "missing_picture": "labels without picture",
+    "unlabelled_picture": "pictures without labels",
+    "broken_labels": "labels that cannot be read",
+    "bad_class": "unknown classes",
+    "bad_box": "boxes that are none",
+    "box_outside": "boxes out of bounds",
+    "double_box": "objects marked twice",
+    "tiny_box": "boxes less than 4 px wide or high",
+    "contradiction": "copies of a picture with other boxes",
+    "wrong_size": "wrong declared sizes",
+    "leak": "pictures listed in two splits",
+    "renamed": "pictures that got another name",
+    "other": "remarks",
+}
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def describe_inspection(found: Inspection, *, folder: Path, format: DatasetFormat, everything: bool) -> Iterator[str]:
+    """Yield the lines of a report; ``everything`` lists all files instead of the first ten of a kind."""
+    yield f"{click.style(str(folder), bold=True)}  {FORMAT_TITLES[format]}"
+    yield ""
+    empty = f", {found.empty_pictures:,} of them without objects" if found.empty_pictures else ""
+    yield f"  {found.pictures:,} pictures{empty}, {found.boxes:,} boxes, {len(found.classes)} classes"
+    yield f"  {_picture_sizes(found)}"
+    yield ""
+    yield from _class_table(found.classes)
+    if found.boxes:
+        yield ""
+        sides, areas = found.side_percentiles_px, found.area_percentiles
+        yield f"  {_heading('box sizes')}   shorter side: {_spread([f'{value:.0f} px' for value in sides.values()])}"
+        yield f"              share of the picture: {_spread([f'{value:.2%}' for value in areas.values()])}"
+    yield ""
+    yield from _split_table(found)
+    yield from _alike_list("leaks", "the same or nearly the same picture in two splits", found.leaks, everything)
+    yield from _alike_list("look-alikes", "pictures that are the same or nearly so", found.alike, everything)
+    yield ""
+    yield from describe_problems(found.problems, folder=folder, everything=everything)
+
+
+def describe_problems(problems: Sequence[Problem], *, folder: Path, everything: bool) -> Iterator[str]:
+    """Yield the problems by kind, each with its file and its reason."""
+    if not problems:
+        yield f"  {_heading('problems')}    {click.style('none', fg='green')}"
+        return
+    yield f"  {_heading('problems')}    {click.style(f'{len(problems):,}', fg='red')}"
+    by_kind: defaultdict[ProblemKind, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        by_kind[problem.kind].append(problem)
+    for kind, title in _KIND_TITLES.items():
+        if not (some := by_kind.get(kind)):
+            continue
+        yield f"    {click.style(f'{len(some):,}', fg='red')} {title}"
+        for problem in some if everything else some[:SHOWN]:
+            yield f"      {_short(problem.path, folder)} {problem.reason}"
+        if not everything and len(some) > SHOWN:
+            yield click.style(f"      and {len(some) - SHOWN:,} more; --all lists them", dim=True)
+
+
+def bar(share: float, cells: int = BAR_CELLS) -> str:
+    """Return a bar of so many cells, to an eighth of a cell; a share that is not nothing shows at least that.
+
+    >>> bar(0.5, 4)
+    '██  '
+    """
+    eighths = max(round(share * cells * 8), 1 if share > 0 else 0)
+    full, rest = divmod(eighths, 8)
+    return f"{'█' * full}{_EIGHTHS[rest] if rest else ''}".ljust(cells)
+
+
+def _class_table(classes: Sequence[ClassSummary]) -> Iterator[str]:
+    longest = max((len(one.name) for one in classes), default=0)
+    width = min(max(longest, len("classes")), 28)
+    header = f"{'boxes':>7} {'pictures':>9}   {'small':>6} {'medium':>6} {'large':>6}"
+    yield f"  {_heading('classes')}{' ' * (width - 7 + BAR_CELLS + 4)}{click.style(header, dim=True)}"
+    most = max((one.boxes for one in classes), default=0)
+    for one in sorted(classes, key=lambda one: -one.boxes):
+        name = one.name if len(one.name) <= width else f"{one.name[: width - 1]}…"
+        shares = [f"{count / one.boxes:.0%}" if one.boxes else "" for count in (one.small, one.medium, one.large)]
+        sizes = " ".join(f"{share:>6}" for share in shares)
+        drawn = click.style(bar(one.boxes / most if most else 0), fg="cyan")
+        ignored = f"   {one.ignored:,} ignored" if one.ignored else ""
+        yield f"  {name:<{width}}  {drawn}  {one.boxes:>7,} {one.pictures:>9,}   {sizes}{ignored}"
+
+
+def _split_table(found: Inspection) -> Iterator[str]:
+    if set(found.splits) == {"none"}:
+        yield f"  {_heading('splits')}      none; make them with streamvision data split"
+        return
+    yield f"  {_heading('splits')}"
+    for split, count in found.splits.items():
+        boxes = ", ".join(f"{one.name} {one.splits.get(split, 0):,}" for one in found.classes[:8])
+        more = " ..." if len(found.classes) > 8 else ""
+        title = "in no split" if split == "none" else split
+        yield f"    {title:<11} {count:>7,} pictures ({count / found.pictures:.0%})   {boxes}{more}"
+
+
+def _alike_list(title: str, meaning: str, groups: Sequence[Alike], everything: bool) -> Iterator[str]:
+    yield ""
+    label = f"  {_heading(title)}{' ' * (12 - len(title))}"
+    if not groups:
+        yield f"{label}{click.style('none', fg='green')}"
+        return
+    pictures = sum(len(group.pictures) for group in groups)
+    yield f"{label}{click.style(f'{len(groups):,}', fg='yellow')} groups, {pictures:,} {meaning}"
+    for group in groups if everything else groups[:SHOWN]:
+        names = ", ".join(Path(path).name for path in group.pictures)
+        where = f"   in {' and '.join(group.splits)}" if len(group.splits) > 1 else ""
+        yield f"      {names}{'   exact copies' if group.exact else ''}{where}"
+    if not everything and len(groups) > SHOWN:
+        yield click.style(f"      and {len(groups) - SHOWN:,} more; --all lists them", dim=True)
+
+
+def _picture_sizes(found: Inspection) -> str:
+    shown = [f"{width}x{height} ({count:,})" for width, height, count in found.picture_sizes[:3]]
+    more = f" and {len(found.picture_sizes) - 3} other sizes" if len(found.picture_sizes) > 3 else ""
+    return f"{', '.join(shown)}{more}"
+
+
+def _spread(values: Sequence[str]) -> str:
+    low, _, middle, _, high = values
+    return f"half of them below {middle}, one in twenty below {low}, one in twenty above {high}"
+
+
+def _short(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path != folder and path.is_relative_to(folder) else str(path)
+
+
+def _heading(text: str) -> str:
+    return click.style(text, bold=True)
