@@ -37,11 +37,21 @@ class Camera:
         return self.width_px / 2
 
     def project(self, x_m: ArrayLike, height_m: ArrayLike, z_m: ArrayLike) -> F64:
-        """Return the (..., 2) continuous pixel coordinates of points ahead."""
-        z = np.maximum(np.asarray(z_m, np.float64), NEAR_M)
-        column = self.center_px + self.focal_px * np.asarray(x_m, np.float64) / z
-        row = self.horizon_px + self.focal_px * (CAMERA_HEIGHT_M - np.asarray(height_m, np.float64)) / z
-        return np.stack(np.broadcast_arrays(column, row), axis=-1)
+        """Return the (N, 2) continuous pixel coordinates of N points ahead; single numbers count for all points."""
+        scale = self.focal_px / np.maximum(np.asarray(z_m, np.float64), NEAR_M)
+        column = self.center_px + scale * np.asarray(x_m, np.float64)
+        row = self.horizon_px + scale * (CAMERA_HEIGHT_M - np.asarray(height_m, np.float64))
+        points = np.empty((max(np.size(column), np.size(row)), 2))
+        points[:, 0], points[:, 1] = column, row
+        return points
+
+    def column_px(self, x_m: float, z_m: float) -> float:
+        """Return the column of a point ahead."""
+        return self.center_px + x_m * self.scale_px_per_m(z_m)
+
+    def row_px(self, height_m: float, z_m: float) -> float:
+        """Return the row of a point ahead."""
+        return self.horizon_px + (CAMERA_HEIGHT_M - height_m) * self.scale_px_per_m(z_m)
 
     def scale_px_per_m(self, z_m: float) -> float:
         """Return how large a metre looks at a distance."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from pipelines.capture.synthetic_drive.noise import fractal_noise
-from pipelines.capture.synthetic_drive.planes import Sprite
+from pipelines.capture.synthetic_drive.planes import U8, Sprite, Tone
 
 _PLASTER_BGR = ((196, 212, 224), (168, 196, 214), (150, 166, 206), (178, 186, 178), (120, 138, 188), (210, 206, 196))
+_TEXTURES_KEPT = 48
 _WIDTH_PX, _HEIGHT_PX = 320, 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facade:
     """A front, by day and by night."""
 
@@ -22,6 +24,51 @@ class Facade:
     """All of it, in daylight."""
     lit_windows: Sprite
     """Only the windows behind which a lamp burns."""
+    _textures: dict[tuple[float, ...], tuple[U8, U8]] = field(default_factory=dict)
+
+    def texture(self, width_px: float, height_px: float, *, tone: Tone, lamps: float) -> tuple[U8, U8]:
+        """Return luma (H, W) and chroma (H, W, 2) in a light, about as fine as a front of that size can show."""
+        level = self.wall.level_for(height_px)
+        columns = self.wall.layers[level].shape[1]
+        halvings = round(math.log2(columns / width_px)) if columns > 2 * width_px > 2 else 0
+        gain, saturation, lamps = (round(value * 48) / 48 for value in (tone.gain, tone.saturation, lamps))
+        shifts = (round(value) for value in (tone.offset / 2, tone.tint_u, tone.tint_v))
+        key = (level, halvings, gain, saturation, lamps, *shifts)
+        if key not in self._textures:
+            if len(self._textures) >= _TEXTURES_KEPT:
+                self._textures.clear()
+            self._textures[key] = self._paint(*key)
+        return self._textures[key]
+
+    def _paint(
+        self,
+        level: int,
+        halvings: int,
+        gain: float,
+        saturation: float,
+        lamps: float,
+        half_offset: int,
+        tint_u: int,
+        tint_v: int,
+    ) -> tuple[U8, U8]:
+        wall, lit = self.wall, self.lit_windows
+        luma = cv2.convertScaleAbs(wall.luma[level], alpha=gain, beta=2 * half_offset)
+        grey = 128 * (1 - saturation)
+        chroma = cv2.add(
+            cv2.convertScaleAbs(wall.chroma[level], alpha=saturation), (grey + tint_u, grey + tint_v, 0, 0)
+        )
+        if lamps > 0:
+            luma = _mixed(luma, lit.luma[level], lit.alpha[level], lamps)
+            chroma = _mixed(chroma, lit.chroma[level], lit.coverage[level], lamps)
+        if halvings:
+            size = (max(luma.shape[1] >> halvings, 2), luma.shape[0])
+            luma, chroma = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (luma, chroma))
+        return luma, chroma
+
+
+def _mixed(below: U8, premultiplied: U8, alpha: U8, share: float) -> U8:
+    kept = cv2.multiply(below, cv2.bitwise_not(cv2.convertScaleAbs(alpha, alpha=share)), scale=1 / 255)
+    return cv2.scaleAdd(premultiplied, share, kept)  # type: ignore[no-any-return]
 
 
 def create_facade(rng: np.random.Generator) -> Facade:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
 
 from pipelines.capture.synthetic_drive.camera import Camera
-from pipelines.capture.synthetic_drive.planes import U8, Planes, Sprite
+from pipelines.capture.synthetic_drive.planes import U8, Planes, Sprite, Stamp
 from pipelines.capture.synthetic_drive.weather import Weather
 
 Rgb = tuple[int, int, int]
 _SIZE_PX = 64
+_STEPS_PER_OCTAVE = 4
+_STREAKS_FROM_M = 140.0
 
 
 @lru_cache(maxsize=16)
@@ -23,6 +26,12 @@ def halo(rgb: Rgb) -> Sprite:
     core = (strength**3)[..., None]
     color = np.array(rgb[::-1]) * (1 - core) + 255 * core
     return _sprite(color, strength)
+
+
+@lru_cache(maxsize=256)
+def _halo_stamp(rgb: Rgb, step: int) -> Stamp:
+    size_px = 2 * max(round(2 ** (step / _STEPS_PER_OCTAVE)), 1)
+    return Stamp.of(halo(rgb), size_px, size_px)
 
 
 @lru_cache(maxsize=16)
@@ -62,10 +71,11 @@ def draw_lamp(
     """Draw a lamp's halo, and its mirror image on the road when that is wet."""
     if z_m < 1.5 or strength < 0.02:
         return
-    (x, y), (_, ground) = camera.project([x_m, x_m], [height_m, 0.0], [z_m, z_m])
-    radius = max(radius_m * camera.scale_px_per_m(z_m), 1.6)
-    planes.sprite(halo(rgb), (x - radius, y - radius, x + radius, y + radius), opacity=min(strength, 1.0))
-    if weather.wet > 0.05 and ground < camera.height_px:
+    x, y, ground = camera.column_px(x_m, z_m), camera.row_px(height_m, z_m), camera.row_px(0.0, z_m)
+    radius = max(radius_m * camera.scale_px_per_m(z_m), 1.8)
+    step = round(_STEPS_PER_OCTAVE * math.log2(radius))
+    planes.stamp(_halo_stamp(rgb, step), x, y, opacity=min(strength, 1.0))
+    if weather.wet > 0.05 and z_m < _STREAKS_FROM_M and ground < camera.height_px:
         wide = max(0.34 * radius, 1.2)
         length = max((ground - y) * 1.3 + radius, 4.0)
         planes.sprite(
@@ -87,7 +97,7 @@ def draw_shadow(
     far, near = z_m + half_length_m, max(z_m - half_length_m, 1.2)
     if far <= near:
         return
-    (_, top), (_, bottom) = camera.project([0, 0], [0, 0], [far, near])
-    x = camera.center_px + camera.focal_px * x_m / max(z_m, 1.2)
+    top, bottom = camera.row_px(0.0, far), camera.row_px(0.0, near)
+    x = camera.column_px(x_m, max(z_m, 1.2))
     reach = half_width_m * camera.scale_px_per_m(max(z_m, 1.2))
     planes.sprite(shade(), (x - reach, top, x + reach, bottom), opacity=darkness)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive.camera import CAMERA_HEIGHT_M, Camera
 from pipelines.capture.synthetic_drive.course import EGO_LANE_X_M, LANE_M, Course
@@ -18,12 +19,15 @@ from pipelines.capture.synthetic_drive.noise import F32, fractal_noise
 from pipelines.capture.synthetic_drive.planes import U8, Planes, yuv_of
 from pipelines.capture.synthetic_drive.weather import Weather
 
+F64 = NDArray[np.float64]
 PERIOD_M = 96.0
 """The texture repeats along the road after this length."""
 ROAD_HALF_WIDTH_M = 2 * LANE_M + 0.45
 SHOULDER_M = 1.1
 _COLUMNS = 1280
 _FARTHEST_M = 900.0
+_COARSE_BELOW_M = 9.0
+"""Nearer ground is looked up at half the size: its texels are no finer, and it rushes by."""
 _BANDS_M = (
     (0.0, 7.0, 0.05),
     (7.0, 14.0, 0.1),
@@ -80,25 +84,42 @@ class Ground:
         """Paint everything below the horizon."""
         first = int(np.floor(camera.horizon_px / 4)) * 4 + 4
         rows, columns = planes.luma.shape[0] - first, planes.luma.shape[1]
-        center_row = np.arange(first, planes.luma.shape[0]) + 0.5
-        z_m = np.minimum(
-            camera.focal_px * CAMERA_HEIGHT_M / np.maximum(center_row - camera.horizon_px, 0.3), _FARTHEST_M
-        )
-        band = np.searchsorted(self._ends_m, z_m, side="right")
-        texel_x_m, texel_z_m = self._texel_x_m[band], self._texel_z_m[band]
-        source_row = ((s_m + z_m) % PERIOD_M) / texel_z_m + self._first_row[band]
-        step = (z_m / camera.focal_px / texel_x_m).astype(np.float32)
-        middle_m = course.middle_x_m(s_m, np.minimum(z_m, 320.0))
-        offset = (_COLUMNS / 2 - 0.5 - (EGO_LANE_X_M + middle_m) / texel_x_m).astype(np.float32)
-        from_center = (np.arange(columns, dtype=np.float32) + np.float32(0.5)) - np.float32(camera.center_px)
-        map_x = np.multiply.outer(step, from_center)
-        map_x += offset[:, None]
-        map_y = np.repeat(source_row.astype(np.float32)[:, None], columns, axis=1)
-        luma = cv2.remap(self._luma, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        quarter_x = np.ascontiguousarray(map_x[1::4, 1::4]) * np.float32(0.5)
-        quarter_y = np.ascontiguousarray(map_y[1::4, 1::4])
-        chroma = cv2.remap(self._chroma, quarter_x, quarter_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        fine_rows = self._fine_rows(camera, rows, first)
+        row = np.arange(first, planes.luma.shape[0]) + 0.5
+        z_m = self._distance_m(camera, row)
+        column = np.arange(columns) + 0.5
+        luma = np.empty((rows, columns), np.uint8)
+        maps = self._maps(camera, course, s_m, z_m[:fine_rows], column)
+        cv2.remap(self._luma, *maps, cv2.INTER_LINEAR, dst=luma[:fine_rows], borderMode=cv2.BORDER_REPLICATE)
+        near_z_m = self._distance_m(camera, row[fine_rows::2] + 0.5)
+        maps = self._maps(camera, course, s_m, near_z_m, column[::2] + 0.5)
+        near = cv2.remap(self._luma, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.resize(near, (columns, rows - fine_rows), dst=luma[fine_rows:], interpolation=cv2.INTER_LINEAR)
+        map_x, map_y = self._maps(camera, course, s_m, self._distance_m(camera, row[1::4] + 0.5), column[1::4] + 0.5)
+        map_x *= np.float32(0.5)
+        chroma = cv2.remap(self._chroma, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         self._light(planes, camera, luma, chroma, first, z_m, weather)
+
+    def _distance_m(self, camera: Camera, row: F64) -> F64:
+        """Return how far away the ground is that rows of the picture show."""
+        return np.minimum(camera.focal_px * CAMERA_HEIGHT_M / np.maximum(row - camera.horizon_px, 0.3), _FARTHEST_M)
+
+    def _fine_rows(self, camera: Camera, rows: int, first: int) -> int:
+        """Return how many rows are so far away that their texels are finer than pixels; an even number."""
+        end = camera.horizon_px + camera.focal_px * CAMERA_HEIGHT_M / _COARSE_BELOW_M
+        return min(max(int(end - first), 2), rows - 2) // 2 * 2
+
+    def _maps(self, camera: Camera, course: Course, s_m: float, z_m: F64, column: F64) -> tuple[F32, F32]:
+        """Return the atlas coordinates of pixels: ``z_m`` by row, and the column's place in the picture."""
+        band = np.searchsorted(self._ends_m, z_m, side="right")
+        texel_x_m = self._texel_x_m[band]
+        source_row = ((s_m + z_m) % PERIOD_M) / self._texel_z_m[band] + self._first_row[band]
+        middle_m = course.middle_x_m(s_m, np.minimum(z_m, 320.0))
+        offset = _COLUMNS / 2 - 0.5 - (EGO_LANE_X_M + middle_m) / texel_x_m
+        step = (z_m / camera.focal_px / texel_x_m).astype(np.float32)
+        map_x = np.multiply.outer(step, (column - camera.center_px).astype(np.float32))
+        map_x += offset.astype(np.float32)[:, None]
+        return map_x, np.repeat(source_row.astype(np.float32)[:, None], len(column), axis=1)
 
     def _light(
         self, planes: Planes, camera: Camera, luma: U8, chroma: U8, first: int, z_m: F32, weather: Weather

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,9 @@ from pipelines.capture.synthetic_drive.sign_faces import Face
 from pipelines.capture.synthetic_drive.weather import Weather, weather_at
 
 F64 = NDArray[np.float64]
+_RIGHT, _UP = np.array([-1.0, 1.0, 1.0, -1.0]), np.array([1.0, 1.0, 0.0, 0.0])
 _BEHIND_M = 60.0
+_GRID_M = np.arange(-_BEHIND_M, 400.0)  # bends are so wide that straight lines between whole metres do
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +42,27 @@ class Moment:
 
     def road_to_camera_m(self, road_x_m: float, z_m: float) -> float:
         """Return the place right of the camera of something beside the road."""
-        return float(self.course.middle_x_m(self.s_m, z_m)) + road_x_m
+        return _between(self._middle_x_m, z_m) + road_x_m
 
     def turn_rad(self, z_m: float) -> float:
         """Return how the road's direction there differs from the camera's."""
-        return float(self.course.heading_rad(self.s_m + z_m) - self.course.heading_rad(self.s_m))
+        return _between(self._turn_rad, z_m)
+
+    @cached_property
+    def _middle_x_m(self) -> list[float]:
+        return self.course.middle_x_m(self.s_m, _GRID_M).tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def _turn_rad(self) -> list[float]:
+        heading = self.course.heading_rad(self.s_m + _GRID_M)
+        return (heading - self.course.heading_rad(self.s_m)).tolist()  # type: ignore[no-any-return]
+
+
+def _between(table: list[float], z_m: float) -> float:
+    """Look a distance up in a table over :data:`_GRID_M`."""
+    place = min(max(z_m + _BEHIND_M, 0.0), len(table) - 1.001)
+    index = int(place)
+    return table[index] + (place - index) * (table[index + 1] - table[index])
 
 
 def moment_at(course: Course, index: int, *, fps: float, width_px: int, height_px: int) -> Moment:
@@ -79,9 +99,9 @@ def faces_of(moment: Moment, pole: Pole) -> list[SeenFace]:
     for mounted in pole.mounted:
         face = turned_face(mounted, z_m)
         angle = turn_rad + mounted.yaw_rad
-        half_x, half_z = face.width_m / 2 * np.cos(angle), -face.width_m / 2 * np.sin(angle)
-        x_m = pole_x_m + mounted.x_m + half_x * np.array([-1, 1, 1, -1])
-        height_m = mounted.low_m + np.array([1, 1, 0, 0]) * face.height_m
-        depth_m = z_m + half_z * np.array([-1, 1, 1, -1])
+        half_x, half_z = face.width_m / 2 * math.cos(angle), -face.width_m / 2 * math.sin(angle)
+        x_m = pole_x_m + mounted.x_m + half_x * _RIGHT
+        height_m = mounted.low_m + _UP * face.height_m
+        depth_m = z_m + half_z * _RIGHT
         seen.append(SeenFace(face, mounted, moment.camera.project(x_m, height_m, depth_m), z_m, lap))
     return seen

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pipelines.capture.synthetic_drive.camera import NEAR_M
 from pipelines.capture.synthetic_drive.course import LANE_M
 from pipelines.capture.synthetic_drive.glow import draw_lamp, draw_shadow
 from pipelines.capture.synthetic_drive.moment import Moment, SeenFace, faces_of
-from pipelines.capture.synthetic_drive.planes import NEUTRAL, Planes, yuv_of
+from pipelines.capture.synthetic_drive.planes import Planes, fixed_points, yuv_of
 from pipelines.capture.synthetic_drive.roadside import House, Marking, Plant, Pole
-from pipelines.capture.synthetic_drive.sign_faces import Lamp, lit_lamps
+from pipelines.capture.synthetic_drive.sign_faces import lit_lamps
 
-PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M = 170.0, 260.0, 230.0
+PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M, LAMP_POSTS_FROM_M = 160.0, 230.0, 230.0, 150.0
 """Things come into view at these distances, faintly at first."""
+_MARKINGS_FROM_M = 110.0
 _FADE_M = 35.0
 _STEEL, _CONCRETE, _PAINT = yuv_of(134, 138, 142), yuv_of(150, 150, 148), yuv_of(226, 226, 220)
 _LAMP_RGB = (255, 214, 150)
@@ -21,28 +24,27 @@ _LAMP_RGB = (255, 214, 150)
 
 def draw_marking(planes: Planes, moment: Moment, marking: Marking) -> None:
     """Paint a zebra crossing or a stop line."""
-    z_m = moment.ahead_m(marking.s_m)
+    begin_m = moment.ahead_m(marking.s_m)
     length_m = 3.4 if marking.kind == "zebra" else 0.5
-    near_m = max(z_m, NEAR_M * 2)
-    far_m = z_m + length_m
-    if far_m <= near_m or z_m > 110:
+    near_m, far_m = max(begin_m, 2 * NEAR_M), begin_m + length_m
+    if far_m <= near_m or begin_m > _MARKINGS_FROM_M:
         return
-    tone = moment.weather.tone_at(near_m, gain=1 - 0.3 * moment.weather.wet)
-    edges = np.arange(-2 * LANE_M + 0.2, 2 * LANE_M - 0.3, 1.0) if marking.kind == "zebra" else np.array([0.3])
-    width_m = 0.5 if marking.kind == "zebra" else 2 * LANE_M - 0.5
-    for left_m in edges:
-        x_m = [
-            moment.road_to_camera_m(left_m + dx, z)
-            for dx, z in ((0, near_m), (0, far_m), (width_m, far_m), (width_m, near_m))
-        ]
-        planes.polygon(moment.camera.project(x_m, 0.0, [near_m, far_m, far_m, near_m]), tone.apply(_PAINT))
+    color = moment.weather.tone_at(near_m, gain=1 - 0.3 * moment.weather.wet).apply(_PAINT)
+    pitch_m, width_m = (1.0, 0.5) if marking.kind == "zebra" else (2 * LANE_M, 2 * LANE_M - 0.5)
+    left_m = np.arange(-2 * LANE_M + 0.2 if marking.kind == "zebra" else 0.3, 2 * LANE_M - 0.3, pitch_m)
+    near_x, far_x = moment.road_to_camera_m(0, near_m), moment.road_to_camera_m(0, far_m)
+    x_m = np.stack([left_m + near_x, left_m + far_x, left_m + width_m + far_x, left_m + width_m + near_x], axis=1)
+    z_m = np.tile([near_m, far_m, far_m, near_m], len(left_m))
+    luma_points, chroma_points = fixed_points(moment.camera.project(x_m.ravel(), 0.0, z_m))
+    for first in range(0, 4 * len(left_m), 4):
+        planes.fixed_polygon(luma_points[first : first + 4], chroma_points[first : first + 4], color)
 
 
 def draw_plant(planes: Planes, moment: Moment, plant: Plant, z_m: float) -> None:
     """Paint a tree or bush and its shadow."""
     x_m = moment.road_to_camera_m(plant.x_m, z_m)
     scale = moment.camera.scale_px_per_m(z_m)
-    ((x, bottom),) = moment.camera.project([x_m], [0.0], [z_m])
+    x, bottom = moment.camera.column_px(x_m, z_m), moment.camera.row_px(0.0, z_m)
     height = plant.height_m * scale
     half = height * plant.sprite.aspect / 2
     if x + half < 0 or x - half > planes.width_px:
@@ -73,33 +75,39 @@ def draw_house(planes: Planes, moment: Moment, house: House, z_m: float) -> None
     begin_m, end_m = max(z_m, 3.0), z_m + house.length_m
     if end_m <= begin_m + 0.5:
         return
-    opacity = float(np.clip((HOUSES_FROM_M - z_m) / _FADE_M, 0, 1))
-    side = np.sign(house.near_x_m)
+    opacity = min((HOUSES_FROM_M - z_m) / _FADE_M, 1.0)
+    side = math.copysign(1, house.near_x_m)
     near_x = moment.road_to_camera_m(house.near_x_m, z_m)
     far_x = near_x + side * house.depth_m
-    slant = np.sin(moment.turn_rad(z_m + house.length_m / 2))
+    slant = math.sin(moment.turn_rad(z_m + house.length_m / 2))
     begin_x, end_x = near_x + slant * (begin_m - z_m), near_x + slant * house.length_m
     cut = (begin_m - z_m) / house.length_m
     top = np.array([house.height_m, house.height_m, 0.0, 0.0])
     corners = camera.project([begin_x, end_x, end_x, begin_x], top, [begin_m, end_m, end_m, begin_m])
-    gain = 0.94 if side > 0 else 0.80
-    fronts = [(corners, gain, cut)]
-    if z_m > 3.0:
-        corners = camera.project([near_x, far_x, far_x, near_x], top, [z_m] * 4)
-        fronts.append((corners, 0.80 if side > 0 else 0.94, 0.0))
-    for corners, gain, cut in fronts:
-        if corners[:, 0].max() < 0 or corners[:, 0].min() > planes.width_px:
-            continue
-        tone = weather.tone_at(max(z_m, 1.0), gain=gain)
-        planes.quad(house.facade.wall, corners, tone=tone, opacity=opacity, cut=cut)
-        if weather.lamps > 0.05:
-            planes.quad(house.facade.lit_windows, corners, opacity=weather.lamps * opacity * 0.9, cut=cut)
+    veil = 1 - opacity
+    side_gain, front_gain = (0.94, 0.80) if side > 0 else (0.80, 0.94)
+    lamps = weather.lamps * opacity * 0.9
+    if z_m > 3.0:  # the front that faces the traffic
+        scale = camera.scale_px_per_m(z_m)
+        left, right = sorted((camera.column_px(near_x, z_m), camera.column_px(far_x, z_m)))
+        top, bottom = camera.row_px(house.height_m, z_m), camera.row_px(0.0, z_m)
+        if right > 0 and left < planes.width_px:
+            tone = weather.tone_at(z_m, gain=front_gain).veiled(weather.haze, veil)
+            size = house.length_m * scale, house.height_m * scale
+            luma, chroma = house.facade.texture(*size, tone=tone, lamps=lamps)
+            columns = max(int(luma.shape[1] * min(house.depth_m / house.length_m, 1.0)), 1)
+            planes.opaque_box(luma[:, :columns], chroma[:, :columns], (left, top, right, bottom))
+    left, right = corners[:, 0].min(), corners[:, 0].max()
+    if right > 0 and left < planes.width_px:
+        tone = weather.tone_at(max(z_m, 1.0), gain=side_gain).veiled(weather.haze, veil)
+        size = abs(corners[0, 0] - corners[1, 0]) / (1 - cut), corners[3, 1] - corners[0, 1]
+        planes.opaque_quad(*house.facade.texture(*size, tone=tone, lamps=lamps), corners, cut=cut)
 
 
 def draw_lamp_post(planes: Planes, moment: Moment, road_x_m: float, z_m: float) -> None:
     """Paint a street lamp that reaches over the road."""
     x_m = moment.road_to_camera_m(road_x_m, z_m)
-    reach_m = -np.sign(road_x_m) * 2.0
+    reach_m = -math.copysign(1, road_x_m) * 2.0
     tone = moment.weather.tone_at(z_m)
     color = tone.apply(_CONCRETE)
     _upright(planes, moment, x_m, z_m, 0.0, 7.6, 0.075, color)
@@ -116,7 +124,7 @@ def draw_lamp_post(planes: Planes, moment: Moment, road_x_m: float, z_m: float) 
         z_m=z_m,
         rgb=_LAMP_RGB,
         radius_m=0.9,
-        strength=moment.weather.lamps * 0.9 * min((POLES_FROM_M - z_m) / _FADE_M, 1),
+        strength=moment.weather.lamps * 0.9 * min((LAMP_POSTS_FROM_M - z_m) / _FADE_M, 1),
     )
 
 
@@ -154,17 +162,17 @@ def draw_pole(planes: Planes, moment: Moment, pole: Pole, z_m: float, *, without
 
 def _draw_face(planes: Planes, moment: Moment, seen: SeenFace, pole_x_m: float) -> None:
     weather = moment.weather
-    opacity = float(np.clip((POLES_FROM_M - seen.z_m) / _FADE_M, 0, 1))
+    opacity = min((POLES_FROM_M - seen.z_m) / _FADE_M, 1.0)
     light = seen.mounted.face is None
-    returned = 0.0 if light else 0.62 * weather.lamps * np.exp(-seen.z_m / 70)  # signs throw headlights back
+    returned = 0.0 if light else 0.62 * weather.lamps * math.exp(-seen.z_m / 70)  # signs throw headlights back
     gain = 1 + returned / max(weather.gain, 0.1) * (1 - weather.gain)
     planes.quad(seen.face.sprite, seen.corners_px, tone=weather.tone_at(seen.z_m * 0.8, gain=gain), opacity=opacity)
-    if not light:
+    lamp = seen.face.lamp
+    if lamp is None or weather.lamps < 0.05:
         return
-    lamp: Lamp = seen.face.lamp  # type: ignore[assignment]
     planes.quad(lit_lamps(lamp), seen.corners_px, opacity=opacity)
     for name, share in (("red", 0.18), ("amber", 0.5), ("green", 0.82)):
-        if name in lamp.split("+") and weather.lamps > 0.05:
+        if name in lamp.split("+"):
             rgb = {"red": (255, 60, 48), "amber": (255, 186, 60), "green": (70, 240, 170)}[name]
             draw_lamp(
                 planes,

@@ -94,7 +94,7 @@ class DriveScene:
             if _NEAREST_M < (z_m := moment.ahead_m(pole.s_m)) < painter.POLES_FROM_M:
                 add(z_m, painter.draw_pole, pole, z_m, without=hidden)
         for s_m in self.roadside.lamp_posts_s_m:
-            if _NEAREST_M < (z_m := moment.ahead_m(s_m)) < painter.POLES_FROM_M:
+            if _NEAREST_M < (z_m := moment.ahead_m(s_m)) < painter.LAMP_POSTS_FROM_M:
                 add(z_m, painter.draw_lamp_post, _LAMP_POST_X_M, z_m)
                 add(z_m, painter.draw_lamp_post, -_LAMP_POST_X_M, z_m)
         first = int(np.ceil((moment.s_m + _NEAREST_M) / _DELINEATOR_PITCH_M))

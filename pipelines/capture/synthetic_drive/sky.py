@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive.camera import Camera
 from pipelines.capture.synthetic_drive.noise import F32, fractal_noise
-from pipelines.capture.synthetic_drive.planes import U8, Planes, Yuv
+from pipelines.capture.synthetic_drive.planes import U8, Planes
 from pipelines.capture.synthetic_drive.weather import MOODS, Weather
 
 _MARGIN_RAD = 0.42

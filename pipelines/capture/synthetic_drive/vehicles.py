@@ -5,8 +5,9 @@ Vehicle coordinates in metres: ``x`` to the right, ``height`` above the road, ``
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive.camera import Camera
 from pipelines.capture.synthetic_drive.glow import draw_lamp, draw_shadow
-from pipelines.capture.synthetic_drive.planes import NEUTRAL, Planes, Tone, Yuv, yuv_of
+from pipelines.capture.synthetic_drive.planes import NEUTRAL, Planes, Tone, Yuv, fixed_points, yuv_of
 from pipelines.capture.synthetic_drive.weather import Weather
 
 F64 = NDArray[np.float64]
@@ -63,6 +64,31 @@ class Body:
     """From road to roof."""
     lamp_height_m: float
     """Of the head- and tail-lamps."""
+
+    @cached_property
+    def begin(self) -> list[int]:
+        """Index of each face's first point, and of the end."""
+        return [0, *np.cumsum([len(face.points_m) for face in self.faces]).tolist()]
+
+    @cached_property
+    def layer(self) -> NDArray[np.int64]:
+        """(N,) layer by face."""
+        return np.array([face.layer for face in self.faces])
+
+    @cached_property
+    def coarse(self) -> NDArray[np.bool_]:
+        """(N,) whether a face is drawn from afar too."""
+        return np.array([face.layer < 2 or face.part in ("tail", "head") for face in self.faces])
+
+    def faces_camera(self, points_px: F64) -> NDArray[np.bool_]:
+        """Return (N,) whether a face's outside is seen."""
+        first = np.array(self.begin[:-1])
+        ahead, back = points_px[first + 1] - points_px[first], points_px[first + 2] - points_px[first]
+        return ahead[:, 0] * back[:, 1] - ahead[:, 1] * back[:, 0] > 0  # type: ignore[no-any-return]
+
+    def mean_by_face(self, value: F64) -> F64:
+        """Return (N,) means of a value of the points."""
+        return np.add.reduceat(value, self.begin[:-1]) / np.diff(self.begin)  # type: ignore[no-any-return]
 
 
 class _Builder:
@@ -259,13 +285,12 @@ def draw_vehicle(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehi
     body = body_of(vehicle.model)
     if vehicle.z_m + body.length_m < 1.5:
         return
-    middle_m = vehicle.z_m + body.length_m / 2
-    shift_m = np.sin(vehicle.yaw_rad) * body.length_m / 2
+    turn = math.sin(vehicle.yaw_rad)
     draw_shadow(
         planes,
         camera,
-        x_m=vehicle.x_m + shift_m,
-        z_m=middle_m,
+        x_m=vehicle.x_m + turn * body.length_m / 2,
+        z_m=vehicle.z_m + body.length_m / 2,
         half_width_m=body.width_m * 0.62,
         half_length_m=body.length_m * 0.62,
         darkness=0.45 + 0.4 * weather.shadow,
@@ -273,29 +298,24 @@ def draw_vehicle(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehi
     along, across = body.points_m[:, 2], body.points_m[:, 0]
     if vehicle.oncoming:
         along, across = body.length_m - along, -across
-    x_m = vehicle.x_m + across + along * np.sin(vehicle.yaw_rad)
+    x_m = vehicle.x_m + across + along * turn
     points = camera.project(x_m, body.points_m[:, 1], vehicle.z_m + along)
+    if points[:, 0].max() < 0 or points[:, 0].min() > planes.width_px:
+        return
+    visible = body.faces_camera(points)
+    if body.height_m * camera.scale_px_per_m(vehicle.z_m) < _DETAIL_FROM_PX:
+        visible &= body.coarse
+    depth_m = body.mean_by_face(along + 0.4 * np.abs(x_m))
+    order = np.lexsort((-depth_m, body.layer))
+    luma_points, chroma_points = fixed_points(points)
     tone = weather.tone_at(vehicle.z_m)
-    detailed = body.height_m * camera.scale_px_per_m(vehicle.z_m) >= _DETAIL_FROM_PX
     paint = yuv_of(*PAINTS_RGB[vehicle.paint])
     lit = weather.lamps > 0.3
-    visible = []
-    begin = 0
-    for face in body.faces:
-        end = begin + len(face.points_m)
-        corners = points[begin:end]
-        if (detailed or face.layer < 2 or face.part in ("tail", "head")) and _faces_camera(corners):
-            depth = float(along[begin:end].mean()) + 0.4 * abs(float(x_m[begin:end].mean()))
-            visible.append((face.layer, -depth, begin, corners, face))
-        begin = end
-    for _, _, _, corners, face in sorted(visible, key=lambda item: item[:3]):
-        planes.polygon(corners, _color(face, paint, tone, lit=lit, braking=vehicle.braking))
+    for index in order[visible[order]].tolist():
+        face, begin, end = body.faces[index], body.begin[index], body.begin[index + 1]
+        color = _color(face, paint, tone, lit=lit, braking=vehicle.braking)
+        planes.fixed_polygon(luma_points[begin:end], chroma_points[begin:end], color)
     _draw_lamps(planes, camera, weather, vehicle, body)
-
-
-def _faces_camera(corners: F64) -> bool:
-    ahead, back = corners[1] - corners[0], corners[2] - corners[0]
-    return bool(ahead[0] * back[1] - ahead[1] * back[0] > 0)
 
 
 def _color(face: _Face, paint: Yuv, tone: Tone, *, lit: bool, braking: bool) -> Yuv:
@@ -306,7 +326,7 @@ def _color(face: _Face, paint: Yuv, tone: Tone, *, lit: bool, braking: bool) -> 
 
 
 def _draw_lamps(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehicle, body: Body) -> None:
-    fading = float(np.clip((280 - vehicle.z_m) / 80, 0, 1)) * float(np.clip(vehicle.z_m / 6 - 0.5, 0, 1))
+    fading = min(max((280 - vehicle.z_m) / 80, 0.0), 1.0) * min(max(vehicle.z_m / 6 - 0.5, 0.0), 1.0)
     strength = weather.lamps * (0.85 if vehicle.oncoming else 0.55)
     if vehicle.braking and not vehicle.oncoming:
         strength = max(strength, 0.35) + 0.2

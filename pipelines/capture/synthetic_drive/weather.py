@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
-
-import numpy as np
 
 from pipelines.capture.synthetic_drive.planes import Tone, Yuv
 
@@ -46,7 +45,7 @@ class Weather:
 
     def tone_at(self, z_m: float, *, gain: float = 1.0) -> Tone:
         """Return the light on an object at a distance, haze included."""
-        kept = float(np.exp(-z_m / self.haze_range_m))
+        kept = math.exp(-z_m / self.haze_range_m)
         return Tone(
             gain=self.gain * gain * kept,
             offset=self.haze_luma * (1 - kept),
@@ -73,8 +72,8 @@ def weather_at(share_of_lap: float) -> Weather:
     """Return the weather at a share 0..1 of the lap; it changes without a jump, also from 1 to 0."""
     for (begin, before), (end, after) in zip(_KEYS, _KEYS[1:], strict=False):
         if share_of_lap <= end:
-            eased = np.clip((share_of_lap - begin) / (end - begin), 0, 1)
-            return mix(_BY_MOOD[before], _BY_MOOD[after], float(eased * eased * (3 - 2 * eased)))
+            eased = min(max((share_of_lap - begin) / (end - begin), 0.0), 1.0)
+            return mix(_BY_MOOD[before], _BY_MOOD[after], eased * eased * (3 - 2 * eased))
     return _BY_MOOD["day"]
 
 
