@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
+from streamvision.errors import ConfigError
 from streamvision.training.trainers.recipe import Recipe, load_recipe
 
 NOT_OPTIONS = {"augment", "init_classes"}
@@ -35,9 +36,16 @@ def _recipe_options(command: Any) -> Any:
 @click.option("--project", type=Path, default=Path("runs/train"), show_default=True, help="Folder of run folders.")
 @click.option("--name", help="Name of the run folder; default: the model's name and a number.")
 @click.option("--resume", type=Path, metavar="RUN", help="Go on with a run that was killed; give its folder.")
+@click.option("--find-lr", is_flag=True, help="Only look for a good learning rate, with a plot; weights are not kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 def train(
-    config: Path | None, project: Path, name: str | None, resume: Path | None, as_json: bool, **given: Any
+    config: Path | None,
+    project: Path,
+    name: str | None,
+    resume: Path | None,
+    find_lr: bool,
+    as_json: bool,
+    **given: Any,
 ) -> int:
     """Train a detector on labelled pictures.
 
@@ -48,15 +56,22 @@ def train(
       streamvision train --data signs/ --model yolov8n.pt --epochs 50 --imgsz 416 --freeze 10 --unfreeze-at 5
       streamvision train --config configs/train-road-signs.yaml --data signs/
       streamvision train --resume runs/train/yolov8n-1
+      streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
     """
-    from streamvision.training.trainers.session import resume_training, start_training
+    from streamvision.training.trainers.session import find_learning_rate, resume_training, start_training
 
     command = shlex.join(["streamvision", *sys.argv[1:]])
+    chosen = {key: value for key, value in given.items() if value is not None}
     if resume:
+        if chosen or config:
+            raise ConfigError(
+                f"--resume goes on with the run's own recipe ({resume}/recipe.yaml); leave the other options out"
+            )
         summary = resume_training(resume, command=command)
     else:
-        recipe = load_recipe(config, {key: value for key, value in given.items() if value is not None})
-        summary = start_training(recipe, project=project, name=name, command=command)
+        recipe = load_recipe(config, chosen)
+        begin = find_learning_rate if find_lr else start_training
+        summary = begin(recipe, project=project, name=name, command=command)
     if as_json:
         click.echo(json.dumps(summary))
     return 0

@@ -47,7 +47,7 @@ def prepare(folder: RunFolder, *, data: Path, val_share: float, seed: int, overs
     """
     from streamvision.training.datasets import read_dataset
 
-    dataset = read_dataset(data.parent if data.suffix in {".yaml", ".yml"} else data)
+    dataset = read_dataset(data)
     dataset, origin = _with_split(dataset, folder.split, val_share=val_share, seed=seed)
     train, val = dataset.part("train").images, dataset.part("val").images
     if not train or not val:

@@ -19,6 +19,7 @@ class Recipe(BaseModel):
 
     data: Path = Field(description="Folder of labelled pictures in any format, or a data.yaml.")
     model: str = Field(description="Weights to begin from (.pt), or the name of an architecture to begin from nothing.")
+    weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     epochs: int = Field(50, ge=1, description="Times that every picture is seen.")
     hours: float | None = Field(None, gt=0, description="Longest training time; the epochs are fitted into it.")
     imgsz: int = Field(416, ge=32, le=4096, description="Longer side of the pictures as the network sees them, in px.")
@@ -43,6 +44,9 @@ class Recipe(BaseModel):
     patience: int = Field(30, ge=1, description="Epochs without a better model after which training stops.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Arithmetic of the network; auto: bf16 where the processor has it. The loss is fp32."
+    )
+    onnx_megabytes: float | None = Field(
+        None, gt=0, description="Largest size of the exported ONNX file; weights are stored in fewer bits to meet it."
     )
     device: str = Field("auto", description="auto, cpu, or cuda[:N].")
     threads: int | None = Field(None, ge=1, description="CPU threads; default: all.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,4 +110,4 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file so that a kill at any moment leaves either the old or the new one, whole."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(partial, path)
+    partial.replace(path)

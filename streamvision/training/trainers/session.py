@@ -2,32 +2,105 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from streamvision.training.trainers.prepare import prepare
+from streamvision.errors import ConfigError
+from streamvision.training.trainers.curves import CurveFile
+from streamvision.training.trainers.onnx_export import export_run
+from streamvision.training.trainers.prepare import TrainingData, prepare
+from streamvision.training.trainers.progress import TrainingProgress
 from streamvision.training.trainers.recipe import Recipe, load_recipe, write_recipe
-from streamvision.training.trainers.run_folder import RunFolder, existing_run_folder, new_run_folder
-from streamvision.training.trainers.ultralytics_run import train_ultralytics
+from streamvision.training.trainers.run_card import write_card
+from streamvision.training.trainers.run_folder import RunFolder, existing_run_folder, new_run_folder, write_atomically
+from streamvision.training.trainers.torchvision_models import TORCHVISION_MODELS
+from streamvision.training.trainers.torchvision_run import TorchvisionRun
+from streamvision.training.trainers.ultralytics_run import UltralyticsRun, model_task
+from streamvision.training.trainers.ultralytics_setup import import_ultralytics, resolve_weights
 
 
 def start_training(recipe: Recipe, *, project: Path, name: str | None, command: str) -> dict[str, Any]:
     """Train from the beginning; returns the summary that is also written to the run folder."""
+    progress = TrainingProgress()
+    _check_model(recipe)
     folder = new_run_folder(project, name, model=recipe.model)
     write_recipe(recipe, folder.recipe)
-    return _train(recipe, folder, command=command, resume=False)
+    return _train(recipe, folder, progress, command=command, resume=False)
 
 
 def resume_training(run: Path, *, command: str) -> dict[str, Any]:
-    """Go on where a run was killed."""
+    """Go on where a run was killed, with its own recipe."""
     folder = existing_run_folder(run)
-    return _train(load_recipe(folder.recipe, {}), folder, command=command, resume=True)
+    recipe = load_recipe(folder.recipe, {})
+    return _train(recipe, folder, TrainingProgress(), command=command, resume=True)
 
 
-def _train(recipe: Recipe, folder: RunFolder, *, command: str, resume: bool) -> dict[str, Any]:
-    with folder.command.open("a", encoding="utf-8") as file:
-        file.write(f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ} {command}\n")
+def find_learning_rate(recipe: Recipe, *, project: Path, name: str | None, command: str) -> dict[str, Any]:
+    """Run the learning-rate range test and leave its figures and plot in a run folder."""
+    progress = TrainingProgress()
+    _check_model(recipe)
+    folder = new_run_folder(project, name, model=f"{Path(recipe.model).stem}-find-lr")
+    write_recipe(recipe, folder.recipe)
+    _note_command(folder, command)
+    run, _ = _make_run(recipe, folder, progress, resume=False)
+    progress.say("Raising the learning rate until the loss runs away.")
+    sweep = run.find_lr()
+    table, plot = folder.root / "lr_finder.csv", folder.root / "lr_finder.png"
+    sweep.write(table, plot)
+    progress.say(f"Suggested: --lr {sweep.suggested:.2g} ({plot})")
+    return {"run": str(folder.root), "suggested_lr": sweep.suggested, "csv": str(table), "png": str(plot)}
+
+
+def _train(
+    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, command: str, resume: bool
+) -> dict[str, Any]:
+    _note_command(folder, command)
+    if resume and folder.summary.exists():
+        raise ConfigError(f"the run in {folder.root} has ended; start a new one from its weights with --model")
+    run, data = _make_run(recipe, folder, progress, resume=resume)
+    run.train()
+    curves = CurveFile(folder.curves_csv)
+    curves.draw(folder.curves_png)
+    rows = curves.rows()
+    best = max(rows, key=lambda row: row["map50_95"])
+    summary: dict[str, Any] = {
+        "run": str(folder.root),
+        "best": str(folder.best),
+        "last": str(folder.last),
+        "epochs": len(rows),
+        "best_epoch": int(best["epoch"]),
+        "map50": best["map50"],
+        "map50_95": best["map50_95"],
+        "training_s": round(rows[-1].get("time_s", 0.0), 1),
+        "beginning": run.beginning,
+    }
+    origin = (
+        f"{recipe.data.resolve().name}, {len(data.train) if data else 0} pictures; {run.beginning}; held-out pictures: "
+        f"mAP50 {best['map50']:.3f}, mAP50-95 {best['map50_95']:.3f}"
+    )
+    summary |= export_run(recipe, folder, data, progress, origin=origin)
+    write_card(recipe, folder, data, summary)
+    write_atomically(folder.summary, json.dumps(summary, indent=1))
+    progress.say(
+        f"Best epoch {summary['best_epoch']} of {summary['epochs']}: mAP50 {summary['map50']:.3f}, mAP50-95 "
+        f"{summary['map50_95']:.3f} on the held-out pictures. Everything is in {folder.root}"
+    )
+    return summary
+
+
+def _make_run(
+    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool
+) -> tuple[TorchvisionRun | UltralyticsRun, TrainingData | None]:
+    permissive = recipe.model in TORCHVISION_MODELS
+    if not permissive and (task := _task(recipe.model)) != "detect":
+        # Masks, key points and whole pictures' classes are not in our vocabulary: ultralytics reads them itself.
+        if task != "classify" and recipe.data.suffix not in {".yaml", ".yml"}:
+            raise ConfigError(
+                f"a model for {task!r} needs its own labels; give --data the data.yaml of a YOLO data set"
+            )
+        return UltralyticsRun(recipe, recipe.data.resolve(), folder, progress, resume=resume), None
     data = prepare(
         folder,
         data=recipe.data,
@@ -35,5 +108,41 @@ def _train(recipe: Recipe, folder: RunFolder, *, command: str, resume: bool) -> 
         seed=recipe.seed,
         oversample_most=recipe.oversample_most if recipe.balance == "oversample" else 1,
     )
-    train_ultralytics(recipe, data, folder, resume=resume)
-    return {"run": str(folder.root)}
+    for line in describe(data):
+        progress.say(line)
+    if permissive:
+        return TorchvisionRun(recipe, data, folder, progress, resume=resume), data
+    return UltralyticsRun(recipe, data.yaml, folder, progress, resume=resume), data
+
+
+def describe(data: TrainingData) -> list[str]:
+    """Return what will be learnt from, and what was wrong with it, in sentences."""
+    shown = sum(data.repeats)
+    more = f" (shown {shown} times an epoch, rare classes more often)" if shown > len(data.train) else ""
+    lines = [
+        f"{len(data.train)} pictures to learn from{more}, {len(data.val)} held out; the split is {data.split_origin}.",
+        f"{len(data.names)} classes: {', '.join(data.names)}.",
+    ]
+    if data.problems:
+        lines.append(
+            f"{len(data.problems)} problems with files, the first: {data.problems[0].path}: {data.problems[0].reason}"
+        )
+        lines.append("See all of them with streamvision data inspect.")
+    return lines
+
+
+def _check_model(recipe: Recipe) -> None:
+    """Fail before anything is written where there are no weights to begin from."""
+    if recipe.model not in TORCHVISION_MODELS:
+        _task(recipe.model)
+
+
+def _task(model: str) -> str:
+    weights = resolve_weights(model)
+    import_ultralytics()
+    return model_task(weights)
+
+
+def _note_command(folder: RunFolder, command: str) -> None:
+    with folder.command.open("a", encoding="utf-8") as file:
+        file.write(f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ} {command}\n")

@@ -2,40 +2,90 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from pathlib import Path
 from typing import Any
 
-from streamvision.training.trainers.prepare import TrainingData
+from streamvision.training.trainers.curves import CurveFile
+from streamvision.training.trainers.lr_finder import LrSweep
+from streamvision.training.trainers.progress import TrainingProgress
 from streamvision.training.trainers.recipe import Recipe
 from streamvision.training.trainers.run_folder import RunFolder
-from streamvision.training.trainers.ultralytics_setup import import_ultralytics, resolve_weights
+from streamvision.training.trainers.ultralytics_setup import import_ultralytics, read_checkpoint, resolve_weights
 
 
-def train_ultralytics(recipe: Recipe, data: TrainingData, folder: RunFolder, *, resume: bool) -> None:
-    """Train to the end of the recipe and leave weights and curves in the run folder."""
-    import_ultralytics()
-    import torch
+class UltralyticsRun:
+    """One run of an ultralytics model, from the recipe or from its last checkpoint.
 
-    from streamvision.training.trainers.ultralytics_detection import make_trainer
+    Args:
+        recipe: what to do.
+        data: ``data.yaml`` in ultralytics' form, or a folder of classes for classifiers.
+        folder: where everything goes.
+        progress: who is told.
+        resume: whether to go on from ``weights/last.pt``.
 
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    overrides = hyperparameters(recipe) | {
-        "model": str(folder.last if resume else _model(recipe.model)),
-        "data": str(data.yaml),
-        "save_dir": str(folder.root),
-        "resume": str(folder.last) if resume else False,
-    }
-    trainer = make_trainer(recipe, folder, overrides=overrides, bf16=_use_bf16(recipe.precision, recipe.device))
-    trainer.train()
+    Raises:
+        ConfigError: when there are no weights, or they are for a task that is not supported.
+        MissingDependencyError: when ultralytics is not installed.
+    """
+
+    def __init__(
+        self, recipe: Recipe, data: Path, folder: RunFolder, progress: TrainingProgress, *, resume: bool
+    ) -> None:
+        rows = CurveFile(folder.curves_csv).rows() if resume else []
+        spent_s = rows[-1].get("time_s", 0.0) if rows else 0.0
+        # Ultralytics writes to stdout, which belongs to --json.
+        with contextlib.redirect_stdout(sys.stderr):
+            import_ultralytics()
+            from streamvision.training.trainers.ultralytics_trainer import make_trainer
+
+            weights = resolve_weights(recipe.model)
+            self.beginning = f"went on after epoch {len(rows)}" if resume else f"began from {Path(weights).name}"
+            overrides = hyperparameters(recipe) | {
+                "task": model_task(weights),
+                "model": str(folder.last) if resume else weights,
+                "pretrained": str(recipe.weights) if recipe.weights and not resume else True,
+                "data": str(data),
+                "save_dir": str(folder.root),
+                "resume": str(folder.last) if resume else False,
+            }
+            self._trainer = make_trainer(
+                recipe,
+                folder,
+                progress,
+                task=overrides["task"],
+                overrides=overrides,
+                bf16=_use_bf16(recipe.precision, overrides["device"]),
+                spent_before_s=spent_s,
+            )
+
+    def train(self) -> None:
+        """Train to the end of the recipe, or until nothing gets better."""
+        with contextlib.redirect_stdout(sys.stderr):
+            self._trainer.train()
+
+    def find_lr(self) -> LrSweep:
+        """Raise the learning rate step by step and watch the loss."""
+        with contextlib.redirect_stdout(sys.stderr):
+            sweep: LrSweep = self._trainer.find_lr()
+        return sweep
+
+
+def model_task(weights: str) -> str:
+    """Return what weights, or an architecture by its name, are for: detect, segment, pose, classify or another."""
+    if not weights.endswith(".pt"):
+        from ultralytics.nn.tasks import guess_model_task
+
+        return str(guess_model_task(weights))
+    return str(getattr(read_checkpoint(weights), "task", "detect"))
 
 
 def hyperparameters(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe in ultralytics' words."""
     augmentation = recipe.augmentation()
     return {
-        "task": "detect",
         "epochs": recipe.epochs,
-        "time": recipe.hours,
         "imgsz": recipe.imgsz,
         "batch": recipe.batch,
         "nbs": recipe.batch,
@@ -50,13 +100,13 @@ def hyperparameters(recipe: Recipe) -> dict[str, Any]:
         "warmup_bias_lr": 0.0,
         "patience": recipe.patience,
         "seed": recipe.seed,
-        "device": "cpu" if recipe.device == "auto" else recipe.device,
+        "device": _device(recipe.device),
         "workers": 0,
         "cache": "ram",
         "exist_ok": True,
         "plots": False,
-        "amp": False,
-        "deterministic": True,
+        # Its mixed precision is checked with a model from the network; ours (bf16) needs no check.
+        "amp": "bf16" if recipe.precision == "bf16" and _has_cuda() else False,
         "cls_pw": 0.5 if recipe.balance == "class-weights" else 0.0,
         "mosaic": augmentation.mosaic,
         "close_mosaic": round(recipe.epochs * augmentation.mosaic_off_share),
@@ -70,18 +120,31 @@ def hyperparameters(recipe: Recipe) -> dict[str, Any]:
         "translate": augmentation.translate,
         "scale": augmentation.scale,
         "perspective": augmentation.perspective,
-        "auto_augment": None,
+        # For classifiers, whose pictures have no boxes to spoil, the original operations.
+        "auto_augment": "randaugment" if augmentation.rand_augment else None,
         "erasing": 0.0,
     }
 
 
-def _model(model: str) -> str:
-    return model if model.endswith(".yaml") else str(resolve_weights(model))
+def _device(asked: str) -> str:
+    if asked != "auto":
+        return asked
+    return "0" if _has_cuda() else "cpu"
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 def _use_bf16(precision: str, device: str) -> bool:
-    if precision != "auto" or device not in {"auto", "cpu"}:
-        return precision == "bf16"
+    """Say whether the network computes in bfloat16 on the CPU."""
+    if device != "cpu" or precision == "fp32":
+        return False
+    if precision == "bf16":
+        return True
     import torch
 
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
