@@ -26,16 +26,12 @@ ROAD_HALF_WIDTH_M = 2 * LANE_M + 0.45
 SHOULDER_M = 1.1
 _COLUMNS = 1280
 _FARTHEST_M = 900.0
+_MEADOW_REACH_M, _MEADOW_CELL_M = 260.0, 1.0
 _COARSE_BELOW_M = 9.0
 """Nearer ground is looked up at half the size: its texels are no finer, and it rushes by."""
 _BANDS_M = (
-    (0.0, 7.0, 0.05),
-    (7.0, 14.0, 0.1),
-    (14.0, 28.0, 0.32),
-    (28.0, 56.0, 1.5),
-    (56.0, 112.0, 6.0),
-    (112.0, 1e9, 24.0),
-)
+    (0.0, 7.0, 0.08), (7.0, 14.0, 0.16), (14.0, 28.0, 0.4), (28.0, 56.0, 1.5), (56.0, 112.0, 6.0), (112.0, 1e9, 24.0),
+)  # fmt: skip
 """Begin, end and length of a texel along the road."""
 _DASH_M, _DASH_PERIOD_M = 4.0, 12.0
 _ASPHALT, _GRAVEL, _GRASS, _STRAW, _PAINT = (
@@ -60,17 +56,16 @@ class Ground:
         state = int(rng.integers(1 << 32))
         bands, lumas, chromas = [], [], []
         first_row = 0
+        meadow_map = _meadow_map(rng)
         for begin_m, end_m, texel_z_m in _BANDS_M:
             reach_m = min(end_m, 240.0)
             half_extent_m = reach_m * (0.62 * width_px / focal_px) + min(reach_m**2 / 500, 12.0) + 0.6
             band = _Band(begin_m, end_m, texel_z_m, 2 * half_extent_m / _COLUMNS, first_row)
-            texture = _paint_band(np.random.default_rng(state), band)
-            padded = np.concatenate([texture, texture[:1], texture[:1]])
-            lumas.append(padded[..., 0])
-            half = cv2.resize(padded, (_COLUMNS // 2, len(padded)), interpolation=cv2.INTER_AREA)
-            chromas.append(half[..., 1:])
+            luma, chroma = _paint_band(np.random.default_rng(state), band, meadow_map)
+            lumas.extend((luma, luma[:2]))  # the look-up of a period's end reads on at its beginning
+            chromas.extend((chroma, chroma[:2]))
             bands.append(band)
-            first_row += len(padded)
+            first_row += len(luma) + 2
         self._bands = bands
         self._ends_m = np.array([band.end_m for band in bands])
         self._texel_z_m, self._texel_x_m, self._first_row = (
@@ -98,7 +93,9 @@ class Ground:
         map_x, map_y = self._maps(camera, course, s_m, self._distance_m(camera, row[1::4] + 0.5), column[1::4] + 0.5)
         map_x *= np.float32(0.5)
         chroma = cv2.remap(self._chroma, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        self._light(planes, camera, luma, chroma, first, z_m, weather)
+        self._light(planes, luma, chroma, first, z_m, weather)
+        if weather.wet > 0.01:
+            self._mirror(planes, camera, first, z_m, course.middle_x_m(s_m, np.minimum(z_m, 320.0)), weather.wet)
 
     def _distance_m(self, camera: Camera, row: F64) -> F64:
         """Return how far away the ground is that rows of the picture show."""
@@ -121,9 +118,7 @@ class Ground:
         map_x += offset.astype(np.float32)[:, None]
         return map_x, np.repeat(source_row.astype(np.float32)[:, None], len(column), axis=1)
 
-    def _light(
-        self, planes: Planes, camera: Camera, luma: U8, chroma: U8, first: int, z_m: F32, weather: Weather
-    ) -> None:
+    def _light(self, planes: Planes, luma: U8, chroma: U8, first: int, z_m: F64, weather: Weather) -> None:
         """Bring the neutral ground into the weather's light and into the frame."""
         target = planes.luma[first:]
         gain = weather.gain * (1 - 0.22 * weather.wet)
@@ -141,24 +136,31 @@ class Ground:
         half = below[: (hazy + 1) // 2].astype(np.float32)
         color = np.array([weather.haze_u, weather.haze_v], np.float32)
         below[: (hazy + 1) // 2] = half + (color - half) * share[::2, :, None][: len(half)]
-        if weather.wet > 0.01:
-            self._mirror(planes, first, z_m, weather.wet)
 
-    def _mirror(self, planes: Planes, first: int, z_m: F32, wet: float) -> None:
-        """Let the wet ground mirror the sky: the more, the flatter the view (after Schlick, 1994)."""
+    def _mirror(self, planes: Planes, camera: Camera, first: int, z_m: F64, road_x_m: F64, wet: float) -> None:
+        """Let the wet road mirror the sky: the more, the flatter the view (after Schlick, 1994)."""
         sine = CAMERA_HEIGHT_M / np.sqrt(CAMERA_HEIGHT_M**2 + z_m**2)
-        share = (wet * (0.10 + 0.62 * (1 - sine) ** 9)).astype(np.float32)
-        for target, begin, weights in ((planes.luma, first, share), (planes.chroma, first // 2, share[::2])):
-            rows = min(len(target) - begin, begin)
-            above = target[begin - rows : begin][::-1]
+        share = wet * (0.10 + 0.62 * (1 - sine) ** 9)
+        row = np.arange(first, first + len(z_m)) + 0.5
+        half_width_m = ROAD_HALF_WIDTH_M + 0.2
+        left, right = (camera.center_px + camera.focal_px * (road_x_m + side * half_width_m) / z_m for side in (-1, 1))
+        outline = np.concatenate([np.stack([left, row], axis=1), np.stack([right, row], axis=1)[::-1]])
+        for plane, scale in ((planes.luma, 1), (planes.chroma, 2)):
+            begin = first // scale
+            rows = min(len(plane) - begin, begin)
+            above = plane[begin - rows : begin][::-1]
             small = cv2.resize(above, (above.shape[1] // 4, rows // 8), interpolation=cv2.INTER_AREA)
-            image = cv2.resize(small, (target.shape[1], rows), interpolation=cv2.INTER_LINEAR)
-            part = target[begin : begin + rows]
-            for row in range(0, rows, 8):
-                weight = float(weights[row : row + 8].mean())
-                cv2.addWeighted(
-                    part[row : row + 8], 1 - weight, image[row : row + 8], weight, 0, dst=part[row : row + 8]
-                )
+            part = plane[begin : begin + rows]
+            mixed = cv2.resize(small, (plane.shape[1], rows), interpolation=cv2.INTER_LINEAR)
+            weights = share[::scale]
+            for row_index in range(0, rows, 8):
+                chunk = np.s_[row_index : row_index + 8]
+                weight = float(weights[chunk].mean())
+                cv2.addWeighted(part[chunk], 1 - weight, mixed[chunk], weight, 0, dst=mixed[chunk])
+            mask = np.zeros((rows, plane.shape[1]), np.uint8)
+            points = np.rint((outline / scale - (0, begin)) * 8 - 4).clip(-1e6, 1e6).astype(np.int32)
+            cv2.fillPoly(mask, [points], 255, shift=3)
+            cv2.copyTo(mixed, mask, part)
 
     def _beam_for(self, planes: Planes, first: int) -> U8:
         """Return how the car's own headlights light the ground; it stays still in the picture."""
@@ -169,48 +171,65 @@ class Ground:
             rows, columns = planes.luma.shape[0] - first, planes.luma.shape[1]
             down = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None]
             across = (np.arange(columns, dtype=np.float32)[None, :] / columns - 0.5) * 2
-            pools = sum(np.exp(-(((across - side) / (0.20 + 0.34 * down)) ** 2)) for side in (-0.12, 0.22))
-            reach = np.exp(-(((down - 0.30) / 0.26) ** 2)) * np.clip(down / 0.06, 0, 1)
-            self._beam[key] = np.clip(pools * reach * 110, 0, 255).astype(np.uint8)
+            pools = sum(np.exp(-(((across - side) / (0.12 + 0.62 * down)) ** 2)) for side in (-0.10, 0.16))
+            reach = np.clip(down / 0.05, 0, 1) ** 2 * np.exp(-np.clip(down - 0.12, 0, None) / 0.20)
+            self._beam[key] = np.clip(pools * reach * 62, 0, 255).astype(np.uint8)
         return self._beam[key]
 
 
-def _paint_band(rng: np.random.Generator, band: _Band) -> U8:
-    """Return (rows, columns, 3) uint8 YUV of one period of the ground."""
+def _paint_band(rng: np.random.Generator, band: _Band, meadow_map: F32) -> tuple[U8, U8]:
+    """Return (rows, columns) luma and (rows, columns / 2, 2) chroma of one period of the ground."""
     rows = round(PERIOD_M / band.texel_z_m)
     x_m = (((np.arange(_COLUMNS) + 0.5) - _COLUMNS / 2) * band.texel_x_m + EGO_LANE_X_M).astype(np.float32)
     away_m = np.abs(x_m)
-    patches = _wear(rng, x_m, rows)
-    grain = rng.standard_normal((rows, _COLUMNS), np.float32)
+    meadow = _sampled(meadow_map, x_m, rows)
+    tile = rng.standard_normal((min(rows, 256), _COLUMNS), np.float32)
+    grain = np.tile(tile, (-(-rows // len(tile)), 1))[:rows]
     fineness = min(0.02 / band.texel_x_m, 1.0) ** 0.5
 
     def inside(half_width_m: float, center_m: float = 0.0) -> F32:
         """Return which share of each column's texel lies within a stripe."""
         return np.clip((half_width_m - np.abs(x_m - center_m)) / band.texel_x_m + 0.5, 0, 1)
 
-    meadow = fractal_noise(rng, _COLUMNS, rows, cell_px=(6 / band.texel_x_m, max(9 / band.texel_z_m, 2)), octaves=5)
-    meadow = _closed(meadow)
-    verge = np.clip(0.45 + 0.30 * meadow + 0.35 * np.exp(-(away_m - ROAD_HALF_WIDTH_M) / 3.0), 0, 1)
-    texture = _GRASS + (_STRAW - _GRASS) * verge[..., None]
-    texture[..., 0] += 9 * meadow + (10 * fineness + 3) * grain
-    gravel = inside(ROAD_HALF_WIDTH_M + SHOULDER_M)[None, :, None]
-    stones = np.broadcast_to(_GRAVEL, texture.shape).copy()
-    stones[..., 0] += 14 * fineness * grain + 4 * meadow
-    texture += (stones - texture) * gravel
+    verge = np.clip(0.42 + 0.22 * meadow + 0.30 * np.exp(-(away_m - ROAD_HALF_WIDTH_M) / 3.0), 0, 1)
+    gravel, road = inside(ROAD_HALF_WIDTH_M + SHOULDER_M), inside(ROAD_HALF_WIDTH_M)
+    luma = _GRASS[0] + (_STRAW[0] - _GRASS[0]) * verge + 8 * meadow
+    luma += (_GRAVEL[0] + 3 * meadow - luma) * gravel
     lane_share = (x_m / LANE_M) % 1.0
     tracks = -7 * (np.exp(-(((lane_share - 0.26) / 0.11) ** 2)) + np.exp(-(((lane_share - 0.74) / 0.11) ** 2)))
     tracks += -5 * np.exp(-(((lane_share - 0.5) / 0.08) ** 2))
-    asphalt = np.broadcast_to(_ASPHALT, texture.shape).copy()
-    asphalt[..., 0] += tracks[None] + patches + 7 * fineness * grain
-    texture += (asphalt - texture) * inside(ROAD_HALF_WIDTH_M)[None, :, None]
-    worn = np.clip(0.90 + 0.10 * meadow + 0.08 * grain * fineness, 0.55, 1)
-    for cover in (
-        _dashes(rows, band)[:, None] * (inside(0.075, LANE_M) + inside(0.075, -LANE_M))[None],
-        (inside(0.07, 0.15) + inside(0.07, -0.15))[None],
-        (inside(0.10, 2 * LANE_M) + inside(0.10, -2 * LANE_M))[None],
-    ):
-        texture += (_PAINT - texture) * (np.clip(cover, 0, 1) * worn)[..., None]
-    return np.clip(texture, 0, 255).astype(np.uint8)
+    luma += (_ASPHALT[0] + tracks + _wear(rng, x_m, rows) - luma) * road
+    rough = (9 * fineness + 2) * (1 - gravel) + 14 * fineness * (gravel - road) + 6 * fineness * road
+    luma += grain * rough
+    edges = inside(0.07, 0.15) + inside(0.07, -0.15) + inside(0.10, 2 * LANE_M) + inside(0.10, -2 * LANE_M)
+    dashes = inside(0.075, LANE_M) + inside(0.075, -LANE_M)
+    paint = np.clip(_dashes(rows, band)[:, None] * dashes + edges, 0, 1)
+    worn = np.clip(0.90 + 0.05 * meadow + 0.07 * fineness * grain, 0.55, 1)
+    luma += (_PAINT[0] - luma) * (paint * worn)
+    chroma = np.empty((rows, _COLUMNS // 2, 2), np.float32)
+    verge, gravel, road, paint = verge[:, ::2], gravel[::2], road[::2], paint[:, ::2]
+    for plane in (0, 1):
+        shade = _GRASS[1 + plane] + (_STRAW[1 + plane] - _GRASS[1 + plane]) * verge
+        shade += (_GRAVEL[1 + plane] - shade) * gravel
+        shade += (_ASPHALT[1 + plane] - shade) * road
+        chroma[..., plane] = shade + (_PAINT[1 + plane] - shade) * paint
+    return np.clip(luma, 0, 255).astype(np.uint8), np.clip(chroma, 0, 255).astype(np.uint8)
+
+
+def _meadow_map(rng: np.random.Generator) -> F32:
+    """Return the meadows' lighter and darker places over one period, the same for every band."""
+    rows, columns = round(PERIOD_M / _MEADOW_CELL_M), round(2 * _MEADOW_REACH_M / _MEADOW_CELL_M)
+    field = fractal_noise(rng, columns, rows * 2, cell_px=(18, 26), octaves=5)
+    share = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
+    return (field[rows:] * (1 - share) + field[:rows] * share) / np.sqrt(share**2 + (1 - share) ** 2)  # type: ignore[no-any-return]
+
+
+def _sampled(meadow_map: F32, x_m: F32, rows: int) -> F32:
+    """Return the meadows at the columns and rows of a band."""
+    column = (x_m + _MEADOW_REACH_M) / _MEADOW_CELL_M - 0.5
+    row = ((np.arange(rows) + 0.5) / rows * len(meadow_map) - 0.5).astype(np.float32)
+    map_x, map_y = np.tile(column, (rows, 1)), np.repeat(row[:, None], len(column), axis=1)
+    return cv2.remap(meadow_map, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)  # type: ignore[no-any-return]
 
 
 def _dashes(rows: int, band: _Band) -> F32:
@@ -240,15 +259,3 @@ def _wear(rng: np.random.Generator, x_m: F32, rows: int) -> F32:
         z0 = rng.uniform(0, PERIOD_M - 1)
         fill(-ROAD_HALF_WIDTH_M, z0, ROAD_HALF_WIDTH_M, z0 + 0.12, -22)
     return wear
-
-
-def _closed(field: F32) -> F32:
-    """Blend the end of a field into its beginning, so that it repeats without a seam."""
-    rows = len(field)
-    share = np.linspace(0, 1, rows, dtype=np.float32)[:, None] ** 4
-    rolled = np.roll(field, rows // 2, axis=0)
-    return (
-        field * (1 - share) + rolled * share
-        if rows > 8
-        else field.mean(axis=0, keepdims=True) * np.ones((rows, 1), np.float32)
-    )

@@ -9,8 +9,8 @@ from pipelines.capture.synthetic_drive.planes import U8, Planes, Sprite
 from pipelines.capture.synthetic_drive.weather import Weather
 
 _SHEETS = 5
-_DROPS = 620
-_GRAIN = 3.2
+_DROPS = 1500
+_GRAIN = 2.3
 _BONNET_HEIGHT = 0.055
 
 
@@ -56,8 +56,8 @@ def _rain_sheet(rng: np.random.Generator, width: int, height: int) -> U8:
         length = (9 + 42 * near) * scale
         lean = 0.10 + 0.25 * (x / width - 0.5) * (y / height + 0.3)
         end = (int((x + lean * length) * 8), int((y + length) * 8))
-        light = int(26 + 40 * near)
-        cv2.line(sheet, (int(x * 8), int(y * 8)), end, light, 2 if near > 0.7 else 1, cv2.LINE_AA, 3)
+        light = int(11 + 30 * near)
+        cv2.line(sheet, (int(x * 8), int(y * 8)), end, light, 2 if near > 0.8 else 1, cv2.LINE_AA, 3)
     return cv2.GaussianBlur(sheet, (3, 3), 0.7)  # type: ignore[no-any-return]
 
 

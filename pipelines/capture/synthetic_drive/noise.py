@@ -19,7 +19,10 @@ def fractal_noise(
     total = np.zeros((height, width), np.float32)
     weight, power = 1.0, 0.0
     for octave in range(octaves):
-        cells = [max(int(np.ceil(side * 2**octave / cell)) + 1, 2) for side, cell in zip((width, height), cell_px)]
+        cells = [
+            max(int(np.ceil(side * 2**octave / cell)) + 1, 2)
+            for side, cell in zip((width, height), cell_px, strict=False)
+        ]
         coarse = rng.standard_normal((min(cells[1], height), min(cells[0], width)), np.float32)
         total += weight * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         power += weight**2

@@ -99,7 +99,7 @@ def _paint_sky(rng: np.random.Generator, mood: str, width: int, rows: int, horiz
     sun_x, sun_y = width / 2 + _SUN_RAD * focal_px, horizon - 0.052 * focal_px
     sun_px = np.sqrt((column - sun_x) ** 2 + ((row - sun_y) * 1.15) ** 2) / focal_px
     if mood == "dusk":
-        for reach, color in ((0.34, (90, 50, 10)), (0.10, (150, 110, 50))):
+        for reach, color in ((0.34, (70, 36, 8)), (0.10, (60, 62, 46))):
             picture += np.exp(-((sun_px / reach) ** 1.3))[..., None] * np.float32(color)
     lit, shaded, threshold, most = _CLOUDS[mood]
     sheet = fractal_noise(rng, width // 2, rows // 2, cell_px=(focal_px * 0.16, focal_px * 0.05), octaves=6)
@@ -114,7 +114,7 @@ def _paint_sky(rng: np.random.Generator, mood: str, width: int, rows: int, horiz
     picture += (cloud - picture) * cover[..., None].astype(np.float32)
     if mood == "dusk":
         disc = np.clip((0.0165 - sun_px) * focal_px, 0, 1)[..., None]
-        picture += (np.float32((255, 240, 190)) - picture) * disc
+        picture += (np.float32((255, 250, 226)) - picture) * disc
     return picture.astype(np.float32)
 
 

@@ -5,6 +5,7 @@ Vehicle coordinates in metres: ``x`` to the right, ``height`` above the road, ``
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -167,7 +168,7 @@ def _car(*, wagon: bool) -> Body:
         ((2.95 + front, 0.99, w - 0.06), "paint"), ((3.9 + front, 0.79, w), "paint"), ((4.1 + front, 0.56, w), "trim"),
         ((4.04 + front, 0.22, w), "trim"),
     ]  # fmt: skip
-    for (near, part), (far, _) in zip(profile, profile[1:], strict=False):
+    for (near, part), (far, _) in itertools.pairwise(profile):
         car.across(near, far, part)
     outline = [(z, y) for (z, y, _), _ in profile]
     car.sides(outline[:4] + outline[7:], "paint", 1, w, r)
@@ -213,7 +214,7 @@ def _van() -> Body:
         ((3.7, 2.26, w - 0.12), "glass"), ((4.5, 1.25, w - 0.04), "paint"), ((5.2, 1.02, w), "paint"), ((5.3, 0.6, w), "trim"),
         ((5.24, 0.25, w), "trim"),
     ]  # fmt: skip
-    for (near, part), (far, _) in zip(profile, profile[1:], strict=False):
+    for (near, part), (far, _) in itertools.pairwise(profile):
         van.across(near, far, part)
     outline = [(z, y) for (z, y, _), _ in profile]
     van.sides(outline, "paint", 1, w, w)
@@ -240,7 +241,7 @@ def _truck() -> Body:
         ((0.0, 0.95, w), "cargo"), ((0.0, 3.6, w), "cargo"), ((6.6, 3.6, w), "cargo"), ((6.6, 2.9, w - 0.05), "paint"),
         ((8.6, 2.85, w - 0.05), "glass"), ((8.95, 1.75, w - 0.03), "paint"), ((9.0, 0.6, w), "trim"), ((8.95, 0.35, w), "trim"),
     ]  # fmt: skip
-    for (near, part), (far, _) in zip(profile, profile[1:], strict=False):
+    for (near, part), (far, _) in itertools.pairwise(profile):
         truck.across(near, far, part)
     truck.sides([(0.0, 0.95), (0.0, 3.6), (6.6, 3.6), (6.6, 0.95)], "cargo", 1, w, w)
     truck.sides([(6.7, 0.5), (6.7, 2.9), (8.6, 2.85), (8.95, 1.75), (9.0, 0.5)], "paint", 1, w, w)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, fields
 
@@ -70,7 +71,7 @@ _KEYS = ((0.0, "day"), (0.30, "day"), (0.40, "dusk"), (0.60, "dusk"), (0.70, "ra
 
 def weather_at(share_of_lap: float) -> Weather:
     """Return the weather at a share 0..1 of the lap; it changes without a jump, also from 1 to 0."""
-    for (begin, before), (end, after) in zip(_KEYS, _KEYS[1:], strict=False):
+    for (begin, before), (end, after) in itertools.pairwise(_KEYS):
         if share_of_lap <= end:
             eased = min(max((share_of_lap - begin) / (end - begin), 0.0), 1.0)
             return mix(_BY_MOOD[before], _BY_MOOD[after], eased * eased * (3 - 2 * eased))
