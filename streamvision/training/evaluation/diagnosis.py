@@ -49,7 +49,7 @@ class Diagnosis:
                 "precision": _rounded(self.point.precision),
                 "recall": _rounded(self.point.recall),
                 "best_score_by_class": {
-                    name: best.score for name, best in zip(names, self.point.own_best, strict=True) if best
+                    name: best.score for name, best in zip(names, self.point.own_best, strict=True) if best and best.f1
                 },
             },
             "errors": {

@@ -15,7 +15,7 @@ from streamvision.errors import OutputError
 from streamvision.training.dataset import Dataset
 from streamvision.training.evaluation.coco_metrics import RECALL_LEVELS
 from streamvision.training.evaluation.crop_map import CropMap, map_crops
-from streamvision.training.evaluation.crops import Crop, cut_crops
+from streamvision.training.evaluation.crops import MIN_SIDE_PX, Crop, cut_crops
 from streamvision.training.evaluation.evaluate import Evaluation
 from streamvision.training.evaluation.features import Embedder
 from streamvision.training.evaluation.gallery import worst_pictures
@@ -31,6 +31,8 @@ MAX_TRAINING_CROPS = 3000
 MAX_LOOK_ALIKES = 12
 PICTURE_PX = 720
 CROP_PX = 72
+_CROWDED = 9
+"""On a small picture with more boxes than this, words would hide what they are about."""
 _MATRIX_CLASSES = 24
 """More classes than this make no readable matrix; the table of the most frequent mix-ups is shown alone."""
 
@@ -87,6 +89,7 @@ def _context(result: Evaluation, embedder: Embedder, training: Dataset | None) -
         "gallery": [
             {
                 "picture": picture,
+                "crowded": len(picture.marks) > _CROWDED,
                 "uri": data_uri(read_bgr(picture.path), longest_px=PICTURE_PX),
                 "marks": overlay(picture),
             }
@@ -128,12 +131,16 @@ def _curves(result: Evaluation, classes: Sequence[dict[str, Any]]) -> dict[str, 
         for row, curve in zip(classes, curves, strict=True)
         if curve is not None
     ]
+    if len(series) > 1:
+        mean = np.mean([curve for curve in curves if curve is not None], axis=0)
+        points = list(zip(RECALL_LEVELS.tolist(), mean.tolist(), strict=True))
+        series.insert(0, charts.Series("all classes", "mean", points, f"mAP50 {result.figures.map50:.3f}"))
+    drawn = sorted(enumerate(series), key=lambda one: (one[1].color != "other", one[1].color == "mean"))
     return {
         "series": series,
         "chart": charts.line_chart(
-            series, x_title="recall", y_title="precision", title="Precision and recall of each class at overlap 0.5"
+            drawn, x_title="recall", y_title="precision", title="Precision and recall of each class at overlap 0.5"
         ),
-        "mean": float(np.mean([curve.mean() for curve in curves if curve is not None])) if series else None,
     }
 
 
@@ -189,7 +196,7 @@ def _confusion(result: Evaluation) -> dict[str, Any]:
     return {"names": [names[index] for index in active], "matrix": matrix, "mixed": sorted(mixed, reverse=True)[:12]}
 
 
-def _map(result: Evaluation, embedder: Embedder, colors: dict[str, int]) -> dict[str, Any] | None:
+def _map(result: Evaluation, embedder: Embedder, colors: dict[str, str]) -> dict[str, Any] | None:
     crops = cut_crops(result.predictions.images, at_most=MAX_CROPS)
     if not crops:
         return None
@@ -203,6 +210,8 @@ def _map(result: Evaluation, embedder: Embedder, colors: dict[str, int]) -> dict
     thumbs = [data_uri(crop.bgr, longest_px=CROP_PX) for crop in crops]
     return {
         "count": len(crops),
+        "most": MAX_CROPS,
+        "min_side_px": MIN_SIDE_PX,
         "total": sum(figures.objects for figures in result.figures.per_class.values()),
         "pca": _scatter(found, "pca", color, odd),
         "tsne": _scatter(found, "tsne", color, odd),
@@ -215,7 +224,7 @@ def _map(result: Evaluation, embedder: Embedder, colors: dict[str, int]) -> dict
     }
 
 
-def _scatter(found: CropMap, which: str, color: Sequence[int], odd: Sequence[int]) -> Markup:
+def _scatter(found: CropMap, which: str, color: Sequence[str], odd: Sequence[int]) -> Markup:
     points = [(x, y) for x, y in getattr(found, which).tolist()]
     return charts.scatter_chart(points, color, odd, title=f"Map of the crops ({which})")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-SERIES = 10
-"""How many colours there are; further series share the last."""
+SERIES = 9
+"""How many colours there are; further classes are all grey."""
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,23 @@ class Series:
 
     label: str
     """Its name."""
-    color: int
-    """Index of its colour."""
+    color: str
+    """CSS class of its colour."""
     points: Sequence[tuple[float, float]]
     """Places, 0..1 on both axes."""
     detail: str
     """What to show beside its name."""
 
 
-def line_chart(series: Sequence[Series], *, x_title: str, y_title: str, title: str) -> Markup:
-    """Return a chart of lines over axes from 0 to 1."""
+def line_chart(series: Sequence[tuple[int, Series]], *, x_title: str, y_title: str, title: str) -> Markup:
+    """Return a chart of numbered lines over axes from 0 to 1, the last on top."""
     frame = Frame()
     lines = Markup("").join(
         Markup(
-            '<g class="series c{}" data-series="{}"><title>{} {}</title><polyline points="{}"/>'
+            '<g class="series {}" data-series="{}"><title>{} {}</title><polyline points="{}"/>'
             '<polyline class="grip" points="{}"/></g>'
         ).format(one.color, index, one.label, one.detail, points := _points(frame, one.points), points)
-        for index, one in enumerate(series)
+        for index, one in series
     )
     return _svg(frame, _axes(frame, x_title, y_title) + lines, title)
 
@@ -78,7 +78,7 @@ def reliability_chart(bins: Sequence[tuple[float, float, float | None, int]], *,
                 '<rect class="gap {}" x="{}" y="{:.2f}" width="{:.2f}" height="{:.2f}"/>'
                 '<text class="tick" x="{:.2f}" y="{:.2f}" text-anchor="middle">{}</text></g>'
             ).format(
-                *(0.35 + 0.65 * count / most, text, left, top, right - left, floor - top),
+                *(0.55 + 0.45 * count / most, text, left, top, right - left, floor - top),
                 *("over" if top > promised else "under", left, gap_top, right - left, gap),
                 *((left + right) / 2, min(top, promised) - 5, count),
             )
@@ -88,14 +88,14 @@ def reliability_chart(bins: Sequence[tuple[float, float, float | None, int]], *,
 
 
 def scatter_chart(
-    points: Sequence[tuple[float, float]], colors: Sequence[int], odd: Sequence[int], *, title: str
+    points: Sequence[tuple[float, float]], colors: Sequence[str], odd: Sequence[int], *, title: str
 ) -> Markup:
     """Return points on a plane without axes; ``odd`` ones wear a ring."""
     frame = Frame(width=900, height=560, left=20, right=20, top=20, bottom=20)
     placed = _normalised(points)
     strange = set(odd)
     dots = Markup("").join(
-        Markup('<circle class="dot c{}{}" data-crop="{}" cx="{}" cy="{}" r="{}"/>').format(
+        Markup('<circle class="dot {}{}" data-crop="{}" cx="{}" cy="{}" r="{}"/>').format(
             color, " odd" if index in strange else "", index, frame.x(x), frame.y(y), 6 if index in strange else 4.2
         )
         for index, ((x, y), color) in enumerate(zip(placed, colors, strict=True))
@@ -103,9 +103,9 @@ def scatter_chart(
     return _svg(frame, dots, title)
 
 
-def color_of(index: int) -> int:
-    """Return the colour of the ``index``-th class."""
-    return min(index, SERIES - 1)
+def color_of(index: int) -> str:
+    """Return the CSS class of the ``index``-th class's colour."""
+    return f"c{index}" if index < SERIES else "other"
 
 
 def _axes(frame: Frame, x_title: str, y_title: str) -> Markup:

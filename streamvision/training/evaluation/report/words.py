@@ -31,6 +31,8 @@ KIND_WORDS: dict[ErrorKind, tuple[str, str]] = {
     ),
 }
 _WELL_CALIBRATED = 0.05
+_ENOUGH_OBJECTS = 10
+"""Classes with fewer objects are not held up as best or worst, where there are others."""
 
 
 def in_short(result: Evaluation) -> list[str]:
@@ -44,12 +46,19 @@ def in_short(result: Evaluation) -> list[str]:
 
 def _classes(result: Evaluation) -> str | None:
     ranked = sorted(
-        (figures.map50_95, name) for name, figures in result.figures.per_class.items() if figures.map50_95 is not None
+        (figures.map50_95, name, figures.objects)
+        for name, figures in result.figures.per_class.items()
+        if figures.map50_95 is not None
     )
     if len(ranked) < 2:
         return None
-    (low, worst), (high, best) = ranked[0], ranked[-1]
-    return f"Best is {best} with an mAP50-95 of {high:.3f}, weakest is {worst} with {low:.3f}."
+    if len(frequent := [one for one in ranked if one[2] >= _ENOUGH_OBJECTS]) >= 2:
+        ranked = frequent
+    (low, worst, few), (high, best, many) = ranked[0], ranked[-1]
+    return (
+        f"Best is {best} with an mAP50-95 of {high:.3f} ({many} objects), weakest is {worst} with {low:.3f} "
+        f"({few} objects)."
+    )
 
 
 def _costliest(result: Evaluation) -> str | None:
