@@ -18,7 +18,7 @@ whole pixels, and it stops at the first bad file without naming it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,6 +29,8 @@ from streamvision.training.datasets.picture_file import PICTURE_SUFFIXES, find_p
 from streamvision.training.datasets.placing import Placer, number
 
 _CHALLENGE = re.compile(r"^(the )?voc ?20\d\d( database)?$", re.IGNORECASE)
+_CLASS_FLAG = re.compile(r"\s+(-?1|0)\s*$")
+"""The devkit's lists of one class say after each name whether the picture shows it."""
 _PICTURE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "img", ".")
 
 
@@ -48,12 +50,12 @@ def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
     collector = Collector(progress)
     pictures = find_pictures(folder)
     by_name = _Lookup(folder, pictures)
-    splits = dict(_read_splits(folder))
     annotations = find_annotations(folder)
+    labelled = {path.stem for path in annotations}
+    splits = dict(_read_splits(folder, labelled))
     for done, path in enumerate(annotations):
         collector.progress(done, len(annotations))
         _read_annotation(path, by_name, splits, collector)
-    labelled = {path.stem for path in annotations}
     for picture in pictures:
         if not collector.known(picture) and picture.stem not in labelled:
             collector.note(picture, "unlabelled_picture", "has no XML file; left out")
@@ -147,12 +149,11 @@ def _declared_size(root: ElementTree.Element) -> tuple[int, int] | None:
         return None
 
 
-def _read_splits(folder: Path) -> Iterator[tuple[str, Split]]:
+def _read_splits(folder: Path, stems: Set[str]) -> Iterator[tuple[str, Split]]:
     for path in sorted(folder.rglob("*.txt")):
         if path.parent.parts[-2:] == ("ImageSets", "Main") and (split := split_named(path.stem)):
             for line in path.read_text(encoding="utf-8").splitlines():
-                if line.strip():
-                    yield line.split()[0], split
+                yield (line.strip() if line.strip() in stems else _CLASS_FLAG.sub("", line).strip()), split
 
 
 def _annotation(image: LabelledImage, picture: Path, names: Sequence[str]) -> ElementTree.Element:
