@@ -119,7 +119,7 @@ def speed_limit(speed_km_h: int) -> Face:
         board.text(digits, 0.5, 0.36, 0.19, _BLACK, stretch=0.80)
     else:
         board.text(digits, 0.5, 0.43, 0.19, _BLACK, stretch=0.98)
-    return Face(board.finish(speed_km_h), 0.75, CLASS_NAMES.index("speedlimit"))
+    return Face(board.finish(speed_km_h), 0.95, CLASS_NAMES.index("speedlimit"))
 
 
 @lru_cache(maxsize=4)
@@ -140,7 +140,7 @@ def crosswalk() -> Face:
         board.polygon(
             [(left + lean, 0.775), (left + 0.085 + lean, 0.775), (left + 0.085, 0.845), (left, 0.845)], _BLACK
         )
-    return Face(board.finish(1), 0.80, CLASS_NAMES.index("crosswalk"))
+    return Face(board.finish(1), 0.95, CLASS_NAMES.index("crosswalk"))
 
 
 @lru_cache(maxsize=4)
@@ -167,7 +167,7 @@ def stop() -> Face:
     board.polygon(octagon(0.0), (226, 228, 228))
     board.polygon(octagon(0.032), _RED)
     board.text("STOP", 0.5, 0.33, 0.20, _WHITE, stretch=0.72)
-    return Face(board.finish(2), 0.85, CLASS_NAMES.index("stop"))
+    return Face(board.finish(2), 1.0, CLASS_NAMES.index("stop"))
 
 
 _LAMP_COLORS: dict[str, tuple[Color, Color]] = {  # lit, dark
@@ -199,7 +199,7 @@ def traffic_light(lamp: Lamp) -> Face:
         outer = np.stack([0.5 + 0.37 * np.cos(angle), y + 0.37 * np.sin(angle)], axis=1)
         inner = np.stack([0.5 + 0.335 * np.cos(angle[::-1]), y + 0.02 + 0.20 * np.sin(angle[::-1])], axis=1)
         board.polygon(np.concatenate([outer, inner]), (22, 23, 24))
-    return Face(board.finish(3), 0.42, CLASS_NAMES.index("trafficlight"), lamp)
+    return Face(board.finish(3), 0.48, CLASS_NAMES.index("trafficlight"), lamp)
 
 
 @lru_cache(maxsize=8)
@@ -227,7 +227,7 @@ def warning() -> Face:
     board.polygon([(0.5, 0.0), (1.0, top), (0.0, top)], _RED)
     board.polygon([(0.5, 0.19), (0.845, top - 0.09), (0.155, top - 0.09)], _WHITE)
     board.polygon([(0.28, 0.74), (0.38, 0.70), (0.45, 0.60), (0.55, 0.60), (0.62, 0.70), (0.72, 0.74)], _BLACK)
-    return Face(board.finish(4), 0.85, None)
+    return Face(board.finish(4), 1.0, None)
 
 
 @lru_cache(maxsize=4)
@@ -237,7 +237,7 @@ def priority_road() -> Face:
     board.polygon([(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)], (214, 216, 218))
     board.polygon([(0.5, 0.03), (0.97, 0.5), (0.5, 0.97), (0.03, 0.5)], _WHITE)
     board.polygon([(0.5, 0.20), (0.80, 0.5), (0.5, 0.80), (0.20, 0.5)], _YELLOW)
-    return Face(board.finish(5), 0.80, None)
+    return Face(board.finish(5), 0.95, None)
 
 
 @lru_cache(maxsize=4)
@@ -248,7 +248,7 @@ def no_stopping() -> Face:
     board.disc(0.5, 0.5, 0.41, _BLUE)
     board.limb([(0.23, 0.23), (0.77, 0.77)], 0.085, _RED)
     board.limb([(0.77, 0.23), (0.23, 0.77)], 0.085, _RED)
-    return Face(board.finish(6), 0.65, None)
+    return Face(board.finish(6), 0.8, None)
 
 
 @lru_cache(maxsize=4)
@@ -258,7 +258,7 @@ def parking() -> Face:
     board.rounded(0, 0, 1, 1, 0.05, (226, 226, 224))
     board.rounded(0.022, 0.022, 0.978, 0.978, 0.04, _BLUE)
     board.text("P", 0.5, 0.62, 0.22, _WHITE)
-    return Face(board.finish(7), 0.65, None)
+    return Face(board.finish(7), 0.8, None)
 
 
 DISTRACTORS: tuple[Callable[[], Face], ...] = (warning, priority_road, no_stopping, parking)
