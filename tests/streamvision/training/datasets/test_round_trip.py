@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from support.labelled_pictures import NAMES, contents, make_dataset
 
 from streamvision.errors import OutputError
 from streamvision.training.dataset import Dataset, DatasetFormat
 from streamvision.training.datasets import detect_format, read_dataset, write_dataset
+from support.labelled_pictures import NAMES, contents, make_dataset
 
 FORMATS: tuple[DatasetFormat, ...] = get_args(DatasetFormat)
 

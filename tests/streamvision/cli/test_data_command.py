@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamvision.cli.data_report import bar
+from streamvision.training.datasets import read_dataset, write_dataset
+from support.command_line import streamvision
+from support.labelled_pictures import contents, make_dataset, save_picture
+
+
+def test_split_convert_and_inspect(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", split=False, count=10), tmp_path / "voc", format="voc")
+    (tmp_path / "voc" / "Annotations" / "torn.xml").write_text("<annotation>")
+    arguments = ("--fractions", "0.6,0.2,0.2", "--seed", "4", "--output", tmp_path / "parts", "--json")
+    done = streamvision("data", "split", tmp_path / "voc", *arguments)
+    assert done.code == 0, done.stderr
+    assert done.report["splits"] == {"train": 6, "val": 2, "test": 2}
+    assert [Path(problem["path"]).name for problem in done.report["problems"]] == ["torn.xml"]
+
+    done = streamvision("data", "convert", tmp_path / "parts", "--to", "coco", "--output", tmp_path / "coco", "--link")
+    assert done.code == 0, done.stderr
+    assert "10 pictures, 27 boxes, 3 classes as COCO JSON (train 6, val 2, test 2)" in done.stdout
+    assert contents(read_dataset(tmp_path / "coco")) == contents(read_dataset(tmp_path / "parts"))
+    assert all(image.path.is_symlink() for image in read_dataset(tmp_path / "coco").images)
+
+    done = streamvision("data", "inspect", tmp_path / "coco", "--json", "--sheet", tmp_path / "sheet.png")
+    assert done.code == 0, done.stderr
+    assert (done.report["format"], done.report["pictures"], done.report["boxes"]) == ("coco", 10, 27)
+    assert done.report["splits"] == {"train": 6, "val": 2, "test": 2}
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
+
+    again = streamvision("data", "convert", tmp_path / "parts", "--to", "yolo", "--output", tmp_path / "coco")
+    assert again.code == 1
+    assert "is there already" in again.sentence()
+
+
+def test_the_report_names_bad_files_with_the_reason(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", split=False), tmp_path / "voc", format="voc")
+    for number in range(12):
+        save_picture(tmp_path / "voc" / "JPEGImages" / f"lonely{number:02}.jpg", seed=100 + number)
+    done = streamvision("data", "inspect", tmp_path / "voc")
+    assert done.code == 0, done.stderr
+    assert "JPEGImages/lonely00.jpg has no XML file; left out" in done.stdout
+    assert "12 pictures without labels" in done.stdout
+    assert "and 2 more; --all lists them" in done.stdout
+    assert "стоп" in done.stdout
+    assert "lonely11.jpg" in streamvision("data", "inspect", tmp_path / "voc", "--all").stdout
+
+
+def test_fractions_that_are_none(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", count=2), tmp_path / "voc", format="voc")
+    for fractions in ("half,half", "0.5", "0.9,0.9"):
+        done = streamvision("data", "split", tmp_path / "voc", "--fractions", fractions, "--output", tmp_path / "out")
+        assert done.code == 1
+        assert "sum to 1" in done.sentence()
+        assert not (tmp_path / "out").exists()
+
+
+def test_bars_have_the_right_length() -> None:
+    assert bar(1, 8) == "█" * 8
+    assert bar(0.25, 8).rstrip() == "██"
+    assert bar(1e-9, 8).strip() == "▏"
+    assert bar(0, 8) == " " * 8
