@@ -166,7 +166,8 @@ def colour(image: NDArray[np.uint8], settings: Augmentation, rng: np.random.Gene
     merged = cv2.merge(
         [cv2.LUT(channel, table) for channel, table in zip((hue, saturation, value), tables, strict=True)]
     )
-    return cv2.cvtColor(merged, cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
+    changed: NDArray[np.uint8] = cv2.cvtColor(merged, cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
+    return changed
 
 
 def flip(sample: Sample) -> Sample:
@@ -200,4 +201,5 @@ def _visible_share(box_xyxy_px: NDArray[np.float32], window: tuple[int, int, int
     left, top, right, bottom = window
     overlap = np.minimum(box_xyxy_px[:, 2:], (right, bottom)) - np.maximum(box_xyxy_px[:, :2], (left, top))
     area = np.maximum((box_xyxy_px[:, 2:] - box_xyxy_px[:, :2]).prod(axis=1), 1e-6)
-    return (np.maximum(overlap, 0).prod(axis=1) / area).astype(np.float32)
+    share: NDArray[np.float32] = (np.maximum(overlap, 0).prod(axis=1) / area).astype(np.float32)
+    return share

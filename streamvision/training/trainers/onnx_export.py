@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -82,18 +83,24 @@ def _export_torchvision(recipe: Recipe, data: TrainingData, weights: Path, path:
     side = recipe.imgsz
     model, _ = build(recipe.model, classes=len(data.names), side_px=side)
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["model"])
-    model.eval()
+    model.eval().requires_grad_(False)
 
     class Rows(torch.nn.Module):
         """Selected boxes as rows of left, top, right, bottom, score, class; unused rows are zero."""
 
+        def __init__(self) -> None:
+            super().__init__()
+            self.detector = model
+
         def forward(self, images: torch.Tensor) -> torch.Tensor:
-            (found,) = model([images[0]])
+            (found,) = self.detector([images[0]])
             classes = (found["labels"] - 1).to(torch.float32)
             rows = torch.cat([found["boxes"], found["scores"][:, None], classes[:, None]], dim=1)
             return torch.cat([rows, rows.new_zeros((ROWS, 6))])[:ROWS][None]
 
-    with torch.inference_mode(), contextlib.redirect_stdout(sys.stderr):
+    with torch.inference_mode(), contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        # Torchvision's own code for tracing sets off warnings that its users cannot mend.
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             Rows().eval(),
             (torch.zeros(1, 3, side, side),),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,8 +13,9 @@ U8 = NDArray[np.uint8]
 Operation = Callable[[U8, float], U8]
 
 
-def _blend(image: U8, other: U8, strength: float) -> U8:
-    return cv2.addWeighted(image, 1 + strength, other, -strength, 0)  # type: ignore[return-value]
+def _blend(image: U8, other: Any, strength: float) -> U8:
+    blended: U8 = cv2.addWeighted(image, 1 + strength, other, -strength, 0)
+    return blended
 
 
 def _brightness(image: U8, strength: float) -> U8:
@@ -27,28 +29,31 @@ def _contrast(image: U8, strength: float) -> U8:
 
 def _saturation(image: U8, strength: float) -> U8:
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return _blend(image, grey, strength * 0.7)  # type: ignore[arg-type]
+    return _blend(image, grey, strength * 0.7)
 
 
 def _sharpness(image: U8, strength: float) -> U8:
-    return _blend(image, cv2.GaussianBlur(image, (0, 0), 1.5), strength * 0.9)  # type: ignore[arg-type]
+    return _blend(image, cv2.GaussianBlur(image, (0, 0), 1.5), strength * 0.9)
 
 
 def _gamma(image: U8, strength: float) -> U8:
     table = (255 * (np.arange(256) / 255) ** np.exp2(strength)).round().astype(np.uint8)
-    return table[image]
+    changed: U8 = table[image]
+    return changed
 
 
 def _posterize(image: U8, strength: float) -> U8:
     kept_bits = 8 - round(abs(strength) * 4)
-    return image & np.uint8(256 - (1 << (8 - kept_bits)))
+    coarse: U8 = image & np.uint8(256 - (1 << (8 - kept_bits)))
+    return coarse
 
 
 def _stretch(image: U8, strength: float) -> U8:
     low, high = np.percentile(image, [1, 99])
     stretched = np.clip((image.astype(np.float32) - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
     share = abs(strength)
-    return cv2.addWeighted(image, 1 - share, stretched, share, 0)  # type: ignore[return-value]
+    mixed: U8 = cv2.addWeighted(image, 1 - share, stretched, share, 0)
+    return mixed
 
 
 def _noise(image: U8, strength: float) -> U8:

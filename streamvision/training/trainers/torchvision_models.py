@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from streamvision.errors import ConfigError, MissingDependencyError
+from streamvision.errors import ConfigError
+from streamvision.training.trainers.torch_setup import import_torch
 
-INSTALL = "pip install 'streamvision[train]'"
 TORCHVISION_MODELS = (
     "ssdlite320_mobilenet_v3_large",
     "retinanet_resnet50_fpn",
@@ -34,10 +34,9 @@ def build(name: str, *, classes: int, side_px: int, weights: Path | None = None)
         ConfigError: when the weights are missing or of another architecture.
         MissingDependencyError: when torchvision is not installed.
     """
-    try:
-        from torchvision.models import get_model
-    except ImportError as error:
-        raise MissingDependencyError(f"training {name} needs {error.name}; install it with {INSTALL}") from error
+    import_torch()
+    from torchvision.models import get_model
+
     sizes = {} if name.startswith("ssdlite") else {"min_size": side_px, "max_size": side_px}
     model = get_model(name, weights=None, weights_backbone=None, num_classes=classes + 1, **sizes)
     if name.startswith("ssdlite"):

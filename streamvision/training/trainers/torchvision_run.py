@@ -20,6 +20,7 @@ from streamvision.training.trainers.progress import TrainingProgress
 from streamvision.training.trainers.recipe import Recipe
 from streamvision.training.trainers.run_folder import RunFolder, write_atomically
 from streamvision.training.trainers.schedule import epochs_that_fit, lr_factor
+from streamvision.training.trainers.torch_setup import import_torch
 from streamvision.training.trainers.torchvision_models import build, set_frozen
 
 LARGEST_GRADIENT = 10.0
@@ -31,8 +32,7 @@ class TorchvisionRun:
     def __init__(
         self, recipe: Recipe, data: TrainingData, folder: RunFolder, progress: TrainingProgress, *, resume: bool
     ) -> None:
-        import torch
-
+        torch = import_torch()
         if recipe.balance == "class-weights":
             raise ConfigError(
                 "--balance class-weights works with ultralytics models only, as torchvision's detectors "
@@ -144,12 +144,14 @@ class TorchvisionRun:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.precision == "bf16"):
             loss = sum(self._model(pictures, targets).values())
         if not torch.isfinite(loss):
-            raise ModelError(f"the loss became {float(loss)} at learning rate {rate:.2g}; train with a lower --lr")
+            raise ModelError(
+                f"the loss became {float(loss.detach())} at learning rate {rate:.2g}; train with a lower --lr"
+            )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), LARGEST_GRADIENT)
         self._optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     def _validate(self) -> dict[str, float]:
         import torch

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.errors import ConfigError, MissingDependencyError
+from streamvision.training.trainers.torch_setup import INSTALL, import_torch
 
-INSTALL = "pip install 'streamvision[train]'"
 RELEASES = "https://github.com/ultralytics/assets/releases"
 
 
@@ -25,9 +25,8 @@ def import_ultralytics() -> Any:
     # Its settings (among them the consent to analytics) are kept apart from the user's own.
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     os.environ.setdefault("YOLO_CONFIG_DIR", str(cache / "streamvision"))
+    import_torch()
     try:
-        import torch  # noqa: F401
-        import torchvision  # noqa: F401
         import ultralytics
     except ImportError as error:
         raise MissingDependencyError(f"training needs {error.name}; install it with {INSTALL}") from error

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from ultralytics.models import yolo
 from ultralytics.utils.torch_utils import unwrap_model
 
@@ -104,7 +103,7 @@ class TrainerMixin:
         if self.device.type == "cpu":
             # Ultralytics leaves one core free, which on two cores is half of the machine.
             torch.set_num_threads(self.recipe.threads or os.cpu_count() or 1)
-        model = unwrap_model(self.model)
+        model: Any = unwrap_model(self.model)
         if self.bf16:
             self.amp = True  # autocast on a CPU computes in bfloat16
             self.model.to(memory_format=torch.channels_last)
@@ -124,7 +123,8 @@ class TrainerMixin:
         self.stop |= self.epoch + 1 >= epochs
 
     def _spent_s(self) -> float:
-        return self.spent_before_s + time.monotonic() - self._begin_s
+        spent_s: float = self.spent_before_s + time.monotonic() - self._begin_s
+        return spent_s
 
     def preprocess_batch(self: Any, batch: Any) -> Any:
         """Scale the pictures; on CPUs also in the order of bytes that bfloat16 kernels want."""
@@ -202,7 +202,8 @@ class TrainerMixin:
             total = loss.sum()
             total.backward()
             self.optimizer_step()
-            return float(total) / self.batch_size
+            per_picture: float = float(total.detach()) / self.batch_size
+            return per_picture
 
         return sweep(step)
 
@@ -280,8 +281,8 @@ def curve_row(metrics: Mapping[str, Any]) -> dict[str, float]:
     return row | {"lr": float(metrics.get("lr/pg0", 0))}
 
 
-def _branch(model: nn.Module, name: str) -> Any:
-    return getattr(model.model[-1], name, None) or ()  # type: ignore[index,union-attr]
+def _branch(model: Any, name: str) -> Any:
+    return getattr(model.model[-1], name, None) or ()
 
 
 def _to_float32(value: Any) -> Any:
