@@ -134,4 +134,5 @@ def _place(rng: np.random.Generator, low: int, high: int, window: int, whole: in
 
 def _area(boxes: F32) -> F32:
     size = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return size[:, 0] * size[:, 1]
+    area: F32 = size[:, 0] * size[:, 1]
+    return area

@@ -54,11 +54,13 @@ class Course:
     def heading_rad(self, s_m: ArrayLike) -> F64:
         """Return the road's direction, positive to the right."""
         angle = np.multiply.outer(np.asarray(s_m, np.float64), self._wave_per_m) + self._phase
-        return -(np.cos(angle) * (self._curvature_per_m / self._wave_per_m)).sum(axis=-1)
+        heading: F64 = -(np.cos(angle) * (self._curvature_per_m / self._wave_per_m)).sum(axis=-1)
+        return heading
 
     def _displacement_m(self, s_m: ArrayLike) -> F64:
         angle = np.multiply.outer(np.asarray(s_m, np.float64), self._wave_per_m) + self._phase
-        return -(np.sin(angle) * (self._curvature_per_m / self._wave_per_m**2)).sum(axis=-1)
+        displacement: F64 = -(np.sin(angle) * (self._curvature_per_m / self._wave_per_m**2)).sum(axis=-1)
+        return displacement
 
     def middle_x_m(self, s_m: float, z_m: ArrayLike) -> F64:
         """Return where the middle of the road lies, right of the camera, at distances ahead of a place."""

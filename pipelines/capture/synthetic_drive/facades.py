@@ -32,12 +32,12 @@ class Facade:
         columns = self.wall.layers[level].shape[1]
         halvings = round(math.log2(columns / width_px)) if columns > 2 * width_px > 2 else 0
         gain, saturation, lamps = (round(value * 48) / 48 for value in (tone.gain, tone.saturation, lamps))
-        shifts = (round(value) for value in (tone.offset / 2, tone.tint_u, tone.tint_v))
+        shifts = round(tone.offset / 2), round(tone.tint_u), round(tone.tint_v)
         key = (level, halvings, gain, saturation, lamps, *shifts)
         if key not in self._textures:
             if len(self._textures) >= _TEXTURES_KEPT:
                 self._textures.clear()
-            self._textures[key] = self._paint(*key)
+            self._textures[key] = self._paint(level, halvings, gain, saturation, lamps, *shifts)
         return self._textures[key]
 
     def _paint(

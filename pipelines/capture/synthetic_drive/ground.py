@@ -54,7 +54,9 @@ class Ground:
 
     def __init__(self, rng: np.random.Generator, width_px: int, focal_px: float) -> None:
         state = int(rng.integers(1 << 32))
-        bands, lumas, chromas = [], [], []
+        bands: list[_Band] = []
+        lumas: list[U8] = []
+        chromas: list[U8] = []
         first_row = 0
         meadow_map = _meadow_map(rng)
         for begin_m, end_m, texel_z_m in _BANDS_M:
@@ -73,16 +75,16 @@ class Ground:
         )
         self._luma: U8 = np.ascontiguousarray(np.concatenate(lumas))
         self._chroma: U8 = np.ascontiguousarray(np.concatenate(chromas))
-        self._beam: dict[tuple[int, int], F32] = {}
+        self._beam: dict[tuple[int, int], U8] = {}
 
     def draw(self, planes: Planes, camera: Camera, course: Course, s_m: float, weather: Weather) -> None:
         """Paint everything below the horizon."""
         first = int(np.floor(camera.horizon_px / 4)) * 4 + 4
         rows, columns = planes.luma.shape[0] - first, planes.luma.shape[1]
         fine_rows = self._fine_rows(camera, rows, first)
-        row = np.arange(first, planes.luma.shape[0]) + 0.5
+        row = np.arange(first, planes.luma.shape[0], dtype=np.float64) + 0.5
         z_m = self._distance_m(camera, row)
-        column = np.arange(columns) + 0.5
+        column = np.arange(columns, dtype=np.float64) + 0.5
         luma = np.empty((rows, columns), np.uint8)
         maps = self._maps(camera, course, s_m, z_m[:fine_rows], column)
         cv2.remap(self._luma, *maps, cv2.INTER_LINEAR, dst=luma[:fine_rows], borderMode=cv2.BORDER_REPLICATE)
@@ -189,7 +191,8 @@ def _paint_band(rng: np.random.Generator, band: _Band, meadow_map: F32) -> tuple
 
     def inside(half_width_m: float, center_m: float = 0.0) -> F32:
         """Return which share of each column's texel lies within a stripe."""
-        return np.clip((half_width_m - np.abs(x_m - center_m)) / band.texel_x_m + 0.5, 0, 1)
+        stripe: F32 = np.clip((half_width_m - np.abs(x_m - center_m)) / band.texel_x_m + 0.5, 0, 1)
+        return stripe
 
     verge = np.clip(0.42 + 0.22 * meadow + 0.30 * np.exp(-(away_m - ROAD_HALF_WIDTH_M) / 3.0), 0, 1)
     gravel, road = inside(ROAD_HALF_WIDTH_M + SHOULDER_M), inside(ROAD_HALF_WIDTH_M)
@@ -221,7 +224,8 @@ def _meadow_map(rng: np.random.Generator) -> F32:
     rows, columns = round(PERIOD_M / _MEADOW_CELL_M), round(2 * _MEADOW_REACH_M / _MEADOW_CELL_M)
     field = fractal_noise(rng, columns, rows * 2, cell_px=(18, 26), octaves=5)
     share = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
-    return (field[rows:] * (1 - share) + field[:rows] * share) / np.sqrt(share**2 + (1 - share) ** 2)  # type: ignore[no-any-return]
+    closed: F32 = (field[rows:] * (1 - share) + field[:rows] * share) / np.sqrt(share**2 + (1 - share) ** 2)
+    return closed
 
 
 def _sampled(meadow_map: F32, x_m: F32, rows: int) -> F32:
@@ -229,7 +233,8 @@ def _sampled(meadow_map: F32, x_m: F32, rows: int) -> F32:
     column = (x_m + _MEADOW_REACH_M) / _MEADOW_CELL_M - 0.5
     row = ((np.arange(rows) + 0.5) / rows * len(meadow_map) - 0.5).astype(np.float32)
     map_x, map_y = np.tile(column, (rows, 1)), np.repeat(row[:, None], len(column), axis=1)
-    return cv2.remap(meadow_map, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)  # type: ignore[no-any-return]
+    sampled: F32 = cv2.remap(meadow_map, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return sampled
 
 
 def _dashes(rows: int, band: _Band) -> F32:

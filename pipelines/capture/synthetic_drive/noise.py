@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +21,13 @@ def fractal_noise(
     total = np.zeros((height, width), np.float32)
     weight, power = 1.0, 0.0
     for octave in range(octaves):
-        cells = [
-            max(int(np.ceil(side * 2**octave / cell)) + 1, 2)
-            for side, cell in zip((width, height), cell_px, strict=False)
-        ]
-        coarse = rng.standard_normal((min(cells[1], height), min(cells[0], width)), np.float32)
+        columns, rows = (
+            min(max(math.ceil(side * 2**octave / cell) + 1, 2), side)
+            for side, cell in zip((width, height), cell_px, strict=True)
+        )
+        coarse = rng.standard_normal((rows, columns), np.float32)
         total += weight * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         power += weight**2
         weight *= 0.55
-    return total / np.float32(np.sqrt(power) * 0.75)
+    total /= np.float32(0.75 * math.sqrt(power))
+    return total

@@ -17,6 +17,7 @@ from pipelines.capture.synthetic_drive.sign_faces import lit_lamps
 PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M, LAMP_POSTS_FROM_M = 160.0, 230.0, 230.0, 150.0
 """Things come into view at these distances, faintly at first."""
 _MARKINGS_FROM_M = 110.0
+_HOUSE_NEAREST_M = 3.0
 _FADE_M = 35.0
 _STEEL, _CONCRETE, _PAINT = yuv_of(134, 138, 142), yuv_of(150, 150, 148), yuv_of(226, 226, 220)
 _LAMP_RGB = (255, 214, 150)
@@ -72,36 +73,33 @@ def draw_plant(planes: Planes, moment: Moment, plant: Plant, z_m: float) -> None
 def draw_house(planes: Planes, moment: Moment, house: House, z_m: float) -> None:
     """Paint the two fronts of a house that can be seen, and its lit windows."""
     weather, camera = moment.weather, moment.camera
-    begin_m, end_m = max(z_m, 3.0), z_m + house.length_m
+    begin_m, end_m = max(z_m, _HOUSE_NEAREST_M), z_m + house.length_m
     if end_m <= begin_m + 0.5:
         return
     opacity = min((HOUSES_FROM_M - z_m) / _FADE_M, 1.0)
+    lamps = weather.lamps * opacity * 0.9
     side = math.copysign(1, house.near_x_m)
+    side_gain, front_gain = (0.94, 0.80) if side > 0 else (0.80, 0.94)
     near_x = moment.road_to_camera_m(house.near_x_m, z_m)
-    far_x = near_x + side * house.depth_m
+    if z_m > _HOUSE_NEAREST_M:  # the front that faces the traffic
+        scale = camera.scale_px_per_m(z_m)
+        left, right = sorted(camera.column_px(x_m, z_m) for x_m in (near_x, near_x + side * house.depth_m))
+        if right > 0 and left < planes.width_px:
+            tone = weather.tone_at(z_m, gain=front_gain).veiled(weather.haze, 1 - opacity)
+            wide, tall = house.length_m * scale, house.height_m * scale
+            luma, chroma = house.facade.texture(wide, tall, tone=tone, lamps=lamps)
+            columns = max(int(luma.shape[1] * min(house.depth_m / house.length_m, 1.0)), 1)
+            bottom = camera.row_px(0.0, z_m)
+            planes.opaque_box(luma[:, :columns], chroma[:, :columns], (left, bottom - tall, right, bottom))
     slant = math.sin(moment.turn_rad(z_m + house.length_m / 2))
     begin_x, end_x = near_x + slant * (begin_m - z_m), near_x + slant * house.length_m
-    cut = (begin_m - z_m) / house.length_m
-    top = np.array([house.height_m, house.height_m, 0.0, 0.0])
+    top = [house.height_m, house.height_m, 0.0, 0.0]
     corners = camera.project([begin_x, end_x, end_x, begin_x], top, [begin_m, end_m, end_m, begin_m])
-    veil = 1 - opacity
-    side_gain, front_gain = (0.94, 0.80) if side > 0 else (0.80, 0.94)
-    lamps = weather.lamps * opacity * 0.9
-    if z_m > 3.0:  # the front that faces the traffic
-        scale = camera.scale_px_per_m(z_m)
-        left, right = sorted((camera.column_px(near_x, z_m), camera.column_px(far_x, z_m)))
-        top, bottom = camera.row_px(house.height_m, z_m), camera.row_px(0.0, z_m)
-        if right > 0 and left < planes.width_px:
-            tone = weather.tone_at(z_m, gain=front_gain).veiled(weather.haze, veil)
-            size = house.length_m * scale, house.height_m * scale
-            luma, chroma = house.facade.texture(*size, tone=tone, lamps=lamps)
-            columns = max(int(luma.shape[1] * min(house.depth_m / house.length_m, 1.0)), 1)
-            planes.opaque_box(luma[:, :columns], chroma[:, :columns], (left, top, right, bottom))
-    left, right = corners[:, 0].min(), corners[:, 0].max()
-    if right > 0 and left < planes.width_px:
-        tone = weather.tone_at(max(z_m, 1.0), gain=side_gain).veiled(weather.haze, veil)
-        size = abs(corners[0, 0] - corners[1, 0]) / (1 - cut), corners[3, 1] - corners[0, 1]
-        planes.opaque_quad(*house.facade.texture(*size, tone=tone, lamps=lamps), corners, cut=cut)
+    if corners[:, 0].max() > 0 and corners[:, 0].min() < planes.width_px:
+        tone = weather.tone_at(max(z_m, 1.0), gain=side_gain).veiled(weather.haze, 1 - opacity)
+        cut = (begin_m - z_m) / house.length_m
+        wide, tall = abs(corners[0, 0] - corners[1, 0]) / (1 - cut), corners[3, 1] - corners[0, 1]
+        planes.opaque_quad(*house.facade.texture(wide, tall, tone=tone, lamps=lamps), corners, cut=cut)
 
 
 def draw_lamp_post(planes: Planes, moment: Moment, road_x_m: float, z_m: float) -> None:

@@ -119,7 +119,7 @@ class Sprite:
     def aspect(self) -> float:
         """Width over height."""
         height, width = self.layers[0].shape[:2]
-        return width / height
+        return float(width / height)
 
     def level_for(self, height_px: float) -> int:
         """Return the smallest version that needs hardly any enlarging."""
@@ -326,18 +326,22 @@ def _stretch(texture: U8, box: tuple[float, ...], bounds: Bounds) -> U8:
     row0, row1 = max(int((y0 - top) / step_y), 0), min(math.ceil((y1 - top) / step_y), height)
     begin_x, end_x = round(left + column0 * step_x), round(left + column1 * step_x)
     begin_y, end_y = round(top + row0 * step_y), round(top + row1 * step_y)
-    part = texture[row0:row1, column0:column1]
-    patch = cv2.resize(part, (max(end_x - begin_x, 1), max(end_y - begin_y, 1)), interpolation=cv2.INTER_LINEAR)
-    patch = patch[max(y0 - begin_y, 0) : max(y1 - begin_y, 1), max(x0 - begin_x, 0) : max(x1 - begin_x, 1)]
-    before_x, before_y = max(begin_x - x0, 0), max(begin_y - y0, 0)
-    after_x, after_y = x1 - x0 - before_x - patch.shape[1], y1 - y0 - before_y - patch.shape[0]
-    if before_x or before_y or after_x or after_y:
-        patch = cv2.copyMakeBorder(patch, before_y, after_y, before_x, after_x, cv2.BORDER_CONSTANT, value=0)
-    return patch  # type: ignore[no-any-return]
+    from_x, to_x, from_y, to_y = max(begin_x, x0), min(end_x, x1), max(begin_y, y0), min(end_y, y1)
+    shape = (y1 - y0, x1 - x0, *texture.shape[2:])
+    if from_x >= to_x or from_y >= to_y:
+        return np.zeros(shape, np.uint8)
+    size = (end_x - begin_x, end_y - begin_y)
+    patch: U8 = cv2.resize(texture[row0:row1, column0:column1], size, interpolation=cv2.INTER_LINEAR)
+    patch = patch[from_y - begin_y : to_y - begin_y, from_x - begin_x : to_x - begin_x]
+    if patch.shape == shape:
+        return patch
+    padded = np.zeros(shape, np.uint8)
+    padded[from_y - y0 : to_y - y0, from_x - x0 : to_x - x0] = patch
+    return padded
 
 
 def _separated(patch: U8) -> tuple[U8, U8, U8, U8]:
-    """Split a patch of even size, laid out as :class:`Sprite`, into luma and alpha, and half-size chroma and coverage."""
+    """Split a patch of even size, laid out as a sprite, into luma and alpha, and half-size chroma and coverage."""
     height, width = patch.shape[:2]
     half = cv2.resize(patch, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     return (

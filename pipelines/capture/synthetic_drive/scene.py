@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -82,7 +83,7 @@ class DriveScene:
         items: list[tuple[float, Callable[[], None]]] = []
 
         def add(z_m: float, draw: Callable[..., None], *arguments: object, **options: object) -> None:
-            items.append((z_m, lambda: draw(planes, moment, *arguments, **options)))
+            items.append((z_m, partial(draw, planes, moment, *arguments, **options)))
 
         for plant in self.roadside.plants:
             if _NEAREST_M < (z_m := moment.ahead_m(plant.s_m)) < painter.PLANTS_FROM_M:
@@ -103,7 +104,5 @@ class DriveScene:
             add(z_m, painter.draw_delineator, _DELINEATOR_X_M, z_m)
             add(z_m, painter.draw_delineator, -_DELINEATOR_X_M, z_m)
         for vehicle in self._traffic.at(moment.time_s, moment.s_m):
-            items.append(
-                (vehicle.z_m, lambda vehicle=vehicle: draw_vehicle(planes, moment.camera, moment.weather, vehicle))
-            )  # type: ignore[misc]
+            items.append((vehicle.z_m, partial(draw_vehicle, planes, moment.camera, moment.weather, vehicle)))  # noqa: PERF401
         return items

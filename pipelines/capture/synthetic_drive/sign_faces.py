@@ -147,8 +147,6 @@ def crosswalk() -> Face:
 def stop() -> Face:
     """Red octagon with STOP (Vienna Convention, B 2a)."""
     board = _Board()
-    corner = 1 - 1 / np.sqrt(2)
-    corner = corner / 1.0
     cut = 1 / (2 + np.sqrt(2))
 
     def octagon(inset: float) -> list[tuple[float, float]]:

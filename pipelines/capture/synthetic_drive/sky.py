@@ -44,7 +44,7 @@ class Backdrop:
         self._horizon_row = int(np.ceil(height_px * 0.52))
         rows = self._horizon_row + max(int(height_px * _BELOW_HORIZON), 4)
         state = rng.integers(1 << 32)
-        self._luma: list[F32 | U8] = []
+        self._luma: list[U8] = []
         self._chroma: list[U8] = []
         scale = focal_px / 1152
         ridges = _ridges(np.random.default_rng(state), width, scale)
@@ -84,7 +84,8 @@ def _window(target: U8, layers: list[tuple[U8, float]], left: float, top: float)
         moved = cv2.addWeighted(across[:-1], 1 - share_y, across[1:], share_y, 0)
         total += weight
         mixed = moved if mixed is None else cv2.addWeighted(mixed, 1 - weight / total, moved, weight / total, 0)
-    target[:] = mixed
+    if mixed is not None:
+        target[:] = mixed
 
 
 def _paint_sky(rng: np.random.Generator, mood: str, width: int, rows: int, horizon: int, focal_px: float) -> F32:
@@ -100,7 +101,7 @@ def _paint_sky(rng: np.random.Generator, mood: str, width: int, rows: int, horiz
     sun_px = np.sqrt((column - sun_x) ** 2 + ((row - sun_y) * 1.15) ** 2) / focal_px
     if mood == "dusk":
         for reach, color in ((0.34, (70, 36, 8)), (0.10, (60, 62, 46))):
-            picture += np.exp(-((sun_px / reach) ** 1.3))[..., None] * np.float32(color)
+            picture += np.exp(-((sun_px / reach) ** 1.3))[..., None] * np.array(color, np.float32)
     lit, shaded, threshold, most = _CLOUDS[mood]
     sheet = fractal_noise(rng, width // 2, rows // 2, cell_px=(focal_px * 0.16, focal_px * 0.05), octaves=6)
     detail = cv2.resize(sheet, (width, rows), interpolation=cv2.INTER_LINEAR)
@@ -108,13 +109,13 @@ def _paint_sky(rng: np.random.Generator, mood: str, width: int, rows: int, horiz
     cover = cover * cover * (3 - 2 * cover) * np.clip((1.03 - height_share) * 5, 0, 1)[:, None] * most
     above = np.roll(detail, max(int(focal_px * 0.012), 1), axis=0)
     light = np.clip(0.62 + 0.55 * (detail - above) - 0.18 * (detail - threshold), 0, 1)[..., None]
-    cloud = np.float32(shaded) + (np.float32(lit) - np.float32(shaded)) * light
+    cloud = np.array(shaded, np.float32) + (np.array(lit, np.float32) - np.array(shaded, np.float32)) * light
     if mood == "dusk":
-        cloud = cloud + np.exp(-((sun_px / 0.3) ** 2))[..., None] * np.float32((60, 40, 10))
+        cloud = cloud + np.exp(-((sun_px / 0.3) ** 2))[..., None] * np.array((60, 40, 10), np.float32)
     picture += (cloud - picture) * cover[..., None].astype(np.float32)
     if mood == "dusk":
         disc = np.clip((0.0165 - sun_px) * focal_px, 0, 1)[..., None]
-        picture += (np.float32((255, 250, 226)) - picture) * disc
+        picture += (np.array((255, 250, 226), np.float32) - picture) * disc
     return picture.astype(np.float32)
 
 
@@ -149,7 +150,7 @@ def _paint_land(
     horizon: int,
     scale: float,
 ) -> None:
-    far_rgb, near_rgb, wood_rgb = (np.float32(color) for color in _HILLS_RGB[mood])
+    far_rgb, near_rgb, wood_rgb = (np.array(color, np.float32) for color in _HILLS_RGB[mood])
     height_px: NDArray[np.float32] = horizon - np.arange(picture.shape[0], dtype=np.float32)[:, None]
     _paint_ridge(picture, ridges[0], height_px, far_rgb)
     for left, right, tall, shade, seed in skyline:
@@ -159,7 +160,7 @@ def _paint_land(
             right,
             horizon - tall,
             horizon,
-            (far_rgb + near_rgb) / 2 * (1 + shade),
+            (far_rgb + near_rgb) * np.float32((1 + shade) / 2),
             seed,
             lit=mood == "dusk",
             scale=scale,

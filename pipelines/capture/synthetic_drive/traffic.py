@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.capture.synthetic_drive.bodies import MODELS, Model, body_of
 from pipelines.capture.synthetic_drive.course import LANE_M, Course
-from pipelines.capture.synthetic_drive.vehicles import MODELS, PAINTS_RGB, Model, Vehicle, body_of
+from pipelines.capture.synthetic_drive.vehicles import PAINTS_RGB, Vehicle
 
 _SPAN_M = 330.0
 """Vehicles come into being this far ahead of where they vanish."""

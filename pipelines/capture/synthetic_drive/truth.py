@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive import painter
+from pipelines.capture.synthetic_drive.bodies import body_of
 from pipelines.capture.synthetic_drive.moment import Moment, SeenFace, faces_of
 from pipelines.capture.synthetic_drive.roadside import Roadside
-from pipelines.capture.synthetic_drive.vehicles import Vehicle, body_of
+from pipelines.capture.synthetic_drive.vehicles import Vehicle
 from streamvision.detections import Detections
 
 MIN_HEIGHT_PX = 10.0
@@ -100,4 +101,5 @@ def _hidden_share(boxes: F64, seen: list[SeenFace], obstacles: F64, distances_m:
     in_x = (x[:, :, None] > obstacles[:, 0]) & (x[:, :, None] < obstacles[:, 2]) & nearer[:, None, :]
     in_y = (y[:, :, None] > obstacles[:, 1]) & (y[:, :, None] < obstacles[:, 3])
     covered = (in_x[:, :, None, :] & in_y[:, None, :, :]).any(axis=-1)
-    return covered.mean(axis=(1, 2))
+    share: F64 = covered.mean(axis=(1, 2))
+    return share

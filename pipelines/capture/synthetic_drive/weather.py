@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
 from pipelines.capture.synthetic_drive.planes import Tone, Yuv
 
@@ -82,10 +83,10 @@ def mix(first: Weather, second: Weather, share: float) -> Weather:
     """Return a weather between two others."""
     if first is second or share <= 0:
         return first
-    values = {}
+    values: dict[str, Any] = {}
     for field in fields(Weather):
         a, b = getattr(first, field.name), getattr(second, field.name)
-        if field.name == "sky_weights":
+        if isinstance(a, tuple):
             values[field.name] = tuple(x + (y - x) * share for x, y in zip(a, b, strict=True))
         else:
             values[field.name] = a + (b - a) * share
