@@ -15,7 +15,7 @@ from types import TracebackType
 
 from pipelines.batching import Batcher
 from pipelines.capture.stream import StreamCapture
-from pipelines.capture.uri import SourceSpec, parse_source
+from pipelines.capture.uri import SourceSpec, parse_source, source_files
 from pipelines.collection_window import CollectionWindow
 from pipelines.inference import Detector
 from pipelines.lane import Lane
@@ -51,9 +51,8 @@ class Pipeline:
         self.times = StageTimes()
         self._outputs = config.outputs
         self._sources = name_streams(config.streams)
-        check_outputs(
-            config.outputs, stream_ids=list(self._sources), sources=[spec.uri for spec, _ in self._sources.values()]
-        )
+        read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
+        check_outputs(config.outputs, stream_ids=list(self._sources), inputs=[config.model.path, *read])
         tracker = create_tracker(config.tracker, score=config.model.score)
         self._detector = detector or Detector.open(
             config.model, score_floor=tracker.low_score if tracker else None, times=self.times
@@ -155,7 +154,7 @@ class Pipeline:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set() and not all(s.drained() for s in self._streams.values()):
+            while not self._stopping.is_set() and not self._all_over():
                 self._infer_batch()
         except StreamVisionError as error:
             self._error = str(error)
@@ -166,6 +165,13 @@ class Pipeline:
             for stream in self._streams.values():
                 stream.lane.finish(timeout_s=60)
         self._over.set()
+
+    def _all_over(self) -> bool:
+        """Say whether every stream is over; the outputs of one that is are finished though others go on."""
+        drained = [stream for stream in self._streams.values() if stream.drained()]
+        for stream in drained:
+            stream.lane.end()
+        return len(drained) == len(self._streams)
 
     def _infer_batch(self) -> None:
         frames = self._batcher.collect(stopped=self._stopping.is_set)

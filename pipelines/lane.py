@@ -59,6 +59,7 @@ class Lane:
         self._times = times
         self._on_room = on_room
         self._inbox: queue.Queue[Result | None] = queue.Queue()
+        self._ended = False
         self._segment: int | None = None
         self._highest_identity = -1
         self._first_done_s: float | None = None
@@ -78,6 +79,12 @@ class Lane:
         """Hand over what the network found on the next frame."""
         self._inbox.put(result)
 
+    def end(self) -> None:
+        """Tell that no more frames will come: what waits is worked off, then the outputs are closed."""
+        if not self._ended:
+            self._ended = True
+            self._inbox.put(None)
+
     def idle(self) -> bool:
         """Say whether everything handed over has gone the whole way."""
         return self._inbox.unfinished_tasks == 0
@@ -86,7 +93,7 @@ class Lane:
         """Work off what is waiting, close the outputs and end the thread; return whether that fitted the time."""
         if self._thread.ident is None:
             return True
-        self._inbox.put(None)
+        self.end()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -109,6 +116,7 @@ class Lane:
         for sink in tuple(self._sinks):
             self._guard(sink, sink.close)
         self._inbox.task_done()
+        self._on_room()
 
     def _advance(self, result: Result) -> None:
         frame = result.frame
@@ -156,13 +164,15 @@ class Lane:
     def _guard(self, sink: Sink, action: Callable[[], None]) -> None:
         try:
             action()
-        except StreamVisionError as error:
+        except Exception as error:
+            if not isinstance(error, StreamVisionError):
+                log.exception("stream %s: an output", self.stream_id)
             self._sinks.remove(sink)
-            self._fail(str(error))
-            with suppress(StreamVisionError):
+            self._fail(str(error) if isinstance(error, StreamVisionError) else f"an output failed: {error!r}")
+            with suppress(Exception):
                 sink.close()
 
     def _fail(self, message: str) -> None:
         if len(self.failures) < 20:
             self.failures.append(message)
-        log.error("%s", message)
+        log.info("%s", message)  # the pipeline's owner reports it

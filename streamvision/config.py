@@ -45,9 +45,7 @@ class ModelConfig(Section):
 class StreamConfig(Section):
     """One source."""
 
-    source: str = Field(
-        min_length=1, description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:."
-    )
+    source: str = Field(description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:.")
     id: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",

@@ -16,6 +16,6 @@ def is_reachable(spec: SourceSpec, *, timeout_s: float) -> bool | None:
         return None
     try:
         socket.create_connection(spec.endpoint, timeout=timeout_s).close()
-    except OSError:
+    except (OSError, UnicodeError):  # UnicodeError: the name is none that could be looked up
         return False
     return True

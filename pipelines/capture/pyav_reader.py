@@ -35,6 +35,8 @@ END_TOLERANCE_S = 1.0
 
 _HELD_BACK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "vvc"})
 _HELD_BACK_FORMATS = frozenset({"rtsp", "hls", "mpegts", "h264", "hevc"})
+_NO_TIMESTAMPS = 0x80
+"""AVFMT_NOTIMESTAMPS: the times of such a format are FFmpeg's own, a count of frames at an assumed 25 fps."""
 _PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
 _DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")
 """How Matroska gives the duration of each track."""
@@ -64,6 +66,8 @@ class PyAvReader:
         self._end_s = 0.0
         self._format = ""
         self._held_back = False
+        self._untimed = False
+        self._first_captured_at_s: float | None = None
 
     @property
     def expected_frames(self) -> int | None:
@@ -104,6 +108,7 @@ class PyAvReader:
             raise SourceError(f"{self._spec.safe_uri} has no video; give a source that has", permanent=True)
         self._stream = self._container.streams.video[0]
         self._format = self._container.format.name.split(",")[0]
+        self._untimed = self._spec.kind != "file" and bool(self._container.format.flags & _NO_TIMESTAMPS)
         # Frame threads keep as many frames back as there are threads: right for files, latency for cameras.
         self._stream.thread_type = "AUTO" if self._spec.kind == "file" else "SLICE"
         self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
@@ -123,9 +128,10 @@ class PyAvReader:
         if self._frames_read == 0 and frame.rotation:
             log.info("%s asks to be shown turned by %d degrees; it is not", self._spec.safe_uri, frame.rotation)
         self._frames_read += 1
-        raw_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+        captured_at_s = self._captured_at_s(frame)
+        raw_s = self._source_time_s(frame, captured_at_s)
         self._end_s = raw_s or self._end_s
-        return Captured(picture_from_frame(frame), self._pts.next_s(raw_s), self._captured_at_s(frame))
+        return Captured(picture_from_frame(frame), self._pts.next_s(raw_s), captured_at_s)
 
     def close(self) -> None:
         """Release decoder and connection; pictures already given out stay valid."""
@@ -188,7 +194,7 @@ class PyAvReader:
             arrival_s = self._last_read_s
         self._last_read_s = now_s
         stamp = packet.dts if packet.dts is not None else packet.pts
-        if stamp is not None and packet.time_base is not None:
+        if stamp is not None and packet.time_base is not None and not self._untimed:
             arrival_s = self._clock.captured_at_s(float(stamp * packet.time_base), arrival_s)
         self._arrivals.append((packet.pts, arrival_s))
         self._lag.observe(waited_s=now_s - begin_s, age_s=now_s - arrival_s, now_s=now_s)
@@ -207,6 +213,14 @@ class PyAvReader:
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._losses.add("damaged")
             log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
+
+    def _source_time_s(self, frame: VideoFrame, captured_at_s: float) -> float | None:
+        """Return the frame's own time; where the source is live and has none (MJPEG), that of its arrival."""
+        if self._untimed:
+            if self._first_captured_at_s is None:
+                self._first_captured_at_s = captured_at_s
+            return captured_at_s - self._first_captured_at_s
+        return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
 
     def _captured_at_s(self, frame: VideoFrame) -> float:
         now_s = time.monotonic()

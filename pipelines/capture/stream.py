@@ -95,8 +95,8 @@ class StreamCapture:
 
     def request_stop(self) -> None:
         """Ask the thread to end and let go of waiting frames; returns at once, legal in every state."""
+        self.state.move(StreamState.STOPPED)  # before the thread can see the stop and take it for an end
         self._stop.set()
-        self.state.move(StreamState.STOPPED)
         self.slot.close()
         self._over = True
         self._on_ready()
@@ -115,6 +115,9 @@ class StreamCapture:
         try:
             while not self._stop.is_set() and self._play():
                 self._wait_before_reconnect()
+        except Exception as error:
+            log.exception("stream %s", self.stream_id)
+            self._fail(redact(f"capture failed: {error!r}"))
         finally:
             self._over = True
             self._on_ready()
@@ -212,9 +215,7 @@ class StreamCapture:
         if self._stop.is_set():
             return False
         if not self.spec.reconnects or (permanent and self._size is None):
-            self.failure = f"stream {self.stream_id}: {reason}"
-            log.error("%s", self.failure)
-            self.state.move(StreamState.FAILED, reason)
+            self._fail(reason)
             return False
         if self._live_since_s is not None:
             self._backoff.note_live(time.monotonic() - self._live_since_s)
@@ -222,6 +223,11 @@ class StreamCapture:
         stalled = state is StreamState.STALLED and self.state.state is StreamState.LIVE
         self.state.move(state if stalled else StreamState.RECONNECTING, reason)
         return True
+
+    def _fail(self, reason: str) -> None:
+        self.failure = f"stream {self.stream_id}: {reason}"
+        log.info("%s", self.failure)  # the pipeline's owner reports it
+        self.state.move(StreamState.FAILED, reason)
 
     def _wait_before_reconnect(self) -> None:
         """Wait as long as the back-off says, or until a server that refused connections accepts them again."""

@@ -75,6 +75,8 @@ def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) 
         SourceError: permanent; when the scheme is unknown, or a file or device does not exist.
     """
     text = text.strip()
+    if not text:
+        raise _refused(text, "is empty")
     scheme, separator, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme in _NETWORK_PORTS and rest.startswith("//"):
@@ -107,6 +109,13 @@ def find_images(pattern: str) -> list[Path]:
     return sorted((path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES), key=_natural)
 
 
+def source_files(spec: SourceSpec) -> list[Path]:
+    """Return the files of this machine that a source reads."""
+    if spec.kind == "images":
+        return find_images(spec.uri)
+    return [Path(spec.uri)] if spec.kind == "file" else []
+
+
 def _natural(path: Path) -> list[tuple[int, int, str]]:
     parts = re.split(r"(\d+)", str(path))
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
@@ -116,6 +125,7 @@ def _network(text: str, scheme: str, policy: Policy) -> SourceSpec:
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the resolver will; "a..b" is no name
     except ValueError:
         host = None
     if not host:

@@ -17,6 +17,8 @@ from streamvision.config import OutputsConfig
 from streamvision.errors import OutputError
 from streamvision.telemetry import DropCounter
 
+_VIDEO_SUFFIXES = frozenset({"", ".m4v", ".mov", ".mp4"})
+
 
 def path_for_stream(path: Path, stream_id: str, *, several: bool) -> Path:
     """Return the file of one stream: ``F.mp4``, or ``F.<stream>.mp4`` where there are several.
@@ -27,25 +29,29 @@ def path_for_stream(path: Path, stream_id: str, *, several: bool) -> Path:
     return path.with_name(f"{path.stem}.{stream_id}{path.suffix}") if several else path
 
 
-def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], sources: Iterable[str] = ()) -> None:
+def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], inputs: Iterable[Path] = ()) -> None:
     """Find out whether every file can be written, without touching any; call it before anything slow begins.
 
     Args:
         config: the files that are wanted.
         stream_ids: all streams, since some files carry their names.
-        sources: the source of each stream; none of them may be overwritten.
+        inputs: the files that are read; none of them may be overwritten.
 
     Raises:
         OutputError: naming the first file that cannot be written, and why.
     """
-    paths = _paths(config, stream_ids)
-    for number, path in enumerate(paths):
+    read = {_identity(path) for path in inputs}
+    taken: set[object] = set()
+    for path in _paths(config, stream_ids):
         _check_writable(path)
-        if path in paths[:number]:
+        identity = _identity(path)
+        if identity in taken:
             raise OutputError(f"two outputs have the same file {path}; give each its own")
-        for source in sources:
-            if path.exists() and os.path.exists(source) and os.path.samefile(path, source):  # noqa: PTH110, PTH121
-                raise OutputError(f"output {path} would overwrite its own source; give another file")
+        if identity in read:
+            raise OutputError(f"output {path} would overwrite its own source or model; give another file")
+        taken.add(identity)
+    if config.record is not None and config.record.suffix.lower() not in _VIDEO_SUFFIXES:
+        raise OutputError(f"cannot record {config.record}: recordings are MP4; give a name that ends in .mp4")
 
 
 def open_sinks(
@@ -93,6 +99,15 @@ def open_sinks(
                 sink.close()
         raise
     return sinks
+
+
+def _identity(path: Path) -> object:
+    """Return what is equal for all names of one file, links included."""
+    try:
+        found = path.stat()
+    except OSError:
+        return path.resolve()
+    return found.st_dev, found.st_ino
 
 
 def _paths(config: OutputsConfig, stream_ids: Sequence[str]) -> list[Path]:

@@ -116,7 +116,7 @@ def build_config(config: Path | None, sources: tuple[str, ...], given: dict[str,
         ConfigError: when something needed is missing or not accepted.
     """
     document: dict[str, Any] = load_config(config) if config else {}
-    given = {key: value for key, value in given.items() if value not in (None, (), False)}
+    given = {key: value for key, value in given.items() if value is not None and value != () and value is not False}
     stream_settings = {key: given[key] for key in STREAM_FIELDS if key in given}
     if sources:
         document["streams"] = [{"source": source} for source in sources]
@@ -141,11 +141,11 @@ def parse_address(text: str) -> dict[str, Any]:
         ConfigError: when the port is not a number.
     """
     host, colon, port = text.rpartition(":")
-    if text.isdigit():
+    if text.isdecimal():
         host, port = "", text
     elif not colon or text.endswith("]"):
         host, port = text, ""
-    if port and not port.isdigit():
+    if port and not (port.isascii() and port.isdigit()):
         raise ConfigError(f"--serve {text}: {port!r} is not a port; give HOST:PORT, such as 127.0.0.1:8080")
     address: dict[str, Any] = {"host": host.strip("[]")} if host else {}
     return address | ({"port": int(port)} if port else {}) or {"host": ServeConfig().host}

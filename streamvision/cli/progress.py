@@ -30,8 +30,12 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._drawn:
-            click.echo("\r\x1b[K", nl=False, err=True)
+        self._clear()
+
+    def say(self, text: str) -> None:
+        """Say something that stays, above the line of progress."""
+        self._clear()
+        click.echo(text, err=True)
 
     def show(self, statuses: list[StreamStatus]) -> None:
         """Show how the streams are doing, if it is time to."""
@@ -46,6 +50,11 @@ class Progress:
             self._drawn = True
         else:
             click.echo(line, err=True)
+
+    def _clear(self) -> None:
+        if self._drawn:
+            click.echo("\r\x1b[K", nl=False, err=True)
+            self._drawn = False
 
 
 def describe(status: StreamStatus, elapsed_s: float) -> str:

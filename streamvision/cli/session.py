@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -32,6 +33,7 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
         StreamVisionError: when the run cannot begin.
     """
     begin_s = time.monotonic()
+    told: set[str] = set()
     with _stop_signals() as received:
         pipeline = Pipeline(config)
         server = WebServer(pipeline.view, host=config.serve.host, port=config.serve.port) if config.serve else None
@@ -44,6 +46,7 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
             with pipeline, Progress() as progress:
                 while not received and not pipeline.wait(POLL_S):
                     progress.show(pipeline.statuses())
+                    _tell(pipeline.failures(), told, progress.say)
         finally:
             if server:
                 server.stop()
@@ -52,8 +55,7 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
         click.echo(json.dumps(report))
     else:
         _print_report(pipeline.statuses())
-    for failure in report["failures"]:
-        click.echo(f"streamvision: {failure}", err=True)
+    _tell(report["failures"], told, partial(click.echo, err=True))
     if report["failures"]:
         return 1
     return 128 + received[0] if received else 0
@@ -87,6 +89,14 @@ def _announce(url: str, config: AppConfig) -> None:
         click.echo(
             "The page has no password and listens beyond this machine: keep it inside a trusted network.", err=True
         )
+
+
+def _tell(failures: list[str], told: set[str], say: Callable[[str], None]) -> None:
+    """Say what failed, each failure once: at once where other streams go on, else at the end."""
+    for failure in failures:
+        if failure not in told:
+            told.add(failure)
+            say(f"streamvision: {failure}")
 
 
 def _report(pipeline: Pipeline, seconds: float, *, interrupted: bool) -> dict[str, Any]:

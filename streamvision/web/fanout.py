@@ -275,6 +275,9 @@ class Fanout:
             wanted = viewer.pump(time.monotonic())
         except OSError:
             wanted = False
+        except Exception:  # served again at once, it would fail again at once, for ever
+            _log.exception("a viewer could not be served")
+            wanted = False
         if not wanted:
             self._drop(viewer)
         elif viewer.blocked != was_blocked:

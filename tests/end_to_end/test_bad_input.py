@@ -40,6 +40,7 @@ def test_a_source_that_is_no_video(model: Path, tmp_path: Path) -> None:
     done = streamvision("run", "--source", file, "--model", model)
     assert done.code == 1
     assert "notes.mp4" in done.sentence()
+    assert done.stderr.count("notes.mp4") == 1, "said once"
 
 
 def test_a_file_that_is_no_model(video: Path, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 import pytest
 
@@ -71,6 +73,36 @@ def test_frames_come_in_order_and_identities_are_the_streams_own(data_dir: Path,
     for rows in by_stream.values():
         assert [row["frame"] for row in rows] == list(range(90))
     assert [r["objects"] for r in by_stream["a"]] == [r["objects"] for r in by_stream["b"]]
+
+
+def test_the_recording_of_a_file_is_whole_though_a_camera_goes_on(data_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(5):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((90, 160, 3), 60, np.uint8))
+    streams = {"source": "synthetic:boxes?fps=10&size=320x240"}, {"source": str(folder), "id": "short"}
+    with Pipeline(config_of(data_dir, *streams, outputs={"record": tmp_path / "v.mp4"})) as pipeline:
+        deadline_s = time.monotonic() + 20
+        while recorded_frames(tmp_path / "v.short.mp4") < 5:
+            assert time.monotonic() < deadline_s, "what the recorder holds is written when the stream is over"
+            time.sleep(0.1)
+        assert not pipeline.wait(0)
+
+
+def recorded_frames(path: Path) -> int:
+    try:
+        with av.open(str(path)) as container:
+            return sum(1 for _ in container.decode(video=0))
+    except (OSError, av.FFmpegError):
+        return 0
+
+
+def test_a_model_is_never_overwritten(data_dir: Path, video: str, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.symlink_to(data_dir / "models" / "yolox_nano.onnx")
+    document = {"model": {"path": model}, "streams": [{"source": video}], "outputs": {"detections": model}}
+    with pytest.raises(OutputError, match="would overwrite"):
+        Pipeline(parse_config(document, origin="test"))
 
 
 def test_a_model_that_fails_midway_ends_the_run_with_a_sentence(data_dir: Path, video: str) -> None:

@@ -87,6 +87,27 @@ def test_every_sink_is_told_everything_in_order_and_closed_once(lane: Lane) -> N
     assert lane.identities == {"car": 1}
 
 
+class Faulty(Recorder):
+    """A sink with a fault that nobody foresaw."""
+
+    def write(self, annotated: AnnotatedFrame) -> None:
+        raise ValueError("unforeseen")
+
+    def close(self) -> None:
+        super().close()
+        raise ValueError("unforeseen")
+
+
+def test_an_unforeseen_fault_ends_that_output_once_and_not_the_stream(lane: Lane) -> None:
+    faulty, sound = Faulty(), Recorder()
+    play(lane, [faulty, sound], 10)
+    assert sound.frames == list(range(10))
+    assert (faulty.closed, sound.closed) == (1, 1)
+    assert lane.frames_done == 10
+    assert len(lane.failures) == 1
+    assert "unforeseen" in lane.failures[0]
+
+
 def test_a_full_disk_ends_that_output_and_not_the_stream(lane: Lane) -> None:
     broken, healthy = Recorder(fail_at=5), Recorder()
     play(lane, [broken, healthy], 10)

@@ -25,6 +25,7 @@ class MjpegCamera(BaseHTTPRequestHandler):
 
     limit: ClassVar[int] = 10_000
     password: ClassVar[str | None] = None
+    interval_s: ClassVar[float] = 0.04
 
     def do_GET(self) -> None:
         expected = f"Basic {base64.b64encode(f'bob:{self.password}'.encode()).decode()}"
@@ -42,7 +43,7 @@ class MjpegCamera(BaseHTTPRequestHandler):
                 jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
-                time.sleep(0.04)
+                time.sleep(self.interval_s)
         except OSError:
             pass
 
@@ -84,6 +85,16 @@ def test_an_mjpeg_camera_is_live(camera: str) -> None:
     print(f"first MJPEG frame after {first_s:.2f} s")
     assert frames[0].picture.width_px == 320
     assert np.all(np.diff([frame.pts_s for frame in frames]) >= 0)
+
+
+def test_pictures_without_times_have_those_of_their_arrival(camera: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MjpegCamera, "interval_s", 0.15)  # FFmpeg takes it for 25 fps, too
+    with capturing(f"http://{camera}/video") as capture:
+        frames = take(capture, 20)
+        assert frames[-1].age_s() < 1.0, "the age of a slow camera does not grow"
+    passed_s = frames[-1].captured_at_s - frames[4].captured_at_s
+    assert frames[-1].pts_s - frames[4].pts_s == pytest.approx(passed_s, abs=0.05)
+    assert passed_s > 1.5
 
 
 def test_a_camera_that_hangs_up_is_reconnected(camera: str, monkeypatch: pytest.MonkeyPatch) -> None:

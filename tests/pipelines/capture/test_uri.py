@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.capture.uri import find_images, parse_source
+from pipelines.capture.uri import find_images, parse_source, source_files
 from streamvision.config import StreamConfig
 from streamvision.errors import SourceError
 
@@ -97,3 +97,23 @@ def test_passwords_are_never_shown() -> None:
 def test_the_endpoint_of_a_pipeline_is_that_of_its_url() -> None:
     assert parse_source("gst:rtspsrc location=rtsp://cam:8554/live ! decodebin").endpoint == ("cam", 8554)
     assert parse_source("gst:videotestsrc").endpoint is None
+
+
+def test_an_empty_source_is_refused() -> None:
+    with pytest.raises(SourceError, match="is empty"):
+        parse_source("  ")
+
+
+def test_the_files_that_a_source_reads_are_known(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.png", "notes.txt", "drive.mp4"):
+        (tmp_path / name).touch()
+    assert [p.name for p in source_files(parse_source(str(tmp_path)))] == ["a.jpg", "b.png"]
+    assert [p.name for p in source_files(parse_source(str(tmp_path / "*.png")))] == ["b.png"]
+    assert [p.name for p in source_files(parse_source(str(tmp_path / "drive.mp4")))] == ["drive.mp4"]
+    assert source_files(parse_source("rtsp://camera/1")) == []
+
+
+def test_a_host_that_cannot_be_looked_up_is_refused() -> None:
+    with pytest.raises(SourceError, match="names no host"):
+        parse_source("rtsp://camera..local/stream")
+    assert parse_source("rtsp://[::1]/stream").endpoint == ("::1", 554)

@@ -106,9 +106,25 @@ def test_two_outputs_cannot_be_one_file(tmp_path: Path) -> None:
         check_outputs(OutputsConfig(mot=tmp_path / "x", detections=tmp_path / "x"), stream_ids=["a"])
 
 
+def test_one_file_under_two_names_is_one_file(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "x")
+    for name in ("link", f"../{tmp_path.name}/x"):
+        with pytest.raises(OutputError, match="same file"):
+            check_outputs(OutputsConfig(mot=tmp_path / name, detections=tmp_path / "x"), stream_ids=["a"])
+    with pytest.raises(OutputError, match="same file"):
+        check_outputs(OutputsConfig(mot=tmp_path / "new", detections=tmp_path / "." / "new"), stream_ids=["a"])
+
+
+def test_a_recording_is_named_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"give a name that ends in \.mp4"):
+        check_outputs(OutputsConfig(record=tmp_path / "v.txt"), stream_ids=["a"])
+    check_outputs(OutputsConfig(record=tmp_path / "v.MP4"), stream_ids=["a"])
+
+
 def test_a_source_is_never_overwritten(tmp_path: Path) -> None:
     source = tmp_path / "tour.mp4"
     source.write_bytes(b"precious")
     with pytest.raises(OutputError, match="overwrite its own source"):
-        check_outputs(OutputsConfig(record=source), stream_ids=["a"], sources=[str(source)])
-    check_outputs(OutputsConfig(record=source), stream_ids=["a"], sources=["rtsp://camera/1", str(tmp_path / "other")])
+        check_outputs(OutputsConfig(record=source), stream_ids=["a"], inputs=[source])
+    check_outputs(OutputsConfig(record=source), stream_ids=["a"], inputs=[tmp_path / "other"])

@@ -66,3 +66,13 @@ def test_addresses(text: str, address: dict[str, Any]) -> None:
 def test_a_port_that_is_no_number_is_refused() -> None:
     with pytest.raises(ConfigError, match="'http' is not a port"):
         parse_address("localhost:http")
+
+
+@pytest.mark.parametrize(("field", "key"), [("max_frames", "max_frames"), ("threads", "model.threads")])
+def test_a_zero_is_refused_and_not_taken_for_absent(field: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key}.*given: 0"):
+        build_config(None, ("a.mp4",), {"path": Path("m.onnx"), field: 0})
+
+
+def test_a_score_of_zero_is_a_score() -> None:
+    assert build_config(None, ("a.mp4",), {"path": Path("m.onnx"), "score": 0.0}).model.score == 0.0
