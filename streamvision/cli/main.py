@@ -14,6 +14,7 @@ from streamvision.cli.data import data
 from streamvision.cli.demo import demo
 from streamvision.cli.doctor import doctor
 from streamvision.cli.eval import evaluation
+from streamvision.cli.explain import explain
 from streamvision.cli.run import run
 from streamvision.cli.train import train
 from streamvision.errors import StreamVisionError
@@ -43,6 +44,7 @@ cli.add_command(demo)
 cli.add_command(doctor)
 cli.add_command(data)
 cli.add_command(evaluation)
+cli.add_command(explain)
 cli.add_command(train)
 
 

@@ -86,6 +86,11 @@ class CheckpointBackend:
             "end2end": repr(self._end2end),
         }
 
+    @property
+    def network(self) -> Any:
+        """The torch module, in evaluation mode; ``None`` after :meth:`close`."""
+        return self._network
+
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """Execute the network on one batch (N, 3, H, W).
 
@@ -96,7 +101,7 @@ class CheckpointBackend:
             raise ModelError(f"{self._path} is closed; open it again to run it")
         torch = import_torch()
         try:
-            with torch.inference_mode():
+            with torch.no_grad():  # inference mode would leave tensors in the network that gradients cannot pass later
                 output = self._network(torch.from_numpy(tensor).to(self._torch_device))
         except RuntimeError as error:
             raise ModelError(f"torch failed on {self._path}: {str(error).splitlines()[0]}") from error

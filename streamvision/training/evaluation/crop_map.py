@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.errors import MissingDependencyError
-from streamvision.training.evaluation.features import F32
+from streamvision.training.evaluation.features import F32, centred
 
 INSTALL = "pip install 'streamvision[eval]'"
 MIN_CROPS = 5
@@ -63,13 +63,16 @@ def map_crops(features: F32, class_id: NDArray[np.int64], names: Sequence[str], 
     count = len(features)
     if count < MIN_CROPS:
         return None
-    decomposition, manifold = _scikit_learn()
+    decomposition, manifold, threadpool_limits = _scikit_learn()
+    features = centred(features, features.mean(axis=0))
     dimensions = min(PCA_DIMENSIONS, count - 1, features.shape[1])
     reduced = decomposition.PCA(dimensions, random_state=seed).fit_transform(features)
     tsne = manifold.TSNE(
         2, perplexity=min(PERPLEXITY, (count - 1) / 3), init="pca", learning_rate="auto", random_state=seed
     )
-    plane = tsne.fit_transform(reduced)
+    # Its threads wait for each other by spinning: on two busy cores they took ten times as long as one.
+    with threadpool_limits(1):
+        plane = tsne.fit_transform(reduced)
     return CropMap(reduced[:, :2].astype(np.float32), plane.astype(np.float32), find_odd(features, class_id, names))
 
 
@@ -102,15 +105,20 @@ def find_odd(features: F32, class_id: NDArray[np.int64], names: Sequence[str]) -
 
 
 def most_alike(features: F32, others: F32, *, count: int) -> tuple[NDArray[np.int64], F32]:
-    """Return (N, count) which of the others each row is most like, the most alike first, and (N, count) how much."""
-    likeness = features @ others.T
+    """Return (N, count) which of the others each row is most like, the most alike first, and (N, count) how much.
+
+    Likeness is the correlation with the mean of the others taken off: 1 is the same, 0 nothing in common.
+    """
+    mean = others.mean(axis=0)
+    likeness = centred(features, mean) @ centred(others, mean).T
     order = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
     return order, np.take_along_axis(likeness, order, axis=1).astype(np.float32)
 
 
-def _scikit_learn() -> tuple[Any, Any]:
+def _scikit_learn() -> tuple[Any, Any, Any]:
     try:
         from sklearn import decomposition, manifold
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise MissingDependencyError(f"the map of crops needs scikit-learn: {INSTALL}") from error
-    return decomposition, manifold
+    return decomposition, manifold, threadpool_limits

@@ -94,7 +94,7 @@ class BackboneEmbedder:
             for layer in self._layers
         ]
         try:
-            with self._torch.inference_mode():
+            with self._torch.no_grad():
                 self._network(tensor)
         finally:
             for hook in hooks:
@@ -107,6 +107,11 @@ def backbone_layers(network: Any) -> list[int]:
     """Return the layers of an ultralytics network whose feature maps leave the backbone, the finest first."""
     last = len(network.yaml["backbone"]) - 1
     return sorted({layer for layer in network.save if layer < last} | {last})
+
+
+def centred(features: F32, mean: F32) -> F32:
+    """Return rows of length 1 without what all crops have in common, so that likeness tells them apart."""
+    return _unit(features - mean)
 
 
 def _unit(rows: NDArray[Any]) -> F32:

@@ -51,9 +51,13 @@ def read_bgr(path: Path) -> NDArray[np.uint8]:
     Raises:
         SourceError: when it cannot be read.
     """
-    bgr: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror}); give an existing picture") from error
+    bgr: Any = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if bgr is None:
-        raise SourceError(f"{path} cannot be read as a picture; check it with 'streamvision data inspect'")
+        raise SourceError(f"{path} is not a picture that can be read, or is damaged; give another")
     return bgr  # type: ignore[no-any-return]
 
 

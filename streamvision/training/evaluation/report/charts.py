@@ -69,6 +69,7 @@ def reliability_chart(bins: Sequence[tuple[float, float, float | None, int]], *,
         middle, width = (low + high) / 2, (high - low) * 0.86
         left, right = frame.x(middle - width / 2), frame.x(middle + width / 2)
         top, promised, floor = frame.y(precision), frame.y(middle), frame.y(0)
+        solid = max(top, promised)  # further down on the sheet
         text = f"scores {low:.1f} to {high:.1f}: {precision:.1%} of {count} detections are right"
         gap_top, gap = min(top, promised), abs(top - promised)
         parts.append(
@@ -78,7 +79,7 @@ def reliability_chart(bins: Sequence[tuple[float, float, float | None, int]], *,
                 '<rect class="gap {}" x="{}" y="{:.2f}" width="{:.2f}" height="{:.2f}"/>'
                 '<text class="tick" x="{:.2f}" y="{:.2f}" text-anchor="middle">{}</text></g>'
             ).format(
-                *(0.55 + 0.45 * count / most, text, left, top, right - left, floor - top),
+                *(0.55 + 0.45 * count / most, text, left, solid, right - left, floor - solid),
                 *("over" if top > promised else "under", left, gap_top, right - left, gap),
                 *((left + right) / 2, min(top, promised) - 5, count),
             )

@@ -10,9 +10,13 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from streamvision.training.evaluation.gallery import GalleryPicture
+from streamvision.training.evaluation.gallery import GalleryPicture, Mark
 
 QUALITY = 78
+FONT_SHARE = 0.03
+"""Height of letters, as a share of the picture's longer side."""
+LETTER_WIDTH = 0.58
+"""Mean width of a letter, as a share of its height."""
 
 
 def data_uri(bgr: NDArray[np.uint8], *, longest_px: int) -> str:
@@ -30,15 +34,15 @@ def data_uri(bgr: NDArray[np.uint8], *, longest_px: int) -> str:
 
 def overlay(picture: GalleryPicture) -> Markup:
     """Return the boxes of a picture as SVG in the picture's own pixels."""
-    unit = max(picture.width_px, picture.height_px) / 100
+    font = FONT_SHARE * max(picture.width_px, picture.height_px)
     boxes = Markup("").join(
         Markup(
             '<g class="mark {}"><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>'
             '<text x="{:.1f}" y="{:.1f}" font-size="{:.2f}">{}</text></g>'
         ).format(
             *(mark.kind, left, top, right - left, bottom - top),
-            *_label_place(mark.kind, (left, top, right, bottom), picture, unit),
-            *(3 * unit, mark.label if mark.kind != "found" else ""),
+            *_label_place(mark, picture, font),
+            *(font, mark.label if mark.kind != "found" else ""),
         )
         for mark in picture.marks
         for left, top, right, bottom in [mark.box_xyxy_px]
@@ -48,11 +52,10 @@ def overlay(picture: GalleryPicture) -> Markup:
     )
 
 
-def _label_place(
-    kind: str, box: tuple[float, float, float, float], picture: GalleryPicture, unit: float
-) -> tuple[float, float]:
+def _label_place(mark: Mark, picture: GalleryPicture, font: float) -> tuple[float, float]:
     """Return where a label begins: the model's words above the box, missed objects' below, both inside the picture."""
-    left, top, _, bottom = box
-    x = min(max(left, unit), picture.width_px - 24 * unit)
-    y = bottom + 3.4 * unit if kind == "missed" else top - unit
-    return x, min(max(y, 3.2 * unit), picture.height_px - unit)
+    left, top, _, bottom = mark.box_xyxy_px
+    edge = font / 3
+    x = max(min(left, picture.width_px - edge - LETTER_WIDTH * font * len(mark.label)), edge)
+    y = bottom + 1.1 * font if mark.kind == "missed" else top - edge
+    return x, min(max(y, 1.05 * font), picture.height_px - edge)
