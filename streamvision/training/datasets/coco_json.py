@@ -19,12 +19,13 @@ from typing import Any
 
 from streamvision.training.dataset import Dataset, LabelledBox, Split
 from streamvision.training.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.training.datasets.folders import SPLITS, root_of, split_in, split_of_path
+from streamvision.training.datasets.folders import SPLITS, files_below, head_of, root_of, split_in, split_of_path
 from streamvision.training.datasets.picture_lookup import PictureLookup
 from streamvision.training.datasets.placing import Placer
 
 _SNIFFED_BYTES = 1 << 16
 _KEYS = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
+_BEGIN = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(images|annotations|categories)"\s*:\s*\[')
 _OTHER_TASKS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
 
 
@@ -32,15 +33,14 @@ def find_tables(path: Path) -> list[Path]:
     """Return the JSON files of COCO's shape in a folder, without those of COCO's other tasks; or the file given."""
     if path.is_file():
         return [path]
-    found = sorted(file for file in path.rglob("*.json") if not file.name.startswith((".", *_OTHER_TASKS)))
+    found = [file for file in files_below(path, {".json"}) if not file.name.startswith(_OTHER_TASKS)]
     return [file for file in found if is_coco(file)]
 
 
 def is_coco(path: Path) -> bool:
-    """Whether a JSON file begins, as far as a look at its head tells, like COCO."""
-    with path.open("rb") as file:
-        head = file.read(_SNIFFED_BYTES)
-    return path.suffix == ".json" and head.lstrip().startswith(b"{") and _KEYS.search(head) is not None
+    """Whether the head of a JSON file has two of COCO's keys, or begins with one of its lists."""
+    head = head_of(path, _SNIFFED_BYTES)
+    return path.suffix == ".json" and (len(set(_KEYS.findall(head))) > 1 or _BEGIN.match(head) is not None)
 
 
 def read_coco(path: Path, *, progress: Progress = no_progress) -> Dataset:
@@ -52,6 +52,9 @@ def read_coco(path: Path, *, progress: Progress = no_progress) -> Dataset:
     for table in find_tables(path):
         try:
             document = json.loads(table.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            collector.note(table, "broken_labels", f"cannot be read ({error.strerror}); left out")
+            continue
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             collector.note(table, "broken_labels", f"is not valid JSON ({error}); left out")
             continue

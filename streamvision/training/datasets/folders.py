@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from streamvision.training.dataset import Split
@@ -20,6 +21,28 @@ _SPLIT_WORDS: dict[str, Split] = {
     "testing": "test",
 }
 _CLASS_LISTS = ("classes.txt", "labels.txt", "obj.names", "names.txt")
+
+
+def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Return all files in a folder and those below whose names end so, in lower case; sorted.
+
+    Links to folders are followed, each folder once; hidden files and folders are passed over.
+    """
+    found, visited = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        visited.add(Path(place).resolve())
+        folders[:] = [name for name in folders if name[0] != "." and Path(place, name).resolve() not in visited]
+        found += [Path(place, name) for name in files if name[0] != "." and name.lower().endswith(tuple(suffixes))]
+    return sorted(found)
+
+
+def head_of(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file, to see what it is; nothing where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
 
 
 def split_named(name: str) -> Split | None:

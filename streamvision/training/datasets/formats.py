@@ -16,6 +16,7 @@ from streamvision.errors import ConfigError
 from streamvision.training.dataset import Dataset, DatasetFormat, Problem
 from streamvision.training.datasets.coco_json import find_tables, is_coco, read_coco, write_coco
 from streamvision.training.datasets.collector import Progress, no_progress
+from streamvision.training.datasets.folders import files_below
 from streamvision.training.datasets.pascal_voc import find_annotations, is_annotation, read_voc, write_voc
 from streamvision.training.datasets.placing import Placer, Placing, check_sources_outside
 from streamvision.training.datasets.record_file import is_record_file
@@ -134,7 +135,7 @@ def _marks(path: Path) -> Iterator[tuple[DatasetFormat, Path]]:
 def _contents(folder: Path) -> str:
     if folder.is_file():
         return "neither labels nor a table of them"
-    kinds = Counter(path.suffix.lower() or "no ending" for path in folder.rglob("*") if path.is_file())
+    kinds = Counter(path.suffix.lower() or "no ending" for path in files_below(folder, {""}))
     if not kinds:
         return "no files"
     return ", ".join(

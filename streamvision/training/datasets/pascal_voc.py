@@ -1,5 +1,7 @@
 """Pascal VOC: one XML file a picture (``Annotations/``), pictures in ``JPEGImages/``, splits in ``ImageSets/Main/``.
 
+Without lists of splits, folders named after them tell the split.
+
 **Which pixels.** The original devkit counts pixels from 1 and its corners are the first and the last pixel of the
 object, so ``xmin`` 1 and ``xmax`` = width span the whole picture. Nearly all other sets in this format hold
 continuous corners from 0 (``xmin`` 0, ``xmax`` = width), as their tools draw them. The file decides: where
@@ -24,10 +26,11 @@ from xml.etree import ElementTree
 
 from streamvision.training.dataset import Dataset, LabelledImage, Split
 from streamvision.training.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.training.datasets.folders import read_class_list, split_named
+from streamvision.training.datasets.folders import files_below, head_of, read_class_list, split_named, split_of_path
 from streamvision.training.datasets.picture_file import PICTURE_SUFFIXES, find_pictures
 from streamvision.training.datasets.placing import Placer, number
 
+_BEGIN = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<annotation\b", re.DOTALL)
 _CHALLENGE = re.compile(r"^(the )?voc ?20\d\d( database)?$", re.IGNORECASE)
 _CLASS_FLAG = re.compile(r"\s+(-?1|0)\s*$")
 """The devkit's lists of one class say after each name whether the picture shows it."""
@@ -36,13 +39,12 @@ _PICTURE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "img", ".")
 
 def find_annotations(folder: Path) -> list[Path]:
     """Return the XML files of a data set, sorted."""
-    return sorted(path for path in folder.rglob("*.xml") if not path.name.startswith("."))
+    return files_below(folder, {".xml"})
 
 
 def is_annotation(path: Path) -> bool:
     """Whether a file begins as VOC annotations do."""
-    with path.open("rb") as file:
-        return re.match(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<annotation\b", file.read(2048), re.DOTALL) is not None
+    return _BEGIN.match(head_of(path, 4096)) is not None
 
 
 def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
@@ -55,7 +57,8 @@ def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
     splits = dict(_read_splits(folder, labelled))
     for done, path in enumerate(annotations):
         collector.progress(done, len(annotations))
-        _read_annotation(path, by_name, splits, collector)
+        split = splits.get(path.stem) if splits else split_of_path(path, folder)
+        _read_annotation(path, by_name, split, collector)
     for picture in pictures:
         if not collector.known(picture) and picture.stem not in labelled:
             collector.note(picture, "unlabelled_picture", "has no XML file; left out")
@@ -104,11 +107,14 @@ class _Lookup:
         return folders[0] / name
 
 
-def _read_annotation(path: Path, lookup: _Lookup, splits: dict[str, Split], collector: Collector) -> None:
+def _read_annotation(path: Path, lookup: _Lookup, split: Split | None, collector: Collector) -> None:
     try:
         root = ElementTree.parse(path).getroot()
     except (ElementTree.ParseError, UnicodeDecodeError, LookupError) as error:
         collector.note(path, "broken_labels", f"is not valid XML ({error}); left out")
+        return
+    except OSError as error:
+        collector.note(path, "broken_labels", f"cannot be read ({error.strerror}); left out")
         return
     if root.tag != "annotation":
         collector.note(path, "broken_labels", f"begins with <{root.tag}> where VOC has <annotation>; left out")
@@ -117,7 +123,7 @@ def _read_annotation(path: Path, lookup: _Lookup, splits: dict[str, Split], coll
     if picture is None:
         return
     boxes = list(_read_boxes(root, path, collector))
-    collector.add(picture, boxes, split=splits.get(path.stem), labels=path, declared_size_px=_declared_size(root))
+    collector.add(picture, boxes, split=split, labels=path, declared_size_px=_declared_size(root))
 
 
 def _read_boxes(root: ElementTree.Element, path: Path, collector: Collector) -> Iterator[MarkedBox]:
@@ -150,9 +156,9 @@ def _declared_size(root: ElementTree.Element) -> tuple[int, int] | None:
 
 
 def _read_splits(folder: Path, stems: Set[str]) -> Iterator[tuple[str, Split]]:
-    for path in sorted(folder.rglob("*.txt")):
+    for path in files_below(folder, {".txt"}):
         if path.parent.parts[-2:] == ("ImageSets", "Main") and (split := split_named(path.stem)):
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 yield (line.strip() if line.strip() in stems else _CLASS_FLAG.sub("", line).strip()), split
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamvision.errors import MissingDependencyError
+from streamvision.training.datasets.folders import files_below
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -97,13 +98,8 @@ def decode(image: Image) -> None:
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """Return all pictures in a folder and those below, sorted; hidden files and folders are passed over."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    """Return all pictures in a folder and those below, sorted."""
+    return files_below(folder, PICTURE_SUFFIXES)
 
 
 def _ends_like_jpeg(path: Path) -> bool:

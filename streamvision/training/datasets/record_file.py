@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import gzip
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -45,7 +46,7 @@ def read_records(path: Path) -> Iterator[bytes]:
             while header := file.read(_HEADER.size):
                 yield _read_record(file, header, index)
                 index += 1
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DamagedRecordError(f"is damaged gzip data ({error})") from None
 
 
@@ -64,7 +65,7 @@ def is_record_file(path: Path) -> bool:
             zipped = file.read(2) == _GZIP_MAGIC
         with cast("BinaryIO", gzip.open(path, "rb")) if zipped else path.open("rb") as file:
             header = file.read(_HEADER.size)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
     return len(header) == _HEADER.size and masked_crc32c(header[:8]) == _HEADER.unpack(header)[1]
 

@@ -14,7 +14,14 @@ from pathlib import Path
 
 from streamvision.training.dataset import Dataset, LabelledImage, Problem, Split
 from streamvision.training.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.training.datasets.folders import SPLITS, read_class_list, root_of, split_in, split_of_path
+from streamvision.training.datasets.folders import (
+    SPLITS,
+    files_below,
+    read_class_list,
+    root_of,
+    split_in,
+    split_of_path,
+)
 from streamvision.training.datasets.picture_lookup import PictureLookup
 from streamvision.training.datasets.placing import Placer, number
 
@@ -25,7 +32,7 @@ def find_csv_tables(path: Path) -> list[Path]:
     """Return the CSV files with this header in a folder, sorted; or the file given."""
     if path.is_file():
         return [path]
-    return [file for file in sorted(path.rglob("*.csv")) if not file.name.startswith(".") and is_tf_csv(file)]
+    return [file for file in files_below(path, {".csv"}) if is_tf_csv(file)]
 
 
 def is_tf_csv(path: Path) -> bool:
@@ -82,6 +89,8 @@ def _read_table(table: Path, split: Split | None, lookup: PictureLookup, collect
             reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
             for row in reader:
                 _read_row(row, f"row {reader.line_num}", table, boxes, sizes, collector)
+    except OSError as error:
+        collector.note(table, "broken_labels", f"cannot be read ({error.strerror}); left out")
     except (csv.Error, UnicodeDecodeError) as error:
         collector.note(table, "broken_labels", f"is not valid CSV ({error}); the rows after that were left out")
     for done, (name, marked) in enumerate(boxes.items()):

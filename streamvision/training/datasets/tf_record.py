@@ -22,7 +22,7 @@ from typing import Any
 
 from streamvision.training.dataset import Dataset, LabelledImage, Split
 from streamvision.training.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.training.datasets.folders import SPLITS, root_of, split_in, split_of_path
+from streamvision.training.datasets.folders import SPLITS, files_below, root_of, split_in, split_of_path
 from streamvision.training.datasets.placing import Placer
 from streamvision.training.datasets.record_file import DamagedRecordError, read_records, write_records
 from streamvision.training.datasets.tf_example import DamagedExampleError, Values, decode_example, encode_example
@@ -41,7 +41,7 @@ def find_record_files(path: Path) -> list[Path]:
     """Return the TFRecord files in a folder, sorted; or the file given."""
     if path.is_file():
         return [path]
-    return sorted(file for file in path.rglob("*") if _RECORD_NAME.search(file.name) and file.is_file())
+    return [file for file in files_below(path, {""}) if _RECORD_NAME.search(file.name)]
 
 
 def cache_folder() -> Path:
@@ -81,9 +81,9 @@ def write_tf_record(dataset: Dataset, placer: Placer) -> None:
 
 def read_label_map(folder: Path) -> dict[int, str]:
     """Return the class names by label of the first ``*.pbtxt`` of a folder; none where there is none."""
-    found = sorted(folder.rglob("*.pbtxt"))
+    found = files_below(folder, {".pbtxt"})
     names = {}
-    for item in _MAP_ITEM.findall(found[0].read_text(encoding="utf-8")) if found else ():
+    for item in _MAP_ITEM.findall(found[0].read_text(encoding="utf-8", errors="replace")) if found else ():
         if (label := _MAP_ID.search(item)) and (name := _MAP_NAME.search(item)):
             names[int(label[1])] = re.sub(r"\\(.)", r"\1", name[1] if name[1] is not None else name[2])
     return names
@@ -111,6 +111,8 @@ class _RecordReader:
                     self._take(index, decode_example(data))
                 except DamagedExampleError:
                     self.collector.note(self.path, "broken_labels", f"record {index} is no tf.train.Example; left out")
+        except OSError as error:
+            self.collector.note(self.path, "broken_labels", f"cannot be read ({error.strerror}); left out")
         except DamagedRecordError as error:
             self.collector.note(self.path, "broken_labels", f"{error}; this record and those after it were left out")
 

@@ -26,7 +26,7 @@ import yaml
 from streamvision.errors import ConfigError
 from streamvision.training.dataset import Dataset, LabelledBox, LabelledImage, Problem, Split
 from streamvision.training.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.training.datasets.folders import SPLITS, read_class_list, root_of, split_of_path
+from streamvision.training.datasets.folders import SPLITS, files_below, read_class_list, root_of, split_of_path
 from streamvision.training.datasets.picture_file import PictureFile, find_pictures
 from streamvision.training.datasets.placing import Placer
 
@@ -57,9 +57,7 @@ def is_data_yaml(path: Path) -> bool:
 
 def find_labels(folder: Path) -> list[Path]:
     """Return the text files that may be labels, sorted: those in ``labels`` folders, or those beside pictures."""
-    texts = sorted(
-        path for path in folder.rglob("*.txt") if path.name not in _NO_LABELS and not path.name.startswith(".")
-    )
+    texts = [path for path in files_below(folder, {".txt"}) if path.name not in _NO_LABELS]
     inside = [path for path in texts if "labels" in path.relative_to(folder).parts[:-1]]
     if inside:
         return inside
@@ -162,6 +160,10 @@ class _LabelReader:
     def __iter__(self) -> Iterator[MarkedBox]:
         try:
             lines = self.path.read_text(encoding="utf-8-sig").splitlines()
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror}); its picture was read as one without objects"
+            self.collector.note(self.path, "broken_labels", reason)
+            return
         except UnicodeDecodeError:
             self.collector.note(self.path, "broken_labels", "is not text; its picture was read as one without objects")
             return
@@ -244,6 +246,6 @@ def _resolve(entry: str, root: str, path: Path) -> Path | None:
 
 
 def _listed(path: Path) -> Iterator[Path]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if name := line.strip():
             yield Path(name) if Path(name).is_absolute() else path.parent / name.removeprefix("./")

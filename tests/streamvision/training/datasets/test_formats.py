@@ -68,3 +68,38 @@ def test_a_file_of_another_kind_given_as_this_format(format: str, tmp_path: Path
     path.write_text("# notes")
     with pytest.raises(ConfigError):
         read_dataset(path, format=format)  # type: ignore[arg-type]
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", split=False, count=2), tmp_path / "real", format="yolo")
+    (tmp_path / "set").mkdir()
+    for name in ("images", "labels"):
+        (tmp_path / "set" / name).symlink_to(tmp_path / "real" / name)
+    (tmp_path / "real" / "images" / "circle").symlink_to(tmp_path / "set")
+    assert len(read_dataset(tmp_path / "set").images) == 2
+
+
+@pytest.mark.parametrize(
+    "head", ['{"images": [{"id": 1}]}', '{"info": {}, "licenses": [], "images": []}', '\n{ "categories": [ {"id": 1}']
+)
+def test_json_is_known_by_its_head(head: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(head)
+    assert detect_format(tmp_path) == "coco"
+
+
+@pytest.mark.parametrize("head", ['{"info": {}, "paths": {}}', '{"images": 3}', '[{"image_id": 1, "bbox": []}]'])
+def test_other_json_is_not(head: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(head)
+    with pytest.raises(ConfigError, match="no known data set"):
+        detect_format(tmp_path)
+
+
+def test_links_to_nowhere_are_named(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", split=False, count=2), tmp_path / "set", format="voc")
+    for folder, name in (("Annotations", "a.xml"), ("JPEGImages", "b.jpg")):
+        (tmp_path / "set" / folder / name).symlink_to(tmp_path / "gone")
+    problems = read_dataset(tmp_path / "set").problems
+    assert {problem.path.name: problem.reason for problem in problems} == {
+        "a.xml": "cannot be read (No such file or directory); left out",
+        "b.jpg": "has no XML file; left out",
+    }

@@ -143,3 +143,10 @@ def test_the_devkits_lists_of_one_class_are_read(tmp_path: Path) -> None:
     (lists / "train.txt").write_text("a  1\n")
     (lists / "val.txt").write_text("b -1\n")
     assert [image.split for image in read_dataset(tmp_path).images] == ["train", "val"]
+
+
+def test_folders_tell_the_split_where_no_list_does(tmp_path: Path) -> None:
+    for folder, seed in (("train", 0), ("valid", 1)):
+        save_picture(tmp_path / folder / "a.jpg", seed=seed)
+        write_xml(tmp_path / folder, "a", ("car", 1, 2, 7, 12))
+    assert [image.split for image in read_dataset(tmp_path).images] == ["train", "val"]
