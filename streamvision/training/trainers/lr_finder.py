@@ -14,6 +14,8 @@ from streamvision.errors import ModelError
 
 LOWEST, HIGHEST, STEPS = 1e-6, 0.3, 60
 SMOOTHING = 0.8
+SLOPE_STEPS = 4
+"""Steps to either side over which the slope is taken."""
 DIVERGED = 3.0
 """The test ends where the smoothed loss is so many times its lowest value."""
 
@@ -28,13 +30,19 @@ class LrSweep:
 
     @property
     def suggested(self) -> float:
-        """A good highest learning rate: where the loss falls most steeply, before its lowest point."""
-        losses = np.array(self.losses)
-        lowest = int(losses.argmin())
-        if lowest < 2:
-            return self.rates[lowest]
-        slopes = np.gradient(losses[: lowest + 1], np.log(self.rates[: lowest + 1]))
-        return self.rates[int(slopes.argmin())]
+        """A good highest learning rate: where the loss falls most steeply before its lowest point.
+
+        Where it hardly falls, a tenth of the rate with the lowest loss.
+        """
+        losses, logs = np.array(self.losses), np.log(self.rates)
+        # The first steps say more about which pictures came first than about the rate.
+        first, lowest = len(losses) // 6, int(losses.argmin())
+        if lowest < first + 2 * SLOPE_STEPS:
+            return self.rates[lowest] / 10
+        middles = np.arange(first + SLOPE_STEPS, lowest - SLOPE_STEPS + 1)
+        rise = losses[middles + SLOPE_STEPS] - losses[middles - SLOPE_STEPS]
+        slopes = rise / (logs[middles + SLOPE_STEPS] - logs[middles - SLOPE_STEPS])
+        return self.rates[int(middles[slopes.argmin()])]
 
     def write(self, csv_path: Path, png_path: Path) -> None:
         """Write the figures and their plot."""

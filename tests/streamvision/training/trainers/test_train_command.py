@@ -1,0 +1,163 @@
+"""``streamvision train`` for real, on a few pictures: run folders, kills and resumes, and what is missing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support.command_line import command, streamvision
+from support.sign_pictures import draw_signs
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+TIMEOUT_S = 300.0
+
+
+@pytest.fixture(scope="module")
+def signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_signs(tmp_path_factory.mktemp("data") / "signs", count=12, rare_every=3)
+
+
+@pytest.fixture(scope="module")
+def yolo(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("ultralytics")
+    copy = tmp_path_factory.mktemp("weights") / "yolov8n_coco.pt"
+    shutil.copyfile(data_dir / "models" / "yolov8n_coco.pt", copy)
+    return copy
+
+
+def epochs_of(run: Path) -> list[int]:
+    with (run / "curves.csv").open(encoding="utf-8", newline="") as file:
+        return [int(row["epoch"]) for row in csv.DictReader(file)]
+
+
+def kill_after_epoch(arguments: list[str], run: Path, *, epoch: int) -> None:
+    """Start training, and kill it without warning as soon as the checkpoint of an epoch is there."""
+    process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while not ((run / "weights" / "last.pt").exists() and epochs_of(run)[-1] >= epoch):
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+
+
+def test_fine_tuning_leaves_a_complete_run_folder(signs: Path, yolo: Path, tmp_path: Path) -> None:
+    done = streamvision(
+        *("train", "--data", signs, "--model", yolo, "--epochs", "2", "--imgsz", "96", "--batch", "4"),
+        *("--preset", "strong", "--freeze", "10", "--unfreeze-at", "2", "--balance", "oversample"),
+        *("--onnx-megabytes", "6", "--project", tmp_path, "--name", "run", "--json"),
+        timeout_s=TIMEOUT_S,
+    )
+    assert done.code == 0, done.stderr
+    run = tmp_path / "run"
+    assert epochs_of(run) == [1, 2]
+    assert done.report == json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    for name in ("curves.png", "recipe.yaml", "split.json", "weights/best.pt", "weights/last.pt", "MODEL_CARD.md"):
+        assert (run / name).stat().st_size > 0, name
+    assert f"--model {yolo}" in (run / "command.txt").read_text(encoding="utf-8")
+    card = (run / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "AGPL-3.0" in card
+    assert "| square |" in card
+    assert "epoch 2/2" in done.stderr
+    onnx = run / "weights" / "best.onnx"
+    assert onnx.stat().st_size <= 6_000_000
+    ran = streamvision("run", "--source", signs / "images", "--model", onnx, "--json")
+    assert ran.code == 0, ran.stderr
+    assert "yolo_v8, 2 classes, 96x96" in ran.report["model"]
+
+
+def test_a_killed_fine_tuning_goes_on(signs: Path, yolo: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = ["train", "--data", signs, "--model", yolo, "--epochs", "6", "--imgsz", "96", "--batch", "4"]
+    kill_after_epoch([*map(str, arguments), "--project", str(tmp_path), "--name", "run"], run, epoch=2)
+    before = epochs_of(run)
+    assert before[-1] < 6
+    done = streamvision("train", "--resume", run, timeout_s=TIMEOUT_S)
+    assert done.code == 0, done.stderr
+    assert epochs_of(run) == [1, 2, 3, 4, 5, 6]
+    assert len((run / "command.txt").read_text(encoding="utf-8").splitlines()) == 2
+    again = streamvision("train", "--resume", run)
+    assert again.code == 1
+    assert "has ended" in again.sentence()
+
+
+def test_a_killed_torchvision_run_goes_on(signs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = ["train", "--data", signs, "--model", "ssdlite320_mobilenet_v3_large", "--epochs", "6"]
+    arguments += ["--imgsz", "96", "--batch", "4", "--preset", "strong", "--freeze", "3", "--unfreeze-at", "2"]
+    kill_after_epoch([*map(str, arguments), "--project", str(tmp_path), "--name", "run"], run, epoch=2)
+    done = streamvision("train", "--resume", run, "--json", timeout_s=TIMEOUT_S)
+    assert done.code == 0, done.stderr
+    assert epochs_of(run) == [1, 2, 3, 4, 5, 6]
+    assert "went on after epoch" in done.report["beginning"]
+    ran = streamvision("run", "--source", signs / "images", "--model", run / "weights" / "best.onnx", "--json")
+    assert ran.code == 0, ran.stderr
+    assert "yolo_end2end, 2 classes, 96x96" in ran.report["model"]
+
+
+def test_the_learning_rate_finder_leaves_a_plot(signs: Path, tmp_path: Path) -> None:
+    done = streamvision(
+        *("train", "--data", signs, "--model", "ssdlite320_mobilenet_v3_large", "--imgsz", "96", "--batch", "4"),
+        *("--find-lr", "--project", tmp_path, "--json"),
+        timeout_s=TIMEOUT_S,
+    )
+    assert done.code == 0, done.stderr
+    assert 1e-8 < done.report["suggested_lr"] < 0.3
+    assert Path(done.report["png"]).stat().st_size > 1000
+
+
+def test_missing_weights_are_one_sentence_that_says_where_to_put_them(signs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    done = streamvision("train", "--data", signs, "--model", "yolo11n", "--project", tmp_path / "runs", cwd=tmp_path)
+    assert done.code == 1
+    sentence = done.sentence()
+    assert "yolo11n.pt" in sentence
+    assert "nothing is downloaded" in sentence
+    assert "put the file there" in sentence
+    assert not (tmp_path / "runs").exists()
+
+
+def test_missing_torchvision_weights_are_one_sentence(signs: Path, tmp_path: Path) -> None:
+    done = streamvision(
+        *("train", "--data", signs, "--model", "ssdlite320_mobilenet_v3_large", "--weights", tmp_path / "none.pth"),
+        *("--project", tmp_path / "runs"),
+    )
+    assert done.code == 1
+    assert "nothing is downloaded" in done.sentence()
+
+
+def test_resuming_what_is_no_run_is_one_sentence(tmp_path: Path) -> None:
+    done = streamvision("train", "--resume", tmp_path)
+    assert done.code == 1
+    assert "recipe.yaml" in done.sentence()
+
+
+def test_absence_of_torch_names_the_extra(signs: Path, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here', name='torch')\n", encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command("train", "--data", signs, "--model", "ssdlite320_mobilenet_v3_large", "--project", tmp_path / "runs"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "pip install 'streamvision[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
