@@ -17,6 +17,7 @@ from streamvision.training.datasets.collector import Collector, MarkedBox, Progr
 from streamvision.training.datasets.folders import (
     SPLITS,
     files_below,
+    head_of,
     read_class_list,
     root_of,
     split_in,
@@ -37,8 +38,8 @@ def find_csv_tables(path: Path) -> list[Path]:
 
 def is_tf_csv(path: Path) -> bool:
     """Whether a file's first line names the columns, in any order."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        header = {cell.strip().lower() for cell in file.readline(4096).split(",")}
+    first = head_of(path, 4096).decode("utf-8-sig", "replace").partition("\n")[0]
+    header = {cell.strip().strip('"').lower() for cell in first.split(",")}
     return path.suffix.lower() == ".csv" and set(COLUMNS) <= header
 
 

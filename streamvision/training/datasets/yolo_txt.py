@@ -26,7 +26,7 @@ import yaml
 from streamvision.errors import ConfigError
 from streamvision.training.dataset import Dataset, LabelledBox, LabelledImage, Problem, Split
 from streamvision.training.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.training.datasets.folders import SPLITS, files_below, read_class_list, root_of, split_of_path
+from streamvision.training.datasets.folders import SPLITS, files_below, head_of, read_class_list, root_of, split_of_path
 from streamvision.training.datasets.picture_file import PictureFile, find_pictures
 from streamvision.training.datasets.placing import Placer
 
@@ -67,8 +67,7 @@ def find_labels(folder: Path) -> list[Path]:
 
 def is_label(path: Path) -> bool:
     """Whether the first line of a text file is a class and numbers; an empty file is as good."""
-    with path.open("rb") as file:
-        fields = file.readline(65536).split()
+    fields = head_of(path, 65536).partition(b"\n")[0].split()
     try:
         values = [float(field) for field in fields]
     except ValueError:
