@@ -143,7 +143,15 @@ def parse_config(document: dict[str, Any], *, origin: str) -> AppConfig:
     try:
         return AppConfig.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {'; '.join(_explain(e) for e in error.errors())}") from None
+        errors = error.errors()
+        # A list without its faulty members is too short for pydantic, which would only confuse.
+        causes = [e for e in errors if e["type"] != "too_short" or not any(_is_inside(e, other) for other in errors)]
+        raise ConfigError(f"{origin}: {'; '.join(_explain(e) for e in causes)}") from None
+
+
+def _is_inside(outer: Any, inner: Any) -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
 
 
 def _explain(error: Any) -> str:

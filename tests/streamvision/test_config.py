@@ -73,3 +73,11 @@ def test_every_field_says_what_it_is() -> None:
     for section in Section.__subclasses__():
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name} has no description"
+
+
+def test_one_mistake_in_a_list_is_told_once() -> None:
+    with pytest.raises(ConfigError, match=r"streams\.0\.id") as caught:
+        parse_config({"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4", "id": "a/b"}]}, origin="c.yaml")
+    assert "at least 1 item" not in str(caught.value)
+    with pytest.raises(ConfigError, match="at least 1 item"):
+        parse_config({"model": {"path": "m.onnx"}, "streams": []}, origin="c.yaml")
