@@ -5,8 +5,8 @@ the ids themselves may have gaps. ``iscrowd`` boxes are kept, with ``ignore``. W
 with 1. The split is told by the file's name (``instances_val2017.json``) or by its folder
 (``valid/_annotations.coco.json``).
 
-The reader is our own: supervision's reads one file with one folder of pictures, renumbers without a word, takes
-crowds as ordinary boxes, and stops at the first annotation that is broken.
+The reader is our own: supervision's reads one file with one folder of pictures, and stops at the first annotation
+that is broken, where we list every bad one with its reason and go on.
 """
 
 from __future__ import annotations

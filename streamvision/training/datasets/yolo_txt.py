@@ -9,8 +9,8 @@ Where ``train`` and ``val`` are the same, the set is not split; that is also how
 that trainers which ask for both keys take it. YOLO has no word for crowds and difficult objects: they are written as
 ordinary ones, with a problem for each picture.
 
-The reader is our own: supervision's needs ``data.yaml``, reads one split at a time, and stops at the first bad line
-without naming its file.
+The reader is our own: supervision's needs ``data.yaml``, reads one split at a time, and stops at the first bad line,
+where we list every bad file with its reason and go on.
 """
 
 from __future__ import annotations
