@@ -241,7 +241,8 @@ def _dashes(rows: int, band: _Band) -> F32:
     """Return which share of each row is dash."""
     fine = 16
     position_m = (np.arange(rows * fine) + 0.5) * band.texel_z_m / fine
-    return (position_m % _DASH_PERIOD_M < _DASH_M).reshape(rows, fine).mean(axis=1).astype(np.float32)
+    share: F32 = (position_m % _DASH_PERIOD_M < _DASH_M).reshape(rows, fine).mean(axis=1).astype(np.float32)
+    return share
 
 
 def _wear(rng: np.random.Generator, x_m: F32, rows: int) -> F32:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipelines.capture.synthetic_drive.planes import U8, Planes, Sprite
+from pipelines.capture.synthetic_drive.planes import U8, Planes, Sprite, Stamp
 from pipelines.capture.synthetic_drive.weather import Weather
 
 _SHEETS = 5
@@ -24,7 +24,7 @@ class Lens:
         noise += 0.6 * np.roll(noise, 1, axis=1)
         self._grain: U8 = np.clip(16 + _GRAIN / 1.17 * noise, 0, 255).astype(np.uint8)
         self._rain = [_rain_sheet(rng, width, height) for _ in range(_SHEETS)]
-        self._bonnet = _bonnet(width_px)
+        self._bonnet = _bonnet(width, height)
 
     def draw(self, planes: Planes, index: int, weather: Weather) -> None:
         """Paint the overlays of a frame."""
@@ -39,8 +39,8 @@ class Lens:
             planes.luma[:, width - shift :] = cv2.scaleAdd(
                 sheet[:, :shift], weather.rain, planes.luma[:, width - shift :]
             )
-        top = planes.height_px * (1 - _BONNET_HEIGHT)
-        planes.sprite(self._bonnet, (0, top, planes.width_px, planes.height_px), tone=weather.tone_at(0.0))
+        middle_px = planes.width_px / 2, height - self._bonnet.luma.shape[0] / 2
+        planes.stamp(self._bonnet, *middle_px, tone=weather.tone_at(0.0))
         x, y = (int(v) for v in rng.integers(0, 64, 2))
         grain = self._grain[y : y + height, x : x + width]
         cv2.addWeighted(planes.luma, 1, grain, 1, -16, dst=planes.luma)
@@ -61,14 +61,14 @@ def _rain_sheet(rng: np.random.Generator, width: int, height: int) -> U8:
     return cv2.GaussianBlur(sheet, (3, 3), 0.7)  # type: ignore[no-any-return]
 
 
-def _bonnet(width_px: int) -> Sprite:
+def _bonnet(width_px: int, height_px: int) -> Stamp:
     """Return the edge of the bonnet as the dashcam sees it."""
-    width, height = width_px // 2, max(int(width_px * 9 / 16 * _BONNET_HEIGHT / 2), 4)
-    across = (np.arange(width * 2) + 0.5) / width - 1
-    edge = height * 2 * (0.16 + 0.80 * np.abs(across) ** 2.6)
-    depth = np.arange(height * 2)[:, None] + 0.5 - edge[None, :]
-    alpha = np.clip(depth / 3 + 0.5, 0, 1)
-    sheen = 26 + 44 * np.exp(-np.clip(depth, 0, None) / (0.14 * height)) + 10 * np.cos(2.2 * across)[None, :]
+    rows = max(round(height_px * _BONNET_HEIGHT / 2), 2) * 2
+    across = (np.arange(width_px) + 0.5) / width_px * 2 - 1
+    edge = rows * (0.16 + 0.80 * np.abs(across) ** 2.6)
+    depth = np.arange(rows)[:, None] + 0.5 - edge[None, :]
+    alpha = np.clip(depth / 2 + 0.5, 0, 1)
+    sheen = 26 + 52 * np.exp(-np.clip(depth, 0, None) / (0.12 * rows)) + 10 * np.cos(2.2 * across)[None, :]
     color = np.stack([sheen * 1.12, sheen, sheen * 0.92], axis=-1)
     image = np.dstack([np.clip(color, 0, 255), 255 * alpha]).astype(np.uint8)
-    return Sprite.from_bgra(image)
+    return Stamp.of(Sprite.from_bgra(image), width_px, rows)

@@ -14,7 +14,7 @@ from pipelines.capture.synthetic_drive.planes import Planes, fixed_points, yuv_o
 from pipelines.capture.synthetic_drive.roadside import House, Marking, Plant, Pole
 from pipelines.capture.synthetic_drive.sign_faces import lit_lamps
 
-PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M, LAMP_POSTS_FROM_M = 160.0, 230.0, 230.0, 150.0
+PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M, LAMP_POSTS_FROM_M = 150.0, 230.0, 230.0, 150.0
 """Things come into view at these distances, faintly at first."""
 _MARKINGS_FROM_M = 110.0
 _HOUSE_NEAREST_M = 3.0
@@ -195,6 +195,7 @@ def _upright(
     half_m: float,
     color: tuple[float, float, float],
 ) -> None:
-    half = max(half_m, 0.35 / moment.camera.scale_px_per_m(z_m))
-    x = [x_m - half, x_m + half, x_m + half, x_m - half]
-    planes.polygon(moment.camera.project(x, [high_m, high_m, low_m, low_m], z_m), color)
+    scale = moment.camera.scale_px_per_m(z_m)
+    x, half = moment.camera.column_px(x_m, z_m), max(half_m * scale, 0.35)
+    top, bottom = moment.camera.row_px(high_m, z_m), moment.camera.row_px(low_m, z_m)
+    planes.upright_box((x - half, top, x + half, bottom), color)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,6 +27,8 @@ _FARTHEST_PX = 20000.0
 _SMALLEST_SPRITE_PX = 1.5
 _CRISP_BELOW_PX = 70.0
 """Lower sprites are placed to a fraction of a pixel; higher ones move too fast for whole pixels to show."""
+_LARGE_FROM_PX = 260.0
+"""Of higher sprites chroma is stretched at half the size; for lower ones that costs more calls than it saves pixels."""
 _INVERSE_LINEAR = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
 
 
@@ -36,8 +39,7 @@ def yuv_of(red: int, green: int, blue: int) -> Yuv:
     return luma, 128 + (blue - luma) / 1.772, 128 + (red - luma) / 1.402
 
 
-@dataclass(frozen=True)
-class Tone:
+class Tone(NamedTuple):
     """How light and haze change a neutral texture: affine in luma and in chroma about grey."""
 
     gain: float = 1.0
@@ -151,6 +153,14 @@ class Planes:
         cv2.fillConvexPoly(self.luma, luma_points, luma, cv2.LINE_AA, _SUBPIXEL_BITS)
         cv2.fillConvexPoly(self.chroma, chroma_points, (u, v), cv2.LINE_AA, _SUBPIXEL_BITS)
 
+    def upright_box(self, box_xyxy_px: tuple[float, float, float, float], color: Yuv) -> None:
+        """Fill an upright rectangle with soft edges."""
+        left, top, right, bottom = (
+            int(min(max(side, -_FARTHEST_PX), _FARTHEST_PX) * _SUBPIXELS - _SUBPIXELS / 2) for side in box_xyxy_px
+        )
+        points = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.int32)
+        self.fixed_polygon(points, points // 2 - _SUBPIXELS // 4, color)
+
     def line(self, points_px: ArrayLike, color: Yuv, *, thickness_px: int = 1) -> None:
         """Draw a polyline, (N, 2) continuous pixel coordinates; its colour is left to what lies beneath."""
         points, _ = fixed_points(np.asarray(points_px, np.float64))
@@ -173,7 +183,7 @@ class Planes:
         if bounds is None:
             return
         level = sprite.level_for(bottom - top)
-        if bottom - top >= _CRISP_BELOW_PX:
+        if bottom - top >= _LARGE_FROM_PX:
             half_box = (left / 2, top / 2, right / 2, bottom / 2)
             half_bounds = (bounds[0] // 2, bounds[1] // 2, bounds[2] // 2, bounds[3] // 2)
 
@@ -184,6 +194,10 @@ class Planes:
             luma, alpha = stretch(sprite.luma[level], half=False), stretch(sprite.alpha[level], half=False)
             chroma, coverage = stretch(sprite.chroma[level], half=True), stretch(sprite.coverage[level], half=True)
             self._blend(bounds, luma, alpha, chroma, coverage, tone, opacity)
+            return
+        if bottom - top >= _CRISP_BELOW_PX:
+            texture = cv2.flip(sprite.layers[level], 1) if mirrored else sprite.layers[level]
+            self._blend(bounds, *_separated(_stretch(texture, box_xyxy_px, bounds)), tone, opacity)
             return
         texture = sprite.layers[level]
         height, width = texture.shape[:2]
@@ -261,7 +275,7 @@ class Planes:
         x1, y1 = min(int(-(-right // 2)) * 2, width), min(int(-(-bottom // 2)) * 2, height)
         return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
-    def stamp(self, stamp: Stamp, x_px: float, y_px: float, *, opacity: float) -> None:
+    def stamp(self, stamp: Stamp, x_px: float, y_px: float, *, tone: Tone = NEUTRAL, opacity: float = 1.0) -> None:
         """Put a stamp's middle near a point."""
         height, width = stamp.luma.shape
         x0, y0 = round((x_px - width / 2) / 2) * 2, round((y_px - height / 2) / 2) * 2
@@ -272,7 +286,7 @@ class Planes:
         whole, half = np.s_[top:bottom, left:right], np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
         bounds = (x0 + left, y0 + top, x0 + right, y0 + bottom)
         parts = stamp.luma[whole], stamp.alpha[whole], stamp.chroma[half], stamp.coverage[half]
-        self._blend(bounds, *parts, NEUTRAL, opacity)
+        self._blend(bounds, *parts, tone, opacity)
 
     def _blend(self, bounds: Bounds, luma: U8, alpha: U8, chroma: U8, coverage: U8, tone: Tone, opacity: float) -> None:
         x0, y0, x1, y1 = bounds

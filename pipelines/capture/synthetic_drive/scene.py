@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive import painter
 from pipelines.capture.synthetic_drive.camera import create_camera
@@ -23,9 +24,10 @@ from pipelines.capture.synthetic_drive.vehicles import draw_vehicle
 from streamvision.detections import Detections
 from streamvision.picture import YuvPicture
 
+F64 = NDArray[np.float64]
 _NEAREST_M = 1.2
 _DELINEATOR_PITCH_M = LAP_M / 46
-_DELINEATORS_FROM_M = 120.0
+_DELINEATORS_FROM_M = 100.0
 _DELINEATOR_X_M = 8.4
 _LAMP_POST_X_M = 10.2
 
@@ -46,6 +48,7 @@ class DriveScene:
         self._backdrop = Backdrop(streams[4], width_px, height_px, focal_px)
         self._lens = Lens(streams[5], width_px, height_px)
         self._planes = Planes(width_px, height_px)
+        self._plant_s_m = np.array([plant.s_m for plant in self.roadside.plants])
 
     @property
     def lap_frames(self) -> int:
@@ -85,12 +88,11 @@ class DriveScene:
         def add(z_m: float, draw: Callable[..., None], *arguments: object, **options: object) -> None:
             items.append((z_m, partial(draw, planes, moment, *arguments, **options)))
 
-        for plant in self.roadside.plants:
-            if _NEAREST_M < (z_m := moment.ahead_m(plant.s_m)) < painter.PLANTS_FROM_M:
-                add(z_m, painter.draw_plant, plant, z_m)
+        for number, z_m in _within(moment, self._plant_s_m, painter.PLANTS_FROM_M):
+            add(z_m, painter.draw_plant, self.roadside.plants[number], z_m)
         for house in self.roadside.houses:
             if -house.length_m < (z_m := moment.ahead_m(house.s_m)) < painter.HOUSES_FROM_M:
-                add(z_m + 3.0, painter.draw_house, house, z_m)
+                add(z_m + house.length_m, painter.draw_house, house, z_m)  # all else stands nearer to the road
         for pole in self.roadside.poles:
             if _NEAREST_M < (z_m := moment.ahead_m(pole.s_m)) < painter.POLES_FROM_M:
                 add(z_m, painter.draw_pole, pole, z_m, without=hidden)
@@ -106,3 +108,10 @@ class DriveScene:
         for vehicle in self._traffic.at(moment.time_s, moment.s_m):
             items.append((vehicle.z_m, partial(draw_vehicle, planes, moment.camera, moment.weather, vehicle)))  # noqa: PERF401
         return items
+
+
+def _within(moment: Moment, places_m: F64, from_m: float) -> list[tuple[int, float]]:
+    """Return which places lie ahead and nearer than a distance, and how far away they are."""
+    z_m = (places_m - moment.s_m) % LAP_M
+    numbers = np.flatnonzero((z_m > _NEAREST_M) & (z_m < from_m))
+    return list(zip(numbers.tolist(), z_m[numbers].tolist(), strict=True))

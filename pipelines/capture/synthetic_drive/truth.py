@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,32 +64,39 @@ def _area(boxes: F64) -> F64:
 
 def _obstacles(moment: Moment, roadside: Roadside, vehicles: Sequence[Vehicle]) -> tuple[F64, F64]:
     """Return boxes (N, 4) of what may hide signs, and their distances (N,)."""
-    boxes, distances = [], []
     camera = moment.camera
+    boxes: list[tuple[float, ...]] = []
+    distances: list[float] = []
+
+    def add(left_m: float, right_m: float, low_m: float, top_m: float, z_m: float) -> None:
+        """Add an upright rectangle that faces the camera."""
+        if z_m > _NEAREST_M:
+            columns = camera.column_px(left_m, z_m), camera.column_px(right_m, z_m)
+            boxes.append((min(columns), camera.row_px(top_m, z_m), max(columns), camera.row_px(low_m, z_m)))
+            distances.append(z_m)
+
     for vehicle in vehicles:
         body = body_of(vehicle.model)
-        half = 0.47 * body.width_m
-        near = max(vehicle.z_m, _NEAREST_M)
-        (x0, y0), (x1, y1) = camera.project([vehicle.x_m - half, vehicle.x_m + half], [0.95 * body.height_m, 0.2], near)
-        boxes.append((x0, y0, x1, y1))
-        distances.append(vehicle.z_m)
+        half_m, far_m = 0.47 * body.width_m, vehicle.z_m + body.length_m
+        far_x_m = vehicle.x_m + math.sin(vehicle.yaw_rad) * body.length_m
+        begin = len(boxes)
+        for x_m, z_m in ((vehicle.x_m, max(vehicle.z_m, 2 * _NEAREST_M)), (far_x_m, far_m)):
+            add(x_m - half_m, x_m + half_m, 0.2, 0.95 * body.height_m, z_m)
+        if len(boxes) == begin + 2:  # its side hides what its two ends leave free
+            near, far = boxes[begin:]
+            boxes.append((min(near[0], far[0]), far[1], max(near[2], far[2]), far[3]))
+            distances.append(far_m)
     for plant in roadside.plants:
         if _NEAREST_M < (z_m := moment.ahead_m(plant.s_m)) < painter.PLANTS_FROM_M:
-            x_m = moment.road_to_camera_m(plant.x_m, z_m)
-            half = 0.36 * plant.height_m * plant.sprite.aspect
-            (x0, y0), (x1, y1) = camera.project(
-                [x_m - half, x_m + half], [0.9 * plant.height_m, 0.15 * plant.height_m], z_m
-            )
-            boxes.append((x0, y0, x1, y1))
-            distances.append(z_m)
+            x_m, half_m = moment.road_to_camera_m(plant.x_m, z_m), 0.36 * plant.height_m * plant.sprite.aspect
+            add(x_m - half_m, x_m + half_m, 0.15 * plant.height_m, 0.9 * plant.height_m, z_m)
     for house in roadside.houses:
-        z_m = moment.ahead_m(house.s_m)
-        if _NEAREST_M < z_m < painter.HOUSES_FROM_M:
-            near = moment.road_to_camera_m(house.near_x_m, z_m)
-            ends = sorted((near, near + np.sign(house.near_x_m) * house.depth_m))
-            (x0, y0), (x1, y1) = camera.project(ends, [house.height_m, 0.0], z_m)
-            boxes.append((x0, y0, x1, y1))
-            distances.append(z_m)
+        if -house.length_m < (z_m := moment.ahead_m(house.s_m)) < painter.HOUSES_FROM_M:
+            near_x_m, far_m = moment.road_to_camera_m(house.near_x_m, z_m), z_m + house.length_m
+            add(near_x_m, near_x_m + math.copysign(house.depth_m, house.near_x_m), 0.0, house.height_m, z_m)
+            end_x_m = near_x_m + math.sin(moment.turn_rad(z_m + house.length_m / 2)) * house.length_m
+            outside_m = end_x_m + math.copysign(house.depth_m, house.near_x_m)
+            add(end_x_m, outside_m, 0.0, house.height_m, far_m)
     return np.array(boxes, np.float64).reshape(-1, 4), np.array(distances, np.float64)
 
 

@@ -36,7 +36,7 @@ _PART_YUV: dict[str, Yuv] = {
     "seam": yuv_of(140, 142, 146),
 }
 _LIT_YUV = {"tail": yuv_of(255, 44, 34), "head": yuv_of(255, 252, 236)}
-_DETAIL_FROM_PX = 26.0
+_SHAPE_FROM_PX, _DETAIL_FROM_PX = 11.0, 26.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,9 @@ def draw_vehicle(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehi
         half_length_m=body.length_m * 0.62,
         darkness=0.45 + 0.4 * weather.shadow,
     )
+    if body.height_m * camera.scale_px_per_m(vehicle.z_m) < _SHAPE_FROM_PX:
+        _draw_far(planes, camera, weather, vehicle, body)
+        return
     along, across = body.points_m[:, 2], body.points_m[:, 0]
     if vehicle.oncoming:
         along, across = body.length_m - along, -across
@@ -93,6 +96,20 @@ def draw_vehicle(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehi
         face, begin, end = body.faces[index], body.begin[index], body.begin[index + 1]
         color = _color(face, paint, tone, lit=lit, braking=vehicle.braking)
         planes.fixed_polygon(luma_points[begin:end], chroma_points[begin:end], color)
+    _draw_lamps(planes, camera, weather, vehicle, body)
+
+
+def _draw_far(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehicle, body: Body) -> None:
+    """Draw a vehicle that is too far away to show its shape."""
+    tone, half_m = weather.tone_at(vehicle.z_m), body.width_m / 2
+    luma, u, v = yuv_of(*PAINTS_RGB[vehicle.paint])
+    for low, high, inset_m, color in (
+        (0.05, 0.62, 0.0, (0.86 * luma, u, v)),
+        (0.62, 1.0, 0.16, _PART_YUV["glass"] if body.height_m < 2 else (0.9 * luma, u, v)),
+    ):
+        left, right = (camera.column_px(vehicle.x_m + side * (half_m - inset_m), vehicle.z_m) for side in (-1, 1))
+        top, bottom = (camera.row_px(share * body.height_m, vehicle.z_m) for share in (high, low))
+        planes.upright_box((left, top, right, bottom), tone.apply(color))
     _draw_lamps(planes, camera, weather, vehicle, body)
 
 
