@@ -26,6 +26,7 @@ GRID_CELLS = 16
 OPEN_SHARE = 0.5
 """Share of the cells that stay open."""
 BATCH = 8
+NOISE_DEVIATIONS = 1.5
 
 
 def occlusion_heat(
@@ -74,8 +75,10 @@ def occlusion_heat(
     relative = weighted - weights.mean(axis=0)[:, None, None] * plain
     heat = np.zeros((len(found), height, width), np.float32)
     for index, one in enumerate(relative):
-        # What is hotter than most of the picture; the rest is the noise of a finite number of masks.
-        hot = np.clip(one - max(float(np.median(one)), 0.0), 0, None)
+        # A finite number of masks leaves noise; heat is what stands out of it.
+        middle = float(np.median(one))
+        noise = 1.4826 * float(np.median(np.abs(one - middle)))
+        hot = np.clip(one - middle - NOISE_DEVIATIONS * noise, 0, None)
         full: Any = cv2.resize(hot, (width, height), interpolation=cv2.INTER_LINEAR)
         heat[index] = full / max(float(full.max()), 1e-12)
     return heat

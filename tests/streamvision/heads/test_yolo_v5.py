@@ -57,3 +57,13 @@ def test_one_box_a_cell_is_refused():
 def test_another_number_of_classes_is_refused():
     with pytest.raises(UnknownHeadError, match=r"80 classes reads one output \(batch, boxes, 85\)"):
         create_head(make_card("yolo_v5", classes=80), [BOXES])
+
+
+def test_every_class_that_reaches_the_threshold_may_be_asked_for():
+    output = np.zeros(BOXES.shape, np.float32)
+    output[0, 3] = [32, 20, 10, 8, 0.5, 0.2, 0.9, 0.6]
+    output[0, 9] = [32, 20, 10, 8, 0.2, 1.0, 1.0, 1.0]
+    head = create_head(make_card("yolo_v5"), (BOXES,))
+    (found,) = head.decode([output], score_threshold=0.25, every_class=True)
+    np.testing.assert_allclose(found.score, [0.45, 0.3])
+    assert found.class_id.tolist() == [1, 2]

@@ -93,3 +93,13 @@ def test_a_dynamic_axis_that_turns_out_wrong_is_an_error():
     head = create_head(make_card("yolo_v8"), spec(None, None, None))
     with pytest.raises(ModelError, match=r"returned \(1, 84, 84\)"):
         head.decode([np.zeros((1, 84, 84), np.float32)], score_threshold=0.25)
+
+
+def test_every_class_that_reaches_the_threshold_may_be_asked_for():
+    output = raw()
+    output[0, :, 10] = [32, 20, 10, 8, 0.1, 0.8, 0.3]
+    head = create_head(make_card("yolo_v8"), spec(1, 7, 84))
+    (found,) = head.decode([output], score_threshold=0.25, every_class=True)
+    np.testing.assert_allclose(found.box_xyxy_px, [[27, 16, 37, 24]] * 2)
+    np.testing.assert_allclose(found.score, [0.8, 0.3])
+    assert found.class_id.tolist() == [1, 2]
