@@ -27,7 +27,7 @@ SHOULDER_M = 1.1
 _COLUMNS = 1280
 _FARTHEST_M = 900.0
 _MEADOW_REACH_M, _MEADOW_CELL_M = 260.0, 1.0
-_COARSE_BELOW_M = 9.0
+_COARSE_BELOW_M = 12.0
 """Nearer ground is looked up at half the size: its texels are no finer, and it rushes by."""
 _BANDS_M = (
     (0.0, 7.0, 0.08), (7.0, 14.0, 0.16), (14.0, 28.0, 0.4), (28.0, 56.0, 1.5), (56.0, 112.0, 6.0), (112.0, 1e9, 24.0),

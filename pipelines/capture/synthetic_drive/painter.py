@@ -14,7 +14,7 @@ from pipelines.capture.synthetic_drive.planes import Planes, fixed_points, yuv_o
 from pipelines.capture.synthetic_drive.roadside import House, Marking, Plant, Pole
 from pipelines.capture.synthetic_drive.sign_faces import lit_lamps
 
-PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M, LAMP_POSTS_FROM_M = 150.0, 230.0, 230.0, 150.0
+PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M, LAMP_POSTS_FROM_M = 150.0, 200.0, 230.0, 150.0
 """Things come into view at these distances, faintly at first."""
 _MARKINGS_FROM_M = 110.0
 _HOUSE_NEAREST_M = 3.0

@@ -202,18 +202,18 @@ def _plants(rng: np.random.Generator, towns: list[tuple[float, float]]) -> tuple
                     "broad",
                     _VERGE_X_M + rng.uniform(0, 2),
                     rng.uniform(5, 7),
-                    rng.uniform(15, 28),
+                    rng.uniform(18, 32),
                 )
             elif wood:
                 kind = "spruce" if rng.uniform() < 0.62 else "broad"
                 x_m, height_m, step_m = (
                     _VERGE_X_M + 1 + 13 * rng.uniform() ** 1.5,
                     rng.uniform(7, 13),
-                    rng.uniform(5, 11),
+                    rng.uniform(7, 13),
                 )
             else:
                 kind = ("bush", "broad", "slender")[rng.choice(3, p=[0.5, 0.3, 0.2])]
-                x_m, height_m, step_m = _VERGE_X_M + 26 * rng.uniform() ** 1.3, rng.uniform(6, 10), rng.uniform(9, 24)
+                x_m, height_m, step_m = _VERGE_X_M + 26 * rng.uniform() ** 1.3, rng.uniform(6, 10), rng.uniform(11, 26)
             sprites = {"broad": broad, "spruce": spruces, "slender": slender, "bush": bushes}[kind]
             if kind == "bush":
                 height_m = rng.uniform(1.2, 2.2)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive import painter
 from pipelines.capture.synthetic_drive.camera import create_camera
@@ -24,7 +23,6 @@ from pipelines.capture.synthetic_drive.vehicles import draw_vehicle
 from streamvision.detections import Detections
 from streamvision.picture import YuvPicture
 
-F64 = NDArray[np.float64]
 _NEAREST_M = 1.2
 _DELINEATOR_PITCH_M = LAP_M / 46
 _DELINEATORS_FROM_M = 100.0
@@ -48,7 +46,11 @@ class DriveScene:
         self._backdrop = Backdrop(streams[4], width_px, height_px, focal_px)
         self._lens = Lens(streams[5], width_px, height_px)
         self._planes = Planes(width_px, height_px)
-        self._plant_s_m = np.array([plant.s_m for plant in self.roadside.plants])
+        self._places_m = {
+            "plants": np.array([plant.s_m for plant in self.roadside.plants]),
+            "poles": np.array([pole.s_m for pole in self.roadside.poles]),
+            "lamp_posts": np.array(self.roadside.lamp_posts_s_m),
+        }
 
     @property
     def lap_frames(self) -> int:
@@ -88,18 +90,16 @@ class DriveScene:
         def add(z_m: float, draw: Callable[..., None], *arguments: object, **options: object) -> None:
             items.append((z_m, partial(draw, planes, moment, *arguments, **options)))
 
-        for number, z_m in _within(moment, self._plant_s_m, painter.PLANTS_FROM_M):
+        for number, z_m in self._within(moment, "plants", painter.PLANTS_FROM_M):
             add(z_m, painter.draw_plant, self.roadside.plants[number], z_m)
         for house in self.roadside.houses:
             if -house.length_m < (z_m := moment.ahead_m(house.s_m)) < painter.HOUSES_FROM_M:
                 add(z_m + house.length_m, painter.draw_house, house, z_m)  # all else stands nearer to the road
-        for pole in self.roadside.poles:
-            if _NEAREST_M < (z_m := moment.ahead_m(pole.s_m)) < painter.POLES_FROM_M:
-                add(z_m, painter.draw_pole, pole, z_m, without=hidden)
-        for s_m in self.roadside.lamp_posts_s_m:
-            if _NEAREST_M < (z_m := moment.ahead_m(s_m)) < painter.LAMP_POSTS_FROM_M:
-                add(z_m, painter.draw_lamp_post, _LAMP_POST_X_M, z_m)
-                add(z_m, painter.draw_lamp_post, -_LAMP_POST_X_M, z_m)
+        for number, z_m in self._within(moment, "poles", painter.POLES_FROM_M):
+            add(z_m, painter.draw_pole, self.roadside.poles[number], z_m, without=hidden)
+        for _, z_m in self._within(moment, "lamp_posts", painter.LAMP_POSTS_FROM_M):
+            add(z_m, painter.draw_lamp_post, _LAMP_POST_X_M, z_m)
+            add(z_m, painter.draw_lamp_post, -_LAMP_POST_X_M, z_m)
         first = int(np.ceil((moment.s_m + _NEAREST_M) / _DELINEATOR_PITCH_M))
         for number in range(first, first + int(_DELINEATORS_FROM_M / _DELINEATOR_PITCH_M)):
             z_m = number * _DELINEATOR_PITCH_M - moment.s_m
@@ -109,9 +109,8 @@ class DriveScene:
             items.append((vehicle.z_m, partial(draw_vehicle, planes, moment.camera, moment.weather, vehicle)))  # noqa: PERF401
         return items
 
-
-def _within(moment: Moment, places_m: F64, from_m: float) -> list[tuple[int, float]]:
-    """Return which places lie ahead and nearer than a distance, and how far away they are."""
-    z_m = (places_m - moment.s_m) % LAP_M
-    numbers = np.flatnonzero((z_m > _NEAREST_M) & (z_m < from_m))
-    return list(zip(numbers.tolist(), z_m[numbers].tolist(), strict=True))
+    def _within(self, moment: Moment, kind: str, from_m: float) -> list[tuple[int, float]]:
+        """Return which things of a kind lie ahead and nearer than a distance, and how far away they are."""
+        z_m = (self._places_m[kind] - moment.s_m) % LAP_M
+        numbers = np.flatnonzero((z_m > _NEAREST_M) & (z_m < from_m))
+        return list(zip(numbers.tolist(), z_m[numbers].tolist(), strict=True))
