@@ -38,7 +38,7 @@ class ModelConfig(Section):
     agnostic_nms: bool = Field(False, description="Let boxes of different classes suppress each other.")
     max_detections: int = Field(300, ge=1, description="Most objects on one picture, the best by score.")
     classes: tuple[str, ...] | None = Field(None, description="Report these classes only.")
-    head: str | None = Field(None, description="Layout of the outputs, for files that do not say it.")
+    head: str | None = Field(None, description="Layout of the outputs, for files that do not say it: yolo_v5, yolo_v8, yolo_end2end or yolox.")
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
 
 
@@ -48,7 +48,7 @@ class StreamConfig(Section):
     source: str = Field(description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:.")
     id: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$",
         description="Name of the stream; default: made from the source.",
     )
     policy: Literal["auto", "live", "file"] = Field(

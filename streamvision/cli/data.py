@@ -31,7 +31,7 @@ _all = click.option("--all", "everything", is_flag=True, help="List all files, n
 _json = click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON document on stdout.")
 
 
-@click.group(short_help="Look at, convert and split labelled pictures.")
+@click.group()
 def data() -> None:
     """Look at, convert and split labelled pictures.
 

@@ -15,7 +15,7 @@ from streamvision.errors import ConfigError
 PAGE = "127.0.0.1:8080"
 
 
-@click.command(short_help="Watch a model at work in the browser.")
+@click.command()
 @source_options
 @model_options
 @click.option("--serve", default=PAGE, show_default=True, metavar="HOST:PORT", help="Where the page is shown.")

@@ -37,7 +37,7 @@ class Check:
     """Whether nothing works without it."""
 
 
-@click.command(short_help="See what works here, and what to install for what.")
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document on stdout.")
 def doctor(as_json: bool) -> int:
     """Look at this machine: what is installed, which accelerators really execute a model, what to install for what.

@@ -18,7 +18,7 @@ from streamvision.training.evaluation.evaluate import Evaluation, ModelOptions, 
 SPLITS = (*get_args(Split), "all")
 
 
-@click.group(name="eval", short_help="Measure a model on labelled data.")
+@click.group(name="eval")
 def evaluation() -> None:
     """Measure a model on labelled data."""
 

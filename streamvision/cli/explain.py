@@ -17,7 +17,7 @@ from streamvision.training.evaluation.heat import METHOD_WORDS, Explanation, Hea
 DEFAULT_MASKS = 400
 
 
-@click.command(short_help="Show what a network looked at.")
+@click.command()
 @click.argument("image", type=Path)
 @click.option("--model", "path", type=Path, required=True, metavar="FILE", help="Checkpoint (.pt) or exported model.")
 @click.option("--output", type=Path, metavar="F.png", help="Where to draw it; default: IMAGE-explained.png right here.")

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
+import errno
+import importlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
 import click
 
 import streamvision
-from streamvision.cli.data import data
-from streamvision.cli.demo import demo
-from streamvision.cli.doctor import doctor
-from streamvision.cli.eval import evaluation
-from streamvision.cli.explain import explain
-from streamvision.cli.run import run
-from streamvision.cli.train import train
 from streamvision.errors import StreamVisionError
 from streamvision.redaction import RedactingFormatter
 
+COMMANDS = {
+    "demo": "Watch a model at work in the browser.",
+    "run": "Detect and track objects on one or more streams.",
+    "doctor": "See what works here, and what to install for what.",
+    "data": "Look into, convert and split labelled pictures.",
+    "train": "Turn labelled pictures into weights.",
+    "eval": "Score a model, and see why it is wrong.",
+    "explain": "See what a model looks at.",
+}
+"""By name, what each command is for, in the order in which people meet them; ``cli/NAME.py`` holds ``NAME``."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called, so that help is quick and no command pays for another's libraries."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names, in the order of :data:`COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import the command of that name."""
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"streamvision.cli.{name}")
+        return next(c for c in vars(module).values() if isinstance(c, click.Command) and c.name == name)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(streamvision.__version__, prog_name="streamvision")
 @click.option("-v", "--verbose", count=True, help="Log what happens (-v) or every detail (-vv) to stderr.")
 def cli(verbose: int) -> None:
@@ -29,9 +56,9 @@ def cli(verbose: int) -> None:
 
     \b
     First steps:
-      streamvision doctor                                        what works on this machine
-      streamvision demo --model yolo.onnx --source drive.mp4     watch a model at work
+      streamvision demo                                    watch the road-sign model on a drawn drive
       streamvision run --source rtsp://camera/ --model yolo.onnx --serve 127.0.0.1:8080
+      streamvision doctor                                  what works on this machine
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
@@ -39,28 +66,32 @@ def cli(verbose: int) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
-cli.add_command(run)
-cli.add_command(demo)
-cli.add_command(doctor)
-cli.add_command(data)
-cli.add_command(evaluation)
-cli.add_command(explain)
-cli.add_command(train)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every error that is meant for the user is one sentence and exit code 1 (usage: 2)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        code = _run(given)
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE):
+            raise
+        sys.stderr.write(f"streamvision: the output could not be written: {error.strerror}; give it another place\n")
+        sys.stderr.flush()
+        os._exit(1)  # what is still buffered cannot be written either, and Python would say so with a traceback
+    sys.exit(code)
+
+
+def _run(given: list[str]) -> int:
+    try:
         code = cli.main(given, prog_name="streamvision", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except StreamVisionError as error:
         click.echo(f"streamvision: {error}", err=True)
         if "--json" in given:
             click.echo(json.dumps({"error": str(error)}))
-        code = 1
+        return 1
     except (click.Abort, KeyboardInterrupt):
-        code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+        return 130
+    return code if isinstance(code, int) else 0

@@ -60,7 +60,7 @@ def model_options(command: F) -> F:
                 ModelConfig,
                 "names",
                 metavar="A,B,...",
-                callback=lambda _c, _p, v: v.split(",") if v else None,
+                callback=lambda _c, _p, v: [n for part in v.split(",") if (n := part.strip())] if v else None,
             ),
         ]
     ):

@@ -12,7 +12,7 @@ from streamvision.cli.session import run_session
 from streamvision.config import StreamConfig
 
 
-@click.command(short_help="Detect and track objects on one or more streams.")
+@click.command()
 @click.option("--config", type=Path, metavar="FILE.yaml", help="Settings from a file; the command line wins over it.")
 @source_options
 @field_option("--realtime", StreamConfig, "realtime")

@@ -30,7 +30,7 @@ def _recipe_options(command: Any) -> Any:
     return command
 
 
-@click.command(short_help="Train a detector on labelled pictures.")
+@click.command()
 @click.option("--config", type=Path, metavar="FILE.yaml", help="Recipe; the command line wins over it.")
 @_recipe_options
 @click.option("--project", type=Path, default=Path("runs/train"), show_default=True, help="Folder of run folders.")

@@ -1,0 +1,47 @@
+"""The entry point: quick help, honest exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from streamvision.cli.main import COMMANDS, cli
+from support.command_line import command, streamvision
+
+
+def test_help_names_every_command_and_loads_none() -> None:
+    probe = (
+        "import sys; from streamvision.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print([m for m in ('onnxruntime', 'flask', 'av', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=30, check=True)
+    for name in COMMANDS:
+        assert f"  {name} " in done.stdout
+    assert done.stdout.rstrip().endswith("[]")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there_and_teaches(name: str) -> None:
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    assert found.help
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    done = streamvision("runn")
+    assert done.code == 2
+    assert "No such command 'runn'" in done.stderr
+
+
+def test_a_full_disk_behind_stdout_is_said_without_a_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        arguments = command("run", "--source", "/no.mp4", "--model", "m.onnx", "--json")
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "could not be written" in done.stderr
+    assert "Traceback" not in done.stderr
