@@ -118,7 +118,7 @@ class _Builder:
 
     def wheel(self, z: float, radius: float) -> None:
         """Add a wheel to both sides."""
-        for share, part, layer in ((1.0, "tire", 2), (0.6, "rim", 3)):
+        for share, part, layer in ((1.16, "trim", 2), (1.0, "tire", 3), (0.6, "rim", 4)):
             angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
             for side in (-1, 1):
                 ring = [
@@ -174,6 +174,10 @@ def _car(*, wagon: bool) -> Body:
         r,
     )
     car.sides([(1.42, 1.02), (1.45, 1.40), (1.55, 1.40), (1.54, 1.02)], "paint", 3, w, r)
+    car.sides([(1.12, 0.26), (1.12, 0.38), (2.96 + front, 0.38), (2.96 + front, 0.26)], "trim", 2, w, r)
+    for z in (1.44, 2.46 + front):  # door gaps
+        car.sides([(z, 0.40), (z, 1.0), (z + 0.018, 1.0), (z + 0.018, 0.40)], "trim", 2, w, r)
+    car.sides([(0.5, 0.80), (0.5, 0.82), (3.7 + front, 0.78), (3.7 + front, 0.76)], "trim", 2, w, r)
     for z in (0.78, 3.28 + front):
         car.wheel(z, 0.32)
     slope = (roof_end - 0.12) / 0.41
