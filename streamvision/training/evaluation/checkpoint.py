@@ -135,7 +135,7 @@ def load_network(path: Path) -> tuple[Any, int]:
         network = model.model.float().eval()
     except Exception as error:  # unpickling raises whatever the file's content leads to
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ModelError(f"{path} is not a checkpoint that ultralytics can load ({first}); give another .pt") from error
+        raise ModelError(f"{path} is not a checkpoint that ultralytics can load ({first}); give another .pt, or an export (.onnx)") from error
     side = (getattr(model, "overrides", None) or {}).get("imgsz", DEFAULT_SIDE_PX)
     return network, int(max(side)) if isinstance(side, (list, tuple)) else int(side)
 

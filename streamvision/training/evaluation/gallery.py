@@ -74,7 +74,7 @@ def false_kinds(errors: ErrorReport) -> defaultdict[int, dict[int, str]]:
 def marks_of(match: ImageMatch, names: Sequence[str], kinds: dict[int, str]) -> tuple[Mark, ...]:
     """Return the boxes to draw on one picture."""
     marks = [
-        Mark("found" if found else "missed", _box(box), names[class_id] if found else f"{names[class_id]} not found")
+        Mark("found" if found else "missed", _box(box), names[class_id])
         for box, class_id, found, ignore in zip(
             match.truth.box_xyxy_px.tolist(),
             match.truth.class_id.tolist(),

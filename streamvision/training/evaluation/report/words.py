@@ -32,7 +32,7 @@ KIND_WORDS: dict[ErrorKind, tuple[str, str]] = {
 }
 _WELL_CALIBRATED = 0.05
 _ENOUGH_OBJECTS = 10
-"""Classes with fewer objects are not held up as best or worst, where there are others."""
+"""Fewer objects carry no statement about a class or a size, where there are others."""
 
 
 def in_short(result: Evaluation) -> list[str]:
@@ -90,14 +90,17 @@ def _confused(result: Evaluation) -> str | None:
 
 
 def _small(result: Evaluation) -> str | None:
-    bands = [band for band in result.diagnosis.heights if band.objects]
-    if len(bands) < 2:
+    low, low_found, rest = 0, 0, list(result.diagnosis.heights)
+    limit_px = None
+    while rest and low < _ENOUGH_OBJECTS:
+        band = rest.pop(0)
+        low, low_found, limit_px = low + band.objects, low_found + band.found, band.high_px
+    tall, tall_found = sum(band.objects for band in rest), sum(band.found for band in rest)
+    if not tall:
         return None
-    smallest, rest = bands[0], bands[1:]
-    objects, found = sum(band.objects for band in rest), sum(band.found for band in rest)
     return (
-        f"Of the objects less than {smallest.high_px} px tall, {smallest.found} of {smallest.objects} are found; "
-        f"of the taller ones {found} of {objects} ({found / objects:.0%})."
+        f"Of the objects less than {limit_px} px tall, {low_found} of {low} are found; of the taller ones "
+        f"{tall_found} of {tall} ({tall_found / tall:.0%})."
     )
 
 
