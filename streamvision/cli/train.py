@@ -13,7 +13,8 @@ import click
 from streamvision.errors import ConfigError
 from streamvision.training.trainers.recipe import Recipe, load_recipe
 
-NOT_OPTIONS = {"augment", "init_classes"}
+NOT_OPTIONS = {"augment", "init_classes", "onnx_size"}
+"""Settings with structure, which only recipes have."""
 
 
 def _recipe_options(command: Any) -> Any:

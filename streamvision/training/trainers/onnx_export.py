@@ -64,12 +64,13 @@ def _export_ultralytics(recipe: Recipe, data: TrainingData, weights: Path, path:
     with contextlib.redirect_stdout(sys.stderr):
         model = YOLO(str(weights), verbose=False)
         end2end = bool(getattr(model.model, "end2end", False))
-        model.export(format="onnx", imgsz=recipe.imgsz, dynamic=True, simplify=True, opset=OPSET, device="cpu")
-    side = -(-recipe.imgsz // 32) * 32
+        side = -(-recipe.imgsz // 32) * 32
+        width, height = recipe.onnx_size or (side, side)
+        model.export(format="onnx", imgsz=[height, width], dynamic=True, simplify=True, opset=OPSET, device="cpu")
     return ModelCard(
         head="yolo_end2end" if end2end else "yolo_v8",
         names=data.names,
-        input=InputCard(width_px=side, height_px=side, dynamic_batch=True),
+        input=InputCard(width_px=width, height_px=height, dynamic_batch=True),
         nms_inside=end2end,
         licence=AGPL,
     )

@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -36,9 +36,12 @@ class TrainingData:
     """The same as a YOLO ``data.yaml``; pictures are links."""
 
 
-def prepare(folder: RunFolder, *, data: Path, val_share: float, seed: int, oversample_most: int) -> TrainingData:
+def prepare(
+    folder: RunFolder, *, data: Path, val_share: float, seed: int, oversample_most: int, generated: int = 0
+) -> TrainingData:
     """Read a data set, split it if it is not split, and lay it out in the run folder.
 
+    ``generated`` pictures of the synthetic drive are added to those to learn from.
     ``oversample_most`` above 1 repeats pictures of rare classes at most so many times. The split is written to
     ``split.json``; where that file is there already (a resumed run), it decides.
 
@@ -57,6 +60,9 @@ def prepare(folder: RunFolder, *, data: Path, val_share: float, seed: int, overs
     if not any(image.boxes for image in train):
         raise ConfigError(f"{data}: no picture to learn from has an object marked on it")
     repeats = repeats_for_rare_classes(train, classes=len(dataset.names), most=oversample_most)
+    if generated:
+        drawn = _draw(folder.root / "generated", dataset.names, images=generated, seed=seed)
+        train, repeats = (*train, *drawn), (*repeats, *(1,) * len(drawn))
     path = _write_yolo(folder.data, dataset.names, {"train": (train, repeats), "val": (val, (1,) * len(val))})
     return TrainingData(dataset.names, train, repeats, val, origin, dataset.problems, path)
 
@@ -97,9 +103,30 @@ def _with_split(dataset: Dataset, record: Path, *, val_share: float, seed: int) 
     return dataset, origin
 
 
-def _moved(image: LabelledImage, part: str | None) -> LabelledImage:
-    from dataclasses import replace
+def _draw(folder: Path, names: Sequence[str], *, images: int, seed: int) -> tuple[LabelledImage, ...]:
+    """Render pictures of the synthetic drive; classes are matched by name.
 
+    Equal seeds give equal pictures, so that a run that goes on sees the same as before.
+    """
+    from streamvision.training.datasets import read_dataset
+    from streamvision.training.synthetic import DriveSampling, write_drive_dataset
+
+    sampling = DriveSampling(images=images, seed=seed, cropped=True)
+    write_drive_dataset(folder, sampling, format="yolo", split="train", force=True)
+    drawn = read_dataset(folder)
+    if unknown := set(drawn.names) - set(names):
+        raise ConfigError(
+            f"the synthetic drive shows {', '.join(sorted(unknown))}, which the data set ({', '.join(names)}) does not "
+            "know; leave `generated` out"
+        )
+    class_id = [names.index(name) for name in drawn.names]
+    return tuple(
+        replace(image, boxes=tuple(replace(box, class_id=class_id[box.class_id]) for box in image.boxes))
+        for image in drawn.images
+    )
+
+
+def _moved(image: LabelledImage, part: str | None) -> LabelledImage:
     return replace(image, split=part)  # type: ignore[arg-type]  # the record holds no other words
 
 

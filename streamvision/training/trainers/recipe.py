@@ -40,6 +40,9 @@ class Recipe(BaseModel):
         default_factory=dict,
         description="Class of the data set -> class of the weights whose detector it begins from.",
     )
+    generated: int = Field(
+        0, ge=0, le=100_000, description="Pictures of the synthetic drive that are added to those to learn from."
+    )
     val_share: float = Field(0.15, gt=0, lt=1, description="Pictures held out where the data set has no split.")
     patience: int = Field(30, ge=1, description="Epochs without a better model after which training stops.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -47,6 +50,9 @@ class Recipe(BaseModel):
     )
     onnx_megabytes: float | None = Field(
         None, gt=0, description="Largest size of the exported ONNX file; weights are stored in fewer bits to meet it."
+    )
+    onnx_size: tuple[int, int] | None = Field(
+        None, description="Width and height that the exported ONNX prefers, multiples of 32; default: imgsz squared."
     )
     device: str = Field("auto", description="auto, cpu, or cuda[:N].")
     threads: int | None = Field(None, ge=1, description="CPU threads; default: all.")
@@ -56,6 +62,8 @@ class Recipe(BaseModel):
     def _check(self) -> Recipe:
         if self.unfreeze_at and not self.freeze:
             raise ValueError("unfreeze_at needs freeze: give the number of layers that are frozen until then")
+        if self.onnx_size and any(side < 32 or side % 32 for side in self.onnx_size):
+            raise ValueError(f"onnx_size is {list(self.onnx_size)}; give multiples of 32")
         unknown = set(self.augment) - set(Augmentation.model_fields)
         if unknown:
             raise ValueError(f"augment: unknown {sorted(unknown)}; known: {', '.join(Augmentation.model_fields)}")

@@ -94,7 +94,8 @@ def _make_run(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool
 ) -> tuple[TorchvisionRun | UltralyticsRun, TrainingData | None]:
     permissive = recipe.model in TORCHVISION_MODELS
-    if not permissive and (task := _task(recipe.model)) != "detect":
+    weights = str(folder.last) if resume else recipe.model
+    if not permissive and (task := _task(weights)) != "detect":
         # Masks, key points and whole pictures' classes are not in our vocabulary: ultralytics reads them itself.
         if task != "classify" and recipe.data.suffix not in {".yaml", ".yml"}:
             raise ConfigError(
@@ -107,6 +108,7 @@ def _make_run(
         val_share=recipe.val_share,
         seed=recipe.seed,
         oversample_most=recipe.oversample_most if recipe.balance == "oversample" else 1,
+        generated=recipe.generated,
     )
     for line in describe(data):
         progress.say(line)

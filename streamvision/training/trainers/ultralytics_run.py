@@ -40,11 +40,11 @@ class UltralyticsRun:
             import_ultralytics()
             from streamvision.training.trainers.ultralytics_trainer import make_trainer
 
-            weights = resolve_weights(recipe.model)
+            weights = str(folder.last) if resume else resolve_weights(recipe.model)
             self.beginning = f"went on after epoch {len(rows)}" if resume else f"began from {Path(weights).name}"
             overrides = hyperparameters(recipe) | {
                 "task": model_task(weights),
-                "model": str(folder.last) if resume else weights,
+                "model": weights,
                 "pretrained": str(recipe.weights) if recipe.weights and not resume else True,
                 "data": str(data),
                 "save_dir": str(folder.root),

@@ -61,6 +61,33 @@ def test_pictures_of_rare_classes_are_shown_more_often(tmp_path: Path) -> None:
     assert len(listed) == sum(ready.repeats)
 
 
+def test_generated_pictures_are_learnt_from_under_the_data_sets_own_classes(tmp_path: Path) -> None:
+    data = draw_signs(tmp_path / "signs", count=8)
+    for file in (data / "annotations").iterdir():
+        text = file.read_text(encoding="utf-8").replace(">disc<", ">trafficlight<").replace(">square<", ">stop<")
+        file.write_text(text, encoding="utf-8")
+    extra = {"crosswalk": "sign001", "speedlimit": "sign003"}
+    for name, stem in extra.items():
+        file = data / "annotations" / f"{stem}.xml"
+        file.write_text(file.read_text(encoding="utf-8").replace("trafficlight", name), encoding="utf-8")
+    folder = RunFolder(tmp_path / "run")
+    folder.root.mkdir()
+    ready = prepare(folder, data=data, val_share=0.25, seed=3, oversample_most=2, generated=6)
+    drawn = [image for image in ready.train if "generated" in image.path.parts]
+    assert len(drawn) == 6
+    assert len(ready.repeats) == len(ready.train)
+    assert not [image for image in ready.val if "generated" in image.path.parts]
+    assert ready.names == ("crosswalk", "speedlimit", "stop", "trafficlight")
+
+
+def test_generated_pictures_of_unknown_classes_are_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.root.mkdir()
+    data = draw_signs(tmp_path / "signs", count=8)
+    with pytest.raises(ConfigError, match="does not know"):
+        prepare(folder, data=data, val_share=0.25, seed=0, oversample_most=1, generated=6)
+
+
 def image_with(*class_ids: int) -> LabelledImage:
     return LabelledImage(Path("x.jpg"), 10, 10, tuple(LabelledBox(i, (0, 0, 5, 5)) for i in class_ids))
 
