@@ -89,11 +89,11 @@ def create_facade(rng: np.random.Generator) -> Facade:
         for bay in range(bays):
             x0 = int((bay + 0.5) * bay_px - wide / 2)
             x1 = int(x0 + wide)
-            glass = np.array((112, 92, 74), np.float32) * rng.uniform(0.55, 1.25)
-            cv2.rectangle(wall, (x0 - 1, y0 - 1), (x1 + 1, y1 + 1), (222, 226, 228), -1)
+            glass = np.array((92, 88, 82), np.float32) * rng.uniform(0.55, 1.25)
+            cv2.rectangle(wall, (x0 - 1, y0 - 1), (x1 + 1, y1 + 1), (plaster * 1.08).clip(0, 255).tolist(), -1)
             cv2.rectangle(wall, (x0, y0), (x1, y1), glass.tolist(), -1)
             cv2.rectangle(wall, (x0, y0), (x1, y0 + max((y1 - y0) // 3, 1)), (glass * 1.35).tolist(), -1)
-            cv2.line(wall, ((x0 + x1) // 2, y0), ((x0 + x1) // 2, y1), (214, 218, 220), 1)
+            cv2.line(wall, ((x0 + x1) // 2, y0), ((x0 + x1) // 2, y1), (plaster * 1.02).clip(0, 255).tolist(), 1)
             if rng.uniform() < 0.42:
                 warmth = rng.uniform(0.7, 1.0)
                 cv2.rectangle(lit, (x0, y0), (x1, y1), (int(110 * warmth), int(196 * warmth), 250, 235), -1)

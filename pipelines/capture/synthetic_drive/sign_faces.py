@@ -212,7 +212,7 @@ def lit_lamps(lamp: Lamp) -> Sprite:
 
 def _lit_lamp(board: _Board, y: float, color: Color) -> None:
     """Draw a lamp below its visor, brightest in its middle."""
-    for radius, share, white in ((0.30, 0.82, 0), (0.25, 1.0, 0), (0.14, 0.55, 130)):
+    for radius, share, white in ((0.32, 0.88, 0), (0.28, 1.0, 0), (0.15, 0.6, 120)):
         red, green, blue = (min(int(level * share + white), 255) for level in color)
         board.disc(0.5, y + 0.02, radius * 0.97, (red, green, blue))
 
