@@ -38,7 +38,9 @@ class ModelConfig(Section):
     agnostic_nms: bool = Field(False, description="Let boxes of different classes suppress each other.")
     max_detections: int = Field(300, ge=1, description="Most objects on one picture, the best by score.")
     classes: tuple[str, ...] | None = Field(None, description="Report these classes only.")
-    head: str | None = Field(None, description="Layout of the outputs, for files that do not say it: yolo_v5, yolo_v8, yolo_end2end or yolox.")
+    head: str | None = Field(
+        None, description="Layout of the outputs, for files without it: yolo_v5, yolo_v8, yolo_end2end or yolox."
+    )
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
 
 

@@ -10,9 +10,10 @@ import click
 
 from streamvision.cli.options import build_config, model_options, source_options
 from streamvision.cli.session import run_session
-from streamvision.errors import ConfigError
+from streamvision.models import default_model_path
 
 PAGE = "127.0.0.1:8080"
+DRIVE = "synthetic:drive?seed=1&fps=30&size=1280x720"
 
 
 @click.command()
@@ -21,18 +22,19 @@ PAGE = "127.0.0.1:8080"
 @click.option("--serve", default=PAGE, show_default=True, metavar="HOST:PORT", help="Where the page is shown.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser, where there is a screen.")
 def demo(sources: tuple[str, ...], browser: bool, **given: Any) -> int:
-    """Watch a model at work: files play at their own speed, over and over, until Ctrl-C.
+    """Watch a model at work in the browser, until Ctrl-C.
+
+    With nothing given, the road-sign model that ships with StreamVision looks at a drawn drive. Files play at their
+    own speed, over and over.
 
     \b
-    Example:
-      streamvision demo --model yolo.onnx --source drive.mp4
+    Examples:
+      streamvision demo
+      streamvision demo --source dashcam.mp4
+      streamvision demo --model yolo.onnx --source 0
     """
-    if not given["path"] or not sources:
-        raise ConfigError(
-            "the demo needs a model and something to look at; "
-            "give both: streamvision demo --model FILE.onnx --source VIDEO.mp4 (or make demo MODEL=... SOURCE=...)"
-        )
-    config = build_config(None, sources, given | {"realtime": True, "loop": True})
+    given["path"] = given["path"] or default_model_path()
+    config = build_config(None, sources or (DRIVE,), given | {"realtime": True, "loop": True})
     return run_session(config, as_json=False, on_served=_open_browser if browser else None)
 
 

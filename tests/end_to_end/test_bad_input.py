@@ -113,13 +113,6 @@ def test_a_class_that_the_model_does_not_have(video: Path, model: Path) -> None:
     assert "car" in done.sentence()
 
 
-def test_the_demo_says_what_it_needs() -> None:
-    done = streamvision("demo")
-    assert done.code == 1
-    assert "--model" in done.sentence()
-    assert "--source" in done.sentence()
-
-
 @pytest.mark.gstreamer
 def test_a_wrong_password_is_said_and_not_shown(data_dir: Path, model: Path) -> None:
     from support.rtsp_server import RtspServer
