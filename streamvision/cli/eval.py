@@ -99,6 +99,7 @@ def detect(
         from streamvision.training.evaluation.features import open_embedder
         from streamvision.training.evaluation.report import build_report
 
+        click.echo(f"Drawing {report} ...", err=True)
         title = f"{model.name} on {data.resolve().name}"
         build_report(result, report, title=title, embedder=open_embedder(model), training=training)
     click.echo(json.dumps(result.to_json()) if as_json else describe(result))

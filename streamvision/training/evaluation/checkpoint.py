@@ -5,6 +5,8 @@ The checkpoint is a pickle, which may run code of its author's while it is loade
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
 from streamvision.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.training.trainers.torch_setup import import_torch as import_patient_torch
+from streamvision.training.trainers.ultralytics_setup import import_ultralytics
 
 INSTALL = "pip install 'streamvision[train]'"
 DEFAULT_SIDE_PX = 640
@@ -126,16 +130,18 @@ def load_network(path: Path) -> tuple[Any, int]:
     if not path.is_file():
         raise ModelError(f"no checkpoint at {path}: give an existing .pt file")
     import_torch()
-    try:
-        from ultralytics.models import YOLO
-    except ImportError as error:
-        raise MissingDependencyError(f".pt checkpoints need ultralytics: {INSTALL}") from error
-    try:
-        model: Any = YOLO(str(path), verbose=False)
-        network = model.model.float().eval()
-    except Exception as error:  # unpickling raises whatever the file's content leads to
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ModelError(f"{path} is not a checkpoint that ultralytics can load ({first}); give another .pt, or an export (.onnx)") from error
+    # What ultralytics says at its first start must not mix with a report on stdout.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            model: Any = import_ultralytics().YOLO(str(path), verbose=False)
+            network = model.model.float().eval()
+        except MissingDependencyError as error:
+            raise MissingDependencyError(f".pt checkpoints need ultralytics: {INSTALL}") from error
+        except Exception as error:  # unpickling raises whatever the file's content leads to
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ModelError(
+                f"{path} is not a checkpoint that ultralytics can load ({first}); give another, or an export (.onnx)"
+            ) from error
     side = (getattr(model, "overrides", None) or {}).get("imgsz", DEFAULT_SIDE_PX)
     return network, int(max(side)) if isinstance(side, (list, tuple)) else int(side)
 
@@ -147,10 +153,9 @@ def import_torch() -> Any:
         MissingDependencyError: when it is not installed.
     """
     try:
-        import torch
-    except ImportError as error:
+        return import_patient_torch()
+    except MissingDependencyError as error:
         raise MissingDependencyError(f".pt checkpoints need torch: {INSTALL}") from error
-    return torch
 
 
 def _torch_device(torch: Any, asked: str) -> Any:
