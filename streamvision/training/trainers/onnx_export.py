@@ -43,37 +43,41 @@ def export_run(
         return {}
     path = folder.best.with_suffix(".onnx")
     if recipe.model in TORCHVISION_MODELS:
-        card = _export_torchvision(recipe, data, folder.best, path)
+        card, originals = _export_torchvision(recipe, data, folder.best, path), {}
     else:
-        card = _export_ultralytics(recipe, data, folder.best, path)
+        card, originals = _export_ultralytics(recipe, data, folder.best, path)
     card = card.model_copy(update={"source": origin})
     model = onnx.load(path)
     stored = "float32 weights"
     if recipe.onnx_megabytes:
         # The metadata that is yet to come takes its share.
-        model, stored = compact(model, megabytes=recipe.onnx_megabytes - 0.01)
+        model, stored = compact(model, megabytes=recipe.onnx_megabytes - 0.01, originals=originals)
     kept = {entry.key: entry.value for entry in model.metadata_props if entry.key not in {"args", "date"}}
     onnx.helper.set_model_props(model, kept | card.to_metadata())
     onnx.save(model, path)
     return {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
 
 
-def _export_ultralytics(recipe: Recipe, data: TrainingData, weights: Path, path: Path) -> ModelCard:
+def _export_ultralytics(
+    recipe: Recipe, data: TrainingData, weights: Path, path: Path
+) -> tuple[ModelCard, dict[str, Any]]:
     from ultralytics.models import YOLO
 
     with contextlib.redirect_stdout(sys.stderr):
         model = YOLO(str(weights), verbose=False)
         end2end = bool(getattr(model.model, "end2end", False))
+        originals = {name: tensor.float().numpy() for name, tensor in model.model.state_dict().items()}
         side = -(-recipe.imgsz // 32) * 32
         width, height = recipe.onnx_size or (side, side)
         model.export(format="onnx", imgsz=[height, width], dynamic=True, simplify=True, opset=OPSET, device="cpu")
-    return ModelCard(
+    card = ModelCard(
         head="yolo_end2end" if end2end else "yolo_v8",
         names=data.names,
         input=InputCard(width_px=width, height_px=height, dynamic_batch=True),
         nms_inside=end2end,
         licence=AGPL,
     )
+    return card, originals
 
 
 def _export_torchvision(recipe: Recipe, data: TrainingData, weights: Path, path: Path) -> ModelCard:
