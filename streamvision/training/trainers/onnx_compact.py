@@ -103,7 +103,8 @@ def channel_factors(values: NDArray[np.float32], original: NDArray[np.float32]) 
     factor = (values.astype(np.float64) * original).sum(axis=axes, keepdims=True) / np.maximum(power, 1e-30)
     if np.abs(original * factor - values).max() > 1e-5 * np.abs(values).max():
         return None
-    return factor.astype(np.float32)
+    factors: NDArray[np.float32] = factor.astype(np.float32)
+    return factors
 
 
 def _store_12_bits(model: Any, tensor: Any) -> None:

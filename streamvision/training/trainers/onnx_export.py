@@ -42,8 +42,9 @@ def export_run(
         progress.say("No ONNX file was made, as onnx is not installed: pip install 'streamvision[train]'")
         return {}
     path = folder.best.with_suffix(".onnx")
+    originals: dict[str, Any] = {}
     if recipe.model in TORCHVISION_MODELS:
-        card, originals = _export_torchvision(recipe, data, folder.best, path), {}
+        card = _export_torchvision(recipe, data, folder.best, path)
     else:
         card, originals = _export_ultralytics(recipe, data, folder.best, path)
     card = card.model_copy(update={"source": origin})

@@ -1,0 +1,46 @@
+"""The model that ships: small, licensed, and it finds real signs without any flag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamvision.backends.cards import read_card
+from streamvision.backends.open import open_backend
+from streamvision.models import default_model_path
+from support.command_line import streamvision
+
+CLASSES = {"crosswalk", "speedlimit", "stop", "trafficlight"}
+
+
+def test_it_is_small_and_says_what_it_is() -> None:
+    path = default_model_path()
+    assert path.stat().st_size <= 6_000_000
+    backend = open_backend(path)
+    try:
+        card = read_card(backend, path=path)
+    finally:
+        backend.close()
+    assert set(card.names) == CLASSES
+    assert card.licence is not None
+    assert "AGPL-3.0" in card.licence
+    assert card.source is not None
+    assert "mAP50" in card.source
+    assert card.assumed == ()
+
+
+def test_its_licence_lies_beside_it() -> None:
+    folder = default_model_path().parent
+    assert "AGPL-3.0" in (folder / "LICENSE-weights.txt").read_text(encoding="utf-8")
+    assert "AGPL-3.0" in default_model_path().with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_it_finds_real_signs(data_dir: Path, tmp_path: Path) -> None:
+    for name in ("road1.jpg", "road2.jpg", "road100.jpg", "road200.jpg", "road300.jpg"):
+        source = data_dir / "roadsigns" / "images" / name
+        if source.exists():
+            (tmp_path / name).write_bytes(source.read_bytes())
+    done = streamvision("run", "--source", tmp_path, "--model", default_model_path(), "--json")
+    assert done.code == 0, done.stderr
+    found = done.report["streams"][0]["objects"]
+    assert set(found) <= CLASSES
+    assert sum(found.values()) >= len(list(tmp_path.iterdir())) - 1
