@@ -53,7 +53,9 @@ def export_run(
     if recipe.onnx_megabytes:
         # The metadata that is yet to come takes its share.
         model, stored = compact(model, megabytes=recipe.onnx_megabytes - 0.01, originals=originals)
-    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key not in {"args", "date", "description"}}
+    kept = {
+        entry.key: entry.value for entry in model.metadata_props if entry.key not in {"args", "date", "description"}
+    }
     onnx.helper.set_model_props(model, kept | card.to_metadata())
     onnx.save(model, path)
     return {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
