@@ -11,16 +11,6 @@ import pytest
 from support.command_line import streamvision
 
 
-@pytest.fixture
-def video(data_dir: Path) -> Path:
-    return data_dir / "videos" / "car-detection.mp4"
-
-
-@pytest.fixture
-def model(data_dir: Path) -> Path:
-    return data_dir / "models" / "yolox_nano.onnx"
-
-
 def test_a_missing_file(model: Path) -> None:
     done = streamvision("run", "--source", "/nowhere/none.mp4", "--model", model, "--json")
     assert done.code == 1

@@ -22,16 +22,6 @@ up (187-237). Counted on a contact sheet of every fourth frame. The camera looks
 calls most of the cars cell phones: it is their identities that count here, not their names."""
 
 
-@pytest.fixture
-def video(data_dir: Path) -> Path:
-    return data_dir / "videos" / "car-detection.mp4"
-
-
-@pytest.fixture
-def model(data_dir: Path) -> Path:
-    return data_dir / "models" / "yolox_nano.onnx"
-
-
 def count_frames(video: Path) -> int:
     with av.open(str(video)) as container:
         return sum(1 for _ in container.decode(video=0))
