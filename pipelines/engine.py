@@ -178,10 +178,10 @@ class Pipeline:
         if not frames:
             return
         begin_s = time.perf_counter()
-        found = self._detector.detect([frame.picture for frame in frames])
+        found = self._detector.find([frame.picture for frame in frames])
         self._window.observe(len(frames), time.perf_counter() - begin_s)
-        for frame, detections in zip(frames, found, strict=True):
-            self._streams[frame.stream_id].lane.put(Result(frame, detections))
+        for frame, one in zip(frames, found, strict=True):
+            self._streams[frame.stream_id].lane.put(Result(frame, one.detections, one.whole))
 
 
 def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpec, StreamConfig]]:

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.nms import suppress
-from pipelines.preprocess import InputBatch, Letterbox
+from pipelines.preprocess import InputBatch
 from streamvision.backends import open_backend
 from streamvision.backends.base import Backend
 from streamvision.backends.cards import read_card
 from streamvision.config import ModelConfig
 from streamvision.detections import Detections
 from streamvision.errors import ConfigError
-from streamvision.heads.base import Candidates
+from streamvision.heads.base import Candidates, ObjectHead, PictureHead
 from streamvision.heads.registry import create_head
 from streamvision.model_card import ModelCard
 from streamvision.picture import Picture
+from streamvision.placement import Letterbox
 from streamvision.telemetry import StageTimes
+from streamvision.whole_picture import WholePicture
 
 MAX_DYNAMIC_BATCH = 16
 """Most pictures in one call of a model that takes any number; at 640x640 the input tensor takes 79 MB then."""
+
+
+class Found(NamedTuple):
+    """What a model says about one picture."""
+
+    detections: Detections
+    """The objects, in the picture's own pixels, the best score first."""
+    whole: WholePicture | None
+    """What holds for the whole picture; ``None`` for models that only find objects."""
 
 
 class Detector:
@@ -60,7 +72,8 @@ class Detector:
         """The loaded model."""
         self._config = config
         self._every_class = every_class
-        self._head = create_head(card, backend.outputs)
+        self.head = create_head(card, backend.outputs)
+        """What reads the network's outputs."""
         self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
         self._batch = InputBatch(card.input, 1 if card.input.dynamic_batch else card.input.batch)
         self._times = times or StageTimes()
@@ -110,7 +123,11 @@ class Detector:
         )
 
     def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
-        """Return what is on each picture, in its own pixels, the best score first.
+        """Return the objects on each picture; see :meth:`find`."""
+        return [found.detections for found in self.find(pictures)]
+
+    def find(self, pictures: Sequence[Picture]) -> list[Found]:
+        """Return what the model says about each picture.
 
         The pictures may differ in size. They go through the network in as few calls as its batch allows.
 
@@ -118,7 +135,7 @@ class Detector:
             ModelError: when the runtime fails, or the model returns something else than its card says.
         """
         step = self.max_batch
-        return [found for at in range(0, len(pictures), step) for found in self._detect_batch(pictures[at : at + step])]
+        return [found for at in range(0, len(pictures), step) for found in self._find_batch(pictures[at : at + step])]
 
     def close(self) -> None:
         """Release the model; calling it twice is harmless."""
@@ -130,7 +147,7 @@ class Detector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _detect_batch(self, pictures: Sequence[Picture]) -> list[Detections]:
+    def _find_batch(self, pictures: Sequence[Picture]) -> list[Found]:
         with self._times.measure("preprocess"):
             if len(pictures) > self._batch.capacity:
                 self._batch = InputBatch(self.card.input, len(pictures))
@@ -139,21 +156,29 @@ class Detector:
         with self._times.measure("inference"):
             outputs = self.backend.run(self._batch.tensor[:filled])
         with self._times.measure("decode_nms"):
-            threshold = float(self._lowest_score.min())
-            found = self._head.decode(outputs, score_threshold=threshold, every_class=self._every_class)
-            return [self._select(one, place) for one, place in zip(found[: len(pictures)], places, strict=True)]
+            if isinstance(self.head, PictureHead):
+                return [Found(Detections.empty(), whole) for whole in self.head.read(outputs, places)]
+            return [Found(detections, None) for detections in self._objects(self.head, outputs, places)]
 
-    def _select(self, found: Candidates, place: Letterbox) -> Detections:
-        found = found[found.score >= self._lowest_score[found.class_id]]
+    def _objects(
+        self, head: ObjectHead, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]
+    ) -> Iterator[Detections]:
+        threshold = float(self._lowest_score.min())
+        found = head.decode(outputs, score_threshold=threshold, every_class=self._every_class)
+        for slot, place in enumerate(places):
+            kept = found[slot][self._kept(found[slot])]
+            detections = head.complete(kept, outputs, slot=slot, place=place)
+            boxes = detections.box_xyxy_px
+            yield detections[np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))]
+
+    def _kept(self, found: Candidates) -> NDArray[np.intp]:
+        """Return which candidates stay, the best score first."""
+        wanted = np.flatnonzero(found.score >= self._lowest_score[found.class_id])
         limit = self._config.max_detections
         if self.card.nms_inside:
-            kept = np.argsort(-found.score, kind="stable")[:limit]
-        else:
-            kept = suppress(found, iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
-        found = found[kept]
-        boxes = place.to_picture(found.box_xyxy_px)
-        visible = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-        return Detections(boxes, found.score, found.class_id)[visible]
+            return wanted[np.argsort(-found.score[wanted], kind="stable")[:limit]]
+        kept = suppress(found[wanted], iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
+        return wanted[kept]
 
 
 def lowest_scores(config: ModelConfig, names: tuple[str, ...], *, score_floor: float | None) -> NDArray[np.float32]:

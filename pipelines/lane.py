@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -123,7 +124,7 @@ class Lane:
         with self._times.measure("track"):
             detections = self._track(frame, result.detections)
         self._count(detections)
-        result = Result(frame, detections)
+        result = replace(result, detections=detections)
         scene = self._overlay.plan(result, fps=self.rate.per_second())
         annotated = AnnotatedFrame(
             result,

@@ -1,12 +1,10 @@
-"""From a picture to the network's input tensor, and from the network's boxes back to the picture.
+"""From a picture to the network's input tensor; most exports that go wrong go wrong here.
 
-Most exports that go wrong go wrong here, so each rule follows the model's own library to the pixel:
-``letterbox_center`` is ultralytics' ``LetterBox``, ``letterbox_top_left`` is YOLOX' ``preproc``.
+Where the picture lies within the tensor is :mod:`streamvision.placement`'s business.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -16,57 +14,7 @@ from numpy.typing import NDArray
 from streamvision.errors import ModelError
 from streamvision.model_card import InputCard
 from streamvision.picture import Picture
-
-
-@dataclass(frozen=True)
-class Letterbox:
-    """Where a picture of one size lies in the network's input."""
-
-    picture_width_px: int
-    """Width of the picture."""
-    picture_height_px: int
-    """Height of the picture."""
-    content_width_px: int
-    """Width of the picture within the input."""
-    content_height_px: int
-    """Height of the picture within the input."""
-    left_px: int
-    """Width of the border at the left."""
-    top_px: int
-    """Height of the border at the top."""
-    scale_x: float
-    """Input pixels per picture pixel, across."""
-    scale_y: float
-    """Input pixels per picture pixel, down."""
-
-    @classmethod
-    def fit(cls, picture_width_px: int, picture_height_px: int, card: InputCard) -> Letterbox:
-        """Return the place of a picture of this size, by the rule that the model was trained with.
-
-        The two letterboxes round and scale back differently because their references do: ultralytics rounds the
-        content's size, puts the odd pixel of border at the bottom right (``round(pad - 0.1)``) and scales back by
-        the rounded size; YOLOX cuts the fraction off and scales back by the unrounded ratio.
-        """
-        ratio_x, ratio_y = card.width_px / picture_width_px, card.height_px / picture_height_px
-        if card.resize == "stretch":
-            content = card.width_px, card.height_px
-            return cls(picture_width_px, picture_height_px, *content, 0, 0, ratio_x, ratio_y)
-        ratio = min(ratio_x, ratio_y)
-        if card.resize == "letterbox_top_left":
-            width, height = max(int(picture_width_px * ratio), 1), max(int(picture_height_px * ratio), 1)
-            return cls(picture_width_px, picture_height_px, width, height, 0, 0, ratio, ratio)
-        width, height = max(round(picture_width_px * ratio), 1), max(round(picture_height_px * ratio), 1)
-        left, top = round((card.width_px - width) / 2 - 0.1), round((card.height_px - height) / 2 - 0.1)
-        scales = width / picture_width_px, height / picture_height_px
-        return cls(picture_width_px, picture_height_px, width, height, left, top, *scales)
-
-    def to_picture(self, box_xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (N, 4) boxes of the network's input in the picture's own pixels, cut at its edges."""
-        offset = np.array([self.left_px, self.top_px] * 2, np.float32)
-        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        far_corner = np.array([self.picture_width_px, self.picture_height_px] * 2, np.float32)
-        boxes: NDArray[np.float32] = np.clip((box_xyxy_px - offset) / scale, 0, far_corner)
-        return boxes
+from streamvision.placement import Letterbox
 
 
 class InputBatch:

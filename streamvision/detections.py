@@ -29,6 +29,15 @@ class Detections:
     """(N,) int32 index into the model card's names."""
     track_id: np.ma.MaskedArray[Any, np.dtype[np.int64]] | None = None
     """(N,) int64 identities, masked where an object has none yet; ``None`` when nothing tracked them."""
+    mask: NDArray[np.object_] | None = None
+    """(N,) :class:`streamvision.masks.BoxMask`, one an object; ``None`` where the model gives none."""
+    keypoint_xy_px: NDArray[np.float32] | None = None
+    """(N, K, 2) float32 keypoints in the picture's own pixels; ``None`` where the model gives none."""
+    keypoint_score: NDArray[np.float32] | None = None
+    """(N, K) float32 how sure each keypoint is, 0..1; set where :attr:`keypoint_xy_px` is."""
+    obb_cxcywhr_px: NDArray[np.float32] | None = None
+    """(N, 5) float32 oriented boxes: centre, width and height in pixels, rotation in radians, clockwise on the
+    picture; :attr:`box_xyxy_px` is then the upright box around each."""
 
     def __post_init__(self) -> None:
         count = len(self.score)
@@ -37,8 +46,10 @@ class Detections:
                 f"boxes {self.box_xyxy_px.shape}, scores {self.score.shape} and classes {self.class_id.shape} "
                 "must be (N, 4), (N,) and (N,)"
             )
-        if self.track_id is not None and self.track_id.shape != (count,):
-            raise ValueError(f"track_id must be ({count},), not {self.track_id.shape}")
+        optional = {f.name: value for f in fields(self)[3:] if (value := getattr(self, f.name)) is not None}
+        for name, value in optional.items():
+            if len(value) != count:
+                raise ValueError(f"{name} must have a row for each of {count} objects, not the shape {value.shape}")
 
     @classmethod
     def empty(cls) -> Detections:

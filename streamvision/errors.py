@@ -49,3 +49,11 @@ class SourceStalledError(SourceError, TimeoutError):
 
 class OutputError(StreamVisionError, OSError):
     """A result cannot be written where it was asked to go, or the port to serve on is taken."""
+
+
+class ExportError(StreamVisionError, RuntimeError):
+    """A model cannot be turned into the asked-for format; the message says why and what can be done."""
+
+
+class ParityError(ExportError):
+    """An export does not do what its source does; the message names the first stage that differs, and by how much."""

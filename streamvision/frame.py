@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from streamvision.detections import Detections
 from streamvision.picture import Picture
+from streamvision.whole_picture import WholePicture
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,3 +46,5 @@ class Result:
     """The frame itself."""
     detections: Detections
     """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
+    whole: WholePicture | None = None
+    """What was found about the picture as a whole; ``None`` where the model only finds objects."""

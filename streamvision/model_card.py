@@ -12,8 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 CARD_KEY = "streamvision.card"
 
-Task = Literal["detect"]
-Resize = Literal["letterbox_center", "letterbox_top_left", "stretch"]
+Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image"]
+"""What a model does: find objects (``detect``), with masks (``segment``), keypoints (``pose``) or oriented boxes
+(``obb``); name the whole picture (``classify``); name each pixel (``semantic``); describe it for comparison
+(``embed``); measure distances (``depth``); or turn it into another picture (``image``)."""
+Resize = Literal["letterbox_center", "letterbox_top_left", "stretch", "crop_center"]
 
 
 class InputCard(BaseModel):
@@ -29,8 +32,33 @@ class InputCard(BaseModel):
     resize: Resize = Field("letterbox_center", description="How the picture is fitted into the input size.")
     pad_value: int = Field(114, ge=0, le=255, description="Grey level of the letterbox border, before scaling.")
     scale: float = Field(1 / 255, gt=0, description="Factor from uint8 levels to tensor values.")
+    mean: tuple[float, float, float] | None = Field(
+        None, description="Subtracted from the scaled values, one a channel in the order of `color`."
+    )
+    std: tuple[float, float, float] | None = Field(
+        None, description="The scaled values less the mean are divided by it, one a channel in the order of `color`."
+    )
+    crop_short_side_px: int | None = Field(
+        None, gt=0, description="For crop_center: length of the picture's shorter side before the middle is cut out."
+    )
+    dynamic_size: bool = Field(
+        False, description="Whether width and height are free; the larger of the two above is then the longer side."
+    )
+    stride_px: int = Field(32, gt=0, description="Sides of a free size must be multiples of this.")
     dynamic_batch: bool = Field(False, description="Whether one call may carry any number of pictures.")
     batch: int = Field(1, gt=0, description="Pictures per call where the batch is fixed.")
+
+
+class KeypointCard(BaseModel):
+    """What the keypoints of one object are, and how they hang together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: tuple[str, ...] = Field(min_length=1, description="Names, in the order of the output.")
+    skeleton: tuple[tuple[int, int], ...] = Field((), description="Pairs of keypoints to draw a line between.")
+    oks_sigma: tuple[float, ...] | None = Field(
+        None, description="Spread of each keypoint in object keypoint similarity, as COCO defines it."
+    )
 
 
 class ModelCard(BaseModel):
@@ -45,9 +73,13 @@ class ModelCard(BaseModel):
     box_unit: Literal["px", "normalized"] = Field(
         "px", description="Unit of the boxes in the raw output: pixels of the network input, or 0..1 of it."
     )
+    keypoints: KeypointCard | None = Field(None, description="For pose: the keypoints of an object.")
     nms_inside: bool = Field(False, description="Whether the model's own outputs are already free of duplicates.")
     licence: str | None = Field(None, description="Licence of the weights, as their author states it.")
     source: str | None = Field(None, description="What the model was made from.")
+    measured: dict[str, float] | None = Field(
+        None, description="Figures of the model where it was made, such as map50_95, by name."
+    )
     assumed: tuple[str, ...] = Field(
         (), description="What was not in the file and had to be assumed, one sentence each."
     )

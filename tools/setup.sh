@@ -56,8 +56,8 @@ test)
   "${pip[@]}" -e '.[openvino,litert]' --group test --group lint
   say "installing the reference implementations (torch, ultralytics, trackeval): several minutes and gigabytes, once"
   "${pip[@]}" --group reference
-  "${pip[@]}" -e '.[train]'
-  # ultralytics and trackeval bring opencv-python, which overwrites opencv-python-headless and needs libGL: keep exactly one.
+  "${pip[@]}" -e '.[export]'
+  # ultralytics, trackeval and mediapipe bring opencv-python, which overwrites opencv-python-headless and needs libGL: keep exactly one.
   "$venv/bin/python" -m pip uninstall -q -y opencv-python opencv-contrib-python opencv-python-headless 2>/dev/null
   "${pip[@]}" "$("$venv/bin/python" -c 'import importlib.metadata as m
 print(next(r for r in m.requires("streamvision") if r.startswith("opencv-python-headless")))')"

@@ -1,17 +1,24 @@
-"""What every head offers: the meaning of a network's raw outputs."""
+"""What every head offers: the meaning of a network's raw outputs.
+
+A head finds objects (:class:`ObjectHead`) or reads the picture as a whole (:class:`PictureHead`). A new head is one new
+file, its test and its registration.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
-from streamvision.detections import Index
+from streamvision.detections import Detections, Index
 from streamvision.model_card import ModelCard
+from streamvision.placement import Letterbox
+from streamvision.whole_picture import WholePicture
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,22 +31,28 @@ class Candidates:
     """(N,) float32 confidence of the class, 0..1."""
     class_id: NDArray[np.int32]
     """(N,) int32 class: the box's best, or one of several where every class was asked for."""
+    extra: NDArray[np.float32] | None = None
+    """(N, M) float32 what else the network says of each box (mask coefficients, keypoints, an angle); the head that
+    wrote it reads it in :meth:`ObjectHead.complete`."""
 
     def __len__(self) -> int:
         return len(self.score)
 
     def __getitem__(self, index: Index) -> Candidates:
         """Return the chosen rows, in the order chosen."""
-        return Candidates(self.box_xyxy_px[index], self.score[index], self.class_id[index])
+        extra = None if self.extra is None else self.extra[index]
+        return Candidates(self.box_xyxy_px[index], self.score[index], self.class_id[index], extra)
 
 
-class Head(Protocol):
-    """Decodes one layout of outputs. A new head is one new file, its test and its registration."""
+class Head(ABC):
+    """Decodes one layout of outputs."""
 
-    @staticmethod
-    def matches(input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+    @classmethod
+    @abstractmethod
+    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
         """Say whether these shapes can only be this head's; used for models without any metadata."""
 
+    @abstractmethod
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         """Prepare for one model.
 
@@ -47,6 +60,11 @@ class Head(Protocol):
             UnknownHeadError: when the outputs do not have this head's shape.
         """
 
+
+class ObjectHead(Head):
+    """Finds objects: candidates from all boxes first, and the rest only for those that suppression leaves."""
+
+    @abstractmethod
     def decode(
         self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
     ) -> list[Candidates]:
@@ -54,4 +72,33 @@ class Head(Protocol):
 
         A box is a candidate for its best class. With ``every_class`` it is one for each class whose score reaches the
         threshold, where the network's own library measures it so; average precision gains by it, viewers do not.
+        """
+
+    def complete(
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+    ) -> Detections:
+        """Return the candidates that are left, in the picture's own pixels, with all that the network says of them.
+
+        Args:
+            found: what suppression left of the picture's candidates, the best score first.
+            outputs: of the call that the candidates came from.
+            slot: the picture's position in the batch.
+            place: where the picture lay in the network's input.
+
+        Returns:
+            One row for each candidate, in the same order.
+        """
+        return Detections(place.to_picture(found.box_xyxy_px), found.score, found.class_id)
+
+
+class PictureHead(Head):
+    """Reads the picture as a whole."""
+
+    @abstractmethod
+    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[WholePicture]:
+        """Return the findings for each picture of the batch.
+
+        Args:
+            outputs: of the network, for at least ``len(places)`` pictures.
+            places: where each picture lay in the network's input.
         """

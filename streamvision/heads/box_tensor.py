@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence, Set
 from typing import Any
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
 from streamvision.errors import ModelError, UnknownHeadError
-from streamvision.heads.base import Candidates
+from streamvision.heads.base import Candidates, ObjectHead
 from streamvision.heads.layout import F32, box_scale, box_tensor, describe_outputs, input_size_px
 from streamvision.model_card import ModelCard
 
 
-class BoxTensorHead(ABC):
+class BoxTensorHead(ObjectHead):
     """A :class:`streamvision.heads.base.Head` for the only output with three axes, checked against a shape.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from streamvision.backends.base import TensorSpec
 from streamvision.errors import UnknownHeadError
-from streamvision.heads.base import Head
+from streamvision.heads.base import ObjectHead, PictureHead
 from streamvision.heads.layout import describe_outputs
 from streamvision.heads.yolo_end2end import YoloEnd2EndHead
 from streamvision.heads.yolo_v5 import YoloV5Head
@@ -14,7 +14,7 @@ from streamvision.heads.yolo_v8 import YoloV8Head
 from streamvision.heads.yolox import YoloxHead
 from streamvision.model_card import ModelCard
 
-HEADS: dict[str, type[Head]] = {
+HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "yolo_v8": YoloV8Head,
     "yolo_v5": YoloV5Head,
     "yolo_end2end": YoloEnd2EndHead,
@@ -29,7 +29,7 @@ def match_head(input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> str | N
     return matching[0] if len(matching) == 1 else None
 
 
-def create_head(card: ModelCard, outputs: Sequence[TensorSpec]) -> Head:
+def create_head(card: ModelCard, outputs: Sequence[TensorSpec]) -> ObjectHead | PictureHead:
     """Return the head that the card names, prepared for the model's outputs.
 
     Raises:

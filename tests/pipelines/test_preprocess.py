@@ -2,10 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.preprocess import InputBatch, Letterbox
+from pipelines.preprocess import InputBatch
 from streamvision.errors import ModelError
 from streamvision.model_card import InputCard
 from streamvision.picture import BgrPicture, YuvPicture
+from streamvision.placement import Letterbox
 
 SIZES = [(640, 480), (480, 640), (1920, 1080), (333, 500), (427, 640), (500, 375), (101, 37), (3000, 1), (1, 900)]
 

@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.preprocess import InputBatch, Letterbox
+from pipelines.preprocess import InputBatch
 from streamvision.detections import Detections
 from streamvision.model_card import ModelCard
 from streamvision.picture import BgrPicture
+from streamvision.placement import Letterbox
 from streamvision.training.evaluation.checkpoint import import_torch
 from streamvision.training.evaluation.features import backbone_layers
 from streamvision.training.evaluation.overlaps import overlaps

@@ -1,0 +1,1 @@
+"""The offline half: trained weights into artefacts for servers, phones and browsers, each proven against its source."""

@@ -1,0 +1,106 @@
+"""What sources and targets of an export agree on.
+
+A source is a trained model that can be executed as it is; a target turns it into one artefact; the parity gate then
+executes both on the same pictures and compares them stage by stage. Nothing is called an artefact before that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from streamvision.backends.base import Backend
+from streamvision.model_card import ModelCard
+
+Format = Literal["onnx", "openvino", "tflite", "coreml", "tensorrt"]
+ExportPrecision = Literal["fp32", "fp16", "int8-dynamic", "int8"]
+"""Arithmetic or storage of the weights: ``int8-dynamic`` needs no pictures to calibrate with, ``int8`` does."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What the user asks of one artefact."""
+
+    precision: ExportPrecision = "fp32"
+    """Precision of the artefact."""
+    size_px: tuple[int, int] | None = None
+    """(width, height) of the input; ``None`` for the source's own."""
+    dynamic_batch: bool = False
+    """Whether one call takes any number of pictures."""
+    dynamic_size: bool = False
+    """Whether the input's width and height stay free."""
+    uint8_input: bool = False
+    """Whether the input is uint8 NHWC RGB, with the scaling inside the network."""
+    nms: bool = False
+    """Whether duplicates are suppressed inside the network."""
+    calibration: Path | None = None
+    """Folder of pictures that static quantisation measures its ranges on."""
+
+
+class Source(Protocol):
+    """A trained model before its export."""
+
+    @property
+    def path(self) -> Path:
+        """The weights, for names and messages."""
+
+    @property
+    def card(self) -> ModelCard:
+        """How the network is fed and read: float32, NCHW, without suppression added."""
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs, in the order in which the head reads them."""
+
+    def module(self) -> Any:
+        """Return a fresh ``torch.nn.Module`` in evaluation mode on the CPU, from (N, 3, H, W) to a tuple of tensors.
+
+        Fresh each time: converters change what they are given.
+
+        Raises:
+            ExportError: when the source has no torch side, such as an ONNX file.
+        """
+
+    @property
+    def onnx(self) -> Path | None:
+        """The ONNX file, where the source is one."""
+
+    def backend(self, *, size_px: tuple[int, int]) -> Backend:
+        """Return what executes the source itself in float32: the truth that exports are proven against."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An exported file that nobody has proven yet; it lies in a scratch folder until the gate has passed it."""
+
+    format: Format
+    """What it is."""
+    precision: ExportPrecision
+    """Its precision."""
+    path: Path
+    """The file, or the folder for formats that are one."""
+    card: ModelCard
+    """The card that stands in its metadata."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of it, one sentence each."""
+
+
+class Target(Protocol):
+    """Makes artefacts of one format. A new target is one new module, its test and its registration."""
+
+    format: Format
+    """The format's name, as ``--format`` takes it."""
+    precisions: tuple[ExportPrecision, ...]
+    """What it can be made in, the default first."""
+
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+        """Write the file into a scratch folder, the card in its own metadata.
+
+        Raises:
+            ExportError: when the source cannot be turned into this format, saying why and what can be done.
+            MissingDependencyError: when the converter is not installed, naming the command that installs it.
+        """
+
+    def open(self, draft: Draft) -> Backend:
+        """Return what executes the file here, as exactly as this machine can, for the gate to compare."""
