@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.input_sizes import InputSizes, SizedInput
 from pipelines.nms import suppress
-from pipelines.preprocess import InputBatch
 from streamvision.backends import open_backend
 from streamvision.backends.base import Backend
 from streamvision.backends.cards import read_card
@@ -18,7 +18,6 @@ from streamvision.config import ModelConfig
 from streamvision.detections import Detections
 from streamvision.errors import ConfigError
 from streamvision.heads.base import Candidates, ObjectHead, PictureHead
-from streamvision.heads.registry import create_head
 from streamvision.model_card import ModelCard
 from streamvision.picture import Picture
 from streamvision.placement import Letterbox
@@ -72,10 +71,10 @@ class Detector:
         """The loaded model."""
         self._config = config
         self._every_class = every_class
-        self.head = create_head(card, backend.outputs)
-        """What reads the network's outputs."""
+        self._sizes = InputSizes(card, backend.outputs)
+        self.head = self._sizes.of((card.input.width_px, card.input.height_px)).head
+        """What reads the network's outputs for inputs of the card's size."""
         self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
-        self._batch = InputBatch(card.input, 1 if card.input.dynamic_batch else card.input.batch)
         self._times = times or StageTimes()
 
     @classmethod
@@ -116,7 +115,9 @@ class Detector:
 
     def describe(self) -> str:
         """Return one line about the model and where it executes."""
-        size = f"{self.card.input.width_px}x{self.card.input.height_px}"
+        width_px, height_px = self.card.input.width_px, self.card.input.height_px
+        free = self.card.input.dynamic_size
+        size = f"{max(width_px, height_px)} px (dynamic)" if free else f"{width_px}x{height_px}"
         return (
             f"{self._config.path.name}: {self.card.head}, {len(self.names)} classes, {size}, "
             f"{self.backend.name} on {self.backend.device}, {self.backend.precision}"
@@ -129,13 +130,18 @@ class Detector:
     def find(self, pictures: Sequence[Picture]) -> list[Found]:
         """Return what the model says about each picture.
 
-        The pictures may differ in size. They go through the network in as few calls as its batch allows.
+        The pictures may differ in size. They go through the network in as few calls as its batch allows; where its
+        input is of free size, each goes in the size that fits its aspect, and those of one size share a call.
 
         Raises:
             ModelError: when the runtime fails, or the model returns something else than its card says.
         """
-        step = self.max_batch
-        return [found for at in range(0, len(pictures), step) for found in self._find_batch(pictures[at : at + step])]
+        found: list[Found | None] = [None] * len(pictures)
+        for size, members in self._sizes.calls(pictures, max_batch=self.max_batch):
+            batch = [pictures[member] for member in members]
+            for member, one in zip(members, self._find_batch(self._sizes.of(size), batch), strict=True):
+                found[member] = one
+        return [one for one in found if one is not None]
 
     def close(self) -> None:
         """Release the model; calling it twice is harmless."""
@@ -147,18 +153,16 @@ class Detector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _find_batch(self, pictures: Sequence[Picture]) -> list[Found]:
+    def _find_batch(self, sized: SizedInput, pictures: Sequence[Picture]) -> list[Found]:
         with self._times.measure("preprocess"):
-            if len(pictures) > self._batch.capacity:
-                self._batch = InputBatch(self.card.input, len(pictures))
-            places = [self._batch.put(slot, picture) for slot, picture in enumerate(pictures)]
-        filled = len(pictures) if self.card.input.dynamic_batch else self._batch.capacity
+            places = sized.fill(pictures)
+        filled = len(pictures) if self.card.input.dynamic_batch else sized.batch.capacity
         with self._times.measure("inference"):
-            outputs = self.backend.run(self._batch.tensor[:filled])
+            outputs = self.backend.run(sized.batch.tensor[:filled])
         with self._times.measure("decode_nms"):
-            if isinstance(self.head, PictureHead):
-                return [Found(Detections.empty(), whole) for whole in self.head.read(outputs, places)]
-            return [Found(detections, None) for detections in self._objects(self.head, outputs, places)]
+            if isinstance(sized.head, PictureHead):
+                return [Found(Detections.empty(), whole) for whole in sized.head.read(outputs, places)]
+            return [Found(detections, None) for detections in self._objects(sized.head, outputs, places)]
 
     def _objects(
         self, head: ObjectHead, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]

@@ -104,7 +104,7 @@ def _ultralytics_card(
     return ModelCard(
         head=head,
         names=names,
-        input=InputCard(**_CONVENTIONS.get(head, {}), **facts),
+        input=InputCard(**_CONVENTIONS.get(head, {}), **facts, stride_px=metadata.stride_px),
         box_unit=_box_unit(backend, facts["layout"], end2end=metadata.end2end),
         nms_inside=head == _SELECTED_HEAD,
         licence=metadata.licence,
@@ -123,7 +123,7 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
     if names is None:
         names, sentence = _names_by_shapes(backend, path, head)
         assumed.append(sentence)
-    facts = _input_facts(backend.input, None)
+    facts = _input_facts(backend.input, None) | {"dynamic_size": False}  # nothing says what sizes it can take
     card = ModelCard(
         head=head,
         names=names,
@@ -196,6 +196,7 @@ def _input_facts(spec: TensorSpec, size_px: tuple[int, int] | None) -> dict[str,
         "width_px": width or wanted_width,
         "height_px": height or wanted_height,
         "layout": layout,
+        "dynamic_size": width is None and height is None,
         "dtype": spec.dtype,
         "dynamic_batch": spec.shape[0] is None,
         "batch": spec.shape[0] or 1,

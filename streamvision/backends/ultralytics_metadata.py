@@ -27,6 +27,8 @@ class UltralyticsMetadata:
     """Class names by class id."""
     size_px: tuple[int, int] | None
     """(width, height) of the pictures that it was exported for."""
+    stride_px: int
+    """Coarsest stride of the network: sides of a free size are multiples of it."""
     selected: bool
     """Whether the outputs are boxes already selected: end-to-end models and exports with NMS inside."""
     end2end: bool
@@ -48,6 +50,7 @@ def parse_ultralytics(metadata: Mapping[str, str], *, path: Path) -> Ultralytics
     try:
         names = _names(_value(metadata["names"]))
         size_px = _size_px(_value(metadata["imgsz"])) if "imgsz" in metadata else None
+        stride_px = _stride_px(_value(metadata["stride"]))
     except (TypeError, ValueError) as error:
         raise ModelError(f"the ultralytics metadata in {path} is damaged ({error}); export the model again") from error
     options = _value(metadata.get("args", "{}"))
@@ -57,6 +60,7 @@ def parse_ultralytics(metadata: Mapping[str, str], *, path: Path) -> Ultralytics
         task=metadata.get("task", "detect"),
         names=names,
         size_px=size_px,
+        stride_px=stride_px,
         selected=end2end or nms is True,
         end2end=end2end,
         licence=metadata.get("license"),
@@ -94,3 +98,11 @@ def _size_px(value: Any) -> tuple[int, int]:
     if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
         raise ValueError(f"imgsz is {value!r}, not [height, width]")
     return sides[1], sides[0]
+
+
+def _stride_px(value: Any) -> int:
+    """Return the coarsest stride; old YOLOv5 exports list that of each scale."""
+    strides = [float(stride) for stride in value] if isinstance(value, (list, tuple)) else [float(value)]
+    if not strides or not all(1 <= stride <= 1024 for stride in strides):
+        raise ValueError(f"stride is {value!r}, not a number of pixels")
+    return max(int(max(strides)), 32)

@@ -52,7 +52,12 @@ def evaluation() -> None:
 @field_option("--device", ModelConfig, "device")
 @field_option("--precision", ModelConfig, "precision")
 @field_option("--threads", ModelConfig, "threads")
-@click.option("--imgsz", type=click.IntRange(min=32), metavar="PX", help="Input side, for models that take any size.")
+@click.option(
+    "--imgsz",
+    type=click.IntRange(min=32),
+    metavar="PX",
+    help="Longer side of the input, for models that take any size.",
+)
 @field_option("--head", ModelConfig, "head")
 @click.option("--names", metavar="A,B,...", help=ModelConfig.model_fields["names"].description)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")

@@ -42,6 +42,13 @@ def of_weights(data_dir, pictures):
     return ultralytics_detections(weights, list(pictures), score=SCORE, iou=ULTRALYTICS_IOU)
 
 
+@pytest.fixture(scope="module")
+def of_weights_rect(data_dir, pictures):
+    """The same in rectangles, which is ultralytics' default for a single picture."""
+    weights = data_dir / "models" / "yolov8n_coco.pt"
+    return ultralytics_detections(weights, list(pictures), score=SCORE, iou=ULTRALYTICS_IOU, rect=True)
+
+
 def agreement(config, pictures, reference):
     agreement = Agreement(score_threshold=SCORE)
     with Detector.open(config) as detector:
@@ -61,11 +68,25 @@ def assert_equal_detections(figures, *, at_least):
     assert figures.max_score_difference <= 0.01
 
 
-@pytest.mark.parametrize("dynamic", [False, True], ids=["fixed", "dynamic"])
-def test_yolov8n_on_onnx_runtime(data_dir, cache_dir, pictures, of_weights, dynamic):
-    model = yolov8n_onnx(data_dir, cache_dir, dynamic=dynamic)
+def test_yolov8n_on_onnx_runtime(data_dir, cache_dir, pictures, of_weights):
+    model = yolov8n_onnx(data_dir, cache_dir)
     figures = agreement(ModelConfig(path=model, iou=ULTRALYTICS_IOU), pictures, of_weights)
     assert_equal_detections(figures, at_least=300)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_yolov8n_of_free_size_equals_the_rectangular_predict(data_dir, cache_dir, pictures, of_weights_rect, backend):
+    pytest.importorskip(backend)
+    model = yolov8n_onnx(data_dir, cache_dir, dynamic=True)
+    figures = agreement(ModelConfig(path=model, backend=backend, iou=ULTRALYTICS_IOU), pictures, of_weights_rect)
+    assert_equal_detections(figures, at_least=300)
+
+
+def test_the_comparison_notices_squares_where_rectangles_belong(data_dir, cache_dir, pictures, of_weights_rect):
+    """Twin: a square input is close to a rectangular one, but not the same."""
+    some = dict(list(pictures.items())[:16])
+    figures = agreement(ModelConfig(path=yolov8n_onnx(data_dir, cache_dir)), some, of_weights_rect)
+    assert figures.unmatched or figures.min_iou < 0.99 or figures.max_score_difference > 0.01
 
 
 def test_yolov8n_with_suppression_inside(data_dir, cache_dir, pictures, of_weights):

@@ -24,16 +24,21 @@ TIMEOUT_S = 170.0
 _SCRIPT = """
 import json, sys
 from ultralytics import YOLO
-weights, score, iou, target, *pictures = sys.argv[1:]
+weights, score, iou, rect, target, *pictures = sys.argv[1:]
 model = YOLO(weights, task="detect")
-options = dict(imgsz=640, rect=False, conf=float(score), iou=float(iou), device="cpu", verbose=False)
+options = dict(imgsz=640, rect=rect == "1", conf=float(score), iou=float(iou), device="cpu", verbose=False)
 found = {p: model.predict(p, **options)[0].boxes.data.tolist() for p in pictures}
 json.dump(found, open(target, "w"))
 """
 
 
-def ultralytics_detections(weights: Path, pictures: Sequence[Path], *, score: float, iou: float) -> dict[Path, Rows]:
-    """Return what ``YOLO(weights).predict`` finds on each picture; skips the test where ultralytics is missing."""
+def ultralytics_detections(
+    weights: Path, pictures: Sequence[Path], *, score: float, iou: float, rect: bool = False
+) -> dict[Path, Rows]:
+    """Return what ``YOLO(weights).predict`` finds on each picture; skips the test where ultralytics is missing.
+
+    With ``rect`` each picture goes through a rectangle of its own aspect, else through a square.
+    """
     for package in ("ultralytics", "torch"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"the reference needs {package}, which is not installed")
@@ -41,7 +46,8 @@ def ultralytics_detections(weights: Path, pictures: Sequence[Path], *, score: fl
         model = Path(scratch) / f"model{weights.suffix}"
         shutil.copyfile(weights, model)
         target = Path(scratch) / "found.json"
-        command = [sys.executable, "-c", _SCRIPT, str(model), str(score), str(iou), str(target), *map(str, pictures)]
+        options = str(score), str(iou), str(int(rect)), str(target)
+        command = [sys.executable, "-c", _SCRIPT, str(model), *options, *map(str, pictures)]
         environment = {"YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true", "YOLO_CONFIG_DIR": scratch}
         result = subprocess.run(
             command,

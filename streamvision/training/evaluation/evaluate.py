@@ -34,7 +34,7 @@ class ModelOptions:
     threads: int | None = None
     """CPU threads of the network."""
     side_px: int | None = None
-    """Side of the square input, for models that take any size."""
+    """Longer side of the input, for models that take any size."""
     head: str | None = None
     """Layout of the outputs, for files that do not say it."""
     names: tuple[str, ...] | None = None

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from pipelines.preprocess import InputBatch
 from streamvision.detections import Detections
-from streamvision.model_card import ModelCard
+from streamvision.model_card import InputCard, ModelCard
 from streamvision.picture import BgrPicture
-from streamvision.placement import Letterbox
+from streamvision.placement import Letterbox, sized_input
 from streamvision.training.evaluation.checkpoint import import_torch
 from streamvision.training.evaluation.features import backbone_layers
 from streamvision.training.evaluation.overlaps import overlaps
@@ -43,7 +43,8 @@ def gradient_heat(network: Any, card: ModelCard, bgr: NDArray[np.uint8], found: 
         GradientsBlockedError: when the network's output has no gradient.
     """
     torch = import_torch()
-    batch = InputBatch(card.input, 1)
+    sized = sized_input(card.input, bgr.shape[1], bgr.shape[0])
+    batch = InputBatch(sized, 1)
     place = batch.put(0, BgrPicture(bgr))
     seen: list[Any] = []
     hooks = [
@@ -71,7 +72,7 @@ def gradient_heat(network: Any, card: ModelCard, bgr: NDArray[np.uint8], found: 
             for features, gradient in zip(seen, gradients, strict=True)
             if gradient is not None
         ]
-        heat[index] = _joined(maps, place, card)
+        heat[index] = _joined(maps, place, sized)
     return heat
 
 
@@ -84,9 +85,9 @@ def _rows(raw: F32, found: Detections, place: Letterbox) -> list[int]:
     return [int(row) for row in likeness.argmax(axis=1)]
 
 
-def _joined(maps: list[F32], place: Letterbox, card: ModelCard) -> F32:
+def _joined(maps: list[F32], place: Letterbox, card: InputCard) -> F32:
     """Return the mean of feature-map heats as heat of the picture; each counts alike, whatever its scale."""
-    size = (card.input.width_px, card.input.height_px)
+    size = (card.width_px, card.height_px)
     scaled = [cv2.resize(one / max(float(one.max()), 1e-12), size, interpolation=cv2.INTER_LINEAR) for one in maps]
     mean: Any = np.mean(scaled, axis=0, dtype=np.float32)
     content = mean[

@@ -42,7 +42,7 @@ def open_model(
         device: where it executes.
         precision: the arithmetic.
         threads: CPU threads of the network.
-        side_px: side of the square input, for models that take any size.
+        side_px: longer side of the input, for models that take any size.
         head: layout of the outputs, for files that do not say it.
         names: class names, for files that do not say them.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipelines.inference import Detector
 from streamvision.detections import Detections
 from streamvision.picture import BgrPicture
+from streamvision.placement import sized_input
 from streamvision.training.evaluation.overlaps import overlaps
 
 F32 = NDArray[np.float32]
@@ -54,7 +55,8 @@ def occlusion_heat(
     height, width = bgr.shape[:2]
     if not len(found):
         return np.zeros((0, height, width), np.float32)
-    scale = min(detector.card.input.width_px / width, detector.card.input.height_px / height, 1.0)
+    seen = sized_input(detector.card.input, width, height)
+    scale = min(seen.width_px / width, seen.height_px / height, 1.0)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     small: Any = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA) if scale < 1 else bgr
     targets = found.box_xyxy_px.astype(np.float64) * np.array([size[0] / width, size[1] / height] * 2)

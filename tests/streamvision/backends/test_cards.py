@@ -105,7 +105,7 @@ class TestUltralytics:
     @pytest.mark.reference
     def test_its_dynamic_onnx_export(self, data_dir: Path, reference_cache: Path) -> None:
         path = yolov8n_onnx(data_dir, reference_cache, dynamic=True)
-        self.check(read_card(open_backend(path), path=path), dynamic_batch=True)
+        self.check(read_card(open_backend(path), path=path), dynamic_batch=True, dynamic_size=True)
 
     @pytest.mark.reference
     def test_its_openvino_export(self, data_dir: Path, reference_cache: Path) -> None:
@@ -113,9 +113,10 @@ class TestUltralytics:
         self.check(read_card(open_backend(path), path=path), dynamic_batch=False)
 
     @staticmethod
-    def check(card: ModelCard, *, dynamic_batch: bool) -> None:
+    def check(card: ModelCard, *, dynamic_batch: bool, dynamic_size: bool = False) -> None:
         assert (card.head, card.names, card.assumed) == ("yolo_v8", COCO_NAMES, ())
-        assert card.input == InputCard(width_px=640, height_px=640, dynamic_batch=dynamic_batch)
+        free = {"dynamic_batch": dynamic_batch, "dynamic_size": dynamic_size}
+        assert card.input == InputCard(width_px=640, height_px=640, **free)
         assert (card.box_unit, card.nms_inside) == ("px", False)
         assert card.licence is not None
         assert card.licence.startswith("AGPL-3.0")
@@ -229,6 +230,7 @@ class TestShapes:
         card = read_card(model(None, 84, None, takes=(None, 3, None, None)), path=PATH, head="yolo_v8")
         assert (card.head, card.names) == ("yolo_v8", COCO_NAMES)
         assert (card.input.width_px, card.input.height_px, card.input.dynamic_batch) == (640, 640, True)
+        assert not card.input.dynamic_size  # nothing in the file says what sizes its layers can take
 
     def test_a_head_that_does_not_exist_names_those_that_do(self) -> None:
         with pytest.raises(UnknownHeadError, match=r"head 'yolo' is not known; known heads are yolo_v8"):

@@ -24,7 +24,7 @@ def test_the_usual_keys_are_read() -> None:
     metadata = parse_ultralytics(USUAL, path=PATH)
     assert metadata is not None
     assert metadata.names == ("cat", "driver's dog")
-    assert metadata.size_px == (640, 480)
+    assert (metadata.size_px, metadata.stride_px) == ((640, 480), 32)
     assert (metadata.task, metadata.licence, metadata.description) == (
         "detect",
         "AGPL-3.0",
@@ -46,6 +46,13 @@ def test_yolo_v5_says_names_and_stride_only() -> None:
     metadata = parse_ultralytics({"stride": "32", "names": "['cat', 'dog']"}, path=PATH)
     assert metadata is not None
     assert (metadata.names, metadata.task, metadata.size_px) == (("cat", "dog"), "detect", None)
+
+
+@pytest.mark.parametrize(("stride", "coarsest_px"), [("64", 64), ("[8.0, 16.0, 32.0]", 32), ("16", 32)])
+def test_sides_are_multiples_of_the_coarsest_stride(stride: str, coarsest_px: int) -> None:
+    metadata = parse_ultralytics({**USUAL, "stride": stride}, path=PATH)
+    assert metadata is not None
+    assert metadata.stride_px == coarsest_px
 
 
 def test_names_as_json_and_with_gaps_keep_their_ids() -> None:
@@ -71,6 +78,8 @@ def test_metadata_of_others_is_not_taken_for_it() -> None:
         ("imgsz", "[0, 640]"),
         ("imgsz", "[1, 2, 3]"),
         ("imgsz", "None"),
+        ("stride", "wide"),
+        ("stride", "[]"),
     ],
 )
 def test_damaged_metadata_is_an_error(key: str, value: str) -> None:
