@@ -16,3 +16,38 @@ COCO_NAMES: tuple[str, ...] = (
 )
 # fmt: on
 """Class names by class id, 0 to 79: COCO's category ids without their gaps."""
+
+COCO_KEYPOINTS: tuple[str, ...] = (
+    "nose",
+    "left eye",
+    "right eye",
+    "left ear",
+    "right ear",
+    "left shoulder",
+    "right shoulder",
+    "left elbow",
+    "right elbow",
+    "left wrist",
+    "right wrist",
+    "left hip",
+    "right hip",
+    "left knee",
+    "right knee",
+    "left ankle",
+    "right ankle",
+)
+"""The 17 keypoints of a person, in COCO's order."""
+
+# fmt: off
+COCO_SKELETON: tuple[tuple[int, int], ...] = (
+    (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10),
+    (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
+)
+# fmt: on
+"""Pairs of those keypoints that COCO draws a line between, counted from 0."""
+
+COCO_SIGMAS: tuple[float, ...] = (
+    *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
+    *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+)
+"""Spread of each keypoint in object keypoint similarity (https://cocodataset.org/#keypoints-eval)."""
