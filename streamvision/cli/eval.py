@@ -8,6 +8,7 @@ from typing import get_args
 
 import click
 
+from streamvision.cli.eval_track import track
 from streamvision.cli.options import field_option
 from streamvision.cli.steps import StepProgress
 from streamvision.config import ModelConfig
@@ -20,7 +21,10 @@ SPLITS = (*get_args(Split), "all")
 
 @click.group(name="eval")
 def evaluation() -> None:
-    """Measure a model on labelled data."""
+    """Measure a model, or a tracker, on labelled data."""
+
+
+evaluation.add_command(track)
 
 
 @evaluation.command(short_help="Average precision of a detector, and why it is wrong.")

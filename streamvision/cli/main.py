@@ -22,7 +22,7 @@ COMMANDS = {
     "doctor": "See what works here, and what to install for what.",
     "data": "Look into, convert and split labelled pictures.",
     "train": "Turn labelled pictures into weights.",
-    "eval": "Score a model, and see why it is wrong.",
+    "eval": "Score a model or a tracker, and see why it is wrong.",
     "explain": "See what a model looks at.",
 }
 """By name, what each command is for, in the order in which people meet them; ``cli/NAME.py`` holds ``NAME``."""

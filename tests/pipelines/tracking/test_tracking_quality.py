@@ -1,4 +1,4 @@
-"""Identities on real sequences, scored by TrackEval; one set of parameters for all of them."""
+"""Identities on real sequences; one set of parameters for all of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.tracking import ByteTrack
-from support import mot_benchmark
-
-pytest.importorskip("trackeval", reason="TrackEval is not installed: pip install --no-deps trackeval")
+from pipelines.tracking import create_tracker
+from streamvision.config import TrackerConfig
+from streamvision.training.track_evaluation.evaluate import evaluate, run_tracker
+from streamvision.training.track_evaluation.mot_files import read_sequences
 
 FLOORS = {
     "mot15": {"HOTA": 39.0, "IDF1": 52.0, "MOTA": 41.0},
@@ -17,16 +17,21 @@ FLOORS = {
 }
 
 
-@pytest.mark.parametrize("benchmark", FLOORS)
-def test_quality_does_not_fall(data_dir: Path, tmp_path: Path, benchmark: str) -> None:
-    root = data_dir / benchmark
+def figures(root: Path, config: TrackerConfig) -> dict[str, float]:
     if not root.is_dir():
         pytest.skip(f"no sequences at {root}")
-    score = mot_benchmark.run(root, tmp_path, ByteTrack)["combined"]
+    sequences = read_sequences(root)
+    results, _ = run_tracker(sequences, lambda: create_tracker(config, score=0.25))  # type: ignore[arg-type]
+    combined: dict[str, float] = evaluate(sequences, results).to_json()["combined"]
+    return combined
+
+
+@pytest.mark.parametrize("benchmark", FLOORS)
+def test_quality_does_not_fall(data_dir: Path, benchmark: str) -> None:
+    score = figures(data_dir / benchmark, TrackerConfig())
     assert {name: score[name] for name, floor in FLOORS[benchmark].items() if score[name] < floor} == {}, score
 
 
-def test_a_tracker_without_memory_is_told_apart(data_dir: Path, tmp_path: Path) -> None:
+def test_a_tracker_without_memory_is_told_apart(data_dir: Path) -> None:
     """The twin: the measure notices a tracker that forgets."""
-    score = mot_benchmark.run(data_dir / "mot15", tmp_path, lambda: ByteTrack(memory_s=0.15))["combined"]
-    assert score["IDF1"] < FLOORS["mot15"]["IDF1"] - 3
+    assert figures(data_dir / "mot15", TrackerConfig(memory_s=0.15))["IDF1"] < FLOORS["mot15"]["IDF1"] - 3

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import pytest
+
+from support.command_line import streamvision
+
+
+def test_the_figures_the_files_the_plot_and_the_video(data_dir: Path, tmp_path: Path) -> None:
+    data = data_dir / "mot15" / "TUD-Stadtmitte"
+    outputs = ["--save-results", tmp_path / "r", "--plot", tmp_path / "p.png", "--video", tmp_path / "v"]
+    done = streamvision("eval", "track", "--data", data, *outputs, "--json")
+    assert done.code == 0, done.stderr
+    assert set(done.report["combined"]) == {"HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW"}
+    assert done.report["sequences"]["TUD-Stadtmitte"] == done.report["combined"]
+    assert done.report["combined"]["HOTA"] > 50
+    again = streamvision("eval", "track", "--data", data, "--results", tmp_path / "r", "--json")
+    assert again.report["combined"] == done.report["combined"]
+    assert cv2.imread(str(tmp_path / "p.png")) is not None
+    with av.open(str(tmp_path / "v" / "TUD-Stadtmitte.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 179
+
+
+def test_dropped_frames_are_not_measured_and_the_same_each_time(data_dir: Path) -> None:
+    data = data_dir / "mot15" / "TUD-Stadtmitte"
+    one, two = (
+        streamvision("eval", "track", "--data", data, "--drop", "0.5", "--seed", "3", "--json").report for _ in range(2)
+    )
+    assert one["combined"] == two["combined"]
+    assert 60 < one["frames"] < 120
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--tracker", "none"], "nothing to measure"),
+        (["--results", ".", "--drop", "0.5"], "leave out"),
+        (["--results", "nowhere"], "nowhere"),
+        (["--plot", "figures.txt"], "ends in"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(data_dir: Path, arguments: list[str], reason: str) -> None:
+    done = streamvision("eval", "track", "--data", data_dir / "mot15" / "TUD-Stadtmitte", *arguments)
+    assert done.code == 1
+    assert reason in done.sentence()
