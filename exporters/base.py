@@ -84,6 +84,10 @@ class Draft:
     """The card that stands in its metadata."""
     notes: tuple[str, ...] = ()
     """What the user should know of it, one sentence each."""
+    input_changes: frozenset[str] = frozenset()
+    """Fields of the input card that differ from the source's on purpose, such as ``resize`` or ``color``, because the
+    format's consumers feed it so and the network was changed to suit; any other difference is an error to the gate.
+    Layout, type, free sizes, and scaling that goes inside with a uint8 input need no mention."""
 
 
 class Target(Protocol):
