@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.input_sizes import InputSizes, SizedInput
-from pipelines.nms import suppress
+from pipelines.nms import suppress, suppress_oriented
 from streamvision.backends import open_backend
 from streamvision.backends.base import Backend
 from streamvision.backends.cards import read_card
@@ -181,8 +181,10 @@ class Detector:
         limit = self._config.max_detections
         if self.card.nms_inside:
             return wanted[np.argsort(-found.score[wanted], kind="stable")[:limit]]
-        kept = suppress(found[wanted], iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
-        return wanted[kept]
+        best = suppress_oriented if self.card.task == "obb" else suppress
+        return wanted[
+            best(found[wanted], iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
+        ]
 
 
 def lowest_scores(config: ModelConfig, names: tuple[str, ...], *, score_floor: float | None) -> NDArray[np.float32]:

@@ -7,16 +7,16 @@ file, its test and its registration.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
 from streamvision.detections import Detections, Index
-from streamvision.model_card import ModelCard
+from streamvision.model_card import ModelCard, Task
 from streamvision.placement import Letterbox
 from streamvision.whole_picture import WholePicture
 
@@ -46,6 +46,19 @@ class Candidates:
 
 class Head(ABC):
     """Decodes one layout of outputs."""
+
+    task: ClassVar[Task] = "detect"
+    """What models with this layout do."""
+    selected: ClassVar[bool] = False
+    """Whether the outputs are free of duplicates by their nature, so that nothing is to be suppressed."""
+    usual_input: ClassVar[Mapping[str, Any]] = {}
+    """How such models are usually fed, where that differs from the defaults of
+    :class:`streamvision.model_card.InputCard`."""
+
+    @classmethod
+    def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:
+        """Return how many classes the outputs have room for; ``None`` where their shapes do not say."""
+        return None
 
     @classmethod
     @abstractmethod

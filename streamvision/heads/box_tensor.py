@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence, Set
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ class BoxTensorHead(ObjectHead):
     Raises:
         UnknownHeadError: when the outputs cannot have that shape.
     """
+
+    class_axis: ClassVar[tuple[int, int] | None] = None
+    """The axis that holds the classes, and how many other values stand there, where the shape says it."""
 
     def __init__(
         self, card: ModelCard, outputs: Sequence[TensorSpec], *, expected: Sequence[int | Set[int] | None], meaning: str
@@ -53,11 +56,21 @@ class BoxTensorHead(ObjectHead):
         """Return the candidates of one picture from its part (rows, columns) of the tensor."""
 
     @classmethod
+    def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:
+        """Return how many classes the tensor has room for; ``None`` where its shape does not say."""
+        position = box_tensor(outputs)
+        if position is None or cls.class_axis is None:
+            return None
+        axis, others = cls.class_axis
+        size = outputs[position].shape[axis]
+        return size - others if size is not None and size > others else None
+
+    @classmethod
     def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
         """Say whether these shapes can only be this head's; used for models without any metadata."""
         size_px, position = input_size_px(input_spec), box_tensor(outputs)
-        if size_px is None or position is None:
-            return False
+        if size_px is None or position is None or any(len(output.shape) == 4 for output in outputs):
+            return False  # maps beside the boxes: the columns are not boxes and classes alone
         _, rows, columns = outputs[position].shape
         return cls._settles(size_px, rows, columns)
 

@@ -58,7 +58,12 @@ def describe_outputs(outputs: Sequence[TensorSpec]) -> str:
 
 
 def finite_candidates(
-    raw_boxes: F32, score: F32, class_id: NDArray[np.integer[Any]], *, scale: F32 | float = 1.0
+    raw_boxes: F32,
+    score: F32,
+    class_id: NDArray[np.integer[Any]],
+    *,
+    scale: F32 | float = 1.0,
+    extra: F32 | None = None,
 ) -> Candidates:
     """Return candidates without those rows that hold an infinity or NaN; a network that overflows gives such.
 
@@ -67,13 +72,15 @@ def finite_candidates(
         score: (N,) confidence of the best class.
         class_id: (N,) best class.
         scale: factor, or (4,) factors, from the unit of ``raw_boxes`` to pixels of the network input.
+        extra: (N, M) what else is known of each box.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         box_xyxy_px = raw_boxes * np.float32(scale)
     sound = np.isfinite(score) & np.isfinite(box_xyxy_px).all(axis=1)
-    if not sound.all():
-        box_xyxy_px, score, class_id = box_xyxy_px[sound], score[sound], class_id[sound]
-    return Candidates(box_xyxy_px, score, class_id.astype(np.int32, copy=False))
+    if extra is not None:
+        sound &= np.isfinite(extra).all(axis=1)
+    found = Candidates(box_xyxy_px, score, class_id.astype(np.int32, copy=False), extra)
+    return found if sound.all() else found[sound]
 
 
 def corners(center_x: F32, center_y: F32, width: F32, height: F32) -> F32:

@@ -9,6 +9,12 @@ from streamvision.errors import UnknownHeadError
 from streamvision.heads.base import ObjectHead, PictureHead
 from streamvision.heads.layout import describe_outputs
 from streamvision.heads.yolo_end2end import YoloEnd2EndHead
+from streamvision.heads.yolo_obb import YoloObbHead
+from streamvision.heads.yolo_obb_end2end import YoloObbEnd2EndHead
+from streamvision.heads.yolo_pose import YoloPoseHead
+from streamvision.heads.yolo_pose_end2end import YoloPoseEnd2EndHead
+from streamvision.heads.yolo_seg import YoloSegHead
+from streamvision.heads.yolo_seg_end2end import YoloSegEnd2EndHead
 from streamvision.heads.yolo_v5 import YoloV5Head
 from streamvision.heads.yolo_v8 import YoloV8Head
 from streamvision.heads.yolox import YoloxHead
@@ -19,6 +25,12 @@ HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "yolo_v5": YoloV5Head,
     "yolo_end2end": YoloEnd2EndHead,
     "yolox": YoloxHead,
+    "yolo_seg": YoloSegHead,
+    "yolo_seg_end2end": YoloSegEnd2EndHead,
+    "yolo_pose": YoloPoseHead,
+    "yolo_pose_end2end": YoloPoseEnd2EndHead,
+    "yolo_obb": YoloObbHead,
+    "yolo_obb_end2end": YoloObbEnd2EndHead,
 }
 """Head by the name that model cards use."""
 

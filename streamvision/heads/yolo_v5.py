@@ -22,6 +22,8 @@ SCORE_COLUMNS_AT = 5
 class YoloV5Head(BoxTensorHead):
     """Columns cx, cy, w, h, objectness, then one score a class; one row a box."""
 
+    class_axis = (2, SCORE_COLUMNS_AT)
+
     @staticmethod
     def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
         """Say whether the middle axis has three rows for each grid cell of the input."""

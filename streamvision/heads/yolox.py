@@ -8,6 +8,7 @@ stride. An export made with ``--decode_in_inference`` has the same shape but mus
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -26,6 +27,9 @@ class YoloxHead(BoxTensorHead):
 
     YOLOX itself measures a box's best class alone, so ``every_class`` changes nothing.
     """
+
+    class_axis = (2, SCORES_AT)
+    usual_input = MappingProxyType({"color": "bgr", "scale": 1.0, "resize": "letterbox_top_left", "pad_value": 114})
 
     @staticmethod
     def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
