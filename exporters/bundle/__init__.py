@@ -1,0 +1,5 @@
+"""The bundle: an artefact with all that an app needs to use it right, and the vectors that prove it does."""
+
+from exporters.bundle.build import Bundle, make_bundle
+
+__all__ = ["Bundle", "make_bundle"]

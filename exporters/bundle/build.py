@@ -1,0 +1,175 @@
+"""Writes the bundle: a folder, and the same as a zip."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from exporters.bundle.constants import kotlin_constants, swift_constants
+from exporters.bundle.golden import GoldenVectors, drawn_picture, read_picture, record
+from exporters.bundle.reading import Reading, reading_of
+from exporters.bundle.readme import describe
+from streamvision.backends.base import Backend, TensorSpec
+from streamvision.config import ModelConfig
+from streamvision.errors import ExportError, OutputError
+from streamvision.model_card import ModelCard
+
+_MANIFEST = "bundle.json"
+_DECODERS = {
+    "android": ("Decoder.kt", "SelfTest.kt"),
+    "ios": ("Decoder.swift", "SelfTest.swift"),
+    "web": ("decoder.mjs", "self_test.mjs"),
+}
+"""By folder of the bundle, the sources that are the same for every model."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was written."""
+
+    folder: Path
+    """The bundle."""
+    archive: Path
+    """The same as a zip file, beside the folder."""
+    objects: int
+    """How many objects the golden vectors have."""
+
+
+def make_bundle(
+    artefact: Path,
+    folder: Path,
+    *,
+    backend: Backend,
+    card: ModelCard,
+    picture: Path | None = None,
+    config: ModelConfig | None = None,
+) -> Bundle:
+    """Put an artefact and all that an app needs for it into a folder and a zip beside it.
+
+    Args:
+        artefact: the model's file, or its folder for formats that are one; an OpenVINO ``.xml`` brings its ``.bin``.
+        folder: where the bundle goes: new, empty, or an older bundle, which is replaced.
+        backend: the artefact, loaded; the golden vectors are what it really returns. It stays open.
+        card: the artefact's card.
+        picture: what the golden vectors show; by default a frame of the drawn drive.
+        config: thresholds; by default the runtime's own.
+
+    Raises:
+        ExportError: when the decoders cannot read this model, the picture cannot be read or shows nothing, or the
+            folder holds something else.
+        OutputError: when the folder cannot be written.
+    """
+    config = config or ModelConfig(path=artefact)
+    # Apps feed pictures of one size, one at a time, whatever else the artefact would take.
+    fixed = card.input.model_copy(update={"dynamic_size": False, "dynamic_batch": False, "batch": 1})
+    reading = reading_of(card, config)
+    card = card.model_copy(update={"input": fixed})
+    _check_replaceable(folder)
+    vectors = record(backend, card, config, drawn_picture() if picture is None else read_picture(picture))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as scratch:
+            made = Path(scratch) / folder.name
+            made.mkdir()
+            _write(made, artefact, backend, card, reading, vectors)
+            archive = folder.with_name(f"{folder.name}.zip")
+            packed = shutil.make_archive(str(Path(scratch) / "packed"), "zip", scratch, folder.name)
+            shutil.rmtree(folder, ignore_errors=True)
+            made.rename(folder)
+            Path(packed).replace(archive)
+    except OSError as error:
+        raise OutputError(f"the bundle cannot be written to {folder}: {error.strerror}; give another folder") from error
+    return Bundle(folder, archive, len(vectors.detections))
+
+
+def _write(
+    made: Path, artefact: Path, backend: Backend, card: ModelCard, reading: Reading, vectors: GoldenVectors
+) -> None:
+    model = _copy_artefact(artefact, made)
+    (made / "card.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (made / "labels.txt").write_text("".join(f"{name}\n" for name in card.names), encoding="utf-8")
+    manifest = {
+        "artefact": model,
+        "card": "card.json",
+        "labels": "labels.txt",
+        "reading": asdict(reading),
+        "golden": _write_golden(made, vectors, card, backend.outputs) | {"input_name": backend.input.name},
+    }
+    (made / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    shapes = [output.shape for output in vectors.outputs]
+    names = [output.name for output in backend.outputs]
+    size = vectors.bgr.shape[1::-1]
+    for name, sources in _DECODERS.items():
+        (made / name).mkdir()
+        for source in sources:
+            text = resources.files("exporters.bundle").joinpath("decoders", source).read_text(encoding="utf-8")
+            (made / name / source).write_text(text, encoding="utf-8")
+    (made / "android" / "ModelSpec.kt").write_text(kotlin_constants(card, reading, shapes, size), encoding="utf-8")
+    swift = swift_constants(card, reading, shapes, names, size)
+    (made / "ios" / "ModelSpec.swift").write_text(swift, encoding="utf-8")
+    (made / "README.md").write_text(describe(model, card, reading, vectors, names), encoding="utf-8")
+
+
+def _copy_artefact(artefact: Path, made: Path) -> str:
+    """Copy the model as ``model`` with its own ending, so that apps need not know its name, and return that."""
+    target = made / f"model{artefact.suffix}"
+    if artefact.suffix == ".xml":
+        shutil.copyfile(artefact.with_suffix(".bin"), made / "model.bin")
+    elif artefact.is_dir() and not artefact.suffix:  # a folder as OpenVINO models come in
+        files = sorted(artefact.glob("*.xml"))
+        if len(files) != 1:
+            raise ExportError(f"{artefact} holds {len(files)} .xml files; give one model")
+        return _copy_artefact(files[0], made)
+    (shutil.copytree if artefact.is_dir() else shutil.copyfile)(artefact, target)
+    return target.name
+
+
+def _write_golden(
+    made: Path, vectors: GoldenVectors, card: ModelCard, outputs: tuple[TensorSpec, ...]
+) -> dict[str, Any]:
+    """Write the vectors as raw little-endian files and return where each is."""
+    golden = made / "golden"
+    golden.mkdir()
+    encoded, png = cv2.imencode(".png", vectors.bgr)
+    if not encoded:
+        raise ExportError("the test picture cannot be encoded as PNG; give another picture")
+    (golden / "picture.png").write_bytes(png.tobytes())
+    detections = vectors.detections
+    (golden / "detections.json").write_text(json.dumps(list(detections.objects(card.names)), indent=1) + "\n")
+    rows = np.column_stack([detections.box_xyxy_px, detections.score, detections.class_id]).astype(np.float32)
+    _raw(golden, "detections", rows)
+    described = [
+        {"name": spec.name, **_raw(golden, f"output_{at}", output)}
+        for at, (spec, output) in enumerate(zip(outputs, vectors.outputs, strict=True))
+    ]
+    height_px, width_px = vectors.bgr.shape[:2]
+    (golden / "content.rgb").write_bytes(vectors.content_rgb.tobytes())
+    return {
+        "picture": {"file": "golden/picture.png", "width_px": width_px, "height_px": height_px},
+        "content": {"file": "golden/content.rgb", "shape": list(vectors.content_rgb.shape), "dtype": "uint8"},
+        "input": _raw(golden, "input", vectors.input),
+        "outputs": described,
+        "detections": "golden/detections.json",
+    }
+
+
+def _raw(golden: Path, name: str, tensor: NDArray[Any]) -> dict[str, Any]:
+    """Write one tensor and return its file, shape and type; halves are widened, as few languages have them."""
+    kept = tensor if tensor.dtype == np.uint8 else tensor.astype("<f4")
+    file = f"{name}.{'u8' if kept.dtype == np.uint8 else 'f32'}"
+    (golden / file).write_bytes(np.ascontiguousarray(kept).tobytes())
+    return {"file": f"golden/{file}", "shape": list(kept.shape), "dtype": "uint8" if file.endswith("u8") else "float32"}
+
+
+def _check_replaceable(folder: Path) -> None:
+    if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(f"{folder} holds something else than a bundle; give a new or empty folder")

@@ -1,0 +1,58 @@
+"""How a bundle's decoders read a model's outputs: which of their layouts it is, and what counts as found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamvision.config import ModelConfig
+from streamvision.errors import ExportError
+from streamvision.model_card import ModelCard
+
+LAYOUTS = {
+    "yolo_v8": "yolo_v8",
+    "yolo_seg": "yolo_v8",
+    "yolo_pose": "yolo_v8",
+    "yolo_end2end": "yolo_end2end",
+    "yolo_seg_end2end": "yolo_end2end",
+    "yolo_pose_end2end": "yolo_end2end",
+    "yolo_v5": "yolo_v5",
+    "yolox": "yolox",
+}
+"""By head of the card, the layout as the decoders know it. Of masks and keypoints they read the boxes."""
+_RESIZES = ("letterbox_center", "letterbox_top_left", "stretch")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What stands in ``bundle.json`` beside the card."""
+
+    layout: str
+    """Layout of the outputs, a value of :data:`LAYOUTS`."""
+    score: float
+    """Lowest score of an object."""
+    iou: float
+    """Overlap above which the weaker of two boxes of a class is a duplicate."""
+    max_detections: int
+    """Most objects on one picture."""
+
+
+def reading_of(card: ModelCard, config: ModelConfig) -> Reading:
+    """Return how the decoders read this model.
+
+    Raises:
+        ExportError: when they cannot.
+    """
+    if card.head not in LAYOUTS:
+        raise ExportError(
+            f"the decoders of a bundle read the heads {', '.join(LAYOUTS)}, not {card.head}; export without a bundle"
+        )
+    if card.input.resize not in _RESIZES:
+        raise ExportError(
+            f"the decoders of a bundle know the resize rules {', '.join(_RESIZES)}, not {card.input.resize}; "
+            "export without a bundle"
+        )
+    if card.input.batch != 1 and not card.input.dynamic_batch:
+        raise ExportError(
+            f"a bundle is for one picture a call, and this model takes {card.input.batch}; export it with batch 1"
+        )
+    return Reading(LAYOUTS[card.head], config.score, config.iou, config.max_detections)
