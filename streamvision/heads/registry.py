@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from streamvision.backends.base import TensorSpec
 from streamvision.errors import UnknownHeadError
 from streamvision.heads.base import ObjectHead, PictureHead
+from streamvision.heads.classify import ClassifyHead
+from streamvision.heads.classify_logits import ClassifyLogitsHead
+from streamvision.heads.depth import DepthHead
+from streamvision.heads.detr import DetrHead
+from streamvision.heads.embed import EmbedHead
+from streamvision.heads.image import ImageHead
 from streamvision.heads.layout import describe_outputs
+from streamvision.heads.rows import RowsHead
+from streamvision.heads.rtdetr import RtDetrHead
+from streamvision.heads.semantic import SemanticHead
+from streamvision.heads.several import SeveralHead
+from streamvision.heads.ssd import SsdHead
 from streamvision.heads.yolo_end2end import YoloEnd2EndHead
 from streamvision.heads.yolo_obb import YoloObbHead
 from streamvision.heads.yolo_obb_end2end import YoloObbEnd2EndHead
@@ -31,6 +42,17 @@ HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "yolo_pose_end2end": YoloPoseEnd2EndHead,
     "yolo_obb": YoloObbHead,
     "yolo_obb_end2end": YoloObbEnd2EndHead,
+    "rows": RowsHead,
+    "ssd": SsdHead,
+    "detr": DetrHead,
+    "rtdetr": RtDetrHead,
+    "classify": ClassifyHead,
+    "classify_logits": ClassifyLogitsHead,
+    "several": SeveralHead,
+    "semantic": SemanticHead,
+    "depth": DepthHead,
+    "embed": EmbedHead,
+    "image": ImageHead,
 }
 """Head by the name that model cards use."""
 

@@ -50,8 +50,8 @@ def test_several_outputs_settle_nothing():
 
 
 def test_an_unknown_head_names_the_known_ones():
-    with pytest.raises(UnknownHeadError, match=r"'ssd' is not known.*yolo_v8, yolo_v5, yolo_end2end, yolox"):
-        create_head(make_card("ssd"), [TensorSpec("output0", (1, 84, 8400), "float32")])
+    with pytest.raises(UnknownHeadError, match=r"'yolo_v0' is not known.*yolo_v8, yolo_v5, yolo_end2end, yolox"):
+        create_head(make_card("yolo_v0"), [TensorSpec("output0", (1, 84, 8400), "float32")])
 
 
 @pytest.mark.parametrize("head", HEADS)
