@@ -1,0 +1,178 @@
+"""Average precision before and after, on labelled pictures.
+
+Suppression inside a network compares its few hundred best boxes, which equals the full one at working thresholds and
+not at the score of 0.001 down to which average precision is measured. Such an export is therefore measured twice:
+through its twin, exported in the same way without suppression, and as it is with both sides cut at the working
+threshold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from exporters.base import Draft, ExportOptions, Source, Target
+from exporters.parity.findings import Figure, Stage
+from exporters.parity.inputs import GEOMETRY, fed_as
+from exporters.parity.tolerances import WORKING_SCORE
+from pipelines.inference import Detector
+from streamvision.backends.base import Backend
+from streamvision.backends.cards import read_card
+from streamvision.config import ModelConfig
+from streamvision.errors import ConfigError
+from streamvision.model_card import ModelCard
+from streamvision.training.dataset import Dataset
+from streamvision.training.evaluation.class_names import ClassMatch, match_classes
+from streamvision.training.evaluation.coco_metrics import coco_figures
+from streamvision.training.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR
+from streamvision.training.evaluation.predict import OnProgress, predict
+
+TASKS = ("detect", "segment", "pose", "obb")
+"""Tasks whose boxes can be measured against marked ones."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """COCO's figures of one model; ``None`` where no object is marked."""
+
+    map50_95: float | None
+    """Mean over the overlaps 0.50 to 0.95."""
+    map50: float | None
+    """At the overlap 0.50."""
+
+
+class Accuracy:
+    """Measures a source once, and each of its exports against that.
+
+    Args:
+        source: the model before its export.
+        dataset: the labelled pictures.
+        budget_points: points of mAP50-95 that an export may lose; ``None`` for the limit of its precision.
+        on_progress: called with how many pictures are done, and how many there are.
+
+    Raises:
+        ConfigError: when the model's task has no boxes, or its classes are not those of the data set.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        dataset: Dataset,
+        *,
+        budget_points: float | None = None,
+        on_progress: OnProgress = lambda done, total: None,
+    ) -> None:
+        if source.card.task not in TASKS:
+            raise ConfigError(
+                f"--data measures models that find boxes ({', '.join(TASKS)}), and this one is for "
+                f"{source.card.task}; leave --data out, the comparison itself needs none"
+            )
+        self._source, self._dataset, self._on_progress = source, dataset, on_progress
+        self._budget_points = budget_points
+        self._match: ClassMatch = match_classes(dataset, source.card.names)
+        self._before: dict[tuple[str, float], Precision] = {}
+
+    def stage(
+        self, target: Target, draft: Draft, options: ExportOptions, *, limit_points: float, scratch: Path
+    ) -> Stage:
+        """Return the verdict on an export.
+
+        Args:
+            target: what made it.
+            draft: the export.
+            options: what was asked for.
+            limit_points: what may be lost where the user has not said it.
+            scratch: folder for an export without suppression.
+        """
+        budget = limit_points if self._budget_points is None else self._budget_points
+        notes = list(self._match.notes)
+        figures: list[Figure] = []
+        if not (draft.card.nms_inside and not self._source.card.nms_inside):
+            after = self._after(target, draft, SCORE_FLOOR, iou=NMS_IOU)
+            figures += _figures(self._of_source(SCORE_FLOOR, iou=NMS_IOU), after, budget)
+        else:
+            if options.nms:
+                twin = target.export(self._source, replace(options, nms=False), _folder(scratch / "twin"))
+                after = self._after(target, twin, SCORE_FLOOR, iou=NMS_IOU)
+                figures += _figures(self._of_source(SCORE_FLOOR, iou=NMS_IOU), after, budget)
+                notes.append("mAP was measured through the same export without suppression inside.")
+            at_work = self._after(target, draft, WORKING_SCORE, iou=None)
+            figures += _figures(self._of_source(WORKING_SCORE, iou=None), at_work, budget, suffix="_at_working_score")
+            notes.append(
+                f"Figures at the working score are those of the export itself, both sides cut at {WORKING_SCORE}; "
+                "they are lower than mAP, which counts weaker objects too."
+            )
+        if GEOMETRY & draft.input_changes:
+            fed_alike = self._of_source(SCORE_FLOOR, iou=NMS_IOU, card=fed_as(self._source.card, draft))
+            figures.append(Figure("source_fed_as_export_map50_95", fed_alike.map50_95))
+            notes.append(
+                f"The format's consumers fit pictures in by {draft.card.input.resize}; fed in that way the source "
+                f"itself reaches mAP50-95 {_shown(fed_alike.map50_95)}."
+            )
+        faults = [
+            f"{_shown_points(figure.value)} points of mAP50-95 are lost, the budget is {budget:g}"
+            for figure in figures
+            if not figure.passed
+        ]
+        return Stage("accuracy", tuple(figures), tuple(faults), tuple(notes))
+
+    def _of_source(self, score: float, *, iou: float | None, card: ModelCard | None = None) -> Precision:
+        fed = card or self._source.card
+        key = (fed.model_dump_json(), score)
+        if key not in self._before:
+            size_px = (fed.input.width_px, fed.input.height_px)
+            backend = self._source.backend(size_px=size_px)
+            self._before[key] = self._measure(backend, fed, self._source.path, score, iou)
+        return self._before[key]
+
+    def _after(self, target: Target, draft: Draft, score: float, *, iou: float | None) -> Precision:
+        backend = target.open(draft)
+        with _closed_on_error(backend):
+            card = read_card(backend, path=draft.path)
+        return self._measure(backend, card, draft.path, score, iou)
+
+    def _measure(self, backend: Backend, card: ModelCard, path: Path, score: float, iou: float | None) -> Precision:
+        suppression = {} if iou is None else {"iou": iou}
+        config = ModelConfig(path=path, score=score, max_detections=MAX_DETECTIONS, **suppression)
+        with _closed_on_error(backend):
+            detector = Detector(backend, card, config, every_class=score <= SCORE_FLOOR)
+        with detector:
+            figures = coco_figures(predict(detector, self._dataset, self._match, on_progress=self._on_progress))
+        return Precision(figures.map50_95, figures.map50)
+
+
+@contextlib.contextmanager
+def _closed_on_error(backend: Backend) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        backend.close()
+        raise
+
+
+def _figures(before: Precision, after: Precision, budget: float, *, suffix: str = "") -> list[Figure]:
+    lost = None
+    if before.map50_95 is not None:
+        lost = 100 * (before.map50_95 - (after.map50_95 or 0.0))
+    return [
+        Figure(f"map50_95_before{suffix}", before.map50_95),
+        Figure(f"map50_95_after{suffix}", after.map50_95),
+        Figure(f"lost_points{suffix}", lost, budget),
+        Figure(f"map50_before{suffix}", before.map50),
+        Figure(f"map50_after{suffix}", after.map50),
+    ]
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _shown_points(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,179 @@
+"""What the gate has found: figures with their limits, stage by stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from streamvision.detections import Detections
+from streamvision.whole_picture import WholePicture
+
+StageName = Literal["card", "input_bytes", "input_tensor", "decoded", "result", "accuracy"]
+STAGE_WORDS: dict[StageName, str] = {
+    "card": "model card",
+    "input_bytes": "input bytes",
+    "input_tensor": "input tensor",
+    "decoded": "decoded outputs",
+    "result": "final result",
+    "accuracy": "accuracy on labelled data",
+}
+"""The stages in the order in which a picture meets them, and what people call them."""
+_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number and what it may be."""
+
+    name: str
+    """What was measured, such as ``mean_iou``; the unit stands in the name."""
+    value: float | None
+    """The number; ``None`` where there was nothing to measure."""
+    limit: float | None = None
+    """What it may be at the most, or at the least; ``None`` for figures that only inform."""
+    at_least: bool = False
+    """Whether the limit is a lower one."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the number keeps its limit; not-a-number never does."""
+        if self.value is None or self.limit is None:
+            return True
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        shown = None if self.value is None or not math.isfinite(self.value) else round(self.value, _DECIMALS)
+        limit = {} if self.limit is None else {"at_least" if self.at_least else "at_most": self.limit}
+        return {"value": shown, **limit, "passed": self.passed}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What became of one stage."""
+
+    name: StageName
+    """Which it is."""
+    figures: tuple[Figure, ...] = ()
+    """What was measured."""
+    faults: tuple[str, ...] = ()
+    """What differs more than it may, one sentence each, the most telling first."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing without being a fault, one sentence each."""
+    worst_picture: str | None = None
+    """Name of the picture on which it differs most."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether both sides agree here."""
+        return not self.faults and all(figure.passed for figure in self.figures)
+
+    @property
+    def words(self) -> str:
+        """What people call the stage."""
+        return STAGE_WORDS[self.name]
+
+    def sentence(self) -> str:
+        """Return what differs, or that nothing does."""
+        if self.faults:
+            return self.faults[0]
+        broken = [figure for figure in self.figures if not figure.passed]
+        if not broken:
+            return "equal within the limits"
+        where = f" (most on {self.worst_picture})" if self.worst_picture else ""
+        return f"{', '.join(_broken(figure) for figure in broken)}{where}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "sentence": self.sentence(),
+            "figures": {figure.name: figure.to_json() for figure in self.figures},
+            "faults": list(self.faults),
+            "notes": list(self.notes),
+            "worst_picture": self.worst_picture,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """One picture, and what each side makes of it."""
+
+    picture: str
+    """The picture's name."""
+    difference: float
+    """How much the results differ; 0 where they are the same."""
+    source: Detections | WholePicture
+    """What the source makes of it."""
+    export: Detections | WholePicture
+    """What the export makes of it."""
+    source_alone: frozenset[int] = frozenset()
+    """Rows of the source's objects that the export has not."""
+    export_alone: frozenset[int] = frozenset()
+    """Rows of the export's objects that the source has not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parity:
+    """The verdict on one export."""
+
+    stages: tuple[Stage, ...]
+    """What was compared, in order."""
+    pictures: int
+    """On how many pictures."""
+    origin: str
+    """Where the pictures are from, in words."""
+    score: float | None
+    """Working threshold at which objects were compared; ``None`` for models that find none."""
+    contrasts: tuple[Contrast, ...] = field(default=(), repr=False)
+    """The results on each picture, those first that differ most."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every stage agrees."""
+        return all(stage.passed for stage in self.stages)
+
+    @property
+    def first_difference(self) -> Stage | None:
+        """The first stage that differs; what comes after it may only follow from that."""
+        return next((stage for stage in self.stages if not stage.passed), None)
+
+    def sentence(self) -> str:
+        """Return the verdict in one sentence."""
+        different = self.first_difference
+        if different is None:
+            return f"equal on {self.pictures} pictures within the limits"
+        return f"the first stage that differs is the {different.words}: {different.sentence()}"
+
+    def figure(self, stage: StageName, name: str) -> float | None:
+        """Return a measured number, ``None`` where it does not exist."""
+        figures = [one for part in self.stages if part.name == stage for one in part.figures if one.name == name]
+        return figures[0].value if figures else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as plain values."""
+        different = self.first_difference
+        return {
+            "passed": self.passed,
+            "sentence": self.sentence(),
+            "first_difference": different.name if different else None,
+            "pictures": {"count": self.pictures, "origin": self.origin},
+            "score": self.score,
+            "stages": [stage.to_json() for stage in self.stages],
+        }
+
+
+def worst(names: Sequence[str], differences: Sequence[float]) -> str | None:
+    """Return the name with the greatest difference, ``None`` where there is none at all."""
+    if not differences or max(differences) <= 0:
+        return None
+    return names[max(range(len(differences)), key=differences.__getitem__)]
+
+
+def _broken(figure: Figure) -> str:
+    name = figure.name.replace("_", " ")
+    bound = "at least" if figure.at_least else "at most"
+    return f"{name} is {figure.value:.4g} where {bound} {figure.limit:.4g} is allowed"

@@ -1,0 +1,225 @@
+"""The gate: an export is proven against its source on real pictures, stage by stage, or it fails.
+
+The source is fed by its own card, the export by the card that the runtime reads back from the artefact's metadata, so
+that a card that was written wrongly is found as well as a network that was converted wrongly. The first stage that
+differs is the one to mend; those behind it may only follow from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from exporters.base import Draft, ExportOptions, Source, Target
+from exporters.parity.accuracy import Accuracy
+from exporters.parity.card_check import compare_cards, missing_card
+from exporters.parity.comparison import Comparison
+from exporters.parity.findings import Contrast, Parity, Stage
+from exporters.parity.inputs import Reference, fed_as
+from exporters.parity.pictures import GatePicture, GatePictures
+from exporters.parity.side import Side
+from exporters.parity.tolerances import PARTNER_SHARE, TOLERANCES, WORKING_SCORE
+from streamvision.backends.base import Backend
+from streamvision.backends.cards import read_card
+from streamvision.errors import MissingDependencyError, ModelError, ParityError, StreamVisionError
+from streamvision.model_card import CARD_KEY, ModelCard
+
+OnProgress = Callable[[int, int], None]
+BATCHES = (1, 2, 3)
+"""Sizes of the calls, in turn, of an export that takes any number of pictures: a mix-up between slots shows then."""
+SECOND_SIZE_PICTURES = 4
+"""Pictures on which an export of free size is compared at a second size."""
+_SECOND_SIZE_SHARE = 0.6
+_LEAST_SCORE = 0.001
+_UNTRAINED_OBJECTS = 20
+"""Objects a picture that a network with random weights is compared on, the best by score."""
+_UNTRAINED_PICTURES = 4
+
+
+class Gate:
+    """Proves exports of one source.
+
+    Args:
+        source: the model before its export.
+        pictures: what both sides are shown.
+        reference: how the source's own library prepares pictures, to check the source's card; ``None`` without.
+        accuracy: measures average precision too; ``None`` without labelled data.
+        untrained: whether the weights are random, whose scores mean nothing: the best objects are compared then.
+        on_progress: called with how many pictures are done, and how many there are.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        pictures: GatePictures,
+        *,
+        reference: Reference | None = None,
+        accuracy: Accuracy | None = None,
+        untrained: bool = False,
+        on_progress: OnProgress = lambda done, total: None,
+    ) -> None:
+        self._source, self._pictures = source, pictures
+        self._reference, self._accuracy, self._untrained = reference, accuracy, untrained
+        self._on_progress = on_progress
+
+    def prove(self, target: Target, draft: Draft, options: ExportOptions, *, scratch: Path) -> Parity:
+        """Return the verdict on an export.
+
+        Args:
+            target: what made it, and executes it here.
+            draft: the export.
+            options: what was asked for.
+            scratch: folder for what is only needed to compare.
+
+        Raises:
+            ParityError: when there is nothing to compare, because the source finds nothing on any picture.
+            MissingDependencyError: when what executes the export is not installed.
+            StreamVisionError: when the source itself, or a picture, cannot be used.
+        """
+        try:
+            backend = target.open(draft)
+        except MissingDependencyError:
+            raise
+        except StreamVisionError as error:
+            return self._verdict([_unusable(error)])
+        with contextlib.closing(backend):
+            if CARD_KEY not in backend.metadata:
+                return self._verdict([missing_card()])
+            try:
+                card = read_card(backend, path=draft.path)
+                Side(backend, _fixed(card), path=draft.path, score=WORKING_SCORE)
+            except StreamVisionError as error:
+                return self._verdict([_unusable(error)])
+            parity = self._compare(backend, card, draft, options)
+        if self._accuracy is None or not parity.passed:
+            return parity
+        limit = TOLERANCES[draft.precision].budget_points
+        stage = self._accuracy.stage(target, draft, options, limit_points=limit, scratch=scratch)
+        return replace(parity, stages=(*parity.stages, stage))
+
+    def _compare(self, backend: Backend, card: ModelCard, draft: Draft, options: ExportOptions) -> Parity:
+        source_card = _fixed(fed_as(self._source.card, draft))
+        reference = None if source_card.input != _fixed(self._source.card).input else self._reference
+        with self._open_source(source_card) as probe:
+            score = self._working_score(probe) if probe.finds_objects else None
+        stages = [compare_cards(self._source.card, card, options)]
+        whole = self._at_size(backend, source_card, _fixed(card), draft, self._pictures.pictures, score, reference)
+        if whole.found_nothing:
+            raise ParityError(
+                f"there is nothing to compare: the source finds no object with a score of {score:g} or more on any of "
+                f"{self._pictures.origin}; give --images DIR with pictures that show what it finds"
+            )
+        stages += whole.stages()
+        if card.input.dynamic_size:
+            second = _second_size(source_card)
+            some = self._pictures.pictures[:SECOND_SIZE_PICTURES]
+            other = self._at_size(backend, second, _sized_as(card, second), draft, some, score, None)
+            size = f"{second.input.width_px}x{second.input.height_px}"
+            stages = [*stages[:-1], _with_second_size(stages[-1], other.stages(), size)]
+        return self._verdict(stages, whole.contrasts, score)
+
+    def _at_size(
+        self,
+        backend: Backend,
+        source_card: ModelCard,
+        export_card: ModelCard,
+        draft: Draft,
+        pictures: Sequence[GatePicture],
+        score: float | None,
+        reference: Reference | None,
+    ) -> Comparison:
+        """Compare the pictures at the size that both cards say."""
+        tolerance = TOLERANCES[draft.precision]
+        threshold = WORKING_SCORE if score is None else score
+        floor = PARTNER_SHARE * threshold
+        with self._open_source(source_card, floor) as source:
+            comparison = Comparison(
+                source_card,
+                export_card,
+                finds_objects=source.finds_objects,
+                meant=draft.input_changes,
+                tolerance=tolerance,
+                score=threshold,
+                reference=reference,
+            )
+            export = Side(backend, export_card, path=draft.path, score=floor)
+            done = 0
+            for group in _groups(pictures, BATCHES if export_card.input.dynamic_batch else (1,)):
+                loaded = [picture.load() for picture in group]
+                of_source = [source.trace(picture) for picture in loaded]
+                try:
+                    of_export = export.trace_batch(loaded)
+                except ModelError as error:
+                    comparison.fail(str(error))
+                    break
+                for picture, bgr, ours, theirs in zip(group, loaded, of_source, of_export, strict=True):
+                    comparison.add(picture.name, bgr, ours, theirs)
+                done += len(group)
+                self._on_progress(done, len(pictures))
+        return comparison
+
+    def _open_source(self, card: ModelCard, score: float = _LEAST_SCORE) -> Side:
+        backend = self._source.backend(size_px=(card.input.width_px, card.input.height_px))
+        try:
+            return Side(backend, card, path=self._source.path, score=score)
+        except BaseException:
+            backend.close()
+            raise
+
+    def _working_score(self, source: Side) -> float:
+        """Return the score from which objects count; that of the best objects where weights are random."""
+        if not self._untrained:
+            return WORKING_SCORE
+        lowest = []
+        for picture in self._pictures.pictures[:_UNTRAINED_PICTURES]:
+            scores = source.trace(picture.load()).found.detections.score
+            lowest += scores[:_UNTRAINED_OBJECTS][-1:].tolist()
+        return statistics.median(lowest) if lowest else WORKING_SCORE
+
+    def _verdict(
+        self, stages: Sequence[Stage], contrasts: Sequence[Contrast] = (), score: float | None = None
+    ) -> Parity:
+        ranked = sorted(contrasts, key=lambda contrast: -contrast.difference)
+        return Parity(tuple(stages), len(self._pictures.pictures), self._pictures.origin, score, tuple(ranked))
+
+
+def _groups(pictures: Sequence[GatePicture], sizes: Sequence[int]) -> Iterator[list[GatePicture]]:
+    rest = iter(pictures)
+    for size in itertools.cycle(sizes):
+        group = list(itertools.islice(rest, size))
+        if not group:
+            return
+        yield group
+
+
+def _fixed(card: ModelCard) -> ModelCard:
+    """Return the card at its preferred size alone, so that both sides see every picture in the same size."""
+    return card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
+
+
+def _second_size(card: ModelCard) -> ModelCard:
+    """Return the card at another size than its preferred one: a lower picture of the same width."""
+    stride_px = card.input.stride_px
+    height_px = max(round(card.input.height_px * _SECOND_SIZE_SHARE / stride_px), 1) * stride_px
+    return card.model_copy(update={"input": card.input.model_copy(update={"height_px": height_px})})
+
+
+def _sized_as(card: ModelCard, other: ModelCard) -> ModelCard:
+    size = {"width_px": other.input.width_px, "height_px": other.input.height_px, "dynamic_size": False}
+    return card.model_copy(update={"input": card.input.model_copy(update=size)})
+
+
+def _with_second_size(final: Stage, others: Sequence[Stage], size: str) -> Stage:
+    """Return the last stage with what differs at the second size."""
+    faults = [f"with an input of {size} px the {other.words} differ: {other.sentence()}" for other in others]
+    broken = [fault for fault, other in zip(faults, others, strict=True) if not other.passed]
+    notes = (*final.notes, f"Compared at a second size too, {size} px.")
+    return replace(final, faults=(*final.faults, *broken[:1]), notes=notes)
+
+
+def _unusable(error: StreamVisionError) -> Stage:
+    return Stage("card", faults=(f"the export cannot be used: {error}",))

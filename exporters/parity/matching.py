@@ -1,0 +1,125 @@
+"""Which object of one side is which of the other: sets are compared, whatever their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from exporters.parity.tolerances import MATCH_IOU
+from streamvision.detections import Detections
+from streamvision.masks import BoxMask
+
+F64 = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Objects that belong together, and how much their boxes overlap."""
+
+    source: Indices
+    """(P,) rows of the source's objects."""
+    export: Indices
+    """(P,) the export's rows that belong to them."""
+    iou: F64
+    """(P,) overlap of each pair, 0..1."""
+
+    def __len__(self) -> int:
+        return len(self.iou)
+
+
+def pair_up(overlaps: F64, *, strong: tuple[NDArray[np.bool_], NDArray[np.bool_]], least: float = MATCH_IOU) -> Pairs:
+    """Pair rows and columns one to one, strong ones with strong ones first, and the greatest overlap first among these.
+
+    Args:
+        overlaps: (N, M) overlap of each source object with each export object; 0 where they may not be paired.
+        strong: (N,) and (M,) which objects count; the others are only there for objects near the threshold.
+        least: pairs overlap by at least this much.
+    """
+    rows, columns = np.nonzero(overlaps >= least)
+    both = strong[0][rows] & strong[1][columns]
+    order = np.lexsort((-overlaps[rows, columns], ~both))
+    free_row, free_column = np.ones(overlaps.shape[0], bool), np.ones(overlaps.shape[1], bool)
+    taken: list[int] = []
+    for position in order.tolist():
+        row, column = rows[position], columns[position]
+        if free_row[row] and free_column[column]:
+            free_row[row] = free_column[column] = False
+            taken.append(position)
+    return Pairs(rows[taken], columns[taken], overlaps[rows[taken], columns[taken]])
+
+
+def nearest(overlaps: F64, *, least: float = MATCH_IOU) -> Pairs:
+    """Give each column the row that it overlaps most; several columns may share a row."""
+    if not overlaps.size:
+        return Pairs(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
+    best = overlaps.argmax(axis=0)
+    columns = np.flatnonzero(overlaps.max(axis=0, initial=0.0) >= least)
+    return Pairs(best[columns], columns, overlaps[best[columns], columns])
+
+
+def box_overlaps(source: NDArray[Any], export: NDArray[Any]) -> F64:
+    """Return (N, M) intersection over union of (N, 4) and (M, 4) boxes: left, top, right, bottom."""
+    a, b = source.astype(np.float64), export.astype(np.float64)
+    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    shared = np.prod(np.clip(sides, 0, None), axis=2)
+    areas = [np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1) for boxes in (a, b)]
+    union = areas[0][:, None] + areas[1][None] - shared
+    overlaps: F64 = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return overlaps
+
+
+def oriented_overlaps(source: NDArray[np.float32], export: NDArray[np.float32], near: NDArray[np.bool_]) -> F64:
+    """Return (N, M) intersection over union of oriented boxes (cx, cy, w, h, radians), 0 where ``near`` is false."""
+    overlaps = np.zeros((len(source), len(export)))
+    a, b = ([_rotated(row) for row in rows.tolist()] for rows in (source, export))
+    for row, column in np.argwhere(near).tolist():
+        _, corners = cv2.rotatedRectangleIntersection(a[row], b[column])
+        shared = 0.0 if corners is None else cv2.contourArea(cv2.convexHull(corners))
+        union = np.prod(a[row][1]) + np.prod(b[column][1]) - shared
+        overlaps[row, column] = min(shared / union, 1.0) if union > 0 else 0.0
+    return overlaps
+
+
+def object_overlaps(source: Detections, export: Detections, *, any_class: bool = False) -> F64:
+    """Return (N, M) overlap of objects, oriented where they are; 0 between objects of different classes.
+
+    With ``any_class`` the classes do not matter.
+    """
+    overlaps = box_overlaps(source.box_xyxy_px, export.box_xyxy_px)
+    if source.obb_cxcywhr_px is not None and export.obb_cxcywhr_px is not None:
+        overlaps = oriented_overlaps(source.obb_cxcywhr_px, export.obb_cxcywhr_px, overlaps > 0)
+    return overlaps if any_class else np.where(same_class(source.class_id, export.class_id), overlaps, 0.0)
+
+
+def same_class(source: NDArray[np.int32], export: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return (N, M) whether the classes are equal."""
+    same: NDArray[np.bool_] = source[:, None] == export[None]
+    return same
+
+
+def mask_overlap(source: BoxMask, export: BoxMask) -> float:
+    """Return the intersection over union of two masks; 1 where both are empty."""
+    left, top = max(source.left_px, export.left_px), max(source.top_px, export.top_px)
+    right, bottom = (
+        min(source.left_px + source.bits.shape[1], export.left_px + export.bits.shape[1]),
+        min(source.top_px + source.bits.shape[0], export.top_px + export.bits.shape[0]),
+    )
+    shared = 0
+    if right > left and bottom > top:
+        windows = [
+            mask.bits[top - mask.top_px : bottom - mask.top_px, left - mask.left_px : right - mask.left_px]
+            for mask in (source, export)
+        ]
+        shared = int(np.count_nonzero(windows[0] & windows[1]))
+    union = source.area_px + export.area_px - shared
+    return shared / union if union else 1.0
+
+
+def _rotated(row: list[float]) -> tuple[tuple[float, float], tuple[float, float], float]:
+    center_x, center_y, width, height, angle_rad = row
+    return (center_x, center_y), (width, height), float(np.degrees(angle_rad))

@@ -1,0 +1,217 @@
+"""Compares objects: first what the heads decode, in pixels of the input, then what is left in pixels of the picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporters.parity.findings import Contrast, Figure, Stage
+from exporters.parity.matching import box_overlaps, mask_overlap, nearest, object_overlaps, pair_up, same_class
+from exporters.parity.scores import score_faults, unreal_values
+from exporters.parity.side import Trace
+from exporters.parity.tally import ObjectTally
+from exporters.parity.tolerances import Tolerance
+from streamvision.detections import Detections
+from streamvision.heads.base import Candidates
+from streamvision.model_card import ModelCard
+
+_CERTAIN_KEYPOINT = 0.5
+"""Keypoints that the source is less sure of are anywhere."""
+_PERMUTED_SHARE = 0.3
+"""From this share of objects with the same place and another class, the classes are called permuted."""
+
+
+class DecodedObjects:
+    """Compares candidates before suppression.
+
+    Where only the export suppresses inside, each of its boxes must be among those that the source proposes.
+
+    Args:
+        source: card of the source.
+        export: card of the export.
+        tolerance: the limits.
+        score: objects from here up count.
+    """
+
+    def __init__(self, source: ModelCard, export: ModelCard, tolerance: Tolerance, *, score: float) -> None:
+        self._contained = export.nms_inside and not source.nms_inside
+        self._names, self._score = source.names, score
+        self._tally = ObjectTally(tolerance, score=score)
+        self._scores: tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]] = ([], [])
+        self._digests: tuple[set[bytes], set[bytes]] = (set(), set())
+        self._unreal = 0
+        self._renamed: Counter[tuple[int, int]] = Counter()
+
+    def add(self, name: str, source: Trace, export: Trace) -> None:
+        """Compare one picture."""
+        ours, theirs = _candidates(source), _candidates(export)
+        self._unreal += unreal_values(source.outputs, export.outputs)
+        for digests, trace in zip(self._digests, (source, export), strict=True):
+            digests.add(_digest(trace.outputs))
+        overlaps = box_overlaps(ours.box_xyxy_px, theirs.box_xyxy_px)
+        equal = overlaps * same_class(ours.class_id, theirs.class_id)
+        strong = ours.score >= self._score, theirs.score >= self._score
+        pairs = nearest(equal) if self._contained else pair_up(equal, strong=strong)
+        _, alone = self._tally.add(
+            name,
+            boxes=(ours.box_xyxy_px, theirs.box_xyxy_px),
+            scores=(ours.score, theirs.score),
+            pairs=pairs,
+            contained=self._contained,
+        )
+        self._renamed += renamed(overlaps, ours.class_id, theirs.class_id, sorted(alone))
+        for kept, candidates in zip(self._scores, (ours, theirs), strict=True):
+            kept.append(candidates.score[candidates.score >= self._score])
+
+    def finish(self) -> Stage:
+        """Return the verdict."""
+        faults = []
+        if self._unreal:
+            faults.append(f"the export's raw outputs hold {self._unreal} values that are not finite numbers")
+        if len(self._digests[1]) == 1 < len(self._digests[0]):
+            faults.append("the export's raw outputs are constant: the same whatever the picture")
+        faults += score_faults(*(np.concatenate(kept) if kept else np.empty(0, np.float32) for kept in self._scores))
+        faults += permuted_fault(self._renamed, self._tally.export_objects, self._names)
+        return Stage("decoded", tuple(self._tally.figures()), tuple(faults), worst_picture=self._tally.worst_picture)
+
+
+class FinalObjects:
+    """Compares detections after suppression: boxes, oriented boxes, scores, masks and keypoints.
+
+    Args:
+        names: class names of the source.
+        tolerance: the limits.
+        score: objects from here up count.
+    """
+
+    def __init__(self, names: tuple[str, ...], tolerance: Tolerance, *, score: float) -> None:
+        self._names, self._score, self._tolerance = names, score, tolerance
+        self._tally = ObjectTally(tolerance, score=score)
+        self._mask_iou: list[float] = []
+        self._keypoint_share: list[float] = []
+        self._duplicates = 0
+        self._lost: set[str] = set()
+        self._renamed: Counter[tuple[int, int]] = Counter()
+        self.contrasts: list[Contrast] = []
+        """The results on each picture so far."""
+
+    def add(self, name: str, source: Trace, export: Trace, *, px: float) -> None:
+        """Compare one picture, whose pixels are ``px`` pixels of the network's input long."""
+        ours, theirs = source.found.detections, export.found.detections
+        self._lost |= {
+            words
+            for field, words in (("mask", "masks"), ("keypoint_xy_px", "keypoints"), ("obb_cxcywhr_px", "rotation"))
+            if getattr(ours, field) is not None and getattr(theirs, field) is None and len(ours) and len(theirs)
+        }
+        overlaps = object_overlaps(ours, theirs, any_class=True)
+        strong = ours.score >= self._score, theirs.score >= self._score
+        pairs = pair_up(overlaps * same_class(ours.class_id, theirs.class_id), strong=strong)
+        alone = self._tally.add(
+            name,
+            boxes=(ours.box_xyxy_px, theirs.box_xyxy_px),
+            scores=(ours.score, theirs.score),
+            pairs=pairs,
+            px=px,
+        )
+        counted = np.maximum(ours.score[pairs.source], theirs.score[pairs.export]) >= self._score
+        first, second = ours[pairs.source[counted]], theirs[pairs.export[counted]]
+        self._add_masks(first, second)
+        self._add_keypoints(first, second)
+        self._renamed += renamed(overlaps, ours.class_id, theirs.class_id, sorted(alone[1]))
+        self._duplicates += _duplicates(theirs, alone[1])
+        self.contrasts.append(Contrast(name, self._tally.differences[-1], ours, theirs, *alone))
+
+    @property
+    def source_objects(self) -> int:
+        """Objects of the source that count, so far."""
+        return self._tally.source_objects
+
+    def finish(self) -> Stage:
+        """Return the verdict."""
+        figures = self._tally.figures()
+        if self._mask_iou:
+            mean = float(np.mean(self._mask_iou))
+            figures.append(Figure("mean_mask_iou", mean, self._tolerance.mask_iou, at_least=True))
+        if self._keypoint_share:
+            limit = self._tolerance.keypoint_share
+            figures.append(Figure("mean_keypoint_distance_share", float(np.mean(self._keypoint_share)), limit))
+        faults = [f"the export's objects have lost their {words}" for words in sorted(self._lost)]
+        faults += permuted_fault(self._renamed, self._tally.export_objects, self._names)
+        if any(not figure.passed for figure in figures if figure.name == "unmatched_share") and self._duplicates:
+            faults.append(
+                f"{self._duplicates} of the export's {self._tally.export_objects} objects are duplicates of others: "
+                "its card says that suppression is inside, but duplicates come out, or suppression differs"
+            )
+        return Stage("result", tuple(figures), tuple(faults), worst_picture=self._tally.worst_picture)
+
+    def _add_masks(self, ours: Detections, theirs: Detections) -> None:
+        if ours.mask is not None and theirs.mask is not None:
+            self._mask_iou += [mask_overlap(a, b) for a, b in zip(ours.mask, theirs.mask, strict=True)]
+
+    def _add_keypoints(self, ours: Detections, theirs: Detections) -> None:
+        if ours.keypoint_xy_px is None or theirs.keypoint_xy_px is None or ours.keypoint_score is None:
+            return
+        sides = np.clip(ours.box_xyxy_px[:, 2:] - ours.box_xyxy_px[:, :2], 1, None)
+        distance = np.linalg.norm(ours.keypoint_xy_px - theirs.keypoint_xy_px, axis=2)
+        share = distance / np.sqrt(np.prod(sides, axis=1))[:, None]
+        self._keypoint_share += share[ours.keypoint_score >= _CERTAIN_KEYPOINT].tolist()
+
+
+def renamed(
+    overlaps: NDArray[np.float64], ours: NDArray[np.int32], theirs: NDArray[np.int32], alone: Sequence[int]
+) -> Counter[tuple[int, int]]:
+    """Return how often a class of the source stands, with the same place, under another class in the export.
+
+    Args:
+        overlaps: (N, M) overlap of boxes, whatever their class.
+        ours: (N,) classes of the source.
+        theirs: (M,) classes of the export.
+        alone: rows of the export that have no partner of their class.
+    """
+    if not alone or not len(ours):
+        return Counter()
+    pairs = nearest(overlaps[:, list(alone)], least=0.8)
+    old = ours[pairs.source].tolist()
+    new = theirs[np.asarray(alone)[pairs.export]].tolist()
+    return Counter((a, b) for a, b in zip(old, new, strict=True) if a != b)
+
+
+def permuted_fault(changes: Counter[tuple[int, int]], objects: int, names: tuple[str, ...]) -> list[str]:
+    """Return the sentence that says that classes have changed their numbers, where many have."""
+    count = sum(changes.values())
+    if not objects or count < _PERMUTED_SHARE * objects:
+        return []
+    (old, new), times = changes.most_common(1)[0]
+    return [
+        f"the classes differ: {count} of the export's {objects} boxes lie where the source's do but have another "
+        f"class, most often {_name(old, names)} as {_name(new, names)} ({times} times)"
+    ]
+
+
+def _candidates(trace: Trace) -> Candidates:
+    if trace.candidates is None:
+        raise TypeError("candidates exist for models that find objects only")
+    return trace.candidates
+
+
+def _duplicates(found: Detections, alone: frozenset[int]) -> int:
+    """Return how many of the given rows overlap another, better row of their class."""
+    overlaps = object_overlaps(found, found)
+    better = found.score[:, None] > found.score[None]
+    return sum(bool(((overlaps[:, row] > 0.6) & better[:, row]).any()) for row in alone)
+
+
+def _digest(outputs: Sequence[NDArray[Any]]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for output in outputs:
+        digest.update(output.tobytes())
+    return digest.digest()
+
+
+def _name(class_id: int, names: tuple[str, ...]) -> str:
+    return repr(names[class_id]) if class_id < len(names) else f"class {class_id}"

@@ -1,0 +1,126 @@
+"""How much an export may differ from its source, by precision; one table, with the reason for each row.
+
+Objects are compared from a working threshold of 0.25 up: quantised and half-precision networks really differ at low
+scores, where nobody looks, and suppression inside a network equals the full one only at working thresholds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exporters.base import ExportPrecision
+
+WORKING_SCORE = 0.25
+"""Objects from this score up must agree; what ``streamvision run`` shows by default."""
+PARTNER_SHARE = 0.4
+"""An object that counts may be paired with a weaker one, down to this share of the threshold."""
+MATCH_IOU = 0.5
+"""Boxes of one class that overlap by less than this are not the same object."""
+INPUT_LEVELS = 0.3
+"""The input may differ by this much, in levels of 0..255: rounding to float16 stays below, any real error does not."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Limits for one precision. Shares and overlaps are 0..1."""
+
+    mean_iou: float
+    """Least mean overlap of an object's two boxes; masks and oriented boxes alike."""
+    least_iou: float
+    """Least overlap of any object's two boxes."""
+    shift_px: float
+    """Most that all boxes together are shifted or grown, in pixels of the network's input: errors of arithmetic
+    point in all directions, errors of geometry in one."""
+    mean_score: float
+    """Most mean difference of an object's two scores."""
+    greatest_score: float
+    """Most difference of any object's two scores."""
+    unmatched_share: float
+    """Largest share of objects that only one side has."""
+    mask_iou: float
+    """Least mean overlap of an object's two masks: their edges follow small changes of the box."""
+    keypoint_share: float
+    """Most mean distance of an object's two keypoints, as a share of the object's size."""
+    class_score: float
+    """Most difference of the probability of any class, for models that name whole pictures."""
+    same_pixels: float
+    """Least share of pixels with the same class, for models that name pixels."""
+    relative_error: float
+    """Most mean error of depths, pictures and raw values, as a share of their own mean magnitude."""
+    cosine: float
+    """Least cosine between the two embeddings of a picture."""
+    budget_points: float
+    """Most points of mAP50-95 that may be lost on labelled data."""
+    reason: str
+    """Why these."""
+
+
+TOLERANCES: dict[ExportPrecision, Tolerance] = {
+    "fp32": Tolerance(
+        mean_iou=0.998,
+        least_iou=0.98,
+        shift_px=0.05,
+        mean_score=0.002,
+        greatest_score=0.01,
+        unmatched_share=0.01,
+        mask_iou=0.99,
+        keypoint_share=0.005,
+        class_score=0.005,
+        same_pixels=0.998,
+        relative_error=0.005,
+        cosine=0.9999,
+        budget_points=0.5,
+        reason="The same arithmetic in another order: measured IoU 1.000, scores within 0.0001; anything more is an "
+        "error of the conversion.",
+    ),
+    "fp16": Tolerance(
+        mean_iou=0.98,
+        least_iou=0.85,
+        shift_px=0.3,
+        mean_score=0.01,
+        greatest_score=0.06,
+        unmatched_share=0.02,
+        mask_iou=0.96,
+        keypoint_share=0.02,
+        class_score=0.03,
+        same_pixels=0.99,
+        relative_error=0.02,
+        cosine=0.999,
+        budget_points=0.5,
+        reason="Half-precision weights alone leave IoU 1.000; half-precision arithmetic (Core ML) 0.993.",
+    ),
+    "int8-dynamic": Tolerance(
+        mean_iou=0.94,
+        least_iou=0.5,
+        shift_px=1.0,
+        mean_score=0.05,
+        greatest_score=0.25,
+        unmatched_share=0.12,
+        mask_iou=0.88,
+        keypoint_share=0.05,
+        class_score=0.15,
+        same_pixels=0.95,
+        relative_error=0.10,
+        cosine=0.98,
+        budget_points=1.5,
+        reason="Weights of 8 bits, activations measured per call: IoU 0.972 for YOLOv8n.",
+    ),
+    "int8": Tolerance(
+        mean_iou=0.93,
+        least_iou=0.5,
+        shift_px=1.5,
+        mean_score=0.06,
+        greatest_score=0.30,
+        unmatched_share=0.15,
+        mask_iou=0.85,
+        keypoint_share=0.06,
+        class_score=0.20,
+        same_pixels=0.93,
+        relative_error=0.12,
+        cosine=0.97,
+        budget_points=1.5,
+        reason="Weights and activations of 8 bits with the head left in float: IoU 0.968 for YOLOv8n; with the head "
+        "quantised too it falls to 0.81-0.90, which is refused.",
+    ),
+}
+"""By precision."""
