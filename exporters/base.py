@@ -34,6 +34,9 @@ class ExportOptions:
     """Whether the input is uint8 NHWC RGB, with the scaling inside the network."""
     nms: bool = False
     """Whether duplicates are suppressed inside the network."""
+    mediapipe: bool = False
+    """For TFLite detectors: whether the file has the form that MediaPipe Tasks' ObjectDetector runs, suppression
+    included."""
     calibration: Path | None = None
     """Folder of pictures that static quantisation measures its ranges on."""
 
@@ -53,10 +56,11 @@ class Source(Protocol):
     def output_names(self) -> tuple[str, ...]:
         """Names of the outputs, in the order in which the head reads them."""
 
-    def module(self) -> Any:
+    def module(self, *, dynamic_size: bool = False) -> Any:
         """Return a fresh ``torch.nn.Module`` in evaluation mode on the CPU, from (N, 3, H, W) to a tuple of tensors.
 
-        Fresh each time: converters change what they are given.
+        Fresh each time: converters change what they are given. It is called with one size of input only, unless
+        ``dynamic_size`` is asked for.
 
         Raises:
             ExportError: when the source has no torch side, such as an ONNX file.

@@ -81,4 +81,3 @@ class OnnxSource:
     def backend(self, *, size_px: tuple[int, int]) -> Backend:
         """Return the file in ONNX Runtime on the CPU."""
         return open_backend(self._path, backend="onnxruntime", device="cpu")
-

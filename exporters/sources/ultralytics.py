@@ -32,6 +32,7 @@ from streamvision.model_card import InputCard, KeypointCard, ModelCard, Task
 
 LICENCE = "AGPL-3.0 (made with ultralytics, https://ultralytics.com/license)"
 DEFAULT_SIDE_PX = 640
+_SIDES_PX = {"classify": 224}
 _HEADS: dict[str, tuple[Task, str, tuple[str, ...]]] = {
     "detect": ("detect", "yolo_v8", ("output0",)),
     "segment": ("segment", "yolo_seg", ("output0", "output1")),
@@ -77,7 +78,7 @@ class UltralyticsSource:
             raise ConfigError(f"{path} has {len(own_names)} classes, but {len(names)} names were given; give as many")
         known_task, head, self._output_names = _HEADS[task]
         end2end = task == "detect" and bool(getattr(self._network, "end2end", False))
-        side_px = rounded_up(trained_side_px, stride_px)
+        side_px = rounded_up(trained_side_px or _SIDES_PX.get(task, DEFAULT_SIDE_PX), stride_px)
         self._card = with_size(
             ModelCard(
                 task=known_task,
@@ -123,8 +124,10 @@ class UltralyticsSource:
         return TorchBackend(network, path=self._path, card=card, output_names=self._output_names, device=device)
 
 
-def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any, int]:
+def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any, int | None]:
     """Return the torch module of a checkpoint in fp32 on the CPU, and the side in pixels that it was trained with.
+
+    The side is ``None`` where the checkpoint does not say it.
 
     Raises:
         MissingDependencyError: when torch or ultralytics is not installed.
@@ -146,7 +149,9 @@ def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any,
                 f"{path} is not a checkpoint that ultralytics can load ({first}); give another, or an export (.onnx)"
             ) from error
     network.requires_grad_(False)
-    side = (getattr(model, "overrides", None) or {}).get("imgsz") or DEFAULT_SIDE_PX
+    side = (getattr(model, "overrides", None) or {}).get("imgsz")
+    if side is None:
+        return network, None
     return network, int(max(side)) if isinstance(side, (list, tuple)) else int(side)
 
 

@@ -61,8 +61,8 @@ class TorchBackend(LoadedBackend):
         """The torch module, in evaluation mode; ``None`` after :meth:`close`."""
         return self._engine
 
-    @classmethod
-    def _cause(cls, error: Exception) -> str:
+    @staticmethod
+    def _cause(error: Exception) -> str:
         return next(iter(str(error).splitlines()), type(error).__name__)
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:

@@ -1,0 +1,97 @@
+"""TFLite for LiteRT on Android, on small boards and in browsers, and for MediaPipe Tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.calibration import calibration_tensors
+from exporters.mediapipe.metadata import BUFFER, labels_file, object_detector_metadata
+from exporters.sources.sizes import check_size, with_size
+from exporters.tflite.container import card_file, with_buffer, with_files
+from exporters.tflite.conversion import convert, import_converter
+from exporters.tflite.quantisation import FLOAT_CONVOLUTIONS, quantise
+from streamvision.backends.base import Backend
+from streamvision.backends.cores import network_threads
+from streamvision.backends.lite_rt import LiteRtBackend
+from streamvision.errors import ExportError
+from streamvision.model_card import ModelCard
+
+MEDIAPIPE_ROWS = 100
+"""Boxes in the output for MediaPipe, which goes through all of them."""
+
+
+class TfliteTarget:
+    """Makes ``.tflite`` files that take one NHWC picture and use built-in operations only.
+
+    Boxes are fractions of the input. The card is in the zip at the end of the file.
+    """
+
+    format: Format = "tflite"
+    precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8-dynamic", "int8")
+
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+        """Write the file; see :meth:`exporters.base.Target.export`.
+
+        Raises:
+            ExportError: when the network cannot be converted, the options ask for what TFLite does not do, or
+                ``int8`` is asked for without pictures.
+            MissingDependencyError: when litert-torch is not installed.
+        """
+        _check(options)
+        card = with_size(source.card, options.size_px)
+        check_size(card)
+        import_converter("litert_torch")
+        network, card = _network(source, card, options)
+        tensors = calibration_tensors(options.calibration, card.input) if options.precision == "int8" else ()
+        model = convert(network, card.input)
+        model = quantise(model, options.precision, calibration=tensors, threads=network_threads(None))
+        files = card_file(card)
+        if options.mediapipe:
+            model = with_buffer(model, BUFFER, object_detector_metadata(card))
+            files = labels_file(card) | files
+        path = folder / f"{source.path.stem}.tflite"
+        path.write_bytes(with_files(model, files))
+        changes = frozenset({"resize"} if options.mediapipe else ())
+        return Draft("tflite", options.precision, path, card, _notes(options), changes)
+
+    def open(self, draft: Draft) -> Backend:
+        """Return the file in LiteRT on the CPU."""
+        return LiteRtBackend(draft.path, device="cpu")
+
+
+def _check(options: ExportOptions) -> None:
+    """Refuse what TFLite files do not do."""
+    if options.dynamic_batch or options.dynamic_size:
+        asked = "--dynamic-batch" if options.dynamic_batch else "--dynamic-size"
+        raise ExportError(f"{asked} is not for TFLite, whose files take one picture of one size here; leave it out")
+
+
+def _network(source: Source, card: ModelCard, options: ExportOptions) -> tuple[Any, ModelCard]:
+    """Return what is converted, and the card of the file."""
+    from exporters.graph.feeding import fed_nhwc
+    from exporters.graph.fractions import boxes_in_fractions
+    from exporters.graph.nms import SelectBoxes, longer_side, with_four_outputs, with_suppression
+
+    network, card = boxes_in_fractions(source.module(), card)
+    if options.mediapipe:
+        select = SelectBoxes(side=longer_side(card), rows=MEDIAPIPE_ROWS)
+        network, card = with_four_outputs(network, card, select)
+        card = card.model_copy(update={"input": card.input.model_copy(update={"resize": "stretch"})})
+    elif options.nms:
+        network, card = with_suppression(network, card)
+    single = card.model_copy(update={"input": card.input.model_copy(update={"batch": 1, "dynamic_batch": False})})
+    return fed_nhwc(network, single, uint8=options.uint8_input)
+
+
+def _notes(options: ExportOptions) -> tuple[str, ...]:
+    notes = []
+    if options.mediapipe:
+        notes.append("MediaPipe stretches pictures to the input's size, so small and thin objects may get lost.")
+    if options.precision == "int8":
+        notes.append(
+            f"The last {FLOAT_CONVOLUTIONS} convolutions before each output stay in float, as 8 bits cannot hold boxes "
+            "and scores; accelerators that take integers alone cannot run it whole."
+        )
+    return tuple(notes)
