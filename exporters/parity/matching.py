@@ -32,17 +32,29 @@ class Pairs:
         return len(self.iou)
 
 
-def pair_up(overlaps: F64, *, strong: tuple[NDArray[np.bool_], NDArray[np.bool_]], least: float = MATCH_IOU) -> Pairs:
-    """Pair rows and columns one to one, strong ones with strong ones first, and the greatest overlap first among these.
+def pair_up(
+    overlaps: F64,
+    scores: tuple[NDArray[np.float32], NDArray[np.float32]],
+    *,
+    threshold: float,
+    least: float = MATCH_IOU,
+) -> Pairs:
+    """Pair rows and columns one to one, those first that are most alike.
+
+    Objects that reach the threshold are paired with each other first; weaker ones are only there for objects near it.
+    Before suppression many boxes cover the same object nearly alike, so the score decides among these.
 
     Args:
         overlaps: (N, M) overlap of each source object with each export object; 0 where they may not be paired.
-        strong: (N,) and (M,) which objects count; the others are only there for objects near the threshold.
+        scores: (N,) and (M,) their scores.
+        threshold: score from which objects count.
         least: pairs overlap by at least this much.
     """
     rows, columns = np.nonzero(overlaps >= least)
-    both = strong[0][rows] & strong[1][columns]
-    order = np.lexsort((-overlaps[rows, columns], ~both))
+    of_pairs = scores[0][rows], scores[1][columns]
+    both_count = np.minimum(*of_pairs) >= threshold
+    likeness = overlaps[rows, columns] - np.abs(of_pairs[0] - of_pairs[1])
+    order = np.lexsort((-likeness, ~both_count))
     free_row, free_column = np.ones(overlaps.shape[0], bool), np.ones(overlaps.shape[1], bool)
     taken: list[int] = []
     for position in order.tolist():

@@ -55,12 +55,12 @@ class DecodedObjects:
             digests.add(_digest(trace.outputs))
         overlaps = box_overlaps(ours.box_xyxy_px, theirs.box_xyxy_px)
         equal = overlaps * same_class(ours.class_id, theirs.class_id)
-        strong = ours.score >= self._score, theirs.score >= self._score
-        pairs = nearest(equal) if self._contained else pair_up(equal, strong=strong)
+        scores = ours.score, theirs.score
+        pairs = nearest(equal) if self._contained else pair_up(equal, scores, threshold=self._score)
         _, alone = self._tally.add(
             name,
             boxes=(ours.box_xyxy_px, theirs.box_xyxy_px),
-            scores=(ours.score, theirs.score),
+            scores=scores,
             pairs=pairs,
             contained=self._contained,
         )
@@ -109,12 +109,12 @@ class FinalObjects:
             if getattr(ours, field) is not None and getattr(theirs, field) is None and len(ours) and len(theirs)
         }
         overlaps = object_overlaps(ours, theirs, any_class=True)
-        strong = ours.score >= self._score, theirs.score >= self._score
-        pairs = pair_up(overlaps * same_class(ours.class_id, theirs.class_id), strong=strong)
+        scores = ours.score, theirs.score
+        pairs = pair_up(overlaps * same_class(ours.class_id, theirs.class_id), scores, threshold=self._score)
         alone = self._tally.add(
             name,
             boxes=(ours.box_xyxy_px, theirs.box_xyxy_px),
-            scores=(ours.score, theirs.score),
+            scores=scores,
             pairs=pairs,
             px=px,
         )
