@@ -2,8 +2,9 @@
 
     camera -> capture thread -> slot -> batcher -> network -> lane of each stream -> viewers, files
 
-Only the network is shared: one inference thread, one batch across all streams. Everything before and behind it
-belongs to one stream, so one stream's fault touches no other.
+Only the network is shared: as many threads as it takes requests at a time, each with one batch across all streams, so
+that one's preprocessing and decoding run beside another's network. Everything before and behind it belongs to one
+stream, so one stream's fault touches no other.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from pipelines.lane import Lane
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.encode import JpegEncoder
 from pipelines.publish.outputs import check_outputs, open_sinks
-from pipelines.stream import Stream
+from pipelines.stream import Pending, Stream
 from pipelines.tracking import create_tracker
 from streamvision.config import AppConfig, ServeConfig, StreamConfig
 from streamvision.errors import ConfigError, StreamVisionError
-from streamvision.frame import Result
 from streamvision.live import LiveChannel, LiveView
 from streamvision.status import StreamStatus
 from streamvision.telemetry import StageTimes
@@ -59,7 +59,7 @@ class Pipeline:
         )
         names = self._detector.names
         self._window = CollectionWindow()
-        self._batcher = Batcher(max_batch=self._detector.max_batch, window=self._window)
+        self._batcher: Batcher[Pending] = Batcher(max_batch=self._detector.useful_batch, window=self._window)
         self._streams: dict[str, Stream] = {}
         encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
         for name, (spec, stream_config) in self._sources.items():
@@ -71,6 +71,7 @@ class Pipeline:
                 channel=LiveChannel(name, names),
                 times=self.times,
                 on_room=self._batcher.notify,
+                requests=self._detector.requests,
             )
             capture = StreamCapture(
                 name, spec, config=stream_config, on_ready=self._batcher.notify, max_frames=config.max_frames
@@ -86,7 +87,12 @@ class Pipeline:
         self._stopping = threading.Event()
         self._over = threading.Event()
         self._error: str | None = None
-        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._ending = threading.Lock()
+        self._running = self._detector.requests
+        self._threads = [
+            threading.Thread(target=self._run, name=f"inference-{number}", daemon=True)
+            for number in range(self._detector.requests)
+        ]
 
     def start(self) -> None:
         """Open the outputs, which replaces old files, and start capturing, inferring and publishing.
@@ -103,7 +109,8 @@ class Pipeline:
         for name, stream in self._streams.items():
             stream.lane.start(sinks[name])
             stream.capture.start()
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until every stream has ended or failed; return whether they have."""
@@ -118,8 +125,9 @@ class Pipeline:
             stream.capture.request_stop()
         for stream in self._streams.values():
             stream.capture.stop(max(deadline_s - time.monotonic(), 0.1))
-        if self._thread.ident is not None:
-            self._thread.join(max(deadline_s - time.monotonic(), 0.1))
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(deadline_s - time.monotonic(), 0.1))
         for stream in self._streams.values():
             if not stream.lane.finish(max(deadline_s - time.monotonic(), 0.1)):
                 log.warning("stream %s: outputs were not finished in time", stream.lane.stream_id)
@@ -154,17 +162,24 @@ class Pipeline:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set() and not self._all_over():
+            while not self._halted() and not self._all_over():
                 self._infer_batch()
         except StreamVisionError as error:
-            self._error = str(error)
+            self._error = self._error or str(error)
         except Exception as error:
             log.exception("inference")
-            self._error = f"inference failed: {error!r}"
-        if not self._stopping.is_set() and self._error is None:
-            for stream in self._streams.values():
-                stream.lane.finish(timeout_s=60)
-        self._over.set()
+            self._error = self._error or f"inference failed: {error!r}"
+        with self._ending:
+            self._running -= 1
+            last = self._running == 0
+        if last:
+            if not self._halted():
+                for stream in self._streams.values():
+                    stream.lane.finish(timeout_s=60)
+            self._over.set()
+
+    def _halted(self) -> bool:
+        return self._stopping.is_set() or self._error is not None
 
     def _all_over(self) -> bool:
         """Say whether every stream is over; the outputs of one that is are finished though others go on."""
@@ -174,14 +189,19 @@ class Pipeline:
         return len(drained) == len(self._streams)
 
     def _infer_batch(self) -> None:
-        frames = self._batcher.collect(stopped=self._stopping.is_set)
-        if not frames:
+        batch = self._batcher.collect(stopped=self._halted)
+        if not batch:
             return
         begin_s = time.perf_counter()
-        found = self._detector.find([frame.picture for frame in frames])
-        self._window.observe(len(frames), time.perf_counter() - begin_s)
-        for frame, one in zip(frames, found, strict=True):
-            self._streams[frame.stream_id].lane.put(Result(frame, one.detections, one.whole))
+        try:
+            found = self._detector.find([pending.frame.picture for pending in batch])
+        except BaseException:
+            for pending in batch:
+                pending.give_up()
+            raise
+        self._window.observe(len(batch), time.perf_counter() - begin_s)
+        for pending, one in zip(batch, found, strict=True):
+            pending.deliver(one)
 
 
 def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpec, StreamConfig]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from pipelines.in_order import InOrder
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.sink import Sink
 from pipelines.tracking.base import Tracker
@@ -28,12 +28,23 @@ from streamvision.telemetry import Distribution, Rate, StageTimes
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-INBOX_FRAMES = 2
-"""One in work and one waiting keep the lane busy; more would only make frames older."""
+FRAMES_BEHIND = 1
+"""Frames of a stream on their way beyond those in the network: one in the lane's work; more would only get older."""
 
 
 class Lane:
-    """Runs in a thread of its own. A fault of one output ends that output, not the stream."""
+    """Runs in a thread of its own. A fault of one output ends that output, not the stream.
+
+    Args:
+        stream_id: the stream.
+        tracker: who gives identities; ``None`` for nobody.
+        overlay: what is drawn.
+        encode: how a drawn picture becomes JPEG.
+        channel: where those who watch find the newest frame.
+        times: where the seconds of each stage are recorded.
+        on_room: called when another frame of this stream may enter the network.
+        requests: how many of its frames may be in the network at a time.
+    """
 
     def __init__(
         self,
@@ -45,6 +56,7 @@ class Lane:
         channel: LiveChannel,
         times: StageTimes,
         on_room: Callable[[], None],
+        requests: int = 1,
     ) -> None:
         self.stream_id = stream_id
         self.channel = channel
@@ -59,7 +71,8 @@ class Lane:
         self._sinks: list[Sink] = []
         self._times = times
         self._on_room = on_room
-        self._inbox: queue.Queue[Result | None] = queue.Queue()
+        self._inbox: InOrder[Result] = InOrder()
+        self._room = requests + FRAMES_BEHIND
         self._ended = False
         self._segment: int | None = None
         self._highest_identity = -1
@@ -73,22 +86,28 @@ class Lane:
         self._thread.start()
 
     def has_room(self) -> bool:
-        """Say whether :meth:`put` is welcome; only then may a frame of this stream enter the network."""
-        return self._inbox.unfinished_tasks < INBOX_FRAMES
+        """Say whether a frame of this stream may enter the network."""
+        return self._inbox.unfinished < self._room
 
-    def put(self, result: Result) -> None:
-        """Hand over what the network found on the next frame."""
-        self._inbox.put(result)
+    def expect(self) -> int:
+        """Announce that the stream's next frame enters the network; return the turn that its result has."""
+        return self._inbox.expect()
+
+    def put(self, turn: int, result: Result | None) -> None:
+        """Hand over what the network found on the frame of that turn; ``None`` where the frame is gone."""
+        self._inbox.put(turn, result)
+        if result is None:
+            self._on_room()
 
     def end(self) -> None:
         """Tell that no more frames will come: what waits is worked off, then the outputs are closed."""
         if not self._ended:
             self._ended = True
-            self._inbox.put(None)
+            self._inbox.end()
 
     def idle(self) -> bool:
-        """Say whether everything handed over has gone the whole way."""
-        return self._inbox.unfinished_tasks == 0
+        """Say whether everything that was announced has gone the whole way."""
+        return self._inbox.unfinished == 0
 
     def finish(self, timeout_s: float) -> bool:
         """Work off what is waiting, close the outputs and end the thread; return whether that fitted the time."""
@@ -112,11 +131,10 @@ class Lane:
                 log.exception("stream %s, frame %d", self.stream_id, result.frame.index)
                 self._fail(f"stream {self.stream_id}: frame {result.frame.index} could not be finished: {error!r}")
             finally:
-                self._inbox.task_done()
+                self._inbox.finish()
                 self._on_room()
         for sink in tuple(self._sinks):
             self._guard(sink, sink.close)
-        self._inbox.task_done()
         self._on_room()
 
     def _advance(self, result: Result) -> None:
@@ -147,7 +165,7 @@ class Lane:
         if self._segment is not None and frame.segment != self._segment:
             self._tracker.reset()
         self._segment = frame.segment
-        return self._tracker.update(detections, pts_s=frame.pts_s)
+        return self._tracker.update(detections, pts_s=frame.pts_s, picture=frame.picture)
 
     def _count(self, detections: Detections) -> None:
         if detections.track_id is None:

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pipelines.capture.stream import StreamCapture
 from pipelines.capture.uri import SourceSpec
+from pipelines.inference import Found
 from pipelines.lane import Lane
-from streamvision.frame import Frame
+from streamvision.frame import Frame, Result
 from streamvision.status import StreamStatus
 from streamvision.stream_state import FINAL_STATES, StreamState
+
+
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """A frame on its way through the network; its lane waits for one of :meth:`deliver` and :meth:`give_up`."""
+
+    frame: Frame
+    """The frame."""
+    lane: Lane
+    """Where the result goes."""
+    turn: int
+    """The place of the result among those of its stream."""
+
+    def deliver(self, found: Found) -> None:
+        """Hand over what was found on the frame."""
+        self.lane.put(self.turn, Result(self.frame, found.detections, found.whole))
+
+    def give_up(self) -> None:
+        """Tell that there will be no result."""
+        self.lane.put(self.turn, None)
 
 
 class Stream:
@@ -22,9 +45,13 @@ class Stream:
         """Say whether a frame waits and the lane has room for it."""
         return self.capture.slot.has_frame() and self.lane.has_room()
 
-    def take(self) -> Frame | None:
+    def take(self) -> Pending | None:
         """Take the waiting frame."""
-        return self.capture.slot.take(0)
+        turn = self.lane.expect()  # before the slot is emptied, so that the stream never looks drained in between
+        if (frame := self.capture.slot.take(0)) is not None:
+            return Pending(frame, self.lane, turn)
+        self.lane.put(turn, None)
+        return None
 
     def active(self) -> bool:
         """Say whether a frame may come soon."""

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from streamvision.backends.base import BackendName, Precision
 from streamvision.errors import ConfigError
 
-TrackerName = Literal["bytetrack", "none"]
-TRACKERS: tuple[str, ...] = get_args(TrackerName)
+TrackerName = Literal["steady", "sort", "bytetrack", "ocsort", "botsort", "none"]
 
 
 class Section(BaseModel):
@@ -31,7 +30,12 @@ class ModelConfig(Section):
     precision: Precision = Field(
         "auto", description="Arithmetic; auto: the file's own on a CPU, the device's default elsewhere."
     )
-    threads: int | None = Field(None, ge=1, description="CPU threads of the network; default: cores that are free.")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of each call into the network; default: the cores shared by the requests."
+    )
+    requests: int | None = Field(
+        None, ge=1, le=64, description="Calls into the network at the same time; default: up to 4, by cores and device."
+    )
     score: float = Field(0.25, ge=0, le=1, description="Lowest score of a reported object.")
     class_scores: dict[str, float] = Field(default_factory=dict, description="Lowest score by class name.")
     iou: float = Field(0.6, gt=0, le=1, description="Overlap above which the weaker of two boxes is a duplicate.")
@@ -66,7 +70,11 @@ class StreamConfig(Section):
 class TrackerConfig(Section):
     """Who gives identities."""
 
-    name: TrackerName = Field("bytetrack", description="Tracker; none reports detections without identity.")
+    name: TrackerName = Field(
+        "steady",
+        description="Tracker; steady is our own and the default, botsort also follows a moving camera, none reports "
+        "detections without identity.",
+    )
     memory_s: float = Field(
         1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
     )

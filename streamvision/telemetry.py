@@ -61,6 +61,7 @@ class StageTimes:
     """Seconds spent in each named stage."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._stages: dict[str, Distribution] = {}
 
     @contextmanager
@@ -73,12 +74,16 @@ class StageTimes:
             self.add(stage, time.perf_counter() - begin_s)
 
     def add(self, stage: str, seconds: float) -> None:
-        """Record one duration."""
-        self._stages.setdefault(stage, Distribution()).add(seconds)
+        """Record one duration; any thread may."""
+        with self._lock:
+            if stage not in self._stages:
+                self._stages[stage] = Distribution()
+            self._stages[stage].add(seconds)
 
     def distributions(self) -> dict[str, Distribution]:
         """Return each stage's samples, by name."""
-        return dict(self._stages)
+        with self._lock:
+            return dict(self._stages)
 
 
 class DropCounter:

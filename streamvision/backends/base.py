@@ -22,7 +22,7 @@ class TensorSpec:
 
 
 class Backend(Protocol):
-    """A loaded model. One thread calls :meth:`run` at a time."""
+    """A loaded model. As many threads may :meth:`run` it at a time as it takes requests."""
 
     @property
     def name(self) -> str:
@@ -37,6 +37,10 @@ class Backend(Protocol):
         """The arithmetic that really runs, such as ``fp32`` or ``bf16``."""
 
     @property
+    def requests(self) -> int:
+        """How many threads may call :meth:`run` at a time."""
+
+    @property
     def input(self) -> TensorSpec:
         """The picture input."""
 
@@ -49,7 +53,7 @@ class Backend(Protocol):
         """The key-value pairs stored with the model; empty where there are none."""
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """Execute the model on one batch and return its outputs; they stay valid until the next call.
+        """Execute the model on one batch and return its outputs; they stay valid until the thread's next call.
 
         Raises:
             ModelError: when the runtime refuses the tensor or fails.

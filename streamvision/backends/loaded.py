@@ -26,6 +26,7 @@ class ModelFacts:
     input: TensorSpec
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
+    requests: int = 1
 
 
 class LoadedBackend(ABC):
@@ -78,6 +79,11 @@ class LoadedBackend(ABC):
         return self._facts.precision
 
     @property
+    def requests(self) -> int:
+        """How many threads may call :meth:`run` at a time."""
+        return self._facts.requests
+
+    @property
     def input(self) -> TensorSpec:
         """The picture input."""
         return self._facts.input
@@ -93,7 +99,7 @@ class LoadedBackend(ABC):
         return self._facts.metadata
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """Execute the model on one batch and return its outputs; they stay valid until the next call.
+        """Execute the model on one batch and return its outputs; they stay valid until the thread's next call.
 
         Raises:
             ModelError: when the tensor does not fit, the runtime fails or the backend is closed.

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.backends.base import Precision, TensorSpec
-from streamvision.backends.cores import network_threads
+from streamvision.backends.cores import share_cores
 from streamvision.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.backends.onnx_placement import Placement, read_placement
 from streamvision.backends.tensors import last_line, picture_input
@@ -27,6 +28,8 @@ _DEVICE = re.compile(r"(cpu|cuda|tensorrt)(?::(\d+))?")
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(bfloat16)": "bfloat16"}
 _MIN_SHARE = 0.5
 """An asked-for accelerator must execute at least this share of the model."""
+_DEVICE_REQUESTS = 2
+"""One call on the device while the pictures of the next are prepared."""
 _DYNAMIC_SIDE_PX = 640
 
 
@@ -42,9 +45,22 @@ class OnnxRuntimeBackend(LoadedBackend):
     failures = (Exception,)  # the runtime's classes derive from nothing narrower
 
     def __init__(
-        self, path: Path, *, device: str = "auto", precision: Precision = "auto", threads: int | None = None
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        threads: int | None = None,
+        requests: int | None = 1,
     ) -> None:
         """Load the model, run it once and check where and how it executed.
+
+        Args:
+            path: an ``.onnx`` file.
+            device: ``auto``, ``cpu``, ``cuda[:N]`` or ``tensorrt[:N]``.
+            precision: the arithmetic; ``auto`` for the file's own.
+            threads: CPU threads of each call.
+            requests: how many calls may run at a time; ``None`` for as many as pay.
 
         Raises:
             ModelError: when the file is not an ONNX model, or is damaged.
@@ -53,10 +69,12 @@ class OnnxRuntimeBackend(LoadedBackend):
         """
         ort = import_onnxruntime()
         candidates = _candidates(device, ort.get_available_providers())
+        share = share_cores(requests=requests, threads=threads)
         for kind, index in candidates:
             try:
-                loaded = self._load(ort, path, kind, index, precision=precision, threads=network_threads(threads))
-                super().__init__(*loaded)
+                facts, session = self._load(ort, path, kind, index, precision=precision, threads=share.threads)
+                at_a_time = share.requests if kind == "cpu" else requests or _DEVICE_REQUESTS
+                super().__init__(replace(facts, requests=at_a_time), session)
                 break
             except DeviceError as error:
                 if (kind, index) == candidates[-1]:

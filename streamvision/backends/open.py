@@ -27,6 +27,7 @@ def open_backend(
     device: str = "auto",
     precision: Precision = "auto",
     threads: int | None = None,
+    requests: int | None = 1,
     dynamic_batch: bool = False,
 ) -> Backend:
     """Load a model on the runtime and device that will execute it.
@@ -38,7 +39,9 @@ def open_backend(
             ``gpu``; ``auto`` is the CPU, and CUDA where ONNX Runtime was installed with it and it works.
         precision: the arithmetic; ``auto`` keeps a CPU at the file's own precision, so that results equal the
             reference, and leaves accelerators their default.
-        threads: CPU threads of the network; by default all cores but one.
+        threads: CPU threads of each call; by default the cores shared by the requests, and all but one for one.
+        requests: how many calls may run at a time; ``None`` for as many as pay on the device. Runtimes that take one
+            call at a time stay at that.
         dynamic_batch: let OpenVINO take any number of pictures a call, where the model can be reshaped to that.
 
     Raises:
@@ -51,11 +54,13 @@ def open_backend(
     if runtime == "onnxruntime":
         from streamvision.backends.onnx_runtime import OnnxRuntimeBackend
 
-        return OnnxRuntimeBackend(file, device=device, precision=precision, threads=threads)
+        return OnnxRuntimeBackend(file, device=device, precision=precision, threads=threads, requests=requests)
     if runtime == "openvino":
         from streamvision.backends.open_vino import OpenVinoBackend
 
-        return OpenVinoBackend(file, device=device, precision=precision, threads=threads, dynamic_batch=dynamic_batch)
+        return OpenVinoBackend(
+            file, device=device, precision=precision, threads=threads, requests=requests, dynamic_batch=dynamic_batch
+        )
     from streamvision.backends.lite_rt import LiteRtBackend
 
     return LiteRtBackend(file, device=device, precision=precision, threads=threads)

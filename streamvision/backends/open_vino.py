@@ -18,8 +18,9 @@ import yaml
 from numpy.typing import NDArray
 
 from streamvision.backends.base import Precision, TensorSpec
-from streamvision.backends.cores import network_threads
+from streamvision.backends.cores import MAX_REQUESTS, share_cores
 from streamvision.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.backends.open_vino_shapes import CompiledShapes
 from streamvision.backends.tensors import last_line, picture_input
 from streamvision.errors import DeviceError, MissingDependencyError, ModelError
 
@@ -33,7 +34,7 @@ _METADATA_BYTES = 1 << 20
 
 
 class OpenVinoBackend(LoadedBackend):
-    """A model compiled by OpenVINO. Its outputs are views that the next run overwrites.
+    """A model compiled by OpenVINO. Its outputs are views that the same thread's next run overwrites.
 
     Its precision is what the compiled model says that it computes in. Its metadata is the entries of ``rt_info``
     (nested ones joined by a dot) and of a ``metadata.yaml`` beside the file.
@@ -50,6 +51,7 @@ class OpenVinoBackend(LoadedBackend):
         device: str = "auto",
         precision: Precision = "auto",
         threads: int | None = None,
+        requests: int | None = 1,
         dynamic_batch: bool = False,
     ) -> None:
         """Read and compile the model.
@@ -59,7 +61,8 @@ class OpenVinoBackend(LoadedBackend):
             device: ``auto`` (the CPU), ``cpu``, ``gpu[.N]``, ``npu``, or ``auto:gpu,cpu`` for the first of these that
                 this machine has.
             precision: ``auto`` is fp32 on a CPU and the device's own default elsewhere.
-            threads: CPU threads; by default all cores but one.
+            threads: CPU threads of each call; by default the cores shared by the requests, and all but one for one.
+            requests: how many calls may run at a time; ``None`` for as many as pay.
             dynamic_batch: reshape the model to any batch, where it allows that; otherwise it stays as it is.
 
         Raises:
@@ -76,13 +79,20 @@ class OpenVinoBackend(LoadedBackend):
         quantised = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if name == "CPU":
+            share = share_cores(requests=requests, threads=threads)
+            config |= {"NUM_STREAMS": share.requests, "INFERENCE_NUM_THREADS": share.requests * share.threads}
             # Pinned threads of two processes would share one core while the others idle.
-            config |= {"INFERENCE_NUM_THREADS": network_threads(threads), "ENABLE_CPU_PINNING": False}
+            config["ENABLE_CPU_PINNING"] = False
             config["INFERENCE_PRECISION_HINT"] = _HINTS.get(precision, "f32")
-        elif precision in _HINTS:
-            config["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
+        else:
+            config |= {"PERFORMANCE_HINT": "THROUGHPUT"} if requests is None else {}
+            config |= {"INFERENCE_PRECISION_HINT": _HINTS[precision]} if precision in _HINTS else {}
+
+        def compile_model(form: Any) -> Any:
+            return core.compile_model(form, name, config)
+
         try:
-            compiled = core.compile_model(model, name, config)
+            compiled = compile_model(model)
         except RuntimeError as error:
             raise DeviceError(f"{name.lower()} cannot compile {path}: {last_line(error)}") from error
         executing = _executing_device(compiled, name)
@@ -100,12 +110,14 @@ class OpenVinoBackend(LoadedBackend):
             input=picture_input(tuple(_specs(compiled.inputs)), path=path),
             outputs=tuple(_specs(compiled.outputs)),
             metadata={**_rt_info(model.get_rt_info()), **_beside(path)},
+            requests=share.requests if name == "CPU" else requests or _useful_requests(compiled),
         )
-        super().__init__(facts, compiled.create_infer_request())
+        super().__init__(facts, CompiledShapes(compiled, model, compile_model=compile_model))
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        engine.infer([np.ascontiguousarray(tensor)], share_inputs=True, share_outputs=True)
-        return [engine.get_output_tensor(i).data for i in range(len(self.outputs))]
+        request = engine.request(tensor.shape)
+        request.infer([np.ascontiguousarray(tensor)], share_inputs=True, share_outputs=True)
+        return [request.get_output_tensor(i).data for i in range(len(self.outputs))]
 
 
 def import_openvino() -> Any:
@@ -136,6 +148,10 @@ def _device_name(device: str, available: list[str]) -> str:
             f"{', '.join(a.lower() for a in available)}"
         )
     return present[0]
+
+
+def _useful_requests(compiled: Any) -> int:
+    return min(MAX_REQUESTS, int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")))
 
 
 def _read(core: Any, path: Path) -> Any:

@@ -49,6 +49,7 @@ def model_options(command: F) -> F:
             field_option("--device", ModelConfig, "device"),
             field_option("--precision", ModelConfig, "precision"),
             field_option("--threads", ModelConfig, "threads"),
+            field_option("--requests", ModelConfig, "requests"),
             field_option("--score", ModelConfig, "score"),
             field_option("--iou", ModelConfig, "iou"),
             field_option("--agnostic-nms", ModelConfig, "agnostic_nms"),

@@ -33,17 +33,17 @@ class Supply:
         return self.has_room
 
 
-def batcher(*supplies: Supply, max_batch: int = 8, fixed_cost_s: float = 0.0) -> Batcher:
+def batcher(*supplies: Supply, max_batch: int = 8, fixed_cost_s: float = 0.0) -> Batcher[Frame]:
     window = CollectionWindow(max_s=fixed_cost_s)
     for pictures in (1, 2, 4, 8) * 5:
         window.observe(pictures, fixed_cost_s + 0.001 * pictures)
-    made = Batcher(max_batch=max_batch, window=window)
+    made: Batcher[Frame] = Batcher(max_batch=max_batch, window=window)
     for supply in supplies:
         made.add(supply)
     return made
 
 
-def collect(made: Batcher) -> list[str]:
+def collect(made: Batcher[Frame]) -> list[str]:
     return [frame.stream_id for frame in made.collect(stopped=lambda: False)]
 
 
@@ -85,3 +85,23 @@ def test_silence_and_stopping_end_the_wait() -> None:
     begin_s = time.monotonic()
     assert made.collect(stopped=lambda: True) == []
     assert time.monotonic() - begin_s < 0.09
+
+
+def test_several_threads_collect_each_frame_once_and_in_order() -> None:
+    supplies = [Supply(name, frames=200) for name in "ab"]
+    made = batcher(*supplies, max_batch=1)
+    took: list[tuple[str, int]] = []
+    for supply in supplies:
+        supply.take = lambda s=supply: took.append((s.name, s.frames[0].index)) or s.frames.pop(0)  # type: ignore[method-assign,misc,func-returns-value]
+
+    def work() -> None:
+        while made.collect(stopped=lambda: not any(supply.frames for supply in supplies)):
+            pass
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    for name in "ab":
+        assert [index for stream, index in took if stream == name] == list(range(200))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import pytest
 
 from pipelines.engine import Pipeline, name_streams
 from pipelines.inference import Detector
+from streamvision.backends import open_backend
+from streamvision.backends.cards import read_card
 from streamvision.config import AppConfig, StreamConfig, parse_config
 from streamvision.errors import ConfigError, ModelError, OutputError, SourceError
 
@@ -60,11 +64,14 @@ def test_a_live_stream_beside_a_file_stays_fresh(data_dir: Path, video: str) -> 
     assert not pipeline.failures()
 
 
-def test_frames_come_in_order_and_identities_are_the_streams_own(data_dir: Path, video: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("requests", [1, 3])
+def test_frames_come_in_order_and_identities_are_the_streams_own(
+    data_dir: Path, video: str, tmp_path: Path, requests: int
+) -> None:
     out = tmp_path / "d.jsonl"
-    config = config_of(
-        data_dir, {"source": video, "id": "a"}, {"source": video, "id": "b"}, max_frames=90, outputs={"detections": out}
-    )
+    model = {"path": data_dir / "models" / "yolox_nano.onnx", "requests": requests}
+    streams = {"source": video, "id": "a"}, {"source": video, "id": "b"}
+    config = config_of(data_dir, *streams, max_frames=90, outputs={"detections": out}, model=model)
     with Pipeline(config) as pipeline:
         assert pipeline.wait(60)
 
@@ -124,6 +131,52 @@ def test_a_model_that_fails_midway_ends_the_run_with_a_sentence(data_dir: Path, 
         assert pipeline.wait(30)
     assert pipeline.failures() == ["the device was lost; restart it"]
     assert pipeline.statuses()[0].frames_done == 5
+
+
+class UnevenBackend:
+    """A real network of which every other call takes longer, so that results overtake each other."""
+
+    requests = 3
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self._calls = itertools.count()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def run(self, tensor: np.ndarray) -> list[np.ndarray]:
+        outputs: list[np.ndarray] = self._backend.run(tensor)
+        time.sleep(0.03 * (next(self._calls) % 3))
+        return outputs
+
+
+def test_results_that_overtake_each_other_are_put_in_order_and_files_lose_nothing(
+    data_dir: Path, video: str, tmp_path: Path
+) -> None:
+    def lines(name: str, wrap: Callable[[Any], Any]) -> list[str]:
+        out = tmp_path / name
+        streams = {"source": video, "id": "a"}, {"source": video, "id": "b"}
+        config = config_of(data_dir, *streams, max_frames=40, outputs={"detections": out})
+        backend = open_backend(config.model.path)
+        detector = Detector(wrap(backend), read_card(backend, path=config.model.path), config.model, score_floor=0.1)
+        with Pipeline(config, detector=detector) as pipeline:
+            assert pipeline.wait(60)
+        return sorted(out.read_text().splitlines(), key=lambda line: json.loads(line)["stream"])
+
+    assert lines("uneven.jsonl", UnevenBackend) == lines("plain.jsonl", lambda backend: backend)
+
+
+def test_a_live_stream_with_a_slow_model_stays_fresh_with_several_requests(data_dir: Path) -> None:
+    config = config_of(data_dir, {"source": "synthetic:boxes?fps=30&size=320x240"}, max_frames=60)
+    backend = open_backend(config.model.path)
+    detector = Detector(UnevenBackend(backend), read_card(backend, path=config.model.path), config.model)
+    with Pipeline(config, detector=detector) as pipeline:
+        assert pipeline.wait(60)
+    (status,) = pipeline.statuses()
+    assert status.frames_done + sum(status.drops.values()) == 60
+    assert status.age_s is not None
+    assert status.age_s["p95"] < 1.0
 
 
 def test_old_results_survive_a_run_that_cannot_begin(data_dir: Path, tmp_path: Path) -> None:

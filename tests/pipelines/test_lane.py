@@ -74,7 +74,7 @@ def play(
 ) -> None:
     lane.start(sinks)
     for index in range(frames):
-        lane.put(result(index, segment=segment_of(index)))
+        lane.put(lane.expect(), result(index, segment=segment_of(index)))
     assert lane.finish(timeout_s=10)
 
 
@@ -157,9 +157,33 @@ def test_a_lane_that_never_started_is_finished() -> None:
 
 def test_it_takes_no_more_than_it_can_work_off(lane: Lane) -> None:
     assert lane.has_room()
-    lane.put(result(0))
-    lane.put(result(1))
+    turns = lane.expect(), lane.expect()
+    assert not lane.has_room(), "one in the network and one in the lane's work"
+    for index, turn in enumerate(turns):
+        lane.put(turn, result(index))
     assert not lane.has_room()
     assert not lane.idle()
     lane.start([])
     assert lane.finish(timeout_s=10)
+
+
+def test_results_that_overtake_each_other_come_out_in_order(lane: Lane) -> None:
+    sink = Recorder()
+    lane.start([sink])
+    turns = [lane.expect() for _ in range(30)]
+    for index in np.random.default_rng(0).permutation(30).tolist():
+        lane.put(turns[index], result(index) if index % 7 else None)
+    assert lane.finish(timeout_s=10)
+    assert sink.frames == [index for index in range(30) if index % 7]
+    assert lane.idle()
+
+
+def test_a_result_that_never_comes_does_not_hold_up_the_end(lane: Lane) -> None:
+    sink = Recorder()
+    lane.start([sink])
+    lane.put(lane.expect(), result(0))
+    lane.expect()
+    lane.put(lane.expect(), result(2))
+    assert lane.finish(timeout_s=10)
+    assert sink.frames == [0]
+    assert sink.closed == 1

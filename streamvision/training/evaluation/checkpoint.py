@@ -69,6 +69,11 @@ class CheckpointBackend:
         return "fp32"
 
     @property
+    def requests(self) -> int:
+        """How many threads may call :meth:`run` at a time."""
+        return 1
+
+    @property
     def input(self) -> TensorSpec:
         """The picture input; any number of pictures of one size."""
         return TensorSpec("images", (None, 3, self._side_px, self._side_px), "float32")

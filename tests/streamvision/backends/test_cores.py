@@ -29,3 +29,28 @@ def test_one_core_stays_free_for_capture_and_encoding(
 
 def test_the_users_word_counts() -> None:
     assert cores.network_threads(5) == 5
+
+
+@pytest.mark.parametrize(
+    ("usable", "requests", "threads", "expected"),
+    [
+        (1, None, None, (1, 1)),
+        (2, None, None, (2, 1)),
+        (8, None, None, (4, 2)),
+        (2, 1, None, (1, 1)),
+        (8, 1, None, (1, 7)),
+        (8, 2, None, (2, 4)),
+        (8, None, 3, (2, 3)),
+        (2, None, 8, (1, 8)),
+        (2, 6, 3, (6, 3)),
+    ],
+)
+def test_cores_go_to_calls_first_and_what_is_given_stays(
+    monkeypatch: pytest.MonkeyPatch,
+    usable: int,
+    requests: int | None,
+    threads: int | None,
+    expected: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(cores, "usable_cores", lambda: usable)
+    assert cores.share_cores(requests=requests, threads=threads) == expected
