@@ -20,17 +20,19 @@ from streamvision.heads.layout import box_tensor, describe_outputs
 from streamvision.heads.registry import HEADS, match_head
 from streamvision.model_card import CARD_KEY, InputCard, ModelCard
 
-_TASKS = ("detect",)
-_SELECTED_HEAD = "yolo_end2end"
 _DEFAULT_SIDE_PX = 640
-
-_CONVENTIONS: dict[str, dict[str, Any]] = {
-    "yolox": {"color": "bgr", "scale": 1.0, "resize": "letterbox_top_left", "pad_value": 114},
+_TASK_HEADS = {
+    "segment": ("yolo_seg", "yolo_seg_end2end"),
+    "pose": ("yolo_pose", "yolo_pose_end2end"),
+    "obb": ("yolo_obb", "yolo_obb_end2end"),
+    "classify": ("classify", "classify"),
+    "semantic": ("semantic", "semantic"),
+    "depth": ("depth", "depth"),
 }
-"""How heads' models are usually fed, where that differs from :class:`InputCard`'s defaults."""
+"""By ultralytics' task other than ``detect``, the head of raw outputs and that of selected ones."""
 
-_CLASS_AXIS = {"yolo_v8": (1, 4), "yolo_v5": (2, 5), "yolox": (2, 5)}
-"""By head, the axis of the box tensor that holds the classes, and how many other values stand there."""
+_NAMELESS = ("embed", "depth", "image")
+"""Tasks of models that have no classes."""
 
 _SETTLE = "say which it is with --head ({heads}) and, where the file has no class names, --names"
 
@@ -75,7 +77,9 @@ def _own_card(backend: Backend, path: Path, head: str | None, names: tuple[str, 
         )
     changes: dict[str, Any] = {"input": card.input.model_copy(update=facts)}
     if head is not None:
-        changes |= {"head": head, "nms_inside": head == _SELECTED_HEAD}
+        changes |= {"head": head, "nms_inside": HEADS[head].selected}
+        if head != card.head:
+            changes["task"] = HEADS[head].task
     if names is not None:
         changes["names"] = names
     return card.model_copy(update=changes)
@@ -88,25 +92,33 @@ def _ultralytics_card(
     head: str | None,
     names: tuple[str, ...] | None,
 ) -> ModelCard:
-    if metadata.task not in _TASKS:
+    if metadata.task != "detect" and metadata.task not in _TASK_HEADS:
         raise ModelError(
-            f"{path} is a model for {metadata.task!r}, but only {', '.join(_TASKS)} is supported now; "
-            "give a detection model"
+            f"{path} is a model for {metadata.task!r}, which cannot be run; give one for detect, "
+            f"{', '.join(_TASK_HEADS)}"
         )
     names = names or metadata.names
-    head = head or _head_by_classes(backend.outputs, len(names), selected=metadata.selected)
+    if head is None and metadata.task == "detect":
+        head = _detection_head(backend.outputs, len(names), metadata)
+    elif head is None:
+        head = _TASK_HEADS[metadata.task][metadata.selected]
     if head is None:
         raise UnknownHeadError(
             f"{path} has ultralytics metadata with {len(names)} classes, but its outputs are "
             f"{describe_outputs(backend.outputs)}, which is no known layout; {_settle()}"
         )
     facts = _input_facts(backend.input, metadata.size_px)
+    usual = dict(HEADS[head].usual_input)
+    if usual.get("resize") == "crop_center" and facts["width_px"] != facts["height_px"]:
+        usual["resize"] = "stretch"  # ultralytics cuts the middle out for square inputs only
     return ModelCard(
+        task=HEADS[head].task,
         head=head,
         names=names,
-        input=InputCard(**_CONVENTIONS.get(head, {}), **facts, stride_px=metadata.stride_px),
-        box_unit=_box_unit(backend, facts["layout"], end2end=metadata.end2end),
-        nms_inside=head == _SELECTED_HEAD,
+        input=InputCard(**usual, **facts, stride_px=metadata.stride_px),
+        box_unit=_box_unit(backend, head, facts["layout"], end2end=metadata.end2end),
+        keypoints=metadata.keypoints if HEADS[head].task == "pose" else None,
+        nms_inside=HEADS[head].selected,
         licence=metadata.licence,
         source=metadata.description,
     )
@@ -125,11 +137,12 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
         assumed.append(sentence)
     facts = _input_facts(backend.input, None) | {"dynamic_size": False}  # nothing says what sizes it can take
     card = ModelCard(
+        task=HEADS[head].task,
         head=head,
         names=names,
-        input=InputCard(**_CONVENTIONS.get(head, {}), **facts),
-        box_unit=_box_unit(backend, facts["layout"], end2end=False) if head != "yolox" else "px",
-        nms_inside=head == _SELECTED_HEAD,
+        input=InputCard(**HEADS[head].usual_input, **facts),
+        box_unit=_box_unit(backend, head, facts["layout"], end2end=False),
+        nms_inside=HEADS[head].selected,
     )
     assumed.append(
         f"The input is fed as {head} models usually are: {card.input.width_px}x{card.input.height_px}, "
@@ -144,7 +157,9 @@ def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str
     """Return class names for a file without any, and the sentence that says where they are from."""
     if labels := backend.metadata.get("model_info.labels", "").split():
         return tuple(labels), "The class names are the labels in the model's rt_info, where blanks are underscores."
-    count = _class_count(backend.outputs, head)
+    if HEADS[head].task in _NAMELESS:
+        return (HEADS[head].task,), f"A model for {HEADS[head].task} has no classes."
+    count = HEADS[head].class_count(backend.outputs)
     if count is None:
         raise UnknownHeadError(
             f"{path} has no class names, and its outputs {describe_outputs(backend.outputs)} do not say how many "
@@ -156,35 +171,29 @@ def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str
     return numbered, f"The file has no class names; its {count} classes were numbered, --names gives them names."
 
 
-def _head_by_classes(outputs: Sequence[TensorSpec], classes: int, *, selected: bool) -> str | None:
-    """Return the head that fits the box tensor of an ultralytics export, whose class count is known."""
+def _detection_head(outputs: Sequence[TensorSpec], classes: int, metadata: UltralyticsMetadata) -> str | None:
+    """Return the head that fits the box tensor of an ultralytics detector, whose class count is known."""
     position = box_tensor(outputs)
     if position is None:
         return None
     _, rows, columns = outputs[position].shape
-    # 300 rows of 6 are no raw output: no picture size has 300 grid cells times three anchors.
-    if selected or (rows, columns) == (300, 6):
-        return _SELECTED_HEAD if columns == 6 else None
+    # 300 rows are no raw output: no picture size has 300 grid cells times three anchors.
+    if metadata.layer == "RTDETRDecoder" or (rows == 300 and columns == 4 + classes != 6):
+        return "rtdetr"
+    if metadata.selected or (rows, columns) == (300, 6):
+        return "yolo_end2end" if columns == 6 else None
     if rows == 4 + classes:
         return "yolo_v8"
     return "yolo_v5" if columns == 5 + classes else None
 
 
-def _class_count(outputs: Sequence[TensorSpec], head: str) -> int | None:
-    position = box_tensor(outputs)
-    if position is None or head not in _CLASS_AXIS:
-        return None
-    axis, others = _CLASS_AXIS[head]
-    size = outputs[position].shape[axis]
-    return size - others if size is not None and size > others else None
-
-
-def _box_unit(backend: Backend, layout: str, *, end2end: bool) -> Literal["px", "normalized"]:
-    """Return the unit of YOLO's boxes: TFLite exports divide them by the input's size.
+def _box_unit(backend: Backend, head: str, layout: str, *, end2end: bool) -> Literal["px", "normalized"]:
+    """Return the unit of the boxes: ultralytics' TFLite exports divide them by the input's size.
 
     The newer of ultralytics' two TFLite exporters, told by its NCHW input, leaves those of end-to-end models in pixels.
     """
-    return "normalized" if backend.name == "litert" and not (layout == "nchw" and end2end) else "px"
+    divided = backend.name == "litert" and head.startswith("yolo_") and not (layout == "nchw" and end2end)
+    return "normalized" if divided else "px"
 
 
 def _input_facts(spec: TensorSpec, size_px: tuple[int, int] | None) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamvision.coco import COCO_KEYPOINTS, COCO_SIGMAS, COCO_SKELETON
 from streamvision.errors import ModelError
+from streamvision.model_card import KeypointCard
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class UltralyticsMetadata:
     """Whether the outputs are boxes already selected: end-to-end models and exports with NMS inside."""
     end2end: bool
     """Whether the model itself is end-to-end."""
+    layer: str | None
+    """Class of the network's last layer, such as ``Detect``; older exports do not say it."""
+    keypoints: KeypointCard | None
+    """For ``pose``: the keypoints of an object."""
     licence: str | None
     """Licence of the weights, in the author's words."""
     description: str | None
@@ -51,6 +57,7 @@ def parse_ultralytics(metadata: Mapping[str, str], *, path: Path) -> Ultralytics
         names = _names(_value(metadata["names"]))
         size_px = _size_px(_value(metadata["imgsz"])) if "imgsz" in metadata else None
         stride_px = _stride_px(_value(metadata["stride"]))
+        keypoints = _keypoints(metadata) if "kpt_shape" in metadata else None
     except (TypeError, ValueError) as error:
         raise ModelError(f"the ultralytics metadata in {path} is damaged ({error}); export the model again") from error
     options = _value(metadata.get("args", "{}"))
@@ -63,6 +70,8 @@ def parse_ultralytics(metadata: Mapping[str, str], *, path: Path) -> Ultralytics
         stride_px=stride_px,
         selected=end2end or nms is True,
         end2end=end2end,
+        layer=metadata.get("head"),
+        keypoints=keypoints,
         licence=metadata.get("license"),
         description=metadata["description"].strip() if "description" in metadata else None,
     )
@@ -106,3 +115,17 @@ def _stride_px(value: Any) -> int:
     if not strides or not all(1 <= stride <= 1024 for stride in strides):
         raise ValueError(f"stride is {value!r}, not a number of pixels")
     return max(int(max(strides)), 32)
+
+
+def _keypoints(metadata: Mapping[str, str]) -> KeypointCard:
+    """Return the keypoints: 17 without names are those of a person in COCO."""
+    shape = _value(metadata["kpt_shape"])
+    if not isinstance(shape, (list, tuple)) or len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise ValueError(f"kpt_shape is {shape!r}, not [keypoints, values]")
+    count = shape[0]
+    by_class = _value(metadata.get("kpt_names", "{}"))
+    given = next(iter(by_class.values()), None) if isinstance(by_class, dict) else None
+    names = tuple(str(name) for name in given) if isinstance(given, (list, tuple)) and len(given) == count else None
+    if count == len(COCO_KEYPOINTS) and names in (None, COCO_KEYPOINTS):
+        return KeypointCard(names=COCO_KEYPOINTS, skeleton=COCO_SKELETON, oks_sigma=COCO_SIGMAS)
+    return KeypointCard(names=names or tuple(f"point {index}" for index in range(count)))

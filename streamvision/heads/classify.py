@@ -6,6 +6,7 @@ Source: https://docs.ultralytics.com/tasks/classify/. For networks whose outputs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ class ClassifyHead(PictureHead):
     """One tensor (batch, classes); further axes must have the size 1."""
 
     task = "classify"
+    usual_input = MappingProxyType({"resize": "crop_center"})
 
     @classmethod
     def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:

@@ -6,6 +6,7 @@ Source: https://docs.ultralytics.com/tasks/depth/ and https://github.com/DepthAn
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ class DepthHead(PictureHead):
     """One tensor with a distance for each place; values as the network gives them."""
 
     task = "depth"
+    usual_input = MappingProxyType({"resize": "stretch"})
 
     @classmethod
     def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:

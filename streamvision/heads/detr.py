@@ -82,8 +82,8 @@ class DetrHead(ObjectHead):
     def _scores(self, logits: F32) -> F32:
         if logits.shape[2] == self._classes:
             with np.errstate(over="ignore"):
-                sigmoid: F32 = 1 / (1 + np.exp(-logits))
+                sigmoid: F32 = np.reciprocal(1 + np.exp(-logits))
             return sigmoid
         odds: F32 = np.exp(logits - logits.max(axis=2, keepdims=True))
-        softmax: F32 = odds / odds.sum(axis=2, keepdims=True)
-        return softmax[..., :-1]
+        softmax: F32 = (odds / odds.sum(axis=2, keepdims=True))[..., :-1]
+        return softmax

@@ -7,6 +7,7 @@ re-identification (arXiv:1905.00953).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ class EmbedHead(PictureHead):
     """One tensor (batch, D); further axes must have the size 1."""
 
     task = "embed"
+    usual_input = MappingProxyType({"resize": "stretch"})
 
     @classmethod
     def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:

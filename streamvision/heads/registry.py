@@ -18,7 +18,7 @@ from streamvision.heads.rows import RowsHead
 from streamvision.heads.rtdetr import RtDetrHead
 from streamvision.heads.semantic import SemanticHead
 from streamvision.heads.several import SeveralHead
-from streamvision.heads.ssd import SsdHead
+from streamvision.heads.tflite_detection import TfliteDetectionHead
 from streamvision.heads.yolo_end2end import YoloEnd2EndHead
 from streamvision.heads.yolo_obb import YoloObbHead
 from streamvision.heads.yolo_obb_end2end import YoloObbEnd2EndHead
@@ -43,7 +43,6 @@ HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "yolo_obb": YoloObbHead,
     "yolo_obb_end2end": YoloObbEnd2EndHead,
     "rows": RowsHead,
-    "ssd": SsdHead,
     "detr": DetrHead,
     "rtdetr": RtDetrHead,
     "classify": ClassifyHead,
@@ -53,6 +52,7 @@ HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "depth": DepthHead,
     "embed": EmbedHead,
     "image": ImageHead,
+    "tflite_detection": TfliteDetectionHead,
 }
 """Head by the name that model cards use."""
 

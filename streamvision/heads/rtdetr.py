@@ -1,8 +1,8 @@
 """Output of ultralytics' RT-DETR (arXiv:2304.08069): one tensor of queries, boxes in fractions of the input.
 
-Newer exports give (batch, queries, 6), each row centre x and y, width, height, score, class; older ones (batch, queries,
-4 + classes), a score for each class in place of the two. Queries do not repeat each other, so nothing is suppressed.
-Pictures are stretched to the input. Source: the model's own ``RTDETRDecoder`` layer,
+Newer exports give (batch, queries, 6), each row centre x and y, width, height, score, class; older ones (batch,
+queries, 4 + classes), a score for each class in place of the two. Queries do not repeat each other, so nothing is
+suppressed. Pictures are stretched to the input. Source: the model's own ``RTDETRDecoder`` layer,
 https://docs.ultralytics.com/reference/nn/modules/head/.
 """
 

@@ -148,16 +148,47 @@ class TestUltralytics:
         create_head(card, backend.outputs)
 
     @pytest.mark.parametrize(
-        ("output", "more"), [((1, 9, 8400), {}), ((1, 300, 7), {}), ((1, 7, 8400), {"end2end": "True"})]
+        ("output", "more"), [((1, 9, 8400), {}), ((1, 300, 9), {}), ((1, 7, 8400), {"end2end": "True"})]
     )
     def test_a_shape_that_fits_nothing_is_an_error(self, output: tuple[int, ...], more: dict[str, str]) -> None:
         with pytest.raises(UnknownHeadError, match=r"3 classes.*--head.*--names"):
             read_card(model(*output, metadata={**ULTRALYTICS, **more}), path=PATH)
 
-    @pytest.mark.parametrize("task", ["segment", "pose", "obb", "classify"])
-    def test_another_task_says_what_is_supported(self, task: str) -> None:
-        with pytest.raises(ModelError, match=f"{task}.*only detect is supported"):
-            read_card(model(1, 7, 8400, metadata={**ULTRALYTICS, "task": task}), path=PATH)
+    @pytest.mark.parametrize(
+        ("task", "end2end", "outputs", "head"),
+        [
+            ("segment", "False", [(1, 39, 8400), (1, 32, 160, 160)], "yolo_seg"),
+            ("segment", "True", [(1, 300, 38), (1, 32, 160, 160)], "yolo_seg_end2end"),
+            ("pose", "False", [(1, 58, 8400)], "yolo_pose"),
+            ("pose", "True", [(1, 300, 57)], "yolo_pose_end2end"),
+            ("obb", "False", [(1, 8, 8400)], "yolo_obb"),
+            ("obb", "True", [(1, 300, 7)], "yolo_obb_end2end"),
+            ("classify", "False", [(1, 3)], "classify"),
+            ("semantic", "False", [(1, 3, 640, 640)], "semantic"),
+            ("depth", "False", [(1, 1, 640, 640)], "depth"),
+        ],
+    )
+    def test_every_task_has_its_heads(self, task: str, end2end: str, outputs: list[tuple[int, ...]], head: str) -> None:
+        metadata = {**ULTRALYTICS, "task": task, "end2end": end2end, "kpt_shape": "[17, 3]"}
+        specs = tuple(TensorSpec(f"output{i}", shape, "float32") for i, shape in enumerate(outputs))
+        backend = Shapes(specs, TensorSpec("images", (1, 3, 640, 640), "float32"), metadata)
+        card = read_card(backend, path=PATH)
+        assert (card.task, card.head, card.nms_inside) == (task, head, end2end == "True")
+        assert (card.keypoints is not None) == (task == "pose")
+        assert card.input.resize == {"classify": "crop_center", "depth": "stretch"}.get(task, "letterbox_center")
+        create_head(card, backend.outputs)
+
+    @pytest.mark.parametrize(
+        ("output", "more"), [((1, 300, 6), {"head": "RTDETRDecoder"}), ((1, 300, 7), {"names": "['a', 'b', 'c']"})]
+    )
+    def test_rtdetr_is_told_by_its_layer_or_its_300_rows(self, output: tuple[int, ...], more: dict[str, str]) -> None:
+        backend = model(*output, metadata={**ULTRALYTICS, **more})
+        card = read_card(backend, path=PATH)
+        assert (card.head, card.nms_inside, card.input.resize) == ("rtdetr", True, "stretch")
+
+    def test_a_task_that_nobody_knows_says_which_are(self) -> None:
+        with pytest.raises(ModelError, match=r"'speech'.*give one for detect, segment, pose"):
+            read_card(model(1, 7, 8400, metadata={**ULTRALYTICS, "task": "speech"}), path=PATH)
 
     def test_options_override_it(self) -> None:
         card = read_card(model(1, 7, 8400, metadata=ULTRALYTICS), path=PATH, names=["a", "b", "c"])
