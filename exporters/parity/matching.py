@@ -39,10 +39,9 @@ def pair_up(
     threshold: float,
     least: float = MATCH_IOU,
 ) -> Pairs:
-    """Pair rows and columns one to one, those first that are most alike.
+    """Pair final objects one to one, those first that are most alike.
 
     Objects that reach the threshold are paired with each other first; weaker ones are only there for objects near it.
-    Before suppression many boxes cover the same object nearly alike, so the score decides among these.
 
     Args:
         overlaps: (N, M) overlap of each source object with each export object; 0 where they may not be paired.
@@ -65,13 +64,34 @@ def pair_up(
     return Pairs(rows[taken], columns[taken], overlaps[rows[taken], columns[taken]])
 
 
-def nearest(overlaps: F64, *, least: float = MATCH_IOU) -> Pairs:
-    """Give each column the row that it overlaps most; several columns may share a row."""
+def most_alike(
+    overlaps: F64,
+    scores: tuple[NDArray[np.float32], NDArray[np.float32]],
+    *,
+    contained: bool = False,
+    least: float = MATCH_IOU,
+) -> Pairs:
+    """Give each candidate of either side the most alike one of the other; many may share a partner.
+
+    Before suppression many boxes cover the same object nearly alike, and one more or less of them is no difference;
+    one to one, the last of them would be left with a stranger.
+
+    Args:
+        overlaps: (N, M) overlap of each source candidate with each export candidate; 0 where they may not be paired.
+        scores: (N,) and (M,) their scores.
+        contained: whether only the export's candidates look for a partner.
+        least: pairs overlap by at least this much.
+    """
     if not overlaps.size:
         return Pairs(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
-    best = overlaps.argmax(axis=0)
-    columns = np.flatnonzero(overlaps.max(axis=0, initial=0.0) >= least)
-    return Pairs(best[columns], columns, overlaps[best[columns], columns])
+    likeness = np.where(overlaps >= least, overlaps - np.abs(scores[0][:, None] - scores[1][None]), -np.inf)
+    rows, columns = likeness.argmax(axis=0), np.arange(overlaps.shape[1])
+    if not contained:
+        rows = np.concatenate([rows, np.arange(overlaps.shape[0])])
+        columns = np.concatenate([columns, likeness.argmax(axis=1)])
+    found = np.isfinite(likeness[rows, columns])
+    rows, columns = rows[found], columns[found]
+    return Pairs(rows, columns, overlaps[rows, columns])
 
 
 def box_overlaps(source: NDArray[Any], export: NDArray[Any]) -> F64:

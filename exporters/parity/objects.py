@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.parity.findings import Contrast, Figure, Stage
-from exporters.parity.matching import box_overlaps, mask_overlap, nearest, object_overlaps, pair_up, same_class
+from exporters.parity.matching import box_overlaps, mask_overlap, most_alike, object_overlaps, pair_up, same_class
 from exporters.parity.scores import score_faults, unreal_values
 from exporters.parity.side import Trace
 from exporters.parity.tally import ObjectTally
@@ -22,6 +22,7 @@ from streamvision.model_card import ModelCard
 
 _CERTAIN_KEYPOINT = 0.5
 """Keypoints that the source is less sure of are anywhere."""
+_SAME_PLACE_IOU = 0.8
 _PERMUTED_SHARE = 0.3
 """From this share of objects with the same place and another class, the classes are called permuted."""
 
@@ -41,7 +42,7 @@ class DecodedObjects:
     def __init__(self, source: ModelCard, export: ModelCard, tolerance: Tolerance, *, score: float) -> None:
         self._contained = export.nms_inside and not source.nms_inside
         self._names, self._score = source.names, score
-        self._tally = ObjectTally(tolerance, score=score)
+        self._tally = ObjectTally(tolerance, score=score, outlier_share=tolerance.outlier_share)
         self._scores: tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]] = ([], [])
         self._digests: tuple[set[bytes], set[bytes]] = (set(), set())
         self._unreal = 0
@@ -56,7 +57,7 @@ class DecodedObjects:
         overlaps = box_overlaps(ours.box_xyxy_px, theirs.box_xyxy_px)
         equal = overlaps * same_class(ours.class_id, theirs.class_id)
         scores = ours.score, theirs.score
-        pairs = nearest(equal) if self._contained else pair_up(equal, scores, threshold=self._score)
+        pairs = most_alike(equal, scores, contained=self._contained)
         _, alone = self._tally.add(
             name,
             boxes=(ours.box_xyxy_px, theirs.box_xyxy_px),
@@ -175,10 +176,10 @@ def renamed(
     """
     if not alone or not len(ours):
         return Counter()
-    pairs = nearest(overlaps[:, list(alone)], least=0.8)
-    old = ours[pairs.source].tolist()
-    new = theirs[np.asarray(alone)[pairs.export]].tolist()
-    return Counter((a, b) for a, b in zip(old, new, strict=True) if a != b)
+    of_alone = overlaps[:, list(alone)]
+    partner, same_place = of_alone.argmax(axis=0), of_alone.max(axis=0) >= _SAME_PLACE_IOU
+    pairs = zip(ours[partner[same_place]].tolist(), theirs[list(alone)][same_place].tolist(), strict=True)
+    return Counter((old, new) for old, new in pairs if old != new)
 
 
 def permuted_fault(changes: Counter[tuple[int, int]], objects: int, names: tuple[str, ...]) -> list[str]:

@@ -19,9 +19,11 @@ class ObjectTally:
     Args:
         tolerance: the limits.
         score: objects from here up count; weaker ones are only what a counted object may be paired with.
+        outlier_share: share of the pairs that the least overlap and the greatest difference of scores leave out.
     """
 
-    def __init__(self, tolerance: Tolerance, *, score: float) -> None:
+    def __init__(self, tolerance: Tolerance, *, score: float, outlier_share: float = 0.0) -> None:
+        self._outlier_share = outlier_share
         self._tolerance = tolerance
         self._score = score
         self.names: list[str] = []
@@ -102,11 +104,15 @@ class ObjectTally:
             Figure("export_objects", float(self.export_objects)),
             Figure("unmatched_share", share, limits.unmatched_share),
             Figure("mean_iou", float(iou.mean()) if pairs else None, limits.mean_iou, at_least=True),
-            Figure("least_iou", float(iou.min()) if pairs else None, limits.least_iou, at_least=True),
+            Figure("least_iou", self._quantile(iou, self._outlier_share), limits.least_iou, at_least=True),
             Figure("common_shift_px", self._common_shift_px(), limits.shift_px if pairs >= ENOUGH_PAIRS else None),
             Figure("mean_score_difference", float(score.mean()) if pairs else None, limits.mean_score),
-            Figure("greatest_score_difference", float(score.max()) if pairs else None, limits.greatest_score),
+            Figure("greatest_score_difference", self._quantile(score, 1 - self._outlier_share), limits.greatest_score),
         ]
+
+    @staticmethod
+    def _quantile(values: F64, share: float) -> float | None:
+        return float(np.quantile(values, share)) if len(values) else None
 
     def _common_shift_px(self) -> float | None:
         """Return how far the middle edge is shifted, the worst of the four; noise has no direction, an error has."""

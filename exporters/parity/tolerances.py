@@ -37,6 +37,9 @@ class Tolerance:
     """Most difference of any object's two scores."""
     unmatched_share: float
     """Largest share of objects that only one side has."""
+    outlier_share: float
+    """Share of the candidates before suppression whose worst overlap and score are not judged: a single cell of a
+    quantised network may change its mind about where its box is, and the boxes of its neighbours win."""
     mask_iou: float
     """Least mean overlap of an object's two masks: their edges follow small changes of the box."""
     keypoint_share: float
@@ -63,6 +66,7 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
         mean_score=0.002,
         greatest_score=0.01,
         unmatched_share=0.01,
+        outlier_share=0.0,
         mask_iou=0.99,
         keypoint_share=0.005,
         class_score=0.005,
@@ -80,6 +84,7 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
         mean_score=0.01,
         greatest_score=0.06,
         unmatched_share=0.02,
+        outlier_share=0.002,
         mask_iou=0.96,
         keypoint_share=0.02,
         class_score=0.03,
@@ -96,6 +101,7 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
         mean_score=0.05,
         greatest_score=0.25,
         unmatched_share=0.12,
+        outlier_share=0.01,
         mask_iou=0.88,
         keypoint_share=0.05,
         class_score=0.15,
@@ -112,6 +118,7 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
         mean_score=0.06,
         greatest_score=0.30,
         unmatched_share=0.15,
+        outlier_share=0.02,
         mask_iou=0.85,
         keypoint_share=0.06,
         class_score=0.20,
