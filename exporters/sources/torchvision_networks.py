@@ -1,4 +1,4 @@
-"""Torchvision's models as functions of a batch of pictures to a tuple of tensors; for the layouts see ``torchvision``."""
+"""Torchvision's models as functions of a batch of pictures to a tuple of tensors; see ``torchvision`` for layouts."""
 
 from __future__ import annotations
 
