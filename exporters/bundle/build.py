@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from exporters.bundle.constants import kotlin_constants, swift_constants
 from exporters.bundle.golden import GoldenVectors, drawn_picture, read_picture, record
-from exporters.bundle.reading import Reading, reading_of
+from exporters.bundle.reading import Reading, Tolerance, reading_of, tolerance_of
 from exporters.bundle.readme import describe
-from streamvision.backends.base import Backend, TensorSpec
+from streamvision.backends.base import Backend
 from streamvision.config import ModelConfig
 from streamvision.errors import ExportError, OutputError
 from streamvision.model_card import ModelCard
@@ -72,6 +72,7 @@ def make_bundle(
     # Apps feed pictures of one size, one at a time, whatever else the artefact would take.
     fixed = card.input.model_copy(update={"dynamic_size": False, "dynamic_batch": False, "batch": 1})
     reading = reading_of(card, config)
+    tolerance = tolerance_of(backend)
     card = card.model_copy(update={"input": fixed})
     _check_replaceable(folder)
     vectors = record(backend, card, config, drawn_picture() if picture is None else read_picture(picture))
@@ -80,7 +81,7 @@ def make_bundle(
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as scratch:
             made = Path(scratch) / folder.name
             made.mkdir()
-            _write(made, artefact, backend, card, reading, vectors)
+            _write(made, artefact, backend, card, reading, tolerance, vectors)
             archive = folder.with_name(f"{folder.name}.zip")
             packed = shutil.make_archive(str(Path(scratch) / "packed"), "zip", scratch, folder.name)
             shutil.rmtree(folder, ignore_errors=True)
@@ -92,7 +93,13 @@ def make_bundle(
 
 
 def _write(
-    made: Path, artefact: Path, backend: Backend, card: ModelCard, reading: Reading, vectors: GoldenVectors
+    made: Path,
+    artefact: Path,
+    backend: Backend,
+    card: ModelCard,
+    reading: Reading,
+    tolerance: Tolerance,
+    vectors: GoldenVectors,
 ) -> None:
     model = _copy_artefact(artefact, made)
     (made / "card.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -102,7 +109,7 @@ def _write(
         "card": "card.json",
         "labels": "labels.txt",
         "reading": asdict(reading),
-        "golden": _write_golden(made, vectors, card, backend.outputs) | {"input_name": backend.input.name},
+        "golden": _write_golden(made, vectors, card, backend) | {"tolerance": asdict(tolerance)},
     }
     (made / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     shapes = [output.shape for output in vectors.outputs]
@@ -113,10 +120,12 @@ def _write(
         for source in sources:
             text = resources.files("exporters.bundle").joinpath("decoders", source).read_text(encoding="utf-8")
             (made / name / source).write_text(text, encoding="utf-8")
-    (made / "android" / "ModelSpec.kt").write_text(kotlin_constants(card, reading, shapes, size), encoding="utf-8")
-    swift = swift_constants(card, reading, shapes, names, size)
+    (made / "android" / "ModelSpec.kt").write_text(
+        kotlin_constants(card, reading, tolerance, shapes, size), encoding="utf-8"
+    )
+    swift = swift_constants(card, reading, tolerance, shapes, names, size)
     (made / "ios" / "ModelSpec.swift").write_text(swift, encoding="utf-8")
-    (made / "README.md").write_text(describe(model, card, reading, vectors, names), encoding="utf-8")
+    (made / "README.md").write_text(describe(model, card, reading, tolerance, vectors, names), encoding="utf-8")
 
 
 def _copy_artefact(artefact: Path, made: Path) -> str:
@@ -133,9 +142,7 @@ def _copy_artefact(artefact: Path, made: Path) -> str:
     return target.name
 
 
-def _write_golden(
-    made: Path, vectors: GoldenVectors, card: ModelCard, outputs: tuple[TensorSpec, ...]
-) -> dict[str, Any]:
+def _write_golden(made: Path, vectors: GoldenVectors, card: ModelCard, backend: Backend) -> dict[str, Any]:
     """Write the vectors as raw little-endian files and return where each is."""
     golden = made / "golden"
     golden.mkdir()
@@ -149,14 +156,14 @@ def _write_golden(
     _raw(golden, "detections", rows)
     described = [
         {"name": spec.name, **_raw(golden, f"output_{at}", output)}
-        for at, (spec, output) in enumerate(zip(outputs, vectors.outputs, strict=True))
+        for at, (spec, output) in enumerate(zip(backend.outputs, vectors.outputs, strict=True))
     ]
     height_px, width_px = vectors.bgr.shape[:2]
     (golden / "content.rgb").write_bytes(vectors.content_rgb.tobytes())
     return {
         "picture": {"file": "golden/picture.png", "width_px": width_px, "height_px": height_px},
         "content": {"file": "golden/content.rgb", "shape": list(vectors.content_rgb.shape), "dtype": "uint8"},
-        "input": _raw(golden, "input", vectors.input),
+        "input": {"name": backend.input.name, **_raw(golden, "input", vectors.input)},
         "outputs": described,
         "detections": "golden/detections.json",
     }

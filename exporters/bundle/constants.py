@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from exporters.bundle.reading import Reading
+from exporters.bundle.reading import Reading, Tolerance
 from streamvision.model_card import InputCard, ModelCard
 
 _GENERATED = "// Made by StreamVision for the model of this bundle; another model brings its own.\n"
 
 
 def kotlin_constants(
-    card: ModelCard, reading: Reading, outputs: Sequence[Sequence[int]], picture: Sequence[int]
+    card: ModelCard, reading: Reading, tolerance: Tolerance, outputs: Sequence[Sequence[int]], picture: Sequence[int]
 ) -> str:
     """Return ``ModelSpec.kt``.
 
     Args:
         card: the model's card.
         reading: how the outputs are read.
+        tolerance: what another runtime may differ by.
         outputs: shape of each output, with batch 1.
         picture: width and height of the golden picture, in pixels.
     """
@@ -43,12 +44,17 @@ val MODEL = ModelSpec(
 
 const val GOLDEN_PICTURE_WIDTH = {picture[0]}
 const val GOLDEN_PICTURE_HEIGHT = {picture[1]}
+
+/** How near to the golden objects a runtime comes. */
+const val GOLDEN_IOU = {tolerance.iou}f
+const val GOLDEN_SCORE = {tolerance.score}f
 """
 
 
 def swift_constants(
     card: ModelCard,
     reading: Reading,
+    tolerance: Tolerance,
     outputs: Sequence[Sequence[int]],
     output_names: Sequence[str],
     picture: Sequence[int],
@@ -74,6 +80,10 @@ let model = ModelSpec(
 
 let goldenPictureWidth = {picture[0]}
 let goldenPictureHeight = {picture[1]}
+
+/// How near to the golden objects a runtime comes.
+let goldenIou: Float = {tolerance.iou}
+let goldenScore: Float = {tolerance.score}
 """
 
 

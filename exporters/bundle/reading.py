@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streamvision.backends.base import Backend
 from streamvision.config import ModelConfig
 from streamvision.errors import ExportError
 from streamvision.model_card import ModelCard
@@ -34,6 +35,21 @@ class Reading:
     """Overlap above which the weaker of two boxes of a class is a duplicate."""
     max_detections: int
     """Most objects on one picture."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How near to the golden objects another runtime comes: it adds up in another order, a GPU in fewer bits."""
+
+    iou: float
+    """Lowest overlap of two boxes that are the same object."""
+    score: float
+    """Most that their scores differ by."""
+
+
+def tolerance_of(backend: Backend) -> Tolerance:
+    """Return what another runtime may differ by; whole numbers round apart what floating point hardly moves."""
+    return Tolerance(0.75, 0.15) if backend.precision == "int8" else Tolerance(0.9, 0.02)
 
 
 def reading_of(card: ModelCard, config: ModelConfig) -> Reading:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from string import Template
 
 from exporters.bundle.golden import GoldenVectors
-from exporters.bundle.reading import Reading
+from exporters.bundle.reading import Reading, Tolerance
 from streamvision.model_card import InputCard, ModelCard
 
 _RESIZES = {
@@ -19,8 +19,8 @@ _LAYOUTS = {
     "yolo_v8": "One column a box: centre x, centre y, width, height, then a score for each class.",
     "yolo_v5": "One row a box: centre x, centre y, width, height, objectness, then a score for each class. A box's "
     "score is objectness times class score.",
-    "yolox": "One row a grid cell (strides 8, 16, 32): offset of the centre and logarithm of the size, both in strides, "
-    "objectness, then a score for each class. A box's score is objectness times class score.",
+    "yolox": "One row a grid cell (strides 8, 16, 32): offset of the centre and logarithm of the size, in strides; "
+    "objectness; then a score for each class. A box's score is objectness times class score.",
     "yolo_end2end": "One row a box: left, top, right, bottom, score, class. Rows that are not used have the score 0.",
 }
 _TEXT = Template("""\
@@ -74,17 +74,26 @@ node web/self_test.mjs
 kotlinc android/*.kt -include-runtime -d test.jar && java -jar test.jar golden
 ```
 
-In the app, run the model on the golden input: objects within a pixel and 0.02 of score are the same.
+In the app, run the model on the golden input. Runtimes and processors add up in different orders: an object is the
+same with $iou of overlap (IoU) and $off of score, and what lies that near to the threshold may be missing.
 """)
 
 
-def describe(model: str, card: ModelCard, reading: Reading, vectors: GoldenVectors, output_names: Sequence[str]) -> str:
+def describe(
+    model: str,
+    card: ModelCard,
+    reading: Reading,
+    tolerance: Tolerance,
+    vectors: GoldenVectors,
+    output_names: Sequence[str],
+) -> str:
     """Return the README as Markdown.
 
     Args:
         model: file name of the artefact in the bundle.
         card: its card.
         reading: how its outputs are read.
+        tolerance: what another runtime may differ by.
         vectors: the golden vectors.
         output_names: names of the outputs, in the model's order.
     """
@@ -116,6 +125,8 @@ def describe(model: str, card: ModelCard, reading: Reading, vectors: GoldenVecto
         picture_height=height_px,
         input_file="input.u8" if given.dtype == "uint8" else "input.f32",
         objects=len(vectors.detections),
+        iou=f"{tolerance.iou:g}",
+        off=f"{tolerance.score:g}",
     )
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "Turn labelled pictures into weights.",
     "eval": "Score a model or a tracker, and see why it is wrong.",
     "explain": "See what a model looks at.",
+    "bundle": "Pack a model for an app: decoders and golden vectors.",
 }
 """By name, what each command is for, in the order in which people meet them; ``cli/NAME.py`` holds ``NAME``."""
 

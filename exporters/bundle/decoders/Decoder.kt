@@ -53,6 +53,14 @@ class Placement(private val width: Int, private val height: Int, spec: ModelSpec
     }
 }
 
+/** Intersection over union. */
+fun overlap(a: Detection, b: Detection): Float {
+    val width = max(0f, min(a.right, b.right) - max(a.left, b.left))
+    val height = max(0f, min(a.bottom, b.bottom) - max(a.top, b.top))
+    val both = (a.right - a.left) * (a.bottom - a.top) + (b.right - b.left) * (b.bottom - b.top)
+    return width * height / (both - width * height)
+}
+
 class Decoder(private val spec: ModelSpec) {
     /** The input tensor. [argb] is the picture resized to the placement's content size, as Bitmap.getPixels gives it. */
     fun toTensor(argb: IntArray, place: Placement): FloatArray {
@@ -138,13 +146,6 @@ class Decoder(private val spec: ModelSpec) {
             if (kept.all { it.classId != box.classId || overlap(it, box) <= spec.iouThreshold }) kept.add(box)
         }
         return kept
-    }
-
-    private fun overlap(a: Detection, b: Detection): Float {
-        val width = max(0f, min(a.right, b.right) - max(a.left, b.left))
-        val height = max(0f, min(a.bottom, b.bottom) - max(a.top, b.top))
-        val both = (a.right - a.left) * (a.bottom - a.top) + (b.right - b.left) * (b.bottom - b.top)
-        return width * height / (both - width * height)
     }
 
     private fun gridCells(): List<Triple<Int, Int, Int>> = listOf(8, 16, 32).flatMap { stride ->

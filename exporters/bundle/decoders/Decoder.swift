@@ -55,6 +55,14 @@ struct Placement {
     }
 }
 
+/// Intersection over union.
+func overlap(_ a: Detection, _ b: Detection) -> Float {
+    let width = max(0, min(a.right, b.right) - max(a.left, b.left))
+    let height = max(0, min(a.bottom, b.bottom) - max(a.top, b.top))
+    let both = (a.right - a.left) * (a.bottom - a.top) + (b.right - b.left) * (b.bottom - b.top)
+    return width * height / (both - width * height)
+}
+
 struct Decoder {
     let spec: ModelSpec
 
@@ -143,13 +151,6 @@ struct Decoder {
             if kept.allSatisfy({ $0.classId != box.classId || overlap($0, box) <= spec.iouThreshold }) { kept.append(box) }
         }
         return kept
-    }
-
-    private func overlap(_ a: Detection, _ b: Detection) -> Float {
-        let width = max(0, min(a.right, b.right) - max(a.left, b.left))
-        let height = max(0, min(a.bottom, b.bottom) - max(a.top, b.top))
-        let both = (a.right - a.left) * (a.bottom - a.top) + (b.right - b.left) * (b.bottom - b.top)
-        return width * height / (both - width * height)
     }
 
     private func gridCells() -> [(Float, Float, Float)] {

@@ -33,15 +33,14 @@ class Golden(private val open: (String) -> InputStream) {
     private operator fun <T> List<T>.component6() = this[5]
 }
 
-/** What differs between objects, one sentence each. Another runtime may move edges by a pixel and scores by 0.02. */
-fun differences(found: List<Detection>, expected: List<Detection>, edgePx: Float = 0.05f, score: Float = 1e-4f): List<String> {
-    if (found.size != expected.size) return listOf("${found.size} objects instead of ${expected.size}")
-    return expected.zip(found).mapIndexedNotNull { at, (want, have) ->
-        val moved = listOf(want.left - have.left, want.top - have.top, want.right - have.right, want.bottom - have.bottom).maxOf { abs(it) }
-        val off = abs(want.score - have.score)
-        if (want.classId == have.classId && moved <= edgePx && off <= score) null
-        else "object $at: class ${have.classId} instead of ${want.classId}, edges off by $moved px, score by $off"
-    }
+/** What differs between two sets of objects, one sentence each. Objects are the same when they have one class, overlap by
+ *  [iou] or more and score within [score] of each other; what lies that near to the threshold may be on one side only. */
+fun differences(found: List<Detection>, expected: List<Detection>, iou: Float, score: Float): List<String> {
+    fun lacking(from: List<Detection>, those: List<Detection>, word: String) = from
+        .filter { one -> one.score >= MODEL.scoreThreshold + score && those.none { it.classId == one.classId &&
+            overlap(it, one) >= iou && abs(it.score - one.score) <= score } }
+        .map { "$word: class ${it.classId}, score ${it.score}, at ${it.left}, ${it.top}, ${it.right}, ${it.bottom}" }
+    return lacking(expected, found, "missing") + lacking(found, expected, "not expected")
 }
 
 /** What differs between the decoder and the golden vectors, one sentence each. */
@@ -51,7 +50,7 @@ fun selfTest(golden: Golden): List<String> {
     val expected = golden.input
     val off = expected.indices.maxOf { abs(expected[it] - tensor[it]) }
     val wrongTensor = if (off > 1e-5f) listOf("the input tensor is off by up to $off") else emptyList()
-    return wrongTensor + differences(decoder.detect(golden.outputs, golden.place), golden.detections)
+    return wrongTensor + differences(decoder.detect(golden.outputs, golden.place), golden.detections, 0.99f, 1e-4f)
 }
 
 /** Run with the path of the golden folder; the exit code is 0 when nothing differs. */

@@ -41,16 +41,17 @@ struct Golden {
     }
 }
 
-/// What differs between objects, one sentence each. Another runtime may move edges by a pixel and scores by 0.02.
-func differences(_ found: [Detection], _ expected: [Detection], edgePx: Float = 0.05, score: Float = 1e-4) -> [String] {
-    guard found.count == expected.count else { return ["\(found.count) objects instead of \(expected.count)"] }
-    return zip(expected, found).enumerated().compactMap { at, pair in
-        let (want, have) = pair
-        let moves = [want.left - have.left, want.top - have.top, want.right - have.right, want.bottom - have.bottom]
-        let moved = moves.map(abs).max() ?? 0, off = abs(want.score - have.score)
-        if want.classId == have.classId && moved <= edgePx && off <= score { return nil }
-        return "object \(at): class \(have.classId) instead of \(want.classId), edges off by \(moved) px, score by \(off)"
+/// What differs between two sets of objects, one sentence each. Objects are the same when they have one class, overlap by
+/// `iou` or more and score within `score` of each other; what lies that near to the threshold may be on one side only.
+func differences(_ found: [Detection], _ expected: [Detection], iou: Float, score: Float) -> [String] {
+    func lacking(_ from: [Detection], _ those: [Detection], _ word: String) -> [String] {
+        from.filter { one in
+            one.score >= model.scoreThreshold + score && !those.contains {
+                $0.classId == one.classId && overlap($0, one) >= iou && abs($0.score - one.score) <= score
+            }
+        }.map { "\(word): class \($0.classId), score \($0.score), at \($0.left), \($0.top), \($0.right), \($0.bottom)" }
     }
+    return lacking(expected, found, "missing") + lacking(found, expected, "not expected")
 }
 
 /// What differs between the decoder and the golden vectors, one sentence each.
@@ -59,5 +60,6 @@ func selfTest(_ golden: Golden) throws -> [String] {
     let tensor = try decoder.toTensor(rgba: golden.content(), place: golden.place)
     let off = zip(try golden.input(), tensor).map { abs($0 - $1) }.max() ?? 0
     let wrongTensor = off > 1e-5 ? ["the input tensor is off by up to \(off)"] : []
-    return wrongTensor + differences(try decoder.detect(golden.outputs(), place: golden.place), try golden.detections())
+    let found = try decoder.detect(golden.outputs(), place: golden.place)
+    return wrongTensor + differences(found, try golden.detections(), iou: 0.99, score: 1e-4)
 }

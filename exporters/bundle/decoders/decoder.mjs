@@ -115,7 +115,8 @@ export function suppress(found, { iou, max_detections: limit }) {
   return kept;
 }
 
-function overlap(a, b) {
+/** Intersection over union. */
+export function overlap(a, b) {
   const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
   const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
   const both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]);

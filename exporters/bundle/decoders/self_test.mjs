@@ -1,5 +1,5 @@
 // Compares the decoder with the golden vectors of the bundle: `node web/self_test.mjs`, or `selfTest` in a page.
-import { Placement, detect, toTensor } from "./decoder.mjs";
+import { Placement, detect, overlap, toTensor } from "./decoder.mjs";
 
 /** The golden vectors. `read(path)` resolves to the ArrayBuffer of a file of the bundle, such as "golden/input.f32". */
 export async function readGolden(read) {
@@ -21,16 +21,14 @@ export async function readGolden(read) {
   };
 }
 
-/** What differs between objects, one sentence each. Another runtime may move edges by a pixel and scores by 0.02. */
-export function differences(found, expected, { edgePx = 0.05, score = 1e-4 } = {}) {
-  if (found.length !== expected.length) return [`${found.length} objects instead of ${expected.length}`];
-  return expected.flatMap((want, at) => {
-    const have = found[at];
-    const moved = Math.max(...want.box.map((edge, side) => Math.abs(edge - have.box[side])));
-    const off = Math.abs(want.score - have.score);
-    if (want.classId === have.classId && moved <= edgePx && off <= score) return [];
-    return [`object ${at}: class ${have.classId} instead of ${want.classId}, edges off by ${moved} px, score by ${off}`];
-  });
+/** What differs between two sets of objects, one sentence each. Objects are the same when they have one class, overlap by
+ *  `iou` or more and score within `score` of each other; what lies that near to the threshold may be on one side only. */
+export function differences(found, expected, { iou, score }, threshold) {
+  const lacking = (from, those, word) => from
+    .filter((one) => one.score >= threshold + score && !those.some((other) => other.classId === one.classId
+      && overlap(other.box, one.box) >= iou && Math.abs(other.score - one.score) <= score))
+    .map((one) => `${word}: class ${one.classId}, score ${one.score.toFixed(4)}, at ${one.box.map((edge) => edge.toFixed(1))}`);
+  return [...lacking(expected, found, "missing"), ...lacking(found, expected, "not expected")];
 }
 
 /** What differs between the decoder and the golden vectors, one sentence each. */
@@ -39,7 +37,8 @@ export function selfTest({ card, bundle, rgba, place, input, outputs, detections
   let off = tensor.length === input.data.length ? 0 : Infinity;
   for (let at = 0; at < tensor.length; at++) off = Math.max(off, Math.abs(tensor[at] - input.data[at]));
   const wrongTensor = off <= 1e-5 ? [] : [`the input tensor is off by up to ${off}`];
-  return [...wrongTensor, ...differences(detect(outputs, place, card, bundle.reading), detections)];
+  const found = detect(outputs, place, card, bundle.reading);
+  return [...wrongTensor, ...differences(found, detections, { iou: 0.99, score: 1e-4 }, bundle.reading.score)];
 }
 
 if (typeof process !== "undefined" && process.argv?.[1]?.endsWith("self_test.mjs")) {
