@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from streamvision.errors import ExportError
 from streamvision.model_card import ModelCard
 
 SCORE = 0.05
@@ -34,6 +35,54 @@ WORKING_SIDE = 128.0
 """Boxes are scaled (by a power of two, so nothing is lost) until an input of up to this side holds them: areas in
 pixels overflow half precision, and areas in fractions of the input vanish in it."""
 _CORNERS = 4
+_SELECTED_HEADS = {"yolo_v8": "yolo_end2end", "yolo_seg": "yolo_seg_end2end", "yolo_pose": "yolo_pose_end2end"}
+"""By the head of a raw output, the head of the rows that :class:`SelectedRows` makes of it."""
+
+
+def with_suppression(
+    network: nn.Module, card: ModelCard, select: SelectBoxes | None = None
+) -> tuple[nn.Module, ModelCard]:
+    """Return the network with suppression behind it, and its card; one that has it already comes back as it is.
+
+    Args:
+        network: gives raw outputs as the card's head reads them.
+        card: of the network.
+        select: see :class:`SelectBoxes`; ``None`` for its defaults.
+
+    Raises:
+        ExportError: when suppression is not possible behind this head.
+    """
+    if card.nms_inside:
+        return network, card
+    if card.head not in _SELECTED_HEADS:
+        raise ExportError(
+            f"suppression cannot be put inside a model with the head {card.head!r}, only with "
+            f"{', '.join(_SELECTED_HEADS)}; leave out --nms, the runtime then does it"
+        )
+    changes = {"head": _SELECTED_HEADS[card.head], "nms_inside": True}
+    return SelectedRows(network, card, select).eval(), card.model_copy(update=changes)
+
+
+def with_four_outputs(
+    network: nn.Module, card: ModelCard, select: SelectBoxes | None = None
+) -> tuple[nn.Module, ModelCard]:
+    """Return a detector in the form of TFLite's detection post-processing, and its card; see :class:`FourOutputs`.
+
+    Args:
+        network: as for :func:`with_suppression`.
+        card: of the network.
+        select: see :class:`SelectBoxes`; ``None`` for its defaults.
+
+    Raises:
+        ExportError: when the network is not a detector with raw outputs.
+    """
+    if card.head != "yolo_v8":
+        raise ExportError(
+            f"only detectors with the head 'yolo_v8' have the form that MediaPipe runs, not one with {card.head!r}; "
+            "leave out --mediapipe"
+        )
+    changes = {"head": "tflite_detection", "nms_inside": True, "box_unit": "normalized"}
+    return FourOutputs(network, card, select).eval(), card.model_copy(update=changes)
 
 
 class Selected(NamedTuple):

@@ -1,0 +1,1 @@
+"""What MediaPipe Tasks wants to know of a TFLite model."""

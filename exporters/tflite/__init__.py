@@ -1,0 +1,1 @@
+"""What the TFLite target is made of: conversion, quantisation and the file with its metadata."""

@@ -1,0 +1,136 @@
+"""Smaller numbers for TFLite models: half-precision weights, 8-bit weights, 8-bit weights and activations.
+
+Weights get one scale a channel. In static quantisation the last convolutions on the way to the outputs, and all that
+follows them, stay in float: there boxes and scores are made, which 256 values cannot hold. (With all of YOLOv8n
+quantised, boxes agree with the float network's by a mean IoU of 0.86, and with the head in float by 0.97.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporters.base import ExportPrecision
+from exporters.tflite.container import operation_names, read_tree
+from exporters.tflite.conversion import import_converter, quiet
+from streamvision.errors import ExportError
+
+FLOAT_CONVOLUTIONS = 4
+"""How many convolutions before the outputs stay in float in static quantisation: the head of ultralytics' detectors
+has three, and a fourth that turns distributions into distances."""
+LOWEST_LOGIT = 8.0
+"""Inputs of a sigmoid are cut at minus this before their 256 levels are laid out. What lies below becomes 0.003 at
+most, in a sigmoid as in SiLU, yet would take most of the levels."""
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE", "FULLY_CONNECTED")
+_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+
+
+def quantise(
+    model: bytes, precision: ExportPrecision, *, calibration: Iterable[NDArray[Any]] = (), threads: int = 1
+) -> bytes:
+    """Return the model in another precision than float32.
+
+    Args:
+        model: in float32.
+        precision: what to store it in.
+        calibration: input tensors that the ranges of activations are measured on, for ``int8``.
+        threads: CPU threads of the measuring.
+
+    Raises:
+        ExportError: when there is nothing to calibrate ``int8`` with, or the model cannot be quantised.
+        MissingDependencyError: when ai-edge-quantizer is not installed.
+    """
+    if precision == "fp32":
+        return model
+    import_converter("ai_edge_quantizer")
+    from ai_edge_quantizer import quantizer
+
+    with quiet():
+        job = quantizer.Quantizer(model)
+        ranges = None
+        if precision == "fp16":
+            _store_half(job)
+        elif precision == "int8-dynamic":
+            for operation in _WEIGHTED:
+                job.add_dynamic_config(".*", operation, 8)
+        else:
+            ranges = _measure(job, model, calibration, threads)
+        try:
+            return bytes(job.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+        except (ValueError, RuntimeError) as error:
+            raise ExportError(f"the TFLite model cannot be quantised to {precision} ({error})") from error
+
+
+def _store_half(job: Any) -> None:
+    from ai_edge_quantizer import algorithm_manager, qtyping
+
+    half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+    job.update_quantization_recipe(
+        ".*",
+        qtyping.TFLOperationName.ALL_SUPPORTED,
+        qtyping.OpQuantizationConfig(
+            weight_tensor_config=half, compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True
+        ),
+        algorithm_manager.AlgorithmName.FLOAT_CASTING,
+    )
+
+
+def _measure(job: Any, model: bytes, calibration: Iterable[NDArray[Any]], threads: int) -> Any:
+    """Set the job up for static quantisation and return the ranges of all activations."""
+    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_quantizer import algorithm_manager, qtyping
+
+    everything = qtyping.TFLOperationName.ALL_SUPPORTED
+    job.add_static_config(".*", everything, activation_num_bits=8, weight_num_bits=8)
+    tree = read_tree(model)
+    for outputs in float_operations(tree):
+        scope = "".join(f"{name};" for name in outputs)  # as the quantiser names operations
+        job.update_quantization_recipe(
+            f"^{re.escape(scope)}$", everything, None, algorithm_manager.AlgorithmName.NO_QUANTIZE
+        )
+    for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+        job.update_quantization_recipe(".*", end, None, algorithm_manager.AlgorithmName.NO_QUANTIZE)
+    signatures = Interpreter(model_content=model).get_signature_list()
+    (signature,) = signatures
+    (argument,) = signatures[signature]["inputs"]
+    samples = [{argument: tensor} for tensor in calibration]
+    if not samples:
+        raise ExportError("int8 needs tensors to measure the ranges of activations on; give some")
+    ranges = job.calibrate({signature: samples}, num_threads=threads)
+    for name in sigmoid_inputs(tree):
+        if "min" in ranges.get(name, {}):
+            ranges[name]["min"] = np.maximum(ranges[name]["min"], -LOWEST_LOGIT)
+    return ranges
+
+
+def float_operations(tree: Any) -> list[list[str]]:
+    """Return the operations, by the names of their outputs, that stay in float in static quantisation.
+
+    They are those from which every way to the outputs passes at most :data:`FLOAT_CONVOLUTIONS` convolutions, their
+    own included.
+    """
+    graph = tree.subgraphs[0]
+    left: dict[int, int] = {}  # by tensor, the most convolutions on a way from it to the outputs
+    names = []
+    for operation, kind in reversed(list(zip(graph.operators, operation_names(tree), strict=True))):
+        after = max((left.get(int(tensor), 0) for tensor in operation.outputs), default=0)
+        convolutions = after + (kind in _CONVOLUTIONS)
+        for tensor in operation.inputs:
+            left[int(tensor)] = max(left.get(int(tensor), 0), convolutions)
+        if convolutions <= FLOAT_CONVOLUTIONS:
+            names.append([graph.tensors[tensor].name.decode() for tensor in operation.outputs])
+    return names
+
+
+def sigmoid_inputs(tree: Any) -> list[str]:
+    """Return the names of tensors that a sigmoid reads."""
+    graph = tree.subgraphs[0]
+    return [
+        graph.tensors[operation.inputs[0]].name.decode()
+        for operation, kind in zip(graph.operators, operation_names(tree), strict=True)
+        if kind == "LOGISTIC"
+    ]
