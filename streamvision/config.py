@@ -24,7 +24,7 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """Which model, where it executes and what counts as found."""
 
-    path: Path = Field(description="Model file: .onnx, .xml (OpenVINO) or .tflite.")
+    path: Path = Field(description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT).")
     backend: BackendName = Field("auto", description="Runtime that executes it; auto picks by the file's ending.")
     device: str = Field("auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu.")
     precision: Precision = Field(

@@ -38,6 +38,8 @@ class Detections:
     obb_cxcywhr_px: NDArray[np.float32] | None = None
     """(N, 5) float32 oriented boxes: centre, width and height in pixels, rotation in radians, clockwise on the
     picture; :attr:`box_xyxy_px` is then the upright box around each."""
+    embedding: NDArray[np.float32] | None = None
+    """(N, D) float32 of length 1, what each object looks like; ``None`` where no model says so."""
 
     def __post_init__(self) -> None:
         count = len(self.score)

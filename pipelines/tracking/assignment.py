@@ -70,6 +70,31 @@ def assign(row: Rows, column: Rows, gain: Float) -> tuple[Rows, Rows]:
     )
 
 
+class Pairing:
+    """Which detection continues which track, settled stage by stage: what one stage pairs, the next leaves alone."""
+
+    def __init__(self, tracks: int, detections: int) -> None:
+        self.track_of: Rows = np.full(detections, -1, np.intp)
+        """(detections,) the track of each, -1 for none."""
+        self.taken: NDArray[np.bool_] = np.zeros(tracks, np.bool_)
+        """(tracks,) whether each has a detection."""
+
+    def settle(self, track: Rows, detection: Rows, similarity: Float, *, at_least: float) -> None:
+        """Pair what is still free, for the largest sum of similarity above ``at_least``.
+
+        Args:
+            track: (P,) candidates' tracks.
+            detection: (P,) candidates' detections; each pair of the two occurs once.
+            similarity: (P,) how well they agree, at most ``at_least + 1``.
+            at_least: pairs that agree less are out.
+        """
+        free = ~self.taken[track] & (self.track_of[detection] < 0) & (similarity >= at_least)
+        pairs = np.flatnonzero(free)
+        rows, columns = assign(track[pairs], detection[pairs], similarity[pairs] - at_least)
+        self.track_of[columns] = rows
+        self.taken[rows] = True
+
+
 def _number(values: Rows, limit: int) -> tuple[Rows, Rows]:
     """Return the distinct values, all below ``limit``, and each value's place among them."""
     present = np.zeros(limit, np.bool_)

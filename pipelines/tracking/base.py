@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from streamvision.detections import Detections
+from streamvision.picture import Picture
 
 
 class Tracker(Protocol):
@@ -14,12 +15,13 @@ class Tracker(Protocol):
     def low_score(self) -> float:
         """The lowest score that the tracker has use for; the detector need not report less."""
 
-    def update(self, detections: Detections, *, pts_s: float) -> Detections:
+    def update(self, detections: Detections, *, pts_s: float, picture: Picture | None = None) -> Detections:
         """Take the detections of the next frame and return them with identities.
 
         Args:
             detections: objects down to :attr:`low_score`, in pixels.
             pts_s: the frame's own time; frames in between may be missing, and the gap is what counts.
+            picture: the frame's pixels, for trackers that look at them.
 
         Returns:
             Detections whose ``track_id`` is set for confirmed tracks and masked for objects without identity.

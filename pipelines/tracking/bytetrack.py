@@ -1,264 +1,55 @@
-"""A time-aware, vectorised ByteTrack.
+"""ByteTrack as its paper has it, in seconds instead of frames.
 
 After Zhang et al., *ByteTrack: Multi-Object Tracking by Associating Every Detection Box*, ECCV 2022
 (https://arxiv.org/abs/2110.06864), algorithm 1: strong detections are associated first, with tracked and lost tracks;
-weak ones then continue what is still unmatched, since an occluded object is found with a low score rather than not at
-all. What differs:
-
-- Every duration is in seconds of stream time, and the filter knows the length of each step.
-- A new track has no identity until it is confirmed: soon where the network was sure, later where it never was.
-- Weak detections may continue lost tracks too, not only those seen on the frame before (+1.3 HOTA on noisy
-  detections), and a track's box is the filtered one (+1.0 HOTA).
+weak ones then continue what was seen on the frame before and is still unmatched. Thresholds are those of its code.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipelines.tracking.assignment import Rows, assign, overlapping
-from pipelines.tracking.kalman import POSITION, BoxFilter, Float, cxcywh_from_xyxy, xyxy_from_cxcywh
+from pipelines.tracking.assignment import Pairing
+from pipelines.tracking.kalman import POSITION, xyxy_from_cxcywh
+from pipelines.tracking.lifecycle import BoxTracker
 from streamvision.detections import Detections
 
-Mask = NDArray[np.bool_]
 
-MAX_TRACKS = 4096
-"""Most tracks kept at once, lost ones included; beyond it those unseen for longest are forgotten."""
-
-ECHO_IOU = 0.7
-"""Overlap from which two detections are one object under two names, where classes do not count."""
-
-TRACK = np.dtype(
-    [
-        ("identity", np.int64),
-        ("class_id", np.int32),
-        ("confirmed", np.bool_),
-        ("lost", np.bool_),
-        ("hits", np.int64),
-        ("begun_s", np.float64),
-        ("sure_s", np.float64),
-        ("seen_s", np.float64),
-    ]
-)
-"""What is known of a track beside its motion: ``lost``, not seen on the newest frame; the times of its first detection
-(``begun_s``), of the first that reached the score of new tracks (``sure_s``, else infinite) and of its newest
-(``seen_s``); ``identity`` is 0 before ``confirmed``."""
-
-
-class ByteTrack:
+class ByteTrack(BoxTracker):
     """Tracker of one stream; see :class:`pipelines.tracking.base.Tracker`.
 
     Args:
-        memory_s: how long a confirmed track may go unseen, in seconds of stream time.
-        class_agnostic: let a track continue in another class.
-        report_score: detections of at least this score are returned even if they belong to no track.
         high_score: lowest score of the first association.
-        low_score: lowest score of the second association; less is not looked at, unless it is to be reported.
-        new_track_score: score that proves an object, so that its track is confirmed ``confirm_s`` later.
         high_match: least overlap of the first association, IoU times score.
         low_match: least overlap of the second association, IoU.
         new_match: least overlap for continuing an unconfirmed track, IoU times score.
-        confirm_s: time from that score to confirmation; two detections are needed in any case.
-        unsure_confirm_s: time from a track's first detection to confirmation where the score never got so high;
-            until then it may not miss a single frame.
-        box_filter: noise model of the motion.
+        life: of tracks in general; see :class:`pipelines.tracking.lifecycle.BoxTracker`.
     """
 
     def __init__(
         self,
         *,
-        memory_s: float = 1.0,
-        class_agnostic: bool = False,
-        report_score: float = 0.25,
         high_score: float = 0.5,
-        low_score: float = 0.1,
-        new_track_score: float = 0.6,
         high_match: float = 0.2,
-        low_match: float = 0.4,
-        new_match: float = 0.1,
-        confirm_s: float = 0.045,
-        unsure_confirm_s: float = 0.5,
-        box_filter: BoxFilter | None = None,
+        low_match: float = 0.5,
+        new_match: float = 0.3,
+        **life: Any,
     ) -> None:
-        self._memory_s = memory_s
-        self._class_agnostic = class_agnostic
-        self._report_score = report_score
+        super().__init__(**{"confirm_s": 0.0, "unsure_confirm_s": float("inf"), "smooth": False, **life})
         self._high_score = high_score
-        self._low_score = min(low_score, report_score)
-        self._new_track_score = max(new_track_score, report_score)
         self._high_match = high_match
         self._low_match = low_match
         self._new_match = new_match
-        self._confirm_s = confirm_s
-        self._unsure_confirm_s = unsure_confirm_s
-        self._filter = box_filter or BoxFilter()
-        self._identities_given = 0
-        self.reset()
 
-    @property
-    def low_score(self) -> float:
-        """The lowest score that the tracker has use for."""
-        return self._low_score
-
-    @property
-    def track_count(self) -> int:
-        """How many tracks are kept, lost and unconfirmed ones included."""
-        return len(self._tracks)
-
-    def reset(self) -> None:
-        """Forget all tracks; their identities are never used again."""
-        self._clock_s: float | None = None
-        self._clear()
-
-    def _clear(self) -> None:
-        self._tracks = np.empty(0, TRACK)
-        self._state: Float = np.empty((5, 0, 4))
-
-    def update(self, detections: Detections, *, pts_s: float) -> Detections:
-        """Take the detections of the next frame and return those worth showing, with identities.
-
-        A row is returned if its score reaches ``report_score`` or if it continues a confirmed track; the rows keep
-        their order. The box of a detection that belongs to a track is the filtered one. Boxes that are not finite or
-        have no area are dropped. On the first frame, and on the first after :meth:`reset`, detections that reach
-        ``new_track_score`` are confirmed at once. A frame with the time of the one before is taken as the same
-        instant; after a jump by more than ``memory_s``, forward or back, all tracks are gone.
-
-        Raises:
-            ValueError: when ``pts_s`` is not finite.
-        """
-        first = self._advance(pts_s)
-        detections = _keep(detections, self._usable(detections))
-        box = cxcywh_from_xyxy(detections.box_xyxy_px)
-        track_of = self._associate(detections)
-        self._correct(detections, box, track_of, pts_s)
-        self._begin(detections, box, track_of, pts_s)
-        self._confirm(pts_s, first=first)
-        result = self._report(detections, track_of)
-        self._forget(pts_s)
-        return result
-
-    def _advance(self, pts_s: float) -> bool:
-        """Predict all tracks at ``pts_s``; return whether this is the first frame."""
-        if not math.isfinite(pts_s):
-            raise ValueError(f"pts_s must be a finite number of seconds, not {pts_s}")
-        before_s, self._clock_s = self._clock_s, pts_s
-        if before_s is None:
-            return True
-        if abs(pts_s - before_s) > self._memory_s:
-            self._clear()
-        self._filter.predict(self._state, max(pts_s - before_s, 0.0))
-        return False
-
-    def _usable(self, detections: Detections) -> Mask:
-        with np.errstate(invalid="ignore"):
-            sides = detections.box_xyxy_px[:, 2:] - detections.box_xyxy_px[:, :2]
-        solid = ((sides > 0) & (sides < math.inf)).all(axis=1)
-        usable: Mask = solid & (detections.score >= self._low_score)
-        return usable
-
-    def _associate(self, detections: Detections) -> Rows:
-        """Return each detection's track, -1 for none: algorithm 1 of the paper."""
-        track_of = np.full(len(detections), -1, np.intp)
-        if not len(detections) or not len(self._tracks):
-            return track_of
-        track, detection, iou = overlapping(xyxy_from_cxcywh(self._state[POSITION]), detections.box_xyxy_px)
-        if not self._class_agnostic:
-            same = self._tracks["class_id"][track] == detections.class_id[detection]
-            track, detection, iou = track[same], detection[same], iou[same]
+    def _associate(self, detections: Detections, pairing: Pairing) -> None:
+        track, detection, iou = self._candidates(detections, xyxy_from_cxcywh(self._state[POSITION]))
         weighted = iou * detections.score[detection]
         high = (detections.score >= self._high_score)[detection]
-        confirmed = self._tracks["confirmed"][track]
-        free = np.ones(len(self._tracks), np.bool_)
-
-        def match(allowed: Mask, similarity: Float, at_least: float) -> None:
-            pairs = np.flatnonzero(allowed & (similarity >= at_least))
-            rows, columns = assign(track[pairs], detection[pairs], similarity[pairs] - at_least)
-            track_of[columns] = rows
-            free[rows] = False
-
-        match(confirmed & high, weighted, self._high_match)
-        match(confirmed & ~high & free[track], iou, self._low_match)
-        match(~confirmed & (track_of[detection] < 0), weighted, self._new_match)
-        return track_of
-
-    def _correct(self, detections: Detections, box_cxcywh_px: Float, track_of: Rows, pts_s: float) -> None:
-        matched = np.flatnonzero(track_of >= 0)
-        rows, score = track_of[matched], detections.score[matched]
-        self._filter.update(self._state, rows, box_cxcywh_px[matched], score)
-        tracks = self._tracks
-        tracks["lost"] = True
-        tracks["lost"][rows] = False
-        tracks["class_id"][rows] = detections.class_id[matched]
-        tracks["sure_s"][rows] = np.minimum(tracks["sure_s"][rows], self._sure_s(score, pts_s))
-        tracks["seen_s"][rows] = pts_s
-        tracks["hits"][rows] += 1
-
-    def _begin(self, detections: Detections, box_cxcywh_px: Float, track_of: Rows, pts_s: float) -> None:
-        born = np.flatnonzero((track_of < 0) & (detections.score >= self._report_score))
-        if self._class_agnostic and len(born):
-            born = born[~_echoes(detections, born, known=track_of >= 0)]
-        if not len(born):
-            return
-        tracks = np.zeros(len(born), TRACK)
-        tracks["class_id"] = detections.class_id[born]
-        tracks["sure_s"] = self._sure_s(detections.score[born], pts_s)
-        tracks["hits"] = 1
-        tracks["begun_s"] = tracks["seen_s"] = pts_s
-        track_of[born] = np.arange(len(self._tracks), len(self._tracks) + len(born))
-        self._tracks = np.concatenate([self._tracks, tracks])
-        self._state = np.concatenate([self._state, self._filter.start(box_cxcywh_px[born])], axis=1)
-
-    def _sure_s(self, score: NDArray[np.float32], pts_s: float) -> Float:
-        return np.where(score >= self._new_track_score, pts_s, math.inf)
-
-    def _confirm(self, pts_s: float, *, first: bool) -> None:
-        """Give an identity to each track that has earned one."""
-        tracks = self._tracks
-        due = (pts_s - tracks["sure_s"] >= self._confirm_s) | (pts_s - tracks["begun_s"] >= self._unsure_confirm_s)
-        due &= tracks["hits"] >= 2
-        if first:
-            due |= tracks["sure_s"] == pts_s
-        rows = np.flatnonzero(due & ~tracks["confirmed"])
-        tracks["confirmed"][rows] = True
-        tracks["identity"][rows] = self._identities_given + 1 + np.arange(len(rows))
-        self._identities_given += len(rows)
-
-    def _report(self, detections: Detections, track_of: Rows) -> Detections:
-        owned = np.flatnonzero(track_of >= 0)
-        rows = track_of[owned]
-        box = detections.box_xyxy_px.astype(np.float32)
-        box[owned] = xyxy_from_cxcywh(self._state[POSITION][rows])
-        identity = np.zeros(len(detections), np.int64)
-        identity[owned] = self._tracks["identity"][rows]
-        tracked = replace(detections, box_xyxy_px=box, track_id=np.ma.MaskedArray(identity, mask=identity == 0))
-        return _keep(tracked, (identity > 0) | (detections.score >= self._report_score))
-
-    def _forget(self, pts_s: float) -> None:
-        """Drop what was lost for too long, and unconfirmed tracks with their first miss."""
-        tracks = self._tracks
-        kept = ~tracks["lost"] | (tracks["confirmed"] & (pts_s - tracks["seen_s"] <= self._memory_s))
-        if len(tracks) > MAX_TRACKS:
-            kept[np.argsort(tracks["seen_s"], kind="stable")[:-MAX_TRACKS]] = False
-        if not kept.all():
-            self._tracks = tracks[kept]
-            self._state = self._state[:, kept]
-
-
-def _keep(detections: Detections, kept: Mask) -> Detections:
-    return detections if kept.all() else detections[kept]
-
-
-def _echoes(detections: Detections, born: Rows, *, known: Mask) -> Mask:
-    """Say which of the ``born`` rows repeat a known object, or a better row among themselves."""
-    box = detections.box_xyxy_px
-    other, place, iou = overlapping(box, box[born])
-    row = born[place]
-    better = (detections.score[other] > detections.score[row]) | (
-        (detections.score[other] == detections.score[row]) & (other < row)
-    )
-    echo = np.zeros(len(born), np.bool_)
-    echo[place[(iou > ECHO_IOU) & (known[other] | better)]] = True
-    return echo
+        confirmed, lost = self._tracks["confirmed"][track], self._tracks["lost"][track]
+        stages = (
+            (confirmed & high, weighted, self._high_match),
+            (confirmed & ~high & ~lost, iou, self._low_match),
+            (~confirmed & high, weighted, self._new_match),
+        )
+        for allowed, similarity, at_least in stages:
+            pairing.settle(track[allowed], detection[allowed], similarity[allowed], at_least=at_least)

@@ -54,8 +54,8 @@ class BoxFilter:
         state[P11, :, 2:] *= self.growth**2
         return state
 
-    def predict(self, state: Float, dt_s: float) -> None:
-        """Advance all tracks by ``dt_s`` seconds, in place; 0 changes nothing."""
+    def predict(self, state: Float, dt_s: float | Float) -> None:
+        """Advance all tracks by ``dt_s`` seconds, one for all or (T, 1), in place; 0 changes nothing."""
         position, velocity, p00, p01, p11 = state
         variance = np.square(position[:, 3:])
         acceleration = np.repeat(variance * (self.acceleration_std**2 * dt_s), 4, axis=1)

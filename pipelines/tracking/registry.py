@@ -1,10 +1,23 @@
-"""Trackers by the name that the configuration gives them."""
+"""Trackers by the name that the configuration gives them. A new tracker is one file, its test and its line here."""
 
 from __future__ import annotations
 
 from pipelines.tracking.base import Tracker
+from pipelines.tracking.botsort import BotSort
 from pipelines.tracking.bytetrack import ByteTrack
+from pipelines.tracking.lifecycle import BoxTracker
+from pipelines.tracking.ocsort import OcSort
+from pipelines.tracking.sort import Sort
+from pipelines.tracking.steady import SteadyTracker
 from streamvision.config import TrackerConfig
+
+TRACKERS: dict[str, type[BoxTracker]] = {
+    "steady": SteadyTracker,
+    "sort": Sort,
+    "bytetrack": ByteTrack,
+    "ocsort": OcSort,
+    "botsort": BotSort,
+}
 
 
 def create_tracker(config: TrackerConfig, *, score: float) -> Tracker | None:
@@ -17,4 +30,4 @@ def create_tracker(config: TrackerConfig, *, score: float) -> Tracker | None:
     """
     if config.name == "none":
         return None
-    return ByteTrack(memory_s=config.memory_s, class_agnostic=config.class_agnostic, report_score=score)
+    return TRACKERS[config.name](memory_s=config.memory_s, class_agnostic=config.class_agnostic, report_score=score)

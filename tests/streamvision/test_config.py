@@ -23,7 +23,7 @@ def refused(document: dict[str, Any]) -> str:
 def test_little_is_needed_and_the_defaults_are_safe() -> None:
     config = parse_config(MINIMAL, origin="x.yaml")
     assert config.serve is None
-    assert config.tracker.name == "bytetrack"
+    assert config.tracker.name == "steady"
     assert parse_config(MINIMAL | {"serve": {}}, origin="x.yaml").serve.host == "127.0.0.1"  # type: ignore[union-attr]
 
 
@@ -37,7 +37,7 @@ def test_little_is_needed_and_the_defaults_are_safe() -> None:
         ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
         ({"model": {}}, "'model.path' is missing"),
         ({"streams": []}, "streams"),
-        ({"tracker": {"name": "sort2"}}, "'bytetrack' or 'none' (given: 'sort2')"),
+        ({"tracker": {"name": "sort2"}}, "'botsort' or 'none' (given: 'sort2')"),
         ({"streams": [{"source": "a", "id": "x"}, {"source": "b", "id": "x"}]}, "stands more than once"),
         ({"streams": [{"source": "a", "id": "x/y"}]}, "streams.0.id"),
     ],

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from pipelines.tracking import ByteTrack, create_tracker
-from streamvision.config import TrackerConfig
+from typing import get_args
+
+import pytest
+
+from pipelines.tracking import create_tracker
+from pipelines.tracking.registry import TRACKERS
+from streamvision.config import TrackerConfig, TrackerName
 from streamvision.detections import Detections
 from support.moving_boxes import at, found, walker, watch
 
@@ -12,10 +17,15 @@ def test_none_is_no_tracker() -> None:
     assert create_tracker(TrackerConfig(name="none"), score=0.25) is None
 
 
-def test_each_stream_gets_a_tracker_of_its_own() -> None:
-    config = TrackerConfig(name="bytetrack")
+def test_every_name_of_the_configuration_is_a_tracker() -> None:
+    assert {*TRACKERS, "none"} == set(get_args(TrackerName))
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_each_stream_gets_a_tracker_of_its_own(name: str) -> None:
+    config = TrackerConfig.model_validate({"name": name})
     one, two = create_tracker(config, score=0.25), create_tracker(config, score=0.25)
-    assert isinstance(one, ByteTrack)
+    assert isinstance(one, TRACKERS[name])
     assert one is not two
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.tracking import ByteTrack
+from pipelines.tracking.steady import SteadyTracker
 from streamvision.training.track_evaluation.evaluate import evaluate, run_tracker
 from streamvision.training.track_evaluation.matching import box_iou
 from streamvision.training.track_evaluation.mot_files import read_sequences
@@ -21,7 +21,7 @@ def test_figures_are_those_of_trackeval(data_dir: Path, tmp_path: Path, benchmar
     if not root.is_dir():
         pytest.skip(f"no sequences at {root}")
     sequences = read_sequences(root)
-    results, _ = run_tracker(sequences, ByteTrack)
+    results, _ = run_tracker(sequences, SteadyTracker)
     ours = evaluate(sequences, results).to_json()
     theirs = mot_benchmark.evaluate(results, root=root, work=tmp_path)
     assert ours["combined"] == pytest.approx(theirs.pop("combined"), abs=1e-6)
