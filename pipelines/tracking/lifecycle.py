@@ -117,8 +117,8 @@ class BoxTracker(ABC):
         A row is returned if its score reaches ``report_score`` or if it continues a confirmed track; the rows keep
         their order. The box of a detection that belongs to a track is the filtered one, unless told otherwise. Boxes
         that are not finite or have no area are dropped. On the first frame, and on the first after :meth:`reset`,
-        detections that reach ``new_track_score`` are confirmed at once. A frame with the time of the one before is taken as the same
-        instant; after a jump by more than ``memory_s``, forward or back, all tracks are gone.
+        detections that reach ``new_track_score`` are confirmed at once. A frame with the time of the one before is
+        taken as the same instant; after a jump by more than ``memory_s``, forward or back, all tracks are gone.
 
         Raises:
             ValueError: when ``pts_s`` is not finite.
