@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "See what works here, and what to install for what.",
     "data": "Look into, convert and split labelled pictures.",
     "train": "Turn labelled pictures into weights.",
+    "export": "Turn weights into files for other runtimes, each proven against its source.",
     "eval": "Score a model or a tracker, and see why it is wrong.",
     "explain": "See what a model looks at.",
     "bundle": "Pack a model for an app: decoders and golden vectors.",

@@ -1,0 +1,278 @@
+"""``streamvision export``: trained weights into files for servers, phones and browsers, each proven or refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import click
+
+from exporters.base import ExportOptions, ExportPrecision, Format, Source
+from streamvision.cli.eval import choose_split
+from streamvision.cli.steps import StepProgress
+from streamvision.errors import ConfigError
+
+if TYPE_CHECKING:
+    from exporters.export import Artefact
+    from exporters.parity.pictures import GatePictures
+    from streamvision.training.dataset import Dataset
+
+_SIZE = re.compile(r"(\d+)(?:[xX](\d+))?")
+_HEADINGS = ("artefact", "size", "mean IoU", "score ±", "mAP50-95", "verdict")
+
+
+def _words(accepted: tuple[str, ...]) -> Any:
+    """Return a callback that reads words separated by commas, each once and in the order given."""
+
+    def read(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+        given = tuple(dict.fromkeys(word for part in (value or "").split(",") if (word := part.strip())))
+        if unknown := [word for word in given if word not in accepted]:
+            raise click.BadParameter(f"{', '.join(unknown)} is not accepted; choose from {', '.join(accepted)}")
+        return given
+
+    return read
+
+
+def _size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Read N or HxW and return (width, height) in pixels."""
+    if value is None:
+        return None
+    matched = _SIZE.fullmatch(value)
+    height_px, width_px = (int(matched[1]), int(matched[2] or matched[1])) if matched else (0, 0)
+    if not height_px or not width_px:
+        raise click.BadParameter(f"{value!r} is no size; give N for a square, or HxW (height first) such as 384x640")
+    return width_px, height_px
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--format",
+    "formats",
+    callback=_words(get_args(Format)),
+    required=True,
+    metavar="A,B,...",
+    help=f"{', '.join(get_args(Format))}.",
+)
+@click.option(
+    "--precision",
+    "precisions",
+    callback=_words(get_args(ExportPrecision)),
+    metavar="A,B,...",
+    help=f"{', '.join(get_args(ExportPrecision))}; int8 needs --calibration.  [default: the format's own]",
+)
+@click.option("--output", type=Path, required=True, metavar="DIR", help="Folder for the files and their reports.")
+@click.option(
+    "--imgsz", "size_px", callback=_size, metavar="N|HxW", help="Input size, height first; default: the model's own."
+)
+@click.option("--dynamic-batch", is_flag=True, help="Take any number of pictures a call.")
+@click.option("--dynamic-size", is_flag=True, help="Take pictures of any size.")
+@click.option("--uint8-input", is_flag=True, help="Take bytes (NHWC, RGB), with the scaling inside the network.")
+@click.option("--nms", is_flag=True, help="Suppress duplicates inside the network.")
+@click.option("--calibration", type=Path, metavar="DIR", help="Pictures that int8 measures its ranges on.")
+@click.option(
+    "--images",
+    type=Path,
+    metavar="DIR",
+    help="Pictures to compare on; default: those of --data or --calibration, else drawn ones.",
+)
+@click.option(
+    "--max-images",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="Most pictures to compare on, evenly spaced.",
+)
+@click.option("--data", type=Path, metavar="DIR", help="Labelled pictures: measure mAP before and after, too.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    metavar="POINTS",
+    help="Points of mAP50-95 that may be lost.  [default: 0.5; 1.5 for int8]",
+)
+@click.option("--weights", type=Path, metavar="FILE", help="State dict of a torchvision model given by its name.")
+@click.option(
+    "--random-weights", type=int, metavar="SEED", help="A network that has learnt nothing, to try an export out."
+)
+@click.option("--head", help="Layout of the outputs, for ONNX files that do not say it.")
+@click.option("--names", metavar="A,B,...", help="Class names that override the model's.")
+@click.option("--force", is_flag=True, help="Replace what is in DIR already.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+def export(
+    model: str,
+    formats: tuple[str, ...],
+    precisions: tuple[str, ...],
+    output: Path,
+    calibration: Path | None,
+    images: Path | None,
+    max_images: int,
+    data: Path | None,
+    budget: float | None,
+    weights: Path | None,
+    random_weights: int | None,
+    head: str | None,
+    names: str | None,
+    force: bool,
+    as_json: bool,
+    **of_network: Any,
+) -> int:
+    """Turn trained weights into files for other runtimes, and prove each against its source.
+
+    MODEL is an ultralytics checkpoint (.pt), a checkpoint of 'streamvision train', the name of a torchvision model with
+    --weights, or an .onnx file. Source and export are executed on the same pictures and compared stage by stage. An
+    export that differs is deleted and the exit code is 1; its report says where it differs first, and by how much.
+
+    \b
+    Examples:
+      streamvision export yolov8n.pt --format onnx,openvino --output exported --images photos
+      streamvision export yolov8n.pt --format onnx --imgsz 384x640 --nms --output exported
+      streamvision export yolov8n.pt --format openvino --precision int8 --calibration photos --output exported
+      streamvision export best.pt --format tflite --precision fp32,int8-dynamic --data signs --output exported
+    """
+    from streamvision.training.evaluation.class_names import match_classes
+
+    begin_s = time.monotonic()
+
+    def say(text: str) -> None:
+        click.echo(f"[{time.monotonic() - begin_s:6.1f} s] {text}", err=True)
+
+    options = ExportOptions(calibration=calibration, **of_network)
+    with _stdout_kept(), _terminable(), StepProgress("pictures") as progress:
+        from exporters.export import Exporter, requests_for
+        from exporters.parity.accuracy import Accuracy
+        from exporters.parity.gate import Gate
+        from exporters.parity.reference import library_reference
+        from exporters.sources import open_source
+        from exporters.targets.registry import create_target
+
+        dataset = _labelled(data, say) if data else None
+        pictures = _pictures(images, dataset, data, calibration, max_images)
+        say(f"opening {model}")
+        source: Source = open_source(
+            model,
+            weights=weights,
+            names=tuple(name.strip() for name in names.split(",")) if names else None,
+            head=head,
+            size_px=options.size_px,
+            random_weights=random_weights,
+        )
+        accuracy = None
+        if dataset:
+            match_classes(dataset, source.card.names)
+            accuracy = Accuracy(source, dataset, budget_points=budget, on_progress=progress.show)
+        elif budget is not None:
+            raise ConfigError("--budget limits what --data measures; give labelled pictures with --data DIR, too")
+        gate = Gate(
+            source,
+            pictures,
+            reference=library_reference(source),
+            accuracy=accuracy,
+            untrained=random_weights is not None,
+            on_progress=progress.show,
+        )
+        exporter = Exporter(source, gate, pictures, output, create_target=create_target, force=force, say=say)
+        requests = requests_for(
+            cast("tuple[Format, ...]", formats),
+            cast("tuple[ExportPrecision, ...]", precisions),
+            options,
+            create_target=create_target,
+        )
+        artefacts = exporter.run(requests)
+    if as_json:
+        document = {"model": model, "artefacts": [artefact.to_json() for artefact in artefacts]}
+        click.echo(json.dumps(document | {"pictures": pictures.origin}))
+    else:
+        click.echo(describe(artefacts))
+    for artefact in artefacts:
+        if artefact.error:
+            click.echo(f"streamvision: {artefact.error}{_see(artefact)}", err=True)
+    return 1 if any(artefact.error for artefact in artefacts) else 0
+
+
+def describe(artefacts: list[Artefact]) -> str:
+    """Return the result as a table for the terminal."""
+    rows: list[tuple[str, ...]] = [_HEADINGS]
+    for artefact in artefacts:
+        parity = artefact.parity
+        figures = [
+            (parity.figure("result", name) if parity else None) for name in ("mean_iou", "mean_score_difference")
+        ]
+        before, after = (
+            (parity.figure("accuracy", f"map50_95_{when}") if parity else None) for when in ("before", "after")
+        )
+        rows.append(
+            (
+                artefact.name,
+                "-" if artefact.bytes is None else f"{artefact.bytes / 1e6:.1f} MB",
+                *("-" if figure is None else f"{figure:.4f}" for figure in figures),
+                "-" if before is None or after is None else f"{before:.4f} -> {after:.4f}",
+                "failed" if artefact.error else "passed",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    notes = [f"Note on {artefact.name}: {note}" for artefact in artefacts for note in artefact.notes]
+    return "\n".join([*lines, *notes])
+
+
+def _see(artefact: Artefact) -> str:
+    return f"; see {artefact.report}" if artefact.report else ""
+
+
+def _labelled(data: Path, say: Any) -> Dataset:
+    from streamvision.training.datasets import read_dataset
+
+    dataset, notes = choose_split(read_dataset(data), None)
+    for note in notes:
+        say(note)
+    return dataset
+
+
+def _pictures(
+    images: Path | None, dataset: Dataset | None, data: Path | None, calibration: Path | None, count: int
+) -> GatePictures:
+    """Return what source and export are compared on: what the user gave for it, else what else was given."""
+    from exporters.parity.pictures import drawn_pictures, pictures_in, pictures_of
+
+    if images:
+        return pictures_in(images, count=count)
+    if dataset:
+        return pictures_of([image.path for image in dataset.images], origin=str(data), count=count)
+    return pictures_in(calibration, count=count) if calibration else drawn_pictures(count=count)
+
+
+@contextlib.contextmanager
+def _stdout_kept() -> Iterator[None]:
+    """Send what converters print, from Python or C++, to stderr: stdout is for the result alone."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the export as Ctrl-C does, so that the scratch folder goes."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
