@@ -51,7 +51,7 @@ def make_bundle(
     backend: Backend,
     card: ModelCard,
     picture: Path | None = None,
-    config: ModelConfig | None = None,
+    score: float | None = None,
 ) -> Bundle:
     """Put an artefact and all that an app needs for it into a folder and a zip beside it.
 
@@ -61,21 +61,27 @@ def make_bundle(
         backend: the artefact, loaded; the golden vectors are what it really returns. It stays open.
         card: the artefact's card.
         picture: what the golden vectors show; by default a frame of the drawn drive.
-        config: thresholds; by default the runtime's own.
+        score: lowest score of an object; by default the runtime's own.
 
     Raises:
         ExportError: when the decoders cannot read this model, the picture cannot be read or shows nothing, or the
             folder holds something else.
         OutputError: when the folder cannot be written.
     """
-    config = config or ModelConfig(path=artefact)
+    config = ModelConfig(path=artefact) if score is None else ModelConfig(path=artefact, score=score)
     # Apps feed pictures of one size, one at a time, whatever else the artefact would take.
     fixed = card.input.model_copy(update={"dynamic_size": False, "dynamic_batch": False, "batch": 1})
     reading = reading_of(card, config)
     tolerance = tolerance_of(backend)
     card = card.model_copy(update={"input": fixed})
     _check_replaceable(folder)
-    vectors = record(backend, card, config, drawn_picture() if picture is None else read_picture(picture))
+    vectors = record(
+        backend,
+        card,
+        drawn_picture() if picture is None else read_picture(picture),
+        path=artefact,
+        score=config.score,
+    )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as scratch:
@@ -118,7 +124,7 @@ def _write(
     for name, sources in _DECODERS.items():
         (made / name).mkdir()
         for source in sources:
-            text = resources.files("exporters.bundle").joinpath("decoders", source).read_text(encoding="utf-8")
+            text = resources.files("exporters.bundle").joinpath("decoders").joinpath(source).read_text(encoding="utf-8")
             (made / name / source).write_text(text, encoding="utf-8")
     (made / "android" / "ModelSpec.kt").write_text(
         kotlin_constants(card, reading, tolerance, shapes, size), encoding="utf-8"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from exporters.parity.side import Side
 from pipelines.capture.synthetic_drive import DriveScene
-from pipelines.inference import Detector
-from streamvision.backends.base import Backend, TensorSpec
-from streamvision.config import ModelConfig
+from streamvision.backends.base import Backend
 from streamvision.detections import Detections
 from streamvision.errors import ExportError
 from streamvision.model_card import ModelCard
@@ -63,69 +61,28 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     return np.asarray(bgr, np.uint8)
 
 
-def record(backend: Backend, card: ModelCard, config: ModelConfig, bgr: NDArray[np.uint8]) -> GoldenVectors:
+def record(backend: Backend, card: ModelCard, bgr: NDArray[np.uint8], *, path: Path, score: float) -> GoldenVectors:
     """Send a picture through the runtime and return every stage of it.
 
     Args:
         backend: the artefact, loaded; it stays open.
         card: its card, with a fixed size and one picture a call.
-        config: thresholds.
         bgr: (H, W, 3) uint8 BGR.
+        path: the artefact, for messages.
+        score: lowest score of an object.
 
     Raises:
         ModelError: when the card does not fit the model, or its runtime fails.
         ExportError: when nothing is found on the picture: vectors without an object prove nothing.
     """
-    recorder = _Recorder(backend)
     picture = BgrPicture(bgr)
-    detections = Detector(recorder, card, config).detect([picture])[0]
-    if not len(detections):
+    trace = Side(backend, card, path=path, score=score).trace(picture)
+    if not len(trace.found.detections):
         raise ExportError(
-            f"nothing on the test picture scores {config.score:g} or more, and golden vectors without an object prove "
+            f"nothing on the test picture scores {score:g} or more, and golden vectors without an object prove "
             "nothing; give a picture of what the model is for"
         )
     place = Letterbox.fit(picture.width_px, picture.height_px, card.input)
     content = picture.resize_rgb(place.content_width_px, place.content_height_px)
-    return GoldenVectors(bgr, content, recorder.tensor, recorder.outputs_seen, detections)
-
-
-class _Recorder:
-    """A backend that keeps what goes through another one."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self.tensor: NDArray[Any] = np.empty(0, np.float32)
-        self.outputs_seen: tuple[NDArray[np.float32], ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self._backend.name
-
-    @property
-    def device(self) -> str:
-        return self._backend.device
-
-    @property
-    def precision(self) -> str:
-        return self._backend.precision
-
-    @property
-    def input(self) -> TensorSpec:
-        return self._backend.input
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        return self._backend.outputs
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return self._backend.metadata
-
-    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        outputs = self._backend.run(tensor)
-        self.tensor = tensor.copy()
-        self.outputs_seen = tuple(output.astype(np.float32) for output in outputs)
-        return outputs
-
-    def close(self) -> None:
-        """Leave the other backend open: it belongs to the caller."""
+    outputs = tuple(output.astype(np.float32) for output in trace.outputs)
+    return GoldenVectors(bgr, content, trace.tensor[None], outputs, trace.found.detections)

@@ -18,6 +18,7 @@ LAYOUTS = {
     "yolo_pose_end2end": "yolo_end2end",
     "yolo_v5": "yolo_v5",
     "yolox": "yolox",
+    "tflite_detection": "tflite_detection",
 }
 """By head of the card, the layout as the decoders know it. Of masks and keypoints they read the boxes."""
 _RESIZES = ("letterbox_center", "letterbox_top_left", "stretch")
@@ -53,7 +54,7 @@ def tolerance_of(backend: Backend) -> Tolerance:
 
 
 def reading_of(card: ModelCard, config: ModelConfig) -> Reading:
-    """Return how the decoders read this model.
+    """Return how the decoders read this model, with the thresholds of the configuration.
 
     Raises:
         ExportError: when they cannot.

@@ -21,6 +21,8 @@ _LAYOUTS = {
     "score is objectness times class score.",
     "yolox": "One row a grid cell (strides 8, 16, 32): offset of the centre and logarithm of the size, in strides; "
     "objectness; then a score for each class. A box's score is objectness times class score.",
+    "tflite_detection": "The first holds a row a box: top, left, bottom, right. The second holds the classes, "
+    "the third the scores, the last the number of rows that count.",
     "yolo_end2end": "One row a box: left, top, right, bottom, score, class. Rows that are not used have the score 0.",
 }
 _TEXT = Template("""\

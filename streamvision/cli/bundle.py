@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,12 +16,18 @@ from streamvision.config import ModelConfig
 @click.option("--output", type=Path, required=True, metavar="DIR", help="Folder to write; new, empty or a bundle.")
 @click.option("--picture", type=Path, metavar="FILE", help="What the golden vectors show; default: a drawn drive.")
 @field_option("--score", ModelConfig, "score")
-@field_option("--iou", ModelConfig, "iou")
-@field_option("--max-detections", ModelConfig, "max_detections")
 @field_option("--head", ModelConfig, "head")
 @click.option("--names", metavar="A,B,...", help=ModelConfig.model_fields["names"].description)
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as one JSON document on stdout.")
-def bundle(path: Path, output: Path, picture: Path | None, names: str | None, as_json: bool, **options: Any) -> None:
+def bundle(
+    path: Path,
+    output: Path,
+    picture: Path | None,
+    score: float | None,
+    head: str | None,
+    names: str | None,
+    as_json: bool,
+) -> None:
     """Put MODEL and what an app needs for it into a folder and a zip beside it.
 
     The bundle has the model, its card and labels; decoders in Kotlin, Swift and JavaScript, short enough to paste; and
@@ -37,10 +42,9 @@ def bundle(path: Path, output: Path, picture: Path | None, names: str | None, as
     from exporters.bundle import make_bundle
     from pipelines.inference import Detector
 
-    given = {key: value for key, value in options.items() if value is not None}
-    config = ModelConfig(path=path, names=tuple(names.split(",")) if names else None, **given)
+    config = ModelConfig(path=path, head=head, names=tuple(names.split(",")) if names else None)
     with Detector.open(config) as detector:
-        made = make_bundle(path, output, backend=detector.backend, card=detector.card, picture=picture, config=config)
+        made = make_bundle(path, output, backend=detector.backend, card=detector.card, picture=picture, score=score)
     if as_json:
         document = {"folder": str(made.folder), "archive": str(made.archive), "objects": made.objects}
         click.echo(json.dumps(document, indent=2))

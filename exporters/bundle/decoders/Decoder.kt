@@ -119,6 +119,14 @@ class Decoder(private val spec: ModelSpec) {
                 val id = data[at + 5].toInt()
                 if (data[at + 5] >= 0 && id < spec.labels.size) add(data[at], data[at + 1], data[at + 2], data[at + 3], data[at + 4], id)
             }
+            "tflite_detection" -> { // boxes (1, rows, 4) as top, left, bottom, right; classes; scores; number of rows
+                val (_, ids, scores, count) = outputs
+                for (row in 0 until min(count[0].toInt(), rows)) {
+                    val id = ids[row].toInt()
+                    val at = 4 * row
+                    if (ids[row] >= 0 && id < spec.labels.size) add(data[at + 1], data[at], data[at + 3], data[at + 2], scores[row], id)
+                }
+            }
             "yolo_v5", "yolox" -> { // (1, boxes, 5 + classes), with an objectness
                 val cells = if (spec.layout == "yolox") gridCells() else null
                 for (box in 0 until rows) {

@@ -128,6 +128,12 @@ struct Decoder {
             for at in stride(from: 0, to: rows * columns, by: columns) where data[at + 5] >= 0 && data[at + 5] < Float(classes) {
                 add(data[at], data[at + 1], data[at + 2], data[at + 3], data[at + 4], Int(data[at + 5]))
             }
+        case "tflite_detection":  // boxes (1, rows, 4) as top, left, bottom, right; classes; scores; number of rows
+            let ids = outputs[1], scores = outputs[2]
+            for row in 0..<min(Int(outputs[3][0]), rows) where ids[row] >= 0 && ids[row] < Float(classes) {
+                let at = 4 * row
+                add(data[at + 1], data[at], data[at + 3], data[at + 2], scores[row], Int(ids[row]))
+            }
         case "yolo_v5", "yolox":  // (1, boxes, 5 + classes), with an objectness
             let cells = spec.layout == "yolox" ? gridCells() : []
             for box in 0..<rows {

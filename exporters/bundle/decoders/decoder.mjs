@@ -88,6 +88,11 @@ export function candidates(outputs, card, { layout, score: threshold }) {
       const id = Math.trunc(data[at + 5]);
       if (data[at + 5] >= 0 && id < classes) add(data[at], data[at + 1], data[at + 2], data[at + 3], data[at + 4], id);
     }
+  } else if (layout === "tflite_detection") { // boxes (1, rows, 4) as top, left, bottom, right; classes; scores; number
+    const [, { data: ids }, { data: scores }, { data: [count] }] = outputs;
+    for (let row = 0, at = 0; row < Math.min(count, rows); row++, at += 4) {
+      if (ids[row] >= 0 && ids[row] < classes) add(data[at + 1], data[at], data[at + 3], data[at + 2], scores[row], Math.trunc(ids[row]));
+    }
   } else if (layout === "yolo_v5" || layout === "yolox") { // (1, boxes, 5 + classes), with an objectness
     const cells = layout === "yolox" ? gridCells(width, height) : null;
     for (let box = 0, at = 0; box < rows; box++, at += columns) {
