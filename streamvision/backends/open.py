@@ -12,12 +12,14 @@ _ENDINGS: dict[str, tuple[BackendName, ...]] = {
     ".onnx": ("onnxruntime", "openvino"),
     ".xml": ("openvino",),
     ".tflite": ("litert",),
+    ".engine": ("tensorrt",),
+    ".plan": ("tensorrt",),
 }
 """By file ending, the runtimes that read it; the first is taken unless another is asked for."""
 
 _EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
-_NOT_YET = {".engine": "TensorRT engines", ".plan": "TensorRT engines", ".mlpackage": "Core ML packages"}
-_ACCEPTED = "an .onnx file, an OpenVINO .xml file (or its folder) or a .tflite file"
+_NOT_YET = {".mlpackage": "Core ML packages"}
+_ACCEPTED = "an .onnx file, an OpenVINO .xml file (or its folder), a .tflite file or a TensorRT .engine file"
 
 
 def open_backend(
@@ -33,7 +35,7 @@ def open_backend(
     """Load a model on the runtime and device that will execute it.
 
     Args:
-        path: an ``.onnx``, ``.xml`` or ``.tflite`` file, or a folder with one ``.xml`` file.
+        path: an ``.onnx``, ``.xml``, ``.tflite``, ``.engine`` or ``.plan`` file, or a folder with one ``.xml`` file.
         backend: the runtime; ``auto`` picks by the file's ending.
         device: ``auto``, ``cpu``, ``cuda[:N]``, ``tensorrt[:N]`` (ONNX Runtime), or an OpenVINO device such as
             ``gpu``; ``auto`` is the CPU, and CUDA where ONNX Runtime was installed with it and it works.
@@ -61,6 +63,10 @@ def open_backend(
         return OpenVinoBackend(
             file, device=device, precision=precision, threads=threads, requests=requests, dynamic_batch=dynamic_batch
         )
+    if runtime == "tensorrt":
+        from streamvision.backends.tensorrt_engine import TensorRtBackend
+
+        return TensorRtBackend(file, device=device, precision=precision, requests=requests)
     from streamvision.backends.lite_rt import LiteRtBackend
 
     return LiteRtBackend(file, device=device, precision=precision, threads=threads)

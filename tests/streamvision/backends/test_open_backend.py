@@ -35,8 +35,6 @@ def test_a_folder_with_one_xml_is_an_openvino_model(tiny_onnx: Path, tmp_path: P
     ("name", "content", "says"),
     [
         ("weights.pt", b"PK", "must be exported first"),
-        ("model.engine", b"x", "cannot be run yet"),
-        ("model.plan", b"x", "cannot be run yet"),
         ("model.bin", b"x", "ending that no backend reads"),
         ("model", b"x", "ending that no backend reads"),
         ("empty.onnx", b"", "is empty"),

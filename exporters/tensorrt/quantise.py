@@ -1,0 +1,150 @@
+"""INT8 by QuantizeLinear and DequantizeLinear in the file, in the form that TensorRT takes.
+
+TensorRT's explicit quantisation wants signed 8 bits, zero point 0, one scale a tensor for activations, one a channel
+for weights, pairs in front of weighted layers and none on biases or behind layers. The range is -127..127: TensorRT
+keeps its weights there.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from exporters.tensorrt.onnx_nodes import FLOAT, constants, element_types, replace_nodes
+from exporters.tensorrt.ranges import measure_ranges
+from exporters.tensorrt.regions import WEIGHTED, find_regions
+from streamvision.errors import ExportError
+
+LEAST_OPSET = 13
+"""From here on DequantizeLinear takes one scale a channel."""
+
+_LEVELS = 127
+
+
+def quantise(model: Any, batches: Sequence[NDArray[Any]], *, float_layers: int) -> Any:
+    """Return a quantised copy of a float32 ``onnx.ModelProto``.
+
+    Args:
+        model: the network.
+        batches: input tensors to measure ranges on.
+        float_layers: how many learned layers before the outputs stay in float: their rounding goes straight into
+            scores and boxes.
+
+    Raises:
+        ExportError: when no learned layer is left to quantise, or the file's operator set is too old.
+    """
+    model = copy.deepcopy(model)
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    if opset < LEAST_OPSET:
+        raise ExportError(
+            f"INT8 for TensorRT needs an ONNX file of operator set {LEAST_OPSET} or later, and this one has {opset}; "
+            "export it again with a newer one"
+        )
+    stored = constants(model.graph)
+    layers = [model.graph.node[i] for i in find_regions(model.graph).body(without_last=float_layers)]
+    layers = [node for node in layers if node.input[0] not in stored]
+    if not layers:
+        raise ExportError("there is no learned layer to quantise in this model; export it in fp16")
+    names = list(dict.fromkeys(node.input[0] for node in layers))
+    cuts = measure_ranges(_runner(model, names), batches, names)
+    _insert(model.graph, layers, cuts, stored)
+    return model
+
+
+def _runner(model: Any, names: Sequence[str]) -> Any:
+    """Return what executes the network and gives the named tensors."""
+    import onnxruntime
+
+    extended = copy.deepcopy(model)
+    types = element_types(model)
+    inputs = {value.name for value in model.graph.input}
+    del extended.graph.output[:]
+    seen = [name for name in names if name not in inputs]
+    extended.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, types.get(name, FLOAT), None) for name in seen
+    )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(extended.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    picture = session.get_inputs()[0].name
+
+    def run(tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        found = dict(zip(seen, session.run(seen, {picture: tensor}), strict=True)) | {picture: tensor}
+        return [found[name] for name in names]
+
+    return run
+
+
+def _insert(graph: Any, layers: Sequence[Any], cuts: dict[str, float], stored: dict[str, Any]) -> None:
+    zero = numpy_helper.from_array(np.zeros((), np.int8), "quantised_zero")
+    graph.initializer.append(zero)
+    pairs: dict[str, list[Any]] = {}
+    for name, cut in cuts.items():
+        scale = numpy_helper.from_array(np.asarray(cut / _LEVELS, np.float32), f"{name}_scale")
+        graph.initializer.append(scale)
+        pairs[name] = [
+            _node("QuantizeLinear", [name, scale.name, zero.name], f"{name}_int8"),
+            _node("DequantizeLinear", [f"{name}_int8", scale.name, zero.name], f"{name}_rounded"),
+        ]
+    wanted = {node.output[0] for node in layers}
+    weights: dict[tuple[str, int], list[Any]] = {}
+    nodes: list[Any] = []
+    for node in graph.node:
+        if node.output[0] in wanted:
+            nodes += pairs.pop(node.input[0], [])
+            node.input[0] = f"{node.input[0]}_rounded"
+            position = WEIGHTED[node.op_type]
+            axis = _channel_axis(node, stored[node.input[position]])
+            key = (node.input[position], axis)
+            if key not in weights:
+                weights[key] = _stored_weights(graph, stored[key[0]], axis)
+                nodes += weights[key]
+            node.input[position] = weights[key][-1].output[0]
+        nodes.append(node)
+    replace_nodes(graph, nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    del graph.value_info[:]
+
+
+def _stored_weights(graph: Any, tensor: Any, axis: int) -> list[Any]:
+    """Store int8 weights with a scale a channel, and return the node that gives them back in float."""
+    values = numpy_helper.to_array(tensor).astype(np.float32)
+    others = tuple(i for i in range(values.ndim) if i != axis)
+    largest = np.abs(values).max(axis=others, keepdims=True)
+    scale = np.where(largest > 0, largest, 1).astype(np.float32) / _LEVELS
+    integers = np.clip(np.rint(values / scale), -_LEVELS, _LEVELS).astype(np.int8)
+    name = f"{tensor.name}_axis{axis}"
+    flat = scale.reshape(-1)
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(integers, f"{name}_int8"),
+            numpy_helper.from_array(flat, f"{name}_scale"),
+            numpy_helper.from_array(np.zeros(flat.shape, np.int8), f"{name}_zero"),
+        ]
+    )
+    inputs = [f"{name}_int8", f"{name}_scale", f"{name}_zero"]
+    return [_node("DequantizeLinear", inputs, f"{name}_rounded", axis=axis)]
+
+
+def _channel_axis(node: Any, weights: Any) -> int:
+    """Return the axis of the output channels in the weights of a layer."""
+    if node.op_type == "Conv":
+        return 0
+    if node.op_type == "ConvTranspose":
+        return 1
+    if node.op_type == "Gemm":
+        return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
+    return len(weights.dims) - 1
+
+
+def _node(op: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:
+    return onnx.helper.make_node(op, list(inputs), [output], name=f"{output}_{op}", **attributes)
