@@ -20,7 +20,7 @@ from streamvision.training.evaluation import report as evaluation_report
 from streamvision.training.evaluation.report.pictures import data_uri
 from streamvision.whole_picture import WholePicture
 
-MAX_PICTURES = 8
+MAX_PICTURES = 6
 PICTURE_PX = 720
 
 

@@ -78,6 +78,7 @@ def _size(_context: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--dynamic-size", is_flag=True, help="Take pictures of any size.")
 @click.option("--uint8-input", is_flag=True, help="Take bytes (NHWC, RGB), with the scaling inside the network.")
 @click.option("--nms", is_flag=True, help="Suppress duplicates inside the network.")
+@click.option("--mediapipe", is_flag=True, help="TFLite in the form that MediaPipe's ObjectDetector runs, NMS inside.")
 @click.option("--calibration", type=Path, metavar="DIR", help="Pictures that int8 measures its ranges on.")
 @click.option(
     "--images",
@@ -146,7 +147,7 @@ def export(
         click.echo(f"[{time.monotonic() - begin_s:6.1f} s] {text}", err=True)
 
     options = ExportOptions(calibration=calibration, **of_network)
-    with _stdout_kept(), _terminable(), StepProgress("pictures") as progress:
+    with _stdout_kept(), _terminable(), _PictureProgress() as progress:
         from exporters.export import Exporter, requests_for
         from exporters.parity.accuracy import Accuracy
         from exporters.parity.gate import Gate
@@ -196,6 +197,28 @@ def export(
         if artefact.error:
             click.echo(f"streamvision: {artefact.error}{_see(artefact)}", err=True)
     return 1 if any(artefact.error for artefact in artefacts) else 0
+
+
+class _PictureProgress:
+    """Shows how many pictures are done, anew for each comparison."""
+
+    def __init__(self) -> None:
+        self._lines = contextlib.ExitStack()
+        self._current: StepProgress | None = None
+
+    def __enter__(self) -> _PictureProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+
+    def show(self, done: int, total: int) -> None:
+        if self._current is None:
+            self._current = self._lines.enter_context(StepProgress("pictures"))
+        self._current.show(done, total)
+        if done >= total:
+            self._lines.close()
+            self._current = None
 
 
 def describe(artefacts: list[Artefact]) -> str:
