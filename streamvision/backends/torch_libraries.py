@@ -27,7 +27,9 @@ def import_torch() -> Any:
         import torch
         import torchvision  # noqa: F401
     except ImportError as error:
-        raise MissingDependencyError(f"checkpoints and training need {error.name}; install it with {INSTALL}") from error
+        raise MissingDependencyError(
+            f"checkpoints and training need {error.name}; install it with {INSTALL}"
+        ) from error
     return torch
 
 

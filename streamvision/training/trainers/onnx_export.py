@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.model_card import InputCard, ModelCard
-from streamvision.training.trainers.onnx_compact import compact
+from exporters.onnx.compact import compact
 from streamvision.training.trainers.prepare import TrainingData
 from streamvision.training.trainers.progress import TrainingProgress
 from streamvision.training.trainers.recipe import Recipe

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from streamvision.errors import ConfigError
-from streamvision.training.trainers.onnx_compact import compact, pack_12_bits
+from exporters.onnx.compact import compact, pack_12_bits
 
 onnx = pytest.importorskip("onnx")
 

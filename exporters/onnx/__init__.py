@@ -1,0 +1,1 @@
+"""ONNX models: made from torch networks, described, quantised, stored in few bytes."""

@@ -1,0 +1,213 @@
+"""From a source to an ONNX model in float32, which other formats are made from too."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from exporters.base import ExportOptions, Source
+from exporters.sources.sizes import check_size, with_size
+from streamvision.errors import ExportError, MissingDependencyError
+from streamvision.model_card import InputCard, ModelCard
+
+INSTALL = "pip install 'streamvision[export]'"
+INPUT_NAME = "images"
+OPSET = 18
+"""The first that torch's exporter writes by itself; OpenCV 4.11 reads it too."""
+LEGACY_OPSET = 17
+_MOST_STRIDES = 256
+"""Longest side of a free size, in strides."""
+_LEGACY_HEADS = ("rows",)
+"""Heads of networks that choose boxes in loops over data, which only the tracing exporter of torch can follow."""
+
+
+def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
+    """Return the source as an ``onnx.ModelProto`` in float32, and its card.
+
+    Size, free axes, uint8 input and suppression are as the options say; precision is not looked at.
+
+    Raises:
+        ExportError: when the source cannot be exported so, saying why.
+        MissingDependencyError: when ONNX's packages are not installed.
+    """
+    require_onnx()
+    if source.onnx is not None:
+        return _as_it_is(source.onnx, source.card, options)
+    from exporters.graph.feeding import fed_nhwc
+    from exporters.graph.nms import with_suppression
+
+    card = with_size(source.card, options.size_px)
+    check_size(card)
+    _check_free(card, options)
+    network = source.module(dynamic_size=options.dynamic_size)
+    names = source.output_names
+    if options.nms:
+        network, card = with_suppression(network, card)
+    free = {"dynamic_batch": options.dynamic_batch, "dynamic_size": options.dynamic_size, "batch": 1}
+    card = card.model_copy(update={"input": card.input.model_copy(update=free)})
+    if options.uint8_input:
+        network, card = fed_nhwc(network, card, uint8=True)
+    with _quietly(source.path):
+        if card.head in _LEGACY_HEADS:
+            model = _traced(network, card.input, names)
+        else:
+            model = _exported(network, card.input, names)
+    return tidied(model, card), card
+
+
+def require_onnx() -> None:
+    """Check that ONNX's packages are installed.
+
+    Raises:
+        MissingDependencyError: when one of them is not.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(f"exporting to ONNX needs {error.name}: {INSTALL}") from error
+
+
+def tidied(model: Any, card: ModelCard) -> Any:
+    """Return the model, changed in place, without notes of the machine that made it, its free axes named."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        part.doc_string = ""
+        if hasattr(part, "metadata_props"):
+            del part.metadata_props[:]
+    del graph.value_info[:]
+    model.producer_name, model.producer_version = "streamvision", ""
+    graph.name = "network"
+    if not card.input.dynamic_size:
+        return model
+    spatial = {2: "height", 3: "width"} if card.input.layout == "nchw" else {1: "height", 2: "width"}
+    for axis, name in spatial.items():
+        graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    for output in graph.output:
+        for axis, dimension in enumerate(output.type.tensor_type.shape.dim):
+            if dimension.dim_param and axis:
+                dimension.dim_param = f"{output.name}_{axis}"
+    return model
+
+
+def _as_it_is(path: Path, card: ModelCard, options: ExportOptions) -> tuple[Any, ModelCard]:
+    import onnx
+
+    asked = {
+        "--uint8-input": options.uint8_input,
+        "--nms": options.nms and not card.nms_inside,
+        "--dynamic-batch": options.dynamic_batch and not card.input.dynamic_batch,
+        "--dynamic-size": options.dynamic_size and not card.input.dynamic_size,
+    }
+    for option, wanted in asked.items():
+        if wanted:
+            raise ExportError(
+                f"{path} is an ONNX file and stays as it is, so that {option} is not possible; leave it out, or give "
+                "the checkpoint that it was made from"
+            )
+    own = (card.input.width_px, card.input.height_px)
+    if options.size_px not in (None, own) and not card.input.dynamic_size:
+        raise ExportError(f"{path} takes pictures of {own[0]}x{own[1]} px only; leave out --imgsz")
+    return onnx.load(path), with_size(card, options.size_px)
+
+
+def _check_free(card: ModelCard, options: ExportOptions) -> None:
+    if card.head in _LEGACY_HEADS and (options.dynamic_batch or options.dynamic_size):
+        asked = "--dynamic-batch" if options.dynamic_batch else "--dynamic-size"
+        raise ExportError(
+            f"torchvision's detectors are exported by tracing, for one picture of one size; leave out {asked}"
+        )
+    if card.task == "classify" and options.dynamic_size:
+        raise ExportError("a classifier sees a cut-out of one size; leave out --dynamic-size")
+
+
+def _exported(network: Any, card: InputCard, names: tuple[str, ...]) -> Any:
+    import torch
+
+    # Two pictures: torch takes an axis of length one for a constant.
+    example = example_input(card, batch=2 if card.dynamic_batch else 1)
+    with torch.no_grad():
+        network(example)  # what networks keep for inputs of one size, such as grids, is then no part of the export
+        program = torch.onnx.export(
+            network,
+            (example,),
+            input_names=[INPUT_NAME],
+            output_names=list(names),
+            opset_version=OPSET,
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+            external_data=False,
+            dynamic_shapes=_free_axes(card),
+        )
+    if program is None:
+        raise RuntimeError("torch returned no program")
+    return program.model_proto
+
+
+def _traced(network: Any, card: InputCard, names: tuple[str, ...]) -> Any:
+    import onnx
+    import torch
+
+    buffer = io.BytesIO()
+    with torch.no_grad():
+        torch.onnx.export(
+            network,
+            (example_input(card),),
+            buffer,
+            input_names=[INPUT_NAME],
+            output_names=list(names),
+            opset_version=LEGACY_OPSET,
+            dynamo=False,
+            do_constant_folding=True,
+        )
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def example_input(card: InputCard, *, batch: int = 1) -> Any:
+    """Return a torch tensor as the card wants it, of random pictures that are the same each time."""
+    import torch
+
+    sides = (card.height_px, card.width_px)
+    shape = (batch, 3, *sides) if card.layout == "nchw" else (batch, *sides, 3)
+    levels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return levels if card.dtype == "uint8" else levels / 255
+
+
+def _free_axes(card: InputCard) -> Any:
+    from torch.export import Dim
+
+    free: dict[int, Any] = {0: Dim("batch")} if card.dynamic_batch else {}
+    if card.dynamic_size:
+        first = 2 if card.layout == "nchw" else 1
+        height, width = (Dim(name, min=2, max=_MOST_STRIDES) for name in ("height", "width"))
+        free |= {first: card.stride_px * height, first + 1: card.stride_px * width}
+    return (free,) if free else None
+
+
+@contextlib.contextmanager
+def _quietly(path: Path) -> Iterator[None]:
+    """Keep stdout for reports, and turn the exporter's failure into a sentence."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+            # Code for tracing sets off warnings that its users cannot mend.
+            warnings.simplefilter("ignore")
+            yield
+    except ExportError:
+        raise
+    except Exception as error:  # the exporters raise whatever the network's code leads to
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ExportError(
+            f"torch cannot export {path} to ONNX ({first[:300]}); try it with a fixed size and batch, or without --nms"
+        ) from error
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,54 @@
+"""ONNX for ONNX Runtime, OpenVINO, TensorRT, OpenCV and browsers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.calibration import calibration_tensors
+from exporters.onnx.conversion import to_onnx
+from exporters.onnx.files import save
+from streamvision.backends.base import Backend
+from streamvision.backends.onnx_runtime import OnnxRuntimeBackend
+
+FLOAT_LAYERS = 3
+"""Learned layers before each output that stay in float when the rest is quantised."""
+
+
+class OnnxTarget:
+    """Makes ``.onnx`` files whose input and outputs are float32 (or uint8 pictures, where asked for)."""
+
+    format: Format = "onnx"
+    precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
+
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+        """Write the file; see :meth:`exporters.base.Target.export`.
+
+        Raises:
+            ExportError: when the network cannot be converted, or ``int8`` is asked for without pictures.
+            MissingDependencyError: when ONNX's packages are not installed.
+        """
+        model, card = to_onnx(source, options)
+        notes: tuple[str, ...] = ()
+        if options.precision == "fp16":
+            from exporters.tensorrt.half import to_half
+
+            model = to_half(model)
+            notes = (
+                "Half the size; CPUs compute it in float32 and gain nothing, and what follows the last learned layer "
+                "is in float32 everywhere.",
+            )
+        elif options.precision == "int8":
+            from exporters.onnx.quantise import quantise
+
+            model = quantise(model, calibration_tensors(options.calibration, card.input), float_layers=FLOAT_LAYERS)
+            notes = (
+                f"The last {FLOAT_LAYERS} learned layers before each output stay in float, as 8 bits cannot hold boxes "
+                "and scores.",
+            )
+        path = save(model, card, folder / f"{source.path.stem}.onnx")
+        return Draft("onnx", options.precision, path, card, notes)
+
+    def open(self, draft: Draft) -> Backend:
+        """Return the file in ONNX Runtime on the CPU."""
+        return OnnxRuntimeBackend(draft.path, device="cpu")
