@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.resampling import Window, antialiased
+
 U8 = NDArray[np.uint8]
 ColorMatrix = Literal["bt601", "bt709"]
 
@@ -35,6 +37,9 @@ class Picture(Protocol):
 
     def resize_rgb(self, width_px: int, height_px: int) -> U8:
         """Return the picture stretched to the given size as (height_px, width_px, 3) uint8 RGB."""
+
+    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window) -> U8:
+        """Return a window of the picture stretched to the given size with antialiasing, as (h, w, 3) uint8 RGB."""
 
     def to_canvas(self) -> Canvas:
         """Return a fresh full-range copy that may be drawn on and encoded as JPEG."""
@@ -102,6 +107,11 @@ class BgrPicture:
             small = cv2.resize(small, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
         return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)  # type: ignore[no-any-return]
 
+    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window) -> U8:
+        """Return a window of the picture stretched to the given size with antialiasing, as RGB."""
+        small = antialiased(self.bgr, width_px, height_px, window)
+        return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)  # type: ignore[no-any-return]
+
     def to_canvas(self) -> Canvas:
         """Return the picture as full-range YUV 4:2:0."""
         ycrcb = cv2.cvtColor(self.bgr, cv2.COLOR_BGR2YCrCb)  # full range, as JFIF
@@ -146,6 +156,12 @@ class YuvPicture(Planes):
         size = (width_px, height_px)
         planes: list[Any] = [self.y, self.u, self.v]
         small = [p if p.shape == size[::-1] else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in planes]
+        coefficients = _yuv_to_rgb(self.full_range, self.matrix)
+        return cv2.transform(cv2.merge(small), coefficients)  # type: ignore[no-any-return]
+
+    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window) -> U8:
+        """Resize each plane with antialiasing, then convert."""
+        small: Any = [antialiased(plane, width_px, height_px, window) for plane in (self.y, self.u, self.v)]
         coefficients = _yuv_to_rgb(self.full_range, self.matrix)
         return cv2.transform(cv2.merge(small), coefficients)  # type: ignore[no-any-return]
 

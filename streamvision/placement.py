@@ -1,7 +1,7 @@
 """Where a picture lies in a network's input, and the way back from the input's pixels to the picture's own.
 
 Each rule follows the model's own library to the pixel: ``letterbox_center`` is ultralytics' ``LetterBox``,
-``letterbox_top_left`` is YOLOX' ``preproc``.
+``letterbox_top_left`` is YOLOX' ``preproc``, ``crop_center`` is torchvision's ``Resize`` and ``CenterCrop``.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Letterbox:
     picture_height_px: int
     """Height of the picture."""
     content_width_px: int
-    """Width of the picture within the input."""
+    """Width of the picture within the input, whatever is cut off included."""
     content_height_px: int
-    """Height of the picture within the input."""
+    """Height of the picture within the input, whatever is cut off included."""
     left_px: int
-    """Width of the border at the left."""
+    """Width of the border at the left; below 0, how much is cut off there."""
     top_px: int
-    """Height of the border at the top."""
+    """Height of the border at the top; below 0, how much is cut off there."""
     scale_x: float
     """Input pixels per picture pixel, across."""
     scale_y: float
@@ -73,6 +73,8 @@ class Letterbox:
         if card.resize == "stretch":
             content = card.width_px, card.height_px
             return cls(picture_width_px, picture_height_px, *content, 0, 0, ratio_x, ratio_y)
+        if card.resize == "crop_center":
+            return cls._cropped(picture_width_px, picture_height_px, card)
         rounded = int if card.resize == "letterbox_top_left" else round
         ratio = min(ratio_x, ratio_y)
         if card.dynamic_size:
@@ -84,6 +86,16 @@ class Letterbox:
         if card.resize == "letterbox_top_left":
             return cls(picture_width_px, picture_height_px, width, height, 0, 0, ratio, ratio)
         left, top = round((card.width_px - width) / 2 - 0.1), round((card.height_px - height) / 2 - 0.1)
+        scales = width / picture_width_px, height / picture_height_px
+        return cls(picture_width_px, picture_height_px, width, height, left, top, *scales)
+
+    @classmethod
+    def _cropped(cls, picture_width_px: int, picture_height_px: int, card: InputCard) -> Letterbox:
+        """Return the place of a picture whose shorter side is given a length and whose middle is cut out."""
+        shorter_px = card.crop_short_side_px or max(card.width_px, card.height_px)
+        sides = (picture_width_px, picture_height_px)
+        width, height = (shorter_px if side == min(sides) else int(shorter_px * side / min(sides)) for side in sides)
+        left, top = _middle(width, card.width_px), _middle(height, card.height_px)
         scales = width / picture_width_px, height / picture_height_px
         return cls(picture_width_px, picture_height_px, width, height, left, top, *scales)
 
@@ -99,3 +111,8 @@ class Letterbox:
         far_corner = np.array([self.picture_width_px, self.picture_height_px] * 2, np.float32)
         boxes: NDArray[np.float32] = np.clip((box_xyxy_px - offset) / scale, 0, far_corner)
         return boxes
+
+
+def _middle(content_px: int, input_px: int) -> int:
+    """Return the border before the content; below 0, how much of it is cut off there."""
+    return (input_px - content_px) // 2 if input_px > content_px else -round((content_px - input_px) / 2)

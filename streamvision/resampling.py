@@ -6,63 +6,73 @@ OpenCV resizes whole pictures only, has no antialiasing but for whole boxes, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
 
-_BLOCK = 64
-"""Results that one product gives: the matrix has few non-zeros, and small blocks keep most zeros out."""
+_PILLOW_BITS = 22
+_BLOCK_VALUES = 1 << 16
+"""Values that are summed up at a time, so that they stay in the cache."""
+
+
+class Window(NamedTuple):
+    """A part of a picture, in its pixels."""
+
+    left: int
+    """First column."""
+    top: int
+    """First row."""
+    right: int
+    """One past the last column."""
+    bottom: int
+    """One past the last row."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
-    """Each of ``target`` samples as a weighted sum of neighbours among ``source`` samples."""
+    """Each of ``target`` samples as a weighted sum of a few neighbours among ``source`` samples.
 
-    weight: F32
-    """(target, source) float32; each row has one run of non-zeros, and the runs move on with the rows."""
+    It does without a matrix product: for matrices this thin those of numpy's library are no faster, and their threads
+    would compete with the network's.
+    """
+
+    weight: NDArray[Any]
+    """(target, taps) float32 or int32, the type of the sums; 0 behind the last neighbour."""
     first: NDArray[np.intp]
-    """(target,) where each row's run begins."""
+    """(target,) the first neighbour of each; never decreases."""
     end: NDArray[np.intp]
-    """(target,) one past where each row's run ends."""
+    """(target,) one past the last neighbour of each; never decreases."""
 
     @classmethod
-    def of(cls, weight: NDArray[np.float64]) -> LinearMap:
-        """Return the map of a (target, source) matrix whose rows have a non-zero each."""
-        used = weight != 0
+    def of(cls, matrix: NDArray[Any]) -> LinearMap:
+        """Return the map of a (target, source) matrix: each row has one run of non-zeros, and the runs move on."""
+        used = matrix != 0
         first = used.argmax(axis=1)
-        end = weight.shape[1] - used[:, ::-1].argmax(axis=1)
-        return cls(weight.astype(np.float32), first, end)
+        end = matrix.shape[1] - used[:, ::-1].argmax(axis=1)
+        tap = first[:, None] + np.arange(int((end - first).max()))
+        weight = np.take_along_axis(matrix, np.minimum(tap, matrix.shape[1] - 1), axis=1)
+        return cls(np.where(tap < end[:, None], weight, 0).astype(matrix.dtype), first, end)
 
     def span(self, start: int, stop: int) -> tuple[int, int]:
         """Return the part (first, end) of the source that targets ``start`` to ``stop`` need; ``stop > start``."""
-        return int(self.first[start:stop].min()), int(self.end[start:stop].max())
+        return int(self.first[start]), int(self.end[stop - 1])
 
-    def columns(self, values: F32, start: int, stop: int, *, offset: int = 0) -> F32:
-        """Return (rows, stop - start) targets from (rows, n) source columns, the first of them number ``offset``."""
-        result = np.empty((len(values), stop - start), np.float32)
-        for at in range(start, stop, _BLOCK):
-            to = min(at + _BLOCK, stop)
-            first, end = self.span(at, to)
-            np.matmul(
-                values[:, first - offset : end - offset],
-                self.weight[at:to, first:end].T,
-                out=result[:, at - start : to - start],
-            )
-        return result
-
-    def rows(self, values: F32, start: int, stop: int, *, offset: int = 0) -> F32:
+    def rows(self, values: NDArray[Any], start: int, stop: int, *, offset: int) -> NDArray[Any]:
         """Return (stop - start, columns) targets from (n, columns) source rows, the first of them number ``offset``."""
-        result = np.empty((stop - start, values.shape[1]), np.float32)
-        for at in range(start, stop, _BLOCK):
-            to = min(at + _BLOCK, stop)
-            first, end = self.span(at, to)
-            np.matmul(
-                self.weight[at:to, first:end],
-                values[first - offset : end - offset],
-                out=result[at - start : to - start],
-            )
+        result = np.empty((stop - start, values.shape[1]), self.weight.dtype)
+        step = max(_BLOCK_VALUES // values.shape[1], 1)
+        for at in range(start, stop, step):
+            to = min(at + step, stop)
+            near, weight = self.first[at:to] - offset, self.weight[at:to]
+            block = result[at - start : to - start]
+            np.multiply(values[near], weight[:, :1], out=block)
+            for tap in range(1, weight.shape[1]):
+                block += values[np.minimum(near + tap, len(values) - 1)] * weight[:, tap : tap + 1]
         return result
 
 
@@ -81,10 +91,11 @@ def bilinear_weights(source: int, target: int) -> NDArray[np.float64]:
     return weight
 
 
-def antialiased_weights(source: int, target: int) -> NDArray[np.float64]:
+def antialiased_weights(source: int, target: int) -> NDArray[np.int32]:
     """Return the (target, source) matrix of bilinear resizing whose triangle widens with the reduction.
 
-    It is what Pillow's ``BILINEAR`` does, and so torchvision's and ultralytics' classification transforms.
+    It is what Pillow's ``BILINEAR`` does, and so torchvision's and ultralytics' classification transforms. As there,
+    the weights are whole numbers, 2^22 standing for 1: that decides where a level lies just between two.
     """
     scale = source / target
     support = max(scale, 1.0)
@@ -93,5 +104,38 @@ def antialiased_weights(source: int, target: int) -> NDArray[np.float64]:
     first = np.floor(np.maximum(center - support + 0.5, 0))
     end = np.floor(np.minimum(center + support + 0.5, source))
     weight = np.maximum(1 - np.abs(place - center + 0.5) / support, 0) * ((place >= first) & (place < end))
-    normalised: NDArray[np.float64] = weight / weight.sum(axis=1, keepdims=True)
-    return normalised
+    parts = weight / weight.sum(axis=1, keepdims=True) * (1 << _PILLOW_BITS)
+    rounded: NDArray[np.int32] = np.floor(parts + 0.5).astype(np.int32)
+    return rounded
+
+
+def antialiased(pixels: U8, width: int, height: int, window: Window) -> U8:
+    """Return a window of a picture after it was resized with antialiasing, to the bit as Pillow does it.
+
+    Args:
+        pixels: (H, W) or (H, W, channels) uint8.
+        width: width of the whole picture after resizing.
+        height: its height.
+        window: the part of that which is wanted.
+    """
+    across, down = _antialiasing(pixels.shape[1], width), _antialiasing(pixels.shape[0], height)
+    row, row_end = down.span(window.top, window.bottom)
+    column, column_end = across.span(window.left, window.right)
+    # Rows are summed up faster than columns, so the picture lies on its side at first.
+    lying = cv2.transpose(pixels[row:row_end, column:column_end])
+    narrow = _levels(across.rows(lying.reshape(len(lying), -1), window.left, window.right, offset=column))
+    upright = cv2.transpose(narrow.reshape(len(narrow), *lying.shape[1:]))
+    small = _levels(down.rows(upright.reshape(len(upright), -1), window.top, window.bottom, offset=row))
+    return small.reshape(len(small), *upright.shape[1:])
+
+
+def _levels(sums: NDArray[np.int32]) -> U8:
+    """Return whole levels, as Pillow has them after each of the two passes: halves go up."""
+    sums += 1 << (_PILLOW_BITS - 1)
+    sums >>= _PILLOW_BITS
+    return sums.astype(np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _antialiasing(source: int, target: int) -> LinearMap:
+    return LinearMap.of(antialiased_weights(source, target))

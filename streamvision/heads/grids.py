@@ -47,7 +47,14 @@ def logits_on_content(grid: F32, part: Part, card: InputCard) -> list[F32]:
     size = part.right - part.left, part.bottom - part.top
     if size == (card.width_px, card.height_px):
         return [cv2.resize(channel, size, interpolation=cv2.INTER_LINEAR) for channel in grid]
-    return [across.columns(down.rows(channel, part.top, part.bottom), part.left, part.right) for channel in grid]
+    return [_interpolated(channel, down, across, part) for channel in grid]
+
+
+def _interpolated(channel: F32, down: LinearMap, across: LinearMap, part: Part) -> F32:
+    column, end = across.span(part.left, part.right)
+    wide = across.rows(np.ascontiguousarray(channel[:, column:end].T), part.left, part.right, offset=column)
+    interpolated: F32 = down.rows(np.ascontiguousarray(wide.T), part.top, part.bottom, offset=0)
+    return interpolated
 
 
 def classes_on_content(grid: NDArray[np.integer[Any]], part: Part, card: InputCard) -> NDArray[np.integer[Any]]:
@@ -60,4 +67,4 @@ def classes_on_content(grid: NDArray[np.integer[Any]], part: Part, card: InputCa
 
 @lru_cache(maxsize=32)
 def _axis(cells: int, pixels: int) -> LinearMap:
-    return LinearMap.of(bilinear_weights(cells, pixels))
+    return LinearMap.of(bilinear_weights(cells, pixels).astype(np.float32))

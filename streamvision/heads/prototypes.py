@@ -56,8 +56,10 @@ def _mask(prototypes: F32, weights: F32, grid: Grid, left: int, top: int, right:
         return BoxMask(left, top, np.zeros((0, 0), np.bool_))
     row, row_end = grid.down.span(top, bottom)
     column, column_end = grid.across.span(left, right)
-    cells = np.tensordot(weights, prototypes[:, row:row_end, column:column_end], axes=1)
-    bits = grid.across.columns(grid.down.rows(cells, top, bottom, offset=row), left, right, offset=column) > 0
+    # The cells lie on their side until they have their full width: rows are summed up faster than columns.
+    cells = np.einsum("k,khw->wh", weights, prototypes[:, row:row_end, column:column_end])
+    wide = np.ascontiguousarray(grid.across.rows(cells, left, right, offset=column).T)
+    bits = grid.down.rows(wide, top, bottom, offset=row) > 0
     return BoxMask(left, top, bits)
 
 
@@ -75,4 +77,4 @@ def _grid(place: Letterbox, rows: int, columns: int) -> Grid:
 def _axis(cells: int, border_px: int, content_px: int, picture_px: int, step_px: int) -> LinearMap:
     refined = bilinear_weights(cells, cells * PROTOTYPE_STRIDE_PX // step_px)
     content = refined[border_px // step_px : (border_px + content_px) // step_px]
-    return LinearMap.of(bilinear_weights(len(content), picture_px) @ content)
+    return LinearMap.of((bilinear_weights(len(content), picture_px) @ content).astype(np.float32))
