@@ -6,14 +6,13 @@ flag that lowers them later. Input and outputs stay float32: the casts are in th
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from exporters.tensorrt.onnx_nodes import FLOAT, HALF, cast, constants, element_types, replace_nodes
+from exporters.tensorrt.onnx_nodes import FLOAT, HALF, cast, constants, element_types, fold_constants, replace_nodes
 from exporters.tensorrt.regions import find_regions
 from streamvision.errors import ExportError
 
@@ -32,11 +31,11 @@ def to_half(model: Any) -> Any:
     Raises:
         ExportError: when it cannot be done: control flow inside, or weights beyond half precision's range.
     """
-    model = copy.deepcopy(model)
     if any(a.HasField("g") or a.graphs for node in model.graph.node for a in node.attribute):
         raise ExportError(
             "a model with control flow (If, Loop) inside cannot be converted to fp16; export it in fp32, or without it"
         )
+    model = fold_constants(model)
     _Halving(model).convert()
     return model
 

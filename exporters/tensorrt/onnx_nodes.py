@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
 import onnx
+from onnx import numpy_helper
 
 FLOAT = onnx.TensorProto.FLOAT
 HALF = onnx.TensorProto.FLOAT16
@@ -43,3 +45,37 @@ def replace_nodes(graph: Any, nodes: Iterable[Any]) -> None:
 def cast(source: str, target: str, to: int) -> Any:
     """Return a Cast node."""
     return onnx.helper.make_node("Cast", [source], [target], name=f"{source}_as_{target}", to=to)
+
+
+def fold_constants(model: Any) -> Any:
+    """Return a copy in which what follows from constants alone is computed once and stored.
+
+    Files that are stored in few bytes unpack their weights so, and a layer's weights are only found where they stand.
+    """
+    import onnxruntime
+
+    model = copy.deepcopy(model)
+    known = set(constants(model.graph))
+    folded: dict[int, Any] = {}
+    for position, node in enumerate(model.graph.node):
+        inputs = [name for name in node.input if name]
+        if inputs and known.issuperset(inputs) and node.op_type != "DequantizeLinear":
+            folded[position] = node
+            known.update(node.output)
+    if not folded:
+        return model
+    kept = [node for position, node in enumerate(model.graph.node) if position not in folded]
+    made = {name for node in folded.values() for name in node.output}
+    wanted = sorted({name for node in kept for name in node.input} & made)
+    part = copy.deepcopy(model)
+    del part.graph.input[:], part.graph.output[:], part.graph.value_info[:]
+    replace_nodes(part.graph, [n for n in model.graph.node if n.op_type == "Constant"] + [*folded.values()])
+    types = element_types(model)
+    part.graph.output.extend(onnx.helper.make_tensor_value_info(name, types[name], None) for name in wanted)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    values = session.run(wanted, {})
+    replace_nodes(model.graph, kept)
+    model.graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in zip(wanted, values, strict=True))
+    return model

@@ -8,7 +8,7 @@ keeps its weights there.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from exporters.tensorrt.onnx_nodes import FLOAT, constants, element_types, replace_nodes
+from exporters.tensorrt.onnx_nodes import FLOAT, constants, element_types, fold_constants, replace_nodes
 from exporters.tensorrt.ranges import measure_ranges
 from exporters.tensorrt.regions import WEIGHTED, find_regions
 from streamvision.errors import ExportError
@@ -27,7 +27,7 @@ LEAST_OPSET = 13
 _LEVELS = 127
 
 
-def quantise(model: Any, batches: Sequence[NDArray[Any]], *, float_layers: int) -> Any:
+def quantise(model: Any, batches: Iterable[NDArray[Any]], *, float_layers: int) -> Any:
     """Return a quantised copy of a float32 ``onnx.ModelProto``.
 
     Args:
@@ -37,22 +37,28 @@ def quantise(model: Any, batches: Sequence[NDArray[Any]], *, float_layers: int) 
             scores and boxes.
 
     Raises:
-        ExportError: when no learned layer is left to quantise, or the file's operator set is too old.
+        ExportError: when there is no picture, no learned layer is left to quantise, or the file's operator set is too
+            old.
     """
-    model = copy.deepcopy(model)
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
     if opset < LEAST_OPSET:
         raise ExportError(
             f"INT8 for TensorRT needs an ONNX file of operator set {LEAST_OPSET} or later, and this one has {opset}; "
             "export it again with a newer one"
         )
+    model = fold_constants(model)
     stored = constants(model.graph)
     layers = [model.graph.node[i] for i in find_regions(model.graph).body(without_last=float_layers)]
     layers = [node for node in layers if node.input[0] not in stored]
     if not layers:
         raise ExportError("there is no learned layer to quantise in this model; export it in fp16")
     names = list(dict.fromkeys(node.input[0] for node in layers))
-    cuts = measure_ranges(_runner(model, names), batches, names)
+    tensors = list(batches)
+    if not tensors:
+        raise ExportError(
+            "INT8 needs at least one picture to measure ranges on; give a folder of some 64 everyday ones"
+        )
+    cuts = measure_ranges(_runner(model, names), tensors, names)
     _insert(model.graph, layers, cuts, stored)
     return model
 
