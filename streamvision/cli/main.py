@@ -23,11 +23,12 @@ COMMANDS = {
     "data": "Look into, convert and split labelled pictures.",
     "train": "Turn labelled pictures into weights.",
     "export": "Turn weights into files for other runtimes, each proven against its source.",
+    "build-engine": "Build a TensorRT engine on the device that runs it.",
     "eval": "Score a model or a tracker, and see why it is wrong.",
     "explain": "See what a model looks at.",
     "bundle": "Pack a model for an app: decoders and golden vectors.",
 }
-"""By name, what each command is for, in the order in which people meet them; ``cli/NAME.py`` holds ``NAME``."""
+"""By name, what each command is for, in the order in which people meet them; ``cli/NAME.py`` holds ``NAME``, with ``_`` for ``-``."""
 
 
 class LazyGroup(click.Group):
@@ -41,7 +42,7 @@ class LazyGroup(click.Group):
         """Import the command of that name."""
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"streamvision.cli.{name}")
+        module = importlib.import_module(f"streamvision.cli.{name.replace('-', '_')}")
         return next(c for c in vars(module).values() if isinstance(c, click.Command) and c.name == name)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
