@@ -83,7 +83,7 @@ def _input(to: FlatWriter, card: ModelCard) -> Offset:
     units: list[Offset] = []
     if card.input.dtype != "uint8":
         mean, deviation = card.input.mean or (0.0,) * 3, card.input.std or (1.0,) * 3
-        levels = np.array([mean, deviation], np.float32) / np.float32(card.input.scale)
+        levels = (np.array([mean, deviation]) * (1 / card.input.scale)).astype(np.float32)
         options = to.table({0: to.numbers(levels[0]), 1: to.numbers(levels[1])})
         units.append(to.table({0: _NORMALIZATION, 1: options}))
     picture = to.table({0: _RGB})

@@ -20,6 +20,7 @@ class Agreement:
     score_slack: float = 0.01
     pairs: int = 0
     min_iou: float = 1.0
+    iou_sum: float = 0.0
     max_score_difference: float = 0.0
     unmatched: list[str] = field(default_factory=list)
 
@@ -33,12 +34,18 @@ class Agreement:
                 left.remove(i)
                 right.remove(j)
                 self.pairs += 1
+                self.iou_sum += float(overlaps[i, j])
                 self.min_iou = min(self.min_iou, float(overlaps[i, j]))
                 difference = abs(float(found[i, 4] - reference[j, 4]))
                 self.max_score_difference = max(self.max_score_difference, difference)
         for side, rows, rest in (("only ours", found, left), ("only theirs", reference, right)):
             certain = [k for k in rest if rows[k, 4] > self.score_threshold + self.score_slack]
             self.unmatched += [f"{name}: {side}: {rows[k].round(3).tolist()}" for k in certain]
+
+    @property
+    def mean_iou(self) -> float:
+        """Return the mean overlap of the pairs."""
+        return self.iou_sum / max(self.pairs, 1)
 
     def __str__(self) -> str:
         return (
