@@ -15,7 +15,7 @@ from streamvision.errors import ModelError
 from streamvision.model_card import InputCard
 from streamvision.picture import Picture
 from streamvision.placement import Letterbox
-from streamvision.resampling import Window
+from streamvision.resampling import Window, corner_sampled
 
 
 class InputBatch:
@@ -76,6 +76,9 @@ class InputBatch:
             x, y = place.left_px, place.top_px
             window = Window(left - x, top - y, right - x, bottom - y)
             small = picture.resize_rgb_smoothly(place.content_width_px, place.content_height_px, window)
+        elif card.sampling == "pixel_corner":
+            bgr = corner_sampled(picture.to_bgr(), place.content_width_px, place.content_height_px)
+            small = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
         else:
             small = picture.resize_rgb(place.content_width_px, place.content_height_px)
         return small, slice(top, bottom), slice(left, right)

@@ -129,6 +129,28 @@ def antialiased(pixels: U8, width: int, height: int, window: Window) -> U8:
     return small.reshape(len(small), *upright.shape[1:])
 
 
+def corner_sampled(pixels: U8, width: int, height: int) -> U8:
+    """Return the picture stretched with the corners of pixels laid onto each other, to the bit as MediaPipe does it.
+
+    There, sample i lies at i * source / target, which is half a pixel of difference from where others look. Source:
+    https://github.com/google-ai-edge/mediapipe/blob/master/mediapipe/calculators/tensor/image_to_tensor_converter_opencv.cc
+
+    Args:
+        pixels: (H, W, channels) uint8.
+        width: width of the result.
+        height: its height.
+    """
+    matrix = cv2.getPerspectiveTransform(_corners(pixels.shape[1], pixels.shape[0]), _corners(width, height))
+    stretched: Any = cv2.warpPerspective(
+        pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return stretched  # type: ignore[no-any-return]
+
+
+def _corners(width: int, height: int) -> Any:
+    return np.array([[0, height], [0, 0], [width, 0], [width, height]], np.float32)
+
+
 def _levels(sums: NDArray[np.int32]) -> U8:
     """Return whole levels, as Pillow has them after each of the two passes: halves go up."""
     sums += 1 << (_PILLOW_BITS - 1)

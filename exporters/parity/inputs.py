@@ -26,7 +26,7 @@ Reference = Callable[[Picture], NDArray[np.uint8]]
 
 REFERENCE_LEVELS = 2.0
 """Mean difference to the library's own pixels that other ways of interpolating explain; a wrong rule gives tens."""
-GEOMETRY = frozenset({"resize", "pad_value", "crop_short_side_px", "width_px", "height_px"})
+GEOMETRY = frozenset({"resize", "sampling", "pad_value", "crop_short_side_px", "width_px", "height_px"})
 """Fields of the card that say where a picture lies."""
 _FACTOR_SLACK = 0.02
 

@@ -18,6 +18,8 @@ from streamvision.backends.lite_rt import LiteRtBackend
 from streamvision.errors import ExportError
 from streamvision.model_card import ModelCard
 
+MEDIAPIPE_INPUT = {"resize": "stretch", "sampling": "pixel_corner"}
+"""How MediaPipe feeds a detector, whatever it was trained with."""
 MEDIAPIPE_ROWS = 100
 """Boxes in the output for MediaPipe, which goes through all of them."""
 
@@ -53,7 +55,7 @@ class TfliteTarget:
             files = labels_file(card) | files
         path = folder / f"{source.path.stem}.tflite"
         path.write_bytes(with_files(model, files))
-        changes = frozenset({"resize"} if options.mediapipe else ())
+        changes = frozenset(MEDIAPIPE_INPUT if options.mediapipe else ())
         return Draft("tflite", options.precision, path, card, _notes(options), changes)
 
     def open(self, draft: Draft) -> Backend:
@@ -78,7 +80,7 @@ def _network(source: Source, card: ModelCard, options: ExportOptions) -> tuple[A
     if options.mediapipe:
         select = SelectBoxes(side=longer_side(card), rows=MEDIAPIPE_ROWS)
         network, card = with_four_outputs(network, card, select)
-        card = card.model_copy(update={"input": card.input.model_copy(update={"resize": "stretch"})})
+        card = card.model_copy(update={"input": card.input.model_copy(update=MEDIAPIPE_INPUT)})
     elif options.nms:
         network, card = with_suppression(network, card)
     single = card.model_copy(update={"input": card.input.model_copy(update={"batch": 1, "dynamic_batch": False})})

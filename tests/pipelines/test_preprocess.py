@@ -124,3 +124,15 @@ def test_boxes_are_cut_at_the_edges_of_the_picture():
     place = Letterbox.fit(640, 480, InputCard(width_px=640, height_px=640))
     boxes = place.to_picture(np.array([[-50, 0, 900, 640], [-3e38, -3e38, 3e38, 3e38]], np.float32))
     assert boxes.tolist() == [[0, 0, 640, 480]] * 2
+
+
+def test_sampling_by_corners_looks_half_a_pixel_up_and_left_of_where_centres_are():
+    ramp = np.repeat(np.arange(0, 240, 10, np.uint8)[None, :, None], 3, axis=2).repeat(8, axis=0)
+    card = InputCard(width_px=12, height_px=4, resize="stretch", scale=1, layout="nhwc")
+    rows = {}
+    for sampling in ("pixel_center", "pixel_corner"):
+        batch = InputBatch(card.model_copy(update={"sampling": sampling}), 1)
+        batch.put(0, BgrPicture(ramp))
+        rows[sampling] = batch.tensor[0, 0, :, 0]
+    np.testing.assert_array_equal(rows["pixel_corner"], np.arange(0, 240, 20))
+    np.testing.assert_array_equal(rows["pixel_center"], np.arange(0, 240, 20) + 5)
