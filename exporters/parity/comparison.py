@@ -56,8 +56,8 @@ class Comparison:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether the source has found no object so far, so that nothing was compared."""
-        return isinstance(self._final, FinalObjects) and self._final.source_objects == 0
+        """Whether the source has found no object on any picture, so that nothing was compared."""
+        return self._failure is None and isinstance(self._final, FinalObjects) and self._final.source_objects == 0
 
     def add(self, name: str, picture: Picture, source: Trace, export: Trace) -> None:
         """Compare one picture on every stage."""

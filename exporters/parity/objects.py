@@ -125,7 +125,10 @@ class FinalObjects:
         self._add_keypoints(first, second)
         self._renamed += renamed(overlaps, ours.class_id, theirs.class_id, sorted(alone[1]))
         self._duplicates += _duplicates(theirs, alone[1])
-        self.contrasts.append(Contrast(name, self._tally.differences[-1], ours, theirs, *alone))
+        drawn, marked = zip(
+            *map(_drawn, (ours, theirs), (pairs.source[counted], pairs.export[counted]), alone), strict=True
+        )
+        self.contrasts.append(Contrast(name, self._tally.differences[-1], *drawn, *marked))
 
     @property
     def source_objects(self) -> int:
@@ -161,6 +164,12 @@ class FinalObjects:
         distance = np.linalg.norm(ours.keypoint_xy_px - theirs.keypoint_xy_px, axis=2)
         share = distance / np.sqrt(np.prod(sides, axis=1))[:, None]
         self._keypoint_share += share[ours.keypoint_score >= _CERTAIN_KEYPOINT].tolist()
+
+
+def _drawn(found: Detections, paired: NDArray[np.intp], alone: frozenset[int]) -> tuple[Detections, frozenset[int]]:
+    """Return the objects that were compared, and which rows of these have no partner."""
+    rows = [*paired.tolist(), *sorted(alone)]
+    return found[np.array(rows, np.intp)], frozenset(range(len(paired), len(rows)))
 
 
 def renamed(
@@ -210,7 +219,7 @@ def _duplicates(found: Detections, alone: frozenset[int]) -> int:
 def _digest(outputs: Sequence[NDArray[Any]]) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for output in outputs:
-        digest.update(output.tobytes())
+        digest.update((output + 0).tobytes())  # there is a negative zero, too
     return digest.digest()
 
 

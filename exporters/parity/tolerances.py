@@ -97,7 +97,7 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
     "int8-dynamic": Tolerance(
         mean_iou=0.95,
         least_iou=0.5,
-        shift_px=0.5,
+        shift_px=1.0,
         mean_score=0.04,
         greatest_score=0.25,
         unmatched_share=0.08,

@@ -17,7 +17,9 @@ from streamvision.whole_picture import WholePicture
 MAX_OBJECTS = 100
 """More boxes than this on one picture cannot be told apart; those with the best scores are drawn."""
 TOP_CLASSES = 5
-_FONT_SHARE = 0.03
+_FONT_SHARE = 0.024
+_CROWDED = 12
+"""On a picture with more objects, words stand only beside those that differ, or they hide what they are about."""
 _MAP_ALPHA = 0.6
 _MAX_KEYPOINT_RADIUS_PX = 4.0
 _CERTAIN_KEYPOINT = 0.5
@@ -77,7 +79,8 @@ def _object(
 ) -> Markup:
     left, top, right, bottom = found.box_xyxy_px[row].tolist()
     shapes = Markup("").join(_shapes(found, row))
-    label = f"{_name(int(found.class_id[row]), names)} {found.score[row]:.2f}"
+    crowded = len(found) > _CROWDED and not alone
+    label = "" if crowded else f"{_name(int(found.class_id[row]), names)} {found.score[row]:.2f}"
     x, y = min(max(left, font / 3), max(size_px[0] - 0.58 * font * len(label), 0)), max(top - font / 3, font)
     box = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
         left, top, max(right - left, 0), max(bottom - top, 0)
