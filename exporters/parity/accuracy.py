@@ -108,8 +108,8 @@ class Accuracy:
             )
             figures.append(Figure("source_fed_by_its_own_rule_map50_95_at_working_score", own.map50_95))
             notes.append(
-                f"What reads this file fits pictures in by {draft.card.input.resize}. The source was fed so too; by its "
-                f"own rule ({self._source.card.input.resize}) it reaches {_shown(own.map50_95)} at the working score "
+                f"What reads this file fits pictures in by {draft.card.input.resize}. So the source was fed, too; by "
+                f"its own rule ({self._source.card.input.resize}) it reaches {_shown(own.map50_95)} at the working score "
                 f"instead of {_shown(changed.map50_95)}, which is what that reader costs."
             )
         faults = [

@@ -1,0 +1,147 @@
+"""``streamvision export`` as its users meet it: files that are proven, one sentence where they are not."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from support.command_line import command, streamvision
+
+MODEL = "models/yolox_nano.onnx"
+FEW = ("--max-images", "3")
+_BROKEN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv.pop(1))
+import exporters.targets.registry as registry
+from support.broken_exports import BrokenTarget, input_card
+registry.create_target = lambda format: BrokenTarget(card=input_card(resize="stretch"))
+from streamvision.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_model_becomes_proven_files(data_dir, tmp_path):
+    pytest.importorskip("onnx")
+    out = tmp_path / "exported"
+    given = ("--format", "onnx", "--images", data_dir / "coco_calib", *FEW, "--output", out, "--json")
+    done = streamvision("export", data_dir / MODEL, *given)
+    assert done.code == 0, done.stderr
+    (artefact,) = done.report["artefacts"]
+    assert artefact["format"] == "onnx"
+    assert artefact["precision"] == "fp32"
+    assert Path(artefact["path"]) == out / "yolox_nano-fp32.onnx"
+    assert artefact["bytes"] == Path(artefact["path"]).stat().st_size
+    assert artefact["parity"]["passed"] is True
+    assert "converting" in done.stderr
+    again = streamvision("export", data_dir / MODEL, *given)
+    assert again.code == 1
+    assert "--force" in again.sentence()
+    found = streamvision(
+        "run", "--source", data_dir / "coco_val" / "images", "--model", artefact["path"], "--max-frames", 2
+    )
+    assert found.code == 0, found.stderr
+
+
+def test_a_failed_gate_is_exit_code_1_a_sentence_and_no_artefact(data_dir, tmp_path, project_root):
+    pytest.importorskip("onnx")
+    arguments = ["export", data_dir / MODEL, "--format", "onnx", "--images", data_dir / "coco_calib", *FEW, "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", _BROKEN, project_root / "tests", *map(str, arguments), "--output", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert '"passed": false' in done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("streamvision: ")]
+    assert len(lines) == 1
+    assert "input bytes" in lines[0]
+    assert "parity-failed.html" in lines[0]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["yolox_nano-fp32.onnx.parity-failed.html", "yolox_nano-fp32.onnx.parity-failed.json"]
+
+
+def test_pictures_without_objects_prove_nothing(data_dir, tmp_path):
+    pytest.importorskip("onnx")
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    cv2.imwrite(str(photos / "grey.png"), np.full((200, 300, 3), 128, np.uint8))
+    done = streamvision("export", data_dir / MODEL, "--format", "onnx", "--images", photos, "--output", out)
+    assert done.code == 1
+    assert "nothing to compare" in done.sentence()
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--images", "nowhere"), "no folder of pictures"),
+        (("--budget", "1"), "--data"),
+        (("--calibration", "nowhere"), "no folder of pictures"),
+        (("--data", "nowhere"), "no data set"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_made(data_dir, tmp_path, arguments, words):
+    done = streamvision("export", data_dir / MODEL, "--format", "onnx", *arguments, "--output", tmp_path / "out")
+    assert done.code == 1
+    assert words in done.sentence()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--format", "onnx,ncnn"), "ncnn is not accepted"),
+        (("--format", "onnx", "--precision", "int4"), "int4 is not accepted"),
+        (("--format", "onnx", "--imgsz", "wide"), "384x640"),
+        (("--format", "onnx", "--imgsz", "0"), "384x640"),
+    ],
+)
+def test_wrong_words_are_usage_errors(tmp_path, arguments, words):
+    done = streamvision("export", "m.onnx", *arguments, "--output", tmp_path)
+    assert done.code == 2
+    assert words in done.stderr
+
+
+def test_a_model_that_is_none_is_one_sentence(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    done = streamvision("export", tmp_path / "model.onnx", "--format", "onnx", "--output", tmp_path / "out", "--json")
+    assert done.code == 1
+    assert "model.onnx" in done.sentence()
+    assert "error" in done.report
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(data_dir, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    done = streamvision("export", data_dir / MODEL, "--format", "onnx", "--output", blocked / "out")
+    assert done.code == 1
+    assert "cannot write" in done.sentence()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_behind(data_dir, tmp_path, number):
+    pytest.importorskip("onnx")
+    given = ("--format", "onnx", "--images", data_dir / "coco_calib", "--max-images", "64", "--output", tmp_path)
+    running = subprocess.Popen(command("export", data_dir / MODEL, *given), stderr=subprocess.PIPE, text=True)
+    try:
+        assert running.stderr is not None
+        deadline_s = time.monotonic() + 60
+        for line in running.stderr:
+            if "comparing" in line or time.monotonic() > deadline_s:
+                break
+        running.send_signal(number)
+        assert running.wait(timeout=60) == 130
+    finally:
+        running.kill()
+        running.communicate(timeout=10)
+    assert list(tmp_path.iterdir()) == []
