@@ -29,7 +29,7 @@ from streamvision.config import AppConfig, ServeConfig, StreamConfig
 from streamvision.errors import ConfigError, StreamVisionError
 from streamvision.live import LiveChannel, LiveView
 from streamvision.status import StreamStatus
-from streamvision.telemetry import StageTimes
+from streamvision.telemetry import Distribution, StageTimes
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ class Pipeline:
     """
 
     def __init__(self, config: AppConfig, *, detector: Detector | None = None) -> None:
-        self.times = StageTimes()
+        self.times = detector.times if detector else StageTimes()
+        """Seconds spent in each stage, over all streams."""
         self._outputs = config.outputs
         self._sources = name_streams(config.streams)
         read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
@@ -74,7 +75,12 @@ class Pipeline:
                 requests=self._detector.requests,
             )
             capture = StreamCapture(
-                name, spec, config=stream_config, on_ready=self._batcher.notify, max_frames=config.max_frames
+                name,
+                spec,
+                config=stream_config,
+                on_ready=self._batcher.notify,
+                max_frames=config.max_frames,
+                times=self.times,
             )
             self._streams[name] = Stream(spec, capture, lane)
             self._batcher.add(self._streams[name])
@@ -137,6 +143,10 @@ class Pipeline:
     def statuses(self) -> list[StreamStatus]:
         """Return how each stream is doing now, in the order of the configuration."""
         return [stream.status() for stream in self._streams.values()]
+
+    def ages(self) -> dict[str, Distribution]:
+        """Return the ages of each stream's frames when they were finished, in seconds."""
+        return {name: stream.lane.age_s for name, stream in self._streams.items()}
 
     def stages_ms(self) -> dict[str, dict[str, float]]:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""

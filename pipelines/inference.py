@@ -78,7 +78,8 @@ class Detector:
         """What reads the network's outputs for inputs of the card's size."""
         self._idle_sizes = deque([sizes])  # one for each thread that is in the middle of a batch
         self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
-        self._times = times or StageTimes()
+        self.times = times or StageTimes()
+        """Where the seconds of each stage are recorded."""
 
     @classmethod
     def open(
@@ -184,12 +185,12 @@ class Detector:
             self._idle_sizes.append(sizes)
 
     def _find_batch(self, sized: SizedInput, pictures: Sequence[Picture]) -> list[Found]:
-        with self._times.measure("preprocess"):
+        with self.times.measure("preprocess"):
             places = sized.fill(pictures)
         filled = len(pictures) if self.card.input.dynamic_batch else sized.batch.capacity
-        with self._times.measure("inference"):
+        with self.times.measure("inference"):
             outputs = self.backend.run(sized.batch.tensor[:filled])
-        with self._times.measure("decode_nms"):
+        with self.times.measure("decode_nms"):
             if isinstance(sized.head, PictureHead):
                 return [Found(Detections.empty(), whole) for whole in sized.head.read(outputs, places)]
             return [Found(detections, None) for detections in self._objects(sized.head, outputs, places)]

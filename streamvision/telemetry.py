@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
@@ -28,13 +29,23 @@ class Distribution:
         self.count += 1
         self.total += value
 
+    def newest(self, count: int) -> NDArray[np.float64]:
+        """Return the newest ``count`` samples, the newest first, or as many as there still are."""
+        ring = np.array(self._ring)
+        held = min(count, self.count, len(ring))
+        return ring[(self.count - 1 - np.arange(held)) % len(ring)]
+
     def quantiles(self) -> dict[str, float] | None:
         """Return p50, p95 and p99 of the newest samples, or ``None`` before the first."""
-        if self.count == 0:
-            return None
-        samples = np.array(self._ring[: min(self.count, len(self._ring))])
-        values = np.quantile(samples, list(QUANTILES.values()))
-        return {name: round(float(value), 6) for name, value in zip(QUANTILES, values, strict=True)}
+        return quantiles_of(self.newest(self.count)) if self.count else None
+
+
+def quantiles_of(samples: NDArray[np.float64]) -> dict[str, float]:
+    """Return p50, p95 and p99; empty where there is no sample."""
+    if not len(samples):
+        return {}
+    values = np.quantile(samples, list(QUANTILES.values()))
+    return {name: round(float(value), 6) for name, value in zip(QUANTILES, values, strict=True)}
 
 
 class Rate:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 from pipelines.capture.backoff import Backoff
@@ -21,7 +22,7 @@ from streamvision.errors import SourceError, SourceStalledError, StreamVisionErr
 from streamvision.frame import Frame
 from streamvision.redaction import redact
 from streamvision.stream_state import StateMachine, StreamState
-from streamvision.telemetry import DropCounter
+from streamvision.telemetry import DropCounter, StageTimes
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,12 @@ class StreamCapture:
         config: StreamConfig,
         on_ready: Callable[[], None],
         max_frames: int | None = None,
+        times: StageTimes | None = None,
     ) -> None:
-        """Prepare; ``on_ready`` is called from the capture thread after each frame and when the stream is over."""
+        """Prepare; ``on_ready`` is called from the capture thread after each frame and when the stream is over.
+
+        The ``decode`` of files is recorded in ``times``; that of live sources cannot be told from their silence.
+        """
         self.stream_id = stream_id
         self.spec = spec
         self.state = StateMachine()
@@ -59,6 +64,7 @@ class StreamCapture:
         self._config = config
         self._on_ready = on_ready
         self._max_frames = max_frames
+        self._times = None if spec.live or spec.realtime else times
         self._expected: int | None = None
         self._stop = threading.Event()
         self._timeline = StreamTimeline()
@@ -163,7 +169,8 @@ class StreamCapture:
         pacer = Pacer()
         self._counted = {}
         while not self._stop.is_set():
-            captured = reader.read()
+            with self._times.measure("decode") if self._times else nullcontext():
+                captured = reader.read()
             if captured is None:
                 if self._live_since_s is None and self.state.state is StreamState.RECONNECTING:
                     raise SourceError(f"{self.spec.safe_uri} ended before its first frame")

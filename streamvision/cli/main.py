@@ -26,6 +26,7 @@ COMMANDS = {
     "build-engine": "Build a TensorRT engine on the device that runs it.",
     "eval": "Score a model or a tracker, and see why it is wrong.",
     "explain": "See what a model looks at.",
+    "bench": "Measure speed, freshness and many viewers here.",
     "bundle": "Pack a model for an app: decoders and golden vectors.",
 }
 """By name, what each command is for, in the order in which people meet them; ``cli/NAME.py`` holds ``NAME``, with ``_`` for ``-``."""

@@ -1,0 +1,176 @@
+"""The bound: how many frames a second the machine could do if only the work that cannot be avoided were done.
+
+Three things cannot be avoided: the source must be decoded, the network must run, and what viewers see must be encoded.
+Each is measured alone, in the process, with the decoder, the threads and the number of calls at a time that the
+pipeline uses, as processor time a frame:
+
+- decode: the source's own reader, reading as fast as it gives pictures, and nothing else;
+- network: the backend on one prepared tensor, by as many threads as it takes requests, all at the same time;
+- encode: the JPEG encoder on one prepared canvas at the source's size.
+
+On a CPU the bound is ``cores / (decode + network + encode)``: all cores do nothing but these three, and lose nothing to
+scheduling, resizing, suppression, tracking, drawing or Python. On an accelerator it is also at most what the
+accelerator did alone. For a live source nothing can be done that is not offered, so efficiency is against the smaller
+of the bound and the source's own rate.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.capture.readers import create_reader
+from pipelines.capture.uri import SourceSpec
+from pipelines.inference import Detector
+from pipelines.input_sizes import InputSizes
+from pipelines.publish.encode import JpegEncoder
+from streamvision.config import StreamConfig
+from streamvision.errors import SourceError, StreamVisionError
+from streamvision.picture import Picture
+
+SECONDS_EACH = 2.0
+SKIPPED_FRAMES = 5
+"""The first frames of a decoder cost more: its threads start and its buffers are allocated."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Processor time of one frame, each part alone, in seconds."""
+
+    decode_s: float
+    """The source's reader."""
+    network_s: float
+    """The network."""
+    encode_s: float
+    """The JPEG encoder."""
+    device_fps: float | None
+    """Frames a second of the network alone, where it does not run on the CPU."""
+
+    def bound_fps(self, cores: int) -> float:
+        """Return how many frames a second so many cores could do."""
+        by_cores = cores / (self.decode_s + self.network_s + self.encode_s)
+        return by_cores if self.device_fps is None else min(by_cores, self.device_fps)
+
+    def to_json(self) -> dict[str, float]:
+        """Return milliseconds of processor time a frame, by part."""
+        parts = {"decode": self.decode_s, "network": self.network_s, "encode": self.encode_s}
+        return {name: round(1e3 * seconds, 3) for name, seconds in parts.items()}
+
+
+def measure_costs(
+    detector: Detector,
+    sources: Sequence[tuple[SourceSpec, StreamConfig]],
+    *,
+    encode: JpegEncoder,
+    seconds_each: float = SECONDS_EACH,
+) -> Costs:
+    """Measure the three parts, one after the other; with several sources, each counts alike.
+
+    Raises:
+        SourceError: when a source gives no picture.
+        ModelError: when the model fails.
+    """
+    distinct = {spec.uri: (spec, config) for spec, config in sources}
+    weights = [sum(other.uri == uri for other, _ in sources) / len(sources) for uri in distinct]
+    decoded = [_decode(spec, config, seconds_each / len(distinct)) for spec, config in distinct.values()]
+    pictures = [picture for _, picture in decoded]
+    networks = [_network(detector, picture, seconds_each / len(pictures)) for picture in pictures]
+    encoded = [_encode(encode, picture, seconds_each / 2 / len(pictures)) for picture in pictures]
+    return Costs(
+        decode_s=float(np.dot(weights, [cost_s for cost_s, _ in decoded])),
+        network_s=float(np.dot(weights, [cost_s for cost_s, _ in networks])),
+        encode_s=float(np.dot(weights, encoded)),
+        device_fps=None
+        if detector.backend.device == "cpu"
+        else 1 / float(np.dot(weights, [1 / fps for _, fps in networks])),
+    )
+
+
+def first_picture(spec: SourceSpec, config: StreamConfig) -> Picture:
+    """Return the first picture of a source.
+
+    Raises:
+        SourceError: when it gives none.
+    """
+    return _decode(spec, config, seconds=0.0)[1]
+
+
+def _decode(spec: SourceSpec, config: StreamConfig, seconds: float) -> tuple[float, Picture]:
+    """Return the processor time of a frame, and a picture that stays valid."""
+    reader = create_reader(spec, config=config)
+    try:
+        reader.open()
+        picture, cpu_s, frames = None, 0.0, 0
+        deadline_s = time.monotonic() + seconds
+        before_s = begin_s = time.process_time()
+        with suppress(SourceError):  # the end of a broken file: what was read is enough
+            while (captured := reader.read()) is not None:
+                picture, frames = captured.picture, frames + 1
+                if frames == SKIPPED_FRAMES:
+                    before_s = time.process_time()
+                cpu_s = time.process_time()
+                if time.monotonic() >= deadline_s and (frames > 2 * SKIPPED_FRAMES or seconds == 0):
+                    break
+    finally:
+        reader.close()
+    if picture is None:
+        raise SourceError(f"{spec.safe_uri} gave no picture; give a source that does", permanent=True)
+    if frames <= SKIPPED_FRAMES:
+        return (cpu_s - begin_s) / frames, picture
+    return (cpu_s - before_s) / (frames - SKIPPED_FRAMES), picture
+
+
+def _network(detector: Detector, picture: Picture, seconds: float) -> tuple[float, float]:
+    """Return the processor time of a picture, and pictures a second."""
+    tensor, pictures = prepared_tensor(detector, picture)
+    counts = [0] * detector.requests
+    failures: list[StreamVisionError] = []
+    detector.backend.run(tensor)
+    begin_s, cpu_s = time.monotonic(), time.process_time()
+
+    def work(worker: int) -> None:
+        own = tensor.copy()
+        try:
+            while time.monotonic() < begin_s + seconds or counts[worker] < 2:
+                detector.backend.run(own)
+                counts[worker] += 1
+        except StreamVisionError as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in range(detector.requests)]
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join()
+    if failures:
+        raise failures[0]
+    done = sum(counts) * pictures
+    return (time.process_time() - cpu_s) / done, done / (time.monotonic() - begin_s)
+
+
+def prepared_tensor(detector: Detector, picture: Picture) -> tuple[NDArray[Any], int]:
+    """Return the input tensor of one call with this picture in every slot, and how many those are."""
+    count = detector.useful_batch
+    sizes = InputSizes(detector.card, detector.backend.outputs)
+    (call,) = sizes.calls([picture] * count, max_batch=count)
+    sized = sizes.of(call.size)
+    sized.fill([picture] * count)
+    return sized.batch.tensor, count
+
+
+def _encode(encode: JpegEncoder, picture: Picture, seconds: float) -> float:
+    canvas, frames = picture.to_canvas(), 0
+    deadline_s = time.monotonic() + seconds
+    encode(canvas)
+    cpu_s = time.process_time()
+    while time.monotonic() < deadline_s or frames < 3:
+        encode(canvas)
+        frames += 1
+    return (time.process_time() - cpu_s) / frames

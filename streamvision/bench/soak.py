@@ -1,0 +1,136 @@
+"""Hours on end: does anything grow? Memory, age, rate and drops at regular intervals."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.engine import Pipeline
+from streamvision.bench.usage import Usage, machine, rss_mb
+from streamvision.config import AppConfig
+from streamvision.errors import StreamVisionError
+from streamvision.telemetry import quantiles_of
+
+SETTLING = 1 / 3
+"""Share of the run at its beginning that the trend leaves out: caches and pools fill then."""
+
+
+@dataclass(frozen=True)
+class SoakNote:
+    """One interval."""
+
+    seconds: float
+    """Since the beginning."""
+    fps: float
+    """Finished frames a second, over all streams."""
+    age_p50_s: float | None
+    """Median age of the interval's frames."""
+    age_p99_s: float | None
+    """99 of 100 were younger."""
+    rss_mb: float
+    """Memory at its end."""
+    cpu_percent: float
+    """Of this process; 100 is one core."""
+    drops: int
+    """Frames dropped in it."""
+    threads: int
+    """Threads of Python at its end."""
+
+
+@dataclass(frozen=True)
+class SoakFigures:
+    """The whole run."""
+
+    notes: tuple[SoakNote, ...]
+    """The intervals, in order."""
+    model: str
+    """Model and runtime in words."""
+    failures: tuple[str, ...]
+    """What went wrong for good."""
+
+    @property
+    def growth_mb_per_hour(self) -> float | None:
+        """Slope of the memory after the settling, by least squares; ``None`` with fewer than three intervals."""
+        kept = [note for note in self.notes if note.seconds >= SETTLING * self.notes[-1].seconds]
+        if len(kept) < 3:
+            return None
+        seconds, memory_mb = [note.seconds for note in kept], [note.rss_mb for note in kept]
+        return float(np.polyfit(seconds, memory_mb, 1)[0]) * 3600
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values."""
+        growth, ages = self.growth_mb_per_hour, [note.age_p99_s for note in self.notes if note.age_p99_s is not None]
+        return {
+            "seconds": self.notes[-1].seconds if self.notes else 0.0,
+            "fps": round(float(np.mean([note.fps for note in self.notes])), 2) if self.notes else 0.0,
+            "rss_mb": {"first": self.notes[0].rss_mb, "last": self.notes[-1].rss_mb} if self.notes else None,
+            "growth_mb_per_hour": None if growth is None else round(growth, 2),
+            "age_p99_s": {"median": round(float(np.median(ages)), 4), "max": max(ages)} if ages else None,
+            "drops": sum(note.drops for note in self.notes),
+            "notes": [asdict(note) for note in self.notes],
+            "model": self.model,
+            "failures": list(self.failures),
+            "machine": machine(),
+        }
+
+
+def bench_soak(
+    config: AppConfig, *, seconds: float, every_s: float, on_note: Callable[[SoakNote], None] = lambda note: None
+) -> SoakFigures:
+    """Run the pipeline as if somebody watched, and note every interval.
+
+    Raises:
+        StreamVisionError: when the run cannot begin.
+    """
+    pipeline = Pipeline(config)
+    for channel in pipeline.view.channels.values():
+        channel.add_viewer()
+    notes: list[SoakNote] = []
+    begin_s = time.monotonic()
+    with pipeline:
+        before = _Counters(pipeline)
+        over = False
+        while not over and time.monotonic() - begin_s < seconds:
+            left_s = begin_s + min(seconds, (len(notes) + 1) * every_s) - time.monotonic()
+            over = pipeline.wait(max(left_s, 0.01))
+            after = _Counters(pipeline)
+            notes.append(after.since(before, seconds=time.monotonic() - begin_s))
+            on_note(notes[-1])
+            before = after
+        failures = tuple(pipeline.failures())
+    if failures and not any(note.fps for note in notes):
+        raise StreamVisionError(failures[0])
+    return SoakFigures(tuple(notes), pipeline.view.model, failures)
+
+
+class _Counters:
+    """The pipeline's counters at one moment."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        statuses = pipeline.statuses()
+        self._usage = Usage.now()
+        self._frames = sum(status.frames_done for status in statuses)
+        self._drops = sum(sum(status.drops.values()) for status in statuses)
+        self._ages = pipeline.ages()
+        self._age_counts = {name: age.count for name, age in self._ages.items()}
+
+    def since(self, before: _Counters, *, seconds: float) -> SoakNote:
+        """Return what happened after ``before``."""
+        wall_s = max(self._usage.at_s - before._usage.at_s, 1e-9)
+        ages = [age.newest(self._age_counts[name] - before._age_counts[name]) for name, age in self._ages.items()]
+        quantiles = quantiles_of(np.concatenate(ages))
+        return SoakNote(
+            seconds=round(seconds, 1),
+            fps=round((self._frames - before._frames) / wall_s, 2),
+            age_p50_s=quantiles.get("p50"),
+            age_p99_s=quantiles.get("p99"),
+            rss_mb=round(rss_mb(), 1),
+            cpu_percent=round(self._usage.cpu_percent_since(before._usage), 1),
+            drops=self._drops - before._drops,
+            threads=threading.active_count(),
+        )

@@ -1,0 +1,88 @@
+"""What this process and this machine have used: processor time and memory."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamvision
+from streamvision.backends.cores import usable_cores
+
+_STAT = Path("/proc/stat")
+_OWN_PAGES = Path("/proc/self/statm")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Counters at one moment; the difference of two says what happened in between."""
+
+    at_s: float
+    """Monotonic clock."""
+    cpu_s: float
+    """Processor time of this process so far, over all its threads."""
+    busy_s: float | None
+    """Processor time of everything on the machine so far; ``None`` where the system does not tell."""
+
+    @classmethod
+    def now(cls) -> Usage:
+        """Read the counters."""
+        return cls(time.monotonic(), time.process_time(), _busy_s())
+
+    def cpu_percent_since(self, before: Usage) -> float:
+        """Return this process's share since then, in percent of one core."""
+        return 100 * (self.cpu_s - before.cpu_s) / max(self.at_s - before.at_s, 1e-9)
+
+    def others_percent_since(self, before: Usage) -> float | None:
+        """Return everyone else's share since then, in percent of one core; figures are only worth much near 0."""
+        if self.busy_s is None or before.busy_s is None:
+            return None
+        others_s = self.busy_s - before.busy_s - (self.cpu_s - before.cpu_s)
+        return max(100 * others_s / max(self.at_s - before.at_s, 1e-9), 0.0)
+
+
+def rss_mb() -> float:
+    """Return the memory of this process that is in use now, in MiB; its peak where the system tells no more."""
+    try:
+        pages = int(_OWN_PAGES.read_text(encoding="ascii").split()[1])
+        return pages * resource.getpagesize() / 2**20
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def machine() -> dict[str, Any]:
+    """Return what a figure needs beside it to mean anything: processor, cores, versions, and when."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": usable_cores(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "streamvision": streamvision.__version__,
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+    }
+
+
+def _busy_s() -> float | None:
+    """Return the machine's user, nice, system, interrupt and stolen time (proc(5))."""
+    try:
+        first = _STAT.read_text(encoding="ascii").splitlines()[0].split()
+        user, nice, system, _idle, _waiting, irq, softirq, steal = map(int, first[1:9])
+    except (OSError, ValueError, IndexError):
+        return None
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,123 @@
+"""Many MJPEG viewers in one process, driven by one selector; some of them never read.
+
+``python -m streamvision.bench.viewer_clients PORT PATH VIEWERS STALLED SECONDS`` connects them to 127.0.0.1, counts the
+pictures of each once all have had one, and writes one JSON document to standard output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import selectors
+import socket
+import sys
+import time
+from typing import Any
+
+RECEIVE_BYTES = 1 << 20
+CONNECT_TIMEOUT_S = 30.0
+MAX_HEADER_BYTES = 8192
+
+
+class Viewer:
+    """One connection: it reads the response's header, then part after part."""
+
+    def __init__(self, port: int, path: str) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_TIMEOUT_S)
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        self.socket.setblocking(False)
+        self.pictures = 0
+        """Whole pictures received."""
+        self.closed = False
+        """Whether the server has ended the connection."""
+        self._left = 0
+        self._head = b""
+
+    def receive(self, buffer: memoryview) -> None:
+        """Take what there is."""
+        try:
+            size = self.socket.recv_into(buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        if size == 0:
+            self.closed = True
+            return
+        at = 0
+        while at < size:
+            if self._left > 0:
+                step = min(self._left, size - at)
+                self._left -= step
+                at += step
+                self.pictures += self._left == 0
+                continue
+            # Headers are short, so that copying a few hundred bytes at a time is cheap.
+            chunk = bytes(buffer[at : min(at + 512, size)])
+            end = (self._head + chunk).find(b"\r\n\r\n")
+            if end < 0:
+                self._head += chunk
+                at += len(chunk)
+                if len(self._head) > MAX_HEADER_BYTES:
+                    raise ValueError("the server sent something else than MJPEG")
+                continue
+            at += end + 4 - len(self._head)
+            self._left = _content_length((self._head + chunk)[:end])
+            self._head = b""
+
+
+def _content_length(header: bytes) -> int:
+    for line in header.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+def watch(port: int, path: str, *, viewers: int, stalled: int, seconds: float) -> dict[str, Any]:
+    """Connect, wait until every viewer has a picture, and count for so many seconds."""
+    _allow_open_files(viewers + stalled + 64)
+    selector = selectors.DefaultSelector()
+    silent = [Viewer(port, path) for _ in range(stalled)]
+    watching = [Viewer(port, path) for _ in range(viewers)]
+    for viewer in watching:
+        selector.register(viewer.socket, selectors.EVENT_READ, viewer)
+    buffer = memoryview(bytearray(RECEIVE_BYTES))
+    deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
+    while not all(viewer.pictures or viewer.closed for viewer in watching) and time.monotonic() < deadline_s:
+        _receive(selector, buffer)
+    begin_s, cpu_s = time.monotonic(), time.process_time()
+    before = [viewer.pictures for viewer in watching]
+    while time.monotonic() < begin_s + seconds:
+        _receive(selector, buffer)
+    wall_s = time.monotonic() - begin_s
+    found = {
+        "fps": [round((viewer.pictures - had) / wall_s, 3) for viewer, had in zip(watching, before, strict=True)],
+        "closed": sum(viewer.closed for viewer in watching),
+        "cpu_percent": round(100 * (time.process_time() - cpu_s) / wall_s, 1),
+        "seconds": round(wall_s, 3),
+    }
+    for viewer in [*watching, *silent]:
+        with contextlib.suppress(OSError):
+            viewer.socket.close()
+    return found
+
+
+def _receive(selector: selectors.BaseSelector, buffer: memoryview) -> None:
+    for key, _ in selector.select(timeout=0.1):
+        viewer: Viewer = key.data
+        viewer.receive(buffer)
+        if viewer.closed:
+            selector.unregister(viewer.socket)
+
+
+def _allow_open_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
+
+
+if __name__ == "__main__":
+    port, path, viewers, stalled, seconds = sys.argv[1:]
+    json.dump(watch(int(port), path, viewers=int(viewers), stalled=int(stalled), seconds=float(seconds)), sys.stdout)

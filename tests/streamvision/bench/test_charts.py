@@ -1,0 +1,47 @@
+"""Charts are whole SVG documents, whatever the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from streamvision.bench.charts import Bar, Panel, bar_chart, line_chart, save_svg
+from streamvision.errors import OutputError
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(drawn: str) -> list[str]:
+    return [element.text or "" for element in ElementTree.fromstring(drawn).iter(f"{SVG}text")]
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    drawn = bar_chart("Speed", "here", [Bar("a < b", 10, 20), Bar("c", 40, strong=True, note="best")], unit="fps")
+    bars = list(ElementTree.fromstring(drawn).iter(f"{SVG}rect"))[1:]  # behind the background
+    widths = [float(bar.get("width") or 0) for bar in bars]
+    assert widths[1] == pytest.approx(4 * widths[0], rel=0.01)
+    assert {"Speed", "here", "a < b", "10 fps", "best"} <= set(texts(drawn))
+
+
+@pytest.mark.parametrize(
+    ("x", "lines"),
+    [
+        ([1.0, 2.0, 4.0], {"p50": [1.0, None, 3.0], "p99": [10.0, 20.0, 30.0]}),
+        ([5.0], {"one": [0.0]}),
+        ([], {"none": []}),
+    ],
+)
+def test_lines_of_every_kind_are_drawn(x: list[float], lines: dict[str, list[float | None]]) -> None:
+    drawn = line_chart("Growth", "", [Panel("fps", x, lines)], x_label="streams")
+    assert set(lines) | {"fps", "streams"} <= set(texts(drawn))
+
+
+def test_only_svg_files_are_written(tmp_path: Path) -> None:
+    save_svg(bar_chart("t", "", [], unit="ms"), tmp_path / "a.svg")
+    assert ElementTree.parse(tmp_path / "a.svg").getroot().tag == f"{SVG}svg"
+    with pytest.raises(OutputError, match=r"ends in \.svg"):
+        save_svg("", tmp_path / "a.png")
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_svg("", tmp_path / "none" / "a.svg")
