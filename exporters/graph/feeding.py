@@ -26,6 +26,17 @@ def fed_nhwc(network: nn.Module, card: ModelCard, *, uint8: bool = False) -> tup
     return _FromNhwc(network).eval(), card.model_copy(update={"input": card.input.model_copy(update=changes)})
 
 
+def fed_levels(network: nn.Module, card: ModelCard) -> tuple[nn.Module, ModelCard]:
+    """Return the network behind an input of RGB levels 0..255, with scaling, mean and channel order inside.
+
+    The module takes (N, 3, H, W), which is how Core ML hands an image on; the card says what the image is to others,
+    (N, H, W, 3) uint8.
+    """
+    changes = {"layout": "nhwc", "dtype": "uint8", "scale": 1.0, "mean": None, "std": None, "color": "rgb"}
+    fed = card.model_copy(update={"input": card.input.model_copy(update=changes)})
+    return _FromLevels(network, card).eval(), fed
+
+
 class _FromNhwc(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

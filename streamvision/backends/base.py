@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
-BackendName = Literal["auto", "onnxruntime", "openvino", "litert", "tensorrt"]
+BackendName = Literal["auto", "onnxruntime", "openvino", "litert", "tensorrt", "coreml"]
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 

@@ -14,12 +14,17 @@ _ENDINGS: dict[str, tuple[BackendName, ...]] = {
     ".tflite": ("litert",),
     ".engine": ("tensorrt",),
     ".plan": ("tensorrt",),
+    ".mlpackage": ("coreml",),
 }
 """By file ending, the runtimes that read it; the first is taken unless another is asked for."""
 
 _EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
-_NOT_YET = {".mlpackage": "Core ML packages"}
-_ACCEPTED = "an .onnx file, an OpenVINO .xml file (or its folder), a .tflite file or a TensorRT .engine file"
+_FOLDERS = (".mlpackage",)
+"""Endings of models that are folders."""
+_ACCEPTED = (
+    "an .onnx file, an OpenVINO .xml file (or its folder), a .tflite file, a TensorRT .engine file or a Core ML "
+    ".mlpackage"
+)
 
 
 def open_backend(
@@ -35,7 +40,8 @@ def open_backend(
     """Load a model on the runtime and device that will execute it.
 
     Args:
-        path: an ``.onnx``, ``.xml``, ``.tflite``, ``.engine`` or ``.plan`` file, or a folder with one ``.xml`` file.
+        path: an ``.onnx``, ``.xml``, ``.tflite``, ``.engine`` or ``.plan`` file, an ``.mlpackage``, or a folder with
+            one ``.xml`` file.
         backend: the runtime; ``auto`` picks by the file's ending.
         device: ``auto``, ``cpu``, ``cuda[:N]``, ``tensorrt[:N]`` (ONNX Runtime), or an OpenVINO device such as
             ``gpu``; ``auto`` is the CPU, and CUDA where ONNX Runtime was installed with it and it works.
@@ -67,6 +73,10 @@ def open_backend(
         from streamvision.backends.tensorrt_engine import TensorRtBackend
 
         return TensorRtBackend(file, device=device, precision=precision, requests=requests)
+    if runtime == "coreml":
+        from streamvision.backends.core_ml import CoreMlBackend
+
+        return CoreMlBackend(file, device=device, precision=precision)
     from streamvision.backends.lite_rt import LiteRtBackend
 
     return LiteRtBackend(file, device=device, precision=precision, threads=threads)
@@ -75,8 +85,8 @@ def open_backend(
 def _model_file(path: Path) -> Path:
     if not path.exists():
         raise ModelError(f"no model at {path}: give {_ACCEPTED}")
-    if path.suffix in _NOT_YET:
-        raise ModelError(f"{path}: {_NOT_YET[path.suffix]} cannot be run yet; give {_ACCEPTED}")
+    if path.is_dir() and path.suffix.lower() in _FOLDERS:
+        return path
     if path.is_dir():
         found = sorted(path.glob("*.xml"))
         if len(found) != 1:

@@ -19,6 +19,7 @@ from streamvision.heads.rtdetr import RtDetrHead
 from streamvision.heads.semantic import SemanticHead
 from streamvision.heads.several import SeveralHead
 from streamvision.heads.tflite_detection import TfliteDetectionHead
+from streamvision.heads.vision_objects import VisionObjectsHead
 from streamvision.heads.yolo_end2end import YoloEnd2EndHead
 from streamvision.heads.yolo_obb import YoloObbHead
 from streamvision.heads.yolo_obb_end2end import YoloObbEnd2EndHead
@@ -53,6 +54,7 @@ HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "embed": EmbedHead,
     "image": ImageHead,
     "tflite_detection": TfliteDetectionHead,
+    "vision_objects": VisionObjectsHead,
 }
 """Head by the name that model cards use."""
 

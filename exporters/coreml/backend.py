@@ -1,0 +1,109 @@
+"""A saved Core ML package, executed in torch instead of Core ML, as a backend for the parity gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporters.coreml.conversion import import_coremltools, quiet
+from exporters.coreml.program import Program
+from exporters.coreml.suppression import Suppression
+from streamvision.backends.core_ml_package import CONFIDENCE_THRESHOLD, CoreMlPackage
+from streamvision.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.backends.tensors import last_line
+from streamvision.errors import ModelError
+
+
+class CoreMlInterpreter(LoadedBackend):
+    """What stands in the package, operation by operation: the ML Program, then the suppression where there is one.
+
+    Half precision is rounded as the program says; see :mod:`exporters.coreml.program`.
+    """
+
+    name = "coreml-interpreter"
+    runtime = "the interpreter of ML Programs"
+
+    def __init__(self, path: Path, *, confidence_threshold: float | None = CONFIDENCE_THRESHOLD) -> None:
+        """Load the package.
+
+        Args:
+            path: an ``.mlpackage`` folder.
+            confidence_threshold: for packages with suppression inside; ``None`` for what the package itself says.
+
+        Raises:
+            ModelError: when it is no Core ML package, or has parts or operations that are not known, naming them.
+            MissingDependencyError: when coremltools is not installed.
+        """
+        coremltools = import_coremltools()
+        try:
+            with quiet():
+                model = coremltools.models.MLModel(str(path), skip_model_load=True)
+                spec = model.get_spec()
+        except Exception as error:  # the reader raises what it likes
+            raise ModelError(
+                f"{path} is not a Core ML package or is damaged ({last_line(error)}); export it again"
+            ) from error
+        program, suppression = split_pipeline(spec, path=path)
+        package = CoreMlPackage.read(spec, path=path)
+        self._package = package
+        self._suppression = Suppression.read(suppression) if suppression is not None else None
+        self._confidence_threshold = confidence_threshold
+        with quiet():
+            engine = Program(program, Path(model.weights_dir), path=path)
+        facts = ModelFacts(
+            path=path,
+            device="cpu",
+            precision=package.precision,
+            input=package.input,
+            outputs=package.outputs,
+            metadata=package.metadata,
+        )
+        super().__init__(facts, engine)
+
+    @property
+    def suppression(self) -> Suppression | None:
+        """The suppression behind the network, where there is one."""
+        return self._suppression
+
+    def before_suppression(self, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return the outputs of the ML Program by its own names, as the suppression gets them."""
+        return self._program_outputs(self._engine, tensor)
+
+    def _execute(self, engine: Program, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        found = self._program_outputs(engine, tensor)
+        if self._suppression is not None:
+            found = self._suppression.run(
+                found[self._suppression.confidence_input],
+                found[self._suppression.coordinates_input],
+                confidence_threshold=self._confidence_threshold,
+            )
+        elif self._package.probabilities is not None:
+            return [found[engine.output_names[0]]]
+        return [found[spec.name].astype(spec.dtype) for spec in self.outputs]
+
+    def _program_outputs(self, engine: Program, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        # Core ML hands an image to the program as 1x3xHxW levels.
+        given = np.moveaxis(tensor, 3, 1).astype(np.float32) if self._package.takes_image else tensor
+        return engine.run({self.input.name: given})
+
+
+def split_pipeline(spec: Any, *, path: Path) -> tuple[Any, Any | None]:
+    """Return the ML Program of a package, and the suppression behind it where there is one.
+
+    Raises:
+        ModelError: when the package is made of other parts.
+    """
+    kind = spec.WhichOneof("Type")
+    parts = list(spec.pipeline.models) if kind == "pipeline" else [spec]
+    kinds = [part.WhichOneof("Type") for part in parts]
+    if kinds == ["mlProgram"]:
+        return parts[0], None
+    if kinds == ["mlProgram", "nonMaximumSuppression"]:
+        return parts[0], parts[1]
+    raise ModelError(
+        f"{path} is made of {' and '.join(str(k) for k in kinds)}; an mlProgram, or an mlProgram and a "
+        "nonMaximumSuppression, can be executed here"
+    )

@@ -1,0 +1,170 @@
+"""From a torch module to an ML Program, by coremltools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from streamvision.errors import ExportError, MissingDependencyError
+from streamvision.model_card import InputCard
+
+INSTALL = "pip install 'streamvision[export]'"
+DEPLOYMENT_TARGET = "iOS16"
+"""Oldest system that the files run on; macOS 13 is its equal. It brought top-k and resizing as torch means them."""
+_LEARNT = frozenset({"conv_transpose", "linear", "matmul"})
+_EXACT_DIVISION = "common::divide_to_multiply"
+"""The optimisation that turns x / 255 into a product, which differs in the last bit from what was trained on."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What an ML Program is to be."""
+
+    input_name: str
+    """Name of the picture input."""
+    image: bool
+    """Whether the input is an image (RGB, 8 bits) to Core ML; otherwise it is a float32 array."""
+    output_names: Sequence[str]
+    """Names of the outputs, all float32."""
+    precision: Literal["fp32", "fp16"]
+    """Arithmetic of the network."""
+    exact_tail: bool = False
+    """Whether fp16 programs compute in fp32 behind the last layer that was learnt: coordinates of hundreds of pixels
+    are half a pixel apart in fp16."""
+    class_names: Sequence[str] | None = None
+    """Makes the model a classifier, whose output is a probability by class name."""
+
+
+def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
+    """Return coremltools' model, not yet saved.
+
+    Args:
+        network: a ``torch.nn.Module`` in evaluation mode, from (1, 3, H, W) float32 to a tuple of tensors; it may be
+            changed. It gets levels of 0..255 where the input is an image.
+        card: its size.
+        conversion: what to make.
+
+    Raises:
+        ExportError: when the network does something that Core ML has no operation for.
+        MissingDependencyError: when coremltools is not installed.
+    """
+    ct = import_coremltools()
+    import torch
+
+    sample = torch.zeros((1, 3, card.height_px, card.width_px))
+    passes = ct.PassPipeline.DEFAULT
+    passes.remove_passes([_EXACT_DIVISION])
+    precision = ct.precision.FLOAT32
+    if conversion.precision == "fp16":
+        tail = _Tail() if conversion.exact_tail else None
+        precision = ct.transform.FP16ComputePrecision(op_selector=tail.is_learnt if tail else lambda operation: True)
+    options: dict[str, Any] = {}
+    if conversion.class_names is not None:
+        options["classifier_config"] = ct.ClassifierConfig(list(conversion.class_names))
+    with quiet():
+        try:
+            with torch.no_grad():
+                exported = torch.export.export(network, (sample,)).run_decompositions({})
+            return ct.convert(
+                exported,
+                inputs=[_input(ct, conversion, tuple(sample.shape))],
+                # Objects of their own: the converter writes into what it is given.
+                outputs=[ct.TensorType(name=name, dtype=_numpy_float32()) for name in conversion.output_names],
+                convert_to="mlprogram",
+                compute_precision=precision,
+                minimum_deployment_target=getattr(ct.target, DEPLOYMENT_TARGET),
+                pass_pipeline=passes,
+                skip_model_load=True,
+                **options,
+            )
+        except Exception as error:  # torch and the converter raise what they like
+            raise ExportError(
+                f"this network cannot be converted to Core ML ({_cause(error)}); export it to ONNX instead"
+            ) from error
+
+
+def import_coremltools() -> Any:
+    """Return coremltools, silent.
+
+    Raises:
+        MissingDependencyError: when it is not installed.
+    """
+    with quiet():
+        try:
+            import coremltools
+        except ImportError as error:
+            raise MissingDependencyError(f"Core ML models need {error.name}: {INSTALL}") from error
+    return coremltools
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep progress bars and the converter's own thoughts away; its errors are exceptions."""
+    converter, root = logging.getLogger("coremltools"), logging.getLogger()
+    levels = converter.level, root.level
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        converter.setLevel(logging.ERROR)
+        root.setLevel(max(root.level, logging.ERROR))
+        try:
+            yield
+        finally:
+            converter.setLevel(levels[0])
+            root.setLevel(levels[1])
+
+
+class _Tail:
+    """Tells the operations behind the last learnt layer from those that a learnt layer follows."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, bool] = {}  # holds the operations, as the converter replaces them one by one
+
+    def is_learnt(self, operation: Any) -> bool:
+        """Say whether the operation is a learnt layer, or one comes after it."""
+        waiting = [operation]
+        while waiting:
+            current = waiting[-1]
+            if current in self._known:
+                waiting.pop()
+                continue
+            followers = [user for output in current.outputs for user in output.child_ops]
+            unknown = [user for user in followers if user not in self._known]
+            if not _is_learnt(current) and unknown:
+                waiting += unknown
+                continue
+            learnt = _is_learnt(current) or any(self._known[user] for user in followers)
+            self._known[waiting.pop()] = learnt
+        return self._known[operation]
+
+
+def _is_learnt(operation: Any) -> bool:
+    """Say whether the operation is a layer of features; the sum over bins that YOLO's boxes are made by is none."""
+    if operation.op_type == "conv":
+        return bool(operation.weight.shape[0] > 1)
+    return operation.op_type in _LEARNT
+
+
+def _input(ct: Any, conversion: Conversion, shape: tuple[int, ...]) -> Any:
+    if conversion.image:
+        return ct.ImageType(name=conversion.input_name, shape=shape, color_layout=ct.colorlayout.RGB)
+    return ct.TensorType(name=conversion.input_name, shape=shape, dtype=_numpy_float32())
+
+
+def _numpy_float32() -> Any:
+    import numpy as np
+
+    return np.float32
+
+
+def _cause(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,131 @@
+"""Core ML for iOS and macOS: an ML Program, or the pipeline that the Vision framework reads objects from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.coreml.backend import CoreMlInterpreter
+from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
+from exporters.coreml.description import describe, vision_note
+from exporters.coreml.scores import check_scores, check_specification
+from exporters.sources.sizes import check_size, with_size
+from streamvision.backends.base import Backend
+from streamvision.backends.core_ml_package import SUFFIX
+from streamvision.errors import ExportError
+from streamvision.model_card import ModelCard
+
+IMAGE_INPUT = "image"
+"""Name of the picture input, which Vision knows."""
+_BOX_TASKS = ("detect", "segment", "pose", "obb")
+_CONFIDENCE_NOTE = (
+    "In Vision read observation.confidence; labels[0].confidence is scaled to 1 by Vision itself, whatever the model."
+)
+
+
+class CoreMlTarget:
+    """Makes ``.mlpackage`` folders for iOS 16 and macOS 13 or later that take one picture.
+
+    The input is an image (RGB, 8 bits), with the scaling inside, so that Vision can feed it. Classifiers whose class
+    names differ from each other give a probability by name, as Vision's classification wants it.
+
+    Args:
+        input: ``image``, or ``tensor`` for a float32 array 1x3xHxW as the source takes it.
+    """
+
+    format: Format = "coreml"
+    precisions: tuple[ExportPrecision, ...] = ("fp16", "fp32")
+
+    def __init__(self, *, input: Literal["image", "tensor"] = "image") -> None:
+        self._image = input == "image"
+
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+        """Write the package; see :meth:`exporters.base.Target.export`.
+
+        With ``options.nms`` it is the pipeline for Vision, whose scores are checked before it is given out.
+
+        Raises:
+            ExportError: when the network cannot be converted, or the options ask for what Core ML does not do.
+            ParityError: when the finished pipeline's scores are no probabilities.
+            MissingDependencyError: when coremltools is not installed.
+        """
+        self._check(source, options)
+        ct = import_coremltools()
+        card = with_size(source.card, options.size_px)
+        check_size(card)
+        card = card.model_copy(update={"input": card.input.model_copy(update=_ONE_PICTURE)})
+        network, card, conversion = self._plan(source, card, options)
+        model = to_ml_program(network, card.input, conversion)
+        if options.nms:
+            from exporters.coreml.vision import vision_pipeline
+
+            model = vision_pipeline(model, card.names, weights=Path(model.weights_dir))
+        describe(model, card)
+        path = folder / f"{source.path.stem}{SUFFIX}"
+        with quiet():
+            model.save(str(path))
+        if options.nms:
+            check_specification(ct.utils.load_spec(str(path)), card.names, path=path)
+            noise = np.random.default_rng(0).integers(
+                0, 256, (1, card.input.height_px, card.input.width_px, 3), np.uint8
+            )
+            check_scores(CoreMlInterpreter(path), [noise])
+        notes = (vision_note(card), *((_CONFIDENCE_NOTE,) if options.nms else ()))
+        return Draft("coreml", options.precision, path, card, notes if self._image else ())
+
+    def open(self, draft: Draft) -> Backend:
+        """Return the saved package, executed operation by operation in torch."""
+        return CoreMlInterpreter(draft.path)
+
+    def _plan(self, source: Source, card: ModelCard, options: ExportOptions) -> tuple[Any, ModelCard, Conversion]:
+        """Return what is converted, the card of the file, and how."""
+        from exporters.graph.feeding import fed_levels
+
+        network, outputs, classes = source.module(), source.output_names, None
+        if options.nms:
+            from exporters.coreml.vision import RAW_CONFIDENCE, RAW_COORDINATES, VisionRows
+
+            network, outputs = VisionRows(network, card).eval(), (RAW_CONFIDENCE, RAW_COORDINATES)
+        elif self._image and card.head == "classify" and len(set(card.names)) == len(card.names):
+            classes = card.names
+        if self._image:
+            network, card = fed_levels(network, card)
+        if options.nms:
+            card = card.model_copy(update={"head": "vision_objects", "box_unit": "normalized", "nms_inside": True})
+        conversion = Conversion(
+            input_name=IMAGE_INPUT if self._image else "pictures",
+            image=self._image,
+            output_names=outputs,
+            precision="fp16" if options.precision == "fp16" else "fp32",
+            exact_tail=card.task in _BOX_TASKS,
+            class_names=classes,
+        )
+        return network, card, conversion
+
+    def _check(self, source: Source, options: ExportOptions) -> None:
+        if options.precision not in self.precisions:
+            raise ExportError(
+                f"Core ML files are made in {' and '.join(self.precisions)} here, not in {options.precision}; give "
+                f"--precision {self.precisions[0]}"
+            )
+        if options.dynamic_batch or options.dynamic_size:
+            asked = "--dynamic-batch" if options.dynamic_batch else "--dynamic-size"
+            raise ExportError(
+                f"{asked} is not for Core ML, whose files take one picture of one size here; leave it out"
+            )
+        if not options.nms:
+            return
+        from exporters.coreml.vision import HEADS
+
+        if source.card.head not in HEADS or not self._image:
+            raise ExportError(
+                f"Vision reads plain objects from images; a model with the head {source.card.head!r} "
+                f"{'and an image input ' if self._image else 'and a tensor input '}cannot have --nms in Core ML (the "
+                f"heads {' and '.join(HEADS)} can, with an image input); leave --nms out"
+            )
+
+
+_ONE_PICTURE = {"batch": 1, "dynamic_batch": False, "dynamic_size": False}
