@@ -108,9 +108,9 @@ class Accuracy:
             )
             figures.append(Figure("source_fed_by_its_own_rule_map50_95_at_working_score", own.map50_95))
             notes.append(
-                f"What reads this file fits pictures in by {draft.card.input.resize}. So the source was fed, too; by "
-                f"its own rule ({self._source.card.input.resize}) it reaches {_shown(own.map50_95)} at the working score "
-                f"instead of {_shown(changed.map50_95)}, which is what that reader costs."
+                f"What reads this file fits pictures in by {draft.card.input.resize}, so the source was fed in that way, "
+                f"too; by its own rule ({self._source.card.input.resize}) it reaches {_shown(own.map50_95)} at the "
+                f"working score instead of {_shown(changed.map50_95)}, which is what that reader costs."
             )
         faults = [
             f"{_shown_points(figure.value)} points of mAP50-95 are lost, the budget is {budget:g}"
