@@ -118,8 +118,7 @@ def _write(
         "golden": _write_golden(made, vectors, card, backend) | {"tolerance": asdict(tolerance)},
     }
     (made / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    shapes = [output.shape for output in vectors.outputs]
-    names = [output.name for output in backend.outputs]
+    shapes = {name: output.shape for name, output in vectors.outputs.items()}
     size = vectors.bgr.shape[1::-1]
     for name, sources in _DECODERS.items():
         (made / name).mkdir()
@@ -129,9 +128,9 @@ def _write(
     (made / "android" / "ModelSpec.kt").write_text(
         kotlin_constants(card, reading, tolerance, shapes, size), encoding="utf-8"
     )
-    swift = swift_constants(card, reading, tolerance, shapes, names, size)
+    swift = swift_constants(card, reading, tolerance, shapes, size)
     (made / "ios" / "ModelSpec.swift").write_text(swift, encoding="utf-8")
-    (made / "README.md").write_text(describe(model, card, reading, tolerance, vectors, names), encoding="utf-8")
+    (made / "README.md").write_text(describe(model, card, reading, tolerance, vectors), encoding="utf-8")
 
 
 def _copy_artefact(artefact: Path, made: Path) -> str:
@@ -161,8 +160,8 @@ def _write_golden(made: Path, vectors: GoldenVectors, card: ModelCard, backend: 
     rows = np.column_stack([detections.box_xyxy_px, detections.score, detections.class_id]).astype(np.float32)
     _raw(golden, "detections", rows)
     described = [
-        {"name": spec.name, **_raw(golden, f"output_{at}", output)}
-        for at, (spec, output) in enumerate(zip(backend.outputs, vectors.outputs, strict=True))
+        {"name": name, **_raw(golden, f"output_{at}", output)}
+        for at, (name, output) in enumerate(vectors.outputs.items())
     ]
     height_px, width_px = vectors.bgr.shape[:2]
     (golden / "content.rgb").write_bytes(vectors.content_rgb.tobytes())

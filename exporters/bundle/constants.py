@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from exporters.bundle.reading import Reading, Tolerance
 from streamvision.model_card import InputCard, ModelCard
@@ -12,7 +12,11 @@ _GENERATED = "// Made by StreamVision for the model of this bundle; another mode
 
 
 def kotlin_constants(
-    card: ModelCard, reading: Reading, tolerance: Tolerance, outputs: Sequence[Sequence[int]], picture: Sequence[int]
+    card: ModelCard,
+    reading: Reading,
+    tolerance: Tolerance,
+    outputs: Mapping[str, Sequence[int]],
+    picture: Sequence[int],
 ) -> str:
     """Return ``ModelSpec.kt``.
 
@@ -20,11 +24,11 @@ def kotlin_constants(
         card: the model's card.
         reading: how the outputs are read.
         tolerance: what another runtime may differ by.
-        outputs: shape of each output, with batch 1.
+        outputs: shape of each output by its name, with batch 1.
         picture: width and height of the golden picture, in pixels.
     """
     given = card.input
-    shapes = ", ".join(f"intArrayOf({', '.join(map(str, shape))})" for shape in outputs)
+    shapes = ", ".join(f"intArrayOf({', '.join(map(str, shape))})" for shape in outputs.values())
     labels = ",\n        ".join(_quoted(name).replace("$", "\\$") for name in card.names)
     mean, std = (f"floatArrayOf({', '.join(f'{v}f' for v in vs)})" if vs else "null" for vs in (given.mean, given.std))
     return f"""{_GENERATED}package streamvision
@@ -55,11 +59,10 @@ def swift_constants(
     card: ModelCard,
     reading: Reading,
     tolerance: Tolerance,
-    outputs: Sequence[Sequence[int]],
-    output_names: Sequence[str],
+    outputs: Mapping[str, Sequence[int]],
     picture: Sequence[int],
 ) -> str:
-    """Return ``ModelSpec.swift``; arguments as for :func:`kotlin_constants`, and the names of the outputs."""
+    """Return ``ModelSpec.swift``; arguments as for :func:`kotlin_constants`."""
     given = card.input
     labels = ",\n        ".join(_quoted(name) for name in card.names)
     mean, std = (f"[{', '.join(map(str, vs))}]" if vs else "nil" for vs in (given.mean, given.std))
@@ -70,8 +73,8 @@ let model = ModelSpec(
     scale: {_scale(given)}, mean: {mean}, std: {std},
     layout: "{reading.layout}", normalizedBoxes: {_flag(card.box_unit == "normalized")},
     nmsInside: {_flag(card.nms_inside)},
-    outputNames: [{", ".join(_quoted(name) for name in output_names)}],
-    outputShapes: {[list(shape) for shape in outputs]},
+    outputNames: [{", ".join(_quoted(name) for name in outputs)}],
+    outputShapes: {[list(shape) for shape in outputs.values()]},
     scoreThreshold: {reading.score}, iouThreshold: {reading.iou}, maxDetections: {reading.max_detections},
     labels: [
         {labels},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from exporters.bundle.reading import OUTPUT_ORDER
 from exporters.parity.side import Side
 from pipelines.capture.synthetic_drive import DriveScene
 from streamvision.backends.base import Backend
@@ -36,16 +38,19 @@ class GoldenVectors:
     """(h, w, 3) uint8 RGB: the picture resized as it lies in the network's input, which no two resizers do alike."""
     input: NDArray[Any]
     """The tensor that the network was fed, batch 1."""
-    outputs: tuple[NDArray[np.float32], ...]
-    """The raw outputs, in the model's order, as float32."""
+    outputs: dict[str, NDArray[np.float32]]
+    """The raw outputs by name as float32, in the order in which the decoders read them."""
     detections: Detections
     """The objects in the picture's own pixels, the best score first."""
 
 
+@lru_cache(maxsize=1)
 def drawn_picture() -> NDArray[np.uint8]:
     """Return a frame of the drawn drive, (540, 960, 3) uint8 BGR: nobody's photograph, so nobody's licence."""
     scene = DriveScene(*_DRIVE_SIZE_PX, _DRIVE_FPS, _DRIVE_SEED)
-    return np.ascontiguousarray(scene.picture_at(_DRIVE_FRAME).to_bgr())
+    bgr = np.ascontiguousarray(scene.picture_at(_DRIVE_FRAME).to_bgr())
+    bgr.flags.writeable = False
+    return bgr
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -84,5 +89,8 @@ def record(backend: Backend, card: ModelCard, bgr: NDArray[np.uint8], *, path: P
         )
     place = Letterbox.fit(picture.width_px, picture.height_px, card.input)
     content = picture.resize_rgb(place.content_width_px, place.content_height_px)
-    outputs = tuple(output.astype(np.float32) for output in trace.outputs)
+    outputs = {
+        spec.name: output.astype(np.float32) for spec, output in zip(backend.outputs, trace.outputs, strict=True)
+    }
+    outputs = {name: outputs[name] for name in OUTPUT_ORDER.get(card.head, outputs)}
     return GoldenVectors(bgr, content, trace.tensor[None], outputs, trace.found.detections)

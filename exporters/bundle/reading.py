@@ -19,8 +19,11 @@ LAYOUTS = {
     "yolo_v5": "yolo_v5",
     "yolox": "yolox",
     "tflite_detection": "tflite_detection",
+    "vision_objects": "vision_objects",
 }
 """By head of the card, the layout as the decoders know it. Of masks and keypoints they read the boxes."""
+OUTPUT_ORDER = {"vision_objects": ("coordinates", "confidence")}
+"""By layout, names of the outputs in the order of the decoders, where that is not the model's own."""
 _RESIZES = ("letterbox_center", "letterbox_top_left", "stretch")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from string import Template
 
 from exporters.bundle.golden import GoldenVectors
@@ -23,6 +22,8 @@ _LAYOUTS = {
     "objectness; then a score for each class. A box's score is objectness times class score.",
     "tflite_detection": "The first holds a row a box: top, left, bottom, right. The second holds the classes, "
     "the third the scores, the last the number of rows that count.",
+    "vision_objects": "In the first, one row a box: centre x, centre y, width, height. In the second, its score for "
+    "each class.",
     "yolo_end2end": "One row a box: left, top, right, bottom, score, class. Rows that are not used have the score 0.",
 }
 _TEXT = Template("""\
@@ -81,14 +82,7 @@ same with $iou of overlap (IoU) and $off of score, and what lies that near to th
 """)
 
 
-def describe(
-    model: str,
-    card: ModelCard,
-    reading: Reading,
-    tolerance: Tolerance,
-    vectors: GoldenVectors,
-    output_names: Sequence[str],
-) -> str:
+def describe(model: str, card: ModelCard, reading: Reading, tolerance: Tolerance, vectors: GoldenVectors) -> str:
     """Return the README as Markdown.
 
     Args:
@@ -97,14 +91,10 @@ def describe(
         reading: how its outputs are read.
         tolerance: what another runtime may differ by.
         vectors: the golden vectors.
-        output_names: names of the outputs, in the model's order.
     """
     given = card.input
     height_px, width_px = vectors.bgr.shape[:2]
-    outputs = [
-        f"- `{name}`, float32 `{list(output.shape)}`"
-        for name, output in zip(output_names, vectors.outputs, strict=True)
-    ]
+    outputs = [f"- `{name}`, float32 `{list(output.shape)}`" for name, output in vectors.outputs.items()]
     return _TEXT.substitute(
         model=model,
         what=f"{len(card.names)} classes, {card.task}." + (f" Made from {card.source}." if card.source else ""),

@@ -80,13 +80,14 @@ final class Detector {
         return decoder.detect(outputs, place: place)
     }
 
-    /// An object of a model with suppression inside, in pixels of the input; Vision counts rows from below.
+    /// An object of a model with suppression inside, in pixels of the input; Vision counts rows from below. The score is
+    /// the observation's own: Vision scales those of the labels so that they sum to 1.
     private func recognized(_ found: VNRecognizedObjectObservation) -> Detection? {
         guard let label = found.labels.first, let classId = model.labels.firstIndex(of: label.identifier),
-              label.confidence >= model.scoreThreshold else { return nil }
+              found.confidence >= model.scoreThreshold else { return nil }
         let width = CGFloat(model.inputWidth), height = CGFloat(model.inputHeight), box = found.boundingBox
         return Detection(left: Float(box.minX * width), top: Float((1 - box.maxY) * height),
                          right: Float(box.maxX * width), bottom: Float((1 - box.minY) * height),
-                         score: label.confidence, classId: classId)
+                         score: found.confidence, classId: classId)
     }
 }

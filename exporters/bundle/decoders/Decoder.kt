@@ -105,9 +105,10 @@ class Decoder(private val spec: ModelSpec) {
             for (id in 1 until spec.labels.size) if (data[start + id * step] > data[start + best * step]) best = id
             return best
         }
-        val position = spec.outputShapes.indexOfFirst { it.size == 3 }
+        val position = max(spec.outputShapes.indexOfFirst { it.size == 3 }, 0)
         val data = outputs[position]
-        val (_, rows, columns) = spec.outputShapes[position]
+        val rows = spec.outputShapes[position][1]
+        val columns = spec.outputShapes[position].last()
         when (spec.layout) {
             "yolo_v8" -> for (box in 0 until columns) { // (1, 4 + classes, boxes): centre, size, a score for each class
                 val id = bestClass(data, 4 * columns + box, columns)
@@ -125,6 +126,14 @@ class Decoder(private val spec: ModelSpec) {
                     val id = ids[row].toInt()
                     val at = 4 * row
                     if (ids[row] >= 0 && id < spec.labels.size) add(data[at + 1], data[at], data[at + 3], data[at + 2], scores[row], id)
+                }
+            }
+            "vision_objects" -> { // coordinates (boxes, 4): centre, size; confidence (boxes, classes)
+                val scores = outputs[1]
+                for (box in 0 until data.size / 4) {
+                    val first = box * (scores.size / (data.size / 4))
+                    val id = bestClass(scores, first, 1)
+                    centred(data[4 * box], data[4 * box + 1], data[4 * box + 2], data[4 * box + 3], scores[first + id], id)
                 }
             }
             "yolo_v5", "yolox" -> { // (1, boxes, 5 + classes), with an objectness

@@ -115,8 +115,8 @@ struct Decoder {
             for id in 1..<max(classes, 1) where data[start + id * step] > data[start + best * step] { best = id }
             return best
         }
-        guard let position = spec.outputShapes.firstIndex(where: { $0.count == 3 }) else { return [] }
-        let data = outputs[position], rows = spec.outputShapes[position][1], columns = spec.outputShapes[position][2]
+        let position = spec.outputShapes.firstIndex { $0.count == 3 } ?? 0
+        let data = outputs[position], rows = spec.outputShapes[position][1], columns = spec.outputShapes[position].last ?? 0
         switch spec.layout {
         case "yolo_v8":  // (1, 4 + classes, boxes): centre, size, a score for each class
             for box in 0..<columns {
@@ -133,6 +133,12 @@ struct Decoder {
             for row in 0..<min(Int(outputs[3][0]), rows) where ids[row] >= 0 && ids[row] < Float(classes) {
                 let at = 4 * row
                 add(data[at + 1], data[at], data[at + 3], data[at + 2], scores[row], Int(ids[row]))
+            }
+        case "vision_objects":  // coordinates (boxes, 4): centre, size; confidence (boxes, classes)
+            let scores = outputs[1], boxes = data.count / 4
+            for box in 0..<boxes {
+                let first = box * (scores.count / boxes), id = bestClass(scores, from: first, step: 1), at = 4 * box
+                centred(data[at], data[at + 1], data[at + 2], data[at + 3], scores[first + id], id)
             }
         case "yolo_v5", "yolox":  // (1, boxes, 5 + classes), with an objectness
             let cells = spec.layout == "yolox" ? gridCells() : []

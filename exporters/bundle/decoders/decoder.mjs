@@ -76,8 +76,7 @@ export function candidates(outputs, card, { layout, score: threshold }) {
     for (let id = 1; id < classes; id++) if (data[start + id * step] > data[start + best * step]) best = id;
     return best;
   };
-  const { data, dims } = outputs.find((output) => output.dims.length === 3);
-  const [, rows, columns] = dims;
+  const { data, dims: [, rows, columns] } = outputs.find((output) => output.dims.length === 3) ?? outputs[0];
   if (layout === "yolo_v8") { // (1, 4 + classes, boxes): centre, size, a score for each class
     for (let box = 0; box < columns; box++) {
       const value = (row) => data[row * columns + box], id = bestClass(data, 4 * columns + box, columns);
@@ -92,6 +91,12 @@ export function candidates(outputs, card, { layout, score: threshold }) {
     const [, { data: ids }, { data: scores }, { data: [count] }] = outputs;
     for (let row = 0, at = 0; row < Math.min(count, rows); row++, at += 4) {
       if (ids[row] >= 0 && ids[row] < classes) add(data[at + 1], data[at], data[at + 3], data[at + 2], scores[row], Math.trunc(ids[row]));
+    }
+  } else if (layout === "vision_objects") { // coordinates (boxes, 4): centre, size; confidence (boxes, classes)
+    const scores = outputs[1].data, boxes = data.length / 4, step = scores.length / boxes;
+    for (let box = 0, at = 0; box < boxes; box++, at += 4) {
+      const id = bestClass(scores, box * step, 1);
+      centred(data[at], data[at + 1], data[at + 2], data[at + 3], scores[box * step + id], id);
     }
   } else if (layout === "yolo_v5" || layout === "yolox") { // (1, boxes, 5 + classes), with an objectness
     const cells = layout === "yolox" ? gridCells(width, height) : null;

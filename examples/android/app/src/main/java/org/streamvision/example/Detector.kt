@@ -68,14 +68,14 @@ class Detector private constructor(private val model: CompiledModel, val acceler
 
     companion object {
         /** Opens the model on the GPU where that takes it, and else on the CPU; [accelerator] says which it was. */
-        fun open(assets: AssetManager): Detector = try {
-            open(assets, Accelerator.GPU)
+        fun create(assets: AssetManager): Detector = try {
+            create(assets, Accelerator.GPU)
         } catch (error: LiteRtException) {
             Log.w("Detector", "the GPU does not take this model", error)
-            open(assets, Accelerator.CPU)
+            create(assets, Accelerator.CPU)
         }
 
-        private fun open(assets: AssetManager, accelerator: Accelerator) =
+        private fun create(assets: AssetManager, accelerator: Accelerator) =
             Detector(CompiledModel.create(assets, "model.tflite", CompiledModel.Options(accelerator)), accelerator)
     }
 }

@@ -74,7 +74,7 @@ class MainActivity : ComponentActivity() {
         overlay.post { overlay.show(objects, width, height, status) }
     }
 
-    private fun open(): Detector = Detector.open(assets).also { opened ->
+    private fun open(): Detector = Detector.create(assets).also { opened ->
         val differences = opened.selfTest(assets)
         selfTest = if (differences.isEmpty()) "golden vectors agree" else "golden vectors differ: ${differences.first()}"
     }

@@ -1,0 +1,156 @@
+"""What is in a bundle, and when there is none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from exporters.bundle import make_bundle
+from pipelines.inference import Detector
+from streamvision.backends.base import Backend
+from streamvision.config import ModelConfig
+from streamvision.errors import ExportError
+from streamvision.model_card import ModelCard
+from streamvision.picture import BgrPicture
+from support.constant_network import ConstantNetwork, constant_network
+
+
+def tensor(bundle: Path, described: dict[str, object]) -> np.ndarray:
+    return np.fromfile(bundle / str(described["file"]), described["dtype"]).reshape(described["shape"])
+
+
+def test_the_golden_vectors_are_what_the_runtime_does(bundles: Path, road_signs: Path) -> None:
+    bundle = bundles / "road_signs"
+    golden = json.loads((bundle / "bundle.json").read_text())["golden"]
+    bgr = cv2.imread(str(bundle / golden["picture"]["file"]))
+    assert bgr.shape == (golden["picture"]["height_px"], golden["picture"]["width_px"], 3)
+
+    config = ModelConfig(path=bundle / "model.onnx")
+    with Detector.open(config) as detector:
+        outputs = detector.backend.run(tensor(bundle, golden["input"]))
+        card = ModelCard.model_validate_json((bundle / "card.json").read_text())
+        fixed = Detector(detector.backend, card, config)
+        objects = list(fixed.detect([BgrPicture(bgr)])[0].objects(card.names))
+    np.testing.assert_array_equal(outputs[0], tensor(bundle, golden["outputs"][0]))
+    assert len(objects) >= 3
+    assert objects == json.loads((bundle / golden["detections"]).read_text())
+
+
+def test_a_bundle_says_all_that_an_app_needs(bundles: Path, road_signs: Path) -> None:
+    bundle = bundles / "road_signs"
+    assert (bundle / "model.onnx").read_bytes() == road_signs.read_bytes()
+    assert (bundle / "labels.txt").read_text().splitlines() == ["crosswalk", "speedlimit", "stop", "trafficlight"]
+    readme = (bundle / "README.md").read_text()
+    for fact in ("480 x 480", "AGPL-3.0", "grey 114", "Divide the levels by 255.", "`[1, 8, 4725]`", "0.25", "0.6"):
+        assert fact in readme
+    card = json.loads((bundle / "card.json").read_text())["input"]
+    assert (card["dynamic_size"], card["dynamic_batch"], card["batch"]) == (False, False, 1)
+    assert {f.name for f in bundle.iterdir() if f.is_dir()} == {"android", "golden", "ios", "web"}
+
+
+def test_the_zip_holds_the_same(bundles: Path) -> None:
+    bundle = bundles / "road_signs"
+    with zipfile.ZipFile(bundles / "road_signs.zip") as archive:
+        packed = {name: archive.getinfo(name).file_size for name in archive.namelist() if not name.endswith("/")}
+    files = [file for file in bundle.rglob("*") if file.is_file()]
+    assert packed == {file.relative_to(bundles).as_posix(): file.stat().st_size for file in files}
+
+
+def test_the_decoders_are_short_and_need_no_library(bundles: Path) -> None:
+    bundle = bundles / "road_signs"
+    for name in ("android/Decoder.kt", "ios/Decoder.swift", "web/decoder.mjs"):
+        lines = (bundle / name).read_text().splitlines()
+        assert len(lines) < 180
+        assert all(len(line) <= 150 for line in lines)
+        imports = [line for line in lines if line.startswith("import ")]
+        assert all("kotlin.math" in line or line == "import Foundation" for line in imports)
+
+
+def test_a_user_gives_another_picture(road_signs: Path, data_dir: Path, tmp_path: Path) -> None:
+    photo = data_dir / "roadsigns" / "images" / "road100.png"
+    photo = photo if photo.exists() else sorted((data_dir / "roadsigns" / "images").iterdir())[0]
+    with Detector.open(ModelConfig(path=road_signs)) as detector:
+        made = make_bundle(road_signs, tmp_path / "bundle", backend=detector.backend, card=detector.card, picture=photo)
+    golden = json.loads((made.folder / "bundle.json").read_text())["golden"]["picture"]
+    height, width = cv2.imread(str(photo)).shape[:2]
+    assert (golden["width_px"], golden["height_px"]) == (width, height)
+
+
+def test_an_older_bundle_is_replaced_and_anything_else_is_left_alone(tmp_path: Path) -> None:
+    backend, card = constant_network("yolo_v8")
+    artefact = tmp_path / "model.tflite"
+    artefact.write_bytes(b"weights")
+    make_bundle(artefact, tmp_path / "bundle", backend=backend, card=card)
+    (tmp_path / "bundle" / "stale").touch()
+    make_bundle(artefact, tmp_path / "bundle", backend=backend, card=card)
+    assert not (tmp_path / "bundle" / "stale").exists()
+
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.txt").touch()
+    with pytest.raises(ExportError, match="something else"):
+        make_bundle(artefact, tmp_path / "thesis", backend=backend, card=card)
+    assert [file.name for file in (tmp_path / "thesis").iterdir()] == ["chapter1.txt"]
+
+
+def test_openvino_brings_its_weights_and_packages_come_whole(tmp_path: Path) -> None:
+    backend, card = constant_network("yolo_v8")
+    (tmp_path / "net.xml").write_text("<net/>")
+    (tmp_path / "net.bin").write_bytes(b"weights")
+    made = make_bundle(tmp_path / "net.xml", tmp_path / "a", backend=backend, card=card).folder
+    assert (made / "model.xml").exists() and (made / "model.bin").read_bytes() == b"weights"
+
+    package = tmp_path / "net.mlpackage"
+    (package / "Data").mkdir(parents=True)
+    (package / "Data" / "weight.bin").write_bytes(b"weights")
+    made = make_bundle(package, tmp_path / "b", backend=backend, card=card).folder
+    assert (made / "model.mlpackage" / "Data" / "weight.bin").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"head": "classify"}, "not classify"),
+        ({"input": {"resize": "crop_center"}}, "not crop_center"),
+        ({"input": {"batch": 4}}, "batch 1"),
+    ],
+)
+def test_what_the_decoders_cannot_read_is_refused(changes: dict[str, object], said: str, tmp_path: Path) -> None:
+    backend, card = constant_network("yolo_v8")
+    if "input" in changes:
+        changes = {"input": card.input.model_copy(update=changes["input"])}  # type: ignore[arg-type]
+    with pytest.raises(ExportError, match=said):
+        make_bundle(tmp_path / "m.onnx", tmp_path / "b", backend=backend, card=card.model_copy(update=changes))
+    assert not (tmp_path / "b").exists()
+
+
+def test_vectors_without_an_object_are_refused(tmp_path: Path) -> None:
+    backend, card = constant_network("yolo_v8")
+    artefact = tmp_path / "m.onnx"
+    artefact.touch()
+    nothing: Backend = ConstantNetwork(card, {"out": np.zeros(backend.outputs[0].shape, np.float32)})
+    with pytest.raises(ExportError, match=r"nothing on the test picture scores 0\.25"):
+        make_bundle(artefact, tmp_path / "b", backend=nothing, card=card)
+    with pytest.raises(ExportError, match="not a picture"):
+        make_bundle(artefact, tmp_path / "b", backend=backend, card=card, picture=artefact)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx"]
+
+
+def test_the_command_makes_a_bundle(road_signs: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "streamvision", "bundle", str(road_signs), "--json", "--output"]
+    done = subprocess.run([*command, "signs"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"folder": "signs", "archive": "signs.zip", "objects": 3}
+    assert (tmp_path / "signs" / "web" / "decoder.mjs").is_file()
+
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    done = subprocess.run([*command, "full"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "something else" in json.loads(done.stdout)["error"]
