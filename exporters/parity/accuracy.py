@@ -108,7 +108,7 @@ class Accuracy:
             )
             figures.append(Figure("source_fed_by_its_own_rule_map50_95_at_working_score", own.map50_95))
             notes.append(
-                f"What reads this file fits pictures in by {draft.card.input.resize}, so the source was fed in that way, "
+                f"What reads this file fits pictures in by {draft.card.input.resize}, so the source was fed that way, "
                 f"too; by its own rule ({self._source.card.input.resize}) it reaches {_shown(own.map50_95)} at the "
                 f"working score instead of {_shown(changed.map50_95)}, which is what that reader costs."
             )
