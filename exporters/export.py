@@ -55,7 +55,8 @@ class Request:
         parts = [source.path.stem, options.precision]
         if options.size_px is not None:
             parts.append(f"{options.size_px[0]}x{options.size_px[1]}")
-        flags = {"uint8": options.uint8_input, "nms": options.nms, "mediapipe": options.mediapipe}
+        free = options.dynamic_batch or options.dynamic_size
+        flags = {"dynamic": free, "uint8": options.uint8_input, "nms": options.nms, "mediapipe": options.mediapipe}
         parts += [word for word, asked in flags.items() if asked]
         return "-".join(parts) + _ENDINGS[self.format]
 
