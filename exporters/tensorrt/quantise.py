@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from exporters.tensorrt.onnx_nodes import FLOAT, constants, element_types, fold_constants, replace_nodes
 from exporters.tensorrt.ranges import measure_ranges
 from exporters.tensorrt.regions import WEIGHTED, find_regions
+from streamvision.backends.tensors import last_line
 from streamvision.errors import ExportError
 
 LEAST_OPSET = 13
@@ -34,22 +36,16 @@ def quantise(model: Any, batches: Iterable[NDArray[Any]], *, float_layers: int) 
         model: the network.
         batches: input tensors to measure ranges on.
         float_layers: how many learned layers before the outputs stay in float: their rounding goes straight into
-            scores and boxes.
+            scores and boxes. So does the first, in which all that the picture has is still to be told apart.
 
     Raises:
         ExportError: when there is no picture, no learned layer is left to quantise, or the file's operator set is too
-            old.
+            old and cannot be raised.
     """
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
-    if opset < LEAST_OPSET:
-        raise ExportError(
-            f"INT8 for TensorRT needs an ONNX file of operator set {LEAST_OPSET} or later, and this one has {opset}; "
-            "export it again with a newer one"
-        )
-    model = fold_constants(model)
+    model = fold_constants(_recent(model))
     stored = constants(model.graph)
     layers = [model.graph.node[i] for i in find_regions(model.graph).body(without_last=float_layers)]
-    layers = [node for node in layers if node.input[0] not in stored]
+    layers = [node for node in layers if node.input[0] not in stored and not _is_depthwise(node, stored)]
     if not layers:
         raise ExportError("there is no learned layer to quantise in this model; export it in fp16")
     names = list(dict.fromkeys(node.input[0] for node in layers))
@@ -61,6 +57,20 @@ def quantise(model: Any, batches: Iterable[NDArray[Any]], *, float_layers: int) 
     cuts = measure_ranges(_runner(model, names), tensors, names)
     _insert(model.graph, layers, cuts, stored)
     return model
+
+
+def _recent(model: Any) -> Any:
+    """Return the model in an operator set that has scales by channel."""
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    if opset >= LEAST_OPSET:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, LEAST_OPSET)
+    except RuntimeError as error:
+        raise ExportError(
+            f"INT8 needs ONNX's operator set {LEAST_OPSET}, and this file's {opset} cannot be raised to it "
+            f"({last_line(error)}); export the model again with a newer one"
+        ) from error
 
 
 def _runner(model: Any, names: Sequence[str]) -> Any:
@@ -139,6 +149,16 @@ def _stored_weights(graph: Any, tensor: Any, axis: int) -> list[Any]:
     )
     inputs = [f"{name}_int8", f"{name}_scale", f"{name}_zero"]
     return [_node("DequantizeLinear", inputs, f"{name}_rounded", axis=axis)]
+
+
+def _is_depthwise(node: Any, stored: dict[str, Any]) -> bool:
+    """Return whether a convolution takes one channel for each it gives.
+
+    One scale for all channels is too coarse there: of YOLOX-nano's 74 objects on 16 pictures, 6 were left, and 69 with
+    these layers in float. They are few sums, and GPUs gain nothing from 8 bits in them.
+    """
+    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+    return groups > 1 and groups == stored[node.input[WEIGHTED[node.op_type]]].dims[0]
 
 
 def _channel_axis(node: Any, weights: Any) -> int:

@@ -27,6 +27,8 @@ class Regions:
     """Products with learned weights."""
     learned_below: tuple[int, ...]
     """By node, how many learned layers lie on the longest way from it to an output, itself not counted."""
+    first: frozenset[int]
+    """The learned layers with no other before them: they see the picture itself."""
 
     @property
     def tail(self) -> frozenset[int]:
@@ -34,8 +36,8 @@ class Regions:
         return frozenset(i for i, n in enumerate(self.learned_below) if n == 0) - frozenset(self.learned)
 
     def body(self, *, without_last: int) -> tuple[int, ...]:
-        """Return the learned layers, less those with fewer than ``without_last`` others behind them."""
-        return tuple(i for i in self.learned if self.learned_below[i] >= without_last)
+        """Return the learned layers, less the first, and those with fewer than ``without_last`` others behind them."""
+        return tuple(i for i in self.learned if self.learned_below[i] >= without_last and i not in self.first)
 
 
 def find_regions(graph: Any) -> Regions:
@@ -50,11 +52,19 @@ def find_regions(graph: Any) -> Regions:
     for position, node in enumerate(graph.node):
         for name in node.input:
             readers.setdefault(name, []).append(position)
+    after_learned: set[str] = set()
+    first = set()
+    for position, node in enumerate(graph.node):
+        if not after_learned.isdisjoint(node.input):
+            after_learned.update(node.output)
+        elif position in learned:
+            first.add(position)
+            after_learned.update(node.output)
     below = [0] * len(graph.node)
     for position in reversed(range(len(graph.node))):
         next_nodes = {reader for name in graph.node[position].output for reader in readers.get(name, ())}
         below[position] = max((below[n] + (n in learned) for n in next_nodes), default=0)
-    return Regions(tuple(sorted(learned)), tuple(below))
+    return Regions(tuple(sorted(learned)), tuple(below), frozenset(first))
 
 
 def _weights(node: Any, stored: dict[str, int]) -> int:
