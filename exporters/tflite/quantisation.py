@@ -87,7 +87,13 @@ def _measure(job: Any, model: bytes, calibration: Iterable[NDArray[Any]], thread
     everything = qtyping.TFLOperationName.ALL_SUPPORTED
     job.add_static_config(".*", everything, activation_num_bits=8, weight_num_bits=8)
     tree = read_tree(model)
-    for outputs in float_operations(tree):
+    kept = float_operations(tree)
+    if len(kept) == len(tree.subgraphs[0].operators):
+        raise ExportError(
+            f"int8 leaves the last {FLOAT_CONVOLUTIONS} convolutions in float, and this network has no more; take "
+            "int8-dynamic"
+        )
+    for outputs in kept:
         scope = "".join(f"{name};" for name in outputs)  # as the quantiser names operations
         job.update_quantization_recipe(
             f"^{re.escape(scope)}$", everything, None, algorithm_manager.AlgorithmName.NO_QUANTIZE

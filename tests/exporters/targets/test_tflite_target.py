@@ -1,0 +1,282 @@
+"""The TFLite target: on a tiny network in every form, and on YOLOv8n against torch, LiteRT and MediaPipe."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("ai_edge_litert")
+pytest.importorskip("litert_torch")
+
+from exporters.base import Draft, ExportOptions
+from exporters.targets import tflite
+from exporters.targets.registry import create_target
+from exporters.targets.tflite import MEDIAPIPE_ROWS, TfliteTarget
+from pipelines.inference import Detector
+from pipelines.preprocess import InputBatch
+from streamvision.backends.cards import read_card
+from streamvision.config import ModelConfig
+from streamvision.errors import ConfigError, ExportError
+from streamvision.picture import BgrPicture
+from support.detection_sets import Agreement
+from support.tiny_source import CARD, TinySource
+
+pytestmark = pytest.mark.reference
+
+SCORE = 0.25
+PICTURES = 12
+Detect = Callable[[ModelConfig], dict[str, np.ndarray]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def conversions() -> Iterator[None]:
+    """Converts each network once: all precisions begin with the same float32 model."""
+    patch = pytest.MonkeyPatch()
+    convert, made = tflite.convert, {}
+
+    def once(network: Any, card: Any) -> bytes:
+        key = (card, sum(parameter.numel() for parameter in network.parameters()), type(network._network).__name__)
+        if key not in made:
+            made[key] = convert(network, card)
+        return made[key]
+
+    patch.setattr(tflite, "convert", once)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def noise_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("noise")
+    for seed in range(3):
+        cv2.imwrite(str(folder / f"{seed}.png"), np.random.default_rng(seed).integers(0, 256, (64, 96, 3), np.uint8))
+    return folder
+
+
+def _picture() -> BgrPicture:
+    return BgrPicture(np.random.default_rng(5).integers(0, 256, (70, 80, 3), np.uint8))
+
+
+def _raw(draft: Draft) -> list[np.ndarray]:
+    """Return what the file makes of a picture that was fed by the card that was read back from it."""
+    backend = TfliteTarget().open(draft)
+    card = read_card(backend, path=draft.path)
+    assert card == draft.card
+    batch = InputBatch(card.input, 1)
+    batch.put(0, _picture())
+    return backend.run(batch.tensor)
+
+
+def _source_raw() -> np.ndarray:
+    batch = InputBatch(CARD.input, 1)
+    batch.put(0, _picture())
+    (raw,) = TinySource().backend(size_px=(96, 64)).run(batch.tensor)
+    return raw * np.array([1 / 96, 1 / 64, 1 / 96, 1 / 64, 1, 1], np.float32)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        (ExportOptions(), 1e-5),
+        (ExportOptions(uint8_input=True), 1e-5),
+        (ExportOptions(precision="fp16"), 2e-3),
+        (ExportOptions(precision="int8-dynamic"), 0.03),
+    ],
+    ids=["fp32", "uint8", "fp16", "int8-dynamic"],
+)
+def test_the_file_computes_what_the_network_does(options: ExportOptions, tolerance: float, tmp_path: Path) -> None:
+    draft = TfliteTarget().export(TinySource(), options, tmp_path)
+    (raw,) = _raw(draft)
+    np.testing.assert_allclose(raw, _source_raw(), atol=tolerance)
+    assert draft.card.input.layout == "nhwc"
+    assert draft.card.input.dtype == ("uint8" if options.uint8_input else "float32")
+    assert (draft.card.box_unit, draft.card.licence) == ("normalized", "Apache-2.0")
+
+
+def test_static_int8_measures_its_ranges_on_pictures(noise_dir: Path, tmp_path: Path) -> None:
+    draft = TfliteTarget().export(TinySource(), ExportOptions(precision="int8", calibration=noise_dir), tmp_path)
+    (raw,) = _raw(draft)
+    np.testing.assert_allclose(raw, _source_raw(), atol=0.05)
+    assert any("stay in float" in note for note in draft.notes)
+
+
+def test_a_network_with_nothing_to_quantise_is_refused(noise_dir: Path, tmp_path: Path) -> None:
+    options = ExportOptions(precision="int8", calibration=noise_dir)
+    with pytest.raises(ExportError, match="this network has no more; take int8-dynamic"):
+        TfliteTarget().export(TinySource(layers=3), options, tmp_path)
+
+
+def test_suppression_inside_gives_rows(tmp_path: Path) -> None:
+    draft = TfliteTarget().export(TinySource(), ExportOptions(nms=True), tmp_path)
+    (rows,) = _raw(draft)
+    assert rows.shape[2] == 6
+    assert (np.diff(rows[0, :, 4]) <= 0).all()
+    assert (draft.card.head, draft.card.nms_inside) == ("yolo_end2end", True)
+
+
+def test_the_registry_knows_it() -> None:
+    assert isinstance(create_target("tflite"), TfliteTarget)
+
+
+@pytest.mark.parametrize("flag", ["dynamic_batch", "dynamic_size"])
+def test_free_sizes_are_refused(flag: str, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="is not for TFLite"):
+        TfliteTarget().export(TinySource(), ExportOptions(**{flag: True}), tmp_path)
+
+
+def test_int8_without_pictures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"int8 needs pictures .* give a folder .* --calibration DIR"):
+        TfliteTarget().export(TinySource(), ExportOptions(precision="int8"), tmp_path)
+    with pytest.raises(ConfigError, match="there is no picture in"):
+        TfliteTarget().export(TinySource(), ExportOptions(precision="int8", calibration=tmp_path), tmp_path)
+
+
+def test_what_mediapipe_cannot_run_is_refused(tmp_path: Path) -> None:
+    classifier = CARD.model_copy(update={"task": "classify", "head": "classify"})
+    with pytest.raises(ExportError, match="the form that MediaPipe runs"):
+        TfliteTarget().export(TinySource(classifier), ExportOptions(mediapipe=True), tmp_path)
+
+
+def test_a_network_that_tflite_cannot_express_is_refused(tmp_path: Path) -> None:
+    import torch
+
+    class Sorted(torch.nn.Module):
+        _network = torch.nn.Identity()
+
+        def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return (torch.linalg.svd(pictures[0, 0]).S.nonzero(),)
+
+    @dataclasses.dataclass(frozen=True)
+    class Odd(TinySource):
+        def module(self, *, dynamic_size: bool = False) -> Any:
+            return Sorted()
+
+    with pytest.raises(ExportError, match="cannot be converted to TFLite"):
+        TfliteTarget().export(Odd(CARD.model_copy(update={"head": "embed"})), ExportOptions(), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+# From here on, the real network.
+
+
+@pytest.fixture(scope="module")
+def source(data_dir: Path) -> Any:
+    pytest.importorskip("ultralytics")
+    from exporters.sources import open_source
+
+    return open_source(data_dir / "models" / "yolov8n_coco.pt")
+
+
+@pytest.fixture(scope="module")
+def pictures(data_dir: Path) -> dict[str, np.ndarray]:
+    paths = sorted((data_dir / "coco_val" / "images").glob("*.jpg"))[:PICTURES]
+    return {path.stem: cv2.imread(str(path)) for path in paths}
+
+
+def _found(detector: Detector, pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    rows = {}
+    for name, bgr in pictures.items():
+        (found,) = detector.detect([BgrPicture(bgr)])
+        rows[name] = np.column_stack([found.box_xyxy_px, found.score, found.class_id]).astype(np.float64)
+    return rows
+
+
+def _agreement(found: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> Agreement:
+    agreement = Agreement(score_threshold=SCORE)
+    for name, rows in found.items():
+        agreement.add(name, rows, reference[name])
+    return agreement
+
+
+@pytest.fixture(scope="module")
+def of_source(source: Any, pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the checkpoint itself finds, in torch."""
+    config = ModelConfig(path=source.path, score=SCORE)
+    with Detector(source.backend(size_px=(640, 640), device="cpu"), source.card, config) as detector:
+        return _found(detector, pictures)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("precision", "mean_iou", "score", "unmatched"),
+    [("fp32", 0.9999, 1e-4, 0), ("fp16", 0.999, 2e-3, 0), ("int8-dynamic", 0.95, 0.2, 6), ("int8", 0.95, 0.25, 6)],
+)
+def test_yolov8n_finds_what_the_checkpoint_finds(
+    precision: Any,
+    mean_iou: float,
+    score: float,
+    unmatched: int,
+    source: Any,
+    of_source: dict[str, np.ndarray],
+    pictures: dict[str, np.ndarray],
+    data_dir: Path,
+    tmp_path: Path,
+) -> None:
+    options = ExportOptions(precision=precision, calibration=_few(data_dir / "coco_calib", tmp_path))
+    draft = TfliteTarget().export(source, options, tmp_path)
+    with Detector.open(ModelConfig(path=draft.path, score=SCORE)) as detector:
+        agreement = _agreement(_found(detector, pictures), of_source)
+    print(precision, draft.path.stat().st_size, agreement, agreement.mean_iou)
+    assert agreement.pairs > 30
+    assert agreement.mean_iou > mean_iou
+    assert agreement.max_score_difference < score
+    assert len(agreement.unmatched) <= unmatched
+
+
+@pytest.mark.slow
+def test_mediapipe_finds_what_our_runtime_finds(source: Any, pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
+    pytest.importorskip("mediapipe")
+    draft = TfliteTarget().export(source, ExportOptions(mediapipe=True), tmp_path)
+    with Detector.open(ModelConfig(path=draft.path, score=SCORE)) as detector:
+        ours = _found(detector, pictures)
+        theirs = _mediapipe(draft.path, pictures, detector.names)
+    # MediaPipe gives whole pixels, cut off, so boxes may differ by two; scores differ by arithmetic alone.
+    compared = 0
+    for name, rows in ours.items():
+        reference = theirs[name]
+        assert len(rows) == len(reference)
+        np.testing.assert_allclose(rows[:, 4], reference[:, 4], atol=1e-4)
+        np.testing.assert_array_equal(rows[:, 5], reference[:, 5])
+        np.testing.assert_allclose(rows[:, :4], reference[:, :4], atol=2.01)
+        compared += len(rows)
+    assert compared > 30
+
+
+def _mediapipe(path: Path, pictures: dict[str, np.ndarray], names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the rows that MediaPipe's detector gives, the best score first."""
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.ObjectDetectorOptions(
+        base_options=BaseOptions(model_asset_path=str(path)), score_threshold=SCORE, max_results=MEDIAPIPE_ROWS
+    )
+    found = {}
+    with vision.ObjectDetector.create_from_options(options) as detector:
+        for name, bgr in pictures.items():
+            rgb = np.ascontiguousarray(bgr[..., ::-1])
+            result = detector.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb))
+            rows = [_row(detection, names) for detection in result.detections]
+            found[name] = np.array(sorted(rows, key=lambda row: -row[4]), np.float64).reshape(-1, 6)
+    return found
+
+
+def _row(detection: Any, names: tuple[str, ...]) -> list[float]:
+    box, (category,) = detection.bounding_box, detection.categories
+    right, bottom = box.origin_x + box.width, box.origin_y + box.height
+    return [box.origin_x, box.origin_y, right, bottom, category.score, names.index(category.category_name)]
+
+
+def _few(folder: Path, scratch: Path) -> Path:
+    """Return a folder with every fourth picture, which is enough to calibrate with here."""
+    few = scratch / "few"
+    few.mkdir()
+    for path in sorted(folder.glob("*.jpg"))[::4]:
+        (few / path.name).symlink_to(path)
+    return few
