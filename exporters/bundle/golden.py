@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 from exporters.bundle.reading import OUTPUT_ORDER
 from exporters.parity.side import Side
 from pipelines.capture.synthetic_drive import DriveScene
+from pipelines.preprocess import InputBatch
 from streamvision.backends.base import Backend
 from streamvision.detections import Detections
 from streamvision.errors import ExportError
-from streamvision.model_card import ModelCard
+from streamvision.model_card import InputCard, ModelCard
 from streamvision.picture import BgrPicture
-from streamvision.placement import Letterbox
 
 _DRIVE_SIZE_PX = (960, 540)
 _DRIVE_FPS = 30.0
 _DRIVE_SEED = 3
 _DRIVE_FRAME = 180
 """Cars, traffic lights and a crosswalk in one picture: models of COCO and of road signs both find several objects."""
+
+_BYTES = {"layout": "nhwc", "dtype": "uint8", "color": "rgb", "scale": 1.0, "mean": None, "std": None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +89,17 @@ def record(backend: Backend, card: ModelCard, bgr: NDArray[np.uint8], *, path: P
             f"nothing on the test picture scores {score:g} or more, and golden vectors without an object prove "
             "nothing; give a picture of what the model is for"
         )
-    place = Letterbox.fit(picture.width_px, picture.height_px, card.input)
-    content = picture.resize_rgb(place.content_width_px, place.content_height_px)
     outputs = {
         spec.name: output.astype(np.float32) for spec, output in zip(backend.outputs, trace.outputs, strict=True)
     }
     outputs = {name: outputs[name] for name in OUTPUT_ORDER.get(card.head, outputs)}
-    return GoldenVectors(bgr, content, trace.tensor[None], outputs, trace.found.detections)
+    return GoldenVectors(bgr, _content(picture, card.input), trace.tensor[None], outputs, trace.found.detections)
+
+
+def _content(picture: BgrPicture, card: InputCard) -> NDArray[np.uint8]:
+    """Return the picture as it lies in the input, (h, w, 3) uint8 RGB, by way of an input that takes plain bytes."""
+    batch = InputBatch(card.model_copy(update=_BYTES), 1)
+    place = batch.put(0, picture)
+    rows = slice(place.top_px, place.top_px + place.content_height_px)
+    columns = slice(place.left_px, place.left_px + place.content_width_px)
+    return np.asarray(batch.tensor[0, rows, columns], np.uint8)

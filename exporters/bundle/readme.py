@@ -34,7 +34,7 @@ $what$licence
 ## Feed it
 
 1. Take the picture in its upright orientation and fit it into $width x $height pixels: $resize.
-   Resize bilinearly.
+   Resize bilinearly, $sampling.
 2. Order the channels as $color.
 3. $levels
 4. Store it as $dtype `$shape`.
@@ -102,6 +102,9 @@ def describe(model: str, card: ModelCard, reading: Reading, tolerance: Tolerance
         width=given.width_px,
         height=given.height_px,
         resize=Template(_RESIZES[given.resize]).substitute(pad=given.pad_value),
+        sampling="the top left corners of the pixels laid onto each other, as MediaPipe does"
+        if given.sampling == "pixel_corner"
+        else "the middles of the pixels laid onto each other, as most libraries do",
         color=given.color.upper(),
         levels=_levels(given),
         dtype=given.dtype,

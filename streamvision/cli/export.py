@@ -9,17 +9,17 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source
+from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source, Target
 from streamvision.cli.eval import choose_split
 from streamvision.cli.steps import StepProgress
-from streamvision.errors import ConfigError
+from streamvision.errors import ConfigError, StreamVisionError
 
 if TYPE_CHECKING:
     from exporters.export import Artefact
@@ -106,6 +106,10 @@ def _size(_context: click.Context, _parameter: click.Parameter, value: str | Non
 )
 @click.option("--head", help="Layout of the outputs, for ONNX files that do not say it.")
 @click.option("--names", metavar="A,B,...", help="Class names that override the model's.")
+@click.option("--bundle", is_flag=True, help="For apps: a bundle beside each file, as 'streamvision bundle' makes it.")
+@click.option(
+    "--bundle-picture", type=Path, metavar="FILE", help="What the golden vectors show; default: a drawn drive."
+)
 @click.option("--force", is_flag=True, help="Replace what is in DIR already.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 def export(
@@ -122,6 +126,8 @@ def export(
     random_weights: int | None,
     head: str | None,
     names: str | None,
+    bundle: bool,
+    bundle_picture: Path | None,
     force: bool,
     as_json: bool,
     **of_network: Any,
@@ -188,15 +194,20 @@ def export(
             create_target=create_target,
         )
         artefacts = exporter.run(requests)
+        bundles = _bundles(artefacts, source, create_target, bundle_picture, say) if bundle or bundle_picture else {}
     if as_json:
-        document = {"model": model, "artefacts": [artefact.to_json() for artefact in artefacts]}
+        described = [artefact.to_json() | bundles.get(artefact.name, {}) for artefact in artefacts]
+        document = {"model": model, "artefacts": described}
         click.echo(json.dumps(document | {"pictures": pictures.origin}))
     else:
         click.echo(describe(artefacts))
     for artefact in artefacts:
         if artefact.error:
             click.echo(f"streamvision: {artefact.error}{_see(artefact)}", err=True)
-    return 1 if any(artefact.error for artefact in artefacts) else 0
+    unbundled = [sentence for made in bundles.values() if (sentence := made["bundle_error"])]
+    for sentence in unbundled:
+        click.echo(f"streamvision: {sentence}", err=True)
+    return 1 if unbundled or any(artefact.error for artefact in artefacts) else 0
 
 
 class _PictureProgress:
@@ -245,6 +256,32 @@ def describe(artefacts: list[Artefact]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     notes = [f"Note on {artefact.name}: {note}" for artefact in artefacts for note in artefact.notes]
     return "\n".join([*lines, *notes])
+
+
+def _bundles(
+    artefacts: list[Artefact],
+    source: Source,
+    create_target: Callable[[str], Target],
+    picture: Path | None,
+    say: Callable[[str], None],
+) -> dict[str, dict[str, str | None]]:
+    """Make the bundle of each proven artefact; one that cannot be made leaves the artefact where it is."""
+    from exporters.bundle import bundle_exported
+
+    made: dict[str, dict[str, str | None]] = {}
+    for artefact in artefacts:
+        if artefact.path is None:
+            continue
+        format, precision = artefact.request.format, artefact.request.options.precision
+        draft = Draft(format, precision, artefact.path, source.card)
+        try:
+            bundle = bundle_exported(draft, create_target(format), picture=picture)
+            made[artefact.name] = {"bundle": str(bundle.folder), "bundle_error": None}
+            say(f"{artefact.name}: bundle with {bundle.objects} objects in {bundle.folder}")
+        except StreamVisionError as error:
+            sentence = f"{artefact.name} is proven and kept, but its bundle was not made: {error}"
+            made[artefact.name] = {"bundle": None, "bundle_error": sentence}
+    return made
 
 
 def _see(artefact: Artefact) -> str:

@@ -12,7 +12,7 @@ from support.constant_network import constant_network
 
 LAYOUTS = {
     "end2end_bytes": ("yolo_end2end", {"layout": "nhwc", "dtype": "uint8", "scale": 1.0, "resize": "stretch"}),
-    "four_outputs": ("tflite_detection", {"layout": "nhwc", "resize": "stretch"}),
+    "four_outputs": ("tflite_detection", {"layout": "nhwc", "resize": "stretch", "sampling": "pixel_corner"}),
     "vision": ("vision_objects", {"layout": "nhwc", "dtype": "uint8", "scale": 1.0}),
     "yolo_v5_bgr": ("yolo_v5", {"color": "bgr", "resize": "letterbox_top_left", "pad_value": 7}),
     "yolo_v8_mean": ("yolo_v8", {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}),
