@@ -46,7 +46,7 @@ def test_it_is_fast_nms_by_the_paper(seed, iou, agnostic):
     overlap *= agnostic | (found.class_id[order][:, None] == found.class_id[order])
     expected = order[~(np.triu(overlap, 1) > iou).any(axis=0)]
     kept = suppress_oriented(found, iou=iou, agnostic=agnostic, max_detections=1000)
-    assert 100 < len(kept) < 700
+    assert 20 < len(kept) < 700
     np.testing.assert_array_equal(kept, expected)
 
 

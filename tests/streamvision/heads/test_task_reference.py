@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.reference, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def cases(data_dir, request):
-    return ultralytics_tasks(data_dir, request.config.cache.mkdir("models"))
+    return ultralytics_tasks(data_dir, request.config.cache.mkdir("reference"))
 
 
 def prepared(case, head, **of_input):
