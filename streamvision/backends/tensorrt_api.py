@@ -261,8 +261,8 @@ def import_tensorrt() -> TensorRt:
         module = cast(TensorRt, importlib.import_module("tensorrt"))
     except (ImportError, OSError) as error:
         raise MissingDependencyError(
-            f"TensorRT engines need TensorRT and CUDA's Python packages ({INSTALL}; on a Jetson, TensorRT comes with JetPack)"
-            f": {_reason(error)}"
+            f"TensorRT engines need TensorRT and CUDA's Python packages ({INSTALL}; on a Jetson, TensorRT itself comes "
+            f"with JetPack): {_reason(error)}"
         ) from error
     if version(module)[0] < LEAST_VERSION:
         raise MissingDependencyError(

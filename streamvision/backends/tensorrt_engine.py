@@ -25,6 +25,8 @@ from streamvision.errors import DeviceError, ModelError
 
 _USEFUL_REQUESTS = 2
 """One call on the device while the pictures of the next are copied."""
+_NOBODY = -1
+"""In place of a thread's identity: the lane that loading prepares belongs to whoever calls first."""
 
 
 class TensorRtBackend(LoadedBackend):
@@ -47,7 +49,7 @@ class TensorRtBackend(LoadedBackend):
             path: an ``.engine`` or ``.plan`` file.
             device: ``auto`` (the first GPU) or ``cuda[:N]``.
             precision: ``auto``, or what the engine was built in.
-            requests: how many threads may run it at a time, each with memory of its own; ``None`` for as many as pay.
+            requests: how many threads will run it at a time, each with memory of its own; ``None`` for as many as pay.
 
         Raises:
             ModelError: when the file is no engine, or is damaged.
@@ -87,7 +89,7 @@ class TensorRtBackend(LoadedBackend):
         )
         super().__init__(facts, engine)
         with self._failing_on(path):
-            self._lane(engine)
+            self._lanes[_NOBODY] = Lane(engine, self._layout, gpu, self._errors)
 
     def close(self) -> None:
         """Release the engine and its memory; calling it twice is harmless."""
@@ -105,22 +107,17 @@ class TensorRtBackend(LoadedBackend):
         return [np.concatenate(outputs)[: len(tensor)] for outputs in zip(*parts, strict=True)]
 
     def _lane(self, engine: CudaEngine) -> Lane:
-        """Return the calling thread's lane, taking over that of a thread that has ended where all are given."""
+        """Return the calling thread's lane: its own, one that nobody has any more, or a new one."""
         thread = threading.get_ident()
         with self._lock:
-            if thread in self._lanes:
-                return self._lanes[thread]
-            if len(self._lanes) >= self.requests:
+            if thread not in self._lanes:
                 alive = {t.ident for t in threading.enumerate()}
-                ended = next((ident for ident in self._lanes if ident not in alive), None)
-                if ended is None:
-                    raise TensorRtError(
-                        f"more than {self.requests} threads run it at a time; open it with more requests"
-                    )
-                self._gpu.choose()
-                self._lanes[thread] = self._lanes.pop(ended)
-            else:
-                self._lanes[thread] = Lane(engine, self._layout, self._gpu, self._errors)
+                free = next((ident for ident in self._lanes if ident not in alive), None)
+                if free is None:
+                    self._lanes[thread] = Lane(engine, self._layout, self._gpu, self._errors)
+                else:
+                    self._gpu.choose()
+                    self._lanes[thread] = self._lanes.pop(free)
             return self._lanes[thread]
 
     def _deserialise(self, tensorrt: TensorRt, path: Path, plan: bytes) -> CudaEngine:

@@ -1,8 +1,8 @@
 """A CUDA device without a GPU: memory, streams and status codes as ``cuda.bindings.runtime`` documents them.
 
 What a real device answers with a status, this does too. What a real device punishes with a crash or with garbage
-(memory that was freed, copies beyond their ends, reading before waiting) is a :class:`MisuseError` here, or really gives
-garbage: work on a stream is done when the stream is waited for, and not before.
+(memory that was freed, copies beyond their ends, reading before waiting) is a :class:`MisuseError` here, or gives
+garbage indeed: work on a stream is done when the stream is waited for, and not before.
 """
 
 # ruff: noqa: N802, N815 - the names are CUDA's
