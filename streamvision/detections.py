@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.rle import encode_rle
+
 Index = NDArray[np.bool_] | NDArray[np.integer[Any]] | slice
 
 
@@ -72,27 +74,48 @@ class Detections:
 
     def count_by_name(self, names: tuple[str, ...]) -> dict[str, int]:
         """Return how many objects of each class there are, by class name."""
-        return dict(Counter(_name(class_id, names) for class_id in self.class_id.tolist()))
+        return dict(Counter(class_name(class_id, names) for class_id in self.class_id.tolist()))
 
-    def objects(self, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        """Yield each object as plain Python values, in the form that files and the web API carry."""
+    def objects(self, names: tuple[str, ...], *, picture_px: tuple[int, int] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield each object as plain Python values, in the form that files and the web API carry.
+
+        Args:
+            names: class names by class id.
+            picture_px: (width, height) of the picture, which masks need; without it they are left out.
+        """
         boxes = self.box_xyxy_px.astype(np.float64).round(2).tolist()
         scores = self.score.astype(np.float64).round(4).tolist()
-        for box, score, class_id, track_id in zip(
-            boxes, scores, self.class_id.tolist(), self.identities(), strict=True
+        more = self._more(picture_px)
+        for index, (box, score, class_id, track_id) in enumerate(
+            zip(boxes, scores, self.class_id.tolist(), self.identities(), strict=True)
         ):
             yield {
                 "track_id": track_id,
                 "class_id": class_id,
-                "class_name": _name(class_id, names),
+                "class_name": class_name(class_id, names),
                 "score": score,
                 "box_xyxy_px": box,
+                **{key: values[index] for key, values in more.items()},
             }
+
+    def _more(self, picture_px: tuple[int, int] | None) -> dict[str, list[Any]]:
+        """Return what only some models give, by key, one value an object."""
+        more: dict[str, list[Any]] = {}
+        if self.mask is not None and picture_px is not None:
+            width_px, height_px = picture_px
+            more["mask"] = [encode_rle(mask, width_px=width_px, height_px=height_px) for mask in self.mask]
+        if self.keypoint_xy_px is not None and self.keypoint_score is not None:
+            points = self.keypoint_xy_px.astype(np.float64).round(2), self.keypoint_score.astype(np.float64).round(4)
+            more["keypoints"] = np.concatenate([points[0], points[1][..., None]], axis=2).tolist()
+        if self.obb_cxcywhr_px is not None:
+            more["obb"] = self.obb_cxcywhr_px.astype(np.float64).round(4).tolist()
+        return more
 
     def __repr__(self) -> str:
         tracked = "" if self.track_id is None else f", {int(self.track_id.count())} with identity"
         return f"Detections({len(self)}{tracked})"
 
 
-def _name(class_id: int, names: tuple[str, ...]) -> str:
+def class_name(class_id: int, names: tuple[str, ...]) -> str:
+    """Return the name of a class; its number where it has none."""
     return names[class_id] if class_id < len(names) else str(class_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from streamvision.detections import Detections
 from streamvision.picture import Picture
@@ -48,3 +49,15 @@ class Result:
     """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
     whole: WholePicture | None = None
     """What was found about the picture as a whole; ``None`` where the model only finds objects."""
+
+
+def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what was found as plain Python values, in the form that files and the web API carry.
+
+    Args:
+        result: a frame's result.
+        names: class names by class id.
+    """
+    picture = result.frame.picture
+    objects = list(result.detections.objects(names, picture_px=(picture.width_px, picture.height_px)))
+    return {"objects": objects, **(result.whole.summary(names) if result.whole is not None else {})}

@@ -6,11 +6,12 @@ import json
 
 from pipelines.publish.line_file import LineFile
 from streamvision.annotated import AnnotatedFrame
+from streamvision.frame import describe
 
 
 class JsonLinesSink:
     """Writes one stream's results: ``{stream, frame, pts_s, objects: [{track_id, class_id, class_name, score,
-    box_xyxy_px}]}``, with ``track_id`` null for objects without identity."""
+    box_xyxy_px}]}``, with ``track_id`` null for objects without identity, and what else the model gives."""
 
     def __init__(self, file: LineFile, *, names: tuple[str, ...]) -> None:
         self._file: LineFile | None = file
@@ -30,7 +31,7 @@ class JsonLinesSink:
             "stream": frame.stream_id,
             "frame": frame.index,
             "pts_s": round(frame.pts_s, 6),
-            "objects": list(annotated.result.detections.objects(self._names)),
+            **describe(annotated.result, self._names),
         }
         self._file.append(json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n")
 

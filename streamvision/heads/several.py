@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
-from streamvision.errors import UnknownHeadError
+from streamvision.errors import ModelError, UnknownHeadError
 from streamvision.heads.base import PictureHead
 from streamvision.heads.layout import describe_outputs
 from streamvision.model_card import ModelCard
@@ -44,7 +44,13 @@ class SeveralHead(PictureHead):
         self._numbers, self._scores = numbers, scores[0] if scores else None
 
     def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[WholePicture]:
-        """Return the answers for each picture."""
+        """Return the answers for each picture.
+
+        Raises:
+            ModelError: when a probability is no number.
+        """
+        if self._scores is not None and not np.isfinite(outputs[self._scores]).all():
+            raise ModelError("the model returned scores that are no numbers; check the file, or use another precision")
         return [
             WholePicture(
                 class_score=None if self._scores is None else outputs[self._scores][slot].astype(np.float32),

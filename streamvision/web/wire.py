@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
+from streamvision.frame import describe
 from streamvision.live import LiveChannel, LiveFrame
 
 Form = Literal["mjpeg", "mjpeg_early", "live", "events"]
@@ -127,7 +128,7 @@ def detections_json(channel: LiveChannel, frame: LiveFrame) -> dict[str, Any]:
         "age_s": round(result.frame.age_s(), 4),
         "width_px": result.frame.picture.width_px,
         "height_px": result.frame.picture.height_px,
-        "objects": list(result.detections.objects(channel.names)),
+        **describe(result, channel.names),
     }
 
 
