@@ -70,7 +70,7 @@ class Source(Protocol):
     def onnx(self) -> Path | None:
         """The ONNX file, where the source is one."""
 
-    def backend(self, *, size_px: tuple[int, int]) -> Backend:
+    def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> Backend:
         """Return what executes the source itself in float32: the truth that exports are proven against."""
 
 

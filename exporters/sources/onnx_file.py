@@ -78,6 +78,6 @@ class OnnxSource:
             "for changes to the network give the checkpoint that it was made from"
         )
 
-    def backend(self, *, size_px: tuple[int, int]) -> Backend:
-        """Return the file in ONNX Runtime on the CPU."""
-        return open_backend(self._path, backend="onnxruntime", device="cpu")
+    def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> Backend:
+        """Return the file in ONNX Runtime."""
+        return open_backend(self._path, backend="onnxruntime", device=device)

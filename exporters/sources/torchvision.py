@@ -141,7 +141,7 @@ class TorchvisionSource:
 
         return as_network(self._built)
 
-    def backend(self, *, size_px: tuple[int, int], device: str = "auto") -> TorchBackend:
+    def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> TorchBackend:
         """Return the model in torch in fp32."""
         return TorchBackend(
             self.module(),

@@ -117,7 +117,7 @@ class UltralyticsSource:
         """Return a fresh module; see :meth:`exporters.base.Source.module`."""
         return export_module(self._network, dynamic_size=dynamic_size, fuse=True)
 
-    def backend(self, *, size_px: tuple[int, int], device: str = "auto") -> TorchBackend:
+    def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> TorchBackend:
         """Return the checkpoint in torch in fp32."""
         network = export_module(self._network, dynamic_size=True, fuse=False)
         card = with_size(self._card, size_px)

@@ -1,0 +1,134 @@
+"""OpenVINO for Intel processors, graphics and NPUs, and Arm CPUs."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import sys
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.calibration import DEFAULT_COUNT, calibration_tensors
+from exporters.onnx.conversion import to_onnx
+from streamvision.backends.base import Backend
+from streamvision.backends.open_vino import OpenVinoBackend
+from streamvision.errors import ExportError, MissingDependencyError
+
+INSTALL = "pip install 'streamvision[export]'"
+FLOAT_LAYERS = 3
+"""Learned layers before each output that stay in float when the rest is quantised."""
+_LEARNED = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")
+_LEAST_WEIGHTS = 32
+"""A product with less is arithmetic, such as YOLO's expectation over 16 distances, and no learned layer."""
+
+
+class OpenVinoTarget:
+    """Makes an ``.xml`` file and its ``.bin`` beside it; the card is in the model's ``rt_info``."""
+
+    format: Format = "openvino"
+    precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
+
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+        """Write the files; see :meth:`exporters.base.Target.export`.
+
+        Raises:
+            ExportError: when the network cannot be converted, or ``int8`` is asked for without pictures.
+            MissingDependencyError: when ONNX's packages, OpenVINO or NNCF are not installed.
+        """
+        openvino = _import("openvino")
+        proto, card = to_onnx(source, options)
+        path = folder / f"{source.path.stem}.xml"
+        model = _converted(openvino, proto, path)
+        if options.precision == "int8":
+            model = _quantised(model, calibration_tensors(options.calibration, card.input))
+        for key, value in card.to_metadata().items():
+            model.set_rt_info(value, key)
+        openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
+        return Draft("openvino", options.precision, path, card, _notes(options.precision))
+
+    def open(self, draft: Draft) -> Backend:
+        """Return the model in OpenVINO on the CPU, which computes in float32 what is not quantised."""
+        return OpenVinoBackend(draft.path, device="cpu")
+
+
+def _converted(openvino: Any, proto: Any, path: Path) -> Any:
+    import onnx
+
+    through = path.with_suffix(".onnx")
+    onnx.save(proto, through)
+    try:
+        # Unlike convert_model, it does not write the file's path into the model.
+        return openvino.Core().read_model(through)
+    except RuntimeError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise ExportError(f"OpenVINO cannot read the network ({last}); export it to onnx") from error
+    finally:
+        through.unlink()
+
+
+def _quantised(model: Any, tensors: Any) -> Any:
+    nncf = _import("nncf")
+    ignored = [name for name, below in learned_below(model).items() if below < FLOAT_LAYERS]
+    with _quietly():
+        return nncf.quantize(
+            model,
+            nncf.Dataset(tensors),
+            subset_size=DEFAULT_COUNT,
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
+        )
+
+
+def learned_below(model: Any) -> dict[str, int]:
+    """Return by operation how many learned layers lie on the longest way from it to an output, itself not counted."""
+    below: dict[str, int] = {}
+    for operation in reversed(model.get_ordered_ops()):
+        readers = {target.get_node() for port in operation.outputs() for target in port.get_target_inputs()}
+        depths = [below[reader.get_friendly_name()] + _is_learned(reader) for reader in readers]
+        if operation.get_type_name() != "Constant":
+            below[operation.get_friendly_name()] = max(depths, default=0)
+    return below
+
+
+def _is_learned(operation: Any) -> bool:
+    if operation.get_type_name() not in _LEARNED:
+        return False
+    weights = operation.input_value(1)
+    shape = weights.get_partial_shape()
+    return bool(shape.is_static and prod(shape.to_shape()) >= _LEAST_WEIGHTS)
+
+
+def _notes(precision: ExportPrecision) -> tuple[str, ...]:
+    if precision == "fp16":
+        return ("Only the weights are stored in float16; what is computed in depends on the device.",)
+    if precision == "int8":
+        return (
+            f"The last {FLOAT_LAYERS} learned layers before each output stay in float, as 8 bits cannot hold boxes and "
+            "scores. Whether it is faster depends on the processor: some compute bf16 faster than INT8.",
+        )
+    return ()
+
+
+def _import(name: str) -> Any:
+    try:
+        with _quietly():
+            return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingDependencyError(f"exporting to OpenVINO needs {error.name or name}: {INSTALL}") from error
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep stdout for reports, and progress bars and news of the libraries out of the log."""
+    logger = logging.getLogger("nncf")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        logger.setLevel(level)
