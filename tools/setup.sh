@@ -34,6 +34,10 @@ command -v "$python" >/dev/null || { command -v apt-get >/dev/null && debian_ins
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
   die "$("$python" --version) is too old; install Python 3.10 or later, or name one with PYTHON=python3.12"
 
+# Decoders and the web example run in Node, Kotlin on the JVM. Others than Debian pack npm with Node, so only what lacks.
+command -v npm >/dev/null || test_packages+=" nodejs npm"
+command -v java >/dev/null || test_packages+=" default-jre-headless"
+
 if [ ! -x "$venv/bin/python" ]; then
   say "creating the environment $venv"
   "$python" -c 'import ensurepip, venv' 2>/dev/null || debian_install python3-venv
