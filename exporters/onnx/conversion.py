@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
 import sys
@@ -67,11 +68,9 @@ def require_onnx() -> None:
     Raises:
         MissingDependencyError: when one of them is not.
     """
-    try:
-        import onnx
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(f"exporting to ONNX needs {error.name}: {INSTALL}") from error
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(f"exporting to ONNX needs {package}: {INSTALL}")
 
 
 def tidied(model: Any, card: ModelCard) -> Any:
@@ -155,7 +154,7 @@ def _traced(network: Any, card: InputCard, names: tuple[str, ...]) -> Any:
     import onnx
     import torch
 
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()
     with torch.no_grad():
         torch.onnx.export(
             network,

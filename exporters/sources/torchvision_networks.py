@@ -69,6 +69,8 @@ class _AsItIs(nn.Module):
 
     def __init__(self, transform: Any) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(transform.image_mean)[:, None, None])
         self.register_buffer("std", torch.tensor(transform.image_std)[:, None, None])
 

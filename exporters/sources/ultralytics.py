@@ -23,6 +23,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from exporters.sources.sizes import rounded_up, with_size
 from streamvision.backends.torch_libraries import import_torch, import_ultralytics
 from streamvision.backends.torch_network import TorchBackend
@@ -112,6 +115,13 @@ class UltralyticsSource:
     def onnx(self) -> Path | None:
         """None: it has a torch side."""
         return None
+
+    def stored_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Return the checkpoint's weights as they are stored, by the names that they have in :meth:`module`.
+
+        There batch normalisation has been folded into some of them.
+        """
+        return {f"network.{name}": tensor.float().numpy() for name, tensor in self._network.state_dict().items()}
 
     def module(self, *, dynamic_size: bool = False) -> Any:
         """Return a fresh module; see :meth:`exporters.base.Source.module`."""

@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.training.evaluation.checkpoint import import_torch, load_network
+from exporters.sources.torchvision import is_training_run
+from exporters.sources.ultralytics import load_network
+from streamvision.backends.torch_libraries import import_torch
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -32,20 +34,21 @@ class Embedder(Protocol):
 
 
 def open_embedder(model: Path) -> Embedder:
-    """Return the network's own eye where the model is a checkpoint, else shape and colour.
+    """Return the network's own eye where the model is a checkpoint of ultralytics, else shape and colour.
 
     Raises:
         MissingDependencyError: when the model is a checkpoint and torch or ultralytics is not installed.
         ModelError: when it cannot be loaded.
     """
-    return BackboneEmbedder(model) if model.suffix.lower() == ".pt" else ShapeAndColour()
+    own_eye = model.suffix.lower() == ".pt" and not is_training_run(model)
+    return BackboneEmbedder(model) if own_eye else ShapeAndColour()
 
 
 class ShapeAndColour:
     """Histograms of oriented gradients (Dalal and Triggs, 2005) and of hue, saturation and value."""
 
     description = (
-        "shape (histograms of oriented gradients) and colour, since an exported model does not give away its features"
+        "shape (histograms of oriented gradients) and colour, since this model does not give away its features"
     )
 
     def __init__(self) -> None:

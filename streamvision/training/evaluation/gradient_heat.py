@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.preprocess import InputBatch
+from streamvision.backends.torch_libraries import import_torch
 from streamvision.detections import Detections
 from streamvision.model_card import InputCard, ModelCard
 from streamvision.picture import BgrPicture
 from streamvision.placement import Letterbox, sized_input
-from streamvision.training.evaluation.checkpoint import import_torch
 from streamvision.training.evaluation.features import backbone_layers
 from streamvision.training.evaluation.overlaps import overlaps
 
@@ -34,7 +34,7 @@ def gradient_heat(network: Any, card: ModelCard, bgr: NDArray[np.uint8], found: 
     """Return (N, H, W) heat of each object, 0..1.
 
     Args:
-        network: the torch module of an ultralytics checkpoint.
+        network: the torch module of a checkpoint, as a source of exports makes it.
         card: how to feed it.
         bgr: (H, W, 3) the picture.
         found: the objects on it.
@@ -43,23 +43,22 @@ def gradient_heat(network: Any, card: ModelCard, bgr: NDArray[np.uint8], found: 
         GradientsBlockedError: when the network's output has no gradient.
     """
     torch = import_torch()
+    if card.head != "yolo_v8":
+        raise GradientsBlockedError("this network gives no gradient from its boxes back to the picture")
     sized = sized_input(card.input, bgr.shape[1], bgr.shape[0])
     batch = InputBatch(sized, 1)
     place = batch.put(0, BgrPicture(bgr))
     seen: list[Any] = []
     hooks = [
-        network.model[layer].register_forward_hook(lambda _m, _i, output: seen.append(output))
-        for layer in backbone_layers(network)
+        network.network.model[layer].register_forward_hook(lambda _m, _i, output: seen.append(output))
+        for layer in backbone_layers(network.network)
     ]
     try:
         tensor = torch.from_numpy(batch.tensor).to(next(network.parameters()).device).requires_grad_()
-        output = network(tensor)
+        raw = network(tensor)[0]
     finally:
         for hook in hooks:
             hook.remove()
-    raw = output[0] if isinstance(output, (tuple, list)) else output
-    if raw.shape[1] != 4 + len(card.names) or not raw.requires_grad:
-        raise GradientsBlockedError("this network gives no gradient from its boxes back to the picture")
     rows = _rows(raw[0].detach().cpu().numpy(), found, place)
     heat = np.zeros((len(found), *bgr.shape[:2]), np.float32)
     for index, (row, class_id) in enumerate(zip(rows, found.class_id.tolist(), strict=True)):

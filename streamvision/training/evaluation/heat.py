@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.inference import Detector
+from streamvision.backends.torch_network import TorchBackend
 from streamvision.config import ModelConfig
 from streamvision.detections import Detections
 from streamvision.errors import ConfigError
 from streamvision.picture import BgrPicture
-from streamvision.training.evaluation.checkpoint import CheckpointBackend
 from streamvision.training.evaluation.gradient_heat import GradientsBlockedError, gradient_heat
 from streamvision.training.evaluation.model import NMS_IOU
 from streamvision.training.evaluation.occlusion_heat import occlusion_heat
@@ -81,7 +81,7 @@ def explain(
     config = ModelConfig(path=path, score=score, iou=NMS_IOU, max_detections=most)
     chooser = Detector(detector.backend, detector.card, config)
     (found,) = chooser.detect([BgrPicture(bgr)])
-    if method != "occlusion" and isinstance(detector.backend, CheckpointBackend):
+    if method != "occlusion" and isinstance(detector.backend, TorchBackend):
         try:
             heat = gradient_heat(detector.backend.network, detector.card, bgr, found)
             return Explanation(bgr, detector.names, found, heat, "gradient")

@@ -1,9 +1,11 @@
-"""Opens whatever is to be measured: an exported model on its runtime, or a checkpoint of ultralytics in torch."""
+"""Opens whatever is to be measured: an exported model on its runtime, or a checkpoint in torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from exporters.sources import open_source
+from exporters.sources.sizes import rounded_up
 from pipelines.inference import Detector
 from streamvision.backends import open_backend
 from streamvision.backends.base import Backend, BackendName, Precision
@@ -11,14 +13,11 @@ from streamvision.backends.cards import read_card
 from streamvision.config import ModelConfig
 from streamvision.errors import DeviceError, ModelError
 from streamvision.model_card import ModelCard
-from streamvision.training.evaluation.checkpoint import CheckpointBackend
 
 SCORE_FLOOR = 0.001
 """Lowest score that is measured: the curve of precision and recall needs the weak ones too."""
 NMS_IOU = 0.7
 MAX_DETECTIONS = 300
-STRIDE_PX = 32
-"""Sides of a free input size are rounded up to a multiple of this."""
 
 
 def open_model(
@@ -37,7 +36,8 @@ def open_model(
     These are the settings of ultralytics' own validation.
 
     Args:
-        path: what :func:`streamvision.backends.open_backend` reads, or an ultralytics ``.pt`` checkpoint.
+        path: what :func:`streamvision.backends.open_backend` reads, or a ``.pt`` checkpoint of ultralytics or of a run
+            of ``streamvision train``.
         backend: the runtime; ``auto`` goes by the file's ending.
         device: where it executes.
         precision: the arithmetic.
@@ -59,7 +59,7 @@ def open_model(
                 f"{path} is a checkpoint, which torch executes in fp32; leave out --backend and --precision, "
                 "or export it and evaluate the export"
             )
-        opened = CheckpointBackend(path, side_px=side_px, device=device)
+        opened = _open_checkpoint(path, side_px=side_px, device=device)
     else:
         opened = open_backend(path, backend=backend, device=device, precision=precision, threads=threads)
     try:
@@ -70,10 +70,17 @@ def open_model(
         raise
 
 
+def _open_checkpoint(path: Path, *, side_px: int | None, device: str) -> Backend:
+    source = open_source(path)
+    own = source.card.input
+    side_px = rounded_up(side_px, own.stride_px) if side_px else None
+    return source.backend(size_px=(side_px or own.width_px, side_px or own.height_px), device=device)
+
+
 def _with_side(card: ModelCard, backend: Backend, path: Path, side_px: int | None) -> ModelCard:
     if side_px is None:
         return card
-    side_px = -(-side_px // STRIDE_PX) * STRIDE_PX
+    side_px = rounded_up(side_px, card.input.stride_px)
     fixed = set(backend.input.shape[2:] if card.input.layout == "nchw" else backend.input.shape[1:3]) - {None}
     if fixed - {side_px}:
         raise ModelError(

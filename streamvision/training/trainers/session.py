@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from streamvision.backends.torch_libraries import import_ultralytics
 from streamvision.errors import ConfigError
 from streamvision.training.trainers.curves import CurveFile
 from streamvision.training.trainers.onnx_export import export_run
@@ -18,7 +19,7 @@ from streamvision.training.trainers.run_folder import RunFolder, existing_run_fo
 from streamvision.training.trainers.torchvision_models import TORCHVISION_MODELS
 from streamvision.training.trainers.torchvision_run import TorchvisionRun
 from streamvision.training.trainers.ultralytics_run import UltralyticsRun, model_task
-from streamvision.training.trainers.ultralytics_setup import import_ultralytics, resolve_weights
+from streamvision.training.trainers.ultralytics_setup import resolve_weights
 
 
 def start_training(recipe: Recipe, *, project: Path, name: str | None, command: str) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from streamvision.backends.torch_libraries import import_torch
 from streamvision.errors import ConfigError
-from streamvision.training.trainers.torch_setup import import_torch
 
 TORCHVISION_MODELS = (
     "ssdlite320_mobilenet_v3_large",

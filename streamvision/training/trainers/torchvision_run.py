@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from streamvision.backends.torch_libraries import import_torch
 from streamvision.detections import Detections
 from streamvision.errors import ConfigError, ModelError
 from streamvision.training.evaluation.coco_metrics import coco_figures
@@ -20,7 +21,6 @@ from streamvision.training.trainers.progress import TrainingProgress
 from streamvision.training.trainers.recipe import Recipe
 from streamvision.training.trainers.run_folder import RunFolder, write_atomically
 from streamvision.training.trainers.schedule import epochs_that_fit, lr_factor
-from streamvision.training.trainers.torch_setup import import_torch
 from streamvision.training.trainers.torchvision_models import build, set_frozen
 
 LARGEST_GRADIENT = 10.0

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from streamvision.backends.torch_libraries import import_ultralytics
 from streamvision.training.trainers.curves import CurveFile
 from streamvision.training.trainers.lr_finder import LrSweep
 from streamvision.training.trainers.progress import TrainingProgress
 from streamvision.training.trainers.recipe import Recipe
 from streamvision.training.trainers.run_folder import RunFolder
-from streamvision.training.trainers.ultralytics_setup import import_ultralytics, read_checkpoint, resolve_weights
+from streamvision.training.trainers.ultralytics_setup import read_checkpoint, resolve_weights
 
 
 class UltralyticsRun:

@@ -1,38 +1,13 @@
-"""Ultralytics without its network habits: nothing is fetched, installed or reported unasked."""
+"""What ultralytics models begin from; nothing is fetched."""
 
 from __future__ import annotations
 
-import logging
-import os
 from pathlib import Path
 from typing import Any
 
-from streamvision.errors import ConfigError, MissingDependencyError
-from streamvision.training.trainers.torch_setup import INSTALL, import_torch
+from streamvision.errors import ConfigError
 
 RELEASES = "https://github.com/ultralytics/assets/releases"
-
-
-def import_ultralytics() -> Any:
-    """Import ultralytics, offline, and silent unless our own log is at INFO (``-v``).
-
-    Raises:
-        MissingDependencyError: when it, or torch, is not installed.
-    """
-    os.environ["YOLO_OFFLINE"] = "true"
-    os.environ["YOLO_AUTOINSTALL"] = "false"
-    os.environ["YOLO_VERBOSE"] = str(logging.getLogger().isEnabledFor(logging.INFO)).lower()
-    # Its settings (among them the consent to analytics) are kept apart from the user's own.
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(cache / "streamvision"))
-    import_torch()
-    try:
-        import ultralytics
-    except ImportError as error:
-        raise MissingDependencyError(f"training needs {error.name}; install it with {INSTALL}") from error
-    if ultralytics.settings["sync"]:
-        ultralytics.settings.update({"sync": False})
-    return ultralytics
 
 
 def resolve_weights(model: str) -> str:

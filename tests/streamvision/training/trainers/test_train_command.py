@@ -107,7 +107,7 @@ def test_a_killed_torchvision_run_goes_on(signs: Path, tmp_path: Path) -> None:
     assert "went on after epoch" in done.report["beginning"]
     ran = streamvision("run", "--source", signs / "images", "--model", run / "weights" / "best.onnx", "--json")
     assert ran.code == 0, ran.stderr
-    assert "yolo_end2end, 2 classes, 96x96" in ran.report["model"]
+    assert "rows, 2 classes, 96x96" in ran.report["model"]
 
 
 def test_the_learning_rate_finder_leaves_a_plot(signs: Path, tmp_path: Path) -> None:
