@@ -20,7 +20,6 @@ from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
 from exporters.parity.findings import Parity
 from exporters.parity.gate import Gate
 from exporters.parity.pictures import GatePictures
-from exporters.parity.tolerances import TOLERANCES
 from exporters.report import build_report
 from exporters.report.build import ReportFacts
 from streamvision.errors import ConfigError, ExportError, OutputError, StreamVisionError
@@ -210,7 +209,7 @@ class Exporter:
             source=f"{self._source.path.name} ({self._source.card.head})",
             export=f"{draft.format} in {draft.precision}",
             names=self._source.card.names,
-            tolerance=TOLERANCES[draft.precision],
+            tolerance=self._gate.tolerance(draft.precision),
             notes=draft.notes,
         )
         build_report(parity, scratch / "report.html", title=name, facts=facts, pictures=self._pictures)

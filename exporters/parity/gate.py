@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from exporters.base import Draft, ExportOptions, Source, Target
+from exporters.base import Draft, ExportOptions, ExportPrecision, Source, Target
 from exporters.parity.accuracy import Accuracy
 from exporters.parity.card_check import compare_cards, missing_card
 from exporters.parity.comparison import Comparison
@@ -22,7 +22,7 @@ from exporters.parity.findings import Contrast, Parity, Stage
 from exporters.parity.inputs import Reference, fed_as
 from exporters.parity.pictures import GatePicture, GatePictures
 from exporters.parity.side import Side
-from exporters.parity.tolerances import PARTNER_SHARE, TOLERANCES, WORKING_SCORE
+from exporters.parity.tolerances import PARTNER_SHARE, TOLERANCES, WORKING_SCORE, Tolerance, tolerance_for
 from streamvision.backends.base import Backend
 from streamvision.backends.cards import read_card
 from streamvision.errors import MissingDependencyError, ModelError, ParityError, StreamVisionError
@@ -65,6 +65,10 @@ class Gate:
         self._source, self._pictures = source, pictures
         self._reference, self._accuracy, self._untrained = reference, accuracy, untrained
         self._on_progress = on_progress
+
+    def tolerance(self, precision: ExportPrecision) -> Tolerance:
+        """Return the limits that exports of a precision must keep."""
+        return tolerance_for(precision, untrained=self._untrained)
 
     def prove(self, target: Target, draft: Draft, options: ExportOptions, *, scratch: Path) -> Parity:
         """Return the verdict on an export.
@@ -133,7 +137,7 @@ class Gate:
         reference: Reference | None,
     ) -> Comparison:
         """Compare the pictures at the size that both cards say."""
-        tolerance = TOLERANCES[draft.precision]
+        tolerance = self.tolerance(draft.precision)
         threshold = WORKING_SCORE if score is None else score
         floor = PARTNER_SHARE * threshold
         with self._open_source(source_card, floor) as source:

@@ -163,6 +163,15 @@ def test_a_change_of_the_input_that_the_target_means_is_followed_on_both_sides(s
     assert prove(source, pictures, Stretching(card=input_card(resize="stretch")), tmp_path).passed
 
 
+def test_random_weights_are_compared_on_their_best_objects_and_errors_are_still_found(source, pictures, tmp_path):
+    swapped = BROKEN["colours swapped in the network"][0]
+    for target, passes in ((BrokenTarget(), True), (swapped, False)):
+        draft = target.export(source, ExportOptions(), tmp_path)
+        parity = Gate(source, pictures, untrained=True).prove(target, draft, ExportOptions(), scratch=tmp_path)
+        assert parity.passed is passes
+        assert parity.score != 0.25
+
+
 def test_what_was_asked_for_must_stand_in_the_card(source, pictures, tmp_path):
     for asked, words in (("nms", "suppression"), ("uint8_input", "uint8"), ("dynamic_batch", "batch")):
         parity = prove(source, pictures, BrokenTarget(), tmp_path, ExportOptions(**{asked: True}))
