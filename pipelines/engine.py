@@ -59,6 +59,7 @@ class Pipeline:
             config.model, score_floor=tracker.low_score if tracker else None, times=self.times
         )
         names = self._detector.names
+        keypoints = self._detector.card.keypoints
         self._window = CollectionWindow()
         self._batcher: Batcher[Pending] = Batcher(max_batch=self._detector.useful_batch, window=self._window)
         self._streams: dict[str, Stream] = {}
@@ -67,7 +68,7 @@ class Pipeline:
             lane = Lane(
                 name,
                 tracker=create_tracker(config.tracker, score=config.model.score),
-                overlay=Overlay(config.overlay, names),
+                overlay=Overlay(config.overlay, names, skeleton=keypoints.skeleton if keypoints else ()),
                 encode=encode,
                 channel=LiveChannel(name, names),
                 times=self.times,

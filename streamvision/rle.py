@@ -64,4 +64,4 @@ def _text(lengths: NDArray[np.int64]) -> str:
     more = rest != sign
     characters = (shifted & 0x1F) + np.where(more, 0x20, 0) + _ASCII_ZERO
     used = np.cumprod(np.column_stack([np.ones(len(values), np.bool_), more[:, :-1]]), axis=1).astype(np.bool_)
-    return characters[used].astype(np.uint8).tobytes().decode("ascii")
+    return bytes(characters[used].astype(np.uint8)).decode("ascii")

@@ -78,7 +78,7 @@ class Brush:
         ):
             part = plane[region]
             if part.size:
-                plane[region] = cv2.LUT(part, _veil(level, round(opacity * 255)))
+                plane[region] = cv2.LUT(part, veil(level, round(opacity * 255)))
 
     def outline(self, box: Box, color: Color, *, line_px: int, dashed: bool = False) -> None:
         """Draw a box's edges: a coloured line between two dark rims, so that it shows on any picture.
@@ -168,7 +168,7 @@ def _even(value: float) -> int:
 
 
 @lru_cache(maxsize=256)
-def _veil(level: int, opacity: int) -> U8:
+def veil(level: int, opacity: int) -> U8:
     """Return the look-up table that mixes ``level`` into every brightness."""
     mixed = (np.arange(256) * (255 - opacity) + level * opacity) / 255
     return np.rint(mixed).astype(np.uint8)

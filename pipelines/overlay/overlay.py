@@ -9,9 +9,18 @@ from streamvision.frame import Result
 
 
 class Overlay:
-    """Plans the drawing of one stream's results, in order, from one thread."""
+    """Plans the drawing of one stream's results, in order, from one thread.
 
-    def __init__(self, config: OverlayConfig, names: tuple[str, ...]) -> None:
+    Args:
+        config: what is wanted.
+        names: class names by class id.
+        skeleton: pairs of keypoints to draw a line between.
+    """
+
+    def __init__(
+        self, config: OverlayConfig, names: tuple[str, ...], *, skeleton: tuple[tuple[int, int], ...] = ()
+    ) -> None:
+        self._skeleton = skeleton
         self._config = config
         self._names = names
         self._trails = Trails(config.trails_s) if config.trails_s > 0 else None
@@ -28,4 +37,4 @@ class Overlay:
             frame = result.frame
             self._trails.update(result.detections, pts_s=frame.pts_s, segment=frame.segment)
             snapshot = self._trails.snapshot()
-        return Scene(result, self._config, self._names, snapshot, fps)
+        return Scene(result, self._config, self._names, snapshot, fps, self._skeleton)

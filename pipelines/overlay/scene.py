@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from pipelines.overlay.brush import Brush
 from pipelines.overlay.labels import Rect, place_labels
 from pipelines.overlay.palette import BLACK, UNCONFIRMED, WHITE, Color, color_of
+from pipelines.overlay.shapes import draw_keypoints, outline_oriented, tint
 from pipelines.overlay.text import Strip, drawable, render
 from pipelines.overlay.trails import TrailSnapshot
+from pipelines.overlay.whole import class_strips, legend_strips, paint
 from streamvision.config import OverlayConfig
 from streamvision.detections import Detections
 from streamvision.frame import Result
 from streamvision.picture import Canvas
+from streamvision.whole_picture import WholePicture
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,21 +36,42 @@ class Scene:
     """Where the objects have been."""
     fps: float
     """Frames per second of the stream, for the status line."""
+    skeleton: tuple[tuple[int, int], ...] = ()
+    """Pairs of keypoints to draw a line between."""
 
     def draw(self) -> Canvas:
         """Return a fresh canvas with the picture and everything on it; the decoder's planes stay as they are."""
-        canvas = self.result.frame.picture.to_canvas()
+        whole = self.result.whole or WholePicture()
+        canvas = (whole.picture or self.result.frame.picture).to_canvas()
         brush = Brush(canvas)
+        paint(canvas, whole, self.names)
         marks = _marks(self.result.detections, self.names, canvas)
         self._draw_trails(brush)
         if self.config.boxes:
-            _draw_boxes(brush, marks)
+            _draw_objects(brush, marks, self.skeleton)
         status = self._status_strips(brush) if self.config.status else []
+        placed = list(zip(status, _status_places(brush, status), strict=True))
         if self.config.labels:
-            _draw_labels(brush, marks, taken=_status_places(brush, status))
-        for strip, (left_px, top_px, _, _) in zip(status, _status_places(brush, status), strict=True):
+            placed += self._whole_strips(brush, whole, below_px=brush.scale.text_px if status else 0)
+            _draw_labels(brush, marks, taken=[place for _, place in placed])
+        for strip, (left_px, top_px, _, _) in placed:
             brush.paste(strip, left_px, top_px)
         return canvas
+
+    def _whole_strips(self, brush: Brush, whole: WholePicture, *, below_px: int) -> list[tuple[Strip, Rect]]:
+        """Return what is written about the whole picture: classes at the left below the status, a legend at the right.
+
+        Args:
+            brush: what to draw with.
+            whole: what was found.
+            below_px: height of the status line.
+        """
+        pad_px = brush.scale.pad_px
+        top_px = 2 * pad_px + below_px if below_px else pad_px
+        placed = _column([(strip, pad_px) for strip in class_strips(brush, whole, self.names)], top_px)
+        legend = legend_strips(brush, whole, self.names)
+        right_px = brush.canvas.width_px - pad_px
+        return placed + _column([(strip, right_px - strip.width_px) for strip in legend], pad_px)
 
     def _draw_trails(self, brush: Brush) -> None:
         by_color: dict[Color, list[NDArray[np.float32]]] = defaultdict(list)
@@ -70,6 +94,8 @@ class Scene:
 class _Marks:
     """Objects that are visible on the picture, in the order in which boxes are drawn: the largest first."""
 
+    found: Detections
+    """The objects themselves."""
     box_px: NDArray[np.int32]
     """(N, 4) boxes, clipped to the picture."""
     color: list[Color]
@@ -100,7 +126,7 @@ def _marks(detections: Detections, names: tuple[str, ...], canvas: Canvas) -> _M
             UNCONFIRMED if tracked and identity is None else color_of(class_id if identity is None else identity)
         )
     importance = chosen.score + np.array(settled, np.float32)
-    return _Marks(box_px[order], color, settled, name, [f"{s:.2f}" for s in chosen.score.tolist()], importance)
+    return _Marks(chosen, box_px[order], color, settled, name, [f"{s:.2f}" for s in chosen.score.tolist()], importance)
 
 
 def _class_name(class_id: int, names: tuple[str, ...]) -> str:
@@ -108,10 +134,20 @@ def _class_name(class_id: int, names: tuple[str, ...]) -> str:
     return name if name.strip(" ?") else f"class {class_id}"  # a script that the font does not have
 
 
-def _draw_boxes(brush: Brush, marks: _Marks) -> None:
-    for box, color, settled in zip(marks.box_px.tolist(), marks.color, marks.settled, strict=True):
+def _draw_objects(brush: Brush, marks: _Marks, skeleton: tuple[tuple[int, int], ...]) -> None:
+    found = marks.found
+    if found.mask is not None:
+        for mask, color in zip(found.mask, marks.color, strict=True):
+            tint(brush, mask, color)
+    for index, (box, color, settled) in enumerate(zip(marks.box_px.tolist(), marks.color, marks.settled, strict=True)):
         line_px = brush.scale.line_px if settled else brush.scale.thin_px
-        brush.outline(tuple(box), color, line_px=line_px, dashed=not settled)
+        if found.obb_cxcywhr_px is None:
+            brush.outline(tuple(box), color, line_px=line_px, dashed=not settled)
+        else:
+            outline_oriented(brush, found.obb_cxcywhr_px[index], color, line_px=line_px)
+    if found.keypoint_xy_px is not None and found.keypoint_score is not None:
+        for xy_px, score, color in zip(found.keypoint_xy_px, found.keypoint_score, marks.color, strict=True):
+            draw_keypoints(brush, xy_px, score, skeleton, color)
 
 
 def _draw_labels(brush: Brush, marks: _Marks, *, taken: list[Rect]) -> None:
@@ -139,6 +175,15 @@ def _draw_labels(brush: Brush, marks: _Marks, *, taken: list[Rect]) -> None:
     for (name, score), (left_px, top_px) in reversed(list(zip(strips, corners.tolist(), strict=True))):
         brush.paste(name, left_px, top_px)
         brush.paste(score, left_px + name.width_px, top_px)
+
+
+def _column(strips: list[tuple[Strip, int]], top_px: int) -> list[tuple[Strip, Rect]]:
+    """Return strips with their left edges, placed below each other."""
+    placed = []
+    for strip, left_px in strips:
+        placed.append((strip, (left_px, top_px, left_px + strip.width_px, top_px + strip.height_px)))
+        top_px += strip.height_px
+    return placed
 
 
 def _status_places(brush: Brush, strips: list[Strip]) -> list[Rect]:

@@ -42,11 +42,11 @@ def test_masks_are_run_lengths_of_the_whole_picture():
 def test_keypoints_and_oriented_boxes():
     result = result_of(
         keypoint_xy_px=np.array([[[11.123, 6], [12, 7]]], np.float32),
-        keypoint_score=np.array([[0.98765, 0.25]], np.float32),
+        keypoint_score=np.array([[0.9876, 0.25]], np.float32),
         obb_cxcywhr_px=np.array([[12, 6.5, 4, 3, 0.7853982]], np.float32),
     )
     (one,) = as_read(result)["objects"]
-    assert one["keypoints"] == [[11.12, 6, 0.9877], [12, 7, 0.25]]
+    assert one["keypoints"] == [[11.12, 6, 0.9876], [12, 7, 0.25]]
     assert one["obb"] == [12, 6.5, 4, 3, 0.7854]
 
 
