@@ -11,7 +11,7 @@ from exporters.mediapipe.metadata import BUFFER, labels_file, object_detector_me
 from exporters.sources.sizes import check_size, with_size
 from exporters.tflite.container import card_file, with_buffer, with_files
 from exporters.tflite.conversion import convert, import_converter
-from exporters.tflite.quantisation import FLOAT_CONVOLUTIONS, quantise
+from exporters.tflite.quantisation import FLOAT_FIRST, FLOAT_LAST, quantise
 from streamvision.backends.base import Backend
 from streamvision.backends.cores import network_threads
 from streamvision.backends.lite_rt import LiteRtBackend
@@ -93,7 +93,7 @@ def _notes(options: ExportOptions) -> tuple[str, ...]:
         notes.append("MediaPipe stretches pictures to the input's size, so small and thin objects may get lost.")
     if options.precision == "int8":
         notes.append(
-            f"The last {FLOAT_CONVOLUTIONS} convolutions before each output stay in float, as 8 bits cannot hold boxes "
-            "and scores; accelerators that take integers alone cannot run it whole."
+            f"The first {FLOAT_FIRST} and the last {FLOAT_LAST} convolutions on each way through the network stay in "
+            "float, as 8 bits cannot hold their values; accelerators that take integers alone cannot run it whole."
         )
     return tuple(notes)

@@ -27,7 +27,7 @@ class TinySource:
     """A :class:`exporters.base.Source` for inputs of 96x64 px and two classes."""
 
     card: ModelCard = CARD
-    layers: int = 5
+    layers: int = 12
     """Convolutions before the last one."""
     path: Path = Path("tiny.pt")
     output_names: tuple[str, ...] = ("output0",)
