@@ -1,8 +1,8 @@
 """Makes a CPU compute a half-precision file as a GPU does, so that it can be proven here.
 
 ONNX Runtime has no float16 products on most CPUs: it widens them, and drops the casts between neighbours. Then
-nothing is rounded between layers, and a value beyond 65504, which is infinite on the device, passes unnoticed
-(measured: 1e6 through a float16 tensor came out as 1e6). Here the whole graph is float32, and every tensor that the
+nothing is rounded between layers, and a value beyond 65504, which is infinite on the device, can pass unnoticed
+(measured: 1e6 in a float16 tensor between two convolutions stayed 1e6). Here the whole graph is float32, and every tensor that the
 file stores in float16 is rounded to it by a pair of casts, which ONNX Runtime keeps. That is a GPU's arithmetic:
 float32 sums, float16 results.
 """

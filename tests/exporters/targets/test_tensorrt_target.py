@@ -1,0 +1,94 @@
+"""The export for TensorRT is an ONNX file in the asked-for types, proven in the same types on a CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+
+from exporters.base import Draft, ExportOptions, ExportPrecision  # noqa: E402
+from exporters.parity.gate import Gate  # noqa: E402
+from exporters.parity.pictures import pictures_in  # noqa: E402
+from exporters.sources.onnx_file import OnnxSource  # noqa: E402
+from exporters.targets.registry import create_target  # noqa: E402
+from exporters.targets.tensorrt import TensorRtTarget  # noqa: E402
+from exporters.tensorrt.blueprint import read_blueprint  # noqa: E402
+from exporters.tensorrt.rounding import rounding_model  # noqa: E402
+from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
+
+
+@pytest.fixture
+def source(data_dir: Path) -> OnnxSource:
+    return OnnxSource(data_dir / "models" / "yolox_nano.onnx")
+
+
+def export(source: OnnxSource, folder: Path, precision: ExportPrecision, **options: object) -> Draft:
+    return TensorRtTarget().export(source, ExportOptions(precision=precision, **options), folder)  # type: ignore[arg-type]
+
+
+def test_it_is_among_the_targets() -> None:
+    assert isinstance(create_target("tensorrt"), TensorRtTarget)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_gate_passes_what_is_equal(
+    source: OnnxSource, data_dir: Path, tmp_path: Path, precision: ExportPrecision
+) -> None:
+    draft = export(source, tmp_path, precision)
+    gate = Gate(source, pictures_in(data_dir / "coco_val" / "images", count=8))
+    parity = gate.prove(TensorRtTarget(), draft, ExportOptions(precision=precision), scratch=tmp_path)
+    assert parity.passed, parity.sentence
+
+
+def test_the_gate_sees_what_half_precision_breaks(data_dir: Path, tmp_path: Path) -> None:
+    """A million and back is nothing to float32, and infinite in float16."""
+    model = onnx.load(data_dir / "models" / "yolox_nano.onnx")
+    position, layer = next((i, node) for i, node in enumerate(model.graph.node) if node.op_type == "Conv")
+    names = [f"{layer.output[0]}_{i}" for i in range(4)] + [layer.output[0]]
+    layer.output[0] = names[0]
+    for i, factor in enumerate((1e3, 1e3, 1e-3, 1e-3)):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(factor, np.float32), f"factor{i}"))
+        product = onnx.helper.make_node("Mul", [names[i], f"factor{i}"], [names[i + 1]], f"product{i}")
+        model.graph.node.insert(position + 1 + i, product)
+    onnx.save(model, tmp_path / "large.onnx")
+    source = OnnxSource(tmp_path / "large.onnx")
+    (tmp_path / "out").mkdir()
+    draft = export(source, tmp_path / "out", "fp16")
+    gate = Gate(source, pictures_in(data_dir / "coco_val" / "images", count=2))
+    options = ExportOptions(precision="fp16")
+    assert not gate.prove(TensorRtTarget(), draft, options, scratch=tmp_path).passed
+
+
+def test_the_file_says_what_build_engine_needs(tmp_path: Path) -> None:
+    path = tiny_detector(tmp_path / "tiny.onnx")
+    (tmp_path / "out").mkdir()
+    draft = export(OnnxSource(path), tmp_path / "out", "fp16")
+    blueprint = read_blueprint(draft.path, precision="fp16")
+    assert blueprint.batch == (1, 4, 16)
+    assert blueprint.card.names == ("c0", "c1", "c2")
+    assert "build-engine" in draft.notes[0]
+
+
+def test_what_is_opened_rounds_as_a_gpu_does(tmp_path: Path) -> None:
+    path = tiny_detector(tmp_path / "tiny.onnx")
+    (tmp_path / "out").mkdir()
+    target = TensorRtTarget()
+    draft = export(OnnxSource(path), tmp_path / "out", "fp16")
+    backend = target.open(draft)
+    rounding = rounding_model(onnx.load(draft.path))
+    session = pytest.importorskip("onnxruntime").InferenceSession(
+        rounding.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    pictures = tiny_pictures(2)
+    assert abs(backend.run(pictures)[0] - session.run(None, {"images": pictures})[0]).max() < 1e-4
+    assert {"streamvision.card", "streamvision.tensorrt"} <= set(backend.metadata)
+    backend.close()
+
+
+def test_int8_without_pictures_is_refused(tmp_path: Path) -> None:
+    source = OnnxSource(tiny_detector(tmp_path / "tiny.onnx"))
+    with pytest.raises(RuntimeError, match="--calibration DIR"):
+        export(source, tmp_path, "int8")
