@@ -34,11 +34,10 @@ class DetrHead(ObjectHead):
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         classes = len(card.names)
         three = [i for i, output in enumerate(outputs) if len(output.shape) == 3]
-        logits = [i for i in three if outputs[i].shape[2] in (classes, classes + 1) and outputs[i].shape[2] is not None]
         boxes = [i for i in three if outputs[i].shape[2] == 4]
-        if len(logits) == 2 and len(boxes) == 2:  # 3 or 4 classes: both look alike, and the names must tell
+        if len(boxes) > 1:  # of 3 or 4 classes the logits look alike, and the names must tell
             boxes = [i for i in boxes if "box" in outputs[i].name or outputs[i].name == "dets"]
-            logits = [i for i in logits if i not in boxes]
+        logits = [i for i in three if i not in boxes and outputs[i].shape[2] in (classes, classes + 1)]
         if len(boxes) != 1 or len(logits) != 1:
             raise UnknownHeadError(
                 f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {classes} classes "
