@@ -27,9 +27,7 @@ def import_torch() -> Any:
         import torch
         import torchvision  # noqa: F401
     except ImportError as error:
-        raise MissingDependencyError(
-            f"checkpoints and training need {error.name}; install it with {INSTALL}"
-        ) from error
+        raise MissingDependencyError(f"checkpoints and training need {error.name or 'torch'}: {INSTALL}") from error
     return torch
 
 
@@ -52,7 +50,7 @@ def import_ultralytics() -> Any:
             import ultralytics
         except ImportError as error:
             raise MissingDependencyError(
-                f"checkpoints and training need {error.name}; install it with {INSTALL}"
+                f"checkpoints and training need {error.name or 'ultralytics'}: {INSTALL}"
             ) from error
         if ultralytics.settings["sync"]:
             ultralytics.settings.update({"sync": False})

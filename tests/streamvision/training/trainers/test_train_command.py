@@ -78,7 +78,7 @@ def test_fine_tuning_leaves_a_complete_run_folder(signs: Path, yolo: Path, tmp_p
     assert onnx.stat().st_size <= 6_000_000
     ran = streamvision("run", "--source", signs / "images", "--model", onnx, "--json")
     assert ran.code == 0, ran.stderr
-    assert "yolo_v8, 2 classes, 96x96" in ran.report["model"]
+    assert "yolo_v8, 2 classes, 96 px (dynamic)" in ran.report["model"]
 
 
 def test_a_killed_fine_tuning_goes_on(signs: Path, yolo: Path, tmp_path: Path) -> None:
