@@ -26,6 +26,9 @@ has three, and a fourth that turns distributions into distances."""
 FLOAT_FIRST = 6
 """How many convolutions behind the input stay in float: of ultralytics' detectors, all down to a quarter of the
 input's size."""
+FLOAT_LAST_DYNAMIC = 1
+"""How many convolutions before the outputs stay in float in dynamic quantisation. YOLOv8n's boxes then agree with the
+float network's by a mean IoU of 0.976 instead of 0.963, for 2 % more bytes: it is distances that gain."""
 LOWEST_LOGIT = 8.0
 """Inputs of a sigmoid are cut at minus this before their 256 levels are laid out. What lies below becomes 0.003 at
 most, in a sigmoid as in SiLU, yet would take most of the levels."""
@@ -61,6 +64,7 @@ def quantise(
         elif precision == "int8-dynamic":
             for operation in _WEIGHTED:
                 job.add_dynamic_config(".*", operation, 8)
+            _keep_float(job, float_operations(read_tree(model), first=0, last=FLOAT_LAST_DYNAMIC))
         else:
             ranges = _measure(job, model, calibration, threads)
         try:
@@ -91,17 +95,13 @@ def _measure(job: Any, model: bytes, calibration: Iterable[NDArray[Any]], thread
     everything = qtyping.TFLOperationName.ALL_SUPPORTED
     job.add_static_config(".*", everything, activation_num_bits=8, weight_num_bits=8)
     tree = read_tree(model)
-    kept = float_operations(tree)
+    kept = float_operations(tree, first=FLOAT_FIRST, last=FLOAT_LAST)
     if len(kept) == len(tree.subgraphs[0].operators):
         raise ExportError(
             f"int8 leaves the first {FLOAT_FIRST} and the last {FLOAT_LAST} convolutions in float, and "
             "this network has no more; take int8-dynamic"
         )
-    for outputs in kept:
-        scope = "".join(f"{name};" for name in outputs)  # as the quantiser names operations
-        job.update_quantization_recipe(
-            f"^{re.escape(scope)}$", everything, None, algorithm_manager.AlgorithmName.NO_QUANTIZE
-        )
+    _keep_float(job, kept)
     for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
         job.update_quantization_recipe(".*", end, None, algorithm_manager.AlgorithmName.NO_QUANTIZE)
     signatures = Interpreter(model_content=model).get_signature_list()
@@ -117,11 +117,30 @@ def _measure(job: Any, model: bytes, calibration: Iterable[NDArray[Any]], thread
     return ranges
 
 
-def float_operations(tree: Any) -> list[list[str]]:
-    """Return the operations, by the names of their outputs, that stay in float in static quantisation.
+def _keep_float(job: Any, operations: list[list[str]]) -> None:
+    """Take operations, by the names of their outputs, out of the quantisation."""
+    from ai_edge_quantizer import algorithm_manager, qtyping
+
+    for outputs in operations:
+        scope = "".join(f"{name};" for name in outputs)  # as the quantiser names operations
+        job.update_quantization_recipe(
+            f"^{re.escape(scope)}$",
+            qtyping.TFLOperationName.ALL_SUPPORTED,
+            None,
+            algorithm_manager.AlgorithmName.NO_QUANTIZE,
+        )
+
+
+def float_operations(tree: Any, *, first: int, last: int) -> list[list[str]]:
+    """Return the operations, by the names of their outputs, of the first and the last convolutions.
 
     Counted are the most convolutions on any way from the input to an operation, and on any way from it to the outputs,
     its own included.
+
+    Args:
+        tree: the model.
+        first: an operation is meant that is reached with this many convolutions at most.
+        last: or one behind which, itself included, there are this many at most.
     """
     graph = tree.subgraphs[0]
     operations = list(graph.operators)
@@ -130,8 +149,8 @@ def float_operations(tree: Any) -> list[list[str]]:
     after = _most([(o.outputs, o.inputs, c) for o, c in zip(operations[::-1], convolutions[::-1], strict=True)])[::-1]
     return [
         [graph.tensors[tensor].name.decode() for tensor in operation.outputs]
-        for operation, first, last in zip(operations, before, after, strict=True)
-        if first <= FLOAT_FIRST or last <= FLOAT_LAST
+        for operation, reached, left in zip(operations, before, after, strict=True)
+        if reached <= first or left <= last
     ]
 
 
