@@ -1,0 +1,42 @@
+"""This project's pipeline."""
+
+import time
+from pathlib import Path
+
+from benchmarks.contenders.stopwatch import JPEG_QUALITY, NMS_IOU, SCORE, Stopwatch, task
+from pipelines.engine import Pipeline
+from streamvision.config import parse_config
+from streamvision.live import LiveFrame
+
+
+def main() -> None:
+    """Run it to the last frame; a listener sees every frame that is published, drawn and encoded."""
+    work = task()
+    model = {"path": Path(work["model"]), "backend": work["backend"], "precision": work["precision"]}
+    document = {
+        "model": model | {"score": SCORE, "iou": NMS_IOU},
+        "streams": [{"source": work["video"]}],
+        "serve": {"jpeg_quality": JPEG_QUALITY},
+        "max_frames": work["frames"],
+    }
+    pipeline = Pipeline(parse_config(document, origin="benchmark"))
+    watch = Stopwatch(work["warmup"])
+    (channel,) = pipeline.view.channels.values()
+    channel.add_viewer()
+
+    def note(changed: object) -> None:
+        newest: LiveFrame | None = channel.latest
+        if newest is not None:
+            watch.frame(len(newest.annotated.result.detections), newest.annotated.jpeg())
+
+    channel.add_listener(note)
+    with pipeline:
+        while not pipeline.wait(0.05):
+            time.sleep(0)
+        if failures := pipeline.failures():
+            raise SystemExit(failures[0])
+        watch.report()
+
+
+if __name__ == "__main__":
+    main()
