@@ -86,3 +86,16 @@ def test_wrong_shapes_are_refused() -> None:
         BgrPicture(np.zeros((4, 4), np.uint8))
     with pytest.raises(ValueError, match="chroma"):
         YuvPicture(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), np.zeros((2, 2), np.uint8))
+
+
+def test_every_level_is_expanded_as_the_standard_has_it_and_saturates() -> None:
+    level = np.tile(np.arange(256, dtype=np.uint8), (6, 1))  # with a width that no vector register divides
+    level = np.concatenate([level, level[:, :7]], axis=1)
+    canvas = YuvPicture(np.kron(level, np.ones((2, 2), np.uint8)), level, level).to_canvas()
+    expected = {
+        "y": np.clip(np.rint((level.astype(float) - 16) * 255 / 219), 0, 255),
+        "uv": np.clip(np.rint((level.astype(float) - 128) * 255 / 224 + 128), 0, 255),
+    }
+    np.testing.assert_array_equal(canvas.y[::2, ::2], expected["y"])
+    np.testing.assert_array_equal(canvas.u, expected["uv"])
+    np.testing.assert_array_equal(canvas.v, expected["uv"])
