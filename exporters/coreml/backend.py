@@ -64,6 +64,11 @@ class CoreMlInterpreter(LoadedBackend):
         super().__init__(facts, engine)
 
     @property
+    def path(self) -> Path:
+        """The package."""
+        return self._package.path
+
+    @property
     def suppression(self) -> Suppression | None:
         """The suppression behind the network, where there is one."""
         return self._suppression

@@ -23,8 +23,6 @@ _SUM_SLACK = 1e-3
 _SATURATED = 0.995
 _ENOUGH_BOXES = 5
 """So many boxes of real pictures do not all have a score next to 1 by chance: neighbours of the best box have less."""
-_COMMON_SCORE = 0.5
-"""Most boxes of a detector are on nothing, and score next to 0 on any picture."""
 
 
 def check_specification(spec: Any, names: Sequence[str], *, path: Path) -> None:
@@ -74,20 +72,14 @@ def check_scores(package: CoreMlInterpreter, tensors: Iterable[NDArray[Any]]) ->
         tensors: (1, H, W, 3) uint8, or what else its input takes.
 
     Raises:
-        ParityError: when confidences leave 0..1, a row's sum exceeds 1 (Vision takes it for the confidence of the
-            object), boxes on nothing score high, or all boxes above the threshold have a score next to 1.
+        ParityError: as :func:`check_rows`, and when boxes on nothing score high, or all boxes above the threshold have
+            a score next to 1.
+        ModelError: when the package has no suppression.
     """
-    nms = package.suppression
-    if nms is None:
-        raise ModelError(f"{package} has no suppression inside, so there are no scores for Vision to check")
-    boxes: list[NDArray[np.float32]] = []
-    for tensor in tensors:
-        found = package.before_suppression(tensor)
-        confidence, coordinates = found[nms.confidence_input], found[nms.coordinates_input]
-        boxes.append(confidence.max(axis=1))
-        _check_rows(confidence, coordinates, package)
-    best = np.concatenate(boxes)
-    if float(np.median(best)) > _COMMON_SCORE:
+    nms = _suppression(package)
+    best = np.concatenate([check_rows(package, tensor).max(axis=1) for tensor in tensors])
+    # Most boxes of a detector are on nothing and score next to 0, on any picture.
+    if float(np.median(best)) >= nms.confidence_threshold:
         raise ParityError(
             f"half of all boxes of {package} score above {float(np.median(best)):.2f}, on nothing as on objects; "
             "the confidences were normalised, or are not those of the classes"
@@ -100,7 +92,18 @@ def check_scores(package: CoreMlInterpreter, tensors: Iterable[NDArray[Any]]) ->
         )
 
 
-def _check_rows(confidence: NDArray[np.float32], coordinates: NDArray[np.float32], package: CoreMlInterpreter) -> None:
+def check_rows(package: CoreMlInterpreter, tensor: NDArray[Any]) -> NDArray[np.float32]:
+    """Execute a pipeline's network on one picture, check the rows that the suppression gets, return the confidences.
+
+    Any picture will do, noise too.
+
+    Raises:
+        ParityError: when confidences leave 0..1, a row's sum exceeds 1, or coordinates are no fractions of the input.
+        ModelError: when the package has no suppression.
+    """
+    nms = _suppression(package)
+    found = package.before_suppression(tensor)
+    confidence, coordinates = found[nms.confidence_input], found[nms.coordinates_input]
     if not np.isfinite(confidence).all() or confidence.min() < 0 or confidence.max() > 1 + _SUM_SLACK:
         raise ParityError(
             f"confidences of {package} run from {confidence.min():.3f} to {confidence.max():.3f}; they must be 0..1"
@@ -112,3 +115,10 @@ def _check_rows(confidence: NDArray[np.float32], coordinates: NDArray[np.float32
         )
     if float(np.median(np.abs(coordinates))) > 1:
         raise ParityError(f"the coordinates of {package} are not fractions of the input")
+    return confidence
+
+
+def _suppression(package: CoreMlInterpreter) -> Suppression:
+    if package.suppression is None:
+        raise ModelError(f"{package} has no suppression inside, so there are no scores for Vision to check")
+    return package.suppression

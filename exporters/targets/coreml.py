@@ -11,7 +11,7 @@ from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
 from exporters.coreml.backend import CoreMlInterpreter
 from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
 from exporters.coreml.description import describe, vision_note
-from exporters.coreml.scores import check_scores, check_specification
+from exporters.coreml.scores import check_rows, check_specification
 from exporters.sources.sizes import check_size, with_size
 from streamvision.backends.base import Backend
 from streamvision.backends.core_ml_package import SUFFIX
@@ -45,7 +45,7 @@ class CoreMlTarget:
     def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
         """Write the package; see :meth:`exporters.base.Target.export`.
 
-        With ``options.nms`` it is the pipeline for Vision, whose scores are checked before it is given out.
+        With ``options.nms`` it is the pipeline for Vision, whose parts and scores are checked before it is given out.
 
         Raises:
             ExportError: when the network cannot be converted, or the options ask for what Core ML does not do.
@@ -72,7 +72,7 @@ class CoreMlTarget:
             noise = np.random.default_rng(0).integers(
                 0, 256, (1, card.input.height_px, card.input.width_px, 3), np.uint8
             )
-            check_scores(CoreMlInterpreter(path), [noise])
+            check_rows(CoreMlInterpreter(path), noise)
         notes = (vision_note(card), *((_CONFIDENCE_NOTE,) if options.nms else ()))
         return Draft("coreml", options.precision, path, card, notes if self._image else ())
 

@@ -33,9 +33,11 @@ def _expand_dims(x: Any, axes: Any) -> Tensor:
 
 
 def _concat(values: Sequence[Any], axis: Any, interleave: Any = False) -> Tensor:
+    tensors, at = [torch.as_tensor(value) for value in values], int(axis)
     if bool(interleave):
-        raise ModelError("a concat interleaves its inputs, which is not known")
-    return torch.cat([torch.as_tensor(value) for value in values], int(axis))
+        at %= tensors[0].ndim
+        return torch.stack(tensors, at + 1).flatten(at, at + 1)
+    return torch.cat(tensors, at)
 
 
 def _split(x: Tensor, axis: Any, num_splits: Any = None, split_sizes: Any = None) -> tuple[Tensor, ...]:
@@ -82,7 +84,14 @@ def _pad(x: Tensor, pad: Any, mode: str, constant_val: Any = 0.0) -> Tensor:
     amounts = [side for pair in reversed(pairs) for side in pair]
     if mode == "constant":
         return F.pad(x, amounts, value=float(constant_val))
+    while not any(amounts[-2:]):  # torch reflects and replicates the last axes only
+        amounts = amounts[:-2]
     return F.pad(x, amounts, mode={"reflect": "reflect", "replicate": "replicate"}[mode])
+
+
+def _crop(x: Tensor, crop_height: Any, crop_width: Any) -> Tensor:
+    (top, bottom), (left, right) = ints(crop_height), ints(crop_width)
+    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
 
 def _index(values: Any) -> Tensor:
@@ -166,6 +175,7 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "reverse": lambda x, axes: x.flip(ints(axes)),
     "tile": lambda x, reps: x.tile(ints(reps)),
     "pad": _pad,
+    "crop": _crop,
     "fill": lambda shape, value: torch.full(ints(shape), float(value)),
     "range_1d": lambda start, end, step: torch.arange(int(start), int(end), int(step)),
     "gather": _gather,

@@ -1,0 +1,91 @@
+"""Finished pipelines for Vision: their scores are the network's, and pipelines spoilt on purpose are caught."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("coremltools")
+
+import coremltools as ct
+import torch
+
+from exporters.base import ExportOptions
+from exporters.coreml import vision
+from exporters.coreml.backend import CoreMlInterpreter
+from exporters.coreml.scores import check_scores, check_specification
+from exporters.targets.coreml import CoreMlTarget
+from streamvision.errors import ModelError, ParityError
+from support.bright_source import CARD, BrightSource, bright_picture
+
+pytestmark = pytest.mark.reference
+
+
+def _pipeline(source: BrightSource, folder: Path) -> CoreMlInterpreter:
+    folder.mkdir(exist_ok=True)
+    draft = CoreMlTarget().export(source, ExportOptions(precision="fp16", nms=True), folder)
+    return CoreMlInterpreter(draft.path, confidence_threshold=None)
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> CoreMlInterpreter:
+    return _pipeline(BrightSource(), tmp_path_factory.mktemp("bright"))
+
+
+def test_scores_of_a_sound_pipeline_are_the_networks(pipeline: CoreMlInterpreter) -> None:
+    check_scores(pipeline, [bright_picture()[None]])
+    confidence, coordinates = pipeline.run(bright_picture()[None])
+    np.testing.assert_allclose(confidence.max(1), np.array([250, 230, 200, 170, 140, 100]) / 255, atol=2e-3)
+    assert confidence.argmax(1).tolist() == [0, 1, 0, 1, 0, 1]
+    np.testing.assert_allclose(confidence.sum(1), confidence.max(1), atol=1e-6)
+    np.testing.assert_allclose(coordinates[:2], [[4 / 64, 4 / 64, 1 / 8, 1 / 8], [20 / 64, 4 / 64, 1 / 8, 1 / 8]])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda scores: (scores > 0.25).float(), "the confidences are saturated"),
+        (lambda scores: ((scores - 0.25) * 100).sigmoid(), "the confidences are saturated"),
+        (lambda scores: scores / scores.sum(1, keepdim=True), "the confidences were normalised"),
+        (lambda scores: scores * 3, "they must be 0..1"),
+    ],
+    ids=["cut", "steep", "normalised", "too great"],
+)
+def test_spoilt_scores_are_caught(spoil: Any, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(ParityError, match=reason):
+        check_scores(_pipeline(BrightSource(spoil=spoil), tmp_path), [bright_picture()[None]])
+
+
+def test_rows_whose_sum_vision_would_misread_never_leave_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def every_class(rows: Any, pictures: Any) -> Any:
+        raw = rows._network(pictures)[0][0].T
+        return torch.cat([raw[:, 4:], raw[:, 4:].repeat(1, 39)], 1), raw[:, :4] / 64
+
+    monkeypatch.setattr(vision.VisionRows, "forward", every_class)
+    with pytest.raises(ParityError, match="which Vision takes for the confidence of the object"):
+        _pipeline(BrightSource(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda nms: nms.stringClassLabels.vector.pop(), r"raw_confidence has the shape \(84, 80\), not \(boxes, 79\)"),
+        (lambda nms: setattr(nms, "confidenceInputFeatureName", "scores"), "'scores', which the network does not give"),
+        (lambda nms: setattr(nms, "confidenceThreshold", 0.0), "the thresholds are 0.0 and 0.6"),
+        (lambda nms: nms.stringClassLabels.vector.reverse(), "the labels are not the model's class names"),
+    ],
+    ids=["labels", "names", "threshold", "order"],
+)
+def test_parts_that_do_not_fit_are_caught(change: Any, reason: str, pipeline: CoreMlInterpreter) -> None:
+    path = pipeline.path
+    spec = ct.utils.load_spec(str(path))
+    check_specification(spec, CARD.names, path=path)
+    change(spec.pipeline.models[1].nonMaximumSuppression)
+    with pytest.raises(ModelError, match=reason):
+        check_specification(spec, CARD.names, path=path)
