@@ -82,7 +82,7 @@ def _notes(options: ExportOptions) -> tuple[str, ...]:
         notes.append("What follows the last learned layer is in float32, as half precision steps by 0.5 px.")
     if options.precision == "int8":
         notes.append(
-            f"The first learned layer, the last {FLOAT_LAYERS} before each output and depthwise ones stay in float: 8 bits "
-            "cannot hold what they tell apart."
+            f"The first learned layer, the last {FLOAT_LAYERS} before each output and depthwise ones stay in float: 8 "
+            "bits cannot hold what they tell apart."
         )
     return tuple(notes)
