@@ -199,4 +199,4 @@ def _yuv_to_rgb(full_range: bool, matrix: ColorMatrix) -> NDArray[np.float32]:
 
 def _expanded(plane: U8, gain: float, offset: float) -> U8:
     # The only one of OpenCV's operations that scales, adds and saturates bytes at once, in a third of a look-up's time.
-    return cv2.addWeighted(plane, gain, plane, 0, offset)  # type: ignore[return-value]
+    return cv2.addWeighted(plane, gain, plane, 0, offset)  # type: ignore[no-any-return]

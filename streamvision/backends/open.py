@@ -46,7 +46,7 @@ def open_backend(
         device: ``auto``, ``cpu``, ``cuda[:N]``, ``tensorrt[:N]`` (ONNX Runtime), or an OpenVINO device such as
             ``gpu``; ``auto`` is the CPU, and CUDA where ONNX Runtime was installed with it and it works.
         precision: the arithmetic; ``auto`` keeps a CPU at the file's own precision, so that results equal the
-            reference, and leaves accelerators their default.
+            reference, and leaves accelerators their default. ``bf16`` takes OpenVINO where the runtime is left open.
         threads: CPU threads of each call; by default the cores shared by the requests, and all but one for one.
         requests: how many calls may run at a time; ``None`` for as many as pay on the device. Runtimes that take one
             call at a time stay at that.
@@ -58,7 +58,7 @@ def open_backend(
         MissingDependencyError: when the runtime is not installed.
     """
     file = _model_file(path)
-    runtime = _runtime_for(file, backend)
+    runtime = _runtime_for(file, backend, precision)
     if runtime == "onnxruntime":
         from streamvision.backends.onnx_runtime import OnnxRuntimeBackend
 
@@ -107,10 +107,11 @@ def _model_file(path: Path) -> Path:
     return path
 
 
-def _runtime_for(file: Path, asked: BackendName) -> BackendName:
+def _runtime_for(file: Path, asked: BackendName, precision: Precision) -> BackendName:
     runtimes = _ENDINGS[file.suffix.lower()]
     if asked == "auto":
-        return runtimes[0]
+        # Of the runtimes for CPUs, only OpenVINO computes in bf16 what was not exported so.
+        return "openvino" if precision == "bf16" and "openvino" in runtimes else runtimes[0]
     if asked not in runtimes:
         readable = " or ".join(runtimes)
         raise ModelError(f"{asked} does not read {file}: a {file.suffix} file needs {readable}")

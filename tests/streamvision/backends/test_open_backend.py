@@ -7,6 +7,7 @@ import pytest
 
 from streamvision.backends import open_backend
 from streamvision.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.models import default_model_path
 from support.model_files import truncated
 
 
@@ -116,3 +117,15 @@ def test_an_absent_runtime_names_the_command_that_installs_it(
     path.write_bytes(b"x")
     with pytest.raises(MissingDependencyError, match=rf"pip install 'streamvision\[{extra}\]'"):
         open_backend(path, backend=backend)  # type: ignore[arg-type]
+
+
+def test_bf16_takes_the_runtime_that_computes_in_it() -> None:
+    pytest.importorskip("openvino")
+    try:
+        with_bf16 = open_backend(default_model_path(), precision="bf16")
+    except DeviceError:
+        pytest.skip("this processor does not compute in bf16")
+    assert (with_bf16.name, with_bf16.precision) == ("openvino", "bf16")
+    assert open_backend(default_model_path()).name == "onnxruntime"
+    with pytest.raises(DeviceError, match="bf16"):
+        open_backend(default_model_path(), precision="bf16", backend="onnxruntime")
