@@ -14,6 +14,7 @@ import threading
 import time
 from types import TracebackType
 
+from pipelines.analytics import Analyst
 from pipelines.batching import Batcher
 from pipelines.capture.stream import StreamCapture
 from pipelines.capture.uri import SourceSpec, parse_source, source_files
@@ -65,9 +66,11 @@ class Pipeline:
         self._streams: dict[str, Stream] = {}
         encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
         for name, (spec, stream_config) in self._sources.items():
+            analytics = config.analytics if stream_config.analytics is None else stream_config.analytics
             lane = Lane(
                 name,
                 tracker=create_tracker(config.tracker, score=config.model.score),
+                analyst=Analyst(analytics, names, memory_s=config.tracker.memory_s),
                 overlay=Overlay(config.overlay, names, skeleton=keypoints.skeleton if keypoints else ()),
                 encode=encode,
                 channel=LiveChannel(name, names),
@@ -90,6 +93,7 @@ class Pipeline:
             statuses=self.statuses,
             stage_times=self.times.distributions,
             model=self._detector.describe(),
+            analytics={name: stream.lane.analyst for name, stream in self._streams.items() if stream.lane.analyst},
         )
         self._stopping = threading.Event()
         self._over = threading.Event()
@@ -112,6 +116,7 @@ class Pipeline:
             {name: stream.spec.live for name, stream in self._streams.items()},
             names=self._detector.names,
             drops={name: stream.capture.drops for name, stream in self._streams.items()},
+            heat_maps={name: control.heat_map_png for name, control in self.view.analytics.items()},
         )
         for name, stream in self._streams.items():
             stream.lane.start(sinks[name])

@@ -1,4 +1,4 @@
-"""The lane of one stream behind the network: in order, track -> draw once -> encode once -> everyone who wants it."""
+"""The lane of one stream behind the network: in order, track -> analyse -> draw once -> encode once -> all."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from pipelines.analytics import Analyst
 from pipelines.in_order import InOrder
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.sink import Sink
@@ -38,6 +39,7 @@ class Lane:
     Args:
         stream_id: the stream.
         tracker: who gives identities; ``None`` for nobody.
+        analyst: who counts and measures what they do; ``None`` for nobody.
         overlay: what is drawn.
         encode: how a drawn picture becomes JPEG.
         channel: where those who watch find the newest frame.
@@ -51,6 +53,7 @@ class Lane:
         stream_id: str,
         *,
         tracker: Tracker | None,
+        analyst: Analyst | None = None,
         overlay: Overlay,
         encode: Callable[[Canvas], bytes],
         channel: LiveChannel,
@@ -65,7 +68,9 @@ class Lane:
         self.rate = Rate()
         self.identities: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.analyst = analyst
         self._tracker = tracker
+        self._analysing = analyst is not None
         self._overlay = overlay
         self._encode = encode
         self._sinks: list[Sink] = []
@@ -142,7 +147,7 @@ class Lane:
         with self._times.measure("track"):
             detections = self._track(frame, result.detections)
         self._count(detections)
-        result = replace(result, detections=detections)
+        result = self._analyse(replace(result, detections=detections))
         scene = self._overlay.plan(result, fps=self.rate.per_second())
         annotated = AnnotatedFrame(
             result,
@@ -166,6 +171,19 @@ class Lane:
             self._tracker.reset()
         self._segment = frame.segment
         return self._tracker.update(detections, pts_s=frame.pts_s, picture=frame.picture)
+
+    def _analyse(self, result: Result) -> Result:
+        """Add what the analytics say; a fault of theirs ends them, not the stream."""
+        if self.analyst is None or not self._analysing:
+            return result
+        try:
+            with self._times.measure("analyse"):
+                return replace(result, analysis=self.analyst.update(result))
+        except Exception as error:
+            self._analysing = False
+            log.exception("stream %s, frame %d: analytics", self.stream_id, result.frame.index)
+            self._fail(f"stream {self.stream_id}: its analytics broke on frame {result.frame.index}: {error!r}")
+            return result
 
     def _count(self, detections: Detections) -> None:
         if detections.track_id is None:

@@ -93,4 +93,5 @@ class Stream:
             objects=latest.annotated.result.detections.count_by_name(lane.channel.names) if latest else {},
             identities=dict(lane.identities),
             viewers=lane.channel.viewers,
+            analytics=lane.analyst.report() if lane.analyst else {},
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from streamvision.analysis import Analysis
 from streamvision.detections import Detections
 from streamvision.picture import Picture
 from streamvision.whole_picture import WholePicture
@@ -49,6 +51,8 @@ class Result:
     """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
     whole: WholePicture | None = None
     """What was found about the picture as a whole; ``None`` where the model only finds objects."""
+    analysis: Analysis | None = None
+    """What the stream's analytics make of it; ``None`` where nothing is counted or measured."""
 
 
 def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
@@ -60,4 +64,7 @@ def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     """
     picture = result.frame.picture
     objects = list(result.detections.objects(names, picture_px=(picture.width_px, picture.height_px)))
+    if result.analysis is not None and result.analysis.speed_kmh is not None:
+        for found, speed_kmh in zip(objects, result.analysis.speed_kmh.tolist(), strict=True):
+            found["speed_kmh"] = round(speed_kmh, 1) if math.isfinite(speed_kmh) else None
     return {"objects": objects, **(result.whole.summary(names) if result.whole is not None else {})}

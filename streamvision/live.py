@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from streamvision.analysis import AnalyticsControl
 from streamvision.annotated import AnnotatedFrame
 from streamvision.status import StreamStatus
 from streamvision.telemetry import Distribution
@@ -112,6 +113,7 @@ class LiveView:
         statuses: Callable[[], list[StreamStatus]],
         stage_times: Callable[[], dict[str, Distribution]],
         model: str,
+        analytics: Mapping[str, AnalyticsControl] | None = None,
     ) -> None:
         self.channels = channels
         """Channel by stream id, in the order of the configuration."""
@@ -121,3 +123,5 @@ class LiveView:
         """Returns the seconds spent in each stage, over all streams."""
         self.model = model
         """One line about model, backend, device and precision."""
+        self.analytics = analytics or {}
+        """Analytics by stream id."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -48,6 +48,8 @@ class StreamStatus:
     """Confirmed identities since the start, by class name."""
     viewers: int
     """Who watches the picture just now."""
+    analytics: dict[str, Any] = field(default_factory=dict)
+    """Counts of its lines and zones by name, as :meth:`streamvision.analysis.Analysis.to_json` gives them."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain values."""

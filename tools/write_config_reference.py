@@ -28,16 +28,35 @@ This page is written by `python tools/write_config_reference.py` from the fields
 
 def render() -> str:
     """Return the whole page."""
+    top = [(name, _section(field.annotation)) for name, field in AppConfig.model_fields.items()]
+    written = {section for _, section in top if section is not None}
     parts = [INTRODUCTION, _table(AppConfig, "The file")]
-    for name, field in AppConfig.model_fields.items():
-        section = _section(field.annotation)
+    for name, section in top:
         if section is not None:
-            parts.append(_table(section, f"`{name}`"))
+            parts += [_table(section, f"`{name}`"), *_inner_tables(section, name, written)]
     return "\n".join(parts)
 
 
+def _inner_tables(outer: type[BaseModel], path: str, written: set[type[BaseModel]]) -> list[str]:
+    """Return the tables of the sections inside a section, but for those that stand elsewhere."""
+    parts = []
+    for name, field in outer.model_fields.items():
+        section = _section(field.annotation)
+        if section is not None and section not in written:
+            written.add(section)
+            parts += [_table(section, f"`{path}.{name}`"), *_inner_tables(section, f"{path}.{name}", written)]
+    return parts
+
+
 def _table(section: type[BaseModel], title: str) -> str:
-    lines = [f"## {title}", "", section.__doc__ or "", "", "| key | value | default | meaning |", "|---|---|---|---|"]
+    lines = [
+        f"## {title}",
+        "",
+        " ".join((section.__doc__ or "").split()),
+        "",
+        "| key | value | default | meaning |",
+        "|---|---|---|---|",
+    ]
     for name, field in section.model_fields.items():
         default = "required" if field.is_required() else _default(field.default)
         lines.append(f"| `{name}` | {_kind(field.annotation)} | {default} | {field.description} |")
@@ -49,6 +68,8 @@ def _default(value: Any) -> str:
         return "none"
     if value is PydanticUndefined or isinstance(value, BaseModel) or value in ((), {}):
         return ""
+    if isinstance(value, tuple):
+        return ", ".join(f"`{part}`" for part in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -66,7 +87,10 @@ def _kind(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return _kind(arguments[0])
     if origin is tuple:
-        return f"list of {_kind(arguments[0])}"
+        count = "" if ... in get_args(annotation) else f"{len(arguments)} "
+        if get_origin(arguments[0]) is tuple:
+            return f"{count}points" if count else "list of points"
+        return f"list of {count}{_kind(arguments[0])}"
     if origin is dict:
         return f"mapping of {_kind(arguments[0])} to {_kind(arguments[1])}"
     return {int: "integer", float: "number", str: "text", bool: "true/false", Path: "path"}[

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pipelines.publish.background import BackgroundSink
+from pipelines.publish.event_pictures import EventPictureSink
+from pipelines.publish.events import EventSink, open_event_file
+from pipelines.publish.heat_map import HeatMapSink
 from pipelines.publish.json_lines import JsonLinesSink
-from pipelines.publish.line_file import LineFile
+from pipelines.publish.line_file import LineFile, cannot_write
 from pipelines.publish.mot import MotSink
 from pipelines.publish.mp4 import Mp4Sink
 from pipelines.publish.sink import Sink
@@ -50,6 +53,8 @@ def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], inputs: I
         if identity in read:
             raise OutputError(f"output {path} would overwrite its own source or model; give another file")
         taken.add(identity)
+    if config.event_pictures is not None:
+        _check_folder(config.event_pictures)
     if config.record is not None and config.record.suffix.lower() not in _VIDEO_SUFFIXES:
         raise OutputError(f"cannot record {config.record}: recordings are MP4; give a name that ends in .mp4")
 
@@ -60,6 +65,7 @@ def open_sinks(
     *,
     names: tuple[str, ...],
     drops: Mapping[str, DropCounter] | None = None,
+    heat_maps: Mapping[str, Callable[[], bytes | None]] | None = None,
 ) -> dict[str, list[Sink]]:
     """Open all files, replacing old ones, and return the sinks of each stream.
 
@@ -68,6 +74,7 @@ def open_sinks(
         live: all streams by id; the recorder of a live one drops frames rather than hold it up, a file waits for it.
         names: class names by class id.
         drops: where frames are counted that a recorder had no time for, by stream.
+        heat_maps: what gives each stream's heat map as a PNG file.
 
     Raises:
         OutputError: when a file cannot be written; those opened before are closed again.
@@ -81,7 +88,12 @@ def open_sinks(
             shared = LineFile(config.detections)
             for stream_id in stream_ids:
                 sinks[stream_id].append(JsonLinesSink(shared, names=names))
+        if config.events is not None and stream_ids:
+            events = open_event_file(config.events)
+            for stream_id in stream_ids:
+                sinks[stream_id].append(EventSink(events))
         for stream_id in stream_ids:
+            sinks[stream_id] += _picture_sinks(config, stream_id, live, drops or {}, heat_maps or {})
             if config.mot is not None:
                 sinks[stream_id].append(MotSink(LineFile(path_for_stream(config.mot, stream_id, several=several))))
             if config.record is not None:
@@ -101,6 +113,28 @@ def open_sinks(
     return sinks
 
 
+def _picture_sinks(
+    config: OutputsConfig,
+    stream_id: str,
+    live: Mapping[str, bool],
+    drops: Mapping[str, DropCounter],
+    heat_maps: Mapping[str, Callable[[], bytes | None]],
+) -> list[Sink]:
+    """Return what writes one stream's pictures of events and its heat map."""
+    sinks: list[Sink] = []
+    if config.event_pictures is not None:
+        try:
+            config.event_pictures.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(config.event_pictures, error) from error
+        kept, lossless = config.event_pictures_kept, not live[stream_id]
+        sinks.append(EventPictureSink(config.event_pictures, kept=kept, lossless=lossless, drops=drops.get(stream_id)))
+    if config.heat_map is not None and stream_id in heat_maps:
+        path = path_for_stream(config.heat_map, stream_id, several=len(live) > 1)
+        sinks.append(HeatMapSink(path, heat_maps[stream_id]))
+    return sinks
+
+
 def _identity(path: Path) -> object:
     """Return what is equal for all names of one file, links included."""
     try:
@@ -112,8 +146,8 @@ def _identity(path: Path) -> object:
 
 def _paths(config: OutputsConfig, stream_ids: Sequence[str]) -> list[Path]:
     several = len(stream_ids) > 1
-    paths = [config.detections] if config.detections is not None else []
-    for path in (config.mot, config.record):
+    paths = [path for path in (config.detections, config.events) if path is not None]
+    for path in (config.mot, config.record, config.heat_map):
         if path is not None:
             paths += [path_for_stream(path, stream_id, several=several) for stream_id in stream_ids]
     return paths
@@ -128,3 +162,14 @@ def _check_writable(path: Path) -> None:
     target = path if path.exists() else folder
     if not os.access(target, os.W_OK):
         raise OutputError(f"cannot write {path}: {target} is not writable; give a file in a folder that you may write")
+
+
+def _check_folder(path: Path) -> None:
+    """Find out whether a folder can be written to, or made."""
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"cannot write pictures to {path}: it is a file; give a folder")
+    if not path.is_dir() and not path.parent.is_dir():
+        raise OutputError(f"cannot make {path}: there is no folder {path.parent}; create it with mkdir -p {path}")
+    target = path if path.is_dir() else path.parent
+    if not os.access(target, os.W_OK):
+        raise OutputError(f"cannot write to {path}: {target} is not writable; give a folder that you may write to")

@@ -98,6 +98,9 @@ def output_options(command: F) -> F:
             field_option("--detections", OutputsConfig, "detections", metavar="F.jsonl"),
             field_option("--mot", OutputsConfig, "mot", metavar="F.txt"),
             field_option("--record", OutputsConfig, "record", metavar="F.mp4"),
+            field_option("--events", OutputsConfig, "events", metavar="F.jsonl|F.csv"),
+            field_option("--event-pictures", OutputsConfig, "event_pictures", metavar="DIR"),
+            field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
             field_option("--max-frames", AppConfig, "max_frames"),
         ]
     ):

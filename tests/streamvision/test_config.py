@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from streamvision.config import AppConfig, Section, load_config, parse_config
+from streamvision.config import AppConfig, load_config, parse_config
 from streamvision.errors import ConfigError
+from streamvision.section import Section
 
 MINIMAL: dict[str, Any] = {"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4"}]}
 
