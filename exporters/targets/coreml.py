@@ -111,10 +111,14 @@ class CoreMlTarget:
                 f"Core ML files are made in {' and '.join(self.precisions)} here, not in {options.precision}; give "
                 f"--precision {self.precisions[0]}"
             )
-        if options.dynamic_batch or options.dynamic_size:
-            asked = "--dynamic-batch" if options.dynamic_batch else "--dynamic-size"
+        asked = {
+            "--dynamic-batch": options.dynamic_batch,
+            "--dynamic-size": options.dynamic_size,
+            "--mediapipe": options.mediapipe,
+        }
+        if refused := [flag for flag, given in asked.items() if given]:
             raise ExportError(
-                f"{asked} is not for Core ML, whose files take one picture of one size here; leave it out"
+                f"{refused[0]} is not for Core ML, whose files take one picture of one size here; leave it out"
             )
         if not options.nms:
             return
