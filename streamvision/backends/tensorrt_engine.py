@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,9 @@ def _layout(tensorrt: TensorRt, engine: CudaEngine, path: Path) -> EngineLayout:
     if len(fixed) == len(picture.shape):
         return EngineLayout(picture, tuple(outputs), fixed, fixed)
     smallest, _, largest = (tuple(shape) for shape in engine.get_tensor_profile_shape(picture.name, 0))
-    return EngineLayout(picture, tuple(outputs), smallest, largest)
+    # What the network leaves free is fixed where the engine was built for one value only.
+    shape = tuple(low if low == high else None for low, high in zip(smallest, largest, strict=True))
+    return EngineLayout(replace(picture, shape=shape), tuple(outputs), smallest, largest)
 
 
 def _spec(engine: CudaEngine, name: str, path: Path) -> TensorSpec:

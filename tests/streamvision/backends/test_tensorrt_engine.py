@@ -97,6 +97,20 @@ def test_fewer_pictures_than_it_was_built_for_are_filled_up(tensorrt: FakeTensor
     backend.close()
 
 
+def test_a_free_size_is_fixed_where_the_engine_has_one(tensorrt: FakeTensorRt, tiny: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(tiny)
+    for axis, name in ((2, "height"), (3, "width")):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    model.graph.output[0].type.tensor_type.shape.dim[2].dim_param = "cells"
+    onnx.save(model, tmp_path / "free.onnx")
+    report = provide_engine(read_blueprint(tmp_path / "free.onnx"), EngineCache(tmp_path / "cache"))
+    with Detector.open(ModelConfig(path=report.path, score=0.6)) as detector:
+        assert detector.backend.input.shape == (None, 3, 64, 64)
+        assert not detector.card.input.dynamic_size
+        assert len(detector.detect([BgrPicture(np.zeros((40, 80, 3), np.uint8))])) == 1
+
+
 def test_outputs_stay_until_the_next_run(engine: Path, tiny: Path) -> None:
     backend = TensorRtBackend(engine)
     first = backend.run(tiny_pictures(1, seed=1))[0]
