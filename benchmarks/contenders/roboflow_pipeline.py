@@ -4,7 +4,11 @@ Its own models need an account; ``init_with_custom_logic`` is its documented way
 imported: it lives in an environment of its own.
 """
 
+import sys
 import warnings
+
+# Its environment has a package with the name of this project; what is installed there comes first.
+sys.path.append(sys.path.pop(0))
 
 import cv2
 import supervision
