@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from pipelines.analytics import Analyst
@@ -24,13 +25,14 @@ from pipelines.lane import Lane
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.encode import JpegEncoder
 from pipelines.publish.outputs import check_outputs, open_sinks
+from pipelines.publish.sink import Sink
 from pipelines.stream import Pending, Stream
 from pipelines.tracking import create_tracker
 from streamvision.config import AppConfig, ServeConfig, StreamConfig
 from streamvision.errors import ConfigError, StreamVisionError
 from streamvision.live import LiveChannel, LiveView
 from streamvision.status import StreamStatus
-from streamvision.telemetry import Distribution, StageTimes
+from streamvision.telemetry import Distribution, DropCounter, StageTimes
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +45,23 @@ class Pipeline:
     Args:
         config: everything that can be set.
         detector: the network, already open; by default the one that ``config.model`` names is opened.
+        extra_sink: makes one more output for a stream, given whether it is live and where its drops are counted.
 
     Raises:
         StreamVisionError: from the constructor, when a source, the model or an output is refused; nothing runs then.
     """
 
-    def __init__(self, config: AppConfig, *, detector: Detector | None = None) -> None:
+    def __init__(
+        self,
+        config: AppConfig,
+        *,
+        detector: Detector | None = None,
+        extra_sink: Callable[[bool, DropCounter], Sink] | None = None,
+    ) -> None:
         self.times = detector.times if detector else StageTimes()
         """Seconds spent in each stage, over all streams."""
         self._outputs = config.outputs
+        self._extra_sink = extra_sink
         self._sources = name_streams(config.streams)
         read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
         check_outputs(config.outputs, stream_ids=list(self._sources), inputs=[config.model.path, *read])
@@ -119,6 +129,9 @@ class Pipeline:
             heat_maps={name: control.heat_map_png for name, control in self.view.analytics.items()},
         )
         for name, stream in self._streams.items():
+            if self._extra_sink is not None:
+                sinks[name].append(self._extra_sink(stream.spec.live, stream.capture.drops))
+        for name, stream in self._streams.items():
             stream.lane.start(sinks[name])
             stream.capture.start()
         for thread in self._threads:
@@ -161,6 +174,16 @@ class Pipeline:
             for stage, samples in self.times.distributions().items()
             if (quantiles := samples.quantiles())
         }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names of the model, by class id."""
+        return self._detector.names
+
+    @property
+    def error(self) -> str | None:
+        """Why the network failed for good, which ends all streams; ``None`` while it works."""
+        return self._error
 
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.rle import encode_rle
+
+if TYPE_CHECKING:
+    import supervision
 
 Index = NDArray[np.bool_] | NDArray[np.integer[Any]] | slice
 
@@ -97,6 +100,41 @@ class Detections:
                 "box_xyxy_px": box,
                 **{key: values[index] for key, values in more.items()},
             }
+
+    def to_supervision(
+        self,
+        *,
+        names: tuple[str, ...] | None = None,
+        picture_px: tuple[int, int] | None = None,
+        unconfirmed: bool = False,
+    ) -> supervision.Detections:
+        """Return the objects for the supervision library; its arrays are these, not copies, as far as rows are kept.
+
+        Args:
+            names: class names by class id, for ``data["class_name"]``.
+            picture_px: (width, height) of the picture, which masks need; without it they are left out.
+            unconfirmed: keep objects that a tracker has not confirmed yet. supervision cannot say so of single
+                objects, so then none has a ``tracker_id`` while one is missing.
+
+        Raises:
+            MissingDependencyError: when supervision is not installed.
+        """
+        from streamvision.supervision_bridge import to_supervision
+
+        return to_supervision(self, names=names, picture_px=picture_px, unconfirmed=unconfirmed)
+
+    @classmethod
+    def from_supervision(cls, found: supervision.Detections) -> Detections:
+        """Return what the supervision library holds; arrays of the right type are shared, masks are views.
+
+        Where it gives no confidence the score is 1, where it gives no class the class is 0.
+
+        Raises:
+            MissingDependencyError: when supervision is not installed.
+        """
+        from streamvision.supervision_bridge import from_supervision
+
+        return from_supervision(found)
 
     def _more(self, picture_px: tuple[int, int] | None) -> dict[str, list[Any]]:
         """Return what only some models give, by key, one value an object."""

@@ -1,0 +1,1 @@
+"""The pipeline as a Python iterator: :func:`streamvision.stream`."""

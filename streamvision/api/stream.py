@@ -1,0 +1,146 @@
+"""``for result in streamvision.stream("rtsp://...", model="yolo.onnx")``: the whole pipeline behind an iterator."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pipelines.engine import Pipeline
+from streamvision.api.mailbox import Mailbox
+from streamvision.api.options import Sources, build_config
+from streamvision.api.result import StreamResult
+from streamvision.config import AppConfig
+from streamvision.errors import StreamVisionError
+from streamvision.status import StreamStatus
+from streamvision.web.server import WebServer
+
+POLL_S = 0.2
+
+
+def stream(
+    source: Sources | None = None,
+    *,
+    model: str | Path | None = None,
+    config: str | Path | Mapping[str, Any] | None = None,
+    **options: Any,
+) -> ResultStream:
+    """Run a model on one source or several and iterate over the results.
+
+    Every frame of a file is given, in order; of a live source the newest one, and what the loop had no time for is
+    counted as ``reader_behind``. Several sources are given in turn, each in its own order. The pipeline starts with
+    the first result that is asked for and ends with the loop, however that is left.
+
+    Args:
+        source: what ``--source`` takes; a list of such, or a mapping of stream id to source.
+        model: the model file.
+        config: a YAML file or mapping in the form of ``docs/configuration.md``; the arguments win over it.
+        options: further keys by their names in the configuration: of ``model`` (``score``, ``classes``, ``device``),
+            of each stream (``realtime``, ``loop``), of ``outputs`` (``detections``, ``record``), and whole sections
+            (``tracker="botsort"``, ``overlay={...}``, ``serve="127.0.0.1:8080"``, ``max_frames=100``).
+
+    Returns:
+        An iterator over :class:`streamvision.StreamResult`, which is a context manager too.
+
+    Raises:
+        ConfigError: when an argument is not known or not accepted.
+        StreamVisionError: when a source, the model or an output is refused; nothing runs then.
+    """
+    return ResultStream(build_config(source, model=model, config=config, options=options))
+
+
+class ResultStream(Iterator[StreamResult]):
+    """Results of a running pipeline; see :func:`stream`.
+
+    It is closed by the end of the ``with`` block, by :meth:`close`, and when nobody refers to it any more, which is
+    the moment in which a ``for`` loop over it is left.
+
+    Args:
+        config: everything that can be set.
+
+    Raises:
+        StreamVisionError: when a source, the model or an output is refused.
+    """
+
+    def __init__(self, config: AppConfig) -> None:
+        mailbox = Mailbox()
+        self._mailbox = mailbox
+        self._pipeline = Pipeline(config, extra_sink=lambda live, drops: mailbox.add(live=live, drops=drops))
+        serve = config.serve
+        server = WebServer(self._pipeline.view, host=serve.host, port=serve.port) if serve else None
+        self._server = server
+        self._started = False
+        self._finalizer = weakref.finalize(self, _shut_down, mailbox, self._pipeline, server)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names by class id."""
+        return self._pipeline.names
+
+    @property
+    def url(self) -> str | None:
+        """Where the page is, once the first result was asked for; ``None`` where none is served."""
+        return self._server.url if self._server else None
+
+    def statuses(self) -> list[StreamStatus]:
+        """Return how each stream is doing now."""
+        return self._pipeline.statuses()
+
+    def close(self) -> None:
+        """Stop everything and finish the outputs, within about three seconds; calling it twice is harmless."""
+        self._finalizer()
+
+    def __next__(self) -> StreamResult:
+        """Return the next result.
+
+        Raises:
+            StopIteration: when every stream has ended, or after :meth:`close`.
+            StreamVisionError: at the end, naming whatever failed for good.
+        """
+        if not self._finalizer.alive:
+            raise StopIteration
+        self._start()
+        while True:
+            if (annotated := self._mailbox.take(POLL_S)) is not None:
+                return StreamResult(annotated, self.names)
+            if self._mailbox.finished or self._pipeline.error is not None:
+                break
+        failures = self._pipeline.failures()
+        self.close()
+        if failures:
+            raise StreamVisionError("; ".join(failures))
+        raise StopIteration
+
+    def __enter__(self) -> ResultStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        if self._started:
+            return
+        self._started = True
+        try:
+            if self._server is not None:
+                self._server.start()
+            self._pipeline.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        state = "closed" if not self._finalizer.alive else "running" if self._started else "not started"
+        return f"ResultStream({', '.join(status.id for status in self.statuses())}; {state})"
+
+
+def _shut_down(mailbox: Mailbox, pipeline: Pipeline, server: WebServer | None) -> None:
+    """Stop a pipeline; it must not refer to the iterator, whose end it is called at."""
+    if server is not None:
+        server.stop()
+    mailbox.close()
+    pipeline.stop()
