@@ -2,9 +2,9 @@
 
 ONNX Runtime has no float16 products on most CPUs: it widens them, and drops the casts between neighbours. Then
 nothing is rounded between layers, and a value beyond 65504, which is infinite on the device, can pass unnoticed
-(measured: 1e6 in a float16 tensor between two convolutions stayed 1e6). Here the whole graph is float32, and every tensor that the
-file stores in float16 is rounded to it by a pair of casts, which ONNX Runtime keeps. That is a GPU's arithmetic:
-float32 sums, float16 results.
+(measured: 1e6 in a float16 tensor between two convolutions stayed 1e6). Here the whole graph is float32, and every
+tensor that the file stores in float16 is rounded to it by a pair of casts, which ONNX Runtime keeps. That is a GPU's
+arithmetic: float32 sums, float16 results.
 """
 
 from __future__ import annotations
