@@ -3,7 +3,7 @@
 Weights get one scale a channel. In static quantisation the last convolutions on the way to the outputs, and all that
 follows them, stay in float: there boxes and scores are made, which 256 values cannot hold. So do the first ones, whose
 values spread the widest. With all of YOLOv8n quantised, its boxes agree with the float network's by a mean IoU of 0.86;
-with the last in float by 0.964, and scores are off by 0.030 in the mean; with the first too, by 0.976 and 0.021.
+with the last in float by 0.964, and scores are off by 0.030 in the mean; with the first too, by 0.979 and 0.020.
 """
 
 from __future__ import annotations
@@ -107,14 +107,29 @@ def _measure(job: Any, model: bytes, calibration: Iterable[NDArray[Any]], thread
     signatures = Interpreter(model_content=model).get_signature_list()
     (signature,) = signatures
     (argument,) = signatures[signature]["inputs"]
-    samples = [{argument: tensor} for tensor in calibration]
-    if not samples:
-        raise ExportError("int8 needs tensors to measure the ranges of activations on; give some")
-    ranges = job.calibrate({signature: samples}, num_threads=threads)
+    # One at a time, since the quantiser's own running average gives the first of 16 pictures half of the weight.
+    ranges = _mean_ranges(
+        job.calibrate({signature: [{argument: tensor}]}, num_threads=threads) for tensor in calibration
+    )
     for name in sigmoid_inputs(tree):
         if "min" in ranges.get(name, {}):
             ranges[name]["min"] = np.maximum(ranges[name]["min"], -LOWEST_LOGIT)
     return ranges
+
+
+def _mean_ranges(measured: Iterable[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Return by tensor the mean of the least and of the greatest values of all pictures."""
+    total: dict[str, dict[str, Any]] = {}
+    count = 0
+    for ranges in measured:
+        count += 1
+        for name, ends in ranges.items():
+            sums = total.setdefault(name, {})
+            for end, value in ends.items():
+                sums[end] = sums.get(end, 0) + value
+    if not count:
+        raise ExportError("int8 needs tensors to measure the ranges of activations on; give some")
+    return {name: {end: value / count for end, value in ends.items()} for name, ends in total.items()}
 
 
 def _keep_float(job: Any, operations: list[list[str]]) -> None:
