@@ -29,6 +29,20 @@ ProblemKind = Literal[
 
 
 @dataclass(frozen=True)
+class LabelledShape:
+    """What is marked of an object beyond its box, as far as it is marked."""
+
+    polygons_px: tuple[tuple[float, ...], ...] = ()
+    """Outlines, each x, y, x, y, ... in pixels of the picture; an object that is seen in parts has several."""
+    rle_counts: tuple[int, ...] | str | None = None
+    """Instead of outlines: COCO's run lengths over the whole picture, as numbers or compressed."""
+    keypoints: tuple[tuple[float, float, int], ...] = ()
+    """x and y in pixels of the picture, and COCO's visibility: 0 not marked, 1 hidden, 2 visible."""
+    area_px: float | None = None
+    """Area as the labels state it, which need not be that of the box."""
+
+
+@dataclass(frozen=True)
 class LabelledBox:
     """One object that somebody has marked."""
 
@@ -39,6 +53,8 @@ class LabelledBox:
     (0, 0, width, height)."""
     ignore: bool = False
     """Crowds (COCO) and difficult objects (VOC): neither finding nor missing them counts."""
+    shape: LabelledShape | None = None
+    """Outline and keypoints; ``None`` unless they were asked for."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from streamvision.training.datasets.collector import Collector, MarkedBox, Progr
 from streamvision.training.datasets.folders import SPLITS, files_below, head_of, root_of, split_in, split_of_path
 from streamvision.training.datasets.picture_lookup import PictureLookup
 from streamvision.training.datasets.placing import Placer
+from streamvision.training.datasets.shapes import coco_shape
 
 _SNIFFED_BYTES = 1 << 16
 _KEYS = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
@@ -43,8 +44,11 @@ def is_coco(path: Path) -> bool:
     return path.suffix == ".json" and (len(set(_KEYS.findall(head))) > 1 or _BEGIN.match(head) is not None)
 
 
-def read_coco(path: Path, *, progress: Progress = no_progress) -> Dataset:
-    """Read a data set from its folder or its one JSON file; what is wrong becomes problems of the result."""
+def read_coco(path: Path, *, shapes: bool = False, progress: Progress = no_progress) -> Dataset:
+    """Read a data set from its folder or its one JSON file; what is wrong becomes problems of the result.
+
+    With ``shapes``, outlines and keypoints are read, too.
+    """
     collector = Collector(progress)
     folder = root_of(path, labels_in=("annotations",))
     lookup = PictureLookup(folder)
@@ -61,7 +65,7 @@ def read_coco(path: Path, *, progress: Progress = no_progress) -> Dataset:
         if not isinstance(document, dict) or not isinstance(document.get("images"), list):
             collector.note(table, "broken_labels", "has no list of images, so it is not COCO; left out")
             continue
-        reader = _TableReader(table, split_in(table.stem) or split_of_path(table, folder), lookup, collector)
+        reader = _TableReader(table, split_in(table.stem) or split_of_path(table, folder), lookup, collector, shapes)
         names |= dict.fromkeys(reader.read(document))
     if path.is_dir():
         for picture in lookup.pictures:
@@ -94,7 +98,10 @@ def write_coco(dataset: Dataset, placer: Placer) -> None:
 class _TableReader:
     """Reads one JSON file."""
 
-    def __init__(self, path: Path, split: Split | None, lookup: PictureLookup, collector: Collector) -> None:
+    def __init__(
+        self, path: Path, split: Split | None, lookup: PictureLookup, collector: Collector, shapes: bool
+    ) -> None:
+        self._shapes = shapes
         self._path = path
         self._split = split
         self._lookup = lookup
@@ -159,7 +166,8 @@ class _TableReader:
                 self._collector.note(self._path, "bad_class", reason)
                 continue
             corners = (x, y, x + width, y + height)
-            boxes[image_id].append(MarkedBox(names[category_id], corners, bool(entry.get("iscrowd"))))
+            shape = coco_shape(entry) if self._shapes else None
+            boxes[image_id].append(MarkedBox(names[category_id], corners, bool(entry.get("iscrowd")), shape))
         return dict(boxes)
 
 

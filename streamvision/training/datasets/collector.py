@@ -18,7 +18,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamvision.training.dataset import Dataset, LabelledBox, LabelledImage, Problem, ProblemKind, Split
+from streamvision.training.dataset import (
+    Dataset,
+    LabelledBox,
+    LabelledImage,
+    LabelledShape,
+    Problem,
+    ProblemKind,
+    Split,
+)
 from streamvision.training.datasets.picture_file import BrokenPictureError, PictureFile, read_picture
 
 EDGE_TOLERANCE_PX = 0.05
@@ -44,6 +52,8 @@ class MarkedBox:
     """Left, top, right, bottom in pixels of the frame that the labels use."""
     ignore: bool = False
     """Crowd or difficult."""
+    shape: LabelledShape | None = None
+    """Outline and keypoints in the same frame, where they were asked for."""
 
 
 class Collector:
@@ -107,7 +117,8 @@ class Collector:
         for box in boxes:
             corners = turn(box.box_xyxy_px, picture) if turned else box.box_xyxy_px
             if (inside := self._check_box(corners, box.name, picture, labels)) is not None:
-                checked.append(MarkedBox(box.name, inside, box.ignore))
+                shape = turn_shape(box.shape, picture) if turned and box.shape else box.shape
+                checked.append(MarkedBox(box.name, inside, box.ignore, shape))
         self._pictures.append((picture, split, checked))
 
     def known(self, path: Path) -> bool:
@@ -124,7 +135,7 @@ class Collector:
                 picture.path,
                 picture.width_px,
                 picture.height_px,
-                tuple(LabelledBox(ids[box.name], box.box_xyxy_px, box.ignore) for box in boxes),
+                tuple(LabelledBox(ids[box.name], box.box_xyxy_px, box.ignore, box.shape) for box in boxes),
                 split,
             )
             for picture, split, boxes in self._pictures
@@ -179,3 +190,19 @@ def turn(corners: Corners, picture: PictureFile) -> Corners:
     if picture.orientation in (7, 8):
         y0, y1 = stored_width - right, stored_width - left
     return x0, y0, x1, y1
+
+
+def turn_shape(shape: LabelledShape, picture: PictureFile) -> LabelledShape:
+    """Return an outline and keypoints in the frame of the picture as shown; run lengths cannot be turned and go."""
+
+    def point(x: float, y: float) -> tuple[float, float]:
+        return turn((x, y, x, y), picture)[:2]
+
+    return LabelledShape(
+        tuple(
+            tuple(value for x, y in zip(polygon[::2], polygon[1::2], strict=True) for value in point(x, y))
+            for polygon in shape.polygons_px
+        ),
+        keypoints=tuple((*point(x, y), visible) for x, y, visible in shape.keypoints),
+        area_px=shape.area_px,
+    )

@@ -26,6 +26,9 @@ from streamvision.training.datasets.yolo_txt import find_labels, find_yaml, is_l
 
 FORMATS: tuple[DatasetFormat, ...] = get_args(DatasetFormat)
 
+SHAPED: tuple[DatasetFormat, ...] = ("coco", "yolo")
+"""Formats that can say outlines and keypoints."""
+
 ACCEPTED = (
     "voc (XML annotations), coco (JSON), yolo (data.yaml or labels/*.txt), "
     "tfcsv (CSV with filename,width,height,class,xmin,ymin,xmax,ymax) or tfrecord (*.tfrecord, *.record)"
@@ -50,12 +53,19 @@ _SNIFFED = 5
 """Files of a kind that are looked into; one of the right shape is enough."""
 
 
-def read_dataset(folder: Path, *, format: DatasetFormat | None = None, progress: Progress = no_progress) -> Dataset:
+def read_dataset(
+    folder: Path,
+    *,
+    format: DatasetFormat | None = None,
+    shapes: bool = False,
+    progress: Progress = no_progress,
+) -> Dataset:
     """Read labelled pictures.
 
     Args:
         folder: the data set's folder, or its one file (``data.yaml``, ``.json``, ``.csv``, ``.tfrecord``).
         format: its format; told from the files by default.
+        shapes: read outlines and keypoints too, where the format has them (YOLO, COCO).
         progress: told how far reading has come.
 
     Raises:
@@ -66,7 +76,11 @@ def read_dataset(folder: Path, *, format: DatasetFormat | None = None, progress:
     chosen = format or detect_format(folder)
     if not folder.exists():
         raise ConfigError(f"there is no data set at {folder}; give an existing folder")
-    dataset = _READERS[chosen](folder, progress=progress)
+    if shapes and chosen not in SHAPED:
+        raise ConfigError(
+            f"{folder} is {chosen}, which marks boxes alone; give outlines or keypoints as {' or '.join(SHAPED)}"
+        )
+    dataset = _READERS[chosen](folder, progress=progress, **({"shapes": True} if shapes else {}))
     if not dataset.images:
         first = f": {dataset.problems[0].path} {dataset.problems[0].reason}" if dataset.problems else ""
         raise ConfigError(f"no labelled picture could be read from {folder} as {chosen}{first}")

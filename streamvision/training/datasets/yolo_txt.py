@@ -2,7 +2,8 @@
 
 Follows https://docs.ultralytics.com/datasets/detect/: ``train``, ``val`` and ``test`` are folders or text files that
 list pictures, and the labels of ``.../images/a.jpg`` are ``.../labels/a.txt``; labels that lie beside the picture, as
-darknet has them, are found as well. Lines with more than five fields are polygons, read as the box around them.
+darknet has them, are found as well. Lines with more than five fields are polygons, read as the box around them;
+where ``data.yaml`` has ``kpt_shape`` they are boxes with keypoints.
 A picture without a text file shows nothing, by YOLO's custom, but is reported, since a lost file looks just the same.
 
 Where ``train`` and ``val`` are the same, the set is not split; that is also how a set without splits is written, so
@@ -29,6 +30,7 @@ from streamvision.training.datasets.collector import Collector, MarkedBox, Progr
 from streamvision.training.datasets.folders import SPLITS, files_below, head_of, read_class_list, root_of, split_of_path
 from streamvision.training.datasets.picture_file import PictureFile, find_pictures
 from streamvision.training.datasets.placing import Placer
+from streamvision.training.datasets.shapes import keypoint_shape, keypoints_shape, polygon_shape
 
 _SPLIT_KEYS: dict[Split, tuple[str, ...]] = {
     "train": ("train",),
@@ -75,8 +77,10 @@ def is_label(path: Path) -> bool:
     return not values or (len(values) >= 5 and values[0] >= 0)
 
 
-def read_yolo(path: Path, *, progress: Progress = no_progress) -> Dataset:
+def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progress) -> Dataset:
     """Read a data set from its folder or its ``data.yaml``; what is wrong with files becomes problems of the result.
+
+    With ``shapes``, outlines and keypoints are read, too.
 
     Raises:
         ConfigError: when ``data.yaml`` names no classes that can be understood.
@@ -84,6 +88,7 @@ def read_yolo(path: Path, *, progress: Progress = no_progress) -> Dataset:
     collector = Collector(progress)
     folder = root_of(path)
     description = find_yaml(path)
+    keypoints: tuple[int, int] | None = None
     if description is None:
         names = read_class_list(folder)
         if not names:
@@ -92,6 +97,7 @@ def read_yolo(path: Path, *, progress: Progress = no_progress) -> Dataset:
     else:
         document = yaml.safe_load(description.read_text(encoding="utf-8"))
         names = _class_names(document["names"], description)
+        keypoints = keypoint_shape(document, description)
         groups = dict(_pictures_by_split(document, description, collector))
     used = set()
     highest = -1
@@ -104,7 +110,7 @@ def read_yolo(path: Path, *, progress: Progress = no_progress) -> Dataset:
             continue
         boxes: list[MarkedBox] = []
         if labels:
-            reader = _LabelReader(labels, picture, names or None, collector)
+            reader = _LabelReader(labels, picture, names or None, collector, shapes, keypoints)
             boxes = list(reader)
             highest = max(highest, reader.highest)
         else:
@@ -154,6 +160,8 @@ class _LabelReader:
     picture: PictureFile
     names: Sequence[str] | None
     collector: Collector
+    shapes: bool = False
+    keypoints: tuple[int, int] | None = None
     highest: int = -1
 
     def __iter__(self) -> Iterator[MarkedBox]:
@@ -175,7 +183,9 @@ class _LabelReader:
             values = [float(field) for field in fields]
         except ValueError:
             values = []
-        if len(values) < 5 or (len(values) > 5 and len(values) % 2 == 0) or not all(map(math.isfinite, values)):
+        with_keypoints = self.keypoints is not None and len(values) == 5 + self.keypoints[0] * self.keypoints[1]
+        polygon = len(values) > 5 and not with_keypoints
+        if len(values) < 5 or (polygon and len(values) % 2 == 0) or not all(map(math.isfinite, values)):
             wanted = "a class and four numbers, or a class and a polygon"
             self.collector.note(
                 self.path, "bad_box", f"line {line} is {' '.join(fields)[:60]!r}, not {wanted}; left out"
@@ -190,13 +200,18 @@ class _LabelReader:
             return
         self.highest = max(self.highest, class_id)
         width, height = self.picture.width_px, self.picture.height_px
-        if len(values) == 5:
+        if not polygon:
             x, y, w, h = values[1] * width, values[2] * height, values[3] * width, values[4] * height
             corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
         else:
             xs, ys = values[1::2], values[2::2]
             corners = (min(xs) * width, min(ys) * height, max(xs) * width, max(ys) * height)
-        yield MarkedBox(self.names[class_id] if self.names is not None else str(class_id), corners)
+        shape = None
+        if self.shapes and polygon:
+            shape = polygon_shape(values[1:], width, height)
+        elif self.shapes and with_keypoints and self.keypoints is not None:
+            shape = keypoints_shape(values[5:], self.keypoints[1], width, height)
+        yield MarkedBox(self.names[class_id] if self.names is not None else str(class_id), corners, shape=shape)
 
 
 def _line(box: LabelledBox, image: LabelledImage) -> str:
