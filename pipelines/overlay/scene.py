@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from pipelines.overlay.brush import Brush
 from pipelines.overlay.labels import Rect, place_labels
 from pipelines.overlay.palette import BLACK, UNCONFIRMED, WHITE, Color, color_of
+from pipelines.overlay.places import draw_places, tint_heat
 from pipelines.overlay.shapes import draw_keypoints, outline_oriented, tint
 from pipelines.overlay.text import Strip, drawable, render
 from pipelines.overlay.trails import TrailSnapshot
 from pipelines.overlay.whole import class_strips, legend_strips, paint
+from streamvision.analysis import Analysis
 from streamvision.config import OverlayConfig
 from streamvision.detections import Detections
 from streamvision.frame import Result
@@ -45,12 +47,16 @@ class Scene:
         canvas = (whole.picture or self.result.frame.picture).to_canvas()
         brush = Brush(canvas)
         paint(canvas, whole, self.names)
-        marks = _marks(self.result.detections, self.names, canvas)
+        analysis = (self.result.analysis if self.config.analytics else None) or Analysis()
+        if analysis.heat is not None:
+            tint_heat(canvas, analysis.heat)
+        marks = _marks(self.result.detections, self.names, canvas, analysis.speed_kmh)
         self._draw_trails(brush)
         if self.config.boxes:
             _draw_objects(brush, marks, self.skeleton)
         status = self._status_strips(brush) if self.config.status else []
         placed = list(zip(status, _status_places(brush, status), strict=True))
+        placed += draw_places(brush, analysis, taken=[place for _, place in placed])
         if self.config.labels:
             placed += self._whole_strips(brush, whole, below_px=brush.scale.text_px if status else 0)
             _draw_labels(brush, marks, taken=[place for _, place in placed])
@@ -104,11 +110,15 @@ class _Marks:
     name: list[str]
     """Class, with the identity where there is one."""
     score: list[str]
+    speed: list[str]
+    """Speed over the ground; empty where it is not known."""
     importance: NDArray[np.float32]
     """(N,) who chooses its label's place first."""
 
 
-def _marks(detections: Detections, names: tuple[str, ...], canvas: Canvas) -> _Marks:
+def _marks(
+    detections: Detections, names: tuple[str, ...], canvas: Canvas, speed_kmh: NDArray[np.float64] | None
+) -> _Marks:
     far_px = np.array([canvas.width_px, canvas.height_px] * 2)
     box_px = np.rint(np.clip(np.nan_to_num(detections.box_xyxy_px), 0, far_px)).astype(np.int32)
     side_px = box_px[:, 2:] - box_px[:, :2]
@@ -126,7 +136,10 @@ def _marks(detections: Detections, names: tuple[str, ...], canvas: Canvas) -> _M
             UNCONFIRMED if tracked and identity is None else color_of(class_id if identity is None else identity)
         )
     importance = chosen.score + np.array(settled, np.float32)
-    return _Marks(chosen, box_px[order], color, settled, name, [f"{s:.2f}" for s in chosen.score.tolist()], importance)
+    score = [f"{score:.2f}" for score in chosen.score.tolist()]
+    known_kmh = np.full(len(order), np.nan) if speed_kmh is None else speed_kmh[order]
+    speed = [f"{value:.0f} km/h" if np.isfinite(value) else "" for value in known_kmh.tolist()]
+    return _Marks(chosen, box_px[order], color, settled, name, score, speed, importance)
 
 
 def _class_name(class_id: int, names: tuple[str, ...]) -> str:
@@ -154,16 +167,15 @@ def _draw_labels(brush: Brush, marks: _Marks, *, taken: list[Rect]) -> None:
     scale, order = brush.scale, np.argsort(-marks.importance, kind="stable")
     if not len(order):
         return
-    strips = []
+    labels = []
     for index in order.tolist():
         color = marks.color[index]
-        strips.append(
-            (
-                render(marks.name[index], scale.text_px, color, color.ink, scale.pad_px, 0),
-                render(marks.score[index], scale.text_px, color, color.ink, scale.pad_px, scale.pad_px),
-            )
+        figures = [text for text in (marks.score[index], marks.speed[index]) if text]
+        name = render(marks.name[index], scale.text_px, color, color.ink, scale.pad_px, 0)
+        labels.append(
+            [name, *(render(text, scale.text_px, color, color.ink, scale.pad_px, scale.pad_px) for text in figures)]
         )
-    size_px = np.array([(name.width_px + score.width_px, scale.text_px) for name, score in strips], np.int32)
+    size_px = np.array([(sum(part.width_px for part in parts), scale.text_px) for parts in labels], np.int32)
     corners = place_labels(
         marks.box_px[order],
         size_px,
@@ -172,9 +184,10 @@ def _draw_labels(brush: Brush, marks: _Marks, *, taken: list[Rect]) -> None:
         gap_px=scale.line_px // 2,
     )
     # The most important label is pasted last: where there is no room it lies on top.
-    for (name, score), (left_px, top_px) in reversed(list(zip(strips, corners.tolist(), strict=True))):
-        brush.paste(name, left_px, top_px)
-        brush.paste(score, left_px + name.width_px, top_px)
+    for parts, (left_px, top_px) in reversed(list(zip(labels, corners.tolist(), strict=True))):
+        for part in parts:
+            brush.paste(part, left_px, top_px)
+            left_px += part.width_px
 
 
 def _column(strips: list[tuple[Strip, int]], top_px: int) -> list[tuple[Strip, Rect]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from prometheus_client.exposition import choose_encoder
@@ -14,9 +14,11 @@ from werkzeug.exceptions import HTTPException
 import streamvision
 from streamvision.live import LiveChannel, LiveFrame, LiveView
 from streamvision.status import StreamStatus
+from streamvision.web.analytics import add_analytics
 from streamvision.web.events import status_json
 from streamvision.web.fanout import Fanout
 from streamvision.web.metrics import build_registry
+from streamvision.web.refusal import Refused, refuse
 from streamvision.web.viewer import Subscription
 from streamvision.web.wire import CONTENT_TYPES, OPENINGS, Form, detections_json, event
 
@@ -157,6 +159,8 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
         channel = channel_of(stream_id)
         return jsonify(detections_json(channel, newest_of(channel)))
 
+    add_analytics(app, view, channel_of)
+
     @app.get("/api/live")
     def multiplexed() -> Response:
         """Send the pictures of many streams over one connection."""
@@ -193,7 +197,8 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
         if error.code == HTTPStatus.NOT_FOUND and not isinstance(error, Refused):
             sentence = f"there is nothing at {request.path}; begin at / or /api/streams"
         if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
-            sentence = f"{request.method} is not accepted at {request.path}; use GET"
+            accepted = " or ".join(sorted({"GET", "POST"} & set(getattr(error, "valid_methods", None) or ["GET"])))
+            sentence = f"{request.method} is not accepted at {request.path}; use {accepted}"
         return jsonify({"error": sentence}), error.code or HTTPStatus.INTERNAL_SERVER_ERROR
 
     @app.errorhandler(Exception)
@@ -210,21 +215,6 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
         return response
 
     return app
-
-
-class Refused(HTTPException):
-    """A request that cannot be granted, with the sentence that says why."""
-
-
-def refuse(status: HTTPStatus, sentence: str) -> NoReturn:
-    """End the request with a JSON error.
-
-    Raises:
-        Refused: always.
-    """
-    refusal = Refused(sentence)
-    refusal.code = status
-    raise refusal
 
 
 def _missing(status: StreamStatus) -> str:

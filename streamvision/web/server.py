@@ -20,6 +20,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from streamvision.errors import OutputError
 from streamvision.live import LiveView
+from streamvision.web.analytics import AnalyticsNews
 from streamvision.web.app import HAND_OVER, create_app
 from streamvision.web.events import StatusTicker
 from streamvision.web.fanout import EVICTION_S, Fanout
@@ -62,6 +63,7 @@ class WebServer:
         self.port = port
         self.fanout = Fanout(view.channels, eviction_s=eviction_s, max_viewers=max_viewers)
         self._ticker = StatusTicker(view, self.fanout)
+        self._news = AnalyticsNews(view, self.fanout)
         self._app = create_app(view, fanout=self.fanout)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -83,6 +85,7 @@ class WebServer:
         self._server = _Server(listener, self._app)
         self.fanout.start()
         self._ticker.start()
+        self._news.start()
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="web-server", daemon=True
         )
@@ -95,6 +98,7 @@ class WebServer:
             return
         server.shutdown()
         self._ticker.stop()
+        self._news.stop()
         self.fanout.stop()
         server.close_requests()
         if self._thread is not None:

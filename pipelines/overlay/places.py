@@ -1,0 +1,113 @@
+"""Lines and zones of the analytics on a canvas, with their counts; and the heat map as a tint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.analytics.heat_map import levels_of
+from pipelines.overlay.brush import Brush
+from pipelines.overlay.labels import Rect
+from pipelines.overlay.palette import BLACK, WHITE
+from pipelines.overlay.text import Strip, drawable, render
+from streamvision.analysis import Analysis, LineTally, ZoneTally
+from streamvision.picture import U8, Canvas
+
+HEAT_OPACITY = 0.65
+_ARROW_OF_TEXT = 1.4
+"""Length of a line's arrow, as a multiple of the height of text."""
+
+
+def draw_places(brush: Brush, analysis: Analysis, *, taken: Sequence[Rect] = ()) -> list[tuple[Strip, Rect]]:
+    """Draw lines with their arrows and the outlines of zones; return what is written at them, and where.
+
+    Args:
+        brush: what to draw with.
+        analysis: lines and zones with their counts.
+        taken: places that are in use already; what would lie on one moves below it.
+    """
+    scale = brush.scale
+    size_px = np.array([brush.canvas.width_px, brush.canvas.height_px], np.float64)
+    rings = [np.array([*zone.points, zone.points[0]]) * size_px for zone in analysis.zones]
+    brush.curves([ring.astype(np.float32) for ring in rings], WHITE, line_px=scale.thin_px)
+    ends = [np.array(line.points) * size_px for line in analysis.lines]
+    curves = [curve.astype(np.float32) for pair in ends for curve in (pair, *_arrow(pair, scale.text_px))]
+    brush.curves(curves, WHITE, line_px=scale.line_px)
+    placed: list[tuple[Strip, Rect]] = []
+    for zone, ring in zip(analysis.zones, rings, strict=True):
+        left_px, top_px = ring.min(axis=0)
+        placed.append(_place(brush, _zone_words(zone), left_px + scale.pad_px, top_px + scale.pad_px, taken))
+    for line, pair in zip(analysis.lines, ends, strict=True):
+        # Behind the arrow, so that it stays in sight.
+        x, y = pair.mean(axis=0) - 0.75 * _ARROW_OF_TEXT * scale.text_px * _rightward(pair)
+        placed.append(_place(brush, _line_words(line), x, y - scale.text_px / 2, taken, centered=True))
+    return placed
+
+
+def tint_heat(canvas: Canvas, seconds: NDArray[np.float32]) -> None:
+    """Lay the heat map over the whole canvas: the more time was spent at a place, the stronger.
+
+    Args:
+        canvas: what to draw on.
+        seconds: (h, w) seconds, of any size.
+    """
+    levels = levels_of(seconds)
+    if not levels.any():
+        return
+    opacity = np.minimum(levels.astype(np.float32) * (2 / 255), 1) * HEAT_OPACITY
+    for plane, table in zip((canvas.y, canvas.u, canvas.v), _heat_tables(), strict=True):
+        size = plane.shape[1], plane.shape[0]
+        color: Any = cv2.resize(cv2.LUT(levels, table), size, interpolation=cv2.INTER_LINEAR)
+        weight: Any = cv2.resize(opacity, size, interpolation=cv2.INTER_LINEAR)
+        cv2.blendLinear(plane, color, 1 - weight, weight, dst=plane)
+
+
+def _line_words(line: LineTally) -> Sequence[str]:
+    totals = (sum(counts.values()) for counts in line.counts)
+    return (line.name, *(f"{way} {total}" for way, total in zip(line.directions, totals, strict=True)))
+
+
+def _zone_words(zone: ZoneTally) -> Sequence[str]:
+    return (zone.name, str(zone.inside))
+
+
+def _place(
+    brush: Brush, words: Sequence[str], x_px: float, y_px: float, taken: Sequence[Rect], *, centered: bool = False
+) -> tuple[Strip, Rect]:
+    scale, canvas = brush.scale, brush.canvas
+    strip = render(drawable("  ".join(words)), scale.text_px, BLACK, WHITE, scale.pad_px, scale.pad_px)
+    left_px = x_px - strip.width_px / 2 if centered else x_px
+    left = int(np.clip(left_px, 0, max(canvas.width_px - strip.width_px, 0))) & ~1
+    for used in taken:
+        if used[0] < left + strip.width_px and left < used[2] and used[1] < y_px + strip.height_px and y_px < used[3]:
+            y_px = used[3]
+    top = int(np.clip(y_px, 0, max(canvas.height_px - strip.height_px, 0))) & ~1
+    return strip, (left, top, left + strip.width_px, top + strip.height_px)
+
+
+def _rightward(pair: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the direction, of length 1, to the right of a line on the picture, seen from its first point."""
+    x, y = pair[1] - pair[0]
+    return np.array([-y, x]) / max(float(np.hypot(x, y)), 1e-9)
+
+
+def _arrow(pair: NDArray[np.float64], text_px: int) -> list[NDArray[np.float64]]:
+    """Return the shaft and the head of the arrow that shows a line's first direction."""
+    ahead = _rightward(pair) * _ARROW_OF_TEXT * text_px
+    across = np.array([-ahead[1], ahead[0]])
+    foot = pair.mean(axis=0)
+    tip = foot + ahead
+    return [np.stack([foot, tip]), np.stack([tip - 0.4 * (ahead + across), tip, tip - 0.4 * (ahead - across)])]
+
+
+@lru_cache(maxsize=1)
+def _heat_tables() -> tuple[U8, U8, U8]:
+    """Return the colours of time spent, from blue to red, as luma and both colour differences of each level."""
+    colors = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)
+    luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_BGR2YCrCb))
+    return luma.reshape(-1), blue.reshape(-1), red.reshape(-1)

@@ -1,0 +1,126 @@
+"""Analytics on the web: counts and events for those who watch, lines and zones for those who edit."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import yaml
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import BadRequest
+
+from streamvision.analysis import AnalyticsControl
+from streamvision.analytics_config import AnalyticsConfig
+from streamvision.config import parse_analytics
+from streamvision.errors import ConfigError
+from streamvision.live import LiveChannel, LiveView
+from streamvision.web.fanout import Fanout
+from streamvision.web.refusal import refuse
+from streamvision.web.wire import event
+
+
+class AnalyticsNews:
+    """Tells events of the analytics to those who listen, each once, also to a listener that lags."""
+
+    def __init__(self, view: LiveView, fanout: Fanout) -> None:
+        self._view = view
+        self._fanout = fanout
+        self._serial = itertools.count()
+
+    def start(self) -> None:
+        """Begin to tell."""
+        for channel in self._view.channels.values():
+            channel.add_listener(self._on_publish)
+
+    def stop(self) -> None:
+        """Tell no more; calling it twice is harmless."""
+        for channel in self._view.channels.values():
+            channel.remove_listener(self._on_publish)
+
+    def _on_publish(self, channel: LiveChannel) -> None:
+        """Hand over what happened on the frame that was just published; runs in the pipeline's thread."""
+        newest = channel.latest
+        analysis = newest.annotated.result.analysis if newest else None
+        if analysis is None or not self._fanout.connections:
+            return
+        for happened in analysis.events:
+            key = f"analytics {next(self._serial)}"
+            self._fanout.broadcast(event("analytics", happened.to_json()), key=key, stream_id=channel.stream_id)
+
+
+def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveChannel]) -> None:
+    """Add the addresses of the analytics to the application.
+
+    Args:
+        app: the application.
+        view: the pipeline.
+        channel_of: gives the channel of a stream, or refuses the request.
+    """
+
+    def control_of(stream_id: str) -> AnalyticsControl:
+        channel_of(stream_id)
+        control = view.analytics.get(stream_id)
+        if control is None:
+            refuse(HTTPStatus.NOT_FOUND, f"stream {stream_id!r} has no analytics")
+        return control
+
+    @app.get("/api/streams/<stream_id>/analytics")
+    def analytics(stream_id: str) -> Response:
+        """Give lines, zones, counts and the newest events; or the configuration alone as YAML."""
+        control = control_of(stream_id)
+        form = request.args.get("form", "json")
+        if form == "yaml":
+            return Response(as_yaml(control.config), content_type="text/yaml; charset=utf-8")
+        if form != "json":
+            refuse(HTTPStatus.BAD_REQUEST, f"form={form} is not known; use json or yaml")
+        return jsonify(
+            {
+                "stream": stream_id,
+                "config": control.config.model_dump(mode="json"),
+                **control.report(),
+                "events": [happened.to_json() for happened in control.recent()],
+            }
+        )
+
+    @app.post("/api/streams/<stream_id>/analytics")
+    def change(stream_id: str) -> Response:
+        """Count and measure something else from the next frame on."""
+        control = control_of(stream_id)
+        _refuse_other_pages()
+        try:
+            config = parse_analytics(request.get_json(), origin="analytics")
+            control.apply(config)
+        except BadRequest:
+            refuse(HTTPStatus.BAD_REQUEST, "the body is not JSON; send what GET gives under 'config'")
+        except ConfigError as error:
+            refuse(HTTPStatus.BAD_REQUEST, str(error))
+        return jsonify({"stream": stream_id, "config": config.model_dump(mode="json")})
+
+    @app.get("/streams/<stream_id>/heat-map.png")
+    def heat_map(stream_id: str) -> Response:
+        """Give the heat map."""
+        png = control_of(stream_id).heat_map_png()
+        if png is None:
+            refuse(HTTPStatus.NOT_FOUND, f"stream {stream_id!r} has no heat map; configure analytics.heat_map")
+        return Response(png, content_type="image/png")
+
+
+def as_yaml(config: AnalyticsConfig) -> str:
+    """Return a configuration as it stands in a YAML file, without what is at its default."""
+    document = {"analytics": config.model_dump(mode="json", exclude_defaults=True)}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+
+
+def _refuse_other_pages() -> None:
+    """Refuse what another site's page sends through the browser of somebody who can reach this server.
+
+    JSON alone is taken, which browsers send to other sites only after asking, and the answer to that question is no.
+    """
+    if request.mimetype != "application/json":
+        refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, with the header Content-Type: application/json")
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    own = site in ("same-origin", "none") if site else origin is None or urlsplit(origin).netloc == request.host
+    if not own:
+        refuse(HTTPStatus.FORBIDDEN, f"pages of {origin or 'other sites'} may not change this; use the page itself")
