@@ -1,11 +1,13 @@
 """Average precision as COCO defines it, computed by faster-coco-eval, whose figures equal those of pycocotools.
 
 See https://cocodataset.org/#detection-eval: ten overlaps from 0.50 to 0.95, 101 recall levels, at most 100 objects a
-class and picture. Sizes go by the area of the box: small below 32x32 px, large from 96x96 px.
+class and picture; 20 where objects are compared by keypoints. Sizes go by the area of the box, of the mask, or as the
+labels state it: small below 32x32 px, large from 96x96 px.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.errors import ConfigError, MissingDependencyError
+from streamvision.training.evaluation.coco_shapes import (
+    Likeness,
+    is_marked,
+    oriented_evaluator,
+    shape_annotation,
+    shaped_results,
+)
 from streamvision.training.evaluation.predictions import Predictions, Truth
 
 INSTALL = "pip install 'streamvision[eval]'"
-SIZES = ("small", "medium", "large")
 RECALL_LEVELS: NDArray[np.float64] = np.linspace(0, 1, 101)
 """The recall levels at which precision is read off."""
+_LIBRARY_WORDS: dict[Likeness, str] = {"box": "bbox", "mask": "segm", "keypoints": "keypoints", "oriented": "bbox"}
 _ALL_SIZES, _MOST_OBJECTS, _IOU_50, _IOU_75 = 0, -1, 0, 5
 
 
@@ -53,25 +62,36 @@ class CocoFigures:
     map75: float
     """Mean over classes at the overlap 0.75."""
     by_size: dict[str, float | None]
-    """``map50_95`` of small, medium and large objects; ``None`` where there are none."""
+    """``map50_95`` of small, medium and large objects; ``None`` where there are none. COCO compares no keypoints of
+    small objects."""
     objects_by_size: dict[str, int]
     """How many objects of each size are marked."""
     per_class: dict[str, ClassFigures]
     """By class name, in the data set's order."""
 
 
-def coco_figures(predictions: Predictions) -> CocoFigures:
+def coco_figures(predictions: Predictions, *, by: Likeness = "box", sigmas: Sequence[float] = ()) -> CocoFigures:
     """Return COCO's figures of what was found.
+
+    Args:
+        predictions: what was found, and what is marked.
+        by: what of two objects is compared.
+        sigmas: for keypoints: the spread of each, as COCO defines it.
 
     Raises:
         ConfigError: when no object is marked, so that there is nothing to measure.
         MissingDependencyError: when faster-coco-eval is not installed.
     """
     truths = [Truth.of(image) for image in predictions.images]
-    counted = [truth.class_id[~truth.ignore] for truth in truths]
+    counted = [
+        truth.class_id[~truth.ignore & np.array([is_marked(box, by) for box in image.boxes], bool)]
+        for truth, image in zip(truths, predictions.images, strict=True)
+    ]
     if not sum(map(len, counted)):
         raise ConfigError("no object is marked on any picture, so there is nothing to measure; give labelled pictures")
-    evaluation = _evaluate(predictions, truths)
+    truth = coco_truth(predictions, truths, by=by)
+    evaluation = _evaluate(predictions, truth, by, sigmas)
+    sizes: list[str] = evaluation.params.areaRngLbl[1:]
     precision: NDArray[np.float64] = evaluation.eval["precision"]  # overlap, recall, class, size, most objects
     recall: NDArray[np.float64] = evaluation.eval["recall"]
     per_class = {
@@ -91,31 +111,35 @@ def coco_figures(predictions: Predictions) -> CocoFigures:
         map50_95=_mean(whole) or 0.0,
         map50=_mean(whole[_IOU_50]) or 0.0,
         map75=_mean(whole[_IOU_75]) or 0.0,
-        by_size={name: _mean(precision[..., 1 + at, _MOST_OBJECTS]) for at, name in enumerate(SIZES)},
-        objects_by_size=_objects_by_size(truths),
+        by_size={name: _mean(precision[..., 1 + at, _MOST_OBJECTS]) for at, name in enumerate(sizes)},
+        objects_by_size=_objects_by_size(truth["annotations"], by),
         per_class=per_class,
     )
 
 
-def _evaluate(predictions: Predictions, truths: list[Truth]) -> Any:
+def _evaluate(predictions: Predictions, given: dict[str, Any], by: Likeness, sigmas: Sequence[float]) -> Any:
     library = _library()
-    truth = library.COCO(coco_truth(predictions, truths))
+    truth = library.COCO(given)
     rows = [
         row | {"image_id": image_id}
-        for image_id, of_image in enumerate(predictions.coco_results(), 1)
+        for image_id, of_image in enumerate(shaped_results(predictions, by), 1)
         for row in of_image
     ]
-    evaluation = library.COCOeval_faster(truth, truth.loadRes(rows), iouType="bbox")
+    evaluator = oriented_evaluator(library) if by == "oriented" else library.COCOeval_faster
+    more = {"kpt_oks_sigmas": list(sigmas)} if by == "keypoints" else {}
+    evaluation = evaluator(truth, truth.loadRes(rows), iouType=_LIBRARY_WORDS[by], **more)
     evaluation.evaluate()
     evaluation.accumulate()
     return evaluation
 
 
-def coco_truth(predictions: Predictions, truths: list[Truth]) -> dict[str, Any]:
+def coco_truth(predictions: Predictions, truths: list[Truth], *, by: Likeness = "box") -> dict[str, Any]:
     """Return what is marked in COCO's annotation form; pictures are numbered from 1, classes from 0."""
     annotations: list[dict[str, Any]] = []
-    for image_id, truth in enumerate(truths, 1):
-        for box, class_id, ignore in zip(truth.box_xyxy_px, truth.class_id, truth.ignore, strict=True):
+    for image_id, (truth, image) in enumerate(zip(truths, predictions.images, strict=True), 1):
+        for marked, box, class_id, ignore in zip(
+            image.boxes, truth.box_xyxy_px, truth.class_id, truth.ignore, strict=True
+        ):
             left, top, right, bottom = box.tolist()
             annotations.append(
                 {
@@ -126,6 +150,7 @@ def coco_truth(predictions: Predictions, truths: list[Truth]) -> dict[str, Any]:
                     "area": (right - left) * (bottom - top),
                     "iscrowd": int(ignore),
                 }
+                | shape_annotation(marked, image, by)
             )
     return {
         "images": [
@@ -137,9 +162,9 @@ def coco_truth(predictions: Predictions, truths: list[Truth]) -> dict[str, Any]:
     }
 
 
-def _objects_by_size(truths: list[Truth]) -> dict[str, int]:
-    boxes = np.concatenate([truth.box_xyxy_px[~truth.ignore] for truth in truths])
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+def _objects_by_size(annotations: list[dict[str, Any]], by: Likeness) -> dict[str, int]:
+    counted = [one for one in annotations if not one["iscrowd"] and (by != "keypoints" or one["num_keypoints"])]
+    area = np.array([one["area"] for one in counted])
     small, large = area < 32**2, area >= 96**2
     return {"small": int(small.sum()), "medium": int((~small & ~large).sum()), "large": int(large.sum())}
 

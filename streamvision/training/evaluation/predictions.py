@@ -81,12 +81,22 @@ class Predictions:
             ConfigError: when two pictures have the same stem, so that their results could not be told apart.
             OutputError: when the file cannot be written.
         """
-        require_distinct_stems(self.images)
-        rows = [row for of_image in self.coco_results() for row in of_image]
-        try:
-            path.write_text(json.dumps(rows), encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"cannot write predictions to {path}: {error.strerror}; give another file") from error
+        save_results(path, self.images, self.coco_results())
+
+
+def save_results(path: Path, images: tuple[LabelledImage, ...], results: list[list[dict[str, Any]]]) -> None:
+    """Write the results of all pictures as one JSON list; see :meth:`Predictions.save`.
+
+    Raises:
+        ConfigError: when two pictures have the same stem, so that their results could not be told apart.
+        OutputError: when the file cannot be written.
+    """
+    require_distinct_stems(images)
+    rows = [row for of_image in results for row in of_image]
+    try:
+        path.write_text(json.dumps(rows), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write predictions to {path}: {error.strerror}; give another file") from error
 
 
 def require_distinct_stems(images: tuple[LabelledImage, ...]) -> None:
