@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from pipelines.analytics import Analyst
@@ -26,11 +26,13 @@ from pipelines.overlay.overlay import Overlay
 from pipelines.publish.encode import JpegEncoder
 from pipelines.publish.outputs import check_outputs, open_sinks
 from pipelines.publish.sink import Sink
+from pipelines.stages.chain import StageChain
 from pipelines.stream import Pending, Stream
 from pipelines.tracking import create_tracker
 from streamvision.config import AppConfig, ServeConfig, StreamConfig
 from streamvision.errors import ConfigError, StreamVisionError
 from streamvision.live import LiveChannel, LiveView
+from streamvision.stages.stage import Stage, stage_of
 from streamvision.status import StreamStatus
 from streamvision.telemetry import Distribution, DropCounter, StageTimes
 
@@ -45,6 +47,7 @@ class Pipeline:
     Args:
         config: everything that can be set.
         detector: the network, already open; by default the one that ``config.model`` names is opened.
+        stages: the user's own code, in addition to what the configuration names.
         extra_sink: makes one more output for a stream, given whether it is live and where its drops are counted.
 
     Raises:
@@ -56,6 +59,7 @@ class Pipeline:
         config: AppConfig,
         *,
         detector: Detector | None = None,
+        stages: Sequence[Stage] = (),
         extra_sink: Callable[[bool, DropCounter], Sink] | None = None,
     ) -> None:
         self.times = detector.times if detector else StageTimes()
@@ -63,6 +67,7 @@ class Pipeline:
         self._outputs = config.outputs
         self._extra_sink = extra_sink
         self._sources = name_streams(config.streams)
+        stages = [*map(stage_of, config.stages), *stages]
         read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
         check_outputs(config.outputs, stream_ids=list(self._sources), inputs=[config.model.path, *read])
         tracker = create_tracker(config.tracker, score=config.model.score)
@@ -81,6 +86,7 @@ class Pipeline:
                 name,
                 tracker=create_tracker(config.tracker, score=config.model.score),
                 analyst=Analyst(analytics, names, memory_s=config.tracker.memory_s),
+                stages=StageChain(stages, stream_id=name, names=names) if stages else None,
                 overlay=Overlay(config.overlay, names, skeleton=keypoints.skeleton if keypoints else ()),
                 encode=encode,
                 channel=LiveChannel(name, names),

@@ -17,6 +17,7 @@ from pipelines.analytics import Analyst
 from pipelines.in_order import InOrder
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.sink import Sink
+from pipelines.stages.chain import StageChain
 from pipelines.tracking.base import Tracker
 from streamvision.annotated import AnnotatedFrame
 from streamvision.detections import Detections
@@ -40,6 +41,7 @@ class Lane:
         stream_id: the stream.
         tracker: who gives identities; ``None`` for nobody.
         analyst: who counts and measures what they do; ``None`` for nobody.
+        stages: the user's own code; ``None`` where there is none.
         overlay: what is drawn.
         encode: how a drawn picture becomes JPEG.
         channel: where those who watch find the newest frame.
@@ -54,6 +56,7 @@ class Lane:
         *,
         tracker: Tracker | None,
         analyst: Analyst | None = None,
+        stages: StageChain | None = None,
         overlay: Overlay,
         encode: Callable[[Canvas], bytes],
         channel: LiveChannel,
@@ -69,6 +72,7 @@ class Lane:
         self.identities: Counter[str] = Counter()
         self.failures: list[str] = []
         self.analyst = analyst
+        self.stages = stages
         self._tracker = tracker
         self._analysing = analyst is not None
         self._overlay = overlay
@@ -140,6 +144,8 @@ class Lane:
                 self._on_room()
         for sink in tuple(self._sinks):
             self._guard(sink, sink.close)
+        if self.stages is not None:
+            self.stages.close()
         self._on_room()
 
     def _advance(self, result: Result) -> None:
@@ -148,6 +154,9 @@ class Lane:
             detections = self._track(frame, result.detections)
         self._count(detections)
         result = self._analyse(replace(result, detections=detections))
+        if self.stages is not None:
+            with self._times.measure("stages"):
+                result = self.stages.apply(result)
         scene = self._overlay.plan(result, fps=self.rate.per_second())
         annotated = AnnotatedFrame(
             result,

@@ -94,4 +94,5 @@ class Stream:
             identities=dict(lane.identities),
             viewers=lane.channel.viewers,
             analytics=lane.analyst.report() if lane.analyst else {},
+            stages=lane.stages.statuses() if lane.stages else (),
         )

@@ -12,17 +12,26 @@ if TYPE_CHECKING:
     from streamvision.errors import StreamVisionError
     from streamvision.frame import Frame, Result
     from streamvision.model_card import ModelCard
+    from streamvision.stage_output import Note, Outline, StageEvent, StageOutput
+    from streamvision.stages.stage import stage
+    from streamvision.stages.view import StageView
 
 __version__ = "0.1.0"
 __all__ = [
     "Detections",
     "Frame",
     "ModelCard",
+    "Note",
+    "Outline",
     "Result",
     "ResultStream",
+    "StageEvent",
+    "StageOutput",
+    "StageView",
     "StreamResult",
     "StreamVisionError",
     "__version__",
+    "stage",
     "stream",
 ]
 
@@ -30,10 +39,16 @@ _HOME = {
     "Detections": "streamvision.detections",
     "Frame": "streamvision.frame",
     "ModelCard": "streamvision.model_card",
+    "Note": "streamvision.stage_output",
+    "Outline": "streamvision.stage_output",
     "Result": "streamvision.frame",
     "ResultStream": "streamvision.api.stream",
+    "StageEvent": "streamvision.stage_output",
+    "StageOutput": "streamvision.stage_output",
+    "StageView": "streamvision.stages.view",
     "StreamResult": "streamvision.api.result",
     "StreamVisionError": "streamvision.errors",
+    "stage": "streamvision.stages.stage",
     "stream": "streamvision.api.stream",
 }
 """Module of each name: it is imported where the name is first used, so that ``import streamvision`` is quick."""

@@ -13,6 +13,7 @@ from streamvision.analytics_config import AnalyticsConfig
 from streamvision.backends.base import BackendName, Precision
 from streamvision.errors import ConfigError
 from streamvision.section import Section
+from streamvision.stage_config import StageConfig
 
 TrackerName = Literal["steady", "sort", "bytetrack", "ocsort", "botsort", "none"]
 S = TypeVar("S", bound=Section)
@@ -120,6 +121,9 @@ class AppConfig(Section):
     analytics: AnalyticsConfig = Field(
         AnalyticsConfig(), description="What is counted, for each stream that does not say so itself."
     )
+    stages: tuple[StageConfig, ...] = Field(
+        (), max_length=16, description="Code of yours behind tracker and analytics, in this order."
+    )
     overlay: OverlayConfig = Field(OverlayConfig(), description="Drawing.")
     serve: ServeConfig | None = Field(None, description="The web page; absent: no server.")
     outputs: OutputsConfig = Field(OutputsConfig(), description="Files.")
@@ -168,6 +172,15 @@ def parse_analytics(document: Any, *, origin: str) -> AnalyticsConfig:
         ConfigError: as there.
     """
     return _validate(AnalyticsConfig, document, origin)
+
+
+def parse_stage(document: Any, *, origin: str) -> StageConfig:
+    """Validate one member of ``stages``, as :func:`parse_config` does the whole.
+
+    Raises:
+        ConfigError: as there.
+    """
+    return _validate(StageConfig, document, origin)
 
 
 def _validate(section: type[S], document: Any, origin: str) -> S:

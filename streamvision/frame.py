@@ -10,6 +10,7 @@ from typing import Any
 from streamvision.analysis import Analysis
 from streamvision.detections import Detections
 from streamvision.picture import Picture
+from streamvision.stage_output import Mark
 from streamvision.whole_picture import WholePicture
 
 
@@ -53,6 +54,10 @@ class Result:
     """What was found about the picture as a whole; ``None`` where the model only finds objects."""
     analysis: Analysis | None = None
     """What the stream's analytics make of it; ``None`` where nothing is counted or measured."""
+    marks: tuple[Mark, ...] = ()
+    """What stages of the user's want drawn in addition."""
+    stage_events: tuple[dict[str, Any], ...] = ()
+    """What stages of the user's tell: ``{stage, name, track_id, values}``."""
 
 
 def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
@@ -67,4 +72,5 @@ def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     if result.analysis is not None and result.analysis.speed_kmh is not None:
         for found, speed_kmh in zip(objects, result.analysis.speed_kmh.tolist(), strict=True):
             found["speed_kmh"] = round(speed_kmh, 1) if math.isfinite(speed_kmh) else None
-    return {"objects": objects, **(result.whole.summary(names) if result.whole is not None else {})}
+    told = {"stage_events": list(result.stage_events)} if result.stage_events else {}
+    return {"objects": objects, **told, **(result.whole.summary(names) if result.whole is not None else {})}

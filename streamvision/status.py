@@ -7,6 +7,30 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class StageStatus:
+    """A stage of the user's own on one stream, at one moment."""
+
+    name: str
+    """What it is called."""
+    state: str
+    """running, late, failing or off."""
+    reason: str
+    """Why it is not simply running, in words."""
+    budget_ms: float
+    """How long the pipeline waits for it on each frame."""
+    done: int
+    """Frames that it finished in time."""
+    overruns: int
+    """Frames that the pipeline waited for in vain."""
+    skipped: int
+    """Frames that went on without it, since it was busy with an earlier one or switched off."""
+    failures: int
+    """Frames on which it raised, or returned nonsense."""
+    p95_ms: float | None
+    """How long it takes; ``None`` before it came back for the first time."""
+
+
+@dataclass(frozen=True)
 class StreamStatus:
     """One stream, at one moment."""
 
@@ -50,6 +74,8 @@ class StreamStatus:
     """Who watches the picture just now."""
     analytics: dict[str, Any] = field(default_factory=dict)
     """Counts of its lines and zones by name, as :meth:`streamvision.analysis.Analysis.to_json` gives them."""
+    stages: tuple[StageStatus, ...] = ()
+    """Stages of the user's own, in their order."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain values."""

@@ -93,7 +93,7 @@ def _kind(annotation: Any) -> str:
         return f"list of {count}{_kind(arguments[0])}"
     if origin is dict:
         return f"mapping of {_kind(arguments[0])} to {_kind(arguments[1])}"
-    return {int: "integer", float: "number", str: "text", bool: "true/false", Path: "path"}[
+    return {int: "integer", float: "number", str: "text", bool: "true/false", Path: "path", Any: "anything"}[
         typing.cast(type, annotation)
     ]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.overlay.brush import Brush
 from pipelines.overlay.labels import Rect, place_labels
+from pipelines.overlay.marks import draw_marks
 from pipelines.overlay.palette import BLACK, UNCONFIRMED, WHITE, Color, color_of
 from pipelines.overlay.places import draw_places, tint_heat
 from pipelines.overlay.shapes import draw_keypoints, outline_oriented, tint
@@ -62,6 +63,7 @@ class Scene:
             _draw_labels(brush, marks, taken=[place for _, place in placed])
         for strip, (left_px, top_px, _, _) in placed:
             brush.paste(strip, left_px, top_px)
+        draw_marks(brush, self.result.marks)
         return canvas
 
     def _whole_strips(self, brush: Brush, whole: WholePicture, *, below_px: int) -> list[tuple[Strip, Rect]]:

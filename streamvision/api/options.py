@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.config import AppConfig, ModelConfig, OutputsConfig, StreamConfig, load_config, parse_config
+from streamvision.config import (
+    AppConfig,
+    ModelConfig,
+    OutputsConfig,
+    StreamConfig,
+    load_config,
+    parse_config,
+    parse_stage,
+)
 from streamvision.errors import ConfigError
+from streamvision.stages.stage import Stage, stage_of
 
 Source = str | Path
 Sources = Source | Sequence[Source] | Mapping[str, Source]
@@ -16,7 +25,7 @@ Sources = Source | Sequence[Source] | Mapping[str, Source]
 MODEL_OPTIONS = tuple(name for name in ModelConfig.model_fields if name != "path")
 STREAM_OPTIONS = tuple(name for name in StreamConfig.model_fields if name not in ("source", "id"))
 OUTPUT_OPTIONS = tuple(OutputsConfig.model_fields)
-SECTIONS = tuple(name for name in AppConfig.model_fields if name not in ("model", "streams"))
+SECTIONS = tuple(name for name in AppConfig.model_fields if name not in ("model", "streams", "stages"))
 
 
 def build_config(
@@ -47,6 +56,17 @@ def build_config(
     for name, value in options.items():
         _set(document, name, value)
     return parse_config(document, origin="streamvision.stream")
+
+
+def read_stage(given: Callable[..., object] | str | Mapping[str, Any]) -> Stage:
+    """Return a stage from code, from its dotted path or from a mapping as the configuration has it.
+
+    Raises:
+        ConfigError: when there is no such code, or a setting is not accepted.
+    """
+    if isinstance(given, str):
+        given = {"path": given}
+    return stage_of(parse_stage(given, origin="streamvision.stream") if isinstance(given, Mapping) else given)
 
 
 def _streams(sources: Sources) -> list[dict[str, Any]]:

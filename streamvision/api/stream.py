@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from pipelines.engine import Pipeline
 from streamvision.api.mailbox import Mailbox
-from streamvision.api.options import Sources, build_config
+from streamvision.api.options import Sources, build_config, read_stage
 from streamvision.api.result import StreamResult
 from streamvision.config import AppConfig
 from streamvision.errors import StreamVisionError
+from streamvision.stages.stage import Stage
 from streamvision.status import StreamStatus
 from streamvision.web.server import WebServer
 
@@ -25,6 +26,7 @@ def stream(
     *,
     model: str | Path | None = None,
     config: str | Path | Mapping[str, Any] | None = None,
+    stages: Sequence[Callable[..., object] | str | Mapping[str, Any]] = (),
     **options: Any,
 ) -> ResultStream:
     """Run a model on one source or several and iterate over the results.
@@ -37,6 +39,7 @@ def stream(
         source: what ``--source`` takes; a list of such, or a mapping of stream id to source.
         model: the model file.
         config: a YAML file or mapping in the form of ``docs/configuration.md``; the arguments win over it.
+        stages: code of yours for every frame: functions, classes, dotted paths, or mappings as in the configuration.
         options: further keys by their names in the configuration: of ``model`` (``score``, ``classes``, ``device``),
             of each stream (``realtime``, ``loop``), of ``outputs`` (``detections``, ``record``), and whole sections
             (``tracker="botsort"``, ``overlay={...}``, ``serve="127.0.0.1:8080"``, ``max_frames=100``).
@@ -48,7 +51,8 @@ def stream(
         ConfigError: when an argument is not known or not accepted.
         StreamVisionError: when a source, the model or an output is refused; nothing runs then.
     """
-    return ResultStream(build_config(source, model=model, config=config, options=options))
+    settled = build_config(source, model=model, config=config, options=options)
+    return ResultStream(settled, stages=[read_stage(stage) for stage in stages])
 
 
 class ResultStream(Iterator[StreamResult]):
@@ -59,15 +63,18 @@ class ResultStream(Iterator[StreamResult]):
 
     Args:
         config: everything that can be set.
+        stages: code of the caller's, in addition to what the configuration names.
 
     Raises:
         StreamVisionError: when a source, the model or an output is refused.
     """
 
-    def __init__(self, config: AppConfig) -> None:
+    def __init__(self, config: AppConfig, *, stages: Sequence[Stage] = ()) -> None:
         mailbox = Mailbox()
         self._mailbox = mailbox
-        self._pipeline = Pipeline(config, extra_sink=lambda live, drops: mailbox.add(live=live, drops=drops))
+        self._pipeline = Pipeline(
+            config, stages=stages, extra_sink=lambda live, drops: mailbox.add(live=live, drops=drops)
+        )
         serve = config.serve
         server = WebServer(self._pipeline.view, host=serve.host, port=serve.port) if serve else None
         self._server = server

@@ -93,6 +93,13 @@ def output_options(command: F) -> F:
     for option in reversed(
         [
             click.option(
+                "--stage",
+                "stages",
+                multiple=True,
+                metavar="MODULE:FUNCTION",
+                help="Run code of yours on every frame; FILE.py:FUNCTION will do, too. May be given several times.",
+            ),
+            click.option(
                 "--serve", metavar="HOST:PORT", help="Show all streams live on a web page, at 127.0.0.1:8080 for one."
             ),
             field_option("--detections", OutputsConfig, "detections", metavar="F.jsonl"),
@@ -131,6 +138,8 @@ def build_config(config: Path | None, sources: tuple[str, ...], given: dict[str,
     _merge(document, "tracker", {"name": given["name"]} if "name" in given else {})
     if "serve" in given:
         _merge(document, "serve", parse_address(given["serve"]))
+    if "stages" in given:
+        document["stages"] = [*(document.get("stages") or ()), *({"path": path} for path in given["stages"])]
     if "max_frames" in given:
         document["max_frames"] = given["max_frames"]
     if not config:

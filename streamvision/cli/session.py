@@ -123,3 +123,9 @@ def _print_report(statuses: list[StreamStatus]) -> None:
             f"{status.id}: {status.state}, {status.frames_done} frames, {status.fps:.1f} fps{age}; "
             f"dropped: {drops}; identities: {seen}"
         )
+        for stage in status.stages:
+            why = f" ({stage.reason})" if stage.reason else ""
+            click.echo(
+                f"  stage {stage.name}: {stage.state}{why}; {stage.done} done, {stage.overruns} too late, "
+                f"{stage.skipped} skipped, {stage.failures} failed"
+            )

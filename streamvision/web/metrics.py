@@ -69,7 +69,19 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
     identities = CounterMetricFamily(
         "streamvision_identities", "Confirmed identities since the start.", labels=["stream", "class"]
     )
+    stage_frames = CounterMetricFamily(
+        "streamvision_stage_frames", "Frames of the user's own stages.", labels=["stream", "stage", "outcome"]
+    )
     for status in statuses:
+        for stage in status.stages:
+            outcomes = {
+                "done": stage.done,
+                "overrun": stage.overruns,
+                "skipped": stage.skipped,
+                "failed": stage.failures,
+            }
+            for outcome, count in outcomes.items():
+                stage_frames.add_metric([status.id, stage.name, outcome], count)
         frames_in.add_metric([status.id], status.frames_in)
         frames_done.add_metric([status.id], status.frames_done)
         reconnects.add_metric([status.id], status.reconnects)
@@ -77,7 +89,7 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
             dropped.add_metric([status.id, cause], count)
         for name, count in sorted(status.identities.items()):
             identities.add_metric([status.id, name], count)
-    yield from (frames_in, frames_done, dropped, reconnects, identities)
+    yield from (frames_in, frames_done, dropped, reconnects, identities, stage_frames)
 
 
 def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:

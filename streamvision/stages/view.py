@@ -1,0 +1,76 @@
+"""What a stage is given: one frame of one stream, with all that is known of it so far."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.analysis import Analysis
+from streamvision.detections import Detections
+from streamvision.frame import Frame, Result
+from streamvision.picture import Picture
+from streamvision.whole_picture import WholePicture
+
+
+class StageView:
+    """A frame and its results, as a stage sees them; the picture is converted only if the stage asks for it."""
+
+    def __init__(self, result: Result, names: tuple[str, ...]) -> None:
+        self.result = result
+        """The result as the pipeline knows it."""
+        self.names = names
+        """Class names by class id."""
+
+    @property
+    def frame(self) -> Frame:
+        """The frame, with its two clocks."""
+        return self.result.frame
+
+    @property
+    def stream_id(self) -> str:
+        """The stream that it is of."""
+        return self.frame.stream_id
+
+    @property
+    def detections(self) -> Detections:
+        """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
+        return self.result.detections
+
+    @property
+    def whole(self) -> WholePicture | None:
+        """What was found about the picture as a whole."""
+        return self.result.whole
+
+    @property
+    def analysis(self) -> Analysis | None:
+        """Counts of lines and zones, and speeds, where the configuration asks for them."""
+        return self.result.analysis
+
+    @property
+    def picture(self) -> Picture:
+        """The picture that goes on, which is the network's own where that makes pictures."""
+        made = self.result.whole.picture if self.result.whole is not None else None
+        return made or self.frame.picture
+
+    @cached_property
+    def bgr(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 BGR, read-only, since others look at it, too; to change it, change a ``.copy()``."""
+        pixels: NDArray[np.uint8] = self.picture.to_bgr().view()
+        pixels.flags.writeable = False
+        return pixels
+
+    def class_ids(self, *names: str) -> list[int]:
+        """Return the ids of these classes.
+
+        Raises:
+            ValueError: when the model has no such class.
+        """
+        unknown = [name for name in names if name not in self.names]
+        if unknown:
+            raise ValueError(f"the model has no class {unknown[0]!r}; it has {', '.join(self.names[:10])}")
+        return [self.names.index(name) for name in names]
+
+    def __repr__(self) -> str:
+        return f"StageView({self.stream_id} #{self.frame.index}, {len(self.detections)} objects)"
