@@ -146,6 +146,11 @@ export class Tile {
     });
     if (rows.length > MOST_CHIPS) chips.push(node("li", "chip", `+${rows.length - MOST_CHIPS} more`));
     if (!rows.length) chips.push(node("li", "chip quiet", "nothing seen yet"));
+    for (const stage of (status.stages ?? []).filter((one) => one.state !== "running")) {
+      const chip = node("li", "chip stage", `${stage.name}: ${stage.state}`);
+      chip.title = stage.reason;
+      chips.push(chip);
+    }
     this.#find(".counts").replaceChildren(...chips);
     const cells = rows.map(([name, present, seen]) => {
       const row = node("tr");
@@ -169,6 +174,7 @@ export class Tile {
       Processed: `${format.count(status.frames_done)}${expected} frames`,
       Dropped: drops.join(", ") || "none",
       Reconnects: format.count(status.reconnects),
+      ...Object.fromEntries((status.stages ?? []).map((stage) => [`Stage ${stage.name}`, stageWords(stage)])),
     };
     this.#find(".facts").replaceChildren(
       ...Object.entries(facts).flatMap(([name, value]) => [node("dt", "", name), node("dd", "", value)]),
@@ -184,6 +190,13 @@ export class Tile {
     const text = String(words);
     if (element.textContent !== text) element.textContent = text;
   }
+}
+
+// How a stage of the user's is doing, in words.
+function stageWords(stage) {
+  const counts = [[stage.overruns, "too late"], [stage.skipped, "skipped"], [stage.failures, "failed"]];
+  const lost = counts.filter(([n]) => n).map(([n, what]) => `${format.count(n)} ${what}`);
+  return [stage.state + (stage.reason && `, ${stage.reason}`), `${format.count(stage.done)} done`, ...lost].join("; ");
 }
 
 // [name, now, since the start] of every class, what is in the picture first.
