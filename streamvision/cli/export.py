@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import click
 
 from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source, Target
-from streamvision.cli.eval import choose_split
+from streamvision.cli.eval_options import choose_split
 from streamvision.cli.steps import StepProgress
 from streamvision.errors import ConfigError, StreamVisionError
 

@@ -31,13 +31,21 @@ class ClassMatch:
 
 
 def match_classes(dataset: Dataset, model_names: Sequence[str], *, only: Sequence[str] = ()) -> ClassMatch:
+    """Match the classes of a model to those of a data set of marked objects; see :func:`match_names`."""
+    return match_names(dataset.names, {box.class_id for _, box in dataset.boxes()}, model_names, only=only)
+
+
+def match_names(
+    names: tuple[str, ...], used: set[int], model_names: Sequence[str], *, only: Sequence[str] = ()
+) -> ClassMatch:
     """Match the classes of a model to those of a data set.
 
     Names are compared without regard to case, blanks, hyphens and underscores. A data set whose names are mere
     numbers (YOLO text files without data.yaml) takes the model's names in the same order.
 
     Args:
-        dataset: the labelled pictures.
+        names: the data set's class names.
+        used: which of them occur in it.
         model_names: the model's class names, by class id.
         only: names of the classes to measure; empty for all that the data set has.
 
@@ -45,8 +53,6 @@ def match_classes(dataset: Dataset, model_names: Sequence[str], *, only: Sequenc
         ConfigError: when a class to be measured is not one of the model's.
     """
     notes: list[str] = []
-    names = dataset.names
-    used = {box.class_id for _, box in dataset.boxes()}
     if are_placeholders(names) and not set(names) <= set(model_names):
         if max(used, default=0) >= len(model_names):
             raise ConfigError(

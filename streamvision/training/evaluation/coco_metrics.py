@@ -128,6 +128,7 @@ def _evaluate(predictions: Predictions, given: dict[str, Any], by: Likeness, sig
     evaluator = oriented_evaluator(library) if by == "oriented" else library.COCOeval_faster
     more = {"kpt_oks_sigmas": list(sigmas)} if by == "keypoints" else {}
     evaluation = evaluator(truth, truth.loadRes(rows), iouType=_LIBRARY_WORDS[by], **more)
+    evaluation.params.catIds = list(range(len(predictions.names)))  # for keypoints it would leave out some
     evaluation.evaluate()
     evaluation.accumulate()
     return evaluation

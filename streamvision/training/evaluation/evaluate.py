@@ -18,7 +18,7 @@ from streamvision.training.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCOR
 from streamvision.training.evaluation.predict import OnProgress, predict
 from streamvision.training.evaluation.predictions import Predictions
 
-_DECIMALS = 6
+DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Evaluation:
         """Return the figures as plain values; those that do not exist are ``None``."""
         figures = self.figures
         return {
-            "map50_95": _rounded(figures.map50_95),
-            "map50": _rounded(figures.map50),
-            "map75": _rounded(figures.map75),
-            "per_class": {name: _class_json(one) for name, one in figures.per_class.items() if one.objects},
+            "map50_95": rounded(figures.map50_95),
+            "map50": rounded(figures.map50),
+            "map75": rounded(figures.map75),
+            "per_class": {name: class_json(one) for name, one in figures.per_class.items() if one.objects},
             "classes_without_objects": [name for name, one in figures.per_class.items() if not one.objects],
             "by_size": {
-                size: {"map50_95": _rounded(value), "objects": figures.objects_by_size[size]}
+                size: {"map50_95": rounded(value), "objects": figures.objects_by_size[size]}
                 for size, value in figures.by_size.items()
             },
             **self.diagnosis.to_json(self.predictions.names),
@@ -84,7 +84,7 @@ class Evaluation:
             "seconds": round(self.seconds, 3),
             "model": self.model,
             "names": list(self.predictions.names),
-            "settings": {"score_floor": SCORE_FLOOR, "nms_iou": NMS_IOU, "max_detections": MAX_DETECTIONS},
+            "settings": settings_json(),
             "notes": list(self.notes),
             "problems": [{"path": path, "reason": reason} for path, reason in self.problems],
         }
@@ -133,16 +133,23 @@ def evaluate(
     )
 
 
-def _class_json(figures: ClassFigures) -> dict[str, Any]:
+def settings_json() -> dict[str, Any]:
+    """Return the thresholds that every model is measured with."""
+    return {"score_floor": SCORE_FLOOR, "nms_iou": NMS_IOU, "max_detections": MAX_DETECTIONS}
+
+
+def class_json(figures: ClassFigures) -> dict[str, Any]:
+    """Return the figures of one class as plain values."""
     return {
-        "map50_95": _rounded(figures.map50_95),
-        "map50": _rounded(figures.map50),
-        "map75": _rounded(figures.map75),
-        "recall50": _rounded(figures.recall50),
+        "map50_95": rounded(figures.map50_95),
+        "map50": rounded(figures.map50),
+        "map75": rounded(figures.map75),
+        "recall50": rounded(figures.recall50),
         "objects": figures.objects,
         "images": figures.images,
     }
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DECIMALS)
+def rounded(value: float | None) -> float | None:
+    """Return a figure with as many decimals as are told, or ``None`` where there is none."""
+    return None if value is None else round(value, DECIMALS)

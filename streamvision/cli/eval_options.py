@@ -1,0 +1,108 @@
+"""What the commands of ``streamvision eval`` that measure a model have in common: options, parts, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, get_args
+
+import click
+
+from streamvision.cli.options import field_option
+from streamvision.config import ModelConfig
+from streamvision.errors import ConfigError
+from streamvision.training.dataset import Split
+from streamvision.training.evaluation.evaluate import ModelOptions
+
+SPLITS = (*get_args(Split), "all")
+F = TypeVar("F", bound=Callable[..., Any])
+
+split_option = click.option(
+    "--split", type=click.Choice(SPLITS), help="Part to measure; default: val, else test, else all where there is none."
+)
+
+
+class _InParts(Protocol):
+    """Labelled pictures of any kind."""
+
+    @property
+    def images(self) -> Sequence[Any]: ...
+
+    def part(self, split: Split) -> Any: ...
+
+
+D = TypeVar("D", bound=_InParts)
+
+
+def runtime_options(command: F) -> F:
+    """Add the options that say how the model is opened; :func:`chosen_options` reads them."""
+    options = [
+        field_option("--backend", ModelConfig, "backend"),
+        field_option("--device", ModelConfig, "device"),
+        field_option("--precision", ModelConfig, "precision"),
+        field_option("--threads", ModelConfig, "threads"),
+        click.option(
+            "--imgsz",
+            "side_px",
+            type=click.IntRange(min=32),
+            metavar="PX",
+            help="Longer side of the input, for models that take any size.",
+        ),
+        field_option("--head", ModelConfig, "head"),
+        click.option("--names", metavar="A,B,...", help=ModelConfig.model_fields["names"].description),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def measured_options(command: F) -> F:
+    """Add what every command takes that measures a model on labelled pictures."""
+    options = [
+        click.argument("model", type=Path),
+        click.option("--data", type=Path, required=True, metavar="DIR", help="Labelled pictures."),
+        split_option,
+        click.option("--class", "classes", multiple=True, metavar="NAME", help="Measure these classes only."),
+        runtime_options,
+        click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def chosen_options(given: dict[str, Any]) -> ModelOptions:
+    """Return how the model is opened, from the values of :func:`runtime_options`."""
+    names = given.pop("names", None)
+    chosen = {key: value for key, value in given.items() if value is not None}
+    return ModelOptions(**chosen, names=tuple(names.split(",")) if names else None)
+
+
+def choose_split(dataset: D, split: str | None) -> tuple[D, tuple[str, ...]]:
+    """Return the part that is to be measured, and what to say about it.
+
+    Raises:
+        ConfigError: when the data set has no such part.
+    """
+    present = [name for name in get_args(Split) if any(image.split == name for image in dataset.images)]
+    if split == "all" or (split is None and not present):
+        return dataset, ()
+    notes: tuple[str, ...] = ()
+    if split is None:
+        split = next(name for name in ("val", "test", "train") if name in present)
+        notes = (f"The data set has the parts {', '.join(present)}; {split} was measured, --split chooses another.",)
+    if split not in present:
+        has = f"the parts {', '.join(present)}" if present else "no parts"
+        raise ConfigError(f"--split {split}: the data set has {has}; leave it out or choose one of these")
+    return dataset.part(split), notes  # type: ignore[arg-type]
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, the first column to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]) for name, *cells in rows]
+
+
+def cells(*values: float | None) -> list[str]:
+    """Return figures as they stand in a table; a dash for those that do not exist."""
+    return ["-" if value is None else f"{value:.3f}" for value in values]
