@@ -23,6 +23,9 @@ from streamvision.analytics_config import ZoneConfig
 
 Mask = NDArray[np.bool_]
 
+_INSTANT_S = 1e-6
+"""Differences of time stamps are no more exact than this."""
+
 
 @dataclass(frozen=True)
 class Incident:
@@ -136,7 +139,7 @@ class Zones:
     def _alarms(self, seen: Sighting, inside: Mask, entered: Mask) -> Iterator[Incident]:
         state, row, now_s = self._state, seen.row, seen.pts_s
         dwell_s = now_s - state.since_s[:, row]
-        stay = inside & (dwell_s >= self._stay_s) & ~state.told_stay[:, row]
+        stay = inside & (dwell_s >= self._stay_s - _INSTANT_S) & ~state.told_stay[:, row]
         state.told_stay[:, row] |= stay
         scale_px = np.array(seen.picture_px, np.float64)
         center_px = seen.anchor_px(0.5)
@@ -148,7 +151,7 @@ class Zones:
         state.idle_xy[:, :, row] = (settled / scale_px).transpose(0, 2, 1)
         idle_s = now_s - state.idle_since_s[:, row]
         told_idle = state.told_idle[:, row] & ~moved
-        idle = inside & (idle_s >= self._idle_s) & ~told_idle
+        idle = inside & (idle_s >= self._idle_s - _INSTANT_S) & ~told_idle
         state.told_idle[:, row] = told_idle | idle
         heading_deg, begin_s = self._motion.update(seen)
         off_deg = np.abs((heading_deg - self._heading_deg(seen.picture_px) + 180) % 360 - 180)

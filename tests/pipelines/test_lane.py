@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pipelines.analytics import Analyst
 from pipelines.lane import Lane
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.encode import JpegEncoder
 from pipelines.tracking import create_tracker
+from streamvision.analysis import Analysis
 from streamvision.annotated import AnnotatedFrame
-from streamvision.config import OverlayConfig, TrackerConfig
+from streamvision.config import OverlayConfig, TrackerConfig, parse_analytics
 from streamvision.detections import Detections
 from streamvision.errors import OutputError
 from streamvision.frame import Frame, Result
@@ -30,6 +32,7 @@ class Recorder:
         self.frames: list[int] = []
         self.identities: list[list[int | None]] = []
         self.closed = 0
+        self.analysed = 0
         self._fail_at = fail_at
 
     def write(self, annotated: AnnotatedFrame) -> None:
@@ -38,6 +41,7 @@ class Recorder:
             raise OutputError("the disk is full; free some space")
         self.frames.append(index)
         self.identities.append(annotated.result.detections.identities())
+        self.analysed += annotated.result.analysis is not None
 
     def close(self) -> None:
         self.closed += 1
@@ -145,6 +149,39 @@ def test_identities_do_not_cross_a_reconnect(lane: Lane) -> None:
     assert after
     assert not before & after
     assert lane.identities == {"car": 2}
+
+
+class BrokenAnalyst(Analyst):
+    """Analytics with a fault that shows on one frame."""
+
+    def update(self, result: Result) -> Analysis | None:
+        if result.frame.index == 5:
+            raise ZeroDivisionError("unforeseen")
+        return super().update(result)
+
+
+@pytest.mark.parametrize(("kind", "analysed"), [(Analyst, 10), (BrokenAnalyst, 5)])
+def test_a_fault_of_the_analytics_ends_them_and_not_the_stream(
+    times: StageTimes, kind: type[Analyst], analysed: int
+) -> None:
+    config = parse_analytics({"lines": [{"name": "door", "points": [[0.2, 0.1], [0.2, 0.9]]}]}, origin="test")
+    lane = Lane(
+        "gate",
+        tracker=create_tracker(TrackerConfig(), score=0.25),
+        analyst=kind(config, ("car",), memory_s=1.0),
+        overlay=Overlay(OverlayConfig(), ("car",)),
+        encode=JpegEncoder(80),
+        channel=LiveChannel("gate", ("car",)),
+        times=times,
+        on_room=lambda: None,
+    )
+    sink = Recorder()
+    play(lane, [sink], 10)
+    assert sink.frames == list(range(10))
+    assert sink.analysed == analysed
+    assert lane.failures == (
+        [] if kind is Analyst else ["stream gate: its analytics broke on frame 5: ZeroDivisionError('unforeseen')"]
+    )
 
 
 def test_a_lane_that_never_started_is_finished() -> None:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from pipelines.analytics import Analyst
+from streamvision.analytics_config import AnalyticsConfig
 from streamvision.annotated import AnnotatedFrame
 from streamvision.detections import Detections
 from streamvision.frame import Frame, Result
@@ -27,6 +29,7 @@ class FedStream:
 
     def __init__(self, stream_id: str, *, width_px: int = 320, height_px: int = 180, hue: int = 100) -> None:
         self.channel = LiveChannel(stream_id, NAMES)
+        self.analyst = Analyst(AnalyticsConfig(), NAMES, memory_s=1.0)
         self.encoded = 0
         self.published = 0
         self.since_s = time.monotonic()
@@ -86,9 +89,9 @@ class FedStream:
             cv2.rectangle(bgr, box[:2], box[2:], color, -1)
         cv2.putText(bgr, f"{self.channel.stream_id} {index}", (10, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255,) * 3, 2)
         frame = Frame(self.channel.stream_id, index, index / 25, captured_at_s, BgrPicture(bgr))
-        self.channel.publish(
-            AnnotatedFrame(Result(frame, detections), draw=frame.picture.to_canvas, encode=self._encode)
-        )
+        result = Result(frame, detections)
+        result = replace(result, analysis=self.analyst.update(result))
+        self.channel.publish(AnnotatedFrame(result, draw=frame.picture.to_canvas, encode=self._encode))
         self.published += 1
         self.status = replace(
             self.status,
@@ -119,6 +122,7 @@ class FedStream:
             age_s={"p50": 0.04, "p95": 0.08, "p99": 0.12} if newest else None,
             newest_age_s=newest.annotated.result.frame.age_s() if newest else None,
             viewers=self.channel.viewers,
+            analytics=self.analyst.report(),
         )
 
 
@@ -137,6 +141,7 @@ class LiveFeed:
             statuses=lambda: [stream.present() for stream in self.streams.values()],
             stage_times=lambda: self.stage_times,
             model="yolox_nano.onnx on onnxruntime, cpu, fp32",
+            analytics={name: stream.analyst for name, stream in self.streams.items()},
         )
         self._interval_s = 1 / fps
         self._stopping = threading.Event()

@@ -31,6 +31,19 @@ def get_json(port: int, path: str) -> tuple[int, Any]:
     return status, json.loads(body)
 
 
+def post_json(port: int, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+    """Send JSON, or bytes as they are; return status and parsed body. Header names have ``_`` for ``-``."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    fields = {"Content-Type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
+    try:
+        connection.request("POST", path, data, fields)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
 @contextmanager
 def opened(port: int, path: str) -> Iterator[http.client.HTTPResponse]:
     """Open a live response for the length of the block."""

@@ -28,6 +28,7 @@ function onLink(link, change) {
 }
 
 function onEvent(name, data) {
+  if (name === "analytics") tiles.get(data.stream)?.happened(data);
   if (name !== "status") return; // each change of state is followed by a full status
   for (const status of data.streams) {
     const sentence = tiles.get(status.id)?.update(status);

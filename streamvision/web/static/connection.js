@@ -97,7 +97,7 @@ export function events(onEvent, onChange) {
         };
         signal.addEventListener("abort", end);
         source.onerror = end;
-        for (const name of ["status", "state"]) {
+        for (const name of ["status", "state", "analytics"]) {
           source.addEventListener(name, (message) => {
             alive();
             onEvent(name, JSON.parse(message.data));

@@ -1,8 +1,10 @@
 // One stream on the page: its picture, its state over the picture, and its figures.
 
 import { now } from "./connection.js";
+import { Editor } from "./editor.js";
 import * as format from "./format.js";
 import { AgeHistory } from "./history.js";
+import { Tallies } from "./tallies.js";
 
 const OVER = new Set(["ended", "failed", "stopped"]);
 const WORDS = {
@@ -23,6 +25,8 @@ export class Tile {
   #canvas;
   #context;
   #history;
+  #tallies;
+  #editor;
   #next = null;
   #painting = false;
   #shown = null; // the record whose picture is on the canvas
@@ -35,6 +39,8 @@ export class Tile {
     this.#canvas = this.#find("canvas.picture");
     this.#context = this.#canvas.getContext("2d", { alpha: false });
     this.#history = new AgeHistory(this.#find(".history"));
+    this.#tallies = new Tallies(this.#find(".analytics"), this.id);
+    this.#editor = new Editor(element, this.id);
     this.#find(".fullscreen").addEventListener("click", () => this.#find(".stage").requestFullscreen?.());
   }
 
@@ -52,6 +58,8 @@ export class Tile {
 
   set focused(focused) {
     this.#element.classList.toggle("focused", focused);
+    if (focused) this.#tallies.show();
+    else if (this.#editor.isOpen) this.#editor.close();
   }
 
   // Takes a picture; where decoding cannot keep up, only the newest is painted.
@@ -95,10 +103,16 @@ export class Tile {
     this.#write(".drops", format.count(format.sum(status.drops)));
     this.#writeCounts(status);
     this.#writeFacts(status);
+    this.#tallies.update(status.analytics);
     this.#canvas.setAttribute("aria-label", this.#describe(status));
     this.tick();
     if (!previous || previous.state === status.state) return null;
     return `${this.id}: ${WORDS[status.state] ?? status.state}${status.reason ? `, ${status.reason}` : ""}`;
+  }
+
+  // Takes an event of the analytics.
+  happened(event) {
+    this.#tallies.add(event);
   }
 
   // Takes note that the server is out of reach: what was true when it was last heard need not be true now.
@@ -157,8 +171,8 @@ export class Tile {
       row.append(node("td", "", name), node("td", "", present), node("td", "", format.count(seen)));
       return row;
     });
-    this.#find(".classes tbody").replaceChildren(...cells);
-    this.#find(".classes").hidden = !rows.length;
+    this.#find(".seen-classes tbody").replaceChildren(...cells);
+    this.#find(".seen-classes").hidden = !rows.length;
     this.#find(".none").hidden = rows.length > 0;
   }
 

@@ -1,0 +1,126 @@
+"""Lines, zones, counts and events over HTTP: read by everybody, changed by the page alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from streamvision.config import parse_analytics
+from streamvision.web.server import WebServer
+from support.live_feed import LiveFeed
+from support.web_client import eventually, get, get_json, opened, post_json, read_event
+
+DOOR = {"name": "door", "points": [[0.5, 0.0], [0.5, 1.0]], "directions": ["west", "east"]}
+HALL = {"name": "hall", "points": [[0, 0.5], [0.5, 0.5], [0.5, 1], [0, 1]]}
+PATH = "/api/streams/gate/analytics"
+
+
+def read_analytics_event(response: Any) -> Any:
+    while (found := read_event(response))[0] != "analytics":
+        pass
+    return found[1]
+
+
+def test_a_stream_without_lines_says_so(server: WebServer) -> None:
+    status, body = get_json(server.port, PATH)
+    assert status == 200
+    assert body["stream"] == "gate" and body["events"] == []
+    assert body["lines"] == body["zones"] == {}
+    assert body["config"] == {"lines": [], "zones": [], "speed": None, "heat_map": None}
+
+
+def test_a_line_counts_from_the_next_frame_on_and_is_told_as_it_happens(server: WebServer) -> None:
+    with opened(server.port, "/api/events?streams=gate") as response:
+        status, body = post_json(server.port, PATH, {"lines": [DOOR], "zones": [HALL]})
+        assert status == 200 and body["config"]["lines"][0]["name"] == "door"
+        kinds = set()
+        while not {"line", "zone_entered", "zone_left"} <= kinds:
+            told = read_analytics_event(response)
+            kinds.add(told["kind"])
+            assert (told["stream"], told["track_id"], told["class_name"]) == ("gate", 1, "car")
+            assert told["place"] == ("door" if told["kind"] == "line" else "hall")
+    _, now = get_json(server.port, PATH)
+    counts = now["lines"]["door"]
+    assert counts["west"]["total"] + counts["east"]["total"] == sum(event["kind"] == "line" for event in now["events"])
+    assert get_json(server.port, "/api/streams/gate")[1]["analytics"]["zones"]["hall"]["entered"] >= 1
+    assert get_json(server.port, "/api/streams/yard/analytics")[1]["lines"] == {}, "streams keep to themselves"
+
+
+def test_events_of_other_streams_are_not_told(feed: LiveFeed, server: WebServer) -> None:
+    feed["yard"].analyst.apply(parse_analytics({"lines": [DOOR]}, origin="test"))
+    with opened(server.port, "/api/events?streams=gate") as response:
+        assert eventually(lambda: len(feed["yard"].analyst.recent()) >= 1)
+        assert {read_event(response)[0] for _ in range(3)} == {"status"}
+
+
+def test_the_configuration_comes_as_yaml_that_can_be_read_again(server: WebServer) -> None:
+    zone = {**HALL, "crowd": 3, "heading_deg": 90.0}
+    post_json(server.port, PATH, {"lines": [DOOR], "zones": [zone], "heat_map": {"half_life_s": 60}})
+    status, headers, body = get(server.port, PATH + "?form=yaml")
+    assert status == 200 and headers["Content-Type"] == "text/yaml; charset=utf-8"
+    again = parse_analytics(yaml.safe_load(body)["analytics"], origin="test")
+    assert again.lines[0].directions == ("west", "east") and again.zones[0].crowd == 3
+    assert again == parse_analytics(get_json(server.port, PATH)[1]["config"], origin="test")
+    assert get_json(server.port, PATH + "?form=xml") == (400, {"error": "form=xml is not known; use json or yaml"})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site", "Origin": "http://127.0.0.1:1"},
+    ],
+)
+def test_other_sites_may_not_change_anything(server: WebServer, headers: dict[str, str]) -> None:
+    status, body = post_json(server.port, PATH, {"lines": [DOOR]}, **headers)
+    assert status == 403 and "may not change this" in body["error"]
+    assert get_json(server.port, PATH)[1]["config"]["lines"] == []
+
+
+def test_the_own_page_may(server: WebServer) -> None:
+    own = {"Origin": f"http://127.0.0.1:{server.port}", "Sec_Fetch_Site": "same-origin"}
+    assert post_json(server.port, PATH, {"lines": [DOOR]}, **own)[0] == 200
+    assert post_json(server.port, PATH, {"lines": []}, Origin=own["Origin"])[0] == 200
+
+
+def test_forms_of_other_sites_cannot_be_json(server: WebServer) -> None:
+    status, body = post_json(server.port, PATH, b'{"lines": []}', Content_Type="text/plain")
+    assert status == 415 and "Content-Type: application/json" in body["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"{", "the body is not JSON; send what GET gives under 'config'"),
+        ([], "Input should be a valid dictionary"),
+        ({"lines": [{**DOOR, "points": [[0.5, 0], [0.5, 1.5]]}]}, "lines.0.points.1.1: Input should be less than"),
+        ({"lines": [DOOR, DOOR]}, "names of lines must differ, but ['door'] stands more than once"),
+        ({"lines": [{**DOOR, "classes": ["tram"]}]}, "'door' asks for the class 'tram'"),
+        ({"zones": [{**HALL, "points": [[0, 0], [0.5, 0.5], [1, 1]]}]}, "zone 'hall' has no area"),
+        ({"zone": []}, "unknown key 'zone': did you mean 'zones'?"),
+    ],
+)
+def test_what_is_not_accepted_is_said_and_changes_nothing(server: WebServer, body: Any, sentence: str) -> None:
+    assert post_json(server.port, PATH, {"lines": [DOOR]})[0] == 200
+    status, answer = post_json(server.port, PATH, body)
+    assert status == 400 and sentence in answer["error"]
+    assert [line["name"] for line in get_json(server.port, PATH)[1]["config"]["lines"]] == ["door"]
+
+
+def test_unknown_streams_and_methods(server: WebServer) -> None:
+    assert get_json(server.port, "/api/streams/x/analytics")[0] == 404
+    assert post_json(server.port, "/api/streams/x/analytics", {})[0] == 404
+    status, _, answer = get(server.port, PATH, method="DELETE")
+    assert status == 405 and b"use GET or POST" in answer
+
+
+def test_heat_map(server: WebServer) -> None:
+    status, body = get_json(server.port, "/streams/gate/heat-map.png")
+    assert status == 404 and "configure analytics.heat_map" in body["error"]
+    post_json(server.port, PATH, {"heat_map": {}})
+    status, headers, png = get(server.port, "/streams/gate/heat-map.png")
+    assert (status, headers["Content-Type"]) == (200, "image/png") and png.startswith(b"\x89PNG")
