@@ -7,19 +7,27 @@ compare overflow, or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from exporters.parity.pictures import drawn_pictures
 from streamvision.backends.torch_libraries import import_torch
 
 PICTURES = 2
-SIDE_PX = 160
-CLASS_SPREAD = 2.5
-"""Standard deviation of class logits, which lets a few of some thousand boxes stand out."""
+SIDE_PX = 256
+CLASS_PEAK = 6.0
+"""Greatest class logit without its bias, which lets a few of some thousand boxes stand out. With much more, the best scores all round to
+1, and which of them come first is chance."""
+MEAN, STD = 0.45, 0.225
+"""Of ImageNet's pictures, all channels together."""
+CLASS_BIAS = -4.6
+"""Logit of a class before anything is seen, where scores are sigmoids: 0.01."""
 
 
 def random_network(create: Callable[[], Any], *, seed: int, kind: str) -> Any:
-    """Return a network in evaluation mode whose weights depend on the seed alone.
+    """Return a torchvision network in evaluation mode whose weights depend on the seed alone.
 
     Args:
         create: makes it with its initial weights.
@@ -30,14 +38,40 @@ def random_network(create: Callable[[], Any], *, seed: int, kind: str) -> Any:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         network = create()
-        pictures = torch.nn.functional.interpolate(
-            torch.rand(PICTURES, 3, SIDE_PX // 16, SIDE_PX // 16), size=(SIDE_PX, SIDE_PX), mode="bicubic"
-        )
+        pictures = _pictures()
         detector = kind in ("detect", "segment", "pose")
-        _measure_statistics(network.backbone if detector else network, pictures)
         if detector:
-            _spread_classes(network, pictures[:1])
+            normalised = torch.stack([network.transform.normalize(picture) for picture in pictures])
+            _measure_statistics(network.backbone, normalised)
+            _spread_classes(_class_layers(network), lambda: network(list(pictures[:1])))
+        else:
+            _measure_statistics(network, (pictures - MEAN) / STD)
     return network
+
+
+def settle_yolo(network: Any) -> None:
+    """Do the same to an ultralytics network with its initial weights; the generator of random numbers is the caller's.
+
+    Args:
+        network: in evaluation mode.
+    """
+    torch = import_torch()
+    with torch.no_grad():
+        pictures = _pictures()
+        _measure_statistics(network, pictures)
+        head = network.model[-1]
+        layers = [scale[-1] for branch in ("cv3", "one2one_cv3") for scale in getattr(head, branch, None) or ()]
+        _spread_classes(layers, lambda: network(pictures[:1]))
+        for layer in layers:
+            layer.bias.fill_(CLASS_BIAS)
+
+
+def _pictures() -> Any:
+    """Return (PICTURES, 3, SIDE_PX, SIDE_PX) drawn pictures, 0..1."""
+    torch = import_torch()
+    drawn = [picture.load() for picture in drawn_pictures(count=PICTURES).pictures]
+    levels = np.stack([picture.resize_rgb(SIDE_PX, SIDE_PX) for picture in drawn])
+    return torch.from_numpy(levels).permute(0, 3, 1, 2) / 255
 
 
 def _measure_statistics(network: Any, pictures: Any) -> None:
@@ -55,21 +89,23 @@ def _measure_statistics(network: Any, pictures: Any) -> None:
         layer.eval()
 
 
-def _spread_classes(network: Any, pictures: Any) -> None:
-    """Scale the layers that give class logits until those differ as they do in a trained network."""
+def _spread_classes(layers: Sequence[Any], run: Callable[[], Any]) -> None:
+    """Scale the layers that give class logits until those are as large as in a trained network."""
     seen: dict[Any, float] = {}
-    layers = _class_layers(network)
+    biases = [layer.bias.clone() for layer in layers]
     hooks = [
         layer.register_forward_hook(
-            lambda layer, _inputs, output: seen.update({layer: max(seen.get(layer, 0.0), float(output.std()))})
+            lambda layer, _inputs, output: seen.update({layer: max(seen.get(layer, 0.0), float(output.max()))})
         )
         for layer in layers
     ]
-    network(list(pictures))
-    for hook in hooks:
-        hook.remove()
     for layer in layers:
-        layer.weight.mul_(CLASS_SPREAD / max(seen[layer], 1e-6))
+        layer.bias.zero_()
+    run()
+    for layer, hook, bias in zip(layers, hooks, biases, strict=True):
+        hook.remove()
+        layer.weight.mul_(CLASS_PEAK / max(seen[layer], 1e-6))
+        layer.bias.copy_(bias)
 
 
 def _class_layers(network: Any) -> list[Any]:

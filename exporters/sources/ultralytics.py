@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporters.sources.random_weights import settle_yolo
 from exporters.sources.sizes import rounded_up, with_size
 from streamvision.backends.torch_libraries import import_torch, import_ultralytics
 from streamvision.backends.torch_network import TorchBackend
@@ -158,6 +159,8 @@ def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any,
             raise ModelError(
                 f"{path} is not a checkpoint that ultralytics can load ({first}); give another, or an export (.onnx)"
             ) from error
+        if random_weights is not None:
+            settle_yolo(network)
     network.requires_grad_(False)
     side = (getattr(model, "overrides", None) or {}).get("imgsz")
     if side is None:

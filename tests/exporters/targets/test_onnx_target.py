@@ -1,0 +1,220 @@
+"""The ONNX target: every kind of network in every form, against torch and OpenCV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("ultralytics")
+
+from exporters.base import Draft, ExportOptions, Source
+from exporters.sources import open_source
+from exporters.targets.registry import create_target
+from pipelines.inference import Detector
+from streamvision.backends.base import Backend
+from streamvision.backends.cards import read_card
+from streamvision.config import ModelConfig
+from streamvision.errors import ConfigError, ExportError
+from streamvision.model_card import ModelCard
+from streamvision.picture import BgrPicture
+from support.detection_sets import Agreement
+from support.random_sources import random_source
+from support.reference_models import yolov8n_onnx
+
+pytestmark = pytest.mark.reference
+
+WIDE = (320, 192)
+ONNX = create_target("onnx")
+
+
+@pytest.fixture(scope="module")
+def yolo(data_dir: Path) -> Source:
+    return open_source(data_dir / "models" / "yolov8n_coco.pt")
+
+
+@pytest.fixture(scope="module")
+def wide(yolo: Source, tmp_path_factory: pytest.TempPathFactory) -> Draft:
+    return ONNX.export(yolo, ExportOptions(size_px=WIDE), tmp_path_factory.mktemp("wide"))
+
+
+def pictures(size_px: tuple[int, int], count: int = 1) -> NDArray[np.float32]:
+    coarse = np.random.default_rng(4).random((count * 3, size_px[1] // 16, size_px[0] // 16), np.float32)
+    smooth = [cv2.resize(plane, size_px, interpolation=cv2.INTER_CUBIC) for plane in coarse]
+    return np.clip(np.stack(smooth), 0, 1).reshape(count, 3, size_px[1], size_px[0])
+
+
+def opened(draft: Draft) -> Backend:
+    """Open a draft and check that the card in the file is the one that was promised."""
+    backend = ONNX.open(draft)
+    assert read_card(backend, path=draft.path) == draft.card
+    return backend
+
+
+def truth(source: Source, size_px: tuple[int, int], tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
+    return source.backend(size_px=size_px).run(tensor)
+
+
+def found(backend: Backend, card: ModelCard, path: Path, data_dir: Path) -> list[NDArray[np.float64]]:
+    detector = Detector(backend, card, ModelConfig(path=path, score=0.25))
+    chosen = sorted((data_dir / "coco_val" / "images").glob("*.jpg"))[:6]
+    return [
+        np.column_stack([seen.box_xyxy_px, seen.score, seen.class_id]).astype(np.float64)
+        for seen in detector.detect([BgrPicture(cv2.imread(str(path))) for path in chosen])
+    ]
+
+
+def agreement(
+    draft: Draft, source: Source, size_px: tuple[int, int], data_dir: Path, *, slack: float = 0.01
+) -> Agreement:
+    agreed = Agreement(0.25, slack)
+    of_source = found(
+        backend := source.backend(size_px=size_px), read_card(backend, path=source.path), source.path, data_dir
+    )
+    of_export = found(opened(draft), draft.card, draft.path, data_dir)
+    for number, pair in enumerate(zip(of_export, of_source, strict=True)):
+        agreed.add(str(number), *pair)
+    assert agreed.pairs > 10
+    return agreed
+
+
+def test_a_rectangular_input_gives_what_torch_gives(yolo: Source, wide: Draft) -> None:
+    tensor = pictures(WIDE)
+    (boxes,) = opened(wide).run(tensor)
+    np.testing.assert_allclose(boxes, truth(yolo, WIDE, tensor)[0], rtol=1e-4, atol=1e-4)
+    assert (wide.card.input.width_px, wide.card.input.height_px) == WIDE
+
+
+def test_opencv_reads_it_too(wide: Draft) -> None:
+    tensor = pictures(WIDE)
+    network = cv2.dnn.readNetFromONNX(str(wide.path))
+    network.setInput(tensor)
+    np.testing.assert_allclose(network.forward(), opened(wide).run(tensor)[0], rtol=1e-3, atol=1e-2)
+
+
+def test_the_file_says_nothing_of_the_machine_and_names_ultralytics_entries(wide: Draft, project_root: Path) -> None:
+    content = wide.path.read_bytes()
+    assert str(project_root).encode() not in content
+    assert b"site-packages" not in content
+    entries = {entry.key: entry.value for entry in onnx.load(wide.path).metadata_props}
+    assert (entries["task"], entries["stride"], entries["imgsz"]) == ("detect", "32", "[192, 320]")
+    assert entries["license"].startswith("AGPL-3.0")
+
+
+def test_free_batch_and_size(yolo: Source, tmp_path: Path) -> None:
+    draft = ONNX.export(yolo, ExportOptions(size_px=WIDE, dynamic_batch=True, dynamic_size=True), tmp_path)
+    assert (draft.card.input.dynamic_batch, draft.card.input.dynamic_size, draft.card.input.stride_px) == (
+        True,
+        True,
+        32,
+    )
+    backend = opened(draft)
+    assert backend.input.shape == (None, 3, None, None)
+    for size_px, count in ((WIDE, 1), ((256, 256), 2), ((160, 384), 3)):
+        tensor = pictures(size_px, count)
+        np.testing.assert_allclose(backend.run(tensor)[0], truth(yolo, size_px, tensor)[0], rtol=1e-4, atol=1e-3)
+
+
+def test_bytes_in_and_suppression_inside_find_the_same_objects(yolo: Source, data_dir: Path, tmp_path: Path) -> None:
+    draft = ONNX.export(yolo, ExportOptions(size_px=(320, 320), uint8_input=True, nms=True), tmp_path)
+    card = draft.card
+    assert (card.head, card.nms_inside, card.input.layout, card.input.dtype) == ("yolo_end2end", True, "nhwc", "uint8")
+    agreed = agreement(draft, yolo, (320, 320), data_dir)
+    assert not agreed.unmatched
+    assert agreed.min_iou > 0.999
+
+
+def test_half_precision_is_half_the_size_and_keeps_its_boxes(
+    yolo: Source, wide: Draft, data_dir: Path, tmp_path: Path
+) -> None:
+    draft = ONNX.export(yolo, ExportOptions(precision="fp16", size_px=(320, 320)), tmp_path)
+    assert draft.path.stat().st_size < 0.55 * wide.path.stat().st_size
+    agreed = agreement(draft, yolo, (320, 320), data_dir)
+    assert not agreed.unmatched
+    assert agreed.min_iou > 0.97
+    assert agreed.max_score_difference < 0.02
+
+
+@pytest.mark.slow
+def test_static_int8_finds_the_same_objects(yolo: Source, data_dir: Path, wide: Draft, tmp_path: Path) -> None:
+    options = ExportOptions(precision="int8", size_px=(320, 320), calibration=data_dir / "coco_calib")
+    draft = ONNX.export(yolo, options, tmp_path)
+    assert draft.path.stat().st_size < 0.55 * wide.path.stat().st_size
+    assert opened(draft).precision == "int8"
+    agreed = agreement(draft, yolo, (320, 320), data_dir, slack=0.15)
+    assert len(agreed.unmatched) <= 0.1 * agreed.pairs, agreed
+
+
+def test_int8_without_pictures_is_refused(yolo: Source, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="--calibration DIR"):
+        ONNX.export(yolo, ExportOptions(precision="int8", size_px=(64, 64)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "size_px"),
+    [
+        ("yolov8n-seg.yaml", (96, 64)),
+        ("yolo11n-pose.yaml", (96, 64)),
+        ("yolo26n-obb.yaml", (96, 64)),
+        ("yolov8n-cls.yaml", (64, 64)),
+        ("deeplabv3_mobilenet_v3_large", (96, 64)),
+        ("mobilenet_v3_small", (64, 64)),
+    ],
+)
+def test_networks_of_other_tasks(name: str, size_px: tuple[int, int], tmp_path: Path) -> None:
+    source = random_source(name)
+    draft = ONNX.export(source, ExportOptions(size_px=size_px), tmp_path)
+    tensor = pictures(size_px)
+    for output, expected in zip(opened(draft).run(tensor), truth(source, size_px, tensor), strict=True):
+        np.testing.assert_allclose(output, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn"])
+def test_torchvision_detectors(name: str, tmp_path: Path) -> None:
+    source = random_source(name)
+    size_px = (320, 320)
+    draft = ONNX.export(source, ExportOptions(size_px=size_px), tmp_path)
+    tensor = pictures(size_px)
+    sides = []
+    for boxes, scores, labels in (opened(draft).run(tensor), truth(source, size_px, tensor)):
+        filled = scores[0] > 0
+        sides.append(np.column_stack([boxes[0], scores[0], labels[0]])[filled].astype(np.float64))
+    agreed = Agreement(0.0)
+    agreed.add(name, *sides)
+    assert agreed.pairs > 3
+    assert len(agreed.unmatched) <= 0.05 * agreed.pairs, agreed
+
+
+def test_what_a_network_cannot_do_is_one_sentence(yolo: Source, tmp_path: Path) -> None:
+    detector = random_source("ssdlite320_mobilenet_v3_large")
+    with pytest.raises(ExportError, match="leave out --dynamic-batch"):
+        ONNX.export(detector, ExportOptions(dynamic_batch=True), tmp_path)
+    with pytest.raises(ExportError, match="multiples of 32 px; give 320x192"):
+        ONNX.export(yolo, ExportOptions(size_px=(320, 180)), tmp_path)
+    with pytest.raises(ExportError, match="leave out --dynamic-size"):
+        ONNX.export(random_source("mobilenet_v3_small"), ExportOptions(dynamic_size=True), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_onnx_file_keeps_its_network_and_gets_a_card(
+    data_dir: Path, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    path = yolov8n_onnx(data_dir, request.config.cache.mkdir("reference"))
+    source = open_source(path)
+    draft = ONNX.export(source, ExportOptions(), tmp_path)
+    assert onnx.load(draft.path).graph == onnx.load(path).graph
+    assert opened(draft).metadata["streamvision.card"]
+    with pytest.raises(ExportError, match="stays as it is, so that --nms is not possible"):
+        ONNX.export(source, ExportOptions(nms=True), tmp_path)
+
+
+def test_an_unknown_format_is_one_sentence() -> None:
+    with pytest.raises(ConfigError, match="formats are onnx, openvino, tflite, coreml, tensorrt"):
+        create_target("caffe")
