@@ -44,7 +44,7 @@ class HeatMap:
         if self.config.half_life_s is not None:
             self._seconds *= 0.5 ** (elapsed_s / self.config.half_life_s)
         if len(seen.row):
-            xy = seen.anchor_px(self._height) / np.array(seen.picture_px)
+            xy = seen.anchor_px(self._height) / seen.scale_px
             column, row = (np.clip(xy, 0, 1 - 1e-9) * (GRID_COLUMNS, GRID_ROWS)).astype(np.intp).T
             np.add.at(self._seconds, (row, column), np.float32(min(elapsed_s, LONGEST_STEP_S)))
 

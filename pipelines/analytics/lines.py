@@ -82,34 +82,34 @@ class Lines:
         """Take the next frame's objects and return who has crossed what."""
         if not self.configs or not len(seen.row):
             return []
-        scale_px = np.array(seen.picture_px, np.float64)
+        scale_px, at = seen.scale_px, seen.at
         begin_px = self._ends[:, 0] * scale_px
         along = (self._ends[:, 1] - self._ends[:, 0]) * scale_px
         length_px = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
         along = along / length_px
-        anchor_px = seen.anchor_px(0.0) + self._height[:, :, None] * (seen.size_px() * (0.0, 1.0))
-        near_px = self._near_xy[:, :, seen.row].transpose(0, 2, 1) * scale_px
+        anchor_px = seen.anchor_px(self._height)
+        near_px = self._near_xy[:, :, at].transpose(0, 2, 1) * scale_px
         off_px, at_px = _relative(anchor_px, begin_px, along)
         old_off_px, old_at_px = _relative(near_px, begin_px, along)
         sign = np.sign(off_px).astype(np.int8)
-        old_sign = self._near_sign[:, seen.row]
+        old_sign = self._near_sign[:, at]
         met = old_sign * sign < 0
         step = old_off_px / np.where(met, old_off_px - off_px, 1.0)
         meets_px = old_at_px + step * (at_px - old_at_px)
         inside = (meets_px >= 0) & (meets_px <= length_px)
-        through = np.where(met, inside, self._through[:, seen.row])
+        through = np.where(met, inside, self._through[:, at])
         # How far the box itself reaches across the line is what the band is a share of.
-        reach_px = np.abs(along[:, 1:2]) * seen.size_px()[:, 0] + np.abs(along[:, 0:1]) * seen.size_px()[:, 1]
+        reach_px = np.abs(along[:, 1:2]) * seen.size_px[:, 0] + np.abs(along[:, 0:1]) * seen.size_px[:, 1]
         settled = (np.abs(off_px) > self._band * reach_px) & (sign != 0)
-        side = self._side[:, seen.row]
+        side = self._side[:, at]
         counted = self._counted[:, np.minimum(seen.class_id, len(self._names))]
         crossed = settled & (side * sign < 0) & through & counted
-        self._side[:, seen.row] = np.where(settled, sign, side)
-        self._through[:, seen.row] = through & ~settled
+        self._side[:, at] = np.where(settled, sign, side)
+        self._through[:, at] = through & ~settled
         moved = sign != 0  # on the very line it is on neither side: the path goes on from where it was before
-        self._near_sign[:, seen.row] = np.where(moved, sign, old_sign)
+        self._near_sign[:, at] = np.where(moved, sign, old_sign)
         near_px = np.where(moved[:, :, None], anchor_px, near_px)
-        self._near_xy[:, :, seen.row] = (near_px / scale_px).transpose(0, 2, 1)
+        self._near_xy[:, :, at] = (near_px / scale_px).transpose(0, 2, 1)
         return list(self._count(seen, crossed, sign))
 
     def _count(self, seen: Sighting, crossed: NDArray[np.bool_], sign: NDArray[np.int8]) -> Iterator[Crossing]:

@@ -29,11 +29,10 @@ class Motion:
             (n,) degrees clockwise on the picture, 0 to the right, NaN where no step was completed on this frame; and
             (n,) the time at which the step began.
         """
-        scale_px = np.array(seen.picture_px, np.float64)
-        center_px = seen.anchor_px(0.5)
+        scale_px, center_px = seen.scale_px, seen.center_px
         begin_s = self._from_s[seen.row]
         step_px = center_px - self._from_xy[:, seen.row].T * scale_px
-        far = np.hypot(*(step_px / seen.size_px()).T) >= STEP_SHARE
+        far = np.hypot(*(step_px / seen.size_px).T) >= STEP_SHARE
         heading_deg = np.where(far, np.degrees(np.arctan2(step_px[:, 1], step_px[:, 0])), np.nan)
         renew = far | np.isnan(step_px[:, 0])
         self._from_xy[:, seen.row[renew]] = (center_px[renew] / scale_px).T

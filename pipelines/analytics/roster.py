@@ -7,6 +7,7 @@ forgets an identity when the tracker does, so nothing grows with the length of a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +31,11 @@ class Change:
     born: int
     same: bool
     """True where nobody came and nobody went."""
+
+    @property
+    def rows(self) -> int:
+        """Length of the table after the change."""
+        return len(self.kept) + self.born
 
     def carry(self, state: NDArray[T], fill: Any) -> NDArray[T]:
         """Return a measurement's (..., rows) array as it is after the change, with ``fill`` for the newly born."""
@@ -58,16 +64,41 @@ class Sighting:
     arrival: Change
     """Who came with this frame; nobody leaves by it."""
 
-    def anchor_px(self, height: float) -> Float:
-        """Return (n, 2) points on the boxes' middles, at ``height`` from 0, the top, to 1, the bottom."""
-        box = self.box_xyxy_px
-        y = box[:, 1] + height * (box[:, 3] - box[:, 1])
-        return np.stack([(box[:, 0] + box[:, 2]) / 2, y], axis=1)
+    @cached_property
+    def at(self) -> Rows | slice:
+        """The same as :attr:`row`, for reading and writing columns of a measurement; where everybody in the table is
+        here, and in order, a slice, which copies nothing."""
+        rows = self.arrival.rows
+        return slice(None) if len(self.row) == rows and bool((self.row == np.arange(rows)).all()) else self.row
 
+    @cached_property
     def size_px(self) -> Float:
-        """Return (n, 2) width and height of the boxes."""
+        """(n, 2) width and height of the boxes."""
         size: Float = self.box_xyxy_px[:, 2:] - self.box_xyxy_px[:, :2]
         return size
+
+    @cached_property
+    def scale_px(self) -> Float:
+        """(2,) width and height of the picture, to multiply fractions by."""
+        return np.array(self.picture_px, np.float64)
+
+    @cached_property
+    def center_px(self) -> Float:
+        """(n, 2) middles of the boxes."""
+        center: Float = (self.box_xyxy_px[:, :2] + self.box_xyxy_px[:, 2:]) / 2
+        return center
+
+    def anchor_px(self, height: Float | float) -> Float:
+        """Return points on the boxes' upright middles.
+
+        Args:
+            height: from 0, the top, to 1, the bottom; or (P, 1) heights, for (P, n, 2) points.
+        """
+        lower = np.multiply(np.subtract(height, 0.5), self.size_px[:, 1])
+        anchor = np.empty((*lower.shape, 2))
+        anchor[..., 0] = self.center_px[:, 0]
+        anchor[..., 1] = self.center_px[:, 1] + lower
+        return anchor
 
 
 class Roster:

@@ -64,7 +64,7 @@ class Speeds:
     def update(self, seen: Sighting) -> Float:
         """Take the next frame's objects and return (n,) their speeds in km/h; NaN where not known, or not yet."""
         row, now_s = seen.row, seen.pts_s
-        place_m = self._plane.place_m(seen.anchor_px(1.0) / np.array(seen.picture_px))
+        place_m = self._plane.place_m(seen.anchor_px(1.0) / seen.scale_px)
         visible = np.isfinite(place_m).all(axis=1)
         row, place_m = row[visible], place_m[visible]
         first = np.isnan(self._first_s[row])

@@ -76,6 +76,9 @@ class Zones:
         self._stay_s, self._idle_s = _column(self.configs, "stay_s"), _column(self.configs, "idle_s")
         self._idle_move = _column(self.configs, "idle_move")
         self._tolerance_deg = _column(self.configs, "heading_tolerance_deg")
+        self._watches_stay = any(zone.stay_s is not None for zone in self.configs)
+        self._watches_idle = any(zone.idle_s is not None for zone in self.configs)
+        self._watches_heading = any(zone.heading is not None or zone.heading_deg is not None for zone in self.configs)
         self._motion: Motion = before._motion if before is not None else Motion(rows)
         self._counts = [_Count(alarms=_alarms(zone)) for zone in self.configs]
         self._state = _State.empty(len(self.configs), rows)
@@ -118,50 +121,60 @@ class Zones:
         return incidents
 
     def _move(self, seen: Sighting) -> Iterator[Incident]:
-        state, row, now_s = self._state, seen.row, seen.pts_s
-        size_px = seen.size_px()
-        anchor_px = seen.anchor_px(0.0) + self._height[:, :, None] * (size_px * (0.0, 1.0))
+        state, row, at, now_s = self._state, seen.row, seen.at, seen.pts_s
+        size_px = seen.size_px
+        anchor_px = seen.anchor_px(self._height)
         within, edge_px = self._polygons.locate(anchor_px, seen.picture_px)
         clear = edge_px > self._band * np.sqrt(size_px.prod(axis=1))
-        was = state.inside[:, row]
-        inside = np.where(clear | ~state.known[:, row], within, was)
+        was = state.inside[:, at]
+        inside = np.where(clear | ~state.known[:, at], within, was)
         inside &= self._counted[:, np.minimum(seen.class_id, self._classes)]
         entered, left = inside & ~was, was & ~inside
-        dwell_s = now_s - state.since_s[:, row]
-        state.inside[:, row], state.known[:, row] = inside, True
-        state.since_s[:, row] = np.where(entered, now_s, state.since_s[:, row])
-        state.told_stay[:, row] &= ~entered
-        state.told_wrong_way[:, row] &= ~entered
+        dwell_s = now_s - state.since_s[:, at]
+        state.inside[:, at], state.known[:, at] = inside, True
+        state.since_s[:, at] = np.where(entered, now_s, state.since_s[:, at])
         yield from self._tell("zone_left", left, row, dwell_s=dwell_s)
         yield from self._tell("zone_entered", entered, row)
-        yield from self._alarms(seen, inside, entered)
+        state.told_stay[:, at] &= ~entered
+        state.told_wrong_way[:, at] &= ~entered
+        if self._watches_stay:
+            yield from self._stays(seen, inside)
+        if self._watches_idle:
+            yield from self._idlers(seen, inside, entered)
+        if self._watches_heading:
+            yield from self._wrong_ways(seen, inside)
 
-    def _alarms(self, seen: Sighting, inside: Mask, entered: Mask) -> Iterator[Incident]:
-        state, row, now_s = self._state, seen.row, seen.pts_s
-        dwell_s = now_s - state.since_s[:, row]
-        stay = inside & (dwell_s >= self._stay_s - _INSTANT_S) & ~state.told_stay[:, row]
-        state.told_stay[:, row] |= stay
-        scale_px = np.array(seen.picture_px, np.float64)
-        center_px = seen.anchor_px(0.5)
-        from_px = state.idle_xy[:, :, row].transpose(0, 2, 1) * scale_px
-        moved = np.hypot(*np.moveaxis((center_px - from_px) / seen.size_px(), -1, 0)) > self._idle_move
+    def _stays(self, seen: Sighting, inside: Mask) -> Iterator[Incident]:
+        state, at = self._state, seen.at
+        dwell_s = seen.pts_s - state.since_s[:, at]
+        stay = inside & (dwell_s >= self._stay_s - _INSTANT_S) & ~state.told_stay[:, at]
+        state.told_stay[:, at] |= stay
+        return self._tell("stay", stay, seen.row, dwell_s=dwell_s)
+
+    def _idlers(self, seen: Sighting, inside: Mask, entered: Mask) -> Iterator[Incident]:
+        state, at = self._state, seen.at
+        from_px = state.idle_xy[:, :, at].transpose(0, 2, 1) * seen.scale_px
+        moved = np.hypot(*np.moveaxis((seen.center_px - from_px) / seen.size_px, -1, 0)) > self._idle_move
         moved |= entered
-        state.idle_since_s[:, row] = np.where(moved, now_s, state.idle_since_s[:, row])
-        settled = np.where(moved[:, :, None], center_px, from_px)
-        state.idle_xy[:, :, row] = (settled / scale_px).transpose(0, 2, 1)
-        idle_s = now_s - state.idle_since_s[:, row]
-        told_idle = state.told_idle[:, row] & ~moved
-        idle = inside & (idle_s >= self._idle_s - _INSTANT_S) & ~told_idle
-        state.told_idle[:, row] = told_idle | idle
+        state.idle_since_s[:, at] = np.where(moved, seen.pts_s, state.idle_since_s[:, at])
+        from_px = np.where(moved[:, :, None], seen.center_px, from_px)
+        state.idle_xy[:, :, at] = (from_px / seen.scale_px).transpose(0, 2, 1)
+        idle_s = seen.pts_s - state.idle_since_s[:, at]
+        told = state.told_idle[:, at] & ~moved
+        idle = inside & (idle_s >= self._idle_s - _INSTANT_S) & ~told
+        state.told_idle[:, at] = told | idle
+        return self._tell("idle", idle, seen.row, idle_s=idle_s)
+
+    def _wrong_ways(self, seen: Sighting, inside: Mask) -> Iterator[Incident]:
+        state, at = self._state, seen.at
         heading_deg, begin_s = self._motion.update(seen)
         off_deg = np.abs((heading_deg - self._heading_deg(seen.picture_px) + 180) % 360 - 180)
-        wrong = inside & (off_deg > self._tolerance_deg) & (state.since_s[:, row] <= begin_s)
-        wrong &= ~state.told_wrong_way[:, row]
-        state.told_wrong_way[:, row] |= wrong
-        yield from self._tell("stay", stay, row, dwell_s=dwell_s)
-        yield from self._tell("idle", idle, row, idle_s=idle_s)
+        # Only a step that was begun inside counts: how somebody comes in is nobody's business.
+        wrong = inside & (off_deg > self._tolerance_deg) & (state.since_s[:, at] <= begin_s)
+        wrong &= ~state.told_wrong_way[:, at]
+        state.told_wrong_way[:, at] |= wrong
         heading_deg = np.broadcast_to(heading_deg % 360, wrong.shape)
-        yield from self._tell("wrong_way", wrong, row, heading_deg=heading_deg, off_deg=off_deg)
+        return self._tell("wrong_way", wrong, seen.row, heading_deg=heading_deg, off_deg=off_deg)
 
     def _lose(self, roster: Roster, departing: Rows) -> Iterator[Incident]:
         state = self._state
