@@ -40,12 +40,14 @@ def draw_places(brush: Brush, analysis: Analysis, *, taken: Sequence[Rect] = ())
     brush.curves(curves, WHITE, line_px=scale.line_px)
     placed: list[tuple[Strip, Rect]] = []
     for zone, ring in zip(analysis.zones, rings, strict=True):
-        left_px, top_px = ring.min(axis=0)
-        placed.append(_place(brush, _zone_words(zone), left_px + scale.pad_px, top_px + scale.pad_px, taken))
+        strip = _strip(brush, _zone_words(zone))
+        placed.append((strip, _room(brush, strip, ring.min(axis=0) + scale.pad_px, taken)))
     for line, pair in zip(analysis.lines, ends, strict=True):
-        # Behind the arrow, so that it stays in sight.
-        x, y = pair.mean(axis=0) - 0.75 * _ARROW_OF_TEXT * scale.text_px * _rightward(pair)
-        placed.append(_place(brush, _line_words(line), x, y - scale.text_px / 2, taken, centered=True))
+        strip = _strip(brush, _line_words(line))
+        # Behind the arrow, beside the line, so that both stay in sight.
+        half_px, ahead = np.array([strip.width_px, strip.height_px]) / 2, _rightward(pair)
+        center_px = pair.mean(axis=0) - ahead * (np.abs(ahead) @ half_px + scale.pad_px)
+        placed.append((strip, _room(brush, strip, center_px - half_px, taken)))
     return placed
 
 
@@ -76,18 +78,19 @@ def _zone_words(zone: ZoneTally) -> Sequence[str]:
     return (zone.name, str(zone.inside))
 
 
-def _place(
-    brush: Brush, words: Sequence[str], x_px: float, y_px: float, taken: Sequence[Rect], *, centered: bool = False
-) -> tuple[Strip, Rect]:
-    scale, canvas = brush.scale, brush.canvas
-    strip = render(drawable("  ".join(words)), scale.text_px, BLACK, WHITE, scale.pad_px, scale.pad_px)
-    left_px = x_px - strip.width_px / 2 if centered else x_px
-    left = int(np.clip(left_px, 0, max(canvas.width_px - strip.width_px, 0))) & ~1
+def _strip(brush: Brush, words: Sequence[str]) -> Strip:
+    scale = brush.scale
+    return render(drawable("  ".join(words)), scale.text_px, BLACK, WHITE, scale.pad_px, scale.pad_px)
+
+
+def _room(brush: Brush, strip: Strip, left_top_px: NDArray[np.float64], taken: Sequence[Rect]) -> Rect:
+    """Return the place for a strip: where it is wanted, but inside the picture and below what lies there already."""
+    far_px = (brush.canvas.width_px - strip.width_px, brush.canvas.height_px - strip.height_px)
+    left, top = (int(np.clip(at, 0, max(far, 0))) & ~1 for at, far in zip(left_top_px, far_px, strict=True))
     for used in taken:
-        if used[0] < left + strip.width_px and left < used[2] and used[1] < y_px + strip.height_px and y_px < used[3]:
-            y_px = used[3]
-    top = int(np.clip(y_px, 0, max(canvas.height_px - strip.height_px, 0))) & ~1
-    return strip, (left, top, left + strip.width_px, top + strip.height_px)
+        if used[0] < left + strip.width_px and left < used[2] and used[1] < top + strip.height_px and top < used[3]:
+            top = used[3]
+    return left, top, left + strip.width_px, top + strip.height_px
 
 
 def _rightward(pair: NDArray[np.float64]) -> NDArray[np.float64]:
