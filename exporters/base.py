@@ -59,7 +59,7 @@ class Source(Protocol):
     def module(self, *, dynamic_size: bool = False) -> Any:
         """Return a fresh ``torch.nn.Module`` in evaluation mode on the CPU, from (N, 3, H, W) to a tuple of tensors.
 
-        Fresh each time: converters change what they are given. It is called with one size of input only, unless
+        Fresh each time: converters change what they are given. It is called with one shape of input only, unless
         ``dynamic_size`` is asked for.
 
         Raises:

@@ -181,6 +181,9 @@ class Exporter:
         folder = scratch / "draft"
         folder.mkdir()
         draft = target.export(self._source, request.options, folder)
+        # What is proven is what will be placed: no file that lies beside it can help it through the gate.
+        draft = replace(draft, path=draft.path.replace(scratch / name))
+        shutil.rmtree(folder)
         self._say(f"{name}: converted in {time.monotonic() - begin_s:.1f} s, {_megabytes(_bytes(draft.path))}")
         return draft, target
 

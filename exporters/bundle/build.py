@@ -138,7 +138,7 @@ def _copy_artefact(artefact: Path, made: Path) -> str:
     target = made / f"model{artefact.suffix}"
     if artefact.suffix == ".xml":
         shutil.copyfile(artefact.with_suffix(".bin"), made / "model.bin")
-    elif artefact.is_dir() and not artefact.suffix:  # a folder as OpenVINO models come in
+    elif artefact.is_dir() and artefact.suffix != ".mlpackage":  # a folder as OpenVINO models come in
         files = sorted(artefact.glob("*.xml"))
         if len(files) != 1:
             raise ExportError(f"{artefact} holds {len(files)} .xml files; give one model")

@@ -46,7 +46,8 @@ def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     card = with_size(source.card, options.size_px)
     check_size(card)
     _check_free(card, options)
-    network = source.module(dynamic_size=options.dynamic_size)
+    # What a network keeps for inputs of one shape, such as a grid, is tied to one batch as well.
+    network = source.module(dynamic_size=options.dynamic_size or options.dynamic_batch)
     names = source.output_names
     if options.nms:
         network, card = with_suppression(network, card)

@@ -27,7 +27,7 @@ _LEAST_WEIGHTS = 32
 
 
 class OpenVinoTarget:
-    """Makes an ``.xml`` file and its ``.bin`` beside it; the card is in the model's ``rt_info``."""
+    """Makes a folder with an ``.xml`` file and its ``.bin``; the card is in the model's ``rt_info``."""
 
     format: Format = "openvino"
     precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
@@ -41,18 +41,20 @@ class OpenVinoTarget:
         """
         openvino = _import("openvino")
         proto, card = to_onnx(source, options)
-        path = folder / f"{source.path.stem}.xml"
+        made = folder / f"{source.path.stem}_openvino"
+        made.mkdir()
+        path = made / f"{source.path.stem}.xml"
         model = _converted(openvino, proto, path)
         if options.precision == "int8":
             model = _quantised(model, calibration_tensors(options.calibration, card.input))
         for key, value in card.to_metadata().items():
             model.set_rt_info(value, key)
         openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
-        return Draft("openvino", options.precision, path, card, _notes(options.precision))
+        return Draft("openvino", options.precision, made, card, _notes(options.precision))
 
     def open(self, draft: Draft) -> Backend:
         """Return the model in OpenVINO on the CPU, which computes in float32 what is not quantised."""
-        return OpenVinoBackend(draft.path, device="cpu")
+        return OpenVinoBackend(next(draft.path.glob("*.xml")), device="cpu")
 
 
 def _converted(openvino: Any, proto: Any, path: Path) -> Any:

@@ -14,9 +14,10 @@ from exporters.export import Exporter, Request, requests_for
 from exporters.parity.gate import Gate
 from exporters.parity.pictures import pictures_in
 from exporters.sources.onnx_file import OnnxSource
+from exporters.targets.registry import create_target
 from streamvision.backends import open_backend
 from streamvision.backends.cards import read_card
-from streamvision.errors import ConfigError, ExportError, MissingDependencyError
+from streamvision.errors import ConfigError, ExportError, MissingDependencyError, ModelError
 from support.broken_exports import BrokenTarget, behind_output, input_card
 
 NAME = "yolox_nano-fp32.onnx"
@@ -74,6 +75,36 @@ def test_a_proven_artefact_lies_in_its_place_with_its_reports(export, tmp_path):
     assert document["parity"]["passed"] is True
     assert json.loads((tmp_path / "out" / f"{NAME}.parity.json").read_text())["parity"]["passed"] is True
     assert any("converting" in line for line in said)
+
+
+def test_an_openvino_model_is_placed_with_its_weights(export, tmp_path):
+    pytest.importorskip("openvino")
+    pytest.importorskip("onnx")
+    (artefact,) = export(openvino=create_target("openvino"))
+    assert artefact.error is None
+    assert sorted(path.suffix for path in artefact.path.iterdir()) == [".bin", ".xml"]
+    backend = open_backend(artefact.path)
+    assert read_card(backend, path=artefact.path).head == "yolox"
+    backend.close()
+
+
+def test_a_file_beside_the_artefact_does_not_help_it_through_the_gate(export, tmp_path):
+    """Only the artefact is placed, so only the artefact is proven."""
+
+    class Leaning(BrokenTarget):
+        def export(self, source, options, folder):
+            draft = super().export(source, options, folder)
+            (folder / "weights.bin").write_bytes(b"needed")
+            return draft
+
+        def open(self, draft):
+            if not (draft.path.parent / "weights.bin").exists():
+                raise ModelError("its weights are missing")
+            return super().open(draft)
+
+    (artefact,) = export(onnx=Leaning())
+    assert artefact.path is None
+    assert "its weights are missing" in artefact.error
 
 
 def test_a_failed_gate_leaves_its_report_and_no_artefact(export, tmp_path):

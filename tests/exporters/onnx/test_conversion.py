@@ -1,0 +1,56 @@
+"""A free batch of inputs of one size: no number of pictures is built in, and pictures are kept apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+pytest.importorskip("ultralytics")
+
+from exporters.base import ExportOptions
+from exporters.onnx.conversion import to_onnx
+from exporters.sources import open_source
+
+pytestmark = [pytest.mark.reference, pytest.mark.slow, pytest.mark.timeout(300)]
+
+SIZE_PX = (96, 64)
+
+
+@pytest.mark.parametrize(
+    ("weights", "options", "shape"),
+    [
+        ("yolov8n_coco.pt", ExportOptions(dynamic_batch=True, nms=True, uint8_input=True), ["batch", 64, 96, 3]),
+        ("yolov8n-seg.yaml", ExportOptions(dynamic_batch=True), ["batch", 3, 64, 96]),
+    ],
+    ids=["suppression and bytes", "masks"],
+)
+def test_a_free_batch_takes_any_number_and_keeps_pictures_apart(
+    weights: str, options: ExportOptions, shape: list[str | int], data_dir: Path
+) -> None:
+    random = weights.endswith(".yaml")
+    path = Path(weights) if random else data_dir / "models" / weights
+    model, card = to_onnx(open_source(path, size_px=SIZE_PX, random_weights=1 if random else None), options)
+    assert card.input.dynamic_batch
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    assert given.shape == shape
+
+    pictures = _pictures(3, as_bytes=options.uint8_input)
+    together = session.run(None, {given.name: pictures})
+    for at in range(3):
+        alone = session.run(None, {given.name: pictures[at : at + 1]})
+        for one, of_three in zip(alone, together, strict=True):
+            assert (len(one), len(of_three)) == (1, 3)
+            np.testing.assert_allclose(of_three[at], one[0], atol=1e-3)
+    assert np.abs(together[0][0] - together[0][1]).max() > 0.1
+
+
+def _pictures(count: int, *, as_bytes: bool) -> NDArray[np.uint8] | NDArray[np.float32]:
+    levels = np.random.default_rng(0).integers(0, 256, (count, SIZE_PX[1], SIZE_PX[0], 3), np.uint8)
+    return levels if as_bytes else np.ascontiguousarray(levels.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
