@@ -26,6 +26,8 @@ from pipelines.overlay.overlay import Overlay
 from pipelines.publish.encode import JpegEncoder
 from pipelines.publish.outputs import check_outputs, open_sinks
 from pipelines.publish.sink import Sink
+from pipelines.second.attach import SecondStage
+from pipelines.second.look import SecondLook, check_names
 from pipelines.stages.chain import StageChain
 from pipelines.stream import Pending, Stream
 from pipelines.tracking import create_tracker
@@ -75,6 +77,7 @@ class Pipeline:
             config.model, score_floor=tracker.low_score if tracker else None, times=self.times
         )
         names = self._detector.names
+        self._looks = self._open_looks(config)
         keypoints = self._detector.card.keypoints
         self._window = CollectionWindow()
         self._batcher: Batcher[Pending] = Batcher(max_batch=self._detector.useful_batch, window=self._window)
@@ -86,6 +89,7 @@ class Pipeline:
                 name,
                 tracker=create_tracker(config.tracker, score=config.model.score),
                 analyst=Analyst(analytics, names, memory_s=config.tracker.memory_s),
+                second=SecondStage(self._looks, names=names, patient=not spec.live) if self._looks else None,
                 stages=StageChain(stages, stream_id=name, names=names) if stages else None,
                 overlay=Overlay(config.overlay, names, skeleton=keypoints.skeleton if keypoints else ()),
                 encode=encode,
@@ -140,6 +144,8 @@ class Pipeline:
         for name, stream in self._streams.items():
             stream.lane.start(sinks[name])
             stream.capture.start()
+        for look in self._looks:
+            look.start()
         for thread in self._threads:
             thread.start()
 
@@ -162,8 +168,22 @@ class Pipeline:
         for stream in self._streams.values():
             if not stream.lane.finish(max(deadline_s - time.monotonic(), 0.1)):
                 log.warning("stream %s: outputs were not finished in time", stream.lane.stream_id)
+        for look in self._looks:
+            look.close(max(deadline_s - time.monotonic(), 0.1))
         self._detector.close()
         self._over.set()
+
+    def _open_looks(self, config: AppConfig) -> list[SecondLook]:
+        looks: list[SecondLook] = []
+        try:
+            check_names(config.second, self._detector.names)
+            looks += (SecondLook.open(second) for second in config.second)
+        except BaseException:
+            for look in looks:
+                look.close()
+            self._detector.close()
+            raise
+        return looks
 
     def statuses(self) -> list[StreamStatus]:
         """Return how each stream is doing now, in the order of the configuration."""

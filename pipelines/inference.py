@@ -50,6 +50,7 @@ class Detector:
             ``config.score``.
         every_class: let a box be a candidate for each of its likely classes, as networks are measured, and not for
             its best alone, as they are used.
+        max_batch: most pictures in one call of a model that takes any number.
         times: where the seconds spent in ``preprocess``, ``inference`` and ``decode_nms`` are recorded, per call.
 
     Raises:
@@ -65,6 +66,7 @@ class Detector:
         *,
         score_floor: float | None = None,
         every_class: bool = False,
+        max_batch: int = MAX_DYNAMIC_BATCH,
         times: StageTimes | None = None,
     ) -> None:
         self.card = card
@@ -73,6 +75,7 @@ class Detector:
         """The loaded model."""
         self._config = config
         self._every_class = every_class
+        self._max_batch = max_batch
         sizes = InputSizes(card, backend.outputs)
         self.head = sizes.of((card.input.width_px, card.input.height_px)).head
         """What reads the network's outputs for inputs of the card's size."""
@@ -116,7 +119,7 @@ class Detector:
     @property
     def max_batch(self) -> int:
         """Most pictures that one call of the network carries."""
-        return MAX_DYNAMIC_BATCH if self.card.input.dynamic_batch else self.card.input.batch
+        return self._max_batch if self.card.input.dynamic_batch else self.card.input.batch
 
     @property
     def useful_batch(self) -> int:

@@ -17,6 +17,7 @@ from pipelines.analytics import Analyst
 from pipelines.in_order import InOrder
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.sink import Sink
+from pipelines.second.attach import SecondStage
 from pipelines.stages.chain import StageChain
 from pipelines.tracking.base import Tracker
 from streamvision.annotated import AnnotatedFrame
@@ -41,6 +42,7 @@ class Lane:
         stream_id: the stream.
         tracker: who gives identities; ``None`` for nobody.
         analyst: who counts and measures what they do; ``None`` for nobody.
+        second: models that look at the objects; ``None`` for none.
         stages: the user's own code; ``None`` where there is none.
         overlay: what is drawn.
         encode: how a drawn picture becomes JPEG.
@@ -56,6 +58,7 @@ class Lane:
         *,
         tracker: Tracker | None,
         analyst: Analyst | None = None,
+        second: SecondStage | None = None,
         stages: StageChain | None = None,
         overlay: Overlay,
         encode: Callable[[Canvas], bytes],
@@ -72,6 +75,7 @@ class Lane:
         self.identities: Counter[str] = Counter()
         self.failures: list[str] = []
         self.analyst = analyst
+        self.second = second
         self.stages = stages
         self._tracker = tracker
         self._analysing = analyst is not None
@@ -154,6 +158,9 @@ class Lane:
             detections = self._track(frame, result.detections)
         self._count(detections)
         result = self._analyse(replace(result, detections=detections))
+        if self.second is not None:
+            with self._times.measure("second"):
+                result = self.second.apply(result)
         if self.stages is not None:
             with self._times.measure("stages"):
                 result = self.stages.apply(result)

@@ -94,5 +94,8 @@ class Stream:
             identities=dict(lane.identities),
             viewers=lane.channel.viewers,
             analytics=lane.analyst.report() if lane.analyst else {},
-            stages=lane.stages.statuses() if lane.stages else (),
+            stages=(
+                *(lane.second.statuses() if lane.second else ()),
+                *(lane.stages.statuses() if lane.stages else ()),
+            ),
         )

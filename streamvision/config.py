@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from streamvision.analytics_config import AnalyticsConfig
 from streamvision.backends.base import BackendName, Precision
 from streamvision.errors import ConfigError
+from streamvision.second_config import SecondConfig
 from streamvision.section import Section
 from streamvision.stage_config import StageConfig
 
@@ -120,6 +121,9 @@ class AppConfig(Section):
     tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
     analytics: AnalyticsConfig = Field(
         AnalyticsConfig(), description="What is counted, for each stream that does not say so itself."
+    )
+    second: tuple[SecondConfig, ...] = Field(
+        (), max_length=16, description="Models that look at the objects which the first one found."
     )
     stages: tuple[StageConfig, ...] = Field(
         (), max_length=16, description="Code of yours behind tracker and analytics, in this order."

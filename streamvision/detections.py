@@ -45,6 +45,9 @@ class Detections:
     picture; :attr:`box_xyxy_px` is then the upright box around each."""
     embedding: NDArray[np.float32] | None = None
     """(N, D) float32 of length 1, what each object looks like; ``None`` where no model says so."""
+    attributes: NDArray[np.object_] | None = None
+    """(N,) dict by the name of a second model of what it found on the object, or ``None`` where it has not (yet);
+    ``None`` where there is no second model."""
 
     def __post_init__(self) -> None:
         count = len(self.score)
@@ -147,6 +150,8 @@ class Detections:
             more["keypoints"] = np.concatenate([points[0], points[1][..., None]], axis=2).tolist()
         if self.obb_cxcywhr_px is not None:
             more["obb"] = self.obb_cxcywhr_px.astype(np.float64).round(4).tolist()
+        if self.attributes is not None:
+            more["attributes"] = [found or {} for found in self.attributes.tolist()]
         return more
 
     def __repr__(self) -> str:

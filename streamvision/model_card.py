@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 CARD_KEY = "streamvision.card"
 
-Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image"]
+Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image", "text"]
 """What a model does: find objects (``detect``), with masks (``segment``), keypoints (``pose``) or oriented boxes
 (``obb``); name the whole picture (``classify``); name each pixel (``semantic``); describe it for comparison
-(``embed``); measure distances (``depth``); or turn it into another picture (``image``)."""
+(``embed``); measure distances (``depth``); turn it into another picture (``image``); or read a line of text
+(``text``)."""
 Resize = Literal["letterbox_center", "letterbox_top_left", "stretch", "crop_center"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StageStatus:
-    """A stage of the user's own on one stream, at one moment."""
+    """A stage of the user's own, or a second model, at one moment."""
 
     name: str
     """What it is called."""
@@ -16,8 +16,8 @@ class StageStatus:
     """running, late, failing or off."""
     reason: str
     """Why it is not simply running, in words."""
-    budget_ms: float
-    """How long the pipeline waits for it on each frame."""
+    budget_ms: float | None
+    """How long the pipeline waits for it on each frame; ``None`` for a second model, which no live frame waits for."""
     done: int
     """Frames that it finished in time."""
     overruns: int
@@ -75,7 +75,7 @@ class StreamStatus:
     analytics: dict[str, Any] = field(default_factory=dict)
     """Counts of its lines and zones by name, as :meth:`streamvision.analysis.Analysis.to_json` gives them."""
     stages: tuple[StageStatus, ...] = ()
-    """Stages of the user's own, in their order."""
+    """Second models and stages of the user's own, in their order."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain values."""

@@ -59,7 +59,9 @@ def from_supervision(found: supervision.Detections) -> Detections:
     """Return ``supervision.Detections`` as ours; see :meth:`streamvision.Detections.from_supervision`."""
     _library()
     count = len(found)
-    carried = {name: np.asarray(found.data[name], np.float32) for name in _CARRIED if name in found.data}
+    carried: dict[str, Any] = {
+        name: np.asarray(found.data[name], np.float32) for name in _CARRIED if name in found.data
+    }
     return Detections(
         np.asarray(found.xyxy, np.float32).reshape(count, 4),
         np.ones(count, np.float32) if found.confidence is None else np.asarray(found.confidence, np.float32),

@@ -18,7 +18,7 @@ TOP_CLASSES = 5
 
 @dataclass(frozen=True, eq=False)
 class WholePicture:
-    """The findings of models for ``classify``, ``semantic``, ``embed``, ``depth`` and ``image``, as far as given."""
+    """Findings for ``classify``, ``semantic``, ``embed``, ``depth``, ``image`` and ``text``, as far as given."""
 
     class_score: NDArray[np.float32] | None = None
     """(classes,) float32 probability of each class of the model card."""
@@ -32,6 +32,10 @@ class WholePicture:
     """The picture that the network made; it goes on in place of the one that came in."""
     values: dict[str, float] | None = None
     """Numbers by name, for networks that give several answers at once."""
+    text: str | None = None
+    """The line of text on the picture; empty where there is none."""
+    text_score: float | None = None
+    """How sure its letters are on average, 0..1; set where :attr:`text` is."""
 
     def summary(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Return the findings as plain Python values, in the form that files and the web API carry.
@@ -59,6 +63,8 @@ class WholePicture:
             summary["embedding"] = self.embedding.astype(np.float64).round(5).tolist()
         if self.values is not None:
             summary["values"] = {name: value if math.isfinite(value) else None for name, value in self.values.items()}
+        if self.text is not None:
+            summary["text"] = {"text": self.text, "score": round(self.text_score or 0.0, 4)}
         return summary
 
     def __repr__(self) -> str:

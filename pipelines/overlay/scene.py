@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipelines.overlay.shapes import draw_keypoints, outline_oriented, tint
 from pipelines.overlay.text import Strip, drawable, render
 from pipelines.overlay.trails import TrailSnapshot
 from pipelines.overlay.whole import class_strips, legend_strips, paint
+from pipelines.second.findings import words_of
 from streamvision.analysis import Analysis
 from streamvision.config import OverlayConfig
 from streamvision.detections import Detections
@@ -110,7 +112,7 @@ class _Marks:
     settled: list[bool]
     """False for an object that a tracker knows but has not confirmed."""
     name: list[str]
-    """Class, with the identity where there is one."""
+    """Class, with the identity where there is one, and what second models say."""
     score: list[str]
     speed: list[str]
     """Speed over the ground; empty where it is not known."""
@@ -119,7 +121,7 @@ class _Marks:
 
 
 def _marks(
-    detections: Detections, names: tuple[str, ...], canvas: Canvas, speed_kmh: NDArray[np.float64] | None
+    detections: Detections, names: tuple[str, ...], canvas: Canvas, speed_kmh: Mapping[int, float] | None
 ) -> _Marks:
     far_px = np.array([canvas.width_px, canvas.height_px] * 2)
     box_px = np.rint(np.clip(np.nan_to_num(detections.box_xyxy_px), 0, far_px)).astype(np.int32)
@@ -129,18 +131,20 @@ def _marks(
     order = order[~hidden[order]]
     chosen = detections[order]
     color, settled, name = [], [], []
-    tracked = chosen.track_id is not None
+    tracked, attributes = chosen.track_id is not None, chosen.attributes
     for class_id, identity in zip(chosen.class_id.tolist(), chosen.identities(), strict=True):
         class_name = _class_name(class_id, names)
         name.append(class_name if identity is None else f"{class_name} {identity}")
+        if attributes is not None and (words := words_of(attributes[len(name) - 1])):
+            name[-1] = f"{name[-1]} {drawable(words)}"
         settled.append(identity is not None or not tracked)
         color.append(
             UNCONFIRMED if tracked and identity is None else color_of(class_id if identity is None else identity)
         )
     importance = chosen.score + np.array(settled, np.float32)
     score = [f"{score:.2f}" for score in chosen.score.tolist()]
-    known_kmh = np.full(len(order), np.nan) if speed_kmh is None else speed_kmh[order]
-    speed = [f"{value:.0f} km/h" if np.isfinite(value) else "" for value in known_kmh.tolist()]
+    known = speed_kmh or {}
+    speed = [f"{known[who]:.0f} km/h" if who is not None and who in known else "" for who in chosen.identities()]
     return _Marks(chosen, box_px[order], color, settled, name, score, speed, importance)
 
 

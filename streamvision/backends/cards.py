@@ -16,6 +16,7 @@ from streamvision.backends.base import Backend, TensorSpec
 from streamvision.backends.ultralytics_metadata import UltralyticsMetadata, parse_ultralytics
 from streamvision.coco import COCO_NAMES
 from streamvision.errors import ModelError, UnknownHeadError
+from streamvision.heads.ctc_text import ALPHABET_KEY, alphabet
 from streamvision.heads.layout import box_tensor, describe_outputs
 from streamvision.heads.registry import HEADS, match_head
 from streamvision.model_card import CARD_KEY, InputCard, ModelCard
@@ -127,6 +128,8 @@ def _ultralytics_card(
 def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple[str, ...] | None) -> ModelCard:
     assumed: list[str] = []
     shapes = describe_outputs(backend.outputs)
+    if head is None and ALPHABET_KEY in backend.metadata:
+        head = "ctc_text"
     if head is None:
         head = match_head(backend.input, backend.outputs)
         if head is None:
@@ -135,12 +138,14 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
     if names is None:
         names, sentence = _names_by_shapes(backend, path, head)
         assumed.append(sentence)
-    facts = _input_facts(backend.input, None) | {"dynamic_size": False}  # nothing says what sizes it can take
+    usual = dict(HEADS[head].usual_input)
+    usual_size = (usual.pop("width_px", _DEFAULT_SIDE_PX), usual.pop("height_px", _DEFAULT_SIDE_PX))
+    facts = _input_facts(backend.input, usual_size) | {"dynamic_size": False}  # nothing says what sizes it can take
     card = ModelCard(
         task=HEADS[head].task,
         head=head,
         names=names,
-        input=InputCard(**HEADS[head].usual_input, **facts),
+        input=InputCard(**usual, **facts),
         box_unit=_box_unit(backend, head, facts["layout"], end2end=False),
         nms_inside=HEADS[head].selected,
     )
@@ -155,6 +160,8 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
 
 def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str, ...], str]:
     """Return class names for a file without any, and the sentence that says where they are from."""
+    if HEADS[head].task == "text" and (letters := backend.metadata.get(ALPHABET_KEY)):
+        return alphabet(letters), "The letters are those of the file's metadata, with a blank and a space."
     if labels := backend.metadata.get("model_info.labels", "").split():
         return tuple(labels), "The class names are the labels in the model's rt_info, where blanks are underscores."
     if HEADS[head].task in _NAMELESS:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from streamvision.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.backends.onnx_placement import Placement, read_placement
 from streamvision.backends.tensors import last_line, picture_input
 from streamvision.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.heads.ctc_text import ALPHABET_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ _MIN_SHARE = 0.5
 """An asked-for accelerator must execute at least this share of the model."""
 _DEVICE_REQUESTS = 2
 """One call on the device while the pictures of the next are prepared."""
+_TEXT_LINE_PX = 48
 _DYNAMIC_SIDE_PX = 640
 
 
@@ -89,7 +92,7 @@ class OnnxRuntimeBackend(LoadedBackend):
             session = _open_session(ort, path, kind, index, precision, threads, Path(scratch) / "profile")
             picture = picture_input(tuple(_spec(port) for port in session.get_inputs()), path=path)
             with cls._failing_on(path):
-                session.run(None, {picture.name: _probe_tensor(picture)})
+                session.run(None, {picture.name: _probe_tensor(picture, session.get_modelmeta().custom_metadata_map)})
             placement = read_placement(Path(session.end_profiling()))
         provider = PROVIDERS[kind]
         if kind != "cpu" and placement.share(provider) < _MIN_SHARE:
@@ -206,9 +209,13 @@ def _providers(kind: str, index: int, precision: Precision) -> list[Any]:
     return [(PROVIDERS["tensorrt"], tensorrt), cuda, PROVIDERS["cpu"]]
 
 
-def _probe_tensor(spec: TensorSpec) -> NDArray[Any]:
-    """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the usual 640."""
-    sides = [n if n is not None else _DYNAMIC_SIDE_PX for n in spec.shape[1:]]
+def _probe_tensor(spec: TensorSpec, metadata: Mapping[str, str]) -> NDArray[Any]:
+    """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the usual 640.
+
+    Networks that read lines of text, told by their alphabet, take one height only, though they say that any will do.
+    """
+    side_px = _TEXT_LINE_PX if ALPHABET_KEY in metadata else _DYNAMIC_SIDE_PX
+    sides = [n if n is not None else side_px for n in spec.shape[1:]]
     return np.zeros([spec.shape[0] or 1, *sides], spec.dtype)
 
 

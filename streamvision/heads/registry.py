@@ -9,6 +9,7 @@ from streamvision.errors import UnknownHeadError
 from streamvision.heads.base import ObjectHead, PictureHead
 from streamvision.heads.classify import ClassifyHead
 from streamvision.heads.classify_logits import ClassifyLogitsHead
+from streamvision.heads.ctc_text import CtcTextHead
 from streamvision.heads.depth import DepthHead
 from streamvision.heads.detr import DetrHead
 from streamvision.heads.embed import EmbedHead
@@ -53,6 +54,7 @@ HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "depth": DepthHead,
     "embed": EmbedHead,
     "image": ImageHead,
+    "ctc_text": CtcTextHead,
     "tflite_detection": TfliteDetectionHead,
     "vision_objects": VisionObjectsHead,
 }
