@@ -64,7 +64,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("name", ["dashcam", "rtsp", "multi-camera"])
+@pytest.mark.parametrize("name", ["dashcam", "rtsp", "multi-camera", "traffic-count"])
 def test_the_ready_made_files_are_valid(project_root: Path, name: str) -> None:
     file = project_root / "configs" / f"{name}.yaml"
     assert isinstance(parse_config(load_config(file), origin=file.name), AppConfig)
@@ -82,3 +82,26 @@ def test_one_mistake_in_a_list_is_told_once() -> None:
     assert "at least 1 item" not in str(caught.value)
     with pytest.raises(ConfigError, match="at least 1 item"):
         parse_config({"model": {"path": "m.onnx"}, "streams": []}, origin="c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("analytics", "sentence"),
+    [
+        ({"lines": [{"name": "a", "points": [[0, 0], [2, 0]]}]}, r"analytics\.lines\.0\.points\.1\.0: .*less than"),
+        ({"lines": [{"name": "a", "points": [[0, 0], [0, 0]]}]}, "line 'a' begins and ends at one point"),
+        ({"lines": [{"name": "a", "points": [[0, 0], [0, 1]], "directions": ["x", "x"]}]}, "have one name"),
+        ({"zones": [{"name": "z", "points": [[0, 0], [1, 0], [1, 1]], "crwd": 3}]}, "did you mean 'crowd'"),
+        (
+            {
+                "zones": [
+                    {"name": "z", "points": [[0, 0], [1, 0], [1, 1]], "heading_deg": 9, "heading": [[0, 0], [1, 1]]}
+                ]
+            },
+            "has heading and heading_deg; give one of them",
+        ),
+    ],
+)
+def test_analytics_that_make_no_sense_are_refused(analytics: dict[str, object], sentence: str) -> None:
+    document = {"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4"}], "analytics": analytics}
+    with pytest.raises(ConfigError, match=sentence):
+        parse_config(document, origin="c.yaml")

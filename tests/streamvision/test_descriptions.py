@@ -1,10 +1,12 @@
 """What files and the web API say of a result, beyond boxes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from streamvision.analysis import Analysis
 from streamvision.detections import Detections
 from streamvision.frame import Frame, Result, describe
 from streamvision.masks import BoxMask
@@ -70,3 +72,9 @@ def test_the_whole_picture_is_summed_up():
 def test_no_distance_at_all_is_null():
     whole = WholePicture(depth_map=np.full((2, 2), np.nan, np.float32))
     assert as_read(result_of(whole=whole))["depth"] == {"near": None, "middle": None, "far": None}
+
+
+def test_a_speed_is_null_until_it_is_known():
+    for speed_kmh, expected in ((41.52, 41.5), (np.nan, None)):
+        (one,) = as_read(replace(result_of(), analysis=Analysis(speed_kmh=np.array([speed_kmh]))))["objects"]
+        assert one["speed_kmh"] == expected
