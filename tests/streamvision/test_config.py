@@ -64,7 +64,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("name", ["dashcam", "rtsp", "multi-camera", "traffic-count"])
+@pytest.mark.parametrize(
+    "name", ["dashcam", "rtsp", "multi-camera", "traffic-count", "segment", "pose", "obb", "classify", "semantic"]
+)
 def test_the_ready_made_files_are_valid(project_root: Path, name: str) -> None:
     file = project_root / "configs" / f"{name}.yaml"
     assert isinstance(parse_config(load_config(file), origin=file.name), AppConfig)
