@@ -10,8 +10,7 @@ from streamvision.section import Section
 
 class SecondConfig(Section):
     """A model for the crops of objects: a class of its own (car: make), a text (plate), a pose. It looks at an object
-    once, and again when it shows larger or more surely, so its cost follows new objects and not frames. A model for
-    `embed` looks at every object before the tracker does, which `botsort` makes use of."""
+    once, and again when it shows larger or more surely, so its cost follows new objects and not frames."""
 
     model: str = Field(description="Model file, or `package:NAME/FILE` for one that a Python package ships.")
     name: str = Field(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,7 +120,7 @@ class _Marks:
 
 
 def _marks(
-    detections: Detections, names: tuple[str, ...], canvas: Canvas, speed_kmh: Mapping[int, float] | None
+    detections: Detections, names: tuple[str, ...], canvas: Canvas, speed_kmh: NDArray[np.float64] | None
 ) -> _Marks:
     far_px = np.array([canvas.width_px, canvas.height_px] * 2)
     box_px = np.rint(np.clip(np.nan_to_num(detections.box_xyxy_px), 0, far_px)).astype(np.int32)
@@ -143,8 +142,8 @@ def _marks(
         )
     importance = chosen.score + np.array(settled, np.float32)
     score = [f"{score:.2f}" for score in chosen.score.tolist()]
-    known = speed_kmh or {}
-    speed = [f"{known[who]:.0f} km/h" if who is not None and who in known else "" for who in chosen.identities()]
+    known_kmh = np.full(len(order), np.nan) if speed_kmh is None else speed_kmh[order]
+    speed = [f"{value:.0f} km/h" if np.isfinite(value) else "" for value in known_kmh.tolist()]
     return _Marks(chosen, box_px[order], color, settled, name, score, speed, importance)
 
 
