@@ -18,8 +18,8 @@ from streamvision.backends.torch_libraries import import_torch
 PICTURES = 2
 SIDE_PX = 256
 CLASS_PEAK = 6.0
-"""Greatest class logit without its bias, which lets a few of some thousand boxes stand out. With much more, the best scores all round to
-1, and which of them come first is chance."""
+"""Greatest class logit without its bias, which lets a few of some thousand boxes stand out. With much more, the best
+scores all round to 1, and which of them come first is chance."""
 MEAN, STD = 0.45, 0.225
 """Of ImageNet's pictures, all channels together."""
 CLASS_BIAS = -4.6
@@ -59,6 +59,7 @@ def settle_yolo(network: Any) -> None:
     with torch.no_grad():
         pictures = _pictures()
         _measure_statistics(network, pictures)
+        _calm_channels(network)
         head = network.model[-1]
         layers = [scale[-1] for branch in ("cv3", "one2one_cv3") for scale in getattr(head, branch, None) or ()]
         _spread_classes(layers, lambda: network(pictures[:1]))
@@ -87,6 +88,18 @@ def _measure_statistics(network: Any, pictures: Any) -> None:
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()
+
+
+def _calm_channels(network: Any) -> None:
+    """Lift the variance of quiet channels to the mean of their layer.
+
+    A channel that these few pictures hardly excite would be amplified so much that photographs saturate every score.
+    """
+    from torch.nn import BatchNorm2d
+
+    for layer in network.modules():
+        if isinstance(layer, BatchNorm2d) and layer.running_var is not None:
+            layer.running_var.clamp_(min=float(layer.running_var.mean()))
 
 
 def _spread_classes(layers: Sequence[Any], run: Callable[[], Any]) -> None:
