@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-torchvision = pytest.importorskip("torchvision")
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+import torch
+import torchvision
 
 from exporters.sources import open_source
 from exporters.sources.torchvision_build import build_named

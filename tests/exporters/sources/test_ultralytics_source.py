@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("ultralytics")
+
+import torch
 
 from exporters.sources import open_source
 from exporters.sources.ultralytics import LICENCE

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-torch = pytest.importorskip("torch")
-onnx = pytest.importorskip("onnx")
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("ultralytics")
+
+import onnx
 
 from exporters.base import Draft, ExportOptions, Source
 from exporters.sources import open_source
@@ -173,7 +175,7 @@ def test_networks_of_other_tasks(name: str, size_px: tuple[int, int], tmp_path: 
     draft = ONNX.export(source, ExportOptions(size_px=size_px), tmp_path)
     tensor = pictures(size_px)
     for output, expected in zip(opened(draft).run(tensor), truth(source, size_px, tensor), strict=True):
-        np.testing.assert_allclose(output, expected, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(output, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("name", ["ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn"])
