@@ -29,8 +29,10 @@ from pipelines.publish.sink import Sink
 from pipelines.second.attach import SecondStage
 from pipelines.second.look import SecondLook, check_names
 from pipelines.stages.chain import StageChain
+from pipelines.steady_classes import SteadyClasses
 from pipelines.stream import Pending, Stream
 from pipelines.tracking import create_tracker
+from pipelines.tracking.keypoints import KeypointSmoother
 from streamvision.config import AppConfig, ServeConfig, StreamConfig
 from streamvision.errors import ConfigError, StreamVisionError
 from streamvision.live import LiveChannel, LiveView
@@ -79,6 +81,7 @@ class Pipeline:
         names = self._detector.names
         self._looks = self._open_looks(config)
         keypoints = self._detector.card.keypoints
+        smooth = config.tracker.smooth_keypoints and keypoints is not None
         self._window = CollectionWindow()
         self._batcher: Batcher[Pending] = Batcher(max_batch=self._detector.useful_batch, window=self._window)
         self._streams: dict[str, Stream] = {}
@@ -88,6 +91,8 @@ class Pipeline:
             lane = Lane(
                 name,
                 tracker=create_tracker(config.tracker, score=config.model.score),
+                keypoints=KeypointSmoother(memory_s=config.tracker.memory_s) if smooth else None,
+                classes=SteadyClasses(over_s=config.model.steady_s) if config.model.steady_s else None,
                 analyst=Analyst(analytics, names, memory_s=config.tracker.memory_s),
                 second=SecondStage(self._looks, names=names, patient=not spec.live) if self._looks else None,
                 stages=StageChain(stages, stream_id=name, names=names) if stages else None,

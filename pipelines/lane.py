@@ -19,7 +19,9 @@ from pipelines.overlay.overlay import Overlay
 from pipelines.publish.sink import Sink
 from pipelines.second.attach import SecondStage
 from pipelines.stages.chain import StageChain
+from pipelines.steady_classes import SteadyClasses
 from pipelines.tracking.base import Tracker
+from pipelines.tracking.keypoints import KeypointSmoother
 from streamvision.annotated import AnnotatedFrame
 from streamvision.detections import Detections
 from streamvision.errors import StreamVisionError
@@ -41,6 +43,8 @@ class Lane:
     Args:
         stream_id: the stream.
         tracker: who gives identities; ``None`` for nobody.
+        keypoints: who smooths the keypoints of identities; ``None`` for nobody.
+        classes: who steadies the classes of whole pictures; ``None`` for nobody.
         analyst: who counts and measures what they do; ``None`` for nobody.
         second: models that look at the objects; ``None`` for none.
         stages: the user's own code; ``None`` where there is none.
@@ -57,6 +61,8 @@ class Lane:
         stream_id: str,
         *,
         tracker: Tracker | None,
+        keypoints: KeypointSmoother | None = None,
+        classes: SteadyClasses | None = None,
         analyst: Analyst | None = None,
         second: SecondStage | None = None,
         stages: StageChain | None = None,
@@ -78,6 +84,8 @@ class Lane:
         self.second = second
         self.stages = stages
         self._tracker = tracker
+        self._keypoints = keypoints
+        self._classes = classes
         self._analysing = analyst is not None
         self._overlay = overlay
         self._encode = encode
@@ -156,8 +164,9 @@ class Lane:
         frame = result.frame
         with self._times.measure("track"):
             detections = self._track(frame, result.detections)
+            result = self._steadied(replace(result, detections=detections))
         self._count(detections)
-        result = self._analyse(replace(result, detections=detections))
+        result = self._analyse(result)
         if self.second is not None:
             with self._times.measure("second"):
                 result = self.second.apply(result)
@@ -181,12 +190,23 @@ class Lane:
         self._first_done_s = self._first_done_s or self._last_done_s
 
     def _track(self, frame: Frame, detections: Detections) -> Detections:
+        if self._segment is not None and frame.segment != self._segment:
+            for one in (self._tracker, self._keypoints, self._classes):
+                if one is not None:
+                    one.reset()
+        self._segment = frame.segment
         if self._tracker is None:
             return detections
-        if self._segment is not None and frame.segment != self._segment:
-            self._tracker.reset()
-        self._segment = frame.segment
         return self._tracker.update(detections, pts_s=frame.pts_s, picture=frame.picture)
+
+    def _steadied(self, result: Result) -> Result:
+        """Return the result with keypoints and classes that do not tremble."""
+        frame, detections, whole = result.frame, result.detections, result.whole
+        if self._keypoints is not None:
+            detections = self._keypoints.update(detections, pts_s=frame.pts_s)
+        if self._classes is not None and whole is not None:
+            whole = self._classes.update(whole, pts_s=frame.pts_s)
+        return replace(result, detections=detections, whole=whole)
 
     def _analyse(self, result: Result) -> Result:
         """Add what the analytics say; a fault of theirs ends them, not the stream."""

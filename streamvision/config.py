@@ -47,6 +47,13 @@ class ModelConfig(Section):
         None, description="Layout of the outputs, for files without it: yolo_v5, yolo_v8, yolo_end2end or yolox."
     )
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
+    steady_s: float = Field(
+        0.5,
+        ge=0,
+        le=60,
+        description="For models that name whole pictures: seconds over which scores are averaged, so that the classes "
+        "do not flicker; 0: none.",
+    )
 
 
 class StreamConfig(Section):
@@ -81,6 +88,7 @@ class TrackerConfig(Section):
         1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
     )
     class_agnostic: bool = Field(True, description="Keep an identity though the network's word for the object changes.")
+    smooth_keypoints: bool = Field(True, description="Smooth the keypoints of each identity, the slow ones the most.")
 
 
 class OverlayConfig(Section):
