@@ -32,7 +32,7 @@ def calibration_tensors(folder: Path | None, card: InputCard, *, count: int = DE
     if folder is None:
         raise ExportError(
             "int8 needs pictures to measure the ranges of activations on: give a folder of some 64 everyday ones with "
-            "--calibration DIR, or take int8-dynamic, which needs none"
+            "--calibration DIR, or take fp16, which needs none"
         )
     return _tensors(pictures_in(folder, count=count).pictures, card)
 

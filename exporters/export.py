@@ -176,6 +176,8 @@ class Exporter:
             raise ExportError(
                 f"{request.format} is not made in {request.options.precision}; it is in {', '.join(target.precisions)}"
             )
+        if request.options.mediapipe and request.format != "tflite":
+            raise ExportError(f"--mediapipe is a form of TFLite files; leave it out for {request.format}")
         self._say(f"{name}: converting")
         begin_s = time.monotonic()
         folder = scratch / "draft"

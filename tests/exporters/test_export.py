@@ -183,6 +183,14 @@ def test_a_precision_that_the_format_does_not_have_is_refused(source, pictures, 
     assert "fp32, fp16" in artefact.error
 
 
+def test_mediapipes_form_is_refused_for_other_formats(source, pictures, tmp_path):
+    """It would be ignored, and the file's name would still promise it."""
+    exporter = Exporter(source, Gate(source, pictures), pictures, tmp_path / "out", create_target=lambda _: GOOD)
+    (artefact,) = exporter.run([Request("onnx", ExportOptions(mediapipe=True))])
+    assert artefact.path is None
+    assert "--mediapipe is a form of TFLite files; leave it out for onnx" in artefact.error
+
+
 def test_names_say_what_differs_from_the_usual(source):
     options = ExportOptions(precision="fp16", size_px=(640, 384), nms=True, uint8_input=True)
     assert Request("tflite", options).name(source) == "yolox_nano-fp16-640x384-uint8-nms.tflite"
