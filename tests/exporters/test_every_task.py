@@ -1,0 +1,30 @@
+"""Every task goes through conversion and gate with weights that have learnt nothing, on real photographs."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("ultralytics")
+
+from exporters.base import ExportOptions
+from exporters.export import Exporter, Request
+from exporters.parity.gate import Gate
+from exporters.parity.pictures import pictures_in
+from exporters.sources import open_source
+from exporters.targets.registry import create_target
+
+pytestmark = [pytest.mark.slow, pytest.mark.reference]
+
+
+@pytest.mark.parametrize("model", ["yolov8n-seg.yaml", "yolov8n-obb.yaml", "yolov8n-cls.yaml"])
+def test_its_export_is_proven(model, data_dir, tmp_path):
+    pictures = pictures_in(data_dir / "coco_val" / "images", count=3)
+    source = open_source(model, size_px=(160, 160), random_weights=1)
+    gate = Gate(source, pictures, untrained=True)
+    exporter = Exporter(source, gate, pictures, tmp_path / "out", create_target=create_target)
+    (artefact,) = exporter.run([Request("onnx", ExportOptions(size_px=(160, 160)))])
+    assert artefact.error is None
+    if "cls" not in model:
+        decoded = next(stage for stage in artefact.to_json()["parity"]["stages"] if stage["name"] == "decoded")
+        assert decoded["figures"]["source_objects"]["value"] >= 20
