@@ -78,7 +78,7 @@ def _library() -> Any:
     except ImportError as error:
         raise MissingDependencyError(
             "supervision's Detections need the package supervision; install it with "
-            "pip install 'streamvision[supervision]'"
+            "pip install '.[supervision]'"
         ) from error
     return library
 

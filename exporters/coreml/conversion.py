@@ -13,7 +13,7 @@ from typing import Any, Literal
 from streamvision.errors import ExportError, MissingDependencyError
 from streamvision.model_card import InputCard
 
-INSTALL = "pip install 'streamvision[export]'"
+INSTALL = "pip install '.[export]'"
 DEPLOYMENT_TARGET = "iOS16"
 """Oldest system that the files run on; macOS 13 is its equal. It brought top-k and resizing as torch means them."""
 _LEARNT = frozenset({"conv_transpose", "linear", "matmul"})

@@ -17,7 +17,7 @@ from exporters.sources.sizes import check_size, with_size
 from streamvision.errors import ExportError, MissingDependencyError
 from streamvision.model_card import InputCard, ModelCard
 
-INSTALL = "pip install 'streamvision[export]'"
+INSTALL = "pip install '.[export]'"
 INPUT_NAME = "images"
 OPSET = 18
 """The first that torch's exporter writes by itself; OpenCV 4.11 reads it too."""

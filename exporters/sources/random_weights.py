@@ -18,8 +18,8 @@ from streamvision.backends.torch_libraries import import_torch
 PICTURES = 2
 SIDE_PX = 256
 CLASS_PEAK = 6.0
-"""Greatest class logit without its bias, which lets a few of some thousand boxes stand out. With much more, the best
-scores all round to 1, and which of them come first is chance."""
+"""Greatest class logit above that class's mean, which lets a few of some thousand boxes stand out. With much more, the
+best scores all round to 1, and which of them come first is chance."""
 MEAN, STD = 0.45, 0.225
 """Of ImageNet's pictures, all channels together."""
 CLASS_BIAS = -4.6
@@ -62,9 +62,9 @@ def settle_yolo(network: Any) -> None:
         _calm_channels(network)
         head = network.model[-1]
         layers = [scale[-1] for branch in ("cv3", "one2one_cv3") for scale in getattr(head, branch, None) or ()]
-        _spread_classes(layers, lambda: network(pictures[:1]))
         for layer in layers:
             layer.bias.fill_(CLASS_BIAS)
+        _spread_classes(layers, lambda: network(pictures[:1]))
 
 
 def _pictures() -> Any:
@@ -103,22 +103,26 @@ def _calm_channels(network: Any) -> None:
 
 
 def _spread_classes(layers: Sequence[Any], run: Callable[[], Any]) -> None:
-    """Scale the layers that give class logits until those are as large as in a trained network."""
-    seen: dict[Any, float] = {}
-    biases = [layer.bias.clone() for layer in layers]
+    """Scale and shift the layers of class logits until some boxes stand out, and each class in its own places."""
+    torch = import_torch()
+    seen: dict[Any, list[Any]] = {layer: [] for layer in layers}
     hooks = [
         layer.register_forward_hook(
-            lambda layer, _inputs, output: seen.update({layer: max(seen.get(layer, 0.0), float(output.max()))})
+            lambda layer, _inputs, output: seen[layer].append(output.movedim(1, -1).flatten(end_dim=-2))
         )
         for layer in layers
     ]
+    biases = [layer.bias.clone() for layer in layers]
     for layer in layers:
         layer.bias.zero_()
     run()
     for layer, hook, bias in zip(layers, hooks, biases, strict=True):
         hook.remove()
-        layer.weight.mul_(CLASS_PEAK / max(seen[layer], 1e-6))
-        layer.bias.copy_(bias)
+        logits = torch.cat(seen[layer])
+        usual = logits.mean(dim=0)
+        scale = CLASS_PEAK / max(float((logits - usual).max()), 1e-6)
+        layer.weight.mul_(scale)
+        layer.bias.copy_(bias - scale * usual)
 
 
 def _class_layers(network: Any) -> list[Any]:

@@ -18,7 +18,7 @@ from streamvision.backends.base import Backend
 from streamvision.backends.open_vino import OpenVinoBackend
 from streamvision.errors import ExportError, MissingDependencyError
 
-INSTALL = "pip install 'streamvision[export]'"
+INSTALL = "pip install '.[export]'"
 FLOAT_LAYERS = 3
 """Learned layers before each output that stay in float when the rest is quantised."""
 _LEARNED = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")

@@ -16,7 +16,7 @@ from typing import Any
 from streamvision.errors import ExportError, MissingDependencyError
 from streamvision.model_card import InputCard
 
-INSTALL = "pip install 'streamvision[export]'"
+INSTALL = "pip install '.[export]'"
 
 
 def convert(network: Any, card: InputCard) -> bytes:

@@ -18,7 +18,7 @@ from streamvision.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.backends.tensors import last_line, picture_input
 from streamvision.errors import DeviceError, MissingDependencyError, ModelError
 
-INSTALL = "pip install 'streamvision[litert]'"
+INSTALL = "pip install '.[litert]'"
 _METADATA_FILES = ("metadata.json", "temp_meta.txt")
 """Where ultralytics puts its metadata in the zip at the end of the file: now as JSON, before as a Python literal."""
 _METADATA_BYTES = 1 << 20

@@ -26,7 +26,7 @@ from streamvision.errors import DeviceError, MissingDependencyError, ModelError
 
 logger = logging.getLogger(__name__)
 
-INSTALL = "pip install 'streamvision[openvino]'"
+INSTALL = "pip install '.[openvino]'"
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 _PRECISIONS = {hint: precision for precision, hint in _HINTS.items()}
 _METADATA_BYTES = 1 << 20

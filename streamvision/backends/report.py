@@ -16,8 +16,8 @@ PROBE_TIMEOUT_S = 120.0
 
 _PACKAGES = {
     "onnxruntime": ("onnxruntime", "pip install onnxruntime"),
-    "openvino": ("openvino", "pip install 'streamvision[openvino]'"),
-    "litert": ("ai_edge_litert", "pip install 'streamvision[litert]'"),
+    "openvino": ("openvino", "pip install '.[openvino]'"),
+    "litert": ("ai_edge_litert", "pip install '.[litert]'"),
 }
 """By runtime, the module that must be there and the command that installs it."""
 

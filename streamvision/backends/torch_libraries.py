@@ -11,7 +11,7 @@ from typing import Any
 
 from streamvision.errors import MissingDependencyError
 
-INSTALL = "pip install 'streamvision[train]'"
+INSTALL = "pip install '.[train]'"
 
 
 def import_torch() -> Any:

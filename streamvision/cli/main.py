@@ -29,7 +29,10 @@ COMMANDS = {
     "bench": "Measure speed, freshness and many viewers here.",
     "bundle": "Pack a model for an app: decoders and golden vectors.",
 }
-"""By name, what each command is for, in the order in which people meet them; ``cli/NAME.py`` holds ``NAME``, with ``_`` for ``-``."""
+"""By name, what each command is for, in the order in which people meet them.
+
+``cli/NAME.py`` holds ``NAME``, with ``_`` for ``-``.
+"""
 
 
 class LazyGroup(click.Group):

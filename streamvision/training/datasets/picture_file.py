@@ -58,7 +58,7 @@ def open_image(file: Path | bytes) -> Image:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise MissingDependencyError(
-            "reading data sets needs Pillow, which is not installed; install it with pip install 'streamvision[eval]'"
+            "reading data sets needs Pillow, which is not installed; install it with pip install '.[eval]'"
         ) from error
     try:
         return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)

@@ -55,7 +55,7 @@ def _example_class() -> Any:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     except ImportError as error:
         raise MissingDependencyError(
-            "TFRecord needs protobuf, which is not installed; install it with pip install 'streamvision[eval]'"
+            "TFRecord needs protobuf, which is not installed; install it with pip install '.[eval]'"
         ) from error
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(

@@ -24,7 +24,7 @@ from streamvision.training.evaluation.coco_shapes import (
 )
 from streamvision.training.evaluation.predictions import Predictions, Truth
 
-INSTALL = "pip install 'streamvision[eval]'"
+INSTALL = "pip install '.[eval]'"
 RECALL_LEVELS: NDArray[np.float64] = np.linspace(0, 1, 101)
 """The recall levels at which precision is read off."""
 _LIBRARY_WORDS: dict[Likeness, str] = {"box": "bbox", "mask": "segm", "keypoints": "keypoints", "oriented": "bbox"}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamvision.errors import MissingDependencyError
 from streamvision.training.evaluation.features import F32, centred
 
-INSTALL = "pip install 'streamvision[eval]'"
+INSTALL = "pip install '.[eval]'"
 MIN_CROPS = 5
 """Fewer make no map."""
 NEIGHBOURS = 8

@@ -27,7 +27,7 @@ def plot(evaluation: TrackEvaluation, path: Path, *, title: str) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingDependencyError("a plot needs matplotlib: pip install 'streamvision[eval]'") from error
+        raise MissingDependencyError("a plot needs matplotlib: pip install '.[eval]'") from error
     combined = add_counts(evaluation.counts.values())
     rows = {**evaluation.counts, "combined": combined}
     figure = Figure(figsize=(11, 4.5), layout="constrained")

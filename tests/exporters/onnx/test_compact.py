@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from streamvision.errors import ConfigError
 from exporters.onnx.compact import compact, pack_12_bits
+from streamvision.errors import ConfigError
 
 onnx = pytest.importorskip("onnx")
 
