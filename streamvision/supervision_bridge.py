@@ -77,8 +77,7 @@ def _library() -> Any:
         import supervision as library
     except ImportError as error:
         raise MissingDependencyError(
-            "supervision's Detections need the package supervision; install it with "
-            "pip install '.[supervision]'"
+            "supervision's Detections need the package supervision; install it with pip install '.[supervision]'"
         ) from error
     return library
 
