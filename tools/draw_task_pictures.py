@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/tasks.md: ``python tools/draw_task_pictures.py DETECTOR.onnx``.
+"""Draws a picture of each task into runs/task-pictures: ``python tools/draw_task_pictures.py DETECTOR.onnx``.
 
 The detector is a real one. There are no weights for the other tasks that may be shipped, so what their pictures show is
 what people marked on COCO's photographs (and, for pose, by hand), drawn by the overlay as if a model had found it.
@@ -32,7 +32,7 @@ from streamvision.training.datasets import read_dataset
 from streamvision.training.evaluation.coco_shapes import oriented_box
 from streamvision.whole_picture import WholePicture
 
-FOLDER = Path("docs/images/tasks")
+FOLDER = Path("runs/task-pictures")
 DATA = Path(os.environ.get("STREAMVISION_DATA", "../shared/data"))
 MISSING_CATEGORIES = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 """Numbers between 1 and 90 that no category of COCO has."""
