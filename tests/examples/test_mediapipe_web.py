@@ -77,7 +77,7 @@ def test_mediapipe_finds_what_the_runtime_finds(mediapipe_file: Path, address: s
         names = detector.names
     theirs = np.array([[*row[:5], names.index(row[5])] for row in page.evaluate("find(0.25)")], np.float64)
     ours = np.column_stack([found.box_xyxy_px, found.score, found.class_id]).astype(np.float64)
-    assert len(theirs) == len(ours) >= 3
+    assert len(theirs) == len(ours) >= 2
     theirs, ours = theirs[np.argsort(-theirs[:, 4])], ours[np.argsort(-ours[:, 4])]
     np.testing.assert_array_equal(theirs[:, 5], ours[:, 5])
     np.testing.assert_allclose(theirs[:, 4], ours[:, 4], atol=1e-3)

