@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from pipelines.analytics import Analyst
+from pipelines.appearance import Appearance
 from pipelines.batching import Batcher
 from pipelines.capture.stream import StreamCapture
 from pipelines.capture.uri import SourceSpec, parse_source, source_files
@@ -80,6 +81,7 @@ class Pipeline:
         )
         names = self._detector.names
         self._looks = self._open_looks(config)
+        self._appearance = self._open_appearance(config)
         keypoints = self._detector.card.keypoints
         smooth = config.tracker.smooth_keypoints and keypoints is not None
         self._window = CollectionWindow()
@@ -175,6 +177,8 @@ class Pipeline:
                 log.warning("stream %s: outputs were not finished in time", stream.lane.stream_id)
         for look in self._looks:
             look.close(max(deadline_s - time.monotonic(), 0.1))
+        if self._appearance is not None:
+            self._appearance.close()
         self._detector.close()
         self._over.set()
 
@@ -189,6 +193,15 @@ class Pipeline:
             self._detector.close()
             raise
         return looks
+
+    def _open_appearance(self, config: AppConfig) -> Appearance | None:
+        try:
+            return Appearance.open(config.tracker, requests=self._detector.requests)
+        except BaseException:
+            for look in self._looks:
+                look.close()
+            self._detector.close()
+            raise
 
     def statuses(self) -> list[StreamStatus]:
         """Return how each stream is doing now, in the order of the configuration."""
@@ -264,7 +277,11 @@ class Pipeline:
             return
         begin_s = time.perf_counter()
         try:
-            found = self._detector.find([pending.frame.picture for pending in batch])
+            pictures = [pending.frame.picture for pending in batch]
+            found = self._detector.find(pictures)
+            if self._appearance is not None:
+                with self.times.measure("appearance"):
+                    found = self._appearance.describe(pictures, found)
         except BaseException:
             for pending in batch:
                 pending.give_up()

@@ -88,6 +88,12 @@ class TrackerConfig(Section):
         1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
     )
     class_agnostic: bool = Field(True, description="Keep an identity though the network's word for the object changes.")
+    appearance: Path | None = Field(
+        None, description="For botsort: an embedding model that describes objects, so that looks count beside place."
+    )
+    appearance_head: str | None = Field(
+        None, description="Layout of that model's output, for files that do not say it: embed."
+    )
     smooth_keypoints: bool = Field(True, description="Smooth the keypoints of each identity, the slow ones the most.")
 
 

@@ -1,0 +1,105 @@
+"""What objects look like: an embedding of each crop, for trackers that tell objects apart by their looks.
+
+All crops of a batch go through the model together. Only strong detections are described, since only they are compared
+(BoT-SORT, Aharon et al., 2022, section 3.3); the rows of the others are zero, which is like nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.inference import Detector, Found
+from pipelines.second.crops import crop_edges, cut
+from streamvision.config import ModelConfig, TrackerConfig
+from streamvision.detections import Detections
+from streamvision.errors import ConfigError
+from streamvision.picture import Picture
+
+STRONG_SCORE = 0.5
+"""Lowest score of a detection that is described: that of BoT-SORT's first association."""
+MAX_CROPS = 100
+"""Most objects of one picture that are described, the best by score."""
+
+
+class Appearance:
+    """Describes objects with an embedding model. Several threads may use it at a time.
+
+    Args:
+        detector: the model; :meth:`close` closes it.
+
+    Raises:
+        ConfigError: when the model does not give embeddings.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        if detector.card.task != "embed":
+            raise ConfigError(
+                f"tracker.appearance: {detector.describe()} is for {detector.card.task!r}; give an embedding model, "
+                "whose card says 'embed'"
+            )
+        self._detector = detector
+        self._dimensions: int | None = None
+
+    @classmethod
+    def open(cls, config: TrackerConfig, *, requests: int) -> Appearance | None:
+        """Load the model that the configuration names; ``None`` where it names none.
+
+        Raises:
+            ConfigError: when the model does not give embeddings, or the tracker does not look at them.
+            StreamVisionError: when the model cannot be loaded.
+        """
+        if config.appearance is None:
+            return None
+        if config.name != "botsort":
+            raise ConfigError(f"tracker.appearance is for the tracker botsort, but the tracker is {config.name!r}")
+        detector = Detector.open(ModelConfig(path=config.appearance, requests=requests, head=config.appearance_head))
+        try:
+            return cls(detector)
+        except BaseException:
+            detector.close()
+            raise
+
+    def describe(self, pictures: Sequence[Picture], found: Sequence[Found]) -> list[Found]:
+        """Return what was found with the embeddings of the strong detections.
+
+        Raises:
+            ModelError: when the model fails.
+        """
+        rows = [_strong(one.detections) for one in found]
+        crops = [
+            cut(picture, *edges)
+            for picture, one, chosen in zip(pictures, found, rows, strict=True)
+            for edges in _edges(picture, one.detections, chosen)
+        ]
+        vectors = [made.whole.embedding for made in self._detector.find(crops) if made.whole is not None]
+        if vectors and vectors[0] is not None:
+            self._dimensions = len(vectors[0])
+        if self._dimensions is None:
+            return list(found)
+        described, taken = [], 0
+        for one, chosen in zip(found, rows, strict=True):
+            embedding = np.zeros((len(one.detections), self._dimensions), np.float32)
+            for row, vector in zip(chosen.tolist(), vectors[taken : taken + len(chosen)], strict=True):
+                embedding[row] = vector
+            taken += len(chosen)
+            described.append(one._replace(detections=replace(one.detections, embedding=embedding)))
+        return described
+
+    def close(self) -> None:
+        """Release the model."""
+        self._detector.close()
+
+
+def _strong(detections: Detections) -> NDArray[np.intp]:
+    """Return the rows to describe: they are ordered by score, the best first."""
+    return np.flatnonzero(detections.score >= STRONG_SCORE)[:MAX_CROPS]
+
+
+def _edges(picture: Picture, detections: Detections, rows: NDArray[np.intp]) -> list[list[int]]:
+    size_px = picture.width_px, picture.height_px
+    edges: list[list[int]] = crop_edges(detections.box_xyxy_px[rows], picture_px=size_px, margin=0.0).tolist()
+    return edges
