@@ -62,7 +62,8 @@ def open_image(file: Path | bytes) -> Image:
         ) from error
     try:
         return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, ImportError):
+        # Once ultralytics is loaded, Pillow's opener asks for another package where it does not know a file.
         raise BrokenPictureError("is not a picture") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BrokenPictureError(f"cannot be opened ({_clause(error)})") from None
