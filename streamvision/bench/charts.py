@@ -10,9 +10,9 @@ from pathlib import Path
 
 from streamvision.errors import OutputError
 
-WIDTH_PX = 860
+WIDTH_PX = 900
 MARGIN_PX = 24
-LABEL_PX = 250
+LABEL_PX = 320
 ROW_PX = 30
 PANEL_PX = 190
 AXIS_PX = 64
