@@ -9,47 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.annotated import AnnotatedFrame
-from streamvision.detections import Detections
-from streamvision.frame import Frame, Result, describe
+from streamvision.frame import describe
 from streamvision.picture import YuvPicture
-from streamvision.whole_picture import WholePicture
+from streamvision.result_view import ResultView
 
 if TYPE_CHECKING:
     import supervision
 
 
-class StreamResult:
+class StreamResult(ResultView):
     """One frame of one stream with all that was found on it; pictures are converted and drawn only if asked for."""
 
     def __init__(self, annotated: AnnotatedFrame, names: tuple[str, ...]) -> None:
-        self.names = names
-        """Class names by class id."""
+        super().__init__(annotated.result, names)
         self._annotated = annotated
-
-    @property
-    def result(self) -> Result:
-        """The result as the pipeline knows it."""
-        return self._annotated.result
-
-    @property
-    def frame(self) -> Frame:
-        """The frame, with its two clocks and the decoder's own planes."""
-        return self.result.frame
-
-    @property
-    def detections(self) -> Detections:
-        """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
-        return self.result.detections
-
-    @property
-    def whole(self) -> WholePicture | None:
-        """What was found about the picture as a whole; ``None`` where the model only finds objects."""
-        return self.result.whole
-
-    @property
-    def stream_id(self) -> str:
-        """The stream that the frame is of."""
-        return self.frame.stream_id
 
     @property
     def age_s(self) -> float:

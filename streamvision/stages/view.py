@@ -8,40 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.analysis import Analysis
-from streamvision.detections import Detections
-from streamvision.frame import Frame, Result
 from streamvision.picture import Picture
-from streamvision.whole_picture import WholePicture
+from streamvision.result_view import ResultView
 
 
-class StageView:
+class StageView(ResultView):
     """A frame and its results, as a stage sees them; the picture is converted only if the stage asks for it."""
-
-    def __init__(self, result: Result, names: tuple[str, ...]) -> None:
-        self.result = result
-        """The result as the pipeline knows it."""
-        self.names = names
-        """Class names by class id."""
-
-    @property
-    def frame(self) -> Frame:
-        """The frame, with its two clocks."""
-        return self.result.frame
-
-    @property
-    def stream_id(self) -> str:
-        """The stream that it is of."""
-        return self.frame.stream_id
-
-    @property
-    def detections(self) -> Detections:
-        """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
-        return self.result.detections
-
-    @property
-    def whole(self) -> WholePicture | None:
-        """What was found about the picture as a whole."""
-        return self.result.whole
 
     @property
     def analysis(self) -> Analysis | None:
