@@ -15,7 +15,7 @@ from streamvision.errors import ModelError
 from streamvision.model_card import InputCard
 from streamvision.picture import Picture
 from streamvision.placement import Letterbox
-from streamvision.resampling import Window, corner_sampled
+from streamvision.resampling import Kernel, Window, corner_sampled
 
 
 class InputBatch:
@@ -72,10 +72,11 @@ class InputBatch:
         left, top = max(place.left_px, 0), max(place.top_px, 0)
         right = min(place.left_px + place.content_width_px, card.width_px)
         bottom = min(place.top_px + place.content_height_px, card.height_px)
-        if card.resize == "crop_center":
+        if card.resize == "crop_center" or card.sampling == "bicubic":
             x, y = place.left_px, place.top_px
             window = Window(left - x, top - y, right - x, bottom - y)
-            small = picture.resize_rgb_smoothly(place.content_width_px, place.content_height_px, window)
+            kernel: Kernel = "bicubic" if card.sampling == "bicubic" else "bilinear"
+            small = picture.resize_rgb_smoothly(place.content_width_px, place.content_height_px, window, kernel)
         elif card.sampling == "pixel_corner":
             bgr = corner_sampled(picture.to_bgr(), place.content_width_px, place.content_height_px)
             small = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

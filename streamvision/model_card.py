@@ -31,10 +31,10 @@ class InputCard(BaseModel):
     dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Type of the tensor's elements.")
     color: Literal["rgb", "bgr"] = Field("rgb", description="Order of the colour channels.")
     resize: Resize = Field("letterbox_center", description="How the picture is fitted into the input size.")
-    sampling: Literal["pixel_center", "pixel_corner"] = Field(
+    sampling: Literal["pixel_center", "pixel_corner", "bicubic"] = Field(
         "pixel_center",
-        description="What resizing lays onto what: the middles of pixels, as most libraries do, or their top left "
-        "corners, as MediaPipe does.",
+        description="How resizing reads pixels: bilinearly with their middles laid onto each other, as most libraries "
+        "do, or their top left corners, as MediaPipe does; or by the middles with Pillow's bicubic kernel.",
     )
     pad_value: int = Field(114, ge=0, le=255, description="Grey level of the letterbox border, before scaling.")
     scale: float = Field(1 / 255, gt=0, description="Factor from uint8 levels to tensor values.")

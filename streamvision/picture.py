@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.resampling import Window, antialiased
+from streamvision.resampling import Kernel, Window, antialiased
 
 U8 = NDArray[np.uint8]
 ColorMatrix = Literal["bt601", "bt709"]
@@ -42,7 +42,7 @@ class Picture(Protocol):
     def resize_rgb(self, width_px: int, height_px: int) -> U8:
         """Return the picture stretched to the given size as (height_px, width_px, 3) uint8 RGB."""
 
-    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window) -> U8:
+    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window, kernel: Kernel = "bilinear") -> U8:
         """Return a window of the picture stretched to the given size with antialiasing, as (h, w, 3) uint8 RGB."""
 
     def to_canvas(self) -> Canvas:
@@ -111,9 +111,9 @@ class BgrPicture:
             small = cv2.resize(small, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
         return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)  # type: ignore[no-any-return]
 
-    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window) -> U8:
+    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window, kernel: Kernel = "bilinear") -> U8:
         """Return a window of the picture stretched to the given size with antialiasing, as RGB."""
-        small = antialiased(self.bgr, width_px, height_px, window)
+        small = antialiased(self.bgr, width_px, height_px, window, kernel)
         return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)  # type: ignore[no-any-return]
 
     def to_canvas(self) -> Canvas:
@@ -163,9 +163,9 @@ class YuvPicture(Planes):
         coefficients = _yuv_to_rgb(self.full_range, self.matrix)
         return cv2.transform(cv2.merge(small), coefficients)  # type: ignore[no-any-return]
 
-    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window) -> U8:
+    def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window, kernel: Kernel = "bilinear") -> U8:
         """Resize each plane with antialiasing, then convert."""
-        small: Any = [antialiased(plane, width_px, height_px, window) for plane in (self.y, self.u, self.v)]
+        small: Any = [antialiased(plane, width_px, height_px, window, kernel) for plane in (self.y, self.u, self.v)]
         coefficients = _yuv_to_rgb(self.full_range, self.matrix)
         return cv2.transform(cv2.merge(small), coefficients)  # type: ignore[no-any-return]
 

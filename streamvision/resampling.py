@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
+Kernel = Literal["bilinear", "bicubic"]
+"""What neighbours are weighed by: a triangle, or Keys' cubic with a = -0.5 (as Pillow's ``BICUBIC``)."""
 
 _PILLOW_BITS = 22
+_SUPPORTS: dict[Kernel, float] = {"bilinear": 1.0, "bicubic": 2.0}
+"""Samples on each side of its middle that a kernel reaches where nothing is made smaller."""
 _BLOCK_VALUES = 1 << 16
 """Values that are summed up at a time, so that they stay in the cache."""
 
@@ -52,8 +56,9 @@ class LinearMap:
     def of(cls, matrix: NDArray[Any]) -> LinearMap:
         """Return the map of a (target, source) matrix: each row has one run of non-zeros, and the runs move on."""
         used = matrix != 0
-        first = used.argmax(axis=1)
-        end = matrix.shape[1] - used[:, ::-1].argmax(axis=1)
+        # A cubic's outermost weight may be 0 in one row and not in the next, which begins at the same neighbour.
+        first = np.minimum.accumulate(used.argmax(axis=1)[::-1])[::-1]
+        end = np.maximum.accumulate(matrix.shape[1] - used[:, ::-1].argmax(axis=1))
         tap = first[:, None] + np.arange(int((end - first).max()))
         weight = np.take_along_axis(matrix, np.minimum(tap, matrix.shape[1] - 1), axis=1)
         return cls(np.where(tap < end[:, None], weight, 0).astype(matrix.dtype), first, end)
@@ -91,25 +96,36 @@ def bilinear_weights(source: int, target: int) -> NDArray[np.float64]:
     return weight
 
 
-def antialiased_weights(source: int, target: int) -> NDArray[np.int32]:
-    """Return the (target, source) matrix of bilinear resizing whose triangle widens with the reduction.
+def antialiased_weights(source: int, target: int, kernel: Kernel = "bilinear") -> NDArray[np.int32]:
+    """Return the (target, source) matrix of resizing by a kernel that widens with the reduction.
 
-    It is what Pillow's ``BILINEAR`` does, and so torchvision's and ultralytics' classification transforms. As there,
-    the weights are whole numbers, 2^22 standing for 1: that decides where a level lies just between two.
+    It is what Pillow's ``BILINEAR`` and ``BICUBIC`` do, and so torchvision's and ultralytics' transforms of pictures to
+    classify. As there, the weights are whole numbers, 2^22 standing for 1: that decides where a level lies just between
+    two.
     """
     scale = source / target
-    support = max(scale, 1.0)
+    widened = max(scale, 1.0)
+    support = _SUPPORTS[kernel] * widened
     center = (np.arange(target)[:, None] + 0.5) * scale
     place = np.arange(source)[None, :]
     first = np.floor(np.maximum(center - support + 0.5, 0))
     end = np.floor(np.minimum(center + support + 0.5, source))
-    weight = np.maximum(1 - np.abs(place - center + 0.5) / support, 0) * ((place >= first) & (place < end))
+    distance = np.abs(place - center + 0.5) / widened
+    heights = _cubic(distance) if kernel == "bicubic" else np.maximum(1 - distance, 0)
+    weight = heights * ((place >= first) & (place < end))
     parts = weight / weight.sum(axis=1, keepdims=True) * (1 << _PILLOW_BITS)
-    rounded: NDArray[np.int32] = np.floor(parts + 0.5).astype(np.int32)
+    rounded: NDArray[np.int32] = np.trunc(parts + np.copysign(0.5, parts)).astype(np.int32)
     return rounded
 
 
-def antialiased(pixels: U8, width: int, height: int, window: Window) -> U8:
+def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the heights of Keys' cubic (IEEE Trans. ASSP 29(6), 1981) with a = -0.5."""
+    near = (1.5 * distance - 2.5) * distance * distance + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
+
+
+def antialiased(pixels: U8, width: int, height: int, window: Window, kernel: Kernel = "bilinear") -> U8:
     """Return a window of a picture after it was resized with antialiasing, to the bit as Pillow does it.
 
     Args:
@@ -117,15 +133,21 @@ def antialiased(pixels: U8, width: int, height: int, window: Window) -> U8:
         width: width of the whole picture after resizing.
         height: its height.
         window: the part of that which is wanted.
+        kernel: what neighbours are weighed by.
     """
-    across, down = _antialiasing(pixels.shape[1], width), _antialiasing(pixels.shape[0], height)
+    across, down = _antialiasing(pixels.shape[1], width, kernel), _antialiasing(pixels.shape[0], height, kernel)
+    overshoots = kernel == "bicubic"
     row, row_end = down.span(window.top, window.bottom)
     column, column_end = across.span(window.left, window.right)
     # Rows are summed up faster than columns, so the picture lies on its side at first.
     lying = cv2.transpose(pixels[row:row_end, column:column_end])
-    narrow = _levels(across.rows(lying.reshape(len(lying), -1), window.left, window.right, offset=column))
+    narrow = _levels(
+        across.rows(lying.reshape(len(lying), -1), window.left, window.right, offset=column), clip=overshoots
+    )
     upright = cv2.transpose(narrow.reshape(len(narrow), *lying.shape[1:]))
-    small = _levels(down.rows(upright.reshape(len(upright), -1), window.top, window.bottom, offset=row))
+    small = _levels(
+        down.rows(upright.reshape(len(upright), -1), window.top, window.bottom, offset=row), clip=overshoots
+    )
     return small.reshape(len(small), *upright.shape[1:])
 
 
@@ -151,13 +173,15 @@ def _corners(width: int, height: int) -> Any:
     return np.array([[0, height], [0, 0], [width, 0], [width, height]], np.float32)
 
 
-def _levels(sums: NDArray[np.int32]) -> U8:
+def _levels(sums: NDArray[np.int32], *, clip: bool) -> U8:
     """Return whole levels, as Pillow has them after each of the two passes: halves go up."""
     sums += 1 << (_PILLOW_BITS - 1)
     sums >>= _PILLOW_BITS
+    if clip:
+        np.clip(sums, 0, 255, out=sums)
     return sums.astype(np.uint8)
 
 
 @lru_cache(maxsize=16)
-def _antialiasing(source: int, target: int) -> LinearMap:
-    return LinearMap.of(antialiased_weights(source, target))
+def _antialiasing(source: int, target: int, kernel: Kernel) -> LinearMap:
+    return LinearMap.of(antialiased_weights(source, target, kernel))

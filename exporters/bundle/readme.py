@@ -26,6 +26,11 @@ _LAYOUTS = {
     "each class.",
     "yolo_end2end": "One row a box: left, top, right, bottom, score, class. Rows that are not used have the score 0.",
 }
+_SAMPLINGS = {
+    "pixel_center": "bilinearly, the middles of the pixels laid onto each other, as most libraries do",
+    "pixel_corner": "bilinearly, the top left corners of the pixels laid onto each other, as MediaPipe does",
+    "bicubic": "with Pillow's bicubic kernel, which widens where the picture becomes smaller",
+}
 _TEXT = Template("""\
 # $model
 
@@ -34,7 +39,7 @@ $what$licence
 ## Feed it
 
 1. Take the picture in its upright orientation and fit it into $width x $height pixels: $resize.
-   Resize bilinearly, $sampling.
+   Resize $sampling.
 2. Order the channels as $color.
 3. $levels
 4. Store it as $dtype `$shape`.
@@ -102,9 +107,7 @@ def describe(model: str, card: ModelCard, reading: Reading, tolerance: Tolerance
         width=given.width_px,
         height=given.height_px,
         resize=Template(_RESIZES[given.resize]).substitute(pad=given.pad_value),
-        sampling="the top left corners of the pixels laid onto each other, as MediaPipe does"
-        if given.sampling == "pixel_corner"
-        else "the middles of the pixels laid onto each other, as most libraries do",
+        sampling=_SAMPLINGS[given.sampling],
         color=given.color.upper(),
         levels=_levels(given),
         dtype=given.dtype,

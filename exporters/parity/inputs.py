@@ -88,7 +88,12 @@ class InputBytes:
 
     def _reasons(self) -> list[str]:
         """Say which words of the cards explain it."""
-        fields = {"resize": "resize rule", "pad_value": "grey of the border", "crop_short_side_px": "crop"}
+        fields = {
+            "resize": "resize rule",
+            "sampling": "sampling",
+            "pad_value": "grey of the border",
+            "crop_short_side_px": "crop",
+        }
         return [
             f"the {words} differs: the export's card says {getattr(self._export, field)}, "
             f"the source's {getattr(self._source, field)}"

@@ -48,13 +48,20 @@ def _of_ultralytics(source: UltralyticsSource) -> Reference | None:
 
 def _of_torchvision(source: TorchvisionSource) -> Reference | None:
     import_torch()
+    from torchvision.transforms import InterpolationMode
     from torchvision.transforms._presets import ImageClassification
 
     of_input = source.card.input
     if of_input.crop_short_side_px is None:
         return None
     crop, short = of_input.width_px, of_input.crop_short_side_px
-    transforms = ImageClassification(crop_size=crop, resize_size=short, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    transforms = ImageClassification(
+        crop_size=crop,
+        resize_size=short,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        interpolation=InterpolationMode.BICUBIC if of_input.sampling == "bicubic" else InterpolationMode.BILINEAR,
+    )
     return _of_transforms(transforms)
 
 

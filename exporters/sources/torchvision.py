@@ -176,6 +176,7 @@ def _input(built: Built) -> InputCard:
             crop_short_side_px=built.crop_short_side_px,
             mean=built.mean,
             std=built.std,
+            sampling="bicubic" if built.bicubic else "pixel_center",
             stride_px=1,
         )
     if built.kind == "semantic":

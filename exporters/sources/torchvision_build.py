@@ -49,6 +49,8 @@ class Built:
     """Mean of each channel, where the network wants it subtracted from its input."""
     std: tuple[float, float, float] | None = None
     """Standard deviation of each channel, likewise."""
+    bicubic: bool = False
+    """For classifiers: whether pictures are resized bicubically."""
     stretches: bool = False
     """Whether the model's own library stretches pictures to the input's size."""
     keypoints: int = 0
@@ -153,6 +155,7 @@ def _described(name: str, network: Any, published: Any, *, names: tuple[str, ...
             crop_short_side_px=int(preset.resize_size[0]),
             mean=_triple(preset.mean),
             std=_triple(preset.std),
+            bicubic=preset.interpolation.value == "bicubic",
         )
     if kind == "semantic":
         preset = published.transforms()

@@ -24,11 +24,12 @@ def card_of(*, crop=224, short=256, **more):
     )
 
 
-def torchvision_input(picture, crop, short):
+def torchvision_input(picture, crop, short, interpolation="bilinear"):
     pillow = pytest.importorskip("PIL.Image")
     transforms = pytest.importorskip("torchvision.transforms.functional")
     rgb = pillow.fromarray(picture.bgr[..., ::-1])
-    small = transforms.center_crop(transforms.resize(rgb, [short], antialias=True), [crop])
+    mode = transforms.InterpolationMode(interpolation)
+    small = transforms.center_crop(transforms.resize(rgb, [short], mode, antialias=True), [crop])
     tensor = transforms.convert_image_dtype(transforms.pil_to_tensor(small))
     return transforms.normalize(tensor, MEAN, STD).numpy()
 
@@ -41,6 +42,28 @@ def test_it_equals_torchvision(size, crop, short):
     batch = InputBatch(card_of(crop=crop, short=short), 1)
     batch.put(0, picture)
     np.testing.assert_array_equal(batch.tensor[0], torchvision_input(picture, crop, short))
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("crop", "short"), [(224, 232), (224, 224)])
+def test_bicubic_equals_torchvision(size, crop, short):
+    picture = picture_of(*size)
+    batch = InputBatch(card_of(crop=crop, short=short, sampling="bicubic"), 1)
+    batch.put(0, picture)
+    np.testing.assert_array_equal(batch.tensor[0], torchvision_input(picture, crop, short, "bicubic"))
+
+
+def test_bicubic_overshoots_at_edges_and_stays_within_the_levels():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[:, 32:] = 200
+    card = InputCard(width_px=128, height_px=128, resize="stretch", sampling="bicubic", scale=1)
+    batch = InputBatch(card, 1)
+    batch.put(0, BgrPicture(picture))
+    row = batch.tensor[0, 0, 64]
+    assert row.max() > 200 and row[:60].max() == 0 and row.min() == 0
+    batch.put(0, BgrPicture(np.where(picture > 0, np.uint8(255), np.uint8(0))))
+    assert batch.tensor[0, 0, 64].max() == 255
 
 
 def test_a_crop_wider_than_the_resized_picture_has_a_black_border():
