@@ -17,6 +17,11 @@ COCO_NAMES: tuple[str, ...] = (
 # fmt: on
 """Class names by class id, 0 to 79: COCO's category ids without their gaps."""
 
+COCO_CATEGORIES: tuple[int, ...] = tuple(
+    number for number in range(1, 91) if number not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+)
+"""COCO's category id, 1 to 90, of each class id: what networks of the DETR kind number their columns by."""
+
 COCO_KEYPOINTS: tuple[str, ...] = (
     "nose",
     "left eye",

@@ -38,7 +38,7 @@ MODELS = (
     Model("detect", "yolo11n.yaml"),
     Model("detect", "yolo26n.yaml"),
     Model("detect", "yolov5n.yaml"),
-    Model("detect", "rtdetr-l.yaml"),
+    Model("detect", "yolov8n-rtdetr.yaml"),
     Model("detect", "ssdlite320_mobilenet_v3_large"),
     Model("detect", "retinanet_resnet50_fpn"),
     Model("detect", "fasterrcnn_resnet50_fpn"),
@@ -52,6 +52,7 @@ MODELS = (
     Model("obb", "yolo26n-obb.yaml"),
     Model("semantic", "deeplabv3_mobilenet_v3_large"),
     Model("semantic", "yolo26n-sem.yaml"),
+    Model("depth", "yolo26n-depth.yaml"),
     Model("classify", "yolov8n-cls.yaml", None),
     Model("classify", "mobilenet_v3_small", None),
     Model("classify", "resnet18", None),
@@ -100,7 +101,7 @@ def tried(model: Model, formats: list[str], images: Path | None, max_images: int
             artefacts = json.loads(done.stdout)["artefacts"]
         except subprocess.TimeoutExpired:
             return [about | {"format": format, "sentence": f"not done in {TIMEOUT_S:.0f} s"} for format in formats]
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, KeyError):
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             return [
                 about | {"format": format, "sentence": f"exit code {done.returncode}: {last}"} for format in formats

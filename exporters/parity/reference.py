@@ -39,7 +39,8 @@ def _of_ultralytics(source: UltralyticsSource) -> Reference | None:
 
     size = (source.card.input.height_px, source.card.input.width_px)
     if source.card.task != "classify":
-        letterbox = LetterBox(new_shape=size, auto=False, stride=source.card.input.stride_px)
+        stretch = source.card.input.resize == "stretch"
+        letterbox = LetterBox(new_shape=size, auto=False, scale_fill=stretch, stride=source.card.input.stride_px)
         return lambda picture: np.ascontiguousarray(letterbox(image=picture.to_bgr())[..., ::-1])
     if size[0] != size[1]:
         return None  # its own rule makes squares only

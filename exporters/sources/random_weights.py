@@ -22,6 +22,8 @@ CLASS_PEAK = 6.0
 best scores all round to 1, and which of them come first is chance."""
 MEAN, STD = 0.45, 0.225
 """Of ImageNet's pictures, all channels together."""
+SILENT_STD = 0.02
+"""Of the weights that layers get which begin with zeros."""
 CLASS_BIAS = -4.6
 """Logit of a class before anything is seen, where scores are sigmoids: 0.01."""
 
@@ -62,6 +64,9 @@ def settle_yolo(network: Any) -> None:
         _calm_channels(network)
         head = network.model[-1]
         layers = [scale[-1] for branch in ("cv3", "one2one_cv3") for scale in getattr(head, branch, None) or ()]
+        if hasattr(head, "dec_score_head"):  # of queries: the first layer chooses them, the last names them
+            layers = [head.enc_score_head, head.dec_score_head[-1]]
+            _wake_silent(head)
         for layer in layers:
             layer.bias.fill_(CLASS_BIAS)
         _spread_classes(layers, lambda: network(pictures[:1]))
@@ -102,16 +107,26 @@ def _calm_channels(network: Any) -> None:
             layer.running_var.clamp_(min=float(layer.running_var.mean()))
 
 
+def _wake_silent(part: Any) -> None:
+    """Give weights to layers that begin with zeros, or else whatever comes through them would not be compared."""
+    from torch.nn import Linear
+    from torch.nn.init import normal_
+
+    for layer in part.modules():
+        if isinstance(layer, Linear) and not layer.weight.any():
+            normal_(layer.weight, std=SILENT_STD)
+
+
 def _spread_classes(layers: Sequence[Any], run: Callable[[], Any]) -> None:
     """Scale and shift the layers of class logits until some boxes stand out, and each class in its own places."""
     torch = import_torch()
     seen: dict[Any, list[Any]] = {layer: [] for layer in layers}
-    hooks = [
-        layer.register_forward_hook(
-            lambda layer, _inputs, output: seen[layer].append(output.movedim(1, -1).flatten(end_dim=-2))
-        )
-        for layer in layers
-    ]
+
+    def keep(layer: Any, _inputs: Any, output: Any) -> None:
+        by_class = output if isinstance(layer, torch.nn.Linear) else output.movedim(1, -1)
+        seen[layer].append(by_class.flatten(end_dim=-2))
+
+    hooks = [layer.register_forward_hook(keep) for layer in layers]
     biases = [layer.bias.clone() for layer in layers]
     for layer in layers:
         layer.bias.zero_()

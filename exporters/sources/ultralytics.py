@@ -1,4 +1,4 @@
-"""Checkpoints of ultralytics (YOLOv8, 11, 26 and their like): objects, masks, keypoints, oriented boxes, classes.
+"""Checkpoints of ultralytics (YOLOv8, 11, 26, RT-DETR): objects, masks, keypoints, oriented boxes, classes, maps.
 
 A checkpoint is a pickle, which may run code of its author's while it is loaded: open only files that you trust.
 
@@ -6,10 +6,13 @@ Outputs, as ultralytics' own exports have them (https://docs.ultralytics.com/mod
 
 - ``yolo_v8``: (B, 4 + classes, boxes), centre and size, then scores.
 - ``yolo_end2end``: (B, 300, 6), already selected.
+- ``rtdetr``: (B, 300, 6), centre and size in fractions of the input, score, class.
 - ``yolo_seg``: (B, 4 + classes + coefficients, boxes) and prototypes (B, coefficients, H / 4, W / 4).
 - ``yolo_pose``: (B, 4 + classes + keypoints * dimensions, boxes).
 - ``yolo_obb``: (B, 4 + classes + 1, boxes), the angle in radians last.
 - ``classify``: (B, classes) probabilities.
+- ``semantic``: (B, classes, H / 8, W / 8) logits, which the runtime brings to the picture's size.
+- ``depth``: (B, 1, H, W) metres.
 
 End-to-end models (YOLO26) have a second branch, which gives the same layouts as models that are not; for masks,
 keypoints and oriented boxes that branch is taken, and suppression follows it.
@@ -32,7 +35,7 @@ from streamvision.backends.torch_libraries import import_torch, import_ultralyti
 from streamvision.backends.torch_network import TorchBackend
 from streamvision.coco import COCO_KEYPOINTS, COCO_SIGMAS, COCO_SKELETON
 from streamvision.errors import ConfigError, MissingDependencyError, ModelError
-from streamvision.model_card import InputCard, KeypointCard, ModelCard, Task
+from streamvision.model_card import InputCard, KeypointCard, ModelCard, Resize, Task
 
 LICENCE = "AGPL-3.0 (made with ultralytics, https://ultralytics.com/license)"
 DEFAULT_SIDE_PX = 640
@@ -43,8 +46,12 @@ _HEADS: dict[str, tuple[Task, str, tuple[str, ...]]] = {
     "pose": ("pose", "yolo_pose", ("output0",)),
     "obb": ("obb", "yolo_obb", ("output0",)),
     "classify": ("classify", "classify", ("output0",)),
+    "semantic": ("semantic", "semantic", ("output0",)),
+    "depth": ("depth", "depth", ("output0",)),
 }
 """By ultralytics' name of the task: ours, the head, and the outputs."""
+_STRETCHED = ("rtdetr", "depth")
+"""Heads of networks whose pictures ultralytics stretches to the input's size."""
 
 
 class UltralyticsSource:
@@ -81,16 +88,18 @@ class UltralyticsSource:
         if names and len(names) != len(own_names):
             raise ConfigError(f"{path} has {len(own_names)} classes, but {len(names)} names were given; give as many")
         known_task, head, self._output_names = _HEADS[task]
-        end2end = task == "detect" and bool(getattr(self._network, "end2end", False))
+        queries = type(self._network.model[-1]).__name__ == "RTDETRDecoder"
+        end2end = task == "detect" and not queries and bool(getattr(self._network, "end2end", False))
+        head = "rtdetr" if queries else "yolo_end2end" if end2end else head
         side_px = rounded_up(trained_side_px or _SIDES_PX.get(task, DEFAULT_SIDE_PX), stride_px)
         self._card = with_size(
             ModelCard(
                 task=known_task,
-                head="yolo_end2end" if end2end else head,
+                head=head,
                 names=names or tuple(own_names[class_id] for class_id in sorted(own_names)),
-                input=_input(known_task, side_px, stride_px),
+                input=_input(head, side_px, stride_px),
                 keypoints=_keypoints(self._network) if task == "pose" else None,
-                nms_inside=end2end,
+                nms_inside=end2end or queries,
                 licence=None if random_weights is not None else LICENCE,
                 source=path.name,
             ),
@@ -150,7 +159,10 @@ def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any,
     with contextlib.redirect_stdout(sys.stderr), torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_weights or 0)
         try:
-            model: Any = import_ultralytics().YOLO(str(path), verbose=False)
+            ultralytics = import_ultralytics()
+            # Its own command line goes by the name, too; checkpoints are told apart by their content.
+            queries = random_weights is not None and "rtdetr" in path.stem.lower()
+            model: Any = ultralytics.RTDETR(str(path)) if queries else ultralytics.YOLO(str(path), verbose=False)
             network = model.model.float().eval()
         except MissingDependencyError:
             raise
@@ -177,7 +189,7 @@ def export_module(network: Any, *, dynamic_size: bool, fuse: bool) -> Any:
         fuse: whether batch normalisation is folded into convolutions.
     """
     import torch
-    from ultralytics.nn.modules import C2f, Classify, Detect
+    from ultralytics.nn.modules import C2f, Classify, Depth, Detect, RTDETRDecoder
 
     network = copy.deepcopy(network)
     head = network.model[-1]
@@ -190,7 +202,9 @@ def export_module(network: Any, *, dynamic_size: bool, fuse: bool) -> Any:
             head.end2end = False
         head.dynamic, head.shape = dynamic_size, None
         head.export, head.format = True, "onnx"
-    elif isinstance(head, Classify):
+    elif isinstance(head, RTDETRDecoder):
+        head.dynamic, head.export, head.format = dynamic_size, True, "onnx"
+    elif isinstance(head, (Classify, Depth)):
         head.export = True
     with contextlib.redirect_stdout(sys.stderr):
         if fuse:
@@ -213,8 +227,8 @@ def export_module(network: Any, *, dynamic_size: bool, fuse: bool) -> Any:
     return UltralyticsNetwork().eval()
 
 
-def _input(task: Task, side_px: int, stride_px: int) -> InputCard:
-    if task == "classify":
+def _input(head: str, side_px: int, stride_px: int) -> InputCard:
+    if head == "classify":
         return InputCard(
             width_px=side_px,
             height_px=side_px,
@@ -222,7 +236,8 @@ def _input(task: Task, side_px: int, stride_px: int) -> InputCard:
             crop_short_side_px=side_px,
             stride_px=stride_px,
         )
-    return InputCard(width_px=side_px, height_px=side_px, stride_px=stride_px)
+    resize: Resize = "stretch" if head in _STRETCHED else "letterbox_center"
+    return InputCard(width_px=side_px, height_px=side_px, stride_px=stride_px, resize=resize)
 
 
 def _keypoints(network: Any) -> KeypointCard:

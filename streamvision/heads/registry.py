@@ -15,6 +15,7 @@ from streamvision.heads.detr import DetrHead
 from streamvision.heads.embed import EmbedHead
 from streamvision.heads.image import ImageHead
 from streamvision.heads.layout import describe_outputs
+from streamvision.heads.rf_detr import RfDetrHead
 from streamvision.heads.rows import RowsHead
 from streamvision.heads.rtdetr import RtDetrHead
 from streamvision.heads.semantic import SemanticHead
@@ -47,6 +48,7 @@ HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "rows": RowsHead,
     "detr": DetrHead,
     "rtdetr": RtDetrHead,
+    "rf_detr": RfDetrHead,
     "classify": ClassifyHead,
     "classify_logits": ClassifyLogitsHead,
     "several": SeveralHead,

@@ -1,11 +1,11 @@
-"""DETR and its kind: two tensors (detr), or one (rtdetr)."""
+"""DETR and its kind: two tensors (detr, rf_detr), or one (rtdetr)."""
 
 import numpy as np
 import pytest
 
 from streamvision.backends.base import TensorSpec
 from streamvision.errors import ModelError, UnknownHeadError
-from streamvision.heads.registry import create_head
+from streamvision.heads.registry import HEADS, create_head, match_head
 from support.model_cards import make_card
 
 BOX = [0.5, 0.25, 0.5, 0.25]
@@ -60,6 +60,51 @@ def test_four_columns_twice_are_told_apart_by_name():
 def test_other_shapes_are_refused(shapes):
     with pytest.raises(UnknownHeadError, match=r"3 classes reads boxes .* and logits .* 3 or 4\)"):
         create_head(card("detr"), specs(*shapes))
+
+
+def by_the_papers(boxes, logits, *, columns, softmax, width, height):
+    """Decode one picture in float64, query by query, from the definitions in the papers."""
+    found = []
+    for (cx, cy, w, h), row in zip(boxes.astype(np.float64), logits.astype(np.float64), strict=True):
+        scores = np.exp(row) / np.exp(row).sum() if softmax else 1 / (1 + np.exp(-row))
+        scores = scores[list(columns)]
+        corners = [(cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height]
+        found.append([*corners, scores.max(), scores.argmax()])
+    return np.array(found)
+
+
+COCO = [n for n in range(91) if n not in (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)]
+
+
+@pytest.mark.parametrize(
+    ("head", "classes", "columns", "used", "softmax"),
+    [
+        ("detr", 7, 8, range(7), True),
+        ("detr", 7, 7, range(7), False),
+        ("detr", 80, 92, COCO, True),
+        ("detr", 80, 91, COCO, False),
+        ("rf_detr", 7, 8, range(7), False),
+        ("rf_detr", 7, 7, range(7), False),
+        ("rf_detr", 80, 91, COCO, False),
+    ],
+)
+def test_scores_and_boxes_are_those_of_the_papers(head, classes, columns, used, softmax):
+    rng = np.random.default_rng(columns)
+    boxes, logits = rng.random((2, 50, 4), np.float32), rng.normal(0, 3, (2, 50, columns)).astype(np.float32)
+    head = create_head(card(head, classes), specs((2, 50, 4), (2, 50, columns)))
+    for slot, found in enumerate(head.decode([boxes, logits], score_threshold=0.0)):
+        truth = by_the_papers(boxes[slot], logits[slot], columns=used, softmax=softmax, width=64, height=32)
+        np.testing.assert_allclose(found.box_xyxy_px, truth[:, :4], atol=1e-4)
+        np.testing.assert_allclose(found.score, truth[:, 4], rtol=1e-5)
+        assert found.class_id.tolist() == truth[:, 5].tolist()
+
+
+def test_rf_detr_is_known_by_the_names_of_its_outputs():
+    given = TensorSpec("input", (1, 3, 384, 384), "float32")
+    outputs = specs((1, 300, 4), (1, 300, 91), names=("dets", "labels"))
+    assert match_head(given, outputs) == "rf_detr"
+    assert (HEADS["rf_detr"].class_count(outputs), HEADS["rf_detr"].usual_input["resize"]) == (80, "stretch")
+    assert match_head(given, specs((1, 300, 4), (1, 300, 91), names=("boxes", "logits"))) is None
 
 
 def test_queries_that_do_not_belong_together_are_an_error():
