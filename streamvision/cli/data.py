@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 
 from streamvision.cli.data_report import FORMAT_TITLES, describe_inspection, describe_problems
+from streamvision.cli.data_synthetic import synthetic
 from streamvision.cli.steps import StepProgress
 from streamvision.errors import ConfigError
 from streamvision.training.dataset import Dataset, DatasetFormat, Problem
@@ -33,7 +34,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print everything a
 
 @click.group()
 def data() -> None:
-    """Look at, convert and split labelled pictures.
+    """Look at, convert, split and draw labelled pictures.
 
     \b
     Formats are told apart by themselves:
@@ -171,6 +172,9 @@ def split(
         dataset = split_dataset(dataset, fractions=shares, seed=seed, progress=steps.show)
         lost = _write(dataset, output, to or chosen, link=link, force=force, steps=steps)
     _report(dataset, lost, folder=folder, output=output, format=to or chosen, everything=everything, as_json=as_json)
+
+
+data.add_command(synthetic)
 
 
 class _Steps:

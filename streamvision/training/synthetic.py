@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ _SMALLEST_WINDOW = 0.3
 """Cropped pictures show at least this share of the drive's width."""
 _KEPT_SHARE = 0.4
 """Of a box that a window's edge cuts, at least this share must be left."""
-_JPEG_QUALITY = (60, 95)
+JPEG_QUALITY = (60, 95)
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,60 @@ class DriveSampling:
     are then about equally frequent, as training wants it."""
     ignore_below_px: float = 0.0
     """Lower boxes are marked as neither to be found nor to be missed."""
+    val_images: int = 0
+    """How many more, of drives that none of the others shows; they become the part ``val``, the others ``train``."""
 
     def __post_init__(self) -> None:
-        if self.images < 1 or self.seed < 0 or min(self.width_px, self.height_px) < 64:
+        if self.images < 1 or self.val_images < 0 or self.seed < 0 or min(self.width_px, self.height_px) < 64:
             raise ConfigError(
                 f"{self.images} pictures of {self.width_px}x{self.height_px} with seed {self.seed} cannot be taken: "
                 "give at least 1 picture, sides from 64 pixels and a seed from 0"
             )
+
+    @property
+    def total(self) -> int:
+        """How many pictures there are in all."""
+        return self.images + self.val_images
+
+
+@dataclass(frozen=True, eq=False)
+class DriveMoment:
+    """One picture that is to be taken."""
+
+    name: str
+    """Name of its file, without an ending."""
+    scene: DriveScene
+    """The drive."""
+    index: int
+    """Which frame of it."""
+    split: Split | None
+    """The part that it belongs to."""
+
+
+def drive_moments(
+    sampling: DriveSampling,
+    rng: np.random.Generator,
+    *,
+    accept: Callable[[DriveScene, int], bool] = lambda scene, index: True,
+) -> Iterator[DriveMoment]:
+    """Yield random moments of random drives; ``accept`` passes over those that are of no use.
+
+    ``rng`` is the caller's too: what it draws between two moments is part of what the seed stands for.
+    """
+    parts: tuple[tuple[Split | None, int], ...] = ((None, sampling.images),)
+    if sampling.val_images:
+        parts = (("train", sampling.images), ("val", sampling.val_images))
+    number = 0
+    for split, images in parts:
+        for first in range(0, images, _PICTURES_PER_SCENE):
+            scene_seed = int(rng.integers(1 << 31))
+            scene = DriveScene(sampling.width_px, sampling.height_px, _FPS, scene_seed)
+            for _ in range(min(_PICTURES_PER_SCENE, images - first)):
+                index = int(rng.integers(2 * scene.lap_frames))
+                while not accept(scene, index):
+                    index = int(rng.integers(2 * scene.lap_frames))
+                yield DriveMoment(f"drive-{sampling.seed}-{number:05d}", scene, index, split)
+                number += 1
 
 
 def write_drive_dataset(
@@ -75,29 +122,25 @@ def write_drive_dataset(
     """
     with tempfile.TemporaryDirectory(prefix="streamvision-drive-") as scratch:
         images = []
-        for name, bgr, boxes, quality in _pictures(sampling):
-            path = Path(scratch) / f"{name}.jpg"
+        for moment, bgr, boxes, quality in _pictures(sampling):
+            path = Path(scratch) / f"{moment.name}.jpg"
             cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-            images.append(LabelledImage(path, bgr.shape[1], bgr.shape[0], boxes, split))
-            progress("pictures rendered", len(images), sampling.images)
+            images.append(LabelledImage(path, bgr.shape[1], bgr.shape[0], boxes, moment.split or split))
+            progress("pictures rendered", len(images), sampling.total)
         dataset = Dataset(DriveScene.names, tuple(sorted(images, key=lambda image: image.path)))
         return write_dataset(dataset, folder, format=format, force=force, progress=progress)
 
 
-def _pictures(sampling: DriveSampling) -> Iterator[tuple[str, Any, tuple[LabelledBox, ...], int]]:
-    """Yield name, BGR pixels, boxes and JPEG quality."""
+def _pictures(sampling: DriveSampling) -> Iterator[tuple[DriveMoment, Any, tuple[LabelledBox, ...], int]]:
+    """Yield the moment, BGR pixels, boxes and JPEG quality."""
     rng = np.random.default_rng(sampling.seed)
-    for first in range(0, sampling.images, _PICTURES_PER_SCENE):
-        scene_seed = int(rng.integers(1 << 31))
-        scene = DriveScene(sampling.width_px, sampling.height_px, _FPS, scene_seed)
-        for number in range(first, min(first + _PICTURES_PER_SCENE, sampling.images)):
-            index = int(rng.integers(2 * scene.lap_frames))
-            found = scene.objects_at(index)
-            bgr = scene.picture_at(index).to_bgr()
-            if sampling.cropped:
-                bgr, found = _cropped(rng, bgr, found)
-            quality = int(rng.integers(*_JPEG_QUALITY)) if sampling.cropped else _JPEG_QUALITY[1]
-            yield f"drive-{sampling.seed}-{number:05d}", bgr, _labels(found, sampling.ignore_below_px), quality
+    for moment in drive_moments(sampling, rng):
+        found = moment.scene.objects_at(moment.index)
+        bgr = moment.scene.picture_at(moment.index).to_bgr()
+        if sampling.cropped:
+            bgr, found = _cropped(rng, bgr, found)
+        quality = int(rng.integers(*JPEG_QUALITY)) if sampling.cropped else JPEG_QUALITY[1]
+        yield moment, bgr, _labels(found, sampling.ignore_below_px), quality
 
 
 def _labels(found: Detections, ignore_below_px: float) -> tuple[LabelledBox, ...]:

@@ -53,7 +53,7 @@ def shade() -> Sprite:
 
 def _sprite(color: np.ndarray, strength: np.ndarray) -> Sprite:
     bgra: U8 = np.clip(np.dstack([color, strength * 255]), 0, 255).astype(np.uint8)
-    return Sprite.from_bgra(bgra)
+    return Sprite.from_bgra(bgra, solid=False)
 
 
 def draw_lamp(

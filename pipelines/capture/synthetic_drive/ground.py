@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive.camera import CAMERA_HEIGHT_M, Camera
+from pipelines.capture.synthetic_drive.class_planes import CLASS_IDS, ClassPlanes
 from pipelines.capture.synthetic_drive.course import EGO_LANE_X_M, LANE_M, Course
 from pipelines.capture.synthetic_drive.noise import F32, fractal_noise
 from pipelines.capture.synthetic_drive.planes import U8, Planes, yuv_of
@@ -79,7 +80,7 @@ class Ground:
 
     def draw(self, planes: Planes, camera: Camera, course: Course, s_m: float, weather: Weather) -> None:
         """Paint everything below the horizon."""
-        first = int(np.floor(camera.horizon_px / 4)) * 4 + 4
+        first = self._first_row_of(camera)
         rows, columns = planes.luma.shape[0] - first, planes.luma.shape[1]
         fine_rows = self._fine_rows(camera, rows, first)
         row = np.arange(first, planes.luma.shape[0], dtype=np.float64) + 0.5
@@ -98,6 +99,19 @@ class Ground:
         self._light(planes, luma, chroma, first, z_m, weather)
         if weather.wet > 0.01:
             self._mirror(planes, camera, first, z_m, course.middle_x_m(s_m, np.minimum(z_m, 320.0)), weather.wet)
+
+    def mark(self, classes: ClassPlanes, camera: Camera, course: Course, s_m: float) -> None:
+        """Say what every pixel shows that :meth:`draw` paints: the road up to its outer lines, and all beside it."""
+        first = self._first_row_of(camera)
+        row = np.arange(first, len(classes.class_map)) + 0.5
+        z_m = self._distance_m(camera, row)
+        middle_m = course.middle_x_m(s_m, np.minimum(z_m, 320.0))[:, None]
+        x_m = (np.arange(classes.class_map.shape[1]) + 0.5 - camera.center_px) * (z_m / camera.focal_px)[:, None]
+        on_road = np.abs(x_m - middle_m) <= ROAD_HALF_WIDTH_M
+        classes.class_map[first:] = np.where(on_road, CLASS_IDS["road"], CLASS_IDS["terrain"])
+
+    def _first_row_of(self, camera: Camera) -> int:
+        return int(np.floor(camera.horizon_px / 4)) * 4 + 4
 
     def _distance_m(self, camera: Camera, row: F64) -> F64:
         """Return how far away the ground is that rows of the picture show."""

@@ -36,14 +36,20 @@ class Lens:
             planes.luma[:, : width - shift] = cv2.scaleAdd(
                 sheet[:, shift:], weather.rain, planes.luma[:, : width - shift]
             )
-            planes.luma[:, width - shift :] = cv2.scaleAdd(
-                sheet[:, :shift], weather.rain, planes.luma[:, width - shift :]
-            )
-        middle_px = planes.width_px / 2, height - self._bonnet.luma.shape[0] / 2
-        planes.stamp(self._bonnet, *middle_px, tone=weather.tone_at(0.0))
+            if shift:  # OpenCV adds nothing to nothing by returning None
+                planes.luma[:, width - shift :] = cv2.scaleAdd(
+                    sheet[:, :shift], weather.rain, planes.luma[:, width - shift :]
+                )
+        self.draw_bonnet(planes, weather)
         x, y = (int(v) for v in rng.integers(0, 64, 2))
         grain = self._grain[y : y + height, x : x + width]
         cv2.addWeighted(planes.luma, 1, grain, 1, -16, dst=planes.luma)
+
+    def draw_bonnet(self, planes: Planes, weather: Weather) -> None:
+        """Paint the car's own bonnet at the lower edge."""
+        planes.paints("ego")
+        middle_px = planes.width_px / 2, planes.luma.shape[0] - self._bonnet.luma.shape[0] / 2
+        planes.stamp(self._bonnet, *middle_px, tone=weather.tone_at(0.0))
 
 
 def _rain_sheet(rng: np.random.Generator, width: int, height: int) -> U8:

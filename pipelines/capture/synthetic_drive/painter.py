@@ -30,6 +30,7 @@ def draw_marking(planes: Planes, moment: Moment, marking: Marking) -> None:
     near_m, far_m = max(begin_m, 2 * NEAR_M), begin_m + length_m
     if far_m <= near_m or begin_m > _MARKINGS_FROM_M:
         return
+    planes.paints("road")
     color = moment.weather.tone_at(near_m, gain=1 - 0.3 * moment.weather.wet).apply(_PAINT)
     pitch_m, width_m = (1.0, 0.5) if marking.kind == "zebra" else (2 * LANE_M, 2 * LANE_M - 0.5)
     left_m = np.arange(-2 * LANE_M + 0.2 if marking.kind == "zebra" else 0.3, 2 * LANE_M - 0.3, pitch_m)
@@ -61,6 +62,7 @@ def draw_plant(planes: Planes, moment: Moment, plant: Plant, z_m: float) -> None
             half_length_m=1.6,
             darkness=0.7 * moment.weather.shadow,
         )
+    planes.paints("vegetation")
     planes.sprite(
         plant.sprite,
         (x - half, bottom - height, x + half, bottom + 0.02 * height),
@@ -76,6 +78,7 @@ def draw_house(planes: Planes, moment: Moment, house: House, z_m: float) -> None
     begin_m, end_m = max(z_m, _HOUSE_NEAREST_M), z_m + house.length_m
     if end_m <= begin_m + 0.5:
         return
+    planes.paints("building")
     opacity = min((HOUSES_FROM_M - z_m) / _FADE_M, 1.0)
     lamps = weather.lamps * opacity * 0.9
     side = math.copysign(1, house.near_x_m)
@@ -105,6 +108,7 @@ def draw_house(planes: Planes, moment: Moment, house: House, z_m: float) -> None
 def draw_lamp_post(planes: Planes, moment: Moment, road_x_m: float, z_m: float) -> None:
     """Paint a street lamp that reaches over the road."""
     x_m = moment.road_to_camera_m(road_x_m, z_m)
+    planes.paints("pole")
     reach_m = -math.copysign(1, road_x_m) * 2.0
     tone = moment.weather.tone_at(z_m)
     color = tone.apply(_CONCRETE)
@@ -129,6 +133,7 @@ def draw_lamp_post(planes: Planes, moment: Moment, road_x_m: float, z_m: float) 
 def draw_delineator(planes: Planes, moment: Moment, road_x_m: float, z_m: float) -> None:
     """Paint a white guide post with its reflector."""
     x_m = moment.road_to_camera_m(road_x_m, z_m)
+    planes.paints("pole")
     tone = moment.weather.tone_at(z_m)
     _upright(planes, moment, x_m, z_m, 0.0, 1.0, 0.055, tone.apply(yuv_of(222, 224, 222)))
     _upright(planes, moment, x_m, z_m, 0.66, 0.86, 0.056, tone.apply(yuv_of(34, 34, 36)))
@@ -137,6 +142,7 @@ def draw_delineator(planes: Planes, moment: Moment, road_x_m: float, z_m: float)
 def draw_pole(planes: Planes, moment: Moment, pole: Pole, z_m: float, *, without: frozenset[int] = frozenset()) -> None:
     """Paint a pole, its arm and all that hangs on it, but for the identities in ``without``."""
     x_m = moment.road_to_camera_m(pole.x_m, z_m)
+    planes.paints("pole")
     tone = moment.weather.tone_at(z_m)
     color = tone.apply(_STEEL)
     thick = 0.045 if pole.arm_m == 0 else 0.08
@@ -159,6 +165,7 @@ def draw_pole(planes: Planes, moment: Moment, pole: Pole, z_m: float, *, without
 
 
 def _draw_face(planes: Planes, moment: Moment, seen: SeenFace, pole_x_m: float) -> None:
+    planes.paints("sign")
     weather = moment.weather
     opacity = min((POLES_FROM_M - seen.z_m) / _FADE_M, 1.0)
     light = seen.mounted.face is None

@@ -21,8 +21,8 @@ Yuv = tuple[float, float, float]
 I32 = NDArray[np.int32]
 F64 = NDArray[np.float64]
 Bounds = tuple[int, int, int, int]
-_SUBPIXEL_BITS = 4
-_SUBPIXELS = 1 << _SUBPIXEL_BITS
+SUBPIXEL_BITS = 4
+_SUBPIXELS = 1 << SUBPIXEL_BITS
 _FARTHEST_PX = 20000.0
 _SMALLEST_SPRITE_PX = 1.5
 _CRISP_BELOW_PX = 70.0
@@ -84,9 +84,11 @@ class Sprite:
 
     layers: tuple[U8, ...]
     """(H, W, 4) each: blue and red difference, opacity, luma."""
+    solid: bool = True
+    """Whether it is a thing that hides what lies behind it; light and shade are not."""
 
     @classmethod
-    def from_bgra(cls, bgra: U8) -> Sprite:
+    def from_bgra(cls, bgra: U8, *, solid: bool = True) -> Sprite:
         """Make a sprite of a (H, W, 4) picture with straight alpha."""
         ycrcb = cv2.cvtColor(np.ascontiguousarray(bgra[..., :3]), cv2.COLOR_BGR2YCrCb)
         alpha = np.ascontiguousarray(bgra[..., 3])
@@ -95,7 +97,7 @@ class Sprite:
         while min(levels[-1].shape[:2]) >= 6:
             height, width = levels[-1].shape[:2]
             levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-        return cls(tuple(levels))
+        return cls(tuple(levels), solid)
 
     @cached_property
     def luma(self) -> tuple[U8, ...]:
@@ -143,6 +145,9 @@ class Planes:
         u, v = cv2.split(self.chroma)
         return YuvPicture(self.luma[: self.height_px, : self.width_px].copy(), u, v, full_range=True)
 
+    def paints(self, kind: str) -> None:
+        """Take note of what is painted from now on; only the map of classes has use for it."""
+
     def polygon(self, points_px: ArrayLike, color: Yuv) -> None:
         """Fill a convex polygon, (N, 2) continuous pixel coordinates, with soft edges."""
         self.fixed_polygon(*fixed_points(np.asarray(points_px, np.float64)), color)
@@ -150,8 +155,8 @@ class Planes:
     def fixed_polygon(self, luma_points: I32, chroma_points: I32, color: Yuv) -> None:
         """Fill a convex polygon whose points come from :func:`fixed_points`."""
         luma, u, v = color
-        cv2.fillConvexPoly(self.luma, luma_points, luma, cv2.LINE_AA, _SUBPIXEL_BITS)
-        cv2.fillConvexPoly(self.chroma, chroma_points, (u, v), cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.fillConvexPoly(self.luma, luma_points, luma, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.fillConvexPoly(self.chroma, chroma_points, (u, v), cv2.LINE_AA, SUBPIXEL_BITS)
 
     def upright_box(self, box_xyxy_px: tuple[float, float, float, float], color: Yuv) -> None:
         """Fill an upright rectangle with soft edges."""
@@ -164,7 +169,7 @@ class Planes:
     def line(self, points_px: ArrayLike, color: Yuv, *, thickness_px: int = 1) -> None:
         """Draw a polyline, (N, 2) continuous pixel coordinates; its colour is left to what lies beneath."""
         points, _ = fixed_points(np.asarray(points_px, np.float64))
-        cv2.polylines(self.luma, [points], False, color[0], thickness_px, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.polylines(self.luma, [points], False, color[0], thickness_px, cv2.LINE_AA, SUBPIXEL_BITS)
 
     def sprite(
         self,
@@ -253,7 +258,7 @@ class Planes:
             if coarse > 1:
                 patch = cv2.resize(patch, size, interpolation=cv2.INTER_LINEAR)
             alpha = np.zeros(patch.shape, np.uint8)
-            cv2.fillConvexPoly(alpha, soft[scale - 1], (255, 255), cv2.LINE_AA, _SUBPIXEL_BITS)
+            cv2.fillConvexPoly(alpha, soft[scale - 1], (255, 255), cv2.LINE_AA, SUBPIXEL_BITS)
             part = plane[y0 // scale : y1 // scale, x0 // scale : x1 // scale]
             _over(part, cv2.multiply(patch, alpha, scale=1 / 255), alpha)
 
@@ -314,13 +319,15 @@ class Stamp:
     """(H/2, W/2, 2)."""
     coverage: U8
     """(H/2, W/2, 2)."""
+    solid: bool = True
+    """As of the sprite."""
 
     @classmethod
     def of(cls, sprite: Sprite, width_px: int, height_px: int) -> Stamp:
         """Return a sprite in an even size."""
         size = (width_px, height_px)
         patch = cv2.resize(sprite.layers[sprite.level_for(height_px)], size, interpolation=cv2.INTER_LINEAR)
-        return cls(*_separated(patch))
+        return cls(*_separated(patch), sprite.solid)
 
 
 def fixed_points(points_px: F64) -> tuple[I32, I32]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive import painter
 from pipelines.capture.synthetic_drive.camera import create_camera
+from pipelines.capture.synthetic_drive.class_planes import ClassPlanes
 from pipelines.capture.synthetic_drive.course import LAP_M
 from pipelines.capture.synthetic_drive.ground import Ground
 from pipelines.capture.synthetic_drive.lens import Lens
@@ -20,6 +22,7 @@ from pipelines.capture.synthetic_drive.sky import Backdrop
 from pipelines.capture.synthetic_drive.traffic import Traffic
 from pipelines.capture.synthetic_drive.truth import objects_in_view
 from pipelines.capture.synthetic_drive.vehicles import draw_vehicle
+from pipelines.capture.synthetic_drive.weather import MOODS
 from streamvision.detections import Detections
 from streamvision.picture import YuvPicture
 
@@ -71,20 +74,45 @@ class DriveScene:
         planes, weather = self._planes, moment.weather
         self._backdrop.draw(planes, moment.camera, float(moment.course.heading_rad(moment.s_m)), weather)
         self._ground.draw(planes, moment.camera, moment.course, moment.s_m, weather)
-        for marking in self.roadside.markings:
-            painter.draw_marking(planes, moment, marking)
-        hidden = frozenset((identity - 1) % self.roadside.objects for identity in without)
-        for _, draw in sorted(self._in_view(moment, hidden), key=lambda item: -item[0]):
-            draw()
+        self._draw_things(planes, moment, without)
         self._lens.draw(planes, index, weather)
         return planes.to_picture()
+
+    def class_map_at(self, index: int) -> NDArray[np.uint8]:
+        """Return (H, W) which of :data:`~.class_planes.PIXEL_CLASSES` each pixel of a frame shows, the nearest thing.
+
+        Things count where they cover at least half of a pixel; light, shade and rain do not. The car's own bonnet is
+        of no class: 255.
+        """
+        moment = self._moment(index)
+        classes = ClassPlanes(self._width_px, self._height_px)
+        self._backdrop.mark(classes, moment.camera, float(moment.course.heading_rad(moment.s_m)))
+        self._ground.mark(classes, moment.camera, moment.course, moment.s_m)
+        self._draw_things(classes, moment, ())
+        self._lens.draw_bonnet(classes, moment.weather)
+        return classes.class_map[: self._height_px, : self._width_px]
+
+    def mood_at(self, index: int) -> tuple[str, float]:
+        """Return which of :data:`~.weather.MOODS` a frame is in, and its share, 0..1; below 1 it turns into another."""
+        weights = self._moment(index).weather.sky_weights
+        best = int(np.argmax(weights))
+        return MOODS[best], weights[best]
 
     def _moment(self, index: int) -> Moment:
         return moment_at(self._course, index, fps=self._fps, width_px=self._width_px, height_px=self._height_px)
 
-    def _in_view(self, moment: Moment, hidden: frozenset[int]) -> list[tuple[float, Callable[[], None]]]:
+    def _draw_things(self, planes: Planes, moment: Moment, without: Sequence[int]) -> None:
+        """Paint all that stands and moves on the ground, the farthest first."""
+        for marking in self.roadside.markings:
+            painter.draw_marking(planes, moment, marking)
+        hidden = frozenset((identity - 1) % self.roadside.objects for identity in without)
+        for _, draw in sorted(self._in_view(planes, moment, hidden), key=lambda item: -item[0]):
+            draw()
+
+    def _in_view(
+        self, planes: Planes, moment: Moment, hidden: frozenset[int]
+    ) -> list[tuple[float, Callable[[], None]]]:
         """Return what is to be painted, with its distance."""
-        planes = self._planes
         items: list[tuple[float, Callable[[], None]]] = []
 
         def add(z_m: float, draw: Callable[..., None], *arguments: object, **options: object) -> None:

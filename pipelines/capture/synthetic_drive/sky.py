@@ -5,11 +5,14 @@ Three panoramas are painted once; a frame is a window into them, moved by the ca
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.capture.synthetic_drive.camera import Camera
+from pipelines.capture.synthetic_drive.class_planes import CLASS_IDS, ClassPlanes
 from pipelines.capture.synthetic_drive.noise import F32, fractal_noise
 from pipelines.capture.synthetic_drive.planes import U8, Planes
 from pipelines.capture.synthetic_drive.weather import MOODS, Weather
@@ -47,8 +50,8 @@ class Backdrop:
         self._luma: list[U8] = []
         self._chroma: list[U8] = []
         scale = focal_px / 1152
-        ridges = _ridges(np.random.default_rng(state), width, scale)
-        skyline = _skyline(np.random.default_rng(state + 1), width, scale)
+        self._ridges = ridges = _ridges(np.random.default_rng(state), width, scale)
+        self._skyline = skyline = _skyline(np.random.default_rng(state + 1), width, scale)
         for mood in MOODS:
             picture = _paint_sky(np.random.default_rng(state + 2), mood, width, rows, self._horizon_row, focal_px)
             _paint_land(picture, mood, ridges, skyline, self._horizon_row, scale)
@@ -59,14 +62,38 @@ class Backdrop:
 
     def draw(self, planes: Planes, camera: Camera, heading_rad: float, weather: Weather) -> None:
         """Paint everything above the horizon, and a little below it."""
-        top = self._horizon_row - camera.horizon_px
-        left = self._margin_px + np.clip(heading_rad, -_MARGIN_RAD, _MARGIN_RAD) * camera.focal_px
-        bottom = min(int(camera.horizon_px) + 4, planes.luma.shape[0])
+        left, top, bottom = self._window_of(camera, heading_rad, planes.luma.shape[0])
         weights = [(i, w) for i, w in enumerate(weather.sky_weights) if w > 0.004]
         target = planes.luma[:bottom]
         _window(target, [(self._luma[i], w) for i, w in weights], left, top)
         target = planes.chroma[: bottom // 2]
         _window(target, [(self._chroma[i], w) for i, w in weights], left / 2, top / 2)
+
+    def mark(self, classes: ClassPlanes, camera: Camera, heading_rad: float) -> None:
+        """Say what every pixel shows that :meth:`draw` paints, to the nearest pixel."""
+        left, top, bottom = self._window_of(camera, heading_rad, len(classes.class_map))
+        rows, columns = self._classes.shape
+        row = np.clip(np.arange(bottom) + round(top), 0, rows - 1)
+        column = np.clip(np.arange(classes.class_map.shape[1]) + round(left), 0, columns - 1)
+        classes.class_map[:bottom] = self._classes[row[:, None], column]
+
+    @cached_property
+    def _classes(self) -> U8:
+        """Return (rows, columns) the class ids of the panoramas, which differ between moods in colour alone."""
+        height_px = self._horizon_row - np.arange(len(self._luma[0]))[:, None]
+        classes = np.full(self._luma[0].shape, CLASS_IDS["sky"], np.uint8)
+        far, near, wood = (height_px <= ridge for ridge in self._ridges)
+        classes[far] = CLASS_IDS["terrain"]
+        for left, right, tall, *_ in self._skyline:
+            classes[self._horizon_row - tall : self._horizon_row, max(left, 0) : right] = CLASS_IDS["building"]
+        classes[near] = CLASS_IDS["terrain"]
+        classes[wood] = CLASS_IDS["vegetation"]
+        return classes
+
+    def _window_of(self, camera: Camera, heading_rad: float, rows: int) -> tuple[float, float, int]:
+        """Return where in the panoramas a frame begins, left and top, and the row of the frame where they end."""
+        left = self._margin_px + float(np.clip(heading_rad, -_MARGIN_RAD, _MARGIN_RAD)) * camera.focal_px
+        return left, self._horizon_row - camera.horizon_px, min(int(camera.horizon_px) + 4, rows)
 
 
 def _window(target: U8, layers: list[tuple[U8, float]], left: float, top: float) -> None:

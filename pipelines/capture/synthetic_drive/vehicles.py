@@ -63,6 +63,7 @@ def draw_vehicle(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehi
     body = body_of(vehicle.model)
     if vehicle.z_m + body.length_m < 1.5:
         return
+    planes.paints("vehicle")
     turn = math.sin(vehicle.yaw_rad)
     draw_shadow(
         planes,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.capture.synthetic import parse_options
 from pipelines.capture.synthetic_drive import DriveScene
+from pipelines.capture.synthetic_drive.class_planes import PIXEL_CLASSES
 from pipelines.capture.synthetic_drive.course import Course
 from pipelines.capture.synthetic_drive.moment import moment_at
 from pipelines.capture.synthetic_drive.roadside import create_roadside
@@ -117,6 +118,44 @@ def test_a_box_is_where_the_picture_changes_when_its_object_is_left_out() -> Non
             misfits.append(beyond.min() < -2)  # partly hidden, or as bright as what lies behind
     assert checked > 20
     assert np.mean(misfits) < 0.1
+
+
+def test_pixels_that_change_with_a_sign_are_of_its_class() -> None:
+    scene, sign, checked, wrong = drive(), PIXEL_CLASSES.index("sign"), 0, 0
+    for index in range(20, int(0.3 * scene.lap_frames), 97):
+        shown, classes = scene.picture_at(index), scene.class_map_at(index)
+        for identity in scene.objects_at(index).identities():
+            assert identity is not None
+            without = scene.picture_at(index, without=[identity])
+            changed = np.abs(shown.y.astype(int) - without.y) > 40  # where it hardly shows, it covers less than half
+            checked += int(changed.sum())
+            wrong += int((classes[changed] != sign).sum())
+    assert checked > 1000
+    assert wrong / checked < 0.05
+
+
+def test_the_map_of_classes_shows_what_stands_where() -> None:
+    classes = drive().class_map_at(700)
+    assert classes.shape == SIZE[::-1]
+    names = dict(enumerate(PIXEL_CLASSES))
+    assert {names[int(k)] for k in np.unique(classes) if k != 255} == set(PIXEL_CLASSES)
+    assert names[int(classes[5, 320])] == "sky"
+    assert names[int(classes[300, 320])] == "road"
+    assert classes[-1, 320] == 255  # the car's own bonnet
+    assert np.array_equal(classes, drive().class_map_at(700))
+
+
+@pytest.mark.parametrize("size", [(64, 36), (641, 361)])
+def test_the_map_of_classes_has_the_picture_s_size(size: tuple[int, int]) -> None:
+    assert DriveScene(*size, 5.0, 0).class_map_at(17).shape == size[::-1]
+
+
+def test_rain_falls_on_every_frame() -> None:
+    # As narrow as this, a frame in twenty has its sheet of rain unmoved.
+    scene = DriveScene(64, 64, 30.0, 1)
+    rainy = [index for index in range(0, scene.lap_frames, 5) if scene.mood_at(index)[0] == "rain"]
+    assert len(rainy) > 60
+    assert all(scene.picture_at(index).y.std() > 5 for index in rainy)
 
 
 def test_an_object_behind_a_truck_does_not_count() -> None:
