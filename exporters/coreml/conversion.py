@@ -69,6 +69,7 @@ def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
     with quiet():
         try:
             with torch.no_grad():
+                network(sample)  # what it keeps for inputs of one size, such as a grid, is then no part of the program
                 exported = torch.export.export(network, (sample,)).run_decompositions({})
             return ct.convert(
                 exported,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions, Source
+from exporters.loops import LOOPING_HEADS
 from exporters.sources.sizes import check_size, with_size
 from streamvision.errors import ExportError, MissingDependencyError
 from streamvision.model_card import InputCard, ModelCard
@@ -24,8 +25,6 @@ OPSET = 18
 LEGACY_OPSET = 17
 _MOST_STRIDES = 256
 """Longest side of a free size, in strides."""
-_LEGACY_HEADS = ("rows",)
-"""Heads of networks that choose boxes in loops over data, which only the tracing exporter of torch can follow."""
 
 
 def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
@@ -56,7 +55,7 @@ def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     if options.uint8_input:
         network, card = fed_nhwc(network, card, uint8=True)
     with _quietly(source.path):
-        if card.head in _LEGACY_HEADS:
+        if card.head in LOOPING_HEADS:  # only the tracing exporter of torch can follow them
             model = _traced(network, card.input, names)
         else:
             model = _exported(network, card.input, names)
@@ -118,7 +117,7 @@ def _as_it_is(path: Path, card: ModelCard, options: ExportOptions) -> tuple[Any,
 
 
 def _check_free(card: ModelCard, options: ExportOptions) -> None:
-    if card.head in _LEGACY_HEADS and (options.dynamic_batch or options.dynamic_size):
+    if card.head in LOOPING_HEADS and (options.dynamic_batch or options.dynamic_size):
         asked = "--dynamic-batch" if options.dynamic_batch else "--dynamic-size"
         raise ExportError(
             f"torchvision's detectors are exported by tracing, for one picture of one size; leave out {asked}"

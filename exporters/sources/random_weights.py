@@ -45,6 +45,7 @@ def random_network(create: Callable[[], Any], *, seed: int, kind: str) -> Any:
         if detector:
             normalised = torch.stack([network.transform.normalize(picture) for picture in pictures])
             _measure_statistics(network.backbone, normalised)
+            _calm_channels(network.backbone)
             _spread_classes(_class_layers(network), lambda: network(list(pictures[:1])))
         else:
             _measure_statistics(network, (pictures - MEAN) / STD)

@@ -12,6 +12,7 @@ from exporters.coreml.backend import CoreMlInterpreter
 from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
 from exporters.coreml.description import describe, vision_note
 from exporters.coreml.scores import check_rows, check_specification
+from exporters.loops import refuse_loops
 from exporters.sources.sizes import check_size, with_size
 from streamvision.backends.base import Backend
 from streamvision.backends.core_ml_package import SUFFIX
@@ -120,6 +121,7 @@ class CoreMlTarget:
             raise ExportError(
                 f"{refused[0]} is not for Core ML, whose files take one picture of one size here; leave it out"
             )
+        refuse_loops(source.card, "Core ML")
         if not options.nms:
             return
         from exporters.coreml.vision import HEADS

@@ -7,6 +7,7 @@ from typing import Any
 
 from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
 from exporters.calibration import calibration_tensors
+from exporters.loops import refuse_loops
 from exporters.mediapipe.metadata import BUFFER, labels_file, object_detector_metadata
 from exporters.sources.sizes import check_size, with_size
 from exporters.tflite.container import card_file, with_buffer, with_files
@@ -42,6 +43,7 @@ class TfliteTarget:
             MissingDependencyError: when litert-torch is not installed.
         """
         _check(options)
+        refuse_loops(source.card, "TFLite")
         card = with_size(source.card, options.size_px)
         check_size(card)
         import_converter("litert_torch")
