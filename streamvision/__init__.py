@@ -6,12 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from streamvision.api.find import index_objects
     from streamvision.api.result import StreamResult
     from streamvision.api.stream import ResultStream, stream
     from streamvision.detections import Detections
     from streamvision.errors import StreamVisionError
     from streamvision.frame import Frame, Result
     from streamvision.model_card import ModelCard
+    from streamvision.search.index import ObjectIndex
+    from streamvision.search.index_file import load_index, save_index
     from streamvision.stage_output import Note, Outline, StageEvent, StageOutput
     from streamvision.stages.stage import stage
     from streamvision.stages.view import StageView
@@ -22,6 +25,7 @@ __all__ = [
     "Frame",
     "ModelCard",
     "Note",
+    "ObjectIndex",
     "Outline",
     "Result",
     "ResultStream",
@@ -31,6 +35,9 @@ __all__ = [
     "StreamResult",
     "StreamVisionError",
     "__version__",
+    "index_objects",
+    "load_index",
+    "save_index",
     "stage",
     "stream",
 ]
@@ -40,6 +47,7 @@ _HOME = {
     "Frame": "streamvision.frame",
     "ModelCard": "streamvision.model_card",
     "Note": "streamvision.stage_output",
+    "ObjectIndex": "streamvision.search.index",
     "Outline": "streamvision.stage_output",
     "Result": "streamvision.frame",
     "ResultStream": "streamvision.api.stream",
@@ -48,6 +56,9 @@ _HOME = {
     "StageView": "streamvision.stages.view",
     "StreamResult": "streamvision.api.result",
     "StreamVisionError": "streamvision.errors",
+    "index_objects": "streamvision.api.find",
+    "load_index": "streamvision.search.index_file",
+    "save_index": "streamvision.search.index_file",
     "stage": "streamvision.stages.stage",
     "stream": "streamvision.api.stream",
 }

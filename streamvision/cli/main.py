@@ -19,6 +19,7 @@ from streamvision.redaction import RedactingFormatter
 COMMANDS = {
     "demo": "Watch a model at work in the browser.",
     "run": "Detect and track objects on one or more streams.",
+    "find": "Find an object again in recordings, by its looks.",
     "doctor": "See what works here, and what to install for what.",
     "data": "Look into, convert and split labelled pictures.",
     "train": "Turn labelled pictures into weights.",
