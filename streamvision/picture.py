@@ -20,9 +20,9 @@ from streamvision.resampling import Kernel, Window, antialiased
 U8 = NDArray[np.uint8]
 ColorMatrix = Literal["bt601", "bt709"]
 
-_LUMA = (255 / 219, -16 * 255 / 219)
-_CHROMA = (255 / 224, 128 - 128 * 255 / 224)
-"""Gain and offset from limited-range levels to 0..255."""
+_LUMA = np.array([[255 / 219, -16 * 255 / 219]])
+_CHROMA = np.array([[255 / 224, 128 - 128 * 255 / 224]])
+"""Gain and offset from limited-range levels to 0..255, (1, 2)."""
 
 
 class Picture(Protocol):
@@ -173,7 +173,7 @@ class YuvPicture(Planes):
         """Copy the planes, expanded to full range where they are limited."""
         if self.full_range:
             return Canvas(self.y.copy(), self.u.copy(), self.v.copy())
-        return Canvas(_expanded(self.y, *_LUMA), _expanded(self.u, *_CHROMA), _expanded(self.v, *_CHROMA))
+        return Canvas(_expanded(self.y, _LUMA), _expanded(self.u, _CHROMA), _expanded(self.v, _CHROMA))
 
     def __repr__(self) -> str:
         value_range = "full" if self.full_range else "limited"
@@ -197,6 +197,6 @@ def _yuv_to_rgb(full_range: bool, matrix: ColorMatrix) -> NDArray[np.float32]:
     return np.concatenate([linear, offset[:, None]], axis=1).astype(np.float32)
 
 
-def _expanded(plane: U8, gain: float, offset: float) -> U8:
-    # The only one of OpenCV's operations that scales, adds and saturates bytes at once, in a third of a look-up's time.
-    return cv2.addWeighted(plane, gain, plane, 0, offset)  # type: ignore[no-any-return]
+def _expanded(plane: U8, gain_offset: NDArray[np.float64]) -> U8:
+    # Of one channel this is a saturating multiply and add: a third of a look-up's time, two thirds of addWeighted's.
+    return cv2.transform(plane, gain_offset)  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -52,20 +53,62 @@ def render(text: str, height_px: int, paper: Color, ink: Color, pad_left_px: int
 
 def _coverage(text: str, height_px: int, pad_left_px: int, pad_right_px: int) -> U8:
     """Return how much of each pixel the strokes cover, 0..255."""
-    cap_px = _CAP_OF_STRIP * height_px * _OVERSAMPLE
-    scale = cap_px / _FONT_CAP_UNITS
-    stroke_px = max(1, round(_STROKE_OF_CAP * cap_px))
-    (text_width_px, _), _ = cv2.getTextSize(text, _FONT, scale, stroke_px)
-    width_px = pad_left_px + -(-text_width_px // _OVERSAMPLE) + pad_right_px
+    letters = [_letter(char, height_px) for char in text]
+    stroke_px = _stroke_px(height_px)
+    text_px = sum(letter.advance_px for letter in letters) + stroke_px
+    width_px = pad_left_px + -(-text_px // _OVERSAMPLE) + pad_right_px
     width_px += width_px % 2
-    large = np.zeros((height_px * _OVERSAMPLE, width_px * _OVERSAMPLE), np.uint8)
+    large = np.zeros((height_px * _OVERSAMPLE, width_px * _OVERSAMPLE + 2 * stroke_px), np.uint8)
+    left_px = pad_left_px * _OVERSAMPLE
+    for letter in letters:
+        part = large[:, left_px : left_px + letter.coverage.shape[1]]
+        np.maximum(part, letter.coverage, out=part)
+        left_px += letter.advance_px
+    inside = large[:, stroke_px:-stroke_px]
+    return cv2.resize(inside, (width_px, height_px), interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
+
+
+class _Letter(NamedTuple):
+    """One letter, oversampled."""
+
+    coverage: U8
+    """Its strokes, with the width of a stroke more at both sides, since some reach beyond the letter's own width."""
+    advance_px: int
+    """How far on the next letter begins."""
+
+
+@lru_cache(maxsize=512)
+def _letter(char: str, height_px: int) -> _Letter:
+    """Return one letter.
+
+    Numbers change with every frame; to put words together from letters takes a quarter of the time of drawing them.
+    """
+    cap_px, stroke_px = _cap_px(height_px), _stroke_px(height_px)
+    scale = cap_px / _FONT_CAP_UNITS
+    advance_px = cv2.getTextSize(char, _FONT, scale, stroke_px)[0][0] - stroke_px
+    coverage = np.zeros((height_px * _OVERSAMPLE, advance_px + 2 * stroke_px), np.uint8)
     baseline_px = round((height_px * _OVERSAMPLE + cap_px) / 2 - 0.09 * cap_px)
-    cv2.putText(large, text, (pad_left_px * _OVERSAMPLE, baseline_px), _FONT, scale, 255, stroke_px, cv2.LINE_AA)
-    return cv2.resize(large, (width_px, height_px), interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
+    cv2.putText(coverage, char, (stroke_px, baseline_px), _FONT, scale, 255, stroke_px, cv2.LINE_AA)
+    return _Letter(coverage, advance_px)
+
+
+def _cap_px(height_px: int) -> float:
+    """Return the height of a capital, oversampled."""
+    return _CAP_OF_STRIP * height_px * _OVERSAMPLE
+
+
+def _stroke_px(height_px: int) -> int:
+    """Return the width of a stroke, oversampled."""
+    return max(1, round(_STROKE_OF_CAP * _cap_px(height_px)))
+
+
+@lru_cache(maxsize=256)
+def _ramp(paper: int, ink: int) -> U8:
+    """Return the level of each coverage."""
+    return np.rint(np.linspace(paper, ink, 256)).astype(np.uint8)
 
 
 def _mix(coverage: U8, paper: int, ink: int) -> U8:
-    ramp = np.rint(np.linspace(paper, ink, 256)).astype(np.uint8)
-    mixed: U8 = ramp[coverage]
+    mixed: Any = cv2.LUT(coverage, _ramp(paper, ink))
     mixed.flags.writeable = False
-    return mixed
+    return mixed  # type: ignore[no-any-return]
