@@ -22,8 +22,8 @@ from streamvision.search.index import ObjectIndex, Recording, Sighting, mean_dir
 
 CROPS = 6
 """Most crops of an identity that are described."""
-SPACING_S = 0.3
-"""Crops nearer in time than this count as one."""
+INTERVAL_S = 0.3
+"""Of each interval of an identity's time, the best crop counts."""
 BATCH = 32
 """Crops that are described together."""
 MIN_SIDE_PX = 8
@@ -65,10 +65,15 @@ class _Shown:
 
     def rival(self, pts_s: float) -> int | None:
         """Return which shot one of this time would take the place of; ``None`` where there is room for it."""
-        near = [i for i, shot in enumerate(self.shots) if abs(shot.pts_s - pts_s) < SPACING_S]
-        if near:
-            return near[-1]
+        interval = self._interval(pts_s)
+        for number, shot in enumerate(self.shots):
+            if self._interval(shot.pts_s) == interval:
+                return number
         return None if len(self.shots) < CROPS else min(range(CROPS), key=lambda i: self.shots[i].quality)
+
+    def _interval(self, pts_s: float) -> int:
+        # Counted from the first frame: by the distance between crops, one that grows would replace itself for ever.
+        return int((pts_s - self.first_s) / INTERVAL_S)
 
 
 class Gallery:
@@ -98,7 +103,7 @@ class Gallery:
         """
         frame, found = result.frame, result.detections
         for key, shown in [*self._shown.items()]:
-            if shown.stream_id == frame.stream_id and frame.pts_s - shown.last_s > self._memory_s + SPACING_S:
+            if shown.stream_id == frame.stream_id and frame.pts_s - shown.last_s > self._memory_s + INTERVAL_S:
                 self._gone.append(self._shown.pop(key))
         if found.track_id is not None:
             size_px = frame.picture.width_px, frame.picture.height_px

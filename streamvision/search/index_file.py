@@ -140,7 +140,7 @@ def _read(path: Path) -> ObjectIndex:
     if (np.diff(ends, prepend=0) < 0).any() or (len(ends) and ends[-1] != len(arrays["thumbnails"])):
         raise ValueError("its pictures are cut off")
     pictures = arrays["thumbnails"].tobytes()
-    begins = [0, *ends[:-1].tolist()]
+    begins = [0, *ends.tolist()][: len(ends)]
     sightings = tuple(
         Sighting(**record.model_dump(), thumbnail_jpeg=pictures[begin:end])
         for record, begin, end in zip(header.sightings, begins, ends.tolist(), strict=True)
