@@ -116,16 +116,17 @@ class Brush:
     def paste(self, strip: Strip, left_px: int, top_px: int) -> None:
         """Copy a strip of text to an even position; what reaches over the border is cut off."""
         left_px, top_px = left_px & ~1, top_px & ~1
-        for plane, part, step in (
-            (self.canvas.y, strip.y, 1),
-            (self.canvas.u, strip.u, 2),
-            (self.canvas.v, strip.v, 2),
-        ):
-            x, y = left_px // step, top_px // step
-            x0, y0 = max(x, 0), max(y, 0)
-            x1, y1 = min(x + part.shape[1], plane.shape[1]), min(y + part.shape[0], plane.shape[0])
-            if x0 < x1 and y0 < y1:
-                plane[y0:y1, x0:x1] = part[y0 - y : y1 - y, x0 - x : x1 - x]
+        x0, y0 = max(left_px, 0), max(top_px, 0)
+        x1 = min(left_px + strip.width_px, self.canvas.width_px)
+        y1 = min(top_px + strip.height_px, self.canvas.height_px)
+        if x0 >= x1 or y0 >= y1:
+            return
+        self.canvas.y[y0:y1, x0:x1] = strip.y[y0 - top_px : y1 - top_px, x0 - left_px : x1 - left_px]
+        x0, y0, x1, y1 = x0 // 2, y0 // 2, (x1 + 1) // 2, (y1 + 1) // 2
+        left_px, top_px = left_px // 2, top_px // 2
+        inside = slice(y0 - top_px, y1 - top_px), slice(x0 - left_px, x1 - left_px)
+        self.canvas.u[y0:y1, x0:x1] = strip.u[inside]
+        self.canvas.v[y0:y1, x0:x1] = strip.v[inside]
 
     def _line_frame(self, box: Box, line_px: int) -> Box:
         half_px = line_px // 2

@@ -122,12 +122,13 @@ class _Marks:
 def _marks(
     detections: Detections, names: tuple[str, ...], canvas: Canvas, speed_kmh: NDArray[np.float64] | None
 ) -> _Marks:
+    known = np.flatnonzero(~np.isnan(detections.box_xyxy_px).any(axis=1))
     far_px = np.array([canvas.width_px, canvas.height_px] * 2)
-    box_px = np.rint(np.clip(np.nan_to_num(detections.box_xyxy_px), 0, far_px)).astype(np.int32)
-    side_px = box_px[:, 2:] - box_px[:, :2]
-    order = np.argsort(-side_px.prod(axis=1, dtype=np.int64), kind="stable")
-    hidden = np.any(side_px <= 0, axis=1) | np.any(np.isnan(detections.box_xyxy_px), axis=1)
-    order = order[~hidden[order]]
+    box_px = np.rint(np.clip(detections.box_xyxy_px[known], 0, far_px)).astype(np.int32)
+    width_px, height_px = (box_px[:, 2:] - box_px[:, :2]).T
+    seen = np.flatnonzero((width_px > 0) & (height_px > 0))
+    seen = seen[np.argsort(-(width_px * height_px)[seen], kind="stable")]
+    box_px, order = box_px[seen], known[seen]
     chosen = detections[order]
     color, settled, name = [], [], []
     tracked, attributes = chosen.track_id is not None, chosen.attributes
@@ -144,7 +145,7 @@ def _marks(
     score = [f"{score:.2f}" for score in chosen.score.tolist()]
     known_kmh = np.full(len(order), np.nan) if speed_kmh is None else speed_kmh[order]
     speed = [f"{value:.0f} km/h" if np.isfinite(value) else "" for value in known_kmh.tolist()]
-    return _Marks(chosen, box_px[order], color, settled, name, score, speed, importance)
+    return _Marks(chosen, box_px, color, settled, name, score, speed, importance)
 
 
 def _class_name(class_id: int, names: tuple[str, ...]) -> str:
