@@ -23,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,9 @@ def export_module(network: Any, *, dynamic_size: bool, fuse: bool) -> Any:
         head.export, head.format = True, "onnx"
     elif isinstance(head, RTDETRDecoder):
         head.dynamic, head.export, head.format = dynamic_size, True, "onnx"
+        if not dynamic_size:
+            count = min(head.num_queries, head.max_det)
+            head.postprocess = partial(_best_queries, classes=head.nc, count=count)
     elif isinstance(head, (Classify, Depth)):
         head.export = True
     with contextlib.redirect_stdout(sys.stderr):
@@ -225,6 +229,20 @@ def export_module(network: Any, *, dynamic_size: bool, fuse: bool) -> Any:
             return tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
 
     return UltralyticsNetwork().eval()
+
+
+def _best_queries(boxes: Any, scores: Any, *, classes: int, count: int) -> Any:
+    """Return (N, count, 6): what ultralytics' own selection gives, in operations that Core ML's converter knows.
+
+    That divides whole numbers as floating ones, and takes only whole ones for places.
+    """
+    import torch
+
+    flat = scores.flatten(1)
+    best, place = flat.topk(min(count, flat.shape[1]))
+    query = torch.div(place, classes, rounding_mode="floor").to(torch.int32)
+    chosen = boxes.gather(1, query.long()[..., None].expand(-1, -1, boxes.shape[2]))
+    return torch.cat([chosen, best[..., None], (place - query * classes)[..., None].float()], dim=2)
 
 
 def _input(head: str, side_px: int, stride_px: int) -> InputCard:

@@ -42,11 +42,36 @@ def _resize_nearest_neighbor(x: Tensor, target_size_height: Any, target_size_wid
     return F.interpolate(x, size=(int(target_size_height), int(target_size_width)), mode="nearest")
 
 
+def _resample(
+    x: Tensor,
+    coordinates: Tensor,
+    sampling_mode: str,
+    padding_mode: str,
+    padding_value: Any,
+    coordinates_mode: str,
+    align_corners: Any,
+) -> Tensor:
+    paddings = {"constant": "zeros", "border": "border"}
+    if (
+        coordinates_mode != "normalized_minus_one_to_one"
+        or padding_mode not in paddings
+        or (padding_mode == "constant" and float(padding_value) != 0)
+    ):
+        raise ModelError(
+            f"a resample reads {coordinates_mode} coordinates and pads by {padding_mode} ({float(padding_value):g}); "
+            f"known are normalized_minus_one_to_one, with {' (0) and '.join(paddings)}"
+        )
+    return F.grid_sample(
+        x, coordinates, mode=sampling_mode, padding_mode=paddings[padding_mode], align_corners=bool(align_corners)
+    )
+
+
 SAMPLING: Mapping[str, Callable[..., Any]] = {
     "upsample_nearest_neighbor": _upsample_nearest_neighbor,
     "upsample_bilinear": _upsample_bilinear,
     "resize_bilinear": _resize_bilinear,
     "resize_nearest_neighbor": _resize_nearest_neighbor,
+    "resample": _resample,
     "pixel_shuffle": lambda x, upscale_factor: F.pixel_shuffle(x, int(upscale_factor)),
     "pixel_unshuffle": lambda x, downscale_factor: F.pixel_unshuffle(x, int(downscale_factor)),
 }

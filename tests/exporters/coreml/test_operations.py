@@ -188,6 +188,8 @@ NETWORKS: dict[str, Net] = {
             F.interpolate(x, size=(30, 40), mode="bilinear", align_corners=False),
             F.interpolate(x, size=(7, 23), mode="bilinear", align_corners=True),
             F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False),
+            F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1) * 1.2, align_corners=False),
+            F.grid_sample(x, x[:, 1:].permute(0, 2, 3, 1) * 1.2, padding_mode="border", align_corners=True),
         )
     ),
     "shuffles": Net(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,9 +15,11 @@ import torch
 
 from exporters.sources import open_source
 from exporters.sources.ultralytics import LICENCE
+from pipelines.preprocess import InputBatch
 from streamvision.backends.cards import read_card
 from streamvision.errors import ConfigError
 from streamvision.heads.registry import create_head
+from streamvision.picture import BgrPicture
 from support.random_sources import random_source
 
 pytestmark = pytest.mark.reference
@@ -35,6 +38,9 @@ ANCHORS = 96 * 64 // 64 + 96 * 64 // 256 + 96 * 64 // 1024
         ("yolo11n-pose.yaml", "yolo_pose", [(135, ANCHORS)]),
         ("yolo26n-obb.yaml", "yolo_obb", [(85, ANCHORS)]),
         ("yolov8n-cls.yaml", "classify", [(1000,)]),
+        ("yolov8n-rtdetr.yaml", "rtdetr", [(300, 6)]),
+        ("yolo26n-sem.yaml", "semantic", [(19, 8, 12)]),
+        ("yolo26n-depth.yaml", "depth", [(1, 64, 96)]),
     ],
 )
 def test_every_task_has_its_head_and_raw_outputs(architecture: str, head: str, shapes: list[tuple[int, ...]]) -> None:
@@ -43,6 +49,34 @@ def test_every_task_has_its_head_and_raw_outputs(architecture: str, head: str, s
     outputs = source.module()(torch.zeros(2, 3, SIZE_PX[1], SIZE_PX[0]))
     assert [tuple(output.shape[1:]) for output in outputs] == shapes
     assert len(source.output_names) == len(shapes)
+
+
+def test_queries_are_found_where_ultralytics_finds_them(data_dir: Path) -> None:
+    from ultralytics import RTDETR
+
+    side_px, conf = 160, 0.9
+    source = random_source("yolov8n-rtdetr.yaml", (side_px, side_px))
+    theirs = RTDETR("yolov8n-rtdetr.yaml")
+    weights = source.stored_weights().items()
+    theirs.model.load_state_dict({name.removeprefix("network."): torch.from_numpy(w) for name, w in weights})
+    bgr = cv2.imread(str(data_dir / "coco_val" / "images" / "000000001000.jpg"))
+    threads = torch.get_num_threads()
+    expected = theirs.predict(bgr, imgsz=side_px, conf=conf, device="cpu", verbose=False)[0].boxes.data.numpy()
+    torch.set_num_threads(threads)  # it sets a number of its own, and the last bit of sums depends on it
+
+    batch = InputBatch(source.card.input, 1)
+    place = batch.put(0, BgrPicture(bgr))
+    backend = source.backend(size_px=(side_px, side_px))
+    head = create_head(source.card, backend.outputs)
+    outputs = backend.run(batch.tensor)
+    (found,) = head.decode(outputs, score_threshold=conf)
+    ours = head.complete(found, outputs, slot=0, place=place)
+    assert len(ours) >= 20
+    height_px, width_px = bgr.shape[:2]
+    within = np.clip(expected[:, :4], 0, [width_px, height_px] * 2)
+    np.testing.assert_allclose(ours.box_xyxy_px, within, atol=0.01)
+    np.testing.assert_allclose(ours.score, expected[:, 4], atol=1e-5)
+    np.testing.assert_array_equal(ours.class_id, expected[:, 5])
 
 
 def test_the_card_of_a_checkpoint(data_dir: Path) -> None:
