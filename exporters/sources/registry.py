@@ -67,8 +67,13 @@ def open_source(
     _refuse(model, weights=weights, random_weights=random_weights)
     if path.suffix.lower() in {".pt", ".pth"}:
         from exporters.sources.torchvision import TorchvisionSource, is_training_run
+        from exporters.sources.torchvision_build import read_tensors
+        from exporters.sources.unet import ARCHITECTURE, UnetSource
 
         if is_training_run(path):
+            stored = read_tensors(path) or {}
+            if stored["architecture"] == ARCHITECTURE:
+                return UnetSource.of_run(stored, path=path, names=given, size_px=size_px)
             return TorchvisionSource.of_run(path, names=given, size_px=size_px)
         from exporters.sources.ultralytics import UltralyticsSource
 

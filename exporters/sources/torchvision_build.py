@@ -25,6 +25,8 @@ _UNUSED = ("aux_classifier.", "num_batches_tracked", "AuxLogits.", "aux1.", "aux
 _TRANSFORMS_INPUT = ("googlenet", "inception_v3")
 """Classifiers whose published weights shift the colours once more inside."""
 _CHUNK_BYTES = 1 << 20
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""How torchvision's classifiers want their colours, red, green and blue, of 0..1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,16 +98,54 @@ def build_run(path: Path) -> Built:
         raise ModelError(f"{path} is not of a run of 'streamvision train'; give its weights/best.pt")
     name = str(stored["architecture"])
     _check_name(name)
-    network = _create(name, classes=len(stored["names"]) + 1)
+    names = tuple(stored["names"])
+    if _kind(name) == "classify":
+        network = create_classifier(name, classes=len(names))
+        _load(network, stored["model"], path, name)
+        beginning = f"trained, epoch {stored.get('epoch', '?')}"
+        return as_classifier(name, network, names=names, side_px=int(stored["imgsz"]), beginning=beginning)
+    network = _create(name, classes=len(names) + 1)
     _load(network, stored["model"], path, name)
     return Built(
         network=network,
         name=name,
         kind=_kind(name),
-        names=tuple(stored["names"]),
+        names=names,
         beginning=f"trained, epoch {stored.get('epoch', '?')}",
         side_px=int(stored["imgsz"]),
         stretches=name.startswith("ssd"),
+    )
+
+
+def is_classifier(name: str) -> bool:
+    """Say whether torchvision has a classifier of this name.
+
+    Raises:
+        MissingDependencyError: when torchvision is not installed.
+    """
+    import_torch()
+    from torchvision import models
+
+    return name in models.list_models(module=models)
+
+
+def create_classifier(name: str, *, classes: int) -> Any:
+    """Return a classifier with random weights, in evaluation mode."""
+    return _create(name, classes=classes)
+
+
+def as_classifier(name: str, network: Any, *, names: tuple[str, ...], side_px: int, beginning: str) -> Built:
+    """Describe a classifier that was trained here: it sees the largest square in a picture's middle."""
+    return Built(
+        network=network,
+        name=name,
+        kind="classify",
+        names=names,
+        beginning=beginning,
+        side_px=side_px,
+        crop_short_side_px=side_px,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
     )
 
 

@@ -47,7 +47,7 @@ class TorchBackend(LoadedBackend):
             path=path,
             device=str(self._torch_device),
             precision="fp32",
-            input=TensorSpec("images", (None, 3, *size), "float32"),
+            input=TensorSpec("images", (None, 3, *((None, None) if card.input.dynamic_size else size)), "float32"),
             outputs=tuple(
                 TensorSpec(name, (None, *tensor.shape[1:]), str(tensor.dtype).removeprefix("torch."))
                 for name, tensor in zip(output_names, probed, strict=True)

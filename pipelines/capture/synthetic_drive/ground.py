@@ -103,7 +103,7 @@ class Ground:
     def mark(self, classes: ClassPlanes, camera: Camera, course: Course, s_m: float) -> None:
         """Say what every pixel shows that :meth:`draw` paints: the road up to its outer lines, and all beside it."""
         first = self._first_row_of(camera)
-        row = np.arange(first, len(classes.class_map)) + 0.5
+        row = np.arange(first, len(classes.class_map), dtype=np.float64) + 0.5
         z_m = self._distance_m(camera, row)
         middle_m = course.middle_x_m(s_m, np.minimum(z_m, 320.0))[:, None]
         x_m = (np.arange(classes.class_map.shape[1]) + 0.5 - camera.center_px) * (z_m / camera.focal_px)[:, None]

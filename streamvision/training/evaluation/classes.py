@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.inference import Detector
 from streamvision.errors import ConfigError
 from streamvision.picture import BgrPicture
 from streamvision.training.evaluation.class_names import match_names
@@ -85,28 +86,43 @@ def evaluate_classes(
     with open_model(model, **vars(options or ModelOptions())) as detector:
         if detector.card.task != "classify":
             raise ConfigError(f"{model} is a model for {detector.card.task}; give one for classify")
-        used = {image.class_id for image in pictures.images}
-        match = match_names(pictures.names, used, detector.names, only=classes)
-        images = [image for image in pictures.images if image.class_id in match.measured]
-        of_model = {class_id: at for at, class_id in enumerate(match.data_id.tolist()) if class_id is not None}
-        places: list[int] = []
-        begin_s = time.monotonic()
-        for at in range(0, len(images), detector.max_batch):
-            group = images[at : at + detector.max_batch]
-            found = detector.find([BgrPicture(read_bgr(image.path)) for image in group])
-            for image, one in zip(group, found, strict=True):
-                assert one.whole is not None and one.whole.class_score is not None
-                order = np.argsort(-one.whole.class_score, kind="stable")
-                places.append(int(np.flatnonzero(order == of_model[image.class_id])[0]))
-            on_progress(len(places), len(images))
-        seconds = time.monotonic() - begin_s
-        words, assumed = detector.describe(), detector.card.assumed
+        return measure_classes(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
+
+
+def measure_classes(
+    detector: Detector,
+    pictures: NamedPictures,
+    *,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    on_progress: OnProgress = lambda done, total: None,
+) -> ClassifyEvaluation:
+    """Measure a model for ``classify`` that is open; see :func:`evaluate_classes`.
+
+    Raises:
+        ConfigError: when its classes are not those of the pictures.
+        SourceError: when a picture cannot be read.
+    """
+    used = {image.class_id for image in pictures.images}
+    match = match_names(pictures.names, used, detector.names, only=classes)
+    images = [image for image in pictures.images if image.class_id in match.measured]
+    of_model = {class_id: at for at, class_id in enumerate(match.data_id.tolist()) if class_id is not None}
+    places: list[int] = []
+    begin_s = time.monotonic()
+    for at in range(0, len(images), detector.max_batch):
+        group = images[at : at + detector.max_batch]
+        found = detector.find([BgrPicture(read_bgr(image.path)) for image in group])
+        for image, one in zip(group, found, strict=True):
+            assert one.whole is not None and one.whole.class_score is not None
+            order = np.argsort(-one.whole.class_score, kind="stable")
+            places.append(int(np.flatnonzero(order == of_model[image.class_id])[0]))
+        on_progress(len(places), len(images))
     return ClassifyEvaluation(
-        words,
+        detector.describe(),
         match.names,
         np.array(places, np.intp),
         np.array([image.class_id for image in images], np.intp),
-        seconds,
-        (*notes, *match.notes, *assumed),
+        time.monotonic() - begin_s,
+        (*notes, *match.notes, *detector.card.assumed),
         tuple((str(problem.path), problem.reason) for problem in pictures.problems),
     )

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.inference import Detector
 from streamvision.errors import ConfigError, SourceError
 from streamvision.picture import BgrPicture
 from streamvision.training.datasets.class_maps import UNKNOWN, read_class_map
@@ -106,35 +107,51 @@ def evaluate_regions(
     with open_model(model, **vars(options or ModelOptions())) as detector:
         if detector.card.task != "semantic":
             raise ConfigError(f"{model} is a model for {detector.card.task}; give one for semantic")
-        names = pictures.names or detector.names
-        match = match_names(names, set(), detector.names, only=())
-        if pictures.names is None:
-            notes = (*notes, "The data set has no class names; its levels were taken for the model's classes.")
-        table = _to_data(match, len(detector.names))
-        confusion = np.zeros((len(names), len(names) + 1), np.int64)
-        begin_s = time.monotonic()
-        for done, image in enumerate(pictures.images, 1):
-            (found,) = detector.find([BgrPicture(read_bgr(image.path))])
-            assert found.whole is not None and found.whole.class_map is not None
-            marked = read_class_map(image.map_path)
-            if (wrong := marked[(marked != UNKNOWN) & (marked >= len(names))]).size:
-                raise SourceError(f"{image.map_path} marks class {wrong[0]}, but there are {len(names)} classes")
-            confusion += _count(marked, table[found.whole.class_map], len(names))
-            on_progress(done, len(pictures.images))
-        seconds = time.monotonic() - begin_s
-        words, assumed = detector.describe(), detector.card.assumed
+        return measure_regions(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
+
+
+def measure_regions(
+    detector: Detector,
+    pictures: MappedPictures,
+    *,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    on_progress: OnProgress = lambda done, total: None,
+) -> SemanticEvaluation:
+    """Measure a model for ``semantic`` that is open; see :func:`evaluate_regions`.
+
+    Raises:
+        ConfigError: when its classes are not those of the maps.
+        SourceError: when a picture or a map cannot be read.
+    """
+    names = pictures.names or detector.names
+    match = match_names(names, set(), detector.names, only=())
+    if pictures.names is None:
+        notes = (*notes, "The data set has no class names; its levels were taken for the model's classes.")
+    table = _to_data(match, len(detector.names))
+    confusion = np.zeros((len(names), len(names) + 1), np.int64)
+    begin_s = time.monotonic()
+    for done, image in enumerate(pictures.images, 1):
+        (found,) = detector.find([BgrPicture(read_bgr(image.path))])
+        assert found.whole is not None and found.whole.class_map is not None
+        marked = read_class_map(image.map_path)
+        if (wrong := marked[(marked != UNKNOWN) & (marked >= len(names))]).size:
+            raise SourceError(f"{image.map_path} marks class {wrong[0]}, but there are {len(names)} classes")
+        confusion += _count(marked, table[found.whole.class_map], len(names))
+        on_progress(done, len(pictures.images))
+    seconds = time.monotonic() - begin_s
     used = set(np.flatnonzero(confusion.sum(axis=1)).tolist())
     if not used:
         raise ConfigError("no pixel of any map is marked with a class, so there is nothing to measure; check the maps")
     match = match_names(names, used, detector.names, only=classes)
     return SemanticEvaluation(
-        words,
+        detector.describe(),
         names,
         match.measured,
         confusion,
         len(pictures.images),
         seconds,
-        (*notes, *match.notes, *assumed),
+        (*notes, *match.notes, *detector.card.assumed),
         tuple((str(problem.path), problem.reason) for problem in pictures.problems),
     )
 

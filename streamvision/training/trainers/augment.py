@@ -100,14 +100,7 @@ def mosaic(samples: list[Sample], *, side_px: int, rng: np.random.Generator) -> 
 def affine(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
     """Rotate, scale, shift and tilt a picture about its centre; its size stays."""
     height, width = sample.image.shape[:2]
-    angle = float(rng.uniform(-1, 1)) * settings.rotate_deg
-    scale = 1 + float(rng.uniform(-1, 1)) * settings.scale
-    matrix = np.eye(3)
-    matrix[:2] = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
-    matrix[:2, 2] += rng.uniform(-1, 1, 2) * settings.translate * (width, height)
-    tilt = np.eye(3)
-    tilt[2, :2] = rng.uniform(-1, 1, 2) * settings.perspective
-    matrix = tilt @ matrix
+    matrix = random_matrix(width, height, settings, rng)
     if np.allclose(matrix, np.eye(3)):
         return sample
     image = cv2.warpPerspective(sample.image, matrix, (width, height), borderValue=GREY)
@@ -117,6 +110,21 @@ def affine(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> 
     moved = moved[..., :2] / moved[..., 2:]
     boxes = np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1).astype(np.float32)
     return _clipped(Sample(image.astype(np.uint8, copy=False), boxes, sample.class_id))
+
+
+def random_matrix(
+    width_px: int, height_px: int, settings: Augmentation, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the (3, 3) matrix that rotates, scales, shifts and tilts a picture of a size about its centre."""
+    angle = float(rng.uniform(-1, 1)) * settings.rotate_deg
+    scale = 1 + float(rng.uniform(-1, 1)) * settings.scale
+    matrix = np.eye(3)
+    matrix[:2] = cv2.getRotationMatrix2D((width_px / 2, height_px / 2), angle, scale)
+    matrix[:2, 2] += rng.uniform(-1, 1, 2) * settings.translate * (width_px, height_px)
+    tilt = np.eye(3)
+    tilt[2, :2] = rng.uniform(-1, 1, 2) * settings.perspective
+    combined: NDArray[np.float64] = tilt @ matrix
+    return combined
 
 
 def mix_up(sample: Sample, other: Sample, rng: np.random.Generator) -> Sample:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamvision.training.trainers.figures import PLOTTED
 from streamvision.training.trainers.run_folder import write_atomically
 
 
@@ -44,7 +45,7 @@ class CurveFile:
         groups = {
             "loss, training": [k for k in rows[0] if k.startswith("train_loss")] if rows else [],
             "loss, held out": [k for k in rows[0] if k.startswith("val_loss")] if rows else [],
-            "held-out pictures": ["map50", "map50_95", "precision", "recall"],
+            "held-out pictures": [key for key in PLOTTED if any(key in row for row in rows)],
             "learning rate": ["lr"],
         }
         figure = Figure(figsize=(14, 3.6), layout="constrained")

@@ -35,6 +35,19 @@ class TrainingData:
     yaml: Path
     """The same as a YOLO ``data.yaml``; pictures are links."""
 
+    counted = "objects"
+    """What the two counters count."""
+
+    @property
+    def learnt(self) -> Counter[int]:
+        """Objects to learn from, by class."""
+        return _objects(self.train)
+
+    @property
+    def held_out(self) -> Counter[int]:
+        """Objects on pictures held out, by class."""
+        return _objects(self.val)
+
 
 def prepare(
     folder: RunFolder, *, data: Path, val_share: float, seed: int, oversample_most: int, generated: int = 0
@@ -51,7 +64,7 @@ def prepare(
     from streamvision.training.datasets import read_dataset
 
     dataset = read_dataset(data)
-    dataset, origin = _with_split(dataset, folder.split, val_share=val_share, seed=seed)
+    dataset, origin = with_split(dataset, folder.split, val_share=val_share, seed=seed)
     train, val = dataset.part("train").images, dataset.part("val").images
     if not train or not val:
         raise ConfigError(
@@ -65,6 +78,10 @@ def prepare(
         train, repeats = (*train, *drawn), (*repeats, *(1,) * len(drawn))
     path = _write_yolo(folder.data, dataset.names, {"train": (train, repeats), "val": (val, (1,) * len(val))})
     return TrainingData(dataset.names, train, repeats, val, origin, dataset.problems, path)
+
+
+def _objects(images: tuple[LabelledImage, ...]) -> Counter[int]:
+    return Counter(box.class_id for image in images for box in image.boxes if not box.ignore)
 
 
 def repeats_for_rare_classes(images: Sequence[LabelledImage], *, classes: int, most: int) -> tuple[int, ...]:
@@ -82,7 +99,11 @@ def repeats_for_rare_classes(images: Sequence[LabelledImage], *, classes: int, m
     return tuple(min(most, round(max((factor[i] for i in ids), default=1.0))) for ids in present)
 
 
-def _with_split(dataset: Dataset, record: Path, *, val_share: float, seed: int) -> tuple[Dataset, str]:
+def with_split(dataset: Dataset, record: Path, *, val_share: float, seed: int) -> tuple[Dataset, str]:
+    """Return the data set with every picture in a part, and where that is from, in words.
+
+    The split is written to ``record``; where that file is there already (a resumed run), it decides.
+    """
     from streamvision.training.datasets import split_dataset
 
     if record.exists():

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import click
 
+from streamvision.training.trainers.figures import in_words
+
 REDRAW_S = 0.3
 
 
@@ -43,6 +45,6 @@ class TrainingProgress:
         seconds = time.monotonic() - self._epoch_begin_s
         loss = sum(value for key, value in figures.items() if key.startswith("train_loss"))
         self.say(
-            f"epoch {epoch}/{epochs}  loss {loss:.3f}  mAP50 {figures['map50']:.3f}  mAP50-95 "
-            f"{figures['map50_95']:.3f}  {seconds:.0f} s{'  best so far' if best else ''}"
+            f"epoch {epoch}/{epochs}  loss {loss:.3f}  {in_words(figures, between='  ')}  {seconds:.0f} s"
+            f"{'  best so far' if best else ''}"
         )

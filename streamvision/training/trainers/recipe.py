@@ -17,8 +17,14 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    data: Path = Field(description="Folder of labelled pictures in any format, or a data.yaml.")
-    model: str = Field(description="Weights to begin from (.pt), or the name of an architecture to begin from nothing.")
+    data: Path = Field(
+        description="Folder of labelled pictures in any format, or a data.yaml; for unet one with images/ and masks/, "
+        "for classifiers one with a folder for each class."
+    )
+    model: str = Field(
+        description="Weights to begin from (.pt), or the name of an architecture: unet, a detector or classifier of "
+        "torchvision."
+    )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     epochs: int = Field(50, ge=1, description="Times that every picture is seen.")
     hours: float | None = Field(None, gt=0, description="Longest training time; the epochs are fitted into it.")
@@ -27,9 +33,15 @@ class Recipe(BaseModel):
     freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")
     unfreeze_at: int | None = Field(None, ge=1, description="Epoch before which the frozen layers stay frozen.")
     lr: float = Field(1e-3, gt=0, description="Highest learning rate (AdamW).")
+    unfreeze_lr: float | None = Field(
+        None, gt=0, description="Highest learning rate from unfreeze_at on, with a warm-up and cosine of its own."
+    )
     final_lr: float = Field(0.01, gt=0, le=1, description="Last learning rate, as a part of the highest (cosine).")
     warmup: float = Field(2.0, ge=0, description="Epochs in which the learning rate rises from zero.")
     weight_decay: float = Field(5e-4, ge=0, description="Decoupled weight decay.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="Share of certainty that classifiers and unet give to all classes alike."
+    )
     preset: PresetName = Field("light", description="Named set of augmentations.")
     augment: dict[str, float] = Field(default_factory=dict, description="Changes to the preset, by augmentation.")
     balance: Literal["none", "oversample", "class-weights"] = Field(
@@ -62,6 +74,8 @@ class Recipe(BaseModel):
     def _check(self) -> Recipe:
         if self.unfreeze_at and not self.freeze:
             raise ValueError("unfreeze_at needs freeze: give the number of layers that are frozen until then")
+        if self.unfreeze_lr and not self.unfreeze_at:
+            raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
         if self.onnx_size and any(side < 32 or side % 32 for side in self.onnx_size):
             raise ValueError(f"onnx_size is {list(self.onnx_size)}; give multiples of 32")
         unknown = set(self.augment) - set(Augmentation.model_fields)

@@ -3,24 +3,57 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from streamvision.training.dataset import LabelledImage
 from streamvision.training.trainers.curves import CurveFile
-from streamvision.training.trainers.prepare import TrainingData
+from streamvision.training.trainers.families import family_of
+from streamvision.training.trainers.figures import TITLES, shown
 from streamvision.training.trainers.recipe import Recipe
 from streamvision.training.trainers.run_folder import RunFolder, write_atomically
-from streamvision.training.trainers.torchvision_models import TORCHVISION_MODELS
 
 
-def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData | None, summary: dict[str, Any]) -> None:
+class LearntFrom(Protocol):
+    """What a card says about the data, whatever it is labelled with."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names by class id."""
+
+    @property
+    def train(self) -> Sequence[Any]:
+        """Pictures to learn from."""
+
+    @property
+    def val(self) -> Sequence[Any]:
+        """Pictures held out."""
+
+    @property
+    def split_origin(self) -> str:
+        """Where the split comes from, in words."""
+
+    @property
+    def counted(self) -> str:
+        """What the two counters count."""
+
+    @property
+    def learnt(self) -> Counter[int]:
+        """By class, to learn from."""
+
+    @property
+    def held_out(self) -> Counter[int]:
+        """By class, held out."""
+
+
+def write_card(recipe: Recipe, folder: RunFolder, data: LearntFrom | None, summary: dict[str, Any]) -> None:
     """Write ``MODEL_CARD.md``: what it is, what it was made from, how good it is, and under which licence."""
     write_atomically(folder.card, "\n".join(_lines(recipe, folder, data, summary)) + "\n")
 
 
-def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData | None, summary: dict[str, Any]) -> list[str]:
+def _lines(recipe: Recipe, folder: RunFolder, data: LearntFrom | None, summary: dict[str, Any]) -> list[str]:
     last = CurveFile(folder.curves_csv).rows()[-1]
+    figures = shown(last)
     lines = [
         f"# {Path(recipe.model).stem}, trained on {recipe.data.name}",
         "",
@@ -37,13 +70,13 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData | None, summary
         "",
         "## Figures on the held-out pictures",
         "",
-        "| epoch | mAP50 | mAP50-95 |",
-        "| --- | --- | --- |",
-        f"| {summary['best_epoch']} (best) | {summary['map50']:.3f} | {summary['map50_95']:.3f} |",
-        f"| {summary['epochs']} (last) | {last['map50']:.3f} | {last['map50_95']:.3f} |",
+        f"| epoch | {' | '.join(TITLES[key] for key in figures)} |",
+        "| --- |" + " --- |" * len(figures),
+        f"| {summary['best_epoch']} (best) | {' | '.join(f'{summary[key]:.3f}' for key in figures)} |",
+        f"| {summary['epochs']} (last) | {' | '.join(f'{last[key]:.3f}' for key in figures)} |",
         "",
         "The best epoch was chosen by these pictures, so other pictures may give a little less. Measure them with "
-        "`streamvision eval detect`.",
+        f"`streamvision eval {summary['task']}`.",
     ]
     if data is not None:
         lines += ["", "## Data", "", f"The split is {data.split_origin}; `split.json` names every picture.", ""]
@@ -52,22 +85,21 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData | None, summary
     return lines
 
 
-def _table(data: TrainingData) -> list[str]:
-    learnt, held_out = _objects(data.train), _objects(data.val)
+def _table(data: LearntFrom) -> list[str]:
+    learnt, held_out = data.learnt, data.held_out
     rows = [f"| {name} | {learnt[class_id]} | {held_out[class_id]} |" for class_id, name in enumerate(data.names)]
     return [
-        f"| objects | to learn from ({len(data.train)} pictures) | held out ({len(data.val)} pictures) |",
+        f"| {data.counted} | to learn from ({len(data.train)} pictures) | held out ({len(data.val)} pictures) |",
         "| --- | --- | --- |",
         *rows,
     ]
 
 
-def _objects(images: tuple[LabelledImage, ...]) -> Counter[int]:
-    return Counter(box.class_id for image in images for box in image.boxes if not box.ignore)
-
-
 def licence(recipe: Recipe) -> str:
     """Return what licence the weights of a recipe are under, in a sentence."""
-    if recipe.model in TORCHVISION_MODELS:
+    family = family_of(recipe.model)
+    if family == "unet":
+        return "yours to choose, as far as the data and the weights it began from allow."
+    if family != "ultralytics":
         return "yours to choose, as far as the data and the weights it began from allow (torchvision is BSD-3-Clause)."
     return "AGPL-3.0, as they were made with ultralytics (https://ultralytics.com/license)."

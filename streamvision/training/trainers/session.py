@@ -9,17 +9,31 @@ from typing import Any
 
 from streamvision.backends.torch_libraries import import_ultralytics
 from streamvision.errors import ConfigError
+from streamvision.training.picture_sets import MappedPicture, NamedPicture
+from streamvision.training.trainers.classify_run import ClassifyRun
 from streamvision.training.trainers.curves import CurveFile
+from streamvision.training.trainers.families import check_settings, family_of
+from streamvision.training.trainers.figures import in_words, shown
 from streamvision.training.trainers.onnx_export import export_run
+from streamvision.training.trainers.picture_data import (
+    PictureData,
+    link_class_folders,
+    prepare_classes,
+    prepare_regions,
+)
 from streamvision.training.trainers.prepare import TrainingData, prepare
 from streamvision.training.trainers.progress import TrainingProgress
 from streamvision.training.trainers.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.trainers.run_card import write_card
 from streamvision.training.trainers.run_folder import RunFolder, existing_run_folder, new_run_folder, write_atomically
-from streamvision.training.trainers.torchvision_models import TORCHVISION_MODELS
+from streamvision.training.trainers.semantic_run import SemanticRun
+from streamvision.training.trainers.torch_run import TorchRun
 from streamvision.training.trainers.torchvision_run import TorchvisionRun
 from streamvision.training.trainers.ultralytics_run import UltralyticsRun, model_task
 from streamvision.training.trainers.ultralytics_setup import resolve_weights
+
+AnyData = TrainingData | PictureData[NamedPicture] | PictureData[MappedPicture]
+"""What a run learns from, whatever it is labelled with."""
 
 
 def start_training(recipe: Recipe, *, project: Path, name: str | None, command: str) -> dict[str, Any]:
@@ -65,60 +79,80 @@ def _train(
     curves = CurveFile(folder.curves_csv)
     curves.draw(folder.curves_png)
     rows = curves.rows()
-    best = max(rows, key=lambda row: row["map50_95"])
+    best = max(rows, key=lambda row: row[run.figure])
+    figures = {key: best[key] for key in shown(best)}
     summary: dict[str, Any] = {
+        "task": run.task,
         "run": str(folder.root),
         "best": str(folder.best),
         "last": str(folder.last),
         "epochs": len(rows),
         "best_epoch": int(best["epoch"]),
-        "map50": best["map50"],
-        "map50_95": best["map50_95"],
+        **figures,
         "training_s": round(rows[-1].get("time_s", 0.0), 1),
         "beginning": run.beginning,
     }
     origin = (
         f"{recipe.data.resolve().name}, {len(data.train) if data else 0} pictures; {run.beginning}; held-out pictures: "
-        f"mAP50 {best['map50']:.3f}, mAP50-95 {best['map50_95']:.3f}"
+        f"{in_words(best)}"
     )
-    summary |= export_run(recipe, folder, data, progress, origin=origin)
+    summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures)
     write_card(recipe, folder, data, summary)
     write_atomically(folder.summary, json.dumps(summary, indent=1))
     progress.say(
-        f"Best epoch {summary['best_epoch']} of {summary['epochs']}: mAP50 {summary['map50']:.3f}, mAP50-95 "
-        f"{summary['map50_95']:.3f} on the held-out pictures. Everything is in {folder.root}"
+        f"Best epoch {summary['best_epoch']} of {summary['epochs']}: {in_words(best)} on the held-out pictures. "
+        f"Everything is in {folder.root}"
     )
     return summary
 
 
 def _make_run(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool
-) -> tuple[TorchvisionRun | UltralyticsRun, TrainingData | None]:
-    permissive = recipe.model in TORCHVISION_MODELS
+) -> tuple[TorchRun | UltralyticsRun, AnyData | None]:
+    family = family_of(recipe.model)
+    oversample_most = recipe.oversample_most if recipe.balance == "oversample" else 1
+    common: dict[str, Any] = {
+        "data": recipe.data,
+        "val_share": recipe.val_share,
+        "seed": recipe.seed,
+        "oversample_most": oversample_most,
+    }
     weights = str(folder.last) if resume else recipe.model
-    if not permissive and (task := _task(weights)) != "detect":
-        # Masks, key points and whole pictures' classes are not in our vocabulary: ultralytics reads them itself.
-        if task != "classify" and recipe.data.suffix not in {".yaml", ".yml"}:
+    task = _task(weights) if family == "ultralytics" else None
+    if family == "unet":
+        regions = prepare_regions(folder, **common)
+        _say(describe(regions), progress)
+        return SemanticRun(recipe, regions, folder, progress, resume=resume), regions
+    if family == "classifier" or task == "classify":
+        classes = prepare_classes(folder, **common)
+        _say(describe(classes), progress)
+        if family == "classifier":
+            return ClassifyRun(recipe, classes, folder, progress, resume=resume), classes
+        return UltralyticsRun(
+            recipe, link_class_folders(classes, folder.data), folder, progress, resume=resume
+        ), classes
+    if task not in (None, "detect"):
+        # Masks and key points are not in the vocabulary of our data sets: ultralytics reads them itself.
+        if recipe.data.suffix not in {".yaml", ".yml"}:
             raise ConfigError(
                 f"a model for {task!r} needs its own labels; give --data the data.yaml of a YOLO data set"
             )
         return UltralyticsRun(recipe, recipe.data.resolve(), folder, progress, resume=resume), None
-    data = prepare(
-        folder,
-        data=recipe.data,
-        val_share=recipe.val_share,
-        seed=recipe.seed,
-        oversample_most=recipe.oversample_most if recipe.balance == "oversample" else 1,
-        generated=recipe.generated,
-    )
-    for line in describe(data):
-        progress.say(line)
-    if permissive:
+    data = prepare(folder, **common, generated=recipe.generated)
+    _say(describe(data), progress)
+    if data.problems:
+        progress.say("See all of them with streamvision data inspect.")
+    if family == "detector":
         return TorchvisionRun(recipe, data, folder, progress, resume=resume), data
     return UltralyticsRun(recipe, data.yaml, folder, progress, resume=resume), data
 
 
-def describe(data: TrainingData) -> list[str]:
+def _say(lines: list[str], progress: TrainingProgress) -> None:
+    for line in lines:
+        progress.say(line)
+
+
+def describe(data: AnyData) -> list[str]:
     """Return what will be learnt from, and what was wrong with it, in sentences."""
     shown = sum(data.repeats)
     more = f" (shown {shown} times an epoch, rare classes more often)" if shown > len(data.train) else ""
@@ -130,14 +164,15 @@ def describe(data: TrainingData) -> list[str]:
         lines.append(
             f"{len(data.problems)} problems with files, the first: {data.problems[0].path}: {data.problems[0].reason}"
         )
-        lines.append("See all of them with streamvision data inspect.")
     return lines
 
 
 def _check_model(recipe: Recipe) -> None:
-    """Fail before anything is written where there are no weights to begin from."""
-    if recipe.model not in TORCHVISION_MODELS:
+    """Fail before anything is written where there are no weights to begin from, or settings are for other models."""
+    family = family_of(recipe.model)
+    if family == "ultralytics":
         _task(recipe.model)
+    check_settings(recipe, family)
 
 
 def _task(model: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +13,7 @@ import torch
 
 from streamvision.training.dataset import LabelledImage
 from streamvision.training.trainers.augment import Sample, augment, fit
+from streamvision.training.trainers.order import batches_of
 from streamvision.training.trainers.presets import Augmentation
 
 CACHED_PICTURES = 2000
@@ -34,7 +36,7 @@ class Pictures:
         boxes = [box for box in image.boxes if not box.ignore]
         return fit(
             Sample(
-                read_rgb(image),
+                read_rgb(image.path),
                 np.array([box.box_xyxy_px for box in boxes], np.float32).reshape(-1, 4),
                 np.array([box.class_id for box in boxes], np.int64),
             ),
@@ -42,11 +44,11 @@ class Pictures:
         )
 
 
-def read_rgb(image: LabelledImage) -> Any:
+def read_rgb(path: Path) -> Any:
     """Return a picture as (H, W, 3) uint8 RGB."""
-    pixels = cv2.imread(str(image.path), cv2.IMREAD_COLOR)
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise OSError(f"{image.path} could be read before, but cannot be now")
+        raise OSError(f"{path} could be read before, but cannot be now")
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
@@ -66,16 +68,9 @@ def batches(
     seed: int,
     epoch: int,
 ) -> Iterator[tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]]:
-    """Yield one epoch of augmented pictures and targets; labels count from 1, as 0 is background.
-
-    A last batch of one picture is left out: batch statistics of a single value would be undefined.
-    """
+    """Yield one epoch of augmented pictures and targets; labels count from 1, as 0 is background."""
     rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(np.repeat(np.arange(len(pictures)), repeats))
-    for begin in range(0, len(order), batch):
-        indices = order[begin : begin + batch]
-        if len(indices) == 1 and len(order) > 1:
-            return
+    for indices in batches_of(repeats, batch=batch, rng=rng):
         samples = [
             augment(
                 int(index),
@@ -95,10 +90,3 @@ def batches(
                 for sample in samples
             ],
         )
-
-
-def batch_count(repeats: Sequence[int], *, batch: int) -> int:
-    """Return the number of batches that :func:`batches` yields."""
-    shown = sum(repeats)
-    full, rest = divmod(shown, batch)
-    return full + (rest > 1 or (rest == 1 and shown == 1))

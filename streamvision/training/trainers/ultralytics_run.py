@@ -10,6 +10,7 @@ from typing import Any
 from streamvision.backends.torch_libraries import import_ultralytics
 from streamvision.training.trainers.curves import CurveFile
 from streamvision.training.trainers.lr_finder import LrSweep
+from streamvision.training.trainers.precision import use_bf16
 from streamvision.training.trainers.progress import TrainingProgress
 from streamvision.training.trainers.recipe import Recipe
 from streamvision.training.trainers.run_folder import RunFolder
@@ -43,8 +44,10 @@ class UltralyticsRun:
 
             weights = str(folder.last) if resume else resolve_weights(recipe.model)
             self.beginning = f"went on after epoch {len(rows)}" if resume else f"began from {Path(weights).name}"
+            self.task = model_task(weights)
+            """What the model will do."""
             overrides = hyperparameters(recipe) | {
-                "task": model_task(weights),
+                "task": self.task,
                 "model": weights,
                 "pretrained": str(recipe.weights) if recipe.weights and not resume else True,
                 "data": str(data),
@@ -55,11 +58,16 @@ class UltralyticsRun:
                 recipe,
                 folder,
                 progress,
-                task=overrides["task"],
+                task=self.task,
                 overrides=overrides,
-                bf16=_use_bf16(recipe.precision, overrides["device"]),
+                bf16=use_bf16(recipe.precision, overrides["device"]),
                 spent_before_s=spent_s,
             )
+
+    @property
+    def figure(self) -> str:
+        """The figure by which the best epoch is chosen; larger is better."""
+        return "top1" if self.task == "classify" else "map50_95"
 
     def train(self) -> None:
         """Train to the end of the recipe, or until nothing gets better."""
@@ -137,15 +145,3 @@ def _has_cuda() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def _use_bf16(precision: str, device: str) -> bool:
-    """Say whether the network computes in bfloat16 on the CPU."""
-    if device != "cpu" or precision == "fp32":
-        return False
-    if precision == "bf16":
-        return True
-    import torch
-
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)

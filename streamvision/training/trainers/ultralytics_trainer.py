@@ -30,6 +30,10 @@ BASES = {
 }
 
 
+FIGURES = {"mAP50": "map50", "mAP50-95": "map50_95", "accuracy_top1": "top1", "accuracy_top5": "top5"}
+"""Ultralytics' names of figures -> ours."""
+
+
 class FullPrecisionLoss:
     """A criterion that computes in float32 whatever the network computed in.
 
@@ -265,7 +269,7 @@ def curve_row(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Return the figures of an epoch under the names that every trainer uses.
 
     Segment and pose models are judged by their boxes (``map50``) and by their own figures (``map50_95_mask`` and so
-    on), classifiers by accuracy, which stands in the place of both averages.
+    on), classifiers by accuracy (``top1``, ``top5``).
     """
     row: dict[str, float] = {}
     for key, value in metrics.items():
@@ -275,9 +279,7 @@ def curve_row(metrics: Mapping[str, Any]) -> dict[str, float]:
         elif part == "metrics":
             kind = {"(M)": "_mask", "(P)": "_keypoints"}.get(name[-3:], "")
             plain = name.removesuffix("(B)").removesuffix("(M)").removesuffix("(P)")
-            row[{"mAP50": "map50", "mAP50-95": "map50_95"}.get(plain, plain) + kind] = float(value)
-    if "accuracy_top1" in row:
-        row |= {"map50": row["accuracy_top1"], "map50_95": row["accuracy_top1"]}
+            row[FIGURES.get(plain, plain) + kind] = float(value)
     return row | {"lr": float(metrics.get("lr/pg0", 0))}
 
 
