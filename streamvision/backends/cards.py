@@ -147,6 +147,7 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
         names=names,
         input=InputCard(**usual, **facts),
         box_unit=_box_unit(backend, head, facts["layout"], end2end=False),
+        keypoints=HEADS[head].usual_keypoints,
         nms_inside=HEADS[head].selected,
     )
     assumed.append(
@@ -164,6 +165,8 @@ def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str
         return alphabet(letters), "The letters are those of the file's metadata, with a blank and a space."
     if labels := backend.metadata.get("model_info.labels", "").split():
         return tuple(labels), "The class names are the labels in the model's rt_info, where blanks are underscores."
+    if usual := HEADS[head].usual_names:
+        return usual, f"Models with the head {head} name {', '.join(usual)}."
     if HEADS[head].task in _NAMELESS:
         return (HEADS[head].task,), f"A model for {HEADS[head].task} has no classes."
     count = HEADS[head].class_count(backend.outputs)

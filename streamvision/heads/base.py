@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streamvision.backends.base import TensorSpec
 from streamvision.detections import Detections, Index
-from streamvision.model_card import ModelCard, Task
+from streamvision.model_card import KeypointCard, ModelCard, Task
 from streamvision.placement import Letterbox
 from streamvision.whole_picture import WholePicture
 
@@ -54,6 +54,11 @@ class Head(ABC):
     usual_input: ClassVar[Mapping[str, Any]] = {}
     """How such models are usually fed, where that differs from the defaults of
     :class:`streamvision.model_card.InputCard`."""
+
+    usual_names: ClassVar[tuple[str, ...] | None] = None
+    """Class names of such models, where they are always the same."""
+    usual_keypoints: ClassVar[KeypointCard | None] = None
+    """Keypoints of such models, where they are always the same."""
 
     @classmethod
     def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:

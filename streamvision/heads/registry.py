@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from streamvision.backends.base import TensorSpec
 from streamvision.errors import UnknownHeadError
 from streamvision.heads.base import ObjectHead, PictureHead
+from streamvision.heads.blaze_pose import BlazePoseHead
 from streamvision.heads.classify import ClassifyHead
 from streamvision.heads.classify_logits import ClassifyLogitsHead
 from streamvision.heads.ctc_text import CtcTextHead
@@ -45,6 +46,7 @@ HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
     "yolo_pose_end2end": YoloPoseEnd2EndHead,
     "yolo_obb": YoloObbHead,
     "yolo_obb_end2end": YoloObbEnd2EndHead,
+    "blaze_pose": BlazePoseHead,
     "rows": RowsHead,
     "detr": DetrHead,
     "rtdetr": RtDetrHead,
