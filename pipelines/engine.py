@@ -27,8 +27,7 @@ from pipelines.overlay.overlay import Overlay
 from pipelines.publish.encode import JpegEncoder
 from pipelines.publish.outputs import check_outputs, open_sinks
 from pipelines.publish.sink import Sink
-from pipelines.second.attach import SecondStage
-from pipelines.second.look import SecondLook, check_names
+from pipelines.second.models import SecondModels
 from pipelines.stages.chain import StageChain
 from pipelines.steady_classes import SteadyClasses
 from pipelines.stream import Pending, Stream
@@ -80,7 +79,7 @@ class Pipeline:
             config.model, score_floor=tracker.low_score if tracker else None, times=self.times
         )
         names = self._detector.names
-        self._looks = self._open_looks(config)
+        self._second = self._open_second(config)
         self._appearance = self._open_appearance(config)
         keypoints = self._detector.card.keypoints
         smooth = config.tracker.smooth_keypoints and keypoints is not None
@@ -96,7 +95,7 @@ class Pipeline:
                 keypoints=KeypointSmoother(memory_s=config.tracker.memory_s) if smooth else None,
                 classes=SteadyClasses(over_s=config.model.steady_s) if config.model.steady_s else None,
                 analyst=Analyst(analytics, names, memory_s=config.tracker.memory_s),
-                second=SecondStage(self._looks, names=names, patient=not spec.live) if self._looks else None,
+                second=self._second.stage(patient=not spec.live),
                 stages=StageChain(stages, stream_id=name, names=names) if stages else None,
                 overlay=Overlay(config.overlay, names, skeleton=keypoints.skeleton if keypoints else ()),
                 encode=encode,
@@ -151,8 +150,7 @@ class Pipeline:
         for name, stream in self._streams.items():
             stream.lane.start(sinks[name])
             stream.capture.start()
-        for look in self._looks:
-            look.start()
+        self._second.start()
         for thread in self._threads:
             thread.start()
 
@@ -175,31 +173,24 @@ class Pipeline:
         for stream in self._streams.values():
             if not stream.lane.finish(max(deadline_s - time.monotonic(), 0.1)):
                 log.warning("stream %s: outputs were not finished in time", stream.lane.stream_id)
-        for look in self._looks:
-            look.close(max(deadline_s - time.monotonic(), 0.1))
+        self._second.close(max(deadline_s - time.monotonic(), 0.1))
         if self._appearance is not None:
             self._appearance.close()
         self._detector.close()
         self._over.set()
 
-    def _open_looks(self, config: AppConfig) -> list[SecondLook]:
-        looks: list[SecondLook] = []
+    def _open_second(self, config: AppConfig) -> SecondModels:
         try:
-            check_names(config.second, self._detector.names)
-            looks += (SecondLook.open(second) for second in config.second)
+            return SecondModels(config, names=self._detector.names)
         except BaseException:
-            for look in looks:
-                look.close()
             self._detector.close()
             raise
-        return looks
 
     def _open_appearance(self, config: AppConfig) -> Appearance | None:
         try:
             return Appearance.open(config.tracker, requests=self._detector.requests)
         except BaseException:
-            for look in self._looks:
-                look.close()
+            self._second.close()
             self._detector.close()
             raise
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from streamvision.analytics_config import AnalyticsConfig
 from streamvision.backends.base import BackendName, Precision
 from streamvision.errors import ConfigError
-from streamvision.second_config import SecondConfig
+from streamvision.second_config import KeyFrameConfig, SecondConfig
 from streamvision.section import Section
 from streamvision.stage_config import StageConfig
 
@@ -138,6 +138,9 @@ class AppConfig(Section):
     )
     second: tuple[SecondConfig, ...] = Field(
         (), max_length=16, description="Models that look at the objects which the first one found."
+    )
+    key_frames: tuple[KeyFrameConfig, ...] = Field(
+        (), max_length=16, description="Slow models that look at a whole frame now and then."
     )
     stages: tuple[StageConfig, ...] = Field(
         (), max_length=16, description="Code of yours behind tracker and analytics, in this order."

@@ -43,6 +43,22 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
+class KeyFrame:
+    """What a slow model said of an earlier frame of the stream, or of this one."""
+
+    name: str
+    """What the model is called in the configuration."""
+    whole: WholePicture
+    """What it said of that frame."""
+    names: tuple[str, ...]
+    """Its class names, by class id."""
+    age_s: float
+    """How much earlier that frame was, in seconds of the stream."""
+    summary: dict[str, Any]
+    """What it said as plain values, as :meth:`streamvision.whole_picture.WholePicture.summary` gives it."""
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
     """A frame and what was found on it."""
 
@@ -55,9 +71,11 @@ class Result:
     analysis: Analysis | None = None
     """What the stream's analytics make of it; ``None`` where nothing is counted or measured."""
     marks: tuple[Mark, ...] = ()
-    """What stages of the user's want drawn in addition."""
+    """What second models and stages of the user's want drawn in addition."""
     stage_events: tuple[dict[str, Any], ...] = ()
     """What stages of the user's tell: ``{stage, name, track_id, values}``."""
+    key_frames: tuple[KeyFrame, ...] = ()
+    """What slow models last said of the stream's pictures, as far as they have."""
 
 
 def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
@@ -72,5 +90,7 @@ def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     if result.analysis is not None and result.analysis.speed_kmh is not None:
         for found, speed_kmh in zip(objects, result.analysis.speed_kmh.tolist(), strict=True):
             found["speed_kmh"] = round(speed_kmh, 1) if math.isfinite(speed_kmh) else None
-    told = {"stage_events": list(result.stage_events)} if result.stage_events else {}
+    told: dict[str, Any] = {"stage_events": list(result.stage_events)} if result.stage_events else {}
+    if result.key_frames:
+        told["key_frames"] = {one.name: {"age_s": one.age_s, **one.summary} for one in result.key_frames}
     return {"objects": objects, **told, **(result.whole.summary(names) if result.whole is not None else {})}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamvision.detections import Detections
-from streamvision.frame import Frame, Result
+from streamvision.frame import Frame, KeyFrame, Result
 from streamvision.whole_picture import WholePicture
 
 
@@ -35,3 +35,8 @@ class ResultView:
     def whole(self) -> WholePicture | None:
         """What was found about the picture as a whole; ``None`` where the model only finds objects."""
         return self.result.whole
+
+    @property
+    def key_frames(self) -> tuple[KeyFrame, ...]:
+        """What slow models last said of the stream, each with its age; empty where there is none."""
+        return self.result.key_frames

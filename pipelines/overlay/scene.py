@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.overlay.brush import Brush
+from pipelines.overlay.key_frames import draw_key_frames
 from pipelines.overlay.labels import Rect, place_labels
 from pipelines.overlay.marks import draw_marks
 from pipelines.overlay.palette import BLACK, UNCONFIRMED, WHITE, Color, color_of
@@ -64,6 +65,7 @@ class Scene:
             _draw_labels(brush, marks, taken=[place for _, place in placed])
         for strip, (left_px, top_px, _, _) in placed:
             brush.paste(strip, left_px, top_px)
+        draw_key_frames(brush, self.result.key_frames)
         draw_marks(brush, self.result.marks)
         return canvas
 

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.second.crops import crop_edges, cut
-from pipelines.second.look import Crop, SecondLook
+from pipelines.second.findings import parts_of, placed
+from pipelines.second.key_frames import KeyFrames
+from pipelines.second.look import SecondLook
+from pipelines.second.looker import Crop
 from streamvision.detections import Detections
 from streamvision.frame import Frame, Result
+from streamvision.stage_output import MAX_MARKS
 from streamvision.status import StageStatus
 
 
@@ -23,10 +27,23 @@ class SecondStage:
         looks: the models, shared by all streams.
         names: class names of the first model, by class id.
         patient: wait for the findings on each frame, as files do.
+        draw: outline the objects and skeletons that they find on objects.
+        key_frames: models that look at whole frames now and then; ``None`` for none.
     """
 
-    def __init__(self, looks: Sequence[SecondLook], *, names: tuple[str, ...], patient: bool) -> None:
+    def __init__(
+        self,
+        looks: Sequence[SecondLook],
+        *,
+        names: tuple[str, ...],
+        patient: bool,
+        draw: bool = True,
+        key_frames: KeyFrames | None = None,
+    ) -> None:
         self._looks = looks
+        self._draw = draw
+        self._key_frames = key_frames
+        self._skeletons = {look.config.name: look.skeleton for look in looks}
         self._patient = patient
         self._class_ids = [
             None if look.config.classes is None else np.array([names.index(name) for name in look.config.classes])
@@ -34,17 +51,25 @@ class SecondStage:
         ]
 
     def apply(self, result: Result) -> Result:
-        """Return the result with what is known of its objects."""
+        """Return the result with what is known of its objects, and of the last key frames."""
+        if self._key_frames is not None:
+            result = self._key_frames.apply(result)
+        if not self._looks:
+            return result
         found = result.detections
         attributes = np.empty(len(found), np.object_)
         if found.track_id is not None:
             for look, class_ids in zip(self._looks, self._class_ids, strict=True):
                 self._attach(attributes, look, class_ids, result.frame, found)
-        return replace(result, detections=replace(found, attributes=attributes))
+        marks = [mark for one in attributes if one for mark in parts_of(one, self._skeletons)] if self._draw else []
+        return replace(
+            result, detections=replace(found, attributes=attributes), marks=(*result.marks, *marks[:MAX_MARKS])
+        )
 
     def statuses(self) -> tuple[StageStatus, ...]:
         """Return how each model is doing now."""
-        return tuple(look.status() for look in self._looks)
+        own = tuple(look.status() for look in self._looks)
+        return own if self._key_frames is None else (*own, *self._key_frames.statuses())
 
     def _attach(
         self,
@@ -69,7 +94,9 @@ class SecondStage:
             look.wait(submitted)
         for row, kept in zip(rows.tolist(), look.known(keys), strict=True):
             if kept is not None and kept.finding is not None:
-                attributes[row] = {**(attributes[row] or {}), look.config.name: kept.finding}
+                left, top, right, bottom = found.box_xyxy_px[row].tolist()
+                finding = placed(kept.finding, (left, top, right, bottom))
+                attributes[row] = {**(attributes[row] or {}), look.config.name: finding}
 
 
 def _submit(look: SecondLook, keys: list[Hashable], frame: Frame, found: Detections) -> list[Hashable]:
@@ -81,5 +108,11 @@ def _submit(look: SecondLook, keys: list[Hashable], frame: Frame, found: Detecti
     seen = np.array([-1.0 if kept is None else kept.quality for kept in look.known(keys)])
     due = (side_px.min(axis=1) >= config.min_side_px) & (quality > seen * config.refresh)
     rows = np.flatnonzero(due | ((seen < 0) & (side_px.min(axis=1) >= config.min_side_px))).tolist()
-    look.submit([Crop(keys[row], cut(picture, *edges[row].tolist()), float(quality[row])) for row in rows])
+    crops = []
+    for row in rows:
+        left, top, right, bottom = edges[row].tolist()
+        x0, y0, x1, y1 = found.box_xyxy_px[row].tolist()
+        part = cut(picture, left, top, right, bottom)
+        crops.append(Crop(keys[row], part, float(quality[row]), left, top, (x0, y0, x1, y1)))
+    look.submit(crops)
     return [keys[row] for row in rows]

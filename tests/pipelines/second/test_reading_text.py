@@ -10,7 +10,7 @@ import pytest
 
 import streamvision
 from pipelines.inference import Detector
-from pipelines.second.look import open_second
+from pipelines.second.looker import open_beside
 from streamvision.errors import MissingDependencyError
 from streamvision.models import default_model_path, model_file
 from streamvision.picture import BgrPicture
@@ -30,7 +30,7 @@ def _installed() -> Path:
 
 @pytest.fixture(scope="module")
 def reader() -> Detector:
-    with open_second(SecondConfig(model=OCR, name="text")) as detector:
+    with open_beside(SecondConfig(model=OCR, name="text")) as detector:
         yield detector
 
 

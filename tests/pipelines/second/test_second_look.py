@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pipelines.second.look as look_module
+import pipelines.second.looker as look_module
 import streamvision
 from pipelines.second.attach import SecondStage
 from pipelines.second.crops import crop_edges, cut

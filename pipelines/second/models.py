@@ -1,0 +1,64 @@
+"""All models of a run that stand beside the first one: opened, started and closed together."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pipelines.second.attach import SecondStage
+from pipelines.second.key_frames import KeyFrames, KeyLook
+from pipelines.second.look import SecondLook, check_names
+from pipelines.second.looker import Looker
+from streamvision.config import AppConfig
+
+
+class SecondModels:
+    """Second looks at objects, and models for key frames.
+
+    Args:
+        config: which models.
+        names: class names of the first model, by class id.
+
+    Raises:
+        ConfigError: when the configuration asks for classes that the first model does not have, or a model is for
+            something else.
+        StreamVisionError: when a model is not there, or cannot be run; none is left open then.
+    """
+
+    def __init__(self, config: AppConfig, *, names: tuple[str, ...]) -> None:
+        check_names([*config.second, *config.key_frames], names)
+        self._names = names
+        self._draw = config.overlay.boxes
+        self._looks: list[SecondLook] = []
+        self._key_looks: list[KeyLook] = []
+        try:
+            self._looks += (SecondLook.open(one) for one in config.second)
+            self._key_looks += (KeyLook.open(one) for one in config.key_frames)
+        except BaseException:
+            self.close()
+            raise
+
+    def stage(self, *, patient: bool) -> SecondStage | None:
+        """Return the side of one stream; ``None`` where there is no model.
+
+        Args:
+            patient: wait for the findings on each frame, as files do.
+        """
+        if not self._looks and not self._key_looks:
+            return None
+        key_frames = KeyFrames(self._key_looks, patient=patient) if self._key_looks else None
+        return SecondStage(self._looks, names=self._names, patient=patient, draw=self._draw, key_frames=key_frames)
+
+    def start(self) -> None:
+        """Begin to look."""
+        for look in self._all():
+            look.start()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop looking and release the models, within about ``timeout_s``; calling it twice is harmless."""
+        deadline_s = time.monotonic() + timeout_s
+        for look in self._all():
+            look.close(max(deadline_s - time.monotonic(), 0.1))
+
+    def _all(self) -> list[Looker[Any]]:
+        return [*self._looks, *self._key_looks]
