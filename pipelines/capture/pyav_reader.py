@@ -220,7 +220,7 @@ class PyAvReader:
             if self._first_captured_at_s is None:
                 self._first_captured_at_s = captured_at_s
             return captured_at_s - self._first_captured_at_s
-        return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+        return frame.time
 
     def _captured_at_s(self, frame: VideoFrame) -> float:
         now_s = time.monotonic()

@@ -6,7 +6,6 @@ from pipelines.capture.gstreamer_reader import GStreamerReader
 from pipelines.capture.images import ImageReader
 from pipelines.capture.pyav_reader import PyAvReader
 from pipelines.capture.reader import Reader
-from pipelines.capture.synthetic import SyntheticReader
 from pipelines.capture.uri import SourceSpec
 from streamvision.config import StreamConfig
 
@@ -16,6 +15,8 @@ def create_reader(spec: SourceSpec, *, config: StreamConfig) -> Reader:
     if spec.kind == "images":
         return ImageReader(spec)
     if spec.kind == "synthetic":
+        from pipelines.capture.synthetic import SyntheticReader  # draws: a tenth of the start for who reads cameras
+
         return SyntheticReader(spec)
     if spec.kind == "gstreamer":
         return GStreamerReader(spec, config=config)

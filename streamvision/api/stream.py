@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import Pipeline
 from streamvision.api.mailbox import Mailbox
@@ -16,7 +16,10 @@ from streamvision.config import AppConfig
 from streamvision.errors import StreamVisionError
 from streamvision.stages.stage import Stage
 from streamvision.status import StreamStatus
-from streamvision.web.server import WebServer
+from streamvision.web import web_server
+
+if TYPE_CHECKING:
+    from streamvision.web.server import WebServer
 
 POLL_S = 0.2
 
@@ -75,8 +78,7 @@ class ResultStream(Iterator[StreamResult]):
         self._pipeline = Pipeline(
             config, stages=stages, extra_sink=lambda live, drops: mailbox.add(live=live, drops=drops)
         )
-        serve = config.serve
-        server = WebServer(self._pipeline.view, host=serve.host, port=serve.port) if serve else None
+        server = web_server(config.serve, self._pipeline.view)
         self._server = server
         self._started = False
         self._finalizer = weakref.finalize(self, _shut_down, mailbox, self._pipeline, server)

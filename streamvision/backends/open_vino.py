@@ -72,7 +72,7 @@ class OpenVinoBackend(LoadedBackend):
         """
         openvino = import_openvino()
         core = openvino.Core()
-        name = _device_name(device, core.available_devices)
+        name = _device_name(device, core)
         model = _read(core, path)
         if dynamic_batch and not _made_dynamic(model):
             logger.warning("%s has its batch built in and keeps it: it cannot be reshaped", path)
@@ -133,13 +133,14 @@ def import_openvino() -> Any:
     return openvino
 
 
-def _device_name(device: str, available: list[str]) -> str:
+def _device_name(device: str, core: Any) -> str:
     """Return OpenVINO's name of the asked-for device.
 
     OpenVINO's own AUTO device is not used: it may change the device, and with it the arithmetic, while running.
     """
-    if device.lower() == "auto":
-        return "CPU"
+    if device.lower() in ("auto", "cpu"):
+        return "CPU"  # always there; looking for others takes 50 ms
+    available = core.available_devices
     wanted = device.upper().removeprefix("AUTO:").split(",")
     present = [name for name in wanted if any(a == name or a.startswith(f"{name}.") for a in available)]
     if not present or (len(present) < len(wanted) and not device.upper().startswith("AUTO:")):

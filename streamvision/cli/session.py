@@ -18,7 +18,7 @@ from pipelines.engine import Pipeline
 from streamvision.cli.progress import Progress
 from streamvision.config import AppConfig
 from streamvision.status import StreamStatus
-from streamvision.web.server import WebServer
+from streamvision.web import web_server
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 POLL_S = 0.2
@@ -36,7 +36,7 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
     told: set[str] = set()
     with _stop_signals() as received:
         pipeline = Pipeline(config)
-        server = WebServer(pipeline.view, host=config.serve.host, port=config.serve.port) if config.serve else None
+        server = web_server(config.serve, pipeline.view)
         try:
             if server:
                 server.start()
