@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,20 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml")
 
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
 @pytest.mark.parametrize(
-    "name", ["dashcam", "rtsp", "multi-camera", "traffic-count", "segment", "pose", "obb", "classify", "semantic"]
+    "file", sorted(set(CONFIGS.glob("*.yaml")) - set(CONFIGS.glob("train-*"))), ids=lambda f: f.stem
 )
-def test_the_ready_made_files_are_valid(project_root: Path, name: str) -> None:
-    file = project_root / "configs" / f"{name}.yaml"
+def test_the_ready_made_files_are_valid(file: Path) -> None:
     assert isinstance(parse_config(load_config(file), origin=file.name), AppConfig)
+
+
+def test_every_ready_made_file_of_the_tasks_is_there(project_root: Path) -> None:
+    named = re.findall(r"\]\(\.\./configs/([\w-]+\.yaml)\)", (project_root / "docs" / "tasks.md").read_text())
+    assert len(named) >= 10
+    assert set(named) <= {file.name for file in CONFIGS.iterdir()}
 
 
 def test_every_field_says_what_it_is() -> None:
