@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 
 SIZE_PX = (1920, 1080)
 FRAMES = 600
+MAX_FPS = 240
 EXPORT_TIMEOUT_S = 600.0
 _EXPORT = """
 import sys, pathlib
@@ -34,24 +37,31 @@ def cache_folder() -> Path:
 
 
 def video_1080p(source: Path) -> Path:
-    """Return a video scaled to 1920x1080, H.264, as a camera would send it."""
-    target = cache_folder() / f"{source.stem}-1080p.mp4"
+    """Return a video scaled to 1920x1080, H.264, as a camera would send it, its frames evenly in time."""
+    target = cache_folder() / f"{source.stem}-1920x1080.mp4"
     if target.exists():
         return target
     scratch = target.with_suffix(".part.mp4")
     with av.open(str(source)) as read, av.open(str(scratch), "w") as written:
         video = read.streams.video[0]
-        made = written.add_stream("libx264", rate=video.average_rate, options={"preset": "fast", "crf": "21"})
+        rate = _plausible_rate(video)
+        made = written.add_stream("libx264", rate=rate, options={"preset": "fast", "crf": "21"})
         made.width, made.height, made.pix_fmt = *SIZE_PX, "yuv420p"
         for number, frame in enumerate(read.decode(video)):
             if number >= FRAMES:
                 break
             scaled = frame.reformat(*SIZE_PX, format="yuv420p", interpolation="BICUBIC")
-            scaled.pts = None
+            scaled.pts, scaled.time_base = number, 1 / rate
             written.mux(made.encode(scaled))
         written.mux(made.encode())
     scratch.rename(target)
     return target
+
+
+def _plausible_rate(video: Any) -> Fraction:
+    """Return the frames a second of a video; the usual 25 where its own times make no sense."""
+    rate: Fraction | None = video.average_rate or video.guessed_rate
+    return rate if rate is not None and 1 <= rate <= MAX_FPS else Fraction(25)
 
 
 def exported(weights: Path, *, format: str, dynamic: bool) -> Path:
