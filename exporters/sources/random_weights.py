@@ -48,7 +48,11 @@ def random_network(create: Callable[[], Any], *, seed: int, kind: str) -> Any:
             _calm_channels(network.backbone)
             _spread_classes(_class_layers(network), lambda: network(list(pictures[:1])))
         else:
-            _measure_statistics(network, (pictures - MEAN) / STD)
+            normalised = (pictures - MEAN) / STD
+            _measure_statistics(network, normalised)
+            _calm_channels(network)
+            if kind == "classify":
+                _spread_classes(_last_linear(network), lambda: network(normalised))
     return network
 
 
@@ -64,6 +68,9 @@ def settle_yolo(network: Any) -> None:
         _measure_statistics(network, pictures)
         _calm_channels(network)
         head = network.model[-1]
+        if hasattr(head, "linear"):
+            _spread_classes([head.linear], lambda: network(pictures))
+            return
         layers = [scale[-1] for branch in ("cv3", "one2one_cv3") for scale in getattr(head, branch, None) or ()]
         if hasattr(head, "dec_score_head"):  # of queries: the first layer chooses them, the last names them
             layers = [head.enc_score_head, head.dec_score_head[-1]]
@@ -139,6 +146,13 @@ def _spread_classes(layers: Sequence[Any], run: Callable[[], Any]) -> None:
         scale = CLASS_PEAK / max(float((logits - usual).max()), 1e-6)
         layer.weight.mul_(scale)
         layer.bias.copy_(bias - scale * usual)
+
+
+def _last_linear(network: Any) -> list[Any]:
+    """Return the last layer of a classifier, whose classes are otherwise all equally probable."""
+    from torch.nn import Linear
+
+    return [layer for layer in network.modules() if isinstance(layer, Linear)][-1:]
 
 
 def _class_layers(network: Any) -> list[Any]:
