@@ -21,6 +21,8 @@ from pipelines.batching import Batcher
 from pipelines.capture.stream import StreamCapture
 from pipelines.capture.uri import SourceSpec, parse_source, source_files
 from pipelines.collection_window import CollectionWindow
+from pipelines.effort import Budget, StreamEffort
+from pipelines.effort.looking import look_at
 from pipelines.inference import Detector
 from pipelines.lane import Lane
 from pipelines.overlay.overlay import Overlay
@@ -86,11 +88,21 @@ class Pipeline:
         self._window = CollectionWindow()
         self._batcher: Batcher[Pending] = Batcher(max_batch=self._detector.useful_batch, window=self._window)
         self._streams: dict[str, Stream] = {}
+        budget = Budget(config.effort.looks_per_s)
         encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
         for name, (spec, stream_config) in self._sources.items():
             analytics = config.analytics if stream_config.analytics is None else stream_config.analytics
+            capture = StreamCapture(
+                name,
+                spec,
+                config=stream_config,
+                on_ready=self._batcher.notify,
+                max_frames=config.max_frames,
+                times=self.times,
+            )
             lane = Lane(
                 name,
+                effort=self._effort(config, budget if spec.live else None, capture),
                 tracker=create_tracker(config.tracker, score=config.model.score),
                 keypoints=KeypointSmoother(memory_s=config.tracker.memory_s) if smooth else None,
                 classes=SteadyClasses(over_s=config.model.steady_s) if config.model.steady_s else None,
@@ -103,14 +115,6 @@ class Pipeline:
                 times=self.times,
                 on_room=self._batcher.notify,
                 requests=self._detector.requests,
-            )
-            capture = StreamCapture(
-                name,
-                spec,
-                config=stream_config,
-                on_ready=self._batcher.notify,
-                max_frames=config.max_frames,
-                times=self.times,
             )
             self._streams[name] = Stream(spec, capture, lane)
             self._batcher.add(self._streams[name])
@@ -178,6 +182,17 @@ class Pipeline:
             self._appearance.close()
         self._detector.close()
         self._over.set()
+
+    def _effort(self, config: AppConfig, budget: Budget | None, capture: StreamCapture) -> StreamEffort | None:
+        if config.effort.mode == "full":
+            return None
+        return StreamEffort(
+            self._detector.card,
+            refresh_s=config.effort.refresh_s,
+            sure_score=config.model.score,
+            budget=budget,
+            dropped=lambda: capture.drops.by_cause().get("newer_frame", 0),
+        )
 
     def _open_second(self, config: AppConfig) -> SecondModels:
         try:
@@ -268,8 +283,14 @@ class Pipeline:
             return
         begin_s = time.perf_counter()
         try:
+            for pending in batch:
+                if not pending.look.uses_network:
+                    pending.deliver_unseen()
+            batch = [pending for pending in batch if pending.look.uses_network]
+            if not batch:
+                return
             pictures = [pending.frame.picture for pending in batch]
-            found = self._detector.find(pictures)
+            found = look_at(self._detector, pictures, [pending.look for pending in batch])
             if self._appearance is not None:
                 with self.times.measure("appearance"):
                     found = self._appearance.describe(pictures, found)

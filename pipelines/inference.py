@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.input_sizes import InputSizes, SizedInput
+from pipelines.input_sizes import InputSizes, Size, SizedInput
 from pipelines.nms import suppress, suppress_oriented
 from streamvision.backends import open_backend
 from streamvision.backends.base import Backend
@@ -149,20 +149,24 @@ class Detector:
         """Return the objects on each picture; see :meth:`find`."""
         return [found.detections for found in self.find(pictures)]
 
-    def find(self, pictures: Sequence[Picture]) -> list[Found]:
+    def find(self, pictures: Sequence[Picture], *, sizes: Sequence[Size | None] | None = None) -> list[Found]:
         """Return what the model says about each picture.
 
         The pictures may differ in size. They go through the network in as few calls as its batch allows; where its
         input is of free size, each goes in the size that fits its aspect, and those of one size share a call.
 
+        Args:
+            pictures: the pictures.
+            sizes: width and height that each is given in the network's input, where that is not to be so.
+
         Raises:
             ModelError: when the runtime fails, or the model returns something else than its card says.
         """
         found: list[Found | None] = [None] * len(pictures)
-        with self._borrowed_sizes() as sizes:
-            for size, members in sizes.calls(pictures, max_batch=self.max_batch):
+        with self._borrowed_sizes() as own:
+            for size, members in own.calls(pictures, max_batch=self.max_batch, sizes=sizes):
                 batch = [pictures[member] for member in members]
-                for member, one in zip(members, self._find_batch(sizes.of(size), batch), strict=True):
+                for member, one in zip(members, self._find_batch(own.of(size), batch), strict=True):
                     found[member] = one
         return [one for one in found if one is not None]
 

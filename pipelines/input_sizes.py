@@ -19,8 +19,8 @@ from streamvision.model_card import ModelCard
 from streamvision.picture import Picture
 from streamvision.placement import Letterbox, sized_input
 
-MAX_SIZES = 8
-"""Sizes whose buffers are kept; one call of 16 pictures of 640x640 takes 79 MB."""
+MAX_SIZES = 16
+"""Sizes whose buffers are kept, parts of pictures included; one call of 16 pictures of 640x640 takes 79 MB."""
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -73,17 +73,28 @@ class InputSizes:
         self._kept: OrderedDict[Size, SizedInput] = OrderedDict()
         self.of((card.input.width_px, card.input.height_px))
 
-    def calls(self, pictures: Sequence[Picture], *, max_batch: int) -> list[Call]:
-        """Return the calls that carry these pictures: one size a call, and as few of them as ``max_batch`` allows."""
+    def calls(
+        self, pictures: Sequence[Picture], *, max_batch: int, sizes: Sequence[Size | None] | None = None
+    ) -> list[Call]:
+        """Return the calls that carry these pictures: one size a call, and as few of them as ``max_batch`` allows.
+
+        Args:
+            pictures: the pictures.
+            max_batch: most of them in one call.
+            sizes: the size that each is to be given; ``None`` for the one that fits its aspect.
+        """
         members: dict[Size, list[int]] = {}
-        for position, picture in enumerate(pictures):
-            sized = sized_input(self._card.input, picture.width_px, picture.height_px)
-            members.setdefault((sized.width_px, sized.height_px), []).append(position)
+        for position, (picture, size) in enumerate(zip(pictures, sizes or [None] * len(pictures), strict=True)):
+            members.setdefault(size or self._fitting(picture), []).append(position)
         return [
             Call(size, tuple(positions[at : at + max_batch]))
             for size, positions in members.items()
             for at in range(0, len(positions), max_batch)
         ]
+
+    def _fitting(self, picture: Picture) -> Size:
+        sized = sized_input(self._card.input, picture.width_px, picture.height_px)
+        return sized.width_px, sized.height_px
 
     def of(self, size: Size) -> SizedInput:
         """Return what belongs to a size, making it where it is new."""

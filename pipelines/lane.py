@@ -14,7 +14,10 @@ from typing import TypeVar
 import numpy as np
 
 from pipelines.analytics import Analyst
+from pipelines.effort import StreamEffort
+from pipelines.effort.look import WHOLE, Look
 from pipelines.in_order import InOrder
+from pipelines.inference import Found
 from pipelines.overlay.overlay import Overlay
 from pipelines.publish.sink import Sink
 from pipelines.second.attach import SecondStage
@@ -42,6 +45,7 @@ class Lane:
 
     Args:
         stream_id: the stream.
+        effort: who decides what the network is shown of each frame; ``None`` where it is shown all.
         tracker: who gives identities; ``None`` for nobody.
         keypoints: who smooths the keypoints of identities; ``None`` for nobody.
         classes: who steadies the classes of whole pictures; ``None`` for nobody.
@@ -60,6 +64,7 @@ class Lane:
         self,
         stream_id: str,
         *,
+        effort: StreamEffort | None = None,
         tracker: Tracker | None,
         keypoints: KeypointSmoother | None = None,
         classes: SteadyClasses | None = None,
@@ -80,6 +85,7 @@ class Lane:
         self.rate = Rate()
         self.identities: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.effort = effort
         self.analyst = analyst
         self.second = second
         self.stages = stages
@@ -92,7 +98,7 @@ class Lane:
         self._sinks: list[Sink] = []
         self._times = times
         self._on_room = on_room
-        self._inbox: InOrder[Result] = InOrder()
+        self._inbox: InOrder[tuple[Result, Look]] = InOrder()
         self._room = requests + FRAMES_BEHIND
         self._ended = False
         self._segment: int | None = None
@@ -114,9 +120,12 @@ class Lane:
         """Announce that the stream's next frame enters the network; return the turn that its result has."""
         return self._inbox.expect()
 
-    def put(self, turn: int, result: Result | None) -> None:
-        """Hand over what the network found on the frame of that turn; ``None`` where the frame is gone."""
-        self._inbox.put(turn, result)
+    def put(self, turn: int, result: Result | None, look: Look = WHOLE) -> None:
+        """Hand over what the network found on the frame of that turn, and what it was shown of it.
+
+        ``None`` where the frame is gone.
+        """
+        self._inbox.put(turn, None if result is None else (result, look))
         if result is None:
             self._on_room()
 
@@ -145,9 +154,10 @@ class Lane:
         return (self.frames_done - 1) / max(self._last_done_s - self._first_done_s, 1e-9)
 
     def _run(self) -> None:
-        while (result := self._inbox.get()) is not None:
+        while (arrived := self._inbox.get()) is not None:
+            result, look = arrived
             try:
-                self._advance(result)
+                self._advance(result, look)
             except Exception as error:
                 log.exception("stream %s, frame %d", self.stream_id, result.frame.index)
                 self._fail(f"stream {self.stream_id}: frame {result.frame.index} could not be finished: {error!r}")
@@ -160,10 +170,16 @@ class Lane:
             self.stages.close()
         self._on_room()
 
-    def _advance(self, result: Result) -> None:
+    def _advance(self, result: Result, look: Look) -> None:
         frame = result.frame
+        new_segment = self._segment is not None and frame.segment != self._segment
+        self._segment = frame.segment
+        if self.effort is not None:
+            found = Found(result.detections, result.whole) if look.uses_network else None
+            known = self.effort.complete(look, found, new_segment=new_segment)
+            result = replace(result, detections=known.detections, whole=known.whole)
         with self._times.measure("track"):
-            detections = self._track(frame, result.detections)
+            detections = self._track(frame, result.detections, look, new_segment=new_segment)
             result = self._steadied(replace(result, detections=detections))
         self._count(detections)
         result = self._analyse(result)
@@ -189,15 +205,20 @@ class Lane:
         self._last_done_s = time.monotonic()
         self._first_done_s = self._first_done_s or self._last_done_s
 
-    def _track(self, frame: Frame, detections: Detections) -> Detections:
-        if self._segment is not None and frame.segment != self._segment:
+    def _track(self, frame: Frame, detections: Detections, look: Look, *, new_segment: bool) -> Detections:
+        if new_segment:
             for one in (self._tracker, self._keypoints, self._classes):
                 if one is not None:
                     one.reset()
-        self._segment = frame.segment
         if self._tracker is None:
             return detections
-        return self._tracker.update(detections, pts_s=frame.pts_s, picture=frame.picture)
+        if look.kind == "carried":
+            picture_px = frame.picture.width_px, frame.picture.height_px
+            return self._tracker.carry(pts_s=frame.pts_s, picture_px=picture_px)
+        tracked = self._tracker.update(detections, pts_s=frame.pts_s, picture=frame.picture)
+        if self.effort is not None and look.uses_network:
+            self.effort.follow(tracked, self._tracker, frame)
+        return tracked
 
     def _steadied(self, result: Result) -> Result:
         """Return the result with keypoints and classes that do not tremble."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from pipelines.capture.stream import StreamCapture
 from pipelines.capture.uri import SourceSpec
+from pipelines.effort.look import WHOLE, Look
 from pipelines.inference import Found
 from pipelines.lane import Lane
+from streamvision.detections import Detections
 from streamvision.frame import Frame, Result
 from streamvision.status import StreamStatus
 from streamvision.stream_state import FINAL_STATES, StreamState
@@ -23,10 +25,16 @@ class Pending:
     """Where the result goes."""
     turn: int
     """The place of the result among those of its stream."""
+    look: Look = WHOLE
+    """What the network is shown of it."""
 
     def deliver(self, found: Found) -> None:
         """Hand over what was found on the frame."""
-        self.lane.put(self.turn, Result(self.frame, found.detections, found.whole))
+        self.lane.put(self.turn, Result(self.frame, found.detections, found.whole), self.look)
+
+    def deliver_unseen(self) -> None:
+        """Hand over a frame that the network is not shown."""
+        self.lane.put(self.turn, Result(self.frame, Detections.empty()), self.look)
 
     def give_up(self) -> None:
         """Tell that there will be no result."""
@@ -49,7 +57,7 @@ class Stream:
         """Take the waiting frame."""
         turn = self.lane.expect()  # before the slot is emptied, so that the stream never looks drained in between
         if (frame := self.capture.slot.take(0)) is not None:
-            return Pending(frame, self.lane, turn)
+            return Pending(frame, self.lane, turn, self.lane.effort.decide(frame) if self.lane.effort else WHOLE)
         self.lane.put(turn, None)
         return None
 
@@ -94,6 +102,7 @@ class Stream:
             identities=dict(lane.identities),
             viewers=lane.channel.viewers,
             analytics=lane.analyst.report() if lane.analyst else {},
+            effort=lane.effort.status() if lane.effort else None,
             stages=(
                 *(lane.second.statuses() if lane.second else ()),
                 *(lane.stages.statuses() if lane.stages else ()),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from streamvision.analytics_config import AnalyticsConfig
 from streamvision.backends.base import BackendName, Precision
+from streamvision.effort_config import EffortConfig
 from streamvision.errors import ConfigError
 from streamvision.second_config import KeyFrameConfig, SecondConfig
 from streamvision.section import Section
@@ -132,6 +133,7 @@ class AppConfig(Section):
 
     model: ModelConfig = Field(description="The network.")
     streams: tuple[StreamConfig, ...] = Field(min_length=1, description="The sources.")
+    effort: EffortConfig = Field(EffortConfig(), description="How much of each frame the network is shown.")
     tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
     analytics: AnalyticsConfig = Field(
         AnalyticsConfig(), description="What is counted, for each stream that does not say so itself."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +56,8 @@ class Detections:
                 f"boxes {self.box_xyxy_px.shape}, scores {self.score.shape} and classes {self.class_id.shape} "
                 "must be (N, 4), (N,) and (N,)"
             )
-        optional = {f.name: value for f in fields(self)[3:] if (value := getattr(self, f.name)) is not None}
-        for name, value in optional.items():
-            if len(value) != count:
+        for name in _OPTIONAL:
+            if (value := getattr(self, name)) is not None and len(value) != count:
                 raise ValueError(f"{name} must have a row for each of {count} objects, not the shape {value.shape}")
 
     @classmethod
@@ -66,13 +65,38 @@ class Detections:
         """Return detections of no object."""
         return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Detections]) -> Detections:
+        """Return the rows of all parts, one after the other; what one of them lacks, the whole lacks."""
+        columns = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
+        whole = {name: rows for name, rows in columns.items() if all(row is not None for row in rows)}
+        return cls(**{name: (np.ma if name == "track_id" else np).concatenate(rows) for name, rows in whole.items()})
+
+    def shifted(self, by_px: NDArray[Any], *, picture_px: tuple[int, int]) -> Detections:
+        """Return the objects at another place of the picture, with all that belongs to them.
+
+        Args:
+            by_px: (2,) how far all move, or (N, 2) how far each does, to the right and down.
+            picture_px: width and height of the picture, at whose edges masks are cut.
+        """
+        by = np.broadcast_to(np.asarray(by_px, np.float32), (len(self), 2))
+        moved: dict[str, Any] = {"box_xyxy_px": self.box_xyxy_px + np.tile(by, 2)}
+        if self.mask is not None:
+            whole_px = np.round(by).astype(int).tolist()
+            moved["mask"] = np.empty(len(self), object)
+            moved["mask"][:] = [m.shifted(*d, picture_px=picture_px) for m, d in zip(self.mask, whole_px, strict=True)]
+        if self.keypoint_xy_px is not None:
+            moved["keypoint_xy_px"] = self.keypoint_xy_px + by[:, None]
+        if self.obb_cxcywhr_px is not None:
+            moved["obb_cxcywhr_px"] = np.concatenate([self.obb_cxcywhr_px[:, :2] + by, self.obb_cxcywhr_px[:, 2:]], 1)
+        return replace(self, **moved)
+
     def __len__(self) -> int:
         return len(self.score)
 
     def __getitem__(self, index: Index) -> Detections:
         """Return the chosen rows, in the order chosen."""
-        rows = {f.name: value[index] for f in fields(self) if (value := getattr(self, f.name)) is not None}
-        return replace(self, **rows)
+        return Detections(**{name: rows[index] for name in _COLUMNS if (rows := getattr(self, name)) is not None})
 
     def identities(self) -> list[int | None]:
         """Return one identity an object; ``None`` where it has none."""
@@ -157,6 +181,10 @@ class Detections:
     def __repr__(self) -> str:
         tracked = "" if self.track_id is None else f", {int(self.track_id.count())} with identity"
         return f"Detections({len(self)}{tracked})"
+
+
+_COLUMNS = tuple(f.name for f in fields(Detections))
+_OPTIONAL = _COLUMNS[3:]
 
 
 def class_name(class_id: int, names: tuple[str, ...]) -> str:

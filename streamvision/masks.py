@@ -32,6 +32,13 @@ class BoxMask:
         """How many pixels the object has."""
         return int(np.count_nonzero(self.bits))
 
+    def shifted(self, right_px: int, down_px: int, *, picture_px: tuple[int, int]) -> BoxMask:
+        """Return the mask at another place, cut at the edges of a picture of this width and height."""
+        left, top = self.left_px + right_px, self.top_px + down_px
+        first_column, first_row = max(-left, 0), max(-top, 0)
+        end_column, end_row = max(picture_px[0] - left, 0), max(picture_px[1] - top, 0)
+        return BoxMask(left + first_column, top + first_row, self.bits[first_row:end_row, first_column:end_column])
+
     def __repr__(self) -> str:
         height, width = self.bits.shape
         return f"BoxMask({width}x{height} at {self.left_px}, {self.top_px})"

@@ -31,6 +31,17 @@ class StageStatus:
 
 
 @dataclass(frozen=True)
+class EffortStatus:
+    """How much of a stream's frames the network was shown."""
+
+    looks: dict[str, int]
+    """Frames by what it was shown of them: ``whole``, ``part``, ``still`` (nothing had changed) and ``carried``
+    (something had, and the tracker alone followed it)."""
+    share: float
+    """What that cost, as a share of looking at every frame in whole."""
+
+
+@dataclass(frozen=True)
 class StreamStatus:
     """One stream, at one moment."""
 
@@ -74,6 +85,8 @@ class StreamStatus:
     """Who watches the picture just now."""
     analytics: dict[str, Any] = field(default_factory=dict)
     """Counts of its lines and zones by name, as :meth:`streamvision.analysis.Analysis.to_json` gives them."""
+    effort: EffortStatus | None = None
+    """What the network was shown, in adaptive mode."""
     stages: tuple[StageStatus, ...] = ()
     """Second models and stages of the user's own, in their order."""
 

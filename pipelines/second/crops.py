@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.parts import part_of
 from streamvision.picture import BgrPicture, Picture, YuvPicture
+from streamvision.resampling import Window
 
 
 def crop_edges(box_xyxy_px: NDArray[np.float32], *, picture_px: tuple[int, int], margin: float) -> NDArray[np.int64]:
@@ -24,9 +26,7 @@ def crop_edges(box_xyxy_px: NDArray[np.float32], *, picture_px: tuple[int, int],
 
 def cut(picture: Picture, left: int, top: int, right: int, bottom: int) -> Picture:
     """Return a copy of a part of the picture, which keeps none of the decoder's memory; left and top must be even."""
-    if isinstance(picture, YuvPicture):
-        rows, columns = slice(top, bottom), slice(left, right)
-        half = slice(top // 2, (bottom + 1) // 2), slice(left // 2, (right + 1) // 2)
-        planes = picture.y[rows, columns].copy(), picture.u[half].copy(), picture.v[half].copy()
-        return YuvPicture(*planes, full_range=picture.full_range, matrix=picture.matrix)
-    return BgrPicture(picture.to_bgr()[top:bottom, left:right].copy())
+    part = part_of(picture, Window(left, top, right, bottom))
+    if isinstance(part, YuvPicture):
+        return YuvPicture(part.y.copy(), part.u.copy(), part.v.copy(), full_range=part.full_range, matrix=part.matrix)
+    return BgrPicture(part.to_bgr().copy())

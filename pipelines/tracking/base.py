@@ -27,5 +27,15 @@ class Tracker(Protocol):
             Detections whose ``track_id`` is set for confirmed tracks and masked for objects without identity.
         """
 
+    def carry(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
+        """Return where the objects of the last :meth:`update` should be by now, on a frame that nothing looked at.
+
+        Nothing is learnt from it: the next update goes on from the last one.
+
+        Args:
+            pts_s: the frame's own time.
+            picture_px: width and height of the picture.
+        """
+
     def reset(self) -> None:
         """Forget all tracks, as after a reconnect; identities are never used again."""

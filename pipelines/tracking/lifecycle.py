@@ -110,6 +110,7 @@ class BoxTracker(ABC):
     def _clear(self) -> None:
         self._tracks = np.empty(0, TRACK)
         self._state: Float = np.empty((5, 0, 4))
+        self._reported = Detections.empty()
 
     def update(self, detections: Detections, *, pts_s: float, picture: Picture | None = None) -> Detections:
         """Take the detections of the next frame and return those worth showing, with identities.
@@ -134,9 +135,28 @@ class BoxTracker(ABC):
         self._correct(detections, box, track_of, pts_s)
         self._begin(detections, box, track_of, pts_s)
         self._confirm(pts_s, first=first)
-        result = self._report(detections, track_of)
+        self._reported = self._report(detections, track_of)
         self._forget(pts_s)
-        return result
+        return self._reported
+
+    def carry(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
+        """Return the confirmed objects of the last frame where they should be at ``pts_s``; nothing is learnt from it.
+
+        Raises:
+            ValueError: when ``pts_s`` is not finite.
+        """
+        identity = self._reported.track_id
+        if identity is None or self._clock_s is None:
+            return self._reported
+        has_one = np.flatnonzero(~np.ma.getmaskarray(identity))
+        known = self._reported[has_one]
+        order = np.argsort(self._tracks["identity"])
+        rows = order[np.searchsorted(self._tracks["identity"], identity.data[has_one], sorter=order)]
+        state = self._state[:, rows].copy()
+        self._filter.predict(state, max(pts_s - self._clock_s, 0.0))
+        box = xyxy_from_cxcywh(state[POSITION]).astype(np.float32)
+        shift = (box[:, :2] + box[:, 2:] - known.box_xyxy_px[:, :2] - known.box_xyxy_px[:, 2:]) / 2
+        return replace(known.shifted(shift, picture_px=picture_px), box_xyxy_px=box)
 
     def _advance(self, pts_s: float) -> bool:
         """Predict all tracks at ``pts_s``; return whether this is the first frame."""

@@ -19,6 +19,7 @@ from streamvision.config import (
     load_config,
     parse_config,
 )
+from streamvision.effort_config import EffortConfig
 from streamvision.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,6 +82,7 @@ def source_options(command: F) -> F:
                 help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
             ),
             field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
+            field_option("--effort", EffortConfig, "mode"),
             field_option("--tracker", TrackerConfig, "name"),
         ]
     ):
@@ -135,6 +137,7 @@ def build_config(config: Path | None, sources: tuple[str, ...], given: dict[str,
         document["streams"] = [s | stream_settings if isinstance(s, dict) else s for s in streams]
     _merge(document, "model", {key: given[key] for key in MODEL_FIELDS if key in given})
     _merge(document, "outputs", {key: given[key] for key in OUTPUT_FIELDS if key in given})
+    _merge(document, "effort", {"mode": given["mode"]} if "mode" in given else {})
     _merge(document, "tracker", {"name": given["name"]} if "name" in given else {})
     if "serve" in given:
         _merge(document, "serve", parse_address(given["serve"]))

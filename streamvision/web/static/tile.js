@@ -187,6 +187,7 @@ export class Tile {
       "Pipeline age": ages ?? "none yet",
       Processed: `${format.count(status.frames_done)}${expected} frames`,
       Dropped: drops.join(", ") || "none",
+      ...(status.effort && { Effort: effortWords(status.effort) }),
       Reconnects: format.count(status.reconnects),
       ...Object.fromEntries((status.stages ?? []).map((stage) => [`Stage ${stage.name}`, stageWords(stage)])),
     };
@@ -204,6 +205,12 @@ export class Tile {
     const text = String(words);
     if (element.textContent !== text) element.textContent = text;
   }
+}
+
+// What the network was shown, in words.
+function effortWords(effort) {
+  const looks = Object.entries(effort.looks).map(([kind, n]) => `${format.count(n)} ${kind}`);
+  return `${Math.round(100 * effort.share)} % of looking at every frame; ${looks.join(", ")}`;
 }
 
 // How a stage of the user's is doing, in words.

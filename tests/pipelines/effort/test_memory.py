@@ -1,0 +1,84 @@
+"""Looks at parts add up to what a look at the whole would say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.effort.look import STILL, WHOLE, Look
+from pipelines.effort.memory import Memory
+from pipelines.inference import Found
+from streamvision.detections import Detections
+from streamvision.masks import BoxMask
+from streamvision.resampling import Window
+
+PART = Look("part", Window(0, 0, 100, 100), (128, 128))
+
+
+def found(*boxes: list[float], score: float = 0.9) -> Found:
+    count = len(boxes)
+    box = np.array(boxes, np.float32).reshape(-1, 4)
+    return Found(Detections(box, np.full(count, score, np.float32), np.zeros(count, np.int32)), None)
+
+
+def boxes(result: Found) -> list[list[float]]:
+    return sorted(result.detections.box_xyxy_px.tolist())
+
+
+INSIDE, OUTSIDE = [20.0, 20, 60, 60], [200.0, 20, 240, 60]
+
+
+def test_what_was_not_looked_at_stays() -> None:
+    memory = Memory(sure_score=0.25)
+    memory.update(WHOLE, found(INSIDE, OUTSIDE))
+    moved = [22.0, 20, 62, 60]
+    assert boxes(memory.update(PART, found(moved))) == [moved, OUTSIDE]
+    assert boxes(memory.update(STILL, None)) == [moved, OUTSIDE]
+    assert memory.boxes.tolist() == [OUTSIDE, moved]
+
+
+def test_what_has_left_the_part_is_gone_and_the_whole_replaces_all() -> None:
+    memory = Memory(sure_score=0.25)
+    memory.update(WHOLE, found(INSIDE, OUTSIDE))
+    assert boxes(memory.update(PART, found())) == [OUTSIDE]
+    assert boxes(memory.update(WHOLE, found(INSIDE))) == [INSIDE]
+
+
+def test_an_object_that_the_edge_cuts_is_not_counted_twice() -> None:
+    memory = Memory(sure_score=0.25)
+    across = [90.0, 20, 160, 60]
+    memory.update(WHOLE, found(across))
+    assert boxes(memory.update(PART, found([90.0, 20, 100, 60]))) == [across]
+    assert len(boxes(memory.update(PART, found([40.0, 20, 80, 60])))) == 2
+
+
+def test_who_comes_or_goes_is_unsettled_and_who_stays_is_not() -> None:
+    memory = Memory(sure_score=0.25)
+    memory.update(WHOLE, found(INSIDE, OUTSIDE))
+    assert memory.unsettled.tolist() == [INSIDE, OUTSIDE]
+    memory.update(WHOLE, found(INSIDE, OUTSIDE))
+    assert len(memory.unsettled) == 0
+    memory.update(PART, found())
+    assert memory.unsettled.tolist() == [INSIDE]
+    memory.update(PART, found([10.0, 10, 30, 30], score=0.1))
+    assert len(memory.unsettled) == 0
+
+
+def test_a_reconnect_forgets_all() -> None:
+    memory = Memory(sure_score=0.25)
+    memory.update(WHOLE, found(INSIDE))
+    memory.reset()
+    assert boxes(memory.update(STILL, None)) == []
+
+
+def test_masks_of_both_looks_go_together() -> None:
+    memory = Memory(sure_score=0.25)
+
+    def masked(box: list[float]) -> Found:
+        mask = np.empty(1, object)
+        mask[0] = BoxMask(int(box[0]), int(box[1]), np.ones((40, 40), np.bool_))
+        plain = found(box).detections
+        return Found(Detections(plain.box_xyxy_px, plain.score, plain.class_id, mask=mask), None)
+
+    memory.update(WHOLE, masked(OUTSIDE))
+    mask = memory.update(PART, masked(INSIDE)).detections.mask
+    assert mask is not None and [one.left_px for one in mask] == [200, 20]
