@@ -17,10 +17,12 @@ import pytest
 
 from pipelines.engine import Pipeline, name_streams
 from pipelines.inference import Detector
+from pipelines.tracking.assignment import overlapping
 from streamvision.backends import open_backend
 from streamvision.backends.cards import read_card
 from streamvision.config import AppConfig, StreamConfig, parse_config
 from streamvision.errors import ConfigError, ModelError, OutputError, SourceError
+from support.reference_models import yolov8n_onnx
 
 
 def config_of(data_dir: Path, *streams: dict[str, Any], **more: Any) -> AppConfig:
@@ -204,3 +206,36 @@ def test_streams_are_named_after_their_sources(video: str) -> None:
     assert list(name_streams(streams)) == ["car-detection", "car-detection-2", "boxes"]
     with pytest.raises(ConfigError, match="'x'"):
         name_streams((StreamConfig(source=video, id="x"), StreamConfig(source=video, id="x")))
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+def test_adaptive_effort_finds_the_same_for_less(
+    data_dir: Path, video: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    assert request.config.cache is not None
+    cache_dir = request.config.cache.mkdir("reference")
+    model = {"path": yolov8n_onnx(data_dir, cache_dir, dynamic=True)}
+    boxes: dict[str, list[list[list[float]]]] = {}
+    for mode in ("full", "adaptive"):
+        out = tmp_path / f"{mode}.jsonl"
+        config = config_of(
+            data_dir, {"source": video}, max_frames=120, outputs={"detections": out}, model=model, effort={"mode": mode}
+        )
+        with Pipeline(config) as pipeline:
+            assert pipeline.wait(120)
+        assert not pipeline.failures()
+        lines = [json.loads(line) for line in out.read_text().splitlines()]
+        assert [line["frame"] for line in lines] == list(range(120))
+        boxes[mode] = [[o["box_xyxy_px"] for o in line["objects"] if o["track_id"] is not None] for line in lines]
+    (status,) = pipeline.statuses()
+    assert status.effort is not None
+    assert status.effort.share < 0.45 and sum(status.effort.looks.values()) == 120
+
+    ious = []
+    for full, adaptive in zip(boxes["full"], boxes["adaptive"], strict=True):
+        for box in full:
+            a, b = np.array([box]), np.array(adaptive).reshape(-1, 4)
+            ious.append(max(overlapping(a, b).iou, default=0.0))
+    assert len(ious) > 30
+    assert np.mean(np.array(ious) > 0.7) > 0.9

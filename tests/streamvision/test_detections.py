@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streamvision.detections import Detections
+from streamvision.masks import BoxMask
 
 
 def three() -> Detections:
@@ -50,3 +51,43 @@ def test_arrays_of_different_length_are_refused() -> None:
         Detections(
             np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), np.ma.zeros(1, np.int64)
         )
+
+
+def detailed() -> Detections:
+    """Return two objects with everything that a model may say of them."""
+    mask = np.empty(2, object)
+    mask[:] = [BoxMask(10, 10, np.ones((20, 20), np.bool_)), BoxMask(50, 50, np.ones((20, 20), np.bool_))]
+    box = np.array([[10, 10, 30, 30], [50, 50, 70, 70]], np.float32)
+    return Detections(
+        box,
+        np.ones(2, np.float32),
+        np.zeros(2, np.int32),
+        track_id=np.ma.MaskedArray(np.array([4, 0]), mask=[False, True]),
+        mask=mask,
+        keypoint_xy_px=np.array([[[20, 20]], [[60, 60]]], np.float32),
+        keypoint_score=np.ones((2, 1), np.float32),
+        obb_cxcywhr_px=np.array([[20, 20, 20, 20, 0.5], [60, 60, 20, 20, 0]], np.float32),
+    )
+
+
+def test_shifting_takes_all_that_belongs_to_an_object_along() -> None:
+    moved = detailed().shifted(np.array([[5, 0], [15, -5]]), picture_px=(80, 80))
+    assert moved.box_xyxy_px.tolist() == [[15, 10, 35, 30], [65, 45, 85, 65]]
+    assert moved.keypoint_xy_px is not None and moved.keypoint_xy_px.tolist() == [[[25, 20]], [[75, 55]]]
+    assert moved.obb_cxcywhr_px is not None and moved.obb_cxcywhr_px[0].tolist() == [25, 20, 20, 20, 0.5]
+    assert moved.mask is not None
+    assert [(m.left_px, m.top_px, m.bits.shape) for m in moved.mask] == [(15, 10, (20, 20)), (65, 45, (20, 15))]
+
+
+def test_masks_are_cut_at_every_edge_of_the_picture() -> None:
+    mask = BoxMask(10, 10, np.ones((20, 30), np.bool_))
+    assert mask.shifted(-15, -12, picture_px=(80, 80)).bits.shape == (18, 25)
+    assert mask.shifted(0, 90, picture_px=(80, 80)).bits.shape == (0, 30)
+
+
+def test_concatenated_rows_keep_what_both_have() -> None:
+    both = Detections.concatenate([detailed(), detailed()])
+    assert len(both) == 4 and both.identities() == [4, None, 4, None]
+    assert both.mask is not None and both.mask[3].left_px == 50
+    plain = Detections(np.zeros((1, 4), np.float32), np.ones(1, np.float32), np.zeros(1, np.int32))
+    assert Detections.concatenate([detailed(), plain]).mask is None

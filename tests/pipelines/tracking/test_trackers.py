@@ -90,3 +90,17 @@ def test_births_and_deaths_without_end_take_no_more_memory(tracker: Tracker) -> 
 
 def test_nothing_to_see_is_fine(tracker: Tracker) -> None:
     assert watch(tracker, at(30, 1), lambda t: Detections.empty()) == [[]] * 30
+
+
+def test_carrying_on_says_where_objects_should_be_and_changes_nothing(tracker: Tracker) -> None:
+    watch(tracker, at(30, 2), lambda t: found(walker(t), walker(t, start_px=900), score=[0.9, 0.3]))
+    for late_s in (0.1, 0.2):
+        carried = tracker.carry(pts_s=2 + late_s, picture_px=(1280, 720))
+        assert 1 in carried.identities() and None not in carried.identities()
+        box = carried.box_xyxy_px[carried.identities().index(1)]
+        assert np.abs(box - found(walker(2 + late_s)).box_xyxy_px[0]).max() < 6
+    assert 1 in tracker.update(found(walker(2.2)), pts_s=2.2).identities()
+
+
+def test_before_the_first_frame_nothing_is_carried(tracker: Tracker) -> None:
+    assert len(tracker.carry(pts_s=1.0, picture_px=(640, 480))) == 0

@@ -57,3 +57,11 @@ def test_threads_do_not_overwrite_each_others_outputs(backend: OpenVinoBackend) 
     for thread in threads:
         thread.join(30)
     assert not wrong
+
+
+def test_parts_of_pictures_share_the_dynamic_form() -> None:
+    backend = OpenVinoBackend(SIGNS, requests=1, threads=1)
+    backend.run(noise((1, 3, 64, 128)))
+    backend.run(noise((1, 3, 64, 96)))
+    backend.run(noise((1, 3, 96, 128)))
+    assert backend._engine.fixed_shapes == ((1, 3, 64, 128), (1, 3, 96, 128))
