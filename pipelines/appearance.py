@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.inference import Detector, Found
+from pipelines.embedder import Embedder
+from pipelines.inference import Found
 from pipelines.second.crops import crop_edges, cut
-from streamvision.config import ModelConfig, TrackerConfig
+from streamvision.config import TrackerConfig
 from streamvision.detections import Detections
 from streamvision.errors import ConfigError
 from streamvision.picture import Picture
@@ -29,19 +30,11 @@ class Appearance:
     """Describes objects with an embedding model. Several threads may use it at a time.
 
     Args:
-        detector: the model; :meth:`close` closes it.
-
-    Raises:
-        ConfigError: when the model does not give embeddings.
+        embedder: the model; :meth:`close` closes it.
     """
 
-    def __init__(self, detector: Detector) -> None:
-        if detector.card.task != "embed":
-            raise ConfigError(
-                f"tracker.appearance: {detector.describe()} is for {detector.card.task!r}; give an embedding model, "
-                "whose card says 'embed'"
-            )
-        self._detector = detector
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
         self._dimensions: int | None = None
 
     @classmethod
@@ -56,12 +49,7 @@ class Appearance:
             return None
         if config.name != "botsort":
             raise ConfigError(f"tracker.appearance is for the tracker botsort, but the tracker is {config.name!r}")
-        detector = Detector.open(ModelConfig(path=config.appearance, requests=requests, head=config.appearance_head))
-        try:
-            return cls(detector)
-        except BaseException:
-            detector.close()
-            raise
+        return cls(Embedder.open(config.appearance, head=config.appearance_head, requests=requests))
 
     def describe(self, pictures: Sequence[Picture], found: Sequence[Found]) -> list[Found]:
         """Return what was found with the embeddings of the strong detections.
@@ -75,23 +63,23 @@ class Appearance:
             for picture, one, chosen in zip(pictures, found, rows, strict=True)
             for edges in _edges(picture, one.detections, chosen)
         ]
-        vectors = [made.whole.embedding for made in self._detector.find(crops) if made.whole is not None]
-        if vectors and vectors[0] is not None:
-            self._dimensions = len(vectors[0])
+        vectors = self._embedder.describe(crops)
+        if len(vectors):
+            self._dimensions = vectors.shape[1]
         if self._dimensions is None:
             return list(found)
         described, taken = [], 0
         for one, chosen in zip(found, rows, strict=True):
             embedding = np.zeros((len(one.detections), self._dimensions), np.float32)
-            for row, vector in zip(chosen.tolist(), vectors[taken : taken + len(chosen)], strict=True):
-                embedding[row] = vector
+            if len(chosen):
+                embedding[chosen] = vectors[taken : taken + len(chosen)]
             taken += len(chosen)
             described.append(one._replace(detections=replace(one.detections, embedding=embedding)))
         return described
 
     def close(self) -> None:
         """Release the model."""
-        self._detector.close()
+        self._embedder.close()
 
 
 def _strong(detections: Detections) -> NDArray[np.intp]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -25,42 +26,46 @@ class Embedder:
 
     Args:
         detector: the model; :meth:`close` closes it.
-        mark: which model it is.
+        file: where it came from.
 
     Raises:
         ConfigError: when the model does not give embeddings.
     """
 
-    def __init__(self, detector: Detector, mark: EmbedderMark) -> None:
+    def __init__(self, detector: Detector, file: Path) -> None:
         if detector.card.task != "embed":
             raise ConfigError(
                 f"{detector.describe()} is for {detector.card.task!r}; give an embedding model, whose card says "
-                "'embed', or say so with --embedder-head embed"
+                "'embed', or say that its head is embed"
             )
-        self.mark = mark
-        """Which model it is."""
+        self._file = file
         self._detector = detector
 
     @classmethod
-    def open(cls, path: str | Path, *, head: str | None = None, device: str = "auto") -> Embedder:
+    def open(cls, path: str | Path, *, head: str | None = None, requests: int = 1) -> Embedder:
         """Load the model.
 
         Args:
             path: its file, or ``package:NAME/FILE``.
             head: layout of its output, for files that do not say it: ``embed``.
-            device: as for any model.
+            requests: how many threads may use it at a time.
 
         Raises:
             ConfigError: when the model does not give embeddings.
             StreamVisionError: when it cannot be loaded.
         """
         file = model_file(path)
-        detector = Detector.open(ModelConfig(path=file, head=head, device=device, requests=1))
+        detector = Detector.open(ModelConfig(path=file, head=head, requests=requests))
         try:
-            return cls(detector, mark_of(file))
+            return cls(detector, file)
         except BaseException:
             detector.close()
             raise
+
+    @cached_property
+    def mark(self) -> EmbedderMark:
+        """Which model it is; the file is read for it."""
+        return mark_of(self._file)
 
     def describe(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         """Return (N, D) float32 rows of length 1, one a picture; all go through the model together.

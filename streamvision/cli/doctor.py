@@ -14,6 +14,8 @@ import click
 
 import streamvision
 from streamvision.backends.report import BackendReport, survey
+from streamvision.errors import StreamVisionError
+from streamvision.models import TEXT_MODEL, model_file
 
 OPENCV_PACKAGES = (
     "opencv-python-headless",
@@ -130,6 +132,15 @@ def _opencv() -> Check:
     )
 
 
+def _text() -> Check:
+    name = "reading text (second models)"
+    try:
+        return Check(name, True, model_file(TEXT_MODEL).name)
+    except StreamVisionError:
+        # Not an extra: its package asks for opencv-python, which would overwrite opencv-python-headless.
+        return Check(name, False, "optional: pip install --no-deps rapidocr-onnxruntime")
+
+
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
@@ -137,7 +148,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-CHECKS: tuple[Callable[[], Check], ...] = (_machine, _video, _recording, _opencv, _gstreamer, _cameras)
+CHECKS: tuple[Callable[[], Check], ...] = (_machine, _video, _recording, _opencv, _gstreamer, _cameras, _text)
 
 
 def _print(checks: list[Check], backends: list[BackendReport]) -> None:

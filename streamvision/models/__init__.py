@@ -8,6 +8,8 @@ from pathlib import Path
 from streamvision.errors import MissingDependencyError, ModelError
 
 DEFAULT_MODEL = "road_signs.onnx"
+TEXT_MODEL = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
+"""A model that reads a line of text, as RapidOCR's package ships it (Apache-2.0)."""
 
 
 def default_model_path() -> Path:

@@ -12,11 +12,11 @@ import streamvision
 from pipelines.inference import Detector
 from pipelines.second.looker import open_beside
 from streamvision.errors import MissingDependencyError
-from streamvision.models import default_model_path, model_file
+from streamvision.models import TEXT_MODEL, default_model_path, model_file
 from streamvision.picture import BgrPicture
 from streamvision.second_config import SecondConfig
 
-OCR = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
+OCR = TEXT_MODEL
 PLATES = ("KA 4711", "B XY 908", "HH 2026", "STOP", "M AB 1234")
 
 
