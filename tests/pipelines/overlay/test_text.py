@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from pipelines.overlay.palette import BLACK, WHITE, color_of
+from pipelines.overlay.palette import BLACK, WHITE, Color, color_of
 from pipelines.overlay.text import drawable, render
 
 
@@ -41,3 +42,15 @@ def test_cached_strips_cannot_be_spoilt_and_the_cache_is_bounded() -> None:
     with pytest.raises(ValueError, match="read-only"):
         strip.y[0, 0] = 1
     assert (render.cache_info().maxsize or 0) <= 4096
+
+
+@pytest.mark.parametrize("char", [chr(code) for code in range(33, 127)])
+def test_no_letter_is_cut(char: str) -> None:
+    height_px, oversample = 26, 4
+    cap_px = 0.54 * height_px * oversample
+    reference = np.zeros((400, 400), np.uint8)
+    cv2.putText(reference, char, (150, 200), cv2.FONT_HERSHEY_SIMPLEX, cap_px / 21, 255, 8, cv2.LINE_AA)
+    strip = render(f"|{char}|", height_px, Color(0, 128, 128), Color(255, 128, 128), 6, 6)
+    between = render("||", height_px, Color(0, 128, 128), Color(255, 128, 128), 6, 6)
+    ink = (strip.y.astype(float).sum() - between.y.astype(float).sum()) * oversample**2
+    assert ink == pytest.approx(float(reference.sum()), rel=0.01)
