@@ -70,7 +70,7 @@ def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
         try:
             with torch.no_grad():
                 network(sample)  # what it keeps for inputs of one size, such as a grid, is then no part of the program
-                exported = torch.export.export(network, (sample,)).run_decompositions({})
+                exported = _without_aliases(torch.export.export(network, (sample,)).run_decompositions({}))
             return ct.convert(
                 exported,
                 inputs=[_input(ct, conversion, tuple(sample.shape))],
@@ -87,6 +87,19 @@ def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
             raise ExportError(
                 f"this network cannot be converted to Core ML ({_cause(error)}); export it to ONNX instead"
             ) from error
+
+
+def _without_aliases(exported: Any) -> Any:
+    """Return the program, changed in place, without second names of values, which the converter does not know."""
+    import torch
+
+    graph = exported.graph_module.graph
+    for node in list(graph.nodes):
+        if node.target is torch.ops.aten.alias.default and all(user.op != "output" for user in node.users):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+    exported.graph_module.recompile()
+    return exported
 
 
 def import_coremltools() -> Any:

@@ -40,7 +40,7 @@ def random_network(create: Callable[[], Any], *, seed: int, kind: str) -> Any:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         network = create()
-        pictures = _pictures()
+        pictures = _pictures(getattr(network, "image_size", SIDE_PX))
         detector = kind in ("detect", "segment", "pose")
         if detector:
             normalised = torch.stack([network.transform.normalize(picture) for picture in pictures])
@@ -80,11 +80,11 @@ def settle_yolo(network: Any) -> None:
         _spread_classes(layers, lambda: network(pictures[:1]))
 
 
-def _pictures() -> Any:
-    """Return (PICTURES, 3, SIDE_PX, SIDE_PX) drawn pictures, 0..1."""
+def _pictures(side_px: int = SIDE_PX) -> Any:
+    """Return (PICTURES, 3, side_px, side_px) drawn pictures, 0..1."""
     torch = import_torch()
     drawn = [picture.load() for picture in drawn_pictures(count=PICTURES).pictures]
-    levels = np.stack([picture.resize_rgb(SIDE_PX, SIDE_PX) for picture in drawn])
+    levels = np.stack([picture.resize_rgb(side_px, side_px) for picture in drawn])
     return torch.from_numpy(levels).permute(0, 3, 1, 2) / 255
 
 

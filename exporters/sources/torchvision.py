@@ -22,7 +22,7 @@ from exporters.sources.sizes import with_size
 from exporters.sources.torchvision_build import Built, Kind, build_named, build_run
 from streamvision.backends.torch_network import TorchBackend
 from streamvision.coco import COCO_KEYPOINTS, COCO_SIGMAS, COCO_SKELETON
-from streamvision.errors import ConfigError, ModelError
+from streamvision.errors import ConfigError, ExportError, ModelError
 from streamvision.model_card import InputCard, KeypointCard, ModelCard, Task
 
 PAD_VALUE = 114
@@ -56,6 +56,7 @@ class TorchvisionSource:
 
     Raises:
         ConfigError: when the number of names is not that of the classes.
+        ExportError: when the network takes one size only, and another is asked for.
     """
 
     def __init__(
@@ -68,6 +69,11 @@ class TorchvisionSource:
     ) -> None:
         if names and len(names) != len(built.names):
             raise ConfigError(f"{path} has {len(built.names)} classes, but {len(names)} names were given; give as many")
+        fixed_px = getattr(built.network, "image_size", None)
+        if fixed_px and size_px not in (None, (fixed_px, fixed_px)):
+            raise ExportError(
+                f"{built.name} has learnt places of {fixed_px}x{fixed_px} px and takes no other size; leave out --imgsz"
+            )
         self._built = built
         self._path = path
         self._layout = _LAYOUTS[built.kind]

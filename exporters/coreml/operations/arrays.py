@@ -149,6 +149,16 @@ def _band_part(x: Tensor, lower: Any, upper: Any) -> Tensor:
     return result if int(lower) < 0 else torch.triu(result, -int(lower))
 
 
+def _scatter(data: Any, indices: Any, updates: Any, axis: Any, mode: str, validate_indices: Any = None) -> Tensor:
+    if mode not in ("update", "add"):
+        raise ModelError(f"a scatter has the mode {mode!r}; update and add are known")
+    target, at = torch.as_tensor(data), int(axis)
+    source = torch.as_tensor(updates).to(target.dtype)
+    place = torch.as_tensor(indices).long()
+    place = torch.where(place < 0, place + target.shape[at], place)
+    return target.index_copy(at, place, source) if mode == "update" else target.index_add(at, place, source)
+
+
 def _cumsum(x: Tensor, axis: Any, exclusive: Any, reverse: Any) -> Tensor:
     at = int(axis)
     values = x.flip(at) if bool(reverse) else x
@@ -181,6 +191,7 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "gather": _gather,
     "gather_along_axis": _gather_along_axis,
     "gather_nd": _gather_nd,
+    "scatter": _scatter,
     "topk": _topk,
     "argsort": _argsort,
     "one_hot": _one_hot,
