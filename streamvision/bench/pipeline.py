@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -211,6 +211,7 @@ class _Moment:
             "fps": round((now.frames_done - then.frames_done) / wall_s, 2),
             "age_s": quantiles_of(newest),
             "drops": {cause: count - then.drops.get(cause, 0) for cause, count in now.drops.items()},
+            "effort": now.effort and asdict(now.effort),
         }
 
 
