@@ -120,11 +120,12 @@ class Gallery:
             self._describe(at_least=0)
         self._describe(at_least=BATCH)
 
-    def finish(self, recordings: dict[str, Recording]) -> ObjectIndex:
+    def finish(self, recordings: dict[str, Recording], *, settings_sha256: str = "") -> ObjectIndex:
         """Describe what is left and return all of it.
 
         Args:
             recordings: what the streams were, by stream id.
+            settings_sha256: digest of the settings that found the identities.
 
         Raises:
             ModelError: when the embedding model fails.
@@ -133,7 +134,7 @@ class Gallery:
         self._shown.clear()
         self._describe(at_least=0)
         embedding = np.stack(self._embedding) if self._embedding else np.empty((0, 0), np.float32)
-        return ObjectIndex(self._embedder.mark, recordings, tuple(self._sightings), embedding)
+        return ObjectIndex(self._embedder.mark, recordings, tuple(self._sightings), embedding, settings_sha256)
 
     def _of(self, frame: Frame, track_id: int) -> _Shown:
         key = frame.stream_id, track_id

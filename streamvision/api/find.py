@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def build_index(
             gallery.add(result.result)
             if on_progress is not None and number % REPORT_EVERY == 0:
                 on_progress(results.statuses())
-    return gallery.finish(recordings)
+    return gallery.finish(recordings, settings_sha256=settings_of(config))
 
 
 def recordings_of(config: AppConfig) -> dict[str, Recording]:
@@ -92,6 +93,13 @@ def recordings_of(config: AppConfig) -> dict[str, Recording]:
         if (spec.live or stream.loop) and config.max_frames is None:
             raise ConfigError(f"{spec.safe_uri} is live and has no end; give a recording, or --max-frames")
     return {name: Recording(spec.safe_uri, _size(spec)) for name, (spec, _) in named.items()}
+
+
+def settings_of(config: AppConfig) -> str:
+    """Return a digest of what decides which identities are found in given recordings."""
+    model = config.model.model_dump_json(exclude={"threads", "requests"})
+    rest = [section.model_dump_json() for section in (config.tracker, config.effort)]
+    return hashlib.sha256("\n".join([model, *rest, str(config.max_frames)]).encode()).hexdigest()
 
 
 def picture_of(source: str | Path, *, frame: int = 0, box_xyxy_px: Box | None = None) -> Picture:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines.embedder import Embedder
 from pipelines.overlay.match_sheet import clock, draw_matches
-from streamvision.api.find import build_index, picture_of, recordings_of
+from streamvision.api.find import build_index, picture_of, recordings_of, settings_of
 from streamvision.cli.options import build_config, field_option, model_options, source_options
 from streamvision.cli.progress import Progress
 from streamvision.config import AppConfig, TrackerConfig
@@ -73,6 +73,9 @@ def find(
         raise ConfigError("both --query and --identity were given; give one of them")
     if query is None and (identity is None and index_path is None):
         raise ConfigError("nothing to look for was given; give --query FILE or --identity ID, or --index to fill one")
+    stream_id, track_id = _identity(identity) if identity is not None else (None, 0)
+    if sheet is not None and not (sheet.suffix and cv2.haveImageWriter(sheet.name)):
+        raise OutputError(f"{sheet} has an ending that no picture has; use .jpg or .png")
     shown = picture_of(query, frame=frame, box_xyxy_px=_box(box)) if query is not None else None
     describer = Embedder.open(embedder, head=appearance_head) if embedder is not None else None
     picture: U8 | None = None
@@ -85,7 +88,7 @@ def find(
             vector, picture = describer.describe([shown])[0], shown.to_bgr()
             matches = index.search(vector, most=top, least=least)
         elif identity is not None:
-            row = _row(index, identity)
+            row = index.row_of(track_id, stream_id=stream_id)
             picture = _thumbnail(index.sightings[row].thumbnail_jpeg)
             alike = index.search(index.embedding[row], most=top + 1, least=least)
             matches = [one for one in alike if one.sighting is not index.sightings[row]][:top]
@@ -119,11 +122,8 @@ def _index(
     if path is not None and (path.exists() or not wanted):
         mark: EmbedderMark | None = embedder.mark if embedder else None
         index = load_index(path, embedder=mark)
-        if wanted and (asked := recordings_of(build_config(config, sources, given))) != index.recordings:
-            raise ConfigError(
-                f"{path} is of {_names(index.recordings)}, not of {_names(asked)} as they are now; leave --source out, "
-                "or give another --index"
-            )
+        if wanted:
+            _check_same(index, build_config(config, sources, given), path)
         return index, False
     if not wanted or embedder is None:
         raise ConfigError(f"{'no embedding model' if wanted else 'no recording'} was given; {_HINT}")
@@ -136,8 +136,17 @@ def _index(
     return index, True
 
 
-def _names(recordings: dict[str, Any]) -> str:
-    return ", ".join(recording.uri for recording in recordings.values())
+def _check_same(index: ObjectIndex, config: AppConfig, path: Path) -> None:
+    asked = recordings_of(config)
+    if asked != index.recordings:
+        made_of, now = (", ".join(one.uri for one in some.values()) for some in (index.recordings, asked))
+        raise ConfigError(
+            f"{path} is of {made_of}, not of {now} as it is now; leave --source out, or give another --index"
+        )
+    if settings_of(config) != index.settings_sha256:
+        raise ConfigError(
+            f"{path} was made with other settings of detector or tracker; leave --source out, or give another --index"
+        )
 
 
 def _box(text: str | None) -> tuple[float, float, float, float] | None:
@@ -150,11 +159,11 @@ def _box(text: str | None) -> tuple[float, float, float, float] | None:
     return left, top, right, bottom
 
 
-def _row(index: ObjectIndex, text: str) -> int:
+def _identity(text: str) -> tuple[str | None, int]:
     stream, _, number = text.rpartition(":")
     if not number.isdecimal():
         raise ConfigError(f"--identity {text} is no identity; give its number, or STREAM:NUMBER")
-    return index.row_of(int(number), stream_id=stream or None)
+    return stream or None, int(number)
 
 
 def _thumbnail(jpeg: bytes) -> U8 | None:
@@ -168,8 +177,6 @@ def _write_sheet(path: Path, picture: U8, matches: list[Match], *, title: str) -
     try:
         encoded: Any = cv2.imencode(path.suffix, bgr)[1]
         path.write_bytes(encoded.tobytes())
-    except cv2.error as error:
-        raise OutputError(f"{path} has an ending that no picture has; use .jpg or .png") from error
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; give another file with --sheet") from error
 

@@ -102,6 +102,8 @@ class ObjectIndex:
     """The identities."""
     embedding: F32
     """(N, D) float32 rows of length 1, one an identity."""
+    settings_sha256: str = ""
+    """Digest of the detector's and the tracker's settings: others would have found others."""
 
     def __post_init__(self) -> None:
         if self.embedding.ndim != 2 or len(self.embedding) != len(self.sightings):

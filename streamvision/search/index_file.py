@@ -1,6 +1,6 @@
 """An index as one file: a NumPy archive without pickled objects, so that reading it can run nobody's code.
 
-``header`` holds JSON (form, version, embedding model, recordings, one record an identity), ``embedding`` the
+``header`` holds JSON (form, version, embedding model, recordings, settings, one record an identity), ``embedding`` the
 descriptions, ``thumbnails`` all pictures end to end, ``thumbnail_end`` where each ends.
 """
 
@@ -61,6 +61,7 @@ class _Header(BaseModel):
     version: int
     embedder: _Embedder
     recordings: dict[str, _Recording]
+    settings_sha256: str
     sightings: list[_Record]
 
 
@@ -75,6 +76,7 @@ def save_index(index: ObjectIndex, path: Path) -> None:
         version=VERSION,
         embedder=_Embedder(**asdict(index.embedder)),
         recordings={name: _Recording(**asdict(one)) for name, one in index.recordings.items()},
+        settings_sha256=index.settings_sha256,
         sightings=[_Record.model_validate(one.to_json()) for one in index.sightings],
     )
     thumbnails = [one.thumbnail_jpeg for one in index.sightings]
@@ -147,7 +149,7 @@ def _read(path: Path) -> ObjectIndex:
     )
     mark = EmbedderMark(**header.embedder.model_dump())
     recordings = {name: Recording(**one.model_dump()) for name, one in header.recordings.items()}
-    return ObjectIndex(mark, recordings, sightings, arrays["embedding"])
+    return ObjectIndex(mark, recordings, sightings, arrays["embedding"], header.settings_sha256)
 
 
 def _cause(error: Exception) -> str:
