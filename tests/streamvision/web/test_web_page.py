@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from support.live_feed import LiveFeed
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import Browser, Page, expect
 
+from streamvision.status import EffortStatus
 from streamvision.web.server import WebServer
 from support.browser import launched
 
@@ -107,7 +109,7 @@ def test_other_states_are_words_too(page: Page, feed: LiveFeed, server: WebServe
     expect(tile(page, "gate").locator(".veil-reason")).to_have_text("why it is so")
 
 
-def test_a_click_enlarges_and_escape_returns(page: Page, server: WebServer) -> None:
+def test_a_click_enlarges_and_escape_returns(page: Page, feed: LiveFeed, server: WebServer) -> None:
     page.goto(server.url)
     wait_for_pictures(page, ["gate", "yard"])
     tile(page, "yard").locator(".stage .open").click()
@@ -115,6 +117,8 @@ def test_a_click_enlarges_and_escape_returns(page: Page, server: WebServer) -> N
     expect(tile(page, "gate")).to_be_hidden()
     expect(tile(page, "yard").locator(".details")).to_be_visible()
     expect(tile(page, "yard").locator(".facts")).to_contain_text("rtsp://127.0.0.1:8554/yard")
+    feed["yard"].status = replace(feed["yard"].status, effort=EffortStatus({"whole": 3, "part": 40}, 0.2))
+    expect(tile(page, "yard").locator(".facts")).to_contain_text("20 % of looking at every frame; 3 whole, 40 part")
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(f"{server.url}streams/gate")
     page.keyboard.press("Escape")
