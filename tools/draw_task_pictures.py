@@ -1,145 +1,163 @@
-"""Draws a picture of each task into runs/task-pictures: ``python tools/draw_task_pictures.py DETECTOR.onnx``.
+"""Draws a picture of each task into runs/task-pictures: what the overlay makes of real outputs, as users see it.
 
-The detector is a real one. There are no weights for the other tasks that may be shipped, so what their pictures show is
-what people marked on COCO's photographs (and, for pose, by hand), drawn by the overlay as if a model had found it.
+``python tools/draw_task_pictures.py [--people DETECTOR] [--landmarks FILE] [--segment FILE] [--obb FILE]``. The drive
+and the model that ships give ``detect``, ``text`` and ``image``; the others need a model each: a detector of COCO's
+classes and MediaPipe's ``pose_landmark_full.tflite`` for ``pose``, models of the drive's signs for the last two.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
-import time
-from dataclasses import replace
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from pipelines.inference import Detector
-from pipelines.overlay.overlay import Overlay
-from pipelines.publish.encode import JpegEncoder
-from streamvision.coco import COCO_NAMES, COCO_SKELETON
-from streamvision.config import ModelConfig, OverlayConfig
-from streamvision.detections import Detections
-from streamvision.frame import Frame, Result
-from streamvision.masks import BoxMask
-from streamvision.picture import BgrPicture
-from streamvision.training.dataset import LabelledImage
-from streamvision.training.datasets import read_dataset
-from streamvision.training.evaluation.coco_shapes import oriented_box
-from streamvision.whole_picture import WholePicture
+import streamvision
+from streamvision.model_card import InputCard, ModelCard
+from streamvision.models import default_model_path
 
 FOLDER = Path("runs/task-pictures")
 DATA = Path(os.environ.get("STREAMVISION_DATA", "../shared/data"))
-MISSING_CATEGORIES = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
-"""Numbers between 1 and 90 that no category of COCO has."""
-WALKER_FRAME = 250
-# In pixels of the frame; he stands with his back to the camera, so his left is on the left.
-WALKER = {3: (455, 43), 4: (502, 43), 5: (432, 95), 6: (524, 95), 7: (402, 165), 8: (539, 167)}
-WALKER |= {11: (440, 218), 12: (488, 218), 13: (441, 284), 14: (484, 284), 15: (434, 352), 16: (462, 352)}
-WALKER_BOX = (388, 2, 549, 383)
+PEOPLE = DATA / "videos" / "one-by-one-person-detection.mp4"
+DRIVE = "synthetic:drive?realtime=0&fps=15&seed={seed}&size=1280x720&frames={frames}"
+OCR = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
+PLAIN = {"status": False, "trails_s": 0}
+TILT_DEG = 14.0
+MAX_BYTES = 120_000
+WIDTH_PX = 960
 
 
 def main() -> None:
-    """Draw all of them."""
+    """Draw those that there are models for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("people", "landmarks", "segment", "obb"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--frames", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=5)
+    given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    marked = _marked()
-    picture = _picture(DATA / "coco_val" / "images" / "000000001000.jpg")
-    with Detector.open(ModelConfig(path=Path(sys.argv[1]))) as detector:
-        _draw("detect", picture, detector.detect([picture])[0])
-    for task, name in (("segment", "000000001584"), ("obb", "000000002592")):
-        image = marked[name]
-        found = _objects(image)
-        if task == "obb":
-            boxes = [oriented_box(box.shape.polygons_px) for box in image.boxes if box.shape]
-            found = replace(found, mask=None, obb_cxcywhr_px=np.array(boxes, np.float32))
-        _draw(task, _picture(image.path), found)
-    image = marked["000000001503"]
-    class_map = _class_map(image)
-    _draw("semantic", _picture(image.path), whole=WholePicture(class_map=class_map))
-    image = marked["000000003501"]
-    shares = np.bincount(_class_map(image).reshape(-1), minlength=len(COCO_NAMES) + 1)[:-1]
-    score = (shares / shares.sum()).astype(np.float32)
-    _draw("classify", _picture(image.path), whole=WholePicture(class_score=score))
-    _draw("pose", _walker(), _walker_pose())
+    drive = DRIVE.format(seed=given.seed, frames=given.frames)
+    _save("detect", streamvision.stream(drive, model=default_model_path(), overlay=PLAIN), _large_objects)
+    reading = {"name": "limit", "model": OCR, "classes": ["speedlimit"], "min_side_px": 24}
+    _save("text", streamvision.stream(drive, model=default_model_path(), second=[reading], overlay=PLAIN), _sure_texts)
+    with tempfile.TemporaryDirectory() as scratch:
+        outlines = _outline_network(Path(scratch) / "outlines.onnx")
+        _save(
+            "image", streamvision.stream(drive, model=outlines, overlay=PLAIN), lambda result: result.frame.index == 120
+        )
+        if given.segment:
+            _save("segment", streamvision.stream(drive, model=given.segment, overlay=PLAIN), _large_objects)
+        if given.obb:
+            tilted = _tilted(drive, Path(scratch) / "tilted.mp4")
+            _save("obb", streamvision.stream(tilted, model=given.obb, overlay=PLAIN), _large_objects)
+    if given.people and given.landmarks:
+        pose = {"name": "pose", "model": str(given.landmarks), "classes": ["person"], "margin": 0.15, "refresh": 1.02}
+        found = streamvision.stream(PEOPLE, model=given.people, classes=["person"], second=[pose], overlay=PLAIN)
+        _save("pose", found, _whole_skeletons)
 
 
-def _draw(task: str, picture: BgrPicture, found: Detections | None = None, whole: WholePicture | None = None) -> None:
-    frame = Frame(task, 0, 0.0, time.monotonic(), picture)
-    names = (*COCO_NAMES, "background") if whole else COCO_NAMES
-    overlay = Overlay(OverlayConfig(status=False), names, skeleton=COCO_SKELETON)
-    scene = overlay.plan(Result(frame, found or Detections.empty(), whole), fps=0)
-    (FOLDER / f"{task}.jpg").write_bytes(JpegEncoder(82)(scene.draw()))
+def _save(task: str, results: Iterator[Any], value: Callable[[Any], float]) -> None:
+    """Write the picture of the frame that is worth the most."""
+    best, chosen = 0.0, None
+    for result in results:
+        if (worth := float(value(result))) > best:
+            best, chosen = worth, result.annotated_bgr
+    if chosen is None:
+        raise SystemExit(f"{task}: nothing was found on any frame")
+    height_px, width_px = chosen.shape[:2]
+    if width_px > WIDTH_PX:
+        chosen = cv2.resize(chosen, (WIDTH_PX, height_px * WIDTH_PX // width_px), interpolation=cv2.INTER_AREA)
+    for quality in range(90, 30, -5):
+        jpeg = cv2.imencode(".jpg", chosen, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+        if len(jpeg) <= MAX_BYTES:
+            break
+    (FOLDER / f"{task}.jpg").write_bytes(jpeg)
 
 
-def _marked() -> dict[str, LabelledImage]:
-    with TemporaryDirectory() as scratch:
-        for name, source in (("images", "images"), ("labels", "masks_yolo")):
-            (Path(scratch) / name).symlink_to((DATA / "coco_val" / source).resolve())
-        images = read_dataset(Path(scratch), shapes=True).images
-    folder = DATA / "coco_val" / "images"
-    return {image.path.stem: replace(image, path=folder / image.path.name) for image in images}
+def _large_objects(result: Any) -> float:
+    """Prefer several sure objects that are large and known for a while."""
+    found = result.detections
+    if found.track_id is not None:
+        found = found[~np.ma.getmaskarray(found.track_id)]
+    size = np.ptp(found.box_xyxy_px.reshape(-1, 2, 2), axis=1).min(axis=1)
+    return float((np.minimum(size, 90) * (found.score > 0.5)).sum())
 
 
-def _objects(image: LabelledImage) -> Detections:
-    boxes = [box for box in image.boxes if box.shape]
-    masks: NDArray[np.object_] = np.empty(len(boxes), object)
-    for index, box in enumerate(boxes):
-        bits = _filled(image, box.shape.polygons_px if box.shape else ())
-        left, top, right, bottom = (round(edge) for edge in box.box_xyxy_px)
-        masks[index] = BoxMask(left, top, bits[top:bottom, left:right].astype(bool))
-    return Detections(
-        np.array([box.box_xyxy_px for box in boxes], np.float32),
-        np.ones(len(boxes), np.float32),
-        np.array([_class(box.class_id) for box in boxes], np.int32),
-        mask=masks,
+def _sure_texts(result: Any) -> float:
+    """Prefer limits that were read as the numbers that they are."""
+    readings = [one.get("attributes", {}).get("limit", {}) for one in result.to_dict()["objects"]]
+    return float(_large_objects(result) * sum(reading.get("score", 0) > 0.9 for reading in readings))
+
+
+def _whole_skeletons(result: Any) -> float:
+    """Prefer people who stand in the picture from head to foot, with a skeleton that was found just now."""
+    worth = 0.0
+    width_px, height_px = result.frame.picture.width_px, result.frame.picture.height_px
+    for one in result.to_dict()["objects"]:
+        left, top, right, bottom = one["box_xyxy_px"]
+        poses = one.get("attributes", {}).get("pose", {}).get("objects", [])
+        if poses and left > 5 and top > 5 and right < width_px - 5 and bottom < height_px - 5:
+            x, y, sure = np.array(poses[0]["keypoints"]).T
+            inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
+            worth += float((inside * sure).mean() * (y.max() - y.min()) / (bottom - top))
+    return worth
+
+
+def _tilted(drive: str, path: Path) -> Path:
+    """Write the drive as a camera sees it that hangs askew."""
+    writer: Any = None
+    for result in streamvision.stream(drive, model=default_model_path(), overlay=PLAIN):
+        height_px, width_px = result.bgr.shape[:2]
+        if writer is None:
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 15, (width_px, height_px))
+        turn = cv2.getRotationMatrix2D((width_px / 2, height_px / 2), TILT_DEG, 1.25)
+        writer.write(cv2.warpAffine(result.bgr, turn, (width_px, height_px), flags=cv2.INTER_AREA))
+    writer.release()
+    return path
+
+
+def _outline_network(path: Path) -> Path:
+    """Write a network from pictures to pictures: dark outlines on white, by the slopes of the smoothed brightness."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    width_px, height_px = 960, 544
+    smooth = np.outer(*[np.array([1, 4, 6, 4, 1], np.float32) / 16] * 2)
+    slope = np.outer([1, 2, 1], [-1, 0, 1]).astype(np.float32)
+    weights = {
+        "grey": np.array([0.299, 0.587, 0.114], np.float32).reshape(1, 3, 1, 1),
+        "smooth": smooth[None, None],
+        "slopes": np.stack([slope, slope.T])[:, None],
+        "sum": np.full((3, 2, 1, 1), -1.6, np.float32),
+        "white": np.ones(3, np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["pictures", "grey"], ["brightness"]),
+        helper.make_node("Conv", ["brightness", "smooth"], ["soft"], pads=[2] * 4),
+        helper.make_node("Conv", ["soft", "slopes"], ["signed"], pads=[1] * 4),
+        helper.make_node("Abs", ["signed"], ["steep"]),
+        helper.make_node("Conv", ["steep", "sum", "white"], ["drawn"]),
+        helper.make_node("Clip", ["drawn", "zero", "one"], ["output"]),
+    ]
+    constants = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    constants += [numpy_helper.from_array(np.float32(value), name) for name, value in (("zero", 0), ("one", 1))]
+    shape = [1, 3, height_px, width_px]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("pictures", "output")]
+    model = helper.make_model(
+        helper.make_graph(nodes, "outlines", ends[:1], ends[1:], constants),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=9,
     )
-
-
-def _class_map(image: LabelledImage) -> NDArray[np.uint8]:
-    """Return (H, W) classes, the background as the last."""
-    class_map = np.full((image.height_px, image.width_px), len(COCO_NAMES), np.uint8)
-    for box in image.boxes:
-        if box.shape:
-            class_map[_filled(image, box.shape.polygons_px) > 0] = _class(box.class_id)
-    return class_map
-
-
-def _class(category: int) -> int:
-    """Return the class id of a number of COCO's categories, which have gaps."""
-    return category - 1 - sum(missing < category for missing in MISSING_CATEGORIES)
-
-
-def _filled(image: LabelledImage, polygons: tuple[tuple[float, ...], ...]) -> NDArray[np.uint8]:
-    bits = np.zeros((image.height_px, image.width_px), np.uint8)
-    outlines: Any = [np.rint(np.array(polygon).reshape(-1, 2)).astype(np.int32) for polygon in polygons]
-    cv2.fillPoly(bits, outlines, 1)
-    return bits
-
-
-def _picture(path: Path) -> BgrPicture:
-    bgr: Any = cv2.imread(str(path))
-    return BgrPicture(bgr)
-
-
-def _walker() -> BgrPicture:
-    video = cv2.VideoCapture(str(DATA / "videos" / "one-by-one-person-detection.mp4"))
-    video.set(cv2.CAP_PROP_POS_FRAMES, WALKER_FRAME)
-    _, bgr = video.read()
-    return BgrPicture(np.asarray(bgr, np.uint8))
-
-
-def _walker_pose() -> Detections:
-    points = np.zeros((1, 17, 2), np.float32)
-    score = np.zeros((1, 17), np.float32)
-    for index, point in WALKER.items():
-        points[0, index], score[0, index] = point, 1.0
-    boxes = np.array([WALKER_BOX], np.float32)
-    person = np.zeros(1, np.int32)
-    return Detections(boxes, np.ones(1, np.float32), person, keypoint_xy_px=points, keypoint_score=score)
+    of_input = InputCard(width_px=width_px, height_px=height_px)
+    card = ModelCard(task="image", head="image", names=("image",), input=of_input)
+    helper.set_model_props(model, card.to_metadata())
+    onnx.save(model, path)
+    return path
 
 
 if __name__ == "__main__":

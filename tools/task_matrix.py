@@ -138,8 +138,6 @@ def table(rows: list[dict[str, Any]]) -> str:
         cells = []
         for format in FORMATS:
             row = verdicts.get((task, model, format))
-            if row is not None and row["sentence"] != PASSED and row["sentence"] not in sentences:
-                sentences.append(row["sentence"])
             cells.append("-" if row is None else _cell(row, sentences))
         lines.append(f"| {task} | {model} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", *(f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1))])
@@ -148,7 +146,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 def _cell(row: dict[str, Any], sentences: list[str]) -> str:
     if row["sentence"] == PASSED:
         return f"{PASSED} ({row['precision']})"
-    return f"no [{sentences.index(row['sentence']) + 1}]"
+    reason = row["sentence"].partition(": ")[2] or row["sentence"]  # without the file's name
+    if reason not in sentences:
+        sentences.append(reason)
+    return f"no [{sentences.index(reason) + 1}]"
 
 
 if __name__ == "__main__":

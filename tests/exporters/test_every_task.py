@@ -13,11 +13,13 @@ from exporters.parity.gate import Gate
 from exporters.parity.pictures import pictures_in
 from exporters.sources import open_source
 from exporters.targets.registry import create_target
+from streamvision.errors import ExportError
+from support.random_sources import random_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 
 
-@pytest.mark.parametrize("model", ["yolov8n-seg.yaml", "yolov8n-obb.yaml", "yolov8n-cls.yaml"])
+@pytest.mark.parametrize("model", ["yolov8n-seg.yaml", "yolov8n-obb.yaml", "yolov8n-cls.yaml", "yolov8n-rtdetr.yaml"])
 def test_its_export_is_proven(model, data_dir, tmp_path):
     pictures = pictures_in(data_dir / "coco_val" / "images", count=3)
     source = open_source(model, size_px=(160, 160), random_weights=1)
@@ -28,3 +30,13 @@ def test_its_export_is_proven(model, data_dir, tmp_path):
     if "cls" not in model:
         decoded = next(stage for stage in artefact.to_json()["parity"]["stages"] if stage["name"] == "decoded")
         assert decoded["figures"]["source_objects"]["value"] >= 20
+
+
+@pytest.mark.parametrize(("format", "words"), [("tflite", "TFLite"), ("coreml", "Core ML")])
+def test_what_a_format_cannot_follow_is_refused_at_once(format, words, tmp_path):
+    source = random_source("ssdlite320_mobilenet_v3_large")
+    with pytest.raises(
+        ExportError, match=f"in a loop over what they find, which {words} has no operations for; export"
+    ):
+        create_target(format).export(source, ExportOptions(), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import torch
 import torchvision
 
 from exporters.sources import open_source
-from exporters.sources.torchvision_build import build_named
-from streamvision.errors import ConfigError, ModelError
+from exporters.sources.torchvision import TorchvisionSource
+from exporters.sources.torchvision_build import Built, build_named
+from streamvision.errors import ConfigError, ExportError, ModelError
 from streamvision.training.trainers.torchvision_models import build
 from support.random_sources import random_source
 
@@ -92,6 +94,18 @@ def test_classifiers_and_segmentation_are_fed_as_torchvision_feeds_them() -> Non
     semantic = random_source("deeplabv3_mobilenet_v3_large", (160, 96))
     assert (semantic.card.head, semantic.card.names[0]) == ("semantic", "__background__")
     assert tuple(semantic.module()(pictures(160, 96))[0].shape) == (1, 21, 96, 160)
+
+
+def test_a_classifier_that_is_fed_bicubically_says_so() -> None:
+    assert random_source("efficientnet_b0").card.input.sampling == "bicubic"
+    assert random_source("mobilenet_v3_small").card.input.sampling == "pixel_center"
+
+
+def test_a_network_of_one_size_is_refused_at_another() -> None:
+    built = Built(SimpleNamespace(image_size=224), "vit_b_16", "classify", ("a", "b"), "nothing", 224)
+    assert TorchvisionSource(built, path=Path("vit_b_16"), size_px=(224, 224)).card.input.width_px == 224
+    with pytest.raises(ExportError, match=r"vit_b_16 has learnt places of 224x224 px .* leave out --imgsz"):
+        TorchvisionSource(built, path=Path("vit_b_16"), size_px=(320, 320))
 
 
 def test_the_best_of_a_training_run_is_known_by_its_content(tmp_path: Path) -> None:
