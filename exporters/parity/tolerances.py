@@ -20,6 +20,11 @@ INPUT_LEVELS = 0.3
 """The input may differ by this much, in levels of 0..255: rounding to float16 stays below, any real error does not."""
 
 
+_UNTRAINED_ERROR = 3.0
+"""How much more the raw numbers of a network with random weights may differ: in half precision those of MobileNetV3 do
+by 2.6 % in the mean of a picture, while the likeliest class stays and its score moves by 0.02."""
+
+
 @dataclass(frozen=True)
 class Tolerance:
     """Limits for one precision. Shares and overlaps are 0..1."""
@@ -150,6 +155,7 @@ def tolerance_for(precision: ExportPrecision, *, untrained: bool = False) -> Tol
         unmatched_share=0.25,
         mask_iou=min(tolerance.mask_iou, 0.85),
         keypoint_share=max(tolerance.keypoint_share, 0.10),
+        relative_error=_UNTRAINED_ERROR * tolerance.relative_error,
         reason="Random weights: rounding decides between boxes whose scores are nearly the same, so only their scores "
         "and the greater part of them can be compared.",
     )
