@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from array import array
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,16 +57,20 @@ class Rate:
         self._times_s: deque[float] = deque(maxlen=4096)
 
     def tick(self) -> None:
-        """Record one event, now."""
-        self._times_s.append(time.monotonic())
+        """Record one event, now; one thread does."""
+        now_s = time.monotonic()
+        self._times_s.append(now_s)
+        while self._times_s[0] < now_s - self._window_s:
+            self._times_s.popleft()
 
     def per_second(self) -> float:
         """Return the present rate; it falls to 0 when events stop."""
         now_s = time.monotonic()
-        recent = [t for t in list(self._times_s) if now_s - t <= self._window_s]
-        if len(recent) < 2:
+        held = list(self._times_s)
+        first = bisect_left(held, now_s - self._window_s)
+        if len(held) - first < 2:
             return 0.0
-        return (len(recent) - 1) / max(now_s - recent[0], 1e-9)
+        return (len(held) - first - 1) / max(now_s - held[first], 1e-9)
 
 
 class StageTimes:
