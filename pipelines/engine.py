@@ -15,29 +15,18 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from pipelines.analytics import Analyst
-from pipelines.appearance import Appearance
+from pipelines.assembly import build_streams, name_streams
 from pipelines.batching import Batcher
-from pipelines.capture.stream import StreamCapture
-from pipelines.capture.uri import SourceSpec, parse_source, source_files
+from pipelines.capture.uri import source_files
 from pipelines.collection_window import CollectionWindow
-from pipelines.effort import Budget, StreamEffort
-from pipelines.effort.looking import look_at
 from pipelines.inference import Detector
-from pipelines.lane import Lane
-from pipelines.overlay.overlay import Overlay
-from pipelines.publish.encode import JpegEncoder
+from pipelines.networks import Networks
 from pipelines.publish.outputs import check_outputs, open_sinks
 from pipelines.publish.sink import Sink
-from pipelines.second.models import SecondModels
-from pipelines.stages.chain import StageChain
-from pipelines.steady_classes import SteadyClasses
-from pipelines.stream import Pending, Stream
-from pipelines.tracking import create_tracker
-from pipelines.tracking.keypoints import KeypointSmoother
-from streamvision.config import AppConfig, ServeConfig, StreamConfig
-from streamvision.errors import ConfigError, StreamVisionError
-from streamvision.live import LiveChannel, LiveView
+from pipelines.stream import Pending
+from streamvision.config import AppConfig
+from streamvision.errors import StreamVisionError
+from streamvision.live import LiveView
 from streamvision.stages.stage import Stage, stage_of
 from streamvision.status import StreamStatus
 from streamvision.telemetry import Distribution, DropCounter, StageTimes
@@ -76,63 +65,30 @@ class Pipeline:
         stages = [*map(stage_of, config.stages), *stages]
         read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
         check_outputs(config.outputs, stream_ids=list(self._sources), inputs=[config.model.path, *read])
-        tracker = create_tracker(config.tracker, score=config.model.score)
-        self._detector = detector or Detector.open(
-            config.model, score_floor=tracker.low_score if tracker else None, times=self.times
-        )
-        names = self._detector.names
-        self._second = self._open_second(config)
-        self._appearance = self._open_appearance(config)
-        keypoints = self._detector.card.keypoints
-        smooth = config.tracker.smooth_keypoints and keypoints is not None
+        self._networks = Networks(config, detector=detector, times=self.times)
+        first = self._networks.detector
         self._window = CollectionWindow()
-        self._batcher: Batcher[Pending] = Batcher(max_batch=self._detector.useful_batch, window=self._window)
-        self._streams: dict[str, Stream] = {}
-        budget = Budget(config.effort.looks_per_s)
-        encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
-        for name, (spec, stream_config) in self._sources.items():
-            analytics = config.analytics if stream_config.analytics is None else stream_config.analytics
-            capture = StreamCapture(
-                name,
-                spec,
-                config=stream_config,
-                on_ready=self._batcher.notify,
-                max_frames=config.max_frames,
-                times=self.times,
-            )
-            lane = Lane(
-                name,
-                effort=self._effort(config, budget if spec.live else None, capture),
-                tracker=create_tracker(config.tracker, score=config.model.score),
-                keypoints=KeypointSmoother(memory_s=config.tracker.memory_s) if smooth else None,
-                classes=SteadyClasses(over_s=config.model.steady_s) if config.model.steady_s else None,
-                analyst=Analyst(analytics, names, memory_s=config.tracker.memory_s),
-                second=self._second.stage(patient=not spec.live),
-                stages=StageChain(stages, stream_id=name, names=names) if stages else None,
-                overlay=Overlay(config.overlay, names, skeleton=keypoints.skeleton if keypoints else ()),
-                encode=encode,
-                channel=LiveChannel(name, names),
-                times=self.times,
-                on_room=self._batcher.notify,
-                requests=self._detector.requests,
-            )
-            self._streams[name] = Stream(spec, capture, lane)
-            self._batcher.add(self._streams[name])
+        self._batcher: Batcher[Pending] = Batcher(max_batch=first.useful_batch, window=self._window)
+        self._streams = build_streams(
+            self._sources, config, self._networks, stages=stages, times=self.times, on_change=self._batcher.notify
+        )
+        for stream in self._streams.values():
+            self._batcher.add(stream)
         self.view = LiveView(
             {name: stream.lane.channel for name, stream in self._streams.items()},
             statuses=self.statuses,
             stage_times=self.times.distributions,
-            model=self._detector.describe(),
+            model=first.describe(),
             analytics={name: stream.lane.analyst for name, stream in self._streams.items() if stream.lane.analyst},
         )
         self._stopping = threading.Event()
         self._over = threading.Event()
         self._error: str | None = None
         self._ending = threading.Lock()
-        self._running = self._detector.requests
+        self._running = first.requests
         self._threads = [
             threading.Thread(target=self._run, name=f"inference-{number}", daemon=True)
-            for number in range(self._detector.requests)
+            for number in range(first.requests)
         ]
 
     def start(self) -> None:
@@ -144,7 +100,7 @@ class Pipeline:
         sinks = open_sinks(
             self._outputs,
             {name: stream.spec.live for name, stream in self._streams.items()},
-            names=self._detector.names,
+            names=self._networks.detector.names,
             drops={name: stream.capture.drops for name, stream in self._streams.items()},
             heat_maps={name: control.heat_map_png for name, control in self.view.analytics.items()},
         )
@@ -154,7 +110,7 @@ class Pipeline:
         for name, stream in self._streams.items():
             stream.lane.start(sinks[name])
             stream.capture.start()
-        self._second.start()
+        self._networks.second.start()
         for thread in self._threads:
             thread.start()
 
@@ -177,37 +133,8 @@ class Pipeline:
         for stream in self._streams.values():
             if not stream.lane.finish(max(deadline_s - time.monotonic(), 0.1)):
                 log.warning("stream %s: outputs were not finished in time", stream.lane.stream_id)
-        self._second.close(max(deadline_s - time.monotonic(), 0.1))
-        if self._appearance is not None:
-            self._appearance.close()
-        self._detector.close()
+        self._networks.close(max(deadline_s - time.monotonic(), 0.1))
         self._over.set()
-
-    def _effort(self, config: AppConfig, budget: Budget | None, capture: StreamCapture) -> StreamEffort | None:
-        if config.effort.mode == "full":
-            return None
-        return StreamEffort(
-            self._detector.card,
-            refresh_s=config.effort.refresh_s,
-            sure_score=config.model.score,
-            budget=budget,
-            dropped=lambda: capture.drops.by_cause().get("newer_frame", 0),
-        )
-
-    def _open_second(self, config: AppConfig) -> SecondModels:
-        try:
-            return SecondModels(config, names=self._detector.names)
-        except BaseException:
-            self._detector.close()
-            raise
-
-    def _open_appearance(self, config: AppConfig) -> Appearance | None:
-        try:
-            return Appearance.open(config.tracker, requests=self._detector.requests)
-        except BaseException:
-            self._second.close()
-            self._detector.close()
-            raise
 
     def statuses(self) -> list[StreamStatus]:
         """Return how each stream is doing now, in the order of the configuration."""
@@ -228,7 +155,7 @@ class Pipeline:
     @property
     def names(self) -> tuple[str, ...]:
         """Class names of the model, by class id."""
-        return self._detector.names
+        return self._networks.detector.names
 
     @property
     def error(self) -> str | None:
@@ -289,11 +216,7 @@ class Pipeline:
             batch = [pending for pending in batch if pending.look.uses_network]
             if not batch:
                 return
-            pictures = [pending.frame.picture for pending in batch]
-            found = look_at(self._detector, pictures, [pending.look for pending in batch])
-            if self._appearance is not None:
-                with self.times.measure("appearance"):
-                    found = self._appearance.describe(pictures, found)
+            found = self._networks.find(batch)
         except BaseException:
             for pending in batch:
                 pending.give_up()
@@ -301,30 +224,3 @@ class Pipeline:
         self._window.observe(len(batch), time.perf_counter() - begin_s)
         for pending, one in zip(batch, found, strict=True):
             pending.deliver(one)
-
-
-def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpec, StreamConfig]]:
-    """Parse each source and give each stream a name of its own: the configured one, or one made from the source.
-
-    Raises:
-        SourceError: when a source is of no known kind or does not exist.
-        ConfigError: when two streams are given the same name.
-    """
-    named: dict[str, tuple[SourceSpec, StreamConfig]] = {}
-    taken = {stream.id for stream in streams if stream.id}
-    for stream in streams:
-        spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
-        name = stream.id or _unused(spec.suggest_id, taken | named.keys())
-        if name in named:
-            raise ConfigError(f"two streams have the id {name!r}; give each its own")
-        named[name] = (spec, stream)
-    return named
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name}-{number}" in taken:
-        number += 1
-    return f"{name}-{number}"

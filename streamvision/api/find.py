@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.assembly import name_streams
 from pipelines.capture.readers import create_reader
 from pipelines.capture.uri import SourceSpec, parse_source, source_files
 from pipelines.embedder import Embedder
-from pipelines.engine import name_streams
 from pipelines.gallery import Gallery
 from pipelines.second.crops import cut
 from streamvision.api.options import Sources, build_config

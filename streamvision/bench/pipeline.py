@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.engine import Pipeline, name_streams
+from pipelines.assembly import name_streams
+from pipelines.engine import Pipeline
 from pipelines.inference import Detector
 from pipelines.publish.encode import JpegEncoder
 from pipelines.tracking import create_tracker

@@ -90,7 +90,7 @@ def model(sources: tuple[str, ...], seconds: float, as_json: bool, **given: Any)
       streamvision bench model --model yolo.onnx
       streamvision bench model --model yolo.xml --precision bf16 --requests 2 --json
     """
-    from pipelines.engine import name_streams
+    from pipelines.assembly import name_streams
     from streamvision.bench.costs import first_picture
     from streamvision.bench.model import bench_model
     from streamvision.bench.report import describe_model

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.engine import Pipeline, name_streams
+from pipelines.assembly import name_streams
+from pipelines.engine import Pipeline
 from pipelines.inference import Detector
 from pipelines.tracking.assignment import overlapping
 from streamvision.backends import open_backend
