@@ -6,7 +6,8 @@ Every contender reads the video (scaled to 1080p), detects with the same weights
 and encodes every frame as JPEG of quality 80, in a process of its own. Ultralytics' exports come in its two forms: of
 fixed size, which is its default and makes every picture a square, and dynamic, which both libraries feed with
 rectangles. The precision is that of the runtime's default: fp32 in ONNX Runtime, and in OpenVINO bf16 on processors
-that have it (which we leave off by default and which is asked for here); our own fp32 is listed beside it.
+that have it (which we leave off by default and which is asked for here); our own fp32 is listed beside it. So is
+adaptive effort, which does not do the same work: the camera stands still, and the network is shown what has changed.
 
 Besides the train extra it takes ``openvino``, ``supervision`` and ``trackers``. Roboflow's pipeline is measured where
 --roboflow-python names a Python with ``inference``, ``supervision`` and ``trackers``. Contenders that cannot run are
@@ -52,6 +53,8 @@ class Contender:
     """Runtime; only ours is told."""
     precision: str = "auto"
     """Arithmetic; only ours is told."""
+    effort: str = "full"
+    """How much of each frame the network is shown; only ours is told."""
     python: str = sys.executable
     """The Python that runs it."""
 
@@ -69,6 +72,8 @@ def contenders(*, bf16: bool, roboflow: str | None) -> list[Contender]:
         ]
         if bf16:
             found.append(Contender(f"StreamVision, OpenVINO fp32{size}", "ours", openvino, "openvino", "fp32"))
+    by_parts = "openvino_dynamic", "openvino", default, "adaptive"
+    found.append(Contender(f"StreamVision, OpenVINO {default}, dynamic, adaptive effort", "ours", *by_parts))
     found.append(Contender("OpenCV + ONNX Runtime + supervision", "plain_loop", "onnx"))
     if roboflow:
         found.append(Contender("Roboflow inference + supervision", "roboflow_pipeline", "onnx", python=roboflow))
@@ -89,6 +94,7 @@ PAIRS = [
     ("StreamVision, ONNX Runtime", "ultralytics, ONNX Runtime"),
     ("StreamVision, ONNX Runtime, dynamic", "OpenCV + ONNX Runtime + supervision"),
     ("StreamVision, ONNX Runtime, dynamic", "Roboflow inference + supervision"),
+    ("StreamVision, OpenVINO {p}, dynamic, adaptive effort", "ultralytics, OpenVINO {p}"),
 ]
 """Whose rates are divided."""
 
@@ -164,7 +170,8 @@ def run(contender: Contender, work: dict[str, Any]) -> dict[str, float]:
     Raises:
         ContenderError: when it fails; with the end of what it said.
     """
-    task = json.dumps(work | {"backend": contender.backend, "precision": contender.precision})
+    ours = {"backend": contender.backend, "precision": contender.precision, "effort": contender.effort}
+    task = json.dumps(work | ours)
     command = [contender.python, "-m", f"benchmarks.contenders.{contender.module}", task]
     with tempfile.TemporaryFile("w+") as said:
         done = subprocess.run(
