@@ -48,7 +48,7 @@ def train(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Train a detector on labelled pictures.
+    """Train a model on labelled pictures: objects, scenes (unet) or classes of whole pictures.
 
     Nothing is downloaded: weights to begin from are files that you give.
 
@@ -58,6 +58,8 @@ def train(
       streamvision train --config configs/train-road-signs.yaml --data signs/
       streamvision train --resume runs/train/yolov8n-1
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
+      streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
+      streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4
     """
     from streamvision.training.trainers.session import find_learning_rate, resume_training, start_training
 

@@ -54,11 +54,12 @@ def write_card(recipe: Recipe, folder: RunFolder, data: LearntFrom | None, summa
 def _lines(recipe: Recipe, folder: RunFolder, data: LearntFrom | None, summary: dict[str, Any]) -> list[str]:
     last = CurveFile(folder.curves_csv).rows()[-1]
     figures = shown(last)
+    seen = "squares whose side" if summary["task"] == "classify" else "pictures whose longer side"
     lines = [
         f"# {Path(recipe.model).stem}, trained on {recipe.data.name}",
         "",
         f"- Beginning: {summary['beginning']}.",
-        f"- Input: pictures whose longer side is {recipe.imgsz} px.",
+        f"- Input: {seen} is {recipe.imgsz} px.",
         f"- Training: {summary['epochs']} of at most {recipe.epochs} epochs in {summary['training_s'] / 60:.1f} "
         f"minutes, preset {recipe.preset!r}, balance {recipe.balance!r}, seed {recipe.seed}.",
         f"- Licence of the weights: {licence(recipe)}",

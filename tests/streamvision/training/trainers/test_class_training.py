@@ -156,6 +156,18 @@ def test_the_exported_file_is_measured_as_the_trainer_says(transferred: dict[str
         assert measured.top(1) == pytest.approx(transferred["top1"], abs=1e-6), file
 
 
+def test_ultralytics_classifiers_learn_from_the_same_folders(hues: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    given = recipe(hues, model="yolov8n-cls.yaml", epochs=1)
+    done = start_training(given, project=tmp_path, name="run", command="train")
+    assert done["task"] == "classify"
+    assert rows(tmp_path / "run")[0]["top1"] == pytest.approx(done["top1"], abs=1e-5)
+    assert done["onnx_checked"].startswith("equal")
+    linked = sorted(path.name for path in (tmp_path / "run" / "data" / "train").iterdir())
+    assert linked == ["orange", "teal", "violet"]
+    assert "| violet |" in (tmp_path / "run" / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
 def test_one_class_only_is_refused(hues: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "teal").symlink_to(hues / "teal")
