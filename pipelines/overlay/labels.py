@@ -52,18 +52,14 @@ def _candidates(
     """Return (N, 5, 2) left top corners, all moved into the picture and to even pixels."""
     left, top, right, bottom = box.T
     width, height = size_px.T
-    flush_left, flush_right = left - gap_px, right + gap_px - width
     above, below = top - gap_px - height, bottom + gap_px
-    corners = np.stack(
-        [
-            np.stack([flush_left, above], axis=1),
-            np.stack([flush_left, below], axis=1),
-            np.stack([flush_left, top - gap_px], axis=1),
-            np.stack([flush_left, bottom + gap_px - height], axis=1),
-            np.stack([flush_right, above], axis=1),
-        ],
-        axis=1,
-    )
+    corners = np.empty((len(box), 5, 2), box.dtype)
+    corners[:, :4, 0] = (left - gap_px)[:, None]
+    corners[:, 4, 0] = right + gap_px - width
+    corners[:, (0, 4), 1] = above[:, None]
+    corners[:, 1, 1] = below
+    corners[:, 2, 1] = top - gap_px
+    corners[:, 3, 1] = below - height
     limit = np.maximum(np.array(picture_px) - size_px, 0)[:, None]
     inside: NDArray[np.int32] = (np.clip(corners, 0, limit) & ~1).astype(np.int32)
     return inside

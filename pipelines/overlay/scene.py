@@ -87,9 +87,8 @@ class Scene:
     def _draw_trails(self, brush: Brush) -> None:
         by_color: dict[Color, list[NDArray[np.float32]]] = defaultdict(list)
         least_px = 2.0 * brush.scale.text_px  # the trail of what stands still would only be a scribble
-        for identity, curve in self.trails.curves():
-            if float(np.ptp(curve, axis=0).max()) >= least_px:
-                by_color[color_of(identity)].append(curve)
+        for identity, curve in self.trails.curves(least_px=least_px):
+            by_color[color_of(identity)].append(curve)
         for color, curves in by_color.items():
             brush.curves(curves, color, line_px=brush.scale.thin_px)
 

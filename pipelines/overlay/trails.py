@@ -39,19 +39,25 @@ class TrailSnapshot:
 
     samples: tuple[TrailSample, ...] = ()
 
-    def curves(self) -> list[tuple[int, NDArray[np.float32]]]:
-        """Return (identity, (n, 2) float32 points, oldest first) of each object on the newest frame."""
+    def curves(self, *, least_px: float = 0.0) -> list[tuple[int, NDArray[np.float32]]]:
+        """Return (identity, (n, 2) float32 points, oldest first) of each object on the newest frame.
+
+        Args:
+            least_px: objects that moved less, across and down, are left out.
+        """
         if len(self.samples) < 2 or not len(self.samples[-1].track_id):
             return []
+        newest = self.samples[-1].track_id
         identities = np.concatenate([sample.track_id for sample in self.samples])
         points = np.concatenate([sample.foot_xy_px for sample in self.samples])
-        present = np.isin(identities, self.samples[-1].track_id)
-        identities, points = identities[present], points[present]
-        order = np.argsort(identities, kind="stable")  # stable: time order within each identity
-        identities, points = identities[order], points[order]
-        starts = np.flatnonzero(np.diff(identities, prepend=identities[:1] - 1))
-        parts = np.split(points, starts[1:])
-        return [(int(key), part) for key, part in zip(identities[starts], parts, strict=True) if len(part) > 1]
+        owner, at = np.nonzero(newest[:, None] == identities)  # by object, and in time order within each
+        points = points[at]
+        starts = np.searchsorted(owner, np.arange(len(newest)))
+        extent_px = np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)
+        counts = np.diff(starts, append=len(points))
+        shown = np.flatnonzero((extent_px >= least_px).any(axis=1) & (counts > 1))
+        parts = zip(newest[shown].tolist(), starts[shown].tolist(), counts[shown].tolist(), strict=True)
+        return [(identity, points[start : start + count]) for identity, start, count in parts]
 
 
 class Trails:
