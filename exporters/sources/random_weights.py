@@ -52,6 +52,7 @@ def random_network(create: Callable[[], Any], *, seed: int, kind: str) -> Any:
             _measure_statistics(network, normalised)
             _calm_channels(network)
             if kind == "classify":
+                _wake_silent(network)
                 _spread_classes(_last_linear(network), lambda: network(normalised))
     return network
 
