@@ -35,7 +35,8 @@ class UNet(nn.Module):
         """Return the logits of each class for each pixel."""
         seen = [self.down[0](pictures)]
         for block in list(self.down)[1:]:
-            seen.append(block(functional.max_pool2d(seen[-1], 2)))
+            # The converter to Core ML wants the stride said, even where it is the kernel's size.
+            seen.append(block(functional.max_pool2d(seen[-1], 2, stride=2)))
         found = seen.pop()
         for block in self.up:
             larger = functional.interpolate(found, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from streamvision.backends.torch_libraries import import_torch
 from streamvision.detections import Detections
 from streamvision.training.evaluation.coco_metrics import coco_figures
 from streamvision.training.evaluation.predictions import Predictions
@@ -28,6 +29,7 @@ class TorchvisionRun(TorchRun):
     def __init__(
         self, recipe: Recipe, data: TrainingData, folder: RunFolder, progress: TrainingProgress, *, resume: bool
     ) -> None:
+        import_torch()
         from streamvision.training.trainers.torchvision_data import Pictures
 
         self._data = data
