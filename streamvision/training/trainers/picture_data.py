@@ -30,6 +30,8 @@ class PictureData(Generic[P]):
     """Class names by class id."""
     train: tuple[P, ...]
     """Pictures to learn from, once each."""
+    sizes_px: tuple[tuple[int, int], ...]
+    """(width, height) of each of ``train``."""
     repeats: tuple[int, ...]
     """How often each of ``train`` is shown in an epoch."""
     val: tuple[P, ...]
@@ -148,6 +150,7 @@ def _prepared(
     return PictureData(
         names,
         tuple(by_path[image.path] for image in train),
+        tuple((image.width_px, image.height_px) for image in train),
         repeats_for_rare_classes(train, classes=len(names), most=oversample_most),
         tuple(by_path[image.path] for image in val),
         origin,

@@ -35,23 +35,36 @@ class MappedSample:
 class MappedSamples:
     """Reads pictures and maps once, scaled to the size that training wants."""
 
-    def __init__(self, images: Sequence[MappedPicture], *, side_px: int, stride_px: int) -> None:
+    def __init__(
+        self,
+        images: Sequence[MappedPicture],
+        sizes_px: Sequence[tuple[int, int]],
+        *,
+        side_px: int,
+        stride_px: int,
+    ) -> None:
         self._images = images
         self._side_px = side_px
         self.load = lru_cache(maxsize=CACHED_PICTURES)(self._load)
-        height, width = self.load(0).classes.shape
+        width, height = (max(sides) for sides in zip(*(fitted(size, side_px) for size in sizes_px), strict=True))
         self.size_px = -(-width // stride_px) * stride_px, -(-height // stride_px) * stride_px
-        """(width, height) of every batch: what the first picture fits into."""
+        """(width, height) of every batch: what all pictures fit into."""
 
     def _load(self, index: int) -> MappedSample:
         image = read_rgb(self._images[index].path)
         classes = read_class_map(self._images[index].map_path)
         height, width = classes.shape
-        scale = self._side_px / max(height, width)
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
-        smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        size = fitted((width, height), self._side_px)
+        shrinks = self._side_px < max(height, width)
+        smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         nearest = cv2.resize(classes, size, interpolation=cv2.INTER_NEAREST_EXACT)
         return MappedSample(smaller.astype(np.uint8, copy=False), nearest.astype(np.uint8, copy=False))
+
+
+def fitted(size_px: tuple[int, int], side_px: int) -> tuple[int, int]:
+    """Return (width, height) of a picture whose longer side is given a length."""
+    width, height = (max(round(side * side_px / max(size_px)), 1) for side in size_px)
+    return width, height
 
 
 def region_batches(

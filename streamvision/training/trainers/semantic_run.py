@@ -43,7 +43,7 @@ class SemanticRun(TorchRun):
         from streamvision.training.unet import STRIDE_PX
 
         self._data = data
-        self._samples = MappedSamples(data.train, side_px=recipe.imgsz, stride_px=STRIDE_PX)
+        self._samples = MappedSamples(data.train, data.sizes_px, side_px=recipe.imgsz, stride_px=STRIDE_PX)
         super().__init__(recipe, data.names, data.repeats, folder, progress, resume=resume)
         self._bf16 = use_bf16(recipe.precision, self._device.type)
 

@@ -119,6 +119,8 @@ def _make_run(
     }
     weights = str(folder.last) if resume else recipe.model
     task = _task(weights) if family == "ultralytics" else None
+    if task is None and family != "detector":
+        progress.say("Checking pictures and labels.")
     if family == "unet":
         regions = prepare_regions(folder, **common)
         _say(describe(regions), progress)

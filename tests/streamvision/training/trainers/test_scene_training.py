@@ -195,3 +195,18 @@ def test_a_shifted_picture_takes_its_map_along_and_nobody_knows_what_is_beyond()
         agree = (seen.image[..., 0] > 120) == (seen.classes == 1)
         assert agree[inside].mean() > 0.97
         assert (seen.classes == 255).any()
+
+
+def test_pictures_of_all_shapes_fit_into_a_batch_whole(few: Path, tmp_path: Path) -> None:
+    from streamvision.training.trainers.region_batches import MappedSamples, augmented
+
+    upright = np.zeros((192, 108), np.uint8)
+    cv2.imwrite(str(first_mask(few)), upright)
+    cv2.imwrite(str(few / "images" / f"{first_mask(few).stem}.jpg"), cv2.cvtColor(upright, cv2.COLOR_GRAY2BGR))
+    data = prepare_regions(RunFolder(tmp_path), data=few, val_share=0.3, seed=0, oversample_most=1)
+    every = (*data.train, *data.val)
+    samples = MappedSamples(every, [*data.sizes_px, (108, 192), (192, 108)], side_px=96, stride_px=16)
+    assert samples.size_px == (96, 96)
+    for index in range(len(every)):
+        seen = augmented(samples.load(index), samples.size_px, Augmentation(), np.random.default_rng(0))
+        assert (seen.classes != 255).any(axis=0).sum() in (96, 54)
