@@ -28,7 +28,12 @@ class Recipe(BaseModel):
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
     epochs: int = Field(50, ge=1, description="Times that every picture is seen.")
     hours: float | None = Field(None, gt=0, description="Longest training time; the epochs are fitted into it.")
-    imgsz: int = Field(416, ge=32, le=4096, description="Longer side of the pictures as the network sees them, in px.")
+    imgsz: int = Field(
+        416,
+        ge=32,
+        le=4096,
+        description="Longer side of the pictures as the network sees them, in px; for classifiers the square's side.",
+    )
     batch: int = Field(16, ge=1, description="Pictures per step.")
     freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")
     unfreeze_at: int | None = Field(None, ge=1, description="Epoch before which the frozen layers stay frozen.")
