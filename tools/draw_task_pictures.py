@@ -24,10 +24,13 @@ from streamvision.models import default_model_path
 FOLDER = Path("runs/task-pictures")
 DATA = Path(os.environ.get("STREAMVISION_DATA", "../shared/data"))
 PEOPLE = DATA / "videos" / "one-by-one-person-detection.mp4"
-DRIVE = "synthetic:drive?realtime=0&fps=15&seed={seed}&size=1280x720&frames={frames}"
+DRIVE = "synthetic:drive?realtime=0&fps=30&seed={seed}&size=1280x720&frames={frames}"
 OCR = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
 PLAIN = {"status": False, "trails_s": 0}
+ALONE = {"name": "none"}
+"""No tracker: the picture shows what the network says."""
 TILT_DEG = 14.0
+SURE = 0.5
 MAX_BYTES = 120_000
 WIDTH_PX = 960
 
@@ -42,7 +45,9 @@ def main() -> None:
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     drive = DRIVE.format(seed=given.seed, frames=given.frames)
-    _save("detect", streamvision.stream(drive, model=default_model_path(), overlay=PLAIN), _large_objects)
+    _save(
+        "detect", streamvision.stream(drive, model=default_model_path(), tracker=ALONE, overlay=PLAIN), _large_objects
+    )
     reading = {"name": "limit", "model": OCR, "classes": ["speedlimit"], "min_side_px": 24}
     _save("text", streamvision.stream(drive, model=default_model_path(), second=[reading], overlay=PLAIN), _sure_texts)
     with tempfile.TemporaryDirectory() as scratch:
@@ -51,10 +56,18 @@ def main() -> None:
             "image", streamvision.stream(drive, model=outlines, overlay=PLAIN), lambda result: result.frame.index == 120
         )
         if given.segment:
-            _save("segment", streamvision.stream(drive, model=given.segment, overlay=PLAIN), _large_objects)
+            _save(
+                "segment",
+                streamvision.stream(drive, model=given.segment, score=SURE, tracker=ALONE, overlay=PLAIN),
+                _large_objects,
+            )
         if given.obb:
             tilted = _tilted(drive, Path(scratch) / "tilted.mp4")
-            _save("obb", streamvision.stream(tilted, model=given.obb, overlay=PLAIN), _large_objects)
+            _save(
+                "obb",
+                streamvision.stream(tilted, model=given.obb, score=SURE, tracker=ALONE, overlay=PLAIN),
+                _large_objects,
+            )
     if given.people and given.landmarks:
         pose = {"name": "pose", "model": str(given.landmarks), "classes": ["person"], "margin": 0.15, "refresh": 1.02}
         found = streamvision.stream(PEOPLE, model=given.people, classes=["person"], second=[pose], overlay=PLAIN)
@@ -80,12 +93,14 @@ def _save(task: str, results: Iterator[Any], value: Callable[[Any], float]) -> N
 
 
 def _large_objects(result: Any) -> float:
-    """Prefer several sure objects that are large and known for a while."""
+    """Prefer several sure objects that are large, apart from each other and not about to leave the picture."""
     found = result.detections
-    if found.track_id is not None:
-        found = found[~np.ma.getmaskarray(found.track_id)]
-    size = np.ptp(found.box_xyxy_px.reshape(-1, 2, 2), axis=1).min(axis=1)
-    return float((np.minimum(size, 90) * (found.score > 0.5)).sum())
+    left, top, right, bottom = found.box_xyxy_px.T
+    picture = result.frame.picture
+    inside = (left > 0.08 * picture.width_px) & (right < 0.92 * picture.width_px) & (top > 0.04 * picture.height_px)
+    size = np.minimum(right - left, bottom - top)
+    apart = np.abs(np.subtract.outer(left, left)) + np.abs(np.subtract.outer(top, top)) + 1e6 * np.eye(len(left)) > 40
+    return float((np.minimum(size, 70) * inside * apart.all(axis=1) * found.score).sum())
 
 
 def _sure_texts(result: Any) -> float:
@@ -114,7 +129,7 @@ def _tilted(drive: str, path: Path) -> Path:
     for result in streamvision.stream(drive, model=default_model_path(), overlay=PLAIN):
         height_px, width_px = result.bgr.shape[:2]
         if writer is None:
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 15, (width_px, height_px))
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30, (width_px, height_px))
         turn = cv2.getRotationMatrix2D((width_px / 2, height_px / 2), TILT_DEG, 1.25)
         writer.write(cv2.warpAffine(result.bgr, turn, (width_px, height_px), flags=cv2.INTER_AREA))
     writer.release()
