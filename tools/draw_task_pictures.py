@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 import streamvision
+from pipelines.capture.synthetic_drive.sign_faces import SPEEDS_KM_H
 from streamvision.model_card import InputCard, ModelCard
 from streamvision.models import default_model_path
 
@@ -31,6 +32,7 @@ ALONE = {"name": "none"}
 """No tracker: the picture shows what the network says."""
 TILT_DEG = 14.0
 SURE = 0.5
+LIMITS = {str(limit) for limit in SPEEDS_KM_H}
 MAX_BYTES = 120_000
 WIDTH_PX = 960
 
@@ -104,9 +106,15 @@ def _large_objects(result: Any) -> float:
 
 
 def _sure_texts(result: Any) -> float:
-    """Prefer limits that were read as the numbers that they are."""
-    readings = [one.get("attributes", {}).get("limit", {}) for one in result.to_dict()["objects"]]
-    return float(_large_objects(result) * sum(reading.get("score", 0) > 0.9 for reading in readings))
+    """Prefer limits that were read surely, of a size at which the tracker's box does not lag behind the sign."""
+    worth = 0.0
+    for one in result.to_dict()["objects"]:
+        _, top, _, bottom = one["box_xyxy_px"]
+        reading = one.get("attributes", {}).get("limit", {})
+        if reading and reading["text"] not in LIMITS:
+            return 0.0
+        worth += (reading.get("score", 0) > 0.9) * max(1 - abs(bottom - top - 42) / 42, 0)
+    return worth
 
 
 def _whole_skeletons(result: Any) -> float:
