@@ -43,7 +43,7 @@ class MotionGrid:
         """
         now = self._now = cell_means(picture)
         if self._seen is None or self._seen.shape != now.shape:
-            self._seen = np.full_like(now, np.iinfo(np.int16).max // 2)
+            self._seen = None
             return np.ones(now.shape, np.bool_)
         difference = now - self._seen
         size = np.abs(difference - int(np.median(difference)))
@@ -53,16 +53,17 @@ class MotionGrid:
 
     def accept(self, picture: Picture, window: Window | None = None) -> None:
         """Tell that the network looks at the newest picture; with a window, at that part of it."""
-        if self._now is None or self._seen is None:
+        if self._now is None:
             return
-        if window is None:
+        if window is None or self._seen is None:
             self._seen = self._now
             return
         rows, columns = self._now.shape
         across, down = columns / picture.width_px, rows / picture.height_px
+        # By their middles: a part begins at even pixels, so that it may miss a bit of the last cells for ever.
         inside = (
-            slice(int(np.ceil(window.top * down)), int(window.bottom * down)),
-            slice(int(np.ceil(window.left * across)), int(window.right * across)),
+            slice(round(window.top * down), round(window.bottom * down)),
+            slice(round(window.left * across), round(window.right * across)),
         )
         self._seen = self._seen.copy()
         self._seen[inside] = self._now[inside]

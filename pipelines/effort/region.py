@@ -56,7 +56,7 @@ def look_around(changed_xyxy_px: Box, known_xyxy_px: Box, *, picture_px: tuple[i
             return WHOLE
         extent = np.minimum(np.round(size_px / scale), limit)
         start = np.clip(np.round((low + high - extent) / 2), 0, limit - extent).astype(np.int64) & ~1
-        end = (start + extent).astype(np.int64)
+        end = np.where(start + extent >= limit - 1, limit, start + extent).astype(np.int64)  # an odd last pixel, too
         cut = _touching(known, start, end) & ~_inside(known, start, end)
         if not cut.any():
             window = Window(int(start[0]), int(start[1]), int(end[0]), int(end[1]))

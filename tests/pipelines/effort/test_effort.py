@@ -13,6 +13,7 @@ from streamvision.config import TrackerConfig
 from streamvision.detections import Detections
 from streamvision.frame import Frame
 from streamvision.model_card import InputCard, ModelCard
+from streamvision.picture import YuvPicture
 from support.moving_square import SQUARE_PX, scene
 
 FPS = 25
@@ -65,6 +66,22 @@ def test_what_moves_is_followed_by_small_parts() -> None:
         assert look.window.left <= 100 + 8 * step and look.window.right >= 100 + 8 * step + SQUARE_PX
     assert one.status().share < 0.3
     assert one.status().looks == {"whole": 1, "part": 20, "still": 4, "carried": 0}
+
+
+@pytest.mark.parametrize("size_px", [(641, 361), (639, 359), (175, 98), (147, 82), (16, 16), (32, 20)])
+def test_what_stays_at_the_edge_of_a_picture_of_any_size_is_seen_once(size_px: tuple[int, int]) -> None:
+    width_px, height_px = size_px
+    empty = np.random.default_rng(1).integers(60, 90, (height_px, width_px), np.uint8)
+    chroma = np.full((-(-height_px // 2), -(-width_px // 2)), 128, np.uint8)
+    corner = empty.copy()
+    corner[-max(height_px // 15, 2) :, -max(width_px // 15, 2) :] = 220
+    one, kinds = effort(), []
+    for number, luma in enumerate([empty, *[corner] * 4]):
+        picture = YuvPicture(luma, chroma, chroma, full_range=True)
+        look = one.decide(Frame("gate", number, number / FPS, 0.0, picture))
+        one.complete(look, found(None) if look.uses_network else None, new_segment=False)
+        kinds.append(look.kind)
+    assert kinds[1] in ("part", "whole") and kinds[2:] == ["still"] * 3
 
 
 def test_a_still_frame_has_what_the_last_look_found() -> None:

@@ -59,6 +59,12 @@ def test_only_what_was_looked_at_is_old_news(grid: MotionGrid) -> None:
     assert not grid.changed(picture).any()
 
 
+def test_what_was_never_looked_at_stays_new() -> None:
+    grid = MotionGrid()
+    assert grid.changed(scene()).all()
+    assert grid.changed(scene((300, 120))).all()
+
+
 def test_a_picture_in_bgr_and_one_of_another_size(grid: MotionGrid) -> None:
     assert not grid.changed(BgrPicture(scene().to_bgr())).any()
     assert grid.changed(BgrPicture(np.zeros((480, 640, 3), np.uint8))).all()
