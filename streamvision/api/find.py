@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipelines.assembly import name_streams
 from pipelines.capture.readers import create_reader
 from pipelines.capture.uri import SourceSpec, parse_source, source_files
 from pipelines.embedder import Embedder
 from pipelines.gallery import Gallery
-from pipelines.second.crops import cut
+from pipelines.second.crops import crop_edges, cut
 from streamvision.api.options import Sources, build_config
 from streamvision.api.stream import ResultStream
 from streamvision.config import AppConfig, StreamConfig
@@ -120,16 +122,15 @@ def picture_of(source: str | Path, *, frame: int = 0, box_xyxy_px: Box | None = 
     picture = _frame(spec, frame)
     if box_xyxy_px is None:
         return picture
-    left, top, right, bottom = box_xyxy_px
     size = picture.width_px, picture.height_px
-    begin = max(int(left), 0) & ~1, max(int(top), 0) & ~1
-    end = min(int(right + 0.999), size[0]), min(int(bottom + 0.999), size[1])
-    if end[0] <= begin[0] or end[1] <= begin[1]:
+    edges = np.array(box_xyxy_px, np.float32)
+    shown = np.clip(edges, 0, [*size, *size])
+    if not np.isfinite(edges).all() or (shown[2:] <= shown[:2]).any():
         raise ConfigError(
-            f"the box {left:g},{top:g},{right:g},{bottom:g} is not on the picture of {size[0]}x{size[1]}; give left, "
-            "top, right and bottom in pixels"
+            f"the box {','.join(f'{edge:g}' for edge in box_xyxy_px)} is not on the picture of {size[0]}x{size[1]}; "
+            "give left, top, right and bottom in pixels"
         )
-    return cut(picture, *begin, *end)
+    return cut(picture, *crop_edges(edges[None], picture_px=size, margin=0.0)[0].tolist())
 
 
 def _frame(spec: SourceSpec, index: int) -> Picture:

@@ -76,6 +76,8 @@ def find(
     stream_id, track_id = _identity(identity) if identity is not None else (None, 0)
     if sheet is not None and not (sheet.suffix and cv2.haveImageWriter(sheet.name)):
         raise OutputError(f"{sheet} has an ending that no picture has; use .jpg or .png")
+    if sheet is not None and not sheet.parent.is_dir():
+        raise OutputError(f"there is no folder {sheet.parent} for the sheet; create it, or give another file")
     shown = picture_of(query, frame=frame, box_xyxy_px=_box(box)) if query is not None else None
     describer = Embedder.open(embedder, head=appearance_head) if embedder is not None else None
     picture: U8 | None = None

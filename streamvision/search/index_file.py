@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,18 @@ from streamvision.search.index import EmbedderMark, ObjectIndex, Recording, Sigh
 FORM, VERSION = "streamvision.objects", 1
 MAX_BYTES = 1 << 30
 """Largest archive that is read, unpacked: a million times what a small recording takes."""
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    RecursionError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What the archive's, the arrays' and the JSON's readers raise on bytes that somebody damaged or made up."""
 _ARRAYS = {"header": "uint8", "embedding": "float32", "thumbnails": "uint8", "thumbnail_end": "int64"}
 
 
@@ -110,7 +123,7 @@ def load_index(path: Path, *, embedder: EmbedderMark | None = None) -> ObjectInd
         index = _read(path)
     except FileNotFoundError as error:
         raise ConfigError(f"there is no index {path}; give --source, --model and --embedder to make it") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise ConfigError(
             f"{path} is no index, or a damaged one ({_cause(error)}); delete it and make it anew"
         ) from error

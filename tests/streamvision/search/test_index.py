@@ -113,6 +113,22 @@ def test_a_missing_or_damaged_file_is_refused_in_a_sentence(index: ObjectIndex, 
             load_index(path)
 
 
+def test_a_damaged_compressed_archive_is_refused_in_a_sentence(index: ObjectIndex, tmp_path: Path) -> None:
+    path = tmp_path / "gate.npz"
+    save_index(index, path)
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    nested = arrays | {"header": np.frombuffer(b"[" * 200_000, np.uint8)}
+    np.savez_compressed(path, **nested)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="is no index, or a damaged one"):
+        load_index(path)
+    whole = bytearray(path.read_bytes())
+    whole[60:70] = bytes(10)
+    path.write_bytes(whole)
+    with pytest.raises(ConfigError, match="decompressing"):
+        load_index(path)
+
+
 def rewritten(path: Path, **changes: object) -> None:
     with np.load(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
