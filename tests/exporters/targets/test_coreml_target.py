@@ -125,7 +125,7 @@ def test_what_core_ml_does_not_do_is_refused(options: ExportOptions, reason: str
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("head", ["yolo_seg", "rows"])
+@pytest.mark.parametrize("head", ["yolo_seg", "rtdetr"])
 def test_suppression_by_vision_is_for_plain_objects_only(head: str, tmp_path: Path) -> None:
     source = dataclasses.replace(TinySource(), card=CARD.model_copy(update={"head": head}))
     with pytest.raises(ExportError, match=f"the head {head!r} .*leave --nms out"):
