@@ -1,9 +1,13 @@
 """BlazePose's landmarks: one person a crop."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from streamvision.backends.base import TensorSpec
+from streamvision.backends.cards import read_card
 from streamvision.errors import ModelError, UnknownHeadError
 from streamvision.heads.blaze_pose import POINTS
 from streamvision.heads.registry import create_head, match_head
@@ -53,6 +57,14 @@ def test_the_outputs_say_which_head_it_is():
     picture = TensorSpec("input_1", (1, 256, 256, 3), "float32")
     assert match_head(picture, OUTPUTS) == "blaze_pose"
     assert match_head(picture, OUTPUTS[1:]) is None
+
+
+def test_a_file_without_a_card_needs_no_further_word():
+    picture = TensorSpec("input_1", (1, 256, 256, 3), "float32")
+    backend = SimpleNamespace(name="litert", metadata={}, input=picture, outputs=tuple(OUTPUTS))
+    card = read_card(backend, path=Path("pose.tflite"))
+    assert (card.head, card.task, card.names, card.keypoints) == ("blaze_pose", "pose", ("person",), POINTS)
+    assert (card.input.layout, card.input.resize, card.input.pad_value) == ("nhwc", "letterbox_center", 0)
 
 
 def test_other_outputs_are_refused():
