@@ -63,3 +63,5 @@ def check_settings(recipe: Recipe, family: Family) -> None:
         if given[setting] and family not in known:
             others = " and ".join(_WORDS[one] for one in known)
             raise ConfigError(f"{setting} works with {others} only; leave it out for {_WORDS[family]}")
+    if recipe.batch == 1 and family != "ultralytics":
+        raise ConfigError("batch 1 leaves batch statistics nothing to compare; give --batch 2 or more")

@@ -73,7 +73,7 @@ def _train(
 ) -> dict[str, Any]:
     _note_command(folder, command)
     if resume and folder.summary.exists():
-        raise ConfigError(f"the run in {folder.root} has ended; start a new one from its weights with --model")
+        raise ConfigError(f"the run in {folder.root} has ended; start a new one from its {folder.best.name}")
     run, data = _make_run(recipe, folder, progress, resume=resume)
     run.train()
     curves = CurveFile(folder.curves_csv)

@@ -29,8 +29,10 @@ def begin_from(model: Any, weights: Path | None) -> str:
         )
     try:
         stored = torch.load(weights, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise ConfigError(f"{weights} is not a file of tensors ({str(error).splitlines()[0]}); give a .pth") from error
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        # The rest of what torch says is advice to run whatever the file holds.
+        cause = str(error).splitlines()[0].split(". ")[0]
+        raise ConfigError(f"{weights} is not a file of tensors ({cause}); give a .pth") from error
     stored = stored.get("model", stored) if isinstance(stored, dict) else {}
     own = model.state_dict()
     fitting = {key: value for key, value in stored.items() if key in own and own[key].shape == value.shape}

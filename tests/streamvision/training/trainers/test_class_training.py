@@ -179,6 +179,8 @@ def test_one_class_only_is_refused(hues: Path, tmp_path: Path) -> None:
     ("more", "said"),
     [
         ({"weights": Path("none.pth")}, "nothing is downloaded"),
+        ({"weights": Path()}, "is not a file of tensors"),
+        ({"weights": Path(__file__)}, r"is not a file of tensors \(Weights only load failed\); give"),
         ({"balance": "class-weights"}, "ultralytics models only"),
         ({"init_classes": {"teal": "stop"}}, "ultralytics models only"),
     ],

@@ -52,6 +52,14 @@ def test_a_setting_without_effect_is_refused(family: Family, given: dict[str, An
     check_settings(load_recipe(None, {"data": ".", "model": "m.pt"}), family)
 
 
+@pytest.mark.parametrize("family", ["unet", "classifier", "detector"])
+def test_batches_of_one_picture_are_refused_where_they_would_be_left_out(family: Family) -> None:
+    alone = load_recipe(None, {"data": ".", "model": "m.pt", "batch": 1})
+    with pytest.raises(ConfigError, match="give --batch 2 or more"):
+        check_settings(alone, family)
+    check_settings(alone, "ultralytics")
+
+
 @pytest.mark.parametrize("name", ["train-semantic", "train-classify"])
 def test_the_ready_recipes_are_accepted(project_root: Path, name: str) -> None:
     recipe = load_recipe(project_root / "configs" / f"{name}.yaml", {})
