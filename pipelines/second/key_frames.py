@@ -98,10 +98,12 @@ class KeyFrames:
     def apply(self, result: Result) -> Result:
         """Hand the frame over to whom it is time for; return the result with what they last said."""
         frame = result.frame
+        key: Hashable = frame.stream_id, frame.segment
         if frame.segment != self._segment:
+            for look in self._looks:
+                look.forget((frame.stream_id, self._segment))  # maps are large, and a camera may reconnect for weeks
             self._segment = frame.segment
             self._handed_s.clear()
-        key: Hashable = frame.stream_id, frame.segment
         known = []
         for look in self._looks:
             last_s = self._handed_s.get(look.name)

@@ -139,6 +139,14 @@ class Looker(ABC, Generic[F]):
         with self._changed:
             return key in self._waiting
 
+    def forget(self, key: Hashable) -> None:
+        """Let go of what is known of a key that will not come again, and of its crop, even one being looked at."""
+        with self._changed:
+            self._kept.pop(key, None)
+            self._waiting.pop(key, None)
+            self._under_way.discard(key)
+            self._changed.notify_all()
+
     def wait(self, keys: Sequence[Hashable], timeout_s: float = PATIENCE_S) -> bool:
         """Wait until none of these objects waits any more; return whether that fitted the time."""
 
@@ -203,6 +211,8 @@ class Looker(ABC, Generic[F]):
             self._done += len(crops)
             self._failures_in_row = 0
             for crop, finding in zip(crops, findings, strict=True):
+                if crop.key not in self._under_way:
+                    continue  # forgotten meanwhile
                 before = self._kept.get(crop.key)
                 # A better crop on which nothing is found is no reason to forget what a worse one showed.
                 self._kept[crop.key] = Kept(finding if finding or before is None else before.finding, crop.quality)

@@ -142,6 +142,17 @@ def test_a_reconnect_forgets_what_was_before(slow: Slow) -> None:
     assert told(stage.apply(frame(5.4, "blue", segment=1))) == ("blue", 0.0)
 
 
+def test_nothing_is_kept_of_before_a_reconnect(slow: Slow) -> None:
+    stage = KeyFrames([slow.look], patient=False)
+    stage.apply(frame(0.0, "red"))
+    slow.until(lambda: slow.batches == [1])
+    stage.apply(frame(5.0, "blue", segment=1))  # the camera came back while the model was still at the first frame
+    slow.go.release(2)
+    slow.until(lambda: slow.look.calls == 2)
+    assert slow.look.known([("gate", 0)]) == [None]
+    assert told(stage.apply(frame(5.5, "blue", segment=1))) == ("blue", 0.5)
+
+
 def test_what_is_not_sure_is_not_told(models: dict[str, Path]) -> None:
     slow = Slow(models["paint"], every_s=0.1, score=0.9)
     slow.go.release(100)
