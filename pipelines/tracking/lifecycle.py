@@ -105,6 +105,7 @@ class BoxTracker(ABC):
     def reset(self) -> None:
         """Forget all tracks; their identities are never used again."""
         self._clock_s: float | None = None
+        self._followed_s = 0.0
         self._clear()
 
     def _clear(self) -> None:
@@ -119,7 +120,8 @@ class BoxTracker(ABC):
         their order. The box of a detection that belongs to a track is the filtered one, unless told otherwise. Boxes
         that are not finite or have no area are dropped. On the first frame, and on the first after :meth:`reset`,
         detections that reach ``new_track_score`` are confirmed at once. A frame with the time of the one before is
-        taken as the same instant; after a jump by more than ``memory_s``, forward or back, all tracks are gone.
+        taken as the same instant; after a jump by more than ``memory_s``, forward or back, that was not followed by
+        :meth:`carry` either, all tracks are gone.
 
         Raises:
             ValueError: when ``pts_s`` is not finite.
@@ -148,6 +150,7 @@ class BoxTracker(ABC):
         identity = self._reported.track_id
         if identity is None or self._clock_s is None:
             return self._reported
+        self._followed_s = pts_s
         has_one = np.flatnonzero(~np.ma.getmaskarray(identity))
         known = self._reported[has_one]
         order = np.argsort(self._tracks["identity"])
@@ -162,10 +165,11 @@ class BoxTracker(ABC):
         """Predict all tracks at ``pts_s``; return whether this is the first frame."""
         if not math.isfinite(pts_s):
             raise ValueError(f"pts_s must be a finite number of seconds, not {pts_s}")
-        before_s, self._clock_s = self._clock_s, pts_s
+        before_s, followed_s = self._clock_s, self._followed_s
+        self._clock_s = self._followed_s = pts_s
         if before_s is None:
             return True
-        if abs(pts_s - before_s) > self._memory_s:
+        if abs(pts_s - followed_s) > self._memory_s:
             self._clear()
         self._filter.predict(self._state, max(pts_s - before_s, 0.0))
         return False

@@ -102,5 +102,14 @@ def test_carrying_on_says_where_objects_should_be_and_changes_nothing(tracker: T
     assert 1 in tracker.update(found(walker(2.2)), pts_s=2.2).identities()
 
 
+def test_an_identity_outlives_a_long_time_in_which_it_is_only_carried(tracker: Tracker) -> None:
+    stands = found((100, 100, 180, 300))
+    watch(tracker, at(30, 2), lambda t: stands)
+    for late_s in np.arange(0.1, 5, 0.1).tolist():
+        assert tracker.carry(pts_s=2 + late_s, picture_px=(1280, 720)).identities() == [1]
+    assert tracker.update(stands, pts_s=7.0).identities() == [1]
+    assert tracker.update(stands, pts_s=12.0).identities() == [None], "nobody followed it"
+
+
 def test_before_the_first_frame_nothing_is_carried(tracker: Tracker) -> None:
     assert len(tracker.carry(pts_s=1.0, picture_px=(640, 480))) == 0
