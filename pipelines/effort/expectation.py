@@ -40,15 +40,16 @@ class Expected(NamedTuple):
 
         Args:
             tracked: objects of a frame, with identities where they have one.
-            ahead: those of them that have one, where they should be ``ahead_s`` later.
+            ahead: the same objects, where they should be ``ahead_s`` later.
             at_s: time of the frame.
             ahead_s: see above.
         """
         if tracked.track_id is None:
             box = np.empty((0, 4), np.float32)
             return cls(at_s, box, box)
-        box = tracked.box_xyxy_px[~np.ma.getmaskarray(tracked.track_id)]
-        return cls(at_s, box, (ahead.box_xyxy_px - box) / np.float32(ahead_s))
+        known = ~np.ma.getmaskarray(tracked.track_id)
+        box = tracked.box_xyxy_px[known]
+        return cls(at_s, box, (ahead.box_xyxy_px[known] - box) / np.float32(ahead_s))
 
     def explains(self, changed: Cells, *, picture_px: tuple[int, int], now_s: float, looked_s: float) -> bool:
         """Say whether these objects account for all that has changed, and are still near where they were seen.

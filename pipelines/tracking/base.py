@@ -30,7 +30,8 @@ class Tracker(Protocol):
     def carry(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
         """Return where the objects of the last :meth:`update` should be by now, on a frame that nothing looked at.
 
-        Nothing is learnt from it: the next update goes on from the last one.
+        Nothing is learnt from it: the next update goes on from the last one. Objects without an identity stay where
+        they were seen.
 
         Args:
             pts_s: the frame's own time.

@@ -142,7 +142,9 @@ class BoxTracker(ABC):
         return self._reported
 
     def carry(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
-        """Return the confirmed objects of the last frame where they should be at ``pts_s``; nothing is learnt from it.
+        """Return the objects of the last frame where they should be at ``pts_s``; nothing is learnt from it.
+
+        Those without an identity stay where they were seen.
 
         Raises:
             ValueError: when ``pts_s`` is not finite.
@@ -152,14 +154,15 @@ class BoxTracker(ABC):
             return self._reported
         self._followed_s = pts_s
         has_one = np.flatnonzero(~np.ma.getmaskarray(identity))
-        known = self._reported[has_one]
         order = np.argsort(self._tracks["identity"])
         rows = order[np.searchsorted(self._tracks["identity"], identity.data[has_one], sorter=order)]
         state = self._state[:, rows].copy()
         self._filter.predict(state, max(pts_s - self._clock_s, 0.0))
-        box = xyxy_from_cxcywh(state[POSITION]).astype(np.float32)
-        shift = (box[:, :2] + box[:, 2:] - known.box_xyxy_px[:, :2] - known.box_xyxy_px[:, 2:]) / 2
-        return replace(known.shifted(shift, picture_px=picture_px), box_xyxy_px=box)
+        seen = self._reported.box_xyxy_px
+        box = seen.copy()
+        box[has_one] = xyxy_from_cxcywh(state[POSITION])
+        shift = (box[:, :2] + box[:, 2:] - seen[:, :2] - seen[:, 2:]) / 2
+        return replace(self._reported.shifted(shift, picture_px=picture_px), box_xyxy_px=box)
 
     def _advance(self, pts_s: float) -> bool:
         """Predict all tracks at ``pts_s``; return whether this is the first frame."""

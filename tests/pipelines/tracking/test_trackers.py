@@ -96,10 +96,19 @@ def test_carrying_on_says_where_objects_should_be_and_changes_nothing(tracker: T
     watch(tracker, at(30, 2), lambda t: found(walker(t), walker(t, start_px=900), score=[0.9, 0.3]))
     for late_s in (0.1, 0.2):
         carried = tracker.carry(pts_s=2 + late_s, picture_px=(1280, 720))
-        assert 1 in carried.identities() and None not in carried.identities()
+        assert 1 in carried.identities()
         box = carried.box_xyxy_px[carried.identities().index(1)]
         assert np.abs(box - found(walker(2 + late_s)).box_xyxy_px[0]).max() < 6
     assert 1 in tracker.update(found(walker(2.2)), pts_s=2.2).identities()
+
+
+def test_what_has_no_identity_yet_stays_where_it_was_seen(tracker: Tracker) -> None:
+    stands, new = (100, 100, 180, 300), (600, 100, 680, 300)
+    watch(tracker, at(30, 1), lambda t: found(stands))
+    assert tracker.update(found(stands, new), pts_s=1.0).identities() == [1, None]
+    carried = tracker.carry(pts_s=1.1, picture_px=(1280, 720))
+    assert carried.identities() == [1, None]
+    assert carried.box_xyxy_px[1].tolist() == pytest.approx(new, abs=1)
 
 
 def test_an_identity_outlives_a_long_time_in_which_it_is_only_carried(tracker: Tracker) -> None:
