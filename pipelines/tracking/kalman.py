@@ -67,11 +67,14 @@ class BoxFilter:
         p01 += dt_s * p11 + acceleration * (dt_s / 2)
         p11 += acceleration
 
+    def measurement_error_px(self, box_cxcywh_px: Float, score: Float) -> Float:
+        """Return (N, 1) the standard deviation of the coordinates of (N, 4) measured boxes with (N,) scores."""
+        return self.measurement_std * (1 + self.doubt * (1 - score[:, None])) * box_cxcywh_px[:, 3:]
+
     def update(self, state: Float, rows: NDArray[np.intp], box_cxcywh_px: Float, score: Float) -> None:
         """Correct the tracks at ``rows`` by their (len(rows), 4) measured boxes and scores, in place."""
         position, velocity, p00, p01, p11 = state[:, rows]
-        error = self.measurement_std * (1 + self.doubt * (1 - score[:, None]))
-        inverse = 1 / (p00 + np.square(error * box_cxcywh_px[:, 3:]))
+        inverse = 1 / (p00 + np.square(self.measurement_error_px(box_cxcywh_px, score)))
         position_gain, velocity_gain = p00 * inverse, p01 * inverse
         innovation = box_cxcywh_px - position
         remainder = 1 - position_gain

@@ -292,3 +292,16 @@ def test_a_flood_of_objects_is_bounded() -> None:
             tracker.update(boxes, pts_s=index + repeat * 0.03)
     assert tracker.track_count <= MAX_TRACKS
     assert tracker.update(boxes, pts_s=40.0).track_id.count() == 300, "those seen last are the ones that are kept"
+
+
+def test_the_box_stays_on_what_comes_close() -> None:
+    """A sign that a car passes grows ever faster; with 60 km/h and 30 fps it does so by a third in the last frame."""
+    tracker, shown, true = SteadyTracker(), [], []
+    for index in range(60):
+        distance_m = 40 - 16.7 * index / 30
+        side, right = 700 / distance_m, 640 + 3000 / distance_m
+        true.append((right, 300 - side / 2, right + side, 300 + side / 2))
+        shown.append(tracker.update(found(true[-1]), pts_s=index / 30).box_xyxy_px[0])
+    off = np.abs(np.array(shown) - np.array(true)).max(axis=1)
+    side = np.array(true)[:, 2] - np.array(true)[:, 0]
+    assert (off < 0.1 * side).all()
