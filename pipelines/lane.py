@@ -180,6 +180,8 @@ class Lane:
             result = replace(result, detections=known.detections, whole=known.whole)
         with self._times.measure("track"):
             detections = self._track(frame, result.detections, look, new_segment=new_segment)
+            if self.effort is not None:
+                detections = self.effort.follow(look, Found(detections, result.whole), self._tracker, frame)
             result = self._steadied(replace(result, detections=detections))
         self._count(detections)
         result = self._analyse(result)
@@ -215,10 +217,7 @@ class Lane:
         if look.kind == "carried":
             picture_px = frame.picture.width_px, frame.picture.height_px
             return self._tracker.carry(pts_s=frame.pts_s, picture_px=picture_px)
-        tracked = self._tracker.update(detections, pts_s=frame.pts_s, picture=frame.picture)
-        if self.effort is not None and look.uses_network:
-            self.effort.follow(tracked, self._tracker, frame)
-        return tracked
+        return self._tracker.update(detections, pts_s=frame.pts_s, picture=frame.picture)
 
     def _steadied(self, result: Result) -> Result:
         """Return the result with keypoints and classes that do not tremble."""

@@ -21,8 +21,9 @@ from streamvision.frame import Frame
 from streamvision.model_card import ModelCard
 from streamvision.status import EffortStatus
 
-SETTLING_LOOKS = 5
-"""Looks after the last motion at objects that the look before did not see, or saw for the first time."""
+SETTLE_S = 0.6
+"""For how long after the last motion, in stream time, objects are looked at that came, went, or have no identity yet.
+The tracker confirms unsure ones after half a second."""
 
 AHEAD_S = 0.1
 """How far ahead the tracker is asked for the way that objects go."""
@@ -61,7 +62,7 @@ class StreamEffort:
         self._expected = NOTHING
         self._refreshed_at_s = 0.0
         self._looked_at_s = 0.0
-        self._settling = 0
+        self._settle_until_s = 0.0
         self._dropped_before = 0
         self._counts: Counter[LookKind] = Counter()
         self._effort = 0.0
@@ -82,12 +83,13 @@ class StreamEffort:
             self._motion.accept(frame.picture, look.window)
         if look is WHOLE:
             self._refreshed_at_s = frame.pts_s
+            self._settle_until_s = frame.pts_s + SETTLE_S
         self._counts[look.kind] += 1
         self._effort += self._cost(look, frame)
         return look
 
     def complete(self, look: Look, found: Found | None, *, new_segment: bool) -> Found:
-        """Return all that is known of a frame; the stream's lane asks, frame by frame.
+        """Return what the tracker is to be told of a frame; the stream's lane asks, frame by frame.
 
         Args:
             look: what :meth:`decide` said.
@@ -98,11 +100,22 @@ class StreamEffort:
             self._memory.reset()
         return self._memory.update(look, found)
 
-    def follow(self, tracked: Detections, tracker: Tracker, frame: Frame) -> None:
-        """Learn what the tracker expects of the objects on a frame that was looked at; the stream's lane tells."""
-        picture_px = frame.picture.width_px, frame.picture.height_px
-        ahead = tracker.carry(pts_s=frame.pts_s + AHEAD_S, picture_px=picture_px)
-        self._expected = Expected.of(tracked, ahead, at_s=frame.pts_s, ahead_s=AHEAD_S)
+    def follow(self, look: Look, told: Found, tracker: Tracker | None, frame: Frame) -> Detections:
+        """Learn what the tracker made of a frame, and return all that is known of it; the stream's lane tells.
+
+        Args:
+            look: what :meth:`decide` said.
+            told: what :meth:`complete` returned, with the identities that the tracker gave.
+            tracker: the stream's tracker; ``None`` without any.
+            frame: the frame.
+        """
+        if look.kind == "carried":
+            return self._memory.with_doubted(_with_identity(told.detections))
+        if look.uses_network and tracker is not None:
+            picture_px = frame.picture.width_px, frame.picture.height_px
+            ahead = tracker.carry(pts_s=frame.pts_s + AHEAD_S, picture_px=picture_px)
+            self._expected = Expected.of(told.detections, ahead, at_s=frame.pts_s, ahead_s=AHEAD_S)
+        return self._memory.keep(told.detections, told.whole)
 
     def status(self) -> EffortStatus:
         """Return the looks so far."""
@@ -117,12 +130,11 @@ class StreamEffort:
         changed = box_of(cells, picture_px=picture_px)
         if changed is None:
             unsettled = self._memory.unsettled
-            if not self._settling or not len(unsettled):
+            if frame.pts_s > self._settle_until_s or not len(unsettled):
                 return STILL
-            self._settling -= 1
             changed = np.concatenate([unsettled[:, :2].min(axis=0), unsettled[:, 2:].max(axis=0)]).astype(np.float64)
         else:
-            self._settling = SETTLING_LOOKS
+            self._settle_until_s = frame.pts_s + SETTLE_S
             if self._expected.explains(cells, picture_px=picture_px, now_s=frame.pts_s, looked_s=self._looked_at_s):
                 return CARRIED
         if not self._by_parts:
@@ -140,3 +152,9 @@ class StreamEffort:
 
     def _cost(self, look: Look, frame: Frame) -> float:
         return share_of(look, picture_px=(frame.picture.width_px, frame.picture.height_px), card=self._input)
+
+
+def _with_identity(detections: Detections) -> Detections:
+    if detections.track_id is None:
+        return detections
+    return detections[np.flatnonzero(~np.ma.getmaskarray(detections.track_id))]

@@ -1,6 +1,13 @@
-"""What is known of a stream's picture, put together from looks at its parts."""
+"""What is known of a stream's picture, put together from looks at its parts.
+
+What was seen once and not looked at again is no news: told to the tracker frame after frame, a box that flickered up on
+one look would be confirmed by its own echo. So only objects with an identity are told again; the others are shown as
+they were, and looked at for a while until they have one or are gone.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +17,7 @@ from pipelines.inference import Found
 from pipelines.tracking.assignment import overlapping
 from streamvision.detections import Detections
 from streamvision.resampling import Window
+from streamvision.whole_picture import WholePicture
 
 SAME_IOU = 0.3
 """Overlap from which an object of one look is that of the look before."""
@@ -22,7 +30,7 @@ Mask = NDArray[np.bool_]
 class Memory:
     """The newest findings on each part of one stream's picture.
 
-    One thread :meth:`update`-s it; any may read :attr:`boxes` and :attr:`unsettled`.
+    One thread calls :meth:`update` and then :meth:`keep`; any may read :attr:`boxes` and :attr:`unsettled`.
     """
 
     def __init__(self, *, sure_score: float) -> None:
@@ -32,8 +40,10 @@ class Memory:
     def reset(self) -> None:
         """Forget everything, as after a reconnect."""
         self._known = Found(Detections.empty(), None)
-        self.unsettled: NDArray[np.float32] = np.empty((0, 4), np.float32)
-        """(N, 4) boxes of objects that came or went with the newest look, which one more look should confirm."""
+        self._doubted: Mask = np.empty(0, np.bool_)
+        self._aside = Detections.empty()
+        self._came_or_went = self.unsettled = np.empty((0, 4), np.float32)
+        """(N, 4) boxes of objects that came or went with the newest look, or have no identity yet."""
 
     @property
     def boxes(self) -> NDArray[np.float32]:
@@ -41,24 +51,49 @@ class Memory:
         return self._known.detections.box_xyxy_px
 
     def update(self, look: Look, found: Found | None) -> Found:
-        """Take what a look has found and return all that is known of the picture.
+        """Take what a look has found and return what is known of the picture, but for doubted objects seen before.
 
         Args:
             look: what the network was shown.
             found: what it found there, in pixels of the whole picture; ``None`` where it was not called.
         """
-        if found is None:
-            return self._known
         before = self._known.detections
-        if look.window is None:
+        if found is None:
+            inside = np.zeros(len(before), np.bool_)
+            fresh, whole = Detections.empty(), self._known.whole
+        elif look.window is None:
             inside = np.ones(len(before), np.bool_)
-            self._known = found
+            fresh, whole = found.detections, found.whole
         else:
             inside = _centred_in(before, look.window)
-            fresh = found.detections[np.flatnonzero(~_cut_copies(found.detections, before[~inside], look.window))]
-            self._known = Found(_joined(before[~inside], fresh), found.whole)
-        self.unsettled = _came_or_went(before[inside], found.detections, self._sure_score)
-        return self._known
+            copies = _cut_copies(found.detections, before[~inside], look.window)
+            fresh, whole = found.detections[np.flatnonzero(~copies)], found.whole
+        if found is not None:
+            self._came_or_went = _came_or_went(before[inside], found.detections, self._sure_score)
+        self._aside = before[~inside & self._doubted]
+        return Found(_joined(before[~inside & ~self._doubted], fresh), whole)
+
+    def keep(self, told: Detections, whole: WholePicture | None) -> Detections:
+        """Remember what the tracker made of it; return that with the doubted objects that it was not told of.
+
+        Args:
+            told: objects with their identities; without any tracker, without.
+            whole: what is known of the picture as a whole.
+        """
+        everything = self.with_doubted(told)
+        self._doubted = np.zeros(len(told), np.bool_)
+        if everything.track_id is not None:
+            self._doubted = np.ma.getmaskarray(everything.track_id)
+        self._known = Found(replace(everything, track_id=None), whole)
+        self.unsettled = np.concatenate([self._came_or_went, everything.box_xyxy_px[self._doubted]])
+        return everything
+
+    def with_doubted(self, told: Detections) -> Detections:
+        """Return what the tracker says, with the doubted objects that it was not told of as they were seen."""
+        if told.track_id is None:
+            return told
+        nobody = np.ma.MaskedArray(np.zeros(len(self._aside), np.int64), mask=True)
+        return _joined(told, replace(self._aside, track_id=nobody))
 
 
 def _centred_in(detections: Detections, window: Window) -> Mask:

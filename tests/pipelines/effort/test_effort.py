@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,8 @@ def watch(one: StreamEffort, places: list[tuple[int, int] | None]) -> list[Look]
     looks = []
     for number, place in enumerate(places):
         looks.append(one.decide(frame(number, place)))
-        one.complete(looks[-1], found(place) if looks[-1].uses_network else None, new_segment=False)
+        known = one.complete(looks[-1], found(place) if looks[-1].uses_network else None, new_segment=False)
+        one.follow(looks[-1], known, None, frame(number, place))
     return looks
 
 
@@ -93,10 +96,25 @@ def test_a_still_frame_has_what_the_last_look_found() -> None:
     assert known.detections.box_xyxy_px.tolist() == [[100, 100, 148, 148]]
 
 
-def test_who_has_come_is_confirmed_by_a_few_more_looks() -> None:
+def test_who_has_come_is_confirmed_by_one_more_look() -> None:
     kinds = [look.kind for look in watch(effort(), [None] * 5 + [(100, 100)] * 10)]
     assert kinds[5:7] == ["part", "part"]
     assert set(kinds[8:]) == {"still"}
+
+
+def test_who_has_no_identity_yet_is_looked_at_for_a_while() -> None:
+    one, kinds = effort(), []
+    for number in range(40):
+        place = (100, 100) if number >= 5 else None
+        look = one.decide(frame(number, place))
+        kinds.append(look.kind)
+        known = one.complete(look, found(place) if look.uses_network else None, new_segment=False)
+        count = len(known.detections)
+        nobody = np.ma.MaskedArray(np.zeros(count, np.int64), mask=np.ones(count, np.bool_))
+        told = Found(replace(known.detections, track_id=nobody), None)
+        assert len(one.follow(look, told, None, frame(number, place))) == (place is not None)
+    assert set(kinds[5:20]) == {"part"}, "for 0.6 s"
+    assert set(kinds[22:]) == {"still"}
 
 
 def test_a_known_object_on_its_way_is_carried_on_in_between() -> None:
@@ -109,12 +127,12 @@ def test_a_known_object_on_its_way_is_carried_on_in_between() -> None:
         kinds.append(look.kind)
         known = one.complete(look, found(place) if look.uses_network else None, new_segment=False)
         if look.kind == "carried":
-            (box,) = tracker.carry(pts_s=number / FPS, picture_px=(640, 360)).box_xyxy_px
+            carried = tracker.carry(pts_s=number / FPS, picture_px=(640, 360))
+            (box,) = one.follow(look, Found(carried, None), tracker, frame(number, place)).box_xyxy_px
             assert np.abs(box[:2] - place).max() <= 5
         else:
             tracked = tracker.update(known.detections, pts_s=number / FPS)
-            if look.uses_network:
-                one.follow(tracked, tracker, frame(number, place))
+            one.follow(look, Found(tracked, None), tracker, frame(number, place))
     assert kinds.count("carried") > 15 and kinds.count("part") > 10
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipelines.effort.look import STILL, WHOLE, Look
@@ -20,6 +22,16 @@ def found(*boxes: list[float], score: float = 0.9) -> Found:
     return Found(Detections(box, np.full(count, score, np.float32), np.zeros(count, np.int32)), None)
 
 
+def take(memory: Memory, look: Look, seen: Found | None, *, identities: list[int | None] | None = None) -> Found:
+    """Let the memory have a look, and a tracker that gives these identities; without any, there is no tracker."""
+    told = memory.update(look, seen)
+    if identities is None:
+        return Found(memory.keep(told.detections, told.whole), told.whole)
+    mask = [identity is None for identity in identities]
+    track_id = np.ma.MaskedArray(np.array([identity or 0 for identity in identities]), mask=mask)
+    return Found(memory.keep(replace(told.detections, track_id=track_id), told.whole), told.whole)
+
+
 def boxes(result: Found) -> list[list[float]]:
     return sorted(result.detections.box_xyxy_px.tolist())
 
@@ -29,45 +41,45 @@ INSIDE, OUTSIDE = [20.0, 20, 60, 60], [200.0, 20, 240, 60]
 
 def test_what_was_not_looked_at_stays() -> None:
     memory = Memory(sure_score=0.25)
-    memory.update(WHOLE, found(INSIDE, OUTSIDE))
+    take(memory, WHOLE, found(INSIDE, OUTSIDE))
     moved = [22.0, 20, 62, 60]
-    assert boxes(memory.update(PART, found(moved))) == [moved, OUTSIDE]
-    assert boxes(memory.update(STILL, None)) == [moved, OUTSIDE]
+    assert boxes(take(memory, PART, found(moved))) == [moved, OUTSIDE]
+    assert boxes(take(memory, STILL, None)) == [moved, OUTSIDE]
     assert memory.boxes.tolist() == [OUTSIDE, moved]
 
 
 def test_what_has_left_the_part_is_gone_and_the_whole_replaces_all() -> None:
     memory = Memory(sure_score=0.25)
-    memory.update(WHOLE, found(INSIDE, OUTSIDE))
-    assert boxes(memory.update(PART, found())) == [OUTSIDE]
-    assert boxes(memory.update(WHOLE, found(INSIDE))) == [INSIDE]
+    take(memory, WHOLE, found(INSIDE, OUTSIDE))
+    assert boxes(take(memory, PART, found())) == [OUTSIDE]
+    assert boxes(take(memory, WHOLE, found(INSIDE))) == [INSIDE]
 
 
 def test_an_object_that_the_edge_cuts_is_not_counted_twice() -> None:
     memory = Memory(sure_score=0.25)
     across = [90.0, 20, 160, 60]
-    memory.update(WHOLE, found(across))
-    assert boxes(memory.update(PART, found([90.0, 20, 100, 60]))) == [across]
-    assert len(boxes(memory.update(PART, found([40.0, 20, 80, 60])))) == 2
+    take(memory, WHOLE, found(across))
+    assert boxes(take(memory, PART, found([90.0, 20, 100, 60]))) == [across]
+    assert len(boxes(take(memory, PART, found([40.0, 20, 80, 60])))) == 2
 
 
 def test_who_comes_or_goes_is_unsettled_and_who_stays_is_not() -> None:
     memory = Memory(sure_score=0.25)
-    memory.update(WHOLE, found(INSIDE, OUTSIDE))
+    take(memory, WHOLE, found(INSIDE, OUTSIDE))
     assert memory.unsettled.tolist() == [INSIDE, OUTSIDE]
-    memory.update(WHOLE, found(INSIDE, OUTSIDE))
+    take(memory, WHOLE, found(INSIDE, OUTSIDE))
     assert len(memory.unsettled) == 0
-    memory.update(PART, found())
+    take(memory, PART, found())
     assert memory.unsettled.tolist() == [INSIDE]
-    memory.update(PART, found([10.0, 10, 30, 30], score=0.1))
+    take(memory, PART, found([10.0, 10, 30, 30], score=0.1))
     assert len(memory.unsettled) == 0
 
 
 def test_a_reconnect_forgets_all() -> None:
     memory = Memory(sure_score=0.25)
-    memory.update(WHOLE, found(INSIDE))
+    take(memory, WHOLE, found(INSIDE))
     memory.reset()
-    assert boxes(memory.update(STILL, None)) == []
+    assert boxes(take(memory, STILL, None)) == []
 
 
 def test_masks_of_both_looks_go_together() -> None:
@@ -79,6 +91,18 @@ def test_masks_of_both_looks_go_together() -> None:
         plain = found(box).detections
         return Found(Detections(plain.box_xyxy_px, plain.score, plain.class_id, mask=mask), None)
 
-    memory.update(WHOLE, masked(OUTSIDE))
-    mask = memory.update(PART, masked(INSIDE)).detections.mask
+    take(memory, WHOLE, masked(OUTSIDE))
+    mask = take(memory, PART, masked(INSIDE)).detections.mask
     assert mask is not None and [one.left_px for one in mask] == [200, 20]
+
+
+def test_what_has_no_identity_is_shown_but_not_told_again() -> None:
+    memory = Memory(sure_score=0.25)
+    take(memory, WHOLE, found(INSIDE, OUTSIDE), identities=[1, None])
+    assert memory.unsettled.tolist() == [INSIDE, OUTSIDE, OUTSIDE]
+    told = memory.update(STILL, None)
+    assert boxes(told) == [INSIDE]
+    everything = memory.keep(replace(told.detections, track_id=np.ma.MaskedArray([1], mask=[False])), None)
+    assert everything.identities() == [1, None] and everything.box_xyxy_px.tolist() == [INSIDE, OUTSIDE]
+    assert boxes(memory.update(PART, found(INSIDE))) == [INSIDE]
+    assert memory.with_doubted(everything[:1]).identities() == [1, None]
