@@ -79,7 +79,7 @@ class OpenVinoBackend(LoadedBackend):
         quantised = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if name == "CPU":
-            share = share_cores(requests=requests, threads=threads)
+            share = share_cores(requests=requests, threads=threads, spare=True)
             config |= {"NUM_STREAMS": share.requests, "INFERENCE_NUM_THREADS": share.requests * share.threads}
             # Pinned threads of two processes would share one core while the others idle.
             config["ENABLE_CPU_PINNING"] = False

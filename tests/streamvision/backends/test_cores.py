@@ -54,3 +54,21 @@ def test_cores_go_to_calls_first_and_what_is_given_stays(
 ) -> None:
     monkeypatch.setattr(cores, "usable_cores", lambda: usable)
     assert cores.share_cores(requests=requests, threads=threads) == expected
+
+
+@pytest.mark.parametrize(
+    ("usable", "requests", "threads", "expected"),
+    [
+        (1, None, None, (1, 1)),
+        (2, None, None, (3, 1)),
+        (4, None, None, (5, 1)),
+        (8, None, None, (4, 2)),
+        (2, 2, None, (2, 1)),
+        (2, None, 2, (1, 2)),
+    ],
+)
+def test_a_spare_call_is_added_where_each_core_has_one(
+    monkeypatch: pytest.MonkeyPatch, usable: int, requests: int | None, threads: int | None, expected: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(cores, "usable_cores", lambda: usable)
+    assert cores.share_cores(requests=requests, threads=threads, spare=True) == expected
