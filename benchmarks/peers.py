@@ -73,7 +73,7 @@ def contenders(*, bf16: bool, roboflow: str | None) -> list[Contender]:
         if bf16:
             found.append(Contender(f"StreamVision, OpenVINO fp32{size}", "ours", openvino, "openvino", "fp32"))
     by_parts = "openvino_dynamic", "openvino", default, "adaptive"
-    found.append(Contender(f"StreamVision, OpenVINO {default}, dynamic, adaptive effort", "ours", *by_parts))
+    found.append(Contender(f"StreamVision, OpenVINO {default}, adaptive", "ours", *by_parts))
     found.append(Contender("OpenCV + ONNX Runtime + supervision", "plain_loop", "onnx"))
     if roboflow:
         found.append(Contender("Roboflow inference + supervision", "roboflow_pipeline", "onnx", python=roboflow))
@@ -94,7 +94,7 @@ PAIRS = [
     ("StreamVision, ONNX Runtime", "ultralytics, ONNX Runtime"),
     ("StreamVision, ONNX Runtime, dynamic", "OpenCV + ONNX Runtime + supervision"),
     ("StreamVision, ONNX Runtime, dynamic", "Roboflow inference + supervision"),
-    ("StreamVision, OpenVINO {p}, dynamic, adaptive effort", "ultralytics, OpenVINO {p}"),
+    ("StreamVision, OpenVINO {p}, adaptive", "ultralytics, OpenVINO {p}"),
 ]
 """Whose rates are divided."""
 
