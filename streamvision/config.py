@@ -45,7 +45,8 @@ class ModelConfig(Section):
     max_detections: int = Field(300, ge=1, description="Most objects on one picture, the best by score.")
     classes: tuple[str, ...] | None = Field(None, description="Report these classes only.")
     head: str | None = Field(
-        None, description="Layout of the outputs, for files without it: yolo_v5, yolo_v8, yolo_end2end or yolox."
+        None,
+        description="Layout of the outputs, for files that do not say it, such as yolo_v8; docs/tasks.md lists them.",
     )
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
     steady_s: float = Field(

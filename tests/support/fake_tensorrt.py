@@ -7,10 +7,8 @@ entry in the log, this does too. Plans hold the ONNX model, and executing one re
 
 from __future__ import annotations
 
-import ctypes
 import enum
 import json
-import math
 import struct
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,30 +18,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
 
 from support.fake_cuda import FakeCuda, Gpu, MisuseError
-
-_MAGIC = b"FAKEPLAN"
-_TYPES = {
-    TensorProto.FLOAT: "FLOAT",
-    TensorProto.FLOAT16: "HALF",
-    TensorProto.UINT8: "UINT8",
-    TensorProto.INT32: "INT32",
-    TensorProto.INT64: "INT64",
-    TensorProto.BOOL: "BOOL",
-}
-_NUMPY = {"FLOAT": np.float32, "HALF": np.float16, "UINT8": np.uint8, "INT32": np.int32, "INT64": np.int64}
-
-
-class Severity(enum.IntEnum):
-    INTERNAL_ERROR = 0
-    ERROR = 1
-    WARNING = 2
-    INFO = 3
-    VERBOSE = 4
+from support.fake_tensorrt_runtime import MAGIC, DataType, Runtime, Severity, TensorIOMode, described
 
 
 class ILogger:
@@ -58,13 +37,6 @@ class MemoryPoolType(enum.IntEnum):
     TACTIC_DRAM = 4
 
 
-class TensorIOMode(enum.IntEnum):
-    NONE = 0
-    INPUT = 1
-    OUTPUT = 2
-
-
-DataType = enum.IntEnum("DataType", {"FLOAT": 0, "HALF": 1, "INT8": 2, "INT32": 3, "BOOL": 4, "UINT8": 5, "INT64": 8})
 _FLAGS = {
     10: enum.IntEnum("NetworkDefinitionCreationFlag", {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1}),
     11: enum.IntEnum("NetworkDefinitionCreationFlag", {"STRONGLY_TYPED": 0, "PREFER_JIT_PYTHON_PLUGINS": 1}),
@@ -178,7 +150,7 @@ class Builder:
         about = {"version": self._tensorrt.__version__, "gpu": gpu.name.decode(), "shapes": shapes}
         header = json.dumps(about).encode()
         content = network.model.SerializeToString()
-        return HostMemory(_MAGIC + struct.pack("<II", len(header), len(content)) + header + content)
+        return HostMemory(MAGIC + struct.pack("<II", len(header), len(content)) + header + content)
 
 
 class Network:
@@ -197,7 +169,7 @@ class Network:
         return len(self.model.graph.output) if self.model else 0
 
     def get_input(self, index: int) -> Any:
-        return _tensor(self.model.graph.input[index])
+        return described(self.model.graph.input[index])
 
 
 class OnnxParser:
@@ -314,154 +286,6 @@ class OptimizationProfile:
         if any(not a <= b <= c for a, b, c in zip(*shapes, strict=True)):
             raise ValueError("The profile is inconsistent")
         self.shapes[input] = shapes
-
-
-class Runtime:
-    def __init__(self, tensorrt: FakeTensorRt, logger: Any) -> None:
-        self._tensorrt, self._logger = tensorrt, logger
-
-    def deserialize_cuda_engine(self, serialized_engine: bytes) -> CudaEngine | None:
-        plan = bytes(serialized_engine)
-        if not plan.startswith(_MAGIC):
-            return self._refuse("Magic tag does not match")
-        header_length, length = struct.unpack_from("<II", plan, len(_MAGIC))
-        start = len(_MAGIC) + 8
-        if len(plan) != start + header_length + length:
-            return self._refuse("The engine plan file is not complete")
-        about = json.loads(plan[start : start + header_length])
-        if about["version"] != self._tensorrt.__version__:
-            return self._refuse("The engine plan file is not compatible with this version of TensorRT")
-        if about["gpu"] != self._tensorrt.cuda.gpu.name.decode():
-            return self._refuse("The engine plan file is generated on an incompatible device")
-        return CudaEngine(self._tensorrt, plan[start + header_length :], about["shapes"], self._logger)
-
-    def _refuse(self, reason: str) -> None:
-        self._logger.log(Severity.ERROR, f"IRuntime::deserializeCudaEngine: Error Code 1: {reason}")
-
-
-class CudaEngine:
-    """``ICudaEngine``."""
-
-    num_optimization_profiles = 1
-
-    def __init__(self, tensorrt: FakeTensorRt, content: bytes, shapes: list[list[int]], logger: Any) -> None:
-        self.tensorrt, self.shapes, self.logger = tensorrt, [tuple(s) for s in shapes], logger
-        model = onnx.load_model_from_string(content)
-        self.inputs = [_tensor(value) for value in model.graph.input]
-        self.outputs = [_tensor(value) for value in model.graph.output]
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-    @property
-    def num_io_tensors(self) -> int:
-        return len(self.inputs) + len(self.outputs)
-
-    def get_tensor_name(self, index: int) -> str:
-        return str([*self.inputs, *self.outputs][index].name)
-
-    def get_tensor_mode(self, name: str) -> TensorIOMode:
-        return TensorIOMode.INPUT if name in [t.name for t in self.inputs] else TensorIOMode.OUTPUT
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return tuple(self.tensor(name).shape)
-
-    def get_tensor_dtype(self, name: str) -> Any:
-        return self.tensor(name).dtype
-
-    def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[tuple[int, ...]]:
-        if profile_index != 0 or self.get_tensor_mode(name) is not TensorIOMode.INPUT:
-            raise MisuseError("only inputs have profiles, and there is one")
-        return self.shapes
-
-    def create_execution_context(self) -> ExecutionContext:
-        return ExecutionContext(self)
-
-    def tensor(self, name: str) -> Any:
-        return next(t for t in (*self.inputs, *self.outputs) if t.name == name)
-
-
-class ExecutionContext:
-    """``IExecutionContext``. Shapes of outputs are known once the input's is set, as documented."""
-
-    def __init__(self, engine: CudaEngine) -> None:
-        self._engine = engine
-        self._shape: tuple[int, ...] | None = None
-        self._addresses: dict[str, int] = {}
-        fixed = tuple(engine.inputs[0].shape)
-        if min(fixed) >= 0:
-            self._shape = fixed
-
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        if self._engine.get_tensor_mode(name) is not TensorIOMode.INPUT:
-            raise MisuseError(f"{name} is no input")
-        if not isinstance(shape, (tuple, list)) or not all(type(side) is int for side in shape):
-            raise TypeError("incompatible function arguments")
-        low, _, high = self._engine.shapes
-        if len(shape) != len(low) or not all(a <= b <= c for a, b, c in zip(low, shape, high, strict=True)):
-            self._engine.logger.log(Severity.ERROR, f"Static dimension mismatch or out of profile: {shape}")
-            return False
-        self._shape = tuple(shape)
-        return True
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        declared = self._engine.get_tensor_shape(name)
-        if self._shape is None:
-            return declared
-        if self._engine.get_tensor_mode(name) is TensorIOMode.INPUT:
-            return self._shape
-        batch = self._shape[0]
-        shape = tuple(batch if i == 0 and side < 0 else side for i, side in enumerate(declared))
-        return shape if min(shape) >= 0 else self._computed_shape(name)
-
-    def set_tensor_address(self, name: str, memory: int) -> bool:
-        if type(memory) is not int or memory == 0:
-            raise MisuseError(f"{memory!r} is no address")
-        self._engine.tensor(name)
-        self._addresses[name] = memory
-        return True
-
-    def execute_async_v3(self, stream_handle: int) -> bool:
-        if type(stream_handle) is not int or stream_handle == 0:
-            raise MisuseError("the default stream makes TensorRT wait for the whole device")
-        for index in range(self._engine.num_io_tensors):
-            name = self._engine.get_tensor_name(index)
-            if name not in self._addresses:
-                self._engine.logger.log(Severity.ERROR, f"Address is not set for tensor {name}")
-                return False
-        if self._shape is None:
-            self._engine.logger.log(Severity.ERROR, "Input shapes are not specified")
-            return False
-        shape, addresses = self._shape, dict(self._addresses)
-        cuda = self._engine.tensorrt.cuda
-        cuda.stream(stream_handle).work.append(lambda: self._compute(cuda, shape, addresses))
-        return True
-
-    def _compute(self, cuda: FakeCuda, shape: tuple[int, ...], addresses: dict[str, int]) -> None:
-        picture = self._engine.inputs[0]
-        dtype = np.dtype(_NUMPY[picture.dtype.name])
-        count = math.prod(shape) * dtype.itemsize
-        memory = (ctypes.c_char * count).from_address(cuda.at(addresses[picture.name], count, pinned=False))
-        tensor = np.frombuffer(memory, dtype).reshape(shape)
-        for spec, values in zip(
-            self._engine.outputs, self._engine.session.run(None, {picture.name: tensor}), strict=True
-        ):
-            content = np.ascontiguousarray(values).tobytes()
-            ctypes.memmove(cuda.at(addresses[spec.name], len(content), pinned=False), content, len(content))
-
-    def _computed_shape(self, name: str) -> tuple[int, ...]:
-        picture = self._engine.inputs[0]
-        zeros = np.zeros(self._shape or (), _NUMPY[picture.dtype.name])
-        (values,) = self._engine.session.run([name], {picture.name: zeros})
-        ones = np.ones_like(zeros)
-        (others,) = self._engine.session.run([name], {picture.name: ones})
-        return tuple(a if a == b else -1 for a, b in zip(values.shape, others.shape, strict=True))
-
-
-def _tensor(value: Any) -> Any:
-    kind = value.type.tensor_type
-    shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in kind.shape.dim)
-    return SimpleNamespace(name=value.name, shape=shape, dtype=DataType[_TYPES[kind.elem_type]])
 
 
 def _weight_type(model: Any) -> str:
