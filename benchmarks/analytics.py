@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.analytics import Analyst
-from streamvision.config import parse_analytics
-from streamvision.detections import Detections
-from streamvision.frame import Frame, Result
-from streamvision.picture import BgrPicture
+from pipelines.stages.analytics import Analytics
+from streamvision.core.config.app import parse_analytics
+from streamvision.core.detections import Detections
+from streamvision.core.frame import Frame, Result
+from streamvision.core.picture import BgrPicture
 
 WIDTH_PX, HEIGHT_PX, FPS = 1920, 1080, 25
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1]]
@@ -70,7 +70,9 @@ def main() -> None:
     print("| objects | measured | least us | median us |\n|---|---|---|---|")
     for objects in (int(part) for part in given.objects.split(",")):
         for everything in (False, True):
-            subject = Analyst(parse_analytics(config_of(everything=everything), origin="bench"), ("car",), memory_s=1.0)
+            subject = Analytics(
+                parse_analytics(config_of(everything=everything), origin="bench"), ("car",), memory_s=1.0
+            )
             spent_us = []
             for result in results(objects, given.frames):
                 begin_s = time.perf_counter()

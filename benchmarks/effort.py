@@ -21,9 +21,9 @@ import click
 from benchmarks.still_truth import still_truth
 from pipelines.engine import Pipeline
 from streamvision.bench.usage import machine
-from streamvision.config import parse_config
-from streamvision.training.track_evaluation.evaluate import evaluate, read_results
-from streamvision.training.track_evaluation.mot_files import MotSequence
+from streamvision.core.config.app import parse_config
+from streamvision.evaluation.tracks.evaluate import evaluate, read_results
+from streamvision.evaluation.tracks.mot_files import MotSequence
 
 MODES = ("full", "adaptive")
 TIMEOUT_S = 1800.0

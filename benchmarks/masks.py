@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.overlay.brush import Brush
-from pipelines.overlay.palette import color_of
-from pipelines.overlay.shapes import tint
-from streamvision.masks import BoxMask
-from streamvision.picture import BgrPicture
-from streamvision.rle import encode_rle
+from pipelines.rendering.palette import color_of
+from pipelines.rendering.shapes import tint
+from pipelines.rendering.yuv_drawing import YuvDrawing
+from streamvision.core.masks import BoxMask
+from streamvision.core.picture import BgrPicture
+from streamvision.core.rle import encode_rle
 
 WIDTH_PX, HEIGHT_PX = 1920, 1080
 SIDES_PX = (40, 320)
@@ -56,7 +56,7 @@ def main() -> None:
     given = parser.parse_args()
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
-    brush = Brush(BgrPicture(rng.integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)).to_canvas())
+    brush = YuvDrawing(BgrPicture(rng.integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)).to_canvas())
     print("| objects | covered pixels | drawing ms | run lengths ms | both ms |\n|---|---|---|---|---|")
     for objects in (int(part) for part in given.objects.split(",")):
         found = masks(objects, rng)

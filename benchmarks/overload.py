@@ -20,10 +20,10 @@ import psutil
 from numpy.typing import NDArray
 
 from pipelines.engine import Pipeline
-from pipelines.inference import Detector
-from streamvision.backends import open_backend
-from streamvision.backends.cards import read_card
-from streamvision.config import parse_config
+from streamvision.core.config.app import parse_config
+from streamvision.inference.backends import open_backend
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model import Model
 
 NOTE_EVERY_S = 10.0
 
@@ -59,7 +59,7 @@ def overload(model: Path, sources: tuple[str, ...], model_fps: float, seconds: f
     config = parse_config(document, origin="benchmark")
     backend = open_backend(model)
     card = read_card(backend, path=model)
-    pipeline = Pipeline(config, detector=Detector(SlowedBackend(backend, 1 / model_fps), card, config.model))
+    pipeline = Pipeline(config, detector=Model(SlowedBackend(backend, 1 / model_fps), card, config.model))
     process = psutil.Process()
     notes: list[dict[str, float]] = []
     begin_s = time.monotonic()

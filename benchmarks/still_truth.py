@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.training.track_evaluation.mot_files import MotSequence
+from streamvision.evaluation.tracks.mot_files import MotSequence
 
 LEAST_LEVELS = 32
 """Smallest difference of a colour, after the picture's brightness was aligned."""

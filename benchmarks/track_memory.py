@@ -16,10 +16,10 @@ import click
 import numpy as np
 import psutil
 
-from pipelines.tracking import create_tracker
-from pipelines.tracking.registry import TRACKERS
-from streamvision.config import TrackerConfig
-from streamvision.detections import Detections
+from pipelines.stages.tracking import create_tracker
+from pipelines.stages.tracking.registry import TRACKERS
+from streamvision.core.config.app import TrackerConfig
+from streamvision.core.detections import Detections
 
 OBJECTS = 12
 FPS = 30.0

@@ -26,12 +26,12 @@ from typing import Any
 import click
 import numpy as np
 
-from pipelines.tracking import Tracker, create_tracker
-from pipelines.tracking.registry import TRACKERS
-from streamvision.config import TrackerConfig
-from streamvision.detections import Detections
-from streamvision.training.track_evaluation.evaluate import evaluate, run_tracker
-from streamvision.training.track_evaluation.mot_files import MotSequence, read_sequences
+from pipelines.stages.tracking import Tracker, create_tracker
+from pipelines.stages.tracking.registry import TRACKERS
+from streamvision.core.config.app import TrackerConfig
+from streamvision.core.detections import Detections
+from streamvision.evaluation.tracks.evaluate import evaluate, run_tracker
+from streamvision.evaluation.tracks.mot_files import MotSequence, read_sequences
 
 Create = Callable[[float], Tracker]
 """Makes a tracker for a source of so many frames per second."""

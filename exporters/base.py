@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from streamvision.backends.base import Backend
-from streamvision.model_card import ModelCard
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.model_card import ModelCard
 
 Format = Literal["onnx", "openvino", "tflite", "coreml", "tensorrt"]
 ExportPrecision = Literal["fp32", "fp16", "int8-dynamic", "int8"]
@@ -75,7 +75,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Draft:
+class UnverifiedArtifact:
     """An exported file that nobody has proven yet; it lies in a scratch folder until the gate has passed it."""
 
     format: Format
@@ -102,7 +102,7 @@ class Target(Protocol):
     precisions: tuple[ExportPrecision, ...]
     """What it can be made in, the default first."""
 
-    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the file into a scratch folder, the card in its own metadata.
 
         Raises:
@@ -110,5 +110,5 @@ class Target(Protocol):
             MissingDependencyError: when the converter is not installed, naming the command that installs it.
         """
 
-    def open(self, draft: Draft) -> Backend:
+    def open(self, draft: UnverifiedArtifact) -> Backend:
         """Return what executes the file here, as exactly as this machine can, for the gate to compare."""

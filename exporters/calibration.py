@@ -9,9 +9,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from exporters.parity.pictures import GatePicture, pictures_in
-from pipelines.preprocess import InputBatch
-from streamvision.errors import ExportError
-from streamvision.model_card import InputCard
+from streamvision.core.errors import ExportError
+from streamvision.inference.model_card import InputCard
+from streamvision.inference.preprocess import InputBatch
 
 DEFAULT_COUNT = 64
 """Ranges of activations hardly move beyond this many everyday pictures."""

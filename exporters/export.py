@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source, Target
+from exporters.base import ExportOptions, ExportPrecision, Format, Source, Target, UnverifiedArtifact
 from exporters.parity.findings import Parity
 from exporters.parity.gate import Gate
 from exporters.parity.pictures import GatePictures
 from exporters.report import build_report
 from exporters.report.build import ReportFacts
-from streamvision.errors import ConfigError, ExportError, OutputError, StreamVisionError
+from streamvision.core.errors import ConfigError, ExportError, OutputError, StreamVisionError
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class Exporter:
         self._say(f"{name}: {'passed' if path else 'FAILED'} after {seconds:.1f} s")
         return Artefact(request, name, path, _bytes(path) if path else None, seconds, parity, error, report, notes)
 
-    def _converted(self, name: str, request: Request, scratch: Path) -> tuple[Draft, Target]:
+    def _converted(self, name: str, request: Request, scratch: Path) -> tuple[UnverifiedArtifact, Target]:
         target = self._create_target(request.format)
         if request.options.precision not in target.precisions:
             raise ExportError(
@@ -189,14 +189,16 @@ class Exporter:
         self._say(f"{name}: converted in {time.monotonic() - begin_s:.1f} s, {_megabytes(_bytes(draft.path))}")
         return draft, target
 
-    def _proven(self, name: str, target: Target, draft: Draft, options: ExportOptions, scratch: Path) -> Parity:
+    def _proven(
+        self, name: str, target: Target, draft: UnverifiedArtifact, options: ExportOptions, scratch: Path
+    ) -> Parity:
         begin_s = time.monotonic()
         self._say(f"{name}: comparing with the source on {self._pictures.origin}")
         parity = self._gate.prove(target, draft, options, scratch=scratch)
         self._say(f"{name}: compared in {time.monotonic() - begin_s:.1f} s, {parity.sentence()}")
         return parity
 
-    def _report(self, name: str, parity: Parity, draft: Draft, scratch: Path) -> Path:
+    def _report(self, name: str, parity: Parity, draft: UnverifiedArtifact, scratch: Path) -> Path:
         """Write both reports and return the page."""
         self._remove_reports(name)
         kind = "parity" if parity.passed else "parity-failed"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streamvision.errors import ExportError
-from streamvision.model_card import ModelCard
+from streamvision.core.errors import ExportError
+from streamvision.inference.model_card import ModelCard
 
 LOOPING_HEADS = ("rows",)
 """Heads of such networks, which are torchvision's detectors."""

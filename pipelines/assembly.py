@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pipelines.analytics import Analyst
 from pipelines.capture.stream import StreamCapture
 from pipelines.capture.uri import SourceSpec, parse_source
-from pipelines.effort import Budget, StreamEffort
-from pipelines.lane import Lane
-from pipelines.networks import Networks
-from pipelines.overlay.overlay import Overlay
-from pipelines.publish.encode import JpegEncoder
-from pipelines.stages.chain import StageChain
-from pipelines.steady_classes import SteadyClasses
+from pipelines.outputs.encode import JpegEncoder
+from pipelines.rendering.overlay import Overlay
+from pipelines.run_models import RunModels
+from pipelines.stages.adaptive import AdaptiveInference, Budget
+from pipelines.stages.analytics import Analytics
+from pipelines.stages.keypoint_smoother import KeypointSmoother
+from pipelines.stages.score_smoother import ScoreSmoother
+from pipelines.stages.tracking import create_tracker
+from pipelines.stages.user_code.chain import StageChain
 from pipelines.stream import Stream
-from pipelines.tracking import create_tracker
-from pipelines.tracking.keypoints import KeypointSmoother
-from streamvision.config import AppConfig, ServeConfig, StreamConfig
-from streamvision.errors import ConfigError
-from streamvision.live import LiveChannel
-from streamvision.stages.stage import Stage
-from streamvision.telemetry import StageTimes
+from pipelines.stream_worker import StreamWorker
+from streamvision.core.config.app import AppConfig, ServeConfig, StreamConfig
+from streamvision.core.errors import ConfigError
+from streamvision.core.live import LiveChannel
+from streamvision.core.telemetry import StageTimes
+from streamvision.core.user_stage import Stage
 
 Sources = Mapping[str, tuple[SourceSpec, StreamConfig]]
 """Where each stream comes from, by its name."""
@@ -48,7 +48,7 @@ def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpe
 def build_streams(
     sources: Sources,
     config: AppConfig,
-    networks: Networks,
+    networks: RunModels,
     *,
     stages: Sequence[Stage],
     times: StageTimes,
@@ -74,13 +74,13 @@ def build_streams(
         capture = StreamCapture(
             name, spec, config=stream_config, on_ready=on_change, max_frames=config.max_frames, times=times
         )
-        lane = Lane(
+        lane = StreamWorker(
             name,
             effort=_effort(config, networks, budget if spec.live else None, capture),
             tracker=create_tracker(config.tracker, score=config.model.score),
             keypoints=KeypointSmoother(memory_s=config.tracker.memory_s) if smooth else None,
-            classes=SteadyClasses(over_s=config.model.steady_s) if config.model.steady_s else None,
-            analyst=Analyst(analytics, names, memory_s=config.tracker.memory_s),
+            classes=ScoreSmoother(over_s=config.model.steady_s) if config.model.steady_s else None,
+            analyst=Analytics(analytics, names, memory_s=config.tracker.memory_s),
             second=networks.second.stage(patient=not spec.live),
             stages=StageChain(stages, stream_id=name, names=names) if stages else None,
             overlay=Overlay(config.overlay, names, skeleton=keypoints.skeleton if keypoints else ()),
@@ -95,11 +95,11 @@ def build_streams(
 
 
 def _effort(
-    config: AppConfig, networks: Networks, budget: Budget | None, capture: StreamCapture
-) -> StreamEffort | None:
+    config: AppConfig, networks: RunModels, budget: Budget | None, capture: StreamCapture
+) -> AdaptiveInference | None:
     if config.effort.mode == "full":
         return None
-    return StreamEffort(
+    return AdaptiveInference(
         networks.detector.card,
         refresh_s=config.effort.refresh_s,
         sure_score=config.model.score,

@@ -16,20 +16,20 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from pipelines.assembly import build_streams, name_streams
-from pipelines.batching import Batcher
 from pipelines.capture.uri import source_files
-from pipelines.collection_window import CollectionWindow
-from pipelines.inference import Detector
-from pipelines.networks import Networks
-from pipelines.publish.outputs import check_outputs, open_sinks
-from pipelines.publish.sink import Sink
+from pipelines.outputs.outputs import check_outputs, open_sinks
+from pipelines.outputs.sink import Sink
+from pipelines.run_models import RunModels
+from pipelines.scheduling.batcher import Batcher
+from pipelines.scheduling.collection_window import CollectionWindow
 from pipelines.stream import Pending
-from streamvision.config import AppConfig
-from streamvision.errors import StreamVisionError
-from streamvision.live import LiveView
-from streamvision.stages.stage import Stage, stage_of
-from streamvision.status import StreamStatus
-from streamvision.telemetry import Distribution, DropCounter, StageTimes
+from streamvision.core.config.app import AppConfig
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.live import LiveView
+from streamvision.core.status import StreamStatus
+from streamvision.core.telemetry import Distribution, DropCounter, StageTimes
+from streamvision.core.user_stage import Stage, stage_of
+from streamvision.inference.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Pipeline:
         self,
         config: AppConfig,
         *,
-        detector: Detector | None = None,
+        detector: Model | None = None,
         stages: Sequence[Stage] = (),
         extra_sink: Callable[[bool, DropCounter], Sink] | None = None,
     ) -> None:
@@ -65,7 +65,7 @@ class Pipeline:
         stages = [*map(stage_of, config.stages), *stages]
         read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
         check_outputs(config.outputs, stream_ids=list(self._sources), inputs=[config.model.path, *read])
-        self._networks = Networks(config, detector=detector, times=self.times)
+        self._networks = RunModels(config, detector=detector, times=self.times)
         first = self._networks.detector
         self._window = CollectionWindow()
         self._batcher: Batcher[Pending] = Batcher(max_batch=first.useful_batch, window=self._window)

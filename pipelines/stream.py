@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from pipelines.capture.stream import StreamCapture
 from pipelines.capture.uri import SourceSpec
-from pipelines.effort.look import WHOLE, Look
-from pipelines.inference import Found
-from pipelines.lane import Lane
-from streamvision.detections import Detections
-from streamvision.frame import Frame, Result
-from streamvision.status import StreamStatus
-from streamvision.stream_state import FINAL_STATES, StreamState
+from pipelines.stages.adaptive.inference_plan import WHOLE, InferencePlan
+from pipelines.stream_worker import StreamWorker
+from streamvision.core.detections import Detections
+from streamvision.core.frame import Frame, Result
+from streamvision.core.status import StreamStatus
+from streamvision.core.stream_state import FINAL_STATES, StreamState
+from streamvision.inference.model import Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,14 +21,14 @@ class Pending:
 
     frame: Frame
     """The frame."""
-    lane: Lane
+    lane: StreamWorker
     """Where the result goes."""
     turn: int
     """The place of the result among those of its stream."""
-    look: Look = WHOLE
+    look: InferencePlan = WHOLE
     """What the network is shown of it."""
 
-    def deliver(self, found: Found) -> None:
+    def deliver(self, found: Prediction) -> None:
         """Hand over what was found on the frame."""
         self.lane.put(self.turn, Result(self.frame, found.detections, found.whole), self.look)
 
@@ -44,7 +44,7 @@ class Pending:
 class Stream:
     """What the engine and the batcher know of a stream."""
 
-    def __init__(self, spec: SourceSpec, capture: StreamCapture, lane: Lane) -> None:
+    def __init__(self, spec: SourceSpec, capture: StreamCapture, lane: StreamWorker) -> None:
         self.spec = spec
         self.capture = capture
         self.lane = lane

@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from streamvision.api.find import index_objects
     from streamvision.api.result import StreamResult
     from streamvision.api.stream import ResultStream, stream
-    from streamvision.detections import Detections
-    from streamvision.errors import StreamVisionError
-    from streamvision.frame import Frame, Result
-    from streamvision.model_card import ModelCard
+    from streamvision.core.detections import Detections
+    from streamvision.core.errors import StreamVisionError
+    from streamvision.core.frame import Frame, Result
+    from streamvision.core.stage_output import Note, Outline, StageEvent, StageOutput
+    from streamvision.core.stage_view import StageView
+    from streamvision.core.user_stage import stage
+    from streamvision.inference.model_card import ModelCard
     from streamvision.search.index import ObjectIndex
     from streamvision.search.index_file import load_index, save_index
-    from streamvision.stage_output import Note, Outline, StageEvent, StageOutput
-    from streamvision.stages.stage import stage
-    from streamvision.stages.view import StageView
 
 __version__ = "0.1.0"
 __all__ = [
@@ -43,23 +43,23 @@ __all__ = [
 ]
 
 _HOME = {
-    "Detections": "streamvision.detections",
-    "Frame": "streamvision.frame",
-    "ModelCard": "streamvision.model_card",
-    "Note": "streamvision.stage_output",
+    "Detections": "streamvision.core.detections",
+    "Frame": "streamvision.core.frame",
+    "ModelCard": "streamvision.inference.model_card",
+    "Note": "streamvision.core.stage_output",
     "ObjectIndex": "streamvision.search.index",
-    "Outline": "streamvision.stage_output",
-    "Result": "streamvision.frame",
+    "Outline": "streamvision.core.stage_output",
+    "Result": "streamvision.core.frame",
     "ResultStream": "streamvision.api.stream",
-    "StageEvent": "streamvision.stage_output",
-    "StageOutput": "streamvision.stage_output",
-    "StageView": "streamvision.stages.view",
+    "StageEvent": "streamvision.core.stage_output",
+    "StageOutput": "streamvision.core.stage_output",
+    "StageView": "streamvision.core.stage_view",
     "StreamResult": "streamvision.api.result",
-    "StreamVisionError": "streamvision.errors",
+    "StreamVisionError": "streamvision.core.errors",
     "index_objects": "streamvision.api.find",
     "load_index": "streamvision.search.index_file",
     "save_index": "streamvision.search.index_file",
-    "stage": "streamvision.stages.stage",
+    "stage": "streamvision.core.user_stage",
     "stream": "streamvision.api.stream",
 }
 """Module of each name: it is imported where the name is first used, so that ``import streamvision`` is quick."""

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 import streamvision
-from pipelines.capture.synthetic_drive.sign_faces import SPEEDS_KM_H
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.models import default_model_path
+from streamvision.synthetic.drive.sign_faces import SPEEDS_KM_H
 
 FOLDER = Path("runs/task-pictures")
 DATA = Path(os.environ.get("STREAMVISION_DATA", "../shared/data"))

@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from streamvision.config import AppConfig
+from streamvision.core.config.app import AppConfig
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 INTRODUCTION = """# Configuration
@@ -22,7 +22,7 @@ Everything that `streamvision run` can do stands in one YAML file: `streamvision
 line wins over the file. Unknown keys are refused, with the nearest known one named. Ready-made files are in
 [`configs/`](../configs).
 
-This page is written by `python tools/write_config_reference.py` from the fields in `streamvision/config.py`.
+This page is written by `python tools/write_config_reference.py` from the fields in `streamvision/core/config/app.py`.
 """
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from benchmarks.contenders.stopwatch import JPEG_QUALITY, NMS_IOU, SCORE, Stopwatch, task
 from pipelines.engine import Pipeline
-from streamvision.config import parse_config
-from streamvision.live import LiveFrame
+from streamvision.core.config.app import parse_config
+from streamvision.core.live import LiveFrame
 
 
 def main() -> None:

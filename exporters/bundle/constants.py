@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from exporters.bundle.reading import Reading, Tolerance
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.inference.model_card import InputCard, ModelCard
 
 _GENERATED = "// Made by StreamVision for the model of this bundle; another model brings its own.\n"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporters.base import Draft, Target
+from exporters.base import Target, UnverifiedArtifact
 from exporters.bundle.build import Bundle, make_bundle
-from streamvision.backends.cards import read_card
+from streamvision.inference.card_reader import read_card
 
 _ENDING = "-bundle"
 
 
-def bundle_exported(draft: Draft, target: Target, *, picture: Path | None = None) -> Bundle:
+def bundle_exported(draft: UnverifiedArtifact, target: Target, *, picture: Path | None = None) -> Bundle:
     """Put a proven artefact into a bundle beside it, named after it.
 
     Formats that this machine cannot run, such as Core ML, are executed by what the gate has compared.

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.bundle.reading import OUTPUT_ORDER
-from exporters.parity.side import Side
-from pipelines.capture.synthetic_drive import DriveScene
-from pipelines.preprocess import InputBatch
-from streamvision.backends.base import Backend
-from streamvision.detections import Detections
-from streamvision.errors import ExportError
-from streamvision.model_card import InputCard, ModelCard
-from streamvision.picture import BgrPicture
+from exporters.parity.model_run import ModelRun
+from streamvision.core.detections import Detections
+from streamvision.core.errors import ExportError
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.model_card import InputCard, ModelCard
+from streamvision.inference.preprocess import InputBatch
+from streamvision.synthetic.drive import DriveScene
 
 _DRIVE_SIZE_PX = (960, 540)
 _DRIVE_FPS = 30.0
@@ -83,7 +83,7 @@ def record(backend: Backend, card: ModelCard, bgr: NDArray[np.uint8], *, path: P
         ExportError: when nothing is found on the picture: vectors without an object prove nothing.
     """
     picture = BgrPicture(bgr)
-    trace = Side(backend, card, path=path, score=score).trace(picture)
+    trace = ModelRun(backend, card, path=path, score=score).trace(picture)
     if not len(trace.found.detections):
         raise ExportError(
             f"nothing on the test picture scores {score:g} or more, and golden vectors without an object prove "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamvision.backends.base import Backend
-from streamvision.config import ModelConfig
-from streamvision.errors import ExportError
-from streamvision.model_card import ModelCard
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import ExportError
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.model_card import ModelCard
 
 LAYOUTS = {
     "yolo_v8": "yolo_v8",

@@ -6,7 +6,7 @@ from string import Template
 
 from exporters.bundle.golden import GoldenVectors
 from exporters.bundle.reading import Reading, Tolerance
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.inference.model_card import InputCard, ModelCard
 
 _RESIZES = {
     "letterbox_center": "shrink or enlarge it, aspect kept, until it fits; centre it; fill the border with grey $pad",

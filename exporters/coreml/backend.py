@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from exporters.coreml.conversion import import_coremltools, quiet
 from exporters.coreml.program import Program
 from exporters.coreml.suppression import Suppression
-from streamvision.backends.core_ml_package import CONFIDENCE_THRESHOLD, CoreMlPackage
-from streamvision.backends.loaded import LoadedBackend, ModelFacts
-from streamvision.backends.tensors import last_line
-from streamvision.errors import ModelError
+from streamvision.core.errors import ModelError
+from streamvision.inference.backends.core_ml_package import CONFIDENCE_THRESHOLD, CoreMlPackage
+from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.inference.backends.tensors import last_line
 
 
 class CoreMlInterpreter(LoadedBackend):

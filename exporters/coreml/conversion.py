@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from streamvision.errors import ExportError, MissingDependencyError
-from streamvision.model_card import InputCard
+from streamvision.core.errors import ExportError, MissingDependencyError
+from streamvision.inference.model_card import InputCard
 
 INSTALL = "pip install '.[export]'"
 DEPLOYMENT_TARGET = "iOS16"

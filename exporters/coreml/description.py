@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamvision.model_card import ModelCard, Resize
+from streamvision.inference.model_card import ModelCard, Resize
 
 AUTHOR = "exported by StreamVision"
 CLASSES_KEY = "classes"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from exporters.coreml.operations import OPERATIONS
-from streamvision.errors import ModelError
+from streamvision.core.errors import ModelError
 
 _CLASSIFY = "classify"
 """Turns probabilities into a label and a dictionary; here the probabilities themselves are given on."""

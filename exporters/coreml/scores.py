@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from exporters.coreml.backend import CoreMlInterpreter, split_pipeline
 from exporters.coreml.suppression import Suppression
-from streamvision.errors import ModelError, ParityError
+from streamvision.core.errors import ModelError, ParityError
 
 _FLOAT32 = 65568
 """Number of float32 among Core ML's ``ArrayFeatureType.ArrayDataType``; the suppression takes nothing narrower."""

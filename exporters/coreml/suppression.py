@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.errors import ModelError
+from streamvision.core.errors import ModelError
 
 F32 = NDArray[np.float32]
 

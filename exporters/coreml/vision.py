@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from exporters.coreml.conversion import import_coremltools, quiet
 from exporters.graph.nms import IOU, outputs_of
-from streamvision.heads.vision_objects import CONFIDENCE, COORDINATES
-from streamvision.model_card import ModelCard
+from streamvision.inference.heads.vision_objects import CONFIDENCE, COORDINATES
+from streamvision.inference.model_card import ModelCard
 
 RAW_CONFIDENCE, RAW_COORDINATES = "raw_confidence", "raw_coordinates"
 """Outputs of the ML Program within the pipeline."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from streamvision.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard
 
 
 def fed_nhwc(network: nn.Module, card: ModelCard, *, uint8: bool = False) -> tuple[nn.Module, ModelCard]:
@@ -47,7 +47,7 @@ class _FromNhwc(nn.Module):
 
 
 class _FromLevels(nn.Module):
-    """Does to (N, 3, H, W) uint8 RGB what :class:`pipelines.preprocess.InputBatch` does, to the bit."""
+    """Does to (N, 3, H, W) uint8 RGB what :class:`streamvision.inference.preprocess.InputBatch` does, to the bit."""
 
     def __init__(self, network: nn.Module, card: ModelCard) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from exporters.graph.nms import outputs_of
-from streamvision.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard
 
 _BOX = 4
 

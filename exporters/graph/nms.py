@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from streamvision.errors import ExportError
-from streamvision.model_card import ModelCard
+from streamvision.core.errors import ExportError
+from streamvision.inference.model_card import ModelCard
 
 SCORE = 0.05
 """Lowest score of a row that is filled. Below what viewers show (0.25) and what trackers can use (0.1): whoever reads
@@ -166,8 +166,8 @@ class SelectedRows(nn.Module):
     """A network with raw YOLO outputs, and suppression behind it: one output (N, rows, 6 + M).
 
     Columns are left, top, right, bottom, score, class, and what else the network says of a box (mask coefficients,
-    keypoints): the layout of :class:`streamvision.heads.yolo_end2end.YoloEnd2EndHead`. Further outputs of the network
-    follow as they are.
+    keypoints): the layout of :class:`streamvision.inference.heads.yolo_end2end.YoloEnd2EndHead`. Further outputs of
+    the network follow as they are.
 
     Args:
         network: gives (N, 4 + classes + M, boxes) with centres and sizes, as the head ``yolo_v8`` reads them.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from exporters.mediapipe.flat import Enum, FlatWriter, Offset
-from streamvision.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard
 
 BUFFER = "TFLITE_METADATA"
 """Name of the buffer in the model."""

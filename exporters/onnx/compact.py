@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.errors import ConfigError
+from streamvision.core.errors import ConfigError
 
 LEAST_ELEMENTS = 256
 """Smaller tensors stay as they are: biases and constants cost nothing and may need their digits."""

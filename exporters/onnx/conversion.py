@@ -14,9 +14,9 @@ from typing import Any
 
 from exporters.base import ExportOptions, Source
 from exporters.loops import LOOPING_HEADS
-from exporters.sources.sizes import check_size, with_size
-from streamvision.errors import ExportError, MissingDependencyError
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.checkpoints.sizes import check_size, with_size
+from streamvision.core.errors import ExportError, MissingDependencyError
+from streamvision.inference.model_card import InputCard, ModelCard
 
 INSTALL = "pip install '.[export]'"
 INPUT_NAME = "images"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from streamvision.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard
 
 _ULTRALYTICS_TASKS = ("detect", "segment", "pose", "obb", "classify")
 

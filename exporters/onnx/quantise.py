@@ -17,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from exporters.tensorrt.regions import find_regions
-from streamvision.errors import ExportError
+from streamvision.core.errors import ExportError
 
 OPERATORS = (
     *("Conv", "ConvTranspose", "Gemm", "MatMul"),

@@ -13,21 +13,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exporters.base import Draft, ExportOptions, Source, Target
+from exporters.base import ExportOptions, Source, Target, UnverifiedArtifact
 from exporters.parity.findings import Figure, Stage
 from exporters.parity.inputs import GEOMETRY, fed_as
 from exporters.parity.tolerances import WORKING_SCORE
-from pipelines.inference import Detector
-from streamvision.backends.base import Backend
-from streamvision.backends.cards import read_card
-from streamvision.config import ModelConfig
-from streamvision.errors import ConfigError
-from streamvision.model_card import ModelCard
-from streamvision.training.dataset import Dataset
-from streamvision.training.evaluation.class_names import ClassMatch, match_classes
-from streamvision.training.evaluation.coco_metrics import coco_figures
-from streamvision.training.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR
-from streamvision.training.evaluation.predict import OnProgress, predict
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.dataset import Dataset
+from streamvision.evaluation.class_names import ClassMatch, match_classes
+from streamvision.evaluation.coco_metrics import coco_figures
+from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR
+from streamvision.evaluation.predict import OnProgress, predict
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model import Model
+from streamvision.inference.model_card import ModelCard
 
 TASKS = ("detect", "segment", "pose", "obb")
 """Tasks whose boxes can be measured against marked ones."""
@@ -75,7 +75,7 @@ class Accuracy:
         self._before: dict[tuple[str, float], Precision] = {}
 
     def stage(
-        self, target: Target, draft: Draft, options: ExportOptions, *, limit_points: float, scratch: Path
+        self, target: Target, draft: UnverifiedArtifact, options: ExportOptions, *, limit_points: float, scratch: Path
     ) -> Stage:
         """Return the verdict on an export.
 
@@ -119,7 +119,9 @@ class Accuracy:
         ]
         return Stage("accuracy", tuple(figures), tuple(faults), tuple(notes))
 
-    def _lost(self, target: Target, draft: Draft, budget: float, *, score: float = SCORE_FLOOR) -> list[Figure]:
+    def _lost(
+        self, target: Target, draft: UnverifiedArtifact, budget: float, *, score: float = SCORE_FLOOR
+    ) -> list[Figure]:
         """Return the figures before and after, and what was lost, of objects from a score up."""
         before = self._of_source(score, card=fed_as(self._source.card, draft))
         backend = target.open(draft)
@@ -149,7 +151,7 @@ class Accuracy:
         suppression = {"iou": NMS_IOU, "max_detections": MAX_DETECTIONS} if measured else {}
         with _closed_on_error(backend):
             config = ModelConfig(path=path, score=score, **suppression)
-            detector = Detector(backend, card, config, every_class=measured)
+            detector = Model(backend, card, config, every_class=measured)
         with detector:
             figures = coco_figures(predict(detector, self._dataset, self._match, on_progress=self._on_progress))
         return Precision(figures.map50_95, figures.map50)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporters.base import ExportOptions
 from exporters.parity.findings import Stage
-from streamvision.model_card import CARD_KEY, ModelCard
+from streamvision.inference.model_card import CARD_KEY, ModelCard
 
 
 def compare_cards(source: ModelCard, export: ModelCard, options: ExportOptions) -> Stage:

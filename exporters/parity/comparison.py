@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from exporters.parity.findings import Contrast, Stage
+from exporters.parity.findings import ImageComparison, Stage
+from exporters.parity.image_results import FinalPictures, RawOutputs
 from exporters.parity.inputs import InputBytes, InputTensor, Reference
+from exporters.parity.model_run import Trace
 from exporters.parity.objects import DecodedObjects, FinalObjects
-from exporters.parity.side import Trace
 from exporters.parity.tolerances import Tolerance
-from exporters.parity.whole import FinalPictures, RawOutputs
-from streamvision.model_card import ModelCard
-from streamvision.picture import Picture
+from streamvision.core.picture import Picture
+from streamvision.inference.model_card import ModelCard
 
 
 class Comparison:
@@ -50,7 +50,7 @@ class Comparison:
         self._failure: Stage | None = None
 
     @property
-    def contrasts(self) -> list[Contrast]:
+    def contrasts(self) -> list[ImageComparison]:
         """The results on each picture so far."""
         return self._final.contrasts
 

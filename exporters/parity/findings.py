@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from streamvision.detections import Detections
-from streamvision.whole_picture import WholePicture
+from streamvision.core.detections import Detections
+from streamvision.core.image_result import ImageResult
 
 StageName = Literal["card", "input_bytes", "input_tensor", "decoded", "result", "accuracy"]
 STAGE_WORDS: dict[StageName, str] = {
@@ -99,16 +99,16 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Contrast:
+class ImageComparison:
     """One picture, and what each side makes of it."""
 
     picture: str
     """The picture's name."""
     difference: float
     """How much the results differ; 0 where they are the same."""
-    source: Detections | WholePicture
+    source: Detections | ImageResult
     """What the source makes of it."""
-    export: Detections | WholePicture
+    export: Detections | ImageResult
     """What the export makes of it."""
     source_alone: frozenset[int] = frozenset()
     """Rows of the source's objects that the export has not."""
@@ -128,7 +128,7 @@ class Parity:
     """Where the pictures are from, in words."""
     score: float | None
     """Working threshold at which objects were compared; ``None`` for models that find none."""
-    contrasts: tuple[Contrast, ...] = field(default=(), repr=False)
+    contrasts: tuple[ImageComparison, ...] = field(default=(), repr=False)
     """The results on each picture, those first that differ most."""
 
     @property

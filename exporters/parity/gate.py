@@ -14,19 +14,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Source, Target
+from exporters.base import ExportOptions, ExportPrecision, Source, Target, UnverifiedArtifact
 from exporters.parity.accuracy import Accuracy
 from exporters.parity.card_check import compare_cards, missing_card
 from exporters.parity.comparison import Comparison
-from exporters.parity.findings import Contrast, Parity, Stage
+from exporters.parity.findings import ImageComparison, Parity, Stage
 from exporters.parity.inputs import Reference, fed_as
+from exporters.parity.model_run import ModelRun
 from exporters.parity.pictures import GatePicture, GatePictures
-from exporters.parity.side import Side
 from exporters.parity.tolerances import PARTNER_SHARE, TOLERANCES, WORKING_SCORE, Tolerance, tolerance_for
-from streamvision.backends.base import Backend
-from streamvision.backends.cards import read_card
-from streamvision.errors import MissingDependencyError, ModelError, ParityError, StreamVisionError
-from streamvision.model_card import CARD_KEY, ModelCard
+from streamvision.core.errors import MissingDependencyError, ModelError, ParityError, StreamVisionError
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model_card import CARD_KEY, ModelCard
 
 OnProgress = Callable[[int, int], None]
 BATCHES = (1, 2, 3)
@@ -70,7 +70,7 @@ class Gate:
         """Return the limits that exports of a precision must keep."""
         return tolerance_for(precision, untrained=self._untrained)
 
-    def prove(self, target: Target, draft: Draft, options: ExportOptions, *, scratch: Path) -> Parity:
+    def prove(self, target: Target, draft: UnverifiedArtifact, options: ExportOptions, *, scratch: Path) -> Parity:
         """Return the verdict on an export.
 
         Args:
@@ -95,7 +95,7 @@ class Gate:
                 return self._verdict([missing_card()])
             try:
                 card = read_card(backend, path=draft.path)
-                Side(backend, _fixed(card), path=draft.path, score=WORKING_SCORE)
+                ModelRun(backend, _fixed(card), path=draft.path, score=WORKING_SCORE)
             except StreamVisionError as error:
                 return self._verdict([_unusable(error)])
             parity = self._compare(backend, card, draft, options)
@@ -105,7 +105,7 @@ class Gate:
         stage = self._accuracy.stage(target, draft, options, limit_points=limit, scratch=scratch)
         return replace(parity, stages=(*parity.stages, stage))
 
-    def _compare(self, backend: Backend, card: ModelCard, draft: Draft, options: ExportOptions) -> Parity:
+    def _compare(self, backend: Backend, card: ModelCard, draft: UnverifiedArtifact, options: ExportOptions) -> Parity:
         source_card = _fixed(fed_as(self._source.card, draft))
         reference = None if source_card.input != _fixed(self._source.card).input else self._reference
         with self._open_source(source_card) as probe:
@@ -131,7 +131,7 @@ class Gate:
         backend: Backend,
         source_card: ModelCard,
         export_card: ModelCard,
-        draft: Draft,
+        draft: UnverifiedArtifact,
         pictures: Sequence[GatePicture],
         score: float | None,
         reference: Reference | None,
@@ -150,7 +150,7 @@ class Gate:
                 score=threshold,
                 reference=reference,
             )
-            export = Side(backend, export_card, path=draft.path, score=floor)
+            export = ModelRun(backend, export_card, path=draft.path, score=floor)
             done = 0
             for group in _groups(pictures, BATCHES if export_card.input.dynamic_batch else (1,)):
                 loaded = [picture.load() for picture in group]
@@ -166,15 +166,15 @@ class Gate:
                 self._on_progress(done, len(pictures))
         return comparison
 
-    def _open_source(self, card: ModelCard, score: float = _LEAST_SCORE) -> Side:
+    def _open_source(self, card: ModelCard, score: float = _LEAST_SCORE) -> ModelRun:
         backend = self._source.backend(size_px=(card.input.width_px, card.input.height_px))
         try:
-            return Side(backend, card, path=self._source.path, score=score)
+            return ModelRun(backend, card, path=self._source.path, score=score)
         except BaseException:
             backend.close()
             raise
 
-    def _working_score(self, source: Side) -> float:
+    def _working_score(self, source: ModelRun) -> float:
         """Return the score from which objects count; that of the best objects where weights are random."""
         if not self._untrained:
             return WORKING_SCORE
@@ -185,7 +185,7 @@ class Gate:
         return statistics.median(lowest) if lowest else WORKING_SCORE
 
     def _verdict(
-        self, stages: Sequence[Stage], contrasts: Sequence[Contrast] = (), score: float | None = None
+        self, stages: Sequence[Stage], contrasts: Sequence[ImageComparison] = (), score: float | None = None
     ) -> Parity:
         ranked = sorted(contrasts, key=lambda contrast: -contrast.difference)
         return Parity(tuple(stages), len(self._pictures.pictures), self._pictures.origin, score, tuple(ranked))

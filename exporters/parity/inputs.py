@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.base import Draft
+from exporters.base import UnverifiedArtifact
 from exporters.parity.findings import Figure, Stage, worst
-from exporters.parity.side import Trace
+from exporters.parity.model_run import Trace
 from exporters.parity.tolerances import INPUT_LEVELS
-from streamvision.model_card import InputCard, ModelCard
-from streamvision.picture import Picture
+from streamvision.core.picture import Picture
+from streamvision.inference.model_card import InputCard, ModelCard
 
 F64 = NDArray[np.float64]
 Reference = Callable[[Picture], NDArray[np.uint8]]
@@ -163,7 +163,7 @@ class InputTensor:
         return f"the values differ by up to {np.abs(ours - theirs).max():.1f} of 255 levels"
 
 
-def fed_as(card: ModelCard, draft: Draft) -> ModelCard:
+def fed_as(card: ModelCard, draft: UnverifiedArtifact) -> ModelCard:
     """Return a source's card with the geometry that an export has changed on purpose.
 
     What such an export does to a picture can only be compared with what the source does to the same pixels.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.parity.tolerances import MATCH_IOU
-from streamvision.detections import Detections
-from streamvision.masks import BoxMask
+from streamvision.core.detections import Detections
+from streamvision.core.masks import BoxMask
 
 F64 = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.parity.findings import Contrast, Figure, Stage
+from exporters.parity.findings import Figure, ImageComparison, Stage
 from exporters.parity.matching import box_overlaps, mask_overlap, most_alike, object_overlaps, pair_up, same_class
+from exporters.parity.model_run import Trace
 from exporters.parity.scores import score_faults, unreal_values
-from exporters.parity.side import Trace
 from exporters.parity.tally import ObjectTally
 from exporters.parity.tolerances import Tolerance
-from streamvision.detections import Detections
-from streamvision.heads.base import Candidates
-from streamvision.model_card import ModelCard
+from streamvision.core.detections import Detections
+from streamvision.inference.heads.base import Candidates
+from streamvision.inference.model_card import ModelCard
 
 _CERTAIN_KEYPOINT = 0.5
 """Keypoints that the source is less sure of are anywhere."""
@@ -98,7 +98,7 @@ class FinalObjects:
         self._duplicates = 0
         self._lost: set[str] = set()
         self._renamed: Counter[tuple[int, int]] = Counter()
-        self.contrasts: list[Contrast] = []
+        self.contrasts: list[ImageComparison] = []
         """The results on each picture so far."""
 
     def add(self, name: str, source: Trace, export: Trace, *, px: float) -> None:
@@ -128,7 +128,7 @@ class FinalObjects:
         drawn, marked = zip(
             *map(_drawn, (ours, theirs), (pairs.source[counted], pairs.export[counted]), alone), strict=True
         )
-        self.contrasts.append(Contrast(name, self._tally.differences[-1], *drawn, *marked))
+        self.contrasts.append(ImageComparison(name, self._tally.differences[-1], *drawn, *marked))
 
     @property
     def source_objects(self) -> int:

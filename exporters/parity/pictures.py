@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.capture.synthetic_drive import DriveScene
-from streamvision.errors import ConfigError
-from streamvision.picture import BgrPicture
-from streamvision.training.datasets.picture_file import PICTURE_SUFFIXES
-from streamvision.training.evaluation.predict import read_bgr
+from streamvision.core.errors import ConfigError
+from streamvision.core.picture import BgrPicture
+from streamvision.datasets.picture_file import PICTURE_SUFFIXES
+from streamvision.evaluation.predict import read_bgr
+from streamvision.synthetic.drive import DriveScene
 
 DEFAULT_COUNT = 16
 """Enough for some eighty objects on everyday photographs, and seconds on any network."""
@@ -28,7 +28,7 @@ class GatePicture:
     name: str
     """Its name in reports."""
     load: Callable[[], BgrPicture]
-    """Returns its pixels; raises :class:`streamvision.errors.SourceError` where the file cannot be read."""
+    """Returns its pixels; raises :class:`streamvision.core.errors.SourceError` where the file cannot be read."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from exporters.base import Source
 from exporters.parity.inputs import Reference
-from exporters.sources.torchvision import TorchvisionSource
-from exporters.sources.ultralytics import UltralyticsSource
-from streamvision.backends.torch_libraries import import_torch, import_ultralytics
-from streamvision.picture import Picture
+from streamvision.checkpoints.torch_libraries import import_torch, import_ultralytics
+from streamvision.checkpoints.torchvision import TorchvisionSource
+from streamvision.checkpoints.ultralytics import UltralyticsSource
+from streamvision.core.picture import Picture
 
 
 def library_reference(source: Source) -> Reference | None:

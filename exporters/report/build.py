@@ -10,15 +10,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from exporters.parity.findings import Contrast, Figure, Parity, Stage
+from exporters.parity.findings import Figure, ImageComparison, Parity, Stage
 from exporters.parity.pictures import GatePictures
 from exporters.parity.tolerances import Tolerance
 from exporters.report.drawing import objects_svg, whole_pixels, whole_rows
-from streamvision.detections import Detections
-from streamvision.errors import OutputError
-from streamvision.training.evaluation import report as evaluation_report
-from streamvision.training.evaluation.report.pictures import data_uri
-from streamvision.whole_picture import WholePicture
+from streamvision.core.detections import Detections
+from streamvision.core.errors import OutputError
+from streamvision.core.image_result import ImageResult
+from streamvision.evaluation import report as evaluation_report
+from streamvision.evaluation.report.pictures import data_uri
 
 MAX_PICTURES = 6
 PICTURE_PX = 720
@@ -92,7 +92,9 @@ def _figure(figure: Figure) -> dict[str, Any]:
     return {"name": figure.name.replace("_", " "), "value": value, "limit": limit, "passed": figure.passed}
 
 
-def _contrasts(contrasts: Sequence[Contrast], pictures: GatePictures, names: Sequence[str]) -> list[dict[str, Any]]:
+def _contrasts(
+    contrasts: Sequence[ImageComparison], pictures: GatePictures, names: Sequence[str]
+) -> list[dict[str, Any]]:
     """Return the pictures that differ most, each drawn once for the source and once for the export."""
     by_name = {picture.name: picture for picture in pictures.pictures}
     shown = []
@@ -112,7 +114,7 @@ def _contrasts(contrasts: Sequence[Contrast], pictures: GatePictures, names: Seq
     return shown
 
 
-def _side(found: Detections | WholePicture, alone: frozenset[int], bgr: Any, names: Sequence[str]) -> dict[str, Any]:
+def _side(found: Detections | ImageResult, alone: frozenset[int], bgr: Any, names: Sequence[str]) -> dict[str, Any]:
     if isinstance(found, Detections):
         svg = objects_svg(found, alone, (bgr.shape[1], bgr.shape[0]), names)
         words = f"{len(found)} objects" + (f", {len(alone)} on this side alone" if alone else "")

@@ -10,9 +10,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from streamvision.detections import Detections
-from streamvision.masks import BoxMask
-from streamvision.whole_picture import WholePicture
+from streamvision.core.detections import Detections
+from streamvision.core.image_result import ImageResult
+from streamvision.core.masks import BoxMask
 
 MAX_OBJECTS = 100
 """More boxes than this on one picture cannot be told apart; those with the best scores are drawn."""
@@ -41,7 +41,7 @@ def objects_svg(found: Detections, alone: frozenset[int], size_px: tuple[int, in
     return Markup('<svg viewBox="0 0 {} {}" aria-hidden="true">{}</svg>').format(*size_px, marks)
 
 
-def whole_rows(whole: WholePicture, names: Sequence[str]) -> list[tuple[str, float, str]]:
+def whole_rows(whole: ImageResult, names: Sequence[str]) -> list[tuple[str, float, str]]:
     """Return findings that are numbers: what, its share of a bar (0..1), and the number in words."""
     rows = []
     if whole.class_score is not None:
@@ -53,7 +53,7 @@ def whole_rows(whole: WholePicture, names: Sequence[str]) -> list[tuple[str, flo
     return rows
 
 
-def whole_pixels(whole: WholePicture, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def whole_pixels(whole: ImageResult, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the picture with a map of classes or depths over it, or the picture that the network made."""
     size = (bgr.shape[1], bgr.shape[0])
     if whole.picture is not None:

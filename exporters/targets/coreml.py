@@ -7,17 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
 from exporters.coreml.backend import CoreMlInterpreter
 from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
 from exporters.coreml.description import describe, vision_note
 from exporters.coreml.scores import check_rows, check_specification
 from exporters.loops import refuse_loops
-from exporters.sources.sizes import check_size, with_size
-from streamvision.backends.base import Backend
-from streamvision.backends.core_ml_package import SUFFIX
-from streamvision.errors import ExportError
-from streamvision.model_card import ModelCard
+from streamvision.checkpoints.sizes import check_size, with_size
+from streamvision.core.errors import ExportError
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.core_ml_package import SUFFIX
+from streamvision.inference.model_card import ModelCard
 
 IMAGE_INPUT = "image"
 """Name of the picture input, which Vision knows."""
@@ -43,7 +43,7 @@ class CoreMlTarget:
     def __init__(self, *, input: Literal["image", "tensor"] = "image") -> None:
         self._image = input == "image"
 
-    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the package; see :meth:`exporters.base.Target.export`.
 
         With ``options.nms`` it is the pipeline for Vision, whose parts and scores are checked before it is given out.
@@ -75,9 +75,9 @@ class CoreMlTarget:
             )
             check_rows(CoreMlInterpreter(path), noise)
         notes = (vision_note(card), *((_CONFIDENCE_NOTE,) if options.nms else ()))
-        return Draft("coreml", options.precision, path, card, notes if self._image else ())
+        return UnverifiedArtifact("coreml", options.precision, path, card, notes if self._image else ())
 
-    def open(self, draft: Draft) -> Backend:
+    def open(self, draft: UnverifiedArtifact) -> Backend:
         """Return the saved package, executed operation by operation in torch."""
         return CoreMlInterpreter(draft.path)
 

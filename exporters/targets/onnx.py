@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
 from exporters.calibration import calibration_tensors
 from exporters.onnx.conversion import to_onnx
 from exporters.onnx.files import save
-from streamvision.backends.base import Backend
-from streamvision.backends.onnx_runtime import OnnxRuntimeBackend
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
 
 FLOAT_LAYERS = 3
 """Learned layers before each output that stay in float when the rest is quantised."""
@@ -21,7 +21,7 @@ class OnnxTarget:
     format: Format = "onnx"
     precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
 
-    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the file; see :meth:`exporters.base.Target.export`.
 
         Raises:
@@ -47,8 +47,8 @@ class OnnxTarget:
                 "and scores.",
             )
         path = save(model, card, folder / f"{source.path.stem}.onnx")
-        return Draft("onnx", options.precision, path, card, notes)
+        return UnverifiedArtifact("onnx", options.precision, path, card, notes)
 
-    def open(self, draft: Draft) -> Backend:
+    def open(self, draft: UnverifiedArtifact) -> Backend:
         """Return the file in ONNX Runtime on the CPU."""
         return OnnxRuntimeBackend(draft.path, device="cpu")

@@ -11,12 +11,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
 from exporters.calibration import DEFAULT_COUNT, calibration_tensors
 from exporters.onnx.conversion import to_onnx
-from streamvision.backends.base import Backend
-from streamvision.backends.open_vino import OpenVinoBackend
-from streamvision.errors import ExportError, MissingDependencyError
+from streamvision.core.errors import ExportError, MissingDependencyError
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.open_vino import OpenVinoBackend
 
 INSTALL = "pip install '.[export]'"
 FLOAT_LAYERS = 3
@@ -32,7 +32,7 @@ class OpenVinoTarget:
     format: Format = "openvino"
     precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
 
-    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the files; see :meth:`exporters.base.Target.export`.
 
         Raises:
@@ -50,9 +50,9 @@ class OpenVinoTarget:
         for key, value in card.to_metadata().items():
             model.set_rt_info(value, key)
         openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
-        return Draft("openvino", options.precision, made, card, _notes(options.precision))
+        return UnverifiedArtifact("openvino", options.precision, made, card, _notes(options.precision))
 
-    def open(self, draft: Draft) -> Backend:
+    def open(self, draft: UnverifiedArtifact) -> Backend:
         """Return the model in OpenVINO on the CPU, which computes in float32 what is not quantised."""
         return OpenVinoBackend(next(draft.path.glob("*.xml")), device="cpu")
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import cast, get_args
 
 from exporters.base import Format, Target
-from streamvision.errors import ConfigError
+from streamvision.core.errors import ConfigError
 
 TARGETS: dict[Format, str] = {
     "onnx": "exporters.targets.onnx:OnnxTarget",

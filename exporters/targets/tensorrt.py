@@ -9,13 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
 from exporters.calibration import calibration_tensors
 from exporters.onnx.conversion import to_onnx
 from exporters.onnx.files import describe
 from exporters.tensorrt.build_hints import BuildHints, usual_batch
-from streamvision.backends.base import Backend
-from streamvision.backends.onnx_runtime import OnnxRuntimeBackend
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
 
 FLOAT_LAYERS = 3
 """Learned layers before each output that stay in float when the rest is quantised, as the very first does. Measured
@@ -29,7 +29,7 @@ class TensorRtTarget:
     format: Format = "tensorrt"
     precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
 
-    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the file; see :meth:`exporters.base.Target.export`.
 
         Raises:
@@ -54,9 +54,9 @@ class TensorRtTarget:
             model.metadata_props.add(key=key, value=value)
         path = folder / f"{source.path.stem}.onnx"
         onnx.save(model, path)
-        return Draft("tensorrt", options.precision, path, card, _notes(options))
+        return UnverifiedArtifact("tensorrt", options.precision, path, card, _notes(options))
 
-    def open(self, draft: Draft) -> Backend:
+    def open(self, draft: UnverifiedArtifact) -> Backend:
         """Return the file in ONNX Runtime on the CPU, with its float16 tensors rounded as a GPU rounds them."""
         if draft.precision == "fp32":
             return OnnxRuntimeBackend(draft.path, device="cpu")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
+from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
 from exporters.calibration import calibration_tensors
 from exporters.loops import refuse_loops
 from exporters.mediapipe.metadata import BUFFER, labels_file, object_detector_metadata
-from exporters.sources.sizes import check_size, with_size
 from exporters.tflite.container import card_file, with_buffer, with_files
 from exporters.tflite.conversion import convert, import_converter
 from exporters.tflite.quantisation import FLOAT_FIRST, FLOAT_LAST, quantise
-from streamvision.backends.base import Backend
-from streamvision.backends.cores import network_threads
-from streamvision.backends.lite_rt import LiteRtBackend
-from streamvision.errors import ExportError
-from streamvision.model_card import ModelCard
+from streamvision.checkpoints.sizes import check_size, with_size
+from streamvision.core.errors import ExportError
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.cores import network_threads
+from streamvision.inference.backends.lite_rt import LiteRtBackend
+from streamvision.inference.model_card import ModelCard
 
 MEDIAPIPE_INPUT = {"resize": "stretch", "sampling": "pixel_corner"}
 """How MediaPipe feeds a detector, whatever it was trained with."""
@@ -34,7 +34,7 @@ class TfliteTarget:
     format: Format = "tflite"
     precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8-dynamic", "int8")
 
-    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the file; see :meth:`exporters.base.Target.export`.
 
         Raises:
@@ -58,9 +58,9 @@ class TfliteTarget:
         path = folder / f"{source.path.stem}.tflite"
         path.write_bytes(with_files(model, files))
         changes = frozenset(MEDIAPIPE_INPUT if options.mediapipe else ())
-        return Draft("tflite", options.precision, path, card, _notes(options), changes)
+        return UnverifiedArtifact("tflite", options.precision, path, card, _notes(options), changes)
 
-    def open(self, draft: Draft) -> Backend:
+    def open(self, draft: UnverifiedArtifact) -> Backend:
         """Return the file in LiteRT on the CPU."""
         return LiteRtBackend(draft.path, device="cpu")
 

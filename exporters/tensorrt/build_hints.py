@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from streamvision.errors import ModelError
+from streamvision.core.errors import ModelError
 
 HINTS_KEY = "streamvision.tensorrt"
 LARGEST_BATCH = 16

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from exporters.tensorrt.blueprint import Blueprint
-from streamvision.backends.tensorrt_api import Builder, BuilderConfig, Network, OnnxParser, TensorRt
-from streamvision.backends.tensorrt_log import ErrorLog, tensorrt_logger
-from streamvision.errors import DeviceError, ExportError
+from exporters.tensorrt.engine_spec import EngineSpec
+from streamvision.core.errors import DeviceError, ExportError
+from streamvision.inference.backends.tensorrt_api import Builder, BuilderConfig, Network, OnnxParser, TensorRt
+from streamvision.inference.backends.tensorrt_log import ErrorLog, tensorrt_logger
 
 _LARGEST_TIMING_CACHE_BYTES = 64 << 20
 """Timings of past builds beyond this are dropped: the file would grow for ever."""
@@ -28,7 +28,7 @@ class Built:
     """What the builder has measured, for the next build; empty where it does not say."""
 
 
-def build_engine(tensorrt: TensorRt, blueprint: Blueprint, *, workspace_mb: int | None, timings: bytes) -> Built:
+def build_engine(tensorrt: TensorRt, blueprint: EngineSpec, *, workspace_mb: int | None, timings: bytes) -> Built:
     """Build an engine on the calling thread's device; takes minutes.
 
     Args:
@@ -70,7 +70,7 @@ def build_engine(tensorrt: TensorRt, blueprint: Blueprint, *, workspace_mb: int 
 
 
 def _add_profile(
-    builder: Builder, config: BuilderConfig, network: Network, blueprint: Blueprint, errors: ErrorLog
+    builder: Builder, config: BuilderConfig, network: Network, blueprint: EngineSpec, errors: ErrorLog
 ) -> None:
     """Say for which sizes to build, where the network leaves them free."""
     picture = network.get_input(0)

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exporters.tensorrt.blueprint import Blueprint
-from streamvision.backends.cuda_memory import GpuFacts
-from streamvision.backends.tensorrt_header import EngineHeader, header_path, read_header, sha256
-from streamvision.errors import ModelError, OutputError
+from exporters.tensorrt.engine_spec import EngineSpec
+from streamvision.core.errors import ModelError, OutputError
+from streamvision.inference.backends.cuda_memory import GpuFacts
+from streamvision.inference.backends.tensorrt_header import EngineHeader, header_path, read_header, sha256
 
 MOST_ENGINES = 16
 """The oldest beyond this are removed; an engine takes from 10 to some 200 MB."""
@@ -48,7 +48,7 @@ class EngineCache:
         except OSError as error:
             raise OutputError(f"{folder} cannot be created ({error.strerror}); give --cache another folder") from error
 
-    def path(self, blueprint: Blueprint, gpu: GpuFacts, tensorrt: str) -> Path:
+    def path(self, blueprint: EngineSpec, gpu: GpuFacts, tensorrt: str) -> Path:
         """Return where the engine for all this lies, or would."""
         depends = {
             "gpu": gpu.name,

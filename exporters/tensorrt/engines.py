@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from exporters.tensorrt.blueprint import Blueprint
 from exporters.tensorrt.builder import build_engine
 from exporters.tensorrt.engine_cache import EngineCache, write_engine, write_whole
-from streamvision.backends.cuda_memory import CudaDevice, GpuFacts, parse_cuda_device
-from streamvision.backends.tensorrt_api import TensorRt, import_cuda, import_tensorrt
-from streamvision.backends.tensorrt_header import EngineHeader, sha256
+from exporters.tensorrt.engine_spec import EngineSpec
+from streamvision.inference.backends.cuda_memory import CudaDevice, GpuFacts, parse_cuda_device
+from streamvision.inference.backends.tensorrt_api import TensorRt, import_cuda, import_tensorrt
+from streamvision.inference.backends.tensorrt_header import EngineHeader, sha256
 
 Say = Callable[[str], None]
 
@@ -40,7 +40,7 @@ class EngineReport:
 
 
 def provide_engine(
-    blueprint: Blueprint,
+    blueprint: EngineSpec,
     cache: EngineCache,
     *,
     device: str = "auto",
@@ -90,7 +90,7 @@ def provide_engine(
 def _build(
     tensorrt: TensorRt,
     gpu: GpuFacts,
-    blueprint: Blueprint,
+    blueprint: EngineSpec,
     cache: EngineCache,
     path: Path,
     *,

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 
 from exporters.tensorrt.onnx_nodes import FLOAT, HALF, cast, constants, element_types, fold_constants, replace_nodes
 from exporters.tensorrt.regions import find_regions
-from streamvision.errors import ExportError
+from streamvision.core.errors import ExportError
 
 _FLOAT_INPUTS = {"Resize": (1, 2)}
 """Inputs that stay float32 whatever the operator computes in, by operator."""

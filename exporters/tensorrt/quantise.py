@@ -20,8 +20,8 @@ from onnx import numpy_helper
 from exporters.tensorrt.onnx_nodes import FLOAT, constants, element_types, fold_constants, replace_nodes
 from exporters.tensorrt.ranges import measure_ranges
 from exporters.tensorrt.regions import WEIGHTED, find_regions
-from streamvision.backends.tensors import last_line
-from streamvision.errors import ExportError
+from streamvision.core.errors import ExportError
+from streamvision.inference.backends.tensors import last_line
 
 LEAST_OPSET = 13
 """From here on DequantizeLinear takes one scale a channel."""

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporters.tflite.conversion import import_converter
-from streamvision.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard
 
 CARD_FILE = "metadata.json"
-"""Where :func:`streamvision.backends.lite_rt.read_appended_metadata` looks for the card."""
+"""Where :func:`streamvision.inference.backends.lite_rt.read_appended_metadata` looks for the card."""
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 

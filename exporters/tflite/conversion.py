@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from streamvision.errors import ExportError, MissingDependencyError
-from streamvision.model_card import InputCard
+from streamvision.core.errors import ExportError, MissingDependencyError
+from streamvision.inference.model_card import InputCard
 
 INSTALL = "pip install '.[export]'"
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from exporters.base import ExportPrecision
 from exporters.tflite.container import operation_names, read_tree
 from exporters.tflite.conversion import import_converter, quiet
-from streamvision.errors import ExportError
+from streamvision.core.errors import ExportError
 
 FLOAT_LAST = 4
 """How many convolutions before the outputs stay in float in static quantisation: the head of ultralytics' detectors

@@ -5,8 +5,8 @@ from __future__ import annotations
 import av
 
 from pipelines.capture.uri import SourceSpec
-from streamvision.errors import SourceError
-from streamvision.redaction import redact
+from streamvision.core.errors import SourceError
+from streamvision.core.redaction import redact
 
 _DAMAGED = (av.error.InvalidDataError, av.error.EOFError)
 _REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)

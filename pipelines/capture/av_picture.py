@@ -8,7 +8,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from streamvision.picture import ColorMatrix, YuvPicture
+from streamvision.core.picture import ColorMatrix, YuvPicture
 
 # Code points of ITU-T H.273, which FFmpeg uses too.
 _FULL_RANGE = 2

@@ -14,10 +14,10 @@ from pipelines.capture.capture_clock import CaptureClock
 from pipelines.capture.reader import Captured
 from pipelines.capture.timeline import MonotonicPts
 from pipelines.capture.uri import SourceSpec
-from streamvision.config import StreamConfig
-from streamvision.errors import MissingDependencyError, SourceError, SourceStalledError
-from streamvision.picture import BgrPicture, Picture, YuvPicture
-from streamvision.redaction import redact
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import MissingDependencyError, SourceError, SourceStalledError
+from streamvision.core.picture import BgrPicture, Picture, YuvPicture
+from streamvision.core.redaction import redact
 
 INSTALL = "apt-get install python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good gstreamer1.0-libav"
 LIVE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=true max-buffers=1"

@@ -12,9 +12,9 @@ import cv2
 
 from pipelines.capture.reader import Captured
 from pipelines.capture.uri import SourceSpec, find_images
-from streamvision.errors import SourceError
-from streamvision.picture import BgrPicture
-from streamvision.telemetry import DropCounter
+from streamvision.core.errors import SourceError
+from streamvision.core.picture import BgrPicture
+from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
 

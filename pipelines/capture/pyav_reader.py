@@ -20,9 +20,9 @@ from pipelines.capture.lag import LagGuard
 from pipelines.capture.reader import Captured
 from pipelines.capture.timeline import MonotonicPts
 from pipelines.capture.uri import SourceSpec
-from streamvision.config import StreamConfig
-from streamvision.errors import SourceError, SourceStalledError
-from streamvision.telemetry import DropCounter
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import SourceError, SourceStalledError
+from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
 

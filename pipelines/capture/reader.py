@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamvision.picture import Picture
+from streamvision.core.picture import Picture
 
 
 @dataclass(frozen=True, eq=False)

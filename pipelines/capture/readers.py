@@ -7,7 +7,7 @@ from pipelines.capture.images import ImageReader
 from pipelines.capture.pyav_reader import PyAvReader
 from pipelines.capture.reader import Reader
 from pipelines.capture.uri import SourceSpec
-from streamvision.config import StreamConfig
+from streamvision.core.config.app import StreamConfig
 
 
 def create_reader(spec: SourceSpec, *, config: StreamConfig) -> Reader:
@@ -15,7 +15,9 @@ def create_reader(spec: SourceSpec, *, config: StreamConfig) -> Reader:
     if spec.kind == "images":
         return ImageReader(spec)
     if spec.kind == "synthetic":
-        from pipelines.capture.synthetic import SyntheticReader  # draws: a tenth of the start for who reads cameras
+        from pipelines.capture.synthetic_reader import (
+            SyntheticReader,  # draws: a tenth of the start for who reads cameras
+        )
 
         return SyntheticReader(spec)
     if spec.kind == "gstreamer":

@@ -14,15 +14,15 @@ from pipelines.capture.pacer import Pacer
 from pipelines.capture.probe import is_reachable
 from pipelines.capture.reader import Captured, Reader
 from pipelines.capture.readers import create_reader
-from pipelines.capture.slot import FrameQueue, FrameSlot, NewestFrameSlot
 from pipelines.capture.timeline import StreamTimeline
 from pipelines.capture.uri import SourceSpec
-from streamvision.config import StreamConfig
-from streamvision.errors import SourceError, SourceStalledError, StreamVisionError
-from streamvision.frame import Frame
-from streamvision.redaction import redact
-from streamvision.stream_state import StateMachine, StreamState
-from streamvision.telemetry import DropCounter, StageTimes
+from pipelines.scheduling.frame_buffer import FrameBuffer, FrameQueue, NewestFrameBuffer
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import SourceError, SourceStalledError, StreamVisionError
+from streamvision.core.frame import Frame
+from streamvision.core.redaction import redact
+from streamvision.core.stream_state import StateMachine, StreamState
+from streamvision.core.telemetry import DropCounter, StageTimes
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,8 @@ class StreamCapture:
         """How often the source was opened again."""
         self.failure: str | None = None
         """Why the stream failed for good, in one sentence."""
-        kind = NewestFrameSlot if spec.live else FrameQueue
-        self.slot: FrameSlot = kind(drops=self.drops, on_ready=on_ready)
+        kind = NewestFrameBuffer if spec.live else FrameQueue
+        self.slot: FrameBuffer = kind(drops=self.drops, on_ready=on_ready)
         self._config = config
         self._on_ready = on_ready
         self._max_frames = max_frames

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from streamvision.errors import SourceError
-from streamvision.redaction import redact
+from streamvision.core.errors import SourceError
+from streamvision.core.redaction import redact
 
 SourceKind = Literal["file", "rtsp", "http", "v4l2", "images", "gstreamer", "synthetic"]
 Policy = Literal["auto", "live", "file"]

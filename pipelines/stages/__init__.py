@@ -1,1 +1,1 @@
-"""User code behind the tracker: in threads of its own, with a time budget."""
+"""What happens to a frame behind the network, in order: one folder or file a stage."""

@@ -12,16 +12,16 @@ import numpy as np
 from pipelines.assembly import name_streams
 from pipelines.capture.readers import create_reader
 from pipelines.capture.uri import SourceSpec, parse_source, source_files
-from pipelines.embedder import Embedder
-from pipelines.gallery import Gallery
-from pipelines.second.crops import crop_edges, cut
 from streamvision.api.options import Sources, build_config
 from streamvision.api.stream import ResultStream
-from streamvision.config import AppConfig, StreamConfig
-from streamvision.errors import ConfigError, SourceError
-from streamvision.picture import Picture
+from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.crops import crop_edges, cut
+from streamvision.core.errors import ConfigError, SourceError
+from streamvision.core.picture import Picture
+from streamvision.core.status import StreamStatus
+from streamvision.search.collector import TrackletCollector
+from streamvision.search.embedder import Embedder
 from streamvision.search.index import ObjectIndex, Recording
-from streamvision.status import StreamStatus
 
 Box = tuple[float, float, float, float]
 REPORT_EVERY = 10
@@ -73,7 +73,7 @@ def build_index(
     """
     recordings = recordings_of(config)
     with ResultStream(config) as results:
-        gallery = Gallery(embedder, names=results.names, memory_s=config.tracker.memory_s)
+        gallery = TrackletCollector(embedder, names=results.names, memory_s=config.tracker.memory_s)
         for number, result in enumerate(results):
             gallery.add(result.result)
             if on_progress is not None and number % REPORT_EVERY == 0:

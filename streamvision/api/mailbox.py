@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from streamvision.annotated import AnnotatedFrame
-from streamvision.telemetry import DropCounter
+from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.telemetry import DropCounter
 
 BEHIND = "reader_behind"
 """The cause under which results of live streams are counted that the caller had no time for."""
@@ -38,7 +38,7 @@ class Mailbox:
         self._slots.append(slot)
         return slot
 
-    def take(self, timeout_s: float) -> AnnotatedFrame | None:
+    def take(self, timeout_s: float) -> RenderedFrame | None:
         """Return the next result, waiting for it up to ``timeout_s``; ``None`` if none came."""
         with self._changed:
             self._changed.wait_for(
@@ -67,10 +67,10 @@ class Mailbox:
 
 
 class MailSlot:
-    """The results of one stream; a :class:`pipelines.publish.sink.Sink`."""
+    """The results of one stream; a :class:`pipelines.outputs.sink.Sink`."""
 
     def __init__(self, changed: threading.Condition, *, live: bool, drops: DropCounter) -> None:
-        self.waiting: deque[AnnotatedFrame] = deque()
+        self.waiting: deque[RenderedFrame] = deque()
         """What the reader has not taken, the oldest first."""
         self.ended = False
         """Whether nothing more will come."""
@@ -79,7 +79,7 @@ class MailSlot:
         self._drops = drops
         self._shut = False
 
-    def write(self, annotated: AnnotatedFrame) -> None:
+    def write(self, annotated: RenderedFrame) -> None:
         """Leave a result; a file waits for room, however long the reader takes, until the mailbox is closed."""
         with self._changed:
             if self._live and self.waiting:

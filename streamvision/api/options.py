@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.config import (
+from streamvision.core.config.app import (
     AppConfig,
     ModelConfig,
     OutputsConfig,
@@ -16,8 +16,8 @@ from streamvision.config import (
     parse_config,
     parse_stage,
 )
-from streamvision.errors import ConfigError
-from streamvision.stages.stage import Stage, stage_of
+from streamvision.core.errors import ConfigError
+from streamvision.core.user_stage import Stage, stage_of
 
 Source = str | Path
 Sources = Source | Sequence[Source] | Mapping[str, Source]

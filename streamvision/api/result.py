@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.annotated import AnnotatedFrame
-from streamvision.frame import describe
-from streamvision.picture import YuvPicture
-from streamvision.result_view import ResultView
+from streamvision.core.frame import describe
+from streamvision.core.picture import YuvPicture
+from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.result_view import ResultView
 
 if TYPE_CHECKING:
     import supervision
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class StreamResult(ResultView):
     """One frame of one stream with all that was found on it; pictures are converted and drawn only if asked for."""
 
-    def __init__(self, annotated: AnnotatedFrame, names: tuple[str, ...]) -> None:
+    def __init__(self, annotated: RenderedFrame, names: tuple[str, ...]) -> None:
         super().__init__(annotated.result, names)
         self._annotated = annotated
 

@@ -12,10 +12,10 @@ from pipelines.engine import Pipeline
 from streamvision.api.mailbox import Mailbox
 from streamvision.api.options import Sources, build_config, read_stage
 from streamvision.api.result import StreamResult
-from streamvision.config import AppConfig
-from streamvision.errors import StreamVisionError
-from streamvision.stages.stage import Stage
-from streamvision.status import StreamStatus
+from streamvision.core.config.app import AppConfig
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.status import StreamStatus
+from streamvision.core.user_stage import Stage
 from streamvision.web import web_server
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from streamvision.errors import OutputError
+from streamvision.core.errors import OutputError
 
 WIDTH_PX = 900
 MARGIN_PX = 24

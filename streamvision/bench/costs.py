@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 
 from pipelines.capture.readers import create_reader
 from pipelines.capture.uri import SourceSpec
-from pipelines.inference import Detector
-from pipelines.input_sizes import InputSizes
-from pipelines.publish.encode import JpegEncoder
-from streamvision.config import StreamConfig
-from streamvision.errors import SourceError, StreamVisionError
-from streamvision.picture import Picture
+from pipelines.outputs.encode import JpegEncoder
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import SourceError, StreamVisionError
+from streamvision.core.picture import Picture
+from streamvision.inference.input_sizes import InputSizes
+from streamvision.inference.model import Model
 
 SECONDS_EACH = 2.0
 SKIPPED_FRAMES = 5
@@ -65,7 +65,7 @@ class Costs:
 
 
 def measure_costs(
-    detector: Detector,
+    detector: Model,
     sources: Sequence[tuple[SourceSpec, StreamConfig]],
     *,
     encode: JpegEncoder,
@@ -127,7 +127,7 @@ def _decode(spec: SourceSpec, config: StreamConfig, seconds: float) -> tuple[flo
     return (cpu_s - before_s) / (frames - SKIPPED_FRAMES), picture
 
 
-def _network(detector: Detector, picture: Picture, seconds: float) -> tuple[float, float]:
+def _network(detector: Model, picture: Picture, seconds: float) -> tuple[float, float]:
     """Return the processor time of a picture, and pictures a second."""
     tensor, pictures = prepared_tensor(detector, picture)
     counts = [0] * detector.requests
@@ -155,7 +155,7 @@ def _network(detector: Detector, picture: Picture, seconds: float) -> tuple[floa
     return (time.process_time() - cpu_s) / done, done / (time.monotonic() - begin_s)
 
 
-def prepared_tensor(detector: Detector, picture: Picture) -> tuple[NDArray[Any], int]:
+def prepared_tensor(detector: Model, picture: Picture) -> tuple[NDArray[Any], int]:
     """Return the input tensor of one call with this picture in every slot, and how many those are."""
     count = detector.useful_batch
     sizes = InputSizes(detector.card, detector.backend.outputs)

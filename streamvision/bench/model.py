@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.inference import Detector
-from streamvision.backends.cores import usable_cores
 from streamvision.bench.pipeline import OnProgress
 from streamvision.bench.usage import Usage, machine, rss_mb
-from streamvision.config import ModelConfig
-from streamvision.errors import StreamVisionError
-from streamvision.picture import Picture
-from streamvision.telemetry import StageTimes, quantiles_of
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.picture import Picture
+from streamvision.core.telemetry import StageTimes, quantiles_of
+from streamvision.inference.backends.cores import usable_cores
+from streamvision.inference.model import Model
 
 WARMUP_CALLS = 3
 STAGES = ("preprocess", "inference", "decode_nms")
@@ -83,7 +83,7 @@ def bench_model(
     """
     times = StageTimes()
     begin_s = time.monotonic()
-    with Detector.open(config, times=times) as detector:
+    with Model.open(config, times=times) as detector:
         open_s = time.monotonic() - begin_s
         begin_s = time.monotonic()
         detector.find([picture])
@@ -114,7 +114,7 @@ def bench_model(
         )
 
 
-def _repeat(detector: Detector, picture: Picture, seconds: float, *, workers: int) -> int:
+def _repeat(detector: Model, picture: Picture, seconds: float, *, workers: int) -> int:
     """Find objects over and over in so many threads; return how many pictures were done."""
     counts = [0] * workers
     failures: list[StreamVisionError] = []

@@ -12,16 +12,16 @@ import numpy as np
 
 from pipelines.assembly import name_streams
 from pipelines.engine import Pipeline
-from pipelines.inference import Detector
-from pipelines.publish.encode import JpegEncoder
-from pipelines.tracking import create_tracker
-from streamvision.backends.cores import usable_cores
+from pipelines.outputs.encode import JpegEncoder
+from pipelines.stages.tracking import create_tracker
 from streamvision.bench.costs import SECONDS_EACH, Costs, measure_costs
 from streamvision.bench.usage import Usage, machine, rss_mb
-from streamvision.config import AppConfig, ServeConfig
-from streamvision.errors import SourceError, StreamVisionError
-from streamvision.status import StreamStatus
-from streamvision.telemetry import Distribution, quantiles_of
+from streamvision.core.config.app import AppConfig, ServeConfig
+from streamvision.core.errors import SourceError, StreamVisionError
+from streamvision.core.status import StreamStatus
+from streamvision.core.telemetry import Distribution, quantiles_of
+from streamvision.inference.backends.cores import usable_cores
+from streamvision.inference.model import Model
 
 POLL_S = 0.1
 FIRST_FRAME_TIMEOUT_S = 60.0
@@ -122,7 +122,7 @@ def bench_pipeline(
     """
     begin_s = time.monotonic()
     tracker = create_tracker(config.tracker, score=config.model.score)
-    detector = Detector.open(config.model, score_floor=tracker.low_score if tracker else None)
+    detector = Model.open(config.model, score_floor=tracker.low_score if tracker else None)
     open_s = time.monotonic() - begin_s
     encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
     try:

@@ -12,9 +12,9 @@ import numpy as np
 
 from pipelines.engine import Pipeline
 from streamvision.bench.usage import Usage, machine, rss_mb
-from streamvision.config import AppConfig
-from streamvision.errors import StreamVisionError
-from streamvision.telemetry import quantiles_of
+from streamvision.core.config.app import AppConfig
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.telemetry import quantiles_of
 
 SETTLING = 1 / 3
 """Share of the run at its beginning that the trend leaves out: caches and pools fill then."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import streamvision
-from streamvision.backends.cores import usable_cores
+from streamvision.inference.backends.cores import usable_cores
 
 _STAT = Path("/proc/stat")
 _OWN_PAGES = Path("/proc/self/statm")

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.capture.synthetic_boxes import BoxesScene
-from pipelines.overlay.overlay import Overlay
-from pipelines.publish.encode import JpegEncoder
-from streamvision.annotated import AnnotatedFrame
+from pipelines.outputs.encode import JpegEncoder
+from pipelines.rendering.overlay import Overlay
 from streamvision.bench.usage import Usage, machine, rss_mb
-from streamvision.config import OverlayConfig, ServeConfig
-from streamvision.errors import OutputError
-from streamvision.frame import Frame, Result
-from streamvision.live import LiveChannel, LiveView
-from streamvision.telemetry import quantiles_of
+from streamvision.core.config.app import OverlayConfig, ServeConfig
+from streamvision.core.errors import OutputError
+from streamvision.core.frame import Frame, Result
+from streamvision.core.live import LiveChannel, LiveView
+from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.telemetry import quantiles_of
+from streamvision.synthetic.boxes import BoxesScene
 from streamvision.web.server import WebServer
 
 STREAM_ID = "bench"
@@ -181,7 +181,7 @@ class _Publisher:
             picture, objects = self._film[index % FILM_FRAMES]
             frame = Frame(STREAM_ID, index, index / self._fps, time.monotonic(), picture)
             scene = self._overlay.plan(Result(frame, objects), fps=self._fps)
-            annotated = AnnotatedFrame(scene.result, draw=scene.draw, encode=self._encode)
+            annotated = RenderedFrame(scene.result, draw=scene.draw, encode=self._encode)
             self.picture_bytes = len(annotated.jpeg())
             self._channel.publish(annotated)
             self.published += 1

@@ -11,11 +11,11 @@ import click
 
 from streamvision.cli.options import build_config, model_options, source_options
 from streamvision.cli.steps import StepProgress
-from streamvision.errors import ConfigError
+from streamvision.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from streamvision.bench.soak import SoakNote
-    from streamvision.config import AppConfig
+    from streamvision.core.config.app import AppConfig
 
 DRIVE = "synthetic:drive?seed=1&fps=30&size=1280x720"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from streamvision.errors import ConfigError
+from streamvision.core.errors import ConfigError
 
 
 @click.command("build-engine")
@@ -65,8 +65,8 @@ def build_engine(
     """
     if output is not None and output.suffix not in (".engine", ".plan"):
         raise ConfigError(f"--output {output}: give a name that ends in .engine")
-    from exporters.tensorrt.blueprint import parse_batch, read_blueprint
     from exporters.tensorrt.engine_cache import EngineCache, default_folder
+    from exporters.tensorrt.engine_spec import parse_batch, read_blueprint
     from exporters.tensorrt.engines import provide_engine
 
     blueprint = read_blueprint(

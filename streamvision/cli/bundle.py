@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from streamvision.cli.options import field_option
-from streamvision.config import ModelConfig
+from streamvision.core.config.app import ModelConfig
 
 
 @click.command()
@@ -40,10 +40,10 @@ def bundle(
       streamvision bundle yolov8n.tflite --picture my-street.jpg --output examples/android/bundle
     """
     from exporters.bundle import make_bundle
-    from pipelines.inference import Detector
+    from streamvision.inference.model import Model
 
     config = ModelConfig(path=path, head=head, names=tuple(names.split(",")) if names else None)
-    with Detector.open(config) as detector:
+    with Model.open(config) as detector:
         made = make_bundle(path, output, backend=detector.backend, card=detector.card, picture=picture, score=score)
     if as_json:
         document = {"folder": str(made.folder), "archive": str(made.archive), "objects": made.objects}

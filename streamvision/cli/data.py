@@ -13,13 +13,13 @@ import click
 from streamvision.cli.data_report import FORMAT_TITLES, describe_inspection, describe_problems
 from streamvision.cli.data_synthetic import synthetic
 from streamvision.cli.steps import StepProgress
-from streamvision.errors import ConfigError
-from streamvision.training.dataset import Dataset, DatasetFormat, Problem
-from streamvision.training.datasets import detect_format, read_dataset, split_dataset, write_dataset
-from streamvision.training.datasets.contact_sheet import draw_contact_sheet
-from streamvision.training.datasets.folders import SPLITS
-from streamvision.training.datasets.inspection import inspect_dataset
-from streamvision.training.datasets.placing import Placing
+from streamvision.core.errors import ConfigError
+from streamvision.datasets import detect_format, read_dataset, split_dataset, write_dataset
+from streamvision.datasets.contact_sheet import draw_contact_sheet
+from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
+from streamvision.datasets.folders import SPLITS
+from streamvision.datasets.inspection import inspect_dataset
+from streamvision.datasets.placing import Placing
 
 _FORMATS = click.Choice(get_args(DatasetFormat))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from streamvision.training.dataset import DatasetFormat, Problem, ProblemKind
-from streamvision.training.datasets.inspection import Alike, ClassSummary, Inspection
+from streamvision.datasets.dataset import DatasetFormat, Problem, ProblemKind
+from streamvision.datasets.inspection import Alike, ClassSummary, Inspection
 
 BAR_CELLS = 30
 SHOWN = 10

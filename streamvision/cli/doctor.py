@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 import streamvision
-from streamvision.backends.report import BackendReport, survey
-from streamvision.errors import StreamVisionError
+from streamvision.core.errors import StreamVisionError
+from streamvision.inference.backends.report import BackendReport, survey
 from streamvision.models import TEXT_MODEL, model_file
 
 OPENCV_PACKAGES = (

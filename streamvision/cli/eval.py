@@ -16,8 +16,8 @@ from streamvision.cli.eval_segment import segment
 from streamvision.cli.eval_semantic import semantic
 from streamvision.cli.eval_track import track
 from streamvision.cli.steps import StepProgress
-from streamvision.training.dataset import Dataset, DatasetFormat
-from streamvision.training.evaluation.evaluate import Evaluation, evaluate
+from streamvision.datasets.dataset import Dataset, DatasetFormat
+from streamvision.evaluation.evaluate import Evaluation, evaluate
 
 
 @click.group(name="eval")
@@ -77,7 +77,7 @@ def detect(
       streamvision eval detect best.pt --data roadsigns --split test --report report.html
       streamvision eval detect signs.onnx --data roadsigns --save-predictions found.json --json
     """
-    from streamvision.training.datasets import read_dataset
+    from streamvision.datasets import read_dataset
 
     whole = read_dataset(data, format=data_format)
     dataset, notes = choose_split(whole, split)
@@ -88,8 +88,8 @@ def detect(
     if save_predictions:
         result.predictions.save(save_predictions)
     if report:
-        from streamvision.training.evaluation.features import open_embedder
-        from streamvision.training.evaluation.report import build_report
+        from streamvision.evaluation.features import open_embedder
+        from streamvision.evaluation.report import build_report
 
         click.echo(f"Drawing {report} ...", err=True)
         title = f"{model.name} on {data.resolve().name}"

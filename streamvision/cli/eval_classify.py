@@ -10,7 +10,7 @@ import click
 
 from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, table
 from streamvision.cli.steps import StepProgress
-from streamvision.training.evaluation.classes import TOP, ClassifyEvaluation, evaluate_classes
+from streamvision.evaluation.classes import TOP, ClassifyEvaluation, evaluate_classes
 
 
 @click.command(name="classify", short_help="Top-1 and top-5 accuracy of a classifier.")
@@ -28,7 +28,7 @@ def classify(
       streamvision eval classify yolov8n-cls.onnx --data imagenette
       streamvision eval classify flowers.onnx --data flowers --split test --json
     """
-    from streamvision.training.datasets.class_folders import read_class_folders
+    from streamvision.datasets.class_folders import read_class_folders
 
     pictures, notes = choose_split(read_class_folders(data), split)
     options = chosen_options(runtime)

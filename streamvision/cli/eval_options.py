@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar, get_args
 import click
 
 from streamvision.cli.options import field_option
-from streamvision.config import ModelConfig
-from streamvision.errors import ConfigError
-from streamvision.training.dataset import Split
-from streamvision.training.evaluation.evaluate import ModelOptions
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.dataset import Split
+from streamvision.evaluation.evaluate import ModelOptions
 
 SPLITS = (*get_args(Split), "all")
 F = TypeVar("F", bound=Callable[..., Any])

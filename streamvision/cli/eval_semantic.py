@@ -11,7 +11,7 @@ import numpy as np
 
 from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, table
 from streamvision.cli.steps import StepProgress
-from streamvision.training.evaluation.regions import SemanticEvaluation, evaluate_regions
+from streamvision.evaluation.regions import SemanticEvaluation, evaluate_regions
 
 
 @click.command(name="semantic", short_help="Intersection over union of each class of pixels.")
@@ -29,7 +29,7 @@ def semantic(
       streamvision eval semantic deeplabv3.onnx --data voc-maps
       streamvision eval semantic unet.onnx --data road --class road --json
     """
-    from streamvision.training.datasets.class_maps import read_class_maps
+    from streamvision.datasets.class_maps import read_class_maps
 
     pictures, notes = choose_split(read_class_maps(data), split)
     options = chosen_options(runtime)

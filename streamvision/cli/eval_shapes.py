@@ -11,8 +11,8 @@ import click
 
 from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, table
 from streamvision.cli.steps import StepProgress
-from streamvision.training.dataset import DatasetFormat
-from streamvision.training.evaluation.evaluate_shapes import ShapeEvaluation, ShapeTask, evaluate_shapes
+from streamvision.datasets.dataset import DatasetFormat
+from streamvision.evaluation.evaluate_shapes import ShapeEvaluation, ShapeTask, evaluate_shapes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,7 +48,7 @@ def measure(
     **runtime: Any,
 ) -> None:
     """Run the evaluation and print it; the arguments are the options."""
-    from streamvision.training.datasets import read_dataset
+    from streamvision.datasets import read_dataset
 
     dataset, notes = choose_split(read_dataset(data, format=data_format, shapes=True), split)
     options = chosen_options(runtime)

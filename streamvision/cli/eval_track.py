@@ -9,20 +9,20 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipelines.tracking import create_tracker
+from pipelines.stages.tracking import create_tracker
 from streamvision.cli.options import field_option
 from streamvision.cli.steps import StepProgress
-from streamvision.config import TrackerConfig
-from streamvision.errors import ConfigError, OutputError
-from streamvision.training.track_evaluation.evaluate import (
+from streamvision.core.config.app import TrackerConfig
+from streamvision.core.errors import ConfigError, OutputError
+from streamvision.evaluation.tracks.evaluate import (
     TrackEvaluation,
     evaluate,
     read_results,
     run_tracker,
     save_results,
 )
-from streamvision.training.track_evaluation.metrics import add_counts
-from streamvision.training.track_evaluation.mot_files import MotSequence, read_sequences
+from streamvision.evaluation.tracks.metrics import add_counts
+from streamvision.evaluation.tracks.mot_files import MotSequence, read_sequences
 
 COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
 
@@ -96,7 +96,7 @@ def track(
     evaluation = evaluate(kept, rows, track_us=track_us)
     title = str(results) if results else config.name
     if plot:
-        from streamvision.training.track_evaluation.plot import plot as draw
+        from streamvision.evaluation.tracks.plot import plot as draw
 
         draw(evaluation, plot, title=f"{title} on {data.resolve().name}")
     if video:
@@ -124,7 +124,7 @@ def _thinned(sequence: MotSequence, *, drop: float, seed: int) -> MotSequence:
 
 
 def _write_videos(sequences: list[MotSequence], evaluation: TrackEvaluation, folder: Path) -> None:
-    from streamvision.training.track_evaluation.video import write_video
+    from pipelines.rendering.track_video import write_video
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,9 @@ import click
 
 from streamvision.cli.options import field_option
 from streamvision.cli.steps import StepProgress
-from streamvision.config import ModelConfig
-from streamvision.errors import OutputError
-from streamvision.training.evaluation.heat import METHOD_WORDS, Explanation, HeatMethod
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import OutputError
+from streamvision.evaluation.heat import METHOD_WORDS, Explanation, HeatMethod
 
 DEFAULT_MASKS = 400
 
@@ -68,10 +68,10 @@ def explain(
       streamvision explain crossing.jpg --model best.pt
       streamvision explain crossing.jpg --model signs.onnx --train-data roadsigns --output why.png
     """
-    from streamvision.training.evaluation.heat import explain as explain_picture
-    from streamvision.training.evaluation.heat_drawing import Thumb, draw_explanation
-    from streamvision.training.evaluation.model import open_model
-    from streamvision.training.evaluation.predict import read_bgr
+    from streamvision.evaluation.heat import explain as explain_picture
+    from streamvision.evaluation.heat_drawing import Thumb, draw_explanation
+    from streamvision.evaluation.model import open_model
+    from streamvision.evaluation.predict import read_bgr
 
     bgr = read_bgr(image)
     options = {key: value for key, value in runtime.items() if value is not None}
@@ -104,11 +104,11 @@ def explain(
 
 
 def _look_alikes(explanation: Explanation, model: Path, train_data: Path) -> list[list[tuple[Any, str, float]]]:
-    from streamvision.training.datasets import read_dataset
-    from streamvision.training.evaluation.crops import cut, cut_crops
-    from streamvision.training.evaluation.features import open_embedder
-    from streamvision.training.evaluation.look_alikes import find_look_alikes
-    from streamvision.training.evaluation.report.build import MAX_TRAINING_CROPS
+    from streamvision.datasets import read_dataset
+    from streamvision.evaluation.crops import cut, cut_crops
+    from streamvision.evaluation.features import open_embedder
+    from streamvision.evaluation.look_alikes import find_look_alikes
+    from streamvision.evaluation.report.build import MAX_TRAINING_CROPS
 
     training = read_dataset(train_data)
     crops = cut_crops(training.images, at_most=MAX_TRAINING_CROPS)

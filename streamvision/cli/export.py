@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source, Target
+from exporters.base import ExportOptions, ExportPrecision, Format, Source, Target, UnverifiedArtifact
 from streamvision.cli.eval_options import choose_split
 from streamvision.cli.steps import StepProgress
-from streamvision.errors import ConfigError, StreamVisionError
+from streamvision.core.errors import ConfigError, StreamVisionError
 
 if TYPE_CHECKING:
     from exporters.export import Artefact
     from exporters.parity.pictures import GatePictures
-    from streamvision.training.dataset import Dataset
+    from streamvision.datasets.dataset import Dataset
 
 _SIZE = re.compile(r"(\d+)(?:[xX](\d+))?")
 _HEADINGS = ("artefact", "size", "mean IoU", "score ±", "mAP50-95", "verdict")
@@ -145,7 +145,7 @@ def export(
       streamvision export yolov8n.pt --format openvino --precision int8 --calibration photos --output exported
       streamvision export best.pt --format tflite --precision fp32,int8-dynamic --data signs --output exported
     """
-    from streamvision.training.evaluation.class_names import match_classes
+    from streamvision.evaluation.class_names import match_classes
 
     begin_s = time.monotonic()
 
@@ -158,8 +158,8 @@ def export(
         from exporters.parity.accuracy import Accuracy
         from exporters.parity.gate import Gate
         from exporters.parity.reference import library_reference
-        from exporters.sources import open_source
         from exporters.targets.registry import create_target
+        from streamvision.checkpoints import open_source
 
         dataset = _labelled(data, say) if data else None
         pictures = _pictures(images, dataset, data, calibration, max_images)
@@ -273,7 +273,7 @@ def _bundles(
         if artefact.path is None:
             continue
         format, precision = artefact.request.format, artefact.request.options.precision
-        draft = Draft(format, precision, artefact.path, source.card)
+        draft = UnverifiedArtifact(format, precision, artefact.path, source.card)
         try:
             bundle = bundle_exported(draft, create_target(format), picture=picture)
             made[artefact.name] = {"bundle": str(bundle.folder), "bundle_error": None}
@@ -289,7 +289,7 @@ def _see(artefact: Artefact) -> str:
 
 
 def _labelled(data: Path, say: Any) -> Dataset:
-    from streamvision.training.datasets import read_dataset
+    from streamvision.datasets import read_dataset
 
     dataset, notes = choose_split(read_dataset(data), None)
     for note in notes:

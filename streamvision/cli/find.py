@@ -11,14 +11,14 @@ import click
 import cv2
 import numpy as np
 
-from pipelines.embedder import Embedder
-from pipelines.overlay.match_sheet import clock, draw_matches
+from pipelines.rendering.match_sheet import clock, draw_matches
 from streamvision.api.find import build_index, picture_of, recordings_of, settings_of
 from streamvision.cli.options import build_config, field_option, model_options, source_options
 from streamvision.cli.progress import Progress
-from streamvision.config import AppConfig, TrackerConfig
-from streamvision.errors import ConfigError, OutputError
-from streamvision.picture import U8, YuvPicture
+from streamvision.core.config.app import AppConfig, TrackerConfig
+from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.picture import U8, YuvPicture
+from streamvision.search.embedder import Embedder
 from streamvision.search.index import EmbedderMark, Match, ObjectIndex
 from streamvision.search.index_file import load_index, save_index
 

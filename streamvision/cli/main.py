@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import click
 
 import streamvision
-from streamvision.errors import StreamVisionError
-from streamvision.redaction import RedactingFormatter
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.redaction import RedactingFormatter
 
 COMMANDS = {
     "demo": "Watch a model at work in the browser.",

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 from pydantic import BaseModel
 
-from streamvision.config import (
+from streamvision.core.config.adaptive import AdaptiveConfig
+from streamvision.core.config.app import (
     AppConfig,
     ModelConfig,
     OutputsConfig,
@@ -19,8 +20,7 @@ from streamvision.config import (
     load_config,
     parse_config,
 )
-from streamvision.effort_config import EffortConfig
-from streamvision.errors import ConfigError
+from streamvision.core.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,7 +82,7 @@ def source_options(command: F) -> F:
                 help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
             ),
             field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
-            field_option("--effort", EffortConfig, "mode"),
+            field_option("--effort", AdaptiveConfig, "mode"),
             field_option("--tracker", TrackerConfig, "name"),
         ]
     ):

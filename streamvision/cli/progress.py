@@ -9,7 +9,7 @@ from types import TracebackType
 
 import click
 
-from streamvision.status import StreamStatus
+from streamvision.core.status import StreamStatus
 
 REDRAW_S = 0.5
 LOG_EVERY_S = 10.0

@@ -9,7 +9,7 @@ import click
 
 from streamvision.cli.options import build_config, field_option, model_options, output_options, source_options
 from streamvision.cli.session import run_session
-from streamvision.config import StreamConfig
+from streamvision.core.config.app import StreamConfig
 
 
 @click.command()

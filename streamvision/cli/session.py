@@ -16,8 +16,8 @@ import click
 
 from pipelines.engine import Pipeline
 from streamvision.cli.progress import Progress
-from streamvision.config import AppConfig
-from streamvision.status import StreamStatus
+from streamvision.core.config.app import AppConfig
+from streamvision.core.status import StreamStatus
 from streamvision.web import web_server
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from streamvision.errors import ConfigError
-from streamvision.training.trainers.recipe import Recipe, load_recipe
+from streamvision.core.errors import ConfigError
+from streamvision.training.recipe import Recipe, load_recipe
 
 NOT_OPTIONS = {"augment", "init_classes", "onnx_size"}
 """Settings with structure, which only recipes have."""
@@ -61,7 +61,7 @@ def train(
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
       streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4
     """
-    from streamvision.training.trainers.session import find_learning_rate, resume_training, start_training
+    from streamvision.training.session import find_learning_rate, resume_training, start_training
 
     command = shlex.join(["streamvision", *sys.argv[1:]])
     chosen = {key: value for key, value in given.items() if value is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from streamvision.errors import MissingDependencyError, ModelError
+from streamvision.core.errors import MissingDependencyError, ModelError
 
 DEFAULT_MODEL = "road_signs.onnx"
 TEXT_MODEL = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.errors import ConfigError
+from streamvision.core.errors import ConfigError
 
 F32 = NDArray[np.float32]
 
@@ -36,7 +36,7 @@ class Recording:
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class Tracklet:
     """One identity of one recording, from its first frame to its last."""
 
     stream_id: str
@@ -76,7 +76,7 @@ class Sighting:
 class Match:
     """An identity that looks like what was asked for."""
 
-    sighting: Sighting
+    sighting: Tracklet
     """When and where it was seen."""
     similarity: float
     """Cosine of the two descriptions, -1..1; what is much depends on the embedding model."""
@@ -98,7 +98,7 @@ class ObjectIndex:
     """The model that described them."""
     recordings: dict[str, Recording]
     """What was searched, by stream id."""
-    sightings: tuple[Sighting, ...]
+    sightings: tuple[Tracklet, ...]
     """The identities."""
     embedding: F32
     """(N, D) float32 rows of length 1, one an identity."""

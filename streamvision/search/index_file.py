@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from streamvision.errors import ConfigError, OutputError
-from streamvision.search.index import EmbedderMark, ObjectIndex, Recording, Sighting
+from streamvision.core.errors import ConfigError, OutputError
+from streamvision.search.index import EmbedderMark, ObjectIndex, Recording, Tracklet
 
 FORM, VERSION = "streamvision.objects", 1
 MAX_BYTES = 1 << 30
@@ -157,7 +157,7 @@ def _read(path: Path) -> ObjectIndex:
     pictures = arrays["thumbnails"].tobytes()
     begins = [0, *ends.tolist()][: len(ends)]
     sightings = tuple(
-        Sighting(**record.model_dump(), thumbnail_jpeg=pictures[begin:end])
+        Tracklet(**record.model_dump(), thumbnail_jpeg=pictures[begin:end])
         for record, begin, end in zip(header.sightings, begins, ends.tolist(), strict=True)
     )
     mark = EmbedderMark(**header.embedder.model_dump())

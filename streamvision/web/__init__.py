@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamvision.config import ServeConfig
-from streamvision.live import LiveView
+from streamvision.core.config.app import ServeConfig
+from streamvision.core.live import LiveView
 
 if TYPE_CHECKING:
     from streamvision.web.server import WebServer

@@ -11,11 +11,11 @@ import yaml
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
-from streamvision.analysis import AnalyticsControl
-from streamvision.analytics_config import AnalyticsConfig
-from streamvision.config import parse_analytics
-from streamvision.errors import ConfigError
-from streamvision.live import LiveChannel, LiveView
+from streamvision.core.analysis import AnalyticsControl
+from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.app import parse_analytics
+from streamvision.core.errors import ConfigError
+from streamvision.core.live import LiveChannel, LiveView
 from streamvision.web.fanout import Fanout
 from streamvision.web.refusal import refuse
 from streamvision.web.wire import event

@@ -12,8 +12,8 @@ from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
 import streamvision
-from streamvision.live import LiveChannel, LiveFrame, LiveView
-from streamvision.status import StreamStatus
+from streamvision.core.live import LiveChannel, LiveFrame, LiveView
+from streamvision.core.status import StreamStatus
 from streamvision.web.analytics import add_analytics
 from streamvision.web.events import status_json
 from streamvision.web.fanout import Fanout

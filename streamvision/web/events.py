@@ -7,9 +7,9 @@ import threading
 import time
 from typing import Any
 
-from streamvision.live import LiveView
-from streamvision.status import StreamStatus
-from streamvision.stream_state import FINAL_STATES
+from streamvision.core.live import LiveView
+from streamvision.core.status import StreamStatus
+from streamvision.core.stream_state import FINAL_STATES
 from streamvision.web.fanout import Fanout
 from streamvision.web.wire import event
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from streamvision.live import LiveChannel
+from streamvision.core.live import LiveChannel
 from streamvision.web.viewer import Subscription, Viewer, prepare_socket
 from streamvision.web.wire import EncodedFrame, detections_json, event, heartbeat_record
 

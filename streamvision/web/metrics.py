@@ -10,10 +10,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 import streamvision
-from streamvision.live import LiveView
-from streamvision.status import StreamStatus
-from streamvision.stream_state import StreamState
-from streamvision.telemetry import QUANTILES, Distribution
+from streamvision.core.live import LiveView
+from streamvision.core.status import StreamStatus
+from streamvision.core.stream_state import StreamState
+from streamvision.core.telemetry import QUANTILES, Distribution
 from streamvision.web.fanout import Fanout
 
 

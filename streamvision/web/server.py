@@ -18,8 +18,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from streamvision.errors import OutputError
-from streamvision.live import LiveView
+from streamvision.core.errors import OutputError
+from streamvision.core.live import LiveView
 from streamvision.web.analytics import AnalyticsNews
 from streamvision.web.app import HAND_OVER, create_app
 from streamvision.web.events import StatusTicker

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-from streamvision.frame import describe
-from streamvision.live import LiveChannel, LiveFrame
+from streamvision.core.frame import describe
+from streamvision.core.live import LiveChannel, LiveFrame
 
 Form = Literal["mjpeg", "mjpeg_early", "live", "events"]
 """How a viewer reads: see :class:`EncodedFrame` for the three forms of pictures; ``events`` carries no pictures."""

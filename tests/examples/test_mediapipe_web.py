@@ -15,9 +15,9 @@ import pytest
 
 from exporters.base import ExportOptions
 from exporters.bundle.golden import drawn_picture
-from pipelines.inference import Detector
-from streamvision.config import ModelConfig
-from streamvision.picture import BgrPicture
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.model import Model
 from support.npm_packages import npm_modules
 from support.tiny_source import TinySource
 
@@ -72,7 +72,7 @@ def address(mediapipe_file: Path, project_root: Path, npm_cache: Path, tmp_path:
 def test_mediapipe_finds_what_the_runtime_finds(mediapipe_file: Path, address: str, page: Any) -> None:
     page.goto(address)
     page.wait_for_function("window.ready")
-    with Detector.open(ModelConfig(path=mediapipe_file, score=SCORE)) as detector:
+    with Model.open(ModelConfig(path=mediapipe_file, score=SCORE)) as detector:
         found = detector.detect([BgrPicture(drawn_picture())])[0]
         names = detector.names
     theirs = np.array([[*row[:5], names.index(row[5])] for row in page.evaluate("find(0.25)")], np.float64)

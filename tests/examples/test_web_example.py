@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.inference import Detector
-from streamvision.config import ModelConfig
-from streamvision.picture import BgrPicture
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.model import Model
 from support.bundles import bundled
 from support.detection_sets import Agreement, Rows
 
@@ -76,7 +76,7 @@ def test_a_real_model_gives_the_runtimes_boxes(
     assert page.evaluate("crossOriginIsolated")
 
     agreement = Agreement(score_threshold=0.25, score_slack=0.15 if kind == "tflite" else 0.05)
-    with Detector.open(ModelConfig(path=data_dir / "models" / MODELS[kind])) as detector:
+    with Model.open(ModelConfig(path=data_dir / "models" / MODELS[kind])) as detector:
         for picture in sorted((data_dir / "coco_val" / "images").iterdir())[:6]:
             found = detector.detect([BgrPicture(cv2.imread(str(picture)))])[0]
             ours = np.column_stack([found.box_xyxy_px, found.score, found.class_id]).astype(np.float64)

@@ -11,9 +11,9 @@ from exporters.base import ExportOptions
 from exporters.export import Exporter, Request
 from exporters.parity.gate import Gate
 from exporters.parity.pictures import pictures_in
-from exporters.sources import open_source
 from exporters.targets.registry import create_target
-from streamvision.errors import ExportError
+from streamvision.checkpoints import open_source
+from streamvision.core.errors import ExportError
 from support.random_sources import random_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]

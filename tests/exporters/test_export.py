@@ -13,11 +13,11 @@ from exporters.base import ExportOptions
 from exporters.export import Exporter, Request, requests_for
 from exporters.parity.gate import Gate
 from exporters.parity.pictures import pictures_in
-from exporters.sources.onnx_file import OnnxSource
 from exporters.targets.registry import create_target
-from streamvision.backends import open_backend
-from streamvision.backends.cards import read_card
-from streamvision.errors import ConfigError, ExportError, MissingDependencyError, ModelError
+from streamvision.checkpoints.onnx_file import OnnxSource
+from streamvision.core.errors import ConfigError, ExportError, MissingDependencyError, ModelError
+from streamvision.inference.backends import open_backend
+from streamvision.inference.card_reader import read_card
 from support.broken_exports import BrokenTarget, behind_output, input_card
 
 NAME = "yolox_nano-fp32.onnx"

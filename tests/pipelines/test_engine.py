@@ -17,12 +17,12 @@ import pytest
 
 from pipelines.assembly import name_streams
 from pipelines.engine import Pipeline
-from pipelines.inference import Detector
-from pipelines.tracking.assignment import overlapping
-from streamvision.backends import open_backend
-from streamvision.backends.cards import read_card
-from streamvision.config import AppConfig, StreamConfig, parse_config
-from streamvision.errors import ConfigError, ModelError, OutputError, SourceError
+from pipelines.stages.tracking.assignment import overlapping
+from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.errors import ConfigError, ModelError, OutputError, SourceError
+from streamvision.inference.backends import open_backend
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model import Model
 from support.reference_models import yolov8n_onnx
 
 
@@ -117,7 +117,7 @@ def test_a_model_is_never_overwritten(data_dir: Path, video: str, tmp_path: Path
 
 def test_a_model_that_fails_midway_ends_the_run_with_a_sentence(data_dir: Path, video: str) -> None:
     config = config_of(data_dir, {"source": video})
-    detector = Detector.open(config.model)
+    detector = Model.open(config.model)
     calls = 0
     run = detector.backend.run
 
@@ -162,7 +162,7 @@ def test_results_that_overtake_each_other_are_put_in_order_and_files_lose_nothin
         streams = {"source": video, "id": "a"}, {"source": video, "id": "b"}
         config = config_of(data_dir, *streams, max_frames=40, outputs={"detections": out})
         backend = open_backend(config.model.path)
-        detector = Detector(wrap(backend), read_card(backend, path=config.model.path), config.model, score_floor=0.1)
+        detector = Model(wrap(backend), read_card(backend, path=config.model.path), config.model, score_floor=0.1)
         with Pipeline(config, detector=detector) as pipeline:
             assert pipeline.wait(60)
         return sorted(out.read_text().splitlines(), key=lambda line: json.loads(line)["stream"])
@@ -173,7 +173,7 @@ def test_results_that_overtake_each_other_are_put_in_order_and_files_lose_nothin
 def test_a_live_stream_with_a_slow_model_stays_fresh_with_several_requests(data_dir: Path) -> None:
     config = config_of(data_dir, {"source": "synthetic:boxes?fps=30&size=320x240"}, max_frames=60)
     backend = open_backend(config.model.path)
-    detector = Detector(UnevenBackend(backend), read_card(backend, path=config.model.path), config.model)
+    detector = Model(UnevenBackend(backend), read_card(backend, path=config.model.path), config.model)
     with Pipeline(config, detector=detector) as pipeline:
         assert pipeline.wait(60)
     (status,) = pipeline.statuses()

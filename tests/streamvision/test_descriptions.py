@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamvision.analysis import Analysis
-from streamvision.detections import Detections
-from streamvision.frame import Frame, Result, describe
-from streamvision.masks import BoxMask
-from streamvision.picture import BgrPicture
-from streamvision.whole_picture import WholePicture
+from streamvision.core.analysis import Analysis
+from streamvision.core.detections import Detections
+from streamvision.core.frame import Frame, Result, describe
+from streamvision.core.image_result import ImageResult
+from streamvision.core.masks import BoxMask
+from streamvision.core.picture import BgrPicture
 
 NAMES = ("road", "car", "sky")
 
@@ -53,7 +53,7 @@ def test_keypoints_and_oriented_boxes():
 
 
 def test_the_whole_picture_is_summed_up():
-    whole = WholePicture(
+    whole = ImageResult(
         class_score=np.array([0.2, 0.7, 0.1], np.float32),
         class_map=np.array([[0, 0], [0, 2]], np.uint8),
         depth_map=np.array([[1, 2], [3, np.nan]], np.float32),
@@ -70,7 +70,7 @@ def test_the_whole_picture_is_summed_up():
 
 
 def test_no_distance_at_all_is_null():
-    whole = WholePicture(depth_map=np.full((2, 2), np.nan, np.float32))
+    whole = ImageResult(depth_map=np.full((2, 2), np.nan, np.float32))
     assert as_read(result_of(whole=whole))["depth"] == {"near": None, "middle": None, "far": None}
 
 

@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from streamvision.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard
 
 OPSET = 17
 

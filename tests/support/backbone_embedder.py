@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.inference.model_card import InputCard, ModelCard
 
 SIDE_PX = 416
 MAP, CHANNELS = "input.307", 512

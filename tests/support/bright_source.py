@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.backends.torch_network import TorchBackend
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.checkpoints.torch_network import TorchBackend
+from streamvision.inference.model_card import InputCard, ModelCard
 
 SIDE_PX, CELL_PX = 64, 8
 CARD = ModelCard(head="yolo_v8", names=("red", "green"), input=InputCard(width_px=SIDE_PX, height_px=SIDE_PX))

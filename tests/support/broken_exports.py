@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from exporters.base import Draft, ExportOptions, ExportPrecision, Format, Source
-from streamvision.backends.base import Backend
-from streamvision.backends.onnx_runtime import OnnxRuntimeBackend
-from streamvision.model_card import ModelCard
+from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
+from streamvision.inference.model_card import ModelCard
 from support.model_files import with_onnx_metadata
 
 Edit = Callable[[Path, Path], None]
@@ -93,16 +93,16 @@ class BrokenTarget:
     ) -> None:
         self._edit, self._card, self._wrap = edit, card, wrap
 
-    def export(self, source: Source, options: ExportOptions, folder: Path) -> Draft:
+    def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         assert source.onnx is not None
         edited, path = folder / "edited.onnx", folder / f"{source.path.stem}.onnx"
         self._edit(source.onnx, edited)
         written = self._card(source.card)
         with_onnx_metadata(edited, path, {} if written is None else written.to_metadata())
         edited.unlink()
-        return Draft("onnx", options.precision, path, written or source.card)
+        return UnverifiedArtifact("onnx", options.precision, path, written or source.card)
 
-    def open(self, draft: Draft) -> Backend:
+    def open(self, draft: UnverifiedArtifact) -> Backend:
         return self._wrap(OnnxRuntimeBackend(draft.path, device="cpu"))
 
 

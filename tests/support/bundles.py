@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from exporters.bundle import make_bundle
-from pipelines.inference import Detector
-from streamvision.config import ModelConfig
+from streamvision.core.config.app import ModelConfig
+from streamvision.inference.model import Model
 
 
 def bundled(model: Path, folder: Path) -> Path:
     """Make the bundle of a model that runs from its file alone, and return its folder."""
-    with Detector.open(ModelConfig(path=model)) as detector:
+    with Model.open(ModelConfig(path=model)) as detector:
         return make_bundle(model, folder, backend=detector.backend, card=detector.card).folder

@@ -15,8 +15,8 @@ import numpy as np
 
 from pipelines.capture.stream import StreamCapture
 from pipelines.capture.uri import Policy, parse_source
-from streamvision.config import StreamConfig
-from streamvision.frame import Frame
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.frame import Frame
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from streamvision.model_card import InputCard, KeypointCard, ModelCard
+from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard
 
 SIDE_PX, CELL_PX = 64, 8
 CELLS = SIDE_PX // CELL_PX

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from streamvision.detections import Detections
-from streamvision.training.dataset import LabelledBox, LabelledImage
-from streamvision.training.evaluation.predictions import Predictions
+from streamvision.core.detections import Detections
+from streamvision.datasets.dataset import LabelledBox, LabelledImage
+from streamvision.evaluation.predictions import Predictions
 
 Box = tuple[float, float, float, float]
 NAMES = ("car", "stop", "tree")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from streamvision.training.dataset import Dataset, LabelledBox, LabelledImage, Split
+from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, Split
 
 NAMES = ("zebra crossing", "стоп", "speed & limit <50>")
 EXIF_ORIENTATION = 0x0112

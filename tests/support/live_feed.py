@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from pipelines.analytics import Analyst
-from streamvision.analytics_config import AnalyticsConfig
-from streamvision.annotated import AnnotatedFrame
-from streamvision.detections import Detections
-from streamvision.frame import Frame, Result
-from streamvision.live import LiveChannel, LiveView
-from streamvision.picture import BgrPicture, Canvas
-from streamvision.status import StreamStatus
-from streamvision.telemetry import Distribution
+from pipelines.stages.analytics import Analytics
+from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.detections import Detections
+from streamvision.core.frame import Frame, Result
+from streamvision.core.live import LiveChannel, LiveView
+from streamvision.core.picture import BgrPicture, Canvas
+from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.status import StreamStatus
+from streamvision.core.telemetry import Distribution
 
 NAMES = ("person", "car", "truck")
 
@@ -29,7 +29,7 @@ class FedStream:
 
     def __init__(self, stream_id: str, *, width_px: int = 320, height_px: int = 180, hue: int = 100) -> None:
         self.channel = LiveChannel(stream_id, NAMES)
-        self.analyst = Analyst(AnalyticsConfig(), NAMES, memory_s=1.0)
+        self.analyst = Analytics(AnalyticsConfig(), NAMES, memory_s=1.0)
         self.encoded = 0
         self.published = 0
         self.since_s = time.monotonic()
@@ -91,7 +91,7 @@ class FedStream:
         frame = Frame(self.channel.stream_id, index, index / 25, captured_at_s, BgrPicture(bgr))
         result = Result(frame, detections)
         result = replace(result, analysis=self.analyst.update(result))
-        self.channel.publish(AnnotatedFrame(result, draw=frame.picture.to_canvas, encode=self._encode))
+        self.channel.publish(RenderedFrame(result, draw=frame.picture.to_canvas, encode=self._encode))
         self.published += 1
         self.status = replace(
             self.status,

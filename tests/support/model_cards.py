@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamvision.heads.registry import HEADS
-from streamvision.model_card import InputCard, KeypointCard, ModelCard
+from streamvision.inference.heads.registry import HEADS
+from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard
 
 
 def make_card(

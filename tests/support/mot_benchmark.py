@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.training.track_evaluation.mot_files import read_sequences, write_results
+from streamvision.evaluation.tracks.mot_files import read_sequences, write_results
 
 
 def evaluate(results: Mapping[str, NDArray[np.float64]], *, root: Path, work: Path) -> dict[str, dict[str, float]]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.tracking import Tracker
-from streamvision.detections import Detections
+from pipelines.stages.tracking import Tracker
+from streamvision.core.detections import Detections
 
 Box = tuple[float, float, float, float]
 

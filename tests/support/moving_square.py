@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.picture import YuvPicture
+from streamvision.core.picture import YuvPicture
 
 WIDTH_PX, HEIGHT_PX = 640, 360
 SQUARE_PX = 48

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from exporters.base import Source
-from exporters.sources import open_source
+from streamvision.checkpoints import open_source
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.inference.model_card import InputCard, ModelCard
 
 SIDE_PX = 32
 NAMES = ("red", "green", "blue")

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from streamvision.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard
 from support.model_cards import make_card
 
 SIDE_PX = 64

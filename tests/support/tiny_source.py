@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamvision.backends.torch_network import TorchBackend
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.checkpoints.torch_network import TorchBackend
+from streamvision.inference.model_card import InputCard, ModelCard
 
 STRIDES_PX = (8, 16, 32)
 CHANNELS = 8

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.analytics import Analyst
-from streamvision.analysis import Analysis, AnalyticsEvent
-from streamvision.config import parse_analytics
-from streamvision.detections import Detections
-from streamvision.frame import Frame, Result
-from streamvision.picture import BgrPicture
+from pipelines.stages.analytics import Analytics
+from streamvision.core.analysis import Analysis, AnalyticsEvent
+from streamvision.core.config.app import parse_analytics
+from streamvision.core.detections import Detections
+from streamvision.core.frame import Frame, Result
+from streamvision.core.picture import BgrPicture
 
 NAMES = ("car", "bus")
 Walker = tuple[int | None, float, float]
 """Identity, and the bottom centre of the box in fractions of the picture; no identity before confirmation."""
 
 
-def analyst(memory_s: float = 1.0, **config: Any) -> Analyst:
+def analyst(memory_s: float = 1.0, **config: Any) -> Analytics:
     """Return analytics of a configuration as it stands in a file."""
-    return Analyst(parse_analytics(config, origin="test"), NAMES, memory_s=memory_s)
+    return Analytics(parse_analytics(config, origin="test"), NAMES, memory_s=memory_s)
 
 
 def result(
@@ -48,7 +48,7 @@ def result(
     return Result(Frame("gate", index, pts_s, 0.0, picture, segment), found)
 
 
-def walk(subject: Analyst, frames: Iterable[Sequence[Walker]], *, fps: float = 10.0, **more: Any) -> list[Analysis]:
+def walk(subject: Analytics, frames: Iterable[Sequence[Walker]], *, fps: float = 10.0, **more: Any) -> list[Analysis]:
     """Let the analyst see frames at a steady rate; return what it says of each."""
     said = []
     for index, walkers in enumerate(frames):

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from exporters.coreml.operations.layers import ints
-from streamvision.errors import ModelError
+from streamvision.core.errors import ModelError
 
 
 def _reshape(x: Tensor, shape: Any) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from streamvision.errors import ModelError
+from streamvision.core.errors import ModelError
 
 
 def ints(values: Any) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from streamvision.errors import ModelError
+from streamvision.core.errors import ModelError
 
 
 def _scaled_size(x: Tensor, height: Any, width: Any) -> tuple[int, int]:

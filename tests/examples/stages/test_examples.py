@@ -12,7 +12,7 @@ import yaml
 
 import streamvision
 from streamvision.cli.main import main
-from streamvision.config import parse_config
+from streamvision.core.config.app import parse_config
 from streamvision.models import default_model_path
 
 SOURCE = "synthetic:drive?fps=30&size=640x360&frames={}&realtime=0&seed=3"

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from exporters.bundle import make_bundle
-from pipelines.inference import Detector
-from streamvision.backends.base import Backend
-from streamvision.config import ModelConfig
-from streamvision.errors import ExportError
-from streamvision.model_card import ModelCard
-from streamvision.picture import BgrPicture
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import ExportError
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.model import Model
+from streamvision.inference.model_card import ModelCard
 from support.constant_network import ConstantNetwork, constant_network
 
 
@@ -33,10 +33,10 @@ def test_the_golden_vectors_are_what_the_runtime_does(bundles: Path, road_signs:
     assert bgr.shape == (golden["picture"]["height_px"], golden["picture"]["width_px"], 3)
 
     config = ModelConfig(path=bundle / "model.onnx")
-    with Detector.open(config) as detector:
+    with Model.open(config) as detector:
         outputs = detector.backend.run(tensor(bundle, golden["input"]))
         card = ModelCard.model_validate_json((bundle / "card.json").read_text())
-        fixed = Detector(detector.backend, card, config)
+        fixed = Model(detector.backend, card, config)
         objects = list(fixed.detect([BgrPicture(bgr)])[0].objects(card.names))
     np.testing.assert_array_equal(outputs[0], tensor(bundle, golden["outputs"][0]))
     assert len(objects) >= 3
@@ -76,7 +76,7 @@ def test_the_decoders_are_short_and_need_no_library(bundles: Path) -> None:
 def test_a_user_gives_another_picture(road_signs: Path, data_dir: Path, tmp_path: Path) -> None:
     photo = data_dir / "roadsigns" / "images" / "road100.png"
     photo = photo if photo.exists() else sorted((data_dir / "roadsigns" / "images").iterdir())[0]
-    with Detector.open(ModelConfig(path=road_signs)) as detector:
+    with Model.open(ModelConfig(path=road_signs)) as detector:
         made = make_bundle(road_signs, tmp_path / "bundle", backend=detector.backend, card=detector.card, picture=photo)
     golden = json.loads((made.folder / "bundle.json").read_text())["golden"]["picture"]
     height, width = cv2.imread(str(photo)).shape[:2]

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
 from exporters.coreml.program import Program
-from streamvision.errors import ExportError, ModelError
-from streamvision.model_card import InputCard
+from streamvision.core.errors import ExportError, ModelError
+from streamvision.inference.model_card import InputCard
 
 F = nn.functional
 SIDE = 12

@@ -19,7 +19,7 @@ from exporters.coreml import vision
 from exporters.coreml.backend import CoreMlInterpreter
 from exporters.coreml.scores import check_scores, check_specification
 from exporters.targets.coreml import CoreMlTarget
-from streamvision.errors import ModelError, ParityError
+from streamvision.core.errors import ModelError, ParityError
 from support.bright_source import CARD, BrightSource, bright_picture
 
 pytestmark = pytest.mark.reference

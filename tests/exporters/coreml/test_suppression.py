@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from exporters.coreml.suppression import Suppression
-from pipelines.nms import suppress
-from streamvision.heads.base import Candidates
+from streamvision.inference.heads.base import Candidates
+from streamvision.inference.nms import suppress
 
 CLASSES = 80
 

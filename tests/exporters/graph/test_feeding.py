@@ -9,9 +9,9 @@ import torch
 
 from exporters.graph.feeding import fed_nhwc
 from exporters.graph.fractions import boxes_in_fractions
-from pipelines.preprocess import InputBatch
-from streamvision.model_card import InputCard, KeypointCard, ModelCard, Resize
-from streamvision.picture import BgrPicture
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard, Resize
+from streamvision.inference.preprocess import InputBatch
 
 pytestmark = pytest.mark.reference
 

@@ -11,16 +11,16 @@ pytest.importorskip("torch")
 import torch
 
 from exporters.graph.nms import STEPS, FourOutputs, SelectBoxes, SelectedRows, split_yolo_v8
-from pipelines.nms import suppress
-from pipelines.preprocess import InputBatch
-from streamvision.backends.base import TensorSpec
-from streamvision.backends.onnx_runtime import OnnxRuntimeBackend
-from streamvision.coco import COCO_NAMES
-from streamvision.heads.base import Candidates
-from streamvision.heads.yolo_end2end import YoloEnd2EndHead
-from streamvision.heads.yolo_v8 import YoloV8Head
-from streamvision.model_card import InputCard, ModelCard
-from streamvision.picture import BgrPicture
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.backends.base import TensorSpec
+from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
+from streamvision.inference.coco import COCO_NAMES
+from streamvision.inference.heads.base import Candidates
+from streamvision.inference.heads.yolo_end2end import YoloEnd2EndHead
+from streamvision.inference.heads.yolo_v8 import YoloV8Head
+from streamvision.inference.model_card import InputCard, ModelCard
+from streamvision.inference.nms import suppress
+from streamvision.inference.preprocess import InputBatch
 from support.reference_models import yolov8n_onnx
 
 pytestmark = pytest.mark.reference

@@ -9,7 +9,7 @@ pytest.importorskip("mediapipe")
 from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
 from exporters.mediapipe.metadata import labels_file, object_detector_metadata
-from streamvision.model_card import InputCard, ModelCard
+from streamvision.inference.model_card import InputCard, ModelCard
 
 pytestmark = pytest.mark.reference
 

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from exporters.onnx.compact import compact, pack_12_bits
-from streamvision.errors import ConfigError
+from streamvision.core.errors import ConfigError
 
 onnx = pytest.importorskip("onnx")
 

@@ -15,7 +15,7 @@ pytest.importorskip("ultralytics")
 
 from exporters.base import ExportOptions
 from exporters.onnx.conversion import to_onnx
-from exporters.sources import open_source
+from streamvision.checkpoints import open_source
 
 pytestmark = [pytest.mark.reference, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -11,9 +11,9 @@ from exporters.base import ExportOptions
 from exporters.parity.accuracy import Accuracy
 from exporters.parity.gate import Gate
 from exporters.parity.pictures import pictures_in
-from exporters.sources.onnx_file import OnnxSource
-from streamvision.errors import ConfigError
-from streamvision.training.datasets import read_dataset
+from streamvision.checkpoints.onnx_file import OnnxSource
+from streamvision.core.errors import ConfigError
+from streamvision.datasets import read_dataset
 from support.broken_exports import BrokenTarget, behind_output, card, input_card
 from support.labelled import coco_subset
 

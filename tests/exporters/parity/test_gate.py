@@ -10,8 +10,8 @@ import pytest
 from exporters.base import ExportOptions
 from exporters.parity.gate import Gate
 from exporters.parity.pictures import GatePictures, pictures_in
-from exporters.sources.onnx_file import OnnxSource
-from streamvision.errors import ParityError
+from streamvision.checkpoints.onnx_file import OnnxSource
+from streamvision.core.errors import ParityError
 from support.broken_exports import BrokenTarget, Wrapped, before_input, behind_output, card, input_card
 
 CLASSES = 80
@@ -197,7 +197,7 @@ def test_the_source_s_own_card_is_checked_against_its_library(source, pictures, 
 
 def test_pictures_without_objects_prove_nothing(source, tmp_path):
     from exporters.parity.pictures import GatePicture
-    from streamvision.picture import BgrPicture
+    from streamvision.core.picture import BgrPicture
 
     grey = GatePicture("grey", lambda: BgrPicture(np.full((64, 64, 3), 120, np.uint8)))
     with pytest.raises(ParityError, match=r"nothing to compare.*--images"):
@@ -205,7 +205,7 @@ def test_pictures_without_objects_prove_nothing(source, tmp_path):
 
 
 def test_a_runtime_that_fails_on_a_picture_is_said(source, pictures, tmp_path):
-    from streamvision.errors import ModelError
+    from streamvision.core.errors import ModelError
 
     def fail(outputs):
         raise ModelError("the device is gone")

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from exporters.parity.image_results import FinalPictures, RawOutputs
 from exporters.parity.matching import mask_overlap, object_overlaps, pair_up
+from exporters.parity.model_run import Trace
 from exporters.parity.objects import FinalObjects
-from exporters.parity.side import Trace
 from exporters.parity.tolerances import TOLERANCES
-from exporters.parity.whole import FinalPictures, RawOutputs
-from pipelines.inference import Found
-from streamvision.detections import Detections
-from streamvision.masks import BoxMask
-from streamvision.picture import BgrPicture
-from streamvision.whole_picture import WholePicture
+from streamvision.core.detections import Detections
+from streamvision.core.image_result import ImageResult
+from streamvision.core.masks import BoxMask
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.model import Prediction
 
 FP32, INT8 = TOLERANCES["fp32"], TOLERANCES["int8"]
 NAMES = ("cat", "dog")
@@ -48,8 +48,8 @@ def oriented(angle_rad: float = 0.4) -> Detections:
     return Detections(boxes, np.array([0.9, 0.8], np.float32), np.zeros(2, np.int32), obb_cxcywhr_px=rows)
 
 
-def trace(found: Detections | None = None, whole: WholePicture | None = None) -> Trace:
-    return Trace(np.zeros((3, 8, 8)), [np.zeros((1, 4))], None, Found(found or Detections.empty(), whole))
+def trace(found: Detections | None = None, whole: ImageResult | None = None) -> Trace:
+    return Trace(np.zeros((3, 8, 8)), [np.zeros((1, 4))], None, Prediction(found or Detections.empty(), whole))
 
 
 def of_objects(source: Detections, export: Detections, tolerance=FP32):
@@ -58,7 +58,7 @@ def of_objects(source: Detections, export: Detections, tolerance=FP32):
     return final.finish()
 
 
-def of_pictures(source: WholePicture, export: WholePicture, tolerance=FP32):
+def of_pictures(source: ImageResult, export: ImageResult, tolerance=FP32):
     final = FinalPictures(NAMES, tolerance)
     final.add("one", trace(whole=source), trace(whole=export))
     return final.finish()
@@ -163,11 +163,11 @@ DRAWN = BgrPicture(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
     ],
 )
 def test_findings_about_whole_pictures(source, slightly, clearly, words):
-    assert of_pictures(WholePicture(**source), WholePicture(**slightly)).passed
-    stage = of_pictures(WholePicture(**source), WholePicture(**clearly))
+    assert of_pictures(ImageResult(**source), ImageResult(**slightly)).passed
+    stage = of_pictures(ImageResult(**source), ImageResult(**clearly))
     assert not stage.passed
     assert words in stage.sentence()
-    assert not of_pictures(WholePicture(**source), WholePicture(), INT8).passed, "what is missing is a difference"
+    assert not of_pictures(ImageResult(**source), ImageResult(), INT8).passed, "what is missing is a difference"
 
 
 def test_raw_outputs_of_picture_models_that_are_constant_are_called_so():

@@ -15,19 +15,19 @@ pytest.importorskip("coremltools")
 
 import coremltools as ct
 
-from exporters.base import Draft, ExportOptions, Source
+from exporters.base import ExportOptions, Source, UnverifiedArtifact
 from exporters.coreml.scores import check_scores
-from exporters.sources import open_source
-from exporters.sources.sizes import with_size
 from exporters.targets.coreml import CoreMlTarget
 from exporters.targets.registry import create_target
-from pipelines.inference import Detector
-from pipelines.preprocess import InputBatch
-from streamvision.backends.cards import read_card
-from streamvision.config import ModelConfig
-from streamvision.errors import ExportError
-from streamvision.model_card import CARD_KEY, ModelCard
-from streamvision.picture import BgrPicture
+from streamvision.checkpoints import open_source
+from streamvision.checkpoints.sizes import with_size
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import ExportError
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model import Model
+from streamvision.inference.model_card import CARD_KEY, ModelCard
+from streamvision.inference.preprocess import InputBatch
 from support.detection_sets import Agreement
 from support.tiny_source import CARD, TinySource
 
@@ -46,7 +46,7 @@ def _fed(card: ModelCard, picture: BgrPicture) -> np.ndarray:
     return batch.tensor
 
 
-def _raw(draft: Draft, picture: BgrPicture, target: CoreMlTarget | None = None) -> list[np.ndarray]:
+def _raw(draft: UnverifiedArtifact, picture: BgrPicture, target: CoreMlTarget | None = None) -> list[np.ndarray]:
     """Return what the file makes of a picture that was fed by the card that was read back from it."""
     backend = (target or CoreMlTarget()).open(draft)
     assert read_card(backend, path=draft.path) == draft.card
@@ -143,16 +143,16 @@ def _pictures(data_dir: Path, count: int) -> dict[str, BgrPicture]:
     return {path.stem: BgrPicture(cv2.imread(str(path))) for path in paths}
 
 
-def _rows(detector: Detector, picture: BgrPicture) -> np.ndarray:
+def _rows(detector: Model, picture: BgrPicture) -> np.ndarray:
     (found,) = detector.detect([picture])
     return np.column_stack([found.box_xyxy_px, found.score, found.class_id]).astype(np.float64)
 
 
-def _agreement(source: Source, draft: Draft, pictures: dict[str, BgrPicture]) -> Agreement:
+def _agreement(source: Source, draft: UnverifiedArtifact, pictures: dict[str, BgrPicture]) -> Agreement:
     size = draft.card.input.width_px, draft.card.input.height_px
     config = ModelConfig(path=draft.path, score=SCORE)
-    theirs = Detector(source.backend(size_px=size), with_size(source.card, size), config)
-    ours = Detector(CoreMlTarget().open(draft), draft.card, config)
+    theirs = Model(source.backend(size_px=size), with_size(source.card, size), config)
+    ours = Model(CoreMlTarget().open(draft), draft.card, config)
     agreement = Agreement(SCORE)
     for name, picture in pictures.items():
         agreement.add(name, _rows(ours, picture), _rows(theirs, picture))

@@ -17,16 +17,16 @@ pytest.importorskip("ultralytics")
 
 import onnx
 
-from exporters.base import Draft, ExportOptions, Source
-from exporters.sources import open_source
+from exporters.base import ExportOptions, Source, UnverifiedArtifact
 from exporters.targets.registry import create_target
-from pipelines.inference import Detector
-from streamvision.backends.base import Backend
-from streamvision.backends.cards import read_card
-from streamvision.config import ModelConfig
-from streamvision.errors import ConfigError, ExportError
-from streamvision.model_card import ModelCard
-from streamvision.picture import BgrPicture
+from streamvision.checkpoints import open_source
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import ConfigError, ExportError
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model import Model
+from streamvision.inference.model_card import ModelCard
 from support.detection_sets import Agreement
 from support.random_sources import random_source
 from support.reference_models import yolov8n_onnx
@@ -43,7 +43,7 @@ def yolo(data_dir: Path) -> Source:
 
 
 @pytest.fixture(scope="module")
-def wide(yolo: Source, tmp_path_factory: pytest.TempPathFactory) -> Draft:
+def wide(yolo: Source, tmp_path_factory: pytest.TempPathFactory) -> UnverifiedArtifact:
     return ONNX.export(yolo, ExportOptions(size_px=WIDE), tmp_path_factory.mktemp("wide"))
 
 
@@ -53,7 +53,7 @@ def pictures(size_px: tuple[int, int], count: int = 1) -> NDArray[np.float32]:
     return np.clip(np.stack(smooth), 0, 1).reshape(count, 3, size_px[1], size_px[0])
 
 
-def opened(draft: Draft) -> Backend:
+def opened(draft: UnverifiedArtifact) -> Backend:
     """Open a draft and check that the card in the file is the one that was promised."""
     backend = ONNX.open(draft)
     assert read_card(backend, path=draft.path) == draft.card
@@ -65,7 +65,7 @@ def truth(source: Source, size_px: tuple[int, int], tensor: NDArray[np.float32])
 
 
 def found(backend: Backend, card: ModelCard, path: Path, data_dir: Path) -> list[NDArray[np.float64]]:
-    detector = Detector(backend, card, ModelConfig(path=path, score=0.25))
+    detector = Model(backend, card, ModelConfig(path=path, score=0.25))
     chosen = sorted((data_dir / "coco_val" / "images").glob("*.jpg"))[:6]
     return [
         np.column_stack([seen.box_xyxy_px, seen.score, seen.class_id]).astype(np.float64)
@@ -74,7 +74,7 @@ def found(backend: Backend, card: ModelCard, path: Path, data_dir: Path) -> list
 
 
 def agreement(
-    draft: Draft, source: Source, size_px: tuple[int, int], data_dir: Path, *, slack: float = 0.01
+    draft: UnverifiedArtifact, source: Source, size_px: tuple[int, int], data_dir: Path, *, slack: float = 0.01
 ) -> Agreement:
     agreed = Agreement(0.25, slack)
     of_source = found(
@@ -87,21 +87,23 @@ def agreement(
     return agreed
 
 
-def test_a_rectangular_input_gives_what_torch_gives(yolo: Source, wide: Draft) -> None:
+def test_a_rectangular_input_gives_what_torch_gives(yolo: Source, wide: UnverifiedArtifact) -> None:
     tensor = pictures(WIDE)
     (boxes,) = opened(wide).run(tensor)
     np.testing.assert_allclose(boxes, truth(yolo, WIDE, tensor)[0], rtol=1e-4, atol=1e-4)
     assert (wide.card.input.width_px, wide.card.input.height_px) == WIDE
 
 
-def test_opencv_reads_it_too(wide: Draft) -> None:
+def test_opencv_reads_it_too(wide: UnverifiedArtifact) -> None:
     tensor = pictures(WIDE)
     network = cv2.dnn.readNetFromONNX(str(wide.path))
     network.setInput(tensor)
     np.testing.assert_allclose(network.forward(), opened(wide).run(tensor)[0], rtol=1e-3, atol=1e-2)
 
 
-def test_the_file_says_nothing_of_the_machine_and_names_ultralytics_entries(wide: Draft, project_root: Path) -> None:
+def test_the_file_says_nothing_of_the_machine_and_names_ultralytics_entries(
+    wide: UnverifiedArtifact, project_root: Path
+) -> None:
     content = wide.path.read_bytes()
     assert str(project_root).encode() not in content
     assert b"site-packages" not in content
@@ -134,7 +136,7 @@ def test_bytes_in_and_suppression_inside_find_the_same_objects(yolo: Source, dat
 
 
 def test_half_precision_is_half_the_size_and_keeps_its_boxes(
-    yolo: Source, wide: Draft, data_dir: Path, tmp_path: Path
+    yolo: Source, wide: UnverifiedArtifact, data_dir: Path, tmp_path: Path
 ) -> None:
     draft = ONNX.export(yolo, ExportOptions(precision="fp16", size_px=(320, 320)), tmp_path)
     assert draft.path.stat().st_size < 0.55 * wide.path.stat().st_size
@@ -145,7 +147,9 @@ def test_half_precision_is_half_the_size_and_keeps_its_boxes(
 
 
 @pytest.mark.slow
-def test_static_int8_finds_the_same_objects(yolo: Source, data_dir: Path, wide: Draft, tmp_path: Path) -> None:
+def test_static_int8_finds_the_same_objects(
+    yolo: Source, data_dir: Path, wide: UnverifiedArtifact, tmp_path: Path
+) -> None:
     options = ExportOptions(precision="int8", size_px=(320, 320), calibration=data_dir / "coco_calib")
     draft = ONNX.export(yolo, options, tmp_path)
     assert draft.path.stat().st_size < 0.55 * wide.path.stat().st_size

@@ -15,14 +15,14 @@ pytest.importorskip("ultralytics")
 
 import openvino
 
-from exporters.base import Draft, ExportOptions, Source
-from exporters.sources import open_source
+from exporters.base import ExportOptions, Source, UnverifiedArtifact
 from exporters.targets.openvino import FLOAT_LAYERS, learned_below
 from exporters.targets.registry import create_target
-from pipelines.preprocess import InputBatch
-from streamvision.backends.cards import read_card
-from streamvision.errors import ExportError
-from streamvision.picture import BgrPicture
+from streamvision.checkpoints import open_source
+from streamvision.core.errors import ExportError
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.preprocess import InputBatch
 from support.random_sources import random_source
 
 pytestmark = pytest.mark.reference
@@ -37,11 +37,11 @@ def yolo(data_dir: Path) -> Source:
 
 
 @pytest.fixture(scope="module")
-def wide(yolo: Source, tmp_path_factory: pytest.TempPathFactory) -> Draft:
+def wide(yolo: Source, tmp_path_factory: pytest.TempPathFactory) -> UnverifiedArtifact:
     return OPENVINO.export(yolo, ExportOptions(size_px=WIDE), tmp_path_factory.mktemp("wide"))
 
 
-def part(draft: Draft, ending: str) -> Path:
+def part(draft: UnverifiedArtifact, ending: str) -> Path:
     (path,) = draft.path.glob(f"*{ending}")
     return path
 
@@ -50,7 +50,7 @@ def noise(size_px: tuple[int, int], count: int = 1) -> np.ndarray:
     return np.random.default_rng(2).random((count, 3, size_px[1], size_px[0]), np.float32)
 
 
-def test_a_rectangular_input_gives_what_torch_gives(yolo: Source, wide: Draft) -> None:
+def test_a_rectangular_input_gives_what_torch_gives(yolo: Source, wide: UnverifiedArtifact) -> None:
     backend = OPENVINO.open(wide)
     assert read_card(backend, path=wide.path) == wide.card
     assert backend.precision == "fp32"
@@ -59,14 +59,16 @@ def test_a_rectangular_input_gives_what_torch_gives(yolo: Source, wide: Draft) -
     np.testing.assert_allclose(backend.run(tensor)[0], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_the_files_say_nothing_of_the_machine_and_nothing_else_is_left(wide: Draft, project_root: Path) -> None:
+def test_the_files_say_nothing_of_the_machine_and_nothing_else_is_left(
+    wide: UnverifiedArtifact, project_root: Path
+) -> None:
     text = part(wide, ".xml").read_text(encoding="utf-8")
     assert str(project_root) not in text
     assert str(wide.path) not in text
     assert sorted(path.suffix for path in wide.path.iterdir()) == [".bin", ".xml"]
 
 
-def test_fp16_halves_the_weights(yolo: Source, wide: Draft, tmp_path: Path) -> None:
+def test_fp16_halves_the_weights(yolo: Source, wide: UnverifiedArtifact, tmp_path: Path) -> None:
     draft = OPENVINO.export(yolo, ExportOptions(precision="fp16", size_px=WIDE), tmp_path)
     sizes = [part(one, ".bin").stat().st_size for one in (draft, wide)]
     assert sizes[0] < 0.55 * sizes[1]
@@ -76,7 +78,7 @@ def test_fp16_halves_the_weights(yolo: Source, wide: Draft, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_int8_keeps_its_head_in_float(yolo: Source, data_dir: Path, wide: Draft, tmp_path: Path) -> None:
+def test_int8_keeps_its_head_in_float(yolo: Source, data_dir: Path, wide: UnverifiedArtifact, tmp_path: Path) -> None:
     options = ExportOptions(precision="int8", size_px=WIDE, calibration=data_dir / "coco_calib")
     draft = OPENVINO.export(yolo, options, tmp_path)
     backend = OPENVINO.open(draft)

@@ -9,14 +9,14 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from exporters.base import Draft, ExportOptions, ExportPrecision  # noqa: E402
+from exporters.base import ExportOptions, ExportPrecision, UnverifiedArtifact  # noqa: E402
 from exporters.parity.gate import Gate  # noqa: E402
 from exporters.parity.pictures import pictures_in  # noqa: E402
-from exporters.sources.onnx_file import OnnxSource  # noqa: E402
 from exporters.targets.registry import create_target  # noqa: E402
 from exporters.targets.tensorrt import TensorRtTarget  # noqa: E402
-from exporters.tensorrt.blueprint import read_blueprint  # noqa: E402
+from exporters.tensorrt.engine_spec import read_blueprint  # noqa: E402
 from exporters.tensorrt.rounding import rounding_model  # noqa: E402
+from streamvision.checkpoints.onnx_file import OnnxSource  # noqa: E402
 from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
 
 
@@ -25,7 +25,7 @@ def source(data_dir: Path) -> OnnxSource:
     return OnnxSource(data_dir / "models" / "yolox_nano.onnx")
 
 
-def export(source: OnnxSource, folder: Path, precision: ExportPrecision, **options: object) -> Draft:
+def export(source: OnnxSource, folder: Path, precision: ExportPrecision, **options: object) -> UnverifiedArtifact:
     return TensorRtTarget().export(source, ExportOptions(precision=precision, **options), folder)  # type: ignore[arg-type]
 
 

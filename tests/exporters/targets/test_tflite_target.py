@@ -15,16 +15,16 @@ pytest.importorskip("torch")
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("litert_torch")
 
-from exporters.base import Draft, ExportOptions
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.targets import tflite
 from exporters.targets.registry import create_target
 from exporters.targets.tflite import MEDIAPIPE_ROWS, TfliteTarget
-from pipelines.inference import Detector
-from pipelines.preprocess import InputBatch
-from streamvision.backends.cards import read_card
-from streamvision.config import ModelConfig
-from streamvision.errors import ConfigError, ExportError
-from streamvision.picture import BgrPicture
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.errors import ConfigError, ExportError
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model import Model
+from streamvision.inference.preprocess import InputBatch
 from support.detection_sets import Agreement
 from support.tiny_source import CARD, TinySource
 
@@ -64,7 +64,7 @@ def _picture() -> BgrPicture:
     return BgrPicture(np.random.default_rng(5).integers(0, 256, (70, 80, 3), np.uint8))
 
 
-def _raw(draft: Draft) -> list[np.ndarray]:
+def _raw(draft: UnverifiedArtifact) -> list[np.ndarray]:
     """Return what the file makes of a picture that was fed by the card that was read back from it."""
     backend = TfliteTarget().open(draft)
     card = read_card(backend, path=draft.path)
@@ -169,7 +169,7 @@ def test_a_network_that_tflite_cannot_express_is_refused(tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def source(data_dir: Path) -> Any:
     pytest.importorskip("ultralytics")
-    from exporters.sources import open_source
+    from streamvision.checkpoints import open_source
 
     return open_source(data_dir / "models" / "yolov8n_coco.pt")
 
@@ -180,7 +180,7 @@ def pictures(data_dir: Path) -> dict[str, np.ndarray]:
     return {path.stem: cv2.imread(str(path)) for path in paths}
 
 
-def _found(detector: Detector, pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _found(detector: Model, pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     rows = {}
     for name, bgr in pictures.items():
         (found,) = detector.detect([BgrPicture(bgr)])
@@ -199,7 +199,7 @@ def _agreement(found: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -
 def of_source(source: Any, pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What the checkpoint itself finds, in torch."""
     config = ModelConfig(path=source.path, score=SCORE)
-    with Detector(source.backend(size_px=(640, 640), device="cpu"), source.card, config) as detector:
+    with Model(source.backend(size_px=(640, 640), device="cpu"), source.card, config) as detector:
         return _found(detector, pictures)
 
 
@@ -222,7 +222,7 @@ def test_yolov8n_finds_what_the_checkpoint_finds(
 ) -> None:
     options = ExportOptions(precision=precision, calibration=_few(data_dir / "coco_calib", tmp_path))
     draft = TfliteTarget().export(source, options, tmp_path)
-    with Detector.open(ModelConfig(path=draft.path, score=SCORE)) as detector:
+    with Model.open(ModelConfig(path=draft.path, score=SCORE)) as detector:
         agreement = _agreement(_found(detector, pictures), of_source)
     print(precision, draft.path.stat().st_size, agreement, agreement.mean_iou)
     assert agreement.pairs > 30
@@ -236,7 +236,7 @@ def test_yolov8n_finds_what_the_checkpoint_finds(
 def test_mediapipe_finds_what_our_runtime_finds(source: Any, pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
     pytest.importorskip("mediapipe")
     draft = TfliteTarget().export(source, ExportOptions(mediapipe=True), tmp_path)
-    with Detector.open(ModelConfig(path=draft.path, score=SCORE)) as detector:
+    with Model.open(ModelConfig(path=draft.path, score=SCORE)) as detector:
         ours = _found(detector, pictures)
         theirs = _mediapipe(draft.path, pictures, detector.names)
     # MediaPipe gives whole pixels, cut off, so boxes may differ by two; scores differ by arithmetic alone.

@@ -18,16 +18,16 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from exporters.tensorrt.blueprint import Blueprint, parse_batch, read_blueprint  # noqa: E402
 from exporters.tensorrt.build_hints import BuildHints  # noqa: E402
 from exporters.tensorrt.engine_cache import EngineCache  # noqa: E402
+from exporters.tensorrt.engine_spec import EngineSpec, parse_batch, read_blueprint  # noqa: E402
 from exporters.tensorrt.engines import EngineReport, provide_engine  # noqa: E402
 from exporters.tensorrt.half import to_half  # noqa: E402
 from exporters.tensorrt.quantise import quantise  # noqa: E402
-from streamvision.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
-from streamvision.backends.tensorrt_engine import TensorRtBackend  # noqa: E402
-from streamvision.backends.tensorrt_header import header_path  # noqa: E402
-from streamvision.errors import ConfigError, DeviceError, ExportError, ModelError, OutputError  # noqa: E402
+from streamvision.core.errors import ConfigError, DeviceError, ExportError, ModelError, OutputError  # noqa: E402
+from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
+from streamvision.inference.backends.tensorrt_engine import TensorRtBackend  # noqa: E402
+from streamvision.inference.backends.tensorrt_header import header_path  # noqa: E402
 from support.fake_tensorrt import FakeTensorRt  # noqa: E402
 from support.tiny_detector import tiny_card, tiny_detector, tiny_pictures  # noqa: E402
 
@@ -305,5 +305,5 @@ def test_the_size_of_a_free_input_is_the_cards(tmp_path: Path) -> None:
     blueprint = read_blueprint(tiny_detector(tmp_path / "tiny.onnx"))
     assert blueprint.shape(2) == (2, 3, 64, 64)
     tall = blueprint.card.input.model_copy(update={"layout": "nhwc", "height_px": 96})
-    other: Blueprint = replace(blueprint, card=blueprint.card.model_copy(update={"input": tall}))
+    other: EngineSpec = replace(blueprint, card=blueprint.card.model_copy(update={"input": tall}))
     assert other.shape(1) == (1, 96, 64, 3)

@@ -15,11 +15,11 @@ from onnx import numpy_helper  # noqa: E402
 
 from exporters.calibration import calibration_tensors  # noqa: E402
 from exporters.tensorrt.quantise import quantise  # noqa: E402
-from pipelines.inference import Detector  # noqa: E402
-from streamvision.backends.cards import read_card  # noqa: E402
-from streamvision.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
-from streamvision.config import ModelConfig  # noqa: E402
-from streamvision.picture import BgrPicture  # noqa: E402
+from streamvision.core.config.app import ModelConfig  # noqa: E402
+from streamvision.core.picture import BgrPicture  # noqa: E402
+from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
+from streamvision.inference.card_reader import read_card  # noqa: E402
+from streamvision.inference.model import Model  # noqa: E402
 from support.detection_sets import iou_matrix  # noqa: E402
 from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
 
@@ -92,7 +92,7 @@ def test_a_real_network_of_an_old_operator_set_finds_the_same(data_dir: Path, tm
     tensors = calibration_tensors(data_dir / "coco_calib", card.input, count=8)
     onnx.save(quantise(onnx.load(original), tensors, float_layers=3), tmp_path / "int8.onnx")
     config = ModelConfig(path=original, score=0.4)
-    detectors = [Detector(b, card, config) for b in (backend, OnnxRuntimeBackend(tmp_path / "int8.onnx"))]
+    detectors = [Model(b, card, config) for b in (backend, OnnxRuntimeBackend(tmp_path / "int8.onnx"))]
     pictures = sorted((data_dir / "coco_val" / "images").glob("*.jpg"))[:8]
     found = [[d.detect([BgrPicture(cv2.imread(str(path)))])[0] for path in pictures] for d in detectors]
     overlaps = [

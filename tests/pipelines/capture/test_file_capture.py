@@ -12,10 +12,10 @@ import pytest
 from pipelines.capture.av_picture import picture_from_frame
 from pipelines.capture.pyav_reader import PyAvReader
 from pipelines.capture.uri import parse_source
-from streamvision.config import StreamConfig
-from streamvision.errors import SourceError
-from streamvision.picture import YuvPicture
-from streamvision.stream_state import StreamState
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import SourceError
+from streamvision.core.picture import YuvPicture
+from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, write_video
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from pipelines.capture.gstreamer_reader import GStreamerReader
 from pipelines.capture.uri import parse_source
-from streamvision.config import StreamConfig
-from streamvision.errors import MissingDependencyError
-from streamvision.stream_state import StreamState
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import MissingDependencyError
+from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until
 from support.rtsp_server import RtspServer, unavailable
 

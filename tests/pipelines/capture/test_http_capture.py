@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamvision.stream_state import StreamState
+from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until, write_video
 
 

@@ -14,8 +14,8 @@ from av.video.frame import VideoFrame
 
 from pipelines.capture import pyav_reader
 from pipelines.capture.av_picture import picture_from_frame
-from streamvision.picture import YuvPicture
-from streamvision.stream_state import StreamState
+from streamvision.core.picture import YuvPicture
+from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until
 from support.rtsp_server import RtspServer, unavailable
 

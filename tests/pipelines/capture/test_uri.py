@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.capture.uri import find_images, parse_source, source_files
-from streamvision.config import StreamConfig
-from streamvision.errors import SourceError
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import SourceError
 
 
 @pytest.mark.parametrize(

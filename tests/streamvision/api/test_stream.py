@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import streamvision
-from streamvision.errors import ConfigError, SourceError, StreamVisionError
+from streamvision.core.errors import ConfigError, SourceError, StreamVisionError
 from support.tiny_detector import tiny_detector
 
 FILE = "synthetic:drive?fps=30&size=320x180&frames={}&realtime=0"

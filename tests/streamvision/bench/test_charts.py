@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from streamvision.bench.charts import Bar, Panel, bar_chart, line_chart, save_svg
-from streamvision.errors import OutputError
+from streamvision.core.errors import OutputError
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.capture.uri import parse_source
-from pipelines.inference import Detector
-from pipelines.publish.encode import JpegEncoder
+from pipelines.outputs.encode import JpegEncoder
 from streamvision.bench.costs import Costs, first_picture, measure_costs
-from streamvision.config import ModelConfig, StreamConfig
-from streamvision.errors import SourceError
+from streamvision.core.config.app import ModelConfig, StreamConfig
+from streamvision.core.errors import SourceError
+from streamvision.inference.model import Model
 from streamvision.models import default_model_path
 
 
@@ -26,7 +26,7 @@ def test_the_bound_is_what_all_cores_do_without_anything_else() -> None:
 def test_each_part_is_measured(data_dir: Path) -> None:
     text = str(data_dir / "videos" / "car-detection.mp4")
     source = parse_source(text), StreamConfig(source=text)
-    with Detector.open(ModelConfig(path=default_model_path(), requests=2)) as detector:
+    with Model.open(ModelConfig(path=default_model_path(), requests=2)) as detector:
         costs = measure_costs(detector, [source, source], encode=JpegEncoder(80), seconds_each=0.2)
     assert costs.device_fps is None
     assert 0 < costs.decode_s < costs.network_s

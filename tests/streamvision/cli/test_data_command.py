@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamvision.cli.data_report import bar
-from streamvision.training.datasets import read_dataset, write_dataset
+from streamvision.datasets import read_dataset, write_dataset
 from support.command_line import streamvision
 from support.labelled_pictures import contents, make_dataset, save_picture
 

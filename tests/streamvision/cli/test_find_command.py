@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import streamvision
-from pipelines.embedder import Embedder
-from pipelines.overlay.match_sheet import clock, draw_matches
+from pipelines.rendering.match_sheet import clock, draw_matches
 from streamvision.api.find import picture_of
 from streamvision.cli.main import main
-from streamvision.errors import ConfigError, SourceError
+from streamvision.core.errors import ConfigError, SourceError
 from streamvision.models import default_model_path
+from streamvision.search.embedder import Embedder
 from support.backbone_embedder import backbone_embedder
 from support.tiny_embedder import tiny_embedder
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streamvision.cli.options import build_config, parse_address
-from streamvision.errors import ConfigError
+from streamvision.core.errors import ConfigError
 
 FILE = """
 model: {path: from-file.onnx, score: 0.4}

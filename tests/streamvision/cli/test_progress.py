@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streamvision.cli.progress import Progress, describe
-from streamvision.status import StreamStatus
+from streamvision.core.status import StreamStatus
 
 LIVE: dict[str, Any] = {
     "id": "gate", "source": "rtsp://cam", "state": "live", "reason": "", "state_age_s": 1.0, "live": True,

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamvision.backends.cards import read_card
-from streamvision.backends.open import open_backend
+from streamvision.datasets import read_dataset
+from streamvision.datasets.drive import DriveSampling, write_drive_dataset
+from streamvision.evaluation.evaluate import evaluate
+from streamvision.evaluation.matching import match_predictions
+from streamvision.inference.backends.open import open_backend
+from streamvision.inference.card_reader import read_card
 from streamvision.models import default_model_path
-from streamvision.training.datasets import read_dataset
-from streamvision.training.evaluation.evaluate import evaluate
-from streamvision.training.evaluation.matching import match_predictions
-from streamvision.training.synthetic import DriveSampling, write_drive_dataset
 from support.command_line import streamvision
 
 CLASSES = {"crosswalk", "speedlimit", "stop", "trafficlight"}

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 import streamvision.search.index_file as index_file
-from streamvision.errors import ConfigError, OutputError
-from streamvision.search.index import EmbedderMark, ObjectIndex, Recording, Sighting, mean_direction
+from streamvision.core.errors import ConfigError, OutputError
+from streamvision.search.index import EmbedderMark, ObjectIndex, Recording, Tracklet, mean_direction
 from streamvision.search.index_file import load_index, save_index
 
 MARK = EmbedderMark("reid.onnx", "ab" * 32)
 AXES = np.eye(4, dtype=np.float32)
 
 
-def sighting(track_id: int, *, stream_id: str = "gate", frames: int = 10) -> Sighting:
-    return Sighting(
+def sighting(track_id: int, *, stream_id: str = "gate", frames: int = 10) -> Tracklet:
+    return Tracklet(
         stream_id=stream_id,
         track_id=track_id,
         class_name="car",

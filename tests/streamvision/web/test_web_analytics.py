@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from streamvision.config import parse_analytics
+from streamvision.core.config.app import parse_analytics
 from streamvision.web.server import WebServer
 from support.live_feed import LiveFeed
 from support.web_client import eventually, get, get_json, opened, post_json, read_event

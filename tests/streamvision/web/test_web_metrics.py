@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamvision.status import EffortStatus
+from streamvision.core.status import AdaptiveStatus
 from streamvision.web.server import WebServer
 from support.live_feed import LiveFeed
 from support.web_client import get, opened, read_part
@@ -59,6 +59,6 @@ def test_two_pipelines_in_one_process_do_not_collide(feed: LiveFeed, serve) -> N
 
 def test_looks_are_counted_where_effort_is_adaptive(feed: LiveFeed, server: WebServer) -> None:
     assert not scrape(server).get("streamvision_looks_total")
-    feed["gate"].status = replace(feed["gate"].status, effort=EffortStatus({"whole": 3, "part": 40}, 0.2))
+    feed["gate"].status = replace(feed["gate"].status, effort=AdaptiveStatus({"whole": 3, "part": 40}, 0.2))
     looks = scrape(server)["streamvision_looks_total"]
     assert looks == {labels(stream="gate", kind="whole"): 3, labels(stream="gate", kind="part"): 40}

@@ -13,7 +13,7 @@ from support.live_feed import LiveFeed
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import Browser, Page, expect
 
-from streamvision.status import EffortStatus
+from streamvision.core.status import AdaptiveStatus
 from streamvision.web.server import WebServer
 from support.browser import launched
 
@@ -117,7 +117,7 @@ def test_a_click_enlarges_and_escape_returns(page: Page, feed: LiveFeed, server:
     expect(tile(page, "gate")).to_be_hidden()
     expect(tile(page, "yard").locator(".details")).to_be_visible()
     expect(tile(page, "yard").locator(".facts")).to_contain_text("rtsp://127.0.0.1:8554/yard")
-    feed["yard"].status = replace(feed["yard"].status, effort=EffortStatus({"whole": 3, "part": 40}, 0.2))
+    feed["yard"].status = replace(feed["yard"].status, effort=AdaptiveStatus({"whole": 3, "part": 40}, 0.2))
     expect(tile(page, "yard").locator(".facts")).to_contain_text("20 % of looking at every frame; 3 whole, 40 part")
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(f"{server.url}streams/gate")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from streamvision.errors import OutputError
+from streamvision.core.errors import OutputError
 from streamvision.web import server as server_module
 from streamvision.web.server import WebServer
 from support.live_feed import LiveFeed

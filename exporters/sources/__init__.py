@@ -1,5 +1,0 @@
-"""Trained models before their export, one file per library that they come from."""
-
-from exporters.sources.registry import open_source
-
-__all__ = ["open_source"]

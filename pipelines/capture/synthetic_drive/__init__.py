@@ -1,5 +1,0 @@
-"""The scene ``synthetic:drive``: a dashcam drive through day, dusk and rain, past road signs whose place is known."""
-
-from pipelines.capture.synthetic_drive.scene import DriveScene
-
-__all__ = ["DriveScene"]

@@ -1,0 +1,101 @@
+"""Events of the analytics as JSON lines or CSV (RFC 4180): one event a line, all streams in one file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipelines.outputs.line_file import LineFile
+from streamvision.core.analysis import AnalyticsEvent
+from streamvision.core.rendered_frame import RenderedFrame
+
+CSV_COLUMNS = (
+    "kind",
+    "stream",
+    "frame",
+    "pts_s",
+    "time_unix_s",
+    "track_id",
+    "class_name",
+    "place",
+    "direction",
+    "values",
+)
+
+
+class EventSink:
+    """Writes one stream's events; absent values are ``null`` in JSON and empty in CSV.
+
+    Args:
+        file: where to; a name in ``.csv`` makes it CSV, whose first line names the columns.
+    """
+
+    def __init__(self, file: LineFile) -> None:
+        self._file: LineFile | None = file
+        self._as_text = csv_lines if is_csv(file.path) else json_lines
+        file.retain()
+
+    def write(self, annotated: RenderedFrame) -> None:
+        """Append the frame's events, all of them or none.
+
+        Raises:
+            OutputError: when the disk is full or the file was closed.
+        """
+        analysis = annotated.result.analysis
+        if self._file is not None and analysis is not None and analysis.events:
+            self._file.append(self._as_text(analysis.events))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.release()
+            self._file = None
+
+
+def open_event_file(path: Path) -> LineFile:
+    """Create the file that all streams share, with the header that CSV has.
+
+    Raises:
+        OutputError: when it cannot be written.
+    """
+    file = LineFile(path)
+    if is_csv(path):
+        file.append(_csv([CSV_COLUMNS]))
+    return file
+
+
+def is_csv(path: Path) -> bool:
+    """Say whether a file is to be CSV, by its name."""
+    return path.suffix.lower() == ".csv"
+
+
+def json_lines(events: Iterable[AnalyticsEvent]) -> str:
+    """Return one line of JSON for each event."""
+    return "".join(
+        json.dumps(event.to_json(), separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
+        for event in events
+    )
+
+
+def csv_lines(events: Iterable[AnalyticsEvent]) -> str:
+    """Return one line of CSV for each event; its numbers stand in one column, as ``name=value`` with ``;`` between."""
+    rows = []
+    for event in events:
+        fields = event.to_json()
+        values = ";".join(f"{name}={json.dumps(value)}" for name, value in event.values.items())
+        rows.append([values if column == "values" else _unarmed(fields[column]) for column in CSV_COLUMNS])
+    return _csv(rows)
+
+
+def _unarmed(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,196 @@
+"""The annotated video as fragmented MP4 (ISO/IEC 14496-12): after a crash or power loss it plays up to the last second.
+
+A plain MP4 has its index at the end, and none if the program dies first. Here the header comes first and each second
+is a fragment with an index of its own, handed to the operating system as soon as it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
+
+from pipelines.outputs.line_file import cannot_write
+from streamvision.core.errors import MissingDependencyError, OutputError
+from streamvision.core.picture import U8, Canvas
+from streamvision.core.rendered_frame import RenderedFrame
+
+_FRAGMENT_S = 1.0
+_CONTAINER_OPTIONS = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof",
+    "frag_duration": str(int(_FRAGMENT_S * 1e6)),
+    "video_track_timescale": "90000",
+    "flush_packets": "1",  # each finished fragment leaves the process at once
+}
+_NOMINAL_FPS = 30  # for the encoder's rate control only; the frames carry their own times
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_BT601 = 6  # AVCOL_SPC_SMPTE170M, AVCOL_TRC_SMPTE170M
+_SRGB_PRIMARIES = 1  # AVCOL_PRI_BT709, which JFIF pictures have
+
+
+@dataclass(frozen=True)
+class _Codec:
+    name: str
+    options: dict[str, str]
+    time_base: Fraction
+
+
+# Without look-ahead and B-frames ("zerolatency") no frame waits in the encoder when the program dies. 1080p costs
+# x264's "ultrafast" 8 ms a frame, "veryfast" 20 ms: the network needs the cores more. MPEG-4 part 2 counts time in
+# 16 bits, so it cannot use 1/90000 s.
+_CODECS = (
+    _Codec("libx264", {"preset": "ultrafast", "tune": "zerolatency", "crf": "22"}, Fraction(1, 90000)),
+    _Codec("libopenh264", {"b": "6000000", "allow_skip_frames": "0"}, Fraction(1, 90000)),
+    _Codec("mpeg4", {"qscale": "3", "b": "8000000"}, Fraction(1, 60000)),
+)
+
+
+class Mp4Sink:
+    """Records one stream. The first frame fixes the size; frames of another size are fitted in with black bars.
+
+    Raises:
+        OutputError: when the file cannot be created; an existing one is emptied.
+    """
+
+    def __init__(self, path: Path, *, codec: str | None = None) -> None:
+        self._path = path
+        self._codec = _choose_codec(codec)
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._closed = False
+        self._first_pts_s = 0.0
+        self._last_tick = -1
+        self._key_tick = 0
+        try:
+            path.open("wb").close()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def write(self, annotated: RenderedFrame) -> None:
+        """Encode one frame at its own time.
+
+        Raises:
+            OutputError: when the disk is full or the encoder refuses the picture.
+        """
+        if self._closed:
+            return
+        canvas, pts_s = annotated.canvas(), annotated.result.frame.pts_s
+        try:
+            if self._stream is None:
+                self._first_pts_s = pts_s
+                self._stream = self._open(canvas)
+            self._encode(self._stream, canvas, pts_s - self._first_pts_s)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Finish the file; one without any frame is removed, since no player opens it.
+
+        Raises:
+            OutputError: when the end cannot be written.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        container, stream = self._container, self._stream
+        self._container = self._stream = None
+        if container is None or stream is None:
+            with contextlib.suppress(OSError):
+                if self._path.is_file():
+                    self._path.unlink()
+            return
+        try:
+            try:
+                container.mux(stream.encode(None))
+            finally:
+                container.close()
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def _open(self, canvas: Canvas) -> VideoStream:
+        container = av.open(f"file:{self._path}", "w", format="mp4", options=_CONTAINER_OPTIONS)
+        self._container = container
+        stream = container.add_stream(self._codec.name, rate=_NOMINAL_FPS, options=self._codec.options)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = canvas.width_px + canvas.width_px % 2, canvas.height_px + canvas.height_px % 2
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = self._codec.time_base
+        context.gop_size = 10_000  # key frames are asked for by time, not by count
+        context.thread_count = 2
+        context.color_range = _FULL_RANGE
+        context.colorspace, context.color_trc, context.color_primaries = _BT601, _BT601, _SRGB_PRIMARIES
+        return stream
+
+    def _encode(self, stream: VideoStream, canvas: Canvas, time_s: float) -> None:
+        ticks_per_s = self._codec.time_base.denominator
+        tick = max(round(time_s * ticks_per_s), self._last_tick + 1)
+        frame = _video_frame(canvas, stream.width, stream.height)
+        frame.pts, frame.time_base = tick, self._codec.time_base
+        frame.color_range, frame.colorspace = _FULL_RANGE, _BT601
+        if self._last_tick < 0 or tick - self._key_tick >= _FRAGMENT_S * ticks_per_s:
+            frame.pict_type = PictureType.I
+            self._key_tick = tick
+        self._last_tick = tick
+        assert self._container is not None
+        self._container.mux(stream.encode(frame))
+
+    def _failure(self, error: Exception) -> OutputError:
+        if isinstance(error, OSError):
+            return cannot_write(self._path, error)
+        return OutputError(f"cannot record {self._path}: the encoder {self._codec.name} failed with {error}")
+
+
+def _choose_codec(name: str | None) -> _Codec:
+    for codec in _CODECS:
+        if name in (None, codec.name) and codec.name in av.codecs_available:
+            return codec
+    wanted = name or ", ".join(codec.name for codec in _CODECS)
+    raise MissingDependencyError(
+        f"this PyAV has no video encoder {wanted}; pip install --force-reinstall av brings a wheel with libx264"
+    )
+
+
+def _video_frame(canvas: Canvas, width_px: int, height_px: int) -> av.VideoFrame:
+    """Copy a canvas into an encoder frame of the given even size."""
+    frame = av.VideoFrame(width_px, height_px, "yuv420p")
+    sources = canvas.y, canvas.u, canvas.v
+    same_size = (canvas.width_px + canvas.width_px % 2, canvas.height_px + canvas.height_px % 2) == (
+        width_px,
+        height_px,
+    )
+    for plane, source, black in zip(frame.planes, sources, (0, 128, 128), strict=True):
+        target = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        if same_size:
+            _copy_with_edge(source, target)
+        else:
+            _letterbox(source, target, aspect=canvas.width_px / canvas.height_px, black=black)
+    return frame
+
+
+def _copy_with_edge(source: U8, target: U8) -> None:
+    """Copy a plane into one that may have one row and column more; they repeat their neighbours."""
+    height, width = source.shape
+    target[:height, :width] = source
+    target[:height, width:] = source[:, -1:]
+    target[height:] = target[height - 1]
+
+
+def _letterbox(source: U8, target: U8, *, aspect: float, black: int) -> None:
+    """Fit a plane into another one of different size, centred, in its own proportions."""
+    height, width = target.shape
+    fitted_width = max(1, min(width, round(height * aspect)))
+    fitted_height = max(1, min(height, round(width / aspect)))
+    left, top = (width - fitted_width) // 2, (height - fitted_height) // 2
+    target[...] = black
+    target[top : top + fitted_height, left : left + fitted_width] = cv2.resize(
+        source, (fitted_width, fitted_height), interpolation=cv2.INTER_AREA
+    )

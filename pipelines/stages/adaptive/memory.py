@@ -1,0 +1,139 @@
+"""What is known of a stream's picture, put together from looks at its parts.
+
+What was seen once and not looked at again is no news: told to the tracker frame after frame, a box that flickered up on
+one look would be confirmed by its own echo. So only objects with an identity are told again; the others are shown as
+they were, and looked at for a while until they have one or are gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.stages.adaptive.inference_plan import InferencePlan
+from pipelines.stages.tracking.assignment import overlapping
+from streamvision.core.detections import Detections
+from streamvision.core.image_result import ImageResult
+from streamvision.core.resampling import Window
+from streamvision.inference.model import Prediction
+
+SAME_IOU = 0.3
+"""Overlap from which an object of one look is that of the look before."""
+EDGE = 0.01
+"""How near to a part's edge, in shares of the part, a box ends that was cut by it."""
+
+Mask = NDArray[np.bool_]
+
+
+class Memory:
+    """The newest findings on each part of one stream's picture.
+
+    One thread calls :meth:`update` and then :meth:`keep`; any may read :attr:`boxes` and :attr:`unsettled`.
+    """
+
+    def __init__(self, *, sure_score: float) -> None:
+        self._sure_score = sure_score
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, as after a reconnect."""
+        self._known = Prediction(Detections.empty(), None)
+        self._doubted: Mask = np.empty(0, np.bool_)
+        self._aside = Detections.empty()
+        self._came_or_went = self.unsettled = np.empty((0, 4), np.float32)
+        """(N, 4) boxes of objects that came or went with the newest look, or have no identity yet."""
+
+    @property
+    def boxes(self) -> NDArray[np.float32]:
+        """(N, 4) boxes of the objects that are known now, in pixels of the picture."""
+        return self._known.detections.box_xyxy_px
+
+    def update(self, look: InferencePlan, found: Prediction | None) -> Prediction:
+        """Take what a look has found and return what is known of the picture, but for doubted objects seen before.
+
+        Args:
+            look: what the network was shown.
+            found: what it found there, in pixels of the whole picture; ``None`` where it was not called.
+        """
+        before = self._known.detections
+        if found is None:
+            inside = np.zeros(len(before), np.bool_)
+            fresh, whole = Detections.empty(), self._known.whole
+        elif look.window is None:
+            inside = np.ones(len(before), np.bool_)
+            fresh, whole = found.detections, found.whole
+        else:
+            inside = _centred_in(before, look.window)
+            copies = _cut_copies(found.detections, before[~inside], look.window)
+            fresh, whole = found.detections[np.flatnonzero(~copies)], found.whole
+        if found is not None:
+            self._came_or_went = _came_or_went(before[inside], found.detections, self._sure_score)
+        self._aside = before[~inside & self._doubted]
+        return Prediction(_joined(before[~inside & ~self._doubted], fresh), whole)
+
+    def keep(self, told: Detections, whole: ImageResult | None) -> Detections:
+        """Remember what the tracker made of it; return that with the doubted objects that it was not told of.
+
+        Args:
+            told: objects with their identities; without any tracker, without.
+            whole: what is known of the picture as a whole.
+        """
+        everything = self.with_doubted(told)
+        self._doubted = np.zeros(len(told), np.bool_)
+        if everything.track_id is not None:
+            self._doubted = np.ma.getmaskarray(everything.track_id)
+        self._known = Prediction(replace(everything, track_id=None), whole)
+        self.unsettled = np.concatenate([self._came_or_went, everything.box_xyxy_px[self._doubted]])
+        return everything
+
+    def with_doubted(self, told: Detections) -> Detections:
+        """Return what the tracker says, with the doubted objects that it was not told of as they were seen."""
+        if told.track_id is None:
+            return told
+        nobody = np.ma.MaskedArray(np.zeros(len(self._aside), np.int64), mask=True)
+        return _joined(told, replace(self._aside, track_id=nobody))
+
+
+def _centred_in(detections: Detections, window: Window) -> Mask:
+    box = detections.box_xyxy_px
+    center = (box[:, :2] + box[:, 2:]) / 2
+    return np.asarray(((center >= window[:2]) & (center < window[2:])).all(axis=1))
+
+
+def _cut_copies(fresh: Detections, kept: Detections, window: Window) -> Mask:
+    """Say which fresh boxes end at the part's edge and lie on an object that is kept as it was seen in whole."""
+    low, high = np.array(window[:2]), np.array(window[2:])
+    near = EDGE * (high - low)
+    box = fresh.box_xyxy_px
+    cut = ((box[:, :2] < low + near) | (box[:, 2:] > high - near)).any(axis=1)
+    copies = np.zeros(len(fresh), np.bool_)
+    if cut.any() and len(kept):
+        copies[overlapping(kept.box_xyxy_px, box).column] = True
+    return np.asarray(copies & cut)
+
+
+def _came_or_went(before: Detections, after: Detections, sure_score: float) -> NDArray[np.float32]:
+    """Return the boxes of objects that only one of two looks at the same place saw."""
+    sure_before = before[before.score >= sure_score].box_xyxy_px
+    sure_after = after[after.score >= sure_score].box_xyxy_px
+    gone = _without_partner(sure_before, after.box_xyxy_px)
+    new = _without_partner(sure_after, before.box_xyxy_px)
+    return np.concatenate([sure_before[gone], sure_after[new]])
+
+
+def _without_partner(box_xyxy_px: NDArray[np.float32], others_xyxy_px: NDArray[np.float32]) -> Mask:
+    alone = np.ones(len(box_xyxy_px), np.bool_)
+    pairs = overlapping(box_xyxy_px, others_xyxy_px)
+    alone[pairs.row[pairs.iou >= SAME_IOU]] = False
+    return alone
+
+
+def _joined(first: Detections, second: Detections) -> Detections:
+    """Return the rows of both; what only one of them has, such as masks, goes with the empty other."""
+    if not len(first):
+        return second
+    if not len(second):
+        return first
+    return Detections.concatenate([first, second])

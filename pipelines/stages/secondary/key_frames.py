@@ -1,0 +1,126 @@
+"""Slow models for whole pictures: they see a key frame now and then, and what they say goes along with later frames."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipelines.stages.secondary.model_worker import Crop, ModelWorker, open_auxiliary
+from streamvision.core.config.secondary import KeyFrameConfig
+from streamvision.core.errors import ConfigError
+from streamvision.core.frame import KeyFrame, Result
+from streamvision.core.image_result import ImageResult
+from streamvision.core.status import StageStatus
+from streamvision.core.telemetry import StageTimes
+from streamvision.inference.heads.base import ObjectHead
+from streamvision.inference.model import Model, Prediction
+
+MAX_PICTURES = 4
+"""Most key frames in one call; slow models have large inputs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a model said of a key frame."""
+
+    whole: ImageResult | None
+    """All of it; ``None`` where it was not sure enough."""
+    summary: dict[str, Any]
+    """It in the form that files carry, made once and not on each frame that it goes along with."""
+
+
+class KeyFrameModel(ModelWorker[Seen]):
+    """A model that looks at key frames of all streams.
+
+    Args:
+        config: how often.
+        detector: the model, already open; :meth:`close` closes it.
+
+    Raises:
+        ConfigError: when it finds objects or makes pictures, which belong to their own frame alone.
+    """
+
+    def __init__(self, config: KeyFrameConfig, detector: Model) -> None:
+        super().__init__(config.name, detector)
+        if isinstance(detector.head, ObjectHead) or detector.card.task == "image":
+            raise ConfigError(
+                f"key_frames {config.name!r}: {detector.describe()} is for {detector.card.task!r}; give a model that "
+                "says something of the whole picture: classes, classes of pixels, distances, a description or a text"
+            )
+        self.config = config
+        """How often it looks."""
+        self.names = detector.names
+        """Its class names, by class id."""
+
+    @classmethod
+    def open(cls, config: KeyFrameConfig, *, times: StageTimes | None = None) -> KeyFrameModel:
+        """Load the model.
+
+        Raises:
+            ConfigError: when it is not for whole pictures.
+            StreamVisionError: when it is not there, or cannot be run.
+        """
+        detector = open_auxiliary(config, max_batch=MAX_PICTURES, times=times)
+        try:
+            return cls(config, detector)
+        except BaseException:
+            detector.close()
+            raise
+
+    def read(self, crop: Crop, found: Prediction) -> Seen:
+        """Return what it says of the picture; that it is not sure takes the place of what it said before, too."""
+        whole = found.whole
+        if whole is None or not self._sure(whole):
+            return Seen(None, {})
+        return Seen(whole, whole.summary(self.names))
+
+    def _sure(self, whole: ImageResult) -> bool:
+        if whole.text is not None:
+            return bool(whole.text) and (whole.text_score or 0.0) >= self.config.score
+        return whole.class_score is None or float(whole.class_score.max()) >= self.config.score
+
+
+class KeyFrames:
+    """The side of one stream, used from its lane's thread.
+
+    Args:
+        looks: the models, shared by all streams.
+        patient: wait for the findings on each key frame, as files do.
+    """
+
+    def __init__(self, looks: Sequence[KeyFrameModel], *, patient: bool) -> None:
+        self._looks = looks
+        self._patient = patient
+        self._handed_s: dict[str, float] = {}
+        self._segment: int | None = None
+
+    def apply(self, result: Result) -> Result:
+        """Hand the frame over to whom it is time for; return the result with what they last said."""
+        frame = result.frame
+        key: Hashable = frame.stream_id, frame.segment
+        if frame.segment != self._segment:
+            for look in self._looks:
+                look.forget((frame.stream_id, self._segment))  # maps are large, and a camera may reconnect for weeks
+            self._segment = frame.segment
+            self._handed_s.clear()
+        known = []
+        for look in self._looks:
+            last_s = self._handed_s.get(look.name)
+            if last_s is None or frame.pts_s - last_s >= look.config.every_s or look.waits(key):
+                # While it is busy it takes nothing and is offered the next frame; one that waits is replaced: the
+                # newest wins.
+                taken = look.submit([Crop(key, frame.picture, frame.pts_s)])
+                if taken:
+                    self._handed_s[look.name] = frame.pts_s
+                if taken and self._patient:
+                    look.wait(taken)
+            (kept,) = look.known([key])
+            if kept is not None and kept.finding is not None and (whole := kept.finding.whole) is not None:
+                age_s = round(max(frame.pts_s - kept.quality, 0.0), 3)
+                known.append(KeyFrame(look.name, whole, look.names, age_s, kept.finding.summary))
+        return replace(result, key_frames=tuple(known))
+
+    def statuses(self) -> tuple[StageStatus, ...]:
+        """Return how each model is doing now."""
+        return tuple(look.status() for look in self._looks)

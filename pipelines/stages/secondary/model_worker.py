@@ -1,0 +1,263 @@
+"""A model beside the pipeline, shared by all streams: what waits is looked at in one call, what was found is kept.
+
+Live streams never wait for it: a finding appears a few frames later. Files do, so that every run over one gives the
+same.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.secondary import AuxiliaryModelConfig
+from streamvision.core.picture import Picture
+from streamvision.core.status import StageStatus
+from streamvision.core.telemetry import StageTimes
+from streamvision.inference.backends import open_backend
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model import Model, Prediction
+from streamvision.models import model_file
+
+F = TypeVar("F")
+log = logging.getLogger(__name__)
+
+MAX_CROPS = 64
+"""Most crops in one call; at 224x224 the input tensor takes 39 MB then."""
+MAX_WAITING = 256
+"""Most crops that wait; what comes then is looked at when it comes again."""
+MAX_KEPT = 4096
+"""Most objects whose findings are kept, those seen last."""
+GATHER_S = 0.005
+"""How long the first crop waits for those of other streams."""
+GIVE_UP_AFTER = 5
+"""Failed calls in a row after which the model is not called any more."""
+PATIENCE_S = 30.0
+"""Longest that the frame of a file waits for the findings on it."""
+POLL_S = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A picture to look at: an object, or a whole frame."""
+
+    key: Hashable
+    """Whose it is: stream and identity."""
+    picture: Picture
+    """The object, cut out."""
+    quality: float
+    """Of two of one key, the one that has more of it is looked at: size in pixels times score, or time."""
+    left_px: int = 0
+    """Where it begins in the whole picture."""
+    top_px: int = 0
+    """Where it begins in the whole picture."""
+    box_xyxy_px: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    """The object's box in the whole picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept(Generic[F]):
+    """What was found, and on how good a crop."""
+
+    finding: F | None
+    quality: float
+
+
+class ModelWorker(ABC, Generic[F]):
+    """A model with its memory; the lanes hand over crops, one thread calls the model.
+
+    Args:
+        name: what it is called.
+        detector: the model, already open; :meth:`close` closes it.
+    """
+
+    def __init__(self, name: str, detector: Model) -> None:
+        self.name = name
+        """What it is called."""
+        self.calls = 0
+        """Calls of the model so far."""
+        self._detector = detector
+        self._changed = threading.Condition()
+        self._waiting: OrderedDict[Hashable, Crop] = OrderedDict()
+        self._under_way: set[Hashable] = set()
+        self._kept: OrderedDict[Hashable, Kept[F]] = OrderedDict()
+        self._closed = False
+        self._reason = ""
+        self._failures_in_row = 0
+        self._done = self._skipped = self._failures = 0
+        self._thread = threading.Thread(target=self._work, name=f"second-{name}", daemon=True)
+
+    @abstractmethod
+    def read(self, crop: Crop, found: Prediction) -> F | None:
+        """Return what is kept of what the model says about a crop; ``None`` where it says nothing."""
+
+    @property
+    def off(self) -> bool:
+        """Whether the model has failed so often that it is not called any more."""
+        return self._failures_in_row >= GIVE_UP_AFTER
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def known(self, keys: Sequence[Hashable]) -> list[Kept[F] | None]:
+        """Return what is known of objects; asking keeps it in memory."""
+        with self._changed:
+            for key in keys:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+            return [self._kept.get(key) for key in keys]
+
+    def submit(self, crops: Sequence[Crop]) -> list[Hashable]:
+        """Hand over crops to look at; one that waits already is replaced by a better one of its object.
+
+        Returns:
+            The keys of those that will be looked at; not those of objects that are being looked at just now.
+        """
+        taken = []
+        with self._changed:
+            for crop in crops:
+                before = self._waiting.get(crop.key)
+                if crop.key in self._under_way:
+                    continue
+                if self._closed or self.off or (before is None and len(self._waiting) >= MAX_WAITING):
+                    self._skipped += 1
+                elif before is None or before.quality < crop.quality:
+                    self._waiting[crop.key] = crop
+                    taken.append(crop.key)
+            self._changed.notify_all()
+        return taken
+
+    def waits(self, key: Hashable) -> bool:
+        """Say whether a crop of this key waits to be looked at."""
+        with self._changed:
+            return key in self._waiting
+
+    def forget(self, key: Hashable) -> None:
+        """Let go of what is known of a key that will not come again, and of its crop, even one being looked at."""
+        with self._changed:
+            self._kept.pop(key, None)
+            self._waiting.pop(key, None)
+            self._under_way.discard(key)
+            self._changed.notify_all()
+
+    def wait(self, keys: Sequence[Hashable], timeout_s: float = PATIENCE_S) -> bool:
+        """Wait until none of these objects waits any more; return whether that fitted the time."""
+
+        def none_left() -> bool:
+            return self._closed or not any(key in self._waiting or key in self._under_way for key in keys)
+
+        with self._changed:
+            return self._changed.wait_for(none_left, timeout_s)
+
+    def status(self) -> StageStatus:
+        """Return how the model is doing now, over all streams."""
+        with self._changed:
+            state = "off" if self.off else "failing" if self._failures_in_row else "running"
+            return StageStatus(
+                name=self.name,
+                state=state,
+                reason=self._reason if state != "running" else "",
+                budget_ms=None,
+                done=self._done,
+                overruns=0,
+                skipped=self._skipped,
+                failures=self._failures,
+                p95_ms=None,
+            )
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop looking and release the model, unless a call of it hangs; calling it twice is harmless."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            self._detector.close()
+
+    def _work(self) -> None:
+        while crops := self._gather():
+            try:
+                found = self._detector.find([crop.picture for crop in crops])
+                findings = [self.read(crop, one) for crop, one in zip(crops, found, strict=True)]
+                self._keep(crops, findings)
+            except Exception as error:
+                self._fail(crops, error)
+
+    def _gather(self) -> list[Crop]:
+        """Return what is to be looked at in one call; nothing once it is closed."""
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait(POLL_S)
+            until_s = time.monotonic() + GATHER_S
+            while not self._closed and len(self._waiting) < MAX_CROPS and (left_s := until_s - time.monotonic()) > 0:
+                self._changed.wait(left_s)
+            count = min(len(self._waiting), MAX_CROPS)
+            crops = [self._waiting.popitem(last=False)[1] for _ in range(count)]
+            self._under_way = {crop.key for crop in crops}
+            return crops
+
+    def _keep(self, crops: list[Crop], findings: list[F | None]) -> None:
+        with self._changed:
+            self.calls += 1
+            self._done += len(crops)
+            self._failures_in_row = 0
+            for crop, finding in zip(crops, findings, strict=True):
+                if crop.key not in self._under_way:
+                    continue  # forgotten meanwhile
+                before = self._kept.get(crop.key)
+                # A better crop on which nothing is found is no reason to forget what a worse one showed.
+                self._kept[crop.key] = Kept(finding if finding or before is None else before.finding, crop.quality)
+                self._kept.move_to_end(crop.key)
+            while len(self._kept) > MAX_KEPT:
+                self._kept.popitem(last=False)
+            self._under_way = set()
+            self._changed.notify_all()
+
+    def _fail(self, crops: list[Crop], error: Exception) -> None:
+        log.warning("second look %s", self.name, exc_info=error)
+        with self._changed:
+            self._failures += len(crops)
+            self._failures_in_row += 1
+            self._reason = f"{type(error).__name__}: {error}"
+            if self.off:
+                self._reason = f"switched off after {self._failures_in_row} errors in a row: {self._reason}"
+                self._waiting.clear()
+            self._under_way = set()
+            self._changed.notify_all()
+
+
+def open_auxiliary(
+    config: AuxiliaryModelConfig, *, max_batch: int = MAX_CROPS, times: StageTimes | None = None
+) -> Model:
+    """Load a model that stands beside the first one; all its pictures have one input size, so that those of all
+    streams share a call.
+
+    Raises:
+        StreamVisionError: when it is not there, or cannot be run.
+    """
+    path = model_file(config.model)
+    first = ModelConfig(
+        path=path,
+        backend=config.backend,
+        device=config.device,
+        threads=config.threads,
+        requests=1,
+        score=config.score,
+    )
+    backend = open_backend(path, backend=first.backend, device=first.device, threads=first.threads, requests=1)
+    try:
+        card = read_card(backend, path=path, head=config.head, names=config.names)
+        sized = card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
+        return Model(backend, sized, first, max_batch=max_batch, times=times)
+    except BaseException:
+        backend.close()
+        raise

@@ -1,0 +1,1 @@
+"""User code behind the tracker: in threads of its own, with a time budget."""

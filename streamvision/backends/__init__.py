@@ -1,5 +1,0 @@
-"""One file per runtime that executes a model; :func:`open_backend` picks by the file's own kind."""
-
-from streamvision.backends.open import open_backend
-
-__all__ = ["open_backend"]

@@ -1,0 +1,83 @@
+"""ONNX files as sources: no torch side, so they go to formats that take ONNX as it is."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from streamvision.checkpoints.sizes import with_size
+from streamvision.core.errors import ExportError
+from streamvision.inference.backends import open_backend
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model_card import ModelCard
+
+
+class OnnxSource:
+    """An ONNX file whose head is known; see :class:`exporters.base.Source`.
+
+    Args:
+        path: the file.
+        head: layout of the outputs, where the file does not say it.
+        names: class names, where the file does not say them.
+        size_px: (width, height) of the input, where the file leaves it free.
+
+    Raises:
+        ModelError: when the file is not an ONNX model, or does not take pictures of that size.
+        UnknownHeadError: when the layout of its outputs cannot be known.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        head: str | None = None,
+        names: tuple[str, ...] | None = None,
+        size_px: tuple[int, int] | None = None,
+    ) -> None:
+        self._path = path
+        with contextlib.closing(open_backend(path, backend="onnxruntime", device="cpu")) as backend:
+            self._card = read_card(backend, path=path, head=head, names=names)
+            self._output_names = tuple(output.name for output in backend.outputs)
+        own = (self._card.input.width_px, self._card.input.height_px)
+        if size_px is not None and size_px != own and not self._card.input.dynamic_size:
+            raise ExportError(
+                f"{path} takes pictures of {own[0]}x{own[1]} px only, not {size_px[0]}x{size_px[1]}; leave out --imgsz"
+            )
+        self._card = with_size(self._card, size_px)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def card(self) -> ModelCard:
+        """How the network is fed and read."""
+        return self._card
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs in the file."""
+        return self._output_names
+
+    @property
+    def onnx(self) -> Path | None:
+        """The file."""
+        return self._path
+
+    def module(self, *, dynamic_size: bool = False) -> Any:
+        """Refuse: there is no torch side.
+
+        Raises:
+            ExportError: always.
+        """
+        raise ExportError(
+            f"{self._path} is an ONNX file, which goes to ONNX, OpenVINO and TensorRT as it is; for other formats and "
+            "for changes to the network give the checkpoint that it was made from"
+        )
+
+    def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> Backend:
+        """Return the file in ONNX Runtime."""
+        return open_backend(self._path, backend="onnxruntime", device=device)

@@ -1,0 +1,87 @@
+"""Finds out what a model is and opens it as a source for exports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from exporters.base import Source
+from streamvision.core.errors import ConfigError
+
+ACCEPTED = (
+    "an ultralytics checkpoint (.pt), the name of a torchvision model with --weights FILE, the best.pt of a run of "
+    "'streamvision train', or an .onnx file"
+)
+
+
+def open_source(
+    model: str | Path,
+    *,
+    weights: Path | None = None,
+    names: Sequence[str] | None = None,
+    head: str | None = None,
+    size_px: tuple[int, int] | None = None,
+    random_weights: int | None = None,
+) -> Source:
+    """Open a trained model, whatever library it comes from.
+
+    Args:
+        model: a file, or the name of a torchvision model such as ``fasterrcnn_resnet50_fpn``; with
+            ``random_weights`` also an ultralytics architecture such as ``yolo11n-pose.yaml``.
+        weights: state dict of a torchvision model that was given by its name.
+        names: class names that override the file's.
+        head: layout of the outputs, for ONNX files that do not say it.
+        size_px: (width, height) of the input that the card states; ``None`` for the model's own.
+        random_weights: seed of random weights, for a network that has learnt nothing; only for models given by name.
+
+    Raises:
+        ConfigError: when options do not belong together, or a model given by name has no weights.
+        ModelError: when the file is not a model, or of a kind that is not known.
+        MissingDependencyError: when the library that it needs is not installed.
+    """
+    path = Path(model).expanduser()
+    given = tuple(names) if names else None
+    if path.suffix.lower() == ".onnx":
+        _refuse(model, weights=weights, random_weights=random_weights)
+        from streamvision.checkpoints.onnx_file import OnnxSource
+
+        return OnnxSource(path, head=head, names=given, size_px=size_px)
+    if head is not None:
+        raise ConfigError(f"--head is for .onnx files; {model} says itself what its outputs are, leave it out")
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        from streamvision.checkpoints.ultralytics import UltralyticsSource
+
+        _refuse(model, weights=weights)
+        if random_weights is None:
+            raise ConfigError(
+                f"{model} is an architecture without weights: give a checkpoint (.pt), or --random-weights SEED for a "
+                "network that has learnt nothing"
+            )
+        return UltralyticsSource(path, names=given, size_px=size_px, random_weights=random_weights)
+    if path.suffix == "" and not path.exists():
+        from streamvision.checkpoints.torchvision import TorchvisionSource
+
+        return TorchvisionSource.by_name(
+            str(model), weights=weights, names=given, size_px=size_px, random_weights=random_weights
+        )
+    _refuse(model, weights=weights, random_weights=random_weights)
+    if path.suffix.lower() in {".pt", ".pth"}:
+        from streamvision.checkpoints.torchvision import TorchvisionSource, is_training_run
+        from streamvision.checkpoints.torchvision_build import read_tensors
+        from streamvision.checkpoints.unet import ARCHITECTURE, UnetSource
+
+        if is_training_run(path):
+            stored = read_tensors(path) or {}
+            if stored["architecture"] == ARCHITECTURE:
+                return UnetSource.of_run(stored, path=path, names=given, size_px=size_px)
+            return TorchvisionSource.of_run(path, names=given, size_px=size_px)
+        from streamvision.checkpoints.ultralytics import UltralyticsSource
+
+        return UltralyticsSource(path, names=given, size_px=size_px)
+    raise ConfigError(f"{model} is nothing that can be exported; give {ACCEPTED}")
+
+
+def _refuse(model: str | Path, *, weights: Path | None = None, random_weights: int | None = None) -> None:
+    if weights is not None or random_weights is not None:
+        option = "--weights" if weights is not None else "--random-weights"
+        raise ConfigError(f"{model} brings its own weights; leave out {option}, which is for models given by name")

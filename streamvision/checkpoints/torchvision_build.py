@@ -1,0 +1,317 @@
+"""Builds torchvision's models with the weights that they were given; nothing is fetched.
+
+What torchvision's own weights were made for (class names, input size, normalisation) is known by the file itself: its
+SHA-256 begins with the digits that end the name torchvision publishes it under.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.core.errors import ConfigError, ModelError
+
+Kind = Literal["detect", "segment", "pose", "semantic", "classify"]
+
+_LIST = "https://docs.pytorch.org/vision/stable/models.html"
+_DETECTOR_SIDE_PX = 800
+_UNUSED = ("aux_classifier.", "num_batches_tracked", "AuxLogits.", "aux1.", "aux2.")
+"""Tensors that only training needs."""
+_TRANSFORMS_INPUT = ("googlenet", "inception_v3")
+"""Classifiers whose published weights shift the colours once more inside."""
+_CHUNK_BYTES = 1 << 20
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""How torchvision's classifiers want their colours, red, green and blue, of 0..1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A torchvision network in evaluation mode and what is known of it."""
+
+    network: Any
+    """The ``torch.nn.Module`` as torchvision makes it."""
+    name: str
+    """Torchvision's name of the architecture."""
+    kind: Kind
+    """What it does."""
+    names: tuple[str, ...]
+    """Class names; background has none where the network's labels count it."""
+    beginning: str
+    """Where its weights are from, in words."""
+    side_px: int
+    """Side of the square input that it is usually given."""
+    crop_short_side_px: int | None = None
+    """For classifiers: length of a picture's shorter side before the middle is cut out."""
+    mean: tuple[float, float, float] | None = None
+    """Mean of each channel, where the network wants it subtracted from its input."""
+    std: tuple[float, float, float] | None = None
+    """Standard deviation of each channel, likewise."""
+    bicubic: bool = False
+    """For classifiers: whether pictures are resized bicubically."""
+    stretches: bool = False
+    """Whether the model's own library stretches pictures to the input's size."""
+    keypoints: int = 0
+    """Keypoints of each object."""
+
+
+def build_named(name: str, *, weights: Path | None, seed: int | None) -> Built:
+    """Return a model by its name, with a file of tensors or with random weights.
+
+    Raises:
+        ConfigError: when there is no such model, or not exactly one of ``weights`` and ``seed`` is given.
+        ModelError: when the tensors are not this model's.
+        MissingDependencyError: when torchvision is not installed.
+    """
+    import_torch()
+    _check_name(name)
+    if weights is not None and seed is not None:
+        raise ConfigError("--weights and --random-weights exclude each other; give one of them")
+    if weights is None and seed is None:
+        raise ConfigError(
+            f"{name} was given without weights, and nothing is downloaded unasked: give --weights FILE ({_LIST} lists "
+            "them), or --random-weights SEED for a network that has learnt nothing"
+        )
+    if weights is not None:
+        return _with_weights(name, weights)
+    from streamvision.checkpoints.random_weights import random_network
+
+    published = _published(name)[0]
+    network = random_network(lambda: _create(name), seed=seed or 0, kind=_kind(name))
+    return _described(
+        name, network, published, names=_known_names(name, published), beginning=f"random weights, {seed=}"
+    )
+
+
+def build_run(path: Path) -> Built:
+    """Return the model of a run of ``streamvision train``.
+
+    Raises:
+        ModelError: when the file is not of such a run, or damaged.
+    """
+    stored = read_tensors(path)
+    if stored is None or not {"architecture", "names", "imgsz", "model"} <= stored.keys():
+        raise ModelError(f"{path} is not of a run of 'streamvision train'; give its weights/best.pt")
+    name = str(stored["architecture"])
+    _check_name(name)
+    names = tuple(stored["names"])
+    if _kind(name) == "classify":
+        network = create_classifier(name, classes=len(names))
+        _load(network, stored["model"], path, name)
+        beginning = f"trained, epoch {stored.get('epoch', '?')}"
+        return as_classifier(name, network, names=names, side_px=int(stored["imgsz"]), beginning=beginning)
+    network = _create(name, classes=len(names) + 1)
+    _load(network, stored["model"], path, name)
+    return Built(
+        network=network,
+        name=name,
+        kind=_kind(name),
+        names=names,
+        beginning=f"trained, epoch {stored.get('epoch', '?')}",
+        side_px=int(stored["imgsz"]),
+        stretches=name.startswith("ssd"),
+    )
+
+
+def is_classifier(name: str) -> bool:
+    """Say whether torchvision has a classifier of this name.
+
+    Raises:
+        MissingDependencyError: when torchvision is not installed.
+    """
+    import_torch()
+    from torchvision import models
+
+    return name in models.list_models(module=models)
+
+
+def create_classifier(name: str, *, classes: int) -> Any:
+    """Return a classifier with random weights, in evaluation mode."""
+    return _create(name, classes=classes)
+
+
+def as_classifier(name: str, network: Any, *, names: tuple[str, ...], side_px: int, beginning: str) -> Built:
+    """Describe a classifier that was trained here: it sees the largest square in a picture's middle."""
+    return Built(
+        network=network,
+        name=name,
+        kind="classify",
+        names=names,
+        beginning=beginning,
+        side_px=side_px,
+        crop_short_side_px=side_px,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
+
+
+def read_tensors(path: Path) -> dict[str, Any] | None:
+    """Return what a file of tensors holds, or ``None`` where it is something else, such as a pickled model."""
+    torch = import_torch()
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError):
+        return None
+    return stored if isinstance(stored, dict) else None
+
+
+def _with_weights(name: str, path: Path) -> Built:
+    if not path.is_file():
+        raise ConfigError(f"there are no weights at {path}, and nothing is downloaded unasked: {_LIST} lists them")
+    stored = read_tensors(path)
+    if stored is None:
+        raise ModelError(f"{path} is not a file of tensors; give a state dict (.pth) of {name}")
+    tensors = stored.get("model", stored)
+    classes = _class_count(name, tensors, path)
+    network = _create(name, classes=classes)
+    _load(network, tensors, path, name)
+    published = _of_file(name, path)
+    if published is not None and "COCO_V1" in str(published) and hasattr(network, "transform"):
+        # Torchvision does so itself with these weights, which were made by a library that adds nothing there.
+        _without_epsilon(network)
+    shape_of = published or _published(name)[0]
+    known = _known_names(name, shape_of)
+    background = _kind(name) in ("detect", "segment", "pose")
+    count = classes - background
+    names = known if len(known) == count else tuple(f"class {class_id}" for class_id in range(count))
+    return _described(name, network, shape_of, names=names, beginning=f"weights {path.name}")
+
+
+def _described(name: str, network: Any, published: Any, *, names: tuple[str, ...], beginning: str) -> Built:
+    kind = _kind(name)
+    if kind == "classify":
+        preset = published.transforms()
+        return Built(
+            network=network,
+            name=name,
+            kind=kind,
+            names=names,
+            beginning=beginning,
+            side_px=int(preset.crop_size[0]),
+            crop_short_side_px=int(preset.resize_size[0]),
+            mean=_triple(preset.mean),
+            std=_triple(preset.std),
+            bicubic=preset.interpolation.value == "bicubic",
+        )
+    if kind == "semantic":
+        preset = published.transforms()
+        side_px = int(preset.resize_size[0])
+        mean, std = _triple(preset.mean), _triple(preset.std)
+        return Built(network, name, kind, names, beginning, side_px, mean=mean, std=std)
+    fixed = network.transform.fixed_size
+    side_px = int(fixed[0]) if fixed else min(_DETECTOR_SIDE_PX, int(network.transform.max_size))
+    keypoints = int(network.roi_heads.keypoint_predictor.kps_score_lowres.out_channels) if kind == "pose" else 0
+    stretches = fixed is not None
+    return Built(network, name, kind, names, beginning, side_px, stretches=stretches, keypoints=keypoints)
+
+
+def _create(name: str, *, classes: int | None = None) -> Any:
+    from torchvision.models import get_model
+
+    options: dict[str, Any] = {"weights": None}
+    if _kind(name) != "classify":
+        options["weights_backbone"] = None
+    if name in _TRANSFORMS_INPUT:
+        options |= {"transform_input": True, "init_weights": False}
+    if classes is not None:
+        options["num_classes"] = classes
+    return get_model(name, **options).eval()
+
+
+def _load(network: Any, tensors: dict[str, Any], path: Path, name: str) -> None:
+    needed = {key for key in network.state_dict() if not any(part in key for part in _UNUSED)}
+    missing = sorted(needed - tensors.keys())
+    if missing:
+        raise ModelError(
+            f"{path} does not hold the weights of {name}: {len(missing)} tensors are missing, such as {missing[0]}; "
+            "give those of the same architecture"
+        )
+    own = network.state_dict()
+    try:
+        network.load_state_dict({key: tensors[key] for key in own if key in tensors}, strict=False)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path} does not hold the weights of {name} ({str(error).splitlines()[-1].strip()}); give those of the "
+            "same architecture"
+        ) from error
+
+
+def class_tensors(name: str) -> dict[str, tuple[int, int, int]]:
+    """Return the tensors that grow with the number of classes: key -> (axis, elements per class, and besides)."""
+    torch = import_torch()
+    with torch.device("meta"):
+        few, more = (_create(name, classes=count).state_dict() for count in (2, 3))
+    found = {}
+    for key, tensor in few.items():
+        sizes = zip(tensor.shape, more[key].shape, strict=True)
+        for axis, (small, large) in enumerate(sizes):
+            if small != large and not any(part in key for part in _UNUSED):
+                found[key] = (axis, large - small, small - 2 * (large - small))
+    return found
+
+
+def _class_count(name: str, tensors: dict[str, Any], path: Path) -> int:
+    for key, (axis, each, besides) in class_tensors(name).items():
+        if key in tensors and len(tensors[key].shape) > axis:
+            return (int(tensors[key].shape[axis]) - besides) // each
+    raise ModelError(f"{path} does not hold the weights of {name}; give a state dict of the same architecture")
+
+
+def _without_epsilon(network: Any) -> None:
+    from torch.nn import BatchNorm2d
+
+    for layer in network.modules():
+        if isinstance(layer, BatchNorm2d):
+            layer.eps = 0.0
+
+
+def _published(name: str) -> list[Any]:
+    from torchvision.models import get_model_weights
+
+    return list(get_model_weights(name))
+
+
+def _of_file(name: str, path: Path) -> Any | None:
+    """Return torchvision's entry of the weights in a file, where they are its own."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    for entry in _published(name):
+        beginning = Path(entry.url).stem.rpartition("-")[2]
+        if digest.hexdigest().startswith(beginning):
+            return entry
+    return None
+
+
+def _known_names(name: str, published: Any) -> tuple[str, ...]:
+    names = tuple(published.meta["categories"])
+    return names[1:] if _kind(name) in ("detect", "segment", "pose") else names
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
+def _kind(name: str) -> Kind:
+    from torchvision import models
+
+    if name in models.list_models(module=models.detection):
+        return "segment" if name.startswith("mask") else "pose" if name.startswith("keypoint") else "detect"
+    return "semantic" if name in models.list_models(module=models.segmentation) else "classify"
+
+
+def _check_name(name: str) -> None:
+    from torchvision import models
+
+    parts = (models, models.detection, models.segmentation)
+    known = [known for part in parts for known in models.list_models(module=part)]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else f"{_LIST} lists torchvision's"
+        raise ConfigError(f"{name} is neither a file nor the name of a torchvision model: {hint}")

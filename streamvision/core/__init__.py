@@ -1,0 +1,1 @@
+"""What everybody speaks: picture, frame, detections, results, errors, configuration, telemetry."""

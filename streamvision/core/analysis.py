@@ -1,0 +1,137 @@
+"""What analytics make of the objects of a stream: events, counts at lines and in zones, and speeds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.config.analytics import AnalyticsConfig
+
+EventKind = Literal["line", "zone_entered", "zone_left", "stay", "crowding", "wrong_way", "idle", "speeding"]
+
+
+@dataclass(frozen=True)
+class AnalyticsEvent:
+    """Something that happened, once."""
+
+    kind: EventKind
+    """What happened."""
+    stream: str
+    """Where: the stream's id."""
+    frame: int
+    """On which frame it was noticed."""
+    pts_s: float
+    """The frame's time in the stream's own clock."""
+    time_unix_s: float
+    """When the frame was captured, on the wall clock, in seconds since 1970 UTC."""
+    track_id: int | None
+    """Whose doing it was; ``None`` for crowding."""
+    class_name: str | None
+    """The class that this identity had most of the time; ``None`` for crowding."""
+    place: str
+    """Name of the line or zone; ``ground`` for speed."""
+    direction: str | None = None
+    """Name of the direction in which a line was crossed."""
+    values: dict[str, float | bool] = field(default_factory=dict)
+    """Numbers that belong to it, with their units in their names."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LineTally:
+    """One line and its counts, at one moment."""
+
+    name: str
+    """The line's name."""
+    points: tuple[tuple[float, float], tuple[float, float]]
+    """Its ends, in fractions of the picture."""
+    directions: tuple[str, str]
+    """Names of both directions; the first is from left to right, seen from the first point to the second."""
+    counts: tuple[dict[str, int], dict[str, int]]
+    """For each direction, how many crossed, by class; never changed once it is here."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain values, by direction."""
+        return {
+            direction: {"total": sum(counts.values()), "classes": dict(sorted(counts.items()))}
+            for direction, counts in zip(self.directions, self.counts, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class ZoneTally:
+    """One zone and its counts, at one moment."""
+
+    name: str
+    """The zone's name."""
+    points: tuple[tuple[float, float], ...]
+    """Its corners, in fractions of the picture."""
+    inside: int
+    """Objects inside now; one that is out of sight for a moment counts."""
+    entered: int
+    """How many came in, or were first seen inside."""
+    left: int
+    """How many went out, or were lost inside; ``entered - left`` are inside."""
+    most: int
+    """Most inside at one time."""
+    dwell_mean_s: float | None
+    """Mean time that those who left had been inside; ``None`` before the first."""
+    dwell_longest_s: float | None
+    """Longest of these times."""
+    alarms: dict[str, int]
+    """How often crowding, stay, idle and wrong_way were told."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain values."""
+        found = asdict(self)
+        del found["name"], found["points"]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What analytics say after one frame; nothing in it changes afterwards."""
+
+    events: tuple[AnalyticsEvent, ...] = ()
+    """What happened on this frame."""
+    lines: tuple[LineTally, ...] = ()
+    """All lines, in the order of the configuration."""
+    zones: tuple[ZoneTally, ...] = ()
+    """All zones, in the order of the configuration."""
+    speed_kmh: NDArray[np.float64] | None = None
+    """(N,) speed of each detection, NaN where it is not known; ``None`` where none is measured."""
+    heat: NDArray[np.float32] | None = None
+    """(h, w) seconds that objects spent in each cell; ``None`` where it is not to be shown."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return counts, without events, as plain values."""
+        return {
+            "lines": {line.name: line.to_json() for line in self.lines},
+            "zones": {zone.name: zone.to_json() for zone in self.zones},
+        }
+
+
+class AnalyticsControl(Protocol):
+    """One stream's analytics, as those see them who watch and edit. Safe to use from any thread."""
+
+    @property
+    def config(self) -> AnalyticsConfig:
+        """What is counted and measured now, or will be from the next frame on."""
+
+    def apply(self, config: AnalyticsConfig) -> None:
+        """Count and measure this from the next frame on; a place that stays as it was keeps its counts."""
+
+    def report(self) -> dict[str, Any]:
+        """Return the counts so far as plain values."""
+
+    def recent(self) -> list[AnalyticsEvent]:
+        """Return the newest events, the newest last."""
+
+    def heat_map_png(self) -> bytes | None:
+        """Return the heat map as a PNG file; ``None`` where there is none."""

@@ -1,0 +1,247 @@
+"""Everything that can be set, with its default and its meaning; YAML files, ``--help`` and the docs follow it."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from streamvision.core.config.adaptive import AdaptiveConfig
+from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
+from streamvision.core.config.section import Section
+from streamvision.core.config.stage import StageConfig
+from streamvision.core.errors import ConfigError
+from streamvision.inference.backends.base import BackendName, Precision
+
+TrackerName = Literal["steady", "sort", "bytetrack", "ocsort", "botsort", "none"]
+S = TypeVar("S", bound=Section)
+
+
+class ModelConfig(Section):
+    """Which model, where it executes and what counts as found."""
+
+    path: Path = Field(description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT).")
+    backend: BackendName = Field("auto", description="Runtime that executes it; auto picks by the file's ending.")
+    device: str = Field("auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu.")
+    precision: Precision = Field(
+        "auto",
+        description="Arithmetic; auto: the file's own on a CPU, the device's default elsewhere; bf16 is twice as fast, "
+        "and less exact, on CPUs that have it (by OpenVINO).",
+    )
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of each call into the network; default: the cores shared by the requests."
+    )
+    requests: int | None = Field(
+        None, ge=1, le=64, description="Calls into the network at the same time; default: up to 4, by cores and device."
+    )
+    score: float = Field(0.25, ge=0, le=1, description="Lowest score of a reported object.")
+    class_scores: dict[str, float] = Field(default_factory=dict, description="Lowest score by class name.")
+    iou: float = Field(0.6, gt=0, le=1, description="Overlap above which the weaker of two boxes is a duplicate.")
+    agnostic_nms: bool = Field(False, description="Let boxes of different classes suppress each other.")
+    max_detections: int = Field(300, ge=1, description="Most objects on one picture, the best by score.")
+    classes: tuple[str, ...] | None = Field(None, description="Report these classes only.")
+    head: str | None = Field(
+        None,
+        description="Layout of the outputs, for files that do not say it, such as yolo_v8; docs/tasks.md lists them.",
+    )
+    names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
+    steady_s: float = Field(
+        0.5,
+        ge=0,
+        le=60,
+        description="For models that name whole pictures: seconds over which scores are averaged, so that the classes "
+        "do not flicker; 0: none.",
+    )
+
+
+class StreamConfig(Section):
+    """One source."""
+
+    source: str = Field(description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:.")
+    id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$",
+        description="Name of the stream; default: made from the source.",
+    )
+    policy: Literal["auto", "live", "file"] = Field(
+        "auto", description="live: newest frame wins; file: every frame counts; auto: by the kind of source."
+    )
+    realtime: bool = Field(False, description="Play a file at its own speed, as if it were live.")
+    loop: bool = Field(False, description="Begin a file again when it ends.")
+    rtsp_transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP media travels.")
+    open_timeout_s: float = Field(5.0, gt=0, le=60, description="Longest wait for a connection.")
+    read_timeout_s: float = Field(2.0, gt=0, le=60, description="Longest silence before the stream counts as stalled.")
+    analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
+
+
+class TrackerConfig(Section):
+    """Who gives identities."""
+
+    name: TrackerName = Field(
+        "steady",
+        description="Tracker; steady is our own and the default, botsort also follows a moving camera, none reports "
+        "detections without identity.",
+    )
+    memory_s: float = Field(
+        1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
+    )
+    class_agnostic: bool = Field(True, description="Keep an identity though the network's word for the object changes.")
+    appearance: Path | None = Field(
+        None, description="For botsort: an embedding model that describes objects, so that looks count beside place."
+    )
+    appearance_head: str | None = Field(
+        None, description="Layout of that model's output, for files that do not say it: embed."
+    )
+    smooth_keypoints: bool = Field(True, description="Smooth the keypoints of each identity, the slow ones the most.")
+
+
+class OverlayConfig(Section):
+    """What is drawn."""
+
+    boxes: bool = Field(True, description="Boxes around objects.")
+    labels: bool = Field(True, description="Class, identity and score beside each box.")
+    trails_s: float = Field(2.0, ge=0, le=30, description="Length of the trail behind an object, in seconds; 0: none.")
+    status: bool = Field(True, description="A small line with fps and frame age.")
+    analytics: bool = Field(True, description="Lines and zones with their counts, speeds, and the heat map if shown.")
+
+
+class ServeConfig(Section):
+    """The web page."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 opens the page to the network.")
+    port: int = Field(8080, ge=0, le=65535, description="TCP port; 0 takes any free one.")
+    jpeg_quality: int = Field(80, ge=1, le=100, description="Quality of the pictures sent to viewers.")
+
+
+class OutputsConfig(Section):
+    """Files that results are written to. With several streams, .mot and .record files carry the stream's id."""
+
+    detections: Path | None = Field(None, description="JSON lines, one frame a line.")
+    mot: Path | None = Field(None, description="MOTChallenge text, confirmed identities only.")
+    record: Path | None = Field(None, description="Annotated video, fragmented MP4.")
+    events: Path | None = Field(None, description="Events of the analytics: JSON lines, or CSV for a name in .csv.")
+    event_pictures: Path | None = Field(None, description="Folder for an annotated JPEG of each frame with an event.")
+    event_pictures_kept: int = Field(1000, ge=1, le=1_000_000, description="Most of them; the oldest go first.")
+    heat_map: Path | None = Field(None, description="Heat map as PNG, at the end of the run.")
+
+
+class AppConfig(Section):
+    """A whole run."""
+
+    model: ModelConfig = Field(description="The network.")
+    streams: tuple[StreamConfig, ...] = Field(min_length=1, description="The sources.")
+    effort: AdaptiveConfig = Field(AdaptiveConfig(), description="How much of each frame the network is shown.")
+    tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
+    analytics: AnalyticsConfig = Field(
+        AnalyticsConfig(), description="What is counted, for each stream that does not say so itself."
+    )
+    second: tuple[SecondaryModelConfig, ...] = Field(
+        (), max_length=16, description="Models that look at the objects which the first one found."
+    )
+    key_frames: tuple[KeyFrameConfig, ...] = Field(
+        (), max_length=16, description="Slow models that look at a whole frame now and then."
+    )
+    stages: tuple[StageConfig, ...] = Field(
+        (), max_length=16, description="Code of yours behind tracker and analytics, in this order."
+    )
+    overlay: OverlayConfig = Field(OverlayConfig(), description="Drawing.")
+    serve: ServeConfig | None = Field(None, description="The web page; absent: no server.")
+    outputs: OutputsConfig = Field(OutputsConfig(), description="Files.")
+    max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> AppConfig:
+        named = [s.id for s in self.streams if s.id]
+        if twice := {name for name in named if named.count(name) > 1}:
+            raise ValueError(f"stream ids must differ, but {sorted(twice)} stands more than once")
+        return self
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """Read a YAML file into a plain mapping, not yet validated.
+
+    Relative paths in it (``model.path``, file sources) count from the present folder, as on the command line.
+
+    Raises:
+        ConfigError: when the file is missing, is not YAML or is not a mapping.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read config {path}: {error.strerror}; give an existing YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"config {path} must be a mapping with the keys {', '.join(AppConfig.model_fields)}")
+    return document
+
+
+def parse_config(document: dict[str, Any], *, origin: str) -> AppConfig:
+    """Validate a mapping; ``origin`` says in messages where it came from.
+
+    Raises:
+        ConfigError: naming the key, what was given and what is accepted; an unknown key names the nearest known one.
+    """
+    return _validate(AppConfig, document, origin)
+
+
+def parse_analytics(document: Any, *, origin: str) -> AnalyticsConfig:
+    """Validate what stands under ``analytics``, as :func:`parse_config` does the whole.
+
+    Raises:
+        ConfigError: as there.
+    """
+    return _validate(AnalyticsConfig, document, origin)
+
+
+def parse_stage(document: Any, *, origin: str) -> StageConfig:
+    """Validate one member of ``stages``, as :func:`parse_config` does the whole.
+
+    Raises:
+        ConfigError: as there.
+    """
+    return _validate(StageConfig, document, origin)
+
+
+def _validate(section: type[S], document: Any, origin: str) -> S:
+    try:
+        return section.model_validate(document)
+    except ValidationError as error:
+        errors = error.errors()
+        # A list without its faulty members is too short for pydantic, which would only confuse.
+        causes = [e for e in errors if e["type"] != "too_short" or not any(_is_inside(e, other) for other in errors)]
+        raise ConfigError(f"{origin}: {'; '.join(_explain(e, section) for e in causes)}") from None
+
+
+def _is_inside(outer: Any, inner: Any) -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
+
+
+def _explain(error: Any, root: type[BaseModel]) -> str:
+    location: tuple[str | int, ...] = error["loc"]
+    key = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1], root)
+        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+        return f"unknown key {key!r}: {hint}"
+    if error["type"] == "missing":
+        return f"{key!r} is missing"
+    given = error.get("input")
+    shown = f" (given: {given!r})" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}{shown}"
+
+
+def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> list[str]:
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation
+        choices = [annotation, *get_args(annotation)]
+        section = next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), section)
+    return list(section.model_fields)

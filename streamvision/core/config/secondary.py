@@ -1,0 +1,42 @@
+"""How models stand beside the first one: a second look at the objects that it found, or at whole key frames."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from streamvision.core.config.section import Section
+from streamvision.inference.backends.base import BackendName
+
+
+class AuxiliaryModelConfig(Section):
+    """A model beside the first one."""
+
+    model: str = Field(description="Model file, or `package:NAME/FILE` for one that a Python package ships.")
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,31}$", description="Name of what it finds, in the results.")
+    score: float = Field(0.5, ge=0, le=1, description="Lowest score of a finding that is kept.")
+    backend: BackendName = Field("auto", description="As for the first model.")
+    device: str = Field("auto", description="As for the first model.")
+    threads: int | None = Field(None, ge=1, description="CPU threads of a call.")
+    head: str | None = Field(None, description="Layout of the outputs, for files without it.")
+    names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
+
+
+class SecondaryModelConfig(AuxiliaryModelConfig):
+    """A model for the crops of objects: a class of its own (car: make), a text (plate), a pose. It looks at an object
+    once, and again when it shows larger or more surely, so its cost follows new objects and not frames."""
+
+    classes: tuple[str, ...] | None = Field(None, description="Look at these classes only.")
+    margin: float = Field(0.05, ge=0, le=1, description="How far a crop reaches beyond its box, as a share of it.")
+    min_side_px: int = Field(16, ge=2, description="Objects smaller than this are not looked at.")
+    refresh: float = Field(
+        1.5, gt=1, description="Look again when size times score has grown by so much since the last look."
+    )
+
+
+class KeyFrameConfig(AuxiliaryModelConfig):
+    """A slow model for whole pictures (distances, classes, a scene, a text): it is shown a frame now and then, and no
+    live frame waits for it. Its last result goes along with later frames, with its age."""
+
+    every_s: float = Field(
+        1.0, gt=0, le=3600, description="Seconds of the stream between two key frames; more if the model is slower."
+    )

@@ -1,0 +1,32 @@
+"""Cutting objects out of pictures, as planes where the picture is planes: only what is looked at is converted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.parts import part_of
+from streamvision.core.picture import BgrPicture, Picture, YuvPicture
+from streamvision.core.resampling import Window
+
+
+def crop_edges(box_xyxy_px: NDArray[np.float32], *, picture_px: tuple[int, int], margin: float) -> NDArray[np.int64]:
+    """Return (N, 4) even left, top, right, bottom of crops around boxes, within the picture.
+
+    Args:
+        box_xyxy_px: (N, 4) float32.
+        picture_px: width and height of the picture.
+        margin: how far a crop reaches beyond its box on each side, as a share of the box.
+    """
+    size = box_xyxy_px[:, 2:] - box_xyxy_px[:, :2]
+    low = np.clip(np.floor(box_xyxy_px[:, :2] - size * margin), 0, picture_px).astype(np.int64) & ~1
+    high = np.clip(np.ceil(box_xyxy_px[:, 2:] + size * margin), 0, picture_px).astype(np.int64)
+    return np.concatenate([low, high], axis=1)
+
+
+def cut(picture: Picture, left: int, top: int, right: int, bottom: int) -> Picture:
+    """Return a copy of a part of the picture, which keeps none of the decoder's memory; left and top must be even."""
+    part = part_of(picture, Window(left, top, right, bottom))
+    if isinstance(part, YuvPicture):
+        return YuvPicture(part.y.copy(), part.u.copy(), part.v.copy(), full_range=part.full_range, matrix=part.matrix)
+    return BgrPicture(part.to_bgr().copy())

@@ -1,0 +1,96 @@
+"""A frame on its way through the pipeline, and what is known of it at the end."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from streamvision.core.analysis import Analysis
+from streamvision.core.detections import Detections
+from streamvision.core.image_result import ImageResult
+from streamvision.core.picture import Picture
+from streamvision.core.stage_output import Mark
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of one stream, with the two clocks that matter: the stream's own and ours."""
+
+    stream_id: str
+    """The stream that it belongs to."""
+    index: int
+    """Position in the stream, from 0; frames that were dropped later on are counted too."""
+    pts_s: float
+    """Presentation time in the stream's own clock, in seconds; never decreases within one stream."""
+    captured_at_s: float
+    """When it reached this machine, on ``time.monotonic()``; the age of a frame counts from here."""
+    picture: Picture
+    """The pixels, as the decoder gave them."""
+    segment: int = 0
+    """Grows by one with each reconnect or change of resolution: nothing carries over, identities least of all."""
+
+    def __post_init__(self) -> None:
+        if self.index < 0 or not self.stream_id:
+            raise ValueError(
+                f"a frame needs a stream_id and an index of 0 or more, not {self.stream_id!r}, {self.index}"
+            )
+
+    def age_s(self, now_s: float | None = None) -> float:
+        """Return how old the frame is, in seconds, at ``now_s`` (monotonic; default: now)."""
+        return (time.monotonic() if now_s is None else now_s) - self.captured_at_s
+
+
+@dataclass(frozen=True, eq=False)
+class KeyFrame:
+    """What a slow model said of an earlier frame of the stream, or of this one."""
+
+    name: str
+    """What the model is called in the configuration."""
+    whole: ImageResult
+    """What it said of that frame."""
+    names: tuple[str, ...]
+    """Its class names, by class id."""
+    age_s: float
+    """How much earlier that frame was, in seconds of the stream."""
+    summary: dict[str, Any]
+    """What it said as plain values, as :meth:`streamvision.core.image_result.ImageResult.summary` gives it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A frame and what was found on it."""
+
+    frame: Frame
+    """The frame itself."""
+    detections: Detections
+    """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
+    whole: ImageResult | None = None
+    """What was found about the picture as a whole; ``None`` where the model only finds objects."""
+    analysis: Analysis | None = None
+    """What the stream's analytics make of it; ``None`` where nothing is counted or measured."""
+    marks: tuple[Mark, ...] = ()
+    """What second models and stages of the user's want drawn in addition."""
+    stage_events: tuple[dict[str, Any], ...] = ()
+    """What stages of the user's tell: ``{stage, name, track_id, values}``."""
+    key_frames: tuple[KeyFrame, ...] = ()
+    """What slow models last said of the stream's pictures, as far as they have."""
+
+
+def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what was found as plain Python values, in the form that files and the web API carry.
+
+    Args:
+        result: a frame's result.
+        names: class names by class id.
+    """
+    picture = result.frame.picture
+    objects = list(result.detections.objects(names, picture_px=(picture.width_px, picture.height_px)))
+    if result.analysis is not None and result.analysis.speed_kmh is not None:
+        for found, speed_kmh in zip(objects, result.analysis.speed_kmh.tolist(), strict=True):
+            found["speed_kmh"] = round(speed_kmh, 1) if math.isfinite(speed_kmh) else None
+    told: dict[str, Any] = {"stage_events": list(result.stage_events)} if result.stage_events else {}
+    if result.key_frames:
+        told["key_frames"] = {one.name: {"age_s": one.age_s, **one.summary} for one in result.key_frames}
+    return {"objects": objects, **told, **(result.whole.summary(names) if result.whole is not None else {})}

@@ -1,0 +1,127 @@
+"""Where the pipeline meets those who watch: the newest annotated frame of each stream, and who wants it.
+
+One writer for each channel, any number of readers. The writer never waits for a reader.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from streamvision.core.analysis import AnalyticsControl
+from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.status import StreamStatus
+from streamvision.core.telemetry import Distribution
+
+Listener = Callable[["LiveChannel"], None]
+
+
+@dataclass(frozen=True, eq=False)
+class LiveFrame:
+    """An annotated frame and its place in the channel."""
+
+    annotated: RenderedFrame
+    """The result and its picture."""
+    sequence: int
+    """Grows by one with each published frame of the channel, from 1."""
+    published_at_s: float
+    """When it was published, on ``time.monotonic()``."""
+
+
+class LiveChannel:
+    """The newest annotated frame of one stream."""
+
+    def __init__(self, stream_id: str, names: tuple[str, ...]) -> None:
+        self.stream_id = stream_id
+        self.names = names
+        self.sent_age_s = Distribution()
+        """Age of frames when they were handed to the network for the first viewer."""
+        self._changed = threading.Condition()
+        self._latest: LiveFrame | None = None
+        self._viewers = 0
+        self._listeners: list[Listener] = []
+
+    @property
+    def latest(self) -> LiveFrame | None:
+        """The newest frame, or ``None`` before the first."""
+        return self._latest
+
+    @property
+    def viewers(self) -> int:
+        """How many watch the picture now: while it is above 0 the pipeline encodes each frame by itself."""
+        return self._viewers
+
+    def publish(self, annotated: RenderedFrame) -> None:
+        """Make this the newest frame and tell the listeners; when somebody watches, encode it first."""
+        if self._viewers:
+            annotated.jpeg()
+        with self._changed:
+            sequence = self._latest.sequence + 1 if self._latest else 1
+            self._latest = LiveFrame(annotated, sequence, time.monotonic())
+            listeners = tuple(self._listeners)
+            self._changed.notify_all()
+        for listener in listeners:
+            listener(self)
+
+    def wait_newer(self, sequence: int, timeout_s: float) -> LiveFrame | None:
+        """Return the newest frame after ``sequence``, waiting for it up to ``timeout_s``; ``None`` if none came."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._latest is not None and self._latest.sequence > sequence, timeout_s)
+            newest = self._latest
+        return newest if newest is not None and newest.sequence > sequence else None
+
+    def add_listener(self, listener: Listener) -> None:
+        """Call ``listener`` after each publish, from the pipeline's thread: it must return at once."""
+        with self._changed:
+            self._listeners.append(listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        """Stop calling ``listener``."""
+        with self._changed, suppress(ValueError):
+            self._listeners.remove(listener)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Count as a viewer for the length of the block."""
+        self.add_viewer()
+        try:
+            yield
+        finally:
+            self.remove_viewer()
+
+    def add_viewer(self) -> None:
+        """Count one viewer more."""
+        with self._changed:
+            self._viewers += 1
+
+    def remove_viewer(self) -> None:
+        """Count one viewer less."""
+        with self._changed:
+            self._viewers -= 1
+
+
+class LiveView:
+    """All that the web app may know of a running pipeline."""
+
+    def __init__(
+        self,
+        channels: dict[str, LiveChannel],
+        *,
+        statuses: Callable[[], list[StreamStatus]],
+        stage_times: Callable[[], dict[str, Distribution]],
+        model: str,
+        analytics: Mapping[str, AnalyticsControl] | None = None,
+    ) -> None:
+        self.channels = channels
+        """Channel by stream id, in the order of the configuration."""
+        self.statuses = statuses
+        """Returns the status of every stream, in the same order."""
+        self.stage_times = stage_times
+        """Returns the seconds spent in each stage, over all streams."""
+        self.model = model
+        """One line about model, backend, device and precision."""
+        self.analytics = analytics or {}
+        """Analytics by stream id."""

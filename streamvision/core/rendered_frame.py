@@ -1,0 +1,41 @@
+"""A result with its picture, drawn once and encoded once, however many ask for it, and not at all if nobody does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from streamvision.core.frame import Result
+from streamvision.core.picture import Canvas
+
+
+class RenderedFrame:
+    """What goes to viewers, recorders and files. Safe to use from several threads."""
+
+    def __init__(self, result: Result, *, draw: Callable[[], Canvas], encode: Callable[[Canvas], bytes]) -> None:
+        self.result = result
+        self._lock = threading.Lock()
+        self._draw = draw
+        self._encode = encode
+        self._canvas: Canvas | None = None
+        self._jpeg: bytes | None = None
+
+    def canvas(self) -> Canvas:
+        """Return the drawn picture; it is shared, so treat it as read-only."""
+        with self._lock:
+            return self._drawn()
+
+    def jpeg(self) -> bytes:
+        """Return the drawn picture as a JPEG file."""
+        with self._lock:
+            if self._jpeg is None:
+                self._jpeg = self._encode(self._drawn())
+            return self._jpeg
+
+    def _drawn(self) -> Canvas:
+        if self._canvas is None:
+            self._canvas = self._draw()
+        return self._canvas
+
+    def __repr__(self) -> str:
+        return f"AnnotatedFrame({self.result.frame.stream_id} #{self.result.frame.index})"

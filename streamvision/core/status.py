@@ -1,0 +1,95 @@
+"""How a stream is doing, at one moment: what the page, the API, /metrics and the final report say of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """A stage of the user's own, or a second model, at one moment."""
+
+    name: str
+    """What it is called."""
+    state: str
+    """running, late, failing or off."""
+    reason: str
+    """Why it is not simply running, in words."""
+    budget_ms: float | None
+    """How long the pipeline waits for it on each frame; ``None`` for a second model, which no live frame waits for."""
+    done: int
+    """Frames that it finished in time."""
+    overruns: int
+    """Frames that the pipeline waited for in vain."""
+    skipped: int
+    """Frames that went on without it, since it was busy with an earlier one or switched off."""
+    failures: int
+    """Frames on which it raised, or returned nonsense."""
+    p95_ms: float | None
+    """How long it takes; ``None`` before it came back for the first time."""
+
+
+@dataclass(frozen=True)
+class AdaptiveStatus:
+    """How much of a stream's frames the network was shown."""
+
+    looks: dict[str, int]
+    """Frames by what it was shown of them: ``whole``, ``part``, ``still`` (nothing had changed) and ``carried``
+    (something had, and the tracker alone followed it)."""
+    share: float
+    """What that cost, as a share of looking at every frame in whole."""
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """One stream, at one moment."""
+
+    id: str
+    """The stream's name."""
+    source: str
+    """Its URI, without passwords."""
+    state: str
+    """A value of StreamState."""
+    reason: str
+    """Why it is in this state, in words; empty when all is well."""
+    state_age_s: float
+    """Seconds since the state was entered."""
+    live: bool
+    """True for live sources (newest frame counts), False for files (every frame counts)."""
+    frames_in: int
+    """Frames decoded."""
+    frames_done: int
+    """Frames that went the whole way."""
+    frames_expected: int | None
+    """How many frames a file says it has."""
+    drops: dict[str, int]
+    """Frames that did not, by cause."""
+    fps: float
+    """Frames done per second, over the last seconds; over the whole run once the stream has ended."""
+    age_s: dict[str, float] | None
+    """p50, p95 and p99 of the age of a frame at the end of the pipeline; ``None`` before the first."""
+    newest_age_s: float | None
+    """Age of the newest finished frame now: grows while the stream is silent."""
+    width_px: int | None
+    """Width of the newest frame."""
+    height_px: int | None
+    """Height of the newest frame."""
+    reconnects: int
+    """How often the source had to be opened again."""
+    objects: dict[str, int]
+    """Objects on the newest frame, by class name."""
+    identities: dict[str, int]
+    """Confirmed identities since the start, by class name."""
+    viewers: int
+    """Who watches the picture just now."""
+    analytics: dict[str, Any] = field(default_factory=dict)
+    """Counts of its lines and zones by name, as :meth:`streamvision.core.analysis.Analysis.to_json` gives them."""
+    effort: AdaptiveStatus | None = None
+    """What the network was shown, in adaptive mode."""
+    stages: tuple[StageStatus, ...] = ()
+    """Second models and stages of the user's own, in their order."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the status as plain values."""
+        return asdict(self)

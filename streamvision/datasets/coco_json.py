@@ -1,0 +1,183 @@
+"""COCO: one JSON file a split, with images, annotations and categories (https://cocodataset.org/#format-data).
+
+Boxes are ``[x, y, width, height]``, continuous, from 0. Class ids are the place of a category when sorted by its id;
+the ids themselves may have gaps. ``iscrowd`` boxes are kept, with ``ignore``. Written category and image ids begin
+with 1. The split is told by the file's name (``instances_val2017.json``) or by its folder
+(``valid/_annotations.coco.json``).
+
+The reader is our own: supervision's reads one file with one folder of pictures, and stops at the first annotation
+that is broken, where we list every bad one with its reason and go on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
+from streamvision.datasets.dataset import Dataset, LabelledBox, Split
+from streamvision.datasets.folders import SPLITS, files_below, head_of, root_of, split_in, split_of_path
+from streamvision.datasets.picture_lookup import PictureLookup
+from streamvision.datasets.placing import Placer
+from streamvision.datasets.shapes import coco_shape
+
+_SNIFFED_BYTES = 1 << 16
+_KEYS = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
+_BEGIN = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(images|annotations|categories)"\s*:\s*\[')
+_OTHER_TASKS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
+
+
+def find_tables(path: Path) -> list[Path]:
+    """Return the JSON files of COCO's shape in a folder, without those of COCO's other tasks; or the file given."""
+    if path.is_file():
+        return [path]
+    found = [file for file in files_below(path, {".json"}) if not file.name.startswith(_OTHER_TASKS)]
+    return [file for file in found if is_coco(file)]
+
+
+def is_coco(path: Path) -> bool:
+    """Whether the head of a JSON file has two of COCO's keys, or begins with one of its lists."""
+    head = head_of(path, _SNIFFED_BYTES)
+    return path.suffix == ".json" and (len(set(_KEYS.findall(head))) > 1 or _BEGIN.match(head) is not None)
+
+
+def read_coco(path: Path, *, shapes: bool = False, progress: Progress = no_progress) -> Dataset:
+    """Read a data set from its folder or its one JSON file; what is wrong becomes problems of the result.
+
+    With ``shapes``, outlines and keypoints are read, too.
+    """
+    collector = Collector(progress)
+    folder = root_of(path, labels_in=("annotations",))
+    lookup = PictureLookup(folder)
+    names: dict[str, None] = {}
+    for table in find_tables(path):
+        try:
+            document = json.loads(table.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            collector.note(table, "broken_labels", f"cannot be read ({error.strerror}); left out")
+            continue
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            collector.note(table, "broken_labels", f"is not valid JSON ({error}); left out")
+            continue
+        if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+            collector.note(table, "broken_labels", "has no list of images, so it is not COCO; left out")
+            continue
+        reader = _TableReader(table, split_in(table.stem) or split_of_path(table, folder), lookup, collector, shapes)
+        names |= dict.fromkeys(reader.read(document))
+    if path.is_dir():
+        for picture in lookup.pictures:
+            if not collector.known(picture):
+                collector.note(picture, "unlabelled_picture", "is named in no JSON file; left out")
+    return collector.dataset(tuple(names))
+
+
+def write_coco(dataset: Dataset, placer: Placer) -> None:
+    """Write a data set with the pictures that ``placer`` places."""
+    documents: dict[Split | None, dict[str, Any]] = {}
+    annotations = placer.make_folder("annotations")
+    categories = [{"id": index, "name": name, "supercategory": ""} for index, name in enumerate(dataset.names, 1)]
+    boxes = 0
+    for index, (image, place) in enumerate(
+        placer.place(dataset, lambda image: f"images/{image.split}" if image.split else "images"), 1
+    ):
+        document = documents.setdefault(image.split, {"images": [], "annotations": [], "categories": categories})
+        entry = {"id": index, "file_name": place.name, "width": image.width_px, "height": image.height_px}
+        document["images"].append(entry)
+        for box in image.boxes:
+            boxes += 1
+            document["annotations"].append({"id": boxes, "image_id": index, **_entry(box)})
+    for split in (None, *SPLITS):
+        if split in documents:
+            file = annotations / (f"instances_{split}.json" if split else "instances.json")
+            file.write_text(json.dumps(documents[split], ensure_ascii=False), encoding="utf-8")
+
+
+class _TableReader:
+    """Reads one JSON file."""
+
+    def __init__(
+        self, path: Path, split: Split | None, lookup: PictureLookup, collector: Collector, shapes: bool
+    ) -> None:
+        self._shapes = shapes
+        self._path = path
+        self._split = split
+        self._lookup = lookup
+        self._collector = collector
+
+    def read(self, document: dict[str, Any]) -> list[str]:
+        """Take in all pictures and return the class names, by category id."""
+        names = self._names(document)
+        boxes = self._boxes(document, names)
+        images = document["images"]
+        for done, entry in enumerate(images):
+            self._collector.progress(done, len(images))
+            self._image(entry, boxes)
+        for image_id, left in boxes.items():
+            reason = f"has {len(left)} boxes for image_id {image_id}, which is not among its images; left out"
+            self._collector.note(self._path, "missing_picture", reason)
+        return [names[category_id] for category_id in sorted(names)]
+
+    def _image(self, entry: Any, boxes: dict[Any, list[MarkedBox]]) -> None:
+        name = entry.get("file_name") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not name or "id" not in entry:
+            self._collector.note(
+                self._path, "broken_labels", f"has an image without file_name or id ({entry!r:.80}); left out"
+            )
+            return
+        mine = boxes.pop(entry["id"], [])
+        path = self._lookup.find(name, labels=self._path, split=self._split)
+        if self._collector.taken_before(path, self._split):
+            if mine:
+                self._collector.note(
+                    self._path, "broken_labels", f"names {name} again, with {len(mine)} boxes; left out"
+                )
+            return
+        if (picture := self._collector.open(path, labels=self._path)) is not None:
+            size = (entry.get("width"), entry.get("height"))
+            declared = (int(size[0]), int(size[1])) if all(isinstance(side, (int, float)) for side in size) else None
+            self._collector.add(picture, mine, split=self._split, labels=self._path, declared_size_px=declared)
+
+    def _names(self, document: dict[str, Any]) -> dict[int, str]:
+        names: dict[int, str] = {}
+        for category in document.get("categories") or ():
+            if isinstance(category, dict) and isinstance(category.get("id"), int) and category.get("name"):
+                names[category["id"]] = str(category["name"])
+            else:
+                self._collector.note(
+                    self._path, "bad_class", f"has a category without id or name ({category!r:.80}); left out"
+                )
+        return names
+
+    def _boxes(self, document: dict[str, Any], names: dict[int, str]) -> dict[Any, list[MarkedBox]]:
+        boxes: defaultdict[Any, list[MarkedBox]] = defaultdict(list)
+        for entry in document.get("annotations") or ():
+            try:
+                image_id, category_id = entry["image_id"], entry["category_id"]
+                x, y, width, height = (float(value) for value in entry["bbox"])
+            except (KeyError, TypeError, ValueError):
+                reason = f"has an annotation without image_id, category_id or bbox ({entry!r:.80}); left out"
+                self._collector.note(self._path, "bad_box", reason)
+                continue
+            if category_id not in names:
+                reason = f"annotation {entry.get('id')} has category_id {category_id}, which is no category; left out"
+                self._collector.note(self._path, "bad_class", reason)
+                continue
+            corners = (x, y, x + width, y + height)
+            shape = coco_shape(entry) if self._shapes else None
+            boxes[image_id].append(MarkedBox(names[category_id], corners, bool(entry.get("iscrowd")), shape))
+        return dict(boxes)
+
+
+def _entry(box: LabelledBox) -> dict[str, Any]:
+    left, top, right, bottom = box.box_xyxy_px
+    width, height = right - left, bottom - top
+    return {
+        "category_id": box.class_id + 1,
+        "bbox": [round(value, 3) for value in (left, top, width, height)],
+        "area": round(width * height, 3),
+        "iscrowd": int(box.ignore),
+        "segmentation": [],
+    }

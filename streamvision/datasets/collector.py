@@ -1,0 +1,208 @@
+"""What every reader does alike: check pictures and boxes, and note what is wrong instead of dropping it in silence.
+
+The rules, the same for all formats:
+
+- A picture that cannot be read is left out.
+- A box without extent, with a coordinate that is no number, or wholly outside its picture is left out.
+- A box that reaches over the edge by more than :data:`EDGE_TOLERANCE_PX` is cut at the edge.
+- Where the labels state the size before EXIF rotation, the boxes are turned with the picture. Where they state any
+  other wrong size, the boxes stay as written.
+
+Each case but the rounding within the tolerance is a :class:`~streamvision.datasets.dataset.Problem`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamvision.datasets.dataset import (
+    Dataset,
+    LabelledBox,
+    LabelledImage,
+    LabelledShape,
+    Problem,
+    ProblemKind,
+    Split,
+)
+from streamvision.datasets.picture_file import BrokenPictureError, PictureFile, read_picture
+
+EDGE_TOLERANCE_PX = 0.05
+"""What formats with six decimals of the picture's width lose by rounding is less than this."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many are done and how many there are."""
+
+Corners = tuple[float, float, float, float]
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class MarkedBox:
+    """A box as a label file states it, not yet checked."""
+
+    name: str
+    """Class name."""
+    box_xyxy_px: Corners
+    """Left, top, right, bottom in pixels of the frame that the labels use."""
+    ignore: bool = False
+    """Crowd or difficult."""
+    shape: LabelledShape | None = None
+    """Outline and keypoints in the same frame, where they were asked for."""
+
+
+class Collector:
+    """Gathers pictures and problems into a data set."""
+
+    def __init__(self, progress: Progress = no_progress) -> None:
+        self._progress = progress
+        self._pictures: list[tuple[PictureFile, Split | None, list[MarkedBox]]] = []
+        self._split_of: dict[Path, Split | None] = {}
+        self._broken: set[Path] = set()
+        self._problems: list[Problem] = []
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell how far reading has come."""
+        self._progress("labels read", done, total)
+
+    def note(self, path: Path, kind: ProblemKind, reason: str) -> None:
+        """Note that something is wrong with a file."""
+        self._problems.append(Problem(path, reason, kind))
+
+    def open(self, path: Path, *, labels: Path | None = None) -> PictureFile | None:
+        """Return the picture's size, or note why it cannot be read; ``labels`` is the file that names it."""
+        try:
+            if not path.is_file():
+                self.note(
+                    labels or path, "missing_picture", f"names the picture {path.name}, which is not there; left out"
+                )
+                return None
+            return read_picture(path)
+        except (BrokenPictureError, OSError) as error:
+            reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
+            self.note(path, "broken_picture", f"{reason}; left out")
+            self._broken.add(path)
+        return None
+
+    def taken_before(self, path: Path, split: Split | None) -> bool:
+        """Whether a picture is in the set already; noted as a leak where that is in another split."""
+        if path not in self._split_of:
+            return False
+        if (before := self._split_of[path]) != split:
+            self.note(
+                path,
+                "leak",
+                f"stands in {before or 'no split'} and in {split or 'no split'}; counted once, in the first",
+            )
+        return True
+
+    def add(
+        self,
+        picture: PictureFile,
+        boxes: Iterable[MarkedBox],
+        *,
+        split: Split | None,
+        labels: Path,
+        declared_size_px: tuple[int, int] | None = None,
+    ) -> None:
+        """Take a picture and its boxes in; ``labels`` is the file to name when something is wrong with them."""
+        self._split_of[picture.path] = split
+        turned = self._check_size(picture, labels, declared_size_px)
+        checked = []
+        for box in boxes:
+            corners = turn(box.box_xyxy_px, picture) if turned else box.box_xyxy_px
+            if (inside := self._check_box(corners, box.name, picture, labels)) is not None:
+                shape = turn_shape(box.shape, picture) if turned and box.shape else box.shape
+                checked.append(MarkedBox(box.name, inside, box.ignore, shape))
+        self._pictures.append((picture, split, checked))
+
+    def known(self, path: Path) -> bool:
+        """Whether a picture has been taken in, or was found to be broken."""
+        return path in self._split_of or path in self._broken
+
+    def dataset(self, names: Sequence[str] = ()) -> Dataset:
+        """Return everything; classes are ``names`` in their order, then those only seen on boxes, sorted."""
+        used = {box.name for _, _, boxes in self._pictures for box in boxes}
+        ordered = (*names, *sorted(used.difference(names)))
+        ids = {name: class_id for class_id, name in enumerate(ordered)}
+        images = [
+            LabelledImage(
+                picture.path,
+                picture.width_px,
+                picture.height_px,
+                tuple(LabelledBox(ids[box.name], box.box_xyxy_px, box.ignore, box.shape) for box in boxes),
+                split,
+            )
+            for picture, split, boxes in self._pictures
+        ]
+        return Dataset(ordered, tuple(sorted(images, key=lambda image: image.path)), tuple(self._problems))
+
+    def _check_size(self, picture: PictureFile, labels: Path, declared: tuple[int, int] | None) -> bool:
+        real = (picture.width_px, picture.height_px)
+        if declared is None or declared == real:
+            return False
+        stated = f"says {declared[0]}x{declared[1]} for {picture.path.name}, which is {real[0]}x{real[1]}"
+        if declared == picture.stored_size_px:
+            self.note(
+                labels, "wrong_size", f"{stated} once turned as its EXIF data asks; the boxes were turned with it"
+            )
+            return True
+        self.note(labels, "wrong_size", f"{stated}; the boxes were kept as written")
+        return False
+
+    def _check_box(self, corners: Corners, name: str, picture: PictureFile, labels: Path) -> Corners | None:
+        shown = f"{name} box ({', '.join(f'{value:g}' for value in corners)}) on {picture.path.name}"
+        if not all(map(math.isfinite, corners)):
+            self.note(labels, "bad_box", f"{shown} has a coordinate that is no number; left out")
+            return None
+        left, top, right, bottom = corners
+        if right <= left or bottom <= top:
+            self.note(labels, "bad_box", f"{shown} has no width or no height; left out")
+            return None
+        width, height = picture.width_px, picture.height_px
+        inside = (max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height)))
+        if inside[2] <= inside[0] or inside[3] <= inside[1]:
+            self.note(labels, "box_outside", f"{shown} lies outside the picture ({width}x{height}); left out")
+            return None
+        if max(abs(a - b) for a, b in zip(corners, inside, strict=True)) > EDGE_TOLERANCE_PX:
+            self.note(
+                labels, "box_outside", f"{shown} reaches over the edge of the picture ({width}x{height}); cut there"
+            )
+        return inside
+
+
+def turn(corners: Corners, picture: PictureFile) -> Corners:
+    """Return a box of the stored pixels in the frame of the picture as shown, for EXIF orientations 5 to 8.
+
+    The orientations are those of EXIF 2.3, tag 0x0112; 1 to 4 keep width and height, so that declared sizes cannot
+    tell which frame boxes are in.
+    """
+    stored_width, stored_height = picture.stored_size_px
+    left, top, right, bottom = corners
+    x0, x1, y0, y1 = top, bottom, left, right
+    if picture.orientation in (6, 7):
+        x0, x1 = stored_height - bottom, stored_height - top
+    if picture.orientation in (7, 8):
+        y0, y1 = stored_width - right, stored_width - left
+    return x0, y0, x1, y1
+
+
+def turn_shape(shape: LabelledShape, picture: PictureFile) -> LabelledShape:
+    """Return an outline and keypoints in the frame of the picture as shown; run lengths cannot be turned and go."""
+
+    def point(x: float, y: float) -> tuple[float, float]:
+        return turn((x, y, x, y), picture)[:2]
+
+    return LabelledShape(
+        tuple(
+            tuple(value for x, y in zip(polygon[::2], polygon[1::2], strict=True) for value in point(x, y))
+            for polygon in shape.polygons_px
+        ),
+        keypoints=tuple((*point(x, y), visible) for x, y, visible in shape.keypoints),
+        area_px=shape.area_px,
+    )

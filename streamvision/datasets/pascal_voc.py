@@ -1,0 +1,184 @@
+"""Pascal VOC: one XML file a picture (``Annotations/``), pictures in ``JPEGImages/``, splits in ``ImageSets/Main/``.
+
+Without lists of splits, folders named after them tell the split.
+
+**Which pixels.** The original devkit counts pixels from 1 and its corners are the first and the last pixel of the
+object, so ``xmin`` 1 and ``xmax`` = width span the whole picture. Nearly all other sets in this format hold
+continuous corners from 0 (``xmin`` 0, ``xmax`` = width), as their tools draw them. The file decides: where
+``<database>`` or ``<folder>`` names a VOC challenge ("The VOC2007 Database", "VOC2012"), one pixel is taken off
+``xmin`` and ``ymin``; everywhere else the corners are continuous and taken as written. Written files are continuous,
+with decimals where there are any, so that nothing is lost on the way through this format.
+
+Class names are not listed anywhere in VOC; they are taken from ``classes.txt`` or ``labels.txt`` where there is one,
+and sorted by name otherwise. Pictures without an XML file are no part of the set; an XML file without objects says
+that the picture shows none.
+
+The reader is our own: supervision's takes one pixel off ``xmin`` and ``ymin`` whatever the set, its writer rounds to
+whole pixels, and it stops at the first bad file without naming it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
+from xml.etree import ElementTree
+
+from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
+from streamvision.datasets.dataset import Dataset, LabelledImage, Split
+from streamvision.datasets.folders import files_below, head_of, read_class_list, split_named, split_of_path
+from streamvision.datasets.picture_file import PICTURE_SUFFIXES, find_pictures
+from streamvision.datasets.placing import Placer, number
+
+_BEGIN = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<annotation\b", re.DOTALL)
+_CHALLENGE = re.compile(r"^(the )?voc ?20\d\d( database)?$", re.IGNORECASE)
+_CLASS_FLAG = re.compile(r"\s+(-?1|0)\s*$")
+"""The devkit's lists of one class say after each name whether the picture shows it."""
+_PICTURE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "img", ".")
+
+
+def find_annotations(folder: Path) -> list[Path]:
+    """Return the XML files of a data set, sorted."""
+    return files_below(folder, {".xml"})
+
+
+def is_annotation(path: Path) -> bool:
+    """Whether a file begins as VOC annotations do."""
+    return _BEGIN.match(head_of(path, 4096)) is not None
+
+
+def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
+    """Read a data set; what is wrong with files becomes problems of the result."""
+    collector = Collector(progress)
+    pictures = find_pictures(folder)
+    by_name = _Lookup(folder, pictures)
+    annotations = find_annotations(folder)
+    labelled = {path.stem for path in annotations}
+    splits = dict(_read_splits(folder, labelled))
+    for done, path in enumerate(annotations):
+        collector.progress(done, len(annotations))
+        split = splits.get(path.stem) if splits else split_of_path(path, folder)
+        _read_annotation(path, by_name, split, collector)
+    for picture in pictures:
+        if not collector.known(picture) and picture.stem not in labelled:
+            collector.note(picture, "unlabelled_picture", "has no XML file; left out")
+    return collector.dataset(read_class_list(folder))
+
+
+def write_voc(dataset: Dataset, placer: Placer) -> None:
+    """Write a data set with the pictures that ``placer`` places."""
+    annotations = placer.make_folder("Annotations")
+    members: dict[Split, list[str]] = {}
+    for image, picture in placer.place(dataset, lambda _: "JPEGImages", unique_stems=True):
+        tree = ElementTree.ElementTree(_annotation(image, picture, dataset.names))
+        ElementTree.indent(tree)
+        tree.write(annotations / f"{picture.stem}.xml", encoding="utf-8")
+        if image.split:
+            members.setdefault(image.split, []).append(picture.stem)
+    if members:
+        sets = placer.make_folder("ImageSets/Main")
+        for split, stems in members.items():
+            (sets / f"{split}.txt").write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
+    placer.write_text("classes.txt", "".join(f"{name}\n" for name in dataset.names))
+
+
+class _Lookup:
+    """Finds the picture that an XML file is about."""
+
+    def __init__(self, folder: Path, pictures: Sequence[Path]) -> None:
+        self._folder = folder
+        self._all = set(pictures)
+
+    def find(self, annotation: Path, filename: str) -> Path:
+        """Return the picture: the one named inside the file, or else the one of the same stem; may not exist."""
+        name = filename.replace("\\", "/").rsplit("/", 1)[-1] or f"{annotation.stem}.jpg"
+        folders = [
+            (parent / place)
+            for parent in (annotation.parent.parent, annotation.parent, self._folder)
+            for place in _PICTURE_FOLDERS
+        ]
+        for folder in folders:
+            if (folder / name) in self._all:
+                return folder / name
+        for folder in folders:
+            for suffix in sorted(PICTURE_SUFFIXES):
+                if (found := folder / f"{annotation.stem}{suffix}") in self._all:
+                    return found
+        return folders[0] / name
+
+
+def _read_annotation(path: Path, lookup: _Lookup, split: Split | None, collector: Collector) -> None:
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, UnicodeDecodeError, LookupError) as error:
+        collector.note(path, "broken_labels", f"is not valid XML ({error}); left out")
+        return
+    except OSError as error:
+        collector.note(path, "broken_labels", f"cannot be read ({error.strerror}); left out")
+        return
+    if root.tag != "annotation":
+        collector.note(path, "broken_labels", f"begins with <{root.tag}> where VOC has <annotation>; left out")
+        return
+    picture = collector.open(lookup.find(path, (root.findtext("filename") or "").strip()), labels=path)
+    if picture is None:
+        return
+    boxes = list(_read_boxes(root, path, collector))
+    collector.add(picture, boxes, split=split, labels=path, declared_size_px=_declared_size(root))
+
+
+def _read_boxes(root: ElementTree.Element, path: Path, collector: Collector) -> Iterator[MarkedBox]:
+    first_pixel = 1.0 if _counts_from_one(root) else 0.0
+    for index, item in enumerate(root.iterfind("object")):
+        name = (item.findtext("name") or "").strip()
+        if not name:
+            collector.note(path, "bad_class", f"object {index} has no <name>; left out")
+            continue
+        texts = [item.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
+        try:
+            left, top, right, bottom = (float(text or "") for text in texts)
+        except ValueError:
+            collector.note(path, "bad_box", f"object {index} ({name}) has no <bndbox> of four numbers; left out")
+            continue
+        ignore = (item.findtext("difficult") or "0").strip() in ("1", "true", "True")
+        yield MarkedBox(name, (left - first_pixel, top - first_pixel, right, bottom), ignore)
+
+
+def _counts_from_one(root: ElementTree.Element) -> bool:
+    origins = (root.findtext("source/database") or "", root.findtext("folder") or "")
+    return any(_CHALLENGE.match(origin.strip()) for origin in origins)
+
+
+def _declared_size(root: ElementTree.Element) -> tuple[int, int] | None:
+    try:
+        return int(root.findtext("size/width") or ""), int(root.findtext("size/height") or "")
+    except ValueError:
+        return None
+
+
+def _read_splits(folder: Path, stems: Set[str]) -> Iterator[tuple[str, Split]]:
+    for path in files_below(folder, {".txt"}):
+        if path.parent.parts[-2:] == ("ImageSets", "Main") and (split := split_named(path.stem)):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                yield (line.strip() if line.strip() in stems else _CLASS_FLAG.sub("", line).strip()), split
+
+
+def _annotation(image: LabelledImage, picture: Path, names: Sequence[str]) -> ElementTree.Element:
+    root = ElementTree.Element("annotation")
+    _add(root, "folder", picture.parent.name)
+    _add(root, "filename", picture.name)
+    size = ElementTree.SubElement(root, "size")
+    _add(size, "width", image.width_px)
+    _add(size, "height", image.height_px)
+    _add(size, "depth", 3)
+    for box in image.boxes:
+        item = ElementTree.SubElement(root, "object")
+        _add(item, "name", names[box.class_id])
+        _add(item, "difficult", int(box.ignore))
+        corners = ElementTree.SubElement(item, "bndbox")
+        for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box.box_xyxy_px, strict=True):
+            _add(corners, key, number(value))
+    return root
+
+
+def _add(parent: ElementTree.Element, tag: str, value: object) -> None:
+    ElementTree.SubElement(parent, tag).text = str(value)

@@ -1,0 +1,81 @@
+"""Splits that keep class balance, and keep pictures together that are (nearly) the same.
+
+Pictures that look alike form groups that are never torn apart, so that no test picture was seen in training. Groups
+are dealt out one by one, those of the rarest class first, as in iterative stratification (Sechidis, Tsoumakas and
+Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011). Since groups differ in size and pictures in
+boxes, each goes where it lessens most what all splits lack of pictures, of pictures of each class and of boxes of each
+class, in least squares.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.collector import Progress, no_progress
+from streamvision.datasets.dataset import Dataset, LabelledImage
+from streamvision.datasets.fingerprints import alike_groups, fingerprint_all
+from streamvision.datasets.folders import SPLITS
+
+
+def split_dataset(
+    dataset: Dataset, *, fractions: Mapping[str, float], seed: int, progress: Progress = no_progress
+) -> Dataset:
+    """Return the data set with every picture dealt to a split; splits that it had are forgotten.
+
+    The same pictures, fractions and seed give the same splits, wherever the pictures lie.
+
+    Args:
+        dataset: what to split.
+        fractions: share of ``train``, ``val`` and ``test``; a split that is not named gets nothing.
+        seed: another seed gives another split.
+        progress: told about every picture that is looked at.
+
+    Raises:
+        ConfigError: when the fractions are not shares of these splits that sum to one.
+    """
+    shares = np.array([fractions.get(split, 0.0) for split in SPLITS])
+    if set(fractions) - set(SPLITS) or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
+        given = ", ".join(f"{name} {share:g}" for name, share in fractions.items()) or "none"
+        raise ConfigError(f"fractions are {given}; give shares of {', '.join(SPLITS)} that sum to 1")
+    prints = fingerprint_all([image.path for image in dataset.images], progress=progress)
+    groups = alike_groups(prints)
+    counts = np.array([_counts(dataset.images, group, len(dataset.names)) for group in groups])
+    chosen = _deal(counts, shares, np.random.default_rng(seed))
+    images = list(dataset.images)
+    for group, split in zip(groups, chosen, strict=True):
+        for index in group:
+            images[index] = replace(images[index], split=SPLITS[split])
+    return replace(dataset, images=tuple(images))
+
+
+def _counts(images: Sequence[LabelledImage], group: Sequence[int], classes: int) -> NDArray[np.float64]:
+    """Return (2 + 2 * classes,): pictures, pictures that show nothing, pictures of each class, boxes of each class."""
+    boxes = [box.class_id for index in group for box in images[index].boxes]
+    shown = [class_id for index in group for class_id in {box.class_id for box in images[index].boxes}]
+    empty = sum(not images[index].boxes for index in group)
+    by_class = (np.bincount(ids, minlength=classes)[:classes] for ids in (shown, boxes))
+    return np.array([len(group), empty, *itertools.chain(*by_class)], float)
+
+
+def _deal(counts: NDArray[np.float64], shares: NDArray[np.float64], rng: np.random.Generator) -> list[int]:
+    """Return the index of the split for each row of counts (groups, kinds)."""
+    totals = np.maximum(counts.sum(axis=0), 1)
+    lacking = np.outer(shares, totals)
+    allowed = np.flatnonzero(shares)
+    rarest = np.array([np.where(row > 0, totals, np.inf).min() for row in counts])
+    shuffled = rng.permutation(len(counts))
+    order = shuffled[np.lexsort((-counts[shuffled].sum(axis=1), rarest[shuffled]))]
+    chosen = [0] * len(counts)
+    for group in order:
+        before, after = lacking[allowed] / totals, (lacking[allowed] - counts[group]) / totals
+        change = ((after**2 - before**2) / shares[allowed, None]).sum(axis=1)
+        best = int(allowed[np.argmin(change)])
+        chosen[group] = best
+        lacking[best] -= counts[group]
+    return chosen

@@ -1,0 +1,130 @@
+"""TensorFlow detection CSV: one row a box, ``filename,width,height,class,xmin,ymin,xmax,ymax``.
+
+The table that TensorFlow's object-detection tutorials make out of Pascal VOC files. Corners are taken as written, as
+continuous pixels from 0. One file a split, told by its name (``train_labels.csv``) or its folder. The format has no
+row for a picture without objects: pictures that no row names are read as such, with a problem each, since a lost row
+looks just the same. It has no word for crowds and difficult objects either.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
+from streamvision.datasets.dataset import Dataset, LabelledImage, Problem, Split
+from streamvision.datasets.folders import (
+    SPLITS,
+    files_below,
+    head_of,
+    read_class_list,
+    root_of,
+    split_in,
+    split_of_path,
+)
+from streamvision.datasets.picture_lookup import PictureLookup
+from streamvision.datasets.placing import Placer, number
+
+COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
+
+
+def find_csv_tables(path: Path) -> list[Path]:
+    """Return the CSV files with this header in a folder, sorted; or the file given."""
+    if path.is_file():
+        return [path]
+    return [file for file in files_below(path, {".csv"}) if is_tf_csv(file)]
+
+
+def is_tf_csv(path: Path) -> bool:
+    """Whether a file's first line names the columns, in any order."""
+    first = head_of(path, 4096).decode("utf-8-sig", "replace").partition("\n")[0]
+    header = {cell.strip().strip('"').lower() for cell in first.split(",")}
+    return path.suffix.lower() == ".csv" and set(COLUMNS) <= header
+
+
+def read_tf_csv(path: Path, *, progress: Progress = no_progress) -> Dataset:
+    """Read a data set from its folder or its one CSV file; what is wrong becomes problems of the result."""
+    collector = Collector(progress)
+    folder = root_of(path, labels_in=("annotations", "labels", "data"))
+    lookup = PictureLookup(folder)
+    for table in find_csv_tables(path):
+        _read_table(table, split_in(table.stem) or split_of_path(table, folder), lookup, collector)
+    if path.is_dir():
+        for picture in lookup.pictures:
+            if not collector.known(picture) and (opened := collector.open(picture)):
+                collector.note(picture, "unlabelled_picture", "is named in no row; read as a picture without objects")
+                collector.add(opened, (), split=split_of_path(picture, folder), labels=picture)
+    return collector.dataset(read_class_list(folder))
+
+
+def write_tf_csv(dataset: Dataset, placer: Placer) -> None:
+    """Write a data set with the pictures that ``placer`` places."""
+    rows: dict[Split | None, list[tuple[str, ...]]] = {}
+
+    def folder_of(image: LabelledImage) -> str:
+        return f"images/{image.split}" if image.split else "images"
+
+    for image, place in placer.place(dataset, folder_of):
+        if ignored := sum(box.ignore for box in image.boxes):
+            reason = f"{ignored} boxes are marked crowd or difficult, which CSV cannot say; written as ordinary ones"
+            placer.problems.append(Problem(image.path, reason, "other"))
+        part = rows.setdefault(image.split, [])
+        for box in image.boxes:
+            corners = (number(value) for value in box.box_xyxy_px)
+            part.append((place.name, str(image.width_px), str(image.height_px), dataset.names[box.class_id], *corners))
+    for split in (None, *SPLITS):
+        if split in rows:
+            target = placer.folder / (f"{split}_labels.csv" if split else "labels.csv")
+            with target.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows((COLUMNS, *rows[split]))
+    placer.write_text("classes.txt", "".join(f"{name}\n" for name in dataset.names))
+
+
+def _read_table(table: Path, split: Split | None, lookup: PictureLookup, collector: Collector) -> None:
+    boxes: defaultdict[str, list[MarkedBox]] = defaultdict(list)
+    sizes: dict[str, tuple[int, int]] = {}
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+            for row in reader:
+                _read_row(row, f"row {reader.line_num}", table, boxes, sizes, collector)
+    except OSError as error:
+        collector.note(table, "broken_labels", f"cannot be read ({error.strerror}); left out")
+    except (csv.Error, UnicodeDecodeError) as error:
+        collector.note(table, "broken_labels", f"is not valid CSV ({error}); the rows after that were left out")
+    for done, (name, marked) in enumerate(boxes.items()):
+        collector.progress(done, len(boxes))
+        path = lookup.find(name, labels=table, split=split)
+        if collector.taken_before(path, split):
+            continue
+        if (picture := collector.open(path, labels=table)) is not None:
+            collector.add(picture, marked, split=split, labels=table, declared_size_px=sizes.get(name))
+
+
+def _read_row(
+    row: dict[str, str],
+    where: str,
+    table: Path,
+    boxes: dict[str, list[MarkedBox]],
+    sizes: dict[str, tuple[int, int]],
+    collector: Collector,
+) -> None:
+    name, class_name = (row.get("filename") or "").strip(), (row.get("class") or "").strip()
+    if not name:
+        collector.note(table, "missing_picture", f"{where} names no picture; left out")
+        return
+    marked = boxes.setdefault(name, [])
+    if not class_name:
+        collector.note(table, "bad_class", f"{where} ({name}) has no class; left out")
+        return
+    try:
+        left, top, right, bottom = (float(row[key] or "") for key in ("xmin", "ymin", "xmax", "ymax"))
+    except (TypeError, ValueError, KeyError):
+        collector.note(table, "bad_box", f"{where} ({name}) has no four numbers for its box; left out")
+        return
+    width, height = (row.get("width") or "").strip(), (row.get("height") or "").strip()
+    if width.isdigit() and height.isdigit():
+        sizes[name] = (int(width), int(height))
+    marked.append(MarkedBox(class_name, (left, top, right, bottom)))

@@ -1,0 +1,128 @@
+"""How well a model names whole pictures: how often the right class is its first word, or among its first five."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.errors import ConfigError
+from streamvision.core.picture import BgrPicture
+from streamvision.datasets.picture_sets import NamedPictures
+from streamvision.evaluation.class_names import match_names
+from streamvision.evaluation.evaluate import ModelOptions, rounded
+from streamvision.evaluation.model import open_model
+from streamvision.evaluation.predict import OnProgress, read_bgr
+from streamvision.inference.model import Model
+
+TOP = 5
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifyEvaluation:
+    """How good a classifier is on a data set."""
+
+    model: str
+    """The model in words."""
+    names: tuple[str, ...]
+    """Class names of the data set."""
+    place: NDArray[np.intp]
+    """(N,) how many classes the model finds likelier than the right one, for each picture; 0 is a hit."""
+    truth: NDArray[np.intp]
+    """(N,) the right class of each picture."""
+    seconds: float
+    """How long it took, reading the pictures included."""
+    notes: tuple[str, ...]
+    """What was assumed or left out, one sentence each."""
+    problems: tuple[tuple[str, str], ...]
+    """Files of the data set with something wrong, and what."""
+
+    def top(self, count: int, class_id: int | None = None) -> float | None:
+        """Return how often the right class is among the first ``count``, 0..1; ``None`` where there is no picture."""
+        places = self.place if class_id is None else self.place[self.truth == class_id]
+        return float((places < count).mean()) if len(places) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values."""
+        counts = np.bincount(self.truth, minlength=len(self.names)).tolist()
+        return {
+            "top1": rounded(self.top(1)),
+            "top5": rounded(self.top(TOP)),
+            "per_class": {
+                name: {"top1": rounded(self.top(1, n)), "top5": rounded(self.top(TOP, n)), "images": counts[n]}
+                for n, name in enumerate(self.names)
+                if counts[n]
+            },
+            "images": len(self.place),
+            "seconds": round(self.seconds, 3),
+            "model": self.model,
+            "names": list(self.names),
+            "notes": list(self.notes),
+            "problems": [{"path": path, "reason": reason} for path, reason in self.problems],
+        }
+
+
+def evaluate_classes(
+    model: Path,
+    pictures: NamedPictures,
+    *,
+    options: ModelOptions | None = None,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    on_progress: OnProgress = lambda done, total: None,
+) -> ClassifyEvaluation:
+    """Run a classifier over pictures; see :func:`streamvision.evaluation.evaluate.evaluate`.
+
+    Raises:
+        ConfigError: when the model is for another task, or its classes are not those of the pictures.
+        SourceError: when a picture cannot be read.
+        StreamVisionError: when the model cannot be opened or run.
+    """
+    with open_model(model, **vars(options or ModelOptions())) as detector:
+        if detector.card.task != "classify":
+            raise ConfigError(f"{model} is a model for {detector.card.task}; give one for classify")
+        return measure_classes(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
+
+
+def measure_classes(
+    detector: Model,
+    pictures: NamedPictures,
+    *,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    on_progress: OnProgress = lambda done, total: None,
+) -> ClassifyEvaluation:
+    """Measure a model for ``classify`` that is open; see :func:`evaluate_classes`.
+
+    Raises:
+        ConfigError: when its classes are not those of the pictures.
+        SourceError: when a picture cannot be read.
+    """
+    used = {image.class_id for image in pictures.images}
+    match = match_names(pictures.names, used, detector.names, only=classes)
+    images = [image for image in pictures.images if image.class_id in match.measured]
+    of_model = {class_id: at for at, class_id in enumerate(match.data_id.tolist()) if class_id is not None}
+    places: list[int] = []
+    begin_s = time.monotonic()
+    for at in range(0, len(images), detector.max_batch):
+        group = images[at : at + detector.max_batch]
+        found = detector.find([BgrPicture(read_bgr(image.path)) for image in group])
+        for image, one in zip(group, found, strict=True):
+            assert one.whole is not None and one.whole.class_score is not None
+            order = np.argsort(-one.whole.class_score, kind="stable")
+            places.append(int(np.flatnonzero(order == of_model[image.class_id])[0]))
+        on_progress(len(places), len(images))
+    return ClassifyEvaluation(
+        detector.describe(),
+        match.names,
+        np.array(places, np.intp),
+        np.array([image.class_id for image in images], np.intp),
+        time.monotonic() - begin_s,
+        (*notes, *match.notes, *detector.card.assumed),
+        tuple((str(problem.path), problem.reason) for problem in pictures.problems),
+    )

@@ -1,0 +1,98 @@
+"""At which score a model is best used, and how good it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.evaluation.matching import ImageMatch
+
+SCORE_STEPS: NDArray[np.float64] = np.round(np.arange(0.01, 1.0, 0.01), 2)
+
+
+@dataclass(frozen=True)
+class ClassPoint:
+    """One class at one score. Figures are ``None`` where nothing was found or nothing is there to find."""
+
+    score: float
+    """The lowest score that is reported."""
+    precision: float | None
+    """Share of the detections that are right."""
+    recall: float | None
+    """Share of the objects that are found."""
+    f1: float
+    """Harmonic mean of the two, 0 where one is missing."""
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The score at which the mean F1 over the classes is highest, and each class there and at its own best."""
+
+    score: float
+    """The lowest score to report, for all classes."""
+    f1: float
+    """Mean F1 over the classes that have objects."""
+    precision: float | None
+    """Share of all detections that are right."""
+    recall: float | None
+    """Share of all objects that are found."""
+    at_score: tuple[ClassPoint | None, ...]
+    """By class id, each class at ``score``; ``None`` for classes without objects."""
+    own_best: tuple[ClassPoint | None, ...]
+    """By class id, each class at the score that suits it best; ``None`` for classes without objects."""
+
+
+def operating_point(matches: Sequence[ImageMatch], *, classes: int) -> OperatingPoint:
+    """Find the score with the highest mean F1 at overlap 0.5; of equals, the lowest."""
+    hits, detections, objects = _curves(matches, classes)
+    precision = np.divide(hits, detections, out=np.zeros_like(hits), where=detections > 0)
+    recall = np.divide(hits, objects[:, None], out=np.zeros_like(hits), where=objects[:, None] > 0)
+    total = precision + recall
+    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+    present = objects > 0
+    mean_f1 = f1[present].mean(axis=0) if present.any() else np.zeros(len(SCORE_STEPS))
+    best = int(mean_f1.argmax())
+
+    def point(class_id: int, step: int) -> ClassPoint | None:
+        if not present[class_id]:
+            return None
+        reported = detections[class_id, step] > 0
+        return ClassPoint(
+            score=float(SCORE_STEPS[step]),
+            precision=float(precision[class_id, step]) if reported else None,
+            recall=float(recall[class_id, step]),
+            f1=float(f1[class_id, step]),
+        )
+
+    all_detections, all_objects = float(detections[:, best].sum()), float(objects.sum())
+    return OperatingPoint(
+        score=float(SCORE_STEPS[best]),
+        f1=float(mean_f1[best]),
+        precision=float(hits[:, best].sum()) / all_detections if all_detections else None,
+        recall=float(hits[:, best].sum()) / all_objects if all_objects else None,
+        at_score=tuple(point(class_id, best) for class_id in range(classes)),
+        own_best=tuple(point(class_id, int(f1[class_id].argmax())) for class_id in range(classes)),
+    )
+
+
+def _curves(
+    matches: Sequence[ImageMatch], classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return (classes, steps) hits and detections from each score on, and (classes,) objects."""
+    hits = np.zeros((classes, len(SCORE_STEPS)))
+    detections = np.zeros_like(hits)
+    objects = np.zeros(classes)
+    for match in matches:
+        step = np.searchsorted(SCORE_STEPS, match.score, side="right") - 1  # the highest step that it reaches
+        np.add.at(detections, (match.class_id[reached := (step >= 0) & ~match.ignored], step[reached]), 1)
+        np.add.at(hits, (match.class_id[right := (step >= 0) & match.hit], step[right]), 1)
+        objects += np.bincount(match.truth.class_id[~match.truth.ignore], minlength=classes)
+    from_here_on = (slice(None), slice(None, None, -1))
+    return (
+        hits[from_here_on].cumsum(axis=1)[from_here_on],
+        detections[from_here_on].cumsum(axis=1)[from_here_on],
+        objects,
+    )

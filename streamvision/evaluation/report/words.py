@@ -1,0 +1,114 @@
+"""What the figures say, in sentences."""
+
+from __future__ import annotations
+
+from streamvision.evaluation.error_types import ErrorKind
+from streamvision.evaluation.evaluate import Evaluation
+
+KIND_WORDS: dict[ErrorKind, tuple[str, str]] = {
+    "classification": (
+        "Wrong class",
+        "The place is right, the name is not. More examples of the classes that are mixed up help, or joining them.",
+    ),
+    "localisation": (
+        "Vague place",
+        "The right class, but the box overlaps the object by only 0.1 to 0.5. Check how tightly boxes are marked; "
+        "a larger input helps small objects.",
+    ),
+    "both": ("Wrong class and place", "Near an object, but neither the class nor the box is right."),
+    "duplicate": (
+        "Duplicate",
+        "An object that a better detection has already found. Suppression with a lower IoU helps.",
+    ),
+    "background": (
+        "Background",
+        "Something where nothing is marked. Look at the worst pictures first: often the mark is what is missing. "
+        "Else pictures without objects help in training.",
+    ),
+    "missed": (
+        "Missed",
+        "An object that nothing has found, not even nearly. More such examples or a larger input help.",
+    ),
+}
+_WELL_CALIBRATED = 0.05
+_ENOUGH_OBJECTS = 10
+"""Fewer objects carry no statement about a class or a size, where there are others."""
+
+
+def in_short(result: Evaluation) -> list[str]:
+    """Return the findings that matter most, one sentence each."""
+    return [
+        sentence
+        for sentence in (_classes(result), _costliest(result), _confused(result), _small(result), _scores(result))
+        if sentence
+    ]
+
+
+def _classes(result: Evaluation) -> str | None:
+    ranked = sorted(
+        (figures.map50_95, name, figures.objects)
+        for name, figures in result.figures.per_class.items()
+        if figures.map50_95 is not None
+    )
+    if len(ranked) < 2:
+        return None
+    if len(frequent := [one for one in ranked if one[2] >= _ENOUGH_OBJECTS]) >= 2:
+        ranked = frequent
+    (low, worst, few), (high, best, many) = ranked[0], ranked[-1]
+    return (
+        f"Best is {best} with an mAP50-95 of {high:.3f} ({many} objects), weakest is {worst} with {low:.3f} "
+        f"({few} objects)."
+    )
+
+
+def _costliest(result: Evaluation) -> str | None:
+    errors = result.diagnosis.errors
+    kind, cost = max(errors.cost.items(), key=lambda item: item[1])
+    if cost <= 0:
+        return "No kind of error costs any average precision at overlap 0.5."
+    seen = result.diagnosis.errors_at_point.counts()[kind]
+    name = KIND_WORDS[kind][0]
+    point = result.diagnosis.point.score
+    return (
+        f"{name} errors cost most: without them mAP50 would be {100 * cost:.1f} points higher; "
+        f"{seen} of them reach the score of {point:.2f}."
+    )
+
+
+def _confused(result: Evaluation) -> str | None:
+    names = result.predictions.names
+    mixed = result.diagnosis.confusion[:-1, :-1].copy()
+    if not mixed.size:
+        return None
+    mixed[range(len(names)), range(len(names))] = 0
+    count = int(mixed.max())
+    if not count:
+        return "No object was taken for another class at the operating score."
+    marked, said = divmod(int(mixed.argmax()), len(names))
+    times = "once" if count == 1 else f"{count} times"
+    return f"Most often mixed up: {names[marked]} was taken for {names[said]} {times}."
+
+
+def _small(result: Evaluation) -> str | None:
+    low, low_found, rest = 0, 0, list(result.diagnosis.heights)
+    limit_px = None
+    while rest and low < _ENOUGH_OBJECTS:
+        band = rest.pop(0)
+        low, low_found, limit_px = low + band.objects, low_found + band.found, band.high_px
+    tall, tall_found = sum(band.objects for band in rest), sum(band.found for band in rest)
+    if not tall:
+        return None
+    return (
+        f"Of the objects less than {limit_px} px tall, {low_found} of {low} are found; of the taller ones "
+        f"{tall_found} of {tall} ({tall_found / tall:.0%})."
+    )
+
+
+def _scores(result: Evaluation) -> str | None:
+    found = result.diagnosis.calibration
+    if found.expected_error is None or found.overconfidence is None:
+        return None
+    if found.expected_error <= _WELL_CALIBRATED:
+        return f"Scores mean what they say: they are off by {100 * found.expected_error:.1f} points on average."
+    way = "too much" if found.overconfidence > 0 else "too little"
+    return f"Scores promise {way}: they are off by {100 * found.expected_error:.1f} points on average."

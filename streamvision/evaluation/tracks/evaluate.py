@@ -1,0 +1,123 @@
+"""Runs a tracker over sequences and measures it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.stages.tracking.base import Tracker
+from streamvision.core.errors import ConfigError, OutputError
+from streamvision.evaluation.tracks.matching import match_sequence
+from streamvision.evaluation.tracks.metrics import TrackCounts, add_counts, count
+from streamvision.evaluation.tracks.mot_files import (
+    F64,
+    IDENTITY,
+    MotSequence,
+    read_table,
+    result_rows,
+    write_results,
+)
+
+OnProgress = Callable[[int, int], None]
+"""Called with how many frames are done, and how many there are."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrackEvaluation:
+    """How good a tracker is on several sequences."""
+
+    results: Mapping[str, F64]
+    """(N, 10) rows of the result, by sequence."""
+    counts: Mapping[str, TrackCounts]
+    """What was counted, by sequence."""
+    frames: int
+    """How many frames there were."""
+    track_us: float | None
+    """Median time of the tracker for one frame, in microseconds; ``None`` for results that were read from files."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values: percent, and for IDSW a number."""
+        sequences = {name: _rounded(one.figures()) for name, one in self.counts.items()}
+        return {
+            "combined": _rounded(add_counts(self.counts.values()).figures()),
+            "sequences": sequences,
+            "frames": self.frames,
+            "identities": {name: len(np.unique(rows[:, IDENTITY])) for name, rows in self.results.items()},
+            "track_us": None if self.track_us is None else round(self.track_us, 1),
+        }
+
+
+def run_tracker(
+    sequences: Sequence[MotSequence],
+    create: Callable[[], Tracker],
+    *,
+    on_progress: OnProgress = lambda done, total: None,
+) -> tuple[dict[str, F64], float]:
+    """Track every sequence with a tracker of its own; return the results and the median microseconds of a frame.
+
+    Args:
+        sequences: what to track.
+        create: makes a tracker.
+        on_progress: told how far it is.
+    """
+    total = sum(sequence.frames for sequence in sequences)
+    results: dict[str, F64] = {}
+    seconds: list[float] = []
+    for sequence in sequences:
+        tracker, rows = create(), []
+        for number, detections in zip(sequence.number.tolist(), sequence.detections(), strict=True):
+            begin_s = time.perf_counter()
+            tracked = tracker.update(detections, pts_s=(number - 1) / sequence.fps)
+            seconds.append(time.perf_counter() - begin_s)
+            rows.append(result_rows(tracked, frame_number=number))
+            on_progress(len(seconds), total)
+        results[sequence.name] = np.concatenate(rows) if rows else np.empty((0, 10))
+    return results, 1e6 * float(np.median(seconds))
+
+
+def read_results(folder: Path, sequences: Sequence[MotSequence]) -> dict[str, F64]:
+    """Return the results of another tracker: a file ``NAME.txt`` for each sequence.
+
+    Raises:
+        SourceError: when a file is missing or damaged.
+        ConfigError: when an identity stands twice on one frame.
+    """
+    results = {}
+    for sequence in sequences:
+        path = folder / f"{sequence.name}.txt"
+        rows = read_table(path, least_columns=7)
+        if len(np.unique(rows[:, :2], axis=0)) < len(rows):
+            raise ConfigError(f"{path} has an identity twice on one frame; each may stand there once")
+        results[sequence.name] = rows
+    return results
+
+
+def evaluate(
+    sequences: Sequence[MotSequence], results: Mapping[str, F64], *, track_us: float | None = None
+) -> TrackEvaluation:
+    """Measure results against the truth."""
+    counts = {one.name: count(match_sequence(one, results[one.name])) for one in sequences}
+    return TrackEvaluation(results, counts, sum(sequence.frames for sequence in sequences), track_us)
+
+
+def save_results(results: Mapping[str, F64], folder: Path) -> None:
+    """Write one MOTChallenge file for each sequence.
+
+    Raises:
+        OutputError: when the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in results.items():
+            write_results(rows, folder / f"{name}.txt")
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror}); give a folder that can") from error
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: int(value) if name == "IDSW" else round(value, 9) for name, value in figures.items()}

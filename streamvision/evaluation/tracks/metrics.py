@@ -1,0 +1,156 @@
+"""HOTA, CLEAR MOT and identity measures of one sequence as counts that add up over sequences.
+
+- HOTA: Luiten et al., *HOTA: A Higher Order Metric for Evaluating Multi-Object Tracking*, IJCV 2021.
+- MOTA: Bernardin and Stiefelhagen, *Evaluating Multiple Object Tracking Performance: The CLEAR MOT Metrics*, 2008.
+- IDF1: Ristani et al., *Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking*, ECCV-W 2016.
+
+Where a definition leaves a choice, TrackEval's is taken; the figures are equal to its to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from streamvision.evaluation.tracks.matching import EPSILON, SAME_OBJECT_IOU, SequenceMatch, best_pairs
+from streamvision.evaluation.tracks.mot_files import F64
+
+ALPHAS: F64 = np.arange(0.05, 0.99, 0.05)
+"""Overlaps that HOTA asks for."""
+CONTINUED = 1000.0
+"""Weight of going on with the pair of the frame before, against an overlap of at most 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrackCounts:
+    """The counts of one sequence, or of several together."""
+
+    hota_tp: F64
+    """(19,) pairs that overlap enough, for each of :data:`ALPHAS`."""
+    hota_fn: F64
+    """(19,) true objects without a pair."""
+    hota_fp: F64
+    """(19,) results without a pair."""
+    hota_association: F64
+    """(19,) sum over the pairs of how well their two identities agree."""
+    tp: float
+    """CLEAR: pairs at an overlap of 0.5."""
+    fn: float
+    """CLEAR: true objects without a pair."""
+    fp: float
+    """CLEAR: results without a pair."""
+    switches: float
+    """CLEAR: pairs whose true object was last paired with another identity."""
+    identity_tp: float
+    """Pairs under the best one-to-one assignment of identities to objects."""
+    identity_fn: float
+    """True objects outside of it."""
+    identity_fp: float
+    """Results outside of it."""
+
+    def det_a(self) -> F64:
+        """Return (19,) how well objects are found, 0..1, for each of :data:`ALPHAS`."""
+        return self.hota_tp / np.maximum(1, self.hota_tp + self.hota_fn + self.hota_fp)
+
+    def ass_a(self) -> F64:
+        """Return (19,) how well identities are kept, 0..1, for each of :data:`ALPHAS`."""
+        return self.hota_association / np.maximum(1, self.hota_tp)
+
+    def hota(self) -> F64:
+        """Return (19,) HOTA, 0..1, for each of :data:`ALPHAS`."""
+        return np.sqrt(self.det_a() * self.ass_a())
+
+    def figures(self) -> dict[str, float]:
+        """Return HOTA, DetA, AssA, MOTA and IDF1 in percent, and the number of identity switches."""
+        identity = self.identity_tp + (self.identity_fp + self.identity_fn) / 2
+        return {
+            "HOTA": 100 * float(self.hota().mean()),
+            "DetA": 100 * float(self.det_a().mean()),
+            "AssA": 100 * float(self.ass_a().mean()),
+            "MOTA": 100 * (self.tp - self.fp - self.switches) / max(1.0, self.tp + self.fn),
+            "IDF1": 100 * self.identity_tp / max(1.0, identity),
+            "IDSW": self.switches,
+        }
+
+
+def add_counts(counts: Iterable[TrackCounts]) -> TrackCounts:
+    """Return the counts of several sequences together."""
+    many = list(counts)
+    return TrackCounts(**{f.name: sum(getattr(one, f.name) for one in many) for f in fields(TrackCounts)})
+
+
+def count(match: SequenceMatch) -> TrackCounts:
+    """Return the counts of one sequence."""
+    tp, fn, fp, association = _hota(match)
+    return TrackCounts(tp, fn, fp, association, *_clear(match), *_identity(match))
+
+
+def _hota(match: SequenceMatch) -> tuple[F64, F64, F64, F64]:
+    shape = match.truth_ids, match.result_ids
+    together, truth_count, result_count = np.zeros(shape), np.zeros((shape[0], 1)), np.zeros((1, shape[1]))
+    for frame in match.frames:
+        pairs = np.ix_(frame.truth_id, frame.result_id)
+        rivals = frame.iou.sum(axis=0)[None] + frame.iou.sum(axis=1)[:, None] - frame.iou
+        share = np.zeros_like(frame.iou)
+        np.divide(frame.iou, rivals, out=share, where=rivals > EPSILON)
+        together[pairs] += share
+        truth_count[frame.truth_id, 0] += 1
+        result_count[0, frame.result_id] += 1
+    alignment = together / np.maximum(truth_count + result_count - together, EPSILON)
+    tp, fn, fp = (np.zeros(len(ALPHAS)) for _ in range(3))
+    matched = np.zeros((len(ALPHAS), *shape), np.int32)
+    for frame in match.frames:
+        if not frame.iou.size:
+            fn += len(frame.truth_id)
+            fp += len(frame.result_id)
+            continue
+        rows, columns = best_pairs(alignment[np.ix_(frame.truth_id, frame.result_id)] * frame.iou)
+        enough = frame.iou[rows, columns] >= ALPHAS[:, None] - EPSILON
+        found = enough.sum(axis=1)
+        tp += found
+        fn += len(frame.truth_id) - found
+        fp += len(frame.result_id) - found
+        matched[:, frame.truth_id[rows], frame.result_id[columns]] += enough
+    association = np.array(
+        [(one * (one / np.maximum(1, truth_count + result_count - one))).sum() for one in matched], np.float64
+    )
+    return tp, fn, fp, association
+
+
+def _clear(match: SequenceMatch) -> tuple[float, float, float, float]:
+    tp = fn = fp = switches = 0
+    last = np.full(match.truth_ids, -1, np.intp)
+    before = np.full(match.truth_ids, -1, np.intp)
+    for frame in match.frames:
+        if not frame.iou.size:
+            fn += len(frame.truth_id)
+            fp += len(frame.result_id)
+            continue
+        gain = CONTINUED * (frame.result_id[None] == before[frame.truth_id][:, None]) + frame.iou
+        gain[frame.iou < SAME_OBJECT_IOU - EPSILON] = 0
+        rows, columns = best_pairs(gain)
+        real = gain[rows, columns] > EPSILON
+        truth, result = frame.truth_id[rows[real]], frame.result_id[columns[real]]
+        switches += int(np.count_nonzero((last[truth] >= 0) & (last[truth] != result)))
+        last[truth] = result
+        before[:] = -1
+        before[truth] = result
+        tp += len(truth)
+        fn += len(frame.truth_id) - len(truth)
+        fp += len(frame.result_id) - len(truth)
+    return float(tp), float(fn), float(fp), float(switches)
+
+
+def _identity(match: SequenceMatch) -> tuple[float, float, float]:
+    together = np.zeros((match.truth_ids, match.result_ids))
+    truths = results = 0
+    for frame in match.frames:
+        rows, columns = np.nonzero(frame.iou >= SAME_OBJECT_IOU)
+        together[frame.truth_id[rows], frame.result_id[columns]] += 1
+        truths += len(frame.truth_id)
+        results += len(frame.result_id)
+    # Pairs that share no frame add nothing, so the most frames together is the least errors.
+    paired = float(together[best_pairs(together)].sum())
+    return paired, truths - paired, results - paired

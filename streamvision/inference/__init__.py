@@ -1,0 +1,1 @@
+"""Pictures in, predictions out: model cards, backends, heads, preprocessing, NMS, and the Model that joins them."""

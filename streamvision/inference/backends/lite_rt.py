@@ -1,0 +1,154 @@
+"""TFLite models in LiteRT (ai-edge-litert): the CPU, by XNNPACK."""
+
+from __future__ import annotations
+
+import ast
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.inference.backends.base import Precision, TensorSpec
+from streamvision.inference.backends.cores import network_threads
+from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.inference.backends.tensors import last_line, picture_input
+
+INSTALL = "pip install '.[litert]'"
+_METADATA_FILES = ("metadata.json", "temp_meta.txt")
+"""Where ultralytics puts its metadata in the zip at the end of the file: now as JSON, before as a Python literal."""
+_METADATA_BYTES = 1 << 20
+"""Far above any real metadata."""
+
+
+class LiteRtBackend(LoadedBackend):
+    """A model in LiteRT's interpreter. Quantised inputs and outputs are float32 to the caller.
+
+    Its precision is ``int8`` where weights are quantised, otherwise ``fp32``: XNNPACK widens half-precision weights.
+    Its metadata is the entries of the zip appended to the file.
+    """
+
+    name = "litert"
+    runtime = "LiteRT"
+
+    def __init__(
+        self, path: Path, *, device: str = "auto", precision: Precision = "auto", threads: int | None = None
+    ) -> None:
+        """Load the model.
+
+        Raises:
+            ModelError: when the file is not a TFLite model, or is damaged.
+            DeviceError: when another device than the CPU, or a precision that is not the file's, is asked for.
+            MissingDependencyError: when ai-edge-litert is not installed.
+        """
+        interpreter_class = import_interpreter()
+        if device.lower() not in ("auto", "cpu"):
+            raise DeviceError(f"LiteRT executes on the cpu only, not on {device!r}: use --device cpu")
+        try:
+            interpreter = interpreter_class(model_path=str(path), num_threads=network_threads(threads))
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{path} is not a TFLite model or is damaged ({last_line(error)}); export or download it again"
+            ) from error
+        self._details_in = interpreter.get_input_details()
+        self._details_out = interpreter.get_output_details()
+        facts = ModelFacts(
+            path=path,
+            device="cpu",
+            input=picture_input(tuple(_spec(d) for d in self._details_in), path=path),
+            outputs=tuple(_spec(d) for d in self._details_out),
+            metadata=read_appended_metadata(path),
+            precision=_precision(interpreter.get_tensor_details()),
+        )
+        if precision not in ("auto", facts.precision):
+            raise DeviceError(
+                f"{path} runs in {facts.precision} in LiteRT and not in {precision}; export the model in {precision}, "
+                "or use --precision auto"
+            )
+        self._shape = tuple(self._details_in[0]["shape"].tolist())
+        super().__init__(facts, interpreter)
+
+    def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        details = self._details_in[0]
+        if tensor.shape != self._shape:
+            engine.resize_tensor_input(details["index"], tensor.shape, strict=True)
+            engine.allocate_tensors()
+            self._shape = tensor.shape
+        engine.set_tensor(details["index"], quantise(tensor, details))
+        engine.invoke()
+        return [dequantise(engine.get_tensor(d["index"]), d) for d in self._details_out]
+
+
+def import_interpreter() -> Any:
+    """Return LiteRT's interpreter class.
+
+    Raises:
+        MissingDependencyError: when ai-edge-litert is not installed.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise MissingDependencyError(f".tflite models need LiteRT: {INSTALL}") from error
+    return Interpreter
+
+
+def quantise(tensor: NDArray[Any], details: Mapping[str, Any]) -> NDArray[Any]:
+    """Return ``tensor`` in the integers of a quantised input; a float input's tensor comes back as it is."""
+    scale, zero_point = details["quantization"]
+    if not _is_quantised(details):
+        return tensor
+    limits = np.iinfo(details["dtype"])
+    integers: NDArray[Any] = np.clip(np.rint(tensor / scale) + zero_point, limits.min, limits.max).astype(
+        details["dtype"]
+    )
+    return integers
+
+
+def dequantise(tensor: NDArray[Any], details: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the real values of a quantised output; a float output comes back as it is."""
+    scale, zero_point = details["quantization"]
+    if not _is_quantised(details):
+        return tensor
+    reals: NDArray[Any] = (tensor.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+    return reals
+
+
+def read_appended_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata in the zip that may follow a TFLite model in its file; empty where there is none.
+
+    Raises:
+        ModelError: when there is such a zip, but it is damaged.
+    """
+    if not zipfile.is_zipfile(path):
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            present = [name for name in _METADATA_FILES if name in archive.namelist()]
+            if not present:
+                return {}
+            with archive.open(present[0]) as stream:
+                text = stream.read(_METADATA_BYTES).decode("utf-8")
+        document = json.loads(text) if present[0].endswith(".json") else ast.literal_eval(text)
+        return {str(k): v if isinstance(v, str) else json.dumps(v, default=str) for k, v in document.items()}
+    except (OSError, zipfile.BadZipFile, ValueError, SyntaxError, AttributeError) as error:
+        raise ModelError(f"the metadata in {path} is damaged ({last_line(error)}); export the model again") from error
+
+
+def _is_quantised(details: Mapping[str, Any]) -> bool:
+    return bool(np.issubdtype(details["dtype"], np.integer) and details["quantization"][0] != 0)
+
+
+def _spec(details: Mapping[str, Any]) -> TensorSpec:
+    signature = details.get("shape_signature", details["shape"])
+    dtype = "float32" if _is_quantised(details) else np.dtype(details["dtype"]).name
+    return TensorSpec(details["name"], tuple(int(n) if n > 0 else None for n in signature), dtype)
+
+
+def _precision(tensors: list[dict[str, Any]]) -> str:
+    quantised = any(d["dtype"] is np.int8 and d["quantization_parameters"]["scales"].size for d in tensors)
+    return "int8" if quantised else "fp32"

@@ -1,0 +1,237 @@
+"""ONNX models in ONNX Runtime: on the CPU, on CUDA, on TensorRT."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.inference.backends.base import Precision, TensorSpec
+from streamvision.inference.backends.cores import share_cores
+from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.inference.backends.onnx_placement import Placement, read_placement
+from streamvision.inference.backends.tensors import last_line, picture_input
+from streamvision.inference.heads.ctc_text import ALPHABET_KEY
+
+logger = logging.getLogger(__name__)
+
+INSTALL = "pip install onnxruntime"
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
+_DEVICE = re.compile(r"(cpu|cuda|tensorrt)(?::(\d+))?")
+_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(bfloat16)": "bfloat16"}
+_MIN_SHARE = 0.5
+"""An asked-for accelerator must execute at least this share of the model."""
+_DEVICE_REQUESTS = 2
+"""One call on the device while the pictures of the next are prepared."""
+_TEXT_LINE_PX = 48
+_DYNAMIC_SIDE_PX = 640
+
+
+class OnnxRuntimeBackend(LoadedBackend):
+    """A model in ONNX Runtime.
+
+    Its precision is what really runs: half-precision files run in fp32 on a CPU. Its metadata is the model's
+    ``metadata_props``.
+    """
+
+    name = "onnxruntime"
+    runtime = "ONNX Runtime"
+    failures = (Exception,)  # the runtime's classes derive from nothing narrower
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        threads: int | None = None,
+        requests: int | None = 1,
+    ) -> None:
+        """Load the model, run it once and check where and how it executed.
+
+        Args:
+            path: an ``.onnx`` file.
+            device: ``auto``, ``cpu``, ``cuda[:N]`` or ``tensorrt[:N]``.
+            precision: the arithmetic; ``auto`` for the file's own.
+            threads: CPU threads of each call.
+            requests: how many calls may run at a time; ``None`` for as many as pay.
+
+        Raises:
+            ModelError: when the file is not an ONNX model, or is damaged.
+            DeviceError: when device or precision would not really execute the model.
+            MissingDependencyError: when ONNX Runtime is not installed.
+        """
+        ort = import_onnxruntime()
+        candidates = _candidates(device, ort.get_available_providers())
+        share = share_cores(requests=requests, threads=threads)
+        for kind, index in candidates:
+            try:
+                facts, session = self._load(ort, path, kind, index, precision=precision, threads=share.threads)
+                at_a_time = share.requests if kind == "cpu" else requests or _DEVICE_REQUESTS
+                super().__init__(replace(facts, requests=at_a_time), session)
+                break
+            except DeviceError as error:
+                if (kind, index) == candidates[-1]:
+                    raise
+                logger.warning("%s; taking the CPU instead, since the device was left open", error)
+
+    @classmethod
+    def _load(
+        cls, ort: Any, path: Path, kind: str, index: int, *, precision: Precision, threads: int
+    ) -> tuple[ModelFacts, Any]:
+        with tempfile.TemporaryDirectory(prefix="streamvision-") as scratch:
+            session = _open_session(ort, path, kind, index, precision, threads, Path(scratch) / "profile")
+            picture = picture_input(tuple(_spec(port) for port in session.get_inputs()), path=path)
+            with cls._failing_on(path):
+                session.run(None, {picture.name: _probe_tensor(picture, session.get_modelmeta().custom_metadata_map)})
+            placement = read_placement(Path(session.end_profiling()))
+        provider = PROVIDERS[kind]
+        if kind != "cpu" and placement.share(provider) < _MIN_SHARE:
+            raise DeviceError(
+                f"{path} would not run on {kind}:{index} (layers: {placement.elsewhere(provider)}); "
+                "use --device cpu, or export the model with operators that this device has"
+            )
+        facts = ModelFacts(
+            path=path,
+            device="cpu" if kind == "cpu" else f"{kind}:{index}",
+            precision=_real_precision(placement, kind, precision),
+            input=picture,
+            outputs=tuple(_spec(port) for port in session.get_outputs()),
+            metadata=dict(session.get_modelmeta().custom_metadata_map),
+        )
+        if precision not in ("auto", facts.precision):
+            raise DeviceError(
+                f"{path} runs in {facts.precision} on {facts.device}, and ONNX Runtime cannot make it "
+                f"{precision} while loading; export the model in {precision} for a device that computes in it, "
+                "or use --precision auto"
+            )
+        return facts, session
+
+    def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        outputs: list[NDArray[Any]] = engine.run(None, {self.input.name: tensor})
+        return outputs
+
+    @staticmethod
+    def _cause(error: Exception) -> str:
+        return _cause(error)
+
+
+def import_onnxruntime() -> Any:
+    """Return the package.
+
+    Raises:
+        MissingDependencyError: when it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingDependencyError(f"ONNX models need ONNX Runtime: {INSTALL}") from error
+    return onnxruntime
+
+
+def _candidates(device: str, available: list[str]) -> list[tuple[str, int]]:
+    """Return kind and index of the devices to try, in order."""
+    if device == "auto":
+        return [("cuda", 0), ("cpu", 0)] if PROVIDERS["cuda"] in available else [("cpu", 0)]
+    match = _DEVICE.fullmatch(device.lower())
+    if match is None:
+        raise DeviceError(
+            f"ONNX Runtime has no device {device!r}: use auto, cpu, cuda[:N] or tensorrt[:N], "
+            "or --backend openvino for OpenVINO's devices"
+        )
+    kind = match[1]
+    if PROVIDERS[kind] not in available:
+        here = ", ".join(name for name, provider in PROVIDERS.items() if provider in available)
+        raise DeviceError(
+            f"device {device!r} was asked for, but this ONNX Runtime only has {here}: use --device cpu, or install "
+            "the GPU build (pip uninstall onnxruntime && pip install onnxruntime-gpu)"
+        )
+    return [(kind, int(match[2] or 0))]
+
+
+def _open_session(
+    ort: Any, path: Path, kind: str, index: int, precision: Precision, threads: int, profile: Path
+) -> Any:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle threads that spin win 10 % of a run's time and take the cores that capture and encoding live on.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Why a GPU provider did not start stands in the log only; what goes wrong on the CPU is in the exception too.
+    options.log_severity_level = 4 if kind == "cpu" else 3
+    options.enable_profiling = True
+    options.profile_file_prefix = str(profile)
+    if kind != "cpu" and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    try:
+        session = ort.InferenceSession(str(path), options, providers=_providers(kind, index, precision))
+    except Exception as error:  # the runtime's classes derive from nothing narrower
+        if kind == "cpu":
+            raise ModelError(
+                f"{path} is not an ONNX model or is damaged ({_cause(error)}); export or download it again"
+            ) from error
+        raise DeviceError(f"{kind}:{index} cannot load {path}: {_cause(error)}") from error
+    session.disable_fallback()
+    if session.get_providers()[0] != PROVIDERS[kind]:
+        raise DeviceError(
+            f"{kind}:{index} was asked for, but ONNX Runtime could not start {PROVIDERS[kind]} and took "
+            f"{session.get_providers()[0]}; check driver, CUDA and cuDNN with 'streamvision doctor'"
+        )
+    return session
+
+
+def _providers(kind: str, index: int, precision: Precision) -> list[Any]:
+    """Return the asked-for provider with its options, and behind it those that may take single nodes."""
+    cuda = (PROVIDERS["cuda"], {"device_id": index, "use_tf32": int(precision != "fp32")})
+    if kind == "cpu":
+        return [PROVIDERS["cpu"]]
+    if kind == "cuda":
+        return [cuda, PROVIDERS["cpu"]]
+    # Building an engine takes minutes; the next start finds it here.
+    engines = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "streamvision" / "tensorrt"
+    engines.mkdir(parents=True, exist_ok=True)
+    tensorrt = {
+        "device_id": index,
+        "trt_fp16_enable": precision == "fp16",
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(engines),
+    }
+    return [(PROVIDERS["tensorrt"], tensorrt), cuda, PROVIDERS["cpu"]]
+
+
+def _probe_tensor(spec: TensorSpec, metadata: Mapping[str, str]) -> NDArray[Any]:
+    """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the usual 640.
+
+    Networks that read lines of text, told by their alphabet, take one height only, though they say that any will do.
+    """
+    side_px = _TEXT_LINE_PX if ALPHABET_KEY in metadata else _DYNAMIC_SIDE_PX
+    sides = [n if n is not None else side_px for n in spec.shape[1:]]
+    return np.zeros([spec.shape[0] or 1, *sides], spec.dtype)
+
+
+def _real_precision(placement: Placement, kind: str, asked: Precision) -> str:
+    # TensorRT swallows whole subgraphs; what it computes in is what it was built with.
+    if kind == "tensorrt" and asked == "fp16":
+        return "fp16"
+    return placement.precision() or "fp32"
+
+
+def _cause(error: Exception) -> str:
+    """Return the message without ONNX Runtime's codes in front of it."""
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", last_line(error))
+
+
+def _spec(port: Any) -> TensorSpec:
+    shape = tuple(n if isinstance(n, int) and n > 0 else None for n in port.shape)
+    dtype = _DTYPES.get(port.type) or str(port.type).removeprefix("tensor(").removesuffix(")")
+    return TensorSpec(port.name, shape, dtype)

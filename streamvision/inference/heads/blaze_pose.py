@@ -1,0 +1,111 @@
+"""Outputs of BlazePose's landmark network (MediaPipe, arXiv:2006.10204): the pose of one person who fills the picture.
+
+Of the outputs two are read: (batch, 195), 39 points of x, y, z in pixels of the input and the logits of being visible
+and of lying in the picture, of which the last six are auxiliary; and (batch, 1), how surely there is a person, 0..1. It
+is made for the crop of one person, so as a second model.
+Source: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.detections import Detections
+from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.inference.backends.base import TensorSpec
+from streamvision.inference.heads.base import Candidates, ObjectHead
+from streamvision.inference.heads.detr import sigmoid
+from streamvision.inference.heads.keypoints import with_keypoints
+from streamvision.inference.heads.layout import describe_outputs, finite_candidates
+from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.model_card import KeypointCard, ModelCard
+
+ALL_POINTS, VALUES = 39, 5
+# fmt: off
+POINTS = KeypointCard(
+    names=(
+        "nose", "left eye inner", "left eye", "left eye outer", "right eye inner", "right eye", "right eye outer",
+        "left ear", "right ear", "mouth left", "mouth right", "left shoulder", "right shoulder", "left elbow",
+        "right elbow", "left wrist", "right wrist", "left pinky", "right pinky", "left index", "right index",
+        "left thumb", "right thumb", "left hip", "right hip", "left knee", "right knee", "left ankle", "right ankle",
+        "left heel", "right heel", "left foot index", "right foot index",
+    ),
+    skeleton=(
+        (0, 2), (2, 7), (0, 5), (5, 8), (9, 10), (11, 12), (11, 13), (13, 15), (15, 19), (12, 14), (14, 16), (16, 20),
+        (11, 23), (12, 24), (23, 24), (23, 25), (25, 27), (27, 29), (29, 31), (24, 26), (26, 28), (28, 30), (30, 32),
+    ),
+)
+# fmt: on
+"""The 33 points, and the lines between them."""
+
+
+class BlazePoseHead(ObjectHead):
+    """At most one person a picture, whose box is what the points span."""
+
+    task = "pose"
+    selected = True
+    usual_input = MappingProxyType({"resize": "letterbox_center", "pad_value": 0})
+    usual_names = ("person",)
+    usual_keypoints = POINTS
+
+    @classmethod
+    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+        """Say whether there are 195 values of points and one of presence."""
+        return _positions(outputs) is not None
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        positions = _positions(outputs)
+        count = len(POINTS.names)
+        if positions is None or (card.keypoints is not None and len(card.keypoints.names) != count):
+            raise UnknownHeadError(
+                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {count} keypoints "
+                f"reads points (batch, {ALL_POINTS * VALUES}) and presence (batch, 1); give the head that belongs to "
+                "this model"
+            )
+        self._points, self._presence = positions
+
+    def decode(
+        self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
+    ) -> list[Candidates]:
+        """Return the person of each picture in the batch whose presence reaches the threshold.
+
+        Raises:
+            ModelError: when the tensors have other shapes than the model said.
+        """
+        raw, presence = outputs[self._points], outputs[self._presence]
+        if raw.shape[1:] != (ALL_POINTS * VALUES,) or presence.shape != (len(raw), 1):
+            raise ModelError(
+                f"the model returned points {raw.shape} and presence {presence.shape}, which do not belong together; "
+                "check the file"
+            )
+        points = raw.reshape(-1, ALL_POINTS, VALUES)[:, : len(POINTS.names)].astype(np.float32, copy=False)
+        values = np.concatenate([points[..., :2], sigmoid(points[..., 3:].min(axis=2, keepdims=True))], axis=2)
+        boxes = np.concatenate([points[..., :2].min(axis=1), points[..., :2].max(axis=1)], axis=1)
+        found = []
+        for slot, score in enumerate(presence[:, 0].astype(np.float32)):
+            rows = slice(slot, slot + int(score >= score_threshold))
+            classes = np.zeros(rows.stop - rows.start, np.int32)
+            extra = values[rows].reshape(len(classes), len(POINTS.names) * 3)
+            found.append(finite_candidates(boxes[rows], presence[rows, 0].astype(np.float32), classes, extra=extra))
+        return found
+
+    def complete(
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+    ) -> Detections:
+        """Return the person with keypoints, in the picture's own pixels."""
+        extra = np.empty((0, 3), np.float32) if found.extra is None else found.extra
+        return with_keypoints(found, extra.reshape(len(found), len(POINTS.names), 3), place)
+
+
+def _positions(outputs: Sequence[TensorSpec]) -> tuple[int, int] | None:
+    """Return which outputs hold the points and the presence."""
+    points, presence = (
+        [i for i, output in enumerate(outputs) if len(output.shape) == 2 and output.shape[1] == size]
+        for size in (ALL_POINTS * VALUES, 1)
+    )
+    return (points[0], presence[0]) if len(points) == len(presence) == 1 else None

@@ -1,0 +1,102 @@
+"""What several heads share: telling shapes apart, and turning raw rows into checked candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.inference.backends.base import TensorSpec
+from streamvision.inference.heads.base import Candidates
+from streamvision.inference.model_card import ModelCard
+
+F32 = NDArray[np.float32]
+
+STRIDE_SETS_PX = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+"""Strides of the usual three scales, of the P6 models (one coarser) and of the P2 models (one finer)."""
+STRIDES_PX = (4, 8, 16, 32, 64, 128)
+"""All strides that detectors use; those of one model follow upon each other."""
+
+
+def input_size_px(spec: TensorSpec) -> tuple[int, int] | None:
+    """Return (width, height) of a picture input of fixed size, whatever its layout; ``None`` where it is not one."""
+    if len(spec.shape) != 4:
+        return None
+    _, *rest = spec.shape
+    height, width = rest[1:] if rest[0] == 3 else rest[:2]
+    if 3 not in (rest[0], rest[2]) or width is None or height is None:
+        return None
+    return width, height
+
+
+def cell_counts(width_px: int, height_px: int) -> set[int]:
+    """Return how many grid cells the usual sets of strides have in an input of this size."""
+    return {sum((width_px // s) * (height_px // s) for s in strides) for strides in STRIDE_SETS_PX}
+
+
+def possible_cell_counts(width_px: int, height_px: int) -> set[int]:
+    """Return how many grid cells any model may have whose strides follow upon each other, unusual ones included."""
+    counts = [(width_px // s) * (height_px // s) for s in STRIDES_PX]
+    return {sum(counts[first:last]) for last in range(1, len(counts) + 1) for first in range(last)}
+
+
+def box_tensor(outputs: Sequence[TensorSpec]) -> int | None:
+    """Return the position of the only output with three axes (batch, and boxes either way round), if there is one.
+
+    Old YOLOv5 exports add the raw maps of each scale (five axes); they are not needed.
+    """
+    positions = [i for i, output in enumerate(outputs) if len(output.shape) == 3]
+    return positions[0] if len(positions) == 1 else None
+
+
+def describe_outputs(outputs: Sequence[TensorSpec]) -> str:
+    """Return names and shapes for a message, such as ``output0 (1, 84, ?)``."""
+    shapes = [f"{o.name} ({', '.join('?' if n is None else str(n) for n in o.shape)})" for o in outputs]
+    return ", ".join(shapes) or "none"
+
+
+def finite_candidates(
+    raw_boxes: F32,
+    score: F32,
+    class_id: NDArray[np.integer[Any]],
+    *,
+    scale: F32 | float = 1.0,
+    extra: F32 | None = None,
+) -> Candidates:
+    """Return candidates without those rows that hold an infinity or NaN; a network that overflows gives such.
+
+    Args:
+        raw_boxes: (N, 4) left, top, right, bottom.
+        score: (N,) confidence of the best class.
+        class_id: (N,) best class.
+        scale: factor, or (4,) factors, from the unit of ``raw_boxes`` to pixels of the network input.
+        extra: (N, M) what else is known of each box.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        box_xyxy_px = raw_boxes * np.float32(scale)
+    sound = np.isfinite(score) & np.isfinite(box_xyxy_px).all(axis=1)
+    if extra is not None:
+        sound &= np.isfinite(extra).all(axis=1)
+    found = Candidates(box_xyxy_px, score, class_id.astype(np.int32, copy=False), extra)
+    return found if sound.all() else found[sound]
+
+
+def corners(center_x: F32, center_y: F32, width: F32, height: F32) -> F32:
+    """Return (N, 4) left, top, right, bottom of boxes that are given by centre and size, (N,) each."""
+    boxes = np.empty((len(center_x), 4), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # rows that overflow are dropped by finite_candidates
+        half_width, half_height = width / 2, height / 2
+        np.subtract(center_x, half_width, out=boxes[:, 0])
+        np.subtract(center_y, half_height, out=boxes[:, 1])
+        np.add(center_x, half_width, out=boxes[:, 2])
+        np.add(center_y, half_height, out=boxes[:, 3])
+    return boxes
+
+
+def box_scale(card: ModelCard) -> F32:
+    """Return (4,) factors from the raw boxes' unit to pixels of the network input, in the order x, y, x, y."""
+    if card.box_unit == "px":
+        return np.ones(4, np.float32)
+    return np.array([card.input.width_px, card.input.height_px] * 2, np.float32)

@@ -1,0 +1,118 @@
+"""Where a picture lies in a network's input, and the way back from the input's pixels to the picture's own.
+
+Each rule follows the model's own library to the pixel: ``letterbox_center`` is ultralytics' ``LetterBox``,
+``letterbox_top_left`` is YOLOX' ``preproc``, ``crop_center`` is torchvision's ``Resize`` and ``CenterCrop``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.inference.model_card import InputCard
+
+BY_ASPECT = ("letterbox_center", "letterbox_top_left")
+"""Resize rules under which a free size follows the picture's aspect."""
+
+
+def sized_input(card: InputCard, picture_width_px: int, picture_height_px: int) -> InputCard:
+    """Return the card with the size that a picture of this size is given; itself where the size is not free.
+
+    The picture's longer side becomes the larger of the card's two sides, the shorter one is rounded up to the stride.
+    That is ultralytics' rectangular input (``LetterBox`` with ``auto``), which a 16:9 camera passes in 0.65 of the
+    time of a square.
+    """
+    if not card.dynamic_size or card.resize not in BY_ASPECT:
+        return card
+    stride_px = card.stride_px
+    longer_px = _rounded_up(max(card.width_px, card.height_px), stride_px)
+    ratio = longer_px / max(picture_width_px, picture_height_px)
+    rounded = round if card.resize == "letterbox_center" else int
+    width_px, height_px = (
+        _rounded_up(max(rounded(side_px * ratio), 1), stride_px) for side_px in (picture_width_px, picture_height_px)
+    )
+    return card.model_copy(update={"width_px": width_px, "height_px": height_px})
+
+
+def _rounded_up(side_px: int, stride_px: int) -> int:
+    return -(-side_px // stride_px) * stride_px
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where a picture of one size lies in the network's input."""
+
+    picture_width_px: int
+    """Width of the picture."""
+    picture_height_px: int
+    """Height of the picture."""
+    content_width_px: int
+    """Width of the picture within the input, whatever is cut off included."""
+    content_height_px: int
+    """Height of the picture within the input, whatever is cut off included."""
+    left_px: int
+    """Width of the border at the left; below 0, how much is cut off there."""
+    top_px: int
+    """Height of the border at the top; below 0, how much is cut off there."""
+    scale_x: float
+    """Input pixels per picture pixel, across."""
+    scale_y: float
+    """Input pixels per picture pixel, down."""
+
+    @classmethod
+    def fit(cls, picture_width_px: int, picture_height_px: int, card: InputCard) -> Letterbox:
+        """Return the place of a picture of this size, by the rule that the model was trained with.
+
+        The two letterboxes round and scale back differently because their references do: ultralytics rounds the
+        content's size, puts the odd pixel of border at the bottom right (``round(pad - 0.1)``) and scales back by
+        the rounded size; YOLOX cuts the fraction off and scales back by the unrounded ratio.
+        """
+        ratio_x, ratio_y = card.width_px / picture_width_px, card.height_px / picture_height_px
+        if card.resize == "stretch":
+            content = card.width_px, card.height_px
+            return cls(picture_width_px, picture_height_px, *content, 0, 0, ratio_x, ratio_y)
+        if card.resize == "crop_center":
+            return cls._cropped(picture_width_px, picture_height_px, card)
+        rounded = int if card.resize == "letterbox_top_left" else round
+        ratio = min(ratio_x, ratio_y)
+        if card.dynamic_size:
+            # The shorter side may have been rounded down to the stride by a fraction, which is no reason to shrink.
+            free = max(card.width_px, card.height_px) / max(picture_width_px, picture_height_px)
+            fits = rounded(picture_width_px * free) <= card.width_px
+            ratio = free if fits and rounded(picture_height_px * free) <= card.height_px else ratio
+        width, height = (max(rounded(side_px * ratio), 1) for side_px in (picture_width_px, picture_height_px))
+        if card.resize == "letterbox_top_left":
+            return cls(picture_width_px, picture_height_px, width, height, 0, 0, ratio, ratio)
+        left, top = round((card.width_px - width) / 2 - 0.1), round((card.height_px - height) / 2 - 0.1)
+        scales = width / picture_width_px, height / picture_height_px
+        return cls(picture_width_px, picture_height_px, width, height, left, top, *scales)
+
+    @classmethod
+    def _cropped(cls, picture_width_px: int, picture_height_px: int, card: InputCard) -> Letterbox:
+        """Return the place of a picture whose shorter side is given a length and whose middle is cut out."""
+        shorter_px = card.crop_short_side_px or max(card.width_px, card.height_px)
+        sides = (picture_width_px, picture_height_px)
+        width, height = (shorter_px if side == min(sides) else int(shorter_px * side / min(sides)) for side in sides)
+        left, top = _middle(width, card.width_px), _middle(height, card.height_px)
+        scales = width / picture_width_px, height / picture_height_px
+        return cls(picture_width_px, picture_height_px, width, height, left, top, *scales)
+
+    def points_to_picture(self, xy_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (..., 2) points of the network's input in the picture's own pixels; they may lie outside of it."""
+        offset = np.array([self.left_px, self.top_px], np.float32)
+        return ((xy_px - offset) / np.array([self.scale_x, self.scale_y], np.float32)).astype(np.float32, copy=False)
+
+    def to_picture(self, box_xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (N, 4) boxes of the network's input in the picture's own pixels, cut at its edges."""
+        offset = np.array([self.left_px, self.top_px] * 2, np.float32)
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        far_corner = np.array([self.picture_width_px, self.picture_height_px] * 2, np.float32)
+        boxes: NDArray[np.float32] = np.clip((box_xyxy_px - offset) / scale, 0, far_corner)
+        return boxes
+
+
+def _middle(content_px: int, input_px: int) -> int:
+    """Return the border before the content; below 0, how much of it is cut off there."""
+    return (input_px - content_px) // 2 if input_px > content_px else -round((content_px - input_px) / 2)

@@ -1,0 +1,250 @@
+"""Pictures in, objects out: preprocessing, the network, its head and suppression, for one batch at a time."""
+
+from __future__ import annotations
+
+import difflib
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.config.app import ModelConfig
+from streamvision.core.detections import Detections
+from streamvision.core.errors import ConfigError
+from streamvision.core.image_result import ImageResult
+from streamvision.core.picture import Picture
+from streamvision.core.telemetry import StageTimes
+from streamvision.inference.backends import open_backend
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.heads.base import Candidates, ObjectHead, PictureHead
+from streamvision.inference.input_sizes import InputSizes, Size, SizedInput
+from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.model_card import ModelCard
+from streamvision.inference.nms import suppress, suppress_oriented
+
+MAX_DYNAMIC_BATCH = 16
+"""Most pictures in one call of a model that takes any number; at 640x640 the input tensor takes 79 MB then."""
+
+
+class Prediction(NamedTuple):
+    """What a model says about one picture."""
+
+    detections: Detections
+    """The objects, in the picture's own pixels, the best score first."""
+    whole: ImageResult | None
+    """What holds for the whole picture; ``None`` for models that only find objects."""
+
+
+class Model:
+    """A model with everything around it. As many threads may use it at a time as it takes requests.
+
+    Args:
+        backend: the loaded model; :meth:`close` closes it.
+        card: how to feed it and how to read it.
+        config: thresholds and filters.
+        score_floor: lowest score of classes without a threshold of their own, where a tracker has use for less than
+            ``config.score``.
+        every_class: let a box be a candidate for each of its likely classes, as networks are measured, and not for
+            its best alone, as they are used.
+        max_batch: most pictures in one call of a model that takes any number.
+        times: where the seconds spent in ``preprocess``, ``inference`` and ``decode_nms`` are recorded, per call.
+
+    Raises:
+        ConfigError: when the configuration names a class that the model does not have.
+        ModelError: when the card does not fit the model.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        card: ModelCard,
+        config: ModelConfig,
+        *,
+        score_floor: float | None = None,
+        every_class: bool = False,
+        max_batch: int = MAX_DYNAMIC_BATCH,
+        times: StageTimes | None = None,
+    ) -> None:
+        self.card = card
+        """The model's contract."""
+        self.backend = backend
+        """The loaded model."""
+        self._config = config
+        self._every_class = every_class
+        self._max_batch = max_batch
+        sizes = InputSizes(card, backend.outputs)
+        self.head = sizes.of((card.input.width_px, card.input.height_px)).head
+        """What reads the network's outputs for inputs of the card's size."""
+        self._idle_sizes = deque([sizes])  # one for each thread that is in the middle of a batch
+        self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
+        self.times = times or StageTimes()
+        """Where the seconds of each stage are recorded."""
+
+    @classmethod
+    def open(cls, config: ModelConfig, *, score_floor: float | None = None, times: StageTimes | None = None) -> Model:
+        """Load the model that the configuration names; arguments as for the class.
+
+        Raises:
+            ModelError: when the file is not a model, or its outputs are of no known head.
+            MissingDependencyError: when the runtime that it needs is not installed.
+            DeviceError: when the asked-for device or precision would not really execute it.
+            ConfigError: when the configuration names a class that the model does not have.
+        """
+        backend = open_backend(
+            config.path,
+            backend=config.backend,
+            device=config.device,
+            precision=config.precision,
+            threads=config.threads,
+            requests=config.requests,
+        )
+        try:
+            card = read_card(backend, path=config.path, head=config.head, names=config.names)
+            return cls(backend, card, config, score_floor=score_floor, times=times)
+        except BaseException:
+            backend.close()
+            raise
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names, by class id."""
+        return self.card.names
+
+    @property
+    def max_batch(self) -> int:
+        """Most pictures that one call of the network carries."""
+        return self._max_batch if self.card.input.dynamic_batch else self.card.input.batch
+
+    @property
+    def useful_batch(self) -> int:
+        """Most pictures that are worth waiting for or keeping together.
+
+        A CPU gains nothing by a batch: YOLOv8n at 640x384 takes 35 to 41 ms a picture in batches of one to eight, and
+        the first picture would wait for the last.
+        """
+        return 1 if self.card.input.dynamic_batch and self.backend.device == "cpu" else self.max_batch
+
+    @property
+    def requests(self) -> int:
+        """How many threads may use it at a time."""
+        return self.backend.requests
+
+    def describe(self) -> str:
+        """Return one line about the model and where it executes."""
+        width_px, height_px = self.card.input.width_px, self.card.input.height_px
+        free = self.card.input.dynamic_size
+        size = f"{max(width_px, height_px)} px (dynamic)" if free else f"{width_px}x{height_px}"
+        return (
+            f"{self._config.path.name}: {self.card.head}, {len(self.names)} classes, {size}, "
+            f"{self.backend.name} on {self.backend.device}, {self.backend.precision}"
+        )
+
+    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
+        """Return the objects on each picture; see :meth:`find`."""
+        return [found.detections for found in self.find(pictures)]
+
+    def find(self, pictures: Sequence[Picture], *, sizes: Sequence[Size | None] | None = None) -> list[Prediction]:
+        """Return what the model says about each picture.
+
+        The pictures may differ in size. They go through the network in as few calls as its batch allows; where its
+        input is of free size, each goes in the size that fits its aspect, and those of one size share a call.
+
+        Args:
+            pictures: the pictures.
+            sizes: width and height that each is given in the network's input, where that is not to be so.
+
+        Raises:
+            ModelError: when the runtime fails, or the model returns something else than its card says.
+        """
+        found: list[Prediction | None] = [None] * len(pictures)
+        with self._borrowed_sizes() as own:
+            for size, members in own.calls(pictures, max_batch=self.max_batch, sizes=sizes):
+                batch = [pictures[member] for member in members]
+                for member, one in zip(members, self._find_batch(own.of(size), batch), strict=True):
+                    found[member] = one
+        return [one for one in found if one is not None]
+
+    def close(self) -> None:
+        """Release the model; calling it twice is harmless."""
+        self.backend.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _borrowed_sizes(self) -> Iterator[InputSizes]:
+        try:
+            sizes = self._idle_sizes.pop()
+        except IndexError:
+            sizes = InputSizes(self.card, self.backend.outputs)
+        try:
+            yield sizes
+        finally:
+            self._idle_sizes.append(sizes)
+
+    def _find_batch(self, sized: SizedInput, pictures: Sequence[Picture]) -> list[Prediction]:
+        with self.times.measure("preprocess"):
+            places = sized.fill(pictures)
+        filled = len(pictures) if self.card.input.dynamic_batch else sized.batch.capacity
+        with self.times.measure("inference"):
+            outputs = self.backend.run(sized.batch.tensor[:filled])
+        with self.times.measure("decode_nms"):
+            if isinstance(sized.head, PictureHead):
+                return [Prediction(Detections.empty(), whole) for whole in sized.head.read(outputs, places)]
+            return [Prediction(detections, None) for detections in self._objects(sized.head, outputs, places)]
+
+    def _objects(
+        self, head: ObjectHead, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]
+    ) -> Iterator[Detections]:
+        threshold = float(self._lowest_score.min())
+        found = head.decode(outputs, score_threshold=threshold, every_class=self._every_class)
+        for slot, place in enumerate(places):
+            kept = found[slot][self._kept(found[slot])]
+            detections = head.complete(kept, outputs, slot=slot, place=place)
+            boxes = detections.box_xyxy_px
+            yield detections[np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))]
+
+    def _kept(self, found: Candidates) -> NDArray[np.intp]:
+        """Return which candidates stay, the best score first."""
+        wanted = np.flatnonzero(found.score >= self._lowest_score[found.class_id])
+        limit = self._config.max_detections
+        if self.card.nms_inside:
+            return wanted[np.argsort(-found.score[wanted], kind="stable")[:limit]]
+        best = suppress_oriented if self.card.task == "obb" else suppress
+        return wanted[
+            best(found[wanted], iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
+        ]
+
+
+def lowest_scores(config: ModelConfig, names: tuple[str, ...], *, score_floor: float | None) -> NDArray[np.float32]:
+    """Return (classes,) the lowest score to report of each class; infinity for classes that are filtered out.
+
+    A class with a threshold of its own keeps it; ``score_floor`` lowers that of the others.
+
+    Raises:
+        ConfigError: when the configuration names a class that is not among ``names``.
+    """
+    general = config.score if score_floor is None else min(config.score, score_floor)
+    lowest = np.full(len(names), general, np.float32)
+    ids: Mapping[str, int] = {name: class_id for class_id, name in enumerate(names)}
+    for name, score in config.class_scores.items():
+        lowest[_class_id(name, ids, option="class_scores")] = score
+    if config.classes is not None:
+        wanted = [_class_id(name, ids, option="classes") for name in config.classes]
+        lowest[np.setdiff1d(np.arange(len(names)), wanted)] = np.inf
+    return lowest
+
+
+def _class_id(name: str, ids: Mapping[str, int], *, option: str) -> int:
+    if name in ids:
+        return ids[name]
+    near = difflib.get_close_matches(name, ids, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(list(ids)[:10])}{' ...' * (len(ids) > 10)}"
+    raise ConfigError(f"{option} names {name!r}, which is not a class of this model: {hint}")

@@ -1,0 +1,95 @@
+"""The contract that travels with every model: how to feed it and how to read what comes out.
+
+It is stored as JSON under :data:`CARD_KEY` in the artefact's own metadata. Cards of models that others exported
+are derived in :mod:`streamvision.inference.card_reader`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CARD_KEY = "streamvision.card"
+
+Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image", "text"]
+"""What a model does: find objects (``detect``), with masks (``segment``), keypoints (``pose``) or oriented boxes
+(``obb``); name the whole picture (``classify``); name each pixel (``semantic``); describe it for comparison
+(``embed``); measure distances (``depth``); turn it into another picture (``image``); or read a line of text
+(``text``)."""
+Resize = Literal["letterbox_center", "letterbox_top_left", "stretch", "crop_center"]
+
+
+class InputCard(BaseModel):
+    """How a picture becomes the network's input tensor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width_px: int = Field(gt=0, description="Width that the network sees; for dynamic models the preferred one.")
+    height_px: int = Field(gt=0, description="Height that the network sees; for dynamic models the preferred one.")
+    layout: Literal["nchw", "nhwc"] = Field("nchw", description="Order of the tensor's axes.")
+    dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Type of the tensor's elements.")
+    color: Literal["rgb", "bgr"] = Field("rgb", description="Order of the colour channels.")
+    resize: Resize = Field("letterbox_center", description="How the picture is fitted into the input size.")
+    sampling: Literal["pixel_center", "pixel_corner", "bicubic"] = Field(
+        "pixel_center",
+        description="How resizing reads pixels: bilinearly with their middles laid onto each other, as most libraries "
+        "do, or their top left corners, as MediaPipe does; or by the middles with Pillow's bicubic kernel.",
+    )
+    pad_value: int = Field(114, ge=0, le=255, description="Grey level of the letterbox border, before scaling.")
+    scale: float = Field(1 / 255, gt=0, description="Factor from uint8 levels to tensor values.")
+    mean: tuple[float, float, float] | None = Field(
+        None, description="Subtracted from the scaled values, one a channel in the order of `color`."
+    )
+    std: tuple[float, float, float] | None = Field(
+        None, description="The scaled values less the mean are divided by it, one a channel in the order of `color`."
+    )
+    crop_short_side_px: int | None = Field(
+        None, gt=0, description="For crop_center: length of the picture's shorter side before the middle is cut out."
+    )
+    dynamic_size: bool = Field(
+        False, description="Whether width and height are free; the larger of the two above is then the longer side."
+    )
+    stride_px: int = Field(32, gt=0, description="Sides of a free size must be multiples of this.")
+    dynamic_batch: bool = Field(False, description="Whether one call may carry any number of pictures.")
+    batch: int = Field(1, gt=0, description="Pictures per call where the batch is fixed.")
+
+
+class KeypointCard(BaseModel):
+    """What the keypoints of one object are, and how they hang together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: tuple[str, ...] = Field(min_length=1, description="Names, in the order of the output.")
+    skeleton: tuple[tuple[int, int], ...] = Field((), description="Pairs of keypoints to draw a line between.")
+    oks_sigma: tuple[float, ...] | None = Field(
+        None, description="Spread of each keypoint in object keypoint similarity, as COCO defines it."
+    )
+
+
+class ModelCard(BaseModel):
+    """Everything the runtime must know about a model, so that its file alone is enough to run it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Task = Field("detect", description="What the model does.")
+    head: str = Field(description="Layout of the outputs: the name of a head in streamvision.inference.heads.")
+    names: tuple[str, ...] = Field(min_length=1, description="Class names, by class id.")
+    input: InputCard = Field(description="How to feed it.")
+    box_unit: Literal["px", "normalized"] = Field(
+        "px", description="Unit of the boxes in the raw output: pixels of the network input, or 0..1 of it."
+    )
+    keypoints: KeypointCard | None = Field(None, description="For pose: the keypoints of an object.")
+    nms_inside: bool = Field(False, description="Whether the model's own outputs are already free of duplicates.")
+    licence: str | None = Field(None, description="Licence of the weights, as their author states it.")
+    source: str | None = Field(None, description="What the model was made from.")
+    measured: dict[str, float] | None = Field(
+        None, description="Figures of the model where it was made, such as map50_95, by name."
+    )
+    assumed: tuple[str, ...] = Field(
+        (), description="What was not in the file and had to be assumed, one sentence each."
+    )
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return the card in the form in which artefacts store it."""
+        return {CARD_KEY: self.model_dump_json(exclude_defaults=True)}

@@ -1,0 +1,144 @@
+"""The drive: where everything is at a frame, in which order it is painted, and what the truth about it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.detections import Detections
+from streamvision.core.picture import YuvPicture
+from streamvision.synthetic.drive import painter
+from streamvision.synthetic.drive.camera import create_camera
+from streamvision.synthetic.drive.class_planes import ClassPlanes
+from streamvision.synthetic.drive.course import LAP_M
+from streamvision.synthetic.drive.ground import Ground
+from streamvision.synthetic.drive.lens import Lens
+from streamvision.synthetic.drive.moment import Moment, moment_at
+from streamvision.synthetic.drive.planes import Planes
+from streamvision.synthetic.drive.roadside import course_of, create_roadside
+from streamvision.synthetic.drive.sign_faces import CLASS_NAMES
+from streamvision.synthetic.drive.sky import Backdrop
+from streamvision.synthetic.drive.traffic import Traffic
+from streamvision.synthetic.drive.truth import objects_in_view
+from streamvision.synthetic.drive.vehicles import draw_vehicle
+from streamvision.synthetic.drive.weather import MOODS
+
+_NEAREST_M = 1.2
+_DELINEATOR_PITCH_M = LAP_M / 46
+_DELINEATORS_FROM_M = 100.0
+_DELINEATOR_X_M = 8.4
+_LAMP_POST_X_M = 10.2
+
+
+class DriveScene:
+    """A dashcam drive of about 80 seconds a lap, through day, dusk and rain; a function of the frame's index alone."""
+
+    names = CLASS_NAMES
+
+    def __init__(self, width_px: int, height_px: int, fps: float, seed: int) -> None:
+        streams = [np.random.default_rng((seed, part)) for part in range(6)]
+        self._width_px, self._height_px, self._fps = width_px, height_px, fps
+        focal_px = create_camera(width_px, height_px, time_s=0, speed_m_s=0).focal_px
+        self.roadside = create_roadside(streams[0])
+        self._course = course_of(streams[1], self.roadside)
+        self._traffic = Traffic(streams[2], self._course)
+        self._ground = Ground(streams[3], width_px, focal_px)
+        self._backdrop = Backdrop(streams[4], width_px, height_px, focal_px)
+        self._lens = Lens(streams[5], width_px, height_px)
+        self._planes = Planes(width_px, height_px)
+        self._places_m = {
+            "plants": np.array([plant.s_m for plant in self.roadside.plants]),
+            "poles": np.array([pole.s_m for pole in self.roadside.poles]),
+            "lamp_posts": np.array(self.roadside.lamp_posts_s_m),
+        }
+
+    @property
+    def lap_frames(self) -> int:
+        """How many frames a lap takes; then the weather and the places repeat, and the traffic differs."""
+        return int(np.ceil(self._course.lap_s * self._fps))
+
+    def objects_at(self, index: int) -> Detections:
+        """Return the boxes of the signs and lights of a frame that are large enough and not hidden, with identities.
+
+        Boxes are clipped to the picture. An object keeps its identity until it is passed; the next lap brings new ones.
+        """
+        moment = self._moment(index)
+        return objects_in_view(moment, self.roadside, self._traffic.at(moment.time_s, moment.s_m))
+
+    def picture_at(self, index: int, *, without: Sequence[int] = ()) -> YuvPicture:
+        """Paint a frame; ``without`` names identities that are left out, for checking boxes against pixels."""
+        moment = self._moment(index)
+        planes, weather = self._planes, moment.weather
+        self._backdrop.draw(planes, moment.camera, float(moment.course.heading_rad(moment.s_m)), weather)
+        self._ground.draw(planes, moment.camera, moment.course, moment.s_m, weather)
+        self._draw_things(planes, moment, without)
+        self._lens.draw(planes, index, weather)
+        return planes.to_picture()
+
+    def class_map_at(self, index: int) -> NDArray[np.uint8]:
+        """Return (H, W) which of :data:`~.class_planes.PIXEL_CLASSES` each pixel of a frame shows, the nearest thing.
+
+        Things count where they cover at least half of a pixel; light, shade and rain do not. The car's own bonnet is
+        of no class: 255.
+        """
+        moment = self._moment(index)
+        classes = ClassPlanes(self._width_px, self._height_px)
+        self._backdrop.mark(classes, moment.camera, float(moment.course.heading_rad(moment.s_m)))
+        self._ground.mark(classes, moment.camera, moment.course, moment.s_m)
+        self._draw_things(classes, moment, ())
+        self._lens.draw_bonnet(classes, moment.weather)
+        return classes.class_map[: self._height_px, : self._width_px]
+
+    def mood_at(self, index: int) -> tuple[str, float]:
+        """Return which of :data:`~.weather.MOODS` a frame is in, and its share, 0..1; below 1 it turns into another."""
+        weights = self._moment(index).weather.sky_weights
+        best = int(np.argmax(weights))
+        return MOODS[best], weights[best]
+
+    def _moment(self, index: int) -> Moment:
+        return moment_at(self._course, index, fps=self._fps, width_px=self._width_px, height_px=self._height_px)
+
+    def _draw_things(self, planes: Planes, moment: Moment, without: Sequence[int]) -> None:
+        """Paint all that stands and moves on the ground, the farthest first."""
+        for marking in self.roadside.markings:
+            painter.draw_marking(planes, moment, marking)
+        hidden = frozenset((identity - 1) % self.roadside.objects for identity in without)
+        for _, draw in sorted(self._in_view(planes, moment, hidden), key=lambda item: -item[0]):
+            draw()
+
+    def _in_view(
+        self, planes: Planes, moment: Moment, hidden: frozenset[int]
+    ) -> list[tuple[float, Callable[[], None]]]:
+        """Return what is to be painted, with its distance."""
+        items: list[tuple[float, Callable[[], None]]] = []
+
+        def add(z_m: float, draw: Callable[..., None], *arguments: object, **options: object) -> None:
+            items.append((z_m, partial(draw, planes, moment, *arguments, **options)))
+
+        for number, z_m in self._within(moment, "plants", painter.PLANTS_FROM_M):
+            add(z_m, painter.draw_plant, self.roadside.plants[number], z_m)
+        for house in self.roadside.houses:
+            if -house.length_m < (z_m := moment.ahead_m(house.s_m)) < painter.HOUSES_FROM_M:
+                add(z_m + house.length_m, painter.draw_house, house, z_m)  # all else stands nearer to the road
+        for number, z_m in self._within(moment, "poles", painter.POLES_FROM_M):
+            add(z_m, painter.draw_pole, self.roadside.poles[number], z_m, without=hidden)
+        for _, z_m in self._within(moment, "lamp_posts", painter.LAMP_POSTS_FROM_M):
+            add(z_m, painter.draw_lamp_post, _LAMP_POST_X_M, z_m)
+            add(z_m, painter.draw_lamp_post, -_LAMP_POST_X_M, z_m)
+        first = int(np.ceil((moment.s_m + _NEAREST_M) / _DELINEATOR_PITCH_M))
+        for number in range(first, first + int(_DELINEATORS_FROM_M / _DELINEATOR_PITCH_M)):
+            z_m = number * _DELINEATOR_PITCH_M - moment.s_m
+            add(z_m, painter.draw_delineator, _DELINEATOR_X_M, z_m)
+            add(z_m, painter.draw_delineator, -_DELINEATOR_X_M, z_m)
+        for vehicle in self._traffic.at(moment.time_s, moment.s_m):
+            items.append((vehicle.z_m, partial(draw_vehicle, planes, moment.camera, moment.weather, vehicle)))  # noqa: PERF401
+        return items
+
+    def _within(self, moment: Moment, kind: str, from_m: float) -> list[tuple[int, float]]:
+        """Return which things of a kind lie ahead and nearer than a distance, and how far away they are."""
+        z_m = (self._places_m[kind] - moment.s_m) % LAP_M
+        numbers = np.flatnonzero((z_m > _NEAREST_M) & (z_m < from_m))
+        return list(zip(numbers.tolist(), z_m[numbers].tolist(), strict=True))

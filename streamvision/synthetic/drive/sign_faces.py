@@ -1,0 +1,262 @@
+"""The faces of signs and traffic lights, painted large and once; distance makes them small.
+
+A face fills its texture from edge to edge, so the texture's outline is the object's box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.synthetic.drive.glyphs import draw_text
+from streamvision.synthetic.drive.noise import fractal_noise
+from streamvision.synthetic.drive.planes import U8, Sprite
+
+CLASS_NAMES = ("speedlimit", "crosswalk", "trafficlight", "stop")
+SPEEDS_KM_H = (20, 30, 40, 50, 60, 70, 80, 90, 100, 120)
+Lamp = Literal["red", "red+amber", "amber", "green"]
+LAMPS: tuple[Lamp, ...] = ("red", "red+amber", "amber", "green")
+_SIZE_PX = 224
+_OVERSAMPLING = 3
+Color = tuple[int, int, int]
+_WHITE: Color = (238, 240, 240)
+_BLACK: Color = (24, 24, 26)
+_RED: Color = (38, 30, 196)
+_BLUE: Color = (172, 84, 16)
+_YELLOW: Color = (32, 190, 244)
+
+
+@dataclass(frozen=True)
+class Face:
+    """What is mounted on a pole."""
+
+    sprite: Sprite
+    """Its look, edge to edge."""
+    width_m: float
+    """Its width."""
+    class_id: int | None
+    """Index into :data:`CLASS_NAMES`; ``None`` for what the model is not to find."""
+    lamp: Lamp | None = None
+    """What it shows, if it is a traffic light."""
+
+    @property
+    def height_m(self) -> float:
+        """Its height."""
+        return self.width_m / self.sprite.aspect
+
+
+class _Board:
+    """A large BGRA picture in unit coordinates, 0..1 across."""
+
+    def __init__(self, *, aspect: float = 1.0, width_px: int = _SIZE_PX) -> None:
+        self.width = width_px * _OVERSAMPLING
+        self.height = round(self.width / aspect)
+        self.image: U8 = np.zeros((self.height, self.width, 4), np.uint8)
+
+    def polygon(self, points: NDArray[np.float64] | list[tuple[float, float]], color: Color, alpha: int = 255) -> None:
+        fixed = np.rint((np.asarray(points) * self.width - 0.5) * 16).astype(np.int32)
+        cv2.fillPoly(self.image, [fixed], (*color, alpha), cv2.LINE_AA, 4)
+
+    def disc(self, x: float, y: float, radius: float, color: Color) -> None:
+        angle = np.linspace(0, 2 * np.pi, 180, endpoint=False)
+        self.polygon(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1), color)
+
+    def rounded(self, x0: float, y0: float, x1: float, y1: float, radius: float, color: Color) -> None:
+        corners = (
+            (x1 - radius, y1 - radius, 0),
+            (x0 + radius, y1 - radius, 90),
+            (x0 + radius, y0 + radius, 180),
+            (x1 - radius, y0 + radius, 270),
+        )
+        points = []
+        for x, y, begin in corners:
+            angle = np.deg2rad(np.linspace(begin, begin + 90, 12))
+            points.append(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1))
+        self.polygon(np.concatenate(points), color)
+
+    def limb(self, points: list[tuple[float, float]], thickness: float, color: Color) -> None:
+        fixed = np.rint((np.asarray(points) * self.width - 0.5) * 16).astype(np.int32)
+        cv2.polylines(self.image, [fixed], False, (*color, 255), round(thickness * self.width), cv2.LINE_AA, 4)
+
+    def text(self, text: str, y: float, height: float, stroke: float, color: Color, stretch: float = 1.0) -> None:
+        draw_text(
+            self.image,
+            text,
+            center_px=(self.width / 2, y * self.width),
+            height_px=height * self.width,
+            stroke=stroke,
+            color=(*color, 255),
+            stretch=stretch,
+        )
+
+    def finish(self, seed: int) -> Sprite:
+        """Add what weather does to a sign, and make it a sprite."""
+        size = (self.width // _OVERSAMPLING, self.height // _OVERSAMPLING)
+        image = cv2.resize(self.image, size, interpolation=cv2.INTER_AREA)
+        rng = np.random.default_rng(seed)
+        dirt = fractal_noise(rng, size[0], size[1], cell_px=(size[0] / 2, size[1] / 2), octaves=5)
+        light = np.linspace(1.03, 0.93, size[1], dtype=np.float32)[:, None] + 0.022 * dirt
+        shaded = image[..., :3].astype(np.float32) * light[..., None] + 5
+        image[..., :3] = np.clip(shaded, 0, 255).astype(np.uint8)
+        return Sprite.from_bgra(image)
+
+
+@lru_cache(maxsize=32)
+def speed_limit(speed_km_h: int) -> Face:
+    """White disc, red ring, black number (Vienna Convention, C 14)."""
+    board = _Board()
+    board.disc(0.5, 0.5, 0.5, (214, 216, 218))
+    board.disc(0.5, 0.5, 0.488, _RED)
+    board.disc(0.5, 0.5, 0.390, _WHITE)
+    digits = str(speed_km_h)
+    if len(digits) == 3:
+        board.text(digits, 0.5, 0.36, 0.19, _BLACK, stretch=0.80)
+    else:
+        board.text(digits, 0.5, 0.43, 0.19, _BLACK, stretch=0.98)
+    return Face(board.finish(speed_km_h), 0.95, CLASS_NAMES.index("speedlimit"))
+
+
+@lru_cache(maxsize=4)
+def crosswalk() -> Face:
+    """Blue square, white triangle, black walker on stripes (Vienna Convention, E 12)."""
+    board = _Board()
+    board.rounded(0, 0, 1, 1, 0.05, (226, 226, 224))
+    board.rounded(0.022, 0.022, 0.978, 0.978, 0.04, _BLUE)
+    board.polygon([(0.5, 0.10), (0.92, 0.86), (0.08, 0.86)], _WHITE)
+    board.disc(0.515, 0.315, 0.042, _BLACK)
+    board.limb([(0.505, 0.40), (0.49, 0.56)], 0.085, _BLACK)
+    board.limb([(0.49, 0.57), (0.545, 0.67), (0.60, 0.79)], 0.052, _BLACK)
+    board.limb([(0.485, 0.57), (0.445, 0.68), (0.375, 0.78)], 0.052, _BLACK)
+    board.limb([(0.525, 0.40), (0.575, 0.48), (0.635, 0.525)], 0.036, _BLACK)
+    board.limb([(0.485, 0.40), (0.425, 0.47), (0.395, 0.56)], 0.036, _BLACK)
+    for left in (0.16, 0.295, 0.455, 0.615, 0.755):
+        lean = (0.5 - left - 0.045) * 0.12
+        board.polygon(
+            [(left + lean, 0.775), (left + 0.085 + lean, 0.775), (left + 0.085, 0.845), (left, 0.845)], _BLACK
+        )
+    return Face(board.finish(1), 0.95, CLASS_NAMES.index("crosswalk"))
+
+
+@lru_cache(maxsize=4)
+def stop() -> Face:
+    """Red octagon with STOP (Vienna Convention, B 2a)."""
+    board = _Board()
+    cut = 1 / (2 + np.sqrt(2))
+
+    def octagon(inset: float) -> list[tuple[float, float]]:
+        far, short = 1 - inset, cut + inset * (np.sqrt(2) - 1)
+        return [
+            (short, inset),
+            (1 - short, inset),
+            (far, short),
+            (far, 1 - short),
+            (1 - short, far),
+            (short, far),
+            (inset, 1 - short),
+            (inset, short),
+        ]
+
+    board.polygon(octagon(0.0), (226, 228, 228))
+    board.polygon(octagon(0.032), _RED)
+    board.text("STOP", 0.5, 0.33, 0.20, _WHITE, stretch=0.72)
+    return Face(board.finish(2), 1.0, CLASS_NAMES.index("stop"))
+
+
+_LAMP_COLORS: dict[str, tuple[Color, Color]] = {  # lit, dark
+    "red": ((48, 44, 255), (34, 30, 62)),
+    "amber": ((40, 176, 255), (30, 52, 66)),
+    "green": ((176, 240, 60), (44, 56, 34)),
+}
+
+
+@lru_cache(maxsize=8)
+def traffic_light(lamp: Lamp) -> Face:
+    """Black housing with three lamps, of which the named ones are lit."""
+    board = _Board(aspect=0.40, width_px=112)
+    tall = 2.5
+    board.rounded(0, 0, 1, tall, 0.10, (34, 36, 36))
+    board.rounded(0.05, 0.05, 0.95, tall - 0.05, 0.08, (52, 55, 55))
+    lit_names = lamp.split("+")
+    for place, name in enumerate(("red", "amber", "green")):
+        y = 0.45 + 0.80 * place
+        board.rounded(0.10, y - 0.38, 0.90, y + 0.38, 0.10, (38, 40, 41))
+        board.disc(0.5, y, 0.335, (16, 17, 18))
+        lit, dark = _LAMP_COLORS[name]
+        if name in lit_names:
+            _lit_lamp(board, y, lit)
+        else:
+            board.disc(0.5, y, 0.30, dark)
+            board.disc(0.46, y + 0.06, 0.16, tuple(min(level + 22, 255) for level in dark))  # type: ignore[arg-type]
+        angle = np.deg2rad(np.linspace(180, 360, 40))  # the visor
+        outer = np.stack([0.5 + 0.37 * np.cos(angle), y + 0.37 * np.sin(angle)], axis=1)
+        inner = np.stack([0.5 + 0.335 * np.cos(angle[::-1]), y + 0.02 + 0.20 * np.sin(angle[::-1])], axis=1)
+        board.polygon(np.concatenate([outer, inner]), (22, 23, 24))
+    return Face(board.finish(3), 0.48, CLASS_NAMES.index("trafficlight"), lamp)
+
+
+@lru_cache(maxsize=8)
+def lit_lamps(lamp: Lamp) -> Sprite:
+    """Return only the lamps that are lit, in the place that they have in the housing."""
+    board = _Board(aspect=0.40, width_px=112)
+    for place, name in enumerate(("red", "amber", "green")):
+        if name in lamp.split("+"):
+            _lit_lamp(board, 0.45 + 0.80 * place, _LAMP_COLORS[name][0])
+    return board.finish(3)
+
+
+def _lit_lamp(board: _Board, y: float, color: Color) -> None:
+    """Draw a lamp below its visor, brightest in its middle."""
+    for radius, share, white in ((0.32, 0.88, 0), (0.28, 1.0, 0), (0.15, 0.6, 120)):
+        red, green, blue = (min(int(level * share + white), 255) for level in color)
+        board.disc(0.5, y + 0.02, radius * 0.97, (red, green, blue))
+
+
+@lru_cache(maxsize=4)
+def warning() -> Face:
+    """White triangle, red border, black bump (Vienna Convention, A 7a)."""
+    board = _Board(aspect=1.12)
+    top = 1 / 1.12
+    board.polygon([(0.5, 0.0), (1.0, top), (0.0, top)], _RED)
+    board.polygon([(0.5, 0.19), (0.845, top - 0.09), (0.155, top - 0.09)], _WHITE)
+    board.polygon([(0.28, 0.74), (0.38, 0.70), (0.45, 0.60), (0.55, 0.60), (0.62, 0.70), (0.72, 0.74)], _BLACK)
+    return Face(board.finish(4), 1.0, None)
+
+
+@lru_cache(maxsize=4)
+def priority_road() -> Face:
+    """Yellow diamond with a white border (Vienna Convention, B 3)."""
+    board = _Board()
+    board.polygon([(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)], (214, 216, 218))
+    board.polygon([(0.5, 0.03), (0.97, 0.5), (0.5, 0.97), (0.03, 0.5)], _WHITE)
+    board.polygon([(0.5, 0.20), (0.80, 0.5), (0.5, 0.80), (0.20, 0.5)], _YELLOW)
+    return Face(board.finish(5), 0.95, None)
+
+
+@lru_cache(maxsize=4)
+def no_stopping() -> Face:
+    """Blue disc, red ring and cross (Vienna Convention, C 19)."""
+    board = _Board()
+    board.disc(0.5, 0.5, 0.5, _RED)
+    board.disc(0.5, 0.5, 0.41, _BLUE)
+    board.limb([(0.23, 0.23), (0.77, 0.77)], 0.085, _RED)
+    board.limb([(0.77, 0.23), (0.23, 0.77)], 0.085, _RED)
+    return Face(board.finish(6), 0.8, None)
+
+
+@lru_cache(maxsize=4)
+def parking() -> Face:
+    """Blue square with a white P (Vienna Convention, E 14a)."""
+    board = _Board()
+    board.rounded(0, 0, 1, 1, 0.05, (226, 226, 224))
+    board.rounded(0.022, 0.022, 0.978, 0.978, 0.04, _BLUE)
+    board.text("P", 0.5, 0.62, 0.22, _WHITE)
+    return Face(board.finish(7), 0.8, None)
+
+
+DISTRACTORS: tuple[Callable[[], Face], ...] = (warning, priority_road, no_stopping, parking)

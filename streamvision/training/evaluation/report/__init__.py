@@ -1,5 +1,0 @@
-"""The report: one HTML file with everything inside, readable offline."""
-
-from streamvision.training.evaluation.report.build import build_report
-
-__all__ = ["build_report"]

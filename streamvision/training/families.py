@@ -1,0 +1,67 @@
+"""Which trainer a model belongs to, and which settings of a recipe each has use for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from streamvision.core.errors import ConfigError
+from streamvision.training.recipe import Recipe
+from streamvision.training.torchvision_models import TORCHVISION_MODELS
+
+Family = Literal["unet", "classifier", "detector", "ultralytics"]
+"""Our U-Net; torchvision's classifiers and detectors; whatever ultralytics trains."""
+UNET = "unet"
+_WORDS: dict[Family, str] = {
+    "unet": "unet",
+    "classifier": "torchvision's classifiers",
+    "detector": "torchvision's detectors",
+    "ultralytics": "ultralytics models",
+}
+_ONLY_FOR: dict[str, tuple[Family, ...]] = {
+    "init_classes": ("ultralytics",),
+    "balance: class-weights": ("ultralytics",),
+    "generated": ("detector", "ultralytics"),
+    "label_smoothing": ("unet", "classifier"),
+    "unfreeze_lr": ("unet", "classifier", "detector"),
+}
+"""Settings that only some trainers know."""
+
+
+def family_of(model: str) -> Family:
+    """Return who trains a model that is given as in recipes.
+
+    Raises:
+        MissingDependencyError: when it may be a name of torchvision's and that is not installed.
+    """
+    if model == UNET:
+        return "unet"
+    if model in TORCHVISION_MODELS:
+        return "detector"
+    # A name without an ending may also be a file of ultralytics without its ending.
+    if Path(model).suffix or Path(model).with_suffix(".pt").is_file():
+        return "ultralytics"
+    from streamvision.checkpoints.torchvision_build import is_classifier
+
+    return "classifier" if is_classifier(model) else "ultralytics"
+
+
+def check_settings(recipe: Recipe, family: Family) -> None:
+    """Refuse settings that the model's trainer would pass over in silence.
+
+    Raises:
+        ConfigError: naming the setting and whom it is for.
+    """
+    given = {
+        "init_classes": bool(recipe.init_classes),
+        "balance: class-weights": recipe.balance == "class-weights",
+        "generated": bool(recipe.generated),
+        "label_smoothing": bool(recipe.label_smoothing),
+        "unfreeze_lr": recipe.unfreeze_lr is not None,
+    }
+    for setting, known in _ONLY_FOR.items():
+        if given[setting] and family not in known:
+            others = " and ".join(_WORDS[one] for one in known)
+            raise ConfigError(f"{setting} works with {others} only; leave it out for {_WORDS[family]}")
+    if recipe.batch == 1 and family != "ultralytics":
+        raise ConfigError("batch 1 leaves batch statistics nothing to compare; give --batch 2 or more")

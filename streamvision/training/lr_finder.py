@@ -1,0 +1,86 @@
+"""The learning-rate range test (Smith, "Cyclical Learning Rates", WACV 2017): raise it and watch the loss."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from streamvision.core.errors import ModelError
+
+LOWEST, HIGHEST, STEPS = 1e-6, 0.3, 60
+SMOOTHING = 0.8
+SLOPE_STEPS = 4
+"""Steps to either side over which the slope is taken."""
+DIVERGED = 3.0
+"""The test ends where the smoothed loss is so many times its lowest value."""
+
+
+@dataclass(frozen=True)
+class LrSweep:
+    """Losses by learning rate."""
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    """Smoothed losses."""
+
+    @property
+    def suggested(self) -> float:
+        """A good highest learning rate: where the loss falls most steeply before its lowest point.
+
+        Where it hardly falls, a tenth of the rate with the lowest loss.
+        """
+        losses, logs = np.array(self.losses), np.log(self.rates)
+        # The first steps say more about which pictures came first than about the rate.
+        first, lowest = len(losses) // 6, int(losses.argmin())
+        if lowest < first + 2 * SLOPE_STEPS:
+            return self.rates[lowest] / 10
+        middles = np.arange(first + SLOPE_STEPS, lowest - SLOPE_STEPS + 1)
+        rise = losses[middles + SLOPE_STEPS] - losses[middles - SLOPE_STEPS]
+        slopes = rise / (logs[middles + SLOPE_STEPS] - logs[middles - SLOPE_STEPS])
+        return self.rates[int(middles[slopes.argmin()])]
+
+    def write(self, csv_path: Path, png_path: Path) -> None:
+        """Write the figures and their plot."""
+        with csv_path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("lr", "loss"))
+            writer.writerows((f"{rate:.6g}", f"{loss:.6g}") for rate, loss in zip(self.rates, self.losses, strict=True))
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axis = figure.subplots()
+        axis.plot(self.rates, self.losses)
+        axis.axvline(self.suggested, linestyle="--", color="tab:red", label=f"suggested {self.suggested:.2g}")
+        axis.set(xscale="log", xlabel="learning rate", ylabel="loss, smoothed", title="Learning-rate range test")
+        axis.grid(alpha=0.3)
+        axis.legend()
+        figure.savefig(png_path, dpi=110)
+
+
+def sweep(step: Callable[[float], float], *, steps: int = STEPS) -> LrSweep:
+    """Train with rising learning rates until the loss runs away.
+
+    Args:
+        step: makes one training step at a learning rate and returns its loss.
+        steps: most steps.
+    """
+    rates, losses = [], []
+    smoothed, weight = 0.0, 0.0
+    for rate in np.geomspace(LOWEST, HIGHEST, steps).tolist():
+        try:
+            loss = step(rate)
+        except ModelError:
+            break
+        if not math.isfinite(loss):
+            break
+        smoothed, weight = SMOOTHING * smoothed + (1 - SMOOTHING) * loss, SMOOTHING * weight + 1 - SMOOTHING
+        rates.append(rate)
+        losses.append(smoothed / weight)
+        if losses[-1] > DIVERGED * min(losses):
+            break
+    return LrSweep(tuple(rates), tuple(losses))

@@ -1,0 +1,107 @@
+"""Exports the best checkpoint of a run to ONNX, with our model card in the file's metadata."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from exporters.base import ExportOptions, Source, UnverifiedArtifact
+from exporters.onnx.compact import compact
+from exporters.onnx.conversion import require_onnx, to_onnx
+from exporters.onnx.files import save
+from exporters.parity.findings import Parity
+from exporters.parity.gate import Gate
+from exporters.parity.pictures import pictures_of
+from exporters.targets.onnx import OnnxTarget
+from streamvision.checkpoints import open_source
+from streamvision.checkpoints.sizes import rounded_up
+from streamvision.checkpoints.ultralytics import UltralyticsSource
+from streamvision.core.errors import MissingDependencyError
+from streamvision.inference.model_card import ModelCard
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.recipe import Recipe
+from streamvision.training.run_folder import RunFolder
+
+CHECKED_PICTURES = 6
+
+
+class Learnt(Protocol):
+    """What was learnt from."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names by class id."""
+
+    @property
+    def val(self) -> Sequence[Any]:
+        """Pictures held out, each with its ``path``."""
+
+
+def export_run(
+    recipe: Recipe,
+    folder: RunFolder,
+    data: Learnt | None,
+    progress: TrainingProgress,
+    *,
+    origin: str,
+    measured: dict[str, float],
+) -> dict[str, Any]:
+    """Write ``weights/best.onnx`` and return its path and size; nothing where the model or the machine cannot.
+
+    Batch and size are free where the network allows that. A file for ``classify`` or ``semantic`` is executed beside
+    the network in torch on held-out pictures, and not kept where they differ; for other tasks nothing is proven here,
+    as ``streamvision export`` does that.
+
+    Args:
+        recipe: of the run.
+        folder: of the run.
+        data: what was learnt from; ``None`` for tasks whose labels StreamVision does not read.
+        progress: told when there is no export.
+        origin: what the weights were made from, for the card.
+        measured: figures on the held-out pictures, for the card.
+    """
+    try:
+        require_onnx()
+    except MissingDependencyError as error:
+        progress.say(f"No ONNX file was made: {error}")
+        return {}
+    source = open_source(folder.best, names=data.names if data else None)
+    free = source.card.head != "rows"
+    options = ExportOptions(
+        size_px=recipe.onnx_size or _own_size(recipe, source.card),
+        dynamic_batch=free,
+        dynamic_size=free and source.card.task != "classify",
+    )
+    model, card = to_onnx(source, options)
+    stored = "float32 weights"
+    if recipe.onnx_megabytes:
+        originals = source.stored_weights() if isinstance(source, UltralyticsSource) else None
+        # The metadata that is yet to come takes its share.
+        model, stored = compact(model, megabytes=recipe.onnx_megabytes - 0.01, originals=originals)
+    card = card.model_copy(update={"source": origin, "measured": measured})
+    path = save(model, card, folder.best.with_suffix(".onnx"))
+    facts: dict[str, Any] = {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
+    if data is None or card.task not in ("classify", "semantic"):
+        return facts
+    parity = _prove(source, UnverifiedArtifact("onnx", "fp32", path, card), options, [image.path for image in data.val])
+    if not parity.passed:
+        path.unlink()
+        progress.say(f"No ONNX file was kept, as it differs from the network in torch: {parity.sentence()}")
+        return {}
+    return facts | {"onnx_checked": parity.sentence()}
+
+
+def _own_size(recipe: Recipe, card: ModelCard) -> tuple[int, int]:
+    """Return the size that the network was trained with: a square, but for scenes, which are seen whole."""
+    if card.task == "semantic":
+        return card.input.width_px, card.input.height_px
+    side_px = rounded_up(recipe.imgsz, card.input.stride_px)
+    return side_px, side_px
+
+
+def _prove(source: Source, draft: UnverifiedArtifact, options: ExportOptions, pictures: Sequence[Path]) -> Parity:
+    shown = pictures_of(pictures, origin="the held-out part", count=CHECKED_PICTURES)
+    with tempfile.TemporaryDirectory(prefix="streamvision-parity-") as scratch:
+        return Gate(source, shown).prove(OnnxTarget(), draft, options, scratch=Path(scratch))

@@ -1,0 +1,50 @@
+"""What a training run tells the terminal: a line that moves, and one that stays for every epoch."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+
+import click
+
+from streamvision.training.figures import in_words
+
+REDRAW_S = 0.3
+
+
+class TrainingProgress:
+    """Writes to stderr only; the moving line only where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._shown_s = 0.0
+        self._epoch_begin_s = time.monotonic()
+
+    def say(self, sentence: str) -> None:
+        """Write a line that stays."""
+        click.echo(f"\r\x1b[K{sentence}" if self._terminal else sentence, err=True)
+
+    def begin_epoch(self) -> None:
+        """Start the clock of an epoch."""
+        self._epoch_begin_s = time.monotonic()
+
+    def step(self, *, epoch: int, epochs: int, step: int, steps: int, loss: float) -> None:
+        """Show how far an epoch is; ``epoch`` and ``step`` are counted from 1."""
+        now_s = time.monotonic()
+        if not self._terminal or now_s - self._shown_s < REDRAW_S:
+            return
+        self._shown_s = now_s
+        left_s = (now_s - self._epoch_begin_s) / step * (steps - step)
+        line = f"epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.3f}  {left_s:.0f} s left in this epoch"
+        click.echo(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)
+
+    def end_epoch(self, *, epoch: int, epochs: int, figures: Mapping[str, float], best: bool) -> None:
+        """Write an epoch's figures."""
+        seconds = time.monotonic() - self._epoch_begin_s
+        loss = sum(value for key, value in figures.items() if key.startswith("train_loss"))
+        self.say(
+            f"epoch {epoch}/{epochs}  loss {loss:.3f}  {in_words(figures, between='  ')}  {seconds:.0f} s"
+            f"{'  best so far' if best else ''}"
+        )

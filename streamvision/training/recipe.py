@@ -1,0 +1,131 @@
+"""Everything that decides how a model is trained; ``--help``, YAML recipes and the run folder follow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from streamvision.core.errors import ConfigError
+from streamvision.training.presets import AUGMENTATIONS, Augmentation, PresetName
+
+
+class Recipe(BaseModel):
+    """One training run, in words that do not depend on the trainer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    data: Path = Field(
+        description="Folder of labelled pictures in any format, or a data.yaml; for unet one with images/ and masks/, "
+        "for classifiers one with a folder for each class."
+    )
+    model: str = Field(
+        description="Weights to begin from (.pt), or the name of an architecture: unet, a detector or classifier of "
+        "torchvision."
+    )
+    weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
+    epochs: int = Field(50, ge=1, description="Times that every picture is seen.")
+    hours: float | None = Field(None, gt=0, description="Longest training time; the epochs are fitted into it.")
+    imgsz: int = Field(
+        416,
+        ge=32,
+        le=4096,
+        description="Longer side of the pictures as the network sees them, in px; for classifiers the square's side.",
+    )
+    batch: int = Field(16, ge=1, description="Pictures per step.")
+    freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")
+    unfreeze_at: int | None = Field(None, ge=1, description="Epoch before which the frozen layers stay frozen.")
+    lr: float = Field(1e-3, gt=0, description="Highest learning rate (AdamW).")
+    unfreeze_lr: float | None = Field(
+        None, gt=0, description="Highest learning rate from unfreeze_at on, with a warm-up and cosine of its own."
+    )
+    final_lr: float = Field(0.01, gt=0, le=1, description="Last learning rate, as a part of the highest (cosine).")
+    warmup: float = Field(2.0, ge=0, description="Epochs in which the learning rate rises from zero.")
+    weight_decay: float = Field(5e-4, ge=0, description="Decoupled weight decay.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="Share of certainty that classifiers and unet give to all classes alike."
+    )
+    preset: PresetName = Field("light", description="Named set of augmentations.")
+    augment: dict[str, float] = Field(default_factory=dict, description="Changes to the preset, by augmentation.")
+    balance: Literal["none", "oversample", "class-weights"] = Field(
+        "none", description="What is done for rare classes: show their pictures more often, or weigh their loss."
+    )
+    oversample_most: int = Field(4, ge=1, le=16, description="Most times that a picture is shown in an epoch.")
+    init_classes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Class of the data set -> class of the weights whose detector it begins from.",
+    )
+    generated: int = Field(
+        0, ge=0, le=100_000, description="Pictures of the synthetic drive that are added to those to learn from."
+    )
+    val_share: float = Field(0.15, gt=0, lt=1, description="Pictures held out where the data set has no split.")
+    patience: int = Field(30, ge=1, description="Epochs without a better model after which training stops.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Arithmetic of the network; auto: bf16 where the processor has it. The loss is fp32."
+    )
+    onnx_megabytes: float | None = Field(
+        None, gt=0, description="Largest size of the exported ONNX file; weights are stored in fewer bits to meet it."
+    )
+    onnx_size: tuple[int, int] | None = Field(
+        None, description="Width and height that the exported ONNX prefers, multiples of 32; default: imgsz squared."
+    )
+    device: str = Field("auto", description="auto, cpu, or cuda[:N].")
+    threads: int | None = Field(None, ge=1, description="CPU threads; default: all.")
+    seed: int = Field(0, ge=0, description="Seed of the split, the weights and the augmentations.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Recipe:
+        if self.unfreeze_at and not self.freeze:
+            raise ValueError("unfreeze_at needs freeze: give the number of layers that are frozen until then")
+        if self.unfreeze_lr and not self.unfreeze_at:
+            raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
+        if self.onnx_size and any(side < 32 or side % 32 for side in self.onnx_size):
+            raise ValueError(f"onnx_size is {list(self.onnx_size)}; give multiples of 32")
+        unknown = set(self.augment) - set(Augmentation.model_fields)
+        if unknown:
+            raise ValueError(f"augment: unknown {sorted(unknown)}; known: {', '.join(Augmentation.model_fields)}")
+        self.augmentation()
+        return self
+
+    def augmentation(self) -> Augmentation:
+        """Return the preset with the recipe's own changes."""
+        return Augmentation.model_validate(AUGMENTATIONS[self.preset].model_dump() | self.augment)
+
+
+def load_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
+    """Join a YAML recipe and what was given on the command line, which wins.
+
+    Relative paths in the file count from the present folder, as on the command line.
+
+    Raises:
+        ConfigError: when the file cannot be read, or a key or value is not accepted.
+    """
+    document: Any = {}
+    if path:
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read recipe {path}: {error.strerror}; give an existing YAML file") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"recipe {path} is not valid YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(document, dict):
+            raise ConfigError(f"recipe {path} must be a mapping with the keys {', '.join(Recipe.model_fields)}")
+    document |= given
+    for key, option in (("data", "--data DIR"), ("model", "--model NAME|WEIGHTS")):
+        if key not in document:
+            raise ConfigError(f"no {key} was given; give it with {option} or in a --config recipe")
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        reasons = (
+            f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        )
+        raise ConfigError(f"{path or 'command line'}: {'; '.join(reasons)}") from None
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe as YAML that :func:`load_recipe` reads."""
+    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")

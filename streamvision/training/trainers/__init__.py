@@ -1,1 +1,0 @@
-"""Training: from labelled pictures to weights in a run folder."""

@@ -1,0 +1,147 @@
+"""Trains YOLOv8, YOLO11 and YOLO26 models with ultralytics."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from streamvision.checkpoints.torch_libraries import import_ultralytics
+from streamvision.training.curves import CurveFile
+from streamvision.training.lr_finder import LrSweep
+from streamvision.training.precision import use_bf16
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.recipe import Recipe
+from streamvision.training.run_folder import RunFolder
+from streamvision.training.ultralytics_setup import read_checkpoint, resolve_weights
+
+
+class UltralyticsRun:
+    """One run of an ultralytics model, from the recipe or from its last checkpoint.
+
+    Args:
+        recipe: what to do.
+        data: ``data.yaml`` in ultralytics' form, or a folder of classes for classifiers.
+        folder: where everything goes.
+        progress: who is told.
+        resume: whether to go on from ``weights/last.pt``.
+
+    Raises:
+        ConfigError: when there are no weights, or they are for a task that is not supported.
+        MissingDependencyError: when ultralytics is not installed.
+    """
+
+    def __init__(
+        self, recipe: Recipe, data: Path, folder: RunFolder, progress: TrainingProgress, *, resume: bool
+    ) -> None:
+        rows = CurveFile(folder.curves_csv).rows() if resume else []
+        spent_s = rows[-1].get("time_s", 0.0) if rows else 0.0
+        # Ultralytics writes to stdout, which belongs to --json.
+        with contextlib.redirect_stdout(sys.stderr):
+            import_ultralytics()
+            from streamvision.training.ultralytics_trainer import make_trainer
+
+            weights = str(folder.last) if resume else resolve_weights(recipe.model)
+            self.beginning = f"went on after epoch {len(rows)}" if resume else f"began from {Path(weights).name}"
+            self.task = model_task(weights)
+            """What the model will do."""
+            overrides = hyperparameters(recipe) | {
+                "task": self.task,
+                "model": weights,
+                "pretrained": str(recipe.weights) if recipe.weights and not resume else True,
+                "data": str(data),
+                "save_dir": str(folder.root),
+                "resume": str(folder.last) if resume else False,
+            }
+            self._trainer = make_trainer(
+                recipe,
+                folder,
+                progress,
+                task=self.task,
+                overrides=overrides,
+                bf16=use_bf16(recipe.precision, overrides["device"]),
+                spent_before_s=spent_s,
+            )
+
+    @property
+    def figure(self) -> str:
+        """The figure by which the best epoch is chosen; larger is better."""
+        return "top1" if self.task == "classify" else "map50_95"
+
+    def train(self) -> None:
+        """Train to the end of the recipe, or until nothing gets better."""
+        with contextlib.redirect_stdout(sys.stderr):
+            self._trainer.train()
+
+    def find_lr(self) -> LrSweep:
+        """Raise the learning rate step by step and watch the loss."""
+        with contextlib.redirect_stdout(sys.stderr):
+            sweep: LrSweep = self._trainer.find_lr()
+        return sweep
+
+
+def model_task(weights: str) -> str:
+    """Return what weights, or an architecture by its name, are for: detect, segment, pose, classify or another."""
+    if not weights.endswith(".pt"):
+        from ultralytics.nn.tasks import guess_model_task
+
+        return str(guess_model_task(weights))
+    return str(getattr(read_checkpoint(weights), "task", "detect"))
+
+
+def hyperparameters(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe in ultralytics' words."""
+    augmentation = recipe.augmentation()
+    return {
+        "epochs": recipe.epochs,
+        "imgsz": recipe.imgsz,
+        "batch": recipe.batch,
+        "nbs": recipe.batch,
+        "freeze": recipe.freeze or None,
+        "optimizer": "AdamW",
+        "lr0": recipe.lr,
+        "lrf": recipe.final_lr,
+        "momentum": 0.9,
+        "cos_lr": True,
+        "weight_decay": recipe.weight_decay,
+        "warmup_epochs": recipe.warmup,
+        "warmup_bias_lr": 0.0,
+        "patience": recipe.patience,
+        "seed": recipe.seed,
+        "device": _device(recipe.device),
+        "workers": 0,
+        "cache": "ram",
+        "exist_ok": True,
+        "plots": False,
+        # Its mixed precision is checked with a model from the network; ours (bf16) needs no check.
+        "amp": "bf16" if recipe.precision == "bf16" and _has_cuda() else False,
+        "cls_pw": 0.5 if recipe.balance == "class-weights" else 0.0,
+        "mosaic": augmentation.mosaic,
+        "close_mosaic": round(recipe.epochs * augmentation.mosaic_off_share),
+        "mixup": augmentation.mixup,
+        "cutmix": augmentation.cutmix,
+        "fliplr": augmentation.flip,
+        "hsv_h": augmentation.hue,
+        "hsv_s": augmentation.saturation,
+        "hsv_v": augmentation.brightness,
+        "degrees": augmentation.rotate_deg,
+        "translate": augmentation.translate,
+        "scale": augmentation.scale,
+        "perspective": augmentation.perspective,
+        # For classifiers, whose pictures have no boxes to spoil, the original operations.
+        "auto_augment": "randaugment" if augmentation.rand_augment else None,
+        "erasing": 0.0,
+    }
+
+
+def _device(asked: str) -> str:
+    if asked != "auto":
+        return asked
+    return "0" if _has_cuda() else "cpu"
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())

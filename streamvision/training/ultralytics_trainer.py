@@ -1,0 +1,297 @@
+"""Ultralytics' own trainers with atomic checkpoints, thawing, our curves, and fast arithmetic on CPUs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from ultralytics.models import yolo
+from ultralytics.utils.torch_utils import unwrap_model
+
+from streamvision.core.errors import ConfigError
+from streamvision.training.curves import CurveFile
+from streamvision.training.lr_finder import LrSweep, sweep
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.rand_augment import rand_augment
+from streamvision.training.recipe import Recipe
+from streamvision.training.run_folder import RunFolder
+from streamvision.training.schedule import epochs_that_fit
+
+BASES = {
+    "detect": yolo.detect.DetectionTrainer,
+    "segment": yolo.segment.SegmentationTrainer,
+    "pose": yolo.pose.PoseTrainer,
+    "classify": yolo.classify.ClassificationTrainer,
+}
+
+
+FIGURES = {"mAP50": "map50", "mAP50-95": "map50_95", "accuracy_top1": "top1", "accuracy_top5": "top5"}
+"""Ultralytics' names of figures -> ours."""
+
+
+class FullPrecisionLoss:
+    """A criterion that computes in float32 whatever the network computed in.
+
+    Box coordinates in bfloat16 would be rounded to a quarter of a grid cell.
+    """
+
+    def __init__(self, criterion: Any) -> None:
+        self._criterion = criterion
+
+    def __call__(self, predictions: Any, batch: Any) -> Any:
+        """Return the criterion's result for float32 predictions."""
+        with torch.autocast(batch["img"].device.type, enabled=False):
+            return self._criterion(_to_float32(predictions), batch)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._criterion, name)
+
+
+class RandAugmentTransform:
+    """RandAugment in ultralytics' chain of transforms, where pictures are BGR."""
+
+    def __init__(self, *, operations: int, seed: int) -> None:
+        self._operations = operations
+        self._rng = np.random.default_rng(seed)
+
+    def __call__(self, labels: dict[str, Any]) -> dict[str, Any]:
+        """Change the picture; boxes stay where they are."""
+        image = rand_augment(labels["img"][..., ::-1], operations=self._operations, rng=self._rng)
+        labels["img"] = np.ascontiguousarray(image[..., ::-1])
+        return labels
+
+
+class TrainerMixin:
+    """What a :class:`Recipe` adds to ultralytics' trainers; made with :func:`make_trainer`."""
+
+    recipe: Recipe
+    folder: RunFolder
+    progress: TrainingProgress
+    bf16: bool
+    spent_before_s: float
+    _begin_s: float
+
+    def get_model(self: Any, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
+        """Build the network; classes begin from the detectors that the recipe names."""
+        model = super().get_model(cfg=cfg, weights=weights, verbose=verbose)  # type: ignore[misc]
+        if weights is not None and self.recipe.init_classes and not self.resume:
+            model.names = self.data["names"]
+            copy_class_rows(model, weights, self.recipe.init_classes)
+        return model
+
+    def build_dataset(self: Any, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
+        """Build the pictures, with RandAugment where the recipe asks for it."""
+        dataset = super().build_dataset(img_path, mode, batch)  # type: ignore[misc]
+        if mode == "train":
+            self._add_rand_augment(dataset)
+        return dataset
+
+    def _add_rand_augment(self, dataset: Any) -> None:
+        operations = self.recipe.augmentation().rand_augment
+        if operations and hasattr(dataset, "transforms") and hasattr(dataset.transforms, "insert"):
+            last = len(dataset.transforms.transforms) - 1
+            dataset.transforms.insert(last, RandAugmentTransform(operations=operations, seed=self.recipe.seed))
+
+    def _close_dataloader_mosaic(self: Any) -> None:
+        super()._close_dataloader_mosaic()  # type: ignore[misc]
+        self._add_rand_augment(self.train_loader.dataset)
+
+    def _setup_train(self: Any) -> None:
+        super()._setup_train()  # type: ignore[misc]
+        self._begin_s = time.monotonic()
+        if self.device.type == "cpu":
+            # Ultralytics leaves one core free, which on two cores is half of the machine.
+            torch.set_num_threads(self.recipe.threads or os.cpu_count() or 1)
+        model: Any = unwrap_model(self.model)
+        if self.bf16:
+            self.amp = True  # autocast on a CPU computes in bfloat16
+            self.model.to(memory_format=torch.channels_last)
+            model.criterion = FullPrecisionLoss(getattr(model, "criterion", None) or model.init_criterion())
+
+    def _fit_into_time(self: Any) -> None:
+        """Set the number of epochs, and with it the schedule, by the time that epochs have taken."""
+        epochs = epochs_that_fit(
+            hours=self.recipe.hours, most=self.recipe.epochs, done=self.epoch + 1, spent_s=self._spent_s()
+        )
+        if epochs == self.epochs:
+            return
+        self.epochs = self.args.epochs = epochs
+        self.args.close_mosaic = round(epochs * self.recipe.augmentation().mosaic_off_share)
+        self._setup_scheduler()
+        self.scheduler.last_epoch = self.epoch
+        self.stop |= self.epoch + 1 >= epochs
+
+    def _spent_s(self) -> float:
+        spent_s: float = self.spent_before_s + time.monotonic() - self._begin_s
+        return spent_s
+
+    def preprocess_batch(self: Any, batch: Any) -> Any:
+        """Scale the pictures; on CPUs also in the order of bytes that bfloat16 kernels want."""
+        batch = super().preprocess_batch(batch)  # type: ignore[misc]
+        if self.bf16:
+            batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
+        return batch
+
+    def _model_train(self: Any) -> None:
+        """Thaw the frozen layers when their epoch has come; then as ever."""
+        thaw_at = self.recipe.unfreeze_at
+        if thaw_at is not None and self.epoch + 1 >= thaw_at and len(self.freeze_layer_names) > 1:
+            self.freeze_layer_names = [".dfl"]
+            for name, parameter in unwrap_model(self.model).named_parameters():
+                if ".dfl" not in name:
+                    parameter.requires_grad_(True)
+        super()._model_train()  # type: ignore[misc]
+
+    def run_callbacks(self: Any, event: str) -> None:
+        """Tell the terminal where training is; then as ever."""
+        if event == "on_train_epoch_start":
+            self._step = 0
+            self.progress.begin_epoch()
+        elif event == "on_train_batch_end":
+            self._step += 1
+            steps = len(self.train_loader)
+            loss = float(sum(self.tloss.values()))
+            self.progress.step(epoch=self.epoch + 1, epochs=self.epochs, step=self._step, steps=steps, loss=loss)
+        elif event == "on_fit_epoch_end" and not self.stop:
+            self._fit_into_time()
+        super().run_callbacks(event)  # type: ignore[misc]
+
+    def save_model(self: Any) -> bool:
+        """Write the checkpoints so that a kill leaves the old or the new one, whole."""
+        last, best = self.last, self.best
+        self.last, self.best = (path.with_name(f".{path.name}.partial") for path in (last, best))
+        try:
+            saved = bool(super().save_model())  # type: ignore[misc]
+            # The best first: a kill between the two repeats the epoch instead of forgetting that it was the best.
+            for partial, path in ((self.best, best), (self.last, last)):
+                if partial.exists():
+                    partial.replace(path)
+        finally:
+            self.last, self.best = last, best
+        return saved
+
+    def save_metrics(self: Any, metrics: dict[str, Any]) -> None:
+        """Write one epoch's line of the curves, and tell the terminal."""
+        row = curve_row(metrics) | {"time_s": self._spent_s()}
+        CurveFile(self.folder.curves_csv).append(self.epoch + 1, row)
+        best = self.best_fitness == self.fitness
+        self.progress.end_epoch(epoch=self.epoch + 1, epochs=self.epochs, figures=row, best=best)
+
+    def read_results_csv(self) -> dict[str, Any]:
+        """Return nothing: the curves live in the run folder, not in the checkpoint."""
+        return {}
+
+    def find_lr(self: Any) -> LrSweep:
+        """Raise the learning rate step by step and watch the loss; the weights are spent afterwards."""
+        self._setup_train()
+        self.epoch = 0
+        self._model_train()
+
+        def endless() -> Any:
+            while True:
+                yield from self.train_loader
+
+        batches = endless()
+
+        def step(rate: float) -> float:
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            with torch.autocast(self.device.type, enabled=self.bf16):
+                loss, _ = self.model(self.preprocess_batch(next(batches)))
+            total = loss.sum()
+            total.backward()
+            self.optimizer_step()
+            per_picture: float = float(total.detach()) / self.batch_size
+            return per_picture
+
+        return sweep(step)
+
+
+def make_trainer(
+    recipe: Recipe,
+    folder: RunFolder,
+    progress: TrainingProgress,
+    *,
+    task: str,
+    overrides: dict[str, Any],
+    bf16: bool,
+    spent_before_s: float,
+) -> Any:
+    """Return a trainer whose ``train()`` trains.
+
+    Raises:
+        ConfigError: when the weights are for a task that is not supported.
+    """
+    if task not in BASES:
+        raise ConfigError(f"the model is for {task!r}; give one for {', '.join(BASES)}")
+    attributes = {
+        "recipe": recipe,
+        "folder": folder,
+        "progress": progress,
+        "bf16": bf16,
+        "spent_before_s": spent_before_s,
+    }
+    return type("RecipeTrainer", (TrainerMixin, BASES[task]), attributes)(overrides=deepcopy(overrides))
+
+
+def copy_class_rows(model: Any, weights: Any, source_of: Mapping[str, str]) -> None:
+    """Begin classes from the detectors of other classes: copy their rows of the last convolutions.
+
+    Only the classification branches (``cv3``, and ``one2one_cv3`` of models without NMS) have rows per class.
+
+    Raises:
+        ConfigError: when a class is not one of the data set's, or its source none of the weights'.
+    """
+    source_ids = {name: index for index, name in weights.names.items()}
+    own_ids = {name: index for index, name in model.names.items()}
+    for name, source in source_of.items():
+        if name not in own_ids or source not in source_ids:
+            raise ConfigError(
+                f"init_classes: {name}: {source}: the data set has the classes {', '.join(own_ids)} and the weights "
+                f"{', '.join(source_ids)}; name one of each"
+            )
+    for branch in ("cv3", "one2one_cv3"):
+        for own, other in zip(_branch(model, branch), _branch(weights, branch), strict=True):
+            if own[-1].in_channels != other[-1].in_channels:
+                continue
+            with torch.no_grad():
+                for name, source in source_of.items():
+                    own[-1].weight[own_ids[name]] = other[-1].weight[source_ids[source]].float()
+                    own[-1].bias[own_ids[name]] = other[-1].bias[source_ids[source]].float()
+
+
+def curve_row(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures of an epoch under the names that every trainer uses.
+
+    Segment and pose models are judged by their boxes (``map50``) and by their own figures (``map50_95_mask`` and so
+    on), classifiers by accuracy (``top1``, ``top5``).
+    """
+    row: dict[str, float] = {}
+    for key, value in metrics.items():
+        part, _, name = key.partition("/")
+        if part in {"train", "val"}:
+            row[f"{part}_loss_{name.removesuffix('_loss')}"] = float(value)
+        elif part == "metrics":
+            kind = {"(M)": "_mask", "(P)": "_keypoints"}.get(name[-3:], "")
+            plain = name.removesuffix("(B)").removesuffix("(M)").removesuffix("(P)")
+            row[FIGURES.get(plain, plain) + kind] = float(value)
+    return row | {"lr": float(metrics.get("lr/pg0", 0))}
+
+
+def _branch(model: Any, name: str) -> Any:
+    return getattr(model.model[-1], name, None) or ()
+
+
+def _to_float32(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.float() if value.is_floating_point() else value
+    if isinstance(value, Mapping):
+        return {key: _to_float32(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_to_float32(item) for item in value)
+    return value

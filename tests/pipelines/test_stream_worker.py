@@ -1,0 +1,226 @@
+"""Behind the network: in order, drawn only for those who look, and no fault of one output ends the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pipelines.outputs.encode import JpegEncoder
+from pipelines.rendering.overlay import Overlay
+from pipelines.stages.analytics import Analytics
+from pipelines.stages.tracking import create_tracker
+from pipelines.stream_worker import StreamWorker
+from streamvision.core.analysis import Analysis
+from streamvision.core.config.app import OverlayConfig, TrackerConfig, parse_analytics
+from streamvision.core.detections import Detections
+from streamvision.core.errors import OutputError
+from streamvision.core.frame import Frame, Result
+from streamvision.core.live import LiveChannel
+from streamvision.core.picture import BgrPicture
+from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.telemetry import StageTimes
+
+PICTURE = BgrPicture(np.full((120, 160, 3), 60, np.uint8))
+
+
+class Recorder:
+    """A sink that keeps what it is given, and fails when told to."""
+
+    def __init__(self, *, fail_at: int | None = None) -> None:
+        self.frames: list[int] = []
+        self.identities: list[list[int | None]] = []
+        self.closed = 0
+        self.analysed = 0
+        self._fail_at = fail_at
+
+    def write(self, annotated: RenderedFrame) -> None:
+        index = annotated.result.frame.index
+        if index == self._fail_at:
+            raise OutputError("the disk is full; free some space")
+        self.frames.append(index)
+        self.identities.append(annotated.result.detections.identities())
+        self.analysed += annotated.result.analysis is not None
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def times() -> StageTimes:
+    return StageTimes()
+
+
+@pytest.fixture
+def lane(times: StageTimes) -> StreamWorker:
+    return StreamWorker(
+        "gate",
+        tracker=create_tracker(TrackerConfig(), score=0.25),
+        overlay=Overlay(OverlayConfig(), ("car",)),
+        encode=JpegEncoder(80),
+        channel=LiveChannel("gate", ("car",)),
+        times=times,
+        on_room=lambda: None,
+    )
+
+
+def result(index: int, *, segment: int = 0) -> Result:
+    left = 10.0 + index
+    found = Detections(
+        np.array([[left, 20, left + 40, 60]], np.float32), np.array([0.9], np.float32), np.zeros(1, np.int32)
+    )
+    return Result(Frame("gate", index, index / 25, 0.0, PICTURE, segment), found)
+
+
+def play(
+    lane: StreamWorker, sinks: list[Recorder], frames: int, *, segment_of: Callable[[int], int] = lambda _index: 0
+) -> None:
+    lane.start(sinks)
+    for index in range(frames):
+        lane.put(lane.expect(), result(index, segment=segment_of(index)))
+    assert lane.finish(timeout_s=10)
+
+
+def test_every_sink_is_told_everything_in_order_and_closed_once(lane: StreamWorker) -> None:
+    sinks = [Recorder(), Recorder()]
+    play(lane, sinks, 20)
+    assert [sink.frames for sink in sinks] == [list(range(20))] * 2
+    assert [sink.closed for sink in sinks] == [1, 1]
+    assert lane.frames_done == 20
+    assert lane.identities == {"car": 1}
+
+
+class Faulty(Recorder):
+    """A sink with a fault that nobody foresaw."""
+
+    def write(self, annotated: RenderedFrame) -> None:
+        raise ValueError("unforeseen")
+
+    def close(self) -> None:
+        super().close()
+        raise ValueError("unforeseen")
+
+
+def test_an_unforeseen_fault_ends_that_output_once_and_not_the_stream(lane: StreamWorker) -> None:
+    faulty, sound = Faulty(), Recorder()
+    play(lane, [faulty, sound], 10)
+    assert sound.frames == list(range(10))
+    assert (faulty.closed, sound.closed) == (1, 1)
+    assert lane.frames_done == 10
+    assert len(lane.failures) == 1
+    assert "unforeseen" in lane.failures[0]
+
+
+def test_a_full_disk_ends_that_output_and_not_the_stream(lane: StreamWorker) -> None:
+    broken, healthy = Recorder(fail_at=5), Recorder()
+    play(lane, [broken, healthy], 10)
+    assert broken.frames == list(range(5))
+    assert broken.closed == 1
+    assert healthy.frames == list(range(10))
+    assert lane.failures == ["the disk is full; free some space"]
+
+
+def test_nothing_is_drawn_unless_somebody_looks(lane: StreamWorker, times: StageTimes) -> None:
+    play(lane, [Recorder()], 3)
+    assert "draw" not in times.distributions()
+    newest = lane.channel.latest
+    assert newest is not None
+    assert newest.annotated.jpeg().startswith(b"\xff\xd8")
+    assert times.distributions()["draw"].count == 1
+
+
+def test_each_frame_is_encoded_once_while_somebody_watches(lane: StreamWorker, times: StageTimes) -> None:
+    with lane.channel.watching(), lane.channel.watching():
+        play(lane, [], 5)
+        newest = lane.channel.latest
+        assert newest is not None
+        newest.annotated.jpeg()
+    assert times.distributions()["encode"].count == 5
+
+
+def test_identities_do_not_cross_a_reconnect(lane: StreamWorker) -> None:
+    sink = Recorder()
+    play(lane, [sink], 20, segment_of=lambda index: index // 10)
+    before, after = (
+        {i[0] for i in half if i and i[0] is not None} for half in (sink.identities[:10], sink.identities[10:])
+    )
+    assert before
+    assert after
+    assert not before & after
+    assert lane.identities == {"car": 2}
+
+
+class BrokenAnalyst(Analytics):
+    """Analytics with a fault that shows on one frame."""
+
+    def update(self, result: Result) -> Analysis | None:
+        if result.frame.index == 5:
+            raise ZeroDivisionError("unforeseen")
+        return super().update(result)
+
+
+@pytest.mark.parametrize(("kind", "analysed"), [(Analytics, 10), (BrokenAnalyst, 5)])
+def test_a_fault_of_the_analytics_ends_them_and_not_the_stream(
+    times: StageTimes, kind: type[Analytics], analysed: int
+) -> None:
+    config = parse_analytics({"lines": [{"name": "door", "points": [[0.2, 0.1], [0.2, 0.9]]}]}, origin="test")
+    lane = StreamWorker(
+        "gate",
+        tracker=create_tracker(TrackerConfig(), score=0.25),
+        analyst=kind(config, ("car",), memory_s=1.0),
+        overlay=Overlay(OverlayConfig(), ("car",)),
+        encode=JpegEncoder(80),
+        channel=LiveChannel("gate", ("car",)),
+        times=times,
+        on_room=lambda: None,
+    )
+    sink = Recorder()
+    play(lane, [sink], 10)
+    assert sink.frames == list(range(10))
+    assert sink.analysed == analysed
+    assert lane.failures == (
+        [] if kind is Analytics else ["stream gate: its analytics broke on frame 5: ZeroDivisionError('unforeseen')"]
+    )
+
+
+def test_a_lane_that_never_started_is_finished() -> None:
+    idle = StreamWorker(
+        "x", tracker=None, overlay=Overlay(OverlayConfig(), ()), encode=JpegEncoder(80),
+        channel=LiveChannel("x", ()), times=StageTimes(), on_room=lambda: None,
+    )  # fmt: skip
+    assert idle.finish(timeout_s=1)
+
+
+def test_it_takes_no_more_than_it_can_work_off(lane: StreamWorker) -> None:
+    assert lane.has_room()
+    turns = lane.expect(), lane.expect()
+    assert not lane.has_room(), "one in the network and one in the lane's work"
+    for index, turn in enumerate(turns):
+        lane.put(turn, result(index))
+    assert not lane.has_room()
+    assert not lane.idle()
+    lane.start([])
+    assert lane.finish(timeout_s=10)
+
+
+def test_results_that_overtake_each_other_come_out_in_order(lane: StreamWorker) -> None:
+    sink = Recorder()
+    lane.start([sink])
+    turns = [lane.expect() for _ in range(30)]
+    for index in np.random.default_rng(0).permutation(30).tolist():
+        lane.put(turns[index], result(index) if index % 7 else None)
+    assert lane.finish(timeout_s=10)
+    assert sink.frames == [index for index in range(30) if index % 7]
+    assert lane.idle()
+
+
+def test_a_result_that_never_comes_does_not_hold_up_the_end(lane: StreamWorker) -> None:
+    sink = Recorder()
+    lane.start([sink])
+    lane.put(lane.expect(), result(0))
+    lane.expect()
+    lane.put(lane.expect(), result(2))
+    assert lane.finish(timeout_s=10)
+    assert sink.frames == [0]
+    assert sink.closed == 1

@@ -1,0 +1,118 @@
+"""What is accepted, and what people are told when it is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamvision.core.config.app import AppConfig, load_config, parse_config
+from streamvision.core.config.section import Section
+from streamvision.core.errors import ConfigError
+
+MINIMAL: dict[str, Any] = {"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4"}]}
+
+
+def refused(document: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(document, origin="x.yaml")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_little_is_needed_and_the_defaults_are_safe() -> None:
+    config = parse_config(MINIMAL, origin="x.yaml")
+    assert config.serve is None
+    assert config.tracker.name == "steady"
+    assert parse_config(MINIMAL | {"serve": {}}, origin="x.yaml").serve.host == "127.0.0.1"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"modle": {}}, "unknown key 'modle': did you mean 'model'?"),
+        ({"model": {"path": "m", "scoer": 1}}, "unknown key 'model.scoer': did you mean 'score'?"),
+        ({"streams": [{"source": "a", "zzz": 1}]}, "unknown key 'streams.0.zzz': known keys are source, id"),
+        ({"serve": {"prot": 1}}, "did you mean 'port'?"),
+        ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
+        ({"model": {}}, "'model.path' is missing"),
+        ({"streams": []}, "streams"),
+        ({"tracker": {"name": "sort2"}}, "'botsort' or 'none' (given: 'sort2')"),
+        ({"streams": [{"source": "a", "id": "x"}, {"source": "b", "id": "x"}]}, "stands more than once"),
+        ({"streams": [{"source": "a", "id": "x/y"}]}, "streams.0.id"),
+    ],
+)
+def test_mistakes_are_named(document: dict[str, Any], words: str) -> None:
+    message = refused(MINIMAL | document)
+    assert message.startswith("x.yaml: ")
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("a: [", "not valid YAML"), ("- a", "must be a mapping"), ("", "must be a mapping")]
+)
+def test_files_that_are_no_config_are_refused(tmp_path: Path, content: str, words: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=words):
+        load_config(file)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read config"):
+        load_config(tmp_path / "none.yaml")
+
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+@pytest.mark.parametrize(
+    "file", sorted(set(CONFIGS.glob("*.yaml")) - set(CONFIGS.glob("train-*"))), ids=lambda f: f.stem
+)
+def test_the_ready_made_files_are_valid(file: Path) -> None:
+    assert isinstance(parse_config(load_config(file), origin=file.name), AppConfig)
+
+
+def test_every_ready_made_file_of_the_tasks_is_there(project_root: Path) -> None:
+    named = re.findall(r"\]\(\.\./configs/([\w-]+\.yaml)\)", (project_root / "docs" / "tasks.md").read_text())
+    assert len(named) >= 10
+    assert set(named) <= {file.name for file in CONFIGS.iterdir()}
+
+
+def test_every_field_says_what_it_is() -> None:
+    for section in Section.__subclasses__():
+        for name, field in section.model_fields.items():
+            assert field.description, f"{section.__name__}.{name} has no description"
+
+
+def test_one_mistake_in_a_list_is_told_once() -> None:
+    with pytest.raises(ConfigError, match=r"streams\.0\.id") as caught:
+        parse_config({"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4", "id": "a/b"}]}, origin="c.yaml")
+    assert "at least 1 item" not in str(caught.value)
+    with pytest.raises(ConfigError, match="at least 1 item"):
+        parse_config({"model": {"path": "m.onnx"}, "streams": []}, origin="c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("analytics", "sentence"),
+    [
+        ({"lines": [{"name": "a", "points": [[0, 0], [2, 0]]}]}, r"analytics\.lines\.0\.points\.1\.0: .*less than"),
+        ({"lines": [{"name": "a", "points": [[0, 0], [0, 0]]}]}, "line 'a' begins and ends at one point"),
+        ({"lines": [{"name": "a", "points": [[0, 0], [0, 1]], "directions": ["x", "x"]}]}, "have one name"),
+        ({"zones": [{"name": "z", "points": [[0, 0], [1, 0], [1, 1]], "crwd": 3}]}, "did you mean 'crowd'"),
+        (
+            {
+                "zones": [
+                    {"name": "z", "points": [[0, 0], [1, 0], [1, 1]], "heading_deg": 9, "heading": [[0, 0], [1, 1]]}
+                ]
+            },
+            "has heading and heading_deg; give one of them",
+        ),
+    ],
+)
+def test_analytics_that_make_no_sense_are_refused(analytics: dict[str, object], sentence: str) -> None:
+    document = {"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4"}], "analytics": analytics}
+    with pytest.raises(ConfigError, match=sentence):
+        parse_config(document, origin="c.yaml")

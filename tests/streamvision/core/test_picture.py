@@ -1,0 +1,101 @@
+"""Colour and geometry of pictures, against FFmpeg's own conversions."""
+
+from __future__ import annotations
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streamvision.core.picture import BgrPicture, YuvPicture
+
+WIDTH_PX, HEIGHT_PX = 96, 64
+
+
+def gradient_bgr() -> np.ndarray:
+    """A smooth picture with every channel in motion, so that chroma subsampling costs little."""
+    across = np.linspace(20, 235, WIDTH_PX)[None, :]
+    down = np.linspace(20, 235, HEIGHT_PX)[:, None]
+    planes = [across + 0 * down, down + 0 * across, 255 - (across + down) / 2]
+    return np.stack(planes, axis=-1).astype(np.uint8)
+
+
+def ffmpeg_yuv(bgr: np.ndarray, *, pixel_format: str, colorspace: str) -> YuvPicture:
+    source = av.VideoFrame.from_ndarray(bgr, format="bgr24")
+    frame = source.reformat(
+        format=pixel_format, dst_colorspace=colorspace, dst_color_range="JPEG" if "j" in pixel_format else "MPEG"
+    )
+    planes = [np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : p.width] for p in frame.planes]
+    matrix = "bt709" if colorspace == "ITU709" else "bt601"
+    return YuvPicture(*planes, full_range="j" in pixel_format, matrix=matrix, owner=frame)
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "colorspace"), [("yuv420p", "ITU601"), ("yuv420p", "ITU709"), ("yuvj420p", "ITU601")]
+)
+def test_yuv_turns_back_into_the_colours_it_was_made_from(pixel_format: str, colorspace: str) -> None:
+    bgr = gradient_bgr()
+    picture = ffmpeg_yuv(bgr, pixel_format=pixel_format, colorspace=colorspace)
+    difference = np.abs(picture.to_bgr().astype(int) - bgr)
+    assert difference.mean() < 2.0
+    assert np.percentile(difference, 99) <= 8
+
+
+def test_the_wrong_matrix_shows() -> None:
+    bgr = gradient_bgr()
+    right = ffmpeg_yuv(bgr, pixel_format="yuv420p", colorspace="ITU709")
+    wrong = YuvPicture(right.y, right.u, right.v, matrix="bt601", owner=right)
+    assert np.abs(wrong.to_bgr().astype(int) - bgr).mean() > 4.0
+
+
+def test_a_limited_range_picture_is_expanded_for_jpeg() -> None:
+    white = YuvPicture(np.full((8, 8), 235, np.uint8), *(np.full((4, 4), 128, np.uint8) for _ in range(2)))
+    canvas = white.to_canvas()
+    assert canvas.y.min() == 255
+    assert (canvas.u == 128).all()
+
+
+def test_drawing_on_a_canvas_leaves_the_decoders_planes_alone() -> None:
+    for full_range in (False, True):
+        picture = YuvPicture(
+            *(np.full(shape, 90, np.uint8) for shape in ((8, 8), (4, 4), (4, 4))), full_range=full_range
+        )
+        canvas = picture.to_canvas()
+        for plane in (canvas.y, canvas.u, canvas.v):
+            plane[:] = 7
+        assert (picture.y == 90).all()
+        assert (picture.u == 90).all()
+
+
+def test_small_rgb_is_what_resizing_the_large_picture_gives() -> None:
+    bgr = gradient_bgr()
+    want = cv2.cvtColor(cv2.resize(bgr, (48, 32), interpolation=cv2.INTER_LINEAR), cv2.COLOR_BGR2RGB)
+    assert np.array_equal(BgrPicture(bgr).resize_rgb(48, 32), want)
+    yuv = ffmpeg_yuv(bgr, pixel_format="yuv420p", colorspace="ITU601")
+    assert np.abs(yuv.resize_rgb(48, 32).astype(int) - want).mean() < 2.5
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(5, 3), (4, 3), (5, 4)])
+def test_odd_sizes_keep_a_last_column_and_row_of_chroma(width_px: int, height_px: int) -> None:
+    canvas = BgrPicture(np.zeros((height_px, width_px, 3), np.uint8)).to_canvas()
+    assert canvas.u.shape == ((height_px + 1) // 2, (width_px + 1) // 2)
+
+
+def test_wrong_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        BgrPicture(np.zeros((4, 4), np.uint8))
+    with pytest.raises(ValueError, match="chroma"):
+        YuvPicture(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), np.zeros((2, 2), np.uint8))
+
+
+def test_every_level_is_expanded_as_the_standard_has_it_and_saturates() -> None:
+    level = np.tile(np.arange(256, dtype=np.uint8), (6, 1))  # with a width that no vector register divides
+    level = np.concatenate([level, level[:, :7]], axis=1)
+    canvas = YuvPicture(np.kron(level, np.ones((2, 2), np.uint8)), level, level).to_canvas()
+    expected = {
+        "y": np.clip(np.rint((level.astype(float) - 16) * 255 / 219), 0, 255),
+        "uv": np.clip(np.rint((level.astype(float) - 128) * 255 / 224 + 128), 0, 255),
+    }
+    np.testing.assert_array_equal(canvas.y[::2, ::2], expected["y"])
+    np.testing.assert_array_equal(canvas.u, expected["uv"])
+    np.testing.assert_array_equal(canvas.v, expected["uv"])

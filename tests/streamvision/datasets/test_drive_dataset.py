@@ -1,0 +1,96 @@
+"""The drive as a data set: readable in the format asked for, with the truth's boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from streamvision.core.errors import ConfigError, OutputError
+from streamvision.datasets import read_dataset
+from streamvision.datasets.class_folders import read_class_folders
+from streamvision.datasets.class_maps import read_class_map, read_class_maps
+from streamvision.datasets.drive import DriveSampling, write_drive_dataset
+from support.command_line import streamvision
+
+
+def test_pictures_and_boxes_come_back(tmp_path: Path) -> None:
+    sampling = DriveSampling(6, seed=1, width_px=320, height_px=180)
+    assert write_drive_dataset(tmp_path / "voc", sampling, format="voc", split="test") == ()
+    dataset = read_dataset(tmp_path / "voc")
+    assert set(dataset.names) <= {"speedlimit", "crosswalk", "trafficlight", "stop"}
+    assert len(dataset.images) == 6
+    assert all(cv2.imread(str(image.path)).shape == (180, 320, 3) for image in dataset.images)
+    assert sum(1 for _ in dataset.boxes()) > 0
+    with pytest.raises(OutputError, match="there already"):
+        write_drive_dataset(tmp_path / "voc", sampling, format="voc")
+
+
+def test_windows_keep_their_boxes_inside_and_mark_small_ones(tmp_path: Path) -> None:
+    sampling = DriveSampling(8, seed=2, width_px=640, height_px=360, cropped=True, ignore_below_px=16)
+    write_drive_dataset(tmp_path / "coco", sampling, format="coco")
+    dataset = read_dataset(tmp_path / "coco")
+    assert len({image.width_px for image in dataset.images}) > 3
+    for image, box in dataset.boxes():
+        left, top, right, bottom = box.box_xyxy_px
+        assert 0 <= left < right <= image.width_px + 0.01
+        assert 0 <= top < bottom <= image.height_px + 0.01
+        assert box.ignore == (bottom - top < 16)
+
+
+def test_a_sampling_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at least 1 picture"):
+        DriveSampling(0)
+
+
+def test_the_command_draws_the_class_of_every_pixel(tmp_path: Path) -> None:
+    arguments = (
+        "--task",
+        "semantic",
+        "--images",
+        "3",
+        "--val-images",
+        "2",
+        "--size",
+        "160x90",
+        "--output",
+        tmp_path / "a",
+    )
+    done = streamvision("data", "synthetic", *arguments, "--json")
+    assert done.code == 0, done.stderr
+    assert done.report["pictures"] == 5
+    pictures = read_class_maps(tmp_path / "a")
+    assert not pictures.problems
+    assert pictures.names is not None
+    assert "road" in pictures.names
+    assert [len(pictures.part(part).images) for part in ("train", "val")] == [3, 2]
+    for image in pictures.images:
+        classes = read_class_map(image.map_path)
+        assert classes.shape == (90, 160) == cv2.imread(str(image.path)).shape[:2]
+        road = (classes == pictures.names.index("road")).mean()
+        assert 0.1 < road < 0.7
+        assert set(np.unique(classes).tolist()) <= {*range(len(pictures.names)), 255}
+    again = streamvision("data", "synthetic", *arguments)
+    assert again.code == 1
+    assert "there already" in again.sentence()
+
+
+def test_the_command_draws_moods_and_boxes(tmp_path: Path) -> None:
+    for task in ("classify", "detect"):
+        size = ("--images", "12", "--val-images", "6", "--size", "160x90")
+        done = streamvision("data", "synthetic", "--task", task, *size, "--output", tmp_path / task)
+        assert done.code == 0, done.stderr
+    moods = read_class_folders(tmp_path / "classify")
+    assert set(moods.names) <= {"day", "dusk", "rain"}
+    assert len(moods.names) >= 2
+    assert len(moods.part("val").images) == 6
+    boxes = read_dataset(tmp_path / "detect")
+    assert [len(boxes.part(part).images) for part in ("train", "val")] == [12, 6]
+
+
+def test_a_size_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    done = streamvision("data", "synthetic", "--task", "semantic", "--size", "big", "--output", tmp_path / "a")
+    assert done.code == 1
+    assert "640x360" in done.sentence()

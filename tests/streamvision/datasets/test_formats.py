@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streamvision.core.errors import ConfigError
+from streamvision.datasets import detect_format, read_dataset, write_dataset
+from support.labelled_pictures import make_dataset, save_picture
+
+
+def test_two_formats_in_one_folder_are_not_guessed(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "in", count=2)
+    write_dataset(dataset, tmp_path / "set" / "one", format="voc")
+    write_dataset(dataset, tmp_path / "set" / "two", format="coco")
+    with pytest.raises(
+        ConfigError, match=r"looks like voc \(one.*xml\) and coco \(two.*json\); say which with --format"
+    ):
+        detect_format(tmp_path / "set")
+    assert len(read_dataset(tmp_path / "set", format="coco").images) == 2
+
+
+def test_an_unknown_folder_is_told_what_was_seen_and_what_is_accepted(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.jpg")
+    (tmp_path / "notes.txt").write_text("0 is the first number")
+    (tmp_path / "settings.json").write_text('{"volume": 11}')
+    (tmp_path / "prices.csv").write_text("apples,pears\n1,2\n")
+    (tmp_path / "page.xml").write_text("<page/>")
+    (tmp_path / "model.yaml").write_text("names: [a]\n")
+    with pytest.raises(ConfigError, match=r"holds .*1 \.jpg.* is no known data set; accepted are voc .*tfrecord"):
+        detect_format(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty"])
+def test_nothing_there(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    if kind == "empty":
+        folder.mkdir()
+    with pytest.raises(ConfigError, match="no data set at" if kind == "missing" else "holds no files"):
+        read_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    ("format", "file"),
+    [
+        ("coco", "annotations/instances_train.json"),
+        ("yolo", "data.yaml"),
+        ("tfcsv", "train_labels.csv"),
+        ("tfrecord", "train.tfrecord"),
+    ],
+)
+def test_one_file_may_stand_for_the_set(format: str, file: str, tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", empty=False), tmp_path / "set", format=format)  # type: ignore[arg-type]
+    assert detect_format(tmp_path / "set" / file) == format
+    assert len(read_dataset(tmp_path / "set" / file).part("train").images) == 4
+
+
+def test_a_set_without_readable_pictures_says_why(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", count=1), tmp_path / "set", format="voc")
+    (tmp_path / "set" / "JPEGImages" / "shot 0.jpg").write_text("hello")
+    with pytest.raises(ConfigError, match=r"shot 0\.jpg is not a picture; left out"):
+        read_dataset(tmp_path / "set")
+
+
+@pytest.mark.parametrize("format", ["voc", "coco", "yolo", "tfcsv", "tfrecord"])
+def test_a_file_of_another_kind_given_as_this_format(format: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_text("# notes")
+    with pytest.raises(ConfigError):
+        read_dataset(path, format=format)  # type: ignore[arg-type]
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", split=False, count=2), tmp_path / "real", format="yolo")
+    (tmp_path / "set").mkdir()
+    for name in ("images", "labels"):
+        (tmp_path / "set" / name).symlink_to(tmp_path / "real" / name)
+    (tmp_path / "real" / "images" / "circle").symlink_to(tmp_path / "set")
+    assert len(read_dataset(tmp_path / "set").images) == 2
+
+
+@pytest.mark.parametrize(
+    "head", ['{"images": [{"id": 1}]}', '{"info": {}, "licenses": [], "images": []}', '\n{ "categories": [ {"id": 1}']
+)
+def test_json_is_known_by_its_head(head: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(head)
+    assert detect_format(tmp_path) == "coco"
+
+
+@pytest.mark.parametrize("head", ['{"info": {}, "paths": {}}', '{"images": 3}', '[{"image_id": 1, "bbox": []}]'])
+def test_other_json_is_not(head: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(head)
+    with pytest.raises(ConfigError, match="no known data set"):
+        detect_format(tmp_path)
+
+
+def test_links_to_nowhere_are_named(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", split=False, count=2), tmp_path / "set", format="voc")
+    for folder, name in (("Annotations", "a.xml"), ("JPEGImages", "b.jpg")):
+        (tmp_path / "set" / folder / name).symlink_to(tmp_path / "gone")
+    problems = read_dataset(tmp_path / "set").problems
+    assert {problem.path.name: problem.reason for problem in problems} == {
+        "a.xml": "cannot be read (No such file or directory); left out",
+        "b.jpg": "has no XML file; left out",
+    }

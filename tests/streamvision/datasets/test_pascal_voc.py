@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streamvision.datasets import read_dataset
+from support.labelled_pictures import reasons, save_picture
+
+
+def write_xml(
+    folder: Path,
+    stem: str = "a",
+    *boxes: tuple[str, float, float, float, float],
+    size: tuple[int, int] = (60, 40),
+    origin: str = "",
+) -> None:
+    objects = "".join(
+        f"<object><name>{name}</name><difficult>0</difficult><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin>"
+        f"<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
+        for name, x0, y0, x1, y1 in boxes
+    )
+    (folder / "Annotations").mkdir(parents=True, exist_ok=True)
+    (folder / "Annotations" / f"{stem}.xml").write_text(
+        f"<annotation>{origin}<filename>{stem}.jpg</filename><size><width>{size[0]}</width>"
+        f"<height>{size[1]}</height><depth>3</depth></size>{objects}</annotation>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "whole_picture"),
+    [
+        ("<source><database>The VOC2007 Database</database></source>", (1, 1, 60, 40)),
+        ("<folder>VOC2012</folder>", (1, 1, 60, 40)),
+        ("<folder>images</folder>", (0, 0, 60, 40)),
+        ("<source><database>Unknown</database></source>", (0, 0, 60, 40)),
+    ],
+)
+def test_the_challenge_counts_pixels_from_one_and_others_do_not(
+    origin: str, whole_picture: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    save_picture(tmp_path / "JPEGImages" / "a.jpg")
+    write_xml(tmp_path, "a", ("car", *whole_picture), origin=origin)
+    dataset = read_dataset(tmp_path)
+    assert dataset.images[0].boxes[0].box_xyxy_px == (0, 0, 60, 40)
+    assert dataset.problems == ()
+
+
+@pytest.mark.parametrize("pictures", ["JPEGImages", "images", "."])
+def test_pictures_are_found_where_sets_keep_them(pictures: str, tmp_path: Path) -> None:
+    save_picture(tmp_path / pictures / "a.jpg")
+    write_xml(tmp_path, "a", ("car", 1, 2, 3, 4))
+    assert read_dataset(tmp_path).images[0].path == tmp_path / pictures / "a.jpg"
+
+
+def test_boxes_that_cannot_be_are_named_and_left_out(tmp_path: Path) -> None:
+    save_picture(tmp_path / "JPEGImages" / "a.jpg")
+    write_xml(
+        tmp_path,
+        "a",
+        ("good", 5, 5, 10, 10),
+        ("flat", 5, 5, 20, 5),
+        ("swapped", 20, 5, 10, 10),
+        ("outside", 61, 5, 70, 10),
+        ("nan", float("nan"), 5, 70, 10),
+        ("over", -3, 5, 10, 44),
+    )
+    dataset = read_dataset(tmp_path)
+    kept = {dataset.names[box.class_id]: box.box_xyxy_px for _, box in dataset.boxes()}
+    assert kept == {"good": (5, 5, 10, 10), "over": (0, 5, 10, 40)}
+    assert ["flat" in reasons(dataset, "bad_box")[0], "swapped" in reasons(dataset, "bad_box")[1]] == [True, True]
+    assert "no number" in reasons(dataset, "bad_box")[2]
+    assert [reason.rsplit("; ", 1)[1] for reason in reasons(dataset, "box_outside")] == ["left out", "cut there"]
+    assert all(problem.path.name == "a.xml" for problem in dataset.problems)
+
+
+def test_bad_files_are_named_with_the_reason_and_the_others_read(tmp_path: Path) -> None:
+    for stem in ("good", "cut", "empty", "lonely"):
+        save_picture(tmp_path / "JPEGImages" / f"{stem}.jpg", 60, 40)
+    for stem in ("good", "cut", "empty", "gone"):
+        write_xml(tmp_path, stem, ("car", 1, 2, 30, 30))
+    (tmp_path / "Annotations" / "torn.xml").write_text("<annotation><object>")
+    (tmp_path / "Annotations" / "page.xml").write_text("<html></html>")
+    whole = (tmp_path / "JPEGImages" / "cut.jpg").read_bytes()
+    (tmp_path / "JPEGImages" / "cut.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    (tmp_path / "JPEGImages" / "empty.jpg").write_bytes(b"")
+    dataset = read_dataset(tmp_path)
+    assert [image.path.stem for image in dataset.images] == ["good"]
+    broken = reasons(dataset, "broken_picture")
+    assert broken[0].startswith("cut.jpg: cannot be decoded")
+    assert broken[1] == "empty.jpg: is empty; left out"
+    assert reasons(dataset, "missing_picture") == ["gone.xml: names the picture gone.jpg, which is not there; left out"]
+    assert reasons(dataset, "unlabelled_picture") == ["lonely.jpg: has no XML file; left out"]
+    assert [reason.split(":")[0] for reason in reasons(dataset, "broken_labels")] == ["page.xml", "torn.xml"]
+
+
+def test_a_picture_without_objects_is_part_of_the_set(tmp_path: Path) -> None:
+    save_picture(tmp_path / "JPEGImages" / "a.jpg")
+    write_xml(tmp_path, "a")
+    dataset = read_dataset(tmp_path)
+    assert [image.boxes for image in dataset.images] == [()]
+    assert dataset.problems == ()
+
+
+def test_a_wrong_size_is_reported_and_boxes_are_kept(tmp_path: Path) -> None:
+    save_picture(tmp_path / "JPEGImages" / "a.jpg", 60, 40)
+    write_xml(tmp_path, "a", ("car", 1, 2, 30, 30), size=(600, 400))
+    dataset = read_dataset(tmp_path)
+    assert (dataset.images[0].width_px, dataset.images[0].height_px) == (60, 40)
+    assert dataset.images[0].boxes[0].box_xyxy_px == (1, 2, 30, 30)
+    assert "says 600x400 for a.jpg, which is 60x40" in reasons(dataset, "wrong_size")[0]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [(5, (2, 1, 12, 7)), (6, (28, 1, 38, 7)), (7, (28, 53, 38, 59)), (8, (2, 53, 12, 59))],
+)
+def test_boxes_marked_before_exif_rotation_turn_with_the_picture(
+    orientation: int, turned: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    save_picture(tmp_path / "JPEGImages" / "a.jpg", 60, 40, orientation=orientation)
+    write_xml(tmp_path, "a", ("car", 1, 2, 7, 12), size=(60, 40))
+    dataset = read_dataset(tmp_path)
+    assert (dataset.images[0].width_px, dataset.images[0].height_px) == (40, 60)
+    assert dataset.images[0].boxes[0].box_xyxy_px == turned
+    assert "EXIF" in reasons(dataset, "wrong_size")[0]
+
+
+def test_boxes_marked_after_exif_rotation_stay(tmp_path: Path) -> None:
+    save_picture(tmp_path / "JPEGImages" / "a.jpg", 60, 40, orientation=6)
+    write_xml(tmp_path, "a", ("car", 1, 2, 7, 12), size=(40, 60))
+    dataset = read_dataset(tmp_path)
+    assert dataset.images[0].boxes[0].box_xyxy_px == (1, 2, 7, 12)
+    assert dataset.problems == ()
+
+
+def test_the_devkits_lists_of_one_class_are_read(tmp_path: Path) -> None:
+    for stem in ("a", "b"):
+        save_picture(tmp_path / "JPEGImages" / f"{stem}.jpg")
+        write_xml(tmp_path, stem, ("car", 1, 2, 7, 12))
+    lists = tmp_path / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("a  1\n")
+    (lists / "val.txt").write_text("b -1\n")
+    assert [image.split for image in read_dataset(tmp_path).images] == ["train", "val"]
+
+
+def test_folders_tell_the_split_where_no_list_does(tmp_path: Path) -> None:
+    for folder, seed in (("train", 0), ("valid", 1)):
+        save_picture(tmp_path / folder / "a.jpg", seed=seed)
+        write_xml(tmp_path / folder, "a", ("car", 1, 2, 7, 12))
+    assert [image.split for image in read_dataset(tmp_path).images] == ["train", "val"]

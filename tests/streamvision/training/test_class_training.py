@@ -1,0 +1,201 @@
+"""Classifiers: transfer from weights that know other classes, figures that the exported file confirms, refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+import torch
+
+from streamvision.core.errors import ConfigError
+from streamvision.datasets.class_folders import read_class_folders
+from streamvision.evaluation.classes import evaluate_classes
+from streamvision.training.picture_data import prepare_classes
+from streamvision.training.progress import TrainingProgress
+from streamvision.training.recipe import load_recipe
+from streamvision.training.run_folder import RunFolder
+from streamvision.training.session import resume_training, start_training
+
+pytestmark = [pytest.mark.slow, pytest.mark.reference, pytest.mark.timeout(300)]
+MODEL = "squeezenet1_1"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Many threads gain nothing on pictures as small as these, and wait for each other where other programs run."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def draw_hues(folder: Path, classes: dict[str, int], *, count: int, seed: int) -> Path:
+    """Draw noisy pictures whose hue (degrees, give or take 12) makes the class, in any lightness."""
+    rng = np.random.default_rng(seed)
+    for name, degrees in classes.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            hue = (degrees + rng.uniform(-12, 12)) % 360 / 2
+            hsv = np.empty((36, 48, 3), np.float64)
+            hsv[:] = hue, rng.uniform(120, 255), rng.uniform(120, 255)
+            bgr = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR) + rng.normal(0, 12, hsv.shape)
+            cv2.imwrite(str(folder / name / f"{number:02}.png"), np.clip(bgr, 0, 255).astype(np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    classes = {"orange": 30, "teal": 165, "violet": 275}
+    return draw_hues(tmp_path_factory.mktemp("hues") / "data", classes, count=16, seed=1)
+
+
+def recipe(data: Path, **more: Any) -> Any:
+    given = {
+        "data": data,
+        "model": MODEL,
+        "imgsz": 32,
+        "batch": 8,
+        "warmup": 0.5,
+        "preset": "plain",
+        "seed": 3,
+        "threads": 1,
+    }
+    return load_recipe(None, given | more)
+
+
+def rows(run: Path) -> list[dict[str, float]]:
+    with (run / "curves.csv").open(encoding="utf-8", newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def kill_after(patch: pytest.MonkeyPatch, run: Path, last: int) -> None:
+    """Have training end without warning when an epoch is over; ``epoch-N.pt`` keep what each left."""
+
+    def end_epoch(self: TrainingProgress, *, epoch: int, **rest: Any) -> None:
+        shutil.copyfile(run / "weights" / "last.pt", run / "weights" / f"epoch-{epoch}.pt")
+        if epoch == last:
+            raise KeyboardInterrupt
+
+    patch.setattr(TrainingProgress, "end_epoch", end_epoch)
+
+
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state dict as others publish it, of a network that tells six other hues apart."""
+    folder = tmp_path_factory.mktemp("beginning")
+    data = draw_hues(folder / "data", {str(hue): hue for hue in range(0, 360, 60)}, count=12, seed=2)
+    with pytest.MonkeyPatch.context() as patch:
+        kill_after(patch, folder / "run", 8)
+        with pytest.raises(KeyboardInterrupt):
+            start_training(recipe(data, epochs=9, lr=3e-4), project=folder, name="run", command="train")
+    assert rows(folder / "run")[-1]["top1"] > 0.45
+    weights = folder / "hues.pth"
+    torch.save(torch.load(folder / "run" / "weights" / "best.pt", weights_only=True)["model"], weights)
+    return weights
+
+
+@pytest.fixture(scope="module")
+def transferred(hues: Path, beginning: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Two stages, killed in the second and resumed."""
+    project = tmp_path_factory.mktemp("transferred")
+    two_stages = {"freeze": 100, "unfreeze_at": 4, "lr": 3e-3, "unfreeze_lr": 3e-4, "label_smoothing": 0.1}
+    with pytest.MonkeyPatch.context() as patch:
+        kill_after(patch, project / "run", 5)
+        with pytest.raises(KeyboardInterrupt):
+            given = recipe(hues, weights=beginning, epochs=7, **two_stages)
+            start_training(given, project=project, name="run", command="train")
+    assert len(rows(project / "run")) == 5
+    return resume_training(project / "run", command="train --resume")
+
+
+def test_transfer_in_two_stages_beats_guessing(transferred: dict[str, Any]) -> None:
+    assert transferred["task"] == "classify"
+    assert transferred["beginning"] == "went on after epoch 5"
+    assert transferred["top1"] > 0.6  # a guess is right once in three times
+    found = rows(Path(transferred["run"]))
+    assert [row["epoch"] for row in found] == list(range(1, 8))
+    first, second = ([row["lr"] for row in part] for part in (found[:3], found[3:]))
+    assert max(first) > 1e-3
+    assert min(first) == pytest.approx(3e-5)
+    assert second == sorted(second, reverse=True)
+    assert max(second) <= 3e-4
+
+
+def test_the_first_stage_moves_nothing_but_the_last_layer(transferred: dict[str, Any], beginning: Path) -> None:
+    before = torch.load(beginning, weights_only=True)
+    moved = {}
+    for epoch in (3, 4):
+        kept = Path(transferred["last"]).with_name(f"epoch-{epoch}.pt")
+        after = torch.load(kept, weights_only=True)["model"]
+        moved[epoch] = {
+            key for key in before if before[key].shape != after[key].shape or not torch.equal(before[key], after[key])
+        }
+    assert moved[3] == {"classifier.1.weight", "classifier.1.bias"}
+    assert moved[4] == set(before)
+
+
+def test_the_exported_file_is_measured_as_the_trainer_says(transferred: dict[str, Any], hues: Path) -> None:
+    run = Path(transferred["run"])
+    held_out = json.loads((run / "split.json").read_text(encoding="utf-8"))["val"]
+    everything = read_class_folders(hues)
+    pictures = type(everything)(everything.names, tuple(i for i in everything.images if str(i.path) in held_out))
+    assert len(pictures.images) == len(held_out) > 3
+    assert transferred["onnx_checked"].startswith("equal")
+    for file in ("best.onnx", "best.pt"):
+        measured = evaluate_classes(run / "weights" / file, pictures)
+        assert measured.top(1) == pytest.approx(transferred["top1"], abs=1e-6), file
+
+
+def test_ultralytics_classifiers_learn_from_the_same_folders(hues: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    given = recipe(hues, model="yolov8n-cls.yaml", epochs=1)
+    done = start_training(given, project=tmp_path, name="run", command="train")
+    assert done["task"] == "classify"
+    assert rows(tmp_path / "run")[0]["top1"] == pytest.approx(done["top1"], abs=1e-5)
+    assert done["onnx_checked"].startswith("equal")
+    linked = sorted(path.name for path in (tmp_path / "run" / "data" / "train").iterdir())
+    assert linked == ["orange", "teal", "violet"]
+    assert "| violet |" in (tmp_path / "run" / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def test_one_class_only_is_refused(hues: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "teal").symlink_to(hues / "teal")
+    with pytest.raises(ConfigError, match="one class only \\(teal\\)"):
+        prepare_classes(RunFolder(tmp_path), data=tmp_path / "data", val_share=0.2, seed=0, oversample_most=1)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"weights": Path("none.pth")}, "nothing is downloaded"),
+        ({"weights": Path()}, "is not a file of tensors"),
+        ({"weights": Path(__file__)}, r"is not a file of tensors \(Weights only load failed\); give"),
+        ({"balance": "class-weights"}, "ultralytics models only"),
+        ({"init_classes": {"teal": "stop"}}, "ultralytics models only"),
+    ],
+)
+def test_what_a_classifier_cannot_use_is_refused(hues: Path, tmp_path: Path, more: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        start_training(recipe(hues, epochs=1, **more), project=tmp_path, name="run", command="train")
+
+
+def test_weights_of_another_architecture_are_refused(hues: Path, beginning: Path, tmp_path: Path) -> None:
+    given = recipe(hues, epochs=1, weights=beginning, model="resnet18")
+    with pytest.raises(ConfigError, match="give weights of the same one"):
+        start_training(given, project=tmp_path, name="run", command="train")
+
+
+def test_a_lower_rate_without_a_second_stage_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unfreeze_lr needs unfreeze_at"):
+        load_recipe(None, {"data": ".", "model": MODEL, "unfreeze_lr": 1e-4})

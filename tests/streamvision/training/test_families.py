@@ -1,0 +1,70 @@
+"""Who trains what, and which settings each refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamvision.core.errors import ConfigError
+from streamvision.training.families import Family, check_settings, family_of
+from streamvision.training.recipe import load_recipe
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("unet", "unet"),
+        ("ssdlite320_mobilenet_v3_large", "detector"),
+        ("yolov8n.pt", "ultralytics"),
+        ("yolo11n-cls.yaml", "ultralytics"),
+    ],
+)
+def test_a_model_says_who_trains_it(model: str, family: Family) -> None:
+    assert family_of(model) == family
+
+
+def test_names_without_ending_are_classifiers_of_torchvision_or_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torchvision")
+    monkeypatch.chdir(tmp_path)
+    assert family_of("resnet18") == "classifier"
+    assert family_of("deeplabv3_resnet50") == "ultralytics"  # not trained here: its absence will be said
+    Path("resnet18.pt").touch()
+    assert family_of("resnet18") == "ultralytics"
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "said"),
+    [
+        ("unet", {"generated": 5}, "generated works with torchvision's detectors and ultralytics models only"),
+        ("unet", {"balance": "class-weights"}, "class-weights works with ultralytics models only"),
+        ("detector", {"label_smoothing": 0.1}, "label_smoothing works with unet and torchvision's classifiers only"),
+        ("ultralytics", {"freeze": 3, "unfreeze_at": 2, "unfreeze_lr": 1e-4}, "unfreeze_lr works with"),
+    ],
+)
+def test_a_setting_without_effect_is_refused(family: Family, given: dict[str, Any], said: str) -> None:
+    recipe = load_recipe(None, {"data": ".", "model": "m.pt"} | given)
+    with pytest.raises(ConfigError, match=said):
+        check_settings(recipe, family)
+    check_settings(load_recipe(None, {"data": ".", "model": "m.pt"}), family)
+
+
+@pytest.mark.parametrize("family", ["unet", "classifier", "detector"])
+def test_batches_of_one_picture_are_refused_where_they_would_be_left_out(family: Family) -> None:
+    alone = load_recipe(None, {"data": ".", "model": "m.pt", "batch": 1})
+    with pytest.raises(ConfigError, match="give --batch 2 or more"):
+        check_settings(alone, family)
+    check_settings(alone, "ultralytics")
+
+
+@pytest.mark.parametrize("name", ["train-semantic", "train-classify"])
+def test_the_ready_recipes_are_accepted(project_root: Path, name: str) -> None:
+    recipe = load_recipe(project_root / "configs" / f"{name}.yaml", {})
+    family: Family = "unet" if name == "train-semantic" else "classifier"
+    check_settings(recipe, family)
+    commented = (project_root / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
+    for key in ("synthetic --task", "streamvision train --config"):
+        assert key in commented

@@ -1,0 +1,113 @@
+"""The layout that trainers read, the split that stays, and rare classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from streamvision.core.errors import ConfigError
+from streamvision.datasets import read_dataset
+from streamvision.datasets.dataset import LabelledBox, LabelledImage
+from streamvision.training.prepare import TrainingData, prepare, repeats_for_rare_classes, yolo_lines
+from streamvision.training.run_folder import RunFolder
+from support.sign_pictures import draw_signs
+
+
+def prepared(root: Path, data: Path, *, seed: int = 0, oversample_most: int = 1) -> TrainingData:
+    root.mkdir(exist_ok=True)
+    return prepare(RunFolder(root), data=data, val_share=0.25, seed=seed, oversample_most=oversample_most)
+
+
+def test_the_split_is_written_down_and_kept(tmp_path: Path) -> None:
+    data = draw_signs(tmp_path / "signs", count=12)
+    first = prepared(tmp_path / "run", data, seed=1)
+    again = prepared(tmp_path / "run", data, seed=2)
+    other = prepared(tmp_path / "other", data, seed=1)
+    assert {image.path for image in first.val} == {image.path for image in again.val}
+    assert {image.path for image in first.val} == {image.path for image in other.val}
+    assert len(first.train) + len(first.val) == 12
+    written = json.loads((tmp_path / "run" / "split.json").read_text(encoding="utf-8"))
+    assert len(written["val"]) == len(first.val)
+    assert "seed 1" in again.split_origin
+
+
+def test_the_layout_is_read_as_the_same_data_set(tmp_path: Path) -> None:
+    data = draw_signs(tmp_path / "signs", count=8)
+    ready = prepared(tmp_path / "run", data)
+    read = read_dataset(ready.yaml)
+    assert read.names == ready.names
+    assert len(read.part("val").images) == len(ready.val)
+    ours = sorted(box.box_xyxy_px for image in (*ready.train, *ready.val) for box in image.boxes)
+    theirs = sorted(box.box_xyxy_px for _, box in read.boxes())
+    assert [pytest.approx(box, abs=0.1) for box in ours] == theirs
+
+
+def test_pictures_are_links_not_copies(tmp_path: Path) -> None:
+    ready = prepared(tmp_path / "run", draw_signs(tmp_path / "signs", count=8))
+    assert all(path.is_symlink() for path in (ready.yaml.parent / "images" / "train").iterdir())
+
+
+def test_pictures_of_rare_classes_are_shown_more_often(tmp_path: Path) -> None:
+    data = draw_signs(tmp_path / "signs", count=20, rare_every=5)
+    ready = prepared(tmp_path / "run", data, oversample_most=4)
+    rare = ready.names.index("square")
+    shown = {times for image, times in zip(ready.train, ready.repeats, strict=True) if image.boxes[0].class_id == rare}
+    usual = {times for image, times in zip(ready.train, ready.repeats, strict=True) if image.boxes[0].class_id != rare}
+    assert shown == {2}
+    assert usual == {1}
+    listed = (ready.yaml.parent / "train.txt").read_text(encoding="utf-8").splitlines()
+    assert len(listed) == sum(ready.repeats)
+
+
+def test_generated_pictures_are_learnt_from_under_the_data_sets_own_classes(tmp_path: Path) -> None:
+    data = draw_signs(tmp_path / "signs", count=8)
+    for file in (data / "annotations").iterdir():
+        text = file.read_text(encoding="utf-8").replace(">disc<", ">trafficlight<").replace(">square<", ">stop<")
+        file.write_text(text, encoding="utf-8")
+    extra = {"crosswalk": "sign001", "speedlimit": "sign003"}
+    for name, stem in extra.items():
+        file = data / "annotations" / f"{stem}.xml"
+        file.write_text(file.read_text(encoding="utf-8").replace("trafficlight", name), encoding="utf-8")
+    folder = RunFolder(tmp_path / "run")
+    folder.root.mkdir()
+    ready = prepare(folder, data=data, val_share=0.25, seed=3, oversample_most=2, generated=6)
+    drawn = [image for image in ready.train if "generated" in image.path.parts]
+    assert len(drawn) == 6
+    assert len(ready.repeats) == len(ready.train)
+    assert not [image for image in ready.val if "generated" in image.path.parts]
+    assert ready.names == ("crosswalk", "speedlimit", "stop", "trafficlight")
+
+
+def test_generated_pictures_of_unknown_classes_are_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.root.mkdir()
+    data = draw_signs(tmp_path / "signs", count=8)
+    with pytest.raises(ConfigError, match="does not know"):
+        prepare(folder, data=data, val_share=0.25, seed=0, oversample_most=1, generated=6)
+
+
+def image_with(*class_ids: int) -> LabelledImage:
+    return LabelledImage(Path("x.jpg"), 10, 10, tuple(LabelledBox(i, (0, 0, 5, 5)) for i in class_ids))
+
+
+def test_repeats_have_a_ceiling_and_spare_empty_pictures() -> None:
+    images = [image_with(0)] * 100 + [image_with(0, 1), image_with()]
+    repeats = repeats_for_rare_classes(images, classes=2, most=3)
+    assert repeats[:100] == (1,) * 100
+    assert repeats[100:] == (3, 1)
+    assert repeats_for_rare_classes([image_with()], classes=2, most=3) == (1,)
+
+
+def test_ignored_objects_teach_nothing() -> None:
+    boxes = (LabelledBox(0, (1, 1, 3, 3)), LabelledBox(0, (5, 5, 8, 8), ignore=True))
+    assert yolo_lines(LabelledImage(Path("x.jpg"), 10, 10, boxes)).count("\n") == 1
+
+
+def test_nothing_to_learn_from_is_an_error(tmp_path: Path) -> None:
+    data = draw_signs(tmp_path / "signs", count=2)
+    for file in (data / "annotations").iterdir():
+        file.write_text(file.read_text(encoding="utf-8").split("<object>")[0] + "</annotation>", encoding="utf-8")
+    with pytest.raises(ConfigError):
+        prepared(tmp_path / "run", data)

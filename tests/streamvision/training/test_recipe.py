@@ -1,0 +1,52 @@
+"""What a recipe accepts, and how it says what it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streamvision.core.errors import ConfigError
+from streamvision.training.recipe import load_recipe, write_recipe
+
+
+def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("data: signs\nmodel: yolov8n.pt\nepochs: 9\nlr: 0.01\n", encoding="utf-8")
+    recipe = load_recipe(file, {"epochs": 3})
+    assert (recipe.epochs, recipe.lr, recipe.model) == (3, 0.01, "yolov8n.pt")
+
+
+def test_a_written_recipe_is_read_back_whole(tmp_path: Path) -> None:
+    given = {"data": tmp_path, "model": "m.pt", "augment": {"flip": 0.5}, "freeze": 3, "unfreeze_at": 2}
+    recipe = load_recipe(None, given)
+    write_recipe(recipe, tmp_path / "recipe.yaml")
+    assert load_recipe(tmp_path / "recipe.yaml", {}) == recipe
+
+
+def test_a_recipe_may_change_single_augmentations_of_its_preset() -> None:
+    recipe = load_recipe(None, {"data": ".", "model": "m.pt", "preset": "road", "augment": {"flip": 0.5}})
+    assert recipe.augmentation().flip == 0.5
+    assert recipe.augmentation().mosaic > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model": "m.pt"}, "--data"),
+        ({"data": "."}, "--model"),
+        ({"data": ".", "model": "m.pt", "epochs": 0}, "epochs"),
+        ({"data": ".", "model": "m.pt", "augment": {"flap": 1.0}}, "flap"),
+        ({"data": ".", "model": "m.pt", "augment": {"flip": 2.0}}, "flip"),
+        ({"data": ".", "model": "m.pt", "unfreeze_at": 2}, "freeze"),
+        ({"data": ".", "model": "m.pt", "epoch": 2}, "epoch"),
+    ],
+)
+def test_what_is_not_accepted_is_named(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_recipe(None, given)
+
+
+def test_a_missing_recipe_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give an existing YAML file"):
+        load_recipe(tmp_path / "none.yaml", {})
