@@ -7,7 +7,7 @@ export VENV PYTHON
 help:
 	@echo "make demo    set up the runtime and watch a detector at work:  make demo MODEL=yolo.onnx SOURCE=video.mp4"
 	@echo "make test    set up everything and run all tests (lint and types included)"
-	@echo "make lint    ruff and mypy        make format    let ruff format        make clean    remove the environment"
+	@echo "make lint    ruff, import-linter and mypy        make format    let ruff format        make clean    remove the environment"
 
 $(VENV)/.ready-%: pyproject.toml tools/setup.sh
 	tools/setup.sh $*
@@ -22,6 +22,7 @@ test: lint
 lint: $(VENV)/.ready-test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
 format: $(VENV)/.ready-test

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source, Target, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Format, Target, UnverifiedArtifact
 from exporters.parity.findings import Parity
 from exporters.parity.gate import Gate
 from exporters.parity.pictures import GatePictures
 from exporters.report import build_report
 from exporters.report.build import ReportFacts
+from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ConfigError, ExportError, OutputError, StreamVisionError
 
 logger = logging.getLogger(__name__)

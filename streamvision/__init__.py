@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from streamvision.core.version import __version__
+
 if TYPE_CHECKING:
     from streamvision.api.find import index_objects
     from streamvision.api.result import StreamResult
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from streamvision.search.index import ObjectIndex
     from streamvision.search.index_file import load_index, save_index
 
-__version__ = "0.1.0"
 __all__ = [
     "Detections",
     "Frame",

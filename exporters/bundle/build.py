@@ -18,7 +18,7 @@ from exporters.bundle.constants import kotlin_constants, swift_constants
 from exporters.bundle.golden import GoldenVectors, drawn_picture, read_picture, record
 from exporters.bundle.reading import Reading, Tolerance, reading_of, tolerance_of
 from exporters.bundle.readme import describe
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError, OutputError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.model_card import ModelCard

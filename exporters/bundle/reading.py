@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.model_card import ModelCard

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, Source
+from exporters.base import ExportOptions
 from exporters.loops import LOOPING_HEADS
+from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.sizes import check_size, with_size
 from streamvision.core.errors import ExportError, MissingDependencyError
 from streamvision.inference.model_card import InputCard, ModelCard

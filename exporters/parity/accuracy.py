@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exporters.base import ExportOptions, Source, Target, UnverifiedArtifact
+from exporters.base import ExportOptions, Target, UnverifiedArtifact
 from exporters.parity.findings import Figure, Stage
 from exporters.parity.inputs import GEOMETRY, fed_as
 from exporters.parity.tolerances import WORKING_SCORE
-from streamvision.core.config.app import ModelConfig
+from streamvision.checkpoints.base import Source
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import ClassMatch, match_classes

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from exporters.base import ExportOptions, ExportPrecision, Source, Target, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Target, UnverifiedArtifact
 from exporters.parity.accuracy import Accuracy
 from exporters.parity.card_check import compare_cards, missing_card
 from exporters.parity.comparison import Comparison
@@ -23,6 +23,7 @@ from exporters.parity.inputs import Reference, fed_as
 from exporters.parity.model_run import ModelRun
 from exporters.parity.pictures import GatePicture, GatePictures
 from exporters.parity.tolerances import PARTNER_SHARE, TOLERANCES, WORKING_SCORE, Tolerance, tolerance_for
+from streamvision.checkpoints.base import Source
 from streamvision.core.errors import MissingDependencyError, ModelError, ParityError, StreamVisionError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card

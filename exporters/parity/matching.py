@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from exporters.parity.tolerances import MATCH_IOU
+from streamvision.core.boxes import oriented_overlaps, overlaps
 from streamvision.core.detections import Detections
 from streamvision.core.masks import BoxMask
 
@@ -33,7 +32,7 @@ class Pairs:
 
 
 def pair_up(
-    overlaps: F64,
+    iou: F64,
     scores: tuple[NDArray[np.float32], NDArray[np.float32]],
     *,
     threshold: float,
@@ -44,28 +43,28 @@ def pair_up(
     Objects that reach the threshold are paired with each other first; weaker ones are only there for objects near it.
 
     Args:
-        overlaps: (N, M) overlap of each source object with each export object; 0 where they may not be paired.
+        iou: (N, M) overlap of each source object with each export object; 0 where they may not be paired.
         scores: (N,) and (M,) their scores.
         threshold: score from which objects count.
         least: pairs overlap by at least this much.
     """
-    rows, columns = np.nonzero(overlaps >= least)
+    rows, columns = np.nonzero(iou >= least)
     of_pairs = scores[0][rows], scores[1][columns]
     both_count = np.minimum(*of_pairs) >= threshold
-    likeness = overlaps[rows, columns] - np.abs(of_pairs[0] - of_pairs[1])
+    likeness = iou[rows, columns] - np.abs(of_pairs[0] - of_pairs[1])
     order = np.lexsort((-likeness, ~both_count))
-    free_row, free_column = np.ones(overlaps.shape[0], bool), np.ones(overlaps.shape[1], bool)
+    free_row, free_column = np.ones(iou.shape[0], bool), np.ones(iou.shape[1], bool)
     taken: list[int] = []
     for position in order.tolist():
         row, column = rows[position], columns[position]
         if free_row[row] and free_column[column]:
             free_row[row] = free_column[column] = False
             taken.append(position)
-    return Pairs(rows[taken], columns[taken], overlaps[rows[taken], columns[taken]])
+    return Pairs(rows[taken], columns[taken], iou[rows[taken], columns[taken]])
 
 
 def most_alike(
-    overlaps: F64,
+    iou: F64,
     scores: tuple[NDArray[np.float32], NDArray[np.float32]],
     *,
     contained: bool = False,
@@ -77,44 +76,21 @@ def most_alike(
     one to one, the last of them would be left with a stranger.
 
     Args:
-        overlaps: (N, M) overlap of each source candidate with each export candidate; 0 where they may not be paired.
+        iou: (N, M) overlap of each source candidate with each export candidate; 0 where they may not be paired.
         scores: (N,) and (M,) their scores.
         contained: whether only the export's candidates look for a partner.
         least: pairs overlap by at least this much.
     """
-    if not overlaps.size:
+    if not iou.size:
         return Pairs(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
-    likeness = np.where(overlaps >= least, overlaps - np.abs(scores[0][:, None] - scores[1][None]), -np.inf)
-    rows, columns = likeness.argmax(axis=0), np.arange(overlaps.shape[1])
+    likeness = np.where(iou >= least, iou - np.abs(scores[0][:, None] - scores[1][None]), -np.inf)
+    rows, columns = likeness.argmax(axis=0), np.arange(iou.shape[1])
     if not contained:
-        rows = np.concatenate([rows, np.arange(overlaps.shape[0])])
+        rows = np.concatenate([rows, np.arange(iou.shape[0])])
         columns = np.concatenate([columns, likeness.argmax(axis=1)])
     found = np.isfinite(likeness[rows, columns])
     rows, columns = rows[found], columns[found]
-    return Pairs(rows, columns, overlaps[rows, columns])
-
-
-def box_overlaps(source: NDArray[Any], export: NDArray[Any]) -> F64:
-    """Return (N, M) intersection over union of (N, 4) and (M, 4) boxes: left, top, right, bottom."""
-    a, b = source.astype(np.float64), export.astype(np.float64)
-    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    shared = np.prod(np.clip(sides, 0, None), axis=2)
-    areas = [np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1) for boxes in (a, b)]
-    union = areas[0][:, None] + areas[1][None] - shared
-    overlaps: F64 = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return overlaps
-
-
-def oriented_overlaps(source: NDArray[np.float32], export: NDArray[np.float32], near: NDArray[np.bool_]) -> F64:
-    """Return (N, M) intersection over union of oriented boxes (cx, cy, w, h, radians), 0 where ``near`` is false."""
-    overlaps = np.zeros((len(source), len(export)))
-    a, b = ([_rotated(row) for row in rows.tolist()] for rows in (source, export))
-    for row, column in np.argwhere(near).tolist():
-        _, corners = cv2.rotatedRectangleIntersection(a[row], b[column])
-        shared = 0.0 if corners is None else cv2.contourArea(cv2.convexHull(corners))
-        union = np.prod(a[row][1]) + np.prod(b[column][1]) - shared
-        overlaps[row, column] = min(shared / union, 1.0) if union > 0 else 0.0
-    return overlaps
+    return Pairs(rows, columns, iou[rows, columns])
 
 
 def object_overlaps(source: Detections, export: Detections, *, any_class: bool = False) -> F64:
@@ -122,10 +98,10 @@ def object_overlaps(source: Detections, export: Detections, *, any_class: bool =
 
     With ``any_class`` the classes do not matter.
     """
-    overlaps = box_overlaps(source.box_xyxy_px, export.box_xyxy_px)
+    iou = overlaps(source.box_xyxy_px.astype(np.float64), export.box_xyxy_px.astype(np.float64))
     if source.obb_cxcywhr_px is not None and export.obb_cxcywhr_px is not None:
-        overlaps = oriented_overlaps(source.obb_cxcywhr_px, export.obb_cxcywhr_px, overlaps > 0)
-    return overlaps if any_class else np.where(same_class(source.class_id, export.class_id), overlaps, 0.0)
+        iou = oriented_overlaps(source.obb_cxcywhr_px, export.obb_cxcywhr_px, iou > 0)
+    return iou if any_class else np.where(same_class(source.class_id, export.class_id), iou, 0.0)
 
 
 def same_class(source: NDArray[np.int32], export: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -150,8 +126,3 @@ def mask_overlap(source: BoxMask, export: BoxMask) -> float:
         shared = int(np.count_nonzero(windows[0] & windows[1]))
     union = source.area_px + export.area_px - shared
     return shared / union if union else 1.0
-
-
-def _rotated(row: list[float]) -> tuple[tuple[float, float], tuple[float, float], float]:
-    center_x, center_y, width, height, angle_rad = row
-    return (center_x, center_y), (width, height), float(np.degrees(angle_rad))

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.parity.findings import Figure, ImageComparison, Stage
-from exporters.parity.matching import box_overlaps, mask_overlap, most_alike, object_overlaps, pair_up, same_class
+from exporters.parity.matching import mask_overlap, most_alike, object_overlaps, pair_up, same_class
 from exporters.parity.model_run import Trace
 from exporters.parity.scores import score_faults, unreal_values
 from exporters.parity.tally import ObjectTally
 from exporters.parity.tolerances import Tolerance
+from streamvision.core.boxes import overlaps
 from streamvision.core.detections import Detections
 from streamvision.inference.heads.base import Candidates
 from streamvision.inference.model_card import ModelCard
@@ -54,8 +55,8 @@ class DecodedObjects:
         self._unreal += unreal_values(source.outputs, export.outputs)
         for digests, trace in zip(self._digests, (source, export), strict=True):
             digests.add(_digest(trace.outputs))
-        overlaps = box_overlaps(ours.box_xyxy_px, theirs.box_xyxy_px)
-        equal = overlaps * same_class(ours.class_id, theirs.class_id)
+        iou = overlaps(ours.box_xyxy_px.astype(np.float64), theirs.box_xyxy_px.astype(np.float64))
+        equal = iou * same_class(ours.class_id, theirs.class_id)
         scores = ours.score, theirs.score
         pairs = most_alike(equal, scores, contained=self._contained)
         _, alone = self._tally.add(
@@ -65,7 +66,7 @@ class DecodedObjects:
             pairs=pairs,
             contained=self._contained,
         )
-        self._renamed += renamed(overlaps, ours.class_id, theirs.class_id, sorted(alone))
+        self._renamed += renamed(iou, ours.class_id, theirs.class_id, sorted(alone))
         for kept, candidates in zip(self._scores, (ours, theirs), strict=True):
             kept.append(candidates.score[candidates.score >= self._score])
 
@@ -109,9 +110,9 @@ class FinalObjects:
             for field, words in (("mask", "masks"), ("keypoint_xy_px", "keypoints"), ("obb_cxcywhr_px", "rotation"))
             if getattr(ours, field) is not None and getattr(theirs, field) is None and len(ours) and len(theirs)
         }
-        overlaps = object_overlaps(ours, theirs, any_class=True)
+        iou = object_overlaps(ours, theirs, any_class=True)
         scores = ours.score, theirs.score
-        pairs = pair_up(overlaps * same_class(ours.class_id, theirs.class_id), scores, threshold=self._score)
+        pairs = pair_up(iou * same_class(ours.class_id, theirs.class_id), scores, threshold=self._score)
         alone = self._tally.add(
             name,
             boxes=(ours.box_xyxy_px, theirs.box_xyxy_px),
@@ -123,7 +124,7 @@ class FinalObjects:
         first, second = ours[pairs.source[counted]], theirs[pairs.export[counted]]
         self._add_masks(first, second)
         self._add_keypoints(first, second)
-        self._renamed += renamed(overlaps, ours.class_id, theirs.class_id, sorted(alone[1]))
+        self._renamed += renamed(iou, ours.class_id, theirs.class_id, sorted(alone[1]))
         self._duplicates += _duplicates(theirs, alone[1])
         drawn, marked = zip(
             *map(_drawn, (ours, theirs), (pairs.source[counted], pairs.export[counted]), alone), strict=True

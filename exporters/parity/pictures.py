@@ -64,10 +64,7 @@ def pictures_of(paths: Sequence[Path], *, origin: str, count: int = DEFAULT_COUN
 def drawn_pictures(*, count: int = DEFAULT_COUNT) -> GatePictures:
     """Return pictures of the synthetic drive, the same ones each time."""
     scene = DriveScene(*_DRAWN_SIZE_PX, _DRAWN_FPS, 0)
-    step = max(scene.lap_frames // count, 1)
-    chosen = tuple(
-        GatePicture(f"drive-{index}", partial(_draw, scene, index)) for index in range(0, count * step, step)
-    )
+    chosen = tuple(GatePicture(f"drive-{index}", partial(_draw, scene, index)) for index in scene.spread(count))
     return GatePictures(chosen, f"{count} drawn pictures of a drive, since no --images were given")
 
 

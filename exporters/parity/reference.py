@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.base import Source
 from exporters.parity.inputs import Reference
+from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.torch_libraries import import_torch, import_ultralytics
 from streamvision.checkpoints.torchvision import TorchvisionSource
 from streamvision.checkpoints.ultralytics import UltralyticsSource

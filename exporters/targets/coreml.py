@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
 from exporters.coreml.backend import CoreMlInterpreter
 from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
 from exporters.coreml.description import describe, vision_note
 from exporters.coreml.scores import check_rows, check_specification
 from exporters.loops import refuse_loops
+from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.sizes import check_size, with_size
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend

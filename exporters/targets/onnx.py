@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
 from exporters.calibration import calibration_tensors
 from exporters.onnx.conversion import to_onnx
 from exporters.onnx.files import save
+from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
 

@@ -11,9 +11,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
 from exporters.calibration import DEFAULT_COUNT, calibration_tensors
 from exporters.onnx.conversion import to_onnx
+from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ExportError, MissingDependencyError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.open_vino import OpenVinoBackend

@@ -9,11 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
 from exporters.calibration import calibration_tensors
 from exporters.onnx.conversion import to_onnx
 from exporters.onnx.files import describe
 from exporters.tensorrt.build_hints import BuildHints, usual_batch
+from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
 from exporters.calibration import calibration_tensors
 from exporters.loops import refuse_loops
 from exporters.mediapipe.metadata import BUFFER, labels_file, object_detector_metadata
 from exporters.tflite.container import card_file, with_buffer, with_files
 from exporters.tflite.conversion import convert, import_converter
 from exporters.tflite.quantisation import FLOAT_FIRST, FLOAT_LAST, quantise
+from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.sizes import check_size, with_size
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend

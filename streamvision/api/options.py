@@ -7,15 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.core.config.app import (
-    AppConfig,
-    ModelConfig,
-    OutputsConfig,
-    StreamConfig,
-    load_config,
-    parse_config,
-    parse_stage,
-)
+from streamvision.core.config.app import AppConfig, OutputsConfig, StreamConfig, load_config, parse_config, parse_stage
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.user_stage import Stage, stage_of
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from streamvision.bench.pipeline import OnProgress
 from streamvision.bench.usage import Usage, machine, rss_mb
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes, quantiles_of

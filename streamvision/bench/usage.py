@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import streamvision
+from streamvision.core.version import __version__
 from streamvision.inference.backends.cores import usable_cores
 
 _STAT = Path("/proc/stat")
@@ -64,7 +64,7 @@ def machine() -> dict[str, Any]:
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "streamvision": streamvision.__version__,
+        "streamvision": __version__,
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
     }
 

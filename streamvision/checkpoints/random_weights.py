@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from exporters.parity.pictures import drawn_pictures
 from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.core.picture import BgrPicture
+from streamvision.synthetic.drive import DriveScene
 
 PICTURES = 2
+DRAWN_SIZE_PX = (1280, 720)
 SIDE_PX = 256
 CLASS_PEAK = 6.0
 """Greatest class logit above that class's mean, which lets a few of some thousand boxes stand out. With much more, the
@@ -84,7 +86,8 @@ def settle_yolo(network: Any) -> None:
 def _pictures(side_px: int = SIDE_PX) -> Any:
     """Return (PICTURES, 3, side_px, side_px) drawn pictures, 0..1."""
     torch = import_torch()
-    drawn = [picture.load() for picture in drawn_pictures(count=PICTURES).pictures]
+    scene = DriveScene(*DRAWN_SIZE_PX, 1.0, 0)
+    drawn = [BgrPicture(scene.picture_at(index).to_bgr()) for index in scene.spread(PICTURES)]
     levels = np.stack([picture.resize_rgb(side_px, side_px) for picture in drawn])
     return torch.from_numpy(levels).permute(0, 3, 1, 2) / 255
 

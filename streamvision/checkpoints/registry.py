@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from exporters.base import Source
+from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ConfigError
 
 ACCEPTED = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from streamvision.cli.options import field_option
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 
 
 @click.command()

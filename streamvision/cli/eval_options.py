@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, get_args
 import click
 
 from streamvision.cli.options import field_option
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Split
 from streamvision.evaluation.evaluate import ModelOptions

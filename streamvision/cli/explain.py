@@ -10,7 +10,7 @@ import click
 
 from streamvision.cli.options import field_option
 from streamvision.cli.steps import StepProgress
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import OutputError
 from streamvision.evaluation.heat import METHOD_WORDS, Explanation, HeatMethod
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source, Target, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Format, Target, UnverifiedArtifact
+from streamvision.checkpoints.base import Source
 from streamvision.cli.eval_options import choose_split
 from streamvision.cli.steps import StepProgress
 from streamvision.core.errors import ConfigError, StreamVisionError

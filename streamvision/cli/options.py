@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.app import (
     AppConfig,
-    ModelConfig,
     OutputsConfig,
     ServeConfig,
     StreamConfig,
@@ -20,6 +19,7 @@ from streamvision.core.config.app import (
     load_config,
     parse_config,
 )
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.boxes import overlaps
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
 from streamvision.datasets.fingerprints import Fingerprint, alike_groups, exact_groups, fingerprint_all
 from streamvision.datasets.folders import SPLITS
-from streamvision.evaluation.overlaps import overlaps
 
 SMALL_AREA_PX = 32**2
 """COCO's border between small and medium objects."""

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.parity.matching import oriented_overlaps
+from streamvision.core.boxes import oriented_overlaps
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
 from streamvision.core.rle import encode_rle

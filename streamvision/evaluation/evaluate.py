@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamvision.core.config.model import BackendName, Precision
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import match_classes
@@ -16,7 +17,6 @@ from streamvision.evaluation.diagnosis import Diagnosis, diagnose
 from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR, open_model
 from streamvision.evaluation.predict import OnProgress, predict
 from streamvision.evaluation.predictions import Predictions
-from streamvision.inference.backends.base import BackendName, Precision
 
 DECIMALS = 6
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.core.boxes import overlaps
 from streamvision.core.detections import Detections
 from streamvision.core.picture import BgrPicture
 from streamvision.evaluation.features import backbone_layers
-from streamvision.evaluation.overlaps import overlaps
 from streamvision.inference.letterbox import Letterbox, sized_input
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.inference.preprocess import InputBatch

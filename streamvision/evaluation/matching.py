@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.boxes import overlaps, shares_inside
 from streamvision.core.detections import Detections
-from streamvision.evaluation.overlaps import overlaps, shares_inside
 from streamvision.evaluation.predictions import Predictions, Truth
 
 HIT_IOU = 0.5

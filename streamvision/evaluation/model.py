@@ -6,10 +6,10 @@ from pathlib import Path
 
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.sizes import rounded_up
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import BackendName, ModelConfig, Precision
 from streamvision.core.errors import DeviceError, ModelError
 from streamvision.inference.backends import open_backend
-from streamvision.inference.backends.base import Backend, BackendName, Precision
+from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model import Model
 from streamvision.inference.model_card import ModelCard

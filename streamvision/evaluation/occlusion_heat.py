@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.boxes import overlaps
 from streamvision.core.detections import Detections
 from streamvision.core.picture import BgrPicture
-from streamvision.evaluation.overlaps import overlaps
 from streamvision.inference.letterbox import sized_input
 from streamvision.inference.model import Model
 

@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.picture import Picture
 from streamvision.inference.model import Model

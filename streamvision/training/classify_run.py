@@ -15,7 +15,7 @@ from streamvision.checkpoints.torchvision_build import (
     class_tensors,
     create_classifier,
 )
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.picture_sets import NamedPicture, NamedPictures
 from streamvision.evaluation.classes import TOP, measure_classes
 from streamvision.inference.model import Model

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from exporters.base import ExportOptions, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.compact import compact
 from exporters.onnx.conversion import require_onnx, to_onnx
 from exporters.onnx.files import save
@@ -16,6 +16,7 @@ from exporters.parity.gate import Gate
 from exporters.parity.pictures import pictures_of
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
+from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.sizes import rounded_up
 from streamvision.checkpoints.ultralytics import UltralyticsSource
 from streamvision.core.errors import MissingDependencyError

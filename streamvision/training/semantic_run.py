@@ -9,7 +9,7 @@ from typing import Any
 from streamvision.checkpoints.torch_libraries import import_torch
 from streamvision.checkpoints.torch_network import TorchBackend
 from streamvision.checkpoints.unet import UnetSource
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.class_maps import UNKNOWN
 from streamvision.datasets.picture_sets import MappedPicture, MappedPictures
 from streamvision.evaluation.regions import measure_regions

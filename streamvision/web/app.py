@@ -11,9 +11,9 @@ from flask import Flask, Response, jsonify, render_template, request
 from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
-import streamvision
 from streamvision.core.live import LiveChannel, LiveFrame, LiveView
 from streamvision.core.status import StreamStatus
+from streamvision.core.version import __version__
 from streamvision.web.analytics import add_analytics
 from streamvision.web.events import status_json
 from streamvision.web.fanout import Fanout
@@ -107,7 +107,7 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
 
     def page(focus: str | None) -> str:
         return render_template(
-            "index.html", focus=focus, status=status_json(view, view.statuses()), version=streamvision.__version__
+            "index.html", focus=focus, status=status_json(view, view.statuses()), version=__version__
         )
 
     @app.get("/")

@@ -9,11 +9,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-import streamvision
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import QUANTILES, Distribution
+from streamvision.core.version import __version__
 from streamvision.web.fanout import Fanout
 
 
@@ -39,7 +39,7 @@ class PipelineCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read the pipeline once and give every metric."""
         statuses = self._view.statuses()
-        info = {"version": streamvision.__version__, "model": self._view.model}
+        info = {"version": __version__, "model": self._view.model}
         yield InfoMetricFamily("streamvision", "Program and model.", value=info)
         yield from _counters(statuses)
         yield from _gauges(statuses)

@@ -15,7 +15,7 @@ import pytest
 
 from exporters.base import ExportOptions
 from exporters.bundle.golden import drawn_picture
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.model import Model
 from support.npm_packages import npm_modules

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.model import Model
 from support.bundles import bundled

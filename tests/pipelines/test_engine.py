@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.assembly import name_streams
 from pipelines.engine import Pipeline
-from pipelines.stages.tracking.assignment import overlapping
+from streamvision.core.boxes import overlapping
 from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
 from streamvision.core.errors import ConfigError, ModelError, OutputError, SourceError
 from streamvision.inference.backends import open_backend

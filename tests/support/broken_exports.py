@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
+from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
 from streamvision.inference.model_card import ModelCard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from exporters.bundle import make_bundle
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.inference.model import Model
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from exporters.base import Source
 from streamvision.checkpoints import open_source
+from streamvision.checkpoints.base import Source
 
 
 @cache

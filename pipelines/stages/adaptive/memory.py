@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.stages.adaptive.inference_plan import InferencePlan
-from pipelines.stages.tracking.assignment import overlapping
+from streamvision.core.boxes import overlapping
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 from streamvision.core.resampling import Window

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import AuxiliaryModelConfig
 from streamvision.core.picture import Picture
 from streamvision.core.status import StageStatus

@@ -1,4 +1,4 @@
-"""Who is who: which tracks and detections overlap, and the best one-to-one assignment between them.
+"""The best one-to-one assignment between tracks and detections.
 
 Most pairs of boxes on a picture do not touch, so everything here works on the list of those that do: three arrays of
 equal length, track, detection and a number about the two.
@@ -6,7 +6,7 @@ equal length, track, detection and a number about the two.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import lap
 import numpy as np
@@ -14,34 +14,6 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp]
-
-
-class Overlap(NamedTuple):
-    """The pairs of boxes that have area in common."""
-
-    row: Rows
-    """(P,) index of the first box."""
-    column: Rows
-    """(P,) index of the second box."""
-    iou: Float
-    """(P,) their intersection over union, above 0 and up to 1."""
-
-
-def overlapping(a_xyxy: Float, b_xyxy: Float) -> Overlap:
-    """Return which of (A, 4) and (B, 4) boxes overlap and by how much, ordered by row, then column."""
-    left, top, right, bottom = a_xyxy.T[:, :, None]
-    b_left, b_top, b_right, b_bottom = b_xyxy.T
-    touch = left < b_right
-    touch &= right > b_left
-    touch &= top < b_bottom
-    touch &= bottom > b_top
-    row, column = np.nonzero(touch)
-    a, b = a_xyxy[row].T, b_xyxy[column].T
-    width, height = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    intersection = width * height
-    a_width, a_height = a[2:] - a[:2]
-    b_width, b_height = b[2:] - b[:2]
-    return Overlap(row, column, intersection / (a_width * a_height + b_width * b_height - intersection))
 
 
 def assign(row: Rows, column: Rows, gain: Float) -> tuple[Rows, Rows]:

@@ -18,8 +18,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.tracking.assignment import Overlap, Pairing, Rows, overlapping
+from pipelines.stages.tracking.assignment import Pairing, Rows
 from pipelines.stages.tracking.kalman import POSITION, BoxFilter, Float, cxcywh_from_xyxy, xyxy_from_cxcywh
+from streamvision.core.boxes import Overlap, overlapping
 from streamvision.core.detections import Detections
 from streamvision.core.picture import Picture
 

@@ -11,51 +11,14 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.config.section import Section
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.errors import ConfigError
-from streamvision.inference.backends.base import BackendName, Precision
 
 TrackerName = Literal["steady", "sort", "bytetrack", "ocsort", "botsort", "none"]
 S = TypeVar("S", bound=Section)
-
-
-class ModelConfig(Section):
-    """Which model, where it executes and what counts as found."""
-
-    path: Path = Field(description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT).")
-    backend: BackendName = Field("auto", description="Runtime that executes it; auto picks by the file's ending.")
-    device: str = Field("auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu.")
-    precision: Precision = Field(
-        "auto",
-        description="Arithmetic; auto: the file's own on a CPU, the device's default elsewhere; bf16 is twice as fast, "
-        "and less exact, on CPUs that have it (by OpenVINO).",
-    )
-    threads: int | None = Field(
-        None, ge=1, description="CPU threads of each call into the network; default: the cores shared by the requests."
-    )
-    requests: int | None = Field(
-        None, ge=1, le=64, description="Calls into the network at the same time; default: up to 4, by cores and device."
-    )
-    score: float = Field(0.25, ge=0, le=1, description="Lowest score of a reported object.")
-    class_scores: dict[str, float] = Field(default_factory=dict, description="Lowest score by class name.")
-    iou: float = Field(0.6, gt=0, le=1, description="Overlap above which the weaker of two boxes is a duplicate.")
-    agnostic_nms: bool = Field(False, description="Let boxes of different classes suppress each other.")
-    max_detections: int = Field(300, ge=1, description="Most objects on one picture, the best by score.")
-    classes: tuple[str, ...] | None = Field(None, description="Report these classes only.")
-    head: str | None = Field(
-        None,
-        description="Layout of the outputs, for files that do not say it, such as yolo_v8; docs/tasks.md lists them.",
-    )
-    names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
-    steady_s: float = Field(
-        0.5,
-        ge=0,
-        le=60,
-        description="For models that name whole pictures: seconds over which scores are averaged, so that the classes "
-        "do not flicker; 0: none.",
-    )
 
 
 class StreamConfig(Section):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from streamvision.core.config.model import BackendName
 from streamvision.core.config.section import Section
-from streamvision.inference.backends.base import BackendName
 
 
 class AuxiliaryModelConfig(Section):

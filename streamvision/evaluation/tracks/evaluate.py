@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from pipelines.stages.tracking.base import Tracker
+from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.evaluation.tracks.matching import match_sequence
 from streamvision.evaluation.tracks.metrics import TrackCounts, add_counts, count
@@ -25,6 +25,13 @@ from streamvision.evaluation.tracks.mot_files import (
 
 OnProgress = Callable[[int, int], None]
 """Called with how many frames are done, and how many there are."""
+
+
+class Tracker(Protocol):
+    """What is measured: gives identities to the detections of one sequence after another."""
+
+    def update(self, detections: Detections, *, pts_s: float) -> Detections:
+        """Return the detections of the next frame with identities."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
-
-BackendName = Literal["auto", "onnxruntime", "openvino", "litert", "tensorrt", "coreml"]
-Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.inference.backends.base import Precision
 from streamvision.inference.backends.core_ml_package import CONFIDENCE_THRESHOLD, CoreMlPackage
 from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.inference.backends.tensors import last_line

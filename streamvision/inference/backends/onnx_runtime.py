@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.inference.backends.base import Precision, TensorSpec
+from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.backends.cores import share_cores
 from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.inference.backends.onnx_placement import Placement, read_placement

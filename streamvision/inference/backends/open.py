@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+from streamvision.core.config.model import BackendName, Precision
 from streamvision.core.errors import ModelError
-from streamvision.inference.backends.base import Backend, BackendName, Precision
+from streamvision.inference.backends.base import Backend
 
 _ENDINGS: dict[str, tuple[BackendName, ...]] = {
     ".onnx": ("onnxruntime", "openvino"),

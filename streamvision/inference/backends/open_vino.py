@@ -17,8 +17,9 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.inference.backends.base import Precision, TensorSpec
+from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.backends.cores import MAX_REQUESTS, share_cores
 from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.inference.backends.open_vino_shapes import CompiledShapes

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, ModelError
-from streamvision.inference.backends.base import Precision, TensorSpec
+from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.backends.cuda_memory import CudaDevice, parse_cuda_device
 from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.inference.backends.tensorrt_api import DTYPES, CudaEngine, TensorRt, import_cuda, import_tensorrt

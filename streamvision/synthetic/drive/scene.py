@@ -55,6 +55,10 @@ class DriveScene:
             "lamp_posts": np.array(self.roadside.lamp_posts_s_m),
         }
 
+    def spread(self, count: int) -> range:
+        """Return the indices of frames that are spread evenly over one round of the course."""
+        return range(0, count * (step := max(self.lap_frames // count, 1)), step)
+
     @property
     def lap_frames(self) -> int:
         """How many frames a lap takes; then the weather and the places repeat, and the traffic differs."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from exporters.bundle import make_bundle
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.base import Backend

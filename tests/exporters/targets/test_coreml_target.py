@@ -15,13 +15,14 @@ pytest.importorskip("coremltools")
 
 import coremltools as ct
 
-from exporters.base import ExportOptions, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.coreml.scores import check_scores
 from exporters.targets.coreml import CoreMlTarget
 from exporters.targets.registry import create_target
 from streamvision.checkpoints import open_source
+from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.sizes import with_size
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.card_reader import read_card

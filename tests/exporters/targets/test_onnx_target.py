@@ -17,10 +17,11 @@ pytest.importorskip("ultralytics")
 
 import onnx
 
-from exporters.base import ExportOptions, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.targets.registry import create_target
 from streamvision.checkpoints import open_source
-from streamvision.core.config.app import ModelConfig
+from streamvision.checkpoints.base import Source
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ExportError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.base import Backend

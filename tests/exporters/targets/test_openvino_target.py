@@ -15,10 +15,11 @@ pytest.importorskip("ultralytics")
 
 import openvino
 
-from exporters.base import ExportOptions, Source, UnverifiedArtifact
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.targets.openvino import FLOAT_LAYERS, learned_below
 from exporters.targets.registry import create_target
 from streamvision.checkpoints import open_source
+from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ExportError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.card_reader import read_card

@@ -19,7 +19,7 @@ from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.targets import tflite
 from exporters.targets.registry import create_target
 from exporters.targets.tflite import MEDIAPIPE_ROWS, TfliteTarget
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ExportError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.card_reader import read_card

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ModelError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.base import TensorSpec

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ModelError, UnknownHeadError
 from streamvision.core.picture import BgrPicture
 from streamvision.core.telemetry import StageTimes

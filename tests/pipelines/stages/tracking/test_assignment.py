@@ -7,7 +7,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from pipelines.stages.tracking.assignment import assign, overlapping
+from pipelines.stages.tracking.assignment import assign
+from streamvision.core.boxes import overlapping
 
 
 def random_boxes(rng: np.random.Generator, count: int, spread: float) -> np.ndarray:

@@ -25,7 +25,7 @@ from PIL import Image
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.coreml.backend import CoreMlInterpreter
 from exporters.targets.coreml import CoreMlTarget
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import DeviceError, ModelError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends import open_backend

@@ -17,7 +17,7 @@ pytest.importorskip("onnx")
 from exporters.tensorrt.engine_cache import EngineCache
 from exporters.tensorrt.engine_spec import read_blueprint
 from exporters.tensorrt.engines import provide_engine
-from streamvision.core.config.app import ModelConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends import open_backend
