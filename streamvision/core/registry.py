@@ -8,14 +8,14 @@ and only when a name is not built in or all are listed, since reading the metada
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from streamvision.core.config.section import Section
+from streamvision.core.config.section import Section, validate
 from streamvision.core.errors import ConfigError, MissingDependencyError
 
 
@@ -46,6 +46,19 @@ class Plugin:
         """Return the class of its settings; ``None`` where it has none."""
         found: type[Section] | None = None if self.config is None else self._imported(self.config)
         return found
+
+    def options_of(self, given: Mapping[str, Any]) -> Section | None:
+        """Return its settings from plain values, checked by its configuration class; ``None`` where it has none.
+
+        Raises:
+            ConfigError: when a value is not accepted, or it has no settings and some are given.
+        """
+        config = self.config_class()
+        if config is not None:
+            return validate(config, given, origin=f"options of {self.name}")
+        if given:
+            raise ConfigError(f"{self.name} has no options, but {', '.join(given)} were given; leave them out")
+        return None
 
     def _imported(self, what: Any) -> Any:
         if not isinstance(what, str):

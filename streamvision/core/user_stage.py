@@ -106,6 +106,8 @@ def stage_of(given: Callable[..., object] | Stage | StageConfig) -> Stage:
     if not isinstance(given, StageConfig):
         name = getattr(given, "__name__", type(given).__name__)
         return Stage(name, given, getattr(given, _SETTINGS, StageSettings()))
+    if given.path is None:
+        raise ConfigError(f"stage {given.name!r} is one of another package; give module:function or file.py:function")
     target = _find(given.path)
     said = given.model_dump(include={"budget_ms", "give_up_after", "unfinished"}, exclude_none=True)
     settings = replace(getattr(target, _SETTINGS, StageSettings()), **said)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
-from streamvision.core.config.section import Section
+from streamvision.core.config.section import Section, validate
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.errors import ConfigError
 
 TrackerName = Literal["steady", "sort", "bytetrack", "ocsort", "botsort", "none"]
-S = TypeVar("S", bound=Section)
 
 
 class StreamConfig(Section):
@@ -149,7 +147,7 @@ def parse_config(document: dict[str, Any], *, origin: str) -> AppConfig:
     Raises:
         ConfigError: naming the key, what was given and what is accepted; an unknown key names the nearest known one.
     """
-    return _validate(AppConfig, document, origin)
+    return validate(AppConfig, document, origin=origin)
 
 
 def parse_analytics(document: Any, *, origin: str) -> AnalyticsConfig:
@@ -158,7 +156,7 @@ def parse_analytics(document: Any, *, origin: str) -> AnalyticsConfig:
     Raises:
         ConfigError: as there.
     """
-    return _validate(AnalyticsConfig, document, origin)
+    return validate(AnalyticsConfig, document, origin=origin)
 
 
 def parse_stage(document: Any, *, origin: str) -> StageConfig:
@@ -167,44 +165,4 @@ def parse_stage(document: Any, *, origin: str) -> StageConfig:
     Raises:
         ConfigError: as there.
     """
-    return _validate(StageConfig, document, origin)
-
-
-def _validate(section: type[S], document: Any, origin: str) -> S:
-    try:
-        return section.model_validate(document)
-    except ValidationError as error:
-        errors = error.errors()
-        # A list without its faulty members is too short for pydantic, which would only confuse.
-        causes = [e for e in errors if e["type"] != "too_short" or not any(_is_inside(e, other) for other in errors)]
-        raise ConfigError(f"{origin}: {'; '.join(_explain(e, section) for e in causes)}") from None
-
-
-def _is_inside(outer: Any, inner: Any) -> bool:
-    depth = len(outer["loc"])
-    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
-
-
-def _explain(error: Any, root: type[BaseModel]) -> str:
-    location: tuple[str | int, ...] = error["loc"]
-    key = ".".join(str(part) for part in location)
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1], root)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
-        return f"unknown key {key!r}: {hint}"
-    if error["type"] == "missing":
-        return f"{key!r} is missing"
-    given = error.get("input")
-    shown = f" (given: {given!r})" if isinstance(given, (str, int, float, bool)) else ""
-    return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}{shown}"
-
-
-def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> list[str]:
-    for part in location:
-        if isinstance(part, int):
-            continue
-        annotation = section.model_fields[part].annotation
-        choices = [annotation, *get_args(annotation)]
-        section = next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), section)
-    return list(section.model_fields)
+    return validate(StageConfig, document, origin=origin)

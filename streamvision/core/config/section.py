@@ -2,10 +2,63 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import difflib
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from streamvision.core.errors import ConfigError
 
 
 class Section(BaseModel):
     """A part of the configuration; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def validate(section: type[S], document: Any, *, origin: str) -> S:
+    """Return a part of the configuration from plain values; ``origin`` says in messages where they came from.
+
+    Raises:
+        ConfigError: naming the key, what was given and what is accepted; an unknown key names the nearest known one.
+    """
+    try:
+        return section.model_validate(document)
+    except ValidationError as error:
+        errors = error.errors()
+        # A list without its faulty members is too short for pydantic, which would only confuse.
+        causes = [e for e in errors if e["type"] != "too_short" or not any(_is_inside(e, other) for other in errors)]
+        raise ConfigError(f"{origin}: {'; '.join(_explain(e, section) for e in causes)}") from None
+
+
+def _is_inside(outer: Any, inner: Any) -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
+
+
+def _explain(error: Any, root: type[BaseModel]) -> str:
+    location: tuple[str | int, ...] = error["loc"]
+    key = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1], root)
+        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+        return f"unknown key {key!r}: {hint}"
+    if error["type"] == "missing":
+        return f"{key!r} is missing"
+    given = error.get("input")
+    shown = f" (given: {given!r})" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}{shown}"
+
+
+def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> list[str]:
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation
+        choices = [annotation, *get_args(annotation)]
+        section = next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), section)
+    return list(section.model_fields)
