@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from pipelines.capture.registry import parse_source
+from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
-from pipelines.capture.uri import SourceSpec, parse_source
 from pipelines.outputs.encode import JpegEncoder
 from pipelines.rendering.overlay import Overlay
 from pipelines.run_models import RunModels

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from pipelines.assembly import build_streams, name_streams
-from pipelines.capture.uri import source_files
+from pipelines.capture.registry import source_files
 from pipelines.outputs.outputs import check_outputs, open_sinks
 from pipelines.outputs.sink import Sink
 from pipelines.run_models import RunModels

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
-from pipelines.capture.uri import SourceSpec
 from pipelines.stages.adaptive.inference_plan import WHOLE, InferencePlan
 from pipelines.stream_worker import StreamWorker
 from streamvision.core.detections import Detections

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import av
 
-from pipelines.capture.uri import SourceSpec
+from pipelines.capture.source import SourceSpec
 from streamvision.core.errors import SourceError
 from streamvision.core.redaction import redact
 

@@ -1,4 +1,4 @@
-"""Reads a GStreamer pipeline, for cameras and decoders that FFmpeg does not know, and for the lowest latency."""
+"""A GStreamer pipeline, for cameras and decoders that FFmpeg does not know, and for the lowest latency."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.capture.capture_clock import CaptureClock
-from pipelines.capture.reader import Captured
-from pipelines.capture.timeline import MonotonicPts
-from pipelines.capture.uri import SourceSpec
+from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec, url_endpoint
+from pipelines.capture.timing import CaptureClock, MonotonicPts
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import MissingDependencyError, SourceError, SourceStalledError
 from streamvision.core.picture import BgrPicture, Picture, YuvPicture
@@ -28,6 +26,34 @@ DEFAULT_FPS = 25.0
 
 _FULL_RANGE = 1
 """GST_VIDEO_COLOR_RANGE_0_255, whose name Python cannot spell."""
+
+
+def _parse(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+    scheme, separator, pipeline = text.partition(":")
+    if scheme.lower() != "gst" or not separator:
+        return None
+    pipeline = pipeline.strip()
+    if not pipeline:
+        raise ValueError("is an empty GStreamer pipeline")
+    return SourceSpec(
+        kind="gstreamer",
+        uri=pipeline,
+        text=text,
+        name="gst",
+        live=policy != "file",
+        reconnects=True,
+        endpoint=url_endpoint(pipeline),
+    )
+
+
+GSTREAMER = SourceKind(
+    name="gstreamer",
+    summary="GStreamer pipeline",
+    accepts="gst:PIPELINE",
+    example="gst:v4l2src ! jpegdec",
+    factory="pipelines.capture.gstreamer_reader:GStreamerReader",
+    parse=_parse,
+)
 
 
 class GStreamerReader:

@@ -15,11 +15,8 @@ from av.video.frame import VideoFrame
 
 from pipelines.capture.av_errors import fault_text, open_failure
 from pipelines.capture.av_picture import picture_from_frame
-from pipelines.capture.capture_clock import CaptureClock
-from pipelines.capture.lag import LagGuard
-from pipelines.capture.reader import Captured
-from pipelines.capture.timeline import MonotonicPts
-from pipelines.capture.uri import SourceSpec
+from pipelines.capture.source import Captured, SourceSpec
+from pipelines.capture.timing import CaptureClock, LagGuard, MonotonicPts
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
 from streamvision.core.telemetry import DropCounter

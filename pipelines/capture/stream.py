@@ -7,15 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 
-from pipelines.capture.backoff import Backoff
-from pipelines.capture.pacer import Pacer
-from pipelines.capture.probe import is_reachable
-from pipelines.capture.reader import Captured, Reader
-from pipelines.capture.readers import create_reader
-from pipelines.capture.timeline import StreamTimeline
-from pipelines.capture.uri import SourceSpec
+from pipelines.capture.reconnect import Backoff, is_reachable
+from pipelines.capture.registry import create_reader
+from pipelines.capture.source import Captured, Reader, SourceSpec
+from pipelines.capture.timing import Pacer, StreamTimeline
 from pipelines.scheduling.frame_buffer import FrameBuffer, FrameQueue, NewestFrameBuffer
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError, StreamVisionError
@@ -82,11 +78,6 @@ class StreamCapture:
         if self._expected is None or self._max_frames is None:
             return self._expected
         return min(self._expected, self._max_frames)
-
-    @property
-    def skipped(self) -> int:
-        """Packets of a live source that were not decoded, to catch up."""
-        return self.drops.by_cause().get("decode_behind", 0)
 
     @property
     def finished(self) -> bool:
@@ -178,7 +169,7 @@ class StreamCapture:
             if reader.paced:
                 pacer.wait(captured.pts_s, self._stop)
                 if not self.spec.reconnects:
-                    captured = replace(captured, captured_at_s=time.monotonic())
+                    captured = captured._replace(captured_at_s=time.monotonic())
             self._hand_on(captured)
             self._count_losses(reader)
             if self._max_frames is not None and self.frames_in >= self._max_frames:

@@ -1,26 +1,23 @@
-"""Reads ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..&realtime=..``: drawn scenes whose truth is known exactly.
-
-A new scene is one new module with a class that meets :class:`Scene`, and its line in :data:`SCENES`.
-"""
+"""``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..&realtime=..``: drawn scenes whose truth is known exactly."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from pipelines.capture.reader import Captured
-from pipelines.capture.uri import SourceSpec
+from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec
+from streamvision.core.config.app import StreamConfig
 from streamvision.core.detections import Detections
-from streamvision.core.errors import SourceError
+from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import Picture
-from streamvision.synthetic.boxes import BoxesScene
-from streamvision.synthetic.drive import DriveScene
+from streamvision.core.registry import Plugin, Registry
 
 
-class Scene(Protocol):
+class DrawnScene(Protocol):
     """A film that is a pure function of the frame's index, and so is its truth."""
 
     @property
@@ -34,9 +31,19 @@ class Scene(Protocol):
         """Return the exact boxes of a frame, with identities."""
 
 
-SceneFactory = Callable[[int, int, float, int], Scene]
-"""Takes width and height in pixels, frames per second and seed."""
-SCENES: dict[str, SceneFactory] = {"boxes": BoxesScene, "drive": DriveScene}
+SCENES: Registry[Plugin] = Registry(
+    "drawn scene",
+    group="streamvision.scenes",
+    plugins=[
+        Plugin(name="boxes", summary="drawn boxes, for tests", factory="streamvision.synthetic.boxes:BoxesScene"),
+        Plugin(
+            name="drive",
+            summary="drawn drive with signs, exact truth known",
+            factory="streamvision.synthetic.drive:DriveScene",
+        ),
+    ],
+)
+"""Their factories take width and height in pixels, frames per second and seed, and give a :class:`DrawnScene`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class SyntheticOptions:
     """What stands behind ``synthetic:``."""
 
     name: str
-    """Scene, a key of :data:`SCENES`."""
+    """Name of the scene in :data:`SCENES`."""
     fps: float = 25.0
     """Frames per second."""
     width_px: int = 640
@@ -56,9 +63,10 @@ class SyntheticOptions:
     frames: int | None = None
     """Length; ``None`` never ends."""
 
-    def create_scene(self) -> Scene:
+    def create_scene(self) -> DrawnScene:
         """Return the scene."""
-        return SCENES[self.name](self.width_px, self.height_px, self.fps, self.seed)
+        scene: DrawnScene = SCENES.get(self.name).load()(self.width_px, self.height_px, self.fps, self.seed)
+        return scene
 
 
 def parse_options(text: str) -> SyntheticOptions:
@@ -72,8 +80,10 @@ def parse_options(text: str) -> SyntheticOptions:
     """
     name, _, query = text.partition("?")
     given = dict(parse_qsl(query, keep_blank_values=True))
-    if name not in SCENES:
-        raise _refused(text, f"the scenes are {', '.join(sorted(SCENES))}")
+    try:
+        SCENES.get(name)
+    except ConfigError:
+        raise _refused(text, f"the scenes are {', '.join(SCENES.names())}") from None
     if unknown := given.keys() - {"fps", "size", "seed", "frames", "realtime"}:
         raise _refused(text, f"{sorted(unknown)[0]!r} is none of the options fps, size, seed, frames, realtime")
     try:
@@ -94,13 +104,33 @@ def parse_options(text: str) -> SyntheticOptions:
     return options
 
 
+def _parse(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+    scheme, separator, scene = text.partition(":")
+    if scheme.lower() != "synthetic" or not separator:
+        return None
+    name, *options = re.split(r"[?&]", scene)
+    paced = "realtime=0" not in options
+    live = policy == "live" or (policy == "auto" and paced)
+    return SourceSpec(kind="synthetic", uri=scene, text=text, name=name, live=live, realtime=paced or realtime)
+
+
+SYNTHETIC = SourceKind(
+    name="synthetic",
+    summary="drawn scene, exact truth known",
+    accepts="synthetic:NAME",
+    example="synthetic:drive?fps=30&size=1280x720&seed=1",
+    factory="pipelines.capture.synthetic_reader:SyntheticReader",
+    parse=_parse,
+)
+
+
 class SyntheticReader:
     """Draws a scene frame by frame."""
 
-    def __init__(self, spec: SourceSpec) -> None:
+    def __init__(self, spec: SourceSpec, *, config: StreamConfig) -> None:
         self._spec = spec
         self._options: SyntheticOptions | None = None
-        self._scene: Scene | None = None
+        self._scene: DrawnScene | None = None
         self._index = 0
 
     @property

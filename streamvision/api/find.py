@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.assembly import name_streams
-from pipelines.capture.readers import create_reader
-from pipelines.capture.uri import SourceSpec, parse_source, source_files
+from pipelines.capture.registry import create_reader, parse_source, source_files
+from pipelines.capture.source import SourceSpec
 from streamvision.api.options import Sources, build_config
 from streamvision.api.stream import ResultStream
 from streamvision.core.config.app import AppConfig, StreamConfig

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.capture.readers import create_reader
-from pipelines.capture.uri import SourceSpec
+from pipelines.capture.registry import create_reader
+from pipelines.capture.source import SourceSpec
 from pipelines.outputs.encode import JpegEncoder
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, StreamVisionError

@@ -13,8 +13,9 @@ from typing import Any
 import av
 import numpy as np
 
+from pipelines.capture.registry import parse_source
+from pipelines.capture.source import Policy
 from pipelines.capture.stream import StreamCapture
-from pipelines.capture.uri import Policy, parse_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.frame import Frame
 

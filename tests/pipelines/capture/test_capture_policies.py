@@ -6,10 +6,8 @@ import random
 
 import pytest
 
-from pipelines.capture.backoff import CAP_S, FIRST_DELAY_S, Backoff
-from pipelines.capture.capture_clock import CaptureClock
-from pipelines.capture.lag import LagGuard
-from pipelines.capture.timeline import MonotonicPts, StreamTimeline
+from pipelines.capture.reconnect import CAP_S, FIRST_DELAY_S, Backoff
+from pipelines.capture.timing import CaptureClock, LagGuard, MonotonicPts, StreamTimeline
 
 
 def test_backoff_doubles_up_to_its_cap_and_differs_from_stream_to_stream() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.capture.av_picture import picture_from_frame
 from pipelines.capture.pyav_reader import PyAvReader
-from pipelines.capture.uri import parse_source
+from pipelines.capture.registry import parse_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.picture import YuvPicture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines.capture.gstreamer_reader import GStreamerReader
-from pipelines.capture.uri import parse_source
+from pipelines.capture.registry import parse_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import MissingDependencyError
 from streamvision.core.stream_state import StreamState

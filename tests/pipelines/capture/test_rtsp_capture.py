@@ -159,9 +159,7 @@ def test_a_decoder_that_is_too_slow_skips_and_stays_near(server: RtspServer, mon
         while time.monotonic() - begin_s < 8:
             (frame,) = take(capture, 1)
             ages.append(frame.age_s())
-    print(f"slow decoder: age max {max(ages):.2f} s, {capture.skipped} skipped, {len(ages)} shown")
-    assert capture.skipped > 20
-    assert capture.drops.by_cause()["decode_behind"] == capture.skipped
+    assert capture.drops.by_cause()["decode_behind"] > 20
     assert max(ages[len(ages) // 2 :]) < 3.0
     assert capture.reconnects == 0
 

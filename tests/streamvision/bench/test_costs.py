@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.capture.uri import parse_source
+from pipelines.capture.registry import parse_source
 from pipelines.outputs.encode import JpegEncoder
 from streamvision.bench.costs import Costs, first_picture, measure_costs
 from streamvision.core.config.app import StreamConfig

@@ -8,8 +8,8 @@ import sys
 _LOADED = """
 import sys
 import streamvision.cli.session
-from pipelines.capture.readers import create_reader
-from pipelines.capture.uri import parse_source
+from pipelines.capture.registry import create_reader
+from pipelines.capture.registry import parse_source
 from streamvision.core.config.app import StreamConfig
 create_reader(parse_source({source!r}), config=StreamConfig(source={source!r}))
 print(*sys.modules)
@@ -23,8 +23,10 @@ def _loaded(source: str) -> set[str]:
 
 def test_a_run_of_a_camera_without_a_page_loads_no_web_server_and_no_drawings() -> None:
     loaded = _loaded("rtsp://127.0.0.1/camera")
-    assert not loaded & {"flask", "werkzeug", "supervision", "torch", "pipelines.capture.synthetic_reader"}
+    assert not loaded & {"flask", "werkzeug", "supervision", "torch"}
+    assert not [name for name in loaded if name.startswith("streamvision.synthetic")]
 
 
 def test_what_a_source_needs_is_loaded_with_it() -> None:
-    assert "pipelines.capture.synthetic_reader" in _loaded("synthetic:boxes?fps=30&size=64x64")
+    assert "pipelines.capture.pyav_reader" in _loaded("rtsp://127.0.0.1/camera")
+    assert "pipelines.capture.pyav_reader" not in _loaded("synthetic:boxes?fps=30&size=64x64")

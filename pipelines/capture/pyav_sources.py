@@ -1,0 +1,97 @@
+"""The kinds of sources that FFmpeg reads: files, RTSP, HTTP and USB cameras."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipelines.capture.images import IMAGE_SUFFIXES
+from pipelines.capture.source import Policy, SourceKind, SourceSpec, local_path, local_source, url_endpoint
+from streamvision.core.redaction import redact
+
+_READER = "pipelines.capture.pyav_reader:PyAvReader"
+_CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)")
+_FILE_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+
+
+def _file(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+    path = local_path(text)
+    if path is None or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES or _CAMERA.fullmatch(text):
+        return None
+    return local_source("file", path, text, path.stem, policy, realtime)
+
+
+def _network(kind: str, text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+    scheme, _, rest = text.partition(":")
+    scheme = scheme.lower()
+    if scheme not in (kind, f"{kind}s") or not rest.startswith("//"):
+        return None
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the resolver will; "a..b" is no name
+    except ValueError:
+        host = None
+    if not host:
+        raise ValueError("names no host or a wrong port (write @ : / ? # in a password as %40 %3A %2F %3F %23)")
+    folders = [name for name in urlsplit(redact(text)).path.split("/") if name and "=" not in name]
+    is_file = kind == "http" and parts.path.lower().endswith(_FILE_SUFFIXES)
+    return SourceSpec(
+        kind=kind,
+        uri=f"{scheme}:{rest}",
+        text=text,
+        name="-".join([host, *folders]),
+        live=policy == "live" or (policy == "auto" and not is_file),
+        reconnects=not is_file,
+        endpoint=url_endpoint(text),
+    )
+
+
+def _camera(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+    found = _CAMERA.fullmatch(text)
+    if found is None:
+        return None
+    path = Path(f"/dev/video{found[1]}")
+    if not path.exists():
+        raise ValueError("is no camera of this machine")
+    live = policy != "file"
+    return SourceSpec(
+        kind="v4l2", uri=str(path), text=str(path), name=path.name, live=live, reconnects=True, endpoint=path
+    )
+
+
+FILE = SourceKind(
+    name="file",
+    summary="any file that FFmpeg reads",
+    accepts="a video file",
+    example="drive.mp4",
+    factory=_READER,
+    parse=_file,
+    files=lambda spec: [Path(spec.uri)],
+)
+RTSP = SourceKind(
+    name="rtsp",
+    summary="RTSP, over TCP or UDP",
+    accepts="rtsp:// or rtsps://",
+    example="rtsp://user:password@camera/stream",
+    factory=_READER,
+    parse=partial(_network, "rtsp"),
+)
+HTTP = SourceKind(
+    name="http",
+    summary="HTTP: MJPEG, HLS",
+    accepts="http:// or https://",
+    example="http://camera/video.mjpg",
+    factory=_READER,
+    parse=partial(_network, "http"),
+)
+V4L2 = SourceKind(
+    name="v4l2",
+    summary="USB camera",
+    accepts="/dev/videoN",
+    example="/dev/video0",
+    factory=_READER,
+    parse=_camera,
+)

@@ -1,0 +1,76 @@
+"""The kinds of sources. A new one is one file with its :class:`SourceKind`, its test and its line here."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from pipelines.capture.gstreamer_reader import GSTREAMER
+from pipelines.capture.images import IMAGES
+from pipelines.capture.pyav_sources import FILE, HTTP, RTSP, V4L2
+from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec
+from pipelines.capture.synthetic_reader import SYNTHETIC
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import SourceError
+from streamvision.core.redaction import redact
+from streamvision.core.registry import Registry
+
+SOURCES: Registry[SourceKind] = Registry(
+    "source kind",
+    group="streamvision.sources",
+    plugins=[FILE, RTSP, HTTP, V4L2, IMAGES, GSTREAMER, SYNTHETIC],
+)
+"""In the order in which a text is offered to them."""
+
+
+def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) -> SourceSpec:
+    """Tell the kind of a source apart.
+
+    Args:
+        text: a file, ``rtsp://``, ``rtsps://``, ``http(s)://`` (MJPEG, HLS, files), ``/dev/videoN`` or the bare number
+            N, an image folder or glob, ``gst:PIPELINE``, ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..``, or what
+            an installed package adds.
+        policy: ``live`` keeps the newest frame only, ``file`` keeps every frame, ``auto`` decides by the kind.
+        realtime: play a file at its own speed, as if it were live. ``policy="live"`` implies it for files.
+
+    Raises:
+        SourceError: permanent; when the scheme is unknown, or a file or device does not exist.
+    """
+    text = text.strip()
+    if text.lower().startswith("file://"):
+        text = text[len("file://") :]
+    if not text:
+        raise _refused(text, "is empty")
+    for kind in SOURCES:
+        try:
+            spec = kind.parsed(text, policy, realtime)
+        except ValueError as error:
+            raise _refused(text, str(error)) from None
+        if spec is not None:
+            return spec
+    scheme, separator, _ = text.partition("://")
+    if separator:
+        raise _refused(text, f"has the scheme {scheme.lower()}://, which is not known")
+    raise _refused(text, "matches no image" if glob.has_magic(text) else "does not exist")
+
+
+def create_reader(spec: SourceSpec, *, config: StreamConfig) -> Reader:
+    """Return a fresh reader, not yet open."""
+    reader: Reader = SOURCES.get(spec.kind).load()(spec, config=config)
+    return reader
+
+
+def source_files(spec: SourceSpec) -> list[Path]:
+    """Return the files of this machine that a source reads."""
+    files = SOURCES.get(spec.kind).files
+    return files(spec) if files is not None else []
+
+
+def accepted_sources() -> str:
+    """Return in words what can be a source."""
+    *others, last = [kind.accepts for kind in SOURCES]
+    return f"{', '.join(others)}, or {last}"
+
+
+def _refused(text: str, fault: str) -> SourceError:
+    return SourceError(f"source {redact(text)!r} {fault}; give {accepted_sources()}", permanent=True)

@@ -1,0 +1,158 @@
+"""What a source is: told apart from its text without being opened, and read picture by picture.
+
+A kind of source is one :class:`SourceKind`; :mod:`pipelines.capture.registry` lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from streamvision.core.picture import Picture
+from streamvision.core.redaction import redact
+from streamvision.core.registry import Plugin
+
+Policy = Literal["auto", "live", "file"]
+
+_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+_URL = re.compile(r"(?:rtsps?|https?)://[^\s\"']+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """One source, understood but not yet opened."""
+
+    kind: str
+    """Name of its :class:`SourceKind`."""
+    uri: str = field(repr=False)
+    """What the reader opens; may carry a password, so it is never shown."""
+    text: str = field(repr=False)
+    """What the user wrote; may carry a password, too."""
+    name: str = field(repr=False)
+    """What to call the stream, in any letters."""
+    live: bool
+    """True where the newest frame counts, False where every frame does."""
+    realtime: bool = False
+    """Whether a source that could be read faster is played at its own speed."""
+    reconnects: bool = False
+    """Whether the end of the data is a broken connection that is worth another try."""
+    endpoint: tuple[str, int] | Path | None = None
+    """Host and TCP port that must accept, or device that must exist, before the source can work; ``None``: unknown."""
+
+    @cached_property
+    def safe_uri(self) -> str:
+        """The source as it may be shown, without user names, passwords and tokens."""
+        return redact(self.text)
+
+    @cached_property
+    def suggest_id(self) -> str:
+        """A stream id made from the name, in the form that configurations accept."""
+        return re.sub(r"[^A-Za-z0-9_.-]+", "-", self.name).strip("-.")[:64].rstrip("-.") or self.kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceKind(Plugin):
+    """One kind of source. Its factory is called as ``factory(spec, config=stream_config)`` and gives a :class:`Reader`.
+
+    Another package adds one by an entry point in ``streamvision.sources`` that has its name:
+
+    >>> ndi = SourceKind(name="ndi", summary="NDI", factory="my_ndi:NdiReader", accepts="ndi:NAME", example="ndi:CAM 1")
+    >>> ndi.parsed("ndi:CAM 1", "auto", False)
+    SourceSpec(kind='ndi', live=True, realtime=False, reconnects=True, endpoint=None)
+    """
+
+    accepts: str
+    """What is to be written, for the message on a text that is no source."""
+    example: str
+    """One such source, for the documentation."""
+    parse: Callable[[str, Policy, bool], SourceSpec | None] | None = None
+    """Takes the text, the policy and whether to play in real time; returns ``None`` where it is of another kind, and
+    raises ``ValueError`` with what is wrong ("is an empty pipeline") where it is of this one and faulty. By default,
+    ``NAME:REST`` with the name of the kind is a live source that reconnects, and ``REST`` is what the reader opens."""
+    files: Callable[[SourceSpec], list[Path]] | None = None
+    """Returns the files of this machine that a source reads; ``None`` where it reads none."""
+
+    def parsed(self, text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+        """Return the source that a text names, ``None`` where it is of another kind."""
+        if self.parse is not None:
+            return self.parse(text, policy, realtime)
+        scheme, _, rest = text.partition(":")
+        if scheme.lower() != self.name or not rest:
+            return None
+        return SourceSpec(kind=self.name, uri=rest, text=text, name=rest, live=policy != "file", reconnects=True)
+
+
+class Captured(NamedTuple):
+    """One decoded picture and its clocks, before it is given its place in a stream."""
+
+    picture: Picture
+    """The pixels."""
+    pts_s: float
+    """Presentation time in the source's own clock, in seconds; never decreases within one reader."""
+    captured_at_s: float
+    """When its data reached this machine, on ``time.monotonic()``."""
+
+
+class Reader(Protocol):
+    """One open connection to a source. It is used by one thread and never reopened: build a new one instead."""
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames the source says it has, or ``None`` where it cannot know."""
+
+    @property
+    def paced(self) -> bool:
+        """Whether pictures come faster than they are to be shown, so that the caller waits for each one's time."""
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """Frames lost inside the reader so far, by cause."""
+
+    def open(self) -> None:
+        """Connect, within the open timeout.
+
+        Raises:
+            SourceError: when it cannot; ``permanent`` where trying again cannot help.
+        """
+
+    def read(self) -> Captured | None:
+        """Return the next picture, or ``None`` at the end of the source.
+
+        Raises:
+            SourceStalledError: when nothing arrived within the read timeout.
+            SourceError: when the connection broke or the data is damaged beyond use.
+        """
+
+    def close(self) -> None:
+        """Release everything; legal in every state, and twice."""
+
+
+def local_path(text: str) -> Path | None:
+    """Return the file or folder of this name; ``None`` where there is none."""
+    try:
+        path = Path(text).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError):  # longer than names may be; the home of nobody
+        return None
+
+
+def local_source(kind: str, path: Path, text: str, name: str, policy: Policy, realtime: bool) -> SourceSpec:
+    """Return a source on this machine's disk: live only where it is played at its own speed."""
+    realtime = realtime or policy == "live"
+    live = realtime and policy != "file"
+    return SourceSpec(kind=kind, uri=str(path), text=text, name=name, live=live, realtime=realtime)
+
+
+def url_endpoint(text: str) -> tuple[str, int] | None:
+    """Return host and TCP port of the first network URL in a text; ``None`` where there is none."""
+    url = _URL.search(text)
+    try:
+        parts = urlsplit(url[0] if url else "")
+        return (parts.hostname, parts.port or _PORTS[parts.scheme]) if parts.hostname else None
+    except ValueError:
+        return None
