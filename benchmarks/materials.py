@@ -19,7 +19,7 @@ MAX_FPS = 240
 EXPORT_TIMEOUT_S = 600.0
 _EXPORT = """
 import sys, pathlib
-from streamvision.checkpoints.torch_libraries import import_ultralytics
+from streamvision.checkpoints.torch_runtime import import_ultralytics
 weights, format, dynamic, target = sys.argv[1:]
 made = import_ultralytics().YOLO(weights).export(
     format=format, imgsz=640, dynamic=dynamic == "1", device="cpu", simplify=True, verbose=False

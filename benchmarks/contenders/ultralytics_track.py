@@ -3,7 +3,7 @@
 import cv2
 
 from benchmarks.contenders.stopwatch import JPEG_QUALITY, NMS_IOU, SCORE, Stopwatch, task
-from streamvision.checkpoints.torch_libraries import import_ultralytics
+from streamvision.checkpoints.torch_runtime import import_ultralytics
 
 
 def main() -> None:

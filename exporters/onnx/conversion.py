@@ -14,8 +14,7 @@ from typing import Any
 
 from exporters.base import ExportOptions
 from exporters.loops import LOOPING_HEADS
-from streamvision.checkpoints.base import Source
-from streamvision.checkpoints.sizes import check_size, with_size
+from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError, MissingDependencyError
 from streamvision.inference.model_card import InputCard, ModelCard
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from exporters.parity.inputs import Reference
 from streamvision.checkpoints.base import Source
-from streamvision.checkpoints.torch_libraries import import_torch, import_ultralytics
+from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
 from streamvision.checkpoints.torchvision import TorchvisionSource
 from streamvision.checkpoints.ultralytics import UltralyticsSource
 from streamvision.core.picture import Picture

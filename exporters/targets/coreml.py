@@ -13,8 +13,7 @@ from exporters.coreml.conversion import Conversion, import_coremltools, quiet, t
 from exporters.coreml.description import describe, vision_note
 from exporters.coreml.scores import check_rows, check_specification
 from exporters.loops import refuse_loops
-from streamvision.checkpoints.base import Source
-from streamvision.checkpoints.sizes import check_size, with_size
+from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.core_ml_package import SUFFIX

@@ -12,8 +12,7 @@ from exporters.mediapipe.metadata import BUFFER, labels_file, object_detector_me
 from exporters.tflite.container import card_file, with_buffer, with_files
 from exporters.tflite.conversion import convert, import_converter
 from exporters.tflite.quantisation import FLOAT_FIRST, FLOAT_LAST, quantise
-from streamvision.checkpoints.base import Source
-from streamvision.checkpoints.sizes import check_size, with_size
+from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.cores import network_threads

@@ -1,10 +1,14 @@
-"""The one interface of all trained models before their export."""
+"""The one interface of all trained models before their export, and what those with a torch side share."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from streamvision.checkpoints.torch_runtime import TorchBackend
+from streamvision.core.errors import ConfigError, ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.model_card import ModelCard
 
@@ -40,3 +44,85 @@ class Source(Protocol):
 
     def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> Backend:
         """Return what executes the source itself in float32: the truth that exports are proven against."""
+
+
+class TorchSource(ABC):
+    """A :class:`Source` with a torch side.
+
+    Args:
+        path: the weights, or the model's name where they are random.
+        card: how the network is fed and read, in its own size.
+        output_names: names of the outputs, in the module's order.
+        size_px: (width, height) of the input that the card shall state; ``None`` for its own.
+    """
+
+    onnx: Path | None = None
+
+    def __init__(
+        self, *, path: Path, card: ModelCard, output_names: tuple[str, ...], size_px: tuple[int, int] | None
+    ) -> None:
+        self.path, self.card, self.output_names = path, with_size(card, size_px), output_names
+
+    @abstractmethod
+    def module(self, *, dynamic_size: bool = False) -> Any:
+        """Return a fresh module; see :meth:`Source.module`."""
+
+    def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> TorchBackend:
+        """Return the network in torch in fp32."""
+        return TorchBackend(
+            self.module(dynamic_size=True),
+            path=self.path,
+            card=with_size(self.card, size_px),
+            output_names=self.output_names,
+            device=device,
+        )
+
+
+def chosen_names(own: Sequence[str], given: tuple[str, ...] | None, path: Path) -> tuple[str, ...]:
+    """Return the class names that were given, or else a checkpoint's own.
+
+    Raises:
+        ConfigError: when their number is not that of the classes.
+    """
+    if given and len(given) != len(own):
+        raise ConfigError(f"{path} has {len(own)} classes, but {len(given)} names were given; give as many")
+    return given or tuple(own)
+
+
+def rounded_up(side_px: int, stride_px: int) -> int:
+    """Return the next multiple of the stride."""
+    return -(-side_px // stride_px) * stride_px
+
+
+def with_size(card: ModelCard, size_px: tuple[int, int] | None) -> ModelCard:
+    """Return the card for inputs of another (width, height).
+
+    What is cut out of a picture's middle keeps its share of the picture; where the cut is no longer square, the
+    picture is stretched instead, as there is no rule to follow.
+    """
+    if size_px is None:
+        return card
+    width_px, height_px = size_px
+    changes: dict[str, object] = {"width_px": width_px, "height_px": height_px}
+    if card.input.crop_short_side_px is not None:
+        own_px = max(card.input.width_px, card.input.height_px)
+        if width_px == height_px:
+            changes["crop_short_side_px"] = round(card.input.crop_short_side_px * width_px / own_px)
+        else:
+            changes |= {"resize": "stretch", "crop_short_side_px": None}
+    return card.model_copy(update={"input": card.input.model_copy(update=changes)})
+
+
+def check_size(card: ModelCard) -> None:
+    """Refuse an input size that the network cannot take.
+
+    Raises:
+        ExportError: when a side is not a multiple of the stride.
+    """
+    width_px, height_px, stride_px = card.input.width_px, card.input.height_px, card.input.stride_px
+    if width_px % stride_px or height_px % stride_px:
+        near = f"{rounded_up(width_px, stride_px)}x{rounded_up(height_px, stride_px)}"
+        raise ExportError(
+            f"an input of {width_px}x{height_px} px was asked for, but sides must be multiples of {stride_px} px; "
+            f"give {near}"
+        )

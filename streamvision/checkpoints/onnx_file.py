@@ -6,16 +6,15 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.sizes import with_size
+from streamvision.checkpoints.base import with_size
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends import open_backend
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
-from streamvision.inference.model_card import ModelCard
 
 
 class OnnxSource:
-    """An ONNX file whose head is known; see :class:`exporters.base.Source`.
+    """An ONNX file whose head is known; see :class:`~streamvision.checkpoints.base.Source`.
 
     Args:
         path: the file.
@@ -36,36 +35,16 @@ class OnnxSource:
         names: tuple[str, ...] | None = None,
         size_px: tuple[int, int] | None = None,
     ) -> None:
-        self._path = path
+        self.path = self.onnx = path
         with contextlib.closing(open_backend(path, backend="onnxruntime", device="cpu")) as backend:
-            self._card = read_card(backend, path=path, head=head, names=names)
-            self._output_names = tuple(output.name for output in backend.outputs)
-        own = (self._card.input.width_px, self._card.input.height_px)
-        if size_px is not None and size_px != own and not self._card.input.dynamic_size:
+            card = read_card(backend, path=path, head=head, names=names)
+            self.output_names = tuple(output.name for output in backend.outputs)
+        own = (card.input.width_px, card.input.height_px)
+        if size_px is not None and size_px != own and not card.input.dynamic_size:
             raise ExportError(
                 f"{path} takes pictures of {own[0]}x{own[1]} px only, not {size_px[0]}x{size_px[1]}; leave out --imgsz"
             )
-        self._card = with_size(self._card, size_px)
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
-
-    @property
-    def card(self) -> ModelCard:
-        """How the network is fed and read."""
-        return self._card
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Names of the outputs in the file."""
-        return self._output_names
-
-    @property
-    def onnx(self) -> Path | None:
-        """The file."""
-        return self._path
+        self.card = with_size(card, size_px)
 
     def module(self, *, dynamic_size: bool = False) -> Any:
         """Refuse: there is no torch side.
@@ -74,10 +53,10 @@ class OnnxSource:
             ExportError: always.
         """
         raise ExportError(
-            f"{self._path} is an ONNX file, which goes to ONNX, OpenVINO and TensorRT as it is; for other formats and "
+            f"{self.path} is an ONNX file, which goes to ONNX, OpenVINO and TensorRT as it is; for other formats and "
             "for changes to the network give the checkpoint that it was made from"
         )
 
     def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> Backend:
         """Return the file in ONNX Runtime."""
-        return open_backend(self._path, backend="onnxruntime", device=device)
+        return open_backend(self.path, backend="onnxruntime", device=device)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.picture import BgrPicture
 from streamvision.synthetic.drive import DriveScene
 
@@ -36,7 +36,7 @@ def random_network(create: Callable[[], Any], *, seed: int, kind: str) -> Any:
     Args:
         create: makes it with its initial weights.
         seed: of the weights.
-        kind: what it does; see :class:`streamvision.checkpoints.torchvision_build.Built`.
+        kind: what it does; see :class:`streamvision.checkpoints.torchvision_build.TorchvisionNetwork`.
     """
     torch = import_torch()
     with torch.random.fork_rng(devices=[]), torch.no_grad():

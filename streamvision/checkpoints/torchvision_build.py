@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.checkpoints.torch_runtime import import_torch, read_tensors
 from streamvision.core.errors import ConfigError, ModelError
 
 Kind = Literal["detect", "segment", "pose", "semantic", "classify"]
@@ -30,7 +29,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, eq=False)
-class Built:
+class TorchvisionNetwork:
     """A torchvision network in evaluation mode and what is known of it."""
 
     network: Any
@@ -59,7 +58,7 @@ class Built:
     """Keypoints of each object."""
 
 
-def build_named(name: str, *, weights: Path | None, seed: int | None) -> Built:
+def build_named(name: str, *, weights: Path | None, seed: int | None) -> TorchvisionNetwork:
     """Return a model by its name, with a file of tensors or with random weights.
 
     Raises:
@@ -81,40 +80,31 @@ def build_named(name: str, *, weights: Path | None, seed: int | None) -> Built:
     from streamvision.checkpoints.random_weights import random_network
 
     published = _published(name)[0]
-    network = random_network(lambda: _create(name), seed=seed or 0, kind=_kind(name))
+    network = random_network(lambda: create(name), seed=seed or 0, kind=_kind(name))
     return _described(
         name, network, published, names=_known_names(name, published), beginning=f"random weights, {seed=}"
     )
 
 
-def build_run(path: Path) -> Built:
+def build_run(stored: dict[str, Any], path: Path) -> TorchvisionNetwork:
     """Return the model of a run of ``streamvision train``.
 
+    Args:
+        stored: as :func:`~streamvision.checkpoints.torch_runtime.read_run` returns it.
+        path: where it was read from, for messages.
+
     Raises:
-        ModelError: when the file is not of such a run, or damaged.
+        ModelError: when the tensors are not those of the architecture.
     """
-    stored = read_tensors(path)
-    if stored is None or not {"architecture", "names", "imgsz", "model"} <= stored.keys():
-        raise ModelError(f"{path} is not of a run of 'streamvision train'; give its weights/best.pt")
-    name = str(stored["architecture"])
+    name, names, side_px = str(stored["architecture"]), tuple(stored["names"]), int(stored["imgsz"])
     _check_name(name)
-    names = tuple(stored["names"])
-    if _kind(name) == "classify":
-        network = create_classifier(name, classes=len(names))
-        _load(network, stored["model"], path, name)
-        beginning = f"trained, epoch {stored.get('epoch', '?')}"
-        return as_classifier(name, network, names=names, side_px=int(stored["imgsz"]), beginning=beginning)
-    network = _create(name, classes=len(names) + 1)
+    beginning = f"trained, epoch {stored.get('epoch', '?')}"
+    classifier = _kind(name) == "classify"
+    network = create(name, classes=len(names) if classifier else len(names) + 1)
     _load(network, stored["model"], path, name)
-    return Built(
-        network=network,
-        name=name,
-        kind=_kind(name),
-        names=names,
-        beginning=f"trained, epoch {stored.get('epoch', '?')}",
-        side_px=int(stored["imgsz"]),
-        stretches=name.startswith("ssd"),
-    )
+    if classifier:
+        return as_classifier(name, network, names=names, side_px=side_px, beginning=beginning)
+    return TorchvisionNetwork(network, name, _kind(name), names, beginning, side_px, stretches=name.startswith("ssd"))
 
 
 def is_classifier(name: str) -> bool:
@@ -129,14 +119,11 @@ def is_classifier(name: str) -> bool:
     return name in models.list_models(module=models)
 
 
-def create_classifier(name: str, *, classes: int) -> Any:
-    """Return a classifier with random weights, in evaluation mode."""
-    return _create(name, classes=classes)
-
-
-def as_classifier(name: str, network: Any, *, names: tuple[str, ...], side_px: int, beginning: str) -> Built:
+def as_classifier(
+    name: str, network: Any, *, names: tuple[str, ...], side_px: int, beginning: str
+) -> TorchvisionNetwork:
     """Describe a classifier that was trained here: it sees the largest square in a picture's middle."""
-    return Built(
+    return TorchvisionNetwork(
         network=network,
         name=name,
         kind="classify",
@@ -149,17 +136,7 @@ def as_classifier(name: str, network: Any, *, names: tuple[str, ...], side_px: i
     )
 
 
-def read_tensors(path: Path) -> dict[str, Any] | None:
-    """Return what a file of tensors holds, or ``None`` where it is something else, such as a pickled model."""
-    torch = import_torch()
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError):
-        return None
-    return stored if isinstance(stored, dict) else None
-
-
-def _with_weights(name: str, path: Path) -> Built:
+def _with_weights(name: str, path: Path) -> TorchvisionNetwork:
     if not path.is_file():
         raise ConfigError(f"there are no weights at {path}, and nothing is downloaded unasked: {_LIST} lists them")
     stored = read_tensors(path)
@@ -167,7 +144,7 @@ def _with_weights(name: str, path: Path) -> Built:
         raise ModelError(f"{path} is not a file of tensors; give a state dict (.pth) of {name}")
     tensors = stored.get("model", stored)
     classes = _class_count(name, tensors, path)
-    network = _create(name, classes=classes)
+    network = create(name, classes=classes)
     _load(network, tensors, path, name)
     published = _of_file(name, path)
     if published is not None and "COCO_V1" in str(published) and hasattr(network, "transform"):
@@ -181,11 +158,13 @@ def _with_weights(name: str, path: Path) -> Built:
     return _described(name, network, shape_of, names=names, beginning=f"weights {path.name}")
 
 
-def _described(name: str, network: Any, published: Any, *, names: tuple[str, ...], beginning: str) -> Built:
+def _described(
+    name: str, network: Any, published: Any, *, names: tuple[str, ...], beginning: str
+) -> TorchvisionNetwork:
     kind = _kind(name)
     if kind == "classify":
         preset = published.transforms()
-        return Built(
+        return TorchvisionNetwork(
             network=network,
             name=name,
             kind=kind,
@@ -201,15 +180,16 @@ def _described(name: str, network: Any, published: Any, *, names: tuple[str, ...
         preset = published.transforms()
         side_px = int(preset.resize_size[0])
         mean, std = _triple(preset.mean), _triple(preset.std)
-        return Built(network, name, kind, names, beginning, side_px, mean=mean, std=std)
+        return TorchvisionNetwork(network, name, kind, names, beginning, side_px, mean=mean, std=std)
     fixed = network.transform.fixed_size
     side_px = int(fixed[0]) if fixed else min(_DETECTOR_SIDE_PX, int(network.transform.max_size))
     keypoints = int(network.roi_heads.keypoint_predictor.kps_score_lowres.out_channels) if kind == "pose" else 0
     stretches = fixed is not None
-    return Built(network, name, kind, names, beginning, side_px, stretches=stretches, keypoints=keypoints)
+    return TorchvisionNetwork(network, name, kind, names, beginning, side_px, stretches=stretches, keypoints=keypoints)
 
 
-def _create(name: str, *, classes: int | None = None) -> Any:
+def create(name: str, *, classes: int | None = None) -> Any:
+    """Return an architecture with random weights, in evaluation mode; ``classes`` counts a detector's background."""
     from torchvision.models import get_model
 
     options: dict[str, Any] = {"weights": None}
@@ -244,7 +224,7 @@ def class_tensors(name: str) -> dict[str, tuple[int, int, int]]:
     """Return the tensors that grow with the number of classes: key -> (axis, elements per class, and besides)."""
     torch = import_torch()
     with torch.device("meta"):
-        few, more = (_create(name, classes=count).state_dict() for count in (2, 3))
+        few, more = (create(name, classes=count).state_dict() for count in (2, 3))
     found = {}
     for key, tensor in few.items():
         sizes = zip(tensor.shape, more[key].shape, strict=True)

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
-from streamvision.checkpoints.torchvision_build import Built
+from streamvision.checkpoints.torchvision_build import TorchvisionNetwork
 
 
-def as_network(built: Built) -> nn.Module:
+def as_network(described: TorchvisionNetwork) -> nn.Module:
     """Return a fresh copy of the network in evaluation mode."""
-    network = copy.deepcopy(built.network).eval().requires_grad_(False)
-    if built.kind == "classify":
+    network = copy.deepcopy(described.network).eval().requires_grad_(False)
+    if described.kind == "classify":
         return _Probabilities(network).eval()
-    if built.kind == "semantic":
+    if described.kind == "semantic":
         return _Logits(network).eval()
     return _Rows(network, _rows_of(network)).eval()
 

@@ -30,11 +30,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.checkpoints.base import TorchSource, chosen_names, rounded_up, with_size
 from streamvision.checkpoints.random_weights import settle_yolo
-from streamvision.checkpoints.sizes import rounded_up, with_size
-from streamvision.checkpoints.torch_libraries import import_torch, import_ultralytics
-from streamvision.checkpoints.torch_network import TorchBackend
-from streamvision.core.errors import ConfigError, MissingDependencyError, ModelError
+from streamvision.checkpoints.torch_runtime import TorchBackend, import_torch, import_ultralytics
+from streamvision.core.errors import MissingDependencyError, ModelError
 from streamvision.inference.coco import COCO_KEYPOINTS, COCO_SIGMAS, COCO_SKELETON
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard, Resize, Task
 
@@ -55,8 +54,8 @@ _STRETCHED = ("rtdetr", "depth")
 """Heads of networks whose pictures ultralytics stretches to the input's size."""
 
 
-class UltralyticsSource:
-    """A checkpoint, or with a seed an architecture that has learnt nothing; see :class:`exporters.base.Source`.
+class UltralyticsSource(TorchSource):
+    """A checkpoint, or with a seed an architecture that has learnt nothing.
 
     Args:
         path: a ``.pt`` file, or the name of an architecture (``.yaml``) where ``random_weights`` is given.
@@ -79,53 +78,29 @@ class UltralyticsSource:
         size_px: tuple[int, int] | None = None,
         random_weights: int | None = None,
     ) -> None:
-        self._path = path
         self._network, trained_side_px = load_network(path, random_weights=random_weights)
         task = str(getattr(self._network, "task", "detect"))
         if task not in _HEADS:
             raise ModelError(f"{path} is a model for {task!r}; models for {', '.join(_HEADS)} can be exported")
         stride_px = int(max(self._network.stride))
         own_names: dict[int, str] = dict(self._network.names)
-        if names and len(names) != len(own_names):
-            raise ConfigError(f"{path} has {len(own_names)} classes, but {len(names)} names were given; give as many")
-        known_task, head, self._output_names = _HEADS[task]
+        known_task, head, output_names = _HEADS[task]
         queries = type(self._network.model[-1]).__name__ == "RTDETRDecoder"
         end2end = task == "detect" and not queries and bool(getattr(self._network, "end2end", False))
         head = "rtdetr" if queries else "yolo_end2end" if end2end else head
         side_px = rounded_up(trained_side_px or _SIDES_PX.get(task, DEFAULT_SIDE_PX), stride_px)
-        self._card = with_size(
-            ModelCard(
-                task=known_task,
-                head=head,
-                names=names or tuple(own_names[class_id] for class_id in sorted(own_names)),
-                input=_input(head, side_px, stride_px),
-                keypoints=_keypoints(self._network) if task == "pose" else None,
-                nms_inside=end2end or queries,
-                licence=None if random_weights is not None else LICENCE,
-                source=path.name,
-            ),
-            size_px and (rounded_up(size_px[0], stride_px), rounded_up(size_px[1], stride_px)),
+        card = ModelCard(
+            task=known_task,
+            head=head,
+            names=chosen_names([own_names[class_id] for class_id in sorted(own_names)], names, path),
+            input=_input(head, side_px, stride_px),
+            keypoints=_keypoints(self._network) if task == "pose" else None,
+            nms_inside=end2end or queries,
+            licence=None if random_weights is not None else LICENCE,
+            source=path.name,
         )
-
-    @property
-    def path(self) -> Path:
-        """The checkpoint."""
-        return self._path
-
-    @property
-    def card(self) -> ModelCard:
-        """How the network is fed and read."""
-        return self._card
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Names of the outputs, as ultralytics' exports have them."""
-        return self._output_names
-
-    @property
-    def onnx(self) -> Path | None:
-        """None: it has a torch side."""
-        return None
+        size_px = size_px and (rounded_up(size_px[0], stride_px), rounded_up(size_px[1], stride_px))
+        super().__init__(path=path, card=card, output_names=output_names, size_px=size_px)
 
     def stored_weights(self) -> dict[str, NDArray[np.float32]]:
         """Return the checkpoint's weights as they are stored, by the names that they have in :meth:`module`.
@@ -135,14 +110,14 @@ class UltralyticsSource:
         return {f"network.{name}": tensor.float().numpy() for name, tensor in self._network.state_dict().items()}
 
     def module(self, *, dynamic_size: bool = False) -> Any:
-        """Return a fresh module; see :meth:`exporters.base.Source.module`."""
+        """Return a fresh module, batch normalisation folded into its convolutions."""
         return export_module(self._network, dynamic_size=dynamic_size, fuse=True)
 
     def backend(self, *, size_px: tuple[int, int], device: str = "cpu") -> TorchBackend:
-        """Return the checkpoint in torch in fp32."""
+        """Return the checkpoint in torch in fp32, its layers as they were trained."""
         network = export_module(self._network, dynamic_size=True, fuse=False)
-        card = with_size(self._card, size_px)
-        return TorchBackend(network, path=self._path, card=card, output_names=self._output_names, device=device)
+        card = with_size(self.card, size_px)
+        return TorchBackend(network, path=self.path, card=card, output_names=self.output_names, device=device)
 
 
 def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any, int | None]:

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.torch_libraries import import_torch
-from streamvision.checkpoints.torchvision import is_training_run
+from streamvision.checkpoints.torch_runtime import import_torch, read_run
 from streamvision.checkpoints.ultralytics import load_network
 
 F32 = NDArray[np.float32]
@@ -40,7 +39,7 @@ def open_embedder(model: Path) -> Embedder:
         MissingDependencyError: when the model is a checkpoint and torch or ultralytics is not installed.
         ModelError: when it cannot be loaded.
     """
-    own_eye = model.suffix.lower() == ".pt" and not is_training_run(model)
+    own_eye = model.suffix.lower() == ".pt" and read_run(model) is None
     return BackboneEmbedder(model) if own_eye else ShapeAndColour()
 
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.boxes import overlaps
 from streamvision.core.detections import Detections
 from streamvision.core.picture import BgrPicture

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.torch_network import TorchBackend
+from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamvision.checkpoints import open_source
-from streamvision.checkpoints.sizes import rounded_up
+from streamvision.checkpoints.base import rounded_up
 from streamvision.core.config.model import BackendName, ModelConfig, Precision
 from streamvision.core.errors import DeviceError, ModelError
 from streamvision.inference.backends import open_backend

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.checkpoints.torchvision import TorchvisionSource
 from streamvision.checkpoints.torchvision_build import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     as_classifier,
     class_tensors,
-    create_classifier,
+    create,
 )
 from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.picture_sets import NamedPicture, NamedPictures
@@ -57,7 +57,7 @@ class ClassifyRun(TorchRun):
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         import torch
 
-        network = create_classifier(self._recipe.model, classes=len(self._names))
+        network = create(self._recipe.model, classes=len(self._names))
         beginning = begin_from(network, weights)
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d) and module.momentum is not None:

@@ -16,8 +16,7 @@ from exporters.parity.gate import Gate
 from exporters.parity.pictures import pictures_of
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
-from streamvision.checkpoints.base import Source
-from streamvision.checkpoints.sizes import rounded_up
+from streamvision.checkpoints.base import Source, rounded_up
 from streamvision.checkpoints.ultralytics import UltralyticsSource
 from streamvision.core.errors import MissingDependencyError
 from streamvision.inference.model_card import ModelCard

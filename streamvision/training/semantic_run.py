@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_libraries import import_torch
-from streamvision.checkpoints.torch_network import TorchBackend
+from streamvision.checkpoints.torch_runtime import TorchBackend, import_torch
 from streamvision.checkpoints.unet import UnetSource
 from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.class_maps import UNKNOWN
@@ -39,7 +38,7 @@ class SemanticRun(TorchRun):
         resume: bool,
     ) -> None:
         import_torch()
-        from streamvision.checkpoints.unet_network import STRIDE_PX
+        from streamvision.checkpoints.unet import STRIDE_PX
         from streamvision.training.region_batches import MappedSamples
 
         self._data = data
@@ -50,7 +49,7 @@ class SemanticRun(TorchRun):
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         import torch
 
-        from streamvision.checkpoints.unet_network import UNet
+        from streamvision.checkpoints.unet import UNet
 
         network = UNet(len(self._names))
         beginning = begin_from(network, weights)

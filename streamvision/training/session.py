@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_libraries import import_ultralytics
+from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.picture_sets import MappedPicture, NamedPicture
 from streamvision.training.classify_run import ClassifyRun

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.errors import ConfigError
 
 

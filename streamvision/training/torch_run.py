@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.errors import ModelError
 from streamvision.training.curves import CurveFile
 from streamvision.training.lr_finder import LrSweep, sweep

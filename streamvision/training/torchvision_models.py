@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.training.starting_weights import begin_from, flattened
 
 TORCHVISION_MODELS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from streamvision.checkpoints.torch_libraries import import_torch
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.detections import Detections
 from streamvision.evaluation.coco_metrics import coco_figures
 from streamvision.evaluation.predictions import Predictions

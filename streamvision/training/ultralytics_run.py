@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_libraries import import_ultralytics
+from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.training.curves import CurveFile
 from streamvision.training.lr_finder import LrSweep
 from streamvision.training.precision import use_bf16

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.torch_network import TorchBackend
+from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.inference.model_card import InputCard, ModelCard
 
 SIDE_PX, CELL_PX = 64, 8
@@ -19,8 +19,9 @@ CARD = ModelCard(head="yolo_v8", names=("red", "green"), input=InputCard(width_p
 
 @dataclass(frozen=True)
 class BrightSource:
-    """A :class:`exporters.base.Source`: a cell's score for a class is how bright its red or its green is; large
-    cells count less, so that objects are the small ones.
+    """A :class:`streamvision.checkpoints.base.Source` whose score for a class is how bright a cell's red or green is.
+
+    Large cells count less, so that objects are the small ones.
 
     ``spoil`` changes the (1, 2, cells) scores, for exports that are wrong on purpose.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_network import TorchBackend
+from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.inference.model_card import InputCard, ModelCard
 
 STRIDES_PX = (8, 16, 32)
@@ -24,7 +24,7 @@ CARD = ModelCard(
 
 @dataclass(frozen=True)
 class TinySource:
-    """A :class:`exporters.base.Source` for inputs of 96x64 px and two classes."""
+    """A :class:`streamvision.checkpoints.base.Source` for inputs of 96x64 px and two classes."""
 
     card: ModelCard = CARD
     layers: int = 12

@@ -20,8 +20,7 @@ from exporters.coreml.scores import check_scores
 from exporters.targets.coreml import CoreMlTarget
 from exporters.targets.registry import create_target
 from streamvision.checkpoints import open_source
-from streamvision.checkpoints.base import Source
-from streamvision.checkpoints.sizes import with_size
+from streamvision.checkpoints.base import Source, with_size
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError
 from streamvision.core.picture import BgrPicture

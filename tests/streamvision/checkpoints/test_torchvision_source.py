@@ -17,7 +17,7 @@ import torchvision
 
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.torchvision import TorchvisionSource
-from streamvision.checkpoints.torchvision_build import Built, build_named
+from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, build_named
 from streamvision.core.errors import ConfigError, ExportError, ModelError
 from streamvision.training.torchvision_models import build
 from support.random_sources import random_source
@@ -102,7 +102,7 @@ def test_a_classifier_that_is_fed_bicubically_says_so() -> None:
 
 
 def test_a_network_of_one_size_is_refused_at_another() -> None:
-    built = Built(SimpleNamespace(image_size=224), "vit_b_16", "classify", ("a", "b"), "nothing", 224)
+    built = TorchvisionNetwork(SimpleNamespace(image_size=224), "vit_b_16", "classify", ("a", "b"), "nothing", 224)
     assert TorchvisionSource(built, path=Path("vit_b_16"), size_px=(224, 224)).card.input.width_px == 224
     with pytest.raises(ExportError, match=r"vit_b_16 has learnt places of 224x224 px .* leave out --imgsz"):
         TorchvisionSource(built, path=Path("vit_b_16"), size_px=(320, 320))

@@ -47,7 +47,7 @@ COLOUR_CARD = ModelCard(
 
 @dataclass(frozen=True)
 class ColourSource:
-    """A :class:`exporters.base.Source` of a classifier: which colour the picture has."""
+    """A :class:`streamvision.checkpoints.base.Source` of a classifier: which colour the picture has."""
 
     card: ModelCard = COLOUR_CARD
     path: Path = Path("colour.pt")

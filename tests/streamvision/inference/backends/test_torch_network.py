@@ -12,7 +12,7 @@ pytest.importorskip("torchvision")
 
 import torch
 
-from streamvision.checkpoints.torch_network import TorchBackend
+from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.core.errors import DeviceError, ModelError
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model_card import InputCard, ModelCard

@@ -41,7 +41,7 @@ def test_what_is_no_model_is_one_sentence(tmp_path: Path) -> None:
     text.write_text("not a model", encoding="utf-8")
     with pytest.raises(ModelError, match="no checkpoint at"):
         open_source(tmp_path / "none.pt")
-    with pytest.raises(ConfigError, match="nothing that can be exported; give an ultralytics checkpoint"):
+    with pytest.raises(ConfigError, match="not a model that can be exported; give an ultralytics checkpoint"):
         open_source(tmp_path / "model.h5")
     with pytest.raises(ConfigError, match="there are no weights at"):
         open_source("resnet18", weights=tmp_path / "none.pth")

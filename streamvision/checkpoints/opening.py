@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streamvision.checkpoints.base import Source
+from streamvision.checkpoints.torch_runtime import read_run
 from streamvision.core.errors import ConfigError
 
 ACCEPTED = (
@@ -60,25 +61,22 @@ def open_source(
         return UltralyticsSource(path, names=given, size_px=size_px, random_weights=random_weights)
     if path.suffix == "" and not path.exists():
         from streamvision.checkpoints.torchvision import TorchvisionSource
+        from streamvision.checkpoints.torchvision_build import build_named
 
-        return TorchvisionSource.by_name(
-            str(model), weights=weights, names=given, size_px=size_px, random_weights=random_weights
-        )
+        described = build_named(str(model), weights=weights, seed=random_weights)
+        return TorchvisionSource(described, path=weights or path, names=given, size_px=size_px)
     _refuse(model, weights=weights, random_weights=random_weights)
     if path.suffix.lower() in {".pt", ".pth"}:
-        from streamvision.checkpoints.torchvision import TorchvisionSource, is_training_run
-        from streamvision.checkpoints.torchvision_build import read_tensors
+        if (stored := read_run(path)) is None:
+            from streamvision.checkpoints.ultralytics import UltralyticsSource
+
+            return UltralyticsSource(path, names=given, size_px=size_px)
+        from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.unet import ARCHITECTURE, UnetSource
 
-        if is_training_run(path):
-            stored = read_tensors(path) or {}
-            if stored["architecture"] == ARCHITECTURE:
-                return UnetSource.of_run(stored, path=path, names=given, size_px=size_px)
-            return TorchvisionSource.of_run(path, names=given, size_px=size_px)
-        from streamvision.checkpoints.ultralytics import UltralyticsSource
-
-        return UltralyticsSource(path, names=given, size_px=size_px)
-    raise ConfigError(f"{model} is nothing that can be exported; give {ACCEPTED}")
+        kind = UnetSource if stored["architecture"] == ARCHITECTURE else TorchvisionSource
+        return kind.of_run(stored, path=path, names=given, size_px=size_px)
+    raise ConfigError(f"{model} is not a model that can be exported; give {ACCEPTED}")
 
 
 def _refuse(model: str | Path, *, weights: Path | None = None, random_weights: int | None = None) -> None:

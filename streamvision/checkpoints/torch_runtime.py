@@ -1,22 +1,96 @@
-"""Networks that are torch modules, executed as they are: the truth that exports are proven against."""
+"""Torch as it is used here: imported so that it shares a busy machine well, its files read, its modules executed."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.torch_libraries import import_torch
-from streamvision.core.errors import DeviceError
+from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
 from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
 from streamvision.inference.model_card import ModelCard
 
+INSTALL = "pip install '.[train]'"
+
+
+def import_torch() -> Any:
+    """Return torch.
+
+    Raises:
+        MissingDependencyError: when torch or torchvision is not installed.
+    """
+    # Threads that wait for each other by spinning slow training down many times where other programs run too.
+    # OpenMP reads this when it is loaded, so it must be set before the first import.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        import torch
+        import torchvision  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(f"checkpoints and training need {error.name or 'torch'}: {INSTALL}") from error
+    return torch
+
+
+def import_ultralytics() -> Any:
+    """Import ultralytics, offline, and silent unless our own log is at INFO (``-v``); nothing is fetched or installed.
+
+    Raises:
+        MissingDependencyError: when it, or torch, is not installed.
+    """
+    os.environ["YOLO_OFFLINE"] = "true"
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    os.environ["YOLO_VERBOSE"] = str(logging.getLogger().isEnabledFor(logging.INFO)).lower()
+    # Its settings (among them the consent to analytics) are kept apart from the user's own.
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(cache / "streamvision"))
+    import_torch()
+    # What it says at its first start must not mix with a report on stdout.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            import ultralytics
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"checkpoints and training need {error.name or 'ultralytics'}: {INSTALL}"
+            ) from error
+        if ultralytics.settings["sync"]:
+            ultralytics.settings.update({"sync": False})
+    return ultralytics
+
+
+def read_tensors(path: Path) -> dict[str, Any] | None:
+    """Return what a file of tensors holds, or ``None`` where it is something else, such as a pickled model."""
+    torch = import_torch()
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError):
+        return None
+    return stored if isinstance(stored, dict) else None
+
+
+def read_run(path: Path) -> dict[str, Any] | None:
+    """Return what the ``best.pt`` or ``last.pt`` of a run of ``streamvision train`` holds; ``None`` for other files.
+
+    Ultralytics' runs leave ultralytics' checkpoints, which are others.
+
+    Raises:
+        ModelError: when there is no such file.
+        MissingDependencyError: when torch is not installed.
+    """
+    if not path.is_file():
+        raise ModelError(f"no checkpoint at {path}: give an existing .pt file")
+    stored = read_tensors(path)
+    return stored if stored and {"architecture", "names", "imgsz", "model"} <= stored.keys() else None
+
 
 class TorchBackend(LoadedBackend):
-    """A torch module in fp32; its metadata is its card.
+    """A torch module in fp32, executed as it is; its metadata is its card.
 
     Args:
         network: a ``torch.nn.Module`` in evaluation mode on the CPU, from (N, 3, H, W) float32 to a tuple of tensors.
