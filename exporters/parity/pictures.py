@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.picture_file import PICTURE_SUFFIXES
+from streamvision.datasets.files import PICTURE_SUFFIXES
 from streamvision.evaluation.predict import read_bgr
 from streamvision.synthetic.drive import DriveScene
 

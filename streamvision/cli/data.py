@@ -6,25 +6,26 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from streamvision.cli.data_report import FORMAT_TITLES, describe_inspection, describe_problems
+from streamvision.cli.data_report import describe_inspection, describe_problems
 from streamvision.cli.data_synthetic import synthetic
 from streamvision.cli.steps import StepProgress
 from streamvision.core.errors import ConfigError
 from streamvision.datasets import detect_format, read_dataset, split_dataset, write_dataset
 from streamvision.datasets.contact_sheet import draw_contact_sheet
 from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
-from streamvision.datasets.folders import SPLITS
+from streamvision.datasets.files import SPLITS
+from streamvision.datasets.formats import FORMATS
 from streamvision.datasets.inspection import inspect_dataset
-from streamvision.datasets.placing import Placing
+from streamvision.datasets.writing import CopyOrLink
 
-_FORMATS = click.Choice(get_args(DatasetFormat))
+_FORMATS = click.Choice(list(FORMATS))
 
 _folder = click.argument("folder", type=Path)
-_given_format = click.option("--format", "given", type=_FORMATS, help="Format of FOLDER; default: told by itself.")
+_given_format = click.option("--format", "given", type=_FORMATS, help="Format of FOLDER; default: by its files.")
 _output = click.option("--output", type=Path, required=True, metavar="DIR", help="Folder to write; new or empty.")
 _link = click.option("--link/--copy", help="Make symbolic links to the pictures instead of copies.  [default: copy]")
 _force = click.option("--force", is_flag=True, help="Replace what is in the output folder.")
@@ -204,7 +205,7 @@ class _Steps:
 def _write(
     dataset: Dataset, output: Path, format: DatasetFormat, *, link: bool, force: bool, steps: _Steps
 ) -> tuple[Problem, ...]:
-    pictures: Placing = "link" if link else "copy"
+    pictures: CopyOrLink = "link" if link else "copy"
     return write_dataset(dataset, output, format=format, pictures=pictures, force=force, progress=steps.show)
 
 
@@ -230,7 +231,7 @@ def _report(
     shares = ", ".join(f"{split} {count:,}" for split, count in parts.items() if count)
     click.echo(
         f"{output}: {len(dataset.images):,} pictures, {boxes:,} boxes, {len(dataset.names)} classes as "
-        f"{FORMAT_TITLES[format]}{f' ({shares})' if shares else ''}"
+        f"{FORMATS[format].title}{f' ({shares})' if shares else ''}"
     )
     if problems:
         for line in describe_problems(problems, folder=folder, everything=everything):

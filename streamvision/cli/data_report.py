@@ -9,19 +9,13 @@ from pathlib import Path
 import click
 
 from streamvision.datasets.dataset import DatasetFormat, Problem, ProblemKind
+from streamvision.datasets.formats import FORMATS
 from streamvision.datasets.inspection import Alike, ClassSummary, Inspection
 
 BAR_CELLS = 30
 SHOWN = 10
 """Entries of a list that are shown, unless all are asked for."""
 
-FORMAT_TITLES: dict[DatasetFormat, str] = {
-    "voc": "Pascal VOC",
-    "coco": "COCO JSON",
-    "yolo": "YOLO",
-    "tfcsv": "TensorFlow CSV",
-    "tfrecord": "TFRecord",
-}
 _KIND_TITLES: dict[ProblemKind, str] = {
     "broken_picture": "pictures that cannot be read",
     "missing_picture": "labels without picture",
@@ -43,7 +37,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 def describe_inspection(found: Inspection, *, folder: Path, format: DatasetFormat, everything: bool) -> Iterator[str]:
     """Yield the lines of a report; ``everything`` lists all files instead of the first ten of a kind."""
-    yield f"{click.style(str(folder), bold=True)}  {FORMAT_TITLES[format]}"
+    yield f"{click.style(str(folder), bold=True)}  {FORMATS[format].title}"
     yield ""
     empty = f", {found.empty_pictures:,} of them without objects" if found.empty_pictures else ""
     yield f"  {found.pictures:,} pictures{empty}, {found.boxes:,} boxes, {len(found.classes)} classes"

@@ -43,8 +43,7 @@ def synthetic(
       streamvision data synthetic --task semantic --images 400 --val-images 100 --size 640x360 --output drive-regions
       streamvision data synthetic --task classify --images 300 --val-images 90 --size 320x180 --output drive-moods
     """
-    from streamvision.datasets.drive import DriveSampling, write_drive_dataset
-    from streamvision.datasets.drive_scenes import write_drive_moods, write_drive_regions
+    from streamvision.datasets.drive import DriveSampling, write_drive_dataset, write_drive_moods, write_drive_regions
 
     width_px, height_px = _size(size)
     sampling = DriveSampling(images, seed=seed, width_px=width_px, height_px=height_px, val_images=val_images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
@@ -17,6 +17,7 @@ from streamvision.cli.eval_semantic import semantic
 from streamvision.cli.eval_track import track
 from streamvision.cli.steps import StepProgress
 from streamvision.datasets.dataset import Dataset, DatasetFormat
+from streamvision.datasets.formats import FORMATS
 from streamvision.evaluation.evaluate import Evaluation, evaluate
 
 
@@ -35,7 +36,7 @@ for command in (track, segment, pose, obb, semantic, classify):
 @click.option(
     "--format",
     "data_format",
-    type=click.Choice(get_args(DatasetFormat)),
+    type=click.Choice(list(FORMATS)),
     help="Format of DIR; default: told by itself.",
 )
 @split_option

@@ -28,7 +28,7 @@ def classify(
       streamvision eval classify yolov8n-cls.onnx --data imagenette
       streamvision eval classify flowers.onnx --data flowers --split test --json
     """
-    from streamvision.datasets.class_folders import read_class_folders
+    from streamvision.datasets.class_labels import read_class_folders
 
     pictures, notes = choose_split(read_class_folders(data), split)
     options = chosen_options(runtime)

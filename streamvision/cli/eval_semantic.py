@@ -29,7 +29,7 @@ def semantic(
       streamvision eval semantic deeplabv3.onnx --data voc-maps
       streamvision eval semantic unet.onnx --data road --class road --json
     """
-    from streamvision.datasets.class_maps import read_class_maps
+    from streamvision.datasets.class_labels import read_class_maps
 
     pictures, notes = choose_split(read_class_maps(data), split)
     options = chosen_options(runtime)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import click
 
 from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, table
 from streamvision.cli.steps import StepProgress
 from streamvision.datasets.dataset import DatasetFormat
+from streamvision.datasets.formats import FORMATS
 from streamvision.evaluation.evaluate_shapes import ShapeEvaluation, ShapeTask, evaluate_shapes
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,7 +27,7 @@ def shape_options(command: F) -> F:
         click.option(
             "--format",
             "data_format",
-            type=click.Choice(get_args(DatasetFormat)),
+            type=click.Choice(list(FORMATS)),
             help="Format of DIR; default: told by itself.",
         ),
         measured_options,

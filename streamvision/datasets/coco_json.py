@@ -2,7 +2,7 @@
 
 Boxes are ``[x, y, width, height]``, continuous, from 0. Class ids are the place of a category when sorted by its id;
 the ids themselves may have gaps. ``iscrowd`` boxes are kept, with ``ignore``. Written category and image ids begin
-with 1. The split is told by the file's name (``instances_val2017.json``) or by its folder
+with 1. The split is that of the file's name (``instances_val2017.json``) or of its folder
 (``valid/_annotations.coco.json``).
 
 The reader is our own: supervision's reads one file with one folder of pictures, and stops at the first annotation
@@ -12,17 +12,16 @@ that is broken, where we list every bad one with its reason and go on.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.datasets.dataset import Dataset, LabelledBox, Split
-from streamvision.datasets.folders import SPLITS, files_below, head_of, root_of, split_in, split_of_path
-from streamvision.datasets.picture_lookup import PictureLookup
-from streamvision.datasets.placing import Placer
-from streamvision.datasets.shapes import coco_shape
+from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledShape, Split
+from streamvision.datasets.files import SPLITS, PictureLookup, files_below, head_of, root_of, split_in, split_of_path
+from streamvision.datasets.writing import OutputFolder
 
 _SNIFFED_BYTES = 1 << 16
 _KEYS = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
@@ -74,14 +73,14 @@ def read_coco(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     return collector.dataset(tuple(names))
 
 
-def write_coco(dataset: Dataset, placer: Placer) -> None:
-    """Write a data set with the pictures that ``placer`` places."""
+def write_coco(dataset: Dataset, output: OutputFolder) -> None:
+    """Write a data set with the pictures that ``output`` places."""
     documents: dict[Split | None, dict[str, Any]] = {}
-    annotations = placer.make_folder("annotations")
+    annotations = output.make_folder("annotations")
     categories = [{"id": index, "name": name, "supercategory": ""} for index, name in enumerate(dataset.names, 1)]
     boxes = 0
     for index, (image, place) in enumerate(
-        placer.place(dataset, lambda image: f"images/{image.split}" if image.split else "images"), 1
+        output.place(dataset, lambda image: f"images/{image.split}" if image.split else "images"), 1
     ):
         document = documents.setdefault(image.split, {"images": [], "annotations": [], "categories": categories})
         entry = {"id": index, "file_name": place.name, "width": image.width_px, "height": image.height_px}
@@ -166,7 +165,7 @@ class _TableReader:
                 self._collector.note(self._path, "bad_class", reason)
                 continue
             corners = (x, y, x + width, y + height)
-            shape = coco_shape(entry) if self._shapes else None
+            shape = _shape(entry) if self._shapes else None
             boxes[image_id].append(MarkedBox(names[category_id], corners, bool(entry.get("iscrowd")), shape))
         return dict(boxes)
 
@@ -181,3 +180,30 @@ def _entry(box: LabelledBox) -> dict[str, Any]:
         "iscrowd": int(box.ignore),
         "segmentation": [],
     }
+
+
+def _shape(entry: dict[str, Any]) -> LabelledShape | None:
+    """Return what a COCO annotation marks beyond the box; ``None`` where it marks nothing that can be used."""
+    polygons: list[tuple[float, ...]] = []
+    counts: tuple[int, ...] | str | None = None
+    outline = entry.get("segmentation")
+    if isinstance(outline, dict) and isinstance(outline.get("counts"), (list, str)):
+        given = outline["counts"]
+        counts = given if isinstance(given, str) else tuple(int(run) for run in given)
+    elif isinstance(outline, list):
+        polygons = [tuple(map(float, one)) for one in outline if _is_polygon(one)]
+    flat = entry.get("keypoints")
+    keypoints: list[tuple[float, float, int]] = []
+    if isinstance(flat, list) and len(flat) % 3 == 0 and all(isinstance(value, (int, float)) for value in flat):
+        keypoints = [(float(x), float(y), int(v)) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
+    if not polygons and counts is None and not keypoints:
+        return None
+    area = entry.get("area")
+    stated = float(area) if isinstance(area, (int, float)) and math.isfinite(area) and area > 0 else None
+    return LabelledShape(tuple(polygons), counts, tuple(keypoints), stated)
+
+
+def _is_polygon(given: Any) -> bool:
+    if not isinstance(given, list) or len(given) < 2 * 3 or len(given) % 2:
+        return False
+    return all(isinstance(value, (int, float)) and math.isfinite(value) for value in given)

@@ -27,13 +27,13 @@ from streamvision.datasets.dataset import (
     ProblemKind,
     Split,
 )
-from streamvision.datasets.picture_file import BrokenPictureError, PictureFile, read_picture
+from streamvision.datasets.files import BrokenPictureError, PictureFile, read_picture
 
 EDGE_TOLERANCE_PX = 0.05
 """What formats with six decimals of the picture's width lose by rounding is less than this."""
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many are done and how many there are."""
+"""Called with what is being done, how many are done and how many there are."""
 
 Corners = tuple[float, float, float, float]
 
@@ -67,7 +67,7 @@ class Collector:
         self._problems: list[Problem] = []
 
     def progress(self, done: int, total: int) -> None:
-        """Tell how far reading has come."""
+        """Report how far reading has come."""
         self._progress("labels read", done, total)
 
     def note(self, path: Path, kind: ProblemKind, reason: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from streamvision.core.errors import OutputError
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage
-from streamvision.datasets.picture_file import BrokenPictureError, decode, open_image
+from streamvision.datasets.files import BrokenPictureError, decode, open_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -76,7 +76,7 @@ def draw_contact_sheet(
         title: the heading.
         pictures: at most so many; every class is shown as often as possible, the rarest first.
         seed: another seed shows other pictures.
-        progress: told about every picture.
+        progress: called for every picture.
 
     Raises:
         OutputError: when the file cannot be written.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 Split = Literal["train", "val", "test"]
-DatasetFormat = Literal["voc", "coco", "yolo", "tfcsv", "tfrecord"]
+DatasetFormat = str
+"""A key of :data:`streamvision.datasets.formats.FORMATS`."""
 ProblemKind = Literal[
     "broken_picture",
     "missing_picture",
@@ -25,7 +26,7 @@ ProblemKind = Literal[
     "leak",
     "other",
 ]
-"""Told apart so that reports can count; the sentence in :attr:`Problem.reason` says the rest."""
+"""For reports that count; the sentence in :attr:`Problem.reason` says the rest."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,30 @@ class LabelledImage:
 
 
 @dataclass(frozen=True)
+class NamedPicture:
+    """A picture and its class."""
+
+    path: Path
+    """Where it lies."""
+    class_id: int
+    """Index into the set's names."""
+    split: Split | None = None
+    """The part that it belongs to, where the set says so."""
+
+
+@dataclass(frozen=True)
+class MappedPicture:
+    """A picture and the map of its classes."""
+
+    path: Path
+    """Where it lies."""
+    map_path: Path
+    """PNG of the same size, whose levels are class ids."""
+    split: Split | None = None
+    """The part that it belongs to, where the set says so."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something wrong with a file; nothing is dropped or mended in silence."""
 
@@ -85,20 +110,34 @@ class Problem:
     """What sort of problem it is."""
 
 
+Picture = TypeVar("Picture", LabelledImage, NamedPicture, MappedPicture)
+Pictures = TypeVar("Pictures", bound="PictureSet[Any]")
+
+
 @dataclass(frozen=True)
-class Dataset:
+class PictureSet(Generic[Picture]):
     """Labelled pictures, whatever format they came in."""
 
     names: tuple[str, ...]
-    """Class names by class id."""
-    images: tuple[LabelledImage, ...]
+    """Class names by class id; empty where a set with maps of classes does not say them."""
+    images: tuple[Picture, ...]
     """The readable pictures, ordered by path."""
     problems: tuple[Problem, ...] = ()
     """What was wrong, file by file."""
 
-    def part(self, split: Split) -> Dataset:
+    def part(self: Pictures, split: Split) -> Pictures:
         """Return the pictures of one split."""
-        return Dataset(self.names, tuple(image for image in self.images if image.split == split))
+        return replace(self, images=tuple(image for image in self.images if image.split == split), problems=())
+
+
+NamedPictures = PictureSet[NamedPicture]
+"""Pictures for classification."""
+MappedPictures = PictureSet[MappedPicture]
+"""Pictures for semantic segmentation."""
+
+
+class Dataset(PictureSet[LabelledImage]):
+    """Pictures with marked objects."""
 
     def boxes(self) -> Iterator[tuple[LabelledImage, LabelledBox]]:
         """Yield every object with its picture."""

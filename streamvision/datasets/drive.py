@@ -1,4 +1,4 @@
-"""Pictures of the synthetic drive as a data set: to train on, and to evaluate with truth that nobody had to mark."""
+"""The synthetic drive as data sets with exact labels: boxes, a class for each pixel, a mood for each picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from streamvision.core.errors import ConfigError
 from streamvision.datasets import write_dataset
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, DatasetFormat, LabelledBox, LabelledImage, Problem, Split
+from streamvision.datasets.writing import OutputFolder
 from streamvision.synthetic.drive import DriveScene
+from streamvision.synthetic.drive.class_planes import PIXEL_CLASSES
 
 F32 = NDArray[np.float32]
 _PICTURES_PER_SCENE = 25
@@ -28,6 +30,8 @@ _SMALLEST_WINDOW = 0.3
 _KEPT_SHARE = 0.4
 """Of a box that a window's edge cuts, at least this share must be left."""
 JPEG_QUALITY = (60, 95)
+_PURE_MOOD = 0.9
+"""Pictures in which the weather is about to change have no one name."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,42 @@ def write_drive_dataset(
         return write_dataset(dataset, folder, format=format, force=force, progress=progress)
 
 
+def write_drive_regions(
+    folder: Path, sampling: DriveSampling, *, force: bool = False, progress: Progress = no_progress
+) -> None:
+    """Render random moments of random drives with the class of every pixel: ``images/``, ``masks/``, ``classes.txt``.
+
+    The classes are :data:`~streamvision.synthetic.drive.class_planes.PIXEL_CLASSES`.
+
+    Raises:
+        OutputError: when the folder holds something and ``force`` is not given, or cannot be written.
+    """
+    output = OutputFolder(folder, pictures="copy", force=force, progress=progress)
+    output.write_text("classes.txt", "".join(f"{name}\n" for name in PIXEL_CLASSES))
+    for done, moment in enumerate(drive_moments(sampling, np.random.default_rng(sampling.seed)), 1):
+        part = moment.split or ""
+        _write_picture(output.make_folder(f"images/{part}"), moment)
+        mask = output.make_folder(f"masks/{part}") / f"{moment.name}.png"
+        cv2.imwrite(str(mask), moment.scene.class_map_at(moment.index))
+        progress("pictures rendered", done, sampling.total)
+
+
+def write_drive_moods(
+    folder: Path, sampling: DriveSampling, *, force: bool = False, progress: Progress = no_progress
+) -> None:
+    """Render random moments of random drives into a folder for each mood: day, dusk and rain.
+
+    Raises:
+        OutputError: when the folder holds something and ``force`` is not given, or cannot be written.
+    """
+    output = OutputFolder(folder, pictures="copy", force=force, progress=progress)
+    moments = drive_moments(sampling, np.random.default_rng(sampling.seed), accept=_is_pure)
+    for done, moment in enumerate(moments, 1):
+        mood, _ = moment.scene.mood_at(moment.index)
+        _write_picture(output.make_folder(f"{moment.split or ''}/{mood}".lstrip("/")), moment)
+        progress("pictures rendered", done, sampling.total)
+
+
 def _pictures(sampling: DriveSampling) -> Iterator[tuple[DriveMoment, Any, tuple[LabelledBox, ...], int]]:
     """Yield the moment, BGR pixels, boxes and JPEG quality."""
     rng = np.random.default_rng(sampling.seed)
@@ -179,3 +219,12 @@ def _area(boxes: F32) -> F32:
     size = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     area: F32 = size[:, 0] * size[:, 1]
     return area
+
+
+def _is_pure(scene: DriveScene, index: int) -> bool:
+    return scene.mood_at(index)[1] >= _PURE_MOOD
+
+
+def _write_picture(folder: Path, moment: DriveMoment) -> None:
+    bgr = moment.scene.picture_at(moment.index).to_bgr()
+    cv2.imwrite(str(folder / f"{moment.name}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY[1]])

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from streamvision.core.boxes import overlaps
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
+from streamvision.datasets.files import SPLITS
 from streamvision.datasets.fingerprints import Fingerprint, alike_groups, exact_groups, fingerprint_all
-from streamvision.datasets.folders import SPLITS
 
 SMALL_AREA_PX = 32**2
 """COCO's border between small and medium objects."""
@@ -110,7 +110,7 @@ def inspect_dataset(dataset: Dataset, *, progress: Progress = no_progress) -> In
 
     Args:
         dataset: as read; its problems become part of the result.
-        progress: told about every picture.
+        progress: called for every picture.
     """
     prints = fingerprint_all([image.path for image in dataset.images], progress=progress)
     sizes = np.array([_size(box.box_xyxy_px) for _, box in dataset.boxes()]).reshape(-1, 2)

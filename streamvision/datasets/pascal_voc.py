@@ -26,9 +26,16 @@ from xml.etree import ElementTree
 
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Split
-from streamvision.datasets.folders import files_below, head_of, read_class_list, split_named, split_of_path
-from streamvision.datasets.picture_file import PICTURE_SUFFIXES, find_pictures
-from streamvision.datasets.placing import Placer, number
+from streamvision.datasets.files import (
+    PICTURE_SUFFIXES,
+    files_below,
+    find_pictures,
+    head_of,
+    read_class_list,
+    split_named,
+    split_of_path,
+)
+from streamvision.datasets.writing import OutputFolder, number
 
 _BEGIN = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<annotation\b", re.DOTALL)
 _CHALLENGE = re.compile(r"^(the )?voc ?20\d\d( database)?$", re.IGNORECASE)
@@ -65,21 +72,21 @@ def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
     return collector.dataset(read_class_list(folder))
 
 
-def write_voc(dataset: Dataset, placer: Placer) -> None:
-    """Write a data set with the pictures that ``placer`` places."""
-    annotations = placer.make_folder("Annotations")
+def write_voc(dataset: Dataset, output: OutputFolder) -> None:
+    """Write a data set with the pictures that ``output`` places."""
+    annotations = output.make_folder("Annotations")
     members: dict[Split, list[str]] = {}
-    for image, picture in placer.place(dataset, lambda _: "JPEGImages", unique_stems=True):
+    for image, picture in output.place(dataset, lambda _: "JPEGImages", unique_stems=True):
         tree = ElementTree.ElementTree(_annotation(image, picture, dataset.names))
         ElementTree.indent(tree)
         tree.write(annotations / f"{picture.stem}.xml", encoding="utf-8")
         if image.split:
             members.setdefault(image.split, []).append(picture.stem)
     if members:
-        sets = placer.make_folder("ImageSets/Main")
+        sets = output.make_folder("ImageSets/Main")
         for split, stems in members.items():
             (sets / f"{split}.txt").write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
-    placer.write_text("classes.txt", "".join(f"{name}\n" for name in dataset.names))
+    output.write_text("classes.txt", "".join(f"{name}\n" for name in dataset.names))
 
 
 class _Lookup:

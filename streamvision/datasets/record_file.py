@@ -1,8 +1,11 @@
-"""TFRecord files: length, masked CRC-32C, data, masked CRC-32C (https://www.tensorflow.org/tutorials/load_data/tfrecord).
+"""TFRecord files and the ``tf.train.Example`` messages in them, without TensorFlow.
 
-Our own, in place of the ``tfrecord`` package: that one writes the checksums and never looks at them, so that a
-damaged file yields damaged boxes. CRC-32C (polynomial of RFC 3720, appendix B.4) is computed in NumPy by lanes, since
-a loop over the bytes of a data set's pictures in Python takes minutes.
+A record is its length, that length's masked CRC-32C, the data, and the data's masked CRC-32C
+(https://www.tensorflow.org/tutorials/load_data/tfrecord). The ``tfrecord`` package writes the checksums but never
+compares them, so that a damaged file yields damaged boxes; here they are compared, by google-crc32c.
+
+An example is named lists of bytes, floats or integers. Its message is described here as in
+tensorflow/core/example/feature.proto; protobuf does the rest.
 """
 
 from __future__ import annotations
@@ -11,21 +14,24 @@ import functools
 import gzip
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-import numpy as np
-from numpy.typing import NDArray
+from streamvision.core.errors import MissingDependencyError
 
 MAX_RECORD_BYTES = 1 << 30
-"""Longest record that is believed; a damaged length would ask for all memory otherwise."""
+"""Longest record that is read; a damaged length would ask for all memory otherwise."""
 
-_POLYNOMIAL = 0x82F63B78
-_LANE_BYTES = 256
+MISSING = "TFRecord needs {}, which is not installed; install it with pip install '.[eval]'"
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
+
+
+Values = Sequence[bytes] | Sequence[float] | Sequence[int]
+
+_LISTS = {"bytes_list": "BytesList", "float_list": "FloatList", "int64_list": "Int64List"}
 
 
 class DamagedRecordError(ValueError):
@@ -59,7 +65,7 @@ def write_records(path: Path, records: Iterable[bytes]) -> None:
 
 
 def is_record_file(path: Path) -> bool:
-    """Whether a file begins with a record whose length bears a right checksum; an empty file is none."""
+    """Whether a file begins with a record whose length bears a right checksum; an empty file does not."""
     try:
         with path.open("rb") as file:
             zipped = file.read(2) == _GZIP_MAGIC
@@ -71,26 +77,22 @@ def is_record_file(path: Path) -> bool:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """Return the CRC-32C of data, rotated and shifted as TFRecord files hold it."""
-    crc = crc32c(data)
+    """Return the CRC-32C of data, rotated and shifted as TFRecord files hold it.
+
+    Raises:
+        MissingDependencyError: when google-crc32c is not installed.
+    """
+    crc = _crc32c(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def crc32c(data: bytes) -> int:
-    """Return the CRC-32C of data."""
-    lanes = len(data) // _LANE_BYTES
-    crc = 0xFFFFFFFF
-    if lanes:
-        body = np.frombuffer(data, np.uint8, lanes * _LANE_BYTES).reshape(lanes, _LANE_BYTES)
-        shift = _lane_shift()
-        for lane in _crc_of_lanes(body).tolist():
-            crc = (
-                lane ^ shift[0][crc & 255] ^ shift[1][crc >> 8 & 255] ^ shift[2][crc >> 16 & 255] ^ shift[3][crc >> 24]
-            )
-    table = _byte_table().tolist()
-    for byte in data[lanes * _LANE_BYTES :]:
-        crc = table[(crc ^ byte) & 255] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
+def _crc32c(data: bytes) -> int:
+    try:
+        import google_crc32c
+    except ImportError as error:
+        raise MissingDependencyError(MISSING.format("google-crc32c")) from error
+    crc: int = google_crc32c.value(data)
+    return crc
 
 
 def _read_record(file: BinaryIO, header: bytes, index: int) -> bytes:
@@ -108,31 +110,71 @@ def _read_record(file: BinaryIO, header: bytes, index: int) -> bytes:
     return data
 
 
-def _crc_of_lanes(lanes: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Return (N,) the CRC state after each row of (N, bytes), from state 0, all rows at once."""
-    table = _byte_table()
-    crc = np.zeros(len(lanes), np.uint32)
-    for column in lanes.T:
-        crc = table[(crc ^ column) & 255] ^ (crc >> 8)
-    return crc
+class DamagedExampleError(ValueError):
+    """Bytes are not a ``tf.train.Example``."""
 
 
-@functools.cache
-def _byte_table() -> NDArray[np.uint32]:
-    table = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        table = np.where(table & 1, (table >> 1) ^ np.uint32(_POLYNOMIAL), table >> 1).astype(np.uint32)
-    return table
+def encode_example(features: Mapping[str, Values]) -> bytes:
+    """Return a message; the type of each list is that of its first element, an empty one is a list of floats."""
+    message = _example_class()()
+    for key, values in features.items():
+        kind = "bytes_list" if values and isinstance(values[0], bytes) else "float_list"
+        kind = "int64_list" if values and isinstance(values[0], int) else kind
+        getattr(message.features.feature[key], kind).value.extend(values)
+    data: bytes = message.SerializeToString(deterministic=True)
+    return data
 
 
-@functools.cache
-def _lane_shift() -> list[list[int]]:
-    """Return how a lane of zero bytes changes the state: a table for each of the state's four bytes.
+def decode_example(data: bytes) -> dict[str, list[Any]]:
+    """Return the lists of a message by name.
 
-    The CRC is linear, so the state after a lane is that of the lane alone xor that of the state before, shifted.
+    Raises:
+        DamagedExampleError: when the bytes are not such a message.
     """
-    states = np.concatenate([np.arange(256, dtype=np.uint32) << np.uint32(8 * byte) for byte in range(4)])
-    table = _byte_table()
-    for _ in range(_LANE_BYTES):
-        states = table[states & 255] ^ (states >> 8)
-    return states.reshape(4, 256).tolist()
+    from google.protobuf.message import DecodeError
+
+    message = _example_class()()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise DamagedExampleError(str(error)) from None
+    features = message.features.feature
+    found = {key: (feature, feature.WhichOneof("kind")) for key, feature in features.items()}
+    return {key: list(getattr(feature, kind).value) if kind else [] for key, (feature, kind) in found.items()}
+
+
+@functools.cache
+def _example_class() -> Any:
+    try:
+        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    except ImportError as error:
+        raise MissingDependencyError(MISSING.format("protobuf")) from error
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(
+        name="streamvision/example.proto", package="streamvision", syntax="proto3"
+    )
+    types = {"BytesList": field.TYPE_BYTES, "FloatList": field.TYPE_FLOAT, "Int64List": field.TYPE_INT64}
+    for name, kind in types.items():
+        file.message_type.add(name=name).field.add(name="value", number=1, label=field.LABEL_REPEATED, type=kind)
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, (name, kind) in enumerate(_LISTS.items(), 1):
+        _add_message(feature, name, number, f".streamvision.{kind}").oneof_index = 0
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, label=field.LABEL_OPTIONAL, type=field.TYPE_STRING)
+    _add_message(entry, "value", 2, ".streamvision.Feature")
+    _add_message(features, "feature", 1, ".streamvision.Features.FeatureEntry").label = field.LABEL_REPEATED
+    _add_message(file.message_type.add(name="Example"), "features", 1, ".streamvision.Features")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("streamvision.Example"))
+
+
+def _add_message(parent: Any, name: str, number: int, kind: str) -> Any:
+    from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
+
+    return parent.field.add(
+        name=name, number=number, label=Field.LABEL_OPTIONAL, type=Field.TYPE_MESSAGE, type_name=kind
+    )

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage
+from streamvision.datasets.files import SPLITS
 from streamvision.datasets.fingerprints import alike_groups, fingerprint_all
-from streamvision.datasets.folders import SPLITS
 
 
 def split_dataset(
@@ -34,7 +34,7 @@ def split_dataset(
         dataset: what to split.
         fractions: share of ``train``, ``val`` and ``test``; a split that is not named gets nothing.
         seed: another seed gives another split.
-        progress: told about every picture that is looked at.
+        progress: called for every picture that is compared.
 
     Raises:
         ConfigError: when the fractions are not shares of these splits that sum to one.
@@ -51,7 +51,7 @@ def split_dataset(
     for group, split in zip(groups, chosen, strict=True):
         for index in group:
             images[index] = replace(images[index], split=SPLITS[split])
-    return replace(dataset, images=tuple(images))
+    return Dataset(dataset.names, tuple(images), dataset.problems)
 
 
 def _counts(images: Sequence[LabelledImage], group: Sequence[int], classes: int) -> NDArray[np.float64]:

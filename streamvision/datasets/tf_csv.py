@@ -1,7 +1,7 @@
 """TensorFlow detection CSV: one row a box, ``filename,width,height,class,xmin,ymin,xmax,ymax``.
 
 The table that TensorFlow's object-detection tutorials make out of Pascal VOC files. Corners are taken as written, as
-continuous pixels from 0. One file a split, told by its name (``train_labels.csv``) or its folder. The format has no
+continuous pixels from 0. One file a split, known by its name (``train_labels.csv``) or its folder. The format has no
 row for a picture without objects: pictures that no row names are read as such, with a problem each, since a lost row
 looks just the same. It has no word for crowds and difficult objects either.
 """
@@ -14,8 +14,9 @@ from pathlib import Path
 
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem, Split
-from streamvision.datasets.folders import (
+from streamvision.datasets.files import (
     SPLITS,
+    PictureLookup,
     files_below,
     head_of,
     read_class_list,
@@ -23,8 +24,7 @@ from streamvision.datasets.folders import (
     split_in,
     split_of_path,
 )
-from streamvision.datasets.picture_lookup import PictureLookup
-from streamvision.datasets.placing import Placer, number
+from streamvision.datasets.writing import OutputFolder, number
 
 COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 
@@ -58,27 +58,27 @@ def read_tf_csv(path: Path, *, progress: Progress = no_progress) -> Dataset:
     return collector.dataset(read_class_list(folder))
 
 
-def write_tf_csv(dataset: Dataset, placer: Placer) -> None:
-    """Write a data set with the pictures that ``placer`` places."""
+def write_tf_csv(dataset: Dataset, output: OutputFolder) -> None:
+    """Write a data set with the pictures that ``output`` places."""
     rows: dict[Split | None, list[tuple[str, ...]]] = {}
 
     def folder_of(image: LabelledImage) -> str:
         return f"images/{image.split}" if image.split else "images"
 
-    for image, place in placer.place(dataset, folder_of):
+    for image, place in output.place(dataset, folder_of):
         if ignored := sum(box.ignore for box in image.boxes):
             reason = f"{ignored} boxes are marked crowd or difficult, which CSV cannot say; written as ordinary ones"
-            placer.problems.append(Problem(image.path, reason, "other"))
+            output.problems.append(Problem(image.path, reason, "other"))
         part = rows.setdefault(image.split, [])
         for box in image.boxes:
             corners = (number(value) for value in box.box_xyxy_px)
             part.append((place.name, str(image.width_px), str(image.height_px), dataset.names[box.class_id], *corners))
     for split in (None, *SPLITS):
         if split in rows:
-            target = placer.folder / (f"{split}_labels.csv" if split else "labels.csv")
+            target = output.folder / (f"{split}_labels.csv" if split else "labels.csv")
             with target.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows((COLUMNS, *rows[split]))
-    placer.write_text("classes.txt", "".join(f"{name}\n" for name in dataset.names))
+    output.write_text("classes.txt", "".join(f"{name}\n" for name in dataset.names))
 
 
 def _read_table(table: Path, split: Split | None, lookup: PictureLookup, collector: Collector) -> None:

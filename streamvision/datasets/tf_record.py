@@ -2,7 +2,7 @@
 
 Corners are 0..1 of the picture, continuous. Classes are named by ``image/object/class/text``, or by
 ``image/object/class/label`` (from 1) and ``label_map.pbtxt``. ``image/object/is_crowd`` and
-``image/object/difficult`` both mean ``ignore``. One file, or several shards, a split, told by name or folder.
+``image/object/difficult`` both mean ``ignore``. One file, or several shards, a split, known by name or folder.
 
 Pictures live inside the records. Reading puts them into a cache folder (:func:`cache_folder`), since everything else
 works on picture files; what has not been read for :data:`CACHE_DAYS` days is deleted there by the next reading.
@@ -22,10 +22,17 @@ from typing import Any
 
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Split
-from streamvision.datasets.folders import SPLITS, files_below, root_of, split_in, split_of_path
-from streamvision.datasets.placing import Placer
-from streamvision.datasets.record_file import DamagedRecordError, read_records, write_records
-from streamvision.datasets.tf_example import DamagedExampleError, Values, decode_example, encode_example
+from streamvision.datasets.files import SPLITS, files_below, root_of, split_in, split_of_path
+from streamvision.datasets.record_file import (
+    DamagedExampleError,
+    DamagedRecordError,
+    Values,
+    decode_example,
+    encode_example,
+    read_records,
+    write_records,
+)
+from streamvision.datasets.writing import OutputFolder
 
 CACHE_DAYS = 30
 
@@ -67,16 +74,16 @@ def read_tf_record(path: Path, *, progress: Progress = no_progress) -> Dataset:
     return collector.dataset(ordered)
 
 
-def write_tf_record(dataset: Dataset, placer: Placer) -> None:
+def write_tf_record(dataset: Dataset, output: OutputFolder) -> None:
     """Write a data set: ``train.tfrecord`` and so on, or ``data.tfrecord`` where it is not split."""
     by_split: dict[Split | None, list[tuple[LabelledImage, str]]] = {}
-    for image, place in placer.names(dataset, lambda image: image.split or "data", unique_stems=False):
+    for image, place in output.names(dataset, lambda image: image.split or "data", unique_stems=False):
         by_split.setdefault(image.split, []).append((image, place.name))
     for split in (None, *SPLITS):
         if split in by_split:
-            write_records(placer.folder / f"{split or 'data'}.tfrecord", _examples(by_split[split], dataset, placer))
+            write_records(output.folder / f"{split or 'data'}.tfrecord", _examples(by_split[split], dataset, output))
     items = (f"item {{\n  id: {index}\n  name: '{_quoted(name)}'\n}}\n" for index, name in enumerate(dataset.names, 1))
-    placer.write_text("label_map.pbtxt", "".join(items))
+    output.write_text("label_map.pbtxt", "".join(items))
 
 
 def read_label_map(folder: Path) -> dict[int, str]:
@@ -172,9 +179,9 @@ class _RecordReader:
         return path
 
 
-def _examples(images: list[tuple[LabelledImage, str]], dataset: Dataset, placer: Placer) -> Iterator[bytes]:
+def _examples(images: list[tuple[LabelledImage, str]], dataset: Dataset, output: OutputFolder) -> Iterator[bytes]:
     for done, (image, name) in enumerate(images):
-        placer.progress("pictures packed", done, len(images))
+        output.progress("pictures packed", done, len(images))
         encoded = image.path.read_bytes()
         boxes = image.boxes
         sides = (image.width_px, image.height_px, image.width_px, image.height_px)

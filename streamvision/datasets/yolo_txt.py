@@ -1,9 +1,9 @@
 """YOLO: one text file a picture (``class x_center y_center width height``, 0..1 of the picture), and ``data.yaml``.
 
-Follows https://docs.ultralytics.com/datasets/detect/: ``train``, ``val`` and ``test`` are folders or text files that
-list pictures, and the labels of ``.../images/a.jpg`` are ``.../labels/a.txt``; labels that lie beside the picture, as
-darknet has them, are found as well. Lines with more than five fields are polygons, read as the box around them;
-where ``data.yaml`` has ``kpt_shape`` they are boxes with keypoints.
+Follows https://docs.ultralytics.com/datasets/detect/ (and segment/, pose/, obb/ there): ``train``, ``val`` and ``test``
+are folders or text files that list pictures, and the labels of ``.../images/a.jpg`` are ``.../labels/a.txt``; labels
+that lie beside the picture, as darknet has them, are found as well. Lines with more than five fields are polygons, read
+as the box around them; where ``data.yaml`` has ``kpt_shape`` they are boxes with keypoints.
 A picture without a text file shows nothing, by YOLO's custom, but is reported, since a lost file looks just the same.
 
 Where ``train`` and ``val`` are the same, the set is not split; that is also how a set without splits is written, so
@@ -26,17 +26,26 @@ import yaml
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, Problem, Split
-from streamvision.datasets.folders import SPLITS, files_below, head_of, read_class_list, root_of, split_of_path
-from streamvision.datasets.picture_file import PictureFile, find_pictures
-from streamvision.datasets.placing import Placer
-from streamvision.datasets.shapes import keypoint_shape, keypoints_shape, polygon_shape
+from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, LabelledShape, Problem, Split
+from streamvision.datasets.files import (
+    SPLITS,
+    PictureFile,
+    files_below,
+    find_pictures,
+    head_of,
+    read_class_list,
+    root_of,
+    split_of_path,
+)
+from streamvision.datasets.writing import OutputFolder
 
 _SPLIT_KEYS: dict[Split, tuple[str, ...]] = {
     "train": ("train",),
     "val": ("val", "valid", "validation"),
     "test": ("test",),
 }
+_VISIBLE = 2
+"""COCO's word for a keypoint that is seen."""
 _NO_LABELS = frozenset({"classes.txt", "labels.txt", "obj.names", "names.txt", "train.txt", "val.txt", "test.txt"})
 
 
@@ -77,6 +86,17 @@ def is_label(path: Path) -> bool:
     return not values or (len(values) >= 5 and values[0] >= 0)
 
 
+def find_yolo(path: Path) -> list[Path]:
+    """Return the YAML file that describes a data set, or else the text files that may be labels."""
+    description = find_yaml(path)
+    return [description] if description else find_labels(path)
+
+
+def is_yolo(path: Path) -> bool:
+    """Whether a file describes a YOLO data set, or begins as its labels do."""
+    return is_data_yaml(path) if path.suffix in {".yaml", ".yml"} else is_label(path)
+
+
 def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progress) -> Dataset:
     """Read a data set from its folder or its ``data.yaml``; what is wrong with files becomes problems of the result.
 
@@ -97,7 +117,7 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     else:
         document = yaml.safe_load(description.read_text(encoding="utf-8"))
         names = _class_names(document["names"], description)
-        keypoints = keypoint_shape(document, description)
+        keypoints = _keypoint_count(document, description)
         groups = dict(_pictures_by_split(document, description, collector))
     used = set()
     highest = -1
@@ -132,24 +152,24 @@ def labels_of(picture: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def write_yolo(dataset: Dataset, placer: Placer) -> None:
-    """Write a data set with the pictures that ``placer`` places; unsplit pictures of a split set count as train."""
+def write_yolo(dataset: Dataset, output: OutputFolder) -> None:
+    """Write a data set with the pictures that ``output`` places; unsplit pictures of a split set count as train."""
     splits = [split for split in SPLITS if any(image.split == split for image in dataset.images)]
 
     def folder_of(image: LabelledImage) -> str:
         return f"images/{image.split or 'train'}" if splits else "images"
 
-    for image, picture in placer.place(dataset, folder_of, unique_stems=True):
+    for image, picture in output.place(dataset, folder_of, unique_stems=True):
         if ignored := sum(box.ignore for box in image.boxes):
             reason = f"{ignored} boxes are marked crowd or difficult, which YOLO cannot say; written as ordinary ones"
-            placer.problems.append(Problem(image.path, reason, "other"))
-        labels = labels_of(placer.folder / picture)
+            output.problems.append(Problem(image.path, reason, "other"))
+        labels = labels_of(output.folder / picture)
         labels.parent.mkdir(parents=True, exist_ok=True)
         labels.write_text("".join(_line(box, image) for box in image.boxes), encoding="utf-8")
     places = {split: f"images/{split}" for split in splits} or {"train": "images", "val": "images"}
     names = dict(enumerate(dataset.names))
     text = yaml.safe_dump(places | {"names": names}, sort_keys=False, allow_unicode=True)
-    placer.write_text("data.yaml", text)
+    output.write_text("data.yaml", text)
 
 
 @dataclass
@@ -208,9 +228,9 @@ class _LabelReader:
             corners = (min(xs) * width, min(ys) * height, max(xs) * width, max(ys) * height)
         shape = None
         if self.shapes and polygon:
-            shape = polygon_shape(values[1:], width, height)
+            shape = _polygon(values[1:], width, height)
         elif self.shapes and with_keypoints and self.keypoints is not None:
-            shape = keypoints_shape(values[5:], self.keypoints[1], width, height)
+            shape = _keypoints(values[5:], self.keypoints[1], width, height)
         yield MarkedBox(self.names[class_id] if self.names is not None else str(class_id), corners, shape=shape)
 
 
@@ -263,3 +283,49 @@ def _listed(path: Path) -> Iterator[Path]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if name := line.strip():
             yield Path(name) if Path(name).is_absolute() else path.parent / name.removeprefix("./")
+
+
+def _polygon(values: Sequence[float], width_px: int, height_px: int) -> LabelledShape | None:
+    """Return an outline from x, y, x, y, ... in shares of the picture; ``None`` with fewer than three corners."""
+    if len(values) < 6:
+        return None
+    size = (width_px, height_px)
+    return LabelledShape((tuple(value * size[at % 2] for at, value in enumerate(values)),))
+
+
+def _keypoints(values: Sequence[float], each: int, width_px: int, height_px: int) -> LabelledShape:
+    """Return keypoints from their values in shares of the picture.
+
+    Args:
+        values: x, y and, where ``each`` is 3, the visibility of each keypoint; without it (0, 0) is one not marked.
+        each: values of a keypoint, 2 or 3.
+        width_px: the picture's.
+        height_px: the picture's.
+    """
+    points = [values[at : at + each] for at in range(0, len(values), each)]
+    return LabelledShape(
+        keypoints=tuple(
+            (
+                point[0] * width_px,
+                point[1] * height_px,
+                int(point[2]) if each > 2 else _VISIBLE * int(any(point)),
+            )
+            for point in points
+        )
+    )
+
+
+def _keypoint_count(document: dict[str, Any], path: Path) -> tuple[int, int] | None:
+    """Return how many keypoints ``data.yaml`` says that an object has, and how many values each; ``None`` without.
+
+    Raises:
+        ConfigError: when ``kpt_shape`` is not two such numbers.
+    """
+    given = document.get("kpt_shape")
+    if given is None:
+        return None
+    if not isinstance(given, list) or len(given) != 2 or not all(isinstance(n, int) and n > 0 for n in given):
+        raise ConfigError(f"{path}: kpt_shape is {given!r}; give the number of keypoints and 2 or 3 values, as [17, 3]")
+    if given[1] not in (2, 3):
+        raise ConfigError(f"{path}: kpt_shape gives a keypoint {given[1]} values; it has 2 (x, y) or 3 (visibility)")
+    return given[0], given[1]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.picture_sets import NamedPictures
+from streamvision.datasets.dataset import NamedPictures
 from streamvision.evaluation.class_names import match_names
 from streamvision.evaluation.evaluate import ModelOptions, rounded
 from streamvision.evaluation.model import open_model

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.class_maps import UNKNOWN, read_class_map
-from streamvision.datasets.picture_sets import MappedPictures
+from streamvision.datasets.class_labels import UNKNOWN, read_class_map
+from streamvision.datasets.dataset import MappedPictures
 from streamvision.evaluation.class_names import ClassMatch, match_names
 from streamvision.evaluation.evaluate import ModelOptions, rounded
 from streamvision.evaluation.model import open_model
@@ -126,7 +126,7 @@ def measure_regions(
     """
     names = pictures.names or detector.names
     match = match_names(names, set(), detector.names, only=())
-    if pictures.names is None:
+    if not pictures.names:
         notes = (*notes, "The data set has no class names; its levels were taken for the model's classes.")
     table = _to_data(match, len(detector.names))
     confusion = np.zeros((len(names), len(names) + 1), np.int64)

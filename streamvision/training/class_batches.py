@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamvision.datasets.picture_sets import NamedPicture
+from streamvision.datasets.dataset import NamedPicture
 from streamvision.training.augment import colour, random_matrix
 from streamvision.training.order import batches_of
 from streamvision.training.presets import Augmentation

@@ -16,7 +16,7 @@ from streamvision.checkpoints.torchvision_build import (
     create,
 )
 from streamvision.core.config.model import ModelConfig
-from streamvision.datasets.picture_sets import NamedPicture, NamedPictures
+from streamvision.datasets.dataset import NamedPicture, NamedPictures
 from streamvision.evaluation.classes import TOP, measure_classes
 from streamvision.inference.model import Model
 from streamvision.training.picture_data import PictureData

@@ -11,11 +11,9 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from streamvision.core.errors import ConfigError, SourceError
-from streamvision.datasets.class_folders import read_class_folders
-from streamvision.datasets.class_maps import UNKNOWN, read_class_map, read_class_maps
-from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, Problem
-from streamvision.datasets.picture_file import BrokenPictureError, read_picture
-from streamvision.datasets.picture_sets import MappedPicture, NamedPicture
+from streamvision.datasets.class_labels import UNKNOWN, read_class_folders, read_class_map, read_class_maps
+from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, MappedPicture, NamedPicture, Problem
+from streamvision.datasets.files import BrokenPictureError, read_picture
 from streamvision.training.prepare import repeats_for_rare_classes, with_split
 from streamvision.training.run_folder import RunFolder
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamvision.datasets.class_maps import UNKNOWN, read_class_map
-from streamvision.datasets.picture_sets import MappedPicture
+from streamvision.datasets.class_labels import UNKNOWN, read_class_map
+from streamvision.datasets.dataset import MappedPicture
 from streamvision.training.augment import GREY, colour, random_matrix
 from streamvision.training.order import batches_of
 from streamvision.training.presets import Augmentation

@@ -9,8 +9,8 @@ from typing import Any
 from streamvision.checkpoints.torch_runtime import TorchBackend, import_torch
 from streamvision.checkpoints.unet import UnetSource
 from streamvision.core.config.model import ModelConfig
-from streamvision.datasets.class_maps import UNKNOWN
-from streamvision.datasets.picture_sets import MappedPicture, MappedPictures
+from streamvision.datasets.class_labels import UNKNOWN
+from streamvision.datasets.dataset import MappedPicture, MappedPictures
 from streamvision.evaluation.regions import measure_regions
 from streamvision.inference.model import Model
 from streamvision.training.picture_data import PictureData

@@ -9,7 +9,7 @@ from typing import Any
 
 from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.core.errors import ConfigError
-from streamvision.datasets.picture_sets import MappedPicture, NamedPicture
+from streamvision.datasets.dataset import MappedPicture, NamedPicture
 from streamvision.training.classify_run import ClassifyRun
 from streamvision.training.curves import CurveFile
 from streamvision.training.families import check_settings, family_of

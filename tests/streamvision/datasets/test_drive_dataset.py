@@ -10,8 +10,7 @@ import pytest
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.datasets import read_dataset
-from streamvision.datasets.class_folders import read_class_folders
-from streamvision.datasets.class_maps import read_class_map, read_class_maps
+from streamvision.datasets.class_labels import read_class_folders, read_class_map, read_class_maps
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
 from support.command_line import streamvision
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from streamvision.core.errors import OutputError
 from streamvision.datasets import detect_format, read_dataset, write_dataset
 from streamvision.datasets.dataset import Dataset, DatasetFormat
+from streamvision.datasets.formats import FORMATS
 from support.labelled_pictures import NAMES, contents, make_dataset
-
-FORMATS: tuple[DatasetFormat, ...] = get_args(DatasetFormat)
 
 
 def through(dataset: Dataset, folder: Path, format: DatasetFormat) -> Dataset:

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from streamvision.core.errors import ConfigError, SourceError
-from streamvision.datasets.class_folders import read_class_folders
-from streamvision.datasets.class_maps import read_class_map, read_class_maps
+from streamvision.datasets.class_labels import read_class_folders, read_class_map, read_class_maps
 from streamvision.evaluation.classes import evaluate_classes
 from streamvision.evaluation.regions import evaluate_regions
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard

@@ -19,7 +19,7 @@ pytest.importorskip("torchvision")
 import torch
 
 from streamvision.core.errors import ConfigError
-from streamvision.datasets.class_folders import read_class_folders
+from streamvision.datasets.class_labels import read_class_folders
 from streamvision.evaluation.classes import evaluate_classes
 from streamvision.training.picture_data import prepare_classes
 from streamvision.training.progress import TrainingProgress

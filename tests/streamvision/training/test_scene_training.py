@@ -19,9 +19,8 @@ pytest.importorskip("torchvision")
 import torch
 
 from streamvision.core.errors import ConfigError
-from streamvision.datasets.class_maps import read_class_map, read_class_maps
-from streamvision.datasets.drive import DriveSampling
-from streamvision.datasets.drive_scenes import write_drive_regions
+from streamvision.datasets.class_labels import read_class_map, read_class_maps
+from streamvision.datasets.drive import DriveSampling, write_drive_regions
 from streamvision.evaluation.regions import evaluate_regions
 from streamvision.training.picture_data import prepare_regions
 from streamvision.training.presets import Augmentation

@@ -1,4 +1,4 @@
-"""Where written data sets go: a fresh folder, the pictures copied or linked into it, names kept where they can be."""
+"""The folder that a data set is written to: pictures are copied or linked into it, names kept where they can be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamvision.core.errors import ConfigError, OutputError
 from streamvision.datasets.collector import Progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
 
-Placing = Literal["copy", "link"]
+CopyOrLink = Literal["copy", "link"]
 
 
 def number(value: float) -> str:
@@ -21,31 +21,31 @@ def number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") if value else "0"
 
 
-class Placer:
+class OutputFolder:
     """Puts the files of one data set into one folder.
 
     Args:
         folder: made if it is not there.
         pictures: whether pictures are copied or become symbolic links to where they lie.
         force: replace what is in the folder.
-        progress: told about every picture.
+        progress: called for every picture.
 
     Raises:
         OutputError: when the folder holds something already and ``force`` was not given, or cannot be written.
     """
 
-    def __init__(self, folder: Path, *, pictures: Placing, force: bool, progress: Progress) -> None:
+    def __init__(self, folder: Path, *, pictures: CopyOrLink, force: bool, progress: Progress) -> None:
         self.folder = folder
         self.problems: list[Problem] = []
         """Pictures that had to be given another name."""
         self._pictures = pictures
         self.progress = progress
-        """Told how far writing has come."""
+        """Called with how far writing has come."""
         try:
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 if not force:
                     raise OutputError(f"{folder} is there already; give another folder, or --force to replace it")
-                _refuse_precious(folder)
+                _refuse_other_than_dataset(folder)
                 shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -70,8 +70,8 @@ class Placer:
     ) -> Iterator[tuple[LabelledImage, Path]]:
         """Yield each picture with its place relative to the data set, without writing it.
 
-        Two pictures that would get the same place (or the same stem, where labels are named after it) are told apart
-        by the name of the folder that the later one comes from, and a problem says so.
+        Two pictures that would get the same place (or the same stem, where labels are named after it) get
+        different names: the later one's begins with the folder that it comes from, and a problem says so.
         """
         taken: defaultdict[str, set[str]] = defaultdict(set)
         for done, image in enumerate(dataset.images):
@@ -134,7 +134,7 @@ def _free_name(path: Path, taken: set[str], *, unique_stems: bool) -> str:
     return name
 
 
-def _refuse_precious(folder: Path) -> None:
+def _refuse_other_than_dataset(folder: Path) -> None:
     place = folder.resolve()
     if place in (Path.home(), Path.cwd(), *Path.cwd().parents) or place == Path(place.anchor):
         raise ConfigError(f"--force would empty {folder}, which is more than a data set; give a folder of its own")
