@@ -77,7 +77,7 @@ def run(video: Path, network: dict[str, Any], mode: str, truth: MotSequence) -> 
         document = {
             "model": network,
             "streams": [{"source": str(video)}],
-            "effort": {"mode": mode},
+            "adaptive": {"mode": mode},
             "outputs": {"mot": f"{folder}/{truth.name}.txt"},
         }
         pipeline = Pipeline(parse_config(document, origin="benchmark"))

@@ -65,7 +65,7 @@ def build_streams(
         times: where the seconds of each stage are recorded.
         on_change: called when a stream has a frame for the network, or room behind it.
     """
-    budget = Budget(config.effort.looks_per_s)
+    budget = Budget(config.adaptive.full_frames_per_s)
     encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
     names, keypoints = networks.detector.names, networks.detector.card.keypoints
     smooth = config.tracker.smooth_keypoints and keypoints is not None
@@ -98,11 +98,11 @@ def build_streams(
 def _effort(
     config: AppConfig, networks: RunModels, budget: Budget | None, capture: StreamCapture
 ) -> AdaptiveInference | None:
-    if config.effort.mode == "full":
+    if config.adaptive.mode == "full":
         return None
     return AdaptiveInference(
         networks.detector.card,
-        refresh_s=config.effort.refresh_s,
+        refresh_s=config.adaptive.refresh_s,
         sure_score=config.model.score,
         budget=budget,
         dropped=lambda: capture.drops.by_cause().get("newer_frame", 0),

@@ -16,7 +16,7 @@ def main() -> None:
     document = {
         "model": model | {"score": SCORE, "iou": NMS_IOU},
         "streams": [{"source": work["video"]}],
-        "effort": {"mode": work["effort"]},
+        "adaptive": {"mode": work["effort"]},
         "serve": {"jpeg_quality": JPEG_QUALITY},
         "max_frames": work["frames"],
     }

@@ -1,1 +1,5 @@
-"""The pipeline as a Python iterator: :func:`streamvision.stream`."""
+"""Python's face: ``streamvision.stream`` and what it gives."""
+
+from streamvision.core.packages import check_packages
+
+check_packages()

@@ -100,7 +100,7 @@ def recordings_of(config: AppConfig) -> dict[str, Recording]:
 def settings_of(config: AppConfig) -> str:
     """Return a digest of what decides which identities are found in given recordings."""
     model = config.model.model_dump_json(exclude={"threads", "requests"})
-    rest = [section.model_dump_json() for section in (config.tracker, config.effort)]
+    rest = [section.model_dump_json() for section in (config.tracker, config.adaptive)]
     return hashlib.sha256("\n".join([model, *rest, str(config.max_frames)]).encode()).hexdigest()
 
 

@@ -172,7 +172,7 @@ def soak(
 def _config(sources: tuple[str, ...], streams: int, given: dict[str, Any]) -> AppConfig:
     from streamvision.models import default_model_path
 
-    given["path"] = given["path"] or default_model_path()
+    given["model"] = given["model"] or default_model_path()
     return build_config(None, (sources or (DRIVE,)) * streams, given)
 
 

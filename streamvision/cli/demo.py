@@ -33,7 +33,7 @@ def demo(sources: tuple[str, ...], browser: bool, **given: Any) -> int:
       streamvision demo --source dashcam.mp4
       streamvision demo --model yolo.onnx --source 0
     """
-    given["path"] = given["path"] or default_model_path()
+    given["model"] = given["model"] or default_model_path()
     config = build_config(None, sources or (DRIVE,), given | {"realtime": True, "loop": True})
     return run_session(config, as_json=False, on_served=_open_browser if browser else None)
 

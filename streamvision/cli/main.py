@@ -14,6 +14,7 @@ import click
 
 import streamvision
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.packages import check_packages
 from streamvision.core.redaction import RedactingFormatter
 
 COMMANDS = {
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(given: list[str]) -> int:
     try:
+        check_packages()
         code = cli.main(given, prog_name="streamvision", standalone_mode=False)
     except click.ClickException as error:
         error.show()

@@ -26,13 +26,13 @@ class SecondaryModels:
     """
 
     def __init__(self, config: AppConfig, *, names: tuple[str, ...]) -> None:
-        check_names([*config.second, *config.key_frames], names)
+        check_names([*config.secondary_models, *config.key_frames], names)
         self._names = names
         self._draw = config.overlay.boxes
         self._looks: list[SecondaryModel] = []
         self._key_looks: list[KeyFrameModel] = []
         try:
-            self._looks += (SecondaryModel.open(one) for one in config.second)
+            self._looks += (SecondaryModel.open(one) for one in config.secondary_models)
             self._key_looks += (KeyFrameModel.open(one) for one in config.key_frames)
         except BaseException:
             self.close()

@@ -1,30 +1,32 @@
-"""How much of each frame the network is shown."""
+"""Adaptive inference: which part of each frame the network is shown."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from streamvision.core.config.section import Section
 
-EffortMode = Literal["full", "adaptive"]
+AdaptiveMode = Literal["full", "adaptive"]
 
 
 class AdaptiveConfig(Section):
-    """How much of each frame the network is shown."""
+    """Which part of each frame the network is shown."""
 
-    mode: EffortMode = Field(
+    renamed_keys: ClassVar[dict[str, str]] = {"looks_per_s": "full_frames_per_s"}
+
+    mode: AdaptiveMode = Field(
         "full",
-        description="full: every frame, whole; adaptive: what has changed since the last look, for cameras that stand "
-        "still. What the network is not shown stays as it was, or is carried on by the tracker.",
+        description="full: all of every frame; adaptive: what has changed since the network last saw it, for cameras "
+        "that do not move. Objects elsewhere keep their last result, or are predicted by the tracker.",
     )
     refresh_s: float = Field(
-        2.0, gt=0, le=60, description="In adaptive mode, how often the whole frame is looked at in any case."
+        2.0, gt=0, le=60, description="In adaptive mode, longest time between two inferences on the full frame."
     )
-    looks_per_s: float | None = Field(
+    full_frames_per_s: float | None = Field(
         None,
         gt=0,
-        description="In adaptive mode, most whole frames a second that all live streams share by need; default: as "
-        "many as keep frames from being dropped.",
+        description="In adaptive mode, most full frames a second, shared among all live streams by need; default: as "
+        "many as the network can run without frames being dropped.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import Field, model_validator
@@ -93,18 +93,20 @@ class OutputsConfig(Section):
 class AppConfig(Section):
     """A whole run."""
 
+    renamed_keys: ClassVar[dict[str, str]] = {"effort": "adaptive", "second": "secondary_models"}
+
     model: ModelConfig = Field(description="The network.")
     streams: tuple[StreamConfig, ...] = Field(min_length=1, description="The sources.")
-    effort: AdaptiveConfig = Field(AdaptiveConfig(), description="How much of each frame the network is shown.")
+    adaptive: AdaptiveConfig = Field(AdaptiveConfig(), description="Which part of each frame the network is shown.")
     tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
     analytics: AnalyticsConfig = Field(
         AnalyticsConfig(), description="What is counted, for each stream that does not say so itself."
     )
-    second: tuple[SecondaryModelConfig, ...] = Field(
-        (), max_length=16, description="Models that look at the objects which the first one found."
+    secondary_models: tuple[SecondaryModelConfig, ...] = Field(
+        (), max_length=16, description="Models that run on the objects which the first model found."
     )
     key_frames: tuple[KeyFrameConfig, ...] = Field(
-        (), max_length=16, description="Slow models that look at a whole frame now and then."
+        (), max_length=16, description="Slow models that run on a whole frame now and then."
     )
     stages: tuple[StageConfig, ...] = Field(
         (), max_length=16, description="Code of yours behind tracker and analytics, in this order."

@@ -1,4 +1,4 @@
-"""How models stand beside the first one: a second look at the objects that it found, or at whole key frames."""
+"""Models beside the first one: secondary models on the objects that it found, and models on key frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class AuxiliaryModelConfig(Section):
 
     model: str = Field(description="Model file, or `package:NAME/FILE` for one that a Python package ships.")
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,31}$", description="Name of what it finds, in the results.")
-    score: float = Field(0.5, ge=0, le=1, description="Lowest score of a finding that is kept.")
+    score: float = Field(0.5, ge=0, le=1, description="Lowest score of a result that is kept.")
     backend: BackendName = Field("auto", description="As for the first model.")
     device: str = Field("auto", description="As for the first model.")
     threads: int | None = Field(None, ge=1, description="CPU threads of a call.")
@@ -22,20 +22,21 @@ class AuxiliaryModelConfig(Section):
 
 
 class SecondaryModelConfig(AuxiliaryModelConfig):
-    """A model for the crops of objects: a class of its own (car: make), a text (plate), a pose. It looks at an object
-    once, and again when it shows larger or more surely, so its cost follows new objects and not frames."""
+    """A model for the crops of objects: a further class (car: make), a text (plate), a pose. It runs once for each
+    object, and again when the object appears larger or with a higher score, so its cost grows with the number of new
+    objects and not of frames."""
 
-    classes: tuple[str, ...] | None = Field(None, description="Look at these classes only.")
+    classes: tuple[str, ...] | None = Field(None, description="Run on objects of these classes only.")
     margin: float = Field(0.05, ge=0, le=1, description="How far a crop reaches beyond its box, as a share of it.")
-    min_side_px: int = Field(16, ge=2, description="Objects smaller than this are not looked at.")
+    min_side_px: int = Field(16, ge=2, description="Objects whose shorter side is below this are left out.")
     refresh: float = Field(
-        1.5, gt=1, description="Look again when size times score has grown by so much since the last look."
+        1.5, gt=1, description="Run again when size times score has grown by this factor since the last run."
     )
 
 
 class KeyFrameConfig(AuxiliaryModelConfig):
-    """A slow model for whole pictures (distances, classes, a scene, a text): it is shown a frame now and then, and no
-    live frame waits for it. Its last result goes along with later frames, with its age."""
+    """A slow model for whole images (distances, classes, a scene, a text): it gets a frame now and then, and no live
+    frame waits for it. Later frames carry its last result, with its age."""
 
     every_s: float = Field(
         1.0, gt=0, le=3600, description="Seconds of the stream between two key frames; more if the model is slower."

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, TypeVar, get_args
+import logging
+from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from streamvision.core.errors import ConfigError
 
+_log = logging.getLogger(__name__)
+
 
 class Section(BaseModel):
-    """A part of the configuration; unknown keys are refused."""
+    """A part of the configuration; unknown keys are refused, renamed ones are read with a warning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    renamed_keys: ClassVar[dict[str, str]] = {}
+    """By former name, the present name of each key that was renamed; files with the former name stay valid."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def with_present_keys(cls, document: Any) -> Any:
+        """Return what was given, each renamed key under its present name, with one warning that names it.
+
+        Raises:
+            ValueError: when a key stands under both names.
+        """
+        if not isinstance(document, dict) or not (former := cls.renamed_keys.keys() & document.keys()):
+            return document
+        for name in sorted(former):
+            present = cls.renamed_keys[name]
+            if present in document:
+                raise ValueError(f"{name!r} is the former name of {present!r}, and both are given; keep {present!r}")
+            _log.warning("the configuration's key %r is now called %r; please rename it", name, present)
+        return {cls.renamed_keys.get(name, name): value for name, value in document.items()}
 
 
 S = TypeVar("S", bound=Section)

@@ -1,0 +1,104 @@
+"""Options of the command line and of :func:`streamvision.stream`, joined with a configuration, over which they win."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from streamvision.core.config.app import AppConfig, OutputsConfig, StreamConfig
+from streamvision.core.config.model import ModelConfig
+from streamvision.core.errors import ConfigError
+
+SECTION_OPTIONS = tuple(name for name in AppConfig.model_fields if name not in ("streams", "stages"))
+"""Whole sections by name; a mapping is joined with what is there, key by key."""
+MODEL_OPTIONS = tuple(name for name in ModelConfig.model_fields if name != "path")
+STREAM_OPTIONS = tuple(name for name in StreamConfig.model_fields if name not in ("source", "id"))
+OUTPUT_OPTIONS = tuple(OutputsConfig.model_fields)
+MAIN_KEYS = {"model": "path", "tracker": "name", "adaptive": "mode"}
+"""The key of a section that is meant where a plain value is given for all of it, as in ``tracker="botsort"``."""
+
+
+def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration in which the options are set; keys beside them keep their values.
+
+    Args:
+        document: a configuration as a plain mapping, not yet validated.
+        options: by name, keys of ``model``, of each of the ``streams`` and of ``outputs``, and whole sections. A
+            section may be given by its main key (``tracker="botsort"``, ``serve="localhost:8080"``).
+
+    Raises:
+        ConfigError: when an option is not known, or the address of ``serve`` is not one.
+    """
+    joined = _present_keys(document)
+    for name, value in _present_keys(options).items():
+        if name in SECTION_OPTIONS:
+            joined[name] = _joined(joined.get(name), value, section=name)
+        elif name in MODEL_OPTIONS:
+            joined["model"] = _joined(joined.get("model"), {name: value}, section="model")
+        elif name in OUTPUT_OPTIONS:
+            joined["outputs"] = _joined(joined.get("outputs"), {name: value}, section="outputs")
+        elif name in STREAM_OPTIONS:
+            streams = joined.get("streams") or ()
+            joined["streams"] = [{**one, name: value} if isinstance(one, Mapping) else one for one in streams]
+        else:
+            known = [*MODEL_OPTIONS, *STREAM_OPTIONS, *OUTPUT_OPTIONS, *SECTION_OPTIONS]
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known options are {', '.join(known)}"
+            raise ConfigError(f"there is no option {name!r}: {hint}")
+    return joined
+
+
+def parse_address(text: str) -> dict[str, Any]:
+    """Read HOST:PORT, HOST, PORT, :PORT, an IPv6 address or [IPV6]:PORT; what is not given is left out.
+
+    Raises:
+        ConfigError: when it is none of these.
+    """
+    accepted = "give HOST:PORT, HOST or PORT, such as 127.0.0.1:8080 or [::1]:8080"
+    if text.isascii() and text.isdigit():
+        return {"port": int(text)}
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]") or (text.count(":") > 1 and not host.endswith("]")):
+        host, port = text, ""
+    if port and not (port.isascii() and port.isdigit()):
+        raise ConfigError(f"serve {text}: {port!r} is not a port; {accepted}")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if not (host or port) or (":" in host and not _is_ipv6(host)):
+        raise ConfigError(f"serve {text!r} is not an address; {accepted}")
+    return ({"host": host} if host else {}) | ({"port": int(port)} if port else {})
+
+
+def _present_keys(document: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        present: dict[str, Any] = AppConfig.with_present_keys(dict(document))  # type: ignore[operator]
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return present
+
+
+def _joined(present: Any, given: Any, *, section: str) -> Any:
+    given, present = _as_mapping(given, section), _as_mapping(present, section)
+    if isinstance(given, Mapping):
+        return {**(present if isinstance(present, Mapping) else {}), **given}
+    return given
+
+
+def _as_mapping(value: Any, section: str) -> Any:
+    """Return a section that was given by its main key as a mapping, and everything else as it is."""
+    if section == "serve" and isinstance(value, str):
+        return parse_address(value)
+    if section in MAIN_KEYS and isinstance(value, (str, Path)):
+        return {MAIN_KEYS[section]: value}
+    return value
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
