@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -23,34 +25,44 @@ def picture_from_frame(frame: VideoFrame) -> YuvPicture:
     Range and matrix are taken from the stream. Where it does not say, the range is limited, and pictures of 720 rows
     or more are BT.709, smaller ones BT.601, as players do (ITU-R BT.709 and BT.601 define the two for HD and SD).
     """
-    is_rgb = frame.format.is_rgb or frame.format.name.startswith(("pal", "gray", "mono", "bayer"))
-    full_range = frame.format.name.startswith("yuvj") or frame.color_range == _FULL_RANGE
-    matrix = _matrix(frame)
-    if is_rgb:
-        full_range, matrix = False, "bt601"  # what the conversion below makes of them
-    if frame.format.name not in ("yuv420p", "yuvj420p"):
-        frame = frame.reformat(format="yuvj420p" if full_range else "yuv420p")
     height_px, width_px = frame.height, frame.width
+    layout = _layout(frame.format.name, frame.color_range, frame.colorspace, height_px >= _HD_HEIGHT_PX)
+    if layout.convert_to is not None:
+        frame = frame.reformat(format=layout.convert_to)
+    y, u, v = frame.planes
     half = ((height_px + 1) // 2, (width_px + 1) // 2)
     return YuvPicture(
-        _plane(frame.planes[0], height_px, width_px),
-        _plane(frame.planes[1], *half),
-        _plane(frame.planes[2], *half),
-        full_range=full_range,
-        matrix=matrix,
+        _view(y, (height_px, width_px)),
+        _view(u, half),
+        _view(v, half),
+        full_range=layout.full_range,
+        matrix=layout.matrix,
         owner=frame,
     )
 
 
-def _plane(plane: Any, height_px: int, width_px: int) -> NDArray[np.uint8]:
-    rows = np.frombuffer(plane, np.uint8)[: height_px * plane.line_size]
-    view = rows.reshape(height_px, plane.line_size)[:, :width_px]
+class _Layout(NamedTuple):
+    """What a stream's pixels mean."""
+
+    convert_to: str | None
+    """The pixel format that they are brought into; ``None`` where they are 4:2:0."""
+    full_range: bool
+    matrix: ColorMatrix
+
+
+@lru_cache(maxsize=64)
+def _layout(format_name: str, color_range: int, colorspace: int, is_hd: bool) -> _Layout:
+    convert = format_name not in ("yuv420p", "yuvj420p")
+    if format_name.startswith(("pal", "gray", "mono", "bayer")) or VideoFormat(format_name).is_rgb:
+        return _Layout("yuv420p", False, "bt601")  # what the conversion makes of them
+    full_range = format_name.startswith("yuvj") or color_range == _FULL_RANGE
+    matrix: ColorMatrix = "bt601" if colorspace in _BT601 else "bt709"
+    if colorspace in _UNSPECIFIED:
+        matrix = "bt709" if is_hd else "bt601"
+    return _Layout(("yuvj420p" if full_range else "yuv420p") if convert else None, full_range, matrix)
+
+
+def _view(plane: Any, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    view: NDArray[np.uint8] = np.ndarray(shape, np.uint8, plane, 0, (plane.line_size, 1))
     view.flags.writeable = False  # the decoder may still predict from it
     return view
-
-
-def _matrix(frame: VideoFrame) -> ColorMatrix:
-    colorspace = int(frame.colorspace)
-    if colorspace in _UNSPECIFIED:
-        return "bt709" if frame.height >= _HD_HEIGHT_PX else "bt601"
-    return "bt601" if colorspace in _BT601 else "bt709"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import MissingDependencyError, SourceError, SourceStalledError
 from streamvision.core.picture import BgrPicture, Picture, YuvPicture
 from streamvision.core.redaction import redact
+from streamvision.core.telemetry import DropCounter
 
 INSTALL = "apt-get install python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good gstreamer1.0-libav"
 LIVE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=true max-buffers=1"
@@ -59,7 +59,7 @@ GSTREAMER = SourceKind(
 class GStreamerReader:
     """One running pipeline; a string without an appsink gets one behind a conversion to I420."""
 
-    def __init__(self, spec: SourceSpec, *, config: StreamConfig) -> None:
+    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
         self._spec = spec
         self._config = config
         self._gst: Any = None
@@ -80,11 +80,6 @@ class GStreamerReader:
     def paced(self) -> bool:
         """A pipeline sets its own pace: end it in ``appsink sync=true`` where it must be real time."""
         return False
-
-    @property
-    def losses(self) -> Mapping[str, int]:
-        """What its appsink drops, a pipeline does not count."""
-        return {}
 
     def open(self) -> None:
         """Build the pipeline and start it."""

@@ -6,7 +6,6 @@ import glob
 import logging
 import re
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +71,13 @@ IMAGES = SourceKind(
 class ImageReader:
     """Images in natural order; an unreadable one is skipped and counted, and the others keep their times."""
 
-    def __init__(self, spec: SourceSpec, *, config: StreamConfig) -> None:
+    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
+        """Prepare; ``drops`` counts ``unreadable``: files that are no images in spite of their names."""
         self._spec = spec
         self._paths: list[Path] = []
         self._next = 0
-        self._losses = DropCounter()
+        self._drops = drops
+        self._unreadable = 0
 
     @property
     def expected_frames(self) -> int | None:
@@ -87,11 +88,6 @@ class ImageReader:
     def paced(self) -> bool:
         """True when played in real time."""
         return self._spec.realtime
-
-    @property
-    def losses(self) -> Mapping[str, int]:
-        """``unreadable``: files that are no images in spite of their names."""
-        return self._losses.by_cause()
 
     def open(self) -> None:
         """List the images."""
@@ -107,8 +103,9 @@ class ImageReader:
             if image is not None:
                 return Captured(BgrPicture(image), index / IMAGES_FPS, time.monotonic())
             log.warning("%s: not a readable image, skipped", self._paths[index])
-            self._losses.add("unreadable")
-        if self._losses.by_cause().get("unreadable", 0) == len(self._paths):
+            self._drops.add("unreadable")
+            self._unreadable += 1
+        if self._unreadable == len(self._paths):
             raise SourceError(
                 f"none of the {len(self._paths)} images of {self._spec.safe_uri} can be read; give others",
                 permanent=True,

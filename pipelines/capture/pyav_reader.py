@@ -6,7 +6,6 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +29,9 @@ HLS_SILENCE_S = 12.0
 END_TOLERANCE_S = 1.0
 """A header's duration is a promise to within about this much."""
 
+SMALL_PX = 1280 * 720
+"""Files with larger pictures are decoded by several threads."""
+
 _HELD_BACK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "vvc"})
 _HELD_BACK_FORMATS = frozenset({"rtsp", "hls", "mpegts", "h264", "hevc"})
 _NO_TIMESTAMPS = 0x80
@@ -42,8 +44,10 @@ _DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")
 class PyAvReader:
     """One open FFmpeg input and its video decoder."""
 
-    def __init__(self, spec: SourceSpec, *, config: StreamConfig) -> None:
+    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
+        """Prepare; ``drops`` counts ``decode_behind`` (skipped undecoded to catch up) and ``damaged``."""
         self._spec = spec
+        self._is_file = spec.kind == "file"
         self._config = config
         self._read_timeout_s = config.read_timeout_s
         if _is_playlist(spec.uri):
@@ -54,7 +58,7 @@ class PyAvReader:
         self._pts = MonotonicPts(1 / DEFAULT_FPS)
         self._clock = CaptureClock()
         self._lag = LagGuard()
-        self._losses = DropCounter()
+        self._drops = drops
         self._ready: deque[VideoFrame] = deque()
         self._arrivals: deque[tuple[int | None, float]] = deque(maxlen=64)
         self._last_read_s: float | None = None
@@ -81,11 +85,6 @@ class PyAvReader:
         """True for files played in real time, and for HLS, which comes in bursts."""
         return self._spec.realtime or self._format == "hls"
 
-    @property
-    def losses(self) -> Mapping[str, int]:
-        """``decode_behind``: skipped undecoded to catch up; ``damaged``: could not be decoded."""
-        return self._losses.by_cause()
-
     def open(self) -> None:
         """Connect and find the video stream."""
         begin_s = time.monotonic()
@@ -94,7 +93,7 @@ class PyAvReader:
                 self._spec.uri,
                 format="video4linux2" if self._spec.kind == "v4l2" else None,
                 options=self._options(),
-                timeout=None if self._spec.kind == "file" else (self._config.open_timeout_s, self._read_timeout_s),
+                timeout=None if self._is_file else (self._config.open_timeout_s, self._read_timeout_s),
             )
         except (OSError, ValueError, av.error.FFmpegError) as error:
             waited_s = time.monotonic() - begin_s
@@ -105,9 +104,11 @@ class PyAvReader:
             raise SourceError(f"{self._spec.safe_uri} has no video; give a source that has", permanent=True)
         self._stream = self._container.streams.video[0]
         self._format = self._container.format.name.split(",")[0]
-        self._untimed = self._spec.kind != "file" and bool(self._container.format.flags & _NO_TIMESTAMPS)
-        # Frame threads keep as many frames back as there are threads: right for files, latency for cameras.
-        self._stream.thread_type = "AUTO" if self._spec.kind == "file" else "SLICE"
+        self._untimed = not self._is_file and bool(self._container.format.flags & _NO_TIMESTAMPS)
+        # Frame threads keep as many frames back as there are threads: right for files, latency for cameras. Of small
+        # pictures their hand-overs cost a quarter of the decoder's time, and one thread decodes hundreds a second.
+        is_large = self._stream.width * self._stream.height > SMALL_PX
+        self._stream.thread_type = "AUTO" if self._is_file and is_large else "SLICE"
         self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
         self._pts = MonotonicPts(1 / self._fps())
         self._packets = self._container.demux(self._stream)
@@ -157,7 +158,7 @@ class PyAvReader:
         try:
             packet: Any | None = next(self._packets, None)
         except (OSError, ValueError, av.error.FFmpegError) as error:
-            if self._spec.kind == "file":
+            if self._is_file:
                 log.warning("%s: reading stopped: %s", self._spec.safe_uri, fault_text(error))
                 self._packets = iter(())
                 self._drain()
@@ -166,7 +167,7 @@ class PyAvReader:
                 raise self._stalled() from None
             raise SourceError(f"{self._spec.safe_uri} broke off: {fault_text(error)}") from None
         now_s = time.monotonic()
-        if packet is None or self._spec.kind == "file":
+        if packet is None or self._is_file:
             return packet
         if now_s - begin_s >= self._read_timeout_s:
             raise self._stalled()  # what FFmpeg hands back after a timeout is an old packet
@@ -178,7 +179,7 @@ class PyAvReader:
         try:
             self._ready.extend(self._stream.codec_context.decode(None))
         except (OSError, ValueError, av.error.FFmpegError):
-            self._losses.add("damaged")
+            self._drops.add("damaged")
 
     def _note_arrival(self, packet: Any, begin_s: float, now_s: float) -> None:
         """Set down when a live packet reached us.
@@ -197,18 +198,18 @@ class PyAvReader:
         self._lag.observe(waited_s=now_s - begin_s, age_s=now_s - arrival_s, now_s=now_s)
 
     def _decode(self, packet: Any) -> None:
-        live = self._spec.kind != "file"
+        live = not self._is_file
         is_flush = packet.size == 0
         if live and is_flush:
             return
         if self._spec.live and live and not self.paced and self._lag.skips(packet.is_keyframe):
-            self._losses.add("decode_behind")
+            self._drops.add("decode_behind")
             return
         self._packets_read += not is_flush
         try:
-            self._ready.extend(frame for frame in packet.decode() if isinstance(frame, VideoFrame))
+            self._ready.extend(packet.decode())
         except (OSError, ValueError, av.error.FFmpegError) as error:
-            self._losses.add("damaged")
+            self._drops.add("damaged")
             log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
 
     def _source_time_s(self, frame: VideoFrame, captured_at_s: float) -> float | None:
@@ -221,7 +222,7 @@ class PyAvReader:
 
     def _captured_at_s(self, frame: VideoFrame) -> float:
         now_s = time.monotonic()
-        if self._spec.kind == "file" or not self._arrivals:
+        if self._is_file or not self._arrivals:
             return now_s
         for pts, arrival_s in reversed(self._arrivals):
             if pts == frame.pts:
@@ -237,7 +238,7 @@ class PyAvReader:
             raise SourceError(f"{shown} holds no frame that can be decoded; give a whole file", permanent=True)
         if not self._is_short():
             return
-        if self._spec.kind != "file":
+        if not self._is_file:
             raise SourceError(f"{shown} broke off before its end")
         raise SourceError(
             f"{shown} is truncated: {self._frames_read} of {self.expected_frames} frames could be read", permanent=True
@@ -256,13 +257,13 @@ class PyAvReader:
 
     def _finite(self) -> bool:
         """Say whether the source has an end of its own."""
-        if self._spec.kind == "file":
+        if self._is_file:
             return True
         return self._spec.kind in ("http", "rtsp") and bool(self._container.duration)
 
     def _promised_s(self) -> float | None:
         """Return the time of the video's last frame as its header gives it; ``None`` where that is only a guess."""
-        if self._format not in _PROMISING_FORMATS and self._spec.kind == "file":
+        if self._format not in _PROMISING_FORMATS and self._is_file:
             return None
         start_s = (self._container.start_time or 0) / av.time_base
         if self._stream.duration and self._stream.time_base:

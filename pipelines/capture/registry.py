@@ -14,6 +14,7 @@ from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.redaction import redact
 from streamvision.core.registry import Registry
+from streamvision.core.telemetry import DropCounter
 
 SOURCES: Registry[SourceKind] = Registry(
     "source kind",
@@ -54,9 +55,9 @@ def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) 
     raise _refused(text, "matches no image" if glob.has_magic(text) else "does not exist")
 
 
-def create_reader(spec: SourceSpec, *, config: StreamConfig) -> Reader:
-    """Return a fresh reader, not yet open."""
-    reader: Reader = SOURCES.get(spec.kind).load()(spec, config=config)
+def create_reader(spec: SourceSpec, *, config: StreamConfig, drops: DropCounter | None = None) -> Reader:
+    """Return a fresh reader, not yet open, which counts what it loses in ``drops``."""
+    reader: Reader = SOURCES.get(spec.kind).load()(spec, config=config, drops=drops or DropCounter())
     return reader
 
 

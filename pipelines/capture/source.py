@@ -6,7 +6,7 @@ A kind of source is one :class:`SourceKind`; :mod:`pipelines.capture.registry` l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,7 +57,10 @@ class SourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceKind(Plugin):
-    """One kind of source. Its factory is called as ``factory(spec, config=stream_config)`` and gives a :class:`Reader`.
+    """One kind of source.
+
+    Its factory is called as ``factory(spec, config=stream_config, drops=drop_counter)`` and gives a :class:`Reader`,
+    which counts the frames that it loses, by cause.
 
     Another package adds one by an entry point in ``streamvision.sources`` that has its name:
 
@@ -108,10 +111,6 @@ class Reader(Protocol):
     @property
     def paced(self) -> bool:
         """Whether pictures come faster than they are to be shown, so that the caller waits for each one's time."""
-
-    @property
-    def losses(self) -> Mapping[str, int]:
-        """Frames lost inside the reader so far, by cause."""
 
     def open(self) -> None:
         """Connect, within the open timeout.

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 
 from pipelines.capture.reconnect import Backoff, is_reachable
 from pipelines.capture.registry import create_reader
@@ -68,7 +67,6 @@ class StreamCapture:
         self._segment = 0
         self._size: tuple[int, int] | None = None
         self._live_since_s: float | None = None
-        self._counted: dict[str, int] = {}
         self._over = False
         self._thread = threading.Thread(target=self._run, name=f"capture-{stream_id}", daemon=True)
 
@@ -141,13 +139,12 @@ class StreamCapture:
 
     def _read_once(self) -> None:
         """Open the source and hand on all that it has."""
-        reader = create_reader(self.spec, config=self._config)
+        reader = create_reader(self.spec, config=self._config, drops=self.drops)
         try:
             reader.open()
             self._expected = None if self._config.loop else reader.expected_frames
             self._read_all(reader)
         finally:
-            self._count_losses(reader)
             reader.close()
 
     def _begins_again(self) -> bool:
@@ -158,10 +155,11 @@ class StreamCapture:
     def _read_all(self, reader: Reader) -> None:
         """Hand on every frame until the source ends, the limit is reached or the stream is stopped."""
         pacer = Pacer()
-        self._counted = {}
         while not self._stop.is_set():
-            with self._times.measure("decode") if self._times else nullcontext():
-                captured = reader.read()
+            begin_s = time.perf_counter()
+            captured = reader.read()
+            if self._times is not None:
+                self._times.add("decode", time.perf_counter() - begin_s)
             if captured is None:
                 if self._live_since_s is None and self.state.state is StreamState.RECONNECTING:
                     raise SourceError(f"{self.spec.safe_uri} ended before its first frame")
@@ -171,7 +169,6 @@ class StreamCapture:
                 if not self.spec.reconnects:
                     captured = captured._replace(captured_at_s=time.monotonic())
             self._hand_on(captured)
-            self._count_losses(reader)
             if self._max_frames is not None and self.frames_in >= self._max_frames:
                 return
 
@@ -197,14 +194,6 @@ class StreamCapture:
         self.frames_in += 1
         if not self.slot.put(frame, self._stop):
             self.drops.add("stopped")
-
-    def _count_losses(self, reader: Reader) -> None:
-        """Add to the drops what this reader has lost since the last look."""
-        losses = reader.losses
-        for cause, count in losses.items():
-            if new := count - self._counted.get(cause, 0):
-                self.drops.add(cause, new)
-        self._counted = dict(losses)
 
     def _broken(self, error: StreamVisionError, state: StreamState) -> bool:
         """Note a fault; return whether the source is worth another try."""

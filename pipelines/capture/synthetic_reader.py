@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl
@@ -15,6 +14,7 @@ from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import Picture
 from streamvision.core.registry import Plugin, Registry
+from streamvision.core.telemetry import DropCounter
 
 
 class DrawnScene(Protocol):
@@ -127,7 +127,7 @@ SYNTHETIC = SourceKind(
 class SyntheticReader:
     """Draws a scene frame by frame."""
 
-    def __init__(self, spec: SourceSpec, *, config: StreamConfig) -> None:
+    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
         self._spec = spec
         self._options: SyntheticOptions | None = None
         self._scene: DrawnScene | None = None
@@ -142,11 +142,6 @@ class SyntheticReader:
     def paced(self) -> bool:
         """True unless ``realtime=0``."""
         return self._spec.realtime
-
-    @property
-    def losses(self) -> Mapping[str, int]:
-        """Nothing is ever lost here."""
-        return {}
 
     def open(self) -> None:
         """Make the scene."""

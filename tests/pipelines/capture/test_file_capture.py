@@ -16,6 +16,7 @@ from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.picture import YuvPicture
 from streamvision.core.stream_state import StreamState
+from streamvision.core.telemetry import DropCounter
 from support.capturing import capturing, take, write_video
 
 
@@ -143,7 +144,7 @@ def test_sound_without_a_picture_is_refused(tmp_path: Path) -> None:
         frame.sample_rate = 8000
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
-    reader = PyAvReader(parse_source(str(sound)), config=StreamConfig(source=str(sound)))
+    reader = PyAvReader(parse_source(str(sound)), config=StreamConfig(source=str(sound)), drops=DropCounter())
     with pytest.raises(SourceError, match="has no video") as caught:
         reader.open()
     assert caught.value.permanent

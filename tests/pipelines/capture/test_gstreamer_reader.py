@@ -14,6 +14,7 @@ from pipelines.capture.registry import parse_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import MissingDependencyError
 from streamvision.core.stream_state import StreamState
+from streamvision.core.telemetry import DropCounter
 from support.capturing import capturing, take, wait_until
 from support.rtsp_server import RtspServer, unavailable
 
@@ -99,7 +100,8 @@ def test_a_pipeline_that_stays_silent_is_reconnected(gst: None) -> None:
 
 def test_without_gstreamer_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gi", None)
-    reader = GStreamerReader(parse_source("gst:videotestsrc"), config=StreamConfig(source="gst:videotestsrc"))
+    config = StreamConfig(source="gst:videotestsrc")
+    reader = GStreamerReader(parse_source(config.source), config=config, drops=DropCounter())
     with pytest.raises(MissingDependencyError, match="apt-get install python3-gst"):
         reader.open()
     reader.close()

@@ -28,9 +28,9 @@ GREY = SourceKind(
 )
 
 class GreyReader:
-    expected_frames, paced, losses = None, False, {}
+    expected_frames, paced = None, False
 
-    def __init__(self, spec, *, config):
+    def __init__(self, spec, *, config, drops):
         self._level = int(spec.uri)
 
     def open(self):
