@@ -78,5 +78,5 @@ class Target(Protocol):
             MissingDependencyError: when the converter is not installed, naming the command that installs it.
         """
 
-    def open(self, draft: UnverifiedArtifact) -> Backend:
+    def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return what executes the file here, as exactly as this machine can, for the gate to compare."""

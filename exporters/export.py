@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions, ExportPrecision, Format, Target, UnverifiedArtifact
-from exporters.parity.findings import Parity
 from exporters.parity.gate import Gate
-from exporters.parity.pictures import GatePictures
+from exporters.parity.verdict import Parity
+from exporters.pictures import GatePictures
 from exporters.report import build_report
 from exporters.report.build import ReportFacts
 from streamvision.checkpoints.base import Source
@@ -62,7 +62,7 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class Artefact:
+class ExportResult:
     """What became of a request."""
 
     request: Request
@@ -110,7 +110,7 @@ class Exporter:
         output: folder for artefacts and reports; it is made where it is missing.
         create_target: gives the target of a format.
         force: whether what stands in the way is replaced.
-        say: told in a few words what happens.
+        say: called with one line on each step.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Exporter:
         self._source, self._gate, self._pictures = source, gate, pictures
         self._output, self._create_target, self._force, self._say = output, create_target, force, say
 
-    def run(self, requests: Sequence[Request]) -> list[Artefact]:
+    def run(self, requests: Sequence[Request]) -> list[ExportResult]:
         """Make and prove all artefacts; one that fails leaves the others alone.
 
         Raises:
@@ -141,9 +141,9 @@ class Exporter:
         except OSError as error:
             raise OutputError(f"cannot write to {self._output}: {error.strerror}; give another --output") from error
         with scratch as folder:
-            return [self._artefact(request, Path(folder) / str(index)) for index, request in enumerate(requests)]
+            return [self._result(request, Path(folder) / str(index)) for index, request in enumerate(requests)]
 
-    def _artefact(self, request: Request, scratch: Path) -> Artefact:
+    def _result(self, request: Request, scratch: Path) -> ExportResult:
         name = request.name(self._source)
         begin_s = time.monotonic()
         parity: Parity | None = None
@@ -153,13 +153,13 @@ class Exporter:
         notes: tuple[str, ...] = ()
         try:
             scratch.mkdir()
-            draft, target = self._converted(name, request, scratch)
-            notes = draft.notes
-            parity = self._proven(name, target, draft, request.options, scratch)
+            artifact, target = self._converted(name, request, scratch)
+            notes = artifact.notes
+            parity = self._proven(name, target, artifact, request.options, scratch)
             if not parity.passed:
                 error = f"{name} was not kept: {parity.sentence()}"
-            report = self._report(name, parity, draft, scratch)
-            path = self._place(draft.path, name) if error is None else None
+            report = self._report(name, parity, artifact, scratch)
+            path = self._place(artifact.path, name) if error is None else None
         except Exception as failure:  # converters raise whatever they like, and the other formats still have their turn
             error = error or _sentence(name, failure)
         if path is None:
@@ -169,7 +169,7 @@ class Exporter:
                 report = None
         seconds = time.monotonic() - begin_s
         self._say(f"{name}: {'passed' if path else 'FAILED'} after {seconds:.1f} s")
-        return Artefact(request, name, path, _bytes(path) if path else None, seconds, parity, error, report, notes)
+        return ExportResult(request, name, path, _bytes(path) if path else None, seconds, parity, error, report, notes)
 
     def _converted(self, name: str, request: Request, scratch: Path) -> tuple[UnverifiedArtifact, Target]:
         target = self._create_target(request.format)
@@ -181,44 +181,44 @@ class Exporter:
             raise ExportError(f"--mediapipe is a form of TFLite files; leave it out for {request.format}")
         self._say(f"{name}: converting")
         begin_s = time.monotonic()
-        folder = scratch / "draft"
+        folder = scratch / "converted"
         folder.mkdir()
-        draft = target.export(self._source, request.options, folder)
+        artifact = target.export(self._source, request.options, folder)
         # What is proven is what will be placed: no file that lies beside it can help it through the gate.
-        draft = replace(draft, path=draft.path.replace(scratch / name))
+        artifact = replace(artifact, path=artifact.path.replace(scratch / name))
         shutil.rmtree(folder)
-        self._say(f"{name}: converted in {time.monotonic() - begin_s:.1f} s, {_megabytes(_bytes(draft.path))}")
-        return draft, target
+        self._say(f"{name}: converted in {time.monotonic() - begin_s:.1f} s, {_megabytes(_bytes(artifact.path))}")
+        return artifact, target
 
     def _proven(
-        self, name: str, target: Target, draft: UnverifiedArtifact, options: ExportOptions, scratch: Path
+        self, name: str, target: Target, artifact: UnverifiedArtifact, options: ExportOptions, scratch: Path
     ) -> Parity:
         begin_s = time.monotonic()
         self._say(f"{name}: comparing with the source on {self._pictures.origin}")
-        parity = self._gate.prove(target, draft, options, scratch=scratch)
+        parity = self._gate.prove(target, artifact, options, scratch=scratch)
         self._say(f"{name}: compared in {time.monotonic() - begin_s:.1f} s, {parity.sentence()}")
         return parity
 
-    def _report(self, name: str, parity: Parity, draft: UnverifiedArtifact, scratch: Path) -> Path:
+    def _report(self, name: str, parity: Parity, artifact: UnverifiedArtifact, scratch: Path) -> Path:
         """Write both reports and return the page."""
         self._remove_reports(name)
         kind = "parity" if parity.passed else "parity-failed"
         document = {
             "artefact": name,
-            "format": draft.format,
-            "precision": draft.precision,
+            "format": artifact.format,
+            "precision": artifact.precision,
             "source": str(self._source.path),
-            "card": draft.card.model_dump(mode="json", exclude_defaults=True),
-            "notes": list(draft.notes),
+            "card": artifact.card.model_dump(mode="json", exclude_defaults=True),
+            "notes": list(artifact.notes),
             "parity": parity.to_json(),
         }
         (scratch / "report.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         facts = ReportFacts(
             source=f"{self._source.path.name} ({self._source.card.head})",
-            export=f"{draft.format} in {draft.precision}",
+            export=f"{artifact.format} in {artifact.precision}",
             names=self._source.card.names,
-            tolerance=self._gate.tolerance(draft.precision),
-            notes=draft.notes,
+            tolerance=self._gate.tolerance(artifact.precision),
+            notes=artifact.notes,
         )
         build_report(parity, scratch / "report.html", title=name, facts=facts, pictures=self._pictures)
         for form in ("json", "html"):

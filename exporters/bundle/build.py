@@ -14,13 +14,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.bundle.constants import kotlin_constants, swift_constants
-from exporters.bundle.golden import GoldenVectors, drawn_picture, read_picture, record
-from exporters.bundle.reading import Reading, Tolerance, reading_of, tolerance_of
-from exporters.bundle.readme import describe
+from exporters.base import Target, UnverifiedArtifact
+from exporters.bundle.golden import (
+    GoldenTolerance,
+    GoldenVectors,
+    Reading,
+    drawn_picture,
+    read_picture,
+    reading_of,
+    record,
+    tolerance_of,
+)
+from exporters.bundle.texts import describe, kotlin_constants, swift_constants
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError, OutputError
 from streamvision.inference.backends.base import Backend
+from streamvision.inference.card_reader import read_card
 from streamvision.inference.model_card import ModelCard
 
 _MANIFEST = "bundle.json"
@@ -104,7 +113,7 @@ def _write(
     backend: Backend,
     card: ModelCard,
     reading: Reading,
-    tolerance: Tolerance,
+    tolerance: GoldenTolerance,
     vectors: GoldenVectors,
 ) -> None:
     model = _copy_artefact(artefact, made)
@@ -185,3 +194,29 @@ def _raw(golden: Path, name: str, tensor: NDArray[Any]) -> dict[str, Any]:
 def _check_replaceable(folder: Path) -> None:
     if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder} holds something else than a bundle; give a new or empty folder")
+
+
+_ENDING = "-bundle"
+
+
+def bundle_exported(artifact: UnverifiedArtifact, target: Target, *, picture: Path | None = None) -> Bundle:
+    """Put a proven artefact into a bundle beside it, named after it.
+
+    Formats that this machine cannot run, such as Core ML, are executed by what the gate has compared.
+
+    Args:
+        artifact: the proven file, in its place.
+        target: what made it.
+        picture: what the golden vectors show; by default a frame of the drawn drive.
+
+    Raises:
+        ExportError: as :func:`exporters.bundle.make_bundle`.
+        OutputError: as there.
+    """
+    backend = target.open(artifact)
+    try:
+        card = read_card(backend, path=artifact.path)
+        folder = artifact.path.with_name(f"{artifact.path.name}{_ENDING}")
+        return make_bundle(artifact.path, folder, backend=backend, card=card, picture=picture)
+    finally:
+        backend.close()

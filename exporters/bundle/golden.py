@@ -1,4 +1,8 @@
-"""Golden vectors: one picture on its way through the runtime, kept at every stage, so that an app can check itself."""
+"""Golden vectors: one picture on its way through the runtime, kept at every stage, so that an app can check itself.
+
+Beside them stands how a bundle's decoders read the model's outputs: which of their layouts it is, and what counts as
+an object.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.bundle.reading import OUTPUT_ORDER
 from exporters.parity.model_run import ModelRun
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ExportError
 from streamvision.core.picture import BgrPicture
@@ -20,6 +24,75 @@ from streamvision.inference.backends.base import Backend
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.inference.preprocess import InputBatch
 from streamvision.synthetic.drive import DriveScene
+
+LAYOUTS = {
+    "yolo_v8": "yolo_v8",
+    "yolo_seg": "yolo_v8",
+    "yolo_pose": "yolo_v8",
+    "yolo_end2end": "yolo_end2end",
+    "yolo_seg_end2end": "yolo_end2end",
+    "yolo_pose_end2end": "yolo_end2end",
+    "yolo_v5": "yolo_v5",
+    "yolox": "yolox",
+    "tflite_detection": "tflite_detection",
+    "vision_objects": "vision_objects",
+}
+"""By head of the card, the layout as the decoders know it. Of masks and keypoints they read the boxes."""
+OUTPUT_ORDER = {"vision_objects": ("coordinates", "confidence")}
+"""By layout, names of the outputs in the order of the decoders, where that is not the model's own."""
+_RESIZES = ("letterbox_center", "letterbox_top_left", "stretch")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What stands in ``bundle.json`` beside the card."""
+
+    layout: str
+    """Layout of the outputs, a value of :data:`LAYOUTS`."""
+    score: float
+    """Lowest score of an object."""
+    iou: float
+    """Overlap above which the weaker of two boxes of a class is a duplicate."""
+    max_detections: int
+    """Most objects on one picture."""
+
+
+@dataclass(frozen=True)
+class GoldenTolerance:
+    """How near to the golden objects another runtime comes: it adds up in another order, a GPU in fewer bits."""
+
+    iou: float
+    """Lowest overlap of two boxes that are the same object."""
+    score: float
+    """Most that their scores differ by."""
+
+
+def tolerance_of(backend: Backend) -> GoldenTolerance:
+    """Return what another runtime may differ by; integers round apart what floating point hardly moves."""
+    return GoldenTolerance(0.75, 0.15) if backend.precision == "int8" else GoldenTolerance(0.9, 0.02)
+
+
+def reading_of(card: ModelCard, config: ModelConfig) -> Reading:
+    """Return how the decoders read this model, with the thresholds of the configuration.
+
+    Raises:
+        ExportError: when they cannot.
+    """
+    if card.head not in LAYOUTS:
+        raise ExportError(
+            f"the decoders of a bundle read the heads {', '.join(LAYOUTS)}, not {card.head}; export without a bundle"
+        )
+    if card.input.resize not in _RESIZES:
+        raise ExportError(
+            f"the decoders of a bundle know the resize rules {', '.join(_RESIZES)}, not {card.input.resize}; "
+            "export without a bundle"
+        )
+    if card.input.batch != 1 and not card.input.dynamic_batch:
+        raise ExportError(
+            f"a bundle is for one picture a call, and this model takes {card.input.batch}; export it with batch 1"
+        )
+    return Reading(LAYOUTS[card.head], config.score, config.iou, config.max_detections)
+
 
 _DRIVE_SIZE_PX = (960, 540)
 _DRIVE_FPS = 30.0

@@ -16,7 +16,7 @@ from streamvision.inference.model_card import InputCard
 INSTALL = "pip install '.[export]'"
 DEPLOYMENT_TARGET = "iOS16"
 """Oldest system that the files run on; macOS 13 is its equal. It brought top-k and resizing as torch means them."""
-_LEARNT = frozenset({"conv_transpose", "linear", "matmul"})
+_LEARNED = frozenset({"conv_transpose", "linear", "matmul"})
 _EXACT_DIVISION = "common::divide_to_multiply"
 """The optimisation that turns x / 255 into a product, which differs in the last bit from what was trained on."""
 
@@ -34,7 +34,7 @@ class Conversion:
     precision: Literal["fp32", "fp16"]
     """Arithmetic of the network."""
     exact_tail: bool = False
-    """Whether fp16 programs compute in fp32 behind the last layer that was learnt: coordinates of hundreds of pixels
+    """Whether fp16 programs compute in fp32 behind the last layer that was learned: coordinates of hundreds of pixels
     are half a pixel apart in fp16."""
     class_names: Sequence[str] | None = None
     """Makes the model a classifier, whose output is a probability by class name."""
@@ -62,7 +62,7 @@ def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
     precision = ct.precision.FLOAT32
     if conversion.precision == "fp16":
         tail = _Tail() if conversion.exact_tail else None
-        precision = ct.transform.FP16ComputePrecision(op_selector=tail.is_learnt if tail else lambda operation: True)
+        precision = ct.transform.FP16ComputePrecision(op_selector=tail.is_learned if tail else lambda operation: True)
     options: dict[str, Any] = {}
     if conversion.class_names is not None:
         options["classifier_config"] = ct.ClassifierConfig(list(conversion.class_names))
@@ -118,7 +118,7 @@ def import_coremltools() -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep progress bars and the converter's own thoughts away; its errors are exceptions."""
+    """Keep progress bars and the converter's own log away; its errors are exceptions."""
     converter, root = logging.getLogger("coremltools"), logging.getLogger()
     levels = converter.level, root.level
     with (
@@ -137,13 +137,13 @@ def quiet() -> Iterator[None]:
 
 
 class _Tail:
-    """Tells the operations behind the last learnt layer from those that a learnt layer follows."""
+    """Tells the operations behind the last learned layer from those that a learned layer follows."""
 
     def __init__(self) -> None:
         self._known: dict[Any, bool] = {}  # holds the operations, as the converter replaces them one by one
 
-    def is_learnt(self, operation: Any) -> bool:
-        """Say whether the operation is a learnt layer, or one comes after it."""
+    def is_learned(self, operation: Any) -> bool:
+        """Say whether the operation is a learned layer, or one comes after it."""
         waiting = [operation]
         while waiting:
             current = waiting[-1]
@@ -152,19 +152,19 @@ class _Tail:
                 continue
             followers = [user for output in current.outputs for user in output.child_ops]
             unknown = [user for user in followers if user not in self._known]
-            if not _is_learnt(current) and unknown:
+            if not _is_learned(current) and unknown:
                 waiting += unknown
                 continue
-            learnt = _is_learnt(current) or any(self._known[user] for user in followers)
-            self._known[waiting.pop()] = learnt
+            learned = _is_learned(current) or any(self._known[user] for user in followers)
+            self._known[waiting.pop()] = learned
         return self._known[operation]
 
 
-def _is_learnt(operation: Any) -> bool:
+def _is_learned(operation: Any) -> bool:
     """Say whether the operation is a layer of features; the sum over bins that YOLO's boxes are made by is none."""
     if operation.op_type == "conv":
         return bool(operation.weight.shape[0] > 1)
-    return operation.op_type in _LEARNT
+    return operation.op_type in _LEARNED
 
 
 def _input(ct: Any, conversion: Conversion, shape: tuple[int, ...]) -> Any:

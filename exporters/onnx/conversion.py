@@ -1,4 +1,4 @@
-"""From a source to an ONNX model in float32, which other formats are made from too."""
+"""From a source to an ONNX model in float32, which other formats are made from too, and its metadata."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions
-from exporters.loops import LOOPING_HEADS
 from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError, MissingDependencyError
 from streamvision.inference.model_card import InputCard, ModelCard
@@ -39,7 +38,7 @@ def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     require_onnx()
     if source.onnx is not None:
         return _as_it_is(source.onnx, source.card, options)
-    from exporters.graph.feeding import fed_nhwc
+    from exporters.graph.adapters import fed_nhwc
     from exporters.graph.nms import with_suppression
 
     card = with_size(source.card, options.size_px)
@@ -210,3 +209,71 @@ def _quietly(path: Path) -> Iterator[None]:
         ) from error
     finally:
         logger.setLevel(level)
+
+
+_ULTRALYTICS_TASKS = ("detect", "segment", "pose", "obb", "classify")
+
+
+def describe(model: Any, card: ModelCard) -> Any:
+    """Put the card into an ``onnx.ModelProto``, in place of what stood there before, and return it."""
+    from onnx.helper import set_model_props
+
+    set_model_props(model, ultralytics_metadata(card) | card.to_metadata())
+    return model
+
+
+def save(model: Any, card: ModelCard, path: Path) -> Path:
+    """Write a model with its card.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    import onnx
+
+    onnx.save(describe(model, card), path)
+    return path
+
+
+def ultralytics_metadata(card: ModelCard) -> dict[str, str]:
+    """Return the entries by which ultralytics' own tools run a file (https://docs.ultralytics.com/modes/export/).
+
+    Empty where they could not, as they feed float32 NCHW and read YOLO's outputs in pixels.
+    """
+    plain_input = card.input.dtype == "float32" and card.input.layout == "nchw"
+    yolo = card.head.startswith("yolo_v8") or card.head in ("yolo_seg", "yolo_pose", "yolo_obb", "yolo_end2end")
+    if not (plain_input and yolo and card.box_unit == "px" and card.task in _ULTRALYTICS_TASKS):
+        return {}
+    entries = {
+        "task": card.task,
+        "names": repr(dict(enumerate(card.names))),
+        "stride": str(card.input.stride_px),
+        "batch": str(card.input.batch),
+        "imgsz": repr([card.input.height_px, card.input.width_px]),
+        "end2end": repr(card.nms_inside),
+    }
+    if card.licence:
+        entries["license"] = card.licence
+    if card.keypoints is not None:
+        entries["kpt_shape"] = repr([len(card.keypoints.names), 3])
+    return entries
+
+
+LOOPING_HEADS = ("rows",)
+"""Heads of such networks, which are torchvision's detectors."""
+
+
+def refuse_loops(card: ModelCard, format: str) -> None:
+    """Refuse a network that a format has no operations for, before minutes are spent on it.
+
+    Args:
+        card: of the network.
+        format: the format's name as people write it.
+
+    Raises:
+        ExportError: when the network chooses boxes in a loop.
+    """
+    if card.head in LOOPING_HEADS:
+        raise ExportError(
+            f"torchvision's detectors suppress boxes in a loop over what they find, which {format} has no operations "
+            "for; export this one to onnx or openvino, or give a YOLO or RT-DETR, whose networks have no such loop"
+        )

@@ -16,7 +16,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from exporters.tensorrt.regions import find_regions
+from exporters.onnx.graph import find_regions
 from streamvision.core.errors import ExportError
 
 OPERATORS = (

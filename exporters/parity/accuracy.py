@@ -2,8 +2,8 @@
 
 Suppression inside a network compares its few hundred best boxes, which equals the full one at working thresholds and
 not at the score of 0.001 down to which average precision is measured. Such an export is therefore measured twice:
-through its twin, exported in the same way without suppression, and as it is with both sides cut at the working
-threshold.
+through its twin, exported in the same way without suppression, and as it is with source and export cut at the
+working threshold.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporters.base import ExportOptions, Target, UnverifiedArtifact
-from exporters.parity.findings import Figure, Stage
 from exporters.parity.inputs import GEOMETRY, fed_as
 from exporters.parity.tolerances import WORKING_SCORE
+from exporters.parity.verdict import Figure, ParityStage
 from streamvision.checkpoints.base import Source
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
@@ -76,23 +76,29 @@ class Accuracy:
         self._before: dict[tuple[str, float], Precision] = {}
 
     def stage(
-        self, target: Target, draft: UnverifiedArtifact, options: ExportOptions, *, limit_points: float, scratch: Path
-    ) -> Stage:
+        self,
+        target: Target,
+        artifact: UnverifiedArtifact,
+        options: ExportOptions,
+        *,
+        limit_points: float,
+        scratch: Path,
+    ) -> ParityStage:
         """Return the verdict on an export.
 
         Args:
             target: what made it.
-            draft: the export.
+            artifact: the export.
             options: what was asked for.
             limit_points: what may be lost where the user has not said it.
             scratch: folder for an export without suppression.
         """
         budget = limit_points if self._budget_points is None else self._budget_points
         notes = list(self._match.notes)
-        if not (draft.card.nms_inside and not self._source.card.nms_inside):
-            figures = self._lost(target, draft, budget)
+        if not (artifact.card.nms_inside and not self._source.card.nms_inside):
+            figures = self._lost(target, artifact, budget)
         else:
-            figures = self._lost(target, draft, budget, score=WORKING_SCORE)
+            figures = self._lost(target, artifact, budget, score=WORKING_SCORE)
             notes.append(
                 f"Figures at the working score are those of the export itself, both sides cut at {WORKING_SCORE}; "
                 "they are lower than mAP, which counts weaker objects too."
@@ -102,15 +108,16 @@ class Accuracy:
                 twin = target.export(self._source, plain, _folder(scratch / "twin"))
                 figures = self._lost(target, twin, budget) + figures
                 notes.append("mAP was measured through the same export without suppression inside.")
-        if GEOMETRY & draft.input_changes:
+        if GEOMETRY & artifact.input_changes:
             own, changed = (
                 self._of_source(WORKING_SCORE, card=card)
-                for card in (self._source.card, fed_as(self._source.card, draft))
+                for card in (self._source.card, fed_as(self._source.card, artifact))
             )
             figures.append(Figure("source_fed_by_its_own_rule_map50_95_at_working_score", own.map50_95))
+            resize = artifact.card.input.resize
             notes.append(
-                f"What reads this file fits pictures in by {draft.card.input.resize}, so the source was fed that way, "
-                f"too; by its own rule ({self._source.card.input.resize}) it reaches {_shown(own.map50_95)} at the "
+                f"What reads this file fits pictures in by {resize}, so the source was fed that way, too; "
+                f"by its own rule ({self._source.card.input.resize}) it reaches {_shown(own.map50_95)} at the "
                 f"working score instead of {_shown(changed.map50_95)}, which is what that reader costs."
             )
         faults = [
@@ -118,17 +125,17 @@ class Accuracy:
             for figure in figures
             if not figure.passed
         ]
-        return Stage("accuracy", tuple(figures), tuple(faults), tuple(notes))
+        return ParityStage("accuracy", tuple(figures), tuple(faults), tuple(notes))
 
     def _lost(
-        self, target: Target, draft: UnverifiedArtifact, budget: float, *, score: float = SCORE_FLOOR
+        self, target: Target, artifact: UnverifiedArtifact, budget: float, *, score: float = SCORE_FLOOR
     ) -> list[Figure]:
         """Return the figures before and after, and what was lost, of objects from a score up."""
-        before = self._of_source(score, card=fed_as(self._source.card, draft))
-        backend = target.open(draft)
+        before = self._of_source(score, card=fed_as(self._source.card, artifact))
+        backend = target.open(artifact)
         with _closed_on_error(backend):
-            card = read_card(backend, path=draft.path)
-        after = self._measure(backend, card, draft.path, score)
+            card = read_card(backend, path=artifact.path)
+        after = self._measure(backend, card, artifact.path, score)
         suffix = "" if score == SCORE_FLOOR else "_at_working_score"
         lost = None if before.map50_95 is None else 100 * (before.map50_95 - (after.map50_95 or 0.0))
         return [
@@ -147,7 +154,7 @@ class Accuracy:
         return self._before[key]
 
     def _measure(self, backend: Backend, card: ModelCard, path: Path, score: float) -> Precision:
-        """Return the figures of one side: by the rules of evaluation, or by those of use at the working score."""
+        """Return the figures of one model: by the rules of evaluation, or by those of use at the working score."""
         measured = score == SCORE_FLOOR
         suppression = {"iou": NMS_IOU, "max_detections": MAX_DETECTIONS} if measured else {}
         with _closed_on_error(backend):

@@ -1,15 +1,16 @@
-"""All stages of one comparison at one input size, fed picture by picture."""
+"""All stages of one comparison: first the card as the runtime reads it back, then picture by picture at one size."""
 
 from __future__ import annotations
 
-from exporters.parity.findings import ImageComparison, Stage
+from exporters.base import ExportOptions
 from exporters.parity.image_results import FinalPictures, RawOutputs
 from exporters.parity.inputs import InputBytes, InputTensor, Reference
 from exporters.parity.model_run import Trace
 from exporters.parity.objects import DecodedObjects, FinalObjects
 from exporters.parity.tolerances import Tolerance
+from exporters.parity.verdict import ImageComparison, ParityStage
 from streamvision.core.picture import Picture
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import CARD_KEY, ModelCard
 
 
 class Comparison:
@@ -47,12 +48,12 @@ class Comparison:
         else:
             self._decoded = RawOutputs(tolerance)
             self._final = FinalPictures(source.names, tolerance)
-        self._failure: Stage | None = None
+        self._failure: ParityStage | None = None
 
     @property
-    def contrasts(self) -> list[ImageComparison]:
+    def image_comparisons(self) -> list[ImageComparison]:
         """The results on each picture so far."""
-        return self._final.contrasts
+        return self._final.image_comparisons
 
     @property
     def found_nothing(self) -> bool:
@@ -73,11 +74,51 @@ class Comparison:
 
     def fail(self, reason: str) -> None:
         """Note that the export cannot be executed, or not be read by its card."""
-        self._failure = Stage("decoded", faults=(f"the export fails on a picture: {reason}",))
+        self._failure = ParityStage("decoded", faults=(f"the export fails on a picture: {reason}",))
 
-    def stages(self) -> list[Stage]:
+    def stages(self) -> list[ParityStage]:
         """Return the verdict on every stage."""
         inputs = [self._bytes.finish(), self._tensor.finish()]
         if self._failure is not None:
             return [*inputs, self._failure]
         return [*inputs, self._decoded.finish(), self._final.finish()]
+
+
+def compare_cards(source: ModelCard, export: ModelCard, options: ExportOptions) -> ParityStage:
+    """Return the verdict on what the card says beyond the input, whose stages follow.
+
+    Args:
+        source: card of the source.
+        export: card that was read back from the artefact.
+        options: what was asked for.
+    """
+    faults = []
+    if source.task != export.task:
+        faults.append(f"the export's card says that its task is {export.task}, the source's is {source.task}")
+    if source.names != export.names:
+        faults.append(_names_fault(source.names, export.names))
+    if source.keypoints != export.keypoints:
+        faults.append("the export's card describes other keypoints than the source's")
+    if options.nms and not export.nms_inside:
+        faults.append("suppression inside was asked for, but the export's card says that there is none")
+    if options.uint8_input and export.input.dtype != "uint8":
+        faults.append(f"a uint8 input was asked for, but the export's card says {export.input.dtype}")
+    if options.dynamic_batch and not export.input.dynamic_batch:
+        faults.append("a free batch was asked for, but the export's card says that it is fixed")
+    if options.dynamic_size and not export.input.dynamic_size:
+        faults.append("a free size was asked for, but the export's card says that it is fixed")
+    if source.licence != export.licence:
+        faults.append(f"the export's card names the licence {export.licence!r}, the source's is {source.licence!r}")
+    return ParityStage("card", faults=tuple(faults))
+
+
+def missing_card() -> ParityStage:
+    """Return the verdict on an artefact without a card of ours."""
+    return ParityStage("card", faults=(f"the export carries no model card (metadata key {CARD_KEY!r})",))
+
+
+def _names_fault(source: tuple[str, ...], export: tuple[str, ...]) -> str:
+    if len(source) != len(export):
+        return f"the export's card names {len(export)} classes, the source has {len(source)}"
+    at = next(i for i, (a, b) in enumerate(zip(source, export, strict=True)) if a != b)
+    return f"the export's card calls class {at} {export[at]!r}, the source {source[at]!r}"

@@ -16,13 +16,12 @@ from pathlib import Path
 
 from exporters.base import ExportOptions, ExportPrecision, Target, UnverifiedArtifact
 from exporters.parity.accuracy import Accuracy
-from exporters.parity.card_check import compare_cards, missing_card
-from exporters.parity.comparison import Comparison
-from exporters.parity.findings import ImageComparison, Parity, Stage
+from exporters.parity.comparison import Comparison, compare_cards, missing_card
 from exporters.parity.inputs import Reference, fed_as
 from exporters.parity.model_run import ModelRun
-from exporters.parity.pictures import GatePicture, GatePictures
 from exporters.parity.tolerances import PARTNER_SHARE, TOLERANCES, WORKING_SCORE, Tolerance, tolerance_for
+from exporters.parity.verdict import ImageComparison, Parity, ParityStage
+from exporters.pictures import GatePicture, GatePictures
 from streamvision.checkpoints.base import Source
 from streamvision.core.errors import MissingDependencyError, ModelError, ParityError, StreamVisionError
 from streamvision.inference.backends.base import Backend
@@ -31,7 +30,8 @@ from streamvision.inference.model_card import CARD_KEY, ModelCard
 
 OnProgress = Callable[[int, int], None]
 BATCHES = (1, 2, 3)
-"""Sizes of the calls, in turn, of an export that takes any number of pictures: a mix-up between slots shows then."""
+"""Sizes of the calls, in turn, of an export that takes any number of pictures: a mix-up between the pictures of one
+call shows then."""
 SECOND_SIZE_PICTURES = 4
 """Pictures on which an export of free size is compared at a second size."""
 _SECOND_SIZE_SHARE = 0.6
@@ -46,7 +46,7 @@ class Gate:
 
     Args:
         source: the model before its export.
-        pictures: what both sides are shown.
+        pictures: what source and export are shown.
         reference: how the source's own library prepares pictures, to check the source's card; ``None`` without.
         accuracy: measures average precision too; ``None`` without labelled data.
         untrained: whether the weights are random, whose scores mean nothing: the best objects are compared then.
@@ -71,12 +71,12 @@ class Gate:
         """Return the limits that exports of a precision must keep."""
         return tolerance_for(precision, untrained=self._untrained)
 
-    def prove(self, target: Target, draft: UnverifiedArtifact, options: ExportOptions, *, scratch: Path) -> Parity:
+    def prove(self, target: Target, artifact: UnverifiedArtifact, options: ExportOptions, *, scratch: Path) -> Parity:
         """Return the verdict on an export.
 
         Args:
             target: what made it, and executes it here.
-            draft: the export.
+            artifact: the export.
             options: what was asked for.
             scratch: folder for what is only needed to compare.
 
@@ -86,7 +86,7 @@ class Gate:
             StreamVisionError: when the source itself, or a picture, cannot be used.
         """
         try:
-            backend = target.open(draft)
+            backend = target.open(artifact)
         except MissingDependencyError:
             raise
         except StreamVisionError as error:
@@ -95,50 +95,52 @@ class Gate:
             if CARD_KEY not in backend.metadata:
                 return self._verdict([missing_card()])
             try:
-                card = read_card(backend, path=draft.path)
-                ModelRun(backend, _fixed(card), path=draft.path, score=WORKING_SCORE)
+                card = read_card(backend, path=artifact.path)
+                ModelRun(backend, _fixed(card), path=artifact.path, score=WORKING_SCORE)
             except StreamVisionError as error:
                 return self._verdict([_unusable(error)])
-            parity = self._compare(backend, card, draft, options)
+            parity = self._compare(backend, card, artifact, options)
         if self._accuracy is None or not parity.passed:
             return parity
-        limit = TOLERANCES[draft.precision].budget_points
-        stage = self._accuracy.stage(target, draft, options, limit_points=limit, scratch=scratch)
+        limit = TOLERANCES[artifact.precision].budget_points
+        stage = self._accuracy.stage(target, artifact, options, limit_points=limit, scratch=scratch)
         return replace(parity, stages=(*parity.stages, stage))
 
-    def _compare(self, backend: Backend, card: ModelCard, draft: UnverifiedArtifact, options: ExportOptions) -> Parity:
-        source_card = _fixed(fed_as(self._source.card, draft))
+    def _compare(
+        self, backend: Backend, card: ModelCard, artifact: UnverifiedArtifact, options: ExportOptions
+    ) -> Parity:
+        source_card = _fixed(fed_as(self._source.card, artifact))
         reference = None if source_card.input != _fixed(self._source.card).input else self._reference
         with self._open_source(source_card) as probe:
             score = self._working_score(probe) if probe.finds_objects else None
         stages = [compare_cards(self._source.card, card, options)]
-        whole = self._at_size(backend, source_card, _fixed(card), draft, self._pictures.pictures, score, reference)
-        if whole.found_nothing:
+        first = self._at_size(backend, source_card, _fixed(card), artifact, self._pictures.pictures, score, reference)
+        if first.found_nothing:
             raise ParityError(
                 f"there is nothing to compare: the source finds no object with a score of {score:g} or more on any of "
                 f"{self._pictures.origin}; give --images DIR with pictures that show what it finds"
             )
-        stages += whole.stages()
+        stages += first.stages()
         if card.input.dynamic_size:
             second = _second_size(source_card)
             some = self._pictures.pictures[:SECOND_SIZE_PICTURES]
-            other = self._at_size(backend, second, _sized_as(card, second), draft, some, score, None)
+            other = self._at_size(backend, second, _sized_as(card, second), artifact, some, score, None)
             size = f"{second.input.width_px}x{second.input.height_px}"
             stages = [*stages[:-1], _with_second_size(stages[-1], other.stages(), size)]
-        return self._verdict(stages, whole.contrasts, score)
+        return self._verdict(stages, first.image_comparisons, score)
 
     def _at_size(
         self,
         backend: Backend,
         source_card: ModelCard,
         export_card: ModelCard,
-        draft: UnverifiedArtifact,
+        artifact: UnverifiedArtifact,
         pictures: Sequence[GatePicture],
         score: float | None,
         reference: Reference | None,
     ) -> Comparison:
         """Compare the pictures at the size that both cards say."""
-        tolerance = self.tolerance(draft.precision)
+        tolerance = self.tolerance(artifact.precision)
         threshold = WORKING_SCORE if score is None else score
         floor = PARTNER_SHARE * threshold
         with self._open_source(source_card, floor) as source:
@@ -146,12 +148,12 @@ class Gate:
                 source_card,
                 export_card,
                 finds_objects=source.finds_objects,
-                meant=draft.input_changes,
+                meant=artifact.input_changes,
                 tolerance=tolerance,
                 score=threshold,
                 reference=reference,
             )
-            export = ModelRun(backend, export_card, path=draft.path, score=floor)
+            export = ModelRun(backend, export_card, path=artifact.path, score=floor)
             done = 0
             for group in _groups(pictures, BATCHES if export_card.input.dynamic_batch else (1,)):
                 loaded = [picture.load() for picture in group]
@@ -186,9 +188,12 @@ class Gate:
         return statistics.median(lowest) if lowest else WORKING_SCORE
 
     def _verdict(
-        self, stages: Sequence[Stage], contrasts: Sequence[ImageComparison] = (), score: float | None = None
+        self,
+        stages: Sequence[ParityStage],
+        image_comparisons: Sequence[ImageComparison] = (),
+        score: float | None = None,
     ) -> Parity:
-        ranked = sorted(contrasts, key=lambda contrast: -contrast.difference)
+        ranked = sorted(image_comparisons, key=lambda compared: -compared.difference)
         return Parity(tuple(stages), len(self._pictures.pictures), self._pictures.origin, score, tuple(ranked))
 
 
@@ -202,7 +207,7 @@ def _groups(pictures: Sequence[GatePicture], sizes: Sequence[int]) -> Iterator[l
 
 
 def _fixed(card: ModelCard) -> ModelCard:
-    """Return the card at its preferred size alone, so that both sides see every picture in the same size."""
+    """Return the card at its preferred size alone, so that source and export see every picture in the same size."""
     return card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
 
 
@@ -218,7 +223,7 @@ def _sized_as(card: ModelCard, other: ModelCard) -> ModelCard:
     return card.model_copy(update={"input": card.input.model_copy(update=size)})
 
 
-def _with_second_size(final: Stage, others: Sequence[Stage], size: str) -> Stage:
+def _with_second_size(final: ParityStage, others: Sequence[ParityStage], size: str) -> ParityStage:
     """Return the last stage with what differs at the second size."""
     faults = [f"with an input of {size} px the {other.words} differ: {other.sentence()}" for other in others]
     broken = [fault for fault, other in zip(faults, others, strict=True) if not other.passed]
@@ -226,5 +231,5 @@ def _with_second_size(final: Stage, others: Sequence[Stage], size: str) -> Stage
     return replace(final, faults=(*final.faults, *broken[:1]), notes=notes)
 
 
-def _unusable(error: StreamVisionError) -> Stage:
-    return Stage("card", faults=(f"the export cannot be used: {error}",))
+def _unusable(error: StreamVisionError) -> ParityStage:
+    return ParityStage("card", faults=(f"the export cannot be used: {error}",))

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.parity.findings import Figure, ImageComparison, Stage, worst
 from exporters.parity.model_run import Trace
-from exporters.parity.scores import unreal_values
+from exporters.parity.objects import unreal_values
 from exporters.parity.tolerances import Tolerance
+from exporters.parity.verdict import Figure, ImageComparison, ParityStage, worst
 from streamvision.core.image_result import ImageResult
 
 _SAME_TOP_SHARE = 0.9
@@ -21,7 +21,7 @@ _CONSTANT = 1e-7
 
 
 class RawOutputs:
-    """Compares raw outputs number by number, where both sides have the same shapes."""
+    """Compares raw outputs number by number, where source and export have the same shapes."""
 
     def __init__(self, tolerance: Tolerance) -> None:
         self._limit = tolerance.relative_error
@@ -37,8 +37,8 @@ class RawOutputs:
         """Compare one picture."""
         self._unreal += unreal_values(source.outputs, export.outputs)
         if self._last is not None:
-            for side, (now, before) in enumerate(zip((source.outputs, export.outputs), self._last, strict=True)):
-                self._varies[side] |= not all(np.array_equal(a, b) for a, b in zip(now, before, strict=True))
+            for run, (now, before) in enumerate(zip((source.outputs, export.outputs), self._last, strict=True)):
+                self._varies[run] |= not all(np.array_equal(a, b) for a, b in zip(now, before, strict=True))
         self._last = (source.outputs, export.outputs)
         shapes = [[output.shape for output in outputs] for outputs in (source.outputs, export.outputs)]
         if shapes[0] != shapes[1]:
@@ -47,7 +47,7 @@ class RawOutputs:
         self._names.append(name)
         self._errors.append(max(map(relative_error, source.outputs, export.outputs), default=0.0))
 
-    def finish(self) -> Stage:
+    def finish(self) -> ParityStage:
         """Return the verdict."""
         faults = []
         if self._unreal:
@@ -56,11 +56,11 @@ class RawOutputs:
             faults.append("the export's raw outputs are constant: the same whatever the picture")
         notes = ("The raw outputs differ in shape, so only the final results were compared.",) * self._incomparable
         figure = Figure("greatest_relative_error", max(self._errors, default=None), self._limit)
-        return Stage("decoded", (figure,), tuple(faults), notes, worst(self._names, self._errors))
+        return ParityStage("decoded", (figure,), tuple(faults), notes, worst(self._names, self._errors))
 
 
 class FinalPictures:
-    """Compares findings about whole pictures.
+    """Compares results about pictures as a whole.
 
     Args:
         names: class names of the source.
@@ -72,7 +72,7 @@ class FinalPictures:
         self._values: dict[str, list[float]] = {}
         self._top: list[tuple[int, int]] = []
         self._faults: list[str] = []
-        self.contrasts: list[ImageComparison] = []
+        self.image_comparisons: list[ImageComparison] = []
         """The results on each picture so far."""
 
     def add(self, name: str, source: Trace, export: Trace) -> None:
@@ -84,9 +84,9 @@ class FinalPictures:
         errors = self._errors(ours, theirs)
         for figure, value in errors.items():
             self._values.setdefault(figure, []).append(value)
-        self.contrasts.append(ImageComparison(name, max(errors.values(), default=0.0), ours, theirs))
+        self.image_comparisons.append(ImageComparison(name, max(errors.values(), default=0.0), ours, theirs))
 
-    def finish(self) -> Stage:
+    def finish(self) -> ParityStage:
         """Return the verdict."""
         limits = self._tolerance
         bounds = {
@@ -104,12 +104,12 @@ class FinalPictures:
         ]
         figures += self._top_figure()
         faults = list(dict.fromkeys(self._faults)) + self._permuted()
-        names = [contrast.picture for contrast in self.contrasts]
-        differences = [contrast.difference for contrast in self.contrasts]
-        return Stage("result", tuple(figures), tuple(faults), worst_picture=worst(names, differences))
+        names = [compared.picture for compared in self.image_comparisons]
+        differences = [compared.difference for compared in self.image_comparisons]
+        return ParityStage("result", tuple(figures), tuple(faults), worst_picture=worst(names, differences))
 
     def _errors(self, ours: ImageResult, theirs: ImageResult) -> dict[str, float]:
-        """Return by how much the findings differ, by kind; what only the source has is a fault."""
+        """Return by how much the results differ, by kind; what only the source has is a fault."""
         errors: dict[str, float] = {}
         if (pair := self._both(ours, theirs, "class_score")) is not None:
             errors["class_score_difference"] = float(np.abs(pair[0] - pair[1]).max())

@@ -1,8 +1,10 @@
 """Compares what both networks are fed with: first the pixels that the cards lead to, then the tensors themselves.
 
-Most exports that go wrong go wrong here. The pixels are compared in levels of 0..255 and RGB, each side's tensor read
-back by its own card: they differ where size, place or border do. The tensors are compared as the networks see them,
-channel by channel, in the source's scale: they differ where colour order or scaling do.
+Most exports that go wrong go wrong here. The pixels are compared in levels of 0..255 and RGB, each tensor read back by
+its own card: they differ where size, place or border do. The tensors are compared as the networks see them, channel by
+channel, in the source's scale: they differ where colour order or scaling do. As source and export are both fed by the
+runtime, a card that is wrong in both would go unseen; so the pixels are also compared with those of the source's
+own library, which shares no code and no card with ours.
 """
 
 from __future__ import annotations
@@ -10,13 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from exporters.base import UnverifiedArtifact
-from exporters.parity.findings import Figure, Stage, worst
 from exporters.parity.model_run import Trace
 from exporters.parity.tolerances import INPUT_LEVELS
+from exporters.parity.verdict import Figure, ParityStage, worst
+from streamvision.checkpoints.base import Source
+from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
+from streamvision.checkpoints.torchvision import TorchvisionSource
+from streamvision.checkpoints.ultralytics import UltralyticsSource
 from streamvision.core.picture import Picture
 from streamvision.inference.model_card import InputCard, ModelCard
 
@@ -62,7 +69,7 @@ class InputBytes:
         self._names.append(name)
         self._greatest.append(float(np.abs(pixels - others).max()))
 
-    def finish(self) -> Stage:
+    def finish(self) -> ParityStage:
         """Return the verdict."""
         faults = list(self._faults)
         greatest = max(self._greatest, default=0.0)
@@ -80,7 +87,9 @@ class InputBytes:
                     f"the source's own card leads to other pixels than its library does, by {mean:.1f} of 255 levels "
                     f"in the mean ({self._source.resize}, border {self._source.pad_value})"
                 )
-        return Stage("input_bytes", tuple(figures), tuple(faults), tuple(notes), worst(self._names, self._greatest))
+        return ParityStage(
+            "input_bytes", tuple(figures), tuple(faults), tuple(notes), worst(self._names, self._greatest)
+        )
 
     def _compare_reference(self, pixels: F64, reference: NDArray[np.uint8]) -> None:
         equal_shape = pixels.shape == reference.shape
@@ -136,12 +145,12 @@ class InputTensor:
         if self._greatest[-1] > INPUT_LEVELS and self._reason is None:
             self._reason = self._explain(ours, theirs)
 
-    def finish(self) -> Stage:
+    def finish(self) -> ParityStage:
         """Return the verdict."""
         figure = Figure("greatest_difference_levels", max(self._greatest, default=None), INPUT_LEVELS)
         faults = () if self._reason is None else (self._reason,)
         notes = ("The tensors differ in size, so their values were not compared.",) if self._incomparable else ()
-        return Stage("input_tensor", (figure,), faults, notes, worst(self._names, self._greatest))
+        return ParityStage("input_tensor", (figure,), faults, notes, worst(self._names, self._greatest))
 
     def _explain(self, ours: F64, theirs: F64) -> str:
         if np.abs(ours - theirs[..., ::-1]).max() <= INPUT_LEVELS:
@@ -163,12 +172,12 @@ class InputTensor:
         return f"the values differ by up to {np.abs(ours - theirs).max():.1f} of 255 levels"
 
 
-def fed_as(card: ModelCard, draft: UnverifiedArtifact) -> ModelCard:
+def fed_as(card: ModelCard, artifact: UnverifiedArtifact) -> ModelCard:
     """Return a source's card with the geometry that an export has changed on purpose.
 
     What such an export does to a picture can only be compared with what the source does to the same pixels.
     """
-    changes = {field: getattr(draft.card.input, field) for field in GEOMETRY & draft.input_changes}
+    changes = {field: getattr(artifact.card.input, field) for field in GEOMETRY & artifact.input_changes}
     return card.model_copy(update={"input": card.input.model_copy(update=changes)})
 
 
@@ -190,3 +199,63 @@ def _rgb(channels: F64, card: InputCard) -> F64:
 
 def _size(pixels: F64) -> str:
     return f"{pixels.shape[1]}x{pixels.shape[0]}"
+
+
+def library_reference(source: Source) -> Reference | None:
+    """Return how the source's library prepares pictures; ``None`` where there is no rule of the library to follow.
+
+    Ultralytics' ``LetterBox`` and ``classify_transforms``, and torchvision's ``ImageClassification`` are asked. The
+    runtime gives torchvision's detectors one fixed size, which they do not do themselves, and ONNX files have no
+    library.
+    """
+    if isinstance(source, UltralyticsSource):
+        return _of_ultralytics(source)
+    if isinstance(source, TorchvisionSource) and source.card.task == "classify":
+        return _of_torchvision(source)
+    return None
+
+
+def _of_ultralytics(source: UltralyticsSource) -> Reference | None:
+    import_ultralytics()
+    from ultralytics.data.augment import LetterBox, classify_transforms
+
+    size = (source.card.input.height_px, source.card.input.width_px)
+    if source.card.task != "classify":
+        stretch = source.card.input.resize == "stretch"
+        letterbox = LetterBox(new_shape=size, auto=False, scale_fill=stretch, stride=source.card.input.stride_px)
+        return lambda picture: np.ascontiguousarray(letterbox(image=picture.to_bgr())[..., ::-1])
+    if size[0] != size[1]:
+        return None  # its own rule makes squares only
+    return _of_transforms(classify_transforms(size=size[0], mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
+
+
+def _of_torchvision(source: TorchvisionSource) -> Reference | None:
+    import_torch()
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms._presets import ImageClassification
+
+    of_input = source.card.input
+    if of_input.crop_short_side_px is None:
+        return None
+    crop, short = of_input.width_px, of_input.crop_short_side_px
+    transforms = ImageClassification(
+        crop_size=crop,
+        resize_size=short,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        interpolation=InterpolationMode.BICUBIC if of_input.sampling == "bicubic" else InterpolationMode.BILINEAR,
+    )
+    return _of_transforms(transforms)
+
+
+def _of_transforms(transforms: Any) -> Reference:
+    """Return what transforms from a Pillow image to a (3, H, W) tensor of 0..1 lead to, as bytes."""
+    from PIL import Image
+
+    def reference(picture: Picture) -> NDArray[np.uint8]:
+        rgb = cv2.cvtColor(picture.to_bgr(), cv2.COLOR_BGR2RGB)
+        planes = transforms(Image.fromarray(rgb)).numpy()
+        pixels: NDArray[np.uint8] = np.rint(planes.transpose(1, 2, 0) * 255).astype(np.uint8)
+        return pixels
+
+    return reference

@@ -1,4 +1,4 @@
-"""One side of the comparison: a model under its own card, and what it makes of a picture on every stage.
+"""One run of the comparison: a model under its own card, and what it makes of a picture on every stage.
 
 The picture goes through the runtime's own :class:`streamvision.inference.model.Model`, so that what is compared is what
 users will see; a recorder around the backend keeps the tensors in between.
@@ -25,7 +25,7 @@ from streamvision.inference.model_card import ModelCard
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What one side makes of one picture."""
+    """What one model makes of one picture."""
 
     tensor: NDArray[Any]
     """(3, H, W) or (H, W, 3) what the network was given, in the type and scale of its input."""
@@ -49,7 +49,7 @@ class _Recorder:
         return getattr(self._backend, name)
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """Execute the model; both sides of the call are kept, as copies."""
+        """Execute the model; input and outputs of the call are kept, as copies."""
         self.tensor = tensor.copy()
         self.returned = [output.copy() for output in self._backend.run(tensor)]
         return self.returned
@@ -104,10 +104,10 @@ class ModelRun:
         candidates: Sequence[Candidates | None] = [None] * batch
         if isinstance(head, ObjectHead):
             candidates = head.decode(outputs, score_threshold=self._score)
-        split = [[_of_picture(output, slot, batch) for output in outputs] for slot in range(len(pictures))]
+        split = [[_of_picture(output, index, batch) for output in outputs] for index in range(len(pictures))]
         return [
-            Trace(self._recorder.tensor[slot], split[slot], candidates[slot], found[slot])
-            for slot in range(len(pictures))
+            Trace(self._recorder.tensor[index], split[index], candidates[index], found[index])
+            for index in range(len(pictures))
         ]
 
     def close(self) -> None:
@@ -121,6 +121,6 @@ class ModelRun:
         self.close()
 
 
-def _of_picture(output: NDArray[Any], slot: int, batch: int) -> NDArray[Any]:
+def _of_picture(output: NDArray[Any], index: int, batch: int) -> NDArray[Any]:
     """Return the part of an output that belongs to one picture; outputs without a batch axis belong to the only one."""
-    return output[slot : slot + 1] if output.ndim and output.shape[0] == batch else output
+    return output[index : index + 1] if output.ndim and output.shape[0] == batch else output

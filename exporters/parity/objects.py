@@ -1,4 +1,8 @@
-"""Compares objects: first what the heads decode, in pixels of the input, then what is left in pixels of the picture."""
+"""Compares objects: first what the heads decode, in pixels of the input, then what is left in pixels of the picture.
+
+Hard checks on scores apply whatever the precision: Core ML packages of another project reported 100 % confidence for 17
+months, as nothing compared their scores.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.parity.findings import Figure, ImageComparison, Stage
-from exporters.parity.matching import mask_overlap, most_alike, object_overlaps, pair_up, same_class
 from exporters.parity.model_run import Trace
-from exporters.parity.scores import score_faults, unreal_values
-from exporters.parity.tally import ObjectTally
+from exporters.parity.object_sets import ObjectTally, mask_overlap, most_alike, object_overlaps, pair_up, same_class
 from exporters.parity.tolerances import Tolerance
+from exporters.parity.verdict import Figure, ImageComparison, ParityStage
 from streamvision.core.boxes import overlaps
 from streamvision.core.detections import Detections
 from streamvision.inference.heads.base import Candidates
@@ -70,7 +72,7 @@ class DecodedObjects:
         for kept, candidates in zip(self._scores, (ours, theirs), strict=True):
             kept.append(candidates.score[candidates.score >= self._score])
 
-    def finish(self) -> Stage:
+    def finish(self) -> ParityStage:
         """Return the verdict."""
         faults = []
         if self._unreal:
@@ -79,7 +81,9 @@ class DecodedObjects:
             faults.append("the export's raw outputs are constant: the same whatever the picture")
         faults += score_faults(*(np.concatenate(kept) if kept else np.empty(0, np.float32) for kept in self._scores))
         faults += permuted_fault(self._renamed, self._tally.export_objects, self._names)
-        return Stage("decoded", tuple(self._tally.figures()), tuple(faults), worst_picture=self._tally.worst_picture)
+        return ParityStage(
+            "decoded", tuple(self._tally.figures()), tuple(faults), worst_picture=self._tally.worst_picture
+        )
 
 
 class FinalObjects:
@@ -99,7 +103,7 @@ class FinalObjects:
         self._duplicates = 0
         self._lost: set[str] = set()
         self._renamed: Counter[tuple[int, int]] = Counter()
-        self.contrasts: list[ImageComparison] = []
+        self.image_comparisons: list[ImageComparison] = []
         """The results on each picture so far."""
 
     def add(self, name: str, source: Trace, export: Trace, *, px: float) -> None:
@@ -129,14 +133,14 @@ class FinalObjects:
         drawn, marked = zip(
             *map(_drawn, (ours, theirs), (pairs.source[counted], pairs.export[counted]), alone), strict=True
         )
-        self.contrasts.append(ImageComparison(name, self._tally.differences[-1], *drawn, *marked))
+        self.image_comparisons.append(ImageComparison(name, self._tally.differences[-1], *drawn, *marked))
 
     @property
     def source_objects(self) -> int:
         """Objects of the source that count, so far."""
         return self._tally.source_objects
 
-    def finish(self) -> Stage:
+    def finish(self) -> ParityStage:
         """Return the verdict."""
         figures = self._tally.figures()
         if self._mask_iou:
@@ -152,7 +156,7 @@ class FinalObjects:
                 f"{self._duplicates} of the export's {self._tally.export_objects} objects are duplicates of others: "
                 "its card says that suppression is inside, but duplicates come out, or suppression differs"
             )
-        return Stage("result", tuple(figures), tuple(faults), worst_picture=self._tally.worst_picture)
+        return ParityStage("result", tuple(figures), tuple(faults), worst_picture=self._tally.worst_picture)
 
     def _add_masks(self, ours: Detections, theirs: Detections) -> None:
         if ours.mask is not None and theirs.mask is not None:
@@ -226,3 +230,52 @@ def _digest(outputs: Sequence[NDArray[Any]]) -> bytes:
 
 def _name(class_id: int, names: tuple[str, ...]) -> str:
     return repr(names[class_id]) if class_id < len(names) else f"class {class_id}"
+
+
+SATURATED = 0.999
+"""A score from here up counts as certain."""
+MANY = 0.5
+"""Share of certain scores from which an export is suspect, where the source's share is not half of that."""
+SPREAD_LOST = 0.05
+"""An export whose scores spread by less than this share of the source's gives one score to everything."""
+ENOUGH = 4
+"""Fewer objects say nothing about a spread."""
+
+
+def score_faults(source: NDArray[np.float32], export: NDArray[np.float32]) -> list[str]:
+    """Return what is wrong with the scores of an export, one sentence each.
+
+    Args:
+        source: (N,) all scores of the source, over all pictures.
+        export: (M,) all scores of the export.
+    """
+    if not len(source):
+        return []
+    if not len(export):
+        return [f"the export finds nothing at all, where the source finds {len(source)} objects"]
+    if not np.isfinite(export).all():
+        return [f"{np.count_nonzero(~np.isfinite(export))} of the export's {len(export)} scores are not numbers"]
+    faults = []
+    if export.min() < 0 or export.max() > 1 + 1e-3:
+        faults.append(f"the export's scores lie in {export.min():.3g}..{export.max():.3g} and not in 0..1")
+    certain = [float((scores >= SATURATED).mean()) for scores in (source, export)]
+    if len(export) >= ENOUGH and certain[1] >= MANY and certain[0] < certain[1] / 2:
+        faults.append(
+            f"the export's scores are saturated: {certain[1]:.0%} of them are {SATURATED} or more, "
+            f"the source's only to {certain[0]:.0%}"
+        )
+    if min(len(source), len(export)) >= ENOUGH and export.std() <= SPREAD_LOST * source.std():
+        faults.append(
+            f"the export's scores are constant: all about {export.mean():.3f}, while the source's spread from "
+            f"{source.min():.2f} to {source.max():.2f}"
+        )
+    return faults
+
+
+def unreal_values(source: Sequence[NDArray[Any]], export: Sequence[NDArray[Any]]) -> int:
+    """Return how many raw outputs of an export are no finite numbers; 0 where the source has such values too."""
+    counts = [
+        sum(int(np.count_nonzero(~np.isfinite(one))) for one in outputs if np.issubdtype(one.dtype, np.floating))
+        for outputs in (source, export)
+    ]
+    return 0 if counts[0] else counts[1]

@@ -41,7 +41,7 @@ class Tolerance:
     greatest_score: float
     """Most difference of any object's two scores."""
     unmatched_share: float
-    """Largest share of objects that only one side has."""
+    """Largest share of objects that only the source or only the export has."""
     outlier_share: float
     """Share of the candidates before suppression whose worst overlap and score are not judged: a single cell of a
     quantised network may change its mind about where its box is, and the boxes of its neighbours win."""

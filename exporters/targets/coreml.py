@@ -8,16 +8,15 @@ from typing import Any, Literal
 import numpy as np
 
 from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
-from exporters.coreml.backend import CoreMlInterpreter
 from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
-from exporters.coreml.description import describe, vision_note
-from exporters.coreml.scores import check_rows, check_specification
-from exporters.loops import refuse_loops
+from exporters.coreml.interpreter import CoreMlInterpreter
+from exporters.coreml.vision import check_rows, check_specification
+from exporters.onnx.conversion import refuse_loops
 from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.core_ml_package import SUFFIX
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard, Resize
 
 IMAGE_INPUT = "image"
 """Name of the picture input, which Vision knows."""
@@ -77,13 +76,13 @@ class CoreMlTarget:
         notes = (vision_note(card), *((_CONFIDENCE_NOTE,) if options.nms else ()))
         return UnverifiedArtifact("coreml", options.precision, path, card, notes if self._image else ())
 
-    def open(self, draft: UnverifiedArtifact) -> Backend:
+    def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the saved package, executed operation by operation in torch."""
-        return CoreMlInterpreter(draft.path)
+        return CoreMlInterpreter(artifact.path)
 
     def _plan(self, source: Source, card: ModelCard, options: ExportOptions) -> tuple[Any, ModelCard, Conversion]:
         """Return what is converted, the card of the file, and how."""
-        from exporters.graph.feeding import fed_levels
+        from exporters.graph.adapters import fed_levels
 
         network, outputs, classes = source.module(), source.output_names, None
         if options.nms:
@@ -135,3 +134,65 @@ class CoreMlTarget:
 
 
 _ONE_PICTURE = {"batch": 1, "dynamic_batch": False, "dynamic_size": False}
+
+
+AUTHOR = "exported by StreamVision"
+CLASSES_KEY = "classes"
+"""Class names joined by commas, as Apple's own object detectors have them; the card is exact."""
+VISION_KEY = "streamvision.vision_crop_and_scale"
+"""The ``imageCropAndScaleOption`` under which Vision feeds the model as its card says."""
+VISION_OPTIONS: dict[Resize, str] = {
+    "letterbox_center": "scaleFit",
+    "stretch": "scaleFill",
+    "crop_center": "centerCrop",
+}
+"""By resize rule, Vision's option; it has none for a letterbox at the top left."""
+_FINDS = {
+    "detect": "Finds objects",
+    "segment": "Finds objects and their masks",
+    "pose": "Finds objects and their keypoints",
+    "obb": "Finds objects and their oriented boxes",
+    "classify": "Names pictures",
+    "semantic": "Names each pixel",
+}
+
+
+def describe(model: Any, card: ModelCard) -> None:
+    """Write card, licence and descriptions into coremltools' model."""
+    model.author = AUTHOR
+    model.license = card.licence or "not stated"
+    model.short_description = short_description(card)
+    model.user_defined_metadata.update(card.to_metadata())
+    model.user_defined_metadata[CLASSES_KEY] = ",".join(card.names)
+    if card.input.resize in VISION_OPTIONS:
+        model.user_defined_metadata[VISION_KEY] = VISION_OPTIONS[card.input.resize]
+    spec = model.get_spec()
+    picture = spec.description.input[0]
+    form = "RGB image" if picture.type.WhichOneof("Type") == "imageType" else "float32 array 1x3xHxW"
+    model.input_description[picture.name] = (
+        f"{form} of {card.input.width_px}x{card.input.height_px} px, fitted by {card.input.resize}"
+    )
+
+
+def short_description(card: ModelCard) -> str:
+    """Return one or two sentences on what the model does and how Vision is to feed it."""
+    does = _FINDS.get(card.task, card.task)
+    sentence = f"{does}: {len(card.names)} classes, {card.head}, made from {card.source or 'an unnamed model'}."
+    option = VISION_OPTIONS.get(card.input.resize)
+    return f"{sentence} In Vision: imageCropAndScaleOption = .{option}." if option else sentence
+
+
+def vision_note(card: ModelCard) -> str:
+    """Return what an app has to know so that Vision feeds the model as it was proven."""
+    resize = card.input.resize
+    if resize not in VISION_OPTIONS:
+        return f"Vision has no rule like {resize}: the app must fit pictures into the input itself."
+    note = f"In Vision set imageCropAndScaleOption to .{VISION_OPTIONS[resize]}, which is {resize} of the card"
+    if resize == "letterbox_center":
+        return (
+            f"{note}; its border may be another grey than {card.input.pad_value}, which was not verified on a device."
+        )
+    short_px = card.input.crop_short_side_px
+    if resize == "crop_center" and short_px not in (None, min(card.input.width_px, card.input.height_px)):
+        return f"{note}, except that Vision does not first scale the shorter side to {short_px} px: it crops less."
+    return f"{note}."

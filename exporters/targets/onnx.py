@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
-from exporters.calibration import calibration_tensors
-from exporters.onnx.conversion import to_onnx
-from exporters.onnx.files import save
+from exporters.onnx.conversion import save, to_onnx
+from exporters.pictures import calibration_tensors
 from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
@@ -32,7 +31,7 @@ class OnnxTarget:
         model, card = to_onnx(source, options)
         notes: tuple[str, ...] = ()
         if options.precision == "fp16":
-            from exporters.tensorrt.half import to_half
+            from exporters.onnx.half import to_half
 
             model = to_half(model)
             notes = (
@@ -50,6 +49,6 @@ class OnnxTarget:
         path = save(model, card, folder / f"{source.path.stem}.onnx")
         return UnverifiedArtifact("onnx", options.precision, path, card, notes)
 
-    def open(self, draft: UnverifiedArtifact) -> Backend:
+    def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the file in ONNX Runtime on the CPU."""
-        return OnnxRuntimeBackend(draft.path, device="cpu")
+        return OnnxRuntimeBackend(artifact.path, device="cpu")

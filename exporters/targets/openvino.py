@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
-from exporters.calibration import DEFAULT_COUNT, calibration_tensors
 from exporters.onnx.conversion import to_onnx
+from exporters.pictures import CALIBRATION_COUNT, calibration_tensors
 from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ExportError, MissingDependencyError
 from streamvision.inference.backends.base import Backend
@@ -53,9 +53,9 @@ class OpenVinoTarget:
         openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
         return UnverifiedArtifact("openvino", options.precision, made, card, _notes(options.precision))
 
-    def open(self, draft: UnverifiedArtifact) -> Backend:
+    def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the model in OpenVINO on the CPU, which computes in float32 what is not quantised."""
-        return OpenVinoBackend(next(draft.path.glob("*.xml")), device="cpu")
+        return OpenVinoBackend(next(artifact.path.glob("*.xml")), device="cpu")
 
 
 def _converted(openvino: Any, proto: Any, path: Path) -> Any:
@@ -80,7 +80,7 @@ def _quantised(model: Any, tensors: Any) -> Any:
         return nncf.quantize(
             model,
             nncf.Dataset(tensors),
-            subset_size=DEFAULT_COUNT,
+            subset_size=CALIBRATION_COUNT,
             preset=nncf.QuantizationPreset.MIXED,
             ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
         )

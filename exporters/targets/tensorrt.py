@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
-from exporters.calibration import calibration_tensors
-from exporters.onnx.conversion import to_onnx
-from exporters.onnx.files import describe
-from exporters.tensorrt.build_hints import BuildHints, usual_batch
+from exporters.onnx.conversion import describe, to_onnx
+from exporters.pictures import calibration_tensors
+from exporters.tensorrt.engine_spec import BuildHints, usual_batch
 from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
@@ -41,7 +40,7 @@ class TensorRtTarget:
         import onnx
 
         if options.precision == "fp16":
-            from exporters.tensorrt.half import to_half
+            from exporters.onnx.half import to_half
 
             model = to_half(model)
         elif options.precision == "int8":
@@ -57,17 +56,17 @@ class TensorRtTarget:
         onnx.save(model, path)
         return UnverifiedArtifact("tensorrt", options.precision, path, card, _notes(options))
 
-    def open(self, draft: UnverifiedArtifact) -> Backend:
+    def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the file in ONNX Runtime on the CPU, with its float16 tensors rounded as a GPU rounds them."""
-        if draft.precision == "fp32":
-            return OnnxRuntimeBackend(draft.path, device="cpu")
+        if artifact.precision == "fp32":
+            return OnnxRuntimeBackend(artifact.path, device="cpu")
         import onnx
 
-        from exporters.tensorrt.rounding import rounding_model
+        from exporters.onnx.half import rounding_model
 
         with tempfile.TemporaryDirectory(prefix="streamvision-") as scratch:
-            rounding = Path(scratch) / draft.path.name
-            onnx.save(rounding_model(_load(draft.path)), rounding)
+            rounding = Path(scratch) / artifact.path.name
+            onnx.save(rounding_model(_load(artifact.path)), rounding)
             return OnnxRuntimeBackend(rounding, device="cpu")
 
 

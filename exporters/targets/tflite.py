@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
-from exporters.calibration import calibration_tensors
-from exporters.loops import refuse_loops
-from exporters.mediapipe.metadata import BUFFER, labels_file, object_detector_metadata
-from exporters.tflite.container import card_file, with_buffer, with_files
-from exporters.tflite.conversion import convert, import_converter
+from exporters.onnx.conversion import refuse_loops
+from exporters.pictures import calibration_tensors
+from exporters.tflite.conversion import card_file, convert, import_converter, with_buffer, with_files
+from exporters.tflite.mediapipe import BUFFER, labels_file, object_detector_metadata
 from exporters.tflite.quantisation import FLOAT_FIRST, FLOAT_LAST, quantise
 from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError
@@ -60,9 +59,9 @@ class TfliteTarget:
         changes = frozenset(MEDIAPIPE_INPUT if options.mediapipe else ())
         return UnverifiedArtifact("tflite", options.precision, path, card, _notes(options), changes)
 
-    def open(self, draft: UnverifiedArtifact) -> Backend:
+    def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the file in LiteRT on the CPU."""
-        return LiteRtBackend(draft.path, device="cpu")
+        return LiteRtBackend(artifact.path, device="cpu")
 
 
 def _check(options: ExportOptions) -> None:
@@ -74,8 +73,7 @@ def _check(options: ExportOptions) -> None:
 
 def _network(source: Source, card: ModelCard, options: ExportOptions) -> tuple[Any, ModelCard]:
     """Return what is converted, and the card of the file."""
-    from exporters.graph.feeding import fed_nhwc
-    from exporters.graph.fractions import boxes_in_fractions
+    from exporters.graph.adapters import boxes_in_fractions, fed_nhwc
     from exporters.graph.nms import SelectBoxes, longer_side, with_four_outputs, with_suppression
 
     network, card = boxes_in_fractions(source.module(), card)

@@ -48,21 +48,21 @@ class EngineCache:
         except OSError as error:
             raise OutputError(f"{folder} cannot be created ({error.strerror}); give --cache another folder") from error
 
-    def path(self, blueprint: EngineSpec, gpu: GpuFacts, tensorrt: str) -> Path:
+    def path(self, spec: EngineSpec, gpu: GpuFacts, tensorrt: str) -> Path:
         """Return where the engine for all this lies, or would."""
         depends = {
             "gpu": gpu.name,
             "compute_capability": gpu.compute_capability,
             "driver": gpu.driver,
             "tensorrt": tensorrt,
-            "model": blueprint.digest,
-            "precision": blueprint.precision,
-            "batch": blueprint.batch,
-            "size_px": (blueprint.card.input.width_px, blueprint.card.input.height_px),
-            "tf32": blueprint.tf32,
+            "model": spec.digest,
+            "precision": spec.precision,
+            "batch": spec.batch,
+            "size_px": (spec.card.input.width_px, spec.card.input.height_px),
+            "tf32": spec.tf32,
         }
         key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:_KEY_CHARACTERS]
-        return self.folder / f"{blueprint.path.stem}-{blueprint.precision}-{key}.engine"
+        return self.folder / f"{spec.path.stem}-{spec.precision}-{key}.engine"
 
     def find(self, path: Path) -> EngineHeader | None:
         """Return the header of a cached engine, ``None`` where there is none or it is damaged."""

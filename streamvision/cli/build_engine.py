@@ -66,10 +66,10 @@ def build_engine(
     if output is not None and output.suffix not in (".engine", ".plan"):
         raise ConfigError(f"--output {output}: give a name that ends in .engine")
     from exporters.tensorrt.engine_cache import EngineCache, default_folder
-    from exporters.tensorrt.engine_spec import parse_batch, read_blueprint
+    from exporters.tensorrt.engine_spec import parse_batch, read_engine_spec
     from exporters.tensorrt.engines import provide_engine
 
-    blueprint = read_blueprint(
+    spec = read_engine_spec(
         model,
         precision=precision,
         batch=parse_batch(batch) if batch else None,
@@ -78,7 +78,7 @@ def build_engine(
         names=[n for part in names.split(",") if (n := part.strip())] if names else None,
     )
     report = provide_engine(
-        blueprint,
+        spec,
         EngineCache(cache or default_folder()),
         device=device,
         workspace_mb=workspace_mb,

@@ -23,8 +23,8 @@ from streamvision.cli.steps import StepProgress
 from streamvision.core.errors import ConfigError, StreamVisionError
 
 if TYPE_CHECKING:
-    from exporters.export import Artefact
-    from exporters.parity.pictures import GatePictures
+    from exporters.export import ExportResult
+    from exporters.pictures import GatePictures
     from streamvision.datasets.dataset import Dataset
 
 _SIZE = re.compile(r"(\d+)(?:[xX](\d+))?")
@@ -103,7 +103,7 @@ def _size(_context: click.Context, _parameter: click.Parameter, value: str | Non
 )
 @click.option("--weights", type=Path, metavar="FILE", help="State dict of a torchvision model given by its name.")
 @click.option(
-    "--random-weights", type=int, metavar="SEED", help="A network that has learnt nothing, to try an export out."
+    "--random-weights", type=int, metavar="SEED", help="A network that has learned nothing, to try an export out."
 )
 @click.option("--head", help="Layout of the outputs, for ONNX files that do not say it.")
 @click.option("--names", metavar="A,B,...", help="Class names that override the model's.")
@@ -158,7 +158,7 @@ def export(
         from exporters.export import Exporter, requests_for
         from exporters.parity.accuracy import Accuracy
         from exporters.parity.gate import Gate
-        from exporters.parity.reference import library_reference
+        from exporters.parity.inputs import library_reference
         from exporters.targets.registry import create_target
         from streamvision.checkpoints import open_source
 
@@ -194,21 +194,21 @@ def export(
             options,
             create_target=create_target,
         )
-        artefacts = exporter.run(requests)
-        bundles = _bundles(artefacts, source, create_target, bundle_picture, say) if bundle or bundle_picture else {}
+        results = exporter.run(requests)
+        bundles = _bundles(results, source, create_target, bundle_picture, say) if bundle or bundle_picture else {}
     if as_json:
-        described = [artefact.to_json() | bundles.get(artefact.name, {}) for artefact in artefacts]
+        described = [result.to_json() | bundles.get(result.name, {}) for result in results]
         document = {"model": model, "artefacts": described}
         click.echo(json.dumps(document | {"pictures": pictures.origin}))
     else:
-        click.echo(describe(artefacts))
-    for artefact in artefacts:
-        if artefact.error:
-            click.echo(f"streamvision: {artefact.error}{_see(artefact)}", err=True)
+        click.echo(describe(results))
+    for result in results:
+        if result.error:
+            click.echo(f"streamvision: {result.error}{_see(result)}", err=True)
     unbundled = [sentence for made in bundles.values() if (sentence := made["bundle_error"])]
     for sentence in unbundled:
         click.echo(f"streamvision: {sentence}", err=True)
-    return 1 if unbundled or any(artefact.error for artefact in artefacts) else 0
+    return 1 if unbundled or any(result.error for result in results) else 0
 
 
 class _PictureProgress:
@@ -233,11 +233,11 @@ class _PictureProgress:
             self._current = None
 
 
-def describe(artefacts: list[Artefact]) -> str:
+def describe(results: list[ExportResult]) -> str:
     """Return the result as a table for the terminal."""
     rows: list[tuple[str, ...]] = [_HEADINGS]
-    for artefact in artefacts:
-        parity = artefact.parity
+    for result in results:
+        parity = result.parity
         figures = [
             (parity.figure("result", name) if parity else None) for name in ("mean_iou", "mean_score_difference")
         ]
@@ -246,21 +246,21 @@ def describe(artefacts: list[Artefact]) -> str:
         )
         rows.append(
             (
-                artefact.name,
-                "-" if artefact.bytes is None else f"{artefact.bytes / 1e6:.1f} MB",
+                result.name,
+                "-" if result.bytes is None else f"{result.bytes / 1e6:.1f} MB",
                 *("-" if figure is None else f"{figure:.4f}" for figure in figures),
                 "-" if before is None or after is None else f"{before:.4f} -> {after:.4f}",
-                "failed" if artefact.error else "passed",
+                "failed" if result.error else "passed",
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    notes = [f"Note on {artefact.name}: {note}" for artefact in artefacts for note in artefact.notes]
+    notes = [f"Note on {result.name}: {note}" for result in results for note in result.notes]
     return "\n".join([*lines, *notes])
 
 
 def _bundles(
-    artefacts: list[Artefact],
+    results: list[ExportResult],
     source: Source,
     create_target: Callable[[str], Target],
     picture: Path | None,
@@ -270,23 +270,23 @@ def _bundles(
     from exporters.bundle import bundle_exported
 
     made: dict[str, dict[str, str | None]] = {}
-    for artefact in artefacts:
-        if artefact.path is None:
+    for result in results:
+        if result.path is None:
             continue
-        format, precision = artefact.request.format, artefact.request.options.precision
-        draft = UnverifiedArtifact(format, precision, artefact.path, source.card)
+        format, precision = result.request.format, result.request.options.precision
+        artifact = UnverifiedArtifact(format, precision, result.path, source.card)
         try:
-            bundle = bundle_exported(draft, create_target(format), picture=picture)
-            made[artefact.name] = {"bundle": str(bundle.folder), "bundle_error": None}
-            say(f"{artefact.name}: bundle with {bundle.objects} objects in {bundle.folder}")
+            bundle = bundle_exported(artifact, create_target(format), picture=picture)
+            made[result.name] = {"bundle": str(bundle.folder), "bundle_error": None}
+            say(f"{result.name}: bundle with {bundle.objects} objects in {bundle.folder}")
         except StreamVisionError as error:
-            sentence = f"{artefact.name} is proven and kept, but its bundle was not made: {error}"
-            made[artefact.name] = {"bundle": None, "bundle_error": sentence}
+            sentence = f"{result.name} is proven and kept, but its bundle was not made: {error}"
+            made[result.name] = {"bundle": None, "bundle_error": sentence}
     return made
 
 
-def _see(artefact: Artefact) -> str:
-    return f"; see {artefact.report}" if artefact.report else ""
+def _see(result: ExportResult) -> str:
+    return f"; see {result.report}" if result.report else ""
 
 
 def _labelled(data: Path, say: Any) -> Dataset:
@@ -302,7 +302,7 @@ def _pictures(
     images: Path | None, dataset: Dataset | None, data: Path | None, calibration: Path | None, count: int
 ) -> GatePictures:
     """Return what source and export are compared on: what the user gave for it, else what else was given."""
-    from exporters.parity.pictures import drawn_pictures, pictures_in, pictures_of
+    from exporters.pictures import drawn_pictures, pictures_in, pictures_of
 
     if images:
         return pictures_in(images, count=count)

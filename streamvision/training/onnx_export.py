@@ -9,11 +9,10 @@ from typing import Any, Protocol
 
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.compact import compact
-from exporters.onnx.conversion import require_onnx, to_onnx
-from exporters.onnx.files import save
-from exporters.parity.findings import Parity
+from exporters.onnx.conversion import require_onnx, save, to_onnx
 from exporters.parity.gate import Gate
-from exporters.parity.pictures import pictures_of
+from exporters.parity.verdict import Parity
+from exporters.pictures import pictures_of
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import Source, rounded_up
@@ -28,7 +27,7 @@ CHECKED_PICTURES = 6
 
 
 class Learnt(Protocol):
-    """What was learnt from."""
+    """What was learned from."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +56,7 @@ def export_run(
     Args:
         recipe: of the run.
         folder: of the run.
-        data: what was learnt from; ``None`` for tasks whose labels StreamVision does not read.
+        data: what was learned from; ``None`` for tasks whose labels StreamVision does not read.
         progress: told when there is no export.
         origin: what the weights were made from, for the card.
         measured: figures on the held-out pictures, for the card.
@@ -101,7 +100,7 @@ def _own_size(recipe: Recipe, card: ModelCard) -> tuple[int, int]:
     return side_px, side_px
 
 
-def _prove(source: Source, draft: UnverifiedArtifact, options: ExportOptions, pictures: Sequence[Path]) -> Parity:
+def _prove(source: Source, artifact: UnverifiedArtifact, options: ExportOptions, pictures: Sequence[Path]) -> Parity:
     shown = pictures_of(pictures, origin="the held-out part", count=CHECKED_PICTURES)
     with tempfile.TemporaryDirectory(prefix="streamvision-parity-") as scratch:
-        return Gate(source, shown).prove(OnnxTarget(), draft, options, scratch=Path(scratch))
+        return Gate(source, shown).prove(OnnxTarget(), artifact, options, scratch=Path(scratch))

@@ -1,4 +1,4 @@
-"""Every task goes through conversion and gate with weights that have learnt nothing, on real photographs."""
+"""Every task goes through conversion and gate with weights that have learned nothing, on real photographs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytest.importorskip("ultralytics")
 from exporters.base import ExportOptions
 from exporters.export import Exporter, Request
 from exporters.parity.gate import Gate
-from exporters.parity.pictures import pictures_in
+from exporters.pictures import pictures_in
 from exporters.targets.registry import create_target
 from streamvision.checkpoints import open_source
 from streamvision.core.errors import ExportError

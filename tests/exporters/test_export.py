@@ -12,7 +12,7 @@ import pytest
 from exporters.base import ExportOptions
 from exporters.export import Exporter, Request, requests_for
 from exporters.parity.gate import Gate
-from exporters.parity.pictures import pictures_in
+from exporters.pictures import pictures_in
 from exporters.targets.registry import create_target
 from streamvision.checkpoints.onnx_file import OnnxSource
 from streamvision.core.errors import ConfigError, ExportError, MissingDependencyError, ModelError
@@ -93,14 +93,14 @@ def test_a_file_beside_the_artefact_does_not_help_it_through_the_gate(export, tm
 
     class Leaning(BrokenTarget):
         def export(self, source, options, folder):
-            draft = super().export(source, options, folder)
+            artifact = super().export(source, options, folder)
             (folder / "weights.bin").write_bytes(b"needed")
-            return draft
+            return artifact
 
-        def open(self, draft):
-            if not (draft.path.parent / "weights.bin").exists():
+        def open(self, artifact):
+            if not (artifact.path.parent / "weights.bin").exists():
                 raise ModelError("its weights are missing")
-            return super().open(draft)
+            return super().open(artifact)
 
     (artefact,) = export(onnx=Leaning())
     assert artefact.path is None

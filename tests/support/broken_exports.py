@@ -103,8 +103,8 @@ class BrokenTarget:
         edited.unlink()
         return UnverifiedArtifact("onnx", options.precision, path, written or source.card)
 
-    def open(self, draft: UnverifiedArtifact) -> Backend:
-        return self._wrap(OnnxRuntimeBackend(draft.path, device="cpu"))
+    def open(self, artifact: UnverifiedArtifact) -> Backend:
+        return self._wrap(OnnxRuntimeBackend(artifact.path, device="cpu"))
 
 
 class Wrapped:

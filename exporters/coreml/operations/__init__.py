@@ -11,8 +11,7 @@ from typing import Any
 
 from exporters.coreml.operations.arrays import ARRAYS
 from exporters.coreml.operations.elementwise import ELEMENTWISE
-from exporters.coreml.operations.layers import LAYERS
-from exporters.coreml.operations.sampling import SAMPLING
+from exporters.coreml.operations.layers import LAYERS, SAMPLING
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {**ELEMENTWISE, **LAYERS, **SAMPLING, **ARRAYS}
 """By type, a function of the operation's named inputs.

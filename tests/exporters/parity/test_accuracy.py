@@ -10,7 +10,7 @@ import pytest
 from exporters.base import ExportOptions
 from exporters.parity.accuracy import Accuracy
 from exporters.parity.gate import Gate
-from exporters.parity.pictures import pictures_in
+from exporters.pictures import pictures_in
 from streamvision.checkpoints.onnx_file import OnnxSource
 from streamvision.core.errors import ConfigError
 from streamvision.datasets import read_dataset
@@ -47,9 +47,9 @@ def dataset(data_dir, tmp_path_factory):
 def measure(source, dataset, tmp_path):
     def run(target, *, options=None, budget=None):
         options = options or ExportOptions()
-        draft = target.export(source, options, tmp_path)
+        artifact = target.export(source, options, tmp_path)
         accuracy = Accuracy(source, dataset, budget_points=budget)
-        stage = accuracy.stage(target, draft, options, limit_points=0.5, scratch=tmp_path)
+        stage = accuracy.stage(target, artifact, options, limit_points=0.5, scratch=tmp_path)
         return stage, {figure.name: figure.value for figure in stage.figures}
 
     return run
@@ -97,8 +97,8 @@ def test_the_gate_measures_only_what_has_passed(source, dataset, data_dir, tmp_p
     pictures, broken = pictures_in(data_dir / "coco_calib", count=2), BrokenTarget(card=input_card(color="rgb"))
     gate = Gate(source, pictures, accuracy=Accuracy(source, dataset))
     for target, last in ((BrokenTarget(), "accuracy"), (broken, "result")):
-        draft = target.export(source, ExportOptions(), tmp_path)
-        assert gate.prove(target, draft, ExportOptions(), scratch=tmp_path).stages[-1].name == last
+        artifact = target.export(source, ExportOptions(), tmp_path)
+        assert gate.prove(target, artifact, ExportOptions(), scratch=tmp_path).stages[-1].name == last
 
 
 def test_a_model_without_boxes_has_no_average_precision(source, dataset):

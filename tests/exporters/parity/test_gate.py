@@ -9,7 +9,7 @@ import pytest
 
 from exporters.base import ExportOptions
 from exporters.parity.gate import Gate
-from exporters.parity.pictures import GatePictures, pictures_in
+from exporters.pictures import GatePictures, pictures_in
 from streamvision.checkpoints.onnx_file import OnnxSource
 from streamvision.core.errors import ParityError
 from support.broken_exports import BrokenTarget, Wrapped, before_input, behind_output, card, input_card
@@ -122,8 +122,8 @@ def pictures(data_dir):
 
 def prove(source, pictures, target, tmp_path: Path, options: ExportOptions | None = None):
     options = options or ExportOptions()
-    draft = target.export(source, options, tmp_path)
-    return Gate(source, pictures).prove(target, draft, options, scratch=tmp_path)
+    artifact = target.export(source, options, tmp_path)
+    return Gate(source, pictures).prove(target, artifact, options, scratch=tmp_path)
 
 
 def test_a_faithful_copy_passes_every_stage(source, pictures, tmp_path):
@@ -166,8 +166,8 @@ def test_a_change_of_the_input_that_the_target_means_is_followed_on_both_sides(s
 def test_random_weights_are_compared_on_their_best_objects_and_errors_are_still_found(source, pictures, tmp_path):
     swapped = BROKEN["colours swapped in the network"][0]
     for target, passes in ((BrokenTarget(), True), (swapped, False)):
-        draft = target.export(source, ExportOptions(), tmp_path)
-        parity = Gate(source, pictures, untrained=True).prove(target, draft, ExportOptions(), scratch=tmp_path)
+        artifact = target.export(source, ExportOptions(), tmp_path)
+        parity = Gate(source, pictures, untrained=True).prove(target, artifact, ExportOptions(), scratch=tmp_path)
         assert parity.passed is passes
         assert parity.score != 0.25
 
@@ -188,15 +188,17 @@ def test_the_source_s_own_card_is_checked_against_its_library(source, pictures, 
         small = cv2.resize(picture.to_bgr(), (416, 416))
         return np.ascontiguousarray(small[..., ::-1])
 
-    draft = BrokenTarget().export(source, ExportOptions(), tmp_path)
-    parity = Gate(source, pictures, reference=stretched).prove(BrokenTarget(), draft, ExportOptions(), scratch=tmp_path)
+    artifact = BrokenTarget().export(source, ExportOptions(), tmp_path)
+    parity = Gate(source, pictures, reference=stretched).prove(
+        BrokenTarget(), artifact, ExportOptions(), scratch=tmp_path
+    )
     assert parity.first_difference is not None
     assert parity.first_difference.name == "input_bytes"
     assert "its library" in parity.sentence()
 
 
 def test_pictures_without_objects_prove_nothing(source, tmp_path):
-    from exporters.parity.pictures import GatePicture
+    from exporters.pictures import GatePicture
     from streamvision.core.picture import BgrPicture
 
     grey = GatePicture("grey", lambda: BgrPicture(np.full((64, 64, 3), 120, np.uint8)))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from exporters.parity.image_results import FinalPictures, RawOutputs
-from exporters.parity.matching import mask_overlap, object_overlaps, pair_up
 from exporters.parity.model_run import Trace
+from exporters.parity.object_sets import mask_overlap, object_overlaps, pair_up
 from exporters.parity.objects import FinalObjects
 from exporters.parity.tolerances import TOLERANCES
 from streamvision.core.detections import Detections
@@ -105,8 +105,8 @@ def test_an_object_more_or_less_differs_and_is_marked():
     final = FinalObjects(NAMES, FP32, score=0.25)
     final.add("one", trace(found), trace(found[:5]), px=1.0)
     assert not final.finish().passed
-    assert len(final.contrasts[0].source_alone) == 1
-    assert not final.contrasts[0].export_alone
+    assert len(final.image_comparisons[0].source_alone) == 1
+    assert not final.image_comparisons[0].export_alone
 
 
 def test_an_object_at_the_threshold_is_no_difference():

@@ -16,7 +16,7 @@ pytest.importorskip("coremltools")
 import coremltools as ct
 
 from exporters.base import ExportOptions, UnverifiedArtifact
-from exporters.coreml.scores import check_scores
+from exporters.coreml.vision import check_scores
 from exporters.targets.coreml import CoreMlTarget
 from exporters.targets.registry import create_target
 from streamvision.checkpoints import open_source
@@ -46,11 +46,11 @@ def _fed(card: ModelCard, picture: BgrPicture) -> np.ndarray:
     return batch.tensor
 
 
-def _raw(draft: UnverifiedArtifact, picture: BgrPicture, target: CoreMlTarget | None = None) -> list[np.ndarray]:
+def _raw(artifact: UnverifiedArtifact, picture: BgrPicture, target: CoreMlTarget | None = None) -> list[np.ndarray]:
     """Return what the file makes of a picture that was fed by the card that was read back from it."""
-    backend = (target or CoreMlTarget()).open(draft)
-    assert read_card(backend, path=draft.path) == draft.card
-    return backend.run(_fed(draft.card, picture))
+    backend = (target or CoreMlTarget()).open(artifact)
+    assert read_card(backend, path=artifact.path) == artifact.card
+    return backend.run(_fed(artifact.card, picture))
 
 
 def _source_raw(source: Source, card: ModelCard, picture: BgrPicture) -> list[np.ndarray]:
@@ -65,27 +65,27 @@ def test_the_registry_knows_it() -> None:
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("fp16", 0.05)])
 def test_the_package_computes_what_the_network_does(precision: Any, tolerance: float, tmp_path: Path) -> None:
-    draft = CoreMlTarget().export(TinySource(), ExportOptions(precision=precision), tmp_path)
-    (raw,) = _raw(draft, _picture())
+    artifact = CoreMlTarget().export(TinySource(), ExportOptions(precision=precision), tmp_path)
+    (raw,) = _raw(artifact, _picture())
     np.testing.assert_allclose(raw, _source_raw(TinySource(), CARD, _picture())[0], atol=tolerance)
-    assert CoreMlTarget().open(draft).precision == precision
-    assert (draft.card.input.layout, draft.card.input.dtype) == ("nhwc", "uint8")
-    assert any(".scaleFit" in note for note in draft.notes)
+    assert CoreMlTarget().open(artifact).precision == precision
+    assert (artifact.card.input.layout, artifact.card.input.dtype) == ("nhwc", "uint8")
+    assert any(".scaleFit" in note for note in artifact.notes)
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:
-    draft = CoreMlTarget().export(TinySource(), ExportOptions(precision="fp16"), tmp_path)
-    spec = ct.utils.load_spec(str(draft.path))
+    artifact = CoreMlTarget().export(TinySource(), ExportOptions(precision="fp16"), tmp_path)
+    spec = ct.utils.load_spec(str(artifact.path))
     about = spec.description.metadata
     assert (about.license, about.author) == ("Apache-2.0", "exported by StreamVision")
     assert about.shortDescription.startswith("Finds objects: 2 classes")
-    assert ModelCard.model_validate_json(about.userDefined[CARD_KEY]) == draft.card
+    assert ModelCard.model_validate_json(about.userDefined[CARD_KEY]) == artifact.card
     assert about.userDefined["classes"] == "cat,dog"
     assert about.userDefined["streamvision.vision_crop_and_scale"] == "scaleFit"
     (picture,) = spec.description.input
     assert (picture.name, picture.type.imageType.width, picture.type.imageType.height) == ("image", 96, 64)
     assert picture.type.imageType.colorSpace == ct.proto.FeatureTypes_pb2.ImageFeatureType.ColorSpace.RGB
-    for file in draft.path.rglob("*"):
+    for file in artifact.path.rglob("*"):
         assert file.is_dir() or str(tmp_path).encode() not in file.read_bytes(), f"{file.name} tells where it was made"
 
 
@@ -93,19 +93,19 @@ def test_colour_order_mean_and_deviation_go_inside(tmp_path: Path) -> None:
     feeding = {"color": "bgr", "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.25, 0.3)}
     card = CARD.model_copy(update={"input": CARD.input.model_copy(update=feeding)})
     source = dataclasses.replace(TinySource(), card=card)
-    draft = CoreMlTarget().export(source, ExportOptions(precision="fp32"), tmp_path)
-    (raw,) = _raw(draft, _picture())
+    artifact = CoreMlTarget().export(source, ExportOptions(precision="fp32"), tmp_path)
+    (raw,) = _raw(artifact, _picture())
     np.testing.assert_allclose(raw, _source_raw(source, card, _picture())[0], atol=1e-4)
-    assert (draft.card.input.color, draft.card.input.mean) == ("rgb", None)
+    assert (artifact.card.input.color, artifact.card.input.mean) == ("rgb", None)
 
 
 def test_an_array_may_be_asked_for_as_input(tmp_path: Path) -> None:
     target = CoreMlTarget(input="tensor")
-    draft = target.export(TinySource(), ExportOptions(precision="fp32"), tmp_path)
-    (raw,) = _raw(draft, _picture(), target)
+    artifact = target.export(TinySource(), ExportOptions(precision="fp32"), tmp_path)
+    (raw,) = _raw(artifact, _picture(), target)
     np.testing.assert_allclose(raw, _source_raw(TinySource(), CARD, _picture())[0], atol=1e-5)
-    assert (draft.card.input.layout, draft.card.input.dtype) == ("nchw", "float32")
-    assert not draft.notes
+    assert (artifact.card.input.layout, artifact.card.input.dtype) == ("nchw", "float32")
+    assert not artifact.notes
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ def _rows(detector: Model, picture: BgrPicture) -> np.ndarray:
     return np.column_stack([found.box_xyxy_px, found.score, found.class_id]).astype(np.float64)
 
 
-def _agreement(source: Source, draft: UnverifiedArtifact, pictures: dict[str, BgrPicture]) -> Agreement:
-    size = draft.card.input.width_px, draft.card.input.height_px
-    config = ModelConfig(path=draft.path, score=SCORE)
+def _agreement(source: Source, artifact: UnverifiedArtifact, pictures: dict[str, BgrPicture]) -> Agreement:
+    size = artifact.card.input.width_px, artifact.card.input.height_px
+    config = ModelConfig(path=artifact.path, score=SCORE)
     theirs = Model(source.backend(size_px=size), with_size(source.card, size), config)
-    ours = Model(CoreMlTarget().open(draft), draft.card, config)
+    ours = Model(CoreMlTarget().open(artifact), artifact.card, config)
     agreement = Agreement(SCORE)
     for name, picture in pictures.items():
         agreement.add(name, _rows(ours, picture), _rows(theirs, picture))
@@ -161,9 +161,9 @@ def _agreement(source: Source, draft: UnverifiedArtifact, pictures: dict[str, Bg
 
 @pytest.mark.slow
 def test_yolov8n_in_single_precision_is_torch(yolov8n: Source, data_dir: Path, tmp_path: Path) -> None:
-    draft = CoreMlTarget().export(yolov8n, ExportOptions(precision="fp32", size_px=(320, 320)), tmp_path)
+    artifact = CoreMlTarget().export(yolov8n, ExportOptions(precision="fp32", size_px=(320, 320)), tmp_path)
     for picture in _pictures(data_dir, 2).values():
-        (found,) = _raw(draft, picture)
+        (found,) = _raw(artifact, picture)
         (wanted,) = _source_raw(yolov8n, with_size(yolov8n.card, (320, 320)), picture)
         np.testing.assert_allclose(found[:, 4:], wanted[:, 4:], atol=1e-5)
         np.testing.assert_allclose(found[:, :4], wanted[:, :4], rtol=1e-4, atol=1e-2)
@@ -173,17 +173,17 @@ def test_yolov8n_in_single_precision_is_torch(yolov8n: Source, data_dir: Path, t
 def test_yolov8n_with_visions_suppression_finds_what_torch_finds(
     yolov8n: Source, data_dir: Path, tmp_path: Path
 ) -> None:
-    draft = CoreMlTarget().export(yolov8n, ExportOptions(precision="fp16", nms=True), tmp_path)
-    assert draft.card.nms_inside
-    assert draft.card.head == "vision_objects"
+    artifact = CoreMlTarget().export(yolov8n, ExportOptions(precision="fp16", nms=True), tmp_path)
+    assert artifact.card.nms_inside
+    assert artifact.card.head == "vision_objects"
     pictures = _pictures(data_dir, 5)
-    agreement = _agreement(yolov8n, draft, pictures)
+    agreement = _agreement(yolov8n, artifact, pictures)
     assert agreement.pairs >= 10
     assert not agreement.unmatched, agreement.unmatched
     assert agreement.min_iou >= 0.99, str(agreement)
     assert agreement.max_score_difference <= 0.01, str(agreement)
-    package: Any = CoreMlTarget().open(draft)
-    check_scores(package, [_fed(draft.card, picture) for picture in list(pictures.values())[:2]])
+    package: Any = CoreMlTarget().open(artifact)
+    check_scores(package, [_fed(artifact.card, picture) for picture in list(pictures.values())[:2]])
 
 
 @pytest.mark.slow
@@ -193,9 +193,9 @@ def test_yolov8n_with_visions_suppression_finds_what_torch_finds(
 )
 def test_networks_that_judge_whole_pictures(name: str, tolerance: float, tmp_path: Path) -> None:
     source = open_source(name, random_weights=1)
-    draft = CoreMlTarget().export(source, ExportOptions(precision="fp32", size_px=(96, 96)), tmp_path)
-    (found,) = _raw(draft, _picture(160, 120))
+    artifact = CoreMlTarget().export(source, ExportOptions(precision="fp32", size_px=(96, 96)), tmp_path)
+    (found,) = _raw(artifact, _picture(160, 120))
     (wanted,) = _source_raw(source, with_size(source.card, (96, 96)), _picture(160, 120))
     np.testing.assert_allclose(found, wanted, atol=tolerance * np.abs(wanted).max())
-    description = ct.utils.load_spec(str(draft.path)).description
-    assert description.predictedProbabilitiesName == ("" if draft.card.task == "semantic" else "classLabel_probs")
+    description = ct.utils.load_spec(str(artifact.path)).description
+    assert description.predictedProbabilitiesName == ("" if artifact.card.task == "semantic" else "classLabel_probs")

@@ -54,10 +54,10 @@ def pictures(size_px: tuple[int, int], count: int = 1) -> NDArray[np.float32]:
     return np.clip(np.stack(smooth), 0, 1).reshape(count, 3, size_px[1], size_px[0])
 
 
-def opened(draft: UnverifiedArtifact) -> Backend:
-    """Open a draft and check that the card in the file is the one that was promised."""
-    backend = ONNX.open(draft)
-    assert read_card(backend, path=draft.path) == draft.card
+def opened(artifact: UnverifiedArtifact) -> Backend:
+    """Open an artifact and check that the card in the file is the one that was promised."""
+    backend = ONNX.open(artifact)
+    assert read_card(backend, path=artifact.path) == artifact.card
     return backend
 
 
@@ -75,13 +75,13 @@ def found(backend: Backend, card: ModelCard, path: Path, data_dir: Path) -> list
 
 
 def agreement(
-    draft: UnverifiedArtifact, source: Source, size_px: tuple[int, int], data_dir: Path, *, slack: float = 0.01
+    artifact: UnverifiedArtifact, source: Source, size_px: tuple[int, int], data_dir: Path, *, slack: float = 0.01
 ) -> Agreement:
     agreed = Agreement(0.25, slack)
     of_source = found(
         backend := source.backend(size_px=size_px), read_card(backend, path=source.path), source.path, data_dir
     )
-    of_export = found(opened(draft), draft.card, draft.path, data_dir)
+    of_export = found(opened(artifact), artifact.card, artifact.path, data_dir)
     for number, pair in enumerate(zip(of_export, of_source, strict=True)):
         agreed.add(str(number), *pair)
     assert agreed.pairs > 10
@@ -114,13 +114,13 @@ def test_the_file_says_nothing_of_the_machine_and_names_ultralytics_entries(
 
 
 def test_free_batch_and_size(yolo: Source, tmp_path: Path) -> None:
-    draft = ONNX.export(yolo, ExportOptions(size_px=WIDE, dynamic_batch=True, dynamic_size=True), tmp_path)
-    assert (draft.card.input.dynamic_batch, draft.card.input.dynamic_size, draft.card.input.stride_px) == (
+    artifact = ONNX.export(yolo, ExportOptions(size_px=WIDE, dynamic_batch=True, dynamic_size=True), tmp_path)
+    assert (artifact.card.input.dynamic_batch, artifact.card.input.dynamic_size, artifact.card.input.stride_px) == (
         True,
         True,
         32,
     )
-    backend = opened(draft)
+    backend = opened(artifact)
     assert backend.input.shape == (None, 3, None, None)
     for size_px, count in ((WIDE, 1), ((256, 256), 2), ((160, 384), 3)):
         tensor = pictures(size_px, count)
@@ -128,10 +128,10 @@ def test_free_batch_and_size(yolo: Source, tmp_path: Path) -> None:
 
 
 def test_bytes_in_and_suppression_inside_find_the_same_objects(yolo: Source, data_dir: Path, tmp_path: Path) -> None:
-    draft = ONNX.export(yolo, ExportOptions(size_px=(320, 320), uint8_input=True, nms=True), tmp_path)
-    card = draft.card
+    artifact = ONNX.export(yolo, ExportOptions(size_px=(320, 320), uint8_input=True, nms=True), tmp_path)
+    card = artifact.card
     assert (card.head, card.nms_inside, card.input.layout, card.input.dtype) == ("yolo_end2end", True, "nhwc", "uint8")
-    agreed = agreement(draft, yolo, (320, 320), data_dir)
+    agreed = agreement(artifact, yolo, (320, 320), data_dir)
     assert not agreed.unmatched
     assert agreed.min_iou > 0.999
 
@@ -139,9 +139,9 @@ def test_bytes_in_and_suppression_inside_find_the_same_objects(yolo: Source, dat
 def test_half_precision_is_half_the_size_and_keeps_its_boxes(
     yolo: Source, wide: UnverifiedArtifact, data_dir: Path, tmp_path: Path
 ) -> None:
-    draft = ONNX.export(yolo, ExportOptions(precision="fp16", size_px=(320, 320)), tmp_path)
-    assert draft.path.stat().st_size < 0.55 * wide.path.stat().st_size
-    agreed = agreement(draft, yolo, (320, 320), data_dir)
+    artifact = ONNX.export(yolo, ExportOptions(precision="fp16", size_px=(320, 320)), tmp_path)
+    assert artifact.path.stat().st_size < 0.55 * wide.path.stat().st_size
+    agreed = agreement(artifact, yolo, (320, 320), data_dir)
     assert not agreed.unmatched
     assert agreed.min_iou > 0.97
     assert agreed.max_score_difference < 0.02
@@ -152,10 +152,10 @@ def test_static_int8_finds_the_same_objects(
     yolo: Source, data_dir: Path, wide: UnverifiedArtifact, tmp_path: Path
 ) -> None:
     options = ExportOptions(precision="int8", size_px=(320, 320), calibration=data_dir / "coco_calib")
-    draft = ONNX.export(yolo, options, tmp_path)
-    assert draft.path.stat().st_size < 0.55 * wide.path.stat().st_size
-    assert opened(draft).precision == "int8"
-    agreed = agreement(draft, yolo, (320, 320), data_dir, slack=0.15)
+    artifact = ONNX.export(yolo, options, tmp_path)
+    assert artifact.path.stat().st_size < 0.55 * wide.path.stat().st_size
+    assert opened(artifact).precision == "int8"
+    agreed = agreement(artifact, yolo, (320, 320), data_dir, slack=0.15)
     assert len(agreed.unmatched) <= 0.1 * agreed.pairs, agreed
 
 
@@ -177,9 +177,9 @@ def test_int8_without_pictures_is_refused(yolo: Source, tmp_path: Path) -> None:
 )
 def test_networks_of_other_tasks(name: str, size_px: tuple[int, int], tmp_path: Path) -> None:
     source = random_source(name)
-    draft = ONNX.export(source, ExportOptions(size_px=size_px), tmp_path)
+    artifact = ONNX.export(source, ExportOptions(size_px=size_px), tmp_path)
     tensor = pictures(size_px)
-    for output, expected in zip(opened(draft).run(tensor), truth(source, size_px, tensor), strict=True):
+    for output, expected in zip(opened(artifact).run(tensor), truth(source, size_px, tensor), strict=True):
         np.testing.assert_allclose(output, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
 
 
@@ -187,10 +187,10 @@ def test_networks_of_other_tasks(name: str, size_px: tuple[int, int], tmp_path: 
 def test_torchvision_detectors(name: str, tmp_path: Path) -> None:
     source = random_source(name)
     size_px = (320, 320)
-    draft = ONNX.export(source, ExportOptions(size_px=size_px), tmp_path)
+    artifact = ONNX.export(source, ExportOptions(size_px=size_px), tmp_path)
     tensor = pictures(size_px)
     sides = []
-    for boxes, scores, labels in (opened(draft).run(tensor), truth(source, size_px, tensor)):
+    for boxes, scores, labels in (opened(artifact).run(tensor), truth(source, size_px, tensor)):
         filled = scores[0] > 0
         sides.append(np.column_stack([boxes[0], scores[0], labels[0]])[filled].astype(np.float64))
     agreed = Agreement(0.0)
@@ -215,9 +215,9 @@ def test_an_onnx_file_keeps_its_network_and_gets_a_card(
 ) -> None:
     path = yolov8n_onnx(data_dir, request.config.cache.mkdir("reference"))
     source = open_source(path)
-    draft = ONNX.export(source, ExportOptions(), tmp_path)
-    assert onnx.load(draft.path).graph == onnx.load(path).graph
-    assert opened(draft).metadata["streamvision.card"]
+    artifact = ONNX.export(source, ExportOptions(), tmp_path)
+    assert onnx.load(artifact.path).graph == onnx.load(path).graph
+    assert opened(artifact).metadata["streamvision.card"]
     with pytest.raises(ExportError, match="stays as it is, so that --nms is not possible"):
         ONNX.export(source, ExportOptions(nms=True), tmp_path)
 

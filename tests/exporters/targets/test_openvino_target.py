@@ -42,8 +42,8 @@ def wide(yolo: Source, tmp_path_factory: pytest.TempPathFactory) -> UnverifiedAr
     return OPENVINO.export(yolo, ExportOptions(size_px=WIDE), tmp_path_factory.mktemp("wide"))
 
 
-def part(draft: UnverifiedArtifact, ending: str) -> Path:
-    (path,) = draft.path.glob(f"*{ending}")
+def part(artifact: UnverifiedArtifact, ending: str) -> Path:
+    (path,) = artifact.path.glob(f"*{ending}")
     return path
 
 
@@ -70,30 +70,30 @@ def test_the_files_say_nothing_of_the_machine_and_nothing_else_is_left(
 
 
 def test_fp16_halves_the_weights(yolo: Source, wide: UnverifiedArtifact, tmp_path: Path) -> None:
-    draft = OPENVINO.export(yolo, ExportOptions(precision="fp16", size_px=WIDE), tmp_path)
-    sizes = [part(one, ".bin").stat().st_size for one in (draft, wide)]
+    artifact = OPENVINO.export(yolo, ExportOptions(precision="fp16", size_px=WIDE), tmp_path)
+    sizes = [part(one, ".bin").stat().st_size for one in (artifact, wide)]
     assert sizes[0] < 0.55 * sizes[1]
     tensor = noise(WIDE)
-    scores = [OPENVINO.open(one).run(tensor)[0][:, 4:].copy() for one in (draft, wide)]
+    scores = [OPENVINO.open(one).run(tensor)[0][:, 4:].copy() for one in (artifact, wide)]
     np.testing.assert_allclose(*scores, atol=0.01)
 
 
 @pytest.mark.slow
 def test_int8_keeps_its_head_in_float(yolo: Source, data_dir: Path, wide: UnverifiedArtifact, tmp_path: Path) -> None:
     options = ExportOptions(precision="int8", size_px=WIDE, calibration=data_dir / "coco_calib")
-    draft = OPENVINO.export(yolo, options, tmp_path)
-    backend = OPENVINO.open(draft)
+    artifact = OPENVINO.export(yolo, options, tmp_path)
+    backend = OPENVINO.open(artifact)
     assert backend.precision == "int8"
-    assert read_card(backend, path=draft.path) == draft.card
-    model = openvino.Core().read_model(part(draft, ".xml"))
+    assert read_card(backend, path=artifact.path) == artifact.card
+    model = openvino.Core().read_model(part(artifact, ".xml"))
     below = learned_below(model)
     quantised = [below[op.get_friendly_name()] for op in model.get_ops() if op.get_type_name() == "FakeQuantize"]
     assert len(quantised) > 40
     assert min(quantised) >= FLOAT_LAYERS
-    batch = InputBatch(draft.card.input, 1)
+    batch = InputBatch(artifact.card.input, 1)
     picture = sorted((data_dir / "coco_val" / "images").glob("*.jpg"))[0]
     batch.put(0, BgrPicture(cv2.imread(str(picture))))
-    scores = [OPENVINO.open(one).run(batch.tensor)[0][0, 4:].max(axis=0) for one in (draft, wide)]
+    scores = [OPENVINO.open(one).run(batch.tensor)[0][0, 4:].max(axis=0) for one in (artifact, wide)]
     assert np.corrcoef(*scores)[0, 1] > 0.95
 
 
@@ -104,10 +104,10 @@ def test_int8_without_pictures_is_refused(yolo: Source, tmp_path: Path) -> None:
 
 def test_an_onnx_file_without_metadata_goes_in_as_it_is(data_dir: Path, tmp_path: Path) -> None:
     source = open_source(data_dir / "models" / "yolox_nano.onnx")
-    draft = OPENVINO.export(source, ExportOptions(), tmp_path)
-    assert (draft.card.head, draft.card.input.color) == ("yolox", "bgr")
-    backend = OPENVINO.open(draft)
-    assert read_card(backend, path=draft.path) == draft.card
+    artifact = OPENVINO.export(source, ExportOptions(), tmp_path)
+    assert (artifact.card.head, artifact.card.input.color) == ("yolox", "bgr")
+    backend = OPENVINO.open(artifact)
+    assert read_card(backend, path=artifact.path) == artifact.card
     tensor = noise((416, 416)) * 255
     expected = source.backend(size_px=(416, 416)).run(tensor)[0]
     np.testing.assert_allclose(backend.run(tensor)[0], expected, rtol=1e-3, atol=1e-3)
@@ -115,9 +115,9 @@ def test_an_onnx_file_without_metadata_goes_in_as_it_is(data_dir: Path, tmp_path
 
 def test_a_detector_that_selects_boxes_inside(tmp_path: Path) -> None:
     source = random_source("ssdlite320_mobilenet_v3_large")
-    draft = OPENVINO.export(source, ExportOptions(), tmp_path)
-    backend = OPENVINO.open(draft)
-    assert read_card(backend, path=draft.path) == draft.card
+    artifact = OPENVINO.export(source, ExportOptions(), tmp_path)
+    backend = OPENVINO.open(artifact)
+    assert read_card(backend, path=artifact.path) == artifact.card
     tensor = noise((320, 320))
     scores = [np.array(one.run(tensor)[1][0]) for one in (backend, source.backend(size_px=(320, 320)))]
     assert scores[1][0] > 0.1

@@ -10,12 +10,12 @@ import pytest
 onnx = pytest.importorskip("onnx")
 
 from exporters.base import ExportOptions, ExportPrecision, UnverifiedArtifact  # noqa: E402
+from exporters.onnx.half import rounding_model  # noqa: E402
 from exporters.parity.gate import Gate  # noqa: E402
-from exporters.parity.pictures import pictures_in  # noqa: E402
+from exporters.pictures import pictures_in  # noqa: E402
 from exporters.targets.registry import create_target  # noqa: E402
 from exporters.targets.tensorrt import TensorRtTarget  # noqa: E402
-from exporters.tensorrt.engine_spec import read_blueprint  # noqa: E402
-from exporters.tensorrt.rounding import rounding_model  # noqa: E402
+from exporters.tensorrt.engine_spec import read_engine_spec  # noqa: E402
 from streamvision.checkpoints.onnx_file import OnnxSource  # noqa: E402
 from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
 
@@ -37,9 +37,9 @@ def test_it_is_among_the_targets() -> None:
 def test_the_gate_passes_what_is_equal(
     source: OnnxSource, data_dir: Path, tmp_path: Path, precision: ExportPrecision
 ) -> None:
-    draft = export(source, tmp_path, precision)
+    artifact = export(source, tmp_path, precision)
     gate = Gate(source, pictures_in(data_dir / "coco_val" / "images", count=8))
-    parity = gate.prove(TensorRtTarget(), draft, ExportOptions(precision=precision), scratch=tmp_path)
+    parity = gate.prove(TensorRtTarget(), artifact, ExportOptions(precision=precision), scratch=tmp_path)
     assert parity.passed, parity.sentence
 
 
@@ -56,29 +56,29 @@ def test_the_gate_sees_what_half_precision_breaks(data_dir: Path, tmp_path: Path
     onnx.save(model, tmp_path / "large.onnx")
     source = OnnxSource(tmp_path / "large.onnx")
     (tmp_path / "out").mkdir()
-    draft = export(source, tmp_path / "out", "fp16")
+    artifact = export(source, tmp_path / "out", "fp16")
     gate = Gate(source, pictures_in(data_dir / "coco_val" / "images", count=2))
     options = ExportOptions(precision="fp16")
-    assert not gate.prove(TensorRtTarget(), draft, options, scratch=tmp_path).passed
+    assert not gate.prove(TensorRtTarget(), artifact, options, scratch=tmp_path).passed
 
 
 def test_the_file_says_what_build_engine_needs(tmp_path: Path) -> None:
     path = tiny_detector(tmp_path / "tiny.onnx")
     (tmp_path / "out").mkdir()
-    draft = export(OnnxSource(path), tmp_path / "out", "fp16")
-    blueprint = read_blueprint(draft.path, precision="fp16")
-    assert blueprint.batch == (1, 4, 16)
-    assert blueprint.card.names == ("c0", "c1", "c2")
-    assert "build-engine" in draft.notes[0]
+    artifact = export(OnnxSource(path), tmp_path / "out", "fp16")
+    spec = read_engine_spec(artifact.path, precision="fp16")
+    assert spec.batch == (1, 4, 16)
+    assert spec.card.names == ("c0", "c1", "c2")
+    assert "build-engine" in artifact.notes[0]
 
 
 def test_what_is_opened_rounds_as_a_gpu_does(tmp_path: Path) -> None:
     path = tiny_detector(tmp_path / "tiny.onnx")
     (tmp_path / "out").mkdir()
     target = TensorRtTarget()
-    draft = export(OnnxSource(path), tmp_path / "out", "fp16")
-    backend = target.open(draft)
-    rounding = rounding_model(onnx.load(draft.path))
+    artifact = export(OnnxSource(path), tmp_path / "out", "fp16")
+    backend = target.open(artifact)
+    rounding = rounding_model(onnx.load(artifact.path))
     session = pytest.importorskip("onnxruntime").InferenceSession(
         rounding.SerializeToString(), providers=["CPUExecutionProvider"]
     )

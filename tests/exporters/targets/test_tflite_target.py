@@ -64,11 +64,11 @@ def _picture() -> BgrPicture:
     return BgrPicture(np.random.default_rng(5).integers(0, 256, (70, 80, 3), np.uint8))
 
 
-def _raw(draft: UnverifiedArtifact) -> list[np.ndarray]:
+def _raw(artifact: UnverifiedArtifact) -> list[np.ndarray]:
     """Return what the file makes of a picture that was fed by the card that was read back from it."""
-    backend = TfliteTarget().open(draft)
-    card = read_card(backend, path=draft.path)
-    assert card == draft.card
+    backend = TfliteTarget().open(artifact)
+    card = read_card(backend, path=artifact.path)
+    assert card == artifact.card
     batch = InputBatch(card.input, 1)
     batch.put(0, _picture())
     return backend.run(batch.tensor)
@@ -92,19 +92,19 @@ def _source_raw() -> np.ndarray:
     ids=["fp32", "uint8", "fp16", "int8-dynamic"],
 )
 def test_the_file_computes_what_the_network_does(options: ExportOptions, tolerance: float, tmp_path: Path) -> None:
-    draft = TfliteTarget().export(TinySource(), options, tmp_path)
-    (raw,) = _raw(draft)
+    artifact = TfliteTarget().export(TinySource(), options, tmp_path)
+    (raw,) = _raw(artifact)
     np.testing.assert_allclose(raw, _source_raw(), atol=tolerance)
-    assert draft.card.input.layout == "nhwc"
-    assert draft.card.input.dtype == ("uint8" if options.uint8_input else "float32")
-    assert (draft.card.box_unit, draft.card.licence) == ("normalized", "Apache-2.0")
+    assert artifact.card.input.layout == "nhwc"
+    assert artifact.card.input.dtype == ("uint8" if options.uint8_input else "float32")
+    assert (artifact.card.box_unit, artifact.card.licence) == ("normalized", "Apache-2.0")
 
 
 def test_static_int8_measures_its_ranges_on_pictures(noise_dir: Path, tmp_path: Path) -> None:
-    draft = TfliteTarget().export(TinySource(), ExportOptions(precision="int8", calibration=noise_dir), tmp_path)
-    (raw,) = _raw(draft)
+    artifact = TfliteTarget().export(TinySource(), ExportOptions(precision="int8", calibration=noise_dir), tmp_path)
+    (raw,) = _raw(artifact)
     np.testing.assert_allclose(raw, _source_raw(), atol=0.05)
-    assert any("stay in float" in note for note in draft.notes)
+    assert any("stay in float" in note for note in artifact.notes)
 
 
 def test_a_network_with_nothing_to_quantise_is_refused(noise_dir: Path, tmp_path: Path) -> None:
@@ -114,11 +114,11 @@ def test_a_network_with_nothing_to_quantise_is_refused(noise_dir: Path, tmp_path
 
 
 def test_suppression_inside_gives_rows(tmp_path: Path) -> None:
-    draft = TfliteTarget().export(TinySource(), ExportOptions(nms=True), tmp_path)
-    (rows,) = _raw(draft)
+    artifact = TfliteTarget().export(TinySource(), ExportOptions(nms=True), tmp_path)
+    (rows,) = _raw(artifact)
     assert rows.shape[2] == 6
     assert (np.diff(rows[0, :, 4]) <= 0).all()
-    assert (draft.card.head, draft.card.nms_inside) == ("yolo_end2end", True)
+    assert (artifact.card.head, artifact.card.nms_inside) == ("yolo_end2end", True)
 
 
 def test_the_registry_knows_it() -> None:
@@ -221,10 +221,10 @@ def test_yolov8n_finds_what_the_checkpoint_finds(
     tmp_path: Path,
 ) -> None:
     options = ExportOptions(precision=precision, calibration=_few(data_dir / "coco_calib", tmp_path))
-    draft = TfliteTarget().export(source, options, tmp_path)
-    with Model.open(ModelConfig(path=draft.path, score=SCORE)) as detector:
+    artifact = TfliteTarget().export(source, options, tmp_path)
+    with Model.open(ModelConfig(path=artifact.path, score=SCORE)) as detector:
         agreement = _agreement(_found(detector, pictures), of_source)
-    print(precision, draft.path.stat().st_size, agreement, agreement.mean_iou)
+    print(precision, artifact.path.stat().st_size, agreement, agreement.mean_iou)
     assert agreement.pairs > 30
     assert agreement.mean_iou > mean_iou
     assert agreement.max_score_difference < score
@@ -235,10 +235,10 @@ def test_yolov8n_finds_what_the_checkpoint_finds(
 @pytest.mark.timeout(600)
 def test_mediapipe_finds_what_our_runtime_finds(source: Any, pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
     pytest.importorskip("mediapipe")
-    draft = TfliteTarget().export(source, ExportOptions(mediapipe=True), tmp_path)
-    with Model.open(ModelConfig(path=draft.path, score=SCORE)) as detector:
+    artifact = TfliteTarget().export(source, ExportOptions(mediapipe=True), tmp_path)
+    with Model.open(ModelConfig(path=artifact.path, score=SCORE)) as detector:
         ours = _found(detector, pictures)
-        theirs = _mediapipe(draft.path, pictures, detector.names)
+        theirs = _mediapipe(artifact.path, pictures, detector.names)
     # MediaPipe gives whole pixels, cut off, so boxes may differ by two; scores differ by arithmetic alone.
     compared = 0
     for name, rows in ours.items():

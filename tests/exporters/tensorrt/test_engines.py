@@ -18,11 +18,15 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from exporters.tensorrt.build_hints import BuildHints  # noqa: E402
+from exporters.onnx.half import to_half  # noqa: E402
 from exporters.tensorrt.engine_cache import EngineCache  # noqa: E402
-from exporters.tensorrt.engine_spec import EngineSpec, parse_batch, read_blueprint  # noqa: E402
+from exporters.tensorrt.engine_spec import (  # noqa: E402
+    BuildHints,
+    EngineSpec,
+    parse_batch,
+    read_engine_spec,
+)
 from exporters.tensorrt.engines import EngineReport, provide_engine  # noqa: E402
-from exporters.tensorrt.half import to_half  # noqa: E402
 from exporters.tensorrt.quantise import quantise  # noqa: E402
 from streamvision.core.errors import ConfigError, DeviceError, ExportError, ModelError, OutputError  # noqa: E402
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
@@ -38,7 +42,7 @@ def cache(tmp_path: Path) -> EngineCache:
 
 
 def build(path: Path, cache: EngineCache, **options: Any) -> EngineReport:
-    return provide_engine(read_blueprint(path), cache, **options)
+    return provide_engine(read_engine_spec(path), cache, **options)
 
 
 def test_an_engine_computes_what_the_file_computes(tensorrt: FakeTensorRt, tiny: Path, cache: EngineCache) -> None:
@@ -63,8 +67,8 @@ def test_the_network_is_strongly_typed_and_keeps_all_digits(
 
 
 def test_what_is_asked_for_reaches_the_builder(tensorrt: FakeTensorRt, tiny: Path, cache: EngineCache) -> None:
-    blueprint = read_blueprint(tiny, batch=(2, 2, 8), tf32=True)
-    provide_engine(blueprint, cache, workspace_mb=512)
+    spec = read_engine_spec(tiny, batch=(2, 2, 8), tf32=True)
+    provide_engine(spec, cache, workspace_mb=512)
     (done,) = tensorrt.builds
     assert done.flags == {"TF32"}
     assert done.workspace == 512 << 20
@@ -117,8 +121,8 @@ def test_another_model_of_the_same_name_is_built_anew(tensorrt: FakeTensorRt, ti
 
 def test_other_batches_and_digits_are_built_anew(tensorrt: FakeTensorRt, tiny: Path, cache: EngineCache) -> None:
     build(tiny, cache)
-    for blueprint in (read_blueprint(tiny, batch=(1, 1, 1)), read_blueprint(tiny, tf32=True)):
-        assert provide_engine(blueprint, cache).built
+    for spec in (read_engine_spec(tiny, batch=(1, 1, 1)), read_engine_spec(tiny, tf32=True)):
+        assert provide_engine(spec, cache).built
 
 
 def test_rebuilding_can_be_asked_for(tensorrt: FakeTensorRt, tiny: Path, cache: EngineCache) -> None:
@@ -173,9 +177,9 @@ def test_the_oldest_engines_are_removed(tensorrt: FakeTensorRt, tmp_path: Path) 
 
 
 def test_two_builders_build_once(tensorrt: FakeTensorRt, tiny: Path, cache: EngineCache) -> None:
-    blueprint = read_blueprint(tiny)
+    spec = read_engine_spec(tiny)
     reports: list[EngineReport] = []
-    builders = [threading.Thread(target=lambda: reports.append(provide_engine(blueprint, cache))) for _ in range(3)]
+    builders = [threading.Thread(target=lambda: reports.append(provide_engine(spec, cache))) for _ in range(3)]
     for thread in builders:
         thread.start()
     for thread in builders:
@@ -216,7 +220,7 @@ def test_a_fixed_batch_needs_no_profile(tensorrt: FakeTensorRt, tmp_path: Path, 
     np.testing.assert_array_equal(backend.run(tiny_pictures(1))[0], OnnxRuntimeBackend(path).run(tiny_pictures(1))[0])
     backend.close()
     with pytest.raises(ConfigError, match="takes 1 a call; export it with --dynamic-batch"):
-        read_blueprint(path, batch=(1, 2, 4))
+        read_engine_spec(path, batch=(1, 2, 4))
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
@@ -227,7 +231,7 @@ def test_reduced_precision_is_that_of_the_file(
     reduced = to_half(model) if precision == "fp16" else quantise(model, [tiny_pictures(1)], float_layers=1)
     path = tiny.with_name("reduced.onnx")
     onnx.save(reduced, path)
-    report = provide_engine(read_blueprint(path, precision=precision), cache)
+    report = provide_engine(read_engine_spec(path, precision=precision), cache)
     assert report.header.precision == precision
     backend = TensorRtBackend(report.path, precision=precision)  # type: ignore[arg-type]
     assert backend.precision == precision
@@ -239,7 +243,7 @@ def test_reduced_precision_is_that_of_the_file(
 
 def test_a_precision_that_the_file_has_not_is_refused(tiny: Path) -> None:
     with pytest.raises(ConfigError, match=r"--precision fp16: .* is in fp32.*--format tensorrt --precision fp16"):
-        read_blueprint(tiny, precision="fp16")
+        read_engine_spec(tiny, precision="fp16")
 
 
 def test_a_quantised_file_in_another_form_is_refused(tensorrt: FakeTensorRt, tiny: Path, cache: EngineCache) -> None:
@@ -256,8 +260,8 @@ def test_the_file_says_for_which_batches(tiny: Path) -> None:
     for key, value in BuildHints(precision="fp32", batch=(1, 2, 3)).to_metadata().items():
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, tiny)
-    assert read_blueprint(tiny).batch == (1, 2, 3)
-    assert read_blueprint(tiny, batch=(1, 1, 1)).batch == (1, 1, 1)
+    assert read_engine_spec(tiny).batch == (1, 2, 3)
+    assert read_engine_spec(tiny, batch=(1, 1, 1)).batch == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +273,7 @@ def test_hints_that_do_not_fit_are_refused(tiny: Path, entry: str, says: str) ->
     model.metadata_props.add(key="streamvision.tensorrt", value=entry)
     onnx.save(model, tiny)
     with pytest.raises(ModelError, match=says):
-        read_blueprint(tiny)
+        read_engine_spec(tiny)
 
 
 def test_the_card_goes_into_the_header(tensorrt: FakeTensorRt, tiny: Path, cache: EngineCache) -> None:
@@ -302,8 +306,8 @@ def test_other_batches_are_refused(text: str) -> None:
 
 
 def test_the_size_of_a_free_input_is_the_cards(tmp_path: Path) -> None:
-    blueprint = read_blueprint(tiny_detector(tmp_path / "tiny.onnx"))
-    assert blueprint.shape(2) == (2, 3, 64, 64)
-    tall = blueprint.card.input.model_copy(update={"layout": "nhwc", "height_px": 96})
-    other: EngineSpec = replace(blueprint, card=blueprint.card.model_copy(update={"input": tall}))
+    spec = read_engine_spec(tiny_detector(tmp_path / "tiny.onnx"))
+    assert spec.shape(2) == (2, 3, 64, 64)
+    tall = spec.card.input.model_copy(update={"layout": "nhwc", "height_px": 96})
+    other: EngineSpec = replace(spec, card=spec.card.model_copy(update={"input": tall}))
     assert other.shape(1) == (1, 96, 64, 3)

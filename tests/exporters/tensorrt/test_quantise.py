@@ -13,7 +13,7 @@ onnx = pytest.importorskip("onnx")
 
 from onnx import numpy_helper  # noqa: E402
 
-from exporters.calibration import calibration_tensors  # noqa: E402
+from exporters.pictures import calibration_tensors  # noqa: E402
 from exporters.tensorrt.quantise import quantise  # noqa: E402
 from streamvision.core.config.app import ModelConfig  # noqa: E402
 from streamvision.core.picture import BgrPicture  # noqa: E402

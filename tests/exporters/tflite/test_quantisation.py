@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("ai_edge_quantizer")
 
-from exporters.tflite.container import read_tree
+from exporters.tflite.conversion import read_tree
 from exporters.tflite.quantisation import float_operations, quantise
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.probe_models import TFLITE_BYTES

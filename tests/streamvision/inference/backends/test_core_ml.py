@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 
 from exporters.base import ExportOptions, UnverifiedArtifact
-from exporters.coreml.backend import CoreMlInterpreter
+from exporters.coreml.interpreter import CoreMlInterpreter
 from exporters.targets.coreml import CoreMlTarget
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import DeviceError, ModelError
@@ -110,7 +110,7 @@ def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> list[FakeMLModel]:
 
 
 @pytest.fixture(scope="module")
-def drafts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, UnverifiedArtifact]:
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, UnverifiedArtifact]:
     made = {}
     for name, source, target, nms in (
         ("image", BrightSource(), CoreMlTarget(), False),
@@ -125,10 +125,10 @@ def drafts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, UnverifiedArti
 
 @pytest.mark.usefixtures("on_a_mac")
 @pytest.mark.parametrize("name", ["image", "tensor", "pipeline"])
-def test_a_package_is_run_with_no_further_word(name: str, drafts: dict[str, UnverifiedArtifact]) -> None:
-    config = ModelConfig(path=drafts[name].path, score=0.3)
+def test_a_package_is_run_with_no_further_word(name: str, artifacts: dict[str, UnverifiedArtifact]) -> None:
+    config = ModelConfig(path=artifacts[name].path, score=0.3)
     with Model.open(config) as detector:
-        assert detector.card == drafts[name].card
+        assert detector.card == artifacts[name].card
         (found,) = detector.detect([BgrPicture(np.ascontiguousarray(bright_picture()[..., ::-1]))])
     levels = np.array([250, 230, 200, 170, 140, 100])
     np.testing.assert_allclose(found.score, levels / 255, atol=2e-3)
@@ -136,8 +136,8 @@ def test_a_package_is_run_with_no_further_word(name: str, drafts: dict[str, Unve
 
 
 @pytest.mark.usefixtures("on_a_mac")
-def test_probabilities_by_name_come_in_the_order_of_the_card(drafts: dict[str, UnverifiedArtifact]) -> None:
-    backend = open_backend(drafts["classifier"].path)
+def test_probabilities_by_name_come_in_the_order_of_the_card(artifacts: dict[str, UnverifiedArtifact]) -> None:
+    backend = open_backend(artifacts["classifier"].path)
     assert [(spec.name, spec.shape) for spec in backend.outputs] == [("classLabel_probs", (1, 3))]
     picture = np.zeros((1, 32, 32, 3), np.uint8)
     picture[..., 1] = 255
@@ -147,13 +147,13 @@ def test_probabilities_by_name_come_in_the_order_of_the_card(drafts: dict[str, U
 
 
 def test_suppression_inside_leaves_the_threshold_to_the_runtime(
-    drafts: dict[str, UnverifiedArtifact], on_a_mac: list[FakeMLModel]
+    artifacts: dict[str, UnverifiedArtifact], on_a_mac: list[FakeMLModel]
 ) -> None:
-    backend = open_backend(drafts["pipeline"].path)
+    backend = open_backend(artifacts["pipeline"].path)
     backend.run(bright_picture()[None])
     assert on_a_mac[-1].inputs["confidenceThreshold"] == 0.05
     assert [spec.name for spec in backend.outputs] == ["confidence", "coordinates"]
-    assert read_card(backend, path=drafts["pipeline"].path).nms_inside
+    assert read_card(backend, path=artifacts["pipeline"].path).nms_inside
 
 
 @pytest.mark.parametrize(
@@ -166,19 +166,19 @@ def test_suppression_inside_leaves_the_threshold_to_the_runtime(
     ],
 )
 def test_the_device_becomes_compute_units(
-    device: str, unit: str, executes: str, drafts: dict[str, UnverifiedArtifact], on_a_mac: list[FakeMLModel]
+    device: str, unit: str, executes: str, artifacts: dict[str, UnverifiedArtifact], on_a_mac: list[FakeMLModel]
 ) -> None:
-    backend = CoreMlBackend(drafts["classifier"].path, device=device)
+    backend = CoreMlBackend(artifacts["classifier"].path, device=device)
     assert on_a_mac[-1].compute_units == coremltools.ComputeUnit[unit]
     assert (backend.device, backend.precision) == (executes, "fp16")
 
 
 @pytest.mark.usefixtures("on_a_mac")
-def test_what_would_not_be_executed_is_an_error(drafts: dict[str, UnverifiedArtifact]) -> None:
+def test_what_would_not_be_executed_is_an_error(artifacts: dict[str, UnverifiedArtifact]) -> None:
     with pytest.raises(DeviceError, match="no device 'cuda'"):
-        CoreMlBackend(drafts["image"].path, device="cuda")
+        CoreMlBackend(artifacts["image"].path, device="cuda")
     with pytest.raises(DeviceError, match="computes in fp16 and not in fp32"):
-        CoreMlBackend(drafts["classifier"].path, precision="fp32")
+        CoreMlBackend(artifacts["classifier"].path, precision="fp32")
 
 
 @pytest.mark.usefixtures("on_a_mac")
@@ -191,8 +191,8 @@ def test_a_damaged_package_is_an_error(tmp_path: Path) -> None:
 
 
 def test_elsewhere_it_says_where_core_ml_executes(
-    drafts: dict[str, UnverifiedArtifact], monkeypatch: pytest.MonkeyPatch
+    artifacts: dict[str, UnverifiedArtifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     with pytest.raises(DeviceError, match="executes on Apple devices only, not on Linux"):
-        open_backend(drafts["image"].path)
+        open_backend(artifacts["image"].path)

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("onnx")
 
 from exporters.tensorrt.engine_cache import EngineCache
-from exporters.tensorrt.engine_spec import read_blueprint
+from exporters.tensorrt.engine_spec import read_engine_spec
 from exporters.tensorrt.engines import provide_engine
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
@@ -45,7 +45,7 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(tensorrt: FakeTensorRt, tiny: Path, tmp_path: Path) -> Path:
     cache = EngineCache(tmp_path / "cache")
-    return provide_engine(read_blueprint(tiny, batch=(1, 2, 4)), cache, output=tmp_path / "tiny.engine").path
+    return provide_engine(read_engine_spec(tiny, batch=(1, 2, 4)), cache, output=tmp_path / "tiny.engine").path
 
 
 def expected(tiny: Path, pictures: np.ndarray) -> np.ndarray:
@@ -89,7 +89,7 @@ def test_more_pictures_than_it_was_built_for_go_through_in_parts(engine: Path, t
 
 
 def test_fewer_pictures_than_it_was_built_for_are_filled_up(tensorrt: FakeTensorRt, tiny: Path, tmp_path: Path) -> None:
-    report = provide_engine(read_blueprint(tiny, batch=(3, 3, 4)), EngineCache(tmp_path / "cache"))
+    report = provide_engine(read_engine_spec(tiny, batch=(3, 3, 4)), EngineCache(tmp_path / "cache"))
     backend = TensorRtBackend(report.path)
     for count in (1, 6):
         pictures = tiny_pictures(count)
@@ -104,7 +104,7 @@ def test_a_free_size_is_fixed_where_the_engine_has_one(tensorrt: FakeTensorRt, t
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
     model.graph.output[0].type.tensor_type.shape.dim[2].dim_param = "cells"
     onnx.save(model, tmp_path / "free.onnx")
-    report = provide_engine(read_blueprint(tmp_path / "free.onnx"), EngineCache(tmp_path / "cache"))
+    report = provide_engine(read_engine_spec(tmp_path / "free.onnx"), EngineCache(tmp_path / "cache"))
     with Model.open(ModelConfig(path=report.path, score=0.6)) as detector:
         assert detector.backend.input.shape == (None, 3, 64, 64)
         assert not detector.card.input.dynamic_size

@@ -16,8 +16,8 @@ import torch
 
 from exporters.base import ExportOptions
 from exporters.coreml import vision
-from exporters.coreml.backend import CoreMlInterpreter
-from exporters.coreml.scores import check_scores, check_specification
+from exporters.coreml.interpreter import CoreMlInterpreter
+from exporters.coreml.vision import check_scores, check_specification
 from exporters.targets.coreml import CoreMlTarget
 from streamvision.core.errors import ModelError, ParityError
 from support.bright_source import CARD, BrightSource, bright_picture
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.reference
 
 def _pipeline(source: BrightSource, folder: Path) -> CoreMlInterpreter:
     folder.mkdir(exist_ok=True)
-    draft = CoreMlTarget().export(source, ExportOptions(precision="fp16", nms=True), folder)
-    return CoreMlInterpreter(draft.path, confidence_threshold=None)
+    artifact = CoreMlTarget().export(source, ExportOptions(precision="fp16", nms=True), folder)
+    return CoreMlInterpreter(artifact.path, confidence_threshold=None)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from exporters.graph.feeding import fed_nhwc
-from exporters.graph.fractions import boxes_in_fractions
+from exporters.graph.adapters import boxes_in_fractions, fed_nhwc
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard, Resize
 from streamvision.inference.preprocess import InputBatch

@@ -8,8 +8,8 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from exporters.tensorrt.half import to_half  # noqa: E402
-from exporters.tensorrt.onnx_scan import scan_onnx  # noqa: E402
+from exporters.onnx.half import to_half  # noqa: E402
+from exporters.tensorrt.engine_spec import scan_onnx  # noqa: E402
 from exporters.tensorrt.quantise import quantise  # noqa: E402
 from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
 

@@ -8,7 +8,7 @@ pytest.importorskip("mediapipe")
 
 from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
-from exporters.mediapipe.metadata import labels_file, object_detector_metadata
+from exporters.tflite.mediapipe import labels_file, object_detector_metadata
 from streamvision.inference.model_card import InputCard, ModelCard
 
 pytestmark = pytest.mark.reference

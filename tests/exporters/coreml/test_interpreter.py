@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exporters.coreml.suppression import Suppression
+from exporters.coreml.interpreter import Suppression
 from streamvision.inference.heads.base import Candidates
 from streamvision.inference.nms import suppress
 

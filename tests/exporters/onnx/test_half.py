@@ -12,10 +12,8 @@ onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from exporters.tensorrt.half import to_half  # noqa: E402
-from exporters.tensorrt.onnx_nodes import element_types  # noqa: E402
-from exporters.tensorrt.regions import find_regions  # noqa: E402
-from exporters.tensorrt.rounding import rounding_model  # noqa: E402
+from exporters.onnx.graph import element_types, find_regions  # noqa: E402
+from exporters.onnx.half import rounding_model, to_half  # noqa: E402
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
 from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
 

@@ -6,14 +6,23 @@ flag that lowers them later. Input and outputs stay float32: the casts are in th
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from exporters.tensorrt.onnx_nodes import FLOAT, HALF, cast, constants, element_types, fold_constants, replace_nodes
-from exporters.tensorrt.regions import find_regions
+from exporters.onnx.graph import (
+    FLOAT,
+    HALF,
+    cast,
+    constants,
+    element_types,
+    find_regions,
+    fold_constants,
+    replace_nodes,
+)
 from streamvision.core.errors import ExportError
 
 _FLOAT_INPUTS = {"Resize": (1, 2)}
@@ -122,3 +131,45 @@ def _half_tensor(tensor: Any, *, name: str) -> onnx.TensorProto:
             f"{_HALF_MAX:.0f}; export the model in fp32"
         )
     return numpy_helper.from_array(values.astype(np.float16), name)
+
+
+_EXACT = {
+    "Concat", "Constant", "DequantizeLinear", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Max", "Min", "Neg",
+    "Pad", "Relu", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+}  # fmt: skip
+"""Operators whose results are values that came in, so there is nothing to round."""
+
+
+def rounding_model(model: Any) -> Any:
+    """Return a float32 copy of a half-precision ``onnx.ModelProto`` that rounds where the file stores float16."""
+    model = copy.deepcopy(model)
+    types = element_types(model)
+    for tensor in model.graph.initializer:
+        _widen(tensor)
+    nodes: list[Any] = []
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                _widen(attribute.t)
+        nodes.append(node)
+        is_cast = node.op_type == "Cast"
+        if node.op_type in _EXACT:
+            continue
+        for i, name in enumerate(node.output):
+            if types.get(name) != HALF:
+                continue
+            stored = f"{name}_stored"
+            if is_cast:
+                node.output[i] = stored
+            else:
+                node.output[i] = f"{name}_wide"
+                nodes.append(cast(node.output[i], stored, HALF))
+            nodes.append(cast(stored, name, FLOAT))
+    replace_nodes(model.graph, nodes)
+    del model.graph.value_info[:]
+    return model
+
+
+def _widen(tensor: Any) -> None:
+    if tensor.data_type == HALF:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))

@@ -1,4 +1,4 @@
-"""What the gate has found: figures with their limits, stage by stage."""
+"""The gate's verdict: figures with their limits, stage by stage."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Literal
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 
-StageName = Literal["card", "input_bytes", "input_tensor", "decoded", "result", "accuracy"]
-STAGE_WORDS: dict[StageName, str] = {
+ParityStageName = Literal["card", "input_bytes", "input_tensor", "decoded", "result", "accuracy"]
+STAGE_WORDS: dict[ParityStageName, str] = {
     "card": "model card",
     "input_bytes": "input bytes",
     "input_tensor": "input tensor",
@@ -51,10 +51,10 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ParityStage:
     """What became of one stage."""
 
-    name: StageName
+    name: ParityStageName
     """Which it is."""
     figures: tuple[Figure, ...] = ()
     """What was measured."""
@@ -67,7 +67,7 @@ class Stage:
 
     @property
     def passed(self) -> bool:
-        """Whether both sides agree here."""
+        """Whether source and export agree here."""
         return not self.faults and all(figure.passed for figure in self.figures)
 
     @property
@@ -100,7 +100,7 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class ImageComparison:
-    """One picture, and what each side makes of it."""
+    """One picture, and what source and export make of it."""
 
     picture: str
     """The picture's name."""
@@ -120,7 +120,7 @@ class ImageComparison:
 class Parity:
     """The verdict on one export."""
 
-    stages: tuple[Stage, ...]
+    stages: tuple[ParityStage, ...]
     """What was compared, in order."""
     pictures: int
     """On how many pictures."""
@@ -128,7 +128,7 @@ class Parity:
     """Where the pictures are from, in words."""
     score: float | None
     """Working threshold at which objects were compared; ``None`` for models that find none."""
-    contrasts: tuple[ImageComparison, ...] = field(default=(), repr=False)
+    image_comparisons: tuple[ImageComparison, ...] = field(default=(), repr=False)
     """The results on each picture, those first that differ most."""
 
     @property
@@ -137,7 +137,7 @@ class Parity:
         return all(stage.passed for stage in self.stages)
 
     @property
-    def first_difference(self) -> Stage | None:
+    def first_difference(self) -> ParityStage | None:
         """The first stage that differs; what comes after it may only follow from that."""
         return next((stage for stage in self.stages if not stage.passed), None)
 
@@ -148,7 +148,7 @@ class Parity:
             return f"equal on {self.pictures} pictures within the limits"
         return f"the first stage that differs is the {different.words}: {different.sentence()}"
 
-    def figure(self, stage: StageName, name: str) -> float | None:
+    def figure(self, stage: ParityStageName, name: str) -> float | None:
         """Return a measured number, ``None`` where it does not exist."""
         figures = [one for part in self.stages if part.name == stage for one in part.figures if one.name == name]
         return figures[0].value if figures else None

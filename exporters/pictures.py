@@ -1,17 +1,21 @@
-"""Which pictures source and export are compared on: the user's where there are any, else drawn ones."""
+"""Pictures of an export: those that source and export are compared on, and those that int8 measures its ranges on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from streamvision.core.errors import ConfigError
+from numpy.typing import NDArray
+
+from streamvision.core.errors import ConfigError, ExportError
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.files import PICTURE_SUFFIXES
 from streamvision.evaluation.predict import read_bgr
+from streamvision.inference.model_card import InputCard
+from streamvision.inference.preprocess import InputBatch
 from streamvision.synthetic.drive import DriveScene
 
 DEFAULT_COUNT = 16
@@ -80,3 +84,36 @@ def _spaced(items: Sequence[_T], count: int) -> list[_T]:
     if len(items) <= count:
         return list(items)
     return [items[index * len(items) // count] for index in range(count)]
+
+
+CALIBRATION_COUNT = 64
+"""Ranges of activations hardly move beyond this many everyday pictures."""
+
+
+def calibration_tensors(
+    folder: Path | None, card: InputCard, *, count: int = CALIBRATION_COUNT
+) -> Iterator[NDArray[Any]]:
+    """Return an iterator of tensors with one picture each, as the card wants them.
+
+    Args:
+        folder: of the pictures, ``ExportOptions.calibration``.
+        card: of the input that the ranges are measured behind.
+        count: most pictures, evenly spaced by name.
+
+    Raises:
+        ExportError: when no folder was given.
+        ConfigError: when there is no such folder, or no picture in it.
+    """
+    if folder is None:
+        raise ExportError(
+            "int8 needs pictures to measure the ranges of activations on: give a folder of some 64 everyday ones with "
+            "--calibration DIR, or take fp16, which needs none"
+        )
+    return _tensors(pictures_in(folder, count=count).pictures, card)
+
+
+def _tensors(pictures: Sequence[GatePicture], card: InputCard) -> Iterator[NDArray[Any]]:
+    batch = InputBatch(card.model_copy(update={"dynamic_size": False}), 1)
+    for picture in pictures:
+        batch.put(0, picture.load())
+        yield batch.tensor.copy()

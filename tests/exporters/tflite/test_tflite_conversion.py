@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("ai_edge_litert")
 
-from exporters.tflite.container import card_file, operation_names, read_tree, with_buffer, with_files
+from exporters.tflite.conversion import card_file, operation_names, read_tree, with_buffer, with_files
 from streamvision.inference.backends.lite_rt import LiteRtBackend
 from streamvision.inference.backends.probe_models import TFLITE_BYTES, computes_right
 from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard

@@ -1,1 +1,0 @@
-"""What MediaPipe Tasks wants to know of a TFLite model."""
