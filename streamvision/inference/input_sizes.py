@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from streamvision.core.picture import Picture
@@ -21,6 +22,9 @@ from streamvision.inference.preprocess import InputBatch
 
 MAX_SIZES = 16
 """Sizes whose buffers are kept, parts of pictures included; one call of 16 pictures of 640x640 takes 79 MB."""
+
+MAX_PICTURE_SIZES = 64
+"""Sizes of pictures for which the fitting input size is remembered."""
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -50,10 +54,10 @@ class SizedInput:
         self.batch = InputBatch(self.card.input, 1 if self.card.input.dynamic_batch else self.card.input.batch)
 
     def fill(self, pictures: Sequence[Picture]) -> list[Letterbox]:
-        """Write pictures into the first slots, making the buffer larger where it must be; return where they lie."""
+        """Write pictures into the buffer, making it larger where it must be; return where they lie."""
         if len(pictures) > self.batch.capacity:
             self.batch = InputBatch(self.card.input, len(pictures))
-        return [self.batch.put(slot, picture) for slot, picture in enumerate(pictures)]
+        return [self.batch.put(index, picture) for index, picture in enumerate(pictures)]
 
 
 class InputSizes:
@@ -71,6 +75,7 @@ class InputSizes:
         self._card = card
         self._outputs = outputs
         self._kept: OrderedDict[Size, SizedInput] = OrderedDict()
+        self._fitting = lru_cache(maxsize=MAX_PICTURE_SIZES)(self._fitting_size)
         self.of((card.input.width_px, card.input.height_px))
 
     def calls(
@@ -85,15 +90,15 @@ class InputSizes:
         """
         members: dict[Size, list[int]] = {}
         for position, (picture, size) in enumerate(zip(pictures, sizes or [None] * len(pictures), strict=True)):
-            members.setdefault(size or self._fitting(picture), []).append(position)
+            members.setdefault(size or self._fitting(picture.width_px, picture.height_px), []).append(position)
         return [
             Call(size, tuple(positions[at : at + max_batch]))
             for size, positions in members.items()
             for at in range(0, len(positions), max_batch)
         ]
 
-    def _fitting(self, picture: Picture) -> Size:
-        sized = sized_input(self._card.input, picture.width_px, picture.height_px)
+    def _fitting_size(self, width_px: int, height_px: int) -> Size:
+        sized = sized_input(self._card.input, width_px, height_px)
         return sized.width_px, sized.height_px
 
     def of(self, size: Size) -> SizedInput:

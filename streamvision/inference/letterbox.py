@@ -7,10 +7,13 @@ Each rule follows the model's own library to the pixel: ``letterbox_center`` is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.picture import Picture
 from streamvision.inference.model_card import InputCard
 
 BY_ASPECT = ("letterbox_center", "letterbox_top_left")
@@ -38,6 +41,15 @@ def sized_input(card: InputCard, picture_width_px: int, picture_height_px: int) 
 
 def _rounded_up(side_px: int, stride_px: int) -> int:
     return -(-side_px // stride_px) * stride_px
+
+
+class InputArea(NamedTuple):
+    """A part of the network's input, in its pixels; it lies within the input."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
 @dataclass(frozen=True)
@@ -99,18 +111,35 @@ class Letterbox:
         scales = width / picture_width_px, height / picture_height_px
         return cls(picture_width_px, picture_height_px, width, height, left, top, *scales)
 
+    def is_for(self, picture: Picture) -> bool:
+        """Say whether the picture is of the size that this was made for."""
+        return self.picture_width_px == picture.width_px and self.picture_height_px == picture.height_px
+
+    def visible(self, card: InputCard) -> InputArea:
+        """Return the part of the network's input that shows the picture."""
+        return InputArea(
+            max(self.top_px, 0),
+            min(self.top_px + self.content_height_px, card.height_px),
+            max(self.left_px, 0),
+            min(self.left_px + self.content_width_px, card.width_px),
+        )
+
     def points_to_picture(self, xy_px: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (..., 2) points of the network's input in the picture's own pixels; they may lie outside of it."""
-        offset = np.array([self.left_px, self.top_px], np.float32)
-        return ((xy_px - offset) / np.array([self.scale_x, self.scale_y], np.float32)).astype(np.float32, copy=False)
+        offset, scale, _ = self._corners
+        return ((xy_px - offset[:2]) / scale[:2]).astype(np.float32, copy=False)
 
     def to_picture(self, box_xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (N, 4) boxes of the network's input in the picture's own pixels, cut at its edges."""
+        offset, scale, picture_size = self._corners
+        return ((box_xyxy_px - offset) / scale).clip(0, picture_size)
+
+    @cached_property
+    def _corners(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """The offset, the scale and the picture's size in the order x, y, x, y."""
         offset = np.array([self.left_px, self.top_px] * 2, np.float32)
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        far_corner = np.array([self.picture_width_px, self.picture_height_px] * 2, np.float32)
-        boxes: NDArray[np.float32] = np.clip((box_xyxy_px - offset) / scale, 0, far_corner)
-        return boxes
+        return offset, scale, np.array([self.picture_width_px, self.picture_height_px] * 2, np.float32)
 
 
 def _middle(content_px: int, input_px: int) -> int:

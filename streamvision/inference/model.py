@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +81,7 @@ class Model:
         """What reads the network's outputs for inputs of the card's size."""
         self._idle_sizes = deque([sizes])  # one for each thread that is in the middle of a batch
         self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
+        self._threshold = float(self._lowest_score.min())
         self.times = times or StageTimes()
         """Where the seconds of each stage are recorded."""
 
@@ -160,13 +161,18 @@ class Model:
         Raises:
             ModelError: when the runtime fails, or the model returns something else than its card says.
         """
-        found: list[Prediction | None] = [None] * len(pictures)
-        with self._borrowed_sizes() as own:
+        try:
+            own = self._idle_sizes.pop()
+        except IndexError:
+            own = InputSizes(self.card, self.backend.outputs)
+        try:
+            predictions: dict[int, Prediction] = {}
             for size, members in own.calls(pictures, max_batch=self.max_batch, sizes=sizes):
                 batch = [pictures[member] for member in members]
-                for member, one in zip(members, self._find_batch(own.of(size), batch), strict=True):
-                    found[member] = one
-        return [one for one in found if one is not None]
+                predictions.update(zip(members, self._find_batch(own.of(size), batch), strict=True))
+        finally:
+            self._idle_sizes.append(own)
+        return [predictions[member] for member in range(len(pictures))]
 
     def close(self) -> None:
         """Release the model; calling it twice is harmless."""
@@ -178,49 +184,51 @@ class Model:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _borrowed_sizes(self) -> Iterator[InputSizes]:
-        try:
-            sizes = self._idle_sizes.pop()
-        except IndexError:
-            sizes = InputSizes(self.card, self.backend.outputs)
-        try:
-            yield sizes
-        finally:
-            self._idle_sizes.append(sizes)
-
     def _find_batch(self, sized: SizedInput, pictures: Sequence[Picture]) -> list[Prediction]:
-        with self.times.measure("preprocess"):
-            places = sized.fill(pictures)
+        begin_s = time.perf_counter()
+        letterboxes = sized.fill(pictures)
         filled = len(pictures) if self.card.input.dynamic_batch else sized.batch.capacity
-        with self.times.measure("inference"):
-            outputs = self.backend.run(sized.batch.tensor[:filled])
-        with self.times.measure("decode_nms"):
-            if isinstance(sized.head, PictureHead):
-                return [Prediction(Detections.empty(), whole) for whole in sized.head.read(outputs, places)]
-            return [Prediction(detections, None) for detections in self._objects(sized.head, outputs, places)]
+        filled_s = time.perf_counter()
+        outputs = self.backend.run(sized.batch.tensor[:filled])
+        executed_s = time.perf_counter()
+        if isinstance(sized.head, PictureHead):
+            predictions = [Prediction(Detections.empty(), one) for one in sized.head.read(outputs, letterboxes)]
+        else:
+            candidates = sized.head.decode(outputs, score_threshold=self._threshold, every_class=self._every_class)
+            predictions = [
+                Prediction(self._objects(sized.head, candidates[slot], outputs, slot, letterbox), None)
+                for slot, letterbox in enumerate(letterboxes)
+            ]
+        self.times.add("preprocess", filled_s - begin_s)
+        self.times.add("inference", executed_s - filled_s)
+        self.times.add("decode_nms", time.perf_counter() - executed_s)
+        return predictions
 
     def _objects(
-        self, head: ObjectHead, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]
-    ) -> Iterator[Detections]:
-        threshold = float(self._lowest_score.min())
-        found = head.decode(outputs, score_threshold=threshold, every_class=self._every_class)
-        for slot, place in enumerate(places):
-            kept = found[slot][self._kept(found[slot])]
-            detections = head.complete(kept, outputs, slot=slot, place=place)
-            boxes = detections.box_xyxy_px
-            yield detections[np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))]
+        self,
+        head: ObjectHead,
+        candidates: Candidates,
+        outputs: Sequence[NDArray[Any]],
+        slot: int,
+        letterbox: Letterbox,
+    ) -> Detections:
+        """Return the objects among one picture's candidates, the best score first."""
+        reached = candidates.score >= self._lowest_score[candidates.class_id]
+        if not reached.all():
+            candidates = candidates[reached]
+        kept = candidates[self._best(candidates)]
+        detections = head.complete(kept, outputs, slot=slot, place=letterbox)
+        left, top, right, bottom = detections.box_xyxy_px.T
+        has_area = (left < right) & (top < bottom)
+        return detections if has_area.all() else detections[has_area]
 
-    def _kept(self, found: Candidates) -> NDArray[np.intp]:
+    def _best(self, candidates: Candidates) -> NDArray[np.intp]:
         """Return which candidates stay, the best score first."""
-        wanted = np.flatnonzero(found.score >= self._lowest_score[found.class_id])
         limit = self._config.max_detections
         if self.card.nms_inside:
-            return wanted[np.argsort(-found.score[wanted], kind="stable")[:limit]]
+            return (-candidates.score).argsort(kind="stable")[:limit]
         best = suppress_oriented if self.card.task == "obb" else suppress
-        return wanted[
-            best(found[wanted], iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
-        ]
+        return best(candidates, iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
 
 
 def lowest_scores(config: ModelConfig, names: tuple[str, ...], *, score_floor: float | None) -> NDArray[np.float32]:

@@ -35,23 +35,27 @@ def suppress(candidates: Candidates, *, iou: float, agnostic: bool, max_detectio
     Whether a box stays depends only on better boxes. So the best few are compared first, and the rest only when
     those did not yield ``max_detections``: the result is the same, and a flood of weak boxes costs little.
     """
-    boxes: Any = np.clip(candidates.box_xyxy_px.astype(np.float64), -FARTHEST_PX, FARTHEST_PX)
+    boxes = candidates.box_xyxy_px.astype(np.float64).clip(-FARTHEST_PX, FARTHEST_PX)
     boxes[:, 2:] -= boxes[:, :2]
-    solid = np.flatnonzero((boxes[:, 2:] >= MIN_SIDE_PX).all(axis=1))
-    order = solid[np.argsort(-candidates.score[solid], kind="stable")][:MAX_CANDIDATES]
-    boxes = boxes[order]
+    order = (-candidates.score).argsort(kind="stable")
+    solid = (boxes[:, 2] >= MIN_SIDE_PX) & (boxes[:, 3] >= MIN_SIDE_PX)
+    if not solid.all():
+        order = order[solid[order]]
+    order = order[:MAX_CANDIDATES]
+    if len(order) < 2:
+        return order
+    xywh: Any = boxes[order]
     class_id: Any = np.zeros(len(order), np.int32) if agnostic else candidates.class_id[order]
     # OpenCV sorts by score and drops scores of 0, so it is given the rank, which is never 0 and has no ties.
     rank: Any = np.arange(len(order), 0, -1, dtype=np.float32)
     # It holds the limit in float32; rounded up, an overlap of exactly ``iou`` is never above it.
     limit = float(np.nextafter(np.float32(iou), np.float32(2)))
     compared = FIRST_PREFIX * max_detections
-    while len(order):
-        kept = cv2.dnn.NMSBoxesBatched(boxes[:compared], rank[:compared], class_id[:compared], 0.0, limit)
+    while True:
+        kept = cv2.dnn.NMSBoxesBatched(xywh[:compared], rank[:compared], class_id[:compared], 0.0, limit)
         if len(kept) >= max_detections or compared >= len(order):
             return order[kept[:max_detections]]
         compared *= 4
-    return order
 
 
 def suppress_oriented(candidates: Candidates, *, iou: float, agnostic: bool, max_detections: int) -> NDArray[np.intp]:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from streamvision.core.errors import ModelError
 from streamvision.core.picture import Picture
 from streamvision.core.resampling import Kernel, Window, corner_sampled
-from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.letterbox import InputArea, Letterbox
 from streamvision.inference.model_card import InputCard
 
 
 class InputBatch:
-    """A preallocated batch tensor; each slot remembers its border, which is written only when the geometry changes.
+    """A preallocated batch tensor. The border around a picture is written only when the picture's letterbox changes.
 
     Raises:
         ModelError: when the card asks for a scaling that whole numbers cannot hold.
@@ -42,69 +42,70 @@ class InputBatch:
         self.tensor: NDArray[Any] = np.empty(shape, card.dtype)
         """(capacity, 3, H, W) or (capacity, H, W, 3), ready for the backend."""
         self.tensor[...] = self._border
-        self._placed: list[Letterbox | None] = [None] * capacity
+        self._letterboxes: list[Letterbox | None] = [None] * capacity
         self._scratch = np.empty(3 * card.height_px * card.width_px, np.uint8)
 
     @property
     def capacity(self) -> int:
         """How many pictures there is room for."""
-        return len(self._placed)
+        return len(self._letterboxes)
 
-    def put(self, slot: int, picture: Picture) -> Letterbox:
-        """Write ``picture`` into a slot and return where it lies."""
-        place = Letterbox.fit(picture.width_px, picture.height_px, self._card)
-        target = self.tensor[slot]
-        if place != self._placed[slot]:
-            target[...] = self._border
-            self._placed[slot] = place
-        small, rows, columns = self._content(picture, place)
+    def put(self, index: int, picture: Picture) -> Letterbox:
+        """Write ``picture`` to a place in the batch and return where it lies within the network's input."""
+        letterbox = self._letterboxes[index]
+        if letterbox is None or not letterbox.is_for(picture):
+            letterbox = self._letterboxes[index] = Letterbox.fit(picture.width_px, picture.height_px, self._card)
+            self.tensor[index] = self._border
+        area = letterbox.visible(self._card)
+        small = self._resized(picture, letterbox, area)
+        rows, columns = slice(area.top, area.bottom), slice(area.left, area.right)
         if self._card.layout == "nchw":
-            for number, (channel, plane) in enumerate(zip(target, self._planes(small), strict=True)):
-                self._scaled(plane, channel[rows, columns], self._tables[number])
+            self._write(self._planes(small), self.tensor[index, :, rows, columns])
         else:
-            # A packed picture has its three tables side by side, in the order of its channels.
-            self._scaled(self._packed(small), target[rows, columns], np.ascontiguousarray(self._tables.T)[None])
-        return place
+            packed = small if self._card.color == "rgb" else cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+            self._write(packed, self.tensor[index, rows, columns])
+        return letterbox
 
-    def _content(self, picture: Picture, place: Letterbox) -> tuple[NDArray[np.uint8], slice, slice]:
-        """Return the picture's visible part as RGB, and the rows and columns of the input that it fills."""
+    def _resized(self, picture: Picture, letterbox: Letterbox, area: InputArea) -> NDArray[np.uint8]:
+        """Return the picture's visible part as (h, w, 3) RGB."""
         card = self._card
-        left, top = max(place.left_px, 0), max(place.top_px, 0)
-        right = min(place.left_px + place.content_width_px, card.width_px)
-        bottom = min(place.top_px + place.content_height_px, card.height_px)
+        size = letterbox.content_width_px, letterbox.content_height_px
         if card.resize == "crop_center" or card.sampling == "bicubic":
-            x, y = place.left_px, place.top_px
-            window = Window(left - x, top - y, right - x, bottom - y)
+            x, y = letterbox.left_px, letterbox.top_px
+            window = Window(area.left - x, area.top - y, area.right - x, area.bottom - y)
             kernel: Kernel = "bicubic" if card.sampling == "bicubic" else "bilinear"
-            small = picture.resize_rgb_smoothly(place.content_width_px, place.content_height_px, window, kernel)
-        elif card.sampling == "pixel_corner":
-            bgr = corner_sampled(picture.to_bgr(), place.content_width_px, place.content_height_px)
-            small = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-        else:
-            small = picture.resize_rgb(place.content_width_px, place.content_height_px)
-        return small, slice(top, bottom), slice(left, right)
+            return picture.resize_rgb_smoothly(*size, window, kernel)
+        if card.sampling == "pixel_corner":
+            return cv2.cvtColor(corner_sampled(picture.to_bgr(), *size), cv2.COLOR_BGR2RGB)  # type: ignore[no-any-return]
+        return picture.resize_rgb(*size)
 
-    def _planes(self, rgb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        # Splitting bytes first and scaling each contiguous plane takes half the time of scaling strided channels.
+    def _planes(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return (3, h, w) planes in the card's order of colours."""
+        # Splitting bytes first and scaling contiguous planes takes half the time of scaling strided channels.
         height, width = rgb.shape[:2]
-        planes = list(self._scratch[: 3 * height * width].reshape(3, height, width))
-        cv2.split(rgb, planes)
+        planes = self._scratch[: 3 * height * width].reshape(3, height, width)
+        cv2.split(rgb, list(planes))
         return planes if self._card.color == "rgb" else planes[::-1]
 
-    def _packed(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return rgb if self._card.color == "rgb" else cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-
-    def _scaled(self, pixels: NDArray[np.uint8], target: NDArray[Any], table: NDArray[Any]) -> None:
+    def _write(self, pixels: NDArray[np.uint8], target: NDArray[Any]) -> None:
+        """Scale (3, h, w) or (h, w, 3) levels into a part of the tensor."""
         card = self._card
+        if card.dtype != "float16" and card.mean is None and card.std is None:
+            if card.scale == 1:
+                np.copyto(target, pixels, casting="unsafe")
+            else:
+                np.divide(pixels, self._divisor, out=target, dtype=np.float32, casting="unsafe")
+            return
+        tables = self._tables
         if card.dtype == "float16":
             # OpenCV knows no look-up of half precision, but the bits may be of any type.
-            cv2.LUT(pixels, table.view(np.int16), target.view(np.int16))
-        elif card.mean is not None or card.std is not None:
-            cv2.LUT(pixels, table, target)
-        elif card.scale == 1:
-            np.copyto(target, pixels, casting="unsafe")
+            tables, target = tables.view(np.int16), target.view(np.int16)
+        if card.layout == "nchw":
+            for plane, table, channel in zip(pixels, tables, target, strict=True):
+                cv2.LUT(plane, table, channel)
         else:
-            np.divide(pixels, self._divisor, out=target, dtype=np.float32, casting="unsafe")
+            # A packed picture has its three tables side by side, in the order of its channels.
+            cv2.LUT(pixels, np.ascontiguousarray(tables.T)[None], target)
 
 
 def _tables(card: InputCard) -> NDArray[Any]:

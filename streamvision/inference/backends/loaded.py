@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
@@ -49,6 +49,8 @@ class LoadedBackend(ABC):
     def __init__(self, facts: ModelFacts, engine: Any) -> None:
         self._facts = facts
         self._engine = engine
+        self._dtype = np.dtype(facts.input.dtype)
+        self._accepted_shape: tuple[int, ...] = ()
 
     @abstractmethod
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
@@ -60,13 +62,9 @@ class LoadedBackend(ABC):
         return last_line(error)
 
     @classmethod
-    @contextmanager
-    def _failing_on(cls, path: Path) -> Iterator[None]:
-        """Turn the runtime's exceptions within into :class:`ModelError`."""
-        try:
-            yield
-        except cls.failures as error:
-            raise ModelError(f"{cls.runtime} failed on {path}: {cls._cause(error)}") from error
+    def _failure(cls, path: Path, error: Exception) -> ModelError:
+        """Return what to raise for an exception of the runtime."""
+        return ModelError(f"{cls.runtime} failed on {path}: {cls._cause(error)}")
 
     @property
     def device(self) -> str:
@@ -106,9 +104,13 @@ class LoadedBackend(ABC):
         """
         if self._engine is None:
             raise ModelError(f"{self._facts.path} is closed; open it again to run it")
-        check_tensor(self.input, tensor, path=self._facts.path)
-        with self._failing_on(self._facts.path):
+        if tensor.shape != self._accepted_shape or tensor.dtype != self._dtype:
+            check_tensor(self.input, tensor, path=self._facts.path)
+            self._accepted_shape = tensor.shape
+        try:
             return self._execute(self._engine, tensor)
+        except self.failures as error:
+            raise self._failure(self._facts.path, error) from error
 
     def close(self) -> None:
         """Release the model; calling it twice is harmless."""

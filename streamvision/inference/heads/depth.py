@@ -16,7 +16,7 @@ from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.core.image_result import ImageResult
 from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.base import PictureHead
-from streamvision.inference.heads.grids import content_of, logits_on_content
+from streamvision.inference.heads.grids import logits_on_content
 from streamvision.inference.heads.layout import describe_outputs
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
@@ -54,7 +54,7 @@ class DepthHead(PictureHead):
             tensor = tensor[:, 0] if tensor.shape[1] == 1 else tensor[..., 0]
         found = []
         for grid, place in zip(tensor.astype(np.float32, copy=False), places, strict=False):
-            (depth,) = logits_on_content(grid[None], content_of(place, self._card), self._card)
+            (depth,) = logits_on_content(grid[None], place.visible(self._card), self._card)
             found.append(ImageResult(depth_map=depth.copy()))
         return found
 

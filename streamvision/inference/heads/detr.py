@@ -85,7 +85,7 @@ class DetrHead(ObjectHead):
             class_id = scores.argmax(axis=1)
             chosen = np.flatnonzero(np.take_along_axis(scores, class_id[:, None], axis=1)[:, 0] >= score_threshold)
             class_id = class_id[chosen]
-        picked = corners(*boxes[chosen].T)
+        picked = corners(boxes[chosen])
         return finite_candidates(picked, scores[chosen, class_id], class_id, scale=self._scale)
 
     @classmethod

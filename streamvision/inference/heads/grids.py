@@ -8,7 +8,7 @@ cells, whatever the grid's own coarseness.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,30 +16,11 @@ from numpy.typing import NDArray
 
 from streamvision.core.resampling import LinearMap, bilinear_weights
 from streamvision.inference.heads.layout import F32
-from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.letterbox import InputArea
 from streamvision.inference.model_card import InputCard
 
 
-class Part(NamedTuple):
-    """The part of the input that shows the picture, in input pixels; it lies within the input."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-
-def content_of(place: Letterbox, card: InputCard) -> Part:
-    """Return the picture's part of the network's input."""
-    return Part(
-        max(place.top_px, 0),
-        min(place.top_px + place.content_height_px, card.height_px),
-        max(place.left_px, 0),
-        min(place.left_px + place.content_width_px, card.width_px),
-    )
-
-
-def logits_on_content(grid: F32, part: Part, card: InputCard) -> list[F32]:
+def logits_on_content(grid: F32, part: InputArea, card: InputCard) -> list[F32]:
     """Return each (h, w) channel of a (C, h, w) grid, interpolated to input pixels and cut to the picture's part."""
     if grid.shape[1:] == (card.height_px, card.width_px):
         return [channel[part.top : part.bottom, part.left : part.right] for channel in grid]
@@ -50,14 +31,14 @@ def logits_on_content(grid: F32, part: Part, card: InputCard) -> list[F32]:
     return [_interpolated(channel, down, across, part) for channel in grid]
 
 
-def _interpolated(channel: F32, down: LinearMap, across: LinearMap, part: Part) -> F32:
+def _interpolated(channel: F32, down: LinearMap, across: LinearMap, part: InputArea) -> F32:
     column, end = across.span(part.left, part.right)
     wide = across.rows(np.ascontiguousarray(channel[:, column:end].T), part.left, part.right, offset=column)
     interpolated: F32 = down.rows(np.ascontiguousarray(wide.T), part.top, part.bottom, offset=0)
     return interpolated
 
 
-def classes_on_content(grid: NDArray[np.integer[Any]], part: Part, card: InputCard) -> NDArray[np.integer[Any]]:
+def classes_on_content(grid: NDArray[np.integer[Any]], part: InputArea, card: InputCard) -> NDArray[np.integer[Any]]:
     """Return an (h, w) map of classes, each cell repeated to input pixels, cut to the picture's part."""
     rows = np.arange(part.top, part.bottom) * grid.shape[0] // card.height_px
     columns = np.arange(part.left, part.right) * grid.shape[1] // card.width_px

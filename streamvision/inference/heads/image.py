@@ -17,7 +17,6 @@ from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.base import PictureHead
-from streamvision.inference.heads.grids import content_of
 from streamvision.inference.heads.layout import describe_outputs
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
@@ -60,7 +59,7 @@ class ImageHead(PictureHead):
     def _levels(self, pixels: NDArray[Any], place: Letterbox) -> NDArray[np.uint8]:
         """Return (h, w, 3) BGR levels of the part that shows the picture."""
         rows, columns, _ = pixels.shape
-        part = content_of(place, self._card)
+        part = place.visible(self._card)
         top, bottom = (round(y * rows / self._card.height_px) for y in (part.top, part.bottom))
         left, right = (round(x * columns / self._card.width_px) for x in (part.left, part.right))
         values = pixels[top:bottom, left:right].astype(np.float32)

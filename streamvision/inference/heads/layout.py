@@ -76,22 +76,22 @@ def finite_candidates(
     """
     with np.errstate(over="ignore", invalid="ignore"):
         box_xyxy_px = raw_boxes * np.float32(scale)
-    sound = np.isfinite(score) & np.isfinite(box_xyxy_px).all(axis=1)
-    if extra is not None:
-        sound &= np.isfinite(extra).all(axis=1)
     found = Candidates(box_xyxy_px, score, class_id.astype(np.int32, copy=False), extra)
-    return found if sound.all() else found[sound]
+    columns = [score[:, None], box_xyxy_px] if extra is None else [score[:, None], box_xyxy_px, extra]
+    finite = [np.isfinite(values) for values in columns]
+    if all(values.all() for values in finite):
+        return found
+    return found[np.flatnonzero(np.concatenate(finite, axis=1).all(axis=1))]
 
 
-def corners(center_x: F32, center_y: F32, width: F32, height: F32) -> F32:
-    """Return (N, 4) left, top, right, bottom of boxes that are given by centre and size, (N,) each."""
-    boxes = np.empty((len(center_x), 4), np.float32)
+def corners(center_and_size: F32) -> F32:
+    """Return (N, 4) left, top, right, bottom of (N, 4) boxes that are given by centre x and y, width and height."""
+    boxes = np.empty((len(center_and_size), 4), np.float32)
+    center, size = center_and_size[:, :2], center_and_size[:, 2:4]
     with np.errstate(over="ignore", invalid="ignore"):  # rows that overflow are dropped by finite_candidates
-        half_width, half_height = width / 2, height / 2
-        np.subtract(center_x, half_width, out=boxes[:, 0])
-        np.subtract(center_y, half_height, out=boxes[:, 1])
-        np.add(center_x, half_width, out=boxes[:, 2])
-        np.add(center_y, half_height, out=boxes[:, 3])
+        half = size / 2
+        np.subtract(center, half, out=boxes[:, :2])
+        np.add(center, half, out=boxes[:, 2:])
     return boxes
 
 

@@ -54,7 +54,7 @@ class RtDetrHead(BoxTensorHead):
         else:
             chosen = np.flatnonzero(scores.max(axis=1) >= score_threshold)
             class_id = scores[chosen].argmax(axis=1)
-        boxes = corners(*rows[chosen, :BOX_COLUMNS].T)
+        boxes = corners(rows[chosen])
         return finite_candidates(boxes, scores[chosen, class_id], class_id, scale=self._size)
 
     def _selected(self, rows: F32, score_threshold: float) -> Candidates:
@@ -66,5 +66,5 @@ class RtDetrHead(BoxTensorHead):
                 "classes in the old form cannot be told apart; export it again with a newer ultralytics"
             )
         picked = rows[(score >= score_threshold) & (class_id >= 0) & (class_id < self._classes)]
-        boxes = corners(*picked[:, :BOX_COLUMNS].T)
+        boxes = corners(picked)
         return finite_candidates(boxes, picked[:, 4], picked[:, 5].astype(np.int32), scale=self._size)

@@ -18,7 +18,7 @@ from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.core.image_result import ImageResult
 from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.base import PictureHead
-from streamvision.inference.heads.grids import classes_on_content, content_of, logits_on_content
+from streamvision.inference.heads.grids import classes_on_content, logits_on_content
 from streamvision.inference.heads.layout import F32, describe_outputs
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
@@ -71,7 +71,7 @@ class SemanticHead(PictureHead):
         """
         assert self._at is not None
         grid = outputs[self._at]
-        parts = [content_of(place, self._card) for place in places]
+        parts = [place.visible(self._card) for place in places]
         if grid.ndim == 3:
             return [
                 ImageResult(class_map=classes_on_content(ids, part, self._card).astype(np.uint8))

@@ -66,5 +66,5 @@ class VisionObjectsHead(ObjectHead):
         class_id = confidence.argmax(axis=1)
         score = confidence[np.arange(len(confidence)), class_id]
         likely = score >= score_threshold
-        box_xyxy = corners(*coordinates[likely].astype(np.float32, copy=False).T)
+        box_xyxy = corners(coordinates[likely].astype(np.float32, copy=False))
         return [finite_candidates(box_xyxy, score[likely], class_id[likely], scale=self._size_px)]

@@ -59,14 +59,14 @@ class RawRowsHead(BoxTensorHead):
             return self._candidates(rows[:, chosen], class_scores[class_id, chosen], class_id)
         # The maximum runs along contiguous rows; which class it was is asked only for the few columns that are left.
         best = class_scores.max(axis=0)
-        chosen = np.flatnonzero(best >= score_threshold)
-        picked = rows[:, chosen]
+        (chosen,) = (best >= score_threshold).nonzero()
+        picked = rows.take(chosen, axis=1)
         return self._candidates(picked, best[chosen], picked[BOX_ROWS : self._classes_end].argmax(axis=0))
 
     def _candidates(self, columns: F32, score: F32, class_id: NDArray[np.integer[Any]]) -> Candidates:
         """Return the candidates of (rows, N) chosen columns of the tensor."""
         extra = np.ascontiguousarray(columns[self._classes_end :].T) if self._has_extra else None
-        return finite_candidates(corners(*columns[:BOX_ROWS]), score, class_id, scale=self._scale, extra=extra)
+        return finite_candidates(corners(columns.T), score, class_id, scale=self._scale, extra=extra)
 
 
 class SelectedRowsHead(BoxTensorHead):

@@ -45,4 +45,4 @@ class YoloV5Head(BoxTensorHead):
     def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
         select = every_class_of if every_class else best_classes
         chosen, score, class_id = select(rows, score_threshold=score_threshold)
-        return finite_candidates(corners(*rows[chosen, :4].T), score, class_id, scale=self._scale)
+        return finite_candidates(corners(rows[chosen]), score, class_id, scale=self._scale)

@@ -50,9 +50,11 @@ class YoloxHead(BoxTensorHead):
         chosen, score, class_id = best_classes(rows, score_threshold=score_threshold)
         stride_px = self._stride_px[chosen, None]
         with np.errstate(over="ignore", invalid="ignore"):  # rows that overflow are dropped by finite_candidates
-            center_px = (rows[chosen, :2] + self._cell[chosen]) * stride_px
-            size_px = np.exp(rows[chosen, 2:4]) * stride_px
-        return finite_candidates(corners(*center_px.T, *size_px.T), score, class_id)
+            picked = rows[chosen, :4]
+            picked[:, :2] += self._cell[chosen]
+            np.exp(picked[:, 2:], out=picked[:, 2:])
+            picked *= stride_px
+        return finite_candidates(corners(picked), score, class_id)
 
 
 def grid_cells(width_px: int, height_px: int) -> tuple[F32, F32]:

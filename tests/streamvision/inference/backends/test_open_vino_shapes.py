@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streamvision.inference.backends.open_vino_shapes import MAX_FIXED_SHAPES
+from streamvision.models import default_model_path
 
 pytest.importorskip("openvino")
 
 from streamvision.inference.backends.open_vino import OpenVinoBackend
 
-SIGNS = Path(__file__).parents[3] / "streamvision" / "models" / "road_signs.onnx"
+SIGNS = default_model_path()
 SHAPES = [(1, 3, 64, 32 * wide) for wide in range(1, MAX_FIXED_SHAPES + 2)]
 
 
