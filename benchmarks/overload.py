@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from pipelines.engine import Pipeline
 from streamvision.core.config.app import parse_config
 from streamvision.inference.backends import open_backend
-from streamvision.inference.card_reader import read_card
 from streamvision.inference.model import Model
 
 NOTE_EVERY_S = 10.0
@@ -57,9 +56,8 @@ def overload(model: Path, sources: tuple[str, ...], model_fps: float, seconds: f
     """Run the overloaded pipeline and report."""
     document = {"model": {"path": model}, "streams": [{"source": source} for source in sources]}
     config = parse_config(document, origin="benchmark")
-    backend = open_backend(model)
-    card = read_card(backend, path=model)
-    pipeline = Pipeline(config, detector=Model(SlowedBackend(backend, 1 / model_fps), card, config.model))
+    slowed = SlowedBackend(open_backend(model), 1 / model_fps)
+    pipeline = Pipeline(config, detector=Model.open(config.model, backend=slowed))
     process = psutil.Process()
     notes: list[dict[str, float]] = []
     begin_s = time.monotonic()

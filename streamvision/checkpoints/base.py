@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.core.errors import ConfigError, ExportError
 from streamvision.inference.backends.base import Backend
+from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import ModelCard
 
 
@@ -87,11 +88,6 @@ def chosen_names(own: Sequence[str], given: tuple[str, ...] | None, path: Path) 
     if given and len(given) != len(own):
         raise ConfigError(f"{path} has {len(own)} classes, but {len(given)} names were given; give as many")
     return given or tuple(own)
-
-
-def rounded_up(side_px: int, stride_px: int) -> int:
-    """Return the next multiple of the stride."""
-    return -(-side_px // stride_px) * stride_px
 
 
 def with_size(card: ModelCard, size_px: tuple[int, int] | None) -> ModelCard:

@@ -30,11 +30,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.base import TorchSource, chosen_names, rounded_up, with_size
+from streamvision.checkpoints.base import TorchSource, chosen_names, with_size
 from streamvision.checkpoints.random_weights import settle_yolo
 from streamvision.checkpoints.torch_runtime import TorchBackend, import_torch, import_ultralytics
 from streamvision.core.errors import MissingDependencyError, ModelError
 from streamvision.inference.coco import COCO_KEYPOINTS, COCO_SIGMAS, COCO_SKELETON
+from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard, Resize, Task
 
 LICENCE = "AGPL-3.0 (made with ultralytics, https://ultralytics.com/license)"

@@ -30,16 +30,17 @@ def sized_input(card: InputCard, picture_width_px: int, picture_height_px: int) 
     if not card.dynamic_size or card.resize not in BY_ASPECT:
         return card
     stride_px = card.stride_px
-    longer_px = _rounded_up(max(card.width_px, card.height_px), stride_px)
+    longer_px = rounded_up(max(card.width_px, card.height_px), stride_px)
     ratio = longer_px / max(picture_width_px, picture_height_px)
     rounded = round if card.resize == "letterbox_center" else int
     width_px, height_px = (
-        _rounded_up(max(rounded(side_px * ratio), 1), stride_px) for side_px in (picture_width_px, picture_height_px)
+        rounded_up(max(rounded(side_px * ratio), 1), stride_px) for side_px in (picture_width_px, picture_height_px)
     )
     return card.model_copy(update={"width_px": width_px, "height_px": height_px})
 
 
-def _rounded_up(side_px: int, stride_px: int) -> int:
+def rounded_up(side_px: int, stride_px: int) -> int:
+    """Return the smallest multiple of the stride that is not below the side."""
     return -(-side_px // stride_px) * stride_px
 
 

@@ -6,6 +6,7 @@ import difflib
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
@@ -22,7 +23,7 @@ from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.heads.base import Candidates, ObjectHead, PictureHead
 from streamvision.inference.input_sizes import InputSizes, Size, SizedInput
-from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.letterbox import Letterbox, rounded_up
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
 
@@ -86,16 +87,38 @@ class Model:
         """Where the seconds of each stage are recorded."""
 
     @classmethod
-    def open(cls, config: ModelConfig, *, score_floor: float | None = None, times: StageTimes | None = None) -> Model:
-        """Load the model that the configuration names; arguments as for the class.
+    def open(
+        cls,
+        config: ModelConfig,
+        *,
+        backend: Backend | None = None,
+        side_px: int | None = None,
+        one_size: bool = False,
+        score_floor: float | None = None,
+        every_class: bool = False,
+        max_batch: int = MAX_DYNAMIC_BATCH,
+        times: StageTimes | None = None,
+    ) -> Model:
+        """Load the model that the configuration names, and read its card.
+
+        Args:
+            config: which model, where it executes, thresholds and filters.
+            backend: the model where it is loaded already, such as a checkpoint in torch; closed when this fails.
+            side_px: longer side of the input, for models that take any size; by default the card's.
+            one_size: give pictures of every aspect the card's input size, so that they share a call.
+            score_floor: as for the class.
+            every_class: as for the class.
+            max_batch: as for the class.
+            times: as for the class.
 
         Raises:
-            ModelError: when the file is not a model, or its outputs are of no known head.
+            ModelError: when the file is not a model, its outputs are of no known head, or it does not take pictures of
+                that size.
             MissingDependencyError: when the runtime that it needs is not installed.
             DeviceError: when the asked-for device or precision would not really execute it.
             ConfigError: when the configuration names a class that the model does not have.
         """
-        backend = open_backend(
+        opened = backend or open_backend(
             config.path,
             backend=config.backend,
             device=config.device,
@@ -104,10 +127,22 @@ class Model:
             requests=config.requests,
         )
         try:
-            card = read_card(backend, path=config.path, head=config.head, names=config.names)
-            return cls(backend, card, config, score_floor=score_floor, times=times)
+            card = read_card(opened, path=config.path, head=config.head, names=config.names)
+            if side_px is not None:
+                card = _with_side(card, opened, config.path, side_px)
+            if one_size:
+                card = card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
+            return cls(
+                opened,
+                card,
+                config,
+                score_floor=score_floor,
+                every_class=every_class,
+                max_batch=max_batch,
+                times=times,
+            )
         except BaseException:
-            backend.close()
+            opened.close()
             raise
 
     @property
@@ -229,6 +264,19 @@ class Model:
             return (-candidates.score).argsort(kind="stable")[:limit]
         best = suppress_oriented if self.card.task == "obb" else suppress
         return best(candidates, iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
+
+
+def _with_side(card: ModelCard, backend: Backend, path: Path, side_px: int) -> ModelCard:
+    """Return the card with another side of its square input, rounded up to the stride."""
+    side_px = rounded_up(side_px, card.input.stride_px)
+    fixed = set(backend.input.shape[2:] if card.input.layout == "nchw" else backend.input.shape[1:3]) - {None}
+    if fixed - {side_px}:
+        raise ModelError(
+            f"{path} takes pictures of {card.input.width_px}x{card.input.height_px} px only, not {side_px}x{side_px}; "
+            "leave out --imgsz, or export it with that size"
+        )
+    size = card.input.model_copy(update={"width_px": side_px, "height_px": side_px})
+    return card.model_copy(update={"input": size})
 
 
 def lowest_scores(config: ModelConfig, names: tuple[str, ...], *, score_floor: float | None) -> NDArray[np.float32]:

@@ -15,9 +15,10 @@ from exporters.parity.verdict import Parity
 from exporters.pictures import pictures_of
 from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
-from streamvision.checkpoints.base import Source, rounded_up
+from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.ultralytics import UltralyticsSource
 from streamvision.core.errors import MissingDependencyError
+from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import ModelCard
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe

@@ -20,8 +20,6 @@ from streamvision.core.config.secondary import AuxiliaryModelConfig
 from streamvision.core.picture import Picture
 from streamvision.core.status import StageStatus
 from streamvision.core.telemetry import StageTimes
-from streamvision.inference.backends import open_backend
-from streamvision.inference.card_reader import read_card
 from streamvision.inference.model import Model, Prediction
 from streamvision.models import model_file
 
@@ -244,20 +242,14 @@ def open_auxiliary(
     Raises:
         StreamVisionError: when it is not there, or cannot be run.
     """
-    path = model_file(config.model)
-    first = ModelConfig(
-        path=path,
+    model = ModelConfig(
+        path=model_file(config.model),
         backend=config.backend,
         device=config.device,
         threads=config.threads,
         requests=1,
+        head=config.head,
+        names=config.names,
         score=config.score,
     )
-    backend = open_backend(path, backend=first.backend, device=first.device, threads=first.threads, requests=1)
-    try:
-        card = read_card(backend, path=path, head=config.head, names=config.names)
-        sized = card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
-        return Model(backend, sized, first, max_batch=max_batch, times=times)
-    except BaseException:
-        backend.close()
-        raise
+    return Model.open(model, one_size=True, max_batch=max_batch, times=times)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,13 @@ class LoadedBackend(ABC):
         return last_line(error)
 
     @classmethod
-    def _failure(cls, path: Path, error: Exception) -> ModelError:
-        """Return what to raise for an exception of the runtime."""
-        return ModelError(f"{cls.runtime} failed on {path}: {cls._cause(error)}")
+    @contextmanager
+    def _failing_on(cls, path: Path) -> Iterator[None]:
+        """Turn the runtime's exceptions within into :class:`ModelError`."""
+        try:
+            yield
+        except cls.failures as error:
+            raise ModelError(f"{cls.runtime} failed on {path}: {cls._cause(error)}") from error
 
     @property
     def device(self) -> str:
@@ -107,10 +112,8 @@ class LoadedBackend(ABC):
         if tensor.shape != self._accepted_shape or tensor.dtype != self._dtype:
             check_tensor(self.input, tensor, path=self._facts.path)
             self._accepted_shape = tensor.shape
-        try:
+        with self._failing_on(self._facts.path):
             return self._execute(self._engine, tensor)
-        except self.failures as error:
-            raise self._failure(self._facts.path, error) from error
 
     def close(self) -> None:
         """Release the model; calling it twice is harmless."""

@@ -92,10 +92,8 @@ class OnnxRuntimeBackend(LoadedBackend):
         with tempfile.TemporaryDirectory(prefix="streamvision-") as scratch:
             session = _open_session(ort, path, kind, index, precision, threads, Path(scratch) / "profile")
             picture = picture_input(tuple(_spec(port) for port in session.get_inputs()), path=path)
-            try:
+            with cls._failing_on(path):
                 session.run(None, {picture.name: _probe_tensor(picture, session.get_modelmeta().custom_metadata_map)})
-            except cls.failures as error:
-                raise cls._failure(path, error) from error
             placement = read_placement(Path(session.end_profiling()))
         provider = PROVIDERS[kind]
         if kind != "cpu" and placement.share(provider) < _MIN_SHARE:

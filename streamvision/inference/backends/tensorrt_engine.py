@@ -90,10 +90,8 @@ class TensorRtBackend(LoadedBackend):
             requests=requests or _USEFUL_REQUESTS,
         )
         super().__init__(facts, engine)
-        try:
+        with self._failing_on(path):
             self._lanes[_NOBODY] = Lane(engine, self._layout, gpu, self._errors)
-        except self.failures as error:
-            raise self._failure(path, error) from error
 
     def close(self) -> None:
         """Release the engine and its memory; calling it twice is harmless."""
