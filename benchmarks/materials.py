@@ -78,3 +78,11 @@ def exported(weights: Path, *, format: str, dynamic: bool) -> Path:
         subprocess.run(command, check=True, timeout=EXPORT_TIMEOUT_S, stdout=sys.stderr)
         made.rename(target)
     return target
+
+
+def input_side_px(model: Path) -> int:
+    """Return the side of the square input of an ONNX detector."""
+    import onnxruntime
+
+    shape = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"]).get_inputs()[0].shape
+    return int(shape[-1])

@@ -1,20 +1,23 @@
 """The same video, model, precision and output for us and for others, in turn, round after round.
 
-    python -m benchmarks.peers --video car-detection.mp4 --weights yolov8n.pt --output runs/peers
+    python -m benchmarks.peers --video car-detection.mp4 --weights yolov8n.pt --fast-model tiny.onnx
 
 Every contender reads the video (scaled to 1080p), detects with the same weights at 640, tracks with ByteTrack, draws,
 and encodes every frame as JPEG of quality 80, in a process of its own. Ultralytics' exports come in its two forms: of
 fixed size, which is its default and makes every picture a square, and dynamic, which both libraries feed with
 rectangles. The precision is that of the runtime's default: fp32 in ONNX Runtime, and in OpenVINO bf16 on processors
 that have it (which we leave off by default and which is asked for here); our own fp32 is listed beside it. So is
-adaptive effort, which does not do the same work: the camera stands still, and the network is shown what has changed.
+adaptive inference, which does not do the same work: the camera does not move, and the network is shown what changes.
+
+With --fast-model, an ONNX detector so small that it costs next to nothing, the video is also run at its own size: what
+then decides is everything but the network.
 
 Besides the train extra it takes ``openvino``, ``supervision`` and ``trackers``. Roboflow's pipeline is measured where
 --roboflow-python names a Python with ``inference``, ``supervision`` and ``trackers``. Contenders that cannot run are
 left out and named.
 
 Figures are medians over the rounds; ratios are taken round by round, and their median is given. Writes DIR/peers.json,
-DIR/peers.md and DIR/peers.svg.
+DIR/peers.md, and a chart of each table.
 """
 
 from __future__ import annotations
@@ -31,10 +34,11 @@ from typing import Any
 
 import click
 
-from benchmarks.materials import exported, video_1080p
+from benchmarks.materials import exported, input_side_px, video_1080p
 from streamvision.bench.charts import Bar, bar_chart, save_svg
 from streamvision.bench.usage import Usage, machine
 
+_REST = "ByteTrack, drawn, JPEG"
 ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 900.0
 
@@ -53,8 +57,10 @@ class Contender:
     """Runtime; only ours is told."""
     precision: str = "auto"
     """Arithmetic; only ours is told."""
-    effort: str = "full"
-    """How much of each frame the network is shown; only ours is told."""
+    adaptive: str = "full"
+    """Which part of each frame the network is shown; only ours is told."""
+    streams: int = 1
+    """How many times the video is run at once; only ours is told."""
     python: str = sys.executable
     """The Python that runs it."""
 
@@ -80,6 +86,15 @@ def contenders(*, bf16: bool, roboflow: str | None) -> list[Contender]:
     return found
 
 
+FAST_CONTENDERS = [
+    Contender("StreamVision", "ours", "fast"),
+    Contender("StreamVision, 8 streams", "ours", "fast", streams=8),
+    Contender("ultralytics", "ultralytics_track", "fast"),
+    Contender("OpenCV + ONNX Runtime + supervision", "plain_loop", "fast"),
+]
+"""All contenders with a network that costs next to nothing, in ONNX Runtime."""
+
+
 class ContenderError(RuntimeError):
     """A contender cannot run here."""
 
@@ -95,13 +110,22 @@ PAIRS = [
     ("StreamVision, ONNX Runtime, dynamic", "OpenCV + ONNX Runtime + supervision"),
     ("StreamVision, ONNX Runtime, dynamic", "Roboflow inference + supervision"),
     ("StreamVision, OpenVINO {p}, adaptive", "ultralytics, OpenVINO {p}"),
+    ("StreamVision", "OpenCV + ONNX Runtime + supervision"),
+    ("StreamVision, 8 streams", "OpenCV + ONNX Runtime + supervision"),
+    ("StreamVision", "ultralytics"),
 ]
 """Whose rates are divided."""
 
 
 @click.command(help=__doc__)
 @click.option("--video", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--weights", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--fast-model",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.onnx",
+    help="YOLOv8 detector with a small square input, for a second table.",
+)
 @click.option("--output", default=Path("runs/peers"), show_default=True, type=Path, metavar="DIR")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 50))
 @click.option("--frames", default=300, show_default=True, type=click.IntRange(20, 600), help="Frames a run.")
@@ -110,7 +134,8 @@ PAIRS = [
 @click.option("--roboflow-python", metavar="PYTHON", help="Python of an environment with Roboflow's inference.")
 def peers(
     video: Path,
-    weights: Path,
+    weights: Path | None,
+    fast_model: Path | None,
     output: Path,
     rounds: int,
     frames: int,
@@ -119,14 +144,50 @@ def peers(
     roboflow_python: str | None,
 ) -> None:
     """Run all contenders in turn and write down what came out."""
-    models = {
-        f"{format}{'_dynamic' * dynamic}": str(exported(weights, format=format, dynamic=dynamic))
-        for format in ("onnx", "openvino")
-        for dynamic in (False, True)
-    }
-    bf16 = _computes_in_bf16(models["openvino"])
-    chosen = [c for c in contenders(bf16=bf16, roboflow=roboflow_python) if not only or any(o in c.name for o in only)]
-    work = {"video": str(video_1080p(video)), "frames": frames, "warmup": warmup}
+    if weights is None and fast_model is None:
+        raise click.UsageError("nothing to measure was given; give --weights, --fast-model, or both")
+    work = {"frames": frames, "warmup": warmup}
+    parts: dict[str, dict[str, Any]] = {}
+    if weights is not None:
+        models = {
+            f"{format}{'_dynamic' * dynamic}": str(exported(weights, format=format, dynamic=dynamic))
+            for format in ("onnx", "openvino")
+            for dynamic in (False, True)
+        }
+        bf16 = _computes_in_bf16(models["openvino"])
+        parts["real"] = measure(
+            _chosen(contenders(bf16=bf16, roboflow=roboflow_python), only),
+            work | {"video": str(video_1080p(video)), "side_px": 640},
+            models=models,
+            rounds=rounds,
+            precision="bf16" if bf16 else "fp32",
+        )
+        parts["real"]["work"] = f"{video.name} at 1080p, {frames} frames, {weights.stem} at 640, {_REST}"
+    if fast_model is not None:
+        side_px = input_side_px(fast_model)
+        parts["fast"] = measure(
+            _chosen(FAST_CONTENDERS, only),
+            work | {"video": str(video), "side_px": side_px},
+            models={"fast": str(fast_model)},
+            rounds=rounds,
+            precision="fp32",
+        )
+        parts["fast"]["work"] = f"{video.name}, {frames} frames a stream, {fast_model.stem} at {side_px}, {_REST}"
+    # The table of real networks stands at the top of the document, as it did before there was a second one.
+    document = parts.get("real", {}) | ({"fast_network": parts["fast"]} if "fast" in parts else {})
+    text = "\n".join(markdown(part) for part in parts.values())
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "peers.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (output / "peers.md").write_text(text, encoding="utf-8")
+    for name, part in parts.items():
+        save_svg(chart(part), output / {"real": "peers.svg", "fast": "peers-fast.svg"}[name])
+    click.echo(text)
+
+
+def measure(
+    chosen: Sequence[Contender], work: dict[str, Any], *, models: dict[str, str], rounds: int, precision: str
+) -> dict[str, Any]:
+    """Run the contenders in turn, round after round, and return what came out."""
     runs: dict[str, list[dict[str, float]]] = {contender.name: [] for contender in chosen}
     left_out: dict[str, str] = {}
     before, children_s = Usage.now(), _children_s()
@@ -142,26 +203,26 @@ def peers(
                 continue
             runs[contender.name].append(figures)
             click.echo(f"{number + 1}/{rounds}  {figures['fps']:6.1f} fps  {contender.name}", err=True)
-    others = Usage.now().others_percent_since(before)
-    own = 100 * (_children_s() - children_s) / (Usage.now().at_s - before.at_s)
-    chosen = [contender for contender in chosen if contender.name not in left_out]
-    runs = {contender.name: runs[contender.name] for contender in chosen}
-    document = {
+    after = Usage.now()
+    others = after.others_percent_since(before)
+    own = 100 * (_children_s() - children_s) / (after.at_s - before.at_s)
+    ran = [contender for contender in chosen if contender.name not in left_out]
+    runs = {contender.name: runs[contender.name] for contender in ran}
+    rows = [asdict(contender) | summary(runs[contender.name]) for contender in ran]
+    for row in rows:
+        del row["python"]  # paths of this machine say nothing to others
+    return {
         "machine": machine(),
-        "work": f"{video.name} at 1080p, {frames} frames, {weights.stem} at 640, ByteTrack, drawn, JPEG",
         "rounds": rounds,
         "others_cpu_percent": None if others is None else round(max(others - own, 0.0), 1),
-        "contenders": [asdict(contender) | summary(runs[contender.name]) for contender in chosen],
+        "contenders": rows,
         "left_out": left_out,
-        "ratios": ratios(runs, precision="bf16" if bf16 else "fp32"),
+        "ratios": ratios(runs, precision=precision),
     }
-    for contender in document["contenders"]:  # paths of this machine say nothing to others
-        contender.pop("python")
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "peers.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    (output / "peers.md").write_text(markdown(document), encoding="utf-8")
-    save_svg(chart(document), output / "peers.svg")
-    click.echo(markdown(document))
+
+
+def _chosen(all_of_them: Sequence[Contender], only: tuple[str, ...]) -> list[Contender]:
+    return [one for one in all_of_them if not only or any(text in one.name for text in only)]
 
 
 def run(contender: Contender, work: dict[str, Any]) -> dict[str, float]:
@@ -170,8 +231,8 @@ def run(contender: Contender, work: dict[str, Any]) -> dict[str, float]:
     Raises:
         ContenderError: when it fails; with the end of what it said.
     """
-    ours = {"backend": contender.backend, "precision": contender.precision, "effort": contender.effort}
-    task = json.dumps(work | ours)
+    keys = ("backend", "precision", "adaptive", "streams")
+    task = json.dumps(work | {key: getattr(contender, key) for key in keys})
     command = [contender.python, "-m", f"benchmarks.contenders.{contender.module}", task]
     with tempfile.TemporaryFile("w+") as said:
         done = subprocess.run(

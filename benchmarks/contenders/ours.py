@@ -1,12 +1,13 @@
 """This project's pipeline."""
 
+import threading
 import time
 from pathlib import Path
 
 from benchmarks.contenders.stopwatch import JPEG_QUALITY, NMS_IOU, SCORE, Stopwatch, task
 from pipelines.engine import Pipeline
 from streamvision.core.config.app import parse_config
-from streamvision.core.live import LiveFrame
+from streamvision.core.live import LiveChannel, LiveFrame
 
 
 def main() -> None:
@@ -15,22 +16,24 @@ def main() -> None:
     model = {"path": Path(work["model"]), "backend": work["backend"], "precision": work["precision"]}
     document = {
         "model": model | {"score": SCORE, "iou": NMS_IOU},
-        "streams": [{"source": work["video"]}],
-        "adaptive": {"mode": work["effort"]},
+        "streams": [{"source": work["video"]}] * work["streams"],
+        "adaptive": {"mode": work["adaptive"]},
         "serve": {"jpeg_quality": JPEG_QUALITY},
         "max_frames": work["frames"],
     }
     pipeline = Pipeline(parse_config(document, origin="benchmark"))
-    watch = Stopwatch(work["warmup"])
-    (channel,) = pipeline.view.channels.values()
-    channel.add_viewer()
+    watch = Stopwatch(work["warmup"] * work["streams"])
+    counting = threading.Lock()
 
-    def note(changed: object) -> None:
+    def note(channel: LiveChannel) -> None:
         newest: LiveFrame | None = channel.latest
         if newest is not None:
-            watch.frame(len(newest.annotated.result.detections), newest.annotated.jpeg())
+            with counting:
+                watch.frame(len(newest.annotated.result.detections), newest.annotated.jpeg())
 
-    channel.add_listener(note)
+    for channel in pipeline.view.channels.values():
+        channel.add_viewer()
+        channel.add_listener(note)
     with pipeline:
         while not pipeline.wait(0.05):
             time.sleep(0)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
-SIDE_PX = 640
+FREE_SIDE_PX = 640
 
 
 class PlainDetector:
@@ -15,16 +15,19 @@ class PlainDetector:
 
     def __init__(self, model, *, score, iou):
         self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        (only,) = self._session.get_inputs()
+        self._input = only.name
+        self._side_px = only.shape[2] if isinstance(only.shape[2], int) else FREE_SIDE_PX
         self._score, self._iou = score, iou
 
     def detect(self, bgr):
         """Return boxes (N, 4) as left, top, right, bottom, scores (N,) and class ids (N,)."""
         height, width = bgr.shape[:2]
-        ratio = SIDE_PX / max(height, width)
+        side_px = self._side_px
+        ratio = side_px / max(height, width)
         size = round(width * ratio), round(height * ratio)
-        left, top = (SIDE_PX - size[0]) // 2, (SIDE_PX - size[1]) // 2
-        square = np.full((SIDE_PX, SIDE_PX, 3), 114, np.uint8)
+        left, top = (side_px - size[0]) // 2, (side_px - size[1]) // 2
+        square = np.full((side_px, side_px, 3), 114, np.uint8)
         square[top : top + size[1], left : left + size[0]] = cv2.resize(bgr, size)
         tensor = cv2.dnn.blobFromImage(square, 1 / 255, swapRB=True)
         rows = self._session.run(None, {self._input: tensor})[0][0].T

@@ -21,7 +21,7 @@ class Stopwatch:
 
     def __init__(self, warmup):
         self._warmup = warmup
-        self._begin_s = self._cpu_s = None
+        self._begin_s = self._cpu_s = self._end_s = self._end_cpu_s = None
         self.frames = self.objects = self.bytes = 0
 
     def frame(self, objects, jpeg):
@@ -29,13 +29,14 @@ class Stopwatch:
         if self.frames == self._warmup:
             self._begin_s, self._cpu_s = time.perf_counter(), time.process_time()
             self.objects = self.bytes = 0
+        self._end_s, self._end_cpu_s = time.perf_counter(), time.process_time()
         self.frames += 1
         self.objects += objects
         self.bytes += len(jpeg)
 
     def report(self):
         """Write the figures to standard output."""
-        wall_s, cpu_s = time.perf_counter() - self._begin_s, time.process_time() - self._cpu_s
+        wall_s, cpu_s = self._end_s - self._begin_s, self._end_cpu_s - self._cpu_s
         measured = self.frames - 1 - self._warmup  # the clock starts when the first measured frame is done
         found = {
             "fps": measured / wall_s,

@@ -11,8 +11,8 @@ def main() -> None:
     work = task()
     model = import_ultralytics().YOLO(work["model"], task="detect")
     results = model.track(
-        work["video"], stream=True, tracker="bytetrack.yaml", conf=SCORE, iou=NMS_IOU, imgsz=640, device="cpu",
-        verbose=False,
+        work["video"], stream=True, tracker="bytetrack.yaml", conf=SCORE, iou=NMS_IOU, imgsz=work["side_px"],
+        device="cpu", verbose=False,
     )  # fmt: skip
     watch = Stopwatch(work["warmup"])
     for result in results:

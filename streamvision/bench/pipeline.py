@@ -15,6 +15,7 @@ from pipelines.engine import Pipeline
 from pipelines.outputs.encode import JpegEncoder
 from pipelines.stages.tracking import create_tracker
 from streamvision.bench.costs import SECONDS_EACH, Costs, measure_costs
+from streamvision.bench.lock_probe import LockProbe
 from streamvision.bench.usage import Usage, machine, rss_mb
 from streamvision.core.config.app import AppConfig, ServeConfig
 from streamvision.core.errors import SourceError, StreamVisionError
@@ -58,6 +59,8 @@ class PipelineFigures:
     """Calls into the network at a time."""
     frame_cpu_ms: float
     """Processor time of a frame in the whole pipeline."""
+    gil_ms: float | None
+    """How long the interpreter's lock was held for each frame; ``None`` where that cannot be measured."""
     costs: Costs
     """Processor time of a frame's parts, each alone."""
     model: str
@@ -90,6 +93,7 @@ class PipelineFigures:
             "others_cpu_percent": None if self.others_cpu_percent is None else round(self.others_cpu_percent, 1),
             "offered_fps": None if self.offered_fps is None else round(self.offered_fps, 2),
             "costs_ms": {**self.costs.to_json(), "whole_frame": round(self.frame_cpu_ms, 3)},
+            "gil_ms": None if self.gil_ms is None else round(self.gil_ms, 3),
             "open_s": round(self.open_s, 3),
             "first_frame_s": round(self.first_frame_s, 3),
             "requests": self.requests,
@@ -142,7 +146,8 @@ def bench_pipeline(
         first_frame_s = _first_frame(pipeline) - begin_s
         _pass(pipeline, warmup_s, "warm-up", on_progress)
         before = _Moment.of(pipeline)
-        _pass(pipeline, seconds, "measuring", on_progress)
+        with LockProbe() as probe:
+            _pass(pipeline, seconds, "measuring", on_progress)
         after = _Moment.of(pipeline)
         memory_mb = rss_mb()
         _check(pipeline)
@@ -169,6 +174,7 @@ def bench_pipeline(
         cores=usable_cores(),
         requests=requests,
         frame_cpu_ms=1e3 * (after.usage.cpu_s - before.usage.cpu_s) / max(frames, 1),
+        gil_ms=None if probe.held_share is None else 1e3 * probe.held_share * wall_s / max(frames, 1),
         costs=costs,
         model=model,
         streams=streams,

@@ -30,6 +30,7 @@ def describe_pipeline(figures: PipelineFigures) -> str:
         f"first frame after {figures.open_s + figures.first_frame_s:.2f} s, {figures.open_s:.2f} s of it for the model",
         f"bound {figures.bound_fps:.1f} fps ({figures.cores} cores; alone, ms of CPU a frame: {parts}; "
         f"whole frame {figures.frame_cpu_ms:.1f})",
+        *([] if figures.gil_ms is None else [f"interpreter's lock held for {figures.gil_ms:.2f} ms a frame"]),
         f"efficiency {figures.efficiency:.2f}"
         + (f" of the {figures.offered_fps:.1f} fps offered" if _is_offered(figures) else ""),
         f"age p50 {1e3 * figures.age_s['p50']:.0f} ms, p95 {1e3 * figures.age_s['p95']:.0f} ms, "

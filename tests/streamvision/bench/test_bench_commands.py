@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from streamvision.bench.lock_probe import LockProbe
 from streamvision.bench.usage import Usage, rss_mb
 from streamvision.cli.bench import bench
 
@@ -38,6 +41,8 @@ def test_the_pipeline_of_a_file(data_dir: Path, tmp_path: Path) -> None:
     assert found["age_s"].keys() == QUANTILES
     assert found["efficiency"] == pytest.approx(found["fps"] / found["bound_fps"], rel=0.01)
     assert found["offered_fps"] is None
+    if sys.platform == "linux":
+        assert 0 < found["gil_ms"] < 1000
     assert [stream["drops"] for stream in found["streams"]] == [{}, {}]
     assert sum(stream["fps"] for stream in found["streams"]) == pytest.approx(found["fps"], abs=0.1)
     assert plot.read_text().startswith("<svg")
@@ -100,3 +105,20 @@ def test_usage_counts_this_process_and_the_others() -> None:
     assert after.others_percent_since(before) == pytest.approx(150)
     assert Usage(2.0, 2.0, None).others_percent_since(before) is None
     assert rss_mb() > 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's count of context switches by thread")
+def test_the_lock_is_seen_where_a_thread_holds_it_and_not_where_all_sleep() -> None:
+    with LockProbe() as idle:
+        threading.Event().wait(0.5)
+    stop = threading.Event()
+    with LockProbe() as busy:
+        spinning = threading.Thread(target=lambda: [None for _ in iter(stop.is_set, True)])
+        spinning.start()
+        threading.Event().wait(1.0)
+        stop.set()
+        spinning.join()
+    assert idle.held_share is not None
+    assert busy.held_share is not None
+    assert idle.held_share < 0.3
+    assert busy.held_share > 0.5
