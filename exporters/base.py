@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from streamvision.checkpoints.base import Source
+from streamvision.core.errors import ExportError
+from streamvision.core.registry import Plugin
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.model_card import ModelCard
 
-Format = Literal["onnx", "openvino", "tflite", "coreml", "tensorrt"]
 ExportPrecision = Literal["fp32", "fp16", "int8-dynamic", "int8"]
 """Arithmetic or storage of the weights: ``int8-dynamic`` needs no pictures to calibrate with, ``int8`` does."""
 
@@ -46,8 +47,8 @@ class ExportOptions:
 class UnverifiedArtifact:
     """An exported file that nobody has proven yet; it lies in a scratch folder until the gate has passed it."""
 
-    format: Format
-    """What it is."""
+    format: str
+    """What it is: the name of its :class:`TargetEntry`."""
     precision: ExportPrecision
     """Its precision."""
     path: Path
@@ -63,15 +64,10 @@ class UnverifiedArtifact:
 
 
 class Target(Protocol):
-    """Makes artefacts of one format. A new target is one new module, its test and its registration."""
-
-    format: Format
-    """The format's name, as ``--format`` takes it."""
-    precisions: tuple[ExportPrecision, ...]
-    """What it can be made in, the default first."""
+    """Makes artefacts of one format. A new target is one new module, its test and its line in the registry."""
 
     def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
-        """Write the file into a scratch folder, the card in its own metadata.
+        """Write the file into a scratch folder, the card in its own metadata; the options are those of its entry.
 
         Raises:
             ExportError: when the source cannot be turned into this format, saying why and what can be done.
@@ -80,3 +76,46 @@ class Target(Protocol):
 
     def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return what executes the file here, as exactly as this machine can, for the gate to compare."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetEntry(Plugin):
+    """A format to export to, as far as it is known before its converter is imported.
+
+    Its factory is called without arguments and returns a :class:`Target`.
+    """
+
+    suffix: str
+    """How the names of its artefacts end."""
+    precisions: tuple[ExportPrecision, ...]
+    """What it can be made in, the default first."""
+    options: tuple[str, ...] = ()
+    """Names of the switches of :class:`ExportOptions` that it takes, such as ``nms``."""
+
+    def create(self) -> Target:
+        """Return the target.
+
+        Raises:
+            MissingDependencyError: when what makes it is not installed.
+        """
+        return cast(Target, self.load()())
+
+    def check(self, options: ExportOptions) -> None:
+        """Check that this format can be made so, before any converter is started.
+
+        Raises:
+            ExportError: when it cannot, saying what to leave out.
+        """
+        if options.precision not in self.precisions:
+            raise ExportError(
+                f"{self.name} is not made in {options.precision}; give --precision {', '.join(self.precisions)}"
+            )
+        for switch in SWITCHES:
+            if getattr(options, switch) and switch not in self.options:
+                raise ExportError(
+                    f"--{switch.replace('_', '-')} is not for {self.name}; leave it out, or export to another format"
+                )
+
+
+SWITCHES = ("dynamic_batch", "dynamic_size", "uint8_input", "nms", "mediapipe")
+"""The fields of :class:`ExportOptions` that are asked for or not, in the order in which they stand in file names."""

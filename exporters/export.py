@@ -16,35 +16,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Target, UnverifiedArtifact
+from exporters.base import SWITCHES, ExportOptions, ExportPrecision, Target, TargetEntry, UnverifiedArtifact
 from exporters.parity.gate import Gate
 from exporters.parity.verdict import Parity
 from exporters.pictures import GatePictures
 from exporters.report import build_report
 from exporters.report.build import ReportFacts
 from streamvision.checkpoints.base import Source
-from streamvision.core.errors import ConfigError, ExportError, OutputError, StreamVisionError
+from streamvision.core.errors import ConfigError, OutputError, StreamVisionError
 
 logger = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 REPORT_ENDINGS = (".parity.json", ".parity.html", ".parity-failed.json", ".parity-failed.html")
 """What is appended to an artefact's name for its reports."""
-_ENDINGS: dict[Format, str] = {
-    "onnx": ".onnx",
-    "openvino": "_openvino",
-    "tflite": ".tflite",
-    "coreml": ".mlpackage",
-    "tensorrt": "_tensorrt.onnx",
-}
-"""How the names of artefacts end, by format."""
 
 
 @dataclass(frozen=True)
 class Request:
     """One artefact that is wanted."""
 
-    format: Format
+    format: TargetEntry
     """What it shall be."""
     options: ExportOptions
     """How it shall be."""
@@ -55,10 +47,8 @@ class Request:
         parts = [source.path.stem, options.precision]
         if options.size_px is not None:
             parts.append(f"{options.size_px[0]}x{options.size_px[1]}")
-        free = options.dynamic_batch or options.dynamic_size
-        flags = {"dynamic": free, "uint8": options.uint8_input, "nms": options.nms, "mediapipe": options.mediapipe}
-        parts += [word for word, asked in flags.items() if asked]
-        return "-".join(parts) + _ENDINGS[self.format]
+        words = (switch.partition("_")[0] for switch in SWITCHES if getattr(options, switch))
+        return "-".join([*parts, *dict.fromkeys(words)]) + self.format.suffix
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +78,7 @@ class ExportResult:
         """Return plain values."""
         unproven: dict[str, Any] = {"passed": False, "sentence": self.error, "first_difference": None, "stages": []}
         return {
-            "format": self.request.format,
+            "format": self.request.format.name,
             "precision": self.request.options.precision,
             "path": str(self.path) if self.path else None,
             "bytes": self.bytes,
@@ -108,7 +98,6 @@ class Exporter:
         gate: proves each export.
         pictures: what the gate shows, for the reports.
         output: folder for artefacts and reports; it is made where it is missing.
-        create_target: gives the target of a format.
         force: whether what stands in the way is replaced.
         say: called with one line on each step.
     """
@@ -120,12 +109,11 @@ class Exporter:
         pictures: GatePictures,
         output: Path,
         *,
-        create_target: Callable[[str], Target],
         force: bool = False,
         say: Say = lambda text: None,
     ) -> None:
         self._source, self._gate, self._pictures = source, gate, pictures
-        self._output, self._create_target, self._force, self._say = output, create_target, force, say
+        self._output, self._force, self._say = output, force, say
 
     def run(self, requests: Sequence[Request]) -> list[ExportResult]:
         """Make and prove all artefacts; one that fails leaves the others alone.
@@ -172,13 +160,8 @@ class Exporter:
         return ExportResult(request, name, path, _bytes(path) if path else None, seconds, parity, error, report, notes)
 
     def _converted(self, name: str, request: Request, scratch: Path) -> tuple[UnverifiedArtifact, Target]:
-        target = self._create_target(request.format)
-        if request.options.precision not in target.precisions:
-            raise ExportError(
-                f"{request.format} is not made in {request.options.precision}; it is in {', '.join(target.precisions)}"
-            )
-        if request.options.mediapipe and request.format != "tflite":
-            raise ExportError(f"--mediapipe is a form of TFLite files; leave it out for {request.format}")
+        request.format.check(request.options)
+        target = request.format.create()
         self._say(f"{name}: converting")
         begin_s = time.monotonic()
         folder = scratch / "converted"
@@ -248,22 +231,13 @@ class Exporter:
 
 
 def requests_for(
-    formats: Sequence[Format],
-    precisions: Sequence[ExportPrecision],
-    options: ExportOptions,
-    *,
-    create_target: Callable[[str], Target],
+    formats: Sequence[TargetEntry], precisions: Sequence[ExportPrecision], options: ExportOptions
 ) -> list[Request]:
-    """Return one request for each format and precision; without precisions, each format in its default one.
-
-    Raises:
-        ConfigError: when there is no such format.
-        MissingDependencyError: when what makes a format is not installed.
-    """
+    """Return one request for each format and precision; without precisions, each format in its default one."""
     return [
         Request(format, replace(options, precision=precision))
         for format in formats
-        for precision in (precisions or create_target(format).precisions[:1])
+        for precision in (precisions or format.precisions[:1])
     ]
 
 

@@ -3,6 +3,11 @@
 Weights become float16 with a ``Cast`` behind them. Where that is not small enough, the largest become 12-bit integers
 with one scale per output channel: eight bits in one tensor, the other four packed in pairs in a second. Runtimes fold
 the nodes that put them together when they load the file, so that speed does not change.
+
+onnxslim 0.1.98 does not do this: it folds the casts and with them the float16 weights back to float32 (YOLOv8n 6.4 to
+12.8 MB). On files that are not compact it brought nothing either: equal outputs to the bit, the same speed in ONNX
+Runtime, which folds such nodes itself, and 0.1 to 0.3 % more bytes (nodes: YOLOv8n 233 to 232, Faster R-CNN 1170 to
+443).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
 from exporters.coreml.interpreter import CoreMlInterpreter
 from exporters.coreml.vision import check_rows, check_specification
@@ -35,9 +35,6 @@ class CoreMlTarget:
     Args:
         input: ``image``, or ``tensor`` for a float32 array 1x3xHxW as the source takes it.
     """
-
-    format: Format = "coreml"
-    precisions: tuple[ExportPrecision, ...] = ("fp16", "fp32")
 
     def __init__(self, *, input: Literal["image", "tensor"] = "image") -> None:
         self._image = input == "image"
@@ -106,20 +103,6 @@ class CoreMlTarget:
         return network, card, conversion
 
     def _check(self, source: Source, options: ExportOptions) -> None:
-        if options.precision not in self.precisions:
-            raise ExportError(
-                f"Core ML files are made in {' and '.join(self.precisions)} here, not in {options.precision}; give "
-                f"--precision {self.precisions[0]}"
-            )
-        asked = {
-            "--dynamic-batch": options.dynamic_batch,
-            "--dynamic-size": options.dynamic_size,
-            "--mediapipe": options.mediapipe,
-        }
-        if refused := [flag for flag, given in asked.items() if given]:
-            raise ExportError(
-                f"{refused[0]} is not for Core ML, whose files take one picture of one size here; leave it out"
-            )
         refuse_loops(source.card, "Core ML")
         if not options.nms:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.conversion import save, to_onnx
 from exporters.pictures import calibration_tensors
 from streamvision.checkpoints.base import Source
@@ -17,9 +17,6 @@ FLOAT_LAYERS = 3
 
 class OnnxTarget:
     """Makes ``.onnx`` files whose input and outputs are float32 (or uint8 pictures, where asked for)."""
-
-    format: Format = "onnx"
-    precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
 
     def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the file; see :meth:`exporters.base.Target.export`.

@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, UnverifiedArtifact
 from exporters.onnx.conversion import to_onnx
 from exporters.pictures import CALIBRATION_COUNT, calibration_tensors
 from streamvision.checkpoints.base import Source
@@ -29,9 +29,6 @@ _LEAST_WEIGHTS = 32
 
 class OpenVinoTarget:
     """Makes a folder with an ``.xml`` file and its ``.bin``; the card is in the model's ``rt_info``."""
-
-    format: Format = "openvino"
-    precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
 
     def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the files; see :meth:`exporters.base.Target.export`.

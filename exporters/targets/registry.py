@@ -1,31 +1,60 @@
-"""All targets by format, imported when they are asked for. A new target is one new file, its test and its line here."""
+"""All formats to export to. A new one is one new file, its test and its entry here; packages add entry points."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import cast, get_args
+from exporters.base import TargetEntry
+from streamvision.core.registry import Registry
 
-from exporters.base import Format, Target
-from streamvision.core.errors import ConfigError
+_EXTRA = "'.[export]'"
 
-TARGETS: dict[Format, str] = {
-    "onnx": "exporters.targets.onnx:OnnxTarget",
-    "openvino": "exporters.targets.openvino:OpenVinoTarget",
-    "tflite": "exporters.targets.tflite:TfliteTarget",
-    "coreml": "exporters.targets.coreml:CoreMlTarget",
-    "tensorrt": "exporters.targets.tensorrt:TensorRtTarget",
-}
-"""By format, the module and the class in it, which is created without arguments."""
-
-
-def create_target(format: str) -> Target:
-    """Return the target of a format.
-
-    Raises:
-        ConfigError: when there is no such format.
-        MissingDependencyError: when what makes it is not installed.
-    """
-    if format not in TARGETS:
-        raise ConfigError(f"{format!r} is no format to export to; formats are {', '.join(get_args(Format))}")
-    module, _, name = TARGETS[format].partition(":")
-    return cast(Target, getattr(import_module(module), name)())
+TARGETS = Registry(
+    "export format",
+    group="streamvision.targets",
+    plugins=[
+        TargetEntry(
+            name="onnx",
+            factory="exporters.targets.onnx:OnnxTarget",
+            summary="ONNX Runtime, OpenVINO, OpenCV's DNN module, browsers",
+            suffix=".onnx",
+            precisions=("fp32", "fp16", "int8"),
+            options=("dynamic_batch", "dynamic_size", "uint8_input", "nms"),
+            extra=_EXTRA,
+        ),
+        TargetEntry(
+            name="openvino",
+            factory="exporters.targets.openvino:OpenVinoTarget",
+            summary="Intel processors, graphics and NPUs, Arm CPUs",
+            suffix="_openvino",
+            precisions=("fp32", "fp16", "int8"),
+            options=("dynamic_batch", "dynamic_size", "uint8_input", "nms"),
+            extra=_EXTRA,
+        ),
+        TargetEntry(
+            name="tflite",
+            factory="exporters.targets.tflite:TfliteTarget",
+            summary="LiteRT on Android, on small boards and in browsers; MediaPipe Tasks",
+            suffix=".tflite",
+            precisions=("fp32", "fp16", "int8-dynamic", "int8"),
+            options=("uint8_input", "nms", "mediapipe"),
+            extra=_EXTRA,
+        ),
+        TargetEntry(
+            name="coreml",
+            factory="exporters.targets.coreml:CoreMlTarget",
+            summary="iOS 16 and macOS 13 or later, with Vision's object detection",
+            suffix=".mlpackage",
+            precisions=("fp16", "fp32"),
+            options=("uint8_input", "nms"),
+            extra=_EXTRA,
+        ),
+        TargetEntry(
+            name="tensorrt",
+            factory="exporters.targets.tensorrt:TensorRtTarget",
+            summary="NVIDIA GPUs: the file that build-engine makes an engine from on the device",
+            suffix="_tensorrt.onnx",
+            precisions=("fp32", "fp16", "int8"),
+            options=("dynamic_batch", "dynamic_size", "uint8_input", "nms"),
+            extra=_EXTRA,
+        ),
+    ],
+)

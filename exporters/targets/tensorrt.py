@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.conversion import describe, to_onnx
 from exporters.pictures import calibration_tensors
 from exporters.tensorrt.engine_spec import BuildHints, usual_batch
@@ -25,9 +25,6 @@ three, which are its whole head."""
 
 class TensorRtTarget:
     """Makes ``.onnx`` files for strongly typed networks: float32, float16 behind float32 inputs, or quantised."""
-
-    format: Format = "tensorrt"
-    precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8")
 
     def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the file; see :meth:`exporters.base.Target.export`.

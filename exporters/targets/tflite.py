@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
+from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.conversion import refuse_loops
 from exporters.pictures import calibration_tensors
 from exporters.tflite.conversion import card_file, convert, import_converter, with_buffer, with_files
 from exporters.tflite.mediapipe import BUFFER, labels_file, object_detector_metadata
 from exporters.tflite.quantisation import FLOAT_FIRST, FLOAT_LAST, quantise
 from streamvision.checkpoints.base import Source, check_size, with_size
-from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.cores import network_threads
 from streamvision.inference.backends.lite_rt import LiteRtBackend
@@ -30,18 +29,13 @@ class TfliteTarget:
     Boxes are fractions of the input. The card is in the zip at the end of the file.
     """
 
-    format: Format = "tflite"
-    precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16", "int8-dynamic", "int8")
-
     def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the file; see :meth:`exporters.base.Target.export`.
 
         Raises:
-            ExportError: when the network cannot be converted, the options ask for what TFLite does not do, or
-                ``int8`` is asked for without pictures.
+            ExportError: when the network cannot be converted, or ``int8`` is asked for without pictures.
             MissingDependencyError: when litert-torch is not installed.
         """
-        _check(options)
         refuse_loops(source.card, "TFLite")
         card = with_size(source.card, options.size_px)
         check_size(card)
@@ -62,13 +56,6 @@ class TfliteTarget:
     def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the file in LiteRT on the CPU."""
         return LiteRtBackend(artifact.path, device="cpu")
-
-
-def _check(options: ExportOptions) -> None:
-    """Refuse what TFLite files do not do."""
-    if options.dynamic_batch or options.dynamic_size:
-        asked = "--dynamic-batch" if options.dynamic_batch else "--dynamic-size"
-        raise ExportError(f"{asked} is not for TFLite, whose files take one picture of one size here; leave it out")
 
 
 def _network(source: Source, card: ModelCard, options: ExportOptions) -> tuple[Any, ModelCard]:

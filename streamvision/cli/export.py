@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
-from exporters.base import ExportOptions, ExportPrecision, Format, Target, UnverifiedArtifact
+from exporters.base import ExportOptions, ExportPrecision, TargetEntry, UnverifiedArtifact
+from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.eval_options import choose_split
 from streamvision.cli.steps import StepProgress
@@ -31,16 +32,29 @@ _SIZE = re.compile(r"(\d+)(?:[xX](\d+))?")
 _HEADINGS = ("artefact", "size", "mean IoU", "score ±", "mAP50-95", "verdict")
 
 
-def _words(accepted: tuple[str, ...]) -> Any:
-    """Return a callback that reads words separated by commas, each once and in the order given."""
+def _words(value: str | None) -> list[str]:
+    """Return words separated by commas, each once and in the order given."""
+    return list(dict.fromkeys(word for part in (value or "").split(",") if (word := part.strip())))
 
-    def read(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
-        given = tuple(dict.fromkeys(word for part in (value or "").split(",") if (word := part.strip())))
-        if unknown := [word for word in given if word not in accepted]:
-            raise click.BadParameter(f"{', '.join(unknown)} is not accepted; choose from {', '.join(accepted)}")
-        return given
 
-    return read
+def _formats(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[TargetEntry]:
+    try:
+        return [TARGETS.get(name) for name in _words(value)]
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _precisions(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[ExportPrecision]:
+    given = _words(value)
+    if unknown := [word for word in given if word not in get_args(ExportPrecision)]:
+        accepted = ", ".join(get_args(ExportPrecision))
+        raise click.BadParameter(f"{', '.join(unknown)} is not accepted; choose from {accepted}")
+    return cast("list[ExportPrecision]", given)
+
+
+def _takes(switch: str) -> str:
+    """Return which formats take one of the switches of :class:`ExportOptions`."""
+    return ", ".join(entry.name for entry in TARGETS.built_in if switch in entry.options)
 
 
 def _size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -54,20 +68,25 @@ def _size(_context: click.Context, _parameter: click.Parameter, value: str | Non
     return width_px, height_px
 
 
-@click.command()
+_EPILOG = "\b\nFormats:\n" + "\n".join(
+    f"  {entry.name:9} {entry.summary} ({', '.join(entry.precisions)})" for entry in TARGETS.built_in
+)
+
+
+@click.command(epilog=_EPILOG)
 @click.argument("model")
 @click.option(
     "--format",
     "formats",
-    callback=_words(get_args(Format)),
+    callback=_formats,
     required=True,
     metavar="A,B,...",
-    help=f"{', '.join(get_args(Format))}.",
+    help=f"{', '.join(TARGETS.names())}; below is what each is for.",
 )
 @click.option(
     "--precision",
     "precisions",
-    callback=_words(get_args(ExportPrecision)),
+    callback=_precisions,
     metavar="A,B,...",
     help=f"{', '.join(get_args(ExportPrecision))}; int8 needs --calibration.  [default: the format's own]",
 )
@@ -75,8 +94,8 @@ def _size(_context: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option(
     "--imgsz", "size_px", callback=_size, metavar="N|HxW", help="Input size, height first; default: the model's own."
 )
-@click.option("--dynamic-batch", is_flag=True, help="Take any number of pictures a call.")
-@click.option("--dynamic-size", is_flag=True, help="Take pictures of any size.")
+@click.option("--dynamic-batch", is_flag=True, help=f"Take any number of pictures a call ({_takes('dynamic_batch')}).")
+@click.option("--dynamic-size", is_flag=True, help=f"Take pictures of any size ({_takes('dynamic_size')}).")
 @click.option("--uint8-input", is_flag=True, help="Take bytes (NHWC, RGB), with the scaling inside the network.")
 @click.option("--nms", is_flag=True, help="Suppress duplicates inside the network.")
 @click.option("--mediapipe", is_flag=True, help="TFLite in the form that MediaPipe's ObjectDetector runs, NMS inside.")
@@ -115,8 +134,8 @@ def _size(_context: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 def export(
     model: str,
-    formats: tuple[str, ...],
-    precisions: tuple[str, ...],
+    formats: list[TargetEntry],
+    precisions: list[ExportPrecision],
     output: Path,
     calibration: Path | None,
     images: Path | None,
@@ -159,7 +178,6 @@ def export(
         from exporters.parity.accuracy import Accuracy
         from exporters.parity.gate import Gate
         from exporters.parity.inputs import library_reference
-        from exporters.targets.registry import create_target
         from streamvision.checkpoints import open_source
 
         dataset = _labelled(data, say) if data else None
@@ -187,15 +205,9 @@ def export(
             untrained=random_weights is not None,
             on_progress=progress.show,
         )
-        exporter = Exporter(source, gate, pictures, output, create_target=create_target, force=force, say=say)
-        requests = requests_for(
-            cast("tuple[Format, ...]", formats),
-            cast("tuple[ExportPrecision, ...]", precisions),
-            options,
-            create_target=create_target,
-        )
-        results = exporter.run(requests)
-        bundles = _bundles(results, source, create_target, bundle_picture, say) if bundle or bundle_picture else {}
+        exporter = Exporter(source, gate, pictures, output, force=force, say=say)
+        results = exporter.run(requests_for(formats, precisions, options))
+        bundles = _bundles(results, source, bundle_picture, say) if bundle or bundle_picture else {}
     if as_json:
         described = [result.to_json() | bundles.get(result.name, {}) for result in results]
         document = {"model": model, "artefacts": described}
@@ -262,7 +274,6 @@ def describe(results: list[ExportResult]) -> str:
 def _bundles(
     results: list[ExportResult],
     source: Source,
-    create_target: Callable[[str], Target],
     picture: Path | None,
     say: Callable[[str], None],
 ) -> dict[str, dict[str, str | None]]:
@@ -274,9 +285,9 @@ def _bundles(
         if result.path is None:
             continue
         format, precision = result.request.format, result.request.options.precision
-        artifact = UnverifiedArtifact(format, precision, result.path, source.card)
+        artifact = UnverifiedArtifact(format.name, precision, result.path, source.card)
         try:
-            bundle = bundle_exported(artifact, create_target(format), picture=picture)
+            bundle = bundle_exported(artifact, format.create(), picture=picture)
             made[result.name] = {"bundle": str(bundle.folder), "bundle_error": None}
             say(f"{result.name}: bundle with {bundle.objects} objects in {bundle.folder}")
         except StreamVisionError as error:

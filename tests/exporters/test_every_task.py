@@ -11,7 +11,7 @@ from exporters.base import ExportOptions
 from exporters.export import Exporter, Request
 from exporters.parity.gate import Gate
 from exporters.pictures import pictures_in
-from exporters.targets.registry import create_target
+from exporters.targets.registry import TARGETS
 from streamvision.checkpoints import open_source
 from streamvision.core.errors import ExportError
 from support.random_sources import random_source
@@ -24,8 +24,8 @@ def test_its_export_is_proven(model, data_dir, tmp_path):
     pictures = pictures_in(data_dir / "coco_val" / "images", count=3)
     source = open_source(model, size_px=(160, 160), random_weights=1)
     gate = Gate(source, pictures, untrained=True)
-    exporter = Exporter(source, gate, pictures, tmp_path / "out", create_target=create_target)
-    (artefact,) = exporter.run([Request("onnx", ExportOptions(size_px=(160, 160)))])
+    exporter = Exporter(source, gate, pictures, tmp_path / "out")
+    (artefact,) = exporter.run([Request(TARGETS.get("onnx"), ExportOptions(size_px=(160, 160)))])
     assert artefact.error is None
     if "cls" not in model:
         decoded = next(stage for stage in artefact.to_json()["parity"]["stages"] if stage["name"] == "decoded")
@@ -38,5 +38,5 @@ def test_what_a_format_cannot_follow_is_refused_at_once(format, words, tmp_path)
     with pytest.raises(
         ExportError, match=f"in a loop over what they find, which {words} has no operations for; export"
     ):
-        create_target(format).export(source, ExportOptions(), tmp_path)
+        TARGETS.get(format).create().export(source, ExportOptions(), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from exporters.base import ExportOptions
+from exporters.base import ExportOptions, TargetEntry
 from exporters.export import Exporter, Request, requests_for
 from exporters.parity.gate import Gate
 from exporters.pictures import pictures_in
-from exporters.targets.registry import create_target
+from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.onnx_file import OnnxSource
 from streamvision.core.errors import ConfigError, ExportError, MissingDependencyError, ModelError
 from streamvision.inference.backends import open_backend
@@ -22,6 +23,11 @@ from support.broken_exports import BrokenTarget, behind_output, input_card
 
 NAME = "yolox_nano-fp32.onnx"
 GOOD, BAD = BrokenTarget(), BrokenTarget(card=input_card(color="rgb"))
+
+
+def entry(name: str, target: BrokenTarget = GOOD) -> TargetEntry:
+    """Return the entry of a format whose files this target makes."""
+    return replace(TARGETS.get(name), factory=lambda: target, precisions=("fp32", "fp16"))
 
 
 class Raising(BrokenTarget):
@@ -50,9 +56,8 @@ def export(source, pictures, tmp_path):
 
     def run(*, force: bool = False, say=lambda text: None, **targets):
         gate = Gate(source, pictures)
-        options = {"create_target": targets.__getitem__, "force": force, "say": say}
-        exporter = Exporter(source, gate, pictures, tmp_path / "out", **options)
-        return exporter.run([Request(format, ExportOptions()) for format in targets])
+        exporter = Exporter(source, gate, pictures, tmp_path / "out", force=force, say=say)
+        return exporter.run([Request(entry(name, target), ExportOptions()) for name, target in targets.items()])
 
     return run
 
@@ -80,7 +85,7 @@ def test_a_proven_artefact_lies_in_its_place_with_its_reports(export, tmp_path):
 def test_an_openvino_model_is_placed_with_its_weights(export, tmp_path):
     pytest.importorskip("openvino")
     pytest.importorskip("onnx")
-    (artefact,) = export(openvino=create_target("openvino"))
+    (artefact,) = export(openvino=TARGETS.get("openvino").create())
     assert artefact.error is None
     assert sorted(path.suffix for path in artefact.path.iterdir()) == [".bin", ".xml"]
     backend = open_backend(artefact.path)
@@ -178,29 +183,29 @@ def test_a_failure_behind_the_gate_takes_the_good_report_along(export, tmp_path,
 
 
 def test_a_precision_that_the_format_does_not_have_is_refused(source, pictures, tmp_path):
-    exporter = Exporter(source, Gate(source, pictures), pictures, tmp_path / "out", create_target=lambda _: GOOD)
-    (artefact,) = exporter.run([Request("onnx", ExportOptions(precision="int8"))])
+    exporter = Exporter(source, Gate(source, pictures), pictures, tmp_path / "out")
+    (artefact,) = exporter.run([Request(entry("onnx"), ExportOptions(precision="int8"))])
     assert "fp32, fp16" in artefact.error
 
 
 def test_mediapipes_form_is_refused_for_other_formats(source, pictures, tmp_path):
     """It would be ignored, and the file's name would still promise it."""
-    exporter = Exporter(source, Gate(source, pictures), pictures, tmp_path / "out", create_target=lambda _: GOOD)
-    (artefact,) = exporter.run([Request("onnx", ExportOptions(mediapipe=True))])
+    exporter = Exporter(source, Gate(source, pictures), pictures, tmp_path / "out")
+    (artefact,) = exporter.run([Request(entry("onnx"), ExportOptions(mediapipe=True))])
     assert artefact.path is None
-    assert "--mediapipe is a form of TFLite files; leave it out for onnx" in artefact.error
+    assert "--mediapipe is not for onnx; leave it out" in artefact.error
 
 
 def test_names_say_what_differs_from_the_usual(source):
     options = ExportOptions(precision="fp16", size_px=(640, 384), nms=True, uint8_input=True)
-    assert Request("tflite", options).name(source) == "yolox_nano-fp16-640x384-uint8-nms.tflite"
-    assert Request("openvino", ExportOptions()).name(source) == "yolox_nano-fp32_openvino"
+    assert Request(TARGETS.get("tflite"), options).name(source) == "yolox_nano-fp16-640x384-uint8-nms.tflite"
+    assert Request(TARGETS.get("openvino"), ExportOptions()).name(source) == "yolox_nano-fp32_openvino"
 
 
 def test_each_format_is_made_in_its_own_precision_unless_told(source):
-    requests = requests_for(["onnx", "tflite"], [], ExportOptions(), create_target=lambda _: GOOD)
-    assert [request.options.precision for request in requests] == ["fp32", "fp32"]
-    requests = requests_for(["onnx"], ["fp16", "fp32"], ExportOptions(), create_target=lambda _: GOOD)
+    requests = requests_for([TARGETS.get("onnx"), TARGETS.get("coreml")], [], ExportOptions())
+    assert [request.options.precision for request in requests] == ["fp32", "fp16"]
+    requests = requests_for([TARGETS.get("onnx")], ["fp16", "fp32"], ExportOptions())
     assert [request.options.precision for request in requests] == ["fp16", "fp32"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from exporters.base import ExportOptions, ExportPrecision, Format, UnverifiedArtifact
+from exporters.base import ExportOptions, TargetEntry, UnverifiedArtifact
 from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
@@ -82,9 +82,6 @@ class BrokenTarget:
         wrap: what happens to the opened backend.
     """
 
-    format: Format = "onnx"
-    precisions: tuple[ExportPrecision, ...] = ("fp32", "fp16")
-
     def __init__(
         self,
         edit: Edit = unchanged,
@@ -130,4 +127,29 @@ def card(**changes: Any) -> Callable[[ModelCard], ModelCard]:
     return lambda card: card.model_copy(update=changes)
 
 
-__all__ = ["BrokenTarget", "Wrapped", "before_input", "behind_output", "card", "input_card", "unchanged"]
+def _entry(name: str, target: BrokenTarget) -> TargetEntry:
+    return TargetEntry(
+        name=name,
+        factory=lambda: target,
+        summary="A copy of an ONNX file.",
+        suffix=f".{name}.onnx",
+        precisions=("fp32",),
+    )
+
+
+COPIED = _entry("copied", BrokenTarget())
+"""An export format that another package may bring."""
+STRETCHED = _entry("stretched", BrokenTarget(card=input_card(resize="stretch")))
+"""One whose card is wrong."""
+
+__all__ = [
+    "COPIED",
+    "STRETCHED",
+    "BrokenTarget",
+    "Wrapped",
+    "before_input",
+    "behind_output",
+    "card",
+    "input_card",
+    "unchanged",
+]

@@ -18,7 +18,7 @@ import coremltools as ct
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.coreml.vision import check_scores
 from exporters.targets.coreml import CoreMlTarget
-from exporters.targets.registry import create_target
+from exporters.targets.registry import TARGETS
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import Source, with_size
 from streamvision.core.config.model import ModelConfig
@@ -58,9 +58,9 @@ def _source_raw(source: Source, card: ModelCard, picture: BgrPicture) -> list[np
 
 
 def test_the_registry_knows_it() -> None:
-    target = create_target("coreml")
-    assert isinstance(target, CoreMlTarget)
-    assert target.precisions[0] == "fp16"
+    entry = TARGETS.get("coreml")
+    assert isinstance(entry.create(), CoreMlTarget)
+    assert entry.precisions[0] == "fp16"
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("fp16", 0.05)])
@@ -111,16 +111,17 @@ def test_an_array_may_be_asked_for_as_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (ExportOptions(precision="int8"), "are made in fp16 and fp32 here, not in int8"),
-        (ExportOptions(precision="fp16", dynamic_batch=True), "--dynamic-batch is not for Core ML"),
-        (ExportOptions(precision="fp16", dynamic_size=True), "--dynamic-size is not for Core ML"),
-        (ExportOptions(precision="fp16", mediapipe=True), "--mediapipe is not for Core ML"),
+        (ExportOptions(precision="int8"), "coreml is not made in int8; give --precision fp16, fp32"),
+        (ExportOptions(precision="fp16", dynamic_batch=True), "--dynamic-batch is not for coreml"),
+        (ExportOptions(precision="fp16", dynamic_size=True), "--dynamic-size is not for coreml"),
+        (ExportOptions(precision="fp16", mediapipe=True), "--mediapipe is not for coreml"),
         (ExportOptions(precision="fp16", size_px=(96, 65)), "multiples of 32"),
     ],
     ids=["int8", "batch", "size", "mediapipe", "stride"],
 )
 def test_what_core_ml_does_not_do_is_refused(options: ExportOptions, reason: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=reason):
+        TARGETS.get("coreml").check(options)
         CoreMlTarget().export(TinySource(), options, tmp_path)
     assert not list(tmp_path.iterdir())
 

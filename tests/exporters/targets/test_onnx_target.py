@@ -18,7 +18,7 @@ pytest.importorskip("ultralytics")
 import onnx
 
 from exporters.base import ExportOptions, UnverifiedArtifact
-from exporters.targets.registry import create_target
+from exporters.targets.registry import TARGETS
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import Source
 from streamvision.core.config.model import ModelConfig
@@ -35,7 +35,7 @@ from support.reference_models import yolov8n_onnx
 pytestmark = pytest.mark.reference
 
 WIDE = (320, 192)
-ONNX = create_target("onnx")
+ONNX = TARGETS.get("onnx").create()
 
 
 @pytest.fixture(scope="module")
@@ -223,5 +223,5 @@ def test_an_onnx_file_keeps_its_network_and_gets_a_card(
 
 
 def test_an_unknown_format_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="formats are onnx, openvino, tflite, coreml, tensorrt"):
-        create_target("caffe")
+    with pytest.raises(ConfigError, match="there are onnx, openvino, tflite, coreml, tensorrt"):
+        TARGETS.get("caffe")

@@ -17,7 +17,7 @@ import openvino
 
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.targets.openvino import FLOAT_LAYERS, learned_below
-from exporters.targets.registry import create_target
+from exporters.targets.registry import TARGETS
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ExportError
@@ -29,7 +29,7 @@ from support.random_sources import random_source
 pytestmark = pytest.mark.reference
 
 WIDE = (320, 192)
-OPENVINO = create_target("openvino")
+OPENVINO = TARGETS.get("openvino").create()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from exporters.base import ExportOptions, ExportPrecision, UnverifiedArtifact  #
 from exporters.onnx.half import rounding_model  # noqa: E402
 from exporters.parity.gate import Gate  # noqa: E402
 from exporters.pictures import pictures_in  # noqa: E402
-from exporters.targets.registry import create_target  # noqa: E402
+from exporters.targets.registry import TARGETS  # noqa: E402
 from exporters.targets.tensorrt import TensorRtTarget  # noqa: E402
 from exporters.tensorrt.engine_spec import read_engine_spec  # noqa: E402
 from streamvision.checkpoints.onnx_file import OnnxSource  # noqa: E402
@@ -30,7 +30,7 @@ def export(source: OnnxSource, folder: Path, precision: ExportPrecision, **optio
 
 
 def test_it_is_among_the_targets() -> None:
-    assert isinstance(create_target("tensorrt"), TensorRtTarget)
+    assert isinstance(TARGETS.get("tensorrt").create(), TensorRtTarget)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])

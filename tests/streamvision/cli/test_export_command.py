@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,20 +12,23 @@ import cv2
 import numpy as np
 import pytest
 
+from exporters.targets.registry import TARGETS
 from support.command_line import command, streamvision
 
 MODEL = "models/yolox_nano.onnx"
 FEW = ("--max-images", "3")
-_BROKEN = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv.pop(1))
-import exporters.targets.registry as registry
-from support.broken_exports import BrokenTarget, input_card
-registry.create_target = lambda format: BrokenTarget(card=input_card(resize="stretch"))
-from streamvision.cli.main import main
-main(sys.argv[1:])
-"""
+
+
+@pytest.fixture
+def other_package(tmp_path, project_root, monkeypatch):
+    """Another package that is installed beside ours and brings two export formats."""
+    info = tmp_path / "copying-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: copying\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[streamvision.targets]\ncopied = support.broken_exports:COPIED\nstretched = support.broken_exports:STRETCHED\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (project_root, project_root / "tests", tmp_path))))
 
 
 def test_a_model_becomes_proven_files(data_dir, tmp_path):
@@ -50,24 +53,33 @@ def test_a_model_becomes_proven_files(data_dir, tmp_path):
     assert found.code == 0, found.stderr
 
 
-def test_a_failed_gate_is_exit_code_1_a_sentence_and_no_artefact(data_dir, tmp_path, project_root):
+def test_a_failed_gate_is_exit_code_1_a_sentence_and_no_artefact(data_dir, tmp_path, other_package):
     pytest.importorskip("onnx")
-    arguments = ["export", data_dir / MODEL, "--format", "onnx", "--images", data_dir / "coco_calib", *FEW, "--json"]
-    done = subprocess.run(
-        [sys.executable, "-c", _BROKEN, project_root / "tests", *map(str, arguments), "--output", tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 1, done.stderr
-    assert '"passed": false' in done.stdout
-    lines = [line for line in done.stderr.splitlines() if line.startswith("streamvision: ")]
-    assert len(lines) == 1
-    assert "input bytes" in lines[0]
-    assert "parity-failed.html" in lines[0]
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["yolox_nano-fp32.onnx.parity-failed.html", "yolox_nano-fp32.onnx.parity-failed.json"]
+    out = tmp_path / "out"
+    given = ("--format", "copied,stretched", "--images", data_dir / "coco_calib", *FEW, "--output", out, "--json")
+    done = streamvision("export", data_dir / MODEL, *given)
+    assert done.code == 1, done.stderr
+    good, bad = done.report["artefacts"]
+    assert (good["format"], good["parity"]["passed"]) == ("copied", True)
+    assert (bad["format"], bad["parity"]["passed"]) == ("stretched", False)
+    assert "input bytes" in done.sentence()
+    assert "parity-failed.html" in done.sentence()
+    kept, failed = "yolox_nano-fp32.copied.onnx", "yolox_nano-fp32.stretched.onnx"
+    assert sorted(path.name for path in out.iterdir()) == [
+        kept,
+        f"{kept}.parity.html",
+        f"{kept}.parity.json",
+        f"{failed}.parity-failed.html",
+        f"{failed}.parity-failed.json",
+    ]
+
+
+def test_the_help_lists_every_format_and_the_documentation_does(project_root):
+    told = streamvision("export", "--help").stdout
+    table = (project_root / "docs" / "export.md").read_text()
+    for entry in TARGETS.built_in:
+        assert f"{entry.summary} ({', '.join(entry.precisions)})" in " ".join(told.split())
+        assert f"| `{entry.name}` | {entry.summary} | {', '.join(entry.precisions)} |" in table
 
 
 def test_pictures_without_objects_prove_nothing(data_dir, tmp_path):
@@ -100,7 +112,7 @@ def test_what_cannot_be_is_said_before_anything_is_made(data_dir, tmp_path, argu
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--format", "onnx,ncnn"), "ncnn is not accepted"),
+        (("--format", "onnx,ncnn"), "'ncnn' is no export format: "),
         (("--format", "onnx", "--precision", "int4"), "int4 is not accepted"),
         (("--format", "onnx", "--imgsz", "wide"), "384x640"),
         (("--format", "onnx", "--imgsz", "0"), "384x640"),
