@@ -20,7 +20,7 @@ import numpy as np
 import streamvision
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.models import default_model_path
-from streamvision.synthetic.drive.sign_faces import SPEEDS_KM_H
+from streamvision.synthetic.drive.signs import SPEEDS_KM_H
 
 FOLDER = Path("runs/task-pictures")
 DATA = Path(os.environ.get("STREAMVISION_DATA", "../shared/data"))

@@ -12,7 +12,7 @@ from streamvision.synthetic.drive.planes import (
     SUBPIXEL_BITS,
     U8,
     Bounds,
-    Planes,
+    Painting,
     Sprite,
     Stamp,
     Tone,
@@ -28,8 +28,8 @@ _COVERED = 128
 """From this opacity on, a pixel shows the thing."""
 
 
-class ClassPlanes(Planes):
-    """Takes the same paint as :class:`Planes` and keeps, for each pixel, the class of what covers it last."""
+class ClassPlanes(Painting):
+    """Takes the same paint as :class:`Painting` and keeps, for each pixel, the class of what covers it last."""
 
     def __init__(self, width_px: int, height_px: int) -> None:
         super().__init__(width_px, height_px)

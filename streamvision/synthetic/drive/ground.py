@@ -13,11 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.synthetic.drive.camera import CAMERA_HEIGHT_M, Camera
 from streamvision.synthetic.drive.class_planes import CLASS_IDS, ClassPlanes
-from streamvision.synthetic.drive.course import EGO_LANE_X_M, LANE_M, Course
-from streamvision.synthetic.drive.noise import F32, fractal_noise
-from streamvision.synthetic.drive.planes import U8, Planes, yuv_of
+from streamvision.synthetic.drive.planes import U8, Painting, yuv_of
+from streamvision.synthetic.drive.textures import F32, fractal_noise
+from streamvision.synthetic.drive.view import CAMERA_HEIGHT_M, EGO_LANE_X_M, LANE_M, Camera, Course
 from streamvision.synthetic.drive.weather import Weather
 
 F64 = NDArray[np.float64]
@@ -78,7 +77,7 @@ class Ground:
         self._chroma: U8 = np.ascontiguousarray(np.concatenate(chromas))
         self._beam: dict[tuple[int, int], U8] = {}
 
-    def draw(self, planes: Planes, camera: Camera, course: Course, s_m: float, weather: Weather) -> None:
+    def draw(self, planes: Painting, camera: Camera, course: Course, s_m: float, weather: Weather) -> None:
         """Paint everything below the horizon."""
         first = self._first_row_of(camera)
         rows, columns = planes.luma.shape[0] - first, planes.luma.shape[1]
@@ -134,7 +133,7 @@ class Ground:
         map_x += offset.astype(np.float32)[:, None]
         return map_x, np.repeat(source_row.astype(np.float32)[:, None], len(column), axis=1)
 
-    def _light(self, planes: Planes, luma: U8, chroma: U8, first: int, z_m: F64, weather: Weather) -> None:
+    def _light(self, planes: Painting, luma: U8, chroma: U8, first: int, z_m: F64, weather: Weather) -> None:
         """Bring the neutral ground into the weather's light and into the frame."""
         target = planes.luma[first:]
         gain = weather.gain * (1 - 0.22 * weather.wet)
@@ -153,7 +152,7 @@ class Ground:
         color = np.array([weather.haze_u, weather.haze_v], np.float32)
         below[: (hazy + 1) // 2] = half + (color - half) * share[::2, :, None][: len(half)]
 
-    def _mirror(self, planes: Planes, camera: Camera, first: int, z_m: F64, road_x_m: F64, wet: float) -> None:
+    def _mirror(self, planes: Painting, camera: Camera, first: int, z_m: F64, road_x_m: F64, wet: float) -> None:
         """Let the wet road mirror the sky: the more, the flatter the view (after Schlick, 1994)."""
         sine = CAMERA_HEIGHT_M / np.sqrt(CAMERA_HEIGHT_M**2 + z_m**2)
         share = wet * (0.10 + 0.62 * (1 - sine) ** 9)
@@ -178,7 +177,7 @@ class Ground:
             cv2.fillPoly(mask, [points], 255, shift=3)
             cv2.copyTo(mixed, mask, part)
 
-    def _beam_for(self, planes: Planes, first: int) -> U8:
+    def _beam_for(self, planes: Painting, first: int) -> U8:
         """Return how the car's own headlights light the ground; it stays still in the picture."""
         key = planes.luma.shape[0], first
         if key not in self._beam:

@@ -6,13 +6,11 @@ import math
 
 import numpy as np
 
-from streamvision.synthetic.drive.camera import NEAR_M
-from streamvision.synthetic.drive.course import LANE_M
-from streamvision.synthetic.drive.glow import draw_lamp, draw_shadow
-from streamvision.synthetic.drive.moment import Moment, SeenFace, faces_of
-from streamvision.synthetic.drive.planes import Planes, fixed_points, yuv_of
-from streamvision.synthetic.drive.roadside import House, Marking, Plant, Pole
-from streamvision.synthetic.drive.sign_faces import lit_lamps
+from streamvision.synthetic.drive.effects import draw_lamp, draw_shadow
+from streamvision.synthetic.drive.planes import Painting, Yuv, fixed_points, yuv_of
+from streamvision.synthetic.drive.roadside import House, Marking, Plant, Pole, SeenFace, faces_of
+from streamvision.synthetic.drive.signs import lit_lamps
+from streamvision.synthetic.drive.view import LANE_M, NEAR_M, Camera, Moment
 
 PLANTS_FROM_M, HOUSES_FROM_M, POLES_FROM_M, LAMP_POSTS_FROM_M = 150.0, 200.0, 230.0, 150.0
 """Things come into view at these distances, faintly at first."""
@@ -21,9 +19,11 @@ _HOUSE_NEAREST_M = 3.0
 _FADE_M = 35.0
 _STEEL, _CONCRETE, _PAINT = yuv_of(134, 138, 142), yuv_of(150, 150, 148), yuv_of(226, 226, 220)
 _LAMP_RGB = (255, 214, 150)
+_GLOW = (("red", 0.18, (255, 60, 48)), ("amber", 0.5, (255, 186, 60)), ("green", 0.82, (70, 240, 170)))
+"""Of a traffic light's lamps: name, share of the housing above its middle, colour of its light."""
 
 
-def draw_marking(planes: Planes, moment: Moment, marking: Marking) -> None:
+def draw_marking(planes: Painting, moment: Moment, marking: Marking) -> None:
     """Paint a zebra crossing or a stop line."""
     begin_m = moment.ahead_m(marking.s_m)
     length_m = 3.4 if marking.kind == "zebra" else 0.5
@@ -42,7 +42,7 @@ def draw_marking(planes: Planes, moment: Moment, marking: Marking) -> None:
         planes.fixed_polygon(luma_points[first : first + 4], chroma_points[first : first + 4], color)
 
 
-def draw_plant(planes: Planes, moment: Moment, plant: Plant, z_m: float) -> None:
+def draw_plant(planes: Painting, moment: Moment, plant: Plant, z_m: float) -> None:
     """Paint a tree or bush and its shadow."""
     x_m = moment.road_to_camera_m(plant.x_m, z_m)
     scale = moment.camera.scale_px_per_m(z_m)
@@ -51,28 +51,16 @@ def draw_plant(planes: Planes, moment: Moment, plant: Plant, z_m: float) -> None
     half = height * plant.sprite.aspect / 2
     if x + half < 0 or x - half > planes.width_px:
         return
-    opacity = min((PLANTS_FROM_M - z_m) / _FADE_M, 1.0)
     if z_m < 70:
-        draw_shadow(
-            planes,
-            moment.camera,
-            x_m=x_m,
-            z_m=z_m,
-            half_width_m=plant.height_m * plant.sprite.aspect * 0.42,
-            half_length_m=1.6,
-            darkness=0.7 * moment.weather.shadow,
-        )
+        half_m = (plant.height_m * plant.sprite.aspect * 0.42, 1.6)
+        draw_shadow(planes, moment, x_m, z_m, half_m=half_m, darkness=0.7 * moment.weather.shadow)
     planes.paints("vegetation")
-    planes.sprite(
-        plant.sprite,
-        (x - half, bottom - height, x + half, bottom + 0.02 * height),
-        tone=moment.weather.tone_at(z_m),
-        opacity=opacity,
-        mirrored=plant.mirrored,
-    )
+    box = (x - half, bottom - height, x + half, bottom + 0.02 * height)
+    tone, opacity = moment.weather.tone_at(z_m), min((PLANTS_FROM_M - z_m) / _FADE_M, 1.0)
+    planes.sprite(plant.sprite, box, tone=tone, opacity=opacity, mirrored=plant.mirrored)
 
 
-def draw_house(planes: Planes, moment: Moment, house: House, z_m: float) -> None:
+def draw_house(planes: Painting, moment: Moment, house: House, z_m: float) -> None:
     """Paint the two fronts of a house that can be seen, and its lit windows."""
     weather, camera = moment.weather, moment.camera
     begin_m, end_m = max(z_m, _HOUSE_NEAREST_M), z_m + house.length_m
@@ -105,66 +93,53 @@ def draw_house(planes: Planes, moment: Moment, house: House, z_m: float) -> None
         planes.opaque_quad(*house.facade.texture(wide, tall, tone=tone, lamps=lamps), corners, cut=cut)
 
 
-def draw_lamp_post(planes: Planes, moment: Moment, road_x_m: float, z_m: float) -> None:
+def draw_lamp_post(planes: Painting, moment: Moment, road_x_m: float, z_m: float) -> None:
     """Paint a street lamp that reaches over the road."""
     x_m = moment.road_to_camera_m(road_x_m, z_m)
     planes.paints("pole")
     reach_m = -math.copysign(1, road_x_m) * 2.0
-    tone = moment.weather.tone_at(z_m)
-    color = tone.apply(_CONCRETE)
-    _upright(planes, moment, x_m, z_m, 0.0, 7.6, 0.075, color)
+    color = moment.weather.tone_at(z_m).apply(_CONCRETE)
+    _post(planes, moment.camera, x_m, z_m, color, low_m=0.0, top_m=7.6, half_m=0.075)
     head = moment.camera.project([x_m, x_m + reach_m * 0.4, x_m + reach_m], [7.4, 7.9, 8.0], [z_m] * 3)
     planes.line(head, color, thickness_px=max(round(0.09 * moment.camera.scale_px_per_m(z_m)), 1))
-    (a, b, c, d) = ((x_m + reach_m * k, y) for k, y in ((0.85, 8.05), (1.35, 8.02), (1.35, 7.9), (0.85, 7.9)))
-    planes.polygon(moment.camera.project([p[0] for p in (a, b, c, d)], [p[1] for p in (a, b, c, d)], z_m), color)
-    draw_lamp(
-        planes,
-        moment.camera,
-        moment.weather,
-        x_m=x_m + reach_m * 1.1,
-        height_m=7.9,
-        z_m=z_m,
-        rgb=_LAMP_RGB,
-        radius_m=0.9,
-        strength=moment.weather.lamps * 0.9 * min((LAMP_POSTS_FROM_M - z_m) / _FADE_M, 1),
-    )
+    case_x_m = [x_m + reach_m * share for share in (0.85, 1.35, 1.35, 0.85)]
+    planes.polygon(moment.camera.project(case_x_m, [8.05, 8.02, 7.9, 7.9], z_m), color)
+    strength = moment.weather.lamps * 0.9 * min((LAMP_POSTS_FROM_M - z_m) / _FADE_M, 1)
+    draw_lamp(planes, moment, (x_m + reach_m * 1.1, 7.9, z_m), _LAMP_RGB, radius_m=0.9, strength=strength)
 
 
-def draw_delineator(planes: Planes, moment: Moment, road_x_m: float, z_m: float) -> None:
+def draw_delineator(planes: Painting, moment: Moment, road_x_m: float, z_m: float) -> None:
     """Paint a white guide post with its reflector."""
     x_m = moment.road_to_camera_m(road_x_m, z_m)
     planes.paints("pole")
-    tone = moment.weather.tone_at(z_m)
-    _upright(planes, moment, x_m, z_m, 0.0, 1.0, 0.055, tone.apply(yuv_of(222, 224, 222)))
-    _upright(planes, moment, x_m, z_m, 0.66, 0.86, 0.056, tone.apply(yuv_of(34, 34, 36)))
+    tone, camera = moment.weather.tone_at(z_m), moment.camera
+    _post(planes, camera, x_m, z_m, tone.apply(yuv_of(222, 224, 222)), low_m=0.0, top_m=1.0, half_m=0.055)
+    _post(planes, camera, x_m, z_m, tone.apply(yuv_of(34, 34, 36)), low_m=0.66, top_m=0.86, half_m=0.056)
 
 
-def draw_pole(planes: Planes, moment: Moment, pole: Pole, z_m: float, *, without: frozenset[int] = frozenset()) -> None:
+def draw_pole(
+    planes: Painting, moment: Moment, pole: Pole, z_m: float, *, without: frozenset[int] = frozenset()
+) -> None:
     """Paint a pole, its arm and all that hangs on it, but for the identities in ``without``."""
     x_m = moment.road_to_camera_m(pole.x_m, z_m)
     planes.paints("pole")
-    tone = moment.weather.tone_at(z_m)
-    color = tone.apply(_STEEL)
-    thick = 0.045 if pole.arm_m == 0 else 0.08
-    _upright(planes, moment, x_m, z_m + 0.06, 0.0, pole.height_m, thick, color)
+    color = moment.weather.tone_at(z_m).apply(_STEEL)
+    thick_m = 0.045 if pole.arm_m == 0 else 0.08
+    _post(planes, moment.camera, x_m, z_m + 0.06, color, low_m=0.0, top_m=pole.height_m, half_m=thick_m)
     if pole.arm_m:
         ends = moment.camera.project([x_m, x_m - pole.arm_m, x_m - pole.arm_m, x_m], [6.2, 6.3, 6.2, 6.06], z_m + 0.06)
         planes.polygon(ends, color)
     for mounted in pole.mounted:
         if abs(mounted.x_m) > 0.3 and mounted.low_m < 4:  # a bracket for what hangs beside the pole
-            height_m = mounted.low_m + 0.4
-            bracket = moment.camera.project(
-                [x_m, x_m + mounted.x_m, x_m + mounted.x_m, x_m],
-                [height_m + 0.03] * 2 + [height_m - 0.03] * 2,
-                z_m + 0.05,
-            )
-            planes.polygon(bracket, color)
+            end_x_m, height_m = x_m + mounted.x_m, mounted.low_m + 0.4
+            heights_m = [height_m + 0.03] * 2 + [height_m - 0.03] * 2
+            planes.polygon(moment.camera.project([x_m, end_x_m, end_x_m, x_m], heights_m, z_m + 0.05), color)
     for seen in faces_of(moment, pole):
         if seen.mounted.identity is None or seen.mounted.identity not in without:
             _draw_face(planes, moment, seen, x_m)
 
 
-def _draw_face(planes: Planes, moment: Moment, seen: SeenFace, pole_x_m: float) -> None:
+def _draw_face(planes: Painting, moment: Moment, seen: SeenFace, pole_x_m: float) -> None:
     planes.paints("sign")
     weather = moment.weather
     opacity = min((POLES_FROM_M - seen.z_m) / _FADE_M, 1.0)
@@ -176,33 +151,24 @@ def _draw_face(planes: Planes, moment: Moment, seen: SeenFace, pole_x_m: float) 
     if lamp is None or weather.lamps < 0.05:
         return
     planes.quad(lit_lamps(lamp), seen.corners_px, opacity=opacity)
-    for name, share in (("red", 0.18), ("amber", 0.5), ("green", 0.82)):
+    for name, share, rgb in _GLOW:
         if name in lamp.split("+"):
-            rgb = {"red": (255, 60, 48), "amber": (255, 186, 60), "green": (70, 240, 170)}[name]
-            draw_lamp(
-                planes,
-                moment.camera,
-                weather,
-                x_m=pole_x_m + seen.mounted.x_m,
-                height_m=seen.mounted.low_m + (1 - share) * seen.face.height_m,
-                z_m=seen.z_m,
-                rgb=rgb,
-                radius_m=0.34,
-                strength=0.5 * weather.lamps * opacity,
-            )
+            height_m = seen.mounted.low_m + (1 - share) * seen.face.height_m
+            place_m = (pole_x_m + seen.mounted.x_m, height_m, seen.z_m)
+            draw_lamp(planes, moment, place_m, rgb, radius_m=0.34, strength=0.5 * weather.lamps * opacity)
 
 
-def _upright(
-    planes: Planes,
-    moment: Moment,
+def _post(
+    planes: Painting,
+    camera: Camera,
     x_m: float,
     z_m: float,
+    color: Yuv,
+    *,
     low_m: float,
-    high_m: float,
+    top_m: float,
     half_m: float,
-    color: tuple[float, float, float],
 ) -> None:
-    scale = moment.camera.scale_px_per_m(z_m)
-    x, half = moment.camera.column_px(x_m, z_m), max(half_m * scale, 0.35)
-    top, bottom = moment.camera.row_px(high_m, z_m), moment.camera.row_px(low_m, z_m)
-    planes.upright_box((x - half, top, x + half, bottom), color)
+    """Paint an upright post, however thin it looks."""
+    x, half = camera.column_px(x_m, z_m), max(half_m * camera.scale_px_per_m(z_m), 0.35)
+    planes.upright_box((x - half, camera.row_px(top_m, z_m), x + half, camera.row_px(low_m, z_m)), color)

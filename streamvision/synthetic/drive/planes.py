@@ -131,7 +131,7 @@ class Sprite:
         return min(int(math.log2(max(ratio, 1.0)) + 0.25), len(self.layers) - 1)
 
 
-class Planes:
+class Painting:
     """A frame that is being painted."""
 
     def __init__(self, width_px: int, height_px: int) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from streamvision.synthetic.drive import sign_faces, vegetation
-from streamvision.synthetic.drive.course import LAP_M, Course
-from streamvision.synthetic.drive.facades import Facade, create_facade
+from streamvision.synthetic.drive import signs, textures
 from streamvision.synthetic.drive.planes import Sprite
-from streamvision.synthetic.drive.sign_faces import Face
+from streamvision.synthetic.drive.signs import Face
+from streamvision.synthetic.drive.textures import Facade, create_facade
+from streamvision.synthetic.drive.view import F64, LAP_M, Moment
 
 StationKind = Literal["speedlimit", "crosswalk", "trafficlight", "stop"]
 STATIONS = 15
 SIGN_X_M = 9.0
 """Signs stand this far from the middle of the road."""
 _VERGE_X_M = 12.5
+_RIGHT, _UP = np.array([-1.0, 1.0, 1.0, -1.0]), np.array([1.0, 1.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,12 @@ def create_roadside(rng: np.random.Generator) -> Roadside:
         kinds.extend(third[i] for i in rng.permutation(len(third)))
     pitch_m = LAP_M / STATIONS
     places_m = [(i + 0.55 + rng.uniform(-0.12, 0.12)) * pitch_m for i in range(STATIONS)]
-    mounter = _Mounter(rng)
+    stations = _Stations(rng)
     poles: list[Pole] = []
     markings: list[Marking] = []
     slow_zones: list[tuple[float, float]] = []
     for kind, s_m in zip(kinds, places_m, strict=True):
-        poles.extend(mounter.station(kind, s_m))
+        poles.extend(stations.poles(kind, s_m))
         if kind in ("crosswalk", "trafficlight"):
             markings.append(Marking(s_m + 3.0, "zebra"))
         if kind in ("stop", "trafficlight"):
@@ -123,99 +125,81 @@ def create_roadside(rng: np.random.Generator) -> Roadside:
     houses = _houses(rng, towns)
     lamps = tuple(float(s) for s in np.arange(14.0, LAP_M, 46.0) if any(a - 20 < s < b + 20 for a, b in towns))
     return Roadside(
-        tuple(poles), _plants(rng, towns), houses, tuple(markings), lamps, tuple(slow_zones), mounter.objects
+        tuple(poles), _plants(rng, towns), houses, tuple(markings), lamps, tuple(slow_zones), stations.objects
     )
 
 
-class _Mounter:
-    """Puts stations together and numbers their objects."""
+class _Stations:
+    """Puts signs and lights on poles, and numbers the objects."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self.objects = 0
 
-    def station(self, kind: StationKind, s_m: float) -> list[Pole]:
-        if kind == "speedlimit":
-            return self._speed_limit(s_m)
-        if kind == "crosswalk":
-            return [
-                self._signs(s_m, SIGN_X_M, [sign_faces.crosswalk()]),
-                self._signs(s_m, -SIGN_X_M, [sign_faces.crosswalk()]),
-            ]
+    def poles(self, kind: StationKind, s_m: float) -> list[Pole]:
+        """Return the poles of a station."""
+        if kind == "trafficlight":
+            return self._lights(s_m)
         if kind == "stop":
-            return [self._signs(s_m, SIGN_X_M, [sign_faces.stop()])]
-        return self._lights(s_m)
-
-    def _speed_limit(self, s_m: float) -> list[Pole]:
-        speed = int(self._rng.choice(sign_faces.SPEEDS_KM_H))
-        limit = sign_faces.speed_limit(speed)
+            return [self._signs(s_m, SIGN_X_M, signs.stop())]
+        if kind == "crosswalk":
+            return [self._signs(s_m, x_m, signs.crosswalk()) for x_m in (SIGN_X_M, -SIGN_X_M)]
+        limit = signs.speed_limit(int(self._rng.choice(signs.SPEEDS_KM_H)))
         choice = self._rng.uniform()
         if choice < 0.35:
-            return [self._signs(s_m, SIGN_X_M, [limit])]
+            return [self._signs(s_m, SIGN_X_M, limit)]
         if choice < 0.75:
-            other = sign_faces.DISTRACTORS[self._rng.integers(len(sign_faces.DISTRACTORS))]()
-            return [self._signs(s_m, SIGN_X_M, [other, limit])]
-        return [self._signs(s_m, SIGN_X_M, [limit]), self._signs(s_m, -SIGN_X_M, [limit])]
+            other = signs.DISTRACTORS[self._rng.integers(len(signs.DISTRACTORS))]()
+            return [self._signs(s_m, SIGN_X_M, limit, other)]
+        return [self._signs(s_m, x_m, limit) for x_m in (SIGN_X_M, -SIGN_X_M)]
 
-    def _signs(self, s_m: float, x_m: float, top_to_bottom: list[Face]) -> Pole:
-        """Hang signs one below the other."""
+    def _signs(self, s_m: float, x_m: float, *faces: Face) -> Pole:
+        """Hang signs one above the other."""
         low_m = float(self._rng.uniform(2.0, 2.5))
         mounted = []
         yaw_rad = float(self._rng.uniform(-0.16, 0.10)) * np.sign(x_m)
-        for face in reversed(top_to_bottom):
-            mounted.append(Mounted(face, 0.0, low_m, yaw_rad, self._identity(face.class_id is not None)))
+        for face in faces:
+            mounted.append(self._mounted(face, 0.0, low_m, yaw_rad))
             low_m += face.height_m + 0.05
         return Pole(s_m, x_m, low_m + 0.02, 0.0, tuple(mounted))
 
     def _lights(self, s_m: float) -> list[Pole]:
         """Put lights on the right, over the lanes and on the left, and a crossing sign beneath."""
-        crosswalk = sign_faces.crosswalk()
         reach_m = SIGN_X_M + 0.3 - float(self._rng.uniform(2.6, 4.6))
-        right = Pole(s_m, SIGN_X_M + 0.3, 6.3, reach_m + 0.4, (
-            Mounted(None, 0.0, 2.5, -0.05, self._identity(True)),
-            Mounted(None, -reach_m, 5.05, 0.0, self._identity(True)),
-            Mounted(crosswalk, 0.75, 2.7, -0.08, self._identity(True)),
-        ))  # fmt: skip
-        left = Pole(s_m, -SIGN_X_M, 3.7, 0.0, (Mounted(None, 0.0, 2.5, 0.05, self._identity(True)),))
-        return [right, left]
+        right = (
+            self._mounted(None, 0.0, 2.5, -0.05),
+            self._mounted(None, -reach_m, 5.05, 0.0),
+            self._mounted(signs.crosswalk(), 0.75, 2.7, -0.08),
+        )
+        left = self._mounted(None, 0.0, 2.5, 0.05)
+        return [Pole(s_m, SIGN_X_M + 0.3, 6.3, reach_m + 0.4, right), Pole(s_m, -SIGN_X_M, 3.7, 0.0, (left,))]
 
-    def _identity(self, counts: bool) -> int | None:
-        if not counts:
-            return None
+    def _mounted(self, face: Face | None, x_m: float, low_m: float, yaw_rad: float) -> Mounted:
+        if face is not None and face.class_id is None:
+            return Mounted(face, x_m, low_m, yaw_rad, None)
         self.objects += 1
-        return self.objects - 1
+        return Mounted(face, x_m, low_m, yaw_rad, self.objects - 1)
 
 
 def _plants(rng: np.random.Generator, towns: list[tuple[float, float]]) -> tuple[Plant, ...]:
-    broad = [vegetation.broadleaf(rng) for _ in range(4)]
-    spruces = [vegetation.conifer(rng) for _ in range(3)]
-    slender = [vegetation.poplar(rng) for _ in range(2)]
-    bushes = [vegetation.bush(rng) for _ in range(3)]
+    grown = ((textures.broadleaf, 4), (textures.conifer, 3), (textures.poplar, 2), (textures.bush, 3))
+    broad, spruces, slender, bushes = ([grow(rng) for _ in range(count)] for grow, count in grown)
     plants = []
     for side in (-1, 1):
         s_m = float(rng.uniform(0, 8))
         while s_m < LAP_M - 2:
-            in_town = any(a < s_m < b for a, b in towns)
-            wood = np.sin(2 * np.pi * (3 * s_m / LAP_M) + side) > 0.1
-            if in_town:
-                kind, x_m, height_m, step_m = (
-                    "broad",
-                    _VERGE_X_M + rng.uniform(0, 2),
-                    rng.uniform(5, 7),
-                    rng.uniform(18, 32),
-                )
-            elif wood:
-                kind = "spruce" if rng.uniform() < 0.62 else "broad"
-                x_m, height_m, step_m = (
-                    _VERGE_X_M + 1 + 13 * rng.uniform() ** 1.5,
-                    rng.uniform(7, 13),
-                    rng.uniform(7, 13),
-                )
+            if any(a < s_m < b for a, b in towns):
+                sprites, x_m = broad, _VERGE_X_M + rng.uniform(0, 2)
+                height_m, step_m = rng.uniform(5, 7), rng.uniform(18, 32)
+            elif np.sin(2 * np.pi * (3 * s_m / LAP_M) + side) > 0.1:  # a wood
+                sprites = spruces if rng.uniform() < 0.62 else broad
+                x_m = _VERGE_X_M + 1 + 13 * rng.uniform() ** 1.5
+                height_m, step_m = rng.uniform(7, 13), rng.uniform(7, 13)
             else:
-                kind = ("bush", "broad", "slender")[rng.choice(3, p=[0.5, 0.3, 0.2])]
-                x_m, height_m, step_m = _VERGE_X_M + 26 * rng.uniform() ** 1.3, rng.uniform(6, 10), rng.uniform(11, 26)
-            sprites = {"broad": broad, "spruce": spruces, "slender": slender, "bush": bushes}[kind]
-            if kind == "bush":
+                sprites = (bushes, broad, slender)[rng.choice(3, p=[0.5, 0.3, 0.2])]
+                x_m = _VERGE_X_M + 26 * rng.uniform() ** 1.3
+                height_m, step_m = rng.uniform(6, 10), rng.uniform(11, 26)
+            if sprites is bushes:
                 height_m = rng.uniform(1.2, 2.2)
             sprite = sprites[rng.integers(len(sprites))]
             plants.append(Plant(s_m, side * float(x_m), float(height_m), sprite, bool(rng.uniform() < 0.5)))
@@ -231,32 +215,49 @@ def _houses(rng: np.random.Generator, towns: list[tuple[float, float]]) -> tuple
             s_m = begin_m + rng.uniform(0, 12)
             while s_m < end_m:
                 length_m = float(rng.uniform(22, 36))
-                houses.append(
-                    House(
-                        s_m,
-                        length_m,
-                        side * float(rng.uniform(17, 21)),
-                        float(rng.uniform(12, 18)),
-                        float(rng.uniform(10, 19)),
-                        facades[rng.integers(len(facades))],
-                    )
-                )
+                near_x_m, depth_m, height_m = (float(rng.uniform(*span)) for span in ((17, 21), (12, 18), (10, 19)))
+                facade = facades[rng.integers(len(facades))]
+                houses.append(House(s_m, length_m, side * near_x_m, depth_m, height_m, facade))
                 s_m += length_m + float(rng.uniform(8, 26))
     return tuple(houses)
 
 
-def lamp_shown(distance_m: float) -> sign_faces.Lamp:
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """A face in view."""
+
+    face: Face
+    """What is seen."""
+    mounted: Mounted
+    """What it belongs to."""
+    corners_px: F64
+    """(4, 2) corners, clockwise from its top left."""
+    z_m: float
+    """Distance."""
+    lap: int
+    """The lap in which the car passes it."""
+
+
+def faces_of(moment: Moment, pole: Pole) -> list[SeenFace]:
+    """Return the faces on a pole as they are seen now."""
+    z_m = moment.ahead_m(pole.s_m)
+    pole_x_m = moment.road_to_camera_m(pole.x_m, z_m)
+    lap = round((moment.s_m + z_m - pole.s_m) / LAP_M)
+    turn_rad = moment.turn_rad(z_m)
+    seen = []
+    for mounted in pole.mounted:
+        face = mounted.face or signs.traffic_light(_lamp_shown(z_m))
+        angle = turn_rad + mounted.yaw_rad
+        half_x, half_z = face.width_m / 2 * math.cos(angle), -face.width_m / 2 * math.sin(angle)
+        x_m = pole_x_m + mounted.x_m + half_x * _RIGHT
+        height_m = mounted.low_m + _UP * face.height_m
+        depth_m = z_m + half_z * _RIGHT
+        seen.append(SeenFace(face, mounted, moment.camera.project(x_m, height_m, depth_m), z_m, lap))
+    return seen
+
+
+def _lamp_shown(distance_m: float) -> signs.Lamp:
     """Return what a traffic light shows to a car at a distance: red from afar, green in time."""
     if distance_m > 38:
         return "red"
     return "red+amber" if distance_m > 30 else "green"
-
-
-def turned_face(mounted: Mounted, distance_m: float) -> Face:
-    """Return the face as seen at a distance."""
-    return mounted.face or sign_faces.traffic_light(lamp_shown(distance_m))
-
-
-def course_of(rng: np.random.Generator, roadside: Roadside) -> Course:
-    """Return the course that fits the roadside."""
-    return Course(rng, list(roadside.slow_zones))

@@ -11,19 +11,16 @@ from numpy.typing import NDArray
 from streamvision.core.detections import Detections
 from streamvision.core.picture import YuvPicture
 from streamvision.synthetic.drive import painter
-from streamvision.synthetic.drive.camera import create_camera
 from streamvision.synthetic.drive.class_planes import ClassPlanes
-from streamvision.synthetic.drive.course import LAP_M
+from streamvision.synthetic.drive.effects import Lens
 from streamvision.synthetic.drive.ground import Ground
-from streamvision.synthetic.drive.lens import Lens
-from streamvision.synthetic.drive.moment import Moment, moment_at
-from streamvision.synthetic.drive.planes import Planes
-from streamvision.synthetic.drive.roadside import course_of, create_roadside
-from streamvision.synthetic.drive.sign_faces import CLASS_NAMES
+from streamvision.synthetic.drive.planes import Painting
+from streamvision.synthetic.drive.roadside import create_roadside
+from streamvision.synthetic.drive.signs import CLASS_NAMES
 from streamvision.synthetic.drive.sky import Backdrop
-from streamvision.synthetic.drive.traffic import Traffic
 from streamvision.synthetic.drive.truth import objects_in_view
-from streamvision.synthetic.drive.vehicles import draw_vehicle
+from streamvision.synthetic.drive.vehicles import Traffic, draw_vehicle
+from streamvision.synthetic.drive.view import LAP_M, Course, Moment, create_camera, moment_at
 from streamvision.synthetic.drive.weather import MOODS
 
 _NEAREST_M = 1.2
@@ -43,12 +40,12 @@ class DriveScene:
         self._width_px, self._height_px, self._fps = width_px, height_px, fps
         focal_px = create_camera(width_px, height_px, time_s=0, speed_m_s=0).focal_px
         self.roadside = create_roadside(streams[0])
-        self._course = course_of(streams[1], self.roadside)
+        self._course = Course(streams[1], self.roadside.slow_zones)
         self._traffic = Traffic(streams[2], self._course)
         self._ground = Ground(streams[3], width_px, focal_px)
         self._backdrop = Backdrop(streams[4], width_px, height_px, focal_px)
         self._lens = Lens(streams[5], width_px, height_px)
-        self._planes = Planes(width_px, height_px)
+        self._planes = Painting(width_px, height_px)
         self._places_m = {
             "plants": np.array([plant.s_m for plant in self.roadside.plants]),
             "poles": np.array([pole.s_m for pole in self.roadside.poles]),
@@ -76,7 +73,7 @@ class DriveScene:
         """Paint a frame; ``without`` names identities that are left out, for checking boxes against pixels."""
         moment = self._moment(index)
         planes, weather = self._planes, moment.weather
-        self._backdrop.draw(planes, moment.camera, float(moment.course.heading_rad(moment.s_m)), weather)
+        self._backdrop.draw(planes, moment.camera, moment.heading_rad, weather)
         self._ground.draw(planes, moment.camera, moment.course, moment.s_m, weather)
         self._draw_things(planes, moment, without)
         self._lens.draw(planes, index, weather)
@@ -90,7 +87,7 @@ class DriveScene:
         """
         moment = self._moment(index)
         classes = ClassPlanes(self._width_px, self._height_px)
-        self._backdrop.mark(classes, moment.camera, float(moment.course.heading_rad(moment.s_m)))
+        self._backdrop.mark(classes, moment.camera, moment.heading_rad)
         self._ground.mark(classes, moment.camera, moment.course, moment.s_m)
         self._draw_things(classes, moment, ())
         self._lens.draw_bonnet(classes, moment.weather)
@@ -105,7 +102,7 @@ class DriveScene:
     def _moment(self, index: int) -> Moment:
         return moment_at(self._course, index, fps=self._fps, width_px=self._width_px, height_px=self._height_px)
 
-    def _draw_things(self, planes: Planes, moment: Moment, without: Sequence[int]) -> None:
+    def _draw_things(self, planes: Painting, moment: Moment, without: Sequence[int]) -> None:
         """Paint all that stands and moves on the ground, the farthest first."""
         for marking in self.roadside.markings:
             painter.draw_marking(planes, moment, marking)
@@ -114,7 +111,7 @@ class DriveScene:
             draw()
 
     def _in_view(
-        self, planes: Planes, moment: Moment, hidden: frozenset[int]
+        self, planes: Painting, moment: Moment, hidden: frozenset[int]
     ) -> list[tuple[float, Callable[[], None]]]:
         """Return what is to be painted, with its distance."""
         items: list[tuple[float, Callable[[], None]]] = []
@@ -138,7 +135,7 @@ class DriveScene:
             add(z_m, painter.draw_delineator, _DELINEATOR_X_M, z_m)
             add(z_m, painter.draw_delineator, -_DELINEATOR_X_M, z_m)
         for vehicle in self._traffic.at(moment.time_s, moment.s_m):
-            items.append((vehicle.z_m, partial(draw_vehicle, planes, moment.camera, moment.weather, vehicle)))  # noqa: PERF401
+            add(vehicle.z_m, draw_vehicle, vehicle)
         return items
 
     def _within(self, moment: Moment, kind: str, from_m: float) -> list[tuple[int, float]]:

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.synthetic.drive.camera import Camera
 from streamvision.synthetic.drive.class_planes import CLASS_IDS, ClassPlanes
-from streamvision.synthetic.drive.noise import F32, fractal_noise
-from streamvision.synthetic.drive.planes import U8, Planes
+from streamvision.synthetic.drive.planes import U8, Painting
+from streamvision.synthetic.drive.textures import F32, fractal_noise
+from streamvision.synthetic.drive.view import Camera
 from streamvision.synthetic.drive.weather import MOODS, Weather
 
 _MARGIN_RAD = 0.42
@@ -60,7 +60,7 @@ class Backdrop:
             half = cv2.resize(ycrcb, (width // 2, rows // 2), interpolation=cv2.INTER_AREA)
             self._chroma.append(np.ascontiguousarray(half[..., [2, 1]]))
 
-    def draw(self, planes: Planes, camera: Camera, heading_rad: float, weather: Weather) -> None:
+    def draw(self, planes: Painting, camera: Camera, heading_rad: float, weather: Weather) -> None:
         """Paint everything above the horizon, and a little below it."""
         left, top, bottom = self._window_of(camera, heading_rad, planes.luma.shape[0])
         weights = [(i, w) for i, w in enumerate(weather.sky_weights) if w > 0.004]

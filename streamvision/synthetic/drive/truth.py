@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from streamvision.core.detections import Detections
 from streamvision.synthetic.drive import painter
 from streamvision.synthetic.drive.bodies import body_of
-from streamvision.synthetic.drive.moment import Moment, SeenFace, faces_of
-from streamvision.synthetic.drive.roadside import Roadside
+from streamvision.synthetic.drive.roadside import Roadside, SeenFace, faces_of
 from streamvision.synthetic.drive.vehicles import Vehicle
+from streamvision.synthetic.drive.view import Moment
 
 MIN_HEIGHT_PX = 10.0
 """What is lower in the picture is no object yet."""

@@ -1,28 +1,23 @@
-"""How vehicles are drawn: their faces that look at the camera, their shadow, and their lamps."""
+"""Vehicles: who else is on the road, as a function of time, and how they are drawn."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from streamvision.synthetic.drive.bodies import Body, BodyFace, VehicleModel, body_of
-from streamvision.synthetic.drive.camera import Camera
-from streamvision.synthetic.drive.glow import draw_lamp, draw_shadow
-from streamvision.synthetic.drive.planes import NEUTRAL, Planes, Tone, Yuv, fixed_points, yuv_of
-from streamvision.synthetic.drive.weather import Weather
+from streamvision.synthetic.drive.bodies import MODELS, Body, BodyFace, VehicleModel, body_of
+from streamvision.synthetic.drive.effects import draw_lamp, draw_shadow
+from streamvision.synthetic.drive.planes import NEUTRAL, Painting, Tone, Yuv, fixed_points, yuv_of
+from streamvision.synthetic.drive.view import LANE_M, Course, Moment
 
 PAINTS_RGB = (
-    (188, 30, 34),
-    (28, 62, 140),
-    (232, 234, 236),
-    (42, 44, 48),
-    (150, 156, 162),
-    (206, 160, 34),
-    (36, 96, 74),
-    (96, 34, 60),
-)
+    (188, 30, 34), (28, 62, 140), (232, 234, 236), (42, 44, 48),
+    (150, 156, 162), (206, 160, 34), (36, 96, 74), (96, 34, 60),
+)  # fmt: skip
 _PART_YUV: dict[str, Yuv] = {
     "trim": yuv_of(34, 35, 38),
     "glass": yuv_of(34, 42, 54),
@@ -58,51 +53,45 @@ class Vehicle:
     """Whether its brake lamps burn."""
 
 
-def draw_vehicle(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehicle) -> None:
+def draw_vehicle(planes: Painting, moment: Moment, vehicle: Vehicle) -> None:
     """Draw a vehicle, its shadow and its lamps."""
-    body = body_of(vehicle.model)
+    body, camera, weather = body_of(vehicle.model), moment.camera, moment.weather
     if vehicle.z_m + body.length_m < 1.5:
         return
     planes.paints("vehicle")
     turn = math.sin(vehicle.yaw_rad)
-    draw_shadow(
-        planes,
-        camera,
-        x_m=vehicle.x_m + turn * body.length_m / 2,
-        z_m=vehicle.z_m + body.length_m / 2,
-        half_width_m=body.width_m * 0.62,
-        half_length_m=body.length_m * 0.62,
-        darkness=0.45 + 0.4 * weather.shadow,
-    )
-    if body.height_m * camera.scale_px_per_m(vehicle.z_m) < _SHAPE_FROM_PX:
-        _draw_far(planes, camera, weather, vehicle, body)
+    x_m, z_m = vehicle.x_m + turn * body.length_m / 2, vehicle.z_m + body.length_m / 2
+    half_m = (body.width_m * 0.62, body.length_m * 0.62)
+    draw_shadow(planes, moment, x_m, z_m, half_m=half_m, darkness=0.45 + 0.4 * weather.shadow)
+    height_px = body.height_m * camera.scale_px_per_m(vehicle.z_m)
+    if height_px < _SHAPE_FROM_PX:
+        _draw_far(planes, moment, vehicle, body)
+        _draw_lamps(planes, moment, vehicle, body)
         return
     along, across = body.points_m[:, 2], body.points_m[:, 0]
     if vehicle.oncoming:
         along, across = body.length_m - along, -across
-    x_m = vehicle.x_m + across + along * turn
-    points = camera.project(x_m, body.points_m[:, 1], vehicle.z_m + along)
+    points_x_m = vehicle.x_m + across + along * turn
+    points = camera.project(points_x_m, body.points_m[:, 1], vehicle.z_m + along)
     if points[:, 0].max() < 0 or points[:, 0].min() > planes.width_px:
         return
     visible = body.faces_camera(points)
-    if body.height_m * camera.scale_px_per_m(vehicle.z_m) < _DETAIL_FROM_PX:
+    if height_px < _DETAIL_FROM_PX:
         visible &= body.coarse
-    depth_m = body.mean_by_face(along + 0.4 * np.abs(x_m))
+    depth_m = body.mean_by_face(along + 0.4 * np.abs(points_x_m))
     order = np.lexsort((-depth_m, body.layer))
     luma_points, chroma_points = fixed_points(points)
-    tone = weather.tone_at(vehicle.z_m)
-    paint = yuv_of(*PAINTS_RGB[vehicle.paint])
-    lit = weather.lamps > 0.3
+    tone, paint, lit = weather.tone_at(vehicle.z_m), yuv_of(*PAINTS_RGB[vehicle.paint]), weather.lamps > 0.3
     for index in order[visible[order]].tolist():
-        face, begin, end = body.faces[index], body.begin[index], body.begin[index + 1]
-        color = _color(face, paint, tone, lit=lit, braking=vehicle.braking)
+        begin, end = body.begin[index], body.begin[index + 1]
+        color = _color(body.faces[index], paint, tone, lit=lit, braking=vehicle.braking)
         planes.fixed_polygon(luma_points[begin:end], chroma_points[begin:end], color)
-    _draw_lamps(planes, camera, weather, vehicle, body)
+    _draw_lamps(planes, moment, vehicle, body)
 
 
-def _draw_far(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehicle, body: Body) -> None:
+def _draw_far(planes: Painting, moment: Moment, vehicle: Vehicle, body: Body) -> None:
     """Draw a vehicle that is too far away to show its shape."""
-    tone, half_m = weather.tone_at(vehicle.z_m), body.width_m / 2
+    camera, tone, half_m = moment.camera, moment.weather.tone_at(vehicle.z_m), body.width_m / 2
     luma, u, v = yuv_of(*PAINTS_RGB[vehicle.paint])
     for low, high, inset_m, color in (
         (0.05, 0.62, 0.0, (0.86 * luma, u, v)),
@@ -111,7 +100,6 @@ def _draw_far(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehicle
         left, right = (camera.column_px(vehicle.x_m + side * (half_m - inset_m), vehicle.z_m) for side in (-1, 1))
         top, bottom = (camera.row_px(share * body.height_m, vehicle.z_m) for share in (high, low))
         planes.upright_box((left, top, right, bottom), tone.apply(color))
-    _draw_lamps(planes, camera, weather, vehicle, body)
 
 
 def _color(face: BodyFace, paint: Yuv, tone: Tone, *, lit: bool, braking: bool) -> Yuv:
@@ -121,21 +109,77 @@ def _color(face: BodyFace, paint: Yuv, tone: Tone, *, lit: bool, braking: bool) 
     return tone.apply((min(luma * face.light, 255), u, v))
 
 
-def _draw_lamps(planes: Planes, camera: Camera, weather: Weather, vehicle: Vehicle, body: Body) -> None:
+def _draw_lamps(planes: Painting, moment: Moment, vehicle: Vehicle, body: Body) -> None:
     fading = min(max((280 - vehicle.z_m) / 80, 0.0), 1.0) * min(max(vehicle.z_m / 6 - 0.5, 0.0), 1.0)
-    strength = weather.lamps * (0.85 if vehicle.oncoming else 0.55)
+    strength = moment.weather.lamps * (0.85 if vehicle.oncoming else 0.55)
     if vehicle.braking and not vehicle.oncoming:
         strength = max(strength, 0.35) + 0.2
     rgb, radius_m = ((255, 246, 214), 0.62) if vehicle.oncoming else ((255, 40, 28), 0.42)
     for side in (-1, 1):
-        draw_lamp(
-            planes,
-            camera,
-            weather,
-            x_m=vehicle.x_m + side * 0.39 * body.width_m,
-            height_m=body.lamp_height_m,
-            z_m=vehicle.z_m,
-            rgb=rgb,
-            radius_m=radius_m,
-            strength=strength * fading,
-        )
+        place_m = (vehicle.x_m + side * 0.39 * body.width_m, body.lamp_height_m, vehicle.z_m)
+        draw_lamp(planes, moment, place_m, rgb, radius_m=radius_m, strength=strength * fading)
+
+
+_SPAN_M = 330.0
+"""Vehicles come into being this far ahead of where they vanish."""
+_BEHIND_M = 14.0
+
+
+class _Follower(NamedTuple):
+    """A vehicle among others that follow each other on one lane at one speed."""
+
+    start_m: float
+    """Place along the span at the start of the film."""
+    road_x_m: float
+    """Right of the middle of the road."""
+    approach_m_s: float
+    """Speed towards the camera's car when that stands still (oncoming), or relative to it (same way)."""
+    oncoming: bool
+    model: VehicleModel
+    paint: int
+
+
+class Traffic:
+    """The other vehicles of one drive: oncoming lanes, overtakers, and a car ahead."""
+
+    def __init__(self, rng: np.random.Generator, course: Course) -> None:
+        self._course = course
+        self._followers = [
+            *_followers(rng, -0.5 * LANE_M, 14.0, True, 3),
+            *_followers(rng, -1.5 * LANE_M, 11.5, True, 3),
+            *_followers(rng, 0.5 * LANE_M, -2.6, False, 2),
+        ]
+        self._ahead_phase = rng.uniform(0, 2 * np.pi, 2)
+        self._ahead_paint = int(rng.integers(len(PAINTS_RGB)))
+
+    def at(self, time_s: float, s_m: float) -> list[Vehicle]:
+        """Return the vehicles in view, in no order."""
+        first, second = self._ahead_phase
+        ahead_m = 34 + 9 * np.sin(2 * np.pi * time_s / 31 + first) + 4 * np.sin(2 * np.pi * time_s / 13.7 + second)
+        ahead_x_m = 1.5 * LANE_M + 0.12 * float(np.sin(time_s / 3))
+        places: list[tuple[float, float, bool, VehicleModel, int]] = []
+        for start_m, road_x_m, approach_m_s, oncoming, model, paint in self._followers:
+            driven_m = approach_m_s * time_s + (s_m if oncoming else 0.0)
+            places.append(((start_m - driven_m) % _SPAN_M - _BEHIND_M, road_x_m, oncoming, model, paint))
+        places.append((float(ahead_m), ahead_x_m, False, "wagon", self._ahead_paint))
+        heading_rad = float(self._course.heading_rad(s_m))
+        slowing = self._course.speed_m_s(s_m + 6) < self._course.speed_m_s(s_m) - 0.15
+        vehicles = []
+        for z_m, road_x_m, oncoming, model, paint in places:
+            if z_m + body_of(model).length_m < 2.0 or z_m < -6.0:
+                continue
+            x_m = float(self._course.middle_x_m(s_m, z_m)) + road_x_m
+            yaw_rad = float(self._course.heading_rad(s_m + z_m)) - heading_rad
+            vehicles.append(Vehicle(model, paint, x_m, z_m, yaw_rad, oncoming, slowing and not oncoming))
+        return vehicles
+
+
+def _followers(
+    rng: np.random.Generator, lane_x_m: float, approach_m_s: float, oncoming: bool, count: int
+) -> Iterator[_Follower]:
+    spacing_m = _SPAN_M / count
+    for index in range(count):
+        start_m = float((index + rng.uniform(0.2, 0.8)) * spacing_m)
+        model = MODELS[rng.choice(len(MODELS), p=[0.38, 0.30, 0.16, 0.16])]
+        paint, offset_m = int(rng.integers(len(PAINTS_RGB))), float(rng.uniform(-0.2, 0.2))
+        yield _Follower(start_m, lane_x_m + offset_m, approach_m_s, oncoming, model, paint)

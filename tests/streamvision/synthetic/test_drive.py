@@ -14,11 +14,10 @@ from streamvision.core.errors import SourceError
 from streamvision.core.picture import YuvPicture
 from streamvision.synthetic.drive import DriveScene
 from streamvision.synthetic.drive.class_planes import PIXEL_CLASSES
-from streamvision.synthetic.drive.course import Course
-from streamvision.synthetic.drive.moment import moment_at
 from streamvision.synthetic.drive.roadside import create_roadside
 from streamvision.synthetic.drive.truth import MIN_HEIGHT_PX, objects_in_view
 from streamvision.synthetic.drive.vehicles import Vehicle
+from streamvision.synthetic.drive.view import Course, moment_at
 from support.capturing import capturing, take
 
 SIZE = (640, 360)
