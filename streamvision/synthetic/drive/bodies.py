@@ -6,6 +6,7 @@ Vehicle coordinates in metres: ``x`` to the right, ``height`` above the road, ``
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -79,12 +80,23 @@ class Body:
 
 
 class _Builder:
-    def __init__(self, length_m: float, width_m: float, height_m: float) -> None:
-        self.length_m, self.half_m, self.height_m = length_m, width_m / 2, height_m
-        self.faces: list[BodyFace] = []
-        self._middle = np.array([0.0, 0.45 * height_m, length_m / 2])
+    """Collects the faces of a body.
 
-    def add(self, points: list[tuple[float, float, float]], part: Part, layer: int = 1) -> None:
+    Args:
+        size_m: length, width and height.
+        roof_half_m: half the width at the roof.
+        profile: what goes from side to side.
+    """
+
+    def __init__(self, size_m: tuple[float, float, float], roof_half_m: float, profile: _Profile) -> None:
+        self.length_m, self.width_m, self.height_m = size_m
+        self._half_m, self._roof_half_m = self.width_m / 2, roof_half_m
+        self.faces: list[BodyFace] = []
+        self._middle = np.array([0.0, 0.45 * self.height_m, self.length_m / 2])
+        for ((z0, y0, w0), part), ((z1, y1, w1), _) in itertools.pairwise(profile):
+            self.add([(-w0, y0, z0), (w0, y0, z0), (w1, y1, z1), (-w1, y1, z1)], part)
+
+    def add(self, points: Sequence[tuple[float, float, float]], part: Part, layer: int = 1) -> None:
         """Add a face; its outside is the side that looks away from the body's middle."""
         corners = np.array(points, np.float64)
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
@@ -94,16 +106,10 @@ class _Builder:
         light = 0.86 + 0.26 * max(normal[1], -0.9) - 0.07 * normal[0]
         self.faces.append(BodyFace(corners, part, layer, float(light)))
 
-    def across(
-        self, near: tuple[float, float, float], far: tuple[float, float, float], part: Part, layer: int = 1
-    ) -> None:
-        """Add a strip from side to side between two (z, height, half width) lines."""
-        (z0, y0, w0), (z1, y1, w1) = near, far
-        self.add([(-w0, y0, z0), (w0, y0, z0), (w1, y1, z1), (-w1, y1, z1)], part, layer)
-
-    def sides(self, outline: list[tuple[float, float]], part: Part, layer: int, low_m: float, top_m: float) -> None:
-        """Add a (z, height) outline to both sides; half widths at the belt and at the roof are given."""
+    def sides(self, outline: Sequence[tuple[float, float]], part: Part, layer: int, inset_m: float = 0.0) -> None:
+        """Add a (z, height) outline to both sides, which lean inwards from the belt to the roof."""
         belt = 1.0 if self.height_m < 2 else self.height_m
+        low_m, top_m = self._half_m - inset_m, self._roof_half_m - inset_m
 
         def half(y: float) -> float:
             return low_m if y <= belt else low_m + (top_m - low_m) * (y - belt) / max(self.height_m - belt, 1e-6)
@@ -116,24 +122,17 @@ class _Builder:
         for left, right in ((x0, x1), (-x1, -x0)) if x0 > 0 else ((x0, x1),):
             self.add([(left, y0, z), (right, y0, z), (right, y1, z), (left, y1, z)], part, 3)
 
-    def wheel(self, z: float, radius: float) -> None:
-        """Add a wheel to both sides."""
-        for share, part, layer in ((1.16, "trim", 2), (1.0, "tire", 3), (0.6, "rim", 4)):
-            angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-            for side in (-1, 1):
-                ring = [
-                    (
-                        side * (self.half_m + 0.01 * layer),
-                        radius + share * radius * np.sin(a),
-                        z + share * radius * np.cos(a),
-                    )
-                    for a in angle
-                ]
-                self.add(ring, part, layer)  # type: ignore[arg-type]
+    def wheels(self, places: Sequence[float], radius: float) -> None:
+        """Add wheels to both sides."""
+        angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        parts: tuple[tuple[float, Part, int], ...] = ((1.16, "trim", 2), (1.0, "tire", 3), (0.6, "rim", 4))
+        for z, (share, part, layer), side in itertools.product(places, parts, (-1, 1)):
+            x, reach = side * (self._half_m + 0.01 * layer), share * radius
+            self.add([(x, radius + reach * np.sin(a), z + reach * np.cos(a)) for a in angle], part, layer)
 
     def build(self, lamp_height_m: float) -> Body:
         points = np.concatenate([face.points_m for face in self.faces])
-        return Body(tuple(self.faces), points, self.length_m, 2 * self.half_m, self.height_m, lamp_height_m)
+        return Body(tuple(self.faces), points, self.length_m, self.width_m, self.height_m, lamp_height_m)
 
 
 @lru_cache(maxsize=8)
@@ -144,10 +143,7 @@ def body_of(model: VehicleModel) -> Body:
 
 def _car(*, wagon: bool) -> Body:
     length, roof_end = (4.6, 0.32) if wagon else (4.1, 0.66)
-    top = 1.47
-    car = _Builder(length, 1.80, top)
-    w, r = 0.90, 0.66
-    front = length - 4.1
+    top, w, r, front = 1.47, 0.90, 0.66, length - 4.1
     profile: _Profile = [
         ((0.12, 0.26, w), "trim"),
         ((0.0, 0.50, w), "paint"),
@@ -161,36 +157,21 @@ def _car(*, wagon: bool) -> Body:
         ((4.1 + front, 0.56, w), "trim"),
         ((4.04 + front, 0.22, w), "trim"),
     ]
-    for (near, part), (far, _) in itertools.pairwise(profile):
-        car.across(near, far, part)
+    car = _Builder((length, 1.80, top), r, profile)
     outline = [(z, y) for (z, y, _), _ in profile]
-    car.sides(outline[:4] + outline[7:], "paint", 1, w, r)
-    car.sides(outline[3:8], "paint", 1, w, r)
-    car.sides(
-        [(0.40, 1.03), (roof_end + 0.14, 1.36), (1.3, 1.41), (2.08 + front, 1.38), (2.72 + front, 1.03)],
-        "glass",
-        2,
-        w,
-        r,
-    )
-    car.sides([(1.42, 1.02), (1.45, 1.40), (1.55, 1.40), (1.54, 1.02)], "paint", 3, w, r)
-    car.sides([(1.12, 0.26), (1.12, 0.38), (2.96 + front, 0.38), (2.96 + front, 0.26)], "trim", 2, w, r)
+    car.sides(outline[:4] + outline[7:], "paint", 1)
+    car.sides(outline[3:8], "paint", 1)
+    window = [(0.40, 1.03), (roof_end + 0.14, 1.36), (1.3, 1.41), (2.08 + front, 1.38), (2.72 + front, 1.03)]
+    car.sides(window, "glass", 2)
+    car.sides([(1.42, 1.02), (1.45, 1.40), (1.55, 1.40), (1.54, 1.02)], "paint", 3)
+    car.sides([(1.12, 0.26), (1.12, 0.38), (2.96 + front, 0.38), (2.96 + front, 0.26)], "trim", 2)
     for z in (1.44, 2.46 + front):  # door gaps
-        car.sides([(z, 0.40), (z, 1.0), (z + 0.018, 1.0), (z + 0.018, 0.40)], "trim", 2, w, r)
-    car.sides([(0.5, 0.80), (0.5, 0.82), (3.7 + front, 0.78), (3.7 + front, 0.76)], "trim", 2, w, r)
-    for z in (0.78, 3.28 + front):
-        car.wheel(z, 0.32)
+        car.sides([(z, 0.40), (z, 1.0), (z + 0.018, 1.0), (z + 0.018, 0.40)], "trim", 2)
+    car.sides([(0.5, 0.80), (0.5, 0.82), (3.7 + front, 0.78), (3.7 + front, 0.76)], "trim", 2)
+    car.wheels((0.78, 3.28 + front), 0.32)
     slope = (roof_end - 0.12) / 0.41
-    car.add(
-        [
-            (-0.70, 1.09, 0.12 + 0.09 * slope - 0.02),
-            (0.1, 1.09, 0.12 + 0.09 * slope - 0.02),
-            (-0.1, 1.33, 0.12 + 0.33 * slope - 0.02),
-            (-0.60, 1.33, 0.12 + 0.33 * slope - 0.02),
-        ],
-        "shine",
-        2,
-    )
+    low_z, high_z = 0.12 + 0.09 * slope - 0.02, 0.12 + 0.33 * slope - 0.02
+    car.add([(-0.70, 1.09, low_z), (0.1, 1.09, low_z), (-0.1, 1.33, high_z), (-0.60, 1.33, high_z)], "shine", 2)
     car.patch(-0.01, 0.56, 0.88, 0.70, 0.93, "tail")
     car.patch(-0.02, -0.26, 0.26, 0.60, 0.71, "plate")
     car.patch(0.02, 0.60, 0.84, 0.0, 0.28, "tire")
@@ -204,7 +185,6 @@ def _car(*, wagon: bool) -> Body:
 
 
 def _van() -> Body:
-    van = _Builder(5.3, 2.0, 2.3)
     w = 1.0
     profile: _Profile = [
         ((0.06, 0.30, w), "trim"),
@@ -217,13 +197,10 @@ def _van() -> Body:
         ((5.3, 0.6, w), "trim"),
         ((5.24, 0.25, w), "trim"),
     ]
-    for (near, part), (far, _) in itertools.pairwise(profile):
-        van.across(near, far, part)
-    outline = [(z, y) for (z, y, _), _ in profile]
-    van.sides(outline, "paint", 1, w, w)
-    van.sides([(3.0, 1.35), (3.05, 1.95), (3.75, 1.95), (4.3, 1.35)], "glass", 2, w, w)
-    for z in (0.95, 4.25):
-        van.wheel(z, 0.36)
+    van = _Builder((5.3, 2.0, 2.3), w, profile)
+    van.sides([(z, y) for (z, y, _), _ in profile], "paint", 1)
+    van.sides([(3.0, 1.35), (3.05, 1.95), (3.75, 1.95), (4.3, 1.35)], "glass", 2)
+    van.wheels((0.95, 4.25), 0.36)
     van.patch(0.0, 0.08, 0.82, 1.25, 1.95, "glass")
     van.patch(-0.01, 0.86, 0.97, 0.72, 1.30, "tail")
     van.patch(-0.02, -0.012, 0.012, 0.60, 2.1, "seam")
@@ -238,7 +215,6 @@ def _van() -> Body:
 
 
 def _truck() -> Body:
-    truck = _Builder(9.0, 2.5, 3.6)
     w = 1.25
     profile: _Profile = [
         ((0.0, 0.95, w), "cargo"),
@@ -250,14 +226,12 @@ def _truck() -> Body:
         ((9.0, 0.6, w), "trim"),
         ((8.95, 0.35, w), "trim"),
     ]
-    for (near, part), (far, _) in itertools.pairwise(profile):
-        truck.across(near, far, part)
-    truck.sides([(0.0, 0.95), (0.0, 3.6), (6.6, 3.6), (6.6, 0.95)], "cargo", 1, w, w)
-    truck.sides([(6.7, 0.5), (6.7, 2.9), (8.6, 2.85), (8.95, 1.75), (9.0, 0.5)], "paint", 1, w, w)
-    truck.sides([(7.5, 1.75), (7.5, 2.6), (8.4, 2.6), (8.65, 1.75)], "glass", 2, w, w)
-    truck.sides([(0.4, 0.5), (0.4, 0.95), (6.7, 0.95), (6.7, 0.5)], "trim", 1, w - 0.1, w - 0.1)
-    for z in (1.2, 2.4, 7.9):
-        truck.wheel(z, 0.48)
+    truck = _Builder((9.0, 2.5, 3.6), w, profile)
+    truck.sides([(0.0, 0.95), (0.0, 3.6), (6.6, 3.6), (6.6, 0.95)], "cargo", 1)
+    truck.sides([(6.7, 0.5), (6.7, 2.9), (8.6, 2.85), (8.95, 1.75), (9.0, 0.5)], "paint", 1)
+    truck.sides([(7.5, 1.75), (7.5, 2.6), (8.4, 2.6), (8.65, 1.75)], "glass", 2)
+    truck.sides([(0.4, 0.5), (0.4, 0.95), (6.7, 0.95), (6.7, 0.5)], "trim", 1, inset_m=0.1)
+    truck.wheels((1.2, 2.4, 7.9), 0.48)
     truck.patch(0.05, -1.15, 1.15, 0.55, 0.95, "trim")
     truck.patch(0.02, 0.72, 1.16, 0.0, 0.62, "tire")
     truck.patch(-0.01, -0.02, 0.02, 1.0, 3.55, "seam")
