@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from pipelines.rendering.palette import color_of
 from pipelines.rendering.shapes import tint
 from pipelines.rendering.yuv_drawing import YuvDrawing
-from streamvision.core.masks import BoxMask
+from streamvision.core.masks import BoxMask, encode_rle
 from streamvision.core.picture import BgrPicture
-from streamvision.core.rle import encode_rle
 
 WIDTH_PX, HEIGHT_PX = 1920, 1080
 SIDES_PX = (40, 320)
@@ -56,14 +55,14 @@ def main() -> None:
     given = parser.parse_args()
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
-    brush = YuvDrawing(BgrPicture(rng.integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)).to_canvas())
+    drawing = YuvDrawing(BgrPicture(rng.integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)).to_canvas())
     print("| objects | covered pixels | drawing ms | run lengths ms | both ms |\n|---|---|---|---|---|")
     for objects in (int(part) for part in given.objects.split(",")):
         found = masks(objects, rng)
 
         def draw(_index: int, found: list[BoxMask] = found) -> None:
             for number, mask in enumerate(found):
-                tint(brush, mask, color_of(number))
+                tint(drawing, mask, color_of(number))
 
         def write(_index: int, found: list[BoxMask] = found) -> None:
             for mask in found:

@@ -1,7 +1,12 @@
-"""What a model says about the picture as a whole, on a canvas: likely classes, coloured scenes, coloured distances."""
+"""What models say about the picture as a whole, on a canvas: likely classes, coloured classes, coloured distances.
+
+What slow models last said of the stream (key frames) is shown smaller: maps as insets at the right below, words at the
+left below.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,65 +14,113 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.rendering.palette import BLACK, WHITE, Color, color_of
-from pipelines.rendering.text import TextBitmap, drawable, render
+from pipelines.rendering.palette import BLACK, Color, color_of, turbo_tables
+from pipelines.rendering.text import TextBitmap
 from pipelines.rendering.yuv_drawing import YuvDrawing
 from streamvision.core.detections import class_name
+from streamvision.core.frame import KeyFrame
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import U8, Canvas
 
-SCENE_OPACITY, DEPTH_OPACITY = 0.5, 0.7
+CLASS_MAP_OPACITY, DEPTH_OPACITY = 0.5, 0.7
 SHOWN_CLASSES = 3
-"""Most classes of the whole picture that are told."""
-LEGEND_ENTRIES, LEGEND_LEAST = 10, 0.003
+"""Most classes of the picture that are written on it."""
+LEGEND_ENTRIES, LEGEND_MIN_SHARE = 10, 0.003
 """Most classes of a legend, and what share of the picture a class must have to be in it."""
 BACKGROUND = frozenset({"background", "__background__", "void", "unlabeled", "unlabelled", "ignore", "other"})
-"""Names of classes that are not coloured: they are what is none of the others."""
+"""Names of classes that are not coloured, since they stand for everything without a class of its own."""
+INSET_SHARE = 0.25
+"""Width of an inset, as a share of the picture's."""
 
 
-def paint(canvas: Canvas, whole: ImageResult, names: tuple[str, ...]) -> None:
+def paint(canvas: Canvas, image_result: ImageResult, names: tuple[str, ...]) -> None:
     """Colour the canvas by the map of classes or distances, where there is one."""
-    if whole.depth_map is not None:
-        _blend(canvas, _levels(whole.depth_map), _depth_tables(), DEPTH_OPACITY, cv2.INTER_LINEAR)
-    if whole.class_map is not None:
-        tables = _class_tables()
-        keep = np.ones(256, np.uint8)
-        keep[[i for i, name in enumerate(names[:256]) if name.lower() in BACKGROUND]] = 0
-        keep[len(names) :] = 0
-        shown = None if keep[: len(names)].all() and whole.class_map.max() < len(names) else keep[whole.class_map]
-        _blend(canvas, whole.class_map, tables, SCENE_OPACITY, cv2.INTER_NEAREST, shown=shown)
+    class_map, depth_map = image_result.class_map, image_result.depth_map
+    if depth_map is not None:
+        _blend(canvas, _nearness(depth_map), turbo_tables(), DEPTH_OPACITY, cv2.INTER_LINEAR)
+    if class_map is not None:
+        is_colored = np.zeros(256, np.uint8)
+        is_colored[[i for i, name in enumerate(names[:256]) if name.lower() not in BACKGROUND]] = 1
+        shown = is_colored[class_map]
+        all_shown = bool(shown.all())
+        _blend(
+            canvas,
+            class_map,
+            _class_tables(),
+            CLASS_MAP_OPACITY,
+            cv2.INTER_NEAREST,
+            shown=None if all_shown else shown,
+        )
 
 
-def class_strips(brush: YuvDrawing, whole: ImageResult, names: tuple[str, ...]) -> list[TextBitmap]:
+def class_texts(drawing: YuvDrawing, image_result: ImageResult, names: tuple[str, ...]) -> list[TextBitmap]:
     """Return the likeliest classes and the numbers by name, one line each."""
     texts: list[tuple[str, Color]] = []
-    if whole.class_score is not None:
-        for class_id in np.argsort(-whole.class_score, kind="stable")[:SHOWN_CLASSES].tolist():
-            text = f"{class_name(class_id, names)} {whole.class_score[class_id]:.2f}"
+    if image_result.class_score is not None:
+        for class_id in np.argsort(-image_result.class_score, kind="stable")[:SHOWN_CLASSES].tolist():
+            text = f"{class_name(class_id, names)} {image_result.class_score[class_id]:.2f}"
             texts.append((text, color_of(class_id)))
-    texts += [(f"{name} {value:.4g}", BLACK) for name, value in (whole.values or {}).items()]
-    return [_strip(brush, text, color) for text, color in texts]
+    texts += [(f"{name} {value:.4g}", BLACK) for name, value in (image_result.values or {}).items()]
+    return [drawing.text(text, paper=color) for text, color in texts]
 
 
-def legend_strips(brush: YuvDrawing, whole: ImageResult, names: tuple[str, ...]) -> list[TextBitmap]:
+def legend_texts(drawing: YuvDrawing, image_result: ImageResult, names: tuple[str, ...]) -> list[TextBitmap]:
     """Return the legend of the map: its classes in their colours, the largest first; or the distances."""
-    if whole.depth_map is not None and (finite := whole.depth_map[np.isfinite(whole.depth_map)]).size:
+    class_map, depth_map = image_result.class_map, image_result.depth_map
+    if depth_map is not None and (finite := depth_map[np.isfinite(depth_map)]).size:
         near, far = np.percentile(finite, [2, 98]).tolist()
-        tables = _depth_tables()
-        ends = ((f"{near:.3g}", 0), (f"{far:.3g}", 255))
-        return [_strip(brush, text, Color(*(int(table[level]) for table in tables))) for text, level in ends]
-    if whole.class_map is None:
+        ends = ((f"{near:.3g}", 255), (f"{far:.3g}", 0))
+        return [
+            drawing.text(text, paper=Color(*(int(table[level]) for table in turbo_tables()))) for text, level in ends
+        ]
+    if class_map is None:
         return []
-    shares = np.bincount(whole.class_map.reshape(-1), minlength=len(names))[: len(names)] / whole.class_map.size
-    present = [i for i in np.argsort(-shares, kind="stable").tolist() if shares[i] >= LEGEND_LEAST]
+    shares = np.bincount(class_map.reshape(-1), minlength=len(names))[: len(names)] / class_map.size
+    present = [i for i in np.argsort(-shares, kind="stable").tolist() if shares[i] >= LEGEND_MIN_SHARE]
     named = [i for i in present if names[i].lower() not in BACKGROUND][:LEGEND_ENTRIES]
-    return [_strip(brush, f"{names[i]} {shares[i]:.0%}", color_of(i)) for i in named]
+    return [drawing.text(f"{names[i]} {shares[i]:.0%}", paper=color_of(i)) for i in named]
 
 
-def _strip(brush: YuvDrawing, text: str, color: Color) -> TextBitmap:
-    scale = brush.scale
-    ink = WHITE if color == BLACK else color.ink
-    return render(drawable(text), scale.text_px, color, ink, scale.pad_px, scale.pad_px)
+def draw_key_frames(drawing: YuvDrawing, key_frames: Sequence[KeyFrame]) -> None:
+    """Draw the results in their order; each tells how old it is, in seconds of the stream."""
+    canvas, pad_px = drawing.canvas, drawing.scale.pad_px
+    width_px = round(canvas.width_px * INSET_SHARE) & ~1
+    height_px = round(canvas.height_px * INSET_SHARE) & ~1
+    right_px, bottom_px = canvas.width_px - pad_px & ~1, canvas.height_px - pad_px & ~1
+    line_bottom_px = bottom_px
+    for key_frame in key_frames:
+        image_result = key_frame.whole
+        text = drawing.text("  ".join(_key_frame_words(key_frame)))
+        if image_result.class_map is None and image_result.depth_map is None:
+            line_bottom_px -= text.height_px
+            drawing.paste(text, pad_px, line_bottom_px)
+        elif right_px >= width_px:
+            inset = _inset(canvas, right_px - width_px, bottom_px - height_px, width_px, height_px)
+            paint(inset, image_result, key_frame.names)
+            drawing.paste(text, right_px - width_px, bottom_px - text.height_px)
+            right_px = right_px - width_px - pad_px & ~1
+
+
+def _key_frame_words(key_frame: KeyFrame) -> Iterator[str]:
+    image_result = key_frame.whole
+    yield f"{key_frame.name} {key_frame.age_s:.1f} s ago"
+    if image_result.text:
+        yield image_result.text
+    if image_result.class_score is not None:
+        best = int(image_result.class_score.argmax())
+        yield f"{class_name(best, key_frame.names)} {image_result.class_score[best]:.2f}"
+    for name, value in (image_result.values or {}).items():
+        yield f"{name} {value:.4g}"
+
+
+def _inset(canvas: Canvas, left_px: int, top_px: int, width_px: int, height_px: int) -> Canvas:
+    """Return a black part of a canvas that shares its memory; all numbers must be even."""
+    rows, columns = slice(top_px, top_px + height_px), slice(left_px, left_px + width_px)
+    half = slice(top_px // 2, (top_px + height_px) // 2), slice(left_px // 2, (left_px + width_px) // 2)
+    inset = Canvas(canvas.y[rows, columns], canvas.u[half], canvas.v[half])
+    # The picture below is of another moment, so nothing of it may be seen through the map.
+    inset.y[...], inset.u[...], inset.v[...] = BLACK
+    return inset
 
 
 def _blend(
@@ -99,14 +152,14 @@ def _blend(
             cv2.copyTo(mixed, cv2.resize(shown, size, interpolation=cv2.INTER_NEAREST), plane)
 
 
-def _levels(depth: NDArray[np.float32]) -> U8:
-    """Return distances as levels: 0 for what is near, 255 for what is far; outliers do not take the colours away."""
+def _nearness(depth: NDArray[np.float32]) -> U8:
+    """Return distances as levels: 255 for what is near, 0 for what is far; outliers do not take the colours away."""
     finite = depth[np.isfinite(depth)]
     if not finite.size:
-        return np.zeros(depth.shape, np.uint8)
+        return np.full(depth.shape, 255, np.uint8)
     near, far = np.percentile(finite, [2, 98])
     scaled = (np.nan_to_num(depth, nan=far, posinf=far, neginf=near) - near) * (255 / max(far - near, 1e-9))
-    levels: U8 = np.clip(scaled, 0, 255).astype(np.uint8)
+    levels: U8 = 255 - np.clip(scaled, 0, 255).astype(np.uint8)
     return levels
 
 
@@ -114,11 +167,3 @@ def _levels(depth: NDArray[np.float32]) -> U8:
 def _class_tables() -> tuple[U8, U8, U8]:
     table = np.array([color_of(class_id) for class_id in range(256)], np.uint8)
     return table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy()
-
-
-@lru_cache(maxsize=1)
-def _depth_tables() -> tuple[U8, U8, U8]:
-    """Return the colours of distances: red is near, blue is far."""
-    colors = cv2.applyColorMap(np.arange(255, -1, -1, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)
-    luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_BGR2YCrCb))
-    return luma.reshape(-1), blue.reshape(-1), red.reshape(-1)

@@ -48,12 +48,12 @@ def draw_matches(query_bgr: U8, matches: Sequence[Match], *, title: str = "query
         if thumbnail is not None:
             _fit(sheet, np.asarray(thumbnail, np.uint8), left_px, top_px)
     canvas = BgrPicture(sheet).to_canvas()
-    brush = YuvDrawing(canvas)
-    _write(brush, [title if shown else f"{title}: nothing alike"], GAP_PX, GAP_PX)
+    drawing = YuvDrawing(canvas)
+    _write(drawing, [title if shown else f"{title}: nothing alike"], GAP_PX, GAP_PX)
     for match, place in zip(shown, places, strict=True):
         one = match.sighting
         _write(
-            brush,
+            drawing,
             [
                 f"{match.similarity:.2f}  {one.class_name} {one.track_id}",
                 f"{clock(one.first_s)} - {clock(one.last_s)}",
@@ -86,7 +86,7 @@ def _fit(sheet: U8, picture: U8, left_px: int, top_px: int) -> None:
     sheet[top_px : top_px + size[1], left_px : left_px + size[0]] = small
 
 
-def _write(brush: YuvDrawing, lines: Sequence[str], left_px: int, top_px: int) -> None:
+def _write(drawing: YuvDrawing, lines: Sequence[str], left_px: int, top_px: int) -> None:
     for number, line in enumerate(lines):
         ink: Color = WHITE if number == 0 else _FAINT
-        brush.paste(render(drawable(line), TEXT_PX, _PAPER, ink, 0, 0), left_px, top_px + CELL_PX + number * TEXT_PX)
+        drawing.paste(render(drawable(line), TEXT_PX, _PAPER, ink, 0, 0), left_px, top_px + CELL_PX + number * TEXT_PX)

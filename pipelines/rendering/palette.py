@@ -7,7 +7,13 @@ apart for normal, protan, deutan and tritan vision alike (simulated after Machad
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from streamvision.core.picture import U8
 
 
 class Color(NamedTuple):
@@ -58,3 +64,11 @@ PALETTE = tuple(
 def color_of(key: int) -> Color:
     """Return the colour of an identity or class: the same key always has the same one."""
     return PALETTE[key % len(PALETTE)]
+
+
+@lru_cache(maxsize=1)
+def turbo_tables() -> tuple[U8, U8, U8]:
+    """Return Google's Turbo colour map, from blue at 0 to red at 255: (256,) luma and both colour differences."""
+    colors = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)
+    luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_BGR2YCrCb))
+    return luma.reshape(-1), blue.reshape(-1), red.reshape(-1)

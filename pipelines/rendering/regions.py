@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -11,43 +10,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.rendering.labels import Rect
-from pipelines.rendering.palette import BLACK, WHITE
-from pipelines.rendering.text import TextBitmap, drawable, render
+from pipelines.rendering.palette import WHITE, turbo_tables
+from pipelines.rendering.text import TextBitmap
 from pipelines.rendering.yuv_drawing import YuvDrawing
-from pipelines.stages.analytics.heat_map import levels_of
-from streamvision.core.analysis import Analysis, LineTally, ZoneTally
-from streamvision.core.picture import U8, Canvas
+from streamvision.core.analysis import Analysis, LineTally, heat_levels
+from streamvision.core.picture import Canvas
 
 HEAT_OPACITY = 0.65
 _ARROW_OF_TEXT = 1.4
 """Length of a line's arrow, as a multiple of the height of text."""
 
 
-def draw_places(brush: YuvDrawing, analysis: Analysis, *, taken: Sequence[Rect] = ()) -> list[tuple[TextBitmap, Rect]]:
-    """Draw lines with their arrows and the outlines of zones; return what is written at them, and where.
+def draw_regions(
+    drawing: YuvDrawing, analysis: Analysis, *, taken: Sequence[Rect] = ()
+) -> list[tuple[TextBitmap, Rect]]:
+    """Draw lines with their arrows and the outlines of zones; return what is to be written at them, and where.
 
     Args:
-        brush: what to draw with.
+        drawing: what to draw with.
         analysis: lines and zones with their counts.
         taken: places that are in use already; what would lie on one moves below it.
     """
-    scale = brush.scale
-    size_px = np.array([brush.canvas.width_px, brush.canvas.height_px], np.float64)
+    scale = drawing.scale
+    size_px = np.array([drawing.width_px, drawing.height_px], np.float64)
     rings = [np.array([*zone.points, zone.points[0]]) * size_px for zone in analysis.zones]
-    brush.curves([ring.astype(np.float32) for ring in rings], WHITE, line_px=scale.thin_px)
+    drawing.curves([ring.astype(np.float32) for ring in rings], WHITE, line_px=scale.thin_px)
     ends = [np.array(line.points) * size_px for line in analysis.lines]
     curves = [curve.astype(np.float32) for pair in ends for curve in (pair, *_arrow(pair, scale.text_px))]
-    brush.curves(curves, WHITE, line_px=scale.line_px)
+    drawing.curves(curves, WHITE, line_px=scale.line_px)
     placed: list[tuple[TextBitmap, Rect]] = []
     for zone, ring in zip(analysis.zones, rings, strict=True):
-        strip = _strip(brush, _zone_words(zone))
-        placed.append((strip, _room(brush, strip, ring.min(axis=0) + scale.pad_px, taken)))
+        text = drawing.text(f"{zone.name}  {zone.inside}")
+        placed.append((text, _free_place(drawing, text, ring.min(axis=0) + scale.pad_px, taken)))
     for line, pair in zip(analysis.lines, ends, strict=True):
-        strip = _strip(brush, _line_words(line))
+        text = drawing.text("  ".join(_line_words(line)))
         # Behind the arrow, beside the line, so that both stay in sight.
-        half_px, ahead = np.array([strip.width_px, strip.height_px]) / 2, _rightward(pair)
+        half_px, ahead = np.array([text.width_px, text.height_px]) / 2, _rightward(pair)
         center_px = pair.mean(axis=0) - ahead * (np.abs(ahead) @ half_px + scale.pad_px)
-        placed.append((strip, _room(brush, strip, center_px - half_px, taken)))
+        placed.append((text, _free_place(drawing, text, center_px - half_px, taken)))
     return placed
 
 
@@ -58,11 +58,11 @@ def tint_heat(canvas: Canvas, seconds: NDArray[np.float32]) -> None:
         canvas: what to draw on.
         seconds: (h, w) seconds, of any size.
     """
-    levels = levels_of(seconds)
+    levels = heat_levels(seconds)
     if not levels.any():
         return
     opacity = np.minimum(levels.astype(np.float32) * (2 / 255), 1) * HEAT_OPACITY
-    for plane, table in zip((canvas.y, canvas.u, canvas.v), _heat_tables(), strict=True):
+    for plane, table in zip((canvas.y, canvas.u, canvas.v), turbo_tables(), strict=True):
         size = plane.shape[1], plane.shape[0]
         color: Any = cv2.resize(cv2.LUT(levels, table), size, interpolation=cv2.INTER_LINEAR)
         weight: Any = cv2.resize(opacity, size, interpolation=cv2.INTER_LINEAR)
@@ -71,26 +71,17 @@ def tint_heat(canvas: Canvas, seconds: NDArray[np.float32]) -> None:
 
 def _line_words(line: LineTally) -> Sequence[str]:
     totals = (sum(counts.values()) for counts in line.counts)
-    return (line.name, *(f"{way} {total}" for way, total in zip(line.directions, totals, strict=True)))
+    return (line.name, *(f"{direction} {total}" for direction, total in zip(line.directions, totals, strict=True)))
 
 
-def _zone_words(zone: ZoneTally) -> Sequence[str]:
-    return (zone.name, str(zone.inside))
-
-
-def _strip(brush: YuvDrawing, words: Sequence[str]) -> TextBitmap:
-    scale = brush.scale
-    return render(drawable("  ".join(words)), scale.text_px, BLACK, WHITE, scale.pad_px, scale.pad_px)
-
-
-def _room(brush: YuvDrawing, strip: TextBitmap, left_top_px: NDArray[np.float64], taken: Sequence[Rect]) -> Rect:
-    """Return the place for a strip: where it is wanted, but inside the picture and below what lies there already."""
-    far_px = (brush.canvas.width_px - strip.width_px, brush.canvas.height_px - strip.height_px)
+def _free_place(drawing: YuvDrawing, text: TextBitmap, left_top_px: NDArray[np.float64], taken: Sequence[Rect]) -> Rect:
+    """Return the place for a text: where it is wanted, but inside the picture and below what lies there already."""
+    far_px = (drawing.width_px - text.width_px, drawing.height_px - text.height_px)
     left, top = (int(np.clip(at, 0, max(far, 0))) & ~1 for at, far in zip(left_top_px, far_px, strict=True))
     for used in taken:
-        if used[0] < left + strip.width_px and left < used[2] and used[1] < top + strip.height_px and top < used[3]:
+        if used[0] < left + text.width_px and left < used[2] and used[1] < top + text.height_px and top < used[3]:
             top = used[3]
-    return left, top, left + strip.width_px, top + strip.height_px
+    return left, top, left + text.width_px, top + text.height_px
 
 
 def _rightward(pair: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -106,11 +97,3 @@ def _arrow(pair: NDArray[np.float64], text_px: int) -> list[NDArray[np.float64]]
     foot = pair.mean(axis=0)
     tip = foot + ahead
     return [np.stack([foot, tip]), np.stack([tip - 0.4 * (ahead + across), tip, tip - 0.4 * (ahead - across)])]
-
-
-@lru_cache(maxsize=1)
-def _heat_tables() -> tuple[U8, U8, U8]:
-    """Return the colours of time spent, from blue to red, as luma and both colour differences of each level."""
-    colors = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)
-    luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_BGR2YCrCb))
-    return luma.reshape(-1), blue.reshape(-1), red.reshape(-1)

@@ -40,8 +40,8 @@ def write_video(sequence: MotSequence, rows: F64, path: Path, *, on_progress: On
         for index in range(sequence.frames):
             picture = BgrPicture(_bgr(sequence, pictures, index))
             frame = Frame(sequence.name, index, index / sequence.fps, 0.0, picture)
-            scene = overlay.plan(Result(frame, _objects(rows[rows[:, FRAME] == index + 1])), fps=0)
-            sink.write(RenderedFrame(scene.result, draw=scene.draw, encode=encode))
+            annotation = overlay.plan(Result(frame, _objects(rows[rows[:, FRAME] == index + 1])), fps=0)
+            sink.write(RenderedFrame(annotation.result, draw=annotation.draw, encode=encode))
             on_progress(index + 1, sequence.frames)
     finally:
         sink.close()

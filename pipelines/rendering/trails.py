@@ -1,14 +1,15 @@
 """Where objects have been during the last seconds: the bottom centres of their boxes, by identity.
 
-A frame's points are kept as one pair of arrays, so that taking a snapshot copies nothing and adding a frame does
-not loop over objects; they are put together as curves only if somebody draws them.
+Adding a frame and taking a snapshot only keep references; points are put together as curves only if somebody draws
+them.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,20 @@ class TrailSample:
 
     pts_s: float
     """The frame's time."""
-    track_id: NDArray[np.int64]
-    """(N,) identities."""
-    foot_xy_px: NDArray[np.float32]
-    """(N, 2) bottom centre of each box."""
+    track_id: np.ma.MaskedArray[tuple[int], np.dtype[np.int64]] | None
+    """(N,) identities, masked where there is none."""
+    box_xyxy_px: NDArray[np.float32]
+    """(N, 4) boxes."""
+
+    @cached_property
+    def foot_xy_px(self) -> dict[int, tuple[float, float]]:
+        """The bottom centre of each box by identity, as far as they are known."""
+        if self.track_id is None:
+            return {}
+        known = ~np.ma.getmaskarray(self.track_id) & np.isfinite(self.box_xyxy_px).all(axis=1)
+        rows = zip(known.tolist(), self.track_id.data.tolist(), self.box_xyxy_px.tolist(), strict=True)
+        feet = ((identity, ((box[0] + box[2]) / 2, box[3])) for is_known, identity, box in rows if is_known)
+        return dict(islice(feet, MAX_OBJECTS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,25 +50,19 @@ class TrailSnapshot:
 
     samples: tuple[TrailSample, ...] = ()
 
-    def curves(self, *, least_px: float = 0.0) -> list[tuple[int, NDArray[np.float32]]]:
+    def curves(self, *, min_extent_px: float = 0.0) -> list[tuple[int, NDArray[np.float32]]]:
         """Return (identity, (n, 2) float32 points, oldest first) of each object on the newest frame.
 
         Args:
-            least_px: objects that moved less, across and down, are left out.
+            min_extent_px: objects that moved less, both across and down, are left out.
         """
-        if len(self.samples) < 2 or not len(self.samples[-1].track_id):
-            return []
-        newest = self.samples[-1].track_id
-        identities = np.concatenate([sample.track_id for sample in self.samples])
-        points = np.concatenate([sample.foot_xy_px for sample in self.samples])
-        owner, at = np.nonzero(newest[:, None] == identities)  # by object, and in time order within each
-        points = points[at]
-        starts = np.searchsorted(owner, np.arange(len(newest)))
-        extent_px = np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)
-        counts = np.diff(starts, append=len(points))
-        shown = np.flatnonzero((extent_px >= least_px).any(axis=1) & (counts > 1))
-        parts = zip(newest[shown].tolist(), starts[shown].tolist(), counts[shown].tolist(), strict=True)
-        return [(identity, points[start : start + count]) for identity, start, count in parts]
+        curves = []
+        feet = [sample.foot_xy_px for sample in self.samples]
+        for identity in feet[-1] if len(feet) > 1 else ():
+            points = [at[identity] for at in feet if identity in at]
+            if len(points) > 1 and _extent_px(points) >= min_extent_px:
+                curves.append((identity, np.array(points, np.float32)))
+        return curves
 
 
 class Trails:
@@ -77,7 +82,7 @@ class Trails:
         # The newest point always counts; the one before it stays only if it is far enough from its own predecessor.
         if len(self._samples) >= 2 and self._samples[-1].pts_s - self._samples[-2].pts_s < self._interval_s:
             self._samples.pop()
-        self._samples.append(_sample(detections, pts_s))
+        self._samples.append(TrailSample(pts_s, detections.track_id, detections.box_xyxy_px))
         while pts_s - self._samples[0].pts_s > self._length_s:
             self._samples.popleft()
 
@@ -86,12 +91,7 @@ class Trails:
         return TrailSnapshot(tuple(self._samples))
 
 
-def _sample(detections: Detections, pts_s: float) -> TrailSample:
-    track_id: np.ma.MaskedArray[Any, np.dtype[np.int64]] | None = detections.track_id
-    if track_id is None:
-        return TrailSample(pts_s, np.empty(0, np.int64), np.empty((0, 2), np.float32))
-    drawable = ~np.ma.getmaskarray(track_id) & np.isfinite(detections.box_xyxy_px).all(axis=1)
-    confirmed = np.flatnonzero(drawable)[:MAX_OBJECTS]
-    box = detections.box_xyxy_px[confirmed]
-    foot_xy_px = np.stack([(box[:, 0] + box[:, 2]) / 2, box[:, 3]], axis=1)
-    return TrailSample(pts_s, track_id.data[confirmed], foot_xy_px)
+def _extent_px(points: list[tuple[float, float]]) -> float:
+    """Return how far points lie apart, across or down, whichever is more."""
+    x, y = zip(*points, strict=True)
+    return max(max(x) - min(x), max(y) - min(y))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.config.analytics import AnalyticsConfig
 
 EventKind = Literal["line", "zone_entered", "zone_left", "stay", "crowding", "wrong_way", "idle", "speeding"]
+_HEAT_BLUR_CELLS = 1.5
 
 
 @dataclass(frozen=True)
@@ -135,3 +137,14 @@ class AnalyticsControl(Protocol):
 
     def heat_map_png(self) -> bytes | None:
         """Return the heat map as a PNG file; ``None`` where there is none."""
+
+
+def heat_levels(seconds: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return a grid of seconds as smooth levels, 0 for never and 255 for where most time was spent.
+
+    The square root keeps a lane visible beside a parking place.
+    """
+    smooth = np.sqrt(cv2.GaussianBlur(seconds, (0, 0), _HEAT_BLUR_CELLS))
+    most = float(smooth.max())
+    levels: NDArray[np.uint8] = np.rint(smooth * (255 / most if most > 0 else 0)).astype(np.uint8)
+    return levels

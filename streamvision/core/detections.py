@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.rle import encode_rle
+from streamvision.core.masks import encode_rle
 
 if TYPE_CHECKING:
     import supervision
 
+MIN_KEYPOINT_SCORE = 0.25
+"""Keypoints below this are not drawn: those behind something are seldom where a model says."""
 Index = NDArray[np.bool_] | NDArray[np.integer[Any]] | slice
 
 
@@ -100,7 +102,11 @@ class Detections:
 
     def identities(self) -> list[int | None]:
         """Return one identity an object; ``None`` where it has none."""
-        return [None] * len(self) if self.track_id is None else self.track_id.tolist()
+        if self.track_id is None:
+            return [None] * len(self)
+        # numpy's own tolist of masked arrays takes ten times as long.
+        hidden, track_id = np.ma.getmaskarray(self.track_id).tolist(), self.track_id.data.tolist()
+        return [None if is_hidden else identity for is_hidden, identity in zip(hidden, track_id, strict=True)]
 
     def count_by_name(self, names: tuple[str, ...]) -> dict[str, int]:
         """Return how many objects of each class there are, by class name."""
@@ -190,3 +196,16 @@ _OPTIONAL = _COLUMNS[3:]
 def class_name(class_id: int, names: tuple[str, ...]) -> str:
     """Return the name of a class; its number where it has none."""
     return names[class_id] if class_id < len(names) else str(class_id)
+
+
+def attributes_text(attributes: dict[str, dict[str, Any]] | None) -> str:
+    """Return what a label says of the attributes that secondary models gave an object.
+
+    >>> attributes_text({"plate": {"text": "B 42", "score": 0.9}, "make": {"class_name": "vw", "score": 0.8}})
+    'B 42 vw'
+    """
+    words = []
+    for found in (attributes or {}).values():
+        first = found.get("objects", [found])[0]
+        words.append(str(first.get("text") or first.get("class_name") or ""))
+    return " ".join(word for word in words if word)

@@ -13,12 +13,12 @@ from streamvision.core.detections import class_name
 from streamvision.core.picture import Picture
 
 TOP_CLASSES = 5
-"""Most classes of a picture that are told, the likeliest first."""
+"""Most classes of a picture in a summary, the likeliest first."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageResult:
-    """Findings for ``classify``, ``semantic``, ``embed``, ``depth``, ``image`` and ``text``, as far as given."""
+    """What a model found for ``classify``, ``semantic``, ``embed``, ``depth``, ``image`` and ``text``, as far as given."""
 
     class_score: NDArray[np.float32] | None = None
     """(classes,) float32 probability of each class of the model card."""
@@ -38,7 +38,7 @@ class ImageResult:
     """How sure its letters are on average, 0..1; set where :attr:`text` is."""
 
     def summary(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """Return the findings as plain Python values, in the form that files and the web API carry.
+        """Return the result as plain Python values, in the form that files and the web API carry.
 
         Maps are summed up: what share of the picture each class has, and the nearest, middle and farthest distance
         (percentiles 2, 50 and 98).
@@ -68,4 +68,4 @@ class ImageResult:
         return summary
 
     def __repr__(self) -> str:
-        return f"WholePicture({', '.join(f.name for f in fields(self) if getattr(self, f.name) is not None)})"
+        return f"ImageResult({', '.join(f.name for f in fields(self) if getattr(self, f.name) is not None)})"

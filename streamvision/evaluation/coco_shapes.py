@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from streamvision.core.boxes import oriented_overlaps
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
-from streamvision.core.rle import encode_rle
+from streamvision.core.masks import encode_rle
 from streamvision.datasets.dataset import LabelledBox, LabelledImage, LabelledShape
 from streamvision.evaluation.predictions import Predictions
 

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from pipelines.stages.analytics.regions import ANCHOR_HEIGHT
 from pipelines.stages.analytics.track_table import Sighting
+from streamvision.core.analysis import heat_levels
 from streamvision.core.config.analytics import HeatMapConfig
 
 GRID_COLUMNS, GRID_ROWS = 128, 72
 """Cells of the grid; what is finer cannot be told from the jitter of boxes."""
 LONGEST_STEP_S = 1.0
 """Longest time that one frame stands for: during a longer gap nobody knows where anything was."""
-_BLUR_CELLS = 1.5
 _PNG_WIDTH_PX = 1280
 
 
@@ -57,17 +57,6 @@ class HeatMap:
         """Return the map in colours, in the proportions of the picture, as a PNG file."""
         width_px = _PNG_WIDTH_PX
         height_px = max(1, round(width_px * picture_px[1] / picture_px[0]))
-        levels = cv2.resize(levels_of(self._seconds), (width_px, height_px), interpolation=cv2.INTER_CUBIC)
+        levels = cv2.resize(heat_levels(self._seconds), (width_px, height_px), interpolation=cv2.INTER_CUBIC)
         encoded = cv2.imencode(".png", cv2.applyColorMap(levels, cv2.COLORMAP_TURBO))[1]
         return bytes(encoded.tobytes())
-
-
-def levels_of(seconds: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return a grid of seconds as smooth levels, 0 for never and 255 for where most time was spent.
-
-    The square root keeps a lane visible beside a parking place.
-    """
-    smooth = np.sqrt(cv2.GaussianBlur(seconds, (0, 0), _BLUR_CELLS))
-    most = float(smooth.max())
-    levels: NDArray[np.uint8] = np.rint(smooth * (255 / most if most > 0 else 0)).astype(np.uint8)
-    return levels

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.rendering.shapes import SURE_ENOUGH
-from streamvision.core.detections import class_name
+from streamvision.core.detections import MIN_KEYPOINT_SCORE, class_name
 from streamvision.core.stage_output import Outline
 from streamvision.inference.model import Prediction
 
@@ -52,19 +51,6 @@ def finding_of(
         del summary["classes"]
         return {"class_name": class_name(best, names), "score": score, **summary}
     return summary or None
-
-
-def words_of(attributes: dict[str, Finding] | None) -> str:
-    """Return what a label says of an object's attributes.
-
-    >>> words_of({"plate": {"text": "B 42", "score": 0.9}, "make": {"class_name": "vw", "score": 0.8}})
-    'B 42 vw'
-    """
-    words = []
-    for finding in (attributes or {}).values():
-        first = finding.get("objects", [finding])[0]
-        words.append(str(first.get("text") or first.get("class_name") or ""))
-    return " ".join(word for word in words if word)
 
 
 def placed(finding: Finding, box_xyxy_px: tuple[float, float, float, float]) -> Finding:
@@ -115,7 +101,7 @@ def parts_of(
                 lines.append(Outline(((left, top), (right, top), (right, bottom), (left, bottom))))
                 continue
             for a, b in skeletons.get(name, ()):
-                if max(a, b) < len(points) and min(points[a][2], points[b][2]) >= SURE_ENOUGH:
+                if max(a, b) < len(points) and min(points[a][2], points[b][2]) >= MIN_KEYPOINT_SCORE:
                     ends = (points[a][0], points[a][1]), (points[b][0], points[b][1])
                     lines.append(Outline(ends, closed=False))
     return lines

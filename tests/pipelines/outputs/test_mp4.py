@@ -101,7 +101,7 @@ def test_a_killed_recorder_leaves_a_playable_file_up_to_the_last_second(tmp_path
         import numpy as np
         from pathlib import Path
         from pipelines.outputs.mp4 import Mp4Sink
-        from streamvision.core.rendered_frame import AnnotatedFrame
+        from streamvision.core.rendered_frame import RenderedFrame
         from streamvision.core.detections import Detections
         from streamvision.core.frame import Frame, Result
         from streamvision.core.picture import BgrPicture
@@ -109,7 +109,7 @@ def test_a_killed_recorder_leaves_a_playable_file_up_to_the_last_second(tmp_path
         for index in range(130):
             picture = BgrPicture(np.full((180, 320, 3), index, np.uint8))
             result = Result(Frame("gate", index, index / 25, 0.0, picture), Detections.empty())
-            sink.write(AnnotatedFrame(result, draw=picture.to_canvas, encode=bytes))
+            sink.write(RenderedFrame(result, draw=picture.to_canvas, encode=bytes))
         print("written", flush=True)
         time.sleep(60)
         """

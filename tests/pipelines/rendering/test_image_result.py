@@ -18,11 +18,11 @@ PLAIN = OverlayConfig(labels=False, trails_s=0, status=False)
 WORDS = OverlayConfig(trails_s=0, status=False)
 
 
-def draw(whole, *, config=PLAIN, names=NAMES):
+def draw(image_result, *, config=PLAIN, names=NAMES):
     picture = YuvPicture(
         np.full((180, 320), 60, np.uint8), np.full((90, 160), 128, np.uint8), np.full((90, 160), 128, np.uint8), True
     )
-    result = Result(Frame("gate", 0, 0.0, time.monotonic(), picture), Detections.empty(), whole)
+    result = Result(Frame("gate", 0, 0.0, time.monotonic(), picture), Detections.empty(), image_result)
     return Overlay(config, names).plan(result, fps=25).draw()
 
 
@@ -57,11 +57,11 @@ def test_a_depth_map_without_any_difference_is_drawn(level):
 
 
 def test_likely_classes_and_numbers_are_written_at_the_left():
-    whole = ImageResult(class_score=np.array([0.1, 0.7, 0.2], np.float32), values={"angle": 0.25})
-    canvas = draw(whole, config=WORDS)
+    image_result = ImageResult(class_score=np.array([0.1, 0.7, 0.2], np.float32), values={"angle": 0.25})
+    canvas = draw(image_result, config=WORDS)
     rows, columns = np.nonzero(canvas.y != 60)
     assert columns.max() < 160 and 40 < rows.max() < 80
-    assert (draw(whole, config=PLAIN).y == 60).all()
+    assert (draw(image_result, config=PLAIN).y == 60).all()
 
 
 def test_a_picture_that_a_network_made_goes_on_in_place_of_the_frame():

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from pipelines.rendering.labels import Rect, place_labels
@@ -9,10 +8,8 @@ PICTURE_PX = (640, 360)
 
 
 def place(boxes: list[Rect], *, size_px: tuple[int, int] = (80, 14), taken: list[Rect] | None = None) -> list[Rect]:
-    box = np.array(boxes, np.int32).reshape(-1, 4)
-    size = np.tile(np.array(size_px, np.int32), (len(box), 1))
-    corners = place_labels(box, size, picture_px=PICTURE_PX, taken=taken or [], gap_px=1)
-    return [(x, y, x + size_px[0], y + size_px[1]) for x, y in corners.tolist()]
+    sizes = [size_px] * len(boxes)
+    return place_labels(boxes, sizes, picture_px=PICTURE_PX, taken=taken or [], gap_px=1)
 
 
 def covered_px(a: Rect, b: Rect) -> int:
@@ -51,3 +48,9 @@ def test_a_label_wider_than_the_picture_begins_at_its_left() -> None:
 
 def test_no_boxes_no_labels() -> None:
     assert place([]) == []
+
+
+def test_in_a_crowd_labels_take_what_is_free_before_they_lie_on_each_other() -> None:
+    boxes = [(40 * column, 30 + 40 * row, 40 * column + 38, 68 + 40 * row) for row in range(8) for column in range(16)]
+    placed = place(boxes, size_px=(36, 12))
+    assert all(covered_px(a, b) == 0 for number, a in enumerate(placed) for b in placed[:number])

@@ -170,8 +170,8 @@ def test_a_trail_appears_behind_a_moving_object_and_goes_with_the_segment() -> N
     picture = flat()
     for step in range(10):
         frame = Frame("gate", step, step / 10, time.monotonic(), picture)
-        scene = overlay.plan(Result(frame, found((30 + 20 * step, 100, 70 + 20 * step, 200))), fps=10)
-    touched = changed(scene.draw(), picture)
+        annotation = overlay.plan(Result(frame, found((30 + 20 * step, 100, 70 + 20 * step, 200))), fps=10)
+    touched = changed(annotation.draw(), picture)
     assert touched[196:204, 60:220].any(axis=0).all()
     assert not touched[:190].any()
 
@@ -184,20 +184,20 @@ def test_an_object_that_stands_still_leaves_no_scribble() -> None:
     picture = flat()
     for step in range(10):
         frame = Frame("gate", step, step / 10, time.monotonic(), picture)
-        scene = overlay.plan(Result(frame, found((30 + step % 3, 100, 70, 200))), fps=10)
-    assert not changed(scene.draw(), picture).any()
+        annotation = overlay.plan(Result(frame, found((30 + step % 3, 100, 70, 200))), fps=10)
+    assert not changed(annotation.draw(), picture).any()
 
 
-def test_a_scene_drawn_late_shows_what_was_planned() -> None:
+def test_an_annotation_drawn_late_shows_what_was_planned() -> None:
     overlay = Overlay(OverlayConfig(status=False), NAMES)
     picture = flat()
-    scenes = []
+    annotations = []
     for step in range(8):
         frame = Frame("gate", step, step / 8, time.monotonic(), picture)
-        scenes.append(overlay.plan(Result(frame, found((30 + 30 * step, 100, 70 + 30 * step, 200))), fps=8))
+        annotations.append(overlay.plan(Result(frame, found((30 + 30 * step, 100, 70 + 30 * step, 200))), fps=8))
         if step == 4:
-            at_once = scenes[-1].draw()
-    late = scenes[4].draw()
+            at_once = annotations[-1].draw()
+    late = annotations[4].draw()
     assert (late.y == at_once.y).all()
     assert (late.u == at_once.u).all()
 

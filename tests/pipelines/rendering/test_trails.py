@@ -93,5 +93,5 @@ def test_only_those_that_moved_far_enough_are_given() -> None:
     trails = Trails(2.0)
     for step in range(10):
         trails.update(seen((1, 100 + step, 50), (2, 100, 50 + 9 * step)), pts_s=step / 10)
-    assert [identity for identity, _ in trails.snapshot().curves(least_px=30)] == [2]
-    assert [identity for identity, _ in trails.snapshot().curves(least_px=5)] == [1, 2]
+    assert [identity for identity, _ in trails.snapshot().curves(min_extent_px=30)] == [2]
+    assert [identity for identity, _ in trails.snapshot().curves(min_extent_px=5)] == [1, 2]

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.stages.analytics.heat_map import GRID_COLUMNS, GRID_ROWS, levels_of
+from pipelines.stages.analytics.heat_map import GRID_COLUMNS, GRID_ROWS
+from streamvision.core.analysis import heat_levels
 from streamvision.core.config.app import parse_analytics
 from support.walkers import analyst, walk
 
@@ -50,4 +51,4 @@ def test_png_has_the_proportions_of_the_picture_and_is_red_where_most_time_was_s
 
 
 def test_an_empty_map_has_no_levels() -> None:
-    assert not levels_of(np.zeros((4, 4), np.float32)).any()
+    assert not heat_levels(np.zeros((4, 4), np.float32)).any()

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 import streamvision
-from pipelines.stages.secondary.attributes import words_of
 from pipelines.stages.secondary.secondary_inference import SecondaryInference
 from pipelines.stages.secondary.secondary_model import SecondaryModel
 from streamvision.api.find import picture_of
 from streamvision.core.config.secondary import SecondaryModelConfig
-from streamvision.core.detections import Detections
+from streamvision.core.detections import Detections, attributes_text
 from streamvision.core.frame import Frame, Result, describe
 from streamvision.core.picture import BgrPicture
 from streamvision.core.stage_output import Outline
@@ -145,7 +144,7 @@ def test_several_models_add_to_one_object(looks: Any) -> None:
     assert first["attributes"]["paint"]["class_name"] == "red"
     assert len(second["attributes"]["look"]["embedding"]) == DIMENSIONS
     assert result.detections.attributes is not None
-    assert words_of(result.detections.attributes[0]) == "plate plate red"
+    assert attributes_text(result.detections.attributes[0]) == "plate plate red"
     boxes = [mark for mark in result.marks if isinstance(mark, Outline) and mark.closed]
     limbs = [mark for mark in result.marks if isinstance(mark, Outline) and not mark.closed]
     assert len(boxes) == len(limbs) == 2, "a plate each, and the one limb of a skeleton each"

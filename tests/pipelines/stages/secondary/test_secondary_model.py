@@ -12,12 +12,11 @@ import pytest
 
 import pipelines.stages.secondary.model_worker as look_module
 import streamvision
-from pipelines.stages.secondary.attributes import words_of
 from pipelines.stages.secondary.secondary_inference import SecondaryInference
 from pipelines.stages.secondary.secondary_model import SecondaryModel, check_names
 from streamvision.core.config.secondary import SecondaryModelConfig
 from streamvision.core.crops import crop_edges, cut
-from streamvision.core.detections import Detections
+from streamvision.core.detections import Detections, attributes_text
 from streamvision.core.errors import ConfigError, MissingDependencyError, ModelError
 from streamvision.core.frame import Frame, Result, describe
 from streamvision.core.picture import BgrPicture, YuvPicture
@@ -155,7 +154,7 @@ def test_attributes_reach_json_and_labels(watched: Watched) -> None:
     (described,) = describe(found, FIRST)["objects"]
     assert described["attributes"]["paint"]["class_name"] == "red"
     assert 0.5 < described["attributes"]["paint"]["score"] <= 1
-    assert words_of(found.detections.attributes[0]) == "red"  # type: ignore[index]
+    assert attributes_text(found.detections.attributes[0]) == "red"  # type: ignore[index]
 
 
 def test_a_model_that_fails_is_switched_off_and_nobody_waits_for_it(watched: Watched) -> None:

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from streamvision.core.masks import BoxMask
-from streamvision.core.rle import encode_rle
+from streamvision.core.masks import BoxMask, encode_rle
 
 pycocotools = pytest.importorskip("pycocotools.mask")
 

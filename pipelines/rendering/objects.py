@@ -1,0 +1,146 @@
+"""The objects of one frame on a canvas: boxes or shapes in the colour of their identity, and labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipelines.rendering.labels import Rect, place_labels
+from pipelines.rendering.palette import UNCONFIRMED, Color, color_of
+from pipelines.rendering.shapes import draw_keypoints, outline_oriented, tint
+from pipelines.rendering.text import drawable, render
+from pipelines.rendering.yuv_drawing import Box, YuvDrawing
+from streamvision.core.detections import attributes_text
+from streamvision.core.frame import Result
+
+
+class VisibleObject(NamedTuple):
+    """An object that can be seen on the picture."""
+
+    row: int
+    """Its place among the frame's detections."""
+    box_px: Box
+    """Its box, clipped to the picture."""
+    color: Color
+    """That of its identity or, without a tracker, of its class."""
+    confirmed: bool
+    """False for an object that a tracker knows but has not confirmed."""
+    name: str
+    """Class, with the identity where there is one, and what secondary models say."""
+    figures: tuple[str, ...]
+    """Score, and speed over the ground where it is known."""
+    importance: float
+    """Whose label chooses its place first."""
+
+
+def visible_objects(
+    result: Result, names: tuple[str, ...], *, picture_px: tuple[int, int], with_speed: bool
+) -> list[VisibleObject]:
+    """Return the objects in the order in which boxes are drawn: the largest first.
+
+    Args:
+        result: the frame and its detections.
+        names: class names by class id.
+        picture_px: width and height of the canvas.
+        with_speed: whether the figures tell speeds.
+    """
+    detections, width_px, height_px = result.detections, *picture_px
+    tracked, attributes = detections.track_id is not None, detections.attributes
+    speeds_kmh = result.analysis.speed_kmh if with_speed and result.analysis is not None else None
+    columns = zip(
+        detections.box_xyxy_px.tolist(),
+        detections.class_id.tolist(),
+        detections.identities(),
+        detections.score.tolist(),
+        strict=True,
+    )
+    visible = []
+    for row, (box, class_id, identity, score) in enumerate(columns):
+        if any(map(math.isnan, box)):
+            continue
+        left, top = round(min(max(box[0], 0), width_px)), round(min(max(box[1], 0), height_px))
+        right, bottom = round(min(max(box[2], 0), width_px)), round(min(max(box[3], 0), height_px))
+        if left >= right or top >= bottom:
+            continue
+        name = _class_name(class_id, names)
+        if identity is not None:
+            name = f"{name} {identity}"
+        if attributes is not None and (found := attributes_text(attributes[row])):
+            name = f"{name} {drawable(found)}"
+        figures = (f"{score:.2f}",)
+        if speeds_kmh is not None and math.isfinite(speeds_kmh[row]):
+            figures = (*figures, f"{speeds_kmh[row]:.0f} km/h")
+        confirmed = identity is not None or not tracked
+        color = color_of(class_id if identity is None else identity) if confirmed else UNCONFIRMED
+        visible.append(
+            VisibleObject(row, (left, top, right, bottom), color, confirmed, name, figures, score + confirmed)
+        )
+    return sorted(visible, key=_negative_area)
+
+
+def draw_objects(
+    drawing: YuvDrawing, objects: Sequence[VisibleObject], result: Result, skeleton: Sequence[tuple[int, int]]
+) -> None:
+    """Draw masks, then boxes, then keypoints, as far as there are any.
+
+    Args:
+        drawing: what to draw with.
+        objects: the visible ones.
+        result: the frame that they are on.
+        skeleton: pairs of keypoints to draw a line between.
+    """
+    detections, scale = result.detections, drawing.scale
+    if detections.mask is not None:
+        for one in objects:
+            tint(drawing, detections.mask[one.row], one.color)
+    for one in objects:
+        line_px = scale.line_px if one.confirmed else scale.thin_px
+        if detections.obb_cxcywhr_px is None:
+            drawing.outline(one.box_px, one.color, line_px=line_px, dashed=not one.confirmed)
+        else:
+            outline_oriented(drawing, detections.obb_cxcywhr_px[one.row], one.color, line_px=line_px)
+    if detections.keypoint_xy_px is not None and detections.keypoint_score is not None:
+        for one in objects:
+            points, scores = detections.keypoint_xy_px[one.row], detections.keypoint_score[one.row]
+            draw_keypoints(drawing, points, scores, skeleton, one.color)
+
+
+def draw_labels(drawing: YuvDrawing, objects: Sequence[VisibleObject], *, taken: Sequence[Rect]) -> None:
+    """Write each object's name and figures beside its box.
+
+    Args:
+        drawing: what to draw with.
+        objects: the visible ones.
+        taken: places that are in use already.
+    """
+    scale = drawing.scale
+    objects = sorted(objects, key=lambda one: -one.importance)
+    labels = []
+    for one in objects:
+        ink = one.color.ink
+        name = render(one.name, scale.text_px, one.color, ink, scale.pad_px, 0)
+        figures = [render(text, scale.text_px, one.color, ink, scale.pad_px, scale.pad_px) for text in one.figures]
+        labels.append([name, *figures])
+    places = place_labels(
+        [one.box_px for one in objects],
+        [(sum(part.width_px for part in parts), scale.text_px) for parts in labels],
+        picture_px=(drawing.width_px, drawing.height_px),
+        taken=taken,
+        gap_px=scale.line_px // 2,
+    )
+    # The most important label is pasted last: where there is no room it lies on top.
+    for parts, (left_px, top_px, _, _) in zip(reversed(labels), reversed(places), strict=True):
+        for part in parts:
+            drawing.paste(part, left_px, top_px)
+            left_px += part.width_px
+
+
+def _class_name(class_id: int, names: tuple[str, ...]) -> str:
+    name = drawable(names[class_id]) if class_id < len(names) else str(class_id)
+    return name if name.strip(" ?") else f"class {class_id}"  # a script that the font does not have
+
+
+def _negative_area(one: VisibleObject) -> int:
+    left, top, right, bottom = one.box_px
+    return -(right - left) * (bottom - top)
