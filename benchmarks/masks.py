@@ -68,9 +68,9 @@ def main() -> None:
             for mask in found:
                 encode_rle(mask, width_px=WIDTH_PX, height_px=HEIGHT_PX)
 
-        drawing, writing = median_ms(draw, given.frames), median_ms(write, given.frames)
+        draw_ms, write_ms = median_ms(draw, given.frames), median_ms(write, given.frames)
         covered = sum(mask.area_px for mask in found)
-        print(f"| {objects} | {covered} | {drawing:.1f} | {writing:.1f} | {drawing + writing:.1f} |")
+        print(f"| {objects} | {covered} | {draw_ms:.1f} | {write_ms:.1f} | {draw_ms + write_ms:.1f} |")
 
 
 if __name__ == "__main__":

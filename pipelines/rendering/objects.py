@@ -68,7 +68,7 @@ def visible_objects(
             name = f"{name} {identity}"
         if attributes is not None and (found := attributes_text(attributes[row])):
             name = f"{name} {drawable(found)}"
-        figures = (f"{score:.2f}",)
+        figures: tuple[str, ...] = (f"{score:.2f}",)
         if speeds_kmh is not None and math.isfinite(speeds_kmh[row]):
             figures = (*figures, f"{speeds_kmh[row]:.0f} km/h")
         confirmed = identity is not None or not tracked

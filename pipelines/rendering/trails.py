@@ -93,5 +93,5 @@ class Trails:
 
 def _extent_px(points: list[tuple[float, float]]) -> float:
     """Return how far points lie apart, across or down, whichever is more."""
-    x, y = zip(*points, strict=True)
-    return max(max(x) - min(x), max(y) - min(y))
+    x_px, y_px = [x for x, _ in points], [y for _, y in points]
+    return max(max(x_px) - min(x_px), max(y_px) - min(y_px))

@@ -18,7 +18,7 @@ TOP_CLASSES = 5
 
 @dataclass(frozen=True, eq=False)
 class ImageResult:
-    """What a model found for ``classify``, ``semantic``, ``embed``, ``depth``, ``image`` and ``text``, as far as given."""
+    """What models of ``classify``, ``semantic``, ``embed``, ``depth``, ``image`` and ``text`` give, each its part."""
 
     class_score: NDArray[np.float32] | None = None
     """(classes,) float32 probability of each class of the model card."""

@@ -1,7 +1,7 @@
 """Masks of single objects, cut to the object's box, and COCO's compressed run lengths of them.
 
-A full-picture array for each object would be megabytes of zeros. The run lengths equal pycocotools' to the byte: they go
-down the columns of the picture and begin with zeros; each length, from the fourth on less the one two before it, is
+A full-picture array for each object would be megabytes of zeros. The run lengths equal pycocotools' to the byte: they
+go down the columns of the picture and begin with zeros; each length, from the fourth on less the one two before it, is
 written in groups of five bits, the lowest first, as a printable character. Source: ``rleEncode`` and ``rleToString`` in
 https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
 """
