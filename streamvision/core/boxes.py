@@ -28,19 +28,16 @@ def overlapping(a_xyxy: Boxes, b_xyxy: Boxes) -> Overlap:
 
     Most pairs of boxes on a picture do not touch; this lists those that do.
     """
-    left, top, right, bottom = a_xyxy.T[:, :, None]
-    b_left, b_top, b_right, b_bottom = b_xyxy.T
-    touch = left < b_right
-    touch &= right > b_left
-    touch &= top < b_bottom
-    touch &= bottom > b_top
-    row, column = np.nonzero(touch)
-    a, b = a_xyxy[row].T, b_xyxy[column].T
-    width, height = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    intersection = width * height
-    a_width, a_height = a[2:] - a[:2]
-    b_width, b_height = b[2:] - b[:2]
-    return Overlap(row, column, intersection / (a_width * a_height + b_width * b_height - intersection))
+    a_edge = np.array(a_xyxy.T, order="C")[:, :, None]
+    b_edge = np.array(b_xyxy.T, a_edge.dtype, order="C")[:, None]
+    touch = a_edge[:2] < b_edge[2:]
+    touch &= a_edge[2:] > b_edge[:2]
+    row, column = (touch[0] & touch[1]).nonzero()
+    a, b = a_xyxy.take(row, axis=0).T, b_xyxy.take(column, axis=0).T
+    shared, a_size, b_size = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), a[2:] - a[:2], b[2:] - b[:2]
+    intersection = shared[0] * shared[1]
+    union = a_size[0] * a_size[1] + b_size[0] * b_size[1] - intersection
+    return Overlap(row, column, intersection / union)
 
 
 def overlaps(boxes: F64, others: F64) -> F64:

@@ -12,6 +12,11 @@ import lap
 import numpy as np
 from numpy.typing import NDArray
 
+FEW_PAIRS = 40
+"""Up to so many pairs, plain Python is faster than calls into numpy."""
+CLEAR = 1e-9
+"""By how much a choice must be better than the next one, so that no rounding can change it."""
+
 Float = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp]
 
@@ -23,23 +28,48 @@ def assign(row: Rows, column: Rows, gain: Float) -> tuple[Rows, Rows]:
     with no other is its own optimum; only the rest goes to the solver (Jonker and Volgenant, 1987), whose work grows
     with the cube of its size. Among equal optima the choice is the same for the same input.
     """
-    if not len(row):
+    if len(row) < 2:
         return row, column
+    if len(row) <= FEW_PAIRS and (clear := _clear_choice(row.tolist(), column.tolist(), (1.0 - gain).tolist())):
+        return np.array(clear[0]), np.array(clear[1])
     row_count, column_count = np.bincount(row), np.bincount(column)
     contested = (row_count[row] > 1) | (column_count[column] > 1)
-    if not contested.any():
+    competing = contested.nonzero()[0]
+    if not len(competing):
         return row, column
-    rows, row_position = _number(row[contested], len(row_count))
-    columns, column_position = _number(column[contested], len(column_count))
+    rows, row_position = _number(row[competing], len(row_count))
+    columns, column_position = _number(column[competing], len(column_count))
     cost = np.full((len(rows), len(columns)), 2.0)
-    cost[row_position, column_position] = 1.0 - gain[contested]
+    cost[row_position, column_position] = 1.0 - gain[competing]
     _, column_of_row, _ = lap.lapjv(cost, extend_cost=True, cost_limit=1.0)
     chosen = column_of_row >= 0
+    rows, columns = rows[chosen], columns[column_of_row[chosen]]
+    if len(competing) == len(row):
+        return rows, columns
     alone = ~contested
-    return (
-        np.concatenate([row[alone], rows[chosen]]),
-        np.concatenate([column[alone], columns[column_of_row[chosen]]]),
-    )
+    return np.concatenate([row[alone], rows]), np.concatenate([column[alone], columns])
+
+
+def _clear_choice(row: list[int], column: list[int], cost: list[float]) -> tuple[list[int], list[int]] | None:
+    """Return the best assignment where it can be seen at once, else ``None``.
+
+    If each row's cheapest column is another one, nothing is better than to give each row its cheapest; and the same
+    with rows and columns exchanged. No other assignment is as good if each of these is strictly the cheapest.
+    """
+    for mine, others in ((row, column), (column, row)):
+        cheapest: dict[int, tuple[float, int]] = {}
+        clear = True
+        for one, other, price in zip(mine, others, cost, strict=True):
+            best = cheapest.get(one)
+            if best is None:
+                best = cheapest[one] = (1.0, -1)
+            clear &= abs(price - best[0]) > CLEAR
+            if price < best[0]:
+                cheapest[one] = (price, other)
+        chosen = [other for _, other in cheapest.values()]
+        if clear and len(set(chosen)) == len(chosen):
+            return (list(cheapest), chosen) if mine is row else (chosen, list(cheapest))
+    return None
 
 
 class Pairing:
@@ -50,8 +80,17 @@ class Pairing:
         """(detections,) the track of each, -1 for none."""
         self.taken: NDArray[np.bool_] = np.zeros(tracks, np.bool_)
         """(tracks,) whether each has a detection."""
+        self._settled = False
 
-    def settle(self, track: Rows, detection: Rows, similarity: Float, *, at_least: float) -> None:
+    def settle(
+        self,
+        track: Rows,
+        detection: Rows,
+        similarity: Float,
+        *,
+        at_least: float,
+        among: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Pair what is still free, for the largest sum of similarity above ``at_least``.
 
         Args:
@@ -59,16 +98,24 @@ class Pairing:
             detection: (P,) candidates' detections; each pair of the two occurs once.
             similarity: (P,) how well they agree, at most ``at_least + 1``.
             at_least: pairs that agree less are out.
+            among: (P,) which of the candidates this stage may pair; all by default.
         """
-        free = ~self.taken[track] & (self.track_of[detection] < 0) & (similarity >= at_least)
-        pairs = np.flatnonzero(free)
+        free = similarity >= at_least
+        if among is not None:
+            free &= among
+        pairs = free.nonzero()[0]
+        if self._settled and len(pairs):
+            pairs = pairs[~self.taken[track[pairs]] & (self.track_of[detection[pairs]] < 0)]
+        if not len(pairs):
+            return
         rows, columns = assign(track[pairs], detection[pairs], similarity[pairs] - at_least)
         self.track_of[columns] = rows
         self.taken[rows] = True
+        self._settled = True
 
 
 def _number(values: Rows, limit: int) -> tuple[Rows, Rows]:
     """Return the distinct values, all below ``limit``, and each value's place among them."""
     present = np.zeros(limit, np.bool_)
     present[values] = True
-    return np.flatnonzero(present), (np.cumsum(present) - 1)[values]
+    return present.nonzero()[0], (present.cumsum() - 1)[values]

@@ -15,7 +15,7 @@ from pipelines.stages.tracking.assignment import Pairing, Rows
 from pipelines.stages.tracking.bytetrack import ByteTrack
 from pipelines.stages.tracking.camera_motion import CameraMotion, carry_along
 from pipelines.stages.tracking.kalman import POSITION, Float, xyxy_from_cxcywh
-from pipelines.stages.tracking.lifecycle import Mask
+from pipelines.stages.tracking.lifecycle import Mask, Measured
 from streamvision.core.detections import Detections
 from streamvision.core.picture import Picture
 
@@ -41,19 +41,17 @@ class BotSort(ByteTrack):
 
     def _clear(self) -> None:
         super()._clear()
-        self._look_of: Float | None = None
+        self._appearance: Float | None = None
         if self._camera is not None:
             self._camera.reset()
 
-    def _look(self, picture: Picture | None, detections: Detections) -> None:
-        if self._camera is None or picture is None:
-            return
-        motion = self._camera.update(picture)
+    def _follow_camera(self, picture: Picture) -> None:
+        motion = self._camera.update(picture) if self._camera else None
         if motion is not None:
             carry_along(self._state, motion)
 
     def _associate(self, detections: Detections, pairing: Pairing) -> None:
-        if detections.embedding is not None and self._look_of is not None:
+        if detections.embedding is not None and self._appearance is not None:
             self._by_appearance(detections, pairing)
         super()._associate(detections, pairing)
 
@@ -69,24 +67,26 @@ class BotSort(ByteTrack):
         )
 
     def _alike(self, detections: Detections, track: Rows, detection: Rows) -> Float:
-        assert self._look_of is not None and detections.embedding is not None
-        cosine = (self._look_of[track] * detections.embedding[detection]).sum(axis=1)
+        assert self._appearance is not None and detections.embedding is not None
+        cosine = (self._appearance[track] * detections.embedding[detection]).sum(axis=1)
         return np.asarray((1 + cosine) / 2)
 
-    def _recognise(self, rows: Rows, detections: Detections, box_cxcywh_px: Float, pts_s: float) -> None:
-        if detections.embedding is None or self._look_of is None:
+    def _continued(self, rows: Rows, measured: Measured, matched: Rows, pts_s: float) -> None:
+        embedding = measured.detections.embedding
+        if embedding is None or self._appearance is None:
             return
-        look = KEPT * self._look_of[rows] + (1 - KEPT) * detections.embedding
-        self._look_of[rows] = look / np.maximum(np.linalg.norm(look, axis=1, keepdims=True), 1e-12)
+        mean = KEPT * self._appearance[rows] + (1 - KEPT) * embedding[matched]
+        self._appearance[rows] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
 
-    def _remember(self, detections: Detections, box_cxcywh_px: Float, pts_s: float) -> None:
-        if detections.embedding is None:
-            self._look_of = None
+    def _added(self, measured: Measured, born: Rows, pts_s: float) -> None:
+        embedding = measured.detections.embedding
+        if embedding is None:
+            self._appearance = None
             return
-        known = np.zeros((len(self._tracks) - len(detections), detections.embedding.shape[1]))
-        self._look_of = np.concatenate([known if self._look_of is None else self._look_of, detections.embedding])
+        known = np.zeros((len(self._tracks) - len(born), embedding.shape[1]))
+        self._appearance = np.concatenate([known if self._appearance is None else self._appearance, embedding[born]])
 
     def _drop(self, kept: Mask) -> None:
         super()._drop(kept)
-        if self._look_of is not None:
-            self._look_of = self._look_of[kept]
+        if self._appearance is not None:
+            self._appearance = self._appearance[kept]

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.stages.tracking.lifecycle import Mask
-from pipelines.stages.tracking.two_stage import Allowed, TwoStageTracker
+from pipelines.stages.tracking.two_stage import TwoStageTracker
 
 
 class ByteTrack(TwoStageTracker):
     """Two stages as in the paper; the arguments are those of :class:`TwoStageTracker`."""
 
     def __init__(self, *, low_match: float = 0.5, new_match: float = 0.3, **settings: Any) -> None:
-        life = {"confirm_s": 0.0, "unsure_confirm_s": float("inf"), "smooth": False}
-        super().__init__(low_match=low_match, new_match=new_match, **{**life, **settings})
-
-    def _allowed(self, *, high: Mask, confirmed: Mask, lost: Mask) -> Allowed:
-        return Allowed(confirmed & high, confirmed & ~high & ~lost, ~confirmed & high)
+        own = {"confirm_s": 0.0, "unsure_confirm_s": float("inf"), "smooth": False}
+        own |= {"low_finds_lost": False, "low_continues_new": False}
+        super().__init__(low_match=low_match, new_match=new_match, **{**own, **settings})

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipelines.stages.tracking.assignment import Pairing, Rows
 from pipelines.stages.tracking.kalman import POSITION, Float, xyxy_from_cxcywh
-from pipelines.stages.tracking.lifecycle import BoxTracker, Mask
+from pipelines.stages.tracking.lifecycle import BoxTracker, Mask, Measured
 from streamvision.core.detections import Detections
 
 HEADING_S = 0.1
@@ -74,16 +74,16 @@ class OcSort(BoxTracker):
         age_s = self._history[:, -1:, 2] - self._history[:, :, 2]
         return self._history[np.arange(len(age_s)), np.abs(age_s - HEADING_S).argmin(axis=1), :2]
 
-    def _recognise(self, rows: Rows, detections: Detections, box_cxcywh_px: Float, pts_s: float) -> None:
-        self._refilter(rows, box_cxcywh_px, pts_s)
-        self._seen_box[rows] = box_cxcywh_px
+    def _continued(self, rows: Rows, measured: Measured, matched: Rows, pts_s: float) -> None:
+        box = measured.box_cxcywh_px[matched]
+        self._refilter(rows, box, pts_s)
+        self._seen_box[rows] = box
         history = np.roll(self._history[rows], -1, axis=1)
-        history[:, -1, :2], history[:, -1, 2] = box_cxcywh_px[:, :2], pts_s
+        history[:, -1, :2], history[:, -1, 2] = box[:, :2], pts_s
         self._history[rows] = history
 
-    def _correct(self, detections: Detections, box_cxcywh_px: Float, track_of: Rows, pts_s: float) -> None:
-        super()._correct(detections, box_cxcywh_px, track_of, pts_s)
-        rows = track_of[track_of >= 0]
+    def _correct(self, measured: Measured, matched: Rows, rows: Rows, pts_s: float) -> None:
+        super()._correct(measured, matched, rows, pts_s)
         self._seen_state[:, rows] = self._state[:, rows]
 
     def _refilter(self, rows: Rows, box_cxcywh_px: Float, pts_s: float) -> None:
@@ -92,19 +92,20 @@ class OcSort(BoxTracker):
         Afterwards it stands before the new observation, as after a prediction.
         """
         found = self._tracks["lost"][rows]
-        if not found.any():
+        if not np.count_nonzero(found):
             return
         rows, end = rows[found], box_cxcywh_px[found]
         begin = self._seen_box[rows]
         gap_s = (pts_s - self._tracks["seen_s"][rows])[:, None]
         steps = np.clip(np.rint(gap_s / max(self._step_s, 1e-3)), 1, MAX_STEPS)
         state = self._seen_state[:, rows].copy()
-        certain = np.ones(len(rows))
         for step in range(1, int(steps.max()) + 1):
-            on_the_way = np.flatnonzero((step < steps)[:, 0])
+            on_the_way = (step < steps)[:, 0].nonzero()[0]
             self._filter.predict(state, np.where(step <= steps, gap_s / steps, 0.0))
             virtual = begin + (end - begin) * (step / steps)
-            self._filter.update(state, on_the_way, virtual[on_the_way], certain[on_the_way])
+            measured = virtual[on_the_way]
+            error_px = self._filter.measurement_error_px(measured, np.ones(len(measured)))
+            self._filter.update(state, on_the_way, measured, error_px)
         self._state[:, rows] = state
 
     def _advance(self, pts_s: float) -> bool:
@@ -113,13 +114,14 @@ class OcSort(BoxTracker):
             self._step_s = step_s if self._step_s == 0 else 0.9 * self._step_s + 0.1 * step_s
         return super()._advance(pts_s)
 
-    def _remember(self, detections: Detections, box_cxcywh_px: Float, pts_s: float) -> None:
-        history = np.empty((len(box_cxcywh_px), HISTORY, 3))
-        history[:, :, :2], history[:, :, 2] = box_cxcywh_px[:, None, :2], pts_s
+    def _added(self, measured: Measured, born: Rows, pts_s: float) -> None:
+        box = measured.box_cxcywh_px[born]
+        history = np.empty((len(born), HISTORY, 3))
+        history[:, :, :2], history[:, :, 2] = box[:, None, :2], pts_s
         self._history = np.concatenate([self._history, history])
-        self._seen_box = np.concatenate([self._seen_box, box_cxcywh_px])
-        born = self._state[:, len(self._seen_state[0]) :]
-        self._seen_state = np.concatenate([self._seen_state, born], axis=1)
+        self._seen_box = np.concatenate([self._seen_box, box])
+        added = self._state[:, len(self._seen_state[0]) :]
+        self._seen_state = np.concatenate([self._seen_state, added], axis=1)
 
     def _drop(self, kept: Mask) -> None:
         super()._drop(kept)

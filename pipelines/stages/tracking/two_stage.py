@@ -8,23 +8,14 @@ all; unconfirmed tracks come last.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from pipelines.stages.tracking.assignment import Pairing
 from pipelines.stages.tracking.kalman import POSITION, xyxy_from_cxcywh
-from pipelines.stages.tracking.lifecycle import BoxTracker, Mask
+from pipelines.stages.tracking.lifecycle import BoxTracker
 from streamvision.core.detections import Detections
-
-
-class Allowed(NamedTuple):
-    """Which pairs of tracks and detections each stage may settle, (P,) each."""
-
-    strong: Mask
-    """Confirmed tracks and strong detections."""
-    weak: Mask
-    """Confirmed tracks and weak detections."""
-    unconfirmed: Mask
-    """Tracks that have no identity yet."""
 
 
 class TwoStageTracker(BoxTracker):
@@ -35,32 +26,43 @@ class TwoStageTracker(BoxTracker):
         high_match: least overlap of the first association, IoU times score.
         low_match: least overlap of the second association, IoU.
         new_match: least overlap for continuing an unconfirmed track, IoU times score.
+        low_finds_lost: let weak detections continue tracks that were not seen on the frame before.
+        low_continues_new: let weak detections continue unconfirmed tracks.
         life: of tracks in general; see :class:`pipelines.stages.tracking.lifecycle.BoxTracker`.
     """
 
     def __init__(
-        self, *, high_score: float = 0.5, high_match: float = 0.2, low_match: float, new_match: float, **life: Any
+        self,
+        *,
+        high_score: float = 0.5,
+        high_match: float = 0.2,
+        low_match: float,
+        new_match: float,
+        low_finds_lost: bool = True,
+        low_continues_new: bool = True,
+        **life: Any,
     ) -> None:
         super().__init__(**life)
         self._high_score = high_score
         self._high_match = high_match
         self._low_match = low_match
         self._new_match = new_match
-
-    def _allowed(self, *, high: Mask, confirmed: Mask, lost: Mask) -> Allowed:
-        """Say what each stage may settle, by what detection and track of each pair are."""
-        return Allowed(confirmed & high, confirmed & ~high, ~confirmed)
+        self._low_finds_lost = low_finds_lost
+        self._low_continues_new = low_continues_new
 
     def _associate(self, detections: Detections, pairing: Pairing) -> None:
         track, detection, iou = self._candidates(detections, xyxy_from_cxcywh(self._state[POSITION]))
-        weighted = iou * detections.score[detection]
-        tracks = self._tracks
-        high = (detections.score >= self._high_score)[detection]
-        allowed = self._allowed(high=high, confirmed=tracks["confirmed"][track], lost=tracks["lost"][track])
-        stages = (
-            (allowed.strong, weighted, self._high_match),
-            (allowed.weak, iou, self._low_match),
-            (allowed.unconfirmed, weighted, self._new_match),
-        )
-        for pairs, similarity, at_least in stages:
-            pairing.settle(track[pairs], detection[pairs], similarity[pairs], at_least=at_least)
+        if not len(track):
+            return
+        score = detections.score[detection]
+        weighted = iou * score
+        high, confirmed = score >= self._high_score, self._tracks["confirmed"][track]
+        pairing.settle(track, detection, weighted, at_least=self._high_match, among=confirmed & high)
+        if np.count_nonzero(high) < len(high):
+            low = confirmed & ~high
+            if not self._low_finds_lost:
+                low &= ~self._tracks["lost"][track]
+            pairing.settle(track, detection, iou, at_least=self._low_match, among=low)
+        if np.count_nonzero(confirmed) < len(confirmed):
+            new = ~confirmed if self._low_continues_new else ~confirmed & high
+            pairing.settle(track, detection, weighted, at_least=self._new_match, among=new)

@@ -68,3 +68,15 @@ def test_the_assignment_is_the_best_one(seed: int) -> None:
 def test_one_strong_pair_gives_way_to_two_better_ones() -> None:
     row, column = assign(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0.9, 0.8, 0.7]))
     assert dict(zip(row.tolist(), column.tolist(), strict=True)) == {0: 1, 1: 0}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_few_pairs_are_assigned_as_many_are(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    gain = rng.uniform(0, 1, (6, 6)) * (rng.random((6, 6)) < 0.3)
+    gain[0] = gain[1]  # equal choices, too
+    row, column = np.nonzero(gain)
+    few = assign(row, column, gain[row, column])
+    monkeypatch.setattr("pipelines.stages.tracking.assignment.FEW_PAIRS", 0)
+    many = assign(row, column, gain[row, column])
+    assert set(zip(*map(np.ndarray.tolist, few), strict=True)) == set(zip(*map(np.ndarray.tolist, many), strict=True))

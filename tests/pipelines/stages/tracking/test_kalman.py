@@ -10,11 +10,15 @@ from pipelines.stages.tracking.kalman import P00, POSITION, VELOCITY, BoxFilter,
 BOXES = np.array([[100.0, 200, 40, 120], [500, 300, 80, 60], [50, 60, 200, 400]])
 
 
+def update(box_filter: BoxFilter, state: np.ndarray, rows: np.ndarray, box: np.ndarray, score: np.ndarray) -> None:
+    box_filter.update(state, rows, box, box_filter.measurement_error_px(box, score))
+
+
 def settled(box_filter: BoxFilter) -> np.ndarray:
     state = box_filter.start(BOXES)
     for step in range(1, 6):
         box_filter.predict(state, 0.04)
-        box_filter.update(state, np.arange(3), BOXES + step * np.array([3.0, -2, 0, 0]), np.array([0.9, 0.5, 0.2]))
+        update(box_filter, state, np.arange(3), BOXES + step * np.array([3.0, -2, 0, 0]), np.array([0.9, 0.5, 0.2]))
     return state
 
 
@@ -41,7 +45,7 @@ def test_one_step_equals_the_matrix_form() -> None:
             covariance = covariance - np.outer(gain, covariance[0])
             expected[:, track, axis] = [*mean, covariance[0, 0], covariance[0, 1], covariance[1, 1]]
     box_filter.predict(state, dt_s)
-    box_filter.update(state, np.arange(3), measured, score)
+    update(box_filter, state, np.arange(3), measured, score)
     np.testing.assert_allclose(state, expected, rtol=1e-9)
 
 
@@ -70,7 +74,8 @@ def test_velocity_is_learned_in_pixels_per_second_whatever_the_frame_rate() -> N
         state = box_filter.start(BOXES[:1])
         for step in range(1, 3 * fps):
             box_filter.predict(state, 1 / fps)
-            box_filter.update(state, np.array([0]), BOXES[:1] + step / fps * np.array([90.0, 0, 0, 0]), np.ones(1))
+            moved = BOXES[:1] + step / fps * np.array([90.0, 0, 0, 0])
+            update(box_filter, state, np.array([0]), moved, np.ones(1))
         assert state[VELOCITY, 0, 0] == pytest.approx(90, rel=0.05)
 
 
@@ -78,7 +83,7 @@ def test_tracks_that_are_not_updated_are_left_alone() -> None:
     box_filter = BoxFilter()
     state = settled(box_filter)
     before = state.copy()
-    box_filter.update(state, np.array([1]), BOXES[1:2], np.ones(1))
+    update(box_filter, state, np.array([1]), BOXES[1:2], np.ones(1))
     np.testing.assert_array_equal(state[:, [0, 2]], before[:, [0, 2]])
     assert (state[P00, 1] < before[P00, 1]).all()
 
