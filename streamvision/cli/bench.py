@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamvision.cli.options import build_config, model_options, source_options
-from streamvision.cli.steps import StepProgress
-from streamvision.core.errors import ConfigError
+from streamvision.cli.options import build_config, model_options, parse_size, source_options
+from streamvision.cli.progress import StepProgress
 
 if TYPE_CHECKING:
     from streamvision.bench.soak import SoakNote
@@ -122,7 +121,7 @@ def viewers(
     from streamvision.bench.report import describe_viewers, plot_viewers
     from streamvision.bench.viewers import bench_viewers
 
-    figures = bench_viewers(viewers=viewers, stalled=stalled, fps=fps, size_px=_size(size), seconds=seconds)
+    figures = bench_viewers(viewers=viewers, stalled=stalled, fps=fps, size_px=parse_size(size), seconds=seconds)
     if plot:
         plot_viewers(figures, plot)
     click.echo(json.dumps(figures.to_json()) if as_json else describe_viewers(figures))
@@ -174,13 +173,6 @@ def _config(sources: tuple[str, ...], streams: int, given: dict[str, Any]) -> Ap
 
     given["model"] = given["model"] or default_model_path()
     return build_config(None, (sources or (DRIVE,)) * streams, given)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 16 <= int(width) <= 8192 and 16 <= int(height) <= 8192):
-        raise ConfigError(f"--size {text} is not a size; give WxH in pixels from 16 to 8192, such as 640x360")
-    return int(width), int(height)
 
 
 def _shown(progress: StepProgress) -> Callable[[str, float, float], None]:

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from streamvision.cli.data_report import describe_inspection, describe_problems
-from streamvision.cli.data_synthetic import synthetic
-from streamvision.cli.steps import StepProgress
+from streamvision.cli.options import parse_size
+from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
 from streamvision.datasets import detect_format, read_dataset, split_dataset, write_dataset
 from streamvision.datasets.contact_sheet import draw_contact_sheet
@@ -175,7 +175,56 @@ def split(
     _report(dataset, lost, folder=folder, output=output, format=to or chosen, everything=everything, as_json=as_json)
 
 
-data.add_command(synthetic)
+@data.command(short_help="Draw a labelled data set of the synthetic drive.")
+@click.option(
+    "--task",
+    type=click.Choice(("detect", "semantic", "classify")),
+    required=True,
+    help="detect: boxes of signs and lights, as YOLO; semantic: the class of every pixel, as images/ and masks/; "
+    "classify: a folder each for day, dusk and rain.",
+)
+@click.option("--images", type=click.IntRange(1, 1_000_000), default=400, show_default=True, help="Pictures.")
+@click.option(
+    "--val-images",
+    type=click.IntRange(0, 1_000_000),
+    default=0,
+    show_default=True,
+    help="More pictures, of other drives, as part val; the others are then part train.",
+)
+@click.option("--size", metavar="WxH", default="1280x720", show_default=True, help="Width and height in pixels.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed draws other drives.")
+@_output
+@_force
+@_json
+def synthetic(
+    task: str, images: int, val_images: int, size: str, seed: int, output: Path, force: bool, as_json: bool
+) -> None:
+    """Draw a labelled data set of the synthetic drive, to try training and evaluation without any data.
+
+    \b
+    Examples:
+      streamvision data synthetic --task semantic --images 400 --val-images 100 --size 640x360 --output drive-regions
+      streamvision data synthetic --task classify --images 300 --val-images 90 --size 320x180 --output drive-moods
+    """
+    from streamvision.datasets.drive import DriveSampling, write_drive_dataset, write_drive_moods, write_drive_regions
+
+    width_px, height_px = parse_size(size)
+    sampling = DriveSampling(images, seed=seed, width_px=width_px, height_px=height_px, val_images=val_images)
+    with StepProgress("pictures") as line:
+
+        def show(what: str, done: int, total: int) -> None:
+            line.show(done, total)
+
+        if task == "semantic":
+            write_drive_regions(output, sampling, force=force, progress=show)
+        elif task == "classify":
+            write_drive_moods(output, sampling, force=force, progress=show)
+        else:
+            write_drive_dataset(output, sampling, force=force, progress=show)
+    if as_json:
+        click.echo(json.dumps({"output": str(output), "task": task, "pictures": sampling.total, "seed": seed}))
+    else:
+        click.echo(f"{output}: {sampling.total:,} pictures for {task}, seed {seed}")
 
 
 class _Steps:

@@ -3,22 +3,70 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from streamvision.cli.eval_classify import classify
-from streamvision.cli.eval_obb import obb
-from streamvision.cli.eval_options import cells, choose_split, chosen_options, runtime_options, split_option, table
-from streamvision.cli.eval_pose import pose
-from streamvision.cli.eval_segment import segment
-from streamvision.cli.eval_semantic import semantic
+from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, table
 from streamvision.cli.eval_track import track
-from streamvision.cli.steps import StepProgress
+from streamvision.cli.progress import StepProgress
+from streamvision.datasets import read_dataset
+from streamvision.datasets.class_labels import read_class_folders, read_class_maps
 from streamvision.datasets.dataset import Dataset, DatasetFormat
-from streamvision.datasets.formats import FORMATS
+from streamvision.evaluation.classes import TOP, ClassifyEvaluation, evaluate_classes
 from streamvision.evaluation.evaluate import Evaluation, evaluate
+from streamvision.evaluation.evaluate_shapes import ShapeEvaluation, ShapeTask, evaluate_shapes
+from streamvision.evaluation.regions import SemanticEvaluation, evaluate_regions
+
+Rows = list[tuple[str, ...]]
+
+SHAPES: dict[ShapeTask, tuple[str, str]] = {
+    "segment": (
+        "Average precision of masks.",
+        """Measure how well MODEL finds objects to the pixel.
+
+        Labels are YOLO polygons or COCO's instances_*.json. The figures are COCO's, by the overlap of masks, and beside
+        them those by box. Objects that are marked by a box alone count neither way.
+
+        \b
+        Examples:
+          streamvision eval segment yolov8n-seg.onnx --data coco --split val
+          streamvision eval segment maskrcnn.onnx --data coco/annotations/instances_val2017.json --json
+        """,
+    ),
+    "pose": (
+        "Average precision of keypoints.",
+        """Measure how well MODEL finds the keypoints of objects.
+
+        Labels are COCO's person_keypoints_*.json, given itself, or YOLO text files with kpt_shape in data.yaml. The
+        figures are COCO's, by object keypoint similarity with the spreads (sigmas) of the model's card; objects without
+        a visible keypoint are not counted.
+
+        \b
+        Examples:
+          streamvision eval pose yolov8n-pose.onnx --data coco/annotations/person_keypoints_val2017.json
+          streamvision eval pose tiger.onnx --data tigers --split val --json
+        """,
+    ),
+    "obb": (
+        "Average precision of oriented boxes.",
+        """Measure how well MODEL finds objects that lie at an angle.
+
+        Labels are YOLO lines with four corners, or polygons, whose smallest oriented box is taken. The figures are
+        computed as COCO's, with the exact overlap of oriented boxes.
+
+        \b
+        Examples:
+          streamvision eval obb yolo11n-obb.onnx --data dota8
+          streamvision eval obb ships.onnx --data ships --class ship --json
+        """,
+    ),
+}
+"""By task whose objects have more than a box: what its command does in one line, and its help."""
 
 
 @click.group(name="eval")
@@ -26,24 +74,11 @@ def evaluation() -> None:
     """Measure a model, or a tracker, on labelled data."""
 
 
-for command in (track, segment, pose, obb, semantic, classify):
-    evaluation.add_command(command)
+evaluation.add_command(track)
 
 
 @evaluation.command(short_help="Average precision of a detector, and why it is wrong.")
-@click.argument("model", type=Path)
-@click.option("--data", type=Path, required=True, metavar="DIR", help="Labelled pictures, in any of the formats.")
-@click.option(
-    "--format",
-    "data_format",
-    type=click.Choice(list(FORMATS)),
-    help="Format of DIR; default: told by itself.",
-)
-@split_option
-@click.option("--class", "classes", multiple=True, metavar="NAME", help="Measure these classes only.")
-@click.option(
-    "--save-predictions", type=Path, metavar="F.json", help="Write all that was found in COCO's results form."
-)
+@measured_options(labels=True)
 @click.option(
     "--report", type=Path, metavar="F.html", help="Write a page that explains the figures; it opens without network."
 )
@@ -53,19 +88,16 @@ for command in (track, segment, pose, obb, semantic, classify):
     metavar="DIR",
     help="What the model was trained with, for look-alikes in the report; default: the train part of DIR.",
 )
-@runtime_options
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
 def detect(
     model: Path,
     data: Path,
     data_format: DatasetFormat | None,
     split: str | None,
-    classes: tuple[str, ...],
     save_predictions: Path | None,
     report: Path | None,
     train_data: Path | None,
     as_json: bool,
-    **runtime: Any,
+    **given: Any,
 ) -> None:
     """Measure how well MODEL finds the objects that are marked in a data set.
 
@@ -78,14 +110,9 @@ def detect(
       streamvision eval detect best.pt --data roadsigns --split test --report report.html
       streamvision eval detect signs.onnx --data roadsigns --save-predictions found.json --json
     """
-    from streamvision.datasets import read_dataset
-
-    whole = read_dataset(data, format=data_format)
-    dataset, notes = choose_split(whole, split)
-    training = read_dataset(train_data) if train_data else training_part(whole, dataset)
-    options = chosen_options(runtime)
-    with StepProgress("pictures") as progress:
-        result = evaluate(model, dataset, options=options, classes=classes, notes=notes, on_progress=progress.show)
+    dataset = read_dataset(data, format=data_format)
+    training = read_dataset(train_data) if train_data else None
+    result, measured = _measure(partial(evaluate, model), dataset, split, given)
     if save_predictions:
         result.predictions.save(save_predictions)
     if report:
@@ -94,27 +121,146 @@ def detect(
 
         click.echo(f"Drawing {report} ...", err=True)
         title = f"{model.name} on {data.resolve().name}"
+        training = training or training_part(dataset, measured)
         build_report(result, report, title=title, embedder=open_embedder(model), training=training)
-    click.echo(json.dumps(result.to_json()) if as_json else describe(result))
+    _print(result, result.images, box_rows(result), as_json=as_json)
 
 
-def training_part(whole: Dataset, measured: Dataset) -> Dataset | None:
+def _add_shape_command(task: ShapeTask, short_help: str, text: str) -> None:
+    @evaluation.command(name=task, short_help=short_help, help=text)
+    @measured_options(labels=True)
+    def command(
+        model: Path,
+        data: Path,
+        data_format: DatasetFormat | None,
+        split: str | None,
+        save_predictions: Path | None,
+        as_json: bool,
+        **given: Any,
+    ) -> None:
+        dataset = read_dataset(data, format=data_format, shapes=True)
+        result, _ = _measure(partial(evaluate_shapes, task, model), dataset, split, given)
+        if save_predictions:
+            result.save_predictions(save_predictions)
+        _print(result, len(result.predictions.images), shape_rows(result), as_json=as_json)
+
+
+for _task, (_short_help, _text) in SHAPES.items():
+    _add_shape_command(_task, _short_help, _text)
+
+
+@evaluation.command(short_help="Intersection over union of each class of pixels.")
+@measured_options(labels=False)
+def semantic(model: Path, data: Path, split: str | None, as_json: bool, **given: Any) -> None:
+    """Measure how well MODEL names the pixels of pictures.
+
+    DIR has images/ and masks/, a PNG of the same name for each picture whose grey levels or palette indices are class
+    ids; 255 counts neither way. Class names stand in classes.txt, a line each; without it they are the model's.
+
+    \b
+    Examples:
+      streamvision eval semantic deeplabv3.onnx --data voc-maps
+      streamvision eval semantic unet.onnx --data road --class road --json
+    """
+    result, _ = _measure(partial(evaluate_regions, model), read_class_maps(data), split, given)
+    accuracy = f"{result.pixel_accuracy:.1%} of the pixels are named rightly."
+    _print(result, result.images, pixel_rows(result), accuracy, as_json=as_json)
+
+
+@evaluation.command(short_help="Top-1 and top-5 accuracy of a classifier.")
+@measured_options(labels=False)
+def classify(model: Path, data: Path, split: str | None, as_json: bool, **given: Any) -> None:
+    """Measure how often MODEL names pictures rightly.
+
+    DIR has a folder of pictures for each class, or such folders within train, val and test. Classes are matched by
+    name.
+
+    \b
+    Examples:
+      streamvision eval classify yolov8n-cls.onnx --data imagenette
+      streamvision eval classify flowers.onnx --data flowers --split test --json
+    """
+    result, _ = _measure(partial(evaluate_classes, model), read_class_folders(data), split, given)
+    _print(result, len(result.place), class_rows(result), as_json=as_json)
+
+
+def _measure(evaluate: Callable[..., Any], pictures: Any, split: str | None, given: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the evaluation of the part that was asked for, and that part; ``given`` holds the other options."""
+    part, notes = choose_split(pictures, split)
+    classes = given.pop("classes")
+    options = chosen_options(given)
+    with StepProgress("pictures") as progress:
+        return evaluate(part, options=options, classes=classes, notes=notes, on_progress=progress.show), part
+
+
+def _print(result: Any, pictures: int, rows: Rows, *remarks: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+        return
+    lines = [f"{result.model} on {pictures} pictures, {result.seconds:.1f} s", *table(rows), *remarks]
+    click.echo("\n".join([*lines, *(f"Note: {note}" for note in result.notes)]))
+
+
+def training_part(dataset: Dataset, measured: Dataset) -> Dataset | None:
     """Return the train part of a data set where it is not what is measured, ``None`` where there is none."""
     seen = {image.path for image in measured.images}
-    part = whole.part("train")
+    part = dataset.part("train")
     return part if part.images and not any(image.path in seen for image in part.images) else None
 
 
-def describe(result: Evaluation) -> str:
-    """Return the figures as a table for the terminal."""
+def box_rows(result: Evaluation) -> Rows:
+    """Return the table of a detector's figures."""
     figures = result.figures
-    rows: list[tuple[str, ...]] = [("class", "mAP50-95", "mAP50", "mAP75", "objects", "pictures")]
     objects = sum(one.objects for one in figures.per_class.values())
-    rows.append(("all", *cells(figures.map50_95, figures.map50, figures.map75), f"{objects}", f"{result.images}"))
-    rows += [
-        (name, *cells(one.map50_95, one.map50, one.map75), f"{one.objects}", f"{one.images}")
-        for name, one in figures.per_class.items()
-        if one.objects
+    return [
+        ("class", "mAP50-95", "mAP50", "mAP75", "objects", "pictures"),
+        ("all", *cells(figures.map50_95, figures.map50, figures.map75), f"{objects}", f"{result.images}"),
+        *(
+            (name, *cells(one.map50_95, one.map50, one.map75), f"{one.objects}", f"{one.images}")
+            for name, one in figures.per_class.items()
+            if one.objects
+        ),
     ]
-    lines = [f"{result.model} on {result.images} pictures, {result.seconds:.1f} s", *table(rows)]
-    return "\n".join([*lines, *(f"Note: {note}" for note in result.notes)])
+
+
+def shape_rows(result: ShapeEvaluation) -> Rows:
+    """Return the table of a model's figures whose objects have masks, keypoints or angles."""
+    figures, boxes = result.figures, result.box_figures
+    objects = sum(one.objects for one in figures.per_class.values())
+    return [
+        ("class", f"{result.by} mAP50-95", "mAP50", "mAP75", "box mAP50-95", "objects"),
+        ("all", *cells(figures.map50_95, figures.map50, figures.map75, boxes.map50_95), f"{objects}"),
+        *(
+            (name, *cells(one.map50_95, one.map50, one.map75, boxes.per_class[name].map50_95), f"{one.objects}")
+            for name, one in figures.per_class.items()
+            if one.objects
+        ),
+    ]
+
+
+def pixel_rows(result: SemanticEvaluation) -> Rows:
+    """Return the table of a model's figures that names pixels."""
+    iou, marked = result.iou(), result.confusion.sum(axis=1)
+    return [
+        ("class", "IoU", "of all pixels"),
+        ("all", *cells(result.mean_iou), "100 %"),
+        *(
+            (result.names[class_id], *cells(iou[class_id]), f"{marked[class_id] / marked.sum():.1%}")
+            for class_id in result.measured
+            if not np.isnan(iou[class_id])
+        ),
+    ]
+
+
+def class_rows(result: ClassifyEvaluation) -> Rows:
+    """Return the table of a classifier's figures."""
+    counts = [int((result.truth == class_id).sum()) for class_id in range(len(result.names))]
+    return [
+        ("class", "top-1", f"top-{TOP}", "pictures"),
+        ("all", *cells(result.top(1), result.top(TOP)), f"{len(result.place)}"),
+        *(
+            (name, *cells(result.top(1, class_id), result.top(TOP, class_id)), f"{counts[class_id]}")
+            for class_id, name in enumerate(result.names)
+            if counts[class_id]
+        ),
+    ]

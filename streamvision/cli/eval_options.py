@@ -12,14 +12,13 @@ from streamvision.cli.options import field_option
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Split
+from streamvision.datasets.formats import FORMATS
 from streamvision.evaluation.evaluate import ModelOptions
 
 SPLITS = (*get_args(Split), "all")
 F = TypeVar("F", bound=Callable[..., Any])
 
-split_option = click.option(
-    "--split", type=click.Choice(SPLITS), help="Part to measure; default: val, else test, else all where there is none."
-)
+_SPLIT_HELP = "Part to measure; default: val, else test, else all where there is none."
 
 
 class _InParts(Protocol):
@@ -56,19 +55,44 @@ def runtime_options(command: F) -> F:
     return command
 
 
-def measured_options(command: F) -> F:
-    """Add what every command takes that measures a model on labelled pictures."""
+def measured_options(*, labels: bool) -> Callable[[F], F]:
+    """Return what adds the options of every command that measures a model on labelled pictures.
+
+    Args:
+        labels: whether the pictures may be in any of the data set formats, and objects are found that can be saved.
+    """
     options = [
         click.argument("model", type=Path),
         click.option("--data", type=Path, required=True, metavar="DIR", help="Labelled pictures."),
-        split_option,
+        click.option("--split", type=click.Choice(SPLITS), help=_SPLIT_HELP),
         click.option("--class", "classes", multiple=True, metavar="NAME", help="Measure these classes only."),
         runtime_options,
         click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout."),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    if labels:
+        options[2:2] = [
+            click.option(
+                "--format",
+                "data_format",
+                type=click.Choice(list(FORMATS)),
+                help="Format of DIR; default: detected.",
+            )
+        ]
+        options[-2:-2] = [
+            click.option(
+                "--save-predictions",
+                type=Path,
+                metavar="F.json",
+                help="Write all that was found in COCO's results form.",
+            )
+        ]
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def chosen_options(given: dict[str, Any]) -> ModelOptions:

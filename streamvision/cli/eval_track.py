@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.stages.tracking import create_tracker
 from streamvision.cli.options import field_option
-from streamvision.cli.steps import StepProgress
+from streamvision.cli.progress import StepProgress
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.evaluation.tracks.evaluate import (

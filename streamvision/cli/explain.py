@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from streamvision.cli.options import field_option
-from streamvision.cli.steps import StepProgress
+from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import OutputError
 from streamvision.evaluation.heat import METHOD_WORDS, Explanation, HeatMethod

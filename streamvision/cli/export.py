@@ -20,7 +20,7 @@ from exporters.base import ExportOptions, ExportPrecision, TargetEntry, Unverifi
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.eval_options import choose_split
-from streamvision.cli.steps import StepProgress
+from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError, StreamVisionError
 
 if TYPE_CHECKING:

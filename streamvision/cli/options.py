@@ -157,3 +157,15 @@ def _require_essentials(document: dict[str, Any]) -> None:
         raise ConfigError(
             "no source was given; give one with --source URI (file, rtsp://, http://, ...), or a --config"
         )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return width and height in pixels from WxH.
+
+    Raises:
+        ConfigError: when it is not that, or not from 16 to 8192.
+    """
+    width, _, height = text.lower().partition("x")
+    if not all(side.isascii() and side.isdigit() and 16 <= int(side) <= 8192 for side in (width, height)):
+        raise ConfigError(f"--size {text} is not a size; give WxH in pixels from 16 to 8192, such as 640x360")
+    return int(width), int(height)

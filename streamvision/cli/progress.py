@@ -1,60 +1,68 @@
-"""Progress on the terminal: one line that is rewritten, or a line now and then where stderr is a file."""
+"""What the terminal shows while a run, or work of a known number of steps, goes on."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from types import TracebackType
 
-import click
-
 from streamvision.core.status import StreamStatus
+from streamvision.core.terminal import TerminalLine
 
-REDRAW_S = 0.5
 LOG_EVERY_S = 10.0
+BAR_CELLS = 24
 
 
-class Progress:
-    """Shows frames, fps, age and the time left; writes to stderr only."""
+class _Shown:
+    """Takes its line away at the end of a ``with`` block."""
 
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+    def __init__(self, *, redraw_s: float) -> None:
         self._begin_s = time.monotonic()
-        self._shown_s = self._begin_s - (REDRAW_S if self._terminal else 0)
-        self._drawn = False
-
-    def __enter__(self) -> Progress:
-        return self
+        self._line = TerminalLine(redraw_s=redraw_s, log_every_s=LOG_EVERY_S)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._clear()
+        self._line.clear()
+
+
+class Progress(_Shown):
+    """Shows frames, fps, age and the time left of each stream; writes to stderr only."""
+
+    def __init__(self) -> None:
+        super().__init__(redraw_s=0.5)
+
+    def __enter__(self) -> Progress:
+        return self
 
     def say(self, text: str) -> None:
         """Say something that stays, above the line of progress."""
-        self._clear()
-        click.echo(text, err=True)
+        self._line.say(text)
 
     def show(self, statuses: list[StreamStatus]) -> None:
         """Show how the streams are doing, if it is time to."""
-        now_s = time.monotonic()
-        if now_s - self._shown_s < (REDRAW_S if self._terminal else LOG_EVERY_S):
-            return
-        self._shown_s = now_s
-        line = "  |  ".join(describe(status, now_s - self._begin_s) for status in statuses)
-        if self._terminal:
-            width = shutil.get_terminal_size().columns
-            click.echo(f"\r\x1b[K{line[: width - 1]}", nl=False, err=True)
-            self._drawn = True
-        else:
-            click.echo(line, err=True)
+        elapsed_s = time.monotonic() - self._begin_s
+        self._line.show(lambda: "  |  ".join(describe(status, elapsed_s) for status in statuses))
 
-    def _clear(self) -> None:
-        if self._drawn:
-            click.echo("\r\x1b[K", nl=False, err=True)
-            self._drawn = False
+
+class StepProgress(_Shown):
+    """Shows how many of a known number of steps are done, and how long the rest will take; writes to stderr only."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__(redraw_s=0.2)
+        self._unit = unit
+
+    def __enter__(self) -> StepProgress:
+        return self
+
+    def show(self, done: int, total: int) -> None:
+        """Show the progress, if it is time to."""
+        self._line.show(lambda: self._text(done, total))
+
+    def _text(self, done: int, total: int) -> str:
+        share = done / total if total else 1.0
+        left_s = (time.monotonic() - self._begin_s) * (1 - share) / share if share else 0.0
+        filled = round(share * BAR_CELLS)
+        return f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {done}/{total} {self._unit}, {round(left_s)} s left"
 
 
 def describe(status: StreamStatus, elapsed_s: float) -> str:

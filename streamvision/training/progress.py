@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from collections.abc import Mapping
 
-import click
-
+from streamvision.core.terminal import TerminalLine
 from streamvision.training.figures import in_words
 
 REDRAW_S = 0.3
@@ -18,13 +15,12 @@ class TrainingProgress:
     """Writes to stderr only; the moving line only where stderr is a terminal."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._shown_s = 0.0
+        self._line = TerminalLine(redraw_s=REDRAW_S, log_every_s=None)
         self._epoch_begin_s = time.monotonic()
 
     def say(self, sentence: str) -> None:
         """Write a line that stays."""
-        click.echo(f"\r\x1b[K{sentence}" if self._terminal else sentence, err=True)
+        self._line.say(sentence)
 
     def begin_epoch(self) -> None:
         """Start the clock of an epoch."""
@@ -32,13 +28,10 @@ class TrainingProgress:
 
     def step(self, *, epoch: int, epochs: int, step: int, steps: int, loss: float) -> None:
         """Show how far an epoch is; ``epoch`` and ``step`` are counted from 1."""
-        now_s = time.monotonic()
-        if not self._terminal or now_s - self._shown_s < REDRAW_S:
-            return
-        self._shown_s = now_s
-        left_s = (now_s - self._epoch_begin_s) / step * (steps - step)
-        line = f"epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.3f}  {left_s:.0f} s left in this epoch"
-        click.echo(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)
+        left_s = (time.monotonic() - self._epoch_begin_s) / step * (steps - step)
+        self._line.show(
+            lambda: f"epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.3f}  {left_s:.0f} s left in this epoch"
+        )
 
     def end_epoch(self, *, epoch: int, epochs: int, figures: Mapping[str, float], best: bool) -> None:
         """Write an epoch's figures."""

@@ -1,0 +1,53 @@
+"""Progress on stderr: one line that is rewritten on a terminal, or a line now and then in a file."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+
+_CLEAR = "\r\x1b[K"
+
+
+class TerminalLine:
+    """A line that says how far something is.
+
+    Args:
+        redraw_s: shortest time between two drawings on a terminal.
+        log_every_s: shortest time between two lines where stderr is a file; ``None``: none are written.
+    """
+
+    def __init__(self, *, redraw_s: float, log_every_s: float | None) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._every_s = redraw_s if self._terminal else log_every_s
+        self._shown_s = time.monotonic()
+        self._drawn = False
+
+    def show(self, text: Callable[[], str]) -> None:
+        """Show what ``text`` returns, if it is time to."""
+        now_s = time.monotonic()
+        if self._every_s is None or now_s - self._shown_s < self._every_s:
+            return
+        self._shown_s = now_s
+        if self._terminal:
+            self._write(f"{_CLEAR}{text()[: shutil.get_terminal_size().columns - 1]}")
+            self._drawn = True
+        else:
+            self._write(f"{text()}\n")
+
+    def say(self, text: str) -> None:
+        """Write a line that stays, above the one of progress."""
+        self.clear()
+        self._write(f"{text}\n")
+
+    def clear(self) -> None:
+        """Remove the line of progress."""
+        if self._drawn:
+            self._write(_CLEAR)
+            self._drawn = False
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
