@@ -117,13 +117,13 @@ class FrameAnnotation:
         min_extent_px = 2.0 * drawing.scale.text_px  # the trail of what stands still would only be a scribble
         for identity, curve in self.trails.curves(min_extent_px=min_extent_px):
             by_color[color_of(identity)].append(curve)
-        drawing.colored_curves(by_color, line_px=drawing.scale.thin_px)
+        drawing.curves(by_color, line_px=drawing.scale.thin_px)
 
     def _status_texts(self, drawing: YuvDrawing) -> _Placed:
         frame, left_px = self.result.frame, drawing.scale.pad_px
         words = [frame.stream_id, f"{max(frame.age_s(), 0.0) * 1000:.0f} ms"]
         if self.fps > 0:
-            words.insert(1, f"{self.fps:.1f} fps")
+            words.insert(1, f"{self.fps:.{1 if self.fps < 100 else 0}f} fps")
         placed = []
         for text in map(drawing.text, words):
             placed.append((text, _rect(text, left_px, drawing.scale.pad_px)))

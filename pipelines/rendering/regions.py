@@ -34,10 +34,10 @@ def draw_regions(
     scale = drawing.scale
     size_px = np.array([drawing.width_px, drawing.height_px], np.float64)
     rings = [np.array([*zone.points, zone.points[0]]) * size_px for zone in analysis.zones]
-    drawing.curves([ring.astype(np.float32) for ring in rings], WHITE, line_px=scale.thin_px)
+    drawing.curves({WHITE: [ring.astype(np.float32) for ring in rings]}, line_px=scale.thin_px)
     ends = [np.array(line.points) * size_px for line in analysis.lines]
     curves = [curve.astype(np.float32) for pair in ends for curve in (pair, *_arrow(pair, scale.text_px))]
-    drawing.curves(curves, WHITE, line_px=scale.line_px)
+    drawing.curves({WHITE: curves}, line_px=scale.line_px)
     placed: list[tuple[TextBitmap, Rect]] = []
     for zone, ring in zip(analysis.zones, rings, strict=True):
         text = drawing.text(f"{zone.name}  {zone.inside}")

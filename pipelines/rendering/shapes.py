@@ -35,7 +35,7 @@ def tint(drawing: YuvDrawing, mask: BoxMask, color: Color) -> None:
 def outline_oriented(drawing: YuvDrawing, cxcywhr_px: NDArray[np.float32], color: Color, *, line_px: int) -> None:
     """Draw the four sides of an oriented box."""
     ring = corners_of(cxcywhr_px[None])[0]
-    drawing.curves([np.concatenate([ring, ring[:1]])], color, line_px=line_px)
+    drawing.curves({color: [np.concatenate([ring, ring[:1]])]}, line_px=line_px)
 
 
 def corners_of(cxcywhr_px: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -66,7 +66,7 @@ def draw_keypoints(
     """
     seen = (score >= MIN_KEYPOINT_SCORE) & np.isfinite(xy_px).all(axis=1)
     limbs = [xy_px[[a, b]] for a, b in skeleton if max(a, b) < len(seen) and seen[a] and seen[b]]
-    drawing.curves(limbs, color, line_px=drawing.scale.line_px)
+    drawing.curves({color: limbs}, line_px=drawing.scale.line_px)
     radius_px = drawing.scale.line_px
     for x, y in np.rint(xy_px[seen]).astype(int).tolist():
         cv2.circle(drawing.canvas.y, (x, y), radius_px, BLACK.y, cv2.FILLED, cv2.LINE_AA)
@@ -82,7 +82,7 @@ def draw_annotations(drawing: YuvDrawing, annotations: Sequence[Mark]) -> None:
         if isinstance(annotation, Outline):
             points = annotation.points_px
             ring = np.array([*points, *(points[:1] if annotation.closed else ())], np.float32)
-            drawing.curves([ring] if len(points) else [], color, line_px=drawing.scale.line_px)
+            drawing.curves({color: [ring] if points else []}, line_px=drawing.scale.line_px)
         else:
             left_px, top_px = annotation.at_px
             drawing.paste(drawing.text(annotation.text, paper=color), round(left_px), round(top_px))

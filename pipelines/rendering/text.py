@@ -22,7 +22,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_CAP_UNITS = 21.0  # height of a capital at scale 1
 _OVERSAMPLE = 4
 _CAP_OF_LINE = 0.54  # height of a capital, as a part of the line's height
-_STROKE_OF_CAP = 0.135
+_STROKE_OF_LINE = 0.135 * _CAP_OF_LINE
 _MAX_CHARS = 48
 _CACHED_TEXTS = 2048  # about 4 MB at 1080p, 15 MB at 4K
 
@@ -68,7 +68,8 @@ def _letter(char: str, height_px: int) -> U8:
 
     At both sides there is a margin, since some strokes reach beyond the letter's own width.
     """
-    cap_px, stroke_px, margin_px = _cap_px(height_px), _stroke_px(height_px), _margin_px(height_px)
+    cap_px = _CAP_OF_LINE * height_px * _OVERSAMPLE
+    stroke_px, margin_px = _stroke_px(height_px), _margin_px(height_px)
     scale = cap_px / _FONT_CAP_UNITS
     advance_px = round((cv2.getTextSize(char, _FONT, scale, stroke_px)[0][0] - stroke_px) / _OVERSAMPLE)
     width_px = advance_px + 2 * margin_px
@@ -78,14 +79,9 @@ def _letter(char: str, height_px: int) -> U8:
     return cv2.resize(large, (width_px, height_px), interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 
 
-def _cap_px(height_px: int) -> float:
-    """Return the height of a capital, oversampled."""
-    return _CAP_OF_LINE * height_px * _OVERSAMPLE
-
-
 def _stroke_px(height_px: int) -> int:
     """Return the width of a stroke, oversampled."""
-    return max(1, round(_STROKE_OF_CAP * _cap_px(height_px)))
+    return max(1, round(_STROKE_OF_LINE * height_px * _OVERSAMPLE))
 
 
 def _margin_px(height_px: int) -> int:

@@ -83,12 +83,8 @@ class YuvDrawing:
                 plane[top + inset : bottom - inset : max(rows, 1), left:right] = level
                 plane[top:bottom, left + inset : right - inset : max(columns, 1)] = level
 
-    def curves(self, curves: Sequence[NDArray[np.float32]], color: Color, *, line_px: int) -> None:
-        """Draw open polylines, each (n, 2) float32 x, y in pixels, all in one colour."""
-        self.colored_curves({color: curves}, line_px=line_px)
-
-    def colored_curves(self, curves: Mapping[Color, Sequence[NDArray[np.float32]]], *, line_px: int) -> None:
-        """Draw open polylines by colour; the dark rims of all lie below the lines of all."""
+    def curves(self, curves: Mapping[Color, Sequence[NDArray[np.float32]]], *, line_px: int) -> None:
+        """Draw open polylines by colour, each (n, 2) float32 x, y in pixels; the rims of all lie below all lines."""
         rim_px, chroma_px = line_px + 2 * self.scale.halo_px, max(1, line_px // 2)
         luma = {color: [_fixed_point(curve - 0.5) for curve in group] for color, group in curves.items()}
         _curves(self.canvas.y, [curve for group in luma.values() for curve in group], BLACK.y, rim_px)

@@ -124,7 +124,7 @@ def _thinned(sequence: MotSequence, *, drop: float, seed: int) -> MotSequence:
 
 
 def _write_videos(sequences: list[MotSequence], evaluation: TrackEvaluation, folder: Path) -> None:
-    from pipelines.rendering.track_video import write_video
+    from pipelines.outputs.track_video import write_video
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
