@@ -19,14 +19,16 @@ from streamvision.synthetic.drive.planes import U8, Sprite
 from streamvision.synthetic.drive.textures import fractal_noise
 
 F64 = NDArray[np.float64]
-_SUBPIXEL_BITS = 4
-_ARC_STEPS = 18
+_LETTER_GAP = 0.18
 
 
-def _arc(x: float, y: float, radius_x: float, radius_y: float, begin_deg: float, end_deg: float) -> F64:
+def _ellipse(x: float, y: float, radius_x: float, radius_y: float, angle_rad: F64) -> F64:
+    return np.stack([x + radius_x * np.cos(angle_rad), y + radius_y * np.sin(angle_rad)], axis=1)
+
+
+def _arc(x: float, y: float, radius_x: float, radius_y: float, begin: float, end: float, *, steps: int = 18) -> F64:
     """Return points along an ellipse; 0 degrees point right and 90 down."""
-    angle = np.deg2rad(np.linspace(begin_deg, end_deg, _ARC_STEPS))
-    return np.stack([x + radius_x * np.cos(angle), y + radius_y * np.sin(angle)], axis=1)
+    return _ellipse(x, y, radius_x, radius_y, np.deg2rad(np.linspace(begin, end, steps)))
 
 
 def _path(*parts: F64 | tuple[float, float]) -> F64:
@@ -63,40 +65,9 @@ _GLYPHS: dict[str, tuple[float, tuple[F64, ...]]] = {
 }
 
 
-def draw_text(
-    image: U8,
-    text: str,
-    *,
-    center_px: tuple[float, float],
-    height_px: float,
-    stroke: float,
-    color: tuple[int, ...],
-    stretch: float = 1.0,
-    gap: float = 0.18,
-) -> None:
-    """Draw a text about a centre.
-
-    ``height_px`` is the height of the capitals. ``stroke`` (thickness) and ``gap`` (between letters) are shares of the
-    height, ``stretch`` widens the letters.
-    """
-    inner = height_px * (1 - stroke)
-    widths = [_GLYPHS[letter][0] * stretch * inner for letter in text]
-    pitch = gap * height_px + stroke * height_px
-    left = center_px[0] - (sum(widths) + pitch * (len(text) - 1)) / 2
-    top = center_px[1] - inner / 2
-    scale = 1 << _SUBPIXEL_BITS
-    for letter, width in zip(text, widths, strict=True):
-        for path in _GLYPHS[letter][1]:
-            points = path * (stretch * inner, inner) + (left, top)
-            fixed = np.rint((points - 0.5) * scale).astype(np.int32)
-            cv2.polylines(image, [fixed], False, color, max(round(stroke * height_px), 1), cv2.LINE_AA, _SUBPIXEL_BITS)
-        left += width + pitch
-
-
 CLASS_NAMES = ("speedlimit", "crosswalk", "trafficlight", "stop")
 SPEEDS_KM_H = (20, 30, 40, 50, 60, 70, 80, 90, 100, 120)
 Lamp = Literal["red", "red+amber", "amber", "green"]
-LAMPS: tuple[Lamp, ...] = ("red", "red+amber", "amber", "green")
 _SIZE_PX = 224
 _OVERSAMPLING = 3
 Color = tuple[int, int, int]
@@ -134,41 +105,43 @@ class _Board:
         self.height = round(self.width / aspect)
         self.image: U8 = np.zeros((self.height, self.width, 4), np.uint8)
 
-    def polygon(self, points: NDArray[np.float64] | list[tuple[float, float]], color: Color, alpha: int = 255) -> None:
+    def polygon(self, points: F64 | list[tuple[float, float]], color: Color, alpha: int = 255) -> None:
         fixed = np.rint((np.asarray(points) * self.width - 0.5) * 16).astype(np.int32)
         cv2.fillPoly(self.image, [fixed], (*color, alpha), cv2.LINE_AA, 4)
 
     def disc(self, x: float, y: float, radius: float, color: Color) -> None:
-        angle = np.linspace(0, 2 * np.pi, 180, endpoint=False)
-        self.polygon(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1), color)
+        self.polygon(_ellipse(x, y, radius, radius, np.linspace(0, 2 * np.pi, 180, endpoint=False)), color)
 
     def rounded(self, x0: float, y0: float, x1: float, y1: float, radius: float, color: Color) -> None:
-        corners = (
-            (x1 - radius, y1 - radius, 0),
-            (x0 + radius, y1 - radius, 90),
-            (x0 + radius, y0 + radius, 180),
-            (x1 - radius, y0 + radius, 270),
-        )
-        points = []
-        for x, y, begin in corners:
-            angle = np.deg2rad(np.linspace(begin, begin + 90, 12))
-            points.append(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1))
-        self.polygon(np.concatenate(points), color)
+        left, top, right, bottom = x0 + radius, y0 + radius, x1 - radius, y1 - radius
+        corners = ((right, bottom, 0), (left, bottom, 90), (left, top, 180), (right, top, 270))
+        self.polygon(_path(*(_arc(x, y, radius, radius, a, a + 90, steps=12) for x, y, a in corners)), color)
 
     def limb(self, points: list[tuple[float, float]], thickness: float, color: Color) -> None:
-        fixed = np.rint((np.asarray(points) * self.width - 0.5) * 16).astype(np.int32)
-        cv2.polylines(self.image, [fixed], False, (*color, 255), round(thickness * self.width), cv2.LINE_AA, 4)
+        self._stroke(np.asarray(points) * self.width, round(thickness * self.width), color)
+
+    def _stroke(self, points_px: F64, thickness_px: int, color: Color) -> None:
+        fixed = np.rint((points_px - 0.5) * 16).astype(np.int32)
+        cv2.polylines(self.image, [fixed], False, (*color, 255), thickness_px, cv2.LINE_AA, 4)
+
+    def square(self) -> None:
+        """Paint a blue board with a white rim."""
+        self.rounded(0, 0, 1, 1, 0.05, (226, 226, 224))
+        self.rounded(0.022, 0.022, 0.978, 0.978, 0.04, _BLUE)
 
     def text(self, text: str, y: float, height: float, stroke: float, color: Color, stretch: float = 1.0) -> None:
-        draw_text(
-            self.image,
-            text,
-            center_px=(self.width / 2, y * self.width),
-            height_px=height * self.width,
-            stroke=stroke,
-            color=(*color, 255),
-            stretch=stretch,
-        )
+        """Write in the middle; ``stroke``, the thickness of lines, is a share of the capitals' height."""
+        height_px = height * self.width
+        inner = height_px * (1 - stroke)
+        widths = [_GLYPHS[letter][0] * stretch * inner for letter in text]
+        pitch = _LETTER_GAP * height_px + stroke * height_px
+        left = self.width / 2 - (sum(widths) + pitch * (len(text) - 1)) / 2
+        top = y * self.width - inner / 2
+        for letter, width in zip(text, widths, strict=True):
+            for path in _GLYPHS[letter][1]:
+                points = path * (stretch * inner, inner) + (left, top)
+                self._stroke(points, max(round(stroke * height_px), 1), color)
+            left += width + pitch
 
     def finish(self, seed: int) -> Sprite:
         """Add what weather does to a sign, and make it a sprite."""
@@ -189,11 +162,8 @@ def speed_limit(speed_km_h: int) -> Face:
     board.disc(0.5, 0.5, 0.5, (214, 216, 218))
     board.disc(0.5, 0.5, 0.488, _RED)
     board.disc(0.5, 0.5, 0.390, _WHITE)
-    digits = str(speed_km_h)
-    if len(digits) == 3:
-        board.text(digits, 0.5, 0.36, 0.19, _BLACK, stretch=0.80)
-    else:
-        board.text(digits, 0.5, 0.43, 0.19, _BLACK, stretch=0.98)
+    height, stretch = (0.36, 0.80) if speed_km_h >= 100 else (0.43, 0.98)
+    board.text(str(speed_km_h), 0.5, height, 0.19, _BLACK, stretch=stretch)
     return Face(board.finish(speed_km_h), 0.95, CLASS_NAMES.index("speedlimit"))
 
 
@@ -201,8 +171,7 @@ def speed_limit(speed_km_h: int) -> Face:
 def crosswalk() -> Face:
     """Blue square, white triangle, black walker on stripes (Vienna Convention, E 12)."""
     board = _Board()
-    board.rounded(0, 0, 1, 1, 0.05, (226, 226, 224))
-    board.rounded(0.022, 0.022, 0.978, 0.978, 0.04, _BLUE)
+    board.square()
     board.polygon([(0.5, 0.10), (0.92, 0.86), (0.08, 0.86)], _WHITE)
     board.disc(0.515, 0.315, 0.042, _BLACK)
     board.limb([(0.505, 0.40), (0.49, 0.56)], 0.085, _BLACK)
@@ -212,9 +181,8 @@ def crosswalk() -> Face:
     board.limb([(0.485, 0.40), (0.425, 0.47), (0.395, 0.56)], 0.036, _BLACK)
     for left in (0.16, 0.295, 0.455, 0.615, 0.755):
         lean = (0.5 - left - 0.045) * 0.12
-        board.polygon(
-            [(left + lean, 0.775), (left + 0.085 + lean, 0.775), (left + 0.085, 0.845), (left, 0.845)], _BLACK
-        )
+        right = left + 0.085
+        board.polygon([(left + lean, 0.775), (right + lean, 0.775), (right, 0.845), (left, 0.845)], _BLACK)
     return Face(board.finish(1), 0.95, CLASS_NAMES.index("crosswalk"))
 
 
@@ -225,17 +193,8 @@ def stop() -> Face:
     cut = 1 / (2 + np.sqrt(2))
 
     def octagon(inset: float) -> list[tuple[float, float]]:
-        far, short = 1 - inset, cut + inset * (np.sqrt(2) - 1)
-        return [
-            (short, inset),
-            (1 - short, inset),
-            (far, short),
-            (far, 1 - short),
-            (1 - short, far),
-            (short, far),
-            (inset, 1 - short),
-            (inset, short),
-        ]
+        a, b = inset, cut + inset * (np.sqrt(2) - 1)
+        return [(b, a), (1 - b, a), (1 - a, b), (1 - a, 1 - b), (1 - b, 1 - a), (b, 1 - a), (a, 1 - b), (a, b)]
 
     board.polygon(octagon(0.0), (226, 228, 228))
     board.polygon(octagon(0.032), _RED)
@@ -268,10 +227,11 @@ def traffic_light(lamp: Lamp) -> Face:
         else:
             board.disc(0.5, y, 0.30, dark)
             board.disc(0.46, y + 0.06, 0.16, tuple(min(level + 22, 255) for level in dark))  # type: ignore[arg-type]
-        angle = np.deg2rad(np.linspace(180, 360, 40))  # the visor
-        outer = np.stack([0.5 + 0.37 * np.cos(angle), y + 0.37 * np.sin(angle)], axis=1)
-        inner = np.stack([0.5 + 0.335 * np.cos(angle[::-1]), y + 0.02 + 0.20 * np.sin(angle[::-1])], axis=1)
-        board.polygon(np.concatenate([outer, inner]), (22, 23, 24))
+        outer, inner = (
+            _arc(0.5, y, 0.37, 0.37, 180, 360, steps=40),
+            _arc(0.5, y + 0.02, 0.335, 0.20, 180, 360, steps=40),
+        )
+        board.polygon(_path(outer, inner[::-1]), (22, 23, 24))  # the visor
     return Face(board.finish(3), 0.48, CLASS_NAMES.index("trafficlight"), lamp)
 
 
@@ -328,8 +288,7 @@ def no_stopping() -> Face:
 def parking() -> Face:
     """Blue square with a white P (Vienna Convention, E 14a)."""
     board = _Board()
-    board.rounded(0, 0, 1, 1, 0.05, (226, 226, 224))
-    board.rounded(0.022, 0.022, 0.978, 0.978, 0.04, _BLUE)
+    board.square()
     board.text("P", 0.5, 0.62, 0.22, _WHITE)
     return Face(board.finish(7), 0.8, None)
 

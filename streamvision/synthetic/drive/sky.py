@@ -9,7 +9,6 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streamvision.synthetic.drive.class_planes import CLASS_IDS, ClassPlanes
 from streamvision.synthetic.drive.planes import U8, Painting
@@ -178,20 +177,12 @@ def _paint_land(
     scale: float,
 ) -> None:
     far_rgb, near_rgb, wood_rgb = (np.array(color, np.float32) for color in _HILLS_RGB[mood])
-    height_px: NDArray[np.float32] = horizon - np.arange(picture.shape[0], dtype=np.float32)[:, None]
+    height_px: F32 = horizon - np.arange(picture.shape[0], dtype=np.float32)[:, None]
     _paint_ridge(picture, ridges[0], height_px, far_rgb)
     for left, right, tall, shade, seed in skyline:
-        _paint_house(
-            picture,
-            max(left, 0),
-            right,
-            horizon - tall,
-            horizon,
-            (far_rgb + near_rgb) * np.float32((1 + shade) / 2),
-            seed,
-            lit=mood == "dusk",
-            scale=scale,
-        )
+        house = picture[horizon - tall : horizon, max(left, 0) : right]
+        color = (far_rgb + near_rgb) * np.float32((1 + shade) / 2)
+        _paint_house(house, color, np.random.default_rng(seed), lit=mood == "dusk", step_px=max(int(4 * scale), 3))
     _paint_ridge(picture, ridges[1], height_px, near_rgb)
     _paint_ridge(picture, ridges[2], height_px, wood_rgb)
 
@@ -204,17 +195,14 @@ def _paint_ridge(picture: F32, ridge: F32, height_px: F32, color: F32) -> None:
     part += (color * (1.06 - depth) - part) * cover
 
 
-def _paint_house(
-    picture: F32, left: int, right: int, top: int, bottom: int, color: F32, seed: int, *, lit: bool, scale: float
-) -> None:
-    rng = np.random.default_rng(seed)
-    picture[top:bottom, left:right] = color
-    picture[top:bottom, left : left + max((right - left) // 3, 1)] *= 0.9
-    step = max(int(4 * scale), 3)
-    for row in range(top + 2, bottom - 1, step):
-        for column in range(left + 2, right - 1, step):
+def _paint_house(house: F32, color: F32, rng: np.random.Generator, *, lit: bool, step_px: int) -> None:
+    rows, columns = house.shape[:2]
+    house[:] = color
+    house[:, : max(columns // 3, 1)] *= 0.9
+    for row in range(2, rows - 1, step_px):
+        for column in range(2, columns - 1, step_px):
             share = rng.uniform()
             if lit and share < 0.4:
-                picture[row : row + 2, column : column + 2] = (255, 205, 120)
+                house[row : row + 2, column : column + 2] = (255, 205, 120)
             elif share < 0.8:
-                picture[row : row + 2, column : column + 1] = color * 0.78
+                house[row : row + 2, column : column + 1] = color * 0.78

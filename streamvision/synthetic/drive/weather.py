@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import NamedTuple
 
 from streamvision.synthetic.drive.planes import Tone, Yuv
 
 MOODS = ("day", "dusk", "rain")
 
 
-@dataclass(frozen=True)
-class Weather:
+class Weather(NamedTuple):
     """How everything looks at one moment; every field may be mixed with that of another weather."""
 
     sky_weights: tuple[float, float, float]
@@ -36,8 +34,6 @@ class Weather:
     """At this distance haze hides 63 %."""
     lamps: float
     """How far street, car and window lamps are turned on, 0..1."""
-    glow: float
-    """How far the sun's glow reaches over the road, 0..1."""
     wet: float
     """How much the road mirrors, 0..1."""
     rain: float
@@ -63,9 +59,9 @@ class Weather:
 
 
 _BY_MOOD = {
-    "day": Weather((1, 0, 0), 1.0, 1.0, 0, 1, 196, 133, 124, 420, 0.0, 0.0, 0.0, 0.0, 0.55),
-    "dusk": Weather((0, 1, 0), 0.52, 0.62, 0, 4, 118, 118, 148, 380, 1.0, 1.0, 0.0, 0.0, 0.35),
-    "rain": Weather((0, 0, 1), 0.66, 0.62, 2, -1, 142, 131, 126, 190, 0.75, 0.0, 1.0, 1.0, 0.30),
+    "day": Weather((1, 0, 0), 1.0, 1.0, 0, 1, 196, 133, 124, 420, 0.0, 0.0, 0.0, 0.55),
+    "dusk": Weather((0, 1, 0), 0.52, 0.62, 0, 4, 118, 118, 148, 380, 1.0, 0.0, 0.0, 0.35),
+    "rain": Weather((0, 0, 1), 0.66, 0.62, 2, -1, 142, 131, 126, 190, 0.75, 1.0, 1.0, 0.30),
 }
 _KEYS = ((0.0, "day"), (0.30, "day"), (0.40, "dusk"), (0.60, "dusk"), (0.70, "rain"), (0.90, "rain"), (1.0, "day"))
 
@@ -75,19 +71,14 @@ def weather_at(share_of_lap: float) -> Weather:
     for (begin, before), (end, after) in itertools.pairwise(_KEYS):
         if share_of_lap <= end:
             eased = min(max((share_of_lap - begin) / (end - begin), 0.0), 1.0)
-            return mix(_BY_MOOD[before], _BY_MOOD[after], eased * eased * (3 - 2 * eased))
+            share = eased * eased * (3 - 2 * eased)
+            return _BY_MOOD[before] if before == after or share <= 0 else _mixed(before, after, share)
     return _BY_MOOD["day"]
 
 
-def mix(first: Weather, second: Weather, share: float) -> Weather:
-    """Return a weather between two others."""
-    if first is second or share <= 0:
-        return first
-    values: dict[str, Any] = {}
-    for field in fields(Weather):
-        a, b = getattr(first, field.name), getattr(second, field.name)
-        if isinstance(a, tuple):
-            values[field.name] = tuple(x + (y - x) * share for x, y in zip(a, b, strict=True))
-        else:
-            values[field.name] = a + (b - a) * share
-    return Weather(**values)
+def _mixed(before: str, after: str, share: float) -> Weather:
+    """Return a weather between those of two moods."""
+    skies, *first = _BY_MOOD[before]
+    next_skies, *second = _BY_MOOD[after]
+    day, dusk, rain = (a + (b - a) * share for a, b in zip(skies, next_skies, strict=True))
+    return Weather((day, dusk, rain), *(a + (b - a) * share for a, b in zip(first, second, strict=True)))
