@@ -13,6 +13,7 @@ from streamvision.synthetic.drive.planes import (
     U8,
     Bounds,
     Painting,
+    Parts,
     Sprite,
     Stamp,
     Tone,
@@ -90,8 +91,8 @@ class ClassPlanes(Painting):
             x0, y0, x1, y1 = bounds
             self.class_map[y0:y1, x0:x1] = self._class_id
 
-    def _blend(self, bounds: Bounds, luma: U8, alpha: U8, chroma: U8, coverage: U8, tone: Tone, opacity: float) -> None:
-        self._mark(bounds, alpha if opacity >= 1 else cv2.convertScaleAbs(alpha, alpha=opacity))
+    def _blend(self, bounds: Bounds, parts: Parts, tone: Tone, opacity: float) -> None:
+        self._mark(bounds, parts.faded(opacity).alpha)
 
     def _mark(self, bounds: Bounds, cover: U8) -> None:
         x0, y0, x1, y1 = bounds

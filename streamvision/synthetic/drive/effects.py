@@ -130,7 +130,7 @@ class Lens:
     def draw_bonnet(self, planes: Painting, weather: Weather) -> None:
         """Paint the car's own bonnet at the lower edge."""
         planes.paints("ego")
-        middle_px = planes.width_px / 2, planes.luma.shape[0] - self._bonnet.luma.shape[0] / 2
+        middle_px = planes.width_px / 2, planes.luma.shape[0] - self._bonnet.parts.luma.shape[0] / 2
         planes.stamp(self._bonnet, *middle_px, tone=weather.tone_at(0.0))
 
 

@@ -6,6 +6,7 @@ Drawing in YUV 4:2:0 touches half the bytes of BGR, and what comes out needs no 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -78,6 +79,23 @@ class Tone(NamedTuple):
 NEUTRAL = Tone()
 
 
+class Parts(NamedTuple):
+    """A premultiplied texture, laid out as the planes that it is painted on."""
+
+    luma: U8
+    """(H, W)."""
+    alpha: U8
+    """(H, W) opacity."""
+    chroma: U8
+    """(H, W, 2), or half of that."""
+    coverage: U8
+    """Opacity, twice, as large as chroma."""
+
+    def faded(self, opacity: float) -> Parts:
+        """Return a share of it."""
+        return Parts(*(cv2.convertScaleAbs(part, alpha=opacity) for part in self)) if opacity < 1.0 else self
+
+
 @dataclass(frozen=True, eq=False)
 class Sprite:
     """A texture with its smaller versions, premultiplied by its opacity."""
@@ -100,24 +118,9 @@ class Sprite:
         return cls(tuple(levels), solid)
 
     @cached_property
-    def luma(self) -> tuple[U8, ...]:
-        """(H, W) each."""
-        return tuple(cv2.extractChannel(layer, 3) for layer in self.layers)
-
-    @cached_property
-    def alpha(self) -> tuple[U8, ...]:
-        """(H, W) each: opacity."""
-        return tuple(cv2.extractChannel(layer, 2) for layer in self.layers)
-
-    @cached_property
-    def chroma(self) -> tuple[U8, ...]:
-        """(H, W, 2) each."""
-        return tuple(_channels(layer, (0, 1)) for layer in self.layers)
-
-    @cached_property
-    def coverage(self) -> tuple[U8, ...]:
-        """(H, W, 2) each: opacity, twice."""
-        return tuple(_channels(layer, (2, 2)) for layer in self.layers)
+    def parts(self) -> tuple[Parts, ...]:
+        """Each layer taken apart, chroma in full size."""
+        return tuple(_taken_apart(layer, layer) for layer in self.layers)
 
     @property
     def aspect(self) -> float:
@@ -182,27 +185,20 @@ class Painting:
     ) -> None:
         """Put a sprite upright into a box, which may reach beyond the frame."""
         left, top, right, bottom = box_xyxy_px
-        if right - left < _SMALLEST_SPRITE_PX or bottom - top < _SMALLEST_SPRITE_PX or opacity <= 0.01:
-            return
         bounds = self._even_bounds(left, top, right, bottom)
-        if bounds is None:
+        if bounds is None or opacity <= 0.01:
             return
         level = sprite.level_for(bottom - top)
         if bottom - top >= _LARGE_FROM_PX:
-            half_box = (left / 2, top / 2, right / 2, bottom / 2)
-            half_bounds = (bounds[0] // 2, bounds[1] // 2, bounds[2] // 2, bounds[3] // 2)
-
-            def stretch(texture: U8, *, half: bool) -> U8:
-                texture = cv2.flip(texture, 1) if mirrored else texture
-                return _stretch(texture, half_box if half else box_xyxy_px, half_bounds if half else bounds)
-
-            luma, alpha = stretch(sprite.luma[level], half=False), stretch(sprite.alpha[level], half=False)
-            chroma, coverage = stretch(sprite.chroma[level], half=True), stretch(sprite.coverage[level], half=True)
-            self._blend(bounds, luma, alpha, chroma, coverage, tone, opacity)
+            half_box, half_bounds = [side / 2 for side in box_xyxy_px], [side // 2 for side in bounds]
+            places = [(box_xyxy_px, bounds)] * 2 + [(half_box, half_bounds)] * 2
+            textures = [cv2.flip(part, 1) for part in sprite.parts[level]] if mirrored else sprite.parts[level]
+            stretched = (_stretch(part, *place) for part, place in zip(textures, places, strict=True))
+            self._blend(bounds, Parts(*stretched), tone, opacity)
             return
         if bottom - top >= _CRISP_BELOW_PX:
             texture = cv2.flip(sprite.layers[level], 1) if mirrored else sprite.layers[level]
-            self._blend(bounds, *_separated(_stretch(texture, box_xyxy_px, bounds)), tone, opacity)
+            self._blend(bounds, _separated(_stretch(texture, box_xyxy_px, bounds)), tone, opacity)
             return
         texture = sprite.layers[level]
         height, width = texture.shape[:2]
@@ -213,16 +209,14 @@ class Painting:
         offset_x, offset_y = (x0 + 0.5 - left) * step_x - 0.5, (y0 + 0.5 - top) * step_y - 0.5
         matrix = np.array([[step_x, 0, offset_x], [0, step_y, offset_y]])
         patch = cv2.warpAffine(texture, matrix, (x1 - x0, y1 - y0), flags=_INVERSE_LINEAR)
-        self._blend(bounds, *_separated(patch), tone, opacity)
+        self._blend(bounds, _separated(patch), tone, opacity)
 
     def quad(self, sprite: Sprite, corners_px: ArrayLike, *, tone: Tone = NEUTRAL, opacity: float = 1.0) -> None:
         """Put a sprite onto a quadrilateral: (4, 2) corners, clockwise from the texture's top left."""
         corners = np.asarray(corners_px, np.float64)
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
-        if right - left < _SMALLEST_SPRITE_PX or bottom - top < _SMALLEST_SPRITE_PX or opacity <= 0.01:
-            return
         bounds = self._even_bounds(left, top, right, bottom)
-        if bounds is None:
+        if bounds is None or opacity <= 0.01:
             return
         texture = sprite.layers[sprite.level_for(bottom - top)]
         height, width = texture.shape[:2]
@@ -231,7 +225,7 @@ class Painting:
         target = (corners - (x0 + 0.5, y0 + 0.5)).astype(np.float32)
         matrix = cv2.getPerspectiveTransform(target, source)
         patch = cv2.warpPerspective(texture, matrix, (x1 - x0, y1 - y0), flags=_INVERSE_LINEAR)
-        self._blend(bounds, *_separated(patch), tone, opacity)
+        self._blend(bounds, _separated(patch), tone, opacity)
 
     def opaque_quad(self, luma: U8, chroma: U8, corners_px: ArrayLike, *, cut: float = 0.0) -> None:
         """Put an opaque texture, (H, W) luma and (H, W, 2) chroma, onto a quadrilateral with soft edges.
@@ -241,7 +235,7 @@ class Painting:
         corners = np.asarray(corners_px, np.float64)
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
         bounds = self._even_bounds(left, top, right, bottom)
-        if bounds is None or right - left < _SMALLEST_SPRITE_PX or bottom - top < _SMALLEST_SPRITE_PX:
+        if bounds is None:
             return
         x0, y0, x1, y1 = bounds
         height, width = luma.shape
@@ -266,7 +260,7 @@ class Painting:
         """Put an opaque texture upright into a box of whole pixels."""
         left, top, right, bottom = (round(side / 2) * 2 for side in box_xyxy_px)
         bounds = self._even_bounds(left, top, right, bottom)
-        if bounds is None or right - left < 2 or bottom - top < 2:
+        if bounds is None:
             return
         for texture, plane, scale in ((luma, self.luma, 1), (chroma, self.chroma, 2)):
             box = (left // scale, top // scale, right // scale, bottom // scale)
@@ -274,7 +268,12 @@ class Painting:
             plane[y0:y1, x0:x1] = _stretch(texture, box, (x0, y0, x1, y1))
 
     def _even_bounds(self, left: float, top: float, right: float, bottom: float) -> Bounds | None:
-        """Return whole even pixels around a box within the frame, so that luma and chroma cover the same."""
+        """Return whole even pixels around a box within the frame, so that luma and chroma cover the same.
+
+        ``None`` where nothing is to be seen of it.
+        """
+        if right - left < _SMALLEST_SPRITE_PX or bottom - top < _SMALLEST_SPRITE_PX:
+            return None
         height, width = self.luma.shape
         x0, y0 = max(int(left // 2) * 2, 0), max(int(top // 2) * 2, 0)
         x1, y1 = min(int(-(-right // 2)) * 2, width), min(int(-(-bottom // 2)) * 2, height)
@@ -282,7 +281,7 @@ class Painting:
 
     def stamp(self, stamp: Stamp, x_px: float, y_px: float, *, tone: Tone = NEUTRAL, opacity: float = 1.0) -> None:
         """Put a stamp's middle near a point."""
-        height, width = stamp.luma.shape
+        height, width = stamp.parts.luma.shape
         x0, y0 = round((x_px - width / 2) / 2) * 2, round((y_px - height / 2) / 2) * 2
         left, top = max(-x0, 0), max(-y0, 0)
         right, bottom = min(self.luma.shape[1] - x0, width), min(self.luma.shape[0] - y0, height)
@@ -290,14 +289,12 @@ class Painting:
             return
         whole, half = np.s_[top:bottom, left:right], np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
         bounds = (x0 + left, y0 + top, x0 + right, y0 + bottom)
-        parts = stamp.luma[whole], stamp.alpha[whole], stamp.chroma[half], stamp.coverage[half]
-        self._blend(bounds, *parts, tone, opacity)
+        luma, alpha, chroma, coverage = stamp.parts
+        self._blend(bounds, Parts(luma[whole], alpha[whole], chroma[half], coverage[half]), tone, opacity)
 
-    def _blend(self, bounds: Bounds, luma: U8, alpha: U8, chroma: U8, coverage: U8, tone: Tone, opacity: float) -> None:
+    def _blend(self, bounds: Bounds, parts: Parts, tone: Tone, opacity: float) -> None:
         x0, y0, x1, y1 = bounds
-        if opacity < 1.0:
-            luma, alpha = cv2.convertScaleAbs(luma, alpha=opacity), cv2.convertScaleAbs(alpha, alpha=opacity)
-            chroma, coverage = cv2.convertScaleAbs(chroma, alpha=opacity), cv2.convertScaleAbs(coverage, alpha=opacity)
+        luma, alpha, chroma, coverage = parts.faded(opacity)
         if tone is not NEUTRAL:
             luma = cv2.addWeighted(luma, tone.gain, alpha, tone.offset / 255, 0)
             grey_u, grey_v = (128 * (1 - tone.saturation) + tint for tint in (tone.tint_u, tone.tint_v))
@@ -307,19 +304,12 @@ class Painting:
         _over(self.chroma[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], chroma, coverage)
 
 
-@dataclass(frozen=True, eq=False)
-class Stamp:
+class Stamp(NamedTuple):
     """A sprite in one size, of whole even pixels: cheaper than a sprite, for what has no edges."""
 
-    luma: U8
-    """(H, W)."""
-    alpha: U8
-    """(H, W)."""
-    chroma: U8
-    """(H/2, W/2, 2)."""
-    coverage: U8
-    """(H/2, W/2, 2)."""
-    solid: bool = True
+    parts: Parts
+    """With chroma of half its size."""
+    solid: bool
     """As of the sprite."""
 
     @classmethod
@@ -327,7 +317,7 @@ class Stamp:
         """Return a sprite in an even size."""
         size = (width_px, height_px)
         patch = cv2.resize(sprite.layers[sprite.level_for(height_px)], size, interpolation=cv2.INTER_LINEAR)
-        return cls(*_separated(patch), sprite.solid)
+        return cls(_separated(patch), sprite.solid)
 
 
 def fixed_points(points_px: F64) -> tuple[I32, I32]:
@@ -337,7 +327,7 @@ def fixed_points(points_px: F64) -> tuple[I32, I32]:
     return luma.astype(np.int32), (luma / 2 - _SUBPIXELS / 4).astype(np.int32)
 
 
-def _stretch(texture: U8, box: tuple[float, ...], bounds: Bounds) -> U8:
+def _stretch(texture: U8, box: Sequence[float], bounds: Sequence[int]) -> U8:
     """Return the texture resized to the box, to whole pixels, and cut to (or padded to) the bounds."""
     left, top, right, bottom = box
     x0, y0, x1, y1 = bounds
@@ -361,23 +351,17 @@ def _stretch(texture: U8, box: tuple[float, ...], bounds: Bounds) -> U8:
     return padded
 
 
-def _separated(patch: U8) -> tuple[U8, U8, U8, U8]:
-    """Split a patch of even size, laid out as a sprite, into luma and alpha, and half-size chroma and coverage."""
+def _separated(patch: U8) -> Parts:
+    """Take a patch of even size apart, laid out as a sprite, and halve its chroma."""
     height, width = patch.shape[:2]
-    half = cv2.resize(patch, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return (
-        cv2.extractChannel(patch, 3),
-        cv2.extractChannel(patch, 2),
-        _channels(half, (0, 1)),
-        _channels(half, (2, 2)),
-    )
+    return _taken_apart(patch, cv2.resize(patch, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
 
 
-def _channels(texture: U8, pair: tuple[int, int]) -> U8:
-    """Return two channels of a texture."""
-    chosen = np.empty((*texture.shape[:2], 2), np.uint8)
-    cv2.mixChannels([texture], [chosen], [pair[0], 0, pair[1], 1])
-    return chosen
+def _taken_apart(fine: U8, coarse: U8) -> Parts:
+    """Take luma of one texture and chroma of another."""
+    chroma, coverage = (np.empty((*coarse.shape[:2], 2), np.uint8) for _ in range(2))
+    cv2.mixChannels([coarse], [chroma, coverage], [0, 0, 1, 1, 2, 2, 2, 3])
+    return Parts(cv2.extractChannel(fine, 3), cv2.extractChannel(fine, 2), chroma, coverage)
 
 
 def _over(target: U8, premultiplied: U8, alpha: U8) -> None:

@@ -168,25 +168,15 @@ class Facade:
         return self._textures[key]
 
     def _paint(
-        self,
-        level: int,
-        halvings: int,
-        gain: float,
-        saturation: float,
-        lamps: float,
-        half_offset: int,
-        tint_u: int,
-        tint_v: int,
+        self, level: int, halvings: int, gain: float, saturation: float, lamps: float, half_offset: int, *tint: int
     ) -> tuple[U8, U8]:
-        wall, lit = self.wall, self.lit_windows
-        luma = cv2.convertScaleAbs(wall.luma[level], alpha=gain, beta=2 * half_offset)
-        grey = 128 * (1 - saturation)
-        chroma = cv2.add(
-            cv2.convertScaleAbs(wall.chroma[level], alpha=saturation), (grey + tint_u, grey + tint_v, 0, 0)
-        )
+        wall, lit = self.wall.parts[level], self.lit_windows.parts[level]
+        luma = cv2.convertScaleAbs(wall.luma, alpha=gain, beta=2 * half_offset)
+        grey_u, grey_v = (128 * (1 - saturation) + part for part in tint)
+        chroma = cv2.add(cv2.convertScaleAbs(wall.chroma, alpha=saturation), (grey_u, grey_v, 0, 0))
         if lamps > 0:
-            luma = _mixed(luma, lit.luma[level], lit.alpha[level], lamps)
-            chroma = _mixed(chroma, lit.chroma[level], lit.coverage[level], lamps)
+            luma = _mixed(luma, lit.luma, lit.alpha, lamps)
+            chroma = _mixed(chroma, lit.chroma, lit.coverage, lamps)
         if halvings:
             size = (max(luma.shape[1] >> halvings, 2), luma.shape[0])
             luma, chroma = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (luma, chroma))
