@@ -8,14 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from streamvision.synthetic.drive.planes import (
     I32,
-    NEUTRAL,
     SUBPIXEL_BITS,
     U8,
     Bounds,
     Painting,
     Parts,
-    Sprite,
-    Stamp,
     Tone,
     Yuv,
     fixed_points,
@@ -33,7 +30,7 @@ class ClassPlanes(Painting):
     """Takes the same paint as :class:`Painting` and keeps, for each pixel, the class of what covers it last."""
 
     def __init__(self, width_px: int, height_px: int) -> None:
-        super().__init__(width_px, height_px)
+        super().__init__(width_px, height_px, things_only=True)
         self.class_map: NDArray[np.uint8] = np.zeros(self.luma.shape, np.uint8)
         """(H, W) class ids, of even sides as luma is."""
         self._class_id = 0
@@ -60,24 +57,6 @@ class ClassPlanes(Painting):
         cover = np.zeros_like(self.class_map)
         cv2.polylines(cover, [points], False, 255, thickness_px, cv2.LINE_AA, SUBPIXEL_BITS)
         self._mark((0, 0, cover.shape[1], cover.shape[0]), cover)
-
-    def sprite(
-        self,
-        sprite: Sprite,
-        box_xyxy_px: tuple[float, float, float, float],
-        *,
-        tone: Tone = NEUTRAL,
-        opacity: float = 1.0,
-        mirrored: bool = False,
-    ) -> None:
-        """Mark a sprite, unless it is light or shade."""
-        if sprite.solid:
-            super().sprite(sprite, box_xyxy_px, opacity=opacity, mirrored=mirrored)
-
-    def stamp(self, stamp: Stamp, x_px: float, y_px: float, *, tone: Tone = NEUTRAL, opacity: float = 1.0) -> None:
-        """Mark a stamp, unless it is light or shade."""
-        if stamp.solid:
-            super().stamp(stamp, x_px, y_px, opacity=opacity)
 
     def opaque_quad(self, luma: U8, chroma: U8, corners_px: ArrayLike, *, cut: float = 0.0) -> None:
         """Mark a quadrilateral."""

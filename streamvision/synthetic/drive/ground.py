@@ -7,8 +7,6 @@ textures lie in one atlas, so a frame is a single look-up (a clipmap, laid out b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +27,8 @@ _FARTHEST_M = 900.0
 _MEADOW_REACH_M, _MEADOW_CELL_M = 260.0, 1.0
 _COARSE_BELOW_M = 12.0
 """Nearer ground is looked up at half the size: its texels are no finer, and it rushes by."""
-_BANDS_M = (
-    (0.0, 7.0, 0.08), (7.0, 14.0, 0.16), (14.0, 28.0, 0.4), (28.0, 56.0, 1.5), (56.0, 112.0, 6.0), (112.0, 1e9, 24.0),
-)  # fmt: skip
-"""Begin, end and length of a texel along the road."""
+_BANDS_M = ((7.0, 0.08), (14.0, 0.16), (28.0, 0.4), (56.0, 1.5), (112.0, 6.0), (1e9, 24.0))
+"""End of each band, and length of its texels along the road."""
 _DASH_M, _DASH_PERIOD_M = 4.0, 12.0
 _ASPHALT, _GRAVEL, _GRASS, _STRAW, _PAINT = (
     np.array(yuv_of(*rgb), np.float32)
@@ -40,41 +36,23 @@ _ASPHALT, _GRAVEL, _GRASS, _STRAW, _PAINT = (
 )
 
 
-@dataclass(frozen=True)
-class _Band:
-    begin_m: float
-    end_m: float
-    texel_z_m: float
-    texel_x_m: float
-    first_row: int
-
-
 class Ground:
     """The atlas of one drive, and the rows of one picture size."""
 
     def __init__(self, rng: np.random.Generator, width_px: int, focal_px: float) -> None:
         state = int(rng.integers(1 << 32))
-        bands: list[_Band] = []
-        lumas: list[U8] = []
-        chromas: list[U8] = []
-        first_row = 0
         meadow_map = _meadow_map(rng)
-        for begin_m, end_m, texel_z_m in _BANDS_M:
-            reach_m = min(end_m, 240.0)
-            half_extent_m = reach_m * (0.62 * width_px / focal_px) + min(reach_m**2 / 500, 12.0) + 0.6
-            band = _Band(begin_m, end_m, texel_z_m, 2 * half_extent_m / _COLUMNS, first_row)
-            luma, chroma = _paint_band(np.random.default_rng(state), band, meadow_map)
-            lumas.extend((luma, luma[:2]))  # the look-up of a period's end reads on at its beginning
-            chromas.extend((chroma, chroma[:2]))
-            bands.append(band)
-            first_row += len(luma) + 2
-        self._bands = bands
-        self._ends_m = np.array([band.end_m for band in bands])
-        self._texel_z_m, self._texel_x_m, self._first_row = (
-            np.array([getattr(band, name) for band in bands]) for name in ("texel_z_m", "texel_x_m", "first_row")
-        )
-        self._luma: U8 = np.ascontiguousarray(np.concatenate(lumas))
-        self._chroma: U8 = np.ascontiguousarray(np.concatenate(chromas))
+        self._ends_m, self._texel_z_m = np.array(_BANDS_M).T
+        reach_m = np.minimum(self._ends_m, 240.0)
+        half_extent_m = reach_m * (0.62 * width_px / focal_px) + np.minimum(reach_m**2 / 500, 12.0) + 0.6
+        self._texel_x_m = 2 * half_extent_m / _COLUMNS
+        lumas, chromas = [], []
+        for texel_x_m, texel_z_m in zip(self._texel_x_m.tolist(), self._texel_z_m.tolist(), strict=True):
+            luma, chroma = _paint_band(np.random.default_rng(state), texel_x_m, texel_z_m, meadow_map)
+            lumas.append(np.concatenate([luma, luma[:2]]))  # the look-up of a period's end reads on at its beginning
+            chromas.append(np.concatenate([chroma, chroma[:2]]))
+        self._first_row = np.cumsum([0] + [len(luma) for luma in lumas[:-1]])
+        self._luma, self._chroma = np.concatenate(lumas), np.concatenate(chromas)
         self._beam: dict[tuple[int, int], U8] = {}
 
     def draw(self, planes: Painting, camera: Camera, course: Course, s_m: float, weather: Weather) -> None:
@@ -192,19 +170,19 @@ class Ground:
         return self._beam[key]
 
 
-def _paint_band(rng: np.random.Generator, band: _Band, meadow_map: F32) -> tuple[U8, U8]:
+def _paint_band(rng: np.random.Generator, texel_x_m: float, texel_z_m: float, meadow_map: F32) -> tuple[U8, U8]:
     """Return (rows, columns) luma and (rows, columns / 2, 2) chroma of one period of the ground."""
-    rows = round(PERIOD_M / band.texel_z_m)
-    x_m = (((np.arange(_COLUMNS) + 0.5) - _COLUMNS / 2) * band.texel_x_m + EGO_LANE_X_M).astype(np.float32)
+    rows = round(PERIOD_M / texel_z_m)
+    x_m = (((np.arange(_COLUMNS) + 0.5) - _COLUMNS / 2) * texel_x_m + EGO_LANE_X_M).astype(np.float32)
     away_m = np.abs(x_m)
     meadow = _sampled(meadow_map, x_m, rows)
     tile = rng.standard_normal((min(rows, 256), _COLUMNS), np.float32)
     grain = np.tile(tile, (-(-rows // len(tile)), 1))[:rows]
-    fineness = min(0.02 / band.texel_x_m, 1.0) ** 0.5
+    fineness = min(0.02 / texel_x_m, 1.0) ** 0.5
 
     def inside(half_width_m: float, center_m: float = 0.0) -> F32:
         """Return which share of each column's texel lies within a stripe."""
-        stripe: F32 = np.clip((half_width_m - np.abs(x_m - center_m)) / band.texel_x_m + 0.5, 0, 1)
+        stripe: F32 = np.clip((half_width_m - np.abs(x_m - center_m)) / texel_x_m + 0.5, 0, 1)
         return stripe
 
     verge = np.clip(0.42 + 0.22 * meadow + 0.30 * np.exp(-(away_m - ROAD_HALF_WIDTH_M) / 3.0), 0, 1)
@@ -219,7 +197,7 @@ def _paint_band(rng: np.random.Generator, band: _Band, meadow_map: F32) -> tuple
     luma += grain * rough
     edges = inside(0.07, 0.15) + inside(0.07, -0.15) + inside(0.10, 2 * LANE_M) + inside(0.10, -2 * LANE_M)
     dashes = inside(0.075, LANE_M) + inside(0.075, -LANE_M)
-    paint = np.clip(_dashes(rows, band)[:, None] * dashes + edges, 0, 1)
+    paint = np.clip(_dashes(rows, texel_z_m)[:, None] * dashes + edges, 0, 1)
     worn = np.clip(0.90 + 0.05 * meadow + 0.07 * fineness * grain, 0.55, 1)
     luma += (_PAINT[0] - luma) * (paint * worn)
     chroma = np.empty((rows, _COLUMNS // 2, 2), np.float32)
@@ -250,10 +228,10 @@ def _sampled(meadow_map: F32, x_m: F32, rows: int) -> F32:
     return sampled
 
 
-def _dashes(rows: int, band: _Band) -> F32:
+def _dashes(rows: int, texel_z_m: float) -> F32:
     """Return which share of each row is dash."""
     fine = 16
-    position_m = (np.arange(rows * fine) + 0.5) * band.texel_z_m / fine
+    position_m = (np.arange(rows * fine) + 0.5) * texel_z_m / fine
     share: F32 = (position_m % _DASH_PERIOD_M < _DASH_M).reshape(rows, fine).mean(axis=1).astype(np.float32)
     return share
 

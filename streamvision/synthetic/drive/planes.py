@@ -135,10 +135,11 @@ class Sprite:
 
 
 class Painting:
-    """A frame that is being painted."""
+    """A frame that is being painted; ``things_only`` leaves out light and shade."""
 
-    def __init__(self, width_px: int, height_px: int) -> None:
+    def __init__(self, width_px: int, height_px: int, *, things_only: bool = False) -> None:
         self.width_px, self.height_px = width_px, height_px
+        self._things_only = things_only
         half_width, half_height = (width_px + 1) // 2, (height_px + 1) // 2
         self.luma: U8 = np.empty((2 * half_height, 2 * half_width), np.uint8)
         self.chroma: U8 = np.empty((half_height, half_width, 2), np.uint8)
@@ -186,7 +187,7 @@ class Painting:
         """Put a sprite upright into a box, which may reach beyond the frame."""
         left, top, right, bottom = box_xyxy_px
         bounds = self._even_bounds(left, top, right, bottom)
-        if bounds is None or opacity <= 0.01:
+        if bounds is None or opacity <= 0.01 or (self._things_only and not sprite.solid):
             return
         level = sprite.level_for(bottom - top)
         if bottom - top >= _LARGE_FROM_PX:
@@ -285,7 +286,7 @@ class Painting:
         x0, y0 = round((x_px - width / 2) / 2) * 2, round((y_px - height / 2) / 2) * 2
         left, top = max(-x0, 0), max(-y0, 0)
         right, bottom = min(self.luma.shape[1] - x0, width), min(self.luma.shape[0] - y0, height)
-        if right <= left or bottom <= top or opacity <= 0.01:
+        if right <= left or bottom <= top or opacity <= 0.01 or (self._things_only and not stamp.solid):
             return
         whole, half = np.s_[top:bottom, left:right], np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
         bounds = (x0 + left, y0 + top, x0 + right, y0 + bottom)
