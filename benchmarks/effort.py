@@ -94,7 +94,7 @@ def run(video: Path, network: dict[str, Any], mode: str, truth: MotSequence) -> 
     return {
         "cpu_ms": round(1e3 * cpu_s / status.frames_done, 3),
         "frames": status.frames_done,
-        "effort": status.to_json()["effort"],
+        "effort": status.to_json()["adaptive"],
         "track": {name: round(value, 2) for name, value in track.items()},
     }
 

@@ -57,7 +57,7 @@ def overload(model: Path, sources: tuple[str, ...], model_fps: float, seconds: f
     document = {"model": {"path": model}, "streams": [{"source": source} for source in sources]}
     config = parse_config(document, origin="benchmark")
     slowed = SlowedBackend(open_backend(model), 1 / model_fps)
-    pipeline = Pipeline(config, detector=Model.open(config.model, backend=slowed))
+    pipeline = Pipeline(config, model=Model.open(config.model, backend=slowed))
     process = psutil.Process()
     notes: list[dict[str, float]] = []
     begin_s = time.monotonic()

@@ -9,20 +9,20 @@ from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
 from pipelines.outputs.encode import JpegEncoder
 from pipelines.rendering.overlay import Overlay
+from pipelines.rendering.renderer import Renderer
 from pipelines.run_models import RunModels
 from pipelines.stages.adaptive import AdaptiveInference, Budget
-from pipelines.stages.analytics import Analytics
-from pipelines.stages.keypoint_smoother import KeypointSmoother
-from pipelines.stages.score_smoother import ScoreSmoother
+from pipelines.stages.analytics.stage import Analysing
+from pipelines.stages.base import StageContext
+from pipelines.stages.registry import ConfiguredStage, build_stages
 from pipelines.stages.tracking import create_tracker
-from pipelines.stages.user_code.chain import StageChain
+from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream import Stream
 from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import AppConfig, ServeConfig, StreamConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import StageTimes
-from streamvision.core.user_stage import Stage
 
 Sources = Mapping[str, tuple[SourceSpec, StreamConfig]]
 """Where each stream comes from, by its name."""
@@ -49,64 +49,92 @@ def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpe
 def build_streams(
     sources: Sources,
     config: AppConfig,
-    networks: RunModels,
+    models: RunModels,
     *,
-    stages: Sequence[Stage],
+    stages: Sequence[ConfiguredStage],
     times: StageTimes,
-    on_change: Callable[[], None],
+    on_change: Callable[[Stream], None],
 ) -> dict[str, Stream]:
     """Return each stream by its name, not yet started.
 
     Args:
         sources: where they come from.
         config: everything else that can be set.
-        networks: what they share.
-        stages: the user's own code.
+        models: what they share.
+        stages: stages beyond the built-in ones.
         times: where the seconds of each stage are recorded.
-        on_change: called when a stream has a frame for the network, or room behind it.
+        on_change: called when a stream has a frame for the network, or capacity behind it.
     """
     budget = Budget(config.adaptive.full_frames_per_s)
-    encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
-    names, keypoints = networks.detector.names, networks.detector.card.keypoints
-    smooth = config.tracker.smooth_keypoints and keypoints is not None
-    streams: dict[str, Stream] = {}
-    for name, (spec, stream_config) in sources.items():
-        analytics = config.analytics if stream_config.analytics is None else stream_config.analytics
-        capture = StreamCapture(
-            name, spec, config=stream_config, on_ready=on_change, max_frames=config.max_frames, times=times
-        )
-        lane = StreamWorker(
-            name,
-            effort=_effort(config, networks, budget if spec.live else None, capture),
-            tracker=create_tracker(config.tracker, score=config.model.score),
-            keypoints=KeypointSmoother(memory_s=config.tracker.memory_s) if smooth else None,
-            classes=ScoreSmoother(over_s=config.model.steady_s) if config.model.steady_s else None,
-            analyst=Analytics(analytics, names, memory_s=config.tracker.memory_s),
-            second=networks.second.stage(patient=not spec.live),
-            stages=StageChain(stages, stream_id=name, names=names) if stages else None,
-            overlay=Overlay(config.overlay, names, skeleton=keypoints.skeleton if keypoints else ()),
-            encode=encode,
-            channel=LiveChannel(name, names),
-            times=times,
-            on_room=on_change,
-            requests=networks.detector.requests,
-        )
-        streams[name] = Stream(spec, capture, lane)
-    return streams
+    return {
+        name: _build_stream(name, spec, stream, config, models, budget, stages, times, on_change)
+        for name, (spec, stream) in sources.items()
+    }
 
 
-def _effort(
-    config: AppConfig, networks: RunModels, budget: Budget | None, capture: StreamCapture
-) -> AdaptiveInference | None:
-    if config.adaptive.mode == "full":
-        return None
-    return AdaptiveInference(
-        networks.detector.card,
-        refresh_s=config.adaptive.refresh_s,
-        sure_score=config.model.score,
-        budget=budget,
-        dropped=lambda: capture.drops.by_cause().get("newer_frame", 0),
+def _build_stream(
+    name: str,
+    spec: SourceSpec,
+    stream_config: StreamConfig,
+    config: AppConfig,
+    models: RunModels,
+    budget: Budget,
+    stages: Sequence[ConfiguredStage],
+    times: StageTimes,
+    on_change: Callable[[Stream], None],
+) -> Stream:
+    def notify() -> None:
+        on_change(stream)
+
+    card = models.first.card
+    capture = StreamCapture(
+        name, spec, config=stream_config, on_ready=notify, max_frames=config.max_frames, times=times
     )
+    tracker = create_tracker(config.tracker, score=config.model.score)
+    adaptive = None
+    if config.adaptive.mode == "adaptive":
+        adaptive = AdaptiveInference(
+            card,
+            refresh_s=config.adaptive.refresh_s,
+            sure_score=config.model.score,
+            tracker=tracker,
+            budget=budget if spec.live else None,
+            dropped=lambda: capture.drops.by_cause().get("newer_frame", 0),
+        )
+    context = StageContext(
+        stream_id=name,
+        live=spec.live,
+        config=config,
+        stream=stream_config,
+        card=card,
+        tracker=tracker,
+        adaptive=adaptive,
+        secondary=models.secondary,
+    )
+    built = build_stages(context, stages)
+    skeleton = card.keypoints.skeleton if card.keypoints else ()
+    worker = StreamWorker(
+        name,
+        stages=built,
+        renderer=Renderer(
+            Overlay(config.overlay, card.names, skeleton=skeleton),
+            JpegEncoder((config.serve or ServeConfig()).jpeg_quality),
+            times,
+        ),
+        channel=LiveChannel(name, card.names),
+        times=times,
+        on_capacity=notify,
+        requests=models.first.requests,
+    )
+    stream = Stream(
+        spec,
+        capture,
+        worker,
+        adaptive=adaptive,
+        tracking=next((stage for stage in built if isinstance(stage, Tracking)), None),
+        analytics=next((stage.analytics for stage in built if isinstance(stage, Analysing)), None),
+    )
+    return stream
 
 
 def _unused(name: str, taken: set[str]) -> str:

@@ -1,6 +1,6 @@
-"""The engine: joins capture, network and lanes, and answers for the whole.
+"""The engine: joins capture, network and stream workers, and answers for the whole.
 
-    camera -> capture thread -> slot -> batcher -> network -> lane of each stream -> viewers, files
+    camera -> capture thread -> frame buffer -> batcher -> model -> worker of each stream: stages -> viewers, sinks
 
 Only the network is shared: as many threads as it takes requests at a time, each with one batch across all streams, so
 that one's preprocessing and decoding run beside another's network. Everything before and behind it belongs to one
@@ -12,28 +12,34 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 from pipelines.assembly import build_streams, name_streams
 from pipelines.capture.registry import source_files
+from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.outputs import check_outputs, open_sinks
-from pipelines.outputs.sink import Sink
+from pipelines.outputs.sink import SinkContext, SinkFactory
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow
-from pipelines.stream import Pending
+from pipelines.stages.registry import configured_stages
+from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import AppConfig
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.frame import Result
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
-from streamvision.core.telemetry import Distribution, DropCounter, StageTimes
-from streamvision.core.user_stage import Stage, stage_of
+from streamvision.core.telemetry import Distribution, StageTimes
+from streamvision.core.user_stage import Stage
 from streamvision.inference.model import Model
 
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 3.0
+FINISH_TIMEOUT_S = 60.0
+"""Longest wait for the sinks of streams that have ended by themselves."""
 
 
 class Pipeline:
@@ -41,9 +47,9 @@ class Pipeline:
 
     Args:
         config: everything that can be set.
-        detector: the network, already open; by default the one that ``config.model`` names is opened.
+        model: the network, already open; by default the one that ``config.model`` names is opened.
         stages: the user's own code, in addition to what the configuration names.
-        extra_sink: makes one more output for a stream, given whether it is live and where its drops are counted.
+        sinks: each makes one more output of every stream, in addition to what the configuration names.
 
     Raises:
         StreamVisionError: from the constructor, when a source, the model or an output is refused; nothing runs then.
@@ -53,33 +59,33 @@ class Pipeline:
         self,
         config: AppConfig,
         *,
-        detector: Model | None = None,
+        model: Model | None = None,
         stages: Sequence[Stage] = (),
-        extra_sink: Callable[[bool, DropCounter], Sink] | None = None,
+        sinks: Sequence[SinkFactory] = (),
     ) -> None:
-        self.times = detector.times if detector else StageTimes()
+        self.times = model.times if model else StageTimes()
         """Seconds spent in each stage, over all streams."""
         self._outputs = config.outputs
-        self._extra_sink = extra_sink
+        self._sinks = sinks
         self._sources = name_streams(config.streams)
-        stages = [*map(stage_of, config.stages), *stages]
+        further = [*configured_stages(config.stages), *stages]
         read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
         check_outputs(config.outputs, stream_ids=list(self._sources), inputs=[config.model.path, *read])
-        self._networks = RunModels(config, detector=detector, times=self.times)
-        first = self._networks.detector
+        self._models = RunModels(config, model=model, times=self.times)
+        first = self._models.first
         self._window = CollectionWindow()
-        self._batcher: Batcher[Pending] = Batcher(max_batch=first.useful_batch, window=self._window)
+        self._batcher: Batcher[Result] = Batcher(max_batch=first.useful_batch, window=self._window)
         self._streams = build_streams(
-            self._sources, config, self._networks, stages=stages, times=self.times, on_change=self._batcher.notify
+            self._sources, config, self._models, stages=further, times=self.times, on_change=self._batcher.notify
         )
         for stream in self._streams.values():
             self._batcher.add(stream)
         self.view = LiveView(
-            {name: stream.lane.channel for name, stream in self._streams.items()},
+            {name: stream.worker.channel for name, stream in self._streams.items()},
             statuses=self.statuses,
             stage_times=self.times.distributions,
             model=first.describe(),
-            analytics={name: stream.lane.analyst for name, stream in self._streams.items() if stream.lane.analyst},
+            analytics={name: stream.analytics for name, stream in self._streams.items() if stream.analytics},
         )
         self._stopping = threading.Event()
         self._over = threading.Event()
@@ -97,20 +103,23 @@ class Pipeline:
         Raises:
             OutputError: when an output cannot be opened; nothing runs then.
         """
-        sinks = open_sinks(
-            self._outputs,
-            {name: stream.spec.live for name, stream in self._streams.items()},
-            names=self._networks.detector.names,
-            drops={name: stream.capture.drops for name, stream in self._streams.items()},
-            heat_maps={name: control.heat_map_png for name, control in self.view.analytics.items()},
-        )
+        files: dict[Path, LineFile] = {}
+        contexts = [
+            SinkContext(
+                stream_id=name,
+                live=stream.spec.live,
+                names=self.names,
+                drops=stream.capture.drops,
+                heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
+                line_files=files,
+            )
+            for name, stream in self._streams.items()
+        ]
+        sinks = open_sinks(self._outputs, contexts, further=self._sinks)
         for name, stream in self._streams.items():
-            if self._extra_sink is not None:
-                sinks[name].append(self._extra_sink(stream.spec.live, stream.capture.drops))
-        for name, stream in self._streams.items():
-            stream.lane.start(sinks[name])
+            stream.worker.start(sinks[name])
             stream.capture.start()
-        self._networks.second.start()
+        self._models.secondary.start()
         for thread in self._threads:
             thread.start()
 
@@ -119,21 +128,33 @@ class Pipeline:
         return self._over.wait(timeout_s)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Stop everything and finish the outputs; returns within about ``timeout_s``, in every state."""
+        """Stop everything and finish the outputs, in every state; one deadline holds for all of it.
+
+        What has not ended by then, such as a connection attempt that hangs, is left to its own timeouts; nothing that
+        it brings is taken any more.
+        """
         deadline_s = time.monotonic() + timeout_s
+
+        def left_s() -> float:
+            return max(deadline_s - time.monotonic(), 0.0)
+
         self._stopping.set()
-        self._batcher.notify()
-        for stream in self._streams.values():
+        streams = self._streams.values()
+        for stream in streams:
             stream.capture.request_stop()
-        for stream in self._streams.values():
-            stream.capture.stop(max(deadline_s - time.monotonic(), 0.1))
+        for _ in self._threads:
+            self._batcher.wake()
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(max(deadline_s - time.monotonic(), 0.1))
-        for stream in self._streams.values():
-            if not stream.lane.finish(max(deadline_s - time.monotonic(), 0.1)):
-                log.warning("stream %s: outputs were not finished in time", stream.lane.stream_id)
-        self._networks.close(max(deadline_s - time.monotonic(), 0.1))
+                thread.join(left_s())
+        for stream in streams:
+            stream.worker.end()
+        for stream in streams:
+            if not stream.worker.finish(left_s()):
+                log.warning("stream %s: outputs were not finished in time", stream.worker.stream_id)
+        for stream in streams:
+            stream.capture.join(left_s())
+        self._models.close(left_s())
         self._over.set()
 
     def statuses(self) -> list[StreamStatus]:
@@ -142,7 +163,7 @@ class Pipeline:
 
     def ages(self) -> dict[str, Distribution]:
         """Return the ages of each stream's frames when they were finished, in seconds."""
-        return {name: stream.lane.age_s for name, stream in self._streams.items()}
+        return {name: stream.worker.age_s for name, stream in self._streams.items()}
 
     def stages_ms(self) -> dict[str, dict[str, float]]:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""
@@ -155,7 +176,7 @@ class Pipeline:
     @property
     def names(self) -> tuple[str, ...]:
         """Class names of the model, by class id."""
-        return self._networks.detector.names
+        return self._models.first.names
 
     @property
     def error(self) -> str | None:
@@ -191,7 +212,7 @@ class Pipeline:
         if last:
             if not self._halted():
                 for stream in self._streams.values():
-                    stream.lane.finish(timeout_s=60)
+                    stream.worker.finish(timeout_s=FINISH_TIMEOUT_S)
             self._over.set()
 
     def _halted(self) -> bool:
@@ -201,7 +222,7 @@ class Pipeline:
         """Say whether every stream is over; the outputs of one that is are finished though others go on."""
         drained = [stream for stream in self._streams.values() if stream.drained()]
         for stream in drained:
-            stream.lane.end()
+            stream.worker.end()
         return len(drained) == len(self._streams)
 
     def _infer_batch(self) -> None:
@@ -209,18 +230,18 @@ class Pipeline:
         if not batch:
             return
         begin_s = time.perf_counter()
+        shown = [result for result in batch if result.plan.uses_network]
         try:
-            for pending in batch:
-                if not pending.look.uses_network:
-                    pending.deliver_unseen()
-            batch = [pending for pending in batch if pending.look.uses_network]
-            if not batch:
-                return
-            found = self._networks.find(batch)
+            if shown:
+                self._models.infer(shown)
         except BaseException:
-            for pending in batch:
-                pending.give_up()
+            for result in batch:
+                self._worker_of(result).put(result.sequence, None)
             raise
-        self._window.observe(len(batch), time.perf_counter() - begin_s)
-        for pending, one in zip(batch, found, strict=True):
-            pending.deliver(one)
+        if shown:
+            self._window.observe(len(shown), time.perf_counter() - begin_s)
+        for result in batch:
+            self._worker_of(result).put(result.sequence, result)
+
+    def _worker_of(self, result: Result) -> StreamWorker:
+        return self._streams[result.frame.stream_id].worker

@@ -1,110 +1,109 @@
-"""One stream of a running pipeline: its capture before the network and its lane behind it."""
+"""One stream of a running pipeline: its capture before the network and its worker behind it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
 
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
-from pipelines.stages.adaptive.inference_plan import WHOLE, InferencePlan
+from pipelines.stages.adaptive import AdaptiveInference
+from pipelines.stages.analytics import Analytics
+from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream_worker import StreamWorker
 from streamvision.core.detections import Detections
-from streamvision.core.frame import Frame, Result
+from streamvision.core.frame import Result
+from streamvision.core.inference_plan import FULL
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES, StreamState
-from streamvision.inference.model import Prediction
-
-
-@dataclass(frozen=True, eq=False)
-class Pending:
-    """A frame on its way through the network; its lane waits for one of :meth:`deliver` and :meth:`give_up`."""
-
-    frame: Frame
-    """The frame."""
-    lane: StreamWorker
-    """Where the result goes."""
-    turn: int
-    """The place of the result among those of its stream."""
-    look: InferencePlan = WHOLE
-    """What the network is shown of it."""
-
-    def deliver(self, found: Prediction) -> None:
-        """Hand over what was found on the frame."""
-        self.lane.put(self.turn, Result(self.frame, found.detections, found.whole), self.look)
-
-    def deliver_unseen(self) -> None:
-        """Hand over a frame that the network is not shown."""
-        self.lane.put(self.turn, Result(self.frame, Detections.empty()), self.look)
-
-    def give_up(self) -> None:
-        """Tell that there will be no result."""
-        self.lane.put(self.turn, None)
 
 
 class Stream:
-    """What the engine and the batcher know of a stream."""
+    """What the engine and the batcher know of a stream.
 
-    def __init__(self, spec: SourceSpec, capture: StreamCapture, lane: StreamWorker) -> None:
+    Args:
+        spec: where its frames come from.
+        capture: decodes them.
+        worker: what happens to them behind the network.
+        adaptive: decides what the network is shown of each frame; ``None`` where it is shown all.
+        tracking: the stage that counts identities; ``None`` without a tracker.
+        analytics: what counts and measures; ``None`` without.
+    """
+
+    def __init__(
+        self,
+        spec: SourceSpec,
+        capture: StreamCapture,
+        worker: StreamWorker,
+        *,
+        adaptive: AdaptiveInference | None = None,
+        tracking: Tracking | None = None,
+        analytics: Analytics | None = None,
+    ) -> None:
         self.spec = spec
         self.capture = capture
-        self.lane = lane
+        self.worker = worker
+        self.analytics = analytics
+        self._adaptive = adaptive
+        self._tracking = tracking
+        self._taking = threading.Lock()
 
     def ready(self) -> bool:
-        """Say whether a frame waits and the lane has room for it."""
-        return self.capture.slot.has_frame() and self.lane.has_room()
+        """Say whether a frame waits and the worker can take it."""
+        return len(self.capture.buffer) > 0 and self.worker.has_capacity()
 
-    def take(self) -> Pending | None:
-        """Take the waiting frame."""
-        turn = self.lane.expect()  # before the slot is emptied, so that the stream never looks drained in between
-        if (frame := self.capture.slot.take(0)) is not None:
-            return Pending(frame, self.lane, turn, self.lane.effort.decide(frame) if self.lane.effort else WHOLE)
-        self.lane.put(turn, None)
+    def take(self) -> Result | None:
+        """Take the waiting frame, as a result that the network has yet to fill in."""
+        with self._taking:
+            # Before the buffer is emptied, so that the stream never looks drained in between.
+            sequence = self.worker.expect()
+            frame = self.capture.buffer.get(0)
+            if frame is not None:
+                plan = FULL if self._adaptive is None else self._adaptive.plan(frame)
+                return Result(frame, Detections.empty(), plan=plan, sequence=sequence)
+        self.worker.put(sequence, None)
         return None
 
     def active(self) -> bool:
         """Say whether a frame may come soon."""
-        return self.capture.state.state is StreamState.LIVE and self.lane.has_room()
+        return self.capture.state.state is StreamState.LIVE and self.worker.has_capacity()
 
     def drained(self) -> bool:
         """Say whether no frame is left anywhere and none will come."""
-        return self.capture.finished and self.lane.idle()
+        return self.capture.finished and self.worker.idle()
 
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
         lost = [self.capture.failure] if self.capture.failure else []
-        return lost + self.lane.failures
+        return lost + self.worker.failures
 
     def status(self) -> StreamStatus:
         """Return how the stream is doing now."""
-        capture, lane = self.capture, self.lane
+        capture, worker = self.capture, self.worker
         state, reason, state_age_s = capture.state.snapshot()
-        latest = lane.channel.latest
-        frame = latest.annotated.result.frame if latest else None
-        fps = lane.mean_fps() if state in FINAL_STATES else lane.rate.per_second()
+        latest = worker.channel.latest
+        frame = latest.result.frame if latest else None
+        fps = worker.mean_fps() if state in FINAL_STATES else worker.rate.per_second()
         return StreamStatus(
-            id=lane.stream_id,
+            id=worker.stream_id,
             source=self.spec.safe_uri,
             state=state.value,
             reason=reason,
             state_age_s=round(state_age_s, 3),
             live=self.spec.live,
             frames_in=capture.frames_in,
-            frames_done=lane.frames_done,
+            frames_done=worker.frames_done,
             frames_expected=capture.expected_frames,
             drops=capture.drops.by_cause(),
             fps=round(fps, 2),
-            age_s=lane.age_s.quantiles(),
+            age_s=worker.age_s.quantiles(),
             newest_age_s=round(frame.age_s(), 3) if frame else None,
             width_px=frame.picture.width_px if frame else None,
             height_px=frame.picture.height_px if frame else None,
             reconnects=capture.reconnects,
-            objects=latest.annotated.result.detections.count_by_name(lane.channel.names) if latest else {},
-            identities=dict(lane.identities),
-            viewers=lane.channel.viewers,
-            analytics=lane.analyst.report() if lane.analyst else {},
-            effort=lane.effort.status() if lane.effort else None,
-            stages=(
-                *(lane.second.statuses() if lane.second else ()),
-                *(lane.stages.statuses() if lane.stages else ()),
-            ),
+            objects=latest.result.detections.count_by_name(worker.channel.names) if latest else {},
+            identities=dict(self._tracking.identities) if self._tracking else {},
+            viewers=worker.channel.viewers,
+            analytics=self.analytics.report() if self.analytics else {},
+            adaptive=self._adaptive.status() if self._adaptive else None,
+            stages=worker.statuses(),
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.contenders.stopwatch import JPEG_QUALITY, NMS_IOU, SCORE, Stopwatch, task
 from pipelines.engine import Pipeline
 from streamvision.core.config.app import parse_config
-from streamvision.core.live import LiveChannel, LiveFrame
+from streamvision.core.live import LiveChannel
 
 
 def main() -> None:
@@ -26,10 +26,10 @@ def main() -> None:
     counting = threading.Lock()
 
     def note(channel: LiveChannel) -> None:
-        newest: LiveFrame | None = channel.latest
+        newest = channel.latest
         if newest is not None:
             with counting:
-                watch.frame(len(newest.annotated.result.detections), newest.annotated.jpeg())
+                watch.frame(len(newest.result.detections), newest.jpeg())
 
     for channel in pipeline.view.channels.values():
         channel.add_viewer()

@@ -11,7 +11,7 @@ from pipelines.capture.reconnect import Backoff, is_reachable
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import Captured, Reader, SourceSpec
 from pipelines.capture.timing import Pacer, StreamTimeline
-from pipelines.scheduling.frame_buffer import FrameBuffer, FrameQueue, NewestFrameBuffer
+from pipelines.scheduling.frame_buffer import frame_buffer
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError, StreamVisionError
 from streamvision.core.frame import Frame
@@ -27,7 +27,7 @@ PROBE_TIMEOUT_S = 0.5
 
 
 class StreamCapture:
-    """Decodes one source into :attr:`slot`, for ever or to its end. A fault of one stream touches no other."""
+    """Decodes one source into :attr:`buffer`, for ever or to its end. A fault of one stream touches no other."""
 
     def __init__(
         self,
@@ -54,8 +54,8 @@ class StreamCapture:
         """How often the source was opened again."""
         self.failure: str | None = None
         """Why the stream failed for good, in one sentence."""
-        kind = NewestFrameBuffer if spec.live else FrameQueue
-        self.slot: FrameBuffer = kind(drops=self.drops, on_ready=on_ready)
+        self.buffer = frame_buffer(live=spec.live, drops=self.drops, on_put=on_ready)
+        """Frames that wait for the network."""
         self._config = config
         self._on_ready = on_ready
         self._max_frames = max_frames
@@ -80,7 +80,7 @@ class StreamCapture:
     @property
     def finished(self) -> bool:
         """Whether no frame is left and none will come."""
-        return self._over and not self.slot.has_frame()
+        return self._over and not len(self.buffer)
 
     def start(self) -> None:
         """Start the capture thread."""
@@ -92,17 +92,16 @@ class StreamCapture:
         """Ask the thread to end and let go of waiting frames; returns at once, legal in every state."""
         self.state.move(StreamState.STOPPED)  # before the thread can see the stop and take it for an end
         self._stop.set()
-        self.slot.close()
+        self.buffer.close(discard=True)
         self._over = True
         self._on_ready()
 
-    def stop(self, timeout_s: float = 3.0) -> None:
-        """End the stream, in every state, within ``timeout_s``.
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread after :meth:`request_stop`, at most ``timeout_s``.
 
         A thread that is blocked in a connection attempt is left behind: its own timeouts end it, and nothing that it
         brings is taken any more.
         """
-        self.request_stop()
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
@@ -192,7 +191,7 @@ class StreamCapture:
             segment=self._segment,
         )
         self.frames_in += 1
-        if not self.slot.put(frame, self._stop):
+        if not self.buffer.put(frame, give_up=self._stop.is_set):
             self.drops.add("stopped")
 
     def _broken(self, error: StreamVisionError, state: StreamState) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 
 from pipelines.outputs.sink import Sink
+from streamvision.core.channel import Channel, Policy
 from streamvision.core.errors import OutputError
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
@@ -22,12 +22,13 @@ _CAPACITY = 8  # a third of a second at 25 fps, and at most 25 MB of 1080p pictu
 _PATIENCE_S = 30.0  # a writer that takes nothing for so long hangs
 _CLOSE_LIVE_S = 2.0  # stop() of a stream returns within 3 s
 _CLOSE_LOSSLESS_S = 30.0
+_POLL_S = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 class BackgroundSink:
-    """Hands results to another sink in a thread of its own, through a bounded queue.
+    """Hands results to another sink in a thread of its own, through a bounded channel.
 
     A failure of the other sink closes it at once and is raised by the next :meth:`write`, or by :meth:`close` where
     there is none, so that it is reported once; it stays in :attr:`failure`.
@@ -40,9 +41,10 @@ class BackgroundSink:
         self._name = name
         self._lossless = lossless
         self._drops = drops if drops is not None else DropCounter()
-        self._capacity = capacity
-        self._waiting: deque[RenderedFrame] = deque()
-        self._changed = threading.Condition()
+        self._waiting: Channel[RenderedFrame] = Channel(
+            policy=Policy.BLOCK if lossless else Policy.LATEST, capacity=capacity, drops=self._drops, cause=BEHIND
+        )
+        self._lock = threading.Lock()
         self._failure: OutputError | None = None
         self._reported = False
         self._close_before_s: float | None = None
@@ -59,23 +61,15 @@ class BackgroundSink:
         """Frames that the writer had no time for."""
         return self._drops
 
-    def write(self, annotated: RenderedFrame) -> None:
-        """Queue one result. Lossless: wait for room; live: never wait, the oldest result makes room.
+    def write(self, rendered: RenderedFrame) -> None:
+        """Queue one result. Lossless: wait for the writer; live: never wait, the oldest result is dropped.
 
         Raises:
             OutputError: when the writing of an earlier result failed; nothing is written any more.
         """
-        with self._changed:
-            if self._lossless and not self._changed.wait_for(self._has_room, _PATIENCE_S):
-                self._fail(OutputError(f"{self._name} took no frame for {_PATIENCE_S:.0f} s; its disk may hang"))
-            self._raise_failure()
-            if self._close_before_s is not None:
-                return
-            if len(self._waiting) >= self._capacity:
-                self._waiting.popleft()
-                self._drops.add(BEHIND)
-            self._waiting.append(annotated)
-            self._changed.notify_all()
+        if not self._waiting.put(rendered, timeout_s=_PATIENCE_S) and not self._waiting.closed:
+            self._fail(OutputError(f"{self._name} took no frame for {_PATIENCE_S:.0f} s; its disk may hang"))
+        self._raise_failure()
 
     def close(self) -> None:
         """Write what is waiting, within 2 s for a live stream and 30 s for a file, and finish.
@@ -84,30 +78,30 @@ class BackgroundSink:
             OutputError: when something was not written and :meth:`write` has not said so yet.
         """
         patience_s = _CLOSE_LOSSLESS_S if self._lossless else _CLOSE_LIVE_S
-        with self._changed:
+        with self._lock:
             if self._close_before_s is None:
                 self._close_before_s = time.monotonic() + patience_s
-            self._changed.notify_all()
+        self._waiting.close()
         self._thread.join(patience_s + 0.5)
-        with self._changed:
-            if self._thread.is_alive():
-                self._fail(OutputError(f"{self._name} did not finish within {patience_s:.0f} s; its end may be lost"))
-            if not self._reported:
-                self._raise_failure()
+        if self._thread.is_alive():
+            self._fail(OutputError(f"{self._name} did not finish within {patience_s:.0f} s; its end may be lost"))
+        if not self._reported:
+            self._raise_failure()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             self._reported = True
             raise self._failure
 
-    def _has_room(self) -> bool:
-        over = self._failure is not None or self._close_before_s is not None
-        return over or len(self._waiting) < self._capacity
-
     def _work(self) -> None:
         try:
-            while (annotated := self._next()) is not None:
-                self._sink.write(annotated)
+            while not self._waiting.closed or len(self._waiting):
+                rendered = self._waiting.get(_POLL_S)
+                if self._close_before_s is not None and time.monotonic() > self._close_before_s:
+                    self._drops.add(BEHIND, 0 if rendered is None else 1)
+                    self._waiting.close(discard=True, cause=BEHIND)
+                elif rendered is not None:
+                    self._sink.write(rendered)
         except Exception as error:
             self._report(error)
         finally:
@@ -116,31 +110,15 @@ class BackgroundSink:
             except Exception as error:
                 self._report(error)
 
-    def _next(self) -> RenderedFrame | None:
-        """Return the next result, or ``None`` when it is time to finish."""
-        with self._changed:
-            while not self._waiting and self._close_before_s is None and self._failure is None:
-                self._changed.wait(1.0)
-            late = self._close_before_s is not None and time.monotonic() > self._close_before_s
-            if self._failure is not None or late:
-                if self._waiting:
-                    self._drops.add(BEHIND, len(self._waiting))
-                    self._waiting.clear()
-                return None
-            annotated = self._waiting.popleft() if self._waiting else None
-            self._changed.notify_all()
-            return annotated
-
     def _report(self, error: Exception) -> None:
         if not isinstance(error, OutputError):
             _log.error("%s failed unexpectedly", self._name, exc_info=error)
             error = OutputError(f"{self._name} failed: {error}")
-        with self._changed:
-            self._fail(error)
+        self._fail(error)
 
     def _fail(self, error: OutputError) -> None:
-        """Remember the first failure; called with the lock held."""
-        if self._failure is None:
-            self._failure = error
-        self._waiting.clear()
-        self._changed.notify_all()
+        """Keep the first failure and take nothing more."""
+        with self._lock:
+            if self._failure is None:
+                self._failure = error
+        self._waiting.close(discard=True, cause=BEHIND)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.outputs.background import BackgroundSink
 from pipelines.outputs.line_file import cannot_write
-from pipelines.outputs.sink import Sink
+from pipelines.outputs.sink import Sink, SinkContext
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
 
@@ -27,15 +27,15 @@ class EventPictureSink:
             _PictureFolder(folder, kept=kept), name=f"pictures in {folder}", lossless=lossless, drops=drops
         )
 
-    def write(self, annotated: RenderedFrame) -> None:
+    def write(self, rendered: RenderedFrame) -> None:
         """Queue the frame's picture if something happened on it.
 
         Raises:
             OutputError: when an earlier picture could not be written.
         """
-        analysis = annotated.result.analysis
+        analysis = rendered.result.analysis
         if analysis is not None and analysis.events:
-            self._writer.write(annotated)
+            self._writer.write(rendered)
 
     def close(self) -> None:
         """Write what is waiting.
@@ -54,11 +54,11 @@ class _PictureFolder:
         self._kept = kept
         self._written: deque[Path] = deque()
 
-    def write(self, annotated: RenderedFrame) -> None:
-        frame = annotated.result.frame
+    def write(self, rendered: RenderedFrame) -> None:
+        frame = rendered.result.frame
         path = self._folder / picture_name(frame.stream_id, frame.index)
         try:
-            path.write_bytes(annotated.jpeg())
+            path.write_bytes(rendered.jpeg())
             self._written.append(path)
             while len(self._written) > self._kept:
                 self._written.popleft().unlink(missing_ok=True)
@@ -76,3 +76,17 @@ def picture_name(stream_id: str, frame: int) -> str:
     'gate-00000830.jpg'
     """
     return f"{stream_id}-{frame:08d}.jpg"
+
+
+def open_event_pictures(context: SinkContext) -> EventPictureSink:
+    """Return the sink of one stream; all streams share the folder, which is made where it is missing.
+
+    Raises:
+        OutputError: when it cannot be made.
+    """
+    try:
+        context.target.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(context.target, error) from error
+    kept = context.outputs.event_pictures_kept
+    return EventPictureSink(context.target, kept=kept, lossless=not context.live, drops=context.drops)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.outputs.line_file import LineFile
+from pipelines.outputs.sink import SinkContext
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.rendered_frame import RenderedFrame
 
@@ -38,13 +39,13 @@ class EventSink:
         self._as_text = csv_lines if is_csv(file.path) else json_lines
         file.retain()
 
-    def write(self, annotated: RenderedFrame) -> None:
+    def write(self, rendered: RenderedFrame) -> None:
         """Append the frame's events, all of them or none.
 
         Raises:
             OutputError: when the disk is full or the file was closed.
         """
-        analysis = annotated.result.analysis
+        analysis = rendered.result.analysis
         if self._file is not None and analysis is not None and analysis.events:
             self._file.append(self._as_text(analysis.events))
 
@@ -55,16 +56,17 @@ class EventSink:
             self._file = None
 
 
-def open_event_file(path: Path) -> LineFile:
-    """Create the file that all streams share, with the header that CSV has.
+def open_events(context: SinkContext) -> EventSink:
+    """Return the sink of one stream; all streams share the file, whose first line names the columns where it is CSV.
 
     Raises:
         OutputError: when it cannot be written.
     """
-    file = LineFile(path)
-    if is_csv(path):
+    new = context.target not in context.line_files
+    file = context.line_file()
+    if new and is_csv(file.path):
         file.append(_csv([CSV_COLUMNS]))
-    return file
+    return EventSink(file)
 
 
 def is_csv(path: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.outputs.line_file import cannot_write
+from pipelines.outputs.sink import SinkContext
 from streamvision.core.rendered_frame import RenderedFrame
 
 
@@ -21,7 +22,7 @@ class HeatMapSink:
         self._path = path
         self._png: Callable[[], bytes | None] | None = png
 
-    def write(self, annotated: RenderedFrame) -> None:
+    def write(self, rendered: RenderedFrame) -> None:
         """Take a result; the map has it already."""
 
     def close(self) -> None:
@@ -37,3 +38,8 @@ class HeatMapSink:
                 self._path.write_bytes(picture)
             except OSError as error:
                 raise cannot_write(self._path, error) from error
+
+
+def open_heat_map(context: SinkContext) -> HeatMapSink:
+    """Return the sink of one stream, which has a file of its own."""
+    return HeatMapSink(context.target, context.heat_map_png or (lambda: None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from pipelines.outputs.line_file import LineFile
+from pipelines.outputs.sink import SinkContext
 from streamvision.core.frame import describe
 from streamvision.core.rendered_frame import RenderedFrame
 
@@ -18,7 +19,7 @@ class JsonLinesSink:
         self._names = names
         file.retain()
 
-    def write(self, annotated: RenderedFrame) -> None:
+    def write(self, rendered: RenderedFrame) -> None:
         """Append one line.
 
         Raises:
@@ -26,12 +27,12 @@ class JsonLinesSink:
         """
         if self._file is None:
             return
-        frame = annotated.result.frame
+        frame = rendered.result.frame
         record = {
             "stream": frame.stream_id,
             "frame": frame.index,
             "pts_s": round(frame.pts_s, 6),
-            **describe(annotated.result, self._names),
+            **describe(rendered.result, self._names),
         }
         self._file.append(json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n")
 
@@ -40,3 +41,8 @@ class JsonLinesSink:
         if self._file is not None:
             self._file.release()
             self._file = None
+
+
+def open_json_lines(context: SinkContext) -> JsonLinesSink:
+    """Return the sink of one stream; all streams share the file."""
+    return JsonLinesSink(context.line_file(), names=context.names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.outputs.line_file import LineFile
+from pipelines.outputs.sink import SinkContext
 from streamvision.core.detections import Detections
 from streamvision.core.rendered_frame import RenderedFrame
 
@@ -20,7 +21,7 @@ class MotSink:
         self._file: LineFile | None = file
         file.retain()
 
-    def write(self, annotated: RenderedFrame) -> None:
+    def write(self, rendered: RenderedFrame) -> None:
         """Append the frame's lines, all of them or none.
 
         Raises:
@@ -28,7 +29,7 @@ class MotSink:
         """
         if self._file is None:
             return
-        lines = mot_lines(annotated.result.detections, frame_number=annotated.result.frame.index + 1)
+        lines = mot_lines(rendered.result.detections, frame_number=rendered.result.frame.index + 1)
         if lines:
             self._file.append(lines)
 
@@ -55,3 +56,8 @@ def mot_lines(detections: Detections, *, frame_number: int) -> str:
         f"{frame_number},{identity},{left:.2f},{top:.2f},{width:.2f},{height:.2f},{score:.4f},-1,-1,-1\n"
         for identity, (left, top, width, height), score in rows
     )
+
+
+def open_mot(context: SinkContext) -> MotSink:
+    """Return the sink of one stream, which has a file of its own."""
+    return MotSink(context.line_file())

@@ -18,7 +18,9 @@ from av.container import OutputContainer
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
+from pipelines.outputs.background import BackgroundSink
 from pipelines.outputs.line_file import cannot_write
+from pipelines.outputs.sink import SinkContext
 from streamvision.core.errors import MissingDependencyError, OutputError
 from streamvision.core.picture import U8, Canvas
 from streamvision.core.rendered_frame import RenderedFrame
@@ -74,7 +76,7 @@ class Mp4Sink:
         except OSError as error:
             raise cannot_write(path, error) from error
 
-    def write(self, annotated: RenderedFrame) -> None:
+    def write(self, rendered: RenderedFrame) -> None:
         """Encode one frame at its own time.
 
         Raises:
@@ -82,7 +84,7 @@ class Mp4Sink:
         """
         if self._closed:
             return
-        canvas, pts_s = annotated.canvas(), annotated.result.frame.pts_s
+        canvas, pts_s = rendered.canvas(), rendered.result.frame.pts_s
         try:
             if self._stream is None:
                 self._first_pts_s = pts_s
@@ -194,3 +196,9 @@ def _letterbox(source: U8, target: U8, *, aspect: float, black: int) -> None:
     target[top : top + fitted_height, left : left + fitted_width] = cv2.resize(
         source, (fitted_width, fitted_height), interpolation=cv2.INTER_AREA
     )
+
+
+def open_recorder(context: SinkContext) -> BackgroundSink:
+    """Return the sink of one stream, which has a file of its own and encodes in a thread of its own."""
+    path = context.target
+    return BackgroundSink(Mp4Sink(path), name=f"recording {path}", lossless=not context.live, drops=context.drops)

@@ -1,16 +1,23 @@
-"""The one interface of everything that results are written to."""
+"""The one interface of everything that results are written to, and what a sink is made from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from pipelines.outputs.line_file import LineFile
+from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.section import Section
 from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.telemetry import DropCounter
 
 
 class Sink(Protocol):
     """Takes the results of one stream, in order, from one thread."""
 
-    def write(self, annotated: RenderedFrame) -> None:
+    def write(self, rendered: RenderedFrame) -> None:
         """Take one result; ask it for its canvas only if the picture is needed.
 
         Raises:
@@ -19,3 +26,48 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish whatever was begun, so that it can be read; calling it twice is harmless."""
+
+
+@dataclass(frozen=True)
+class SinkContext:
+    """What a sink is made from: the stream whose results it takes, and where they go."""
+
+    stream_id: str
+    """The stream."""
+    live: bool
+    """Whether the newest frame counts, so that a slow sink loses frames; a file waits for it."""
+    names: tuple[str, ...]
+    """Class names by class id."""
+    drops: DropCounter = field(default_factory=DropCounter)
+    """Where frames are counted that the sink had no time for."""
+    path: Path | None = None
+    """The file or folder; ``None`` for sinks that write to neither."""
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
+    """What is set for all outputs."""
+    options: Section | None = None
+    """The settings of a sink of another package, checked by its configuration class."""
+    heat_map_png: Callable[[], bytes | None] | None = None
+    """Gives the stream's heat map as a PNG file; ``None`` where there is none."""
+    line_files: dict[Path, LineFile] = field(default_factory=dict)
+    """Text files that are open already, shared by the streams of a run."""
+
+    @property
+    def target(self) -> Path:
+        """The file or folder of a sink that always has one."""
+        if self.path is None:
+            raise ValueError(f"the sink of stream {self.stream_id} has no path")
+        return self.path
+
+    def line_file(self) -> LineFile:
+        """Return the text file at :attr:`path`, opened once for all streams.
+
+        Raises:
+            OutputError: when it cannot be written.
+        """
+        if self.target not in self.line_files:
+            self.line_files[self.target] = LineFile(self.target)
+        return self.line_files[self.target]
+
+
+SinkFactory = Callable[[SinkContext], Sink]
+"""Makes the sink of one stream."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 from pipelines.scheduling.collection_window import CollectionWindow
@@ -20,10 +21,10 @@ class FrameSupply(Protocol[T_co]):
     """One stream, as the batcher sees it."""
 
     def ready(self) -> bool:
-        """Say whether a frame waits and the stages behind the network have room for it."""
+        """Say whether a frame waits and the stages behind the network can take it."""
 
     def take(self) -> T_co | None:
-        """Hand over that frame; ``None`` when it is gone after all."""
+        """Hand over that frame; ``None`` when it is gone after all. Any thread may ask."""
 
     def active(self) -> bool:
         """Say whether more frames may come soon, so that waiting for one makes sense."""
@@ -32,11 +33,9 @@ class FrameSupply(Protocol[T_co]):
 class Batcher(Generic[T]):
     """Collects at most one frame of each stream, fairly, waiting no longer than the window allows.
 
-    Several threads may collect; one waits for frames at a time and the others for their turn, so that each stream's
-    frames are taken in order.
-
-    A stream whose later stages are busy is passed over: its frame stays where the stream's own policy rules (a newer
-    one replaces it, or the file waits), so a slow stream holds up no other.
+    A stream that becomes ready queues once; streams are served in the order in which they queued. Several threads may
+    collect. A stream whose later stages are busy does not queue: its frame stays where the stream's own policy rules
+    (a newer one replaces it, or the file waits), so a slow stream holds up no other.
     """
 
     def __init__(self, *, max_batch: int, window: CollectionWindow) -> None:
@@ -44,19 +43,29 @@ class Batcher(Generic[T]):
         self._collecting = threading.Lock()
         self._max_batch = max_batch
         self._window = window
-        self._wake = threading.Event()
-        self._first = 0
+        self._queue: SimpleQueue[FrameSupply[T] | None] = SimpleQueue()
+        self._queued: set[FrameSupply[T]] = set()
 
     def add(self, supply: FrameSupply[T]) -> None:
         """Take frames from this stream too."""
         self._supplies.append(supply)
+        self.notify(supply)
 
-    def notify(self) -> None:
-        """Wake the collector: a frame has come, or a later stage has room again."""
-        self._wake.set()
+    def notify(self, supply: FrameSupply[T]) -> None:
+        """Tell that a frame has come, or that a later stage can take one again."""
+        # A stream leaves the set before it is asked whether it is ready, so whatever makes it ready is never missed.
+        if supply not in self._queued and supply.ready():
+            self._queued.add(supply)
+            self._queue.put(supply)
+
+    def wake(self) -> None:
+        """Let whoever waits look at ``stopped`` and at the ends of streams."""
+        self._queue.put(None)
 
     def collect(self, *, stopped: Callable[[], bool]) -> list[T]:
         """Return the next batch; empty when nothing came within a short while or ``stopped()`` is true."""
+        if self._max_batch == 1:
+            return self._collect(stopped)
         if not self._collecting.acquire(timeout=IDLE_WAIT_S):
             return []
         try:
@@ -65,27 +74,33 @@ class Batcher(Generic[T]):
             self._collecting.release()
 
     def _collect(self, stopped: Callable[[], bool]) -> list[T]:
-        ready = self._wait_until(lambda found: len(found) > 0, time.monotonic() + IDLE_WAIT_S, stopped)
-        if ready and self._window.seconds > 0 and len(ready) < self._max_batch:
-            awaited = sum(supply.active() for supply in self._supplies)
-            target = min(self._max_batch, awaited)
-            ready = self._wait_until(
-                lambda found: len(found) >= target, time.monotonic() + self._window.seconds, stopped
-            )
-        frames = [frame for supply in ready[: self._max_batch] if (frame := supply.take()) is not None]
-        if ready:
-            last = self._supplies.index(ready[min(len(ready), self._max_batch) - 1])
-            self._first = (last + 1) % len(self._supplies)
+        frames: list[T] = []
+        served: list[FrameSupply[T]] = []
+        deadline_s = time.monotonic() + IDLE_WAIT_S
+        while len(frames) < self._max_batch and not stopped():
+            taken = self._next(deadline_s)
+            if taken is None:
+                break
+            served.append(taken[0])
+            frames.append(taken[1])
+            if len(served) == 1 and self._max_batch > 1:
+                deadline_s = time.monotonic() + self._window.seconds
+            if self._window.seconds > 0 and len(frames) >= sum(supply.active() for supply in self._supplies):
+                deadline_s = 0.0  # all that may come soon is here; what has queued meanwhile goes along
+        for supply in served:  # only now, so that each stream has one frame in the batch
+            self.notify(supply)
         return frames
 
-    def _wait_until(
-        self, enough: Callable[[list[FrameSupply[T]]], bool], deadline_s: float, stopped: Callable[[], bool]
-    ) -> list[FrameSupply[T]]:
+    def _next(self, deadline_s: float) -> tuple[FrameSupply[T], T] | None:
+        """Return the stream that queued first with its frame; ``None`` where none does until the deadline."""
         while True:
-            self._wake.clear()
-            in_turn = self._supplies[self._first :] + self._supplies[: self._first]
-            ready = [supply for supply in in_turn if supply.ready()]
             left_s = deadline_s - time.monotonic()
-            if enough(ready) or left_s <= 0 or stopped():
-                return ready
-            self._wake.wait(left_s)
+            try:
+                supply = self._queue.get(timeout=left_s) if left_s > 0 else self._queue.get_nowait()
+            except Empty:
+                return None
+            if supply is None:
+                return None
+            self._queued.discard(supply)
+            if supply.ready() and (frame := supply.take()) is not None:
+                return supply, frame

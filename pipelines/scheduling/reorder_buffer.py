@@ -13,7 +13,8 @@ class ReorderBuffer(Generic[T]):
     """A queue whose order is that of :meth:`expect`, whenever the results come.
 
     Several calls into the network run at a time, and the later one may be the faster. What is expected but has not
-    come holds up what is behind it, so each turn must be answered, with ``None`` where there is no result.
+    come holds up what is behind it, so each sequence number must be answered, with ``None`` where there is no result.
+    It holds no more than was expected, which its owner bounds by :attr:`unfinished`.
     """
 
     def __init__(self) -> None:
@@ -26,19 +27,19 @@ class ReorderBuffer(Generic[T]):
 
     @property
     def unfinished(self) -> int:
-        """How many turns were given out whose result is not yet :meth:`finish`-ed."""
+        """How many sequence numbers were given out whose result is not yet :meth:`finish`-ed."""
         return self._expected - self._finished
 
     def expect(self) -> int:
-        """Return the next turn, which the result is to be :meth:`put` with."""
+        """Return the next sequence number, which the result is to be :meth:`put` with."""
         with self._lock:
             self._expected += 1
             return self._expected - 1
 
-    def put(self, turn: int, result: T | None) -> None:
-        """Answer a turn; ``None`` gives it up."""
+    def put(self, sequence: int, result: T | None) -> None:
+        """Answer a sequence number; ``None`` gives it up."""
         with self._lock:
-            self._early[turn] = result
+            self._early[sequence] = result
             while self._passed_on in self._early:
                 next_result = self._early.pop(self._passed_on)
                 self._passed_on += 1
@@ -48,11 +49,11 @@ class ReorderBuffer(Generic[T]):
                     self._ready.put(next_result)
 
     def get(self) -> T | None:
-        """Wait for the next result in turn and return it; ``None`` once :meth:`end` was called and all is out."""
+        """Wait for the next result in order and return it; ``None`` once :meth:`end` was called and all is out."""
         return self._ready.get()
 
     def finish(self) -> None:
-        """Tell that the result that was got last is worked off."""
+        """Tell that the result that was got last is done with."""
         with self._lock:
             self._finished += 1
 

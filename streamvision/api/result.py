@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class StreamResult(ResultView):
     """One frame of one stream with all that was found on it; pictures are converted and drawn only if asked for."""
 
-    def __init__(self, annotated: RenderedFrame, names: tuple[str, ...]) -> None:
-        super().__init__(annotated.result, names)
-        self._annotated = annotated
+    def __init__(self, rendered: RenderedFrame, names: tuple[str, ...]) -> None:
+        super().__init__(rendered.result, names)
+        self._rendered = rendered
 
     @property
     def age_s(self) -> float:
@@ -37,12 +37,12 @@ class StreamResult(ResultView):
     @cached_property
     def annotated_bgr(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR, read-only, with boxes, labels and whatever else is drawn."""
-        canvas = self._annotated.canvas()
+        canvas = self._rendered.canvas()
         return _read_only(YuvPicture(canvas.y, canvas.u, canvas.v, full_range=True).to_bgr())
 
     def jpeg(self) -> bytes:
         """Return the annotated picture as a JPEG file, encoded once for all who ask."""
-        return self._annotated.jpeg()
+        return self._rendered.jpeg()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was found as plain Python values, in the form of a line of ``--detections``."""

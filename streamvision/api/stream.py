@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import Pipeline
-from streamvision.api.mailbox import Mailbox
+from pipelines.outputs.sink import Sink, SinkContext, SinkFactory
 from streamvision.api.options import Sources, build_config, read_stage
 from streamvision.api.result import StreamResult
+from streamvision.api.result_queue import ResultQueue
 from streamvision.core.config.app import AppConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.status import StreamStatus
@@ -30,6 +31,7 @@ def stream(
     model: str | Path | None = None,
     config: str | Path | Mapping[str, Any] | None = None,
     stages: Sequence[Callable[..., object] | str | Mapping[str, Any]] = (),
+    sinks: Sequence[Callable[[SinkContext], Sink]] = (),
     **options: Any,
 ) -> ResultStream:
     """Run a model on one source or several and iterate over the results.
@@ -43,6 +45,8 @@ def stream(
         model: the model file.
         config: a YAML file or mapping in the form of ``docs/configuration.md``; the arguments win over it.
         stages: code of yours for every frame: functions, classes, dotted paths, or mappings as in the configuration.
+        sinks: outputs of yours: each is called for every stream with a :class:`pipelines.outputs.sink.SinkContext` and
+            returns an object with ``write(rendered)`` and ``close()``.
         options: further keys by their names in the configuration: of ``model`` (``score``, ``classes``, ``device``),
             of each stream (``realtime``, ``loop``), of ``outputs`` (``detections``, ``record``), and whole sections
             (``tracker="botsort"``, ``overlay={...}``, ``serve="127.0.0.1:8080"``, ``max_frames=100``).
@@ -55,7 +59,7 @@ def stream(
         StreamVisionError: when a source, the model or an output is refused; nothing runs then.
     """
     settled = build_config(source, model=model, config=config, options=options)
-    return ResultStream(settled, stages=[read_stage(stage) for stage in stages])
+    return ResultStream(settled, stages=[read_stage(stage) for stage in stages], sinks=sinks)
 
 
 class ResultStream(Iterator[StreamResult]):
@@ -67,21 +71,20 @@ class ResultStream(Iterator[StreamResult]):
     Args:
         config: everything that can be set.
         stages: code of the caller's, in addition to what the configuration names.
+        sinks: each makes one more output of every stream.
 
     Raises:
         StreamVisionError: when a source, the model or an output is refused.
     """
 
-    def __init__(self, config: AppConfig, *, stages: Sequence[Stage] = ()) -> None:
-        mailbox = Mailbox()
-        self._mailbox = mailbox
-        self._pipeline = Pipeline(
-            config, stages=stages, extra_sink=lambda live, drops: mailbox.add(live=live, drops=drops)
-        )
+    def __init__(self, config: AppConfig, *, stages: Sequence[Stage] = (), sinks: Sequence[SinkFactory] = ()) -> None:
+        results = ResultQueue()
+        self._results = results
+        self._pipeline = Pipeline(config, stages=stages, sinks=[*sinks, results.add])
         server = web_server(config.serve, self._pipeline.view)
         self._server = server
         self._started = False
-        self._finalizer = weakref.finalize(self, _shut_down, mailbox, self._pipeline, server)
+        self._finalizer = weakref.finalize(self, _shut_down, results, self._pipeline, server)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,9 +115,9 @@ class ResultStream(Iterator[StreamResult]):
             raise StopIteration
         self._start()
         while True:
-            if (annotated := self._mailbox.take(POLL_S)) is not None:
-                return StreamResult(annotated, self.names)
-            if self._mailbox.finished or self._pipeline.error is not None:
+            if (rendered := self._results.take(POLL_S)) is not None:
+                return StreamResult(rendered, self.names)
+            if self._results.finished or self._pipeline.error is not None:
                 break
         failures = self._pipeline.failures()
         self.close()
@@ -147,9 +150,9 @@ class ResultStream(Iterator[StreamResult]):
         return f"ResultStream({', '.join(status.id for status in self.statuses())}; {state})"
 
 
-def _shut_down(mailbox: Mailbox, pipeline: Pipeline, server: WebServer | None) -> None:
+def _shut_down(results: ResultQueue, pipeline: Pipeline, server: WebServer | None) -> None:
     """Stop a pipeline; it must not refer to the iterator, whose end it is called at."""
     if server is not None:
         server.stop()
-    mailbox.close()
+    results.close()
     pipeline.stop()

@@ -134,7 +134,7 @@ def bench_pipeline(
         costs = measure_costs(
             detector, list(name_streams(config.streams).values()), encode=encode, seconds_each=costs_s
         )
-        pipeline = Pipeline(config, detector=detector)
+        pipeline = Pipeline(config, model=detector)
     except BaseException:
         detector.close()
         raise
@@ -218,7 +218,7 @@ class _Moment:
             "fps": round((now.frames_done - then.frames_done) / wall_s, 2),
             "age_s": quantiles_of(newest),
             "drops": {cause: count - then.drops.get(cause, 0) for cause, count in now.drops.items()},
-            "effort": now.effort and asdict(now.effort),
+            "adaptive": now.adaptive and asdict(now.adaptive),
         }
 
 

@@ -123,9 +123,9 @@ def _print_report(statuses: list[StreamStatus]) -> None:
             f"{status.id}: {status.state}, {status.frames_done} frames, {status.fps:.1f} fps{age}; "
             f"dropped: {drops}; identities: {seen}"
         )
-        if status.effort:
-            looks = ", ".join(f"{count} {kind}" for kind, count in status.effort.looks.items())
-            click.echo(f"  effort: {status.effort.share:.0%} of looking at every frame in whole ({looks})")
+        if status.adaptive:
+            plans = ", ".join(f"{count} {kind}" for kind, count in status.adaptive.plans.items())
+            click.echo(f"  adaptive: {status.adaptive.share:.0%} of showing every frame in full ({plans})")
         for stage in status.stages:
             why = f" ({stage.reason})" if stage.reason else ""
             click.echo(

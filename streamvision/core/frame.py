@@ -10,6 +10,7 @@ from typing import Any
 from streamvision.core.analysis import Analysis
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
+from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.picture import Picture
 from streamvision.core.stage_output import Mark
 
@@ -58,9 +59,9 @@ class KeyFrame:
     """What it said as plain values, as :meth:`streamvision.core.image_result.ImageResult.summary` gives it."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Result:
-    """A frame and what was found on it."""
+    """A frame and what was found on it. The stages of its stream fill it in, in order; then it stays as it is."""
 
     frame: Frame
     """The frame itself."""
@@ -76,6 +77,10 @@ class Result:
     """What stages of the user's tell: ``{stage, name, track_id, values}``."""
     key_frames: tuple[KeyFrame, ...] = ()
     """What slow models last said of the stream's pictures, as far as they have."""
+    plan: InferencePlan = FULL
+    """What the network was shown of the frame."""
+    sequence: int = 0
+    """Place of the result among those of its stream that entered the network."""
 
 
 def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the pipeline meets those who watch: the newest annotated frame of each stream, and who wants it.
+"""Where the pipeline meets those who watch: the newest rendered frame of each stream, and who wants it.
 
 One writer for each channel, any number of readers. The writer never waits for a reader.
 """
@@ -6,10 +6,8 @@ One writer for each channel, any number of readers. The writer never waits for a
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.rendered_frame import RenderedFrame
@@ -19,33 +17,21 @@ from streamvision.core.telemetry import Distribution
 Listener = Callable[["LiveChannel"], None]
 
 
-@dataclass(frozen=True, eq=False)
-class LiveFrame:
-    """An annotated frame and its place in the channel."""
-
-    annotated: RenderedFrame
-    """The result and its picture."""
-    sequence: int
-    """Grows by one with each published frame of the channel, from 1."""
-    published_at_s: float
-    """When it was published, on ``time.monotonic()``."""
-
-
 class LiveChannel:
-    """The newest annotated frame of one stream."""
+    """The newest rendered frame of one stream."""
 
     def __init__(self, stream_id: str, names: tuple[str, ...]) -> None:
         self.stream_id = stream_id
         self.names = names
         self.sent_age_s = Distribution()
         """Age of frames when they were handed to the network for the first viewer."""
-        self._changed = threading.Condition()
-        self._latest: LiveFrame | None = None
+        self._lock = threading.Lock()
+        self._latest: RenderedFrame | None = None
         self._viewers = 0
-        self._listeners: list[Listener] = []
+        self._listeners: tuple[Listener, ...] = ()
 
     @property
-    def latest(self) -> LiveFrame | None:
+    def latest(self) -> RenderedFrame | None:
         """The newest frame, or ``None`` before the first."""
         return self._latest
 
@@ -54,34 +40,23 @@ class LiveChannel:
         """How many watch the picture now: while it is above 0 the pipeline encodes each frame by itself."""
         return self._viewers
 
-    def publish(self, annotated: RenderedFrame) -> None:
+    def publish(self, rendered: RenderedFrame) -> None:
         """Make this the newest frame and tell the listeners; when somebody watches, encode it first."""
         if self._viewers:
-            annotated.jpeg()
-        with self._changed:
-            sequence = self._latest.sequence + 1 if self._latest else 1
-            self._latest = LiveFrame(annotated, sequence, time.monotonic())
-            listeners = tuple(self._listeners)
-            self._changed.notify_all()
-        for listener in listeners:
+            rendered.jpeg()
+        self._latest = rendered
+        for listener in self._listeners:
             listener(self)
-
-    def wait_newer(self, sequence: int, timeout_s: float) -> LiveFrame | None:
-        """Return the newest frame after ``sequence``, waiting for it up to ``timeout_s``; ``None`` if none came."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._latest is not None and self._latest.sequence > sequence, timeout_s)
-            newest = self._latest
-        return newest if newest is not None and newest.sequence > sequence else None
 
     def add_listener(self, listener: Listener) -> None:
         """Call ``listener`` after each publish, from the pipeline's thread: it must return at once."""
-        with self._changed:
-            self._listeners.append(listener)
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
 
     def remove_listener(self, listener: Listener) -> None:
         """Stop calling ``listener``."""
-        with self._changed, suppress(ValueError):
-            self._listeners.remove(listener)
+        with self._lock:
+            self._listeners = tuple(one for one in self._listeners if one != listener)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -94,12 +69,12 @@ class LiveChannel:
 
     def add_viewer(self) -> None:
         """Count one viewer more."""
-        with self._changed:
+        with self._lock:
             self._viewers += 1
 
     def remove_viewer(self) -> None:
         """Count one viewer less."""
-        with self._changed:
+        with self._lock:
             self._viewers -= 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from streamvision.core.frame import Result
@@ -10,10 +11,22 @@ from streamvision.core.picture import Canvas
 
 
 class RenderedFrame:
-    """What goes to viewers, recorders and files. Safe to use from several threads."""
+    """What goes to viewers, recorders and files. Safe to use from several threads.
 
-    def __init__(self, result: Result, *, draw: Callable[[], Canvas], encode: Callable[[Canvas], bytes]) -> None:
+    Args:
+        result: the frame and what was found on it; it does not change any more.
+        draw: makes the picture.
+        encode: makes a JPEG file of it.
+        sequence: place among the finished frames of its stream, from 1.
+    """
+
+    def __init__(
+        self, result: Result, *, draw: Callable[[], Canvas], encode: Callable[[Canvas], bytes], sequence: int = 1
+    ) -> None:
         self.result = result
+        self.sequence = sequence
+        self.finished_at_s = time.monotonic()
+        """When all stages were done with it, on ``time.monotonic()``."""
         self._lock = threading.Lock()
         self._draw = draw
         self._encode = encode
@@ -38,4 +51,4 @@ class RenderedFrame:
         return self._canvas
 
     def __repr__(self) -> str:
-        return f"AnnotatedFrame({self.result.frame.stream_id} #{self.result.frame.index})"
+        return f"RenderedFrame({self.result.frame.stream_id} #{self.result.frame.index})"

@@ -34,11 +34,11 @@ class StageStatus:
 class AdaptiveStatus:
     """How much of a stream's frames the network was shown."""
 
-    looks: dict[str, int]
-    """Frames by what it was shown of them: ``whole``, ``part``, ``still`` (nothing had changed) and ``carried``
+    plans: dict[str, int]
+    """Frames by what it was shown of them: ``full``, ``partial``, ``skipped`` (nothing had changed) and ``predicted``
     (something had, and the tracker alone followed it)."""
     share: float
-    """What that cost, as a share of looking at every frame in whole."""
+    """What that cost, as a share of showing it every frame in full."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class StreamStatus:
     """Who watches the picture just now."""
     analytics: dict[str, Any] = field(default_factory=dict)
     """Counts of its lines and zones by name, as :meth:`streamvision.core.analysis.Analysis.to_json` gives them."""
-    effort: AdaptiveStatus | None = None
+    adaptive: AdaptiveStatus | None = None
     """What the network was shown, in adaptive mode."""
     stages: tuple[StageStatus, ...] = ()
     """Second models and stages of the user's own, in their order."""

@@ -42,7 +42,7 @@ class AnalyticsNews:
     def _on_publish(self, channel: LiveChannel) -> None:
         """Hand over what happened on the frame that was just published; runs in the pipeline's thread."""
         newest = channel.latest
-        analysis = newest.annotated.result.analysis if newest else None
+        analysis = newest.result.analysis if newest else None
         if analysis is None or not self._fanout.connections:
             return
         for happened in analysis.events:

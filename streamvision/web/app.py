@@ -11,7 +11,8 @@ from flask import Flask, Response, jsonify, render_template, request
 from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
-from streamvision.core.live import LiveChannel, LiveFrame, LiveView
+from streamvision.core.live import LiveChannel, LiveView
+from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.version import __version__
 from streamvision.web.analytics import add_analytics
@@ -79,7 +80,7 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
             refuse(HTTPStatus.NOT_FOUND, f"there is no stream {stream_id!r}; the streams are: {known}")
         return channel
 
-    def newest_of(channel: LiveChannel) -> LiveFrame:
+    def newest_of(channel: LiveChannel) -> RenderedFrame:
         newest = channel.latest
         if newest is None:
             refuse(
@@ -136,8 +137,8 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
     def snapshot(stream_id: str) -> Response:
         """Give the newest annotated picture."""
         newest = newest_of(channel_of(stream_id))
-        response = Response(newest.annotated.jpeg(), content_type="image/jpeg")
-        frame = newest.annotated.result.frame
+        response = Response(newest.jpeg(), content_type="image/jpeg")
+        frame = newest.result.frame
         response.headers["X-Frame-Index"] = str(frame.index)
         response.headers["X-Frame-Age-S"] = f"{frame.age_s():.3f}"
         return response

@@ -81,7 +81,7 @@ class StatusTicker:
             if channel is None or status.state not in FINAL_STATES:
                 continue
             newest = channel.latest
-            if newest is None or time.monotonic() - newest.published_at_s > LAST_FRAME_S:
+            if newest is None or time.monotonic() - newest.finished_at_s > LAST_FRAME_S:
                 self._fanout.finish(status.id)
 
 

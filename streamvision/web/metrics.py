@@ -72,12 +72,12 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
     stage_frames = CounterMetricFamily(
         "streamvision_stage_frames", "Frames of the user's own stages.", labels=["stream", "stage", "outcome"]
     )
-    looks = CounterMetricFamily(
-        "streamvision_looks", "Frames by what the network was shown of them.", labels=["stream", "kind"]
+    plans = CounterMetricFamily(
+        "streamvision_inference_plans", "Frames by what the network was shown of them.", labels=["stream", "kind"]
     )
     for status in statuses:
-        for kind, count in (status.effort.looks if status.effort else {}).items():
-            looks.add_metric([status.id, kind], count)
+        for kind, count in (status.adaptive.plans if status.adaptive else {}).items():
+            plans.add_metric([status.id, kind], count)
         for stage in status.stages:
             outcomes = {
                 "done": stage.done,
@@ -94,7 +94,7 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
             dropped.add_metric([status.id, cause], count)
         for name, count in sorted(status.identities.items()):
             identities.add_metric([status.id, name], count)
-    yield from (frames_in, frames_done, dropped, reconnects, identities, looks, stage_frames)
+    yield from (frames_in, frames_done, dropped, reconnects, identities, plans, stage_frames)
 
 
 def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:

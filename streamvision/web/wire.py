@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from streamvision.core.frame import describe
-from streamvision.core.live import LiveChannel, LiveFrame
+from streamvision.core.live import LiveChannel
+from streamvision.core.rendered_frame import RenderedFrame
 
 Form = Literal["mjpeg", "mjpeg_early", "live", "events"]
 """How a viewer reads: see :class:`EncodedFrame` for the three forms of pictures; ``events`` carries no pictures."""
@@ -47,7 +48,7 @@ CLOSINGS: dict[Form, bytes] = {
 class EncodedFrame:
     """One frame of a channel in every form in which viewers take it. Used by the fan-out thread alone."""
 
-    def __init__(self, channel: LiveChannel, frame: LiveFrame) -> None:
+    def __init__(self, channel: LiveChannel, frame: RenderedFrame) -> None:
         self.stream_id = channel.stream_id
         self.frame = frame
         self._channel = channel
@@ -56,7 +57,7 @@ class EncodedFrame:
     @cached_property
     def jpeg(self) -> bytes:
         """The drawn picture; encoded here only if the pipeline has not done so already."""
-        return self.frame.annotated.jpeg()
+        return self.frame.jpeg()
 
     def render(self, form: Form) -> Render:
         """Return what sends this frame in ``form``."""
@@ -79,7 +80,7 @@ class EncodedFrame:
     def _record(self, now_s: float) -> Sequence[bytes]:
         """Give one JSON line and the picture behind it; only the clocks in the line are the viewer's own."""
         self._mark_sent(now_s)
-        age_s = self.frame.annotated.result.frame.age_s(now_s)
+        age_s = self.frame.result.frame.age_s(now_s)
         return (self._record_head, b'"age_s":%.4f,"sent_at_s":%.4f}\n' % (age_s, now_s), self.jpeg)
 
     @cached_property
@@ -89,7 +90,7 @@ class EncodedFrame:
 
     @cached_property
     def _record_head(self) -> bytes:
-        frame = self.frame.annotated.result.frame
+        frame = self.frame.result.frame
         fields = {
             "stream": self.stream_id,
             "sequence": self.frame.sequence,
@@ -104,7 +105,7 @@ class EncodedFrame:
     def _mark_sent(self, now_s: float) -> None:
         if not self._sent:
             self._sent = True
-            self._channel.sent_age_s.add(self.frame.annotated.result.frame.age_s(now_s))
+            self._channel.sent_age_s.add(self.frame.result.frame.age_s(now_s))
 
 
 def heartbeat_record(now_s: float) -> Sequence[bytes]:
@@ -117,9 +118,9 @@ def event(name: str, data: Any) -> bytes:
     return f"event: {name}\ndata: {compact_json(data)}\n\n".encode()
 
 
-def detections_json(channel: LiveChannel, frame: LiveFrame) -> dict[str, Any]:
+def detections_json(channel: LiveChannel, frame: RenderedFrame) -> dict[str, Any]:
     """Describe what was found on a frame, in plain values."""
-    result = frame.annotated.result
+    result = frame.result
     return {
         "stream": channel.stream_id,
         "sequence": frame.sequence,

@@ -129,7 +129,7 @@ def test_a_model_that_fails_midway_ends_the_run_with_a_sentence(data_dir: Path, 
         return run(tensor)
 
     detector.backend.run = failing  # type: ignore[method-assign]
-    pipeline = Pipeline(config, detector=detector)
+    pipeline = Pipeline(config, model=detector)
     with pipeline:
         assert pipeline.wait(30)
     assert pipeline.failures() == ["the device was lost; restart it"]
@@ -163,7 +163,7 @@ def test_results_that_overtake_each_other_are_put_in_order_and_files_lose_nothin
         config = config_of(data_dir, *streams, max_frames=40, outputs={"detections": out})
         backend = open_backend(config.model.path)
         detector = Model(wrap(backend), read_card(backend, path=config.model.path), config.model, score_floor=0.1)
-        with Pipeline(config, detector=detector) as pipeline:
+        with Pipeline(config, model=detector) as pipeline:
             assert pipeline.wait(60)
         return sorted(out.read_text().splitlines(), key=lambda line: json.loads(line)["stream"])
 
@@ -174,7 +174,7 @@ def test_a_live_stream_with_a_slow_model_stays_fresh_with_several_requests(data_
     config = config_of(data_dir, {"source": "synthetic:boxes?fps=30&size=320x240"}, max_frames=60)
     backend = open_backend(config.model.path)
     detector = Model(UnevenBackend(backend), read_card(backend, path=config.model.path), config.model)
-    with Pipeline(config, detector=detector) as pipeline:
+    with Pipeline(config, model=detector) as pipeline:
         assert pipeline.wait(60)
     (status,) = pipeline.statuses()
     assert status.frames_done + sum(status.drops.values()) == 60
@@ -230,8 +230,8 @@ def test_adaptive_effort_finds_the_same_for_less(
         assert [line["frame"] for line in lines] == list(range(120))
         boxes[mode] = [[o["box_xyxy_px"] for o in line["objects"] if o["track_id"] is not None] for line in lines]
     (status,) = pipeline.statuses()
-    assert status.effort is not None
-    assert status.effort.share < 0.45 and sum(status.effort.looks.values()) == 120
+    assert status.adaptive is not None
+    assert status.adaptive.share < 0.45 and sum(status.adaptive.plans.values()) == 120
 
     ious = []
     for full, adaptive in zip(boxes["full"], boxes["adaptive"], strict=True):

@@ -126,7 +126,7 @@ def test_nothing_is_drawn_unless_somebody_looks(lane: StreamWorker, times: Stage
     assert "draw" not in times.distributions()
     newest = lane.channel.latest
     assert newest is not None
-    assert newest.annotated.jpeg().startswith(b"\xff\xd8")
+    assert newest.jpeg().startswith(b"\xff\xd8")
     assert times.distributions()["draw"].count == 1
 
 
@@ -135,7 +135,7 @@ def test_each_frame_is_encoded_once_while_somebody_watches(lane: StreamWorker, t
         play(lane, [], 5)
         newest = lane.channel.latest
         assert newest is not None
-        newest.annotated.jpeg()
+        newest.jpeg()
     assert times.distributions()["encode"].count == 5
 
 

@@ -120,7 +120,7 @@ class FedStream:
             state_age_s=time.monotonic() - self.since_s,
             fps=25.0 if self.status.state == "live" and newest else 0.0,
             age_s={"p50": 0.04, "p95": 0.08, "p99": 0.12} if newest else None,
-            newest_age_s=newest.annotated.result.frame.age_s() if newest else None,
+            newest_age_s=newest.result.frame.age_s() if newest else None,
             viewers=self.channel.viewers,
             analytics=self.analyst.report(),
         )

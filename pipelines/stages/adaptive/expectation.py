@@ -1,7 +1,7 @@
 """Whether what has changed in a picture is only what was expected: known objects on their way.
 
 While the tracker knows where they will be, the network need not confirm it on each frame. What it has not seen before,
-and what has moved by more than a small part of itself since it was seen, is looked at.
+and what has moved by more than a small part of itself since it was seen, is shown to the network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from streamvision.core.detections import Detections
 MOST_SHIFT = 0.1
 """How far an object may go by expectation alone, as a share of its shorter side."""
 LONGEST_S = 0.15
-"""For how long, in stream time, nothing is looked at."""
+"""For how long, in stream time, nothing is shown to the network."""
 OLDEST_S = 0.8
 """How long ago objects may have been seen; what the network is busy with has not been seen yet."""
 MARGIN_CELLS = 1.5
@@ -51,20 +51,20 @@ class Expected(NamedTuple):
         box = tracked.box_xyxy_px[known]
         return cls(at_s, box, (ahead.box_xyxy_px[known] - box) / np.float32(ahead_s))
 
-    def explains(self, changed: Cells, *, picture_px: tuple[int, int], now_s: float, looked_s: float) -> bool:
+    def explains(self, changed: Cells, *, picture_px: tuple[int, int], now_s: float, inferred_s: float) -> bool:
         """Say whether these objects account for all that has changed, and are still near where they were seen.
 
         Args:
             changed: (rows, columns) which cells of the picture have.
             picture_px: width and height of the picture.
             now_s: time of the frame.
-            looked_s: time of the last frame that was looked at.
+            inferred_s: time of the last frame that was shown to the network.
         """
-        if not len(self.box_xyxy_px) or not 0 < now_s - self.at_s <= OLDEST_S or now_s - looked_s > LONGEST_S:
+        if not len(self.box_xyxy_px) or not 0 < now_s - self.at_s <= OLDEST_S or now_s - inferred_s > LONGEST_S:
             return False
         box, velocity = self.box_xyxy_px, self.velocity_px_per_s
         shorter_px = np.maximum((box[:, 2:] - box[:, :2]).min(axis=1), 1)
-        if (np.abs(velocity).max(axis=1) * (now_s - looked_s) > MOST_SHIFT * shorter_px).any():
+        if (np.abs(velocity).max(axis=1) * (now_s - inferred_s) > MOST_SHIFT * shorter_px).any():
             return False
         later = box + velocity * np.float32(now_s - self.at_s)
         cell_px = np.array(picture_px) / changed.shape[::-1]

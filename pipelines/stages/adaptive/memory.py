@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.adaptive.inference_plan import InferencePlan
 from streamvision.core.boxes import overlapping
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
+from streamvision.core.inference_plan import InferencePlan
 from streamvision.core.resampling import Window
 from streamvision.inference.model import Prediction
 
@@ -40,8 +40,8 @@ class Memory:
     def reset(self) -> None:
         """Forget everything, as after a reconnect."""
         self._known = Prediction(Detections.empty(), None)
-        self._doubted: Mask = np.empty(0, np.bool_)
-        self._aside = Detections.empty()
+        self._unconfirmed: Mask = np.empty(0, np.bool_)
+        self._unseen_unconfirmed = Detections.empty()
         self._came_or_went = self.unsettled = np.empty((0, 4), np.float32)
         """(N, 4) boxes of objects that came or went with the newest look, or have no identity yet."""
 
@@ -51,7 +51,7 @@ class Memory:
         return self._known.detections.box_xyxy_px
 
     def update(self, look: InferencePlan, found: Prediction | None) -> Prediction:
-        """Take what a look has found and return what is known of the picture, but for doubted objects seen before.
+        """Take what a look has found and return what is known of the picture, but for unconfirmed objects seen before.
 
         Args:
             look: what the network was shown.
@@ -70,30 +70,30 @@ class Memory:
             fresh, whole = found.detections[np.flatnonzero(~copies)], found.whole
         if found is not None:
             self._came_or_went = _came_or_went(before[inside], found.detections, self._sure_score)
-        self._aside = before[~inside & self._doubted]
-        return Prediction(_joined(before[~inside & ~self._doubted], fresh), whole)
+        self._unseen_unconfirmed = before[~inside & self._unconfirmed]
+        return Prediction(_joined(before[~inside & ~self._unconfirmed], fresh), whole)
 
     def keep(self, told: Detections, whole: ImageResult | None) -> Detections:
-        """Remember what the tracker made of it; return that with the doubted objects that it was not told of.
+        """Remember what the tracker made of it; return that with the unconfirmed objects that it was not told of.
 
         Args:
             told: objects with their identities; without any tracker, without.
             whole: what is known of the picture as a whole.
         """
-        everything = self.with_doubted(told)
-        self._doubted = np.zeros(len(told), np.bool_)
+        everything = self.with_unconfirmed(told)
+        self._unconfirmed = np.zeros(len(told), np.bool_)
         if everything.track_id is not None:
-            self._doubted = np.ma.getmaskarray(everything.track_id)
+            self._unconfirmed = np.ma.getmaskarray(everything.track_id)
         self._known = Prediction(replace(everything, track_id=None), whole)
-        self.unsettled = np.concatenate([self._came_or_went, everything.box_xyxy_px[self._doubted]])
+        self.unsettled = np.concatenate([self._came_or_went, everything.box_xyxy_px[self._unconfirmed]])
         return everything
 
-    def with_doubted(self, told: Detections) -> Detections:
-        """Return what the tracker says, with the doubted objects that it was not told of as they were seen."""
+    def with_unconfirmed(self, told: Detections) -> Detections:
+        """Return what the tracker says, with the unconfirmed objects that it was not told of as they were seen."""
         if told.track_id is None:
             return told
-        nobody = np.ma.MaskedArray(np.zeros(len(self._aside), np.int64), mask=True)
-        return _joined(told, replace(self._aside, track_id=nobody))
+        nobody = np.ma.MaskedArray(np.zeros(len(self._unseen_unconfirmed), np.int64), mask=True)
+        return _joined(told, replace(self._unseen_unconfirmed, track_id=nobody))
 
 
 def _centred_in(detections: Detections, window: Window) -> Mask:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.stages.adaptive.inference_plan import InferencePlan
+from streamvision.core.inference_plan import InferencePlan
 from streamvision.core.crops import part_of
 from streamvision.core.picture import Picture
 from streamvision.inference.model import Model, Prediction

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.adaptive.inference_plan import WHOLE, InferencePlan
+from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.resampling import Window
 from streamvision.inference.letterbox import BY_ASPECT, sized_input
 from streamvision.inference.model_card import InputCard
@@ -28,7 +28,7 @@ MAX_GROWTHS = 6
 Box = NDArray[np.floating[Any]]
 
 
-def can_look_at_parts(card: InputCard) -> bool:
+def can_infer_parts(card: InputCard) -> bool:
     """Say whether the model takes inputs of any size."""
     return card.dynamic_size and card.resize in BY_ASPECT
 
@@ -55,17 +55,17 @@ def plan_around(
         low, high = np.clip(wanted[:2], 0, limit), np.clip(wanted[2:], 0, limit)
         size_px = np.minimum(-(-(high - low) * scale // STEP_PX).astype(np.int64) * STEP_PX, full_px)
         if size_px.prod() > MOST * full_px.prod():
-            return WHOLE
+            return FULL
         extent = np.minimum(np.round(size_px / scale), limit)
         start = np.clip(np.round((low + high - extent) / 2), 0, limit - extent).astype(np.int64) & ~1
         end = np.where(start + extent >= limit - 1, limit, start + extent).astype(np.int64)  # an odd last pixel, too
         cut = _touching(known, start, end) & ~_inside(known, start, end)
         if not cut.any():
             window = Window(int(start[0]), int(start[1]), int(end[0]), int(end[1]))
-            return InferencePlan("part", window, (int(size_px[0]), int(size_px[1])))
+            return InferencePlan("partial", window, (int(size_px[0]), int(size_px[1])))
         wanted[:2] = np.minimum(wanted[:2], known[cut, :2].min(axis=0))
         wanted[2:] = np.maximum(wanted[2:], known[cut, 2:].max(axis=0))
-    return WHOLE
+    return FULL
 
 
 def share_of(look: InferencePlan, *, picture_px: tuple[int, int], card: InputCard) -> float:

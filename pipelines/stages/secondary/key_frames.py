@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.secondary.model_worker import Crop, ModelWorker, open_auxiliary
 from streamvision.core.config.secondary import KeyFrameConfig
 from streamvision.core.errors import ConfigError
@@ -81,46 +82,54 @@ class KeyFrameModel(ModelWorker[Seen]):
         return whole.class_score is None or float(whole.class_score.max()) >= self.config.score
 
 
-class KeyFrames:
-    """The side of one stream, used from its lane's thread.
+class KeyFrames(FrameStage):
+    """Adds what the models last said of a stream's key frames.
 
     Args:
-        looks: the models, shared by all streams.
-        patient: wait for the findings on each key frame, as files do.
+        models: the models, shared by all streams.
+        wait: wait for the models on each key frame, as files do.
     """
 
-    def __init__(self, looks: Sequence[KeyFrameModel], *, patient: bool) -> None:
-        self._looks = looks
-        self._patient = patient
+    name = "secondary_models"
+
+    def __init__(self, models: Sequence[KeyFrameModel], *, wait: bool) -> None:
+        self._models = models
+        self._wait = wait
         self._handed_s: dict[str, float] = {}
         self._segment: int | None = None
 
-    def apply(self, result: Result) -> Result:
-        """Hand the frame over to whom it is time for; return the result with what they last said."""
+    def process(self, result: Result) -> None:
+        """Hand the frame to the models that are due for one, and add what each last said."""
         frame = result.frame
         key: Hashable = frame.stream_id, frame.segment
         if frame.segment != self._segment:
-            for look in self._looks:
-                look.forget((frame.stream_id, self._segment))  # maps are large, and a camera may reconnect for weeks
+            for model in self._models:
+                model.forget((frame.stream_id, self._segment))  # maps are large, and a camera may reconnect for weeks
             self._segment = frame.segment
             self._handed_s.clear()
         known = []
-        for look in self._looks:
-            last_s = self._handed_s.get(look.name)
-            if last_s is None or frame.pts_s - last_s >= look.config.every_s or look.waits(key):
-                # While it is busy it takes nothing and is offered the next frame; one that waits is replaced: the
-                # newest wins.
-                taken = look.submit([Crop(key, frame.picture, frame.pts_s)])
+        for model in self._models:
+            last_s = self._handed_s.get(model.name)
+            if last_s is None or frame.pts_s - last_s >= model.config.every_s or model.waits(key):
+                # A busy model takes nothing and is offered the next frame; of frames that wait, the newest is kept.
+                taken = model.submit([Crop(key, frame.picture, frame.pts_s)])
                 if taken:
-                    self._handed_s[look.name] = frame.pts_s
-                if taken and self._patient:
-                    look.wait(taken)
-            (kept,) = look.known([key])
+                    self._handed_s[model.name] = frame.pts_s
+                if taken and self._wait:
+                    model.wait(taken)
+            (kept,) = model.known([key])
             if kept is not None and kept.finding is not None and (whole := kept.finding.whole) is not None:
                 age_s = round(max(frame.pts_s - kept.quality, 0.0), 3)
-                known.append(KeyFrame(look.name, whole, look.names, age_s, kept.finding.summary))
-        return replace(result, key_frames=tuple(known))
+                known.append(KeyFrame(model.name, whole, model.names, age_s, kept.finding.summary))
+        result.key_frames = tuple(known)
 
     def statuses(self) -> tuple[StageStatus, ...]:
         """Return how each model is doing now."""
-        return tuple(look.status() for look in self._looks)
+        return tuple(model.status() for model in self._models)
+
+
+def key_frames(context: StageContext) -> KeyFrames | None:
+    """Return the stage of one stream; ``None`` where there is no model for key frames."""
+    if context.secondary is None or not context.secondary.for_key_frames:
+        return None
+    return KeyFrames(context.secondary.for_key_frames, wait=not context.live)

@@ -170,12 +170,16 @@ class ModelWorker(ABC, Generic[F]):
                 p95_ms=None,
             )
 
-    def close(self, timeout_s: float = 2.0) -> None:
-        """Stop looking and release the model, unless a call of it hangs; calling it twice is harmless."""
+    def request_close(self) -> None:
+        """Take nothing more and let the thread end, without waiting for it."""
         with self._changed:
             self._closed = True
             self._waiting.clear()
             self._changed.notify_all()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop and release the model, unless a call of it hangs; calling it twice is harmless."""
+        self.request_close()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         if not self._thread.is_alive():

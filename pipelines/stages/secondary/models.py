@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from pipelines.stages.secondary.key_frames import KeyFrameModel, KeyFrames
+from pipelines.stages.secondary.key_frames import KeyFrameModel
 from pipelines.stages.secondary.model_worker import ModelWorker
-from pipelines.stages.secondary.secondary_inference import SecondaryInference
 from pipelines.stages.secondary.secondary_model import SecondaryModel, check_names
 from streamvision.core.config.app import AppConfig
 
 
 class SecondaryModels:
-    """Second looks at objects, and models for key frames.
+    """Models for the crops of objects, and models for key frames.
 
     Args:
         config: which models.
@@ -27,40 +27,30 @@ class SecondaryModels:
 
     def __init__(self, config: AppConfig, *, names: tuple[str, ...]) -> None:
         check_names([*config.secondary_models, *config.key_frames], names)
-        self._names = names
-        self._draw = config.overlay.boxes
-        self._looks: list[SecondaryModel] = []
-        self._key_looks: list[KeyFrameModel] = []
+        self.for_objects: list[SecondaryModel] = []
+        """Models that are shown the crops of objects."""
+        self.for_key_frames: list[KeyFrameModel] = []
+        """Models that are shown a whole frame now and then."""
         try:
-            self._looks += (SecondaryModel.open(one) for one in config.secondary_models)
-            self._key_looks += (KeyFrameModel.open(one) for one in config.key_frames)
+            self.for_objects += (SecondaryModel.open(one) for one in config.secondary_models)
+            self.for_key_frames += (KeyFrameModel.open(one) for one in config.key_frames)
         except BaseException:
             self.close()
             raise
 
-    def stage(self, *, patient: bool) -> SecondaryInference | None:
-        """Return the side of one stream; ``None`` where there is no model.
-
-        Args:
-            patient: wait for the findings on each frame, as files do.
-        """
-        if not self._looks and not self._key_looks:
-            return None
-        key_frames = KeyFrames(self._key_looks, patient=patient) if self._key_looks else None
-        return SecondaryInference(
-            self._looks, names=self._names, patient=patient, draw=self._draw, key_frames=key_frames
-        )
-
     def start(self) -> None:
-        """Begin to look."""
-        for look in self._all():
-            look.start()
+        """Begin to work on what is handed over."""
+        for worker in self._workers:
+            worker.start()
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Stop looking and release the models, within about ``timeout_s``; calling it twice is harmless."""
+        """Stop and release the models, within about ``timeout_s`` in all; calling it twice is harmless."""
         deadline_s = time.monotonic() + timeout_s
-        for look in self._all():
-            look.close(max(deadline_s - time.monotonic(), 0.1))
+        for worker in self._workers:
+            worker.request_close()
+        for worker in self._workers:
+            worker.close(max(deadline_s - time.monotonic(), 0.0))
 
-    def _all(self) -> list[ModelWorker[Any]]:
-        return [*self._looks, *self._key_looks]
+    @property
+    def _workers(self) -> Sequence[ModelWorker[Any]]:
+        return [*self.for_objects, *self.for_key_frames]

@@ -1,4 +1,4 @@
-"""The side of one stream: which of its objects are worth a second look, and what is known of them."""
+"""The stage that adds attributes: which objects are shown to the secondary models, and what is known of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.secondary.attributes import parts_of, placed
-from pipelines.stages.secondary.key_frames import KeyFrames
 from pipelines.stages.secondary.model_worker import Crop
 from pipelines.stages.secondary.secondary_model import SecondaryModel
 from streamvision.core.crops import crop_edges, cut
@@ -20,61 +20,50 @@ from streamvision.core.stage_output import MAX_MARKS
 from streamvision.core.status import StageStatus
 
 
-class SecondaryInference:
-    """Adds the attributes of objects, from the lane's thread. Only those with an identity are looked at.
+class SecondaryInference(FrameStage):
+    """Adds the attributes of objects. Only objects with an identity are shown to the models.
 
     Args:
-        looks: the models, shared by all streams.
+        models: the models, shared by all streams.
         names: class names of the first model, by class id.
-        patient: wait for the findings on each frame, as files do.
+        wait: wait for the models on each frame, as files do.
         draw: outline the objects and skeletons that they find on objects.
-        key_frames: models that look at whole frames now and then; ``None`` for none.
     """
 
+    name = "secondary_models"
+
     def __init__(
-        self,
-        looks: Sequence[SecondaryModel],
-        *,
-        names: tuple[str, ...],
-        patient: bool,
-        draw: bool = True,
-        key_frames: KeyFrames | None = None,
+        self, models: Sequence[SecondaryModel], *, names: tuple[str, ...], wait: bool, draw: bool = True
     ) -> None:
-        self._looks = looks
+        self._models = models
         self._draw = draw
-        self._key_frames = key_frames
-        self._skeletons = {look.config.name: look.skeleton for look in looks}
-        self._patient = patient
+        self._skeletons = {model.config.name: model.skeleton for model in models}
+        self._wait = wait
         self._class_ids = [
-            None if look.config.classes is None else np.array([names.index(name) for name in look.config.classes])
-            for look in looks
+            None if model.config.classes is None else np.array([names.index(name) for name in model.config.classes])
+            for model in models
         ]
 
-    def apply(self, result: Result) -> Result:
-        """Return the result with what is known of its objects, and of the last key frames."""
-        if self._key_frames is not None:
-            result = self._key_frames.apply(result)
-        if not self._looks:
-            return result
+    def process(self, result: Result) -> None:
+        """Add what is known of the objects."""
         found = result.detections
         attributes = np.empty(len(found), np.object_)
         if found.track_id is not None:
-            for look, class_ids in zip(self._looks, self._class_ids, strict=True):
-                self._attach(attributes, look, class_ids, result.frame, found)
-        marks = [mark for one in attributes if one for mark in parts_of(one, self._skeletons)] if self._draw else []
-        return replace(
-            result, detections=replace(found, attributes=attributes), marks=(*result.marks, *marks[:MAX_MARKS])
-        )
+            for model, class_ids in zip(self._models, self._class_ids, strict=True):
+                self._attach(attributes, model, class_ids, result.frame, found)
+        result.detections = replace(found, attributes=attributes)
+        if self._draw:
+            outlines = [line for one in attributes if one for line in parts_of(one, self._skeletons)]
+            result.marks += tuple(outlines[:MAX_MARKS])
 
     def statuses(self) -> tuple[StageStatus, ...]:
         """Return how each model is doing now."""
-        own = tuple(look.status() for look in self._looks)
-        return own if self._key_frames is None else (*own, *self._key_frames.statuses())
+        return tuple(model.status() for model in self._models)
 
     def _attach(
         self,
         attributes: NDArray[np.object_],
-        look: SecondaryModel,
+        model: SecondaryModel,
         class_ids: NDArray[Any] | None,
         frame: Frame,
         found: Detections,
@@ -89,23 +78,23 @@ class SecondaryInference:
         keys: list[Hashable] = [
             (frame.stream_id, frame.segment, identity) for identity in found.track_id.data[rows].tolist()
         ]
-        submitted = _submit(look, keys, frame, found[rows])
-        if self._patient and submitted:
-            look.wait(submitted)
-        for row, kept in zip(rows.tolist(), look.known(keys), strict=True):
+        submitted = _submit(model, keys, frame, found[rows])
+        if self._wait and submitted:
+            model.wait(submitted)
+        for row, kept in zip(rows.tolist(), model.known(keys), strict=True):
             if kept is not None and kept.finding is not None:
                 left, top, right, bottom = found.box_xyxy_px[row].tolist()
                 finding = placed(kept.finding, (left, top, right, bottom))
-                attributes[row] = {**(attributes[row] or {}), look.config.name: finding}
+                attributes[row] = {**(attributes[row] or {}), model.config.name: finding}
 
 
-def _submit(look: SecondaryModel, keys: list[Hashable], frame: Frame, found: Detections) -> list[Hashable]:
+def _submit(model: SecondaryModel, keys: list[Hashable], frame: Frame, found: Detections) -> list[Hashable]:
     """Hand over the objects that are new, or show better than before; return whose they are."""
-    config, picture = look.config, frame.picture
+    config, picture = model.config, frame.picture
     edges = crop_edges(found.box_xyxy_px, picture_px=(picture.width_px, picture.height_px), margin=config.margin)
     side_px = edges[:, 2:] - edges[:, :2]
     quality = side_px.prod(axis=1) * found.score
-    seen = np.array([-1.0 if kept is None else kept.quality for kept in look.known(keys)])
+    seen = np.array([-1.0 if kept is None else kept.quality for kept in model.known(keys)])
     due = (side_px.min(axis=1) >= config.min_side_px) & (quality > seen * config.refresh)
     rows = np.flatnonzero(due | ((seen < 0) & (side_px.min(axis=1) >= config.min_side_px))).tolist()
     crops = []
@@ -114,5 +103,13 @@ def _submit(look: SecondaryModel, keys: list[Hashable], frame: Frame, found: Det
         x0, y0, x1, y1 = found.box_xyxy_px[row].tolist()
         part = cut(picture, left, top, right, bottom)
         crops.append(Crop(keys[row], part, float(quality[row]), left, top, (x0, y0, x1, y1)))
-    look.submit(crops)
+    model.submit(crops)
     return [keys[row] for row in rows]
+
+
+def secondary(context: StageContext) -> SecondaryInference | None:
+    """Return the stage of one stream; ``None`` where there is no model for objects."""
+    if context.secondary is None or not context.secondary.for_objects:
+        return None
+    draw = context.config.overlay.boxes
+    return SecondaryInference(context.secondary.for_objects, names=context.names, wait=not context.live, draw=draw)

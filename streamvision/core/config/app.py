@@ -78,6 +78,13 @@ class ServeConfig(Section):
     jpeg_quality: int = Field(80, ge=1, le=100, description="Quality of the pictures sent to viewers.")
 
 
+class SinkConfig(Section):
+    """A sink that another package brings."""
+
+    name: str = Field(description="Its name; `streamvision doctor` lists what is there.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Its settings.")
+
+
 class OutputsConfig(Section):
     """Files that results are written to. With several streams, .mot and .record files carry the stream's id."""
 
@@ -88,6 +95,7 @@ class OutputsConfig(Section):
     event_pictures: Path | None = Field(None, description="Folder for an annotated JPEG of each frame with an event.")
     event_pictures_kept: int = Field(1000, ge=1, le=1_000_000, description="Most of them; the oldest go first.")
     heat_map: Path | None = Field(None, description="Heat map as PNG, at the end of the run.")
+    sinks: tuple[SinkConfig, ...] = Field((), max_length=16, description="Sinks that other packages bring.")
 
 
 class AppConfig(Section):

@@ -187,7 +187,7 @@ export class Tile {
       "Pipeline age": ages ?? "none yet",
       Processed: `${format.count(status.frames_done)}${expected} frames`,
       Dropped: drops.join(", ") || "none",
-      ...(status.effort && { Effort: effortWords(status.effort) }),
+      ...(status.adaptive && { Adaptive: adaptiveWords(status.adaptive) }),
       Reconnects: format.count(status.reconnects),
       ...Object.fromEntries((status.stages ?? []).map((stage) => [`Stage ${stage.name}`, stageWords(stage)])),
     };
@@ -208,9 +208,9 @@ export class Tile {
 }
 
 // What the network was shown, in words.
-function effortWords(effort) {
-  const looks = Object.entries(effort.looks).map(([kind, n]) => `${format.count(n)} ${kind}`);
-  return `${Math.round(100 * effort.share)} % of looking at every frame; ${looks.join(", ")}`;
+function adaptiveWords(adaptive) {
+  const plans = Object.entries(adaptive.plans).map(([kind, n]) => `${format.count(n)} ${kind}`);
+  return `${Math.round(100 * adaptive.share)} % of showing every frame; ${plans.join(", ")}`;
 }
 
 // How a stage of the user's is doing, in words.

@@ -37,7 +37,7 @@ def test_early_boundary_follows_each_picture_without_waiting_for_the_next() -> N
     server = WebServer(feed.view, port=0)
     server.start()
     try:
-        picture = feed["gate"].channel.latest.annotated.jpeg()
+        picture = feed["gate"].channel.latest.jpeg()
         header = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n"
         with opened(server.port, "/streams/gate/mjpeg?boundary=early") as response:
             expected = header + picture + b"\r\n" + header
@@ -58,7 +58,7 @@ def test_a_new_viewer_of_a_silent_stream_gets_the_newest_picture_at_once(feed: L
     feed["gate"].enter("stalled", "silent")
     time.sleep(0.1)
     with opened(server.port, "/streams/gate/mjpeg") as response:
-        assert read_part(response) == feed["gate"].channel.latest.annotated.jpeg()
+        assert read_part(response) == feed["gate"].channel.latest.jpeg()
 
 
 def test_multiplexed_response_carries_all_streams_fairly(server: WebServer) -> None:
@@ -204,6 +204,6 @@ def test_a_picture_that_cannot_be_encoded_stops_no_other_stream(feed: LiveFeed, 
 
     feed["yard"].enter("stalled")
     time.sleep(0.1)
-    feed["yard"].channel.latest.annotated._encode = broken
+    feed["yard"].channel.latest._encode = broken
     with opened(server.port, "/api/live") as response:
         assert [read_record(response)[0]["stream"] for _ in range(3)] == ["gate"] * 3

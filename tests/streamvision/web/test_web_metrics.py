@@ -58,7 +58,7 @@ def test_two_pipelines_in_one_process_do_not_collide(feed: LiveFeed, serve) -> N
 
 
 def test_looks_are_counted_where_effort_is_adaptive(feed: LiveFeed, server: WebServer) -> None:
-    assert not scrape(server).get("streamvision_looks_total")
-    feed["gate"].status = replace(feed["gate"].status, effort=AdaptiveStatus({"whole": 3, "part": 40}, 0.2))
-    looks = scrape(server)["streamvision_looks_total"]
-    assert looks == {labels(stream="gate", kind="whole"): 3, labels(stream="gate", kind="part"): 40}
+    assert not scrape(server).get("streamvision_inference_plans_total")
+    feed["gate"].status = replace(feed["gate"].status, adaptive=AdaptiveStatus({"full": 3, "partial": 40}, 0.2))
+    looks = scrape(server)["streamvision_inference_plans_total"]
+    assert looks == {labels(stream="gate", kind="full"): 3, labels(stream="gate", kind="partial"): 40}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.stages.adaptive import AdaptiveInference, Budget
-from pipelines.stages.adaptive.inference_plan import InferencePlan
+from streamvision.core.inference_plan import InferencePlan
 from pipelines.stages.tracking import create_tracker
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
@@ -126,7 +126,7 @@ def test_a_known_object_on_its_way_is_carried_on_in_between() -> None:
         look = one.decide(frame(number, place))
         kinds.append(look.kind)
         known = one.complete(look, found(place) if look.uses_network else None, new_segment=False)
-        if look.kind == "carried":
+        if look.kind == "predicted":
             carried = tracker.carry(pts_s=number / FPS, picture_px=(640, 360))
             (box,) = one.follow(look, Prediction(carried, None), tracker, frame(number, place)).box_xyxy_px
             assert np.abs(box[:2] - place).max() <= 5

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.stages.adaptive.inference_plan import STILL, WHOLE, InferencePlan
+from streamvision.core.inference_plan import SKIPPED, FULL, InferencePlan
 from pipelines.stages.adaptive.memory import Memory
 from streamvision.core.detections import Detections
 from streamvision.core.masks import BoxMask
 from streamvision.core.resampling import Window
 from streamvision.inference.model import Prediction
 
-PART = InferencePlan("part", Window(0, 0, 100, 100), (128, 128))
+PART = InferencePlan("partial", Window(0, 0, 100, 100), (128, 128))
 
 
 def found(*boxes: list[float], score: float = 0.9) -> Prediction:
@@ -43,33 +43,33 @@ INSIDE, OUTSIDE = [20.0, 20, 60, 60], [200.0, 20, 240, 60]
 
 def test_what_was_not_looked_at_stays() -> None:
     memory = Memory(sure_score=0.25)
-    take(memory, WHOLE, found(INSIDE, OUTSIDE))
+    take(memory, FULL, found(INSIDE, OUTSIDE))
     moved = [22.0, 20, 62, 60]
     assert boxes(take(memory, PART, found(moved))) == [moved, OUTSIDE]
-    assert boxes(take(memory, STILL, None)) == [moved, OUTSIDE]
+    assert boxes(take(memory, SKIPPED, None)) == [moved, OUTSIDE]
     assert memory.boxes.tolist() == [OUTSIDE, moved]
 
 
 def test_what_has_left_the_part_is_gone_and_the_whole_replaces_all() -> None:
     memory = Memory(sure_score=0.25)
-    take(memory, WHOLE, found(INSIDE, OUTSIDE))
+    take(memory, FULL, found(INSIDE, OUTSIDE))
     assert boxes(take(memory, PART, found())) == [OUTSIDE]
-    assert boxes(take(memory, WHOLE, found(INSIDE))) == [INSIDE]
+    assert boxes(take(memory, FULL, found(INSIDE))) == [INSIDE]
 
 
 def test_an_object_that_the_edge_cuts_is_not_counted_twice() -> None:
     memory = Memory(sure_score=0.25)
     across = [90.0, 20, 160, 60]
-    take(memory, WHOLE, found(across))
+    take(memory, FULL, found(across))
     assert boxes(take(memory, PART, found([90.0, 20, 100, 60]))) == [across]
     assert len(boxes(take(memory, PART, found([40.0, 20, 80, 60])))) == 2
 
 
 def test_who_comes_or_goes_is_unsettled_and_who_stays_is_not() -> None:
     memory = Memory(sure_score=0.25)
-    take(memory, WHOLE, found(INSIDE, OUTSIDE))
+    take(memory, FULL, found(INSIDE, OUTSIDE))
     assert memory.unsettled.tolist() == [INSIDE, OUTSIDE]
-    take(memory, WHOLE, found(INSIDE, OUTSIDE))
+    take(memory, FULL, found(INSIDE, OUTSIDE))
     assert len(memory.unsettled) == 0
     take(memory, PART, found())
     assert memory.unsettled.tolist() == [INSIDE]
@@ -79,9 +79,9 @@ def test_who_comes_or_goes_is_unsettled_and_who_stays_is_not() -> None:
 
 def test_a_reconnect_forgets_all() -> None:
     memory = Memory(sure_score=0.25)
-    take(memory, WHOLE, found(INSIDE))
+    take(memory, FULL, found(INSIDE))
     memory.reset()
-    assert boxes(take(memory, STILL, None)) == []
+    assert boxes(take(memory, SKIPPED, None)) == []
 
 
 def test_masks_of_both_looks_go_together() -> None:
@@ -93,16 +93,16 @@ def test_masks_of_both_looks_go_together() -> None:
         plain = found(box).detections
         return Prediction(Detections(plain.box_xyxy_px, plain.score, plain.class_id, mask=mask), None)
 
-    take(memory, WHOLE, masked(OUTSIDE))
+    take(memory, FULL, masked(OUTSIDE))
     mask = take(memory, PART, masked(INSIDE)).detections.mask
     assert mask is not None and [one.left_px for one in mask] == [200, 20]
 
 
 def test_what_has_no_identity_is_shown_but_not_told_again() -> None:
     memory = Memory(sure_score=0.25)
-    take(memory, WHOLE, found(INSIDE, OUTSIDE), identities=[1, None])
+    take(memory, FULL, found(INSIDE, OUTSIDE), identities=[1, None])
     assert memory.unsettled.tolist() == [INSIDE, OUTSIDE, OUTSIDE]
-    told = memory.update(STILL, None)
+    told = memory.update(SKIPPED, None)
     assert boxes(told) == [INSIDE]
     everything = memory.keep(replace(told.detections, track_id=np.ma.MaskedArray([1], mask=[False])), None)
     assert everything.identities() == [1, None] and everything.box_xyxy_px.tolist() == [INSIDE, OUTSIDE]

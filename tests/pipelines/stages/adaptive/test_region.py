@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.stages.adaptive.inference_plan import WHOLE, InferencePlan
-from pipelines.stages.adaptive.region import STEP_PX, can_look_at_parts, plan_around, share_of
+from streamvision.core.inference_plan import FULL, InferencePlan
+from pipelines.stages.adaptive.region import STEP_PX, can_infer_parts, plan_around, share_of
 from streamvision.inference.model_card import InputCard
 
 CARD = InputCard(width_px=640, height_px=640, dynamic_size=True)
@@ -21,7 +21,7 @@ def around(changed: list[float], known: list[list[float]] | None = None) -> Infe
 
 def test_a_small_change_is_a_small_part_at_the_scale_of_the_whole() -> None:
     look = around([600, 300, 700, 400])
-    assert look.kind == "part" and look.window is not None and look.size is not None
+    assert look.kind == "partial" and look.window is not None and look.size is not None
     assert look.size == (128, 128) and all(side % STEP_PX == 0 for side in look.size)
     assert (look.window.right - look.window.left) * 0.5 == pytest.approx(look.size[0], abs=1)
     assert look.window.left <= 600 - 40 and look.window.right >= 700 + 40
@@ -48,10 +48,10 @@ def test_objects_elsewhere_do_not_matter() -> None:
 
 
 def test_where_much_has_changed_the_whole_is_looked_at() -> None:
-    assert around([100, 50, 1200, 700]) is WHOLE
-    assert share_of(WHOLE, picture_px=PICTURE_PX, card=CARD) == 1
+    assert around([100, 50, 1200, 700]) is FULL
+    assert share_of(FULL, picture_px=PICTURE_PX, card=CARD) == 1
 
 
 def test_only_models_of_free_size_see_parts() -> None:
-    assert can_look_at_parts(CARD)
-    assert not can_look_at_parts(InputCard(width_px=640, height_px=640))
+    assert can_infer_parts(CARD)
+    assert not can_infer_parts(InputCard(width_px=640, height_px=640))

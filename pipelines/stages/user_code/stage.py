@@ -1,8 +1,7 @@
-"""The stages of one stream, one after another, and what their outputs change about a result."""
+"""One stage of the user's own on one stream: what its output changes about a result."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.stages.base import FrameStage
 from pipelines.stages.user_code.runner import StageRunner
 from streamvision.core.analysis import Analysis
 from streamvision.core.detections import Detections
@@ -24,54 +24,53 @@ _HIDDEN_SIDE_PX = 12
 """Longer side of the picture that remains of a hidden one: shapes of light, and nobody's face."""
 
 
-class StageChain:
-    """Applies stages in order, from the lane's thread.
+class UserStage(FrameStage):
+    """Calls the user's code within its time budget. Code that fails or is late changes nothing, or hides the picture.
 
     Args:
-        stages: user code with its settings.
+        stage: the code and its settings.
         stream_id: the stream.
         names: class names by class id.
 
     Raises:
-        ConfigError: when a stage does not take its options.
+        ConfigError: when the code does not take its options.
     """
 
-    def __init__(self, stages: Sequence[Stage], *, stream_id: str, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._runners = [StageRunner(stage, stream_id=stream_id) for stage in stages]
+    name = "user_stages"
 
-    def apply(self, result: Result) -> Result:
-        """Return the result as the stages leave it; one that fails or is late changes nothing, or hides the picture."""
-        for runner in self._runners:
-            output = runner.run(StageView(result, self._names))
-            if output is not None:
-                result = _changed(result, output, runner.stage.name)
-            elif runner.stage.settings.unfinished == "hide":
-                result = _with_picture(result, _unrecognisable(result))
-        return result
+    def __init__(self, stage: Stage, *, stream_id: str, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._runner = StageRunner(stage, stream_id=stream_id)
+
+    def process(self, result: Result) -> None:
+        """Change the result as the code says."""
+        output = self._runner.run(StageView(replace(result), self._names))
+        if output is not None:
+            _apply(output, result, self._runner.stage.name)
+        elif self._runner.stage.settings.unfinished == "hide":
+            _put_picture(result, _unrecognisable(result))
 
     def statuses(self) -> tuple[StageStatus, ...]:
-        """Return how each stage is doing now."""
-        return tuple(runner.status() for runner in self._runners)
+        """Return how it is doing now."""
+        return (self._runner.status(),)
 
     def close(self) -> None:
-        """Call the stages no more."""
-        for runner in self._runners:
-            runner.close()
+        """Call it no more."""
+        self._runner.close()
 
 
-def _changed(result: Result, output: StageOutput, name: str) -> Result:
+def _apply(output: StageOutput, result: Result, name: str) -> None:
     if output.detections is not None:
-        analysis = _moved(result.analysis, result.detections, output.detections)
-        result = replace(result, detections=output.detections, analysis=analysis)
+        result.analysis = _reordered(result.analysis, result.detections, output.detections)
+        result.detections = output.detections
     if output.picture is not None:
-        result = _with_picture(result, output.picture)
-    told = tuple({"stage": name, **event.to_json()} for event in output.events)
-    return replace(result, marks=(*result.marks, *output.marks), stage_events=(*result.stage_events, *told))
+        _put_picture(result, output.picture)
+    result.marks += tuple(output.marks)
+    result.stage_events += tuple({"stage": name, **event.to_json()} for event in output.events)
 
 
-def _moved(analysis: Analysis | None, old: Detections, new: Detections) -> Analysis | None:
-    """Return the analysis with the speeds in the order of the new objects; they know each other by identity."""
+def _reordered(analysis: Analysis | None, old: Detections, new: Detections) -> Analysis | None:
+    """Return the analysis with the speeds in the order of the new objects, which are matched by identity."""
     if analysis is None or analysis.speed_kmh is None:
         return analysis
     known: dict[Any, float] = dict(zip(old.identities(), analysis.speed_kmh.tolist(), strict=True))
@@ -80,18 +79,17 @@ def _moved(analysis: Analysis | None, old: Detections, new: Detections) -> Analy
     return replace(analysis, speed_kmh=speed)
 
 
-def _with_picture(result: Result, bgr: NDArray[np.uint8]) -> Result:
+def _put_picture(result: Result, bgr: NDArray[np.uint8]) -> None:
     """Put a picture in place of the frame's, and of the network's where that made one: neither may remain behind."""
     picture = BgrPicture(np.ascontiguousarray(bgr))
     frame = result.frame
-    whole = result.whole
-    if whole is not None and whole.picture is not None:
-        whole = replace(whole, picture=picture)
+    if result.whole is not None and result.whole.picture is not None:
+        result.whole = replace(result.whole, picture=picture)
     size = (frame.picture.width_px, frame.picture.height_px)
     if (picture.width_px, picture.height_px) != size:
         resized: Any = cv2.resize(picture.bgr, size, interpolation=cv2.INTER_AREA)
         picture = BgrPicture(resized)
-    return replace(result, frame=replace(frame, picture=picture), whole=whole)
+    result.frame = replace(frame, picture=picture)
 
 
 def _unrecognisable(result: Result) -> NDArray[np.uint8]:

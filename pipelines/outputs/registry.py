@@ -1,0 +1,61 @@
+"""All sinks by name. A new one is one new file, its test and its line here; other packages bring theirs by entry point.
+
+The name of one that is built in is its key under ``outputs`` in the configuration; those of other packages are chosen
+under ``outputs.sinks``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamvision.core.registry import Plugin, Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkPlugin(Plugin):
+    """One kind of sink; its factory takes a :class:`pipelines.outputs.sink.SinkContext` and returns the sink."""
+
+    per_stream: bool = False
+    """Whether each of several streams has a file of its own, which carries the stream's name."""
+    folder: bool = False
+    """Whether it writes into a folder instead of a file."""
+    suffixes: tuple[str, ...] | None = None
+    """Endings that its file may have; ``None`` for any."""
+
+
+SINKS: Registry[Plugin] = Registry(
+    "sink",
+    group="streamvision.sinks",
+    plugins=[
+        SinkPlugin(
+            name="detections",
+            factory="pipelines.outputs.json_lines:open_json_lines",
+            summary="results as JSON lines, one frame a line",
+        ),
+        SinkPlugin(
+            name="events",
+            factory="pipelines.outputs.events:open_events",
+            summary="events of the analytics, as JSON lines or CSV",
+        ),
+        SinkPlugin(
+            name="event_pictures",
+            factory="pipelines.outputs.event_pictures:open_event_pictures",
+            summary="a folder with the annotated picture of each frame with an event",
+            folder=True,
+        ),
+        SinkPlugin(
+            name="heat_map",
+            factory="pipelines.outputs.heat_map:open_heat_map",
+            summary="the heat map as PNG, at the end",
+            per_stream=True,
+        ),
+        SinkPlugin(name="mot", factory="pipelines.outputs.mot:open_mot", summary="MOTChallenge text", per_stream=True),
+        SinkPlugin(
+            name="record",
+            factory="pipelines.outputs.mp4:open_recorder",
+            summary="annotated video as fragmented MP4",
+            per_stream=True,
+            suffixes=("", ".m4v", ".mov", ".mp4"),
+        ),
+    ],
+)

@@ -1,0 +1,107 @@
+"""The stages of a stream in their order: built in, configured, and brought by other packages.
+
+A stage of another package is chosen by its name under ``stages`` in the configuration. A new built-in one is one new
+file, its test and its line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipelines.stages.base import FrameStage, StageContext
+from pipelines.stages.user_code.stage import UserStage
+from streamvision.core.config.section import Section
+from streamvision.core.config.stage import StageConfig
+from streamvision.core.errors import ConfigError
+from streamvision.core.registry import Plugin, Registry
+from streamvision.core.user_stage import Stage, stage_of
+
+FRAME_STAGES: Registry[Plugin] = Registry(
+    "frame stage",
+    group="streamvision.frame_stages",
+    plugins=[
+        Plugin(
+            name="complete",
+            factory="pipelines.stages.adaptive.stages:complete",
+            summary="adaptive inference: what is known of the part that the network was not shown",
+        ),
+        Plugin(name="track", factory="pipelines.stages.tracking.stage:track", summary="identities"),
+        Plugin(
+            name="learn",
+            factory="pipelines.stages.adaptive.stages:learn",
+            summary="adaptive inference: motion that the next plans rely on",
+        ),
+        Plugin(
+            name="smooth_keypoints",
+            factory="pipelines.stages.smoothing:smooth_keypoints",
+            summary="keypoints of an identity that do not tremble",
+        ),
+        Plugin(
+            name="smooth_scores",
+            factory="pipelines.stages.smoothing:smooth_scores",
+            summary="classes of whole pictures that do not flicker",
+        ),
+        Plugin(
+            name="analyse",
+            factory="pipelines.stages.analytics.stage:analyse",
+            summary="lines, zones, speeds, the heat map",
+        ),
+        Plugin(
+            name="key_frames",
+            factory="pipelines.stages.secondary.key_frames:key_frames",
+            summary="slow models that see a whole frame now and then",
+        ),
+        Plugin(
+            name="secondary",
+            factory="pipelines.stages.secondary.secondary_inference:secondary",
+            summary="models on the crops of objects",
+        ),
+    ],
+)
+
+
+@dataclass(frozen=True)
+class ConfiguredPlugin:
+    """A stage of another package, with its settings."""
+
+    plugin: Plugin
+    """The stage."""
+    options: Section | None
+    """Its settings, checked by its configuration class; ``None`` where it has none."""
+
+
+ConfiguredStage = Stage | ConfiguredPlugin
+
+
+def configured_stages(configs: Sequence[StageConfig]) -> list[ConfiguredStage]:
+    """Find what the configuration names under ``stages``; code is imported here, once for all streams.
+
+    Raises:
+        ConfigError: when there is no such code or stage, or it does not take its options.
+    """
+    return [stage_of(config) if config.name is None else _plugin_of(config.name, config) for config in configs]
+
+
+def build_stages(context: StageContext, further: Sequence[ConfiguredStage] = ()) -> list[FrameStage]:
+    """Return the stages of one stream in their order: the built-in ones that are needed, then the further ones.
+
+    Raises:
+        ConfigError: when the code of a further one does not take its options.
+    """
+    stages: list[FrameStage] = [
+        stage for plugin in FRAME_STAGES.built_in if (stage := plugin.load()(context)) is not None
+    ]
+    for one in further:
+        if isinstance(one, Stage):
+            stages.append(UserStage(one, stream_id=context.stream_id, names=context.names))
+        else:
+            stages.append(one.plugin.load()(replace(context, options=one.options)))
+    return stages
+
+
+def _plugin_of(name: str, config: StageConfig) -> ConfiguredPlugin:
+    plugin = FRAME_STAGES.get(name)
+    if plugin in FRAME_STAGES.built_in:
+        raise ConfigError(f"stages: {name!r} is built in and has its place already; leave it out")
+    return ConfiguredPlugin(plugin, plugin.options_of(config.options))

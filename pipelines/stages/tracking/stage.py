@@ -1,0 +1,55 @@
+"""The stage that gives identities."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pipelines.stages.base import FrameStage, StageContext
+from pipelines.stages.tracking.base import Tracker
+from streamvision.core.frame import Result
+
+
+class Tracking(FrameStage):
+    """Gives the objects of one stream their identities, and counts these.
+
+    Args:
+        tracker: gives the identities.
+        names: class names by class id.
+    """
+
+    name = "track"
+
+    def __init__(self, tracker: Tracker, names: tuple[str, ...]) -> None:
+        self.identities: Counter[str] = Counter()
+        """Confirmed identities since the start, by class name."""
+        self._tracker = tracker
+        self._names = names
+        self._highest_identity = -1
+
+    def process(self, result: Result) -> None:
+        """Give identities; on a frame that the network was not shown, predict where the objects are."""
+        frame = result.frame
+        if result.plan.kind == "predicted":
+            picture_px = frame.picture.width_px, frame.picture.height_px
+            result.detections = self._tracker.carry(pts_s=frame.pts_s, picture_px=picture_px)
+        else:
+            result.detections = self._tracker.update(result.detections, pts_s=frame.pts_s, picture=frame.picture)
+        self._count(result)
+
+    def reset(self) -> None:
+        """Forget all tracks."""
+        self._tracker.reset()
+
+    def _count(self, result: Result) -> None:
+        detections = result.detections
+        if detections.track_id is None:
+            return
+        identity = detections.track_id.filled(-1)
+        if len(identity) and (highest := int(identity.max())) > self._highest_identity:
+            self.identities.update(detections[identity > self._highest_identity].count_by_name(self._names))
+            self._highest_identity = highest
+
+
+def track(context: StageContext) -> Tracking | None:
+    """Return the stage of one stream; ``None`` where nobody gives identities."""
+    return Tracking(context.tracker, context.names) if context.tracker is not None else None
