@@ -13,12 +13,10 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 
 from pipelines.assembly import build_streams, name_streams
 from pipelines.capture.registry import source_files
-from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.outputs import check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext, SinkFactory
 from pipelines.run_models import RunModels
@@ -103,7 +101,6 @@ class Pipeline:
         Raises:
             OutputError: when an output cannot be opened; nothing runs then.
         """
-        files: dict[Path, LineFile] = {}
         contexts = [
             SinkContext(
                 stream_id=name,
@@ -111,7 +108,6 @@ class Pipeline:
                 names=self.names,
                 drops=stream.capture.drops,
                 heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
-                line_files=files,
             )
             for name, stream in self._streams.items()
         ]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.registry import SINKS, SinkPlugin
 from pipelines.outputs.sink import Sink, SinkContext, SinkFactory
 from streamvision.core.config.app import OutputsConfig
@@ -42,8 +43,8 @@ def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], inputs: I
             _check_folder(target)
             continue
         if plugin.suffixes is not None and target.suffix.lower() not in plugin.suffixes:
-            accepted = ", ".join(suffix for suffix in plugin.suffixes if suffix)
-            raise OutputError(f"cannot {plugin.name} {target}: its name must end in one of {accepted}")
+            accepted = " or ".join(suffix for suffix in plugin.suffixes if suffix)
+            raise OutputError(f"cannot write {plugin.summary} to {target}: give a name that ends in {accepted}")
         for path in _paths(plugin, target, stream_ids):
             _check_writable(path)
             identity = _identity(path)
@@ -72,16 +73,17 @@ def open_sinks(
     stream_ids = [context.stream_id for context in contexts]
     check_outputs(config, stream_ids=stream_ids)
     sinks: dict[str, list[Sink]] = {stream_id: [] for stream_id in stream_ids}
+    line_files: dict[Path, LineFile] = {}
     try:
-        for context in contexts:
+        for context in (replace(one, outputs=config, line_files=line_files) for one in contexts):
             opened = sinks[context.stream_id]
             for plugin, target in _wanted(config):
                 several = plugin.per_stream and len(contexts) > 1
                 path = path_for_stream(target, context.stream_id, several=several)
-                opened.append(plugin.load()(replace(context, path=path, outputs=config)))
+                opened.append(plugin.load()(replace(context, path=path)))
             for one in config.sinks:
                 chosen = SINKS.get(one.name)
-                opened.append(chosen.load()(replace(context, outputs=config, options=chosen.options_of(one.options))))
+                opened.append(chosen.load()(replace(context, options=chosen.options_of(one.options))))
             opened += (factory(context) for factory in further)
     except Exception:
         for sink in (sink for opened in sinks.values() for sink in opened):

@@ -55,7 +55,7 @@ SINKS: Registry[Plugin] = Registry(
             factory="pipelines.outputs.mp4:open_recorder",
             summary="annotated video as fragmented MP4",
             per_stream=True,
-            suffixes=("", ".m4v", ".mov", ".mp4"),
+            suffixes=(".mp4", ".m4v", ".mov", ""),
         ),
     ],
 )

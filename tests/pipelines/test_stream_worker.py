@@ -9,8 +9,12 @@ import pytest
 
 from pipelines.outputs.encode import JpegEncoder
 from pipelines.rendering.overlay import Overlay
+from pipelines.rendering.renderer import Renderer
 from pipelines.stages.analytics import Analytics
+from pipelines.stages.analytics.stage import Analysing
+from pipelines.stages.base import FrameStage
 from pipelines.stages.tracking import create_tracker
+from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream_worker import StreamWorker
 from streamvision.core.analysis import Analysis
 from streamvision.core.config.app import OverlayConfig, TrackerConfig, parse_analytics
@@ -35,13 +39,13 @@ class Recorder:
         self.analysed = 0
         self._fail_at = fail_at
 
-    def write(self, annotated: RenderedFrame) -> None:
-        index = annotated.result.frame.index
+    def write(self, rendered: RenderedFrame) -> None:
+        index = rendered.result.frame.index
         if index == self._fail_at:
             raise OutputError("the disk is full; free some space")
         self.frames.append(index)
-        self.identities.append(annotated.result.detections.identities())
-        self.analysed += annotated.result.analysis is not None
+        self.identities.append(rendered.result.detections.identities())
+        self.analysed += rendered.result.analysis is not None
 
     def close(self) -> None:
         self.closed += 1
@@ -52,17 +56,28 @@ def times() -> StageTimes:
     return StageTimes()
 
 
-@pytest.fixture
-def lane(times: StageTimes) -> StreamWorker:
+def worker_of(times: StageTimes, *further: FrameStage) -> StreamWorker:
+    tracker = create_tracker(TrackerConfig(), score=0.25)
+    assert tracker is not None
     return StreamWorker(
         "gate",
-        tracker=create_tracker(TrackerConfig(), score=0.25),
-        overlay=Overlay(OverlayConfig(), ("car",)),
-        encode=JpegEncoder(80),
+        stages=[Tracking(tracker, ("car",)), *further],
+        renderer=Renderer(Overlay(OverlayConfig(), ("car",)), JpegEncoder(80), times),
         channel=LiveChannel("gate", ("car",)),
         times=times,
-        on_room=lambda: None,
+        on_capacity=lambda: None,
     )
+
+
+@pytest.fixture
+def worker(times: StageTimes) -> StreamWorker:
+    return worker_of(times)
+
+
+def identities(worker: StreamWorker) -> dict[str, int]:
+    tracking = worker._stages[0]
+    assert isinstance(tracking, Tracking)
+    return dict(tracking.identities)
 
 
 def result(index: int, *, segment: int = 0) -> Result:
@@ -74,27 +89,27 @@ def result(index: int, *, segment: int = 0) -> Result:
 
 
 def play(
-    lane: StreamWorker, sinks: list[Recorder], frames: int, *, segment_of: Callable[[int], int] = lambda _index: 0
+    worker: StreamWorker, sinks: list[Recorder], frames: int, *, segment_of: Callable[[int], int] = lambda _index: 0
 ) -> None:
-    lane.start(sinks)
+    worker.start(sinks)
     for index in range(frames):
-        lane.put(lane.expect(), result(index, segment=segment_of(index)))
-    assert lane.finish(timeout_s=10)
+        worker.put(worker.expect(), result(index, segment=segment_of(index)))
+    assert worker.finish(timeout_s=10)
 
 
-def test_every_sink_is_told_everything_in_order_and_closed_once(lane: StreamWorker) -> None:
+def test_every_sink_is_told_everything_in_order_and_closed_once(worker: StreamWorker) -> None:
     sinks = [Recorder(), Recorder()]
-    play(lane, sinks, 20)
+    play(worker, sinks, 20)
     assert [sink.frames for sink in sinks] == [list(range(20))] * 2
     assert [sink.closed for sink in sinks] == [1, 1]
-    assert lane.frames_done == 20
-    assert lane.identities == {"car": 1}
+    assert worker.frames_done == 20
+    assert identities(worker) == {"car": 1}
 
 
 class Faulty(Recorder):
     """A sink with a fault that nobody foresaw."""
 
-    def write(self, annotated: RenderedFrame) -> None:
+    def write(self, rendered: RenderedFrame) -> None:
         raise ValueError("unforeseen")
 
     def close(self) -> None:
@@ -102,56 +117,56 @@ class Faulty(Recorder):
         raise ValueError("unforeseen")
 
 
-def test_an_unforeseen_fault_ends_that_output_once_and_not_the_stream(lane: StreamWorker) -> None:
+def test_an_unforeseen_fault_ends_that_output_once_and_not_the_stream(worker: StreamWorker) -> None:
     faulty, sound = Faulty(), Recorder()
-    play(lane, [faulty, sound], 10)
+    play(worker, [faulty, sound], 10)
     assert sound.frames == list(range(10))
     assert (faulty.closed, sound.closed) == (1, 1)
-    assert lane.frames_done == 10
-    assert len(lane.failures) == 1
-    assert "unforeseen" in lane.failures[0]
+    assert worker.frames_done == 10
+    assert len(worker.failures) == 1
+    assert "unforeseen" in worker.failures[0]
 
 
-def test_a_full_disk_ends_that_output_and_not_the_stream(lane: StreamWorker) -> None:
+def test_a_full_disk_ends_that_output_and_not_the_stream(worker: StreamWorker) -> None:
     broken, healthy = Recorder(fail_at=5), Recorder()
-    play(lane, [broken, healthy], 10)
+    play(worker, [broken, healthy], 10)
     assert broken.frames == list(range(5))
     assert broken.closed == 1
     assert healthy.frames == list(range(10))
-    assert lane.failures == ["the disk is full; free some space"]
+    assert worker.failures == ["the disk is full; free some space"]
 
 
-def test_nothing_is_drawn_unless_somebody_looks(lane: StreamWorker, times: StageTimes) -> None:
-    play(lane, [Recorder()], 3)
+def test_nothing_is_drawn_unless_somebody_looks(worker: StreamWorker, times: StageTimes) -> None:
+    play(worker, [Recorder()], 3)
     assert "draw" not in times.distributions()
-    newest = lane.channel.latest
+    newest = worker.channel.latest
     assert newest is not None
     assert newest.jpeg().startswith(b"\xff\xd8")
     assert times.distributions()["draw"].count == 1
 
 
-def test_each_frame_is_encoded_once_while_somebody_watches(lane: StreamWorker, times: StageTimes) -> None:
-    with lane.channel.watching(), lane.channel.watching():
-        play(lane, [], 5)
-        newest = lane.channel.latest
+def test_each_frame_is_encoded_once_while_somebody_watches(worker: StreamWorker, times: StageTimes) -> None:
+    with worker.channel.watching(), worker.channel.watching():
+        play(worker, [], 5)
+        newest = worker.channel.latest
         assert newest is not None
         newest.jpeg()
     assert times.distributions()["encode"].count == 5
 
 
-def test_identities_do_not_cross_a_reconnect(lane: StreamWorker) -> None:
+def test_identities_do_not_cross_a_reconnect(worker: StreamWorker) -> None:
     sink = Recorder()
-    play(lane, [sink], 20, segment_of=lambda index: index // 10)
+    play(worker, [sink], 20, segment_of=lambda index: index // 10)
     before, after = (
         {i[0] for i in half if i and i[0] is not None} for half in (sink.identities[:10], sink.identities[10:])
     )
     assert before
     assert after
     assert not before & after
-    assert lane.identities == {"car": 2}
+    assert identities(worker) == {"car": 2}
 
 
-class BrokenAnalyst(Analytics):
+class BrokenAnalytics(Analytics):
     """Analytics with a fault that shows on one frame."""
 
     def update(self, result: Result) -> Analysis | None:
@@ -160,67 +175,81 @@ class BrokenAnalyst(Analytics):
         return super().update(result)
 
 
-@pytest.mark.parametrize(("kind", "analysed"), [(Analytics, 10), (BrokenAnalyst, 5)])
+@pytest.mark.parametrize(("kind", "analysed"), [(Analytics, 10), (BrokenAnalytics, 5)])
 def test_a_fault_of_the_analytics_ends_them_and_not_the_stream(
     times: StageTimes, kind: type[Analytics], analysed: int
 ) -> None:
     config = parse_analytics({"lines": [{"name": "door", "points": [[0.2, 0.1], [0.2, 0.9]]}]}, origin="test")
-    lane = StreamWorker(
-        "gate",
-        tracker=create_tracker(TrackerConfig(), score=0.25),
-        analyst=kind(config, ("car",), memory_s=1.0),
-        overlay=Overlay(OverlayConfig(), ("car",)),
-        encode=JpegEncoder(80),
-        channel=LiveChannel("gate", ("car",)),
-        times=times,
-        on_room=lambda: None,
-    )
+    worker = worker_of(times, Analysing(kind(config, ("car",), memory_s=1.0)))
     sink = Recorder()
-    play(lane, [sink], 10)
+    play(worker, [sink], 10)
     assert sink.frames == list(range(10))
     assert sink.analysed == analysed
-    assert lane.failures == (
+    assert worker.failures == (
         [] if kind is Analytics else ["stream gate: its analytics broke on frame 5: ZeroDivisionError('unforeseen')"]
     )
 
 
 def test_a_lane_that_never_started_is_finished() -> None:
-    idle = StreamWorker(
-        "x", tracker=None, overlay=Overlay(OverlayConfig(), ()), encode=JpegEncoder(80),
-        channel=LiveChannel("x", ()), times=StageTimes(), on_room=lambda: None,
-    )  # fmt: skip
+    idle = worker_of(StageTimes())
     assert idle.finish(timeout_s=1)
 
 
-def test_it_takes_no_more_than_it_can_work_off(lane: StreamWorker) -> None:
-    assert lane.has_room()
-    turns = lane.expect(), lane.expect()
-    assert not lane.has_room(), "one in the network and one in the lane's work"
-    for index, turn in enumerate(turns):
-        lane.put(turn, result(index))
-    assert not lane.has_room()
-    assert not lane.idle()
-    lane.start([])
-    assert lane.finish(timeout_s=10)
+def test_it_takes_no_more_than_it_can_work_off(worker: StreamWorker) -> None:
+    assert worker.has_capacity()
+    sequences = worker.expect(), worker.expect()
+    assert not worker.has_capacity(), "one in the network and one behind it"
+    for index, sequence in enumerate(sequences):
+        worker.put(sequence, result(index))
+    assert not worker.has_capacity()
+    assert not worker.idle()
+    worker.start([])
+    assert worker.finish(timeout_s=10)
 
 
-def test_results_that_overtake_each_other_come_out_in_order(lane: StreamWorker) -> None:
+def test_results_that_overtake_each_other_come_out_in_order(worker: StreamWorker) -> None:
     sink = Recorder()
-    lane.start([sink])
-    turns = [lane.expect() for _ in range(30)]
+    worker.start([sink])
+    sequences = [worker.expect() for _ in range(30)]
     for index in np.random.default_rng(0).permutation(30).tolist():
-        lane.put(turns[index], result(index) if index % 7 else None)
-    assert lane.finish(timeout_s=10)
+        worker.put(sequences[index], result(index) if index % 7 else None)
+    assert worker.finish(timeout_s=10)
     assert sink.frames == [index for index in range(30) if index % 7]
-    assert lane.idle()
+    assert worker.idle()
 
 
-def test_a_result_that_never_comes_does_not_hold_up_the_end(lane: StreamWorker) -> None:
+def test_a_result_that_never_comes_does_not_hold_up_the_end(worker: StreamWorker) -> None:
     sink = Recorder()
-    lane.start([sink])
-    lane.put(lane.expect(), result(0))
-    lane.expect()
-    lane.put(lane.expect(), result(2))
-    assert lane.finish(timeout_s=10)
+    worker.start([sink])
+    worker.put(worker.expect(), result(0))
+    worker.expect()
+    worker.put(worker.expect(), result(2))
+    assert worker.finish(timeout_s=10)
     assert sink.frames == [0]
     assert sink.closed == 1
+
+
+class Faltering(FrameStage):
+    """A stage that a frame is lost without."""
+
+    def __init__(self) -> None:
+        self.resets = self.closes = 0
+
+    def process(self, result: Result) -> None:
+        if result.frame.index == 3:
+            raise ValueError("unforeseen")
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def close(self) -> None:
+        self.closes += 1
+
+
+def test_a_fault_of_a_stage_that_is_needed_loses_that_frame_alone(times: StageTimes) -> None:
+    stage, sink = Faltering(), Recorder()
+    worker = worker_of(times, stage)
+    play(worker, [sink], 10, segment_of=lambda index: index // 5)
+    assert sink.frames == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert worker.failures == ["stream gate: frame 3 could not be finished: ValueError('unforeseen')"]
+    assert (stage.resets, stage.closes) == (1, 1)

@@ -42,7 +42,8 @@ def capturing(
     try:
         yield capture
     finally:
-        capture.stop()
+        capture.request_stop()
+        capture.join(3.0)
 
 
 def take(capture: StreamCapture, count: int | None = None, *, timeout_s: float = 30.0) -> list[Frame]:
@@ -50,7 +51,7 @@ def take(capture: StreamCapture, count: int | None = None, *, timeout_s: float =
     deadline_s = time.monotonic() + timeout_s
     frames: list[Frame] = []
     while (count is None or len(frames) < count) and not capture.finished and time.monotonic() < deadline_s:
-        frame = capture.slot.take(0.1)
+        frame = capture.buffer.get(0.1)
         if frame is not None:
             frames.append(frame)
     return frames

@@ -163,3 +163,22 @@ class LiveFeed:
             for stream in self.streams.values():
                 if stream.status.state == "live":
                     stream.publish()
+
+
+def published_after(channel: LiveChannel, sequence: int, timeout_s: float) -> bool:
+    """Wait for a frame of the channel after that sequence number; return whether one came in time."""
+    came = threading.Event()
+
+    def listen(_channel: LiveChannel) -> None:
+        came.set()
+
+    deadline_s = time.monotonic() + timeout_s
+    channel.add_listener(listen)
+    try:
+        while (newest := channel.latest) is None or newest.sequence <= sequence:
+            came.clear()
+            if not came.wait(max(deadline_s - time.monotonic(), 0.0)) and time.monotonic() >= deadline_s:
+                return False
+        return True
+    finally:
+        channel.remove_listener(listen)

@@ -25,7 +25,7 @@ def test_every_frame_of_a_real_film_arrives_in_order(data_dir: Path, name: str, 
     with capturing(data_dir / "videos" / f"{name}.mp4") as capture:
         indices, times = [], []
         while not capture.finished:
-            if frame := capture.slot.take(0.2):
+            if frame := capture.buffer.get(0.2):
                 indices.append(frame.index)
                 times.append(frame.pts_s)
     assert indices == list(range(count))
@@ -161,7 +161,7 @@ def test_damage_in_the_middle_costs_only_what_is_damaged(data_dir: Path, tmp_pat
     with capturing(damaged) as capture:
         count = 0
         while not capture.finished:
-            count += capture.slot.take(0.2) is not None
+            count += capture.buffer.get(0.2) is not None
     lost = capture.drops.by_cause().get("damaged", 0)
     assert capture.state.state is StreamState.ENDED
     assert 1394 - 60 < count <= 1394
@@ -213,7 +213,7 @@ def test_realtime_plays_at_the_films_own_speed_and_drops_for_a_slow_consumer(tmp
     assert 0.9 < frames[-1].captured_at_s - frames[0].captured_at_s < 1.5
     with capturing(film, realtime=True) as slow:
         while not slow.finished:
-            if frame := slow.slot.take(0.2):
+            if frame := slow.buffer.get(0.2):
                 assert frame.age_s() < 0.3
             time.sleep(0.1)
     assert slow.drops.by_cause()["newer_frame"] > 5

@@ -83,7 +83,7 @@ def test_a_server_that_is_killed_and_comes_back(server: RtspServer) -> None:
         noticed_s = wait_until(lambda: capture.state.state is StreamState.RECONNECTING)
         time.sleep(4.0)  # by now the back-off is seconds long
         take(capture, timeout_s=0)
-        while capture.slot.take(0) is not None:
+        while capture.buffer.get(0) is not None:
             pass
         server.start()
         back_s = wait_until(lambda: capture.state.state is StreamState.LIVE)
@@ -167,7 +167,8 @@ def test_a_decoder_that_is_too_slow_skips_and_stays_near(server: RtspServer, mon
 def test_stop_returns_in_time_in_every_state(server: RtspServer) -> None:
     def stop_time_s(capture: object) -> float:
         begin_s = time.monotonic()
-        capture.stop()  # type: ignore[attr-defined]
+        capture.request_stop()  # type: ignore[attr-defined]
+        capture.join(3.0)  # type: ignore[attr-defined]
         return time.monotonic() - begin_s
 
     with capturing(server.url) as live:

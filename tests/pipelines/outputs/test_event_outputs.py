@@ -13,8 +13,9 @@ import simplejpeg
 
 from pipelines.outputs.encode import JpegEncoder
 from pipelines.outputs.event_pictures import EventPictureSink
-from pipelines.outputs.events import CSV_COLUMNS, EventSink, open_event_file
+from pipelines.outputs.events import CSV_COLUMNS, open_events
 from pipelines.outputs.outputs import check_outputs, open_sinks
+from pipelines.outputs.sink import SinkContext
 from streamvision.core.analysis import Analysis, AnalyticsEvent
 from streamvision.core.config.app import OutputsConfig
 from streamvision.core.detections import Detections
@@ -47,7 +48,7 @@ def annotated(index: int, *events: AnalyticsEvent, stream: str = "gate") -> Rend
 
 
 def write(path: Path, *frames: RenderedFrame) -> str:
-    sink = EventSink(open_event_file(path))
+    sink = open_events(SinkContext("gate", False, ("car",), path=path))
     for frame in frames:
         sink.write(frame)
     sink.close()
@@ -98,7 +99,10 @@ def test_all_streams_share_the_events_and_have_heat_maps_of_their_own(tmp_path: 
         events=tmp_path / "e.jsonl", event_pictures=tmp_path / "pictures", heat_map=tmp_path / "heat.png"
     )
     maps = {"a": lambda: b"PNG of a", "b": lambda: None}
-    sinks = open_sinks(config, {"a": False, "b": True}, names=("car",), heat_maps=maps)
+    live = {"a": False, "b": True}
+    sinks = open_sinks(
+        config, [SinkContext(name, one, ("car",), heat_map_png=maps[name]) for name, one in live.items()]
+    )
     for name, opened in sinks.items():
         for sink in opened:
             sink.write(annotated(1, replace(CROSSED, stream=name), stream=name))

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from pipelines.outputs.outputs import check_outputs, open_sinks
+from pipelines.outputs.sink import SinkContext
 from streamvision.core.config.app import OutputsConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import BgrPicture
 from streamvision.core.rendered_frame import RenderedFrame
-from streamvision.core.telemetry import DropCounter
 
 NAMES = ("person", "car")
 
@@ -32,9 +32,13 @@ def annotated(stream_id: str, index: int) -> RenderedFrame:
     return RenderedFrame(result, draw=picture.to_canvas, encode=lambda canvas: b"")
 
 
+def contexts(**live: bool) -> list[SinkContext]:
+    return [SinkContext(name, one, NAMES) for name, one in live.items()]
+
+
 def test_one_stream_writes_exactly_the_named_files(tmp_path: Path) -> None:
     config = OutputsConfig(detections=tmp_path / "d.jsonl", mot=tmp_path / "m.txt", record=tmp_path / "v.mp4")
-    sinks = open_sinks(config, {"gate": False}, names=NAMES)
+    sinks = open_sinks(config, contexts(gate=False))
     for index in range(10):
         for sink in sinks["gate"]:
             sink.write(annotated("gate", index))
@@ -49,8 +53,7 @@ def test_one_stream_writes_exactly_the_named_files(tmp_path: Path) -> None:
 
 def test_several_streams_share_the_json_lines_and_have_files_of_their_own_otherwise(tmp_path: Path) -> None:
     config = OutputsConfig(detections=tmp_path / "d.jsonl", mot=tmp_path / "m.txt", record=tmp_path / "v.mp4")
-    drops = {"a": DropCounter(), "b": DropCounter()}
-    sinks = open_sinks(config, {"a": True, "b": False}, names=NAMES, drops=drops)
+    sinks = open_sinks(config, contexts(a=True, b=False))
     for name, own in sinks.items():
         for sink in own:
             sink.write(annotated(name, 0))
@@ -61,7 +64,7 @@ def test_several_streams_share_the_json_lines_and_have_files_of_their_own_otherw
 
 
 def test_nothing_wanted_nothing_opened() -> None:
-    assert open_sinks(OutputsConfig(), {"a": True}, names=NAMES) == {"a": []}
+    assert open_sinks(OutputsConfig(), contexts(a=True)) == {"a": []}
 
 
 def test_checking_touches_no_file_and_opening_replaces_it(tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_checking_touches_no_file_and_opening_replaces_it(tmp_path: Path) -> Non
     check_outputs(config, stream_ids=["a"])
     assert old.read_text() == "of yesterday\n"
     assert not (tmp_path / "new.txt").exists()
-    for sink in open_sinks(config, {"a": True}, names=NAMES)["a"]:
+    for sink in open_sinks(config, contexts(a=True))["a"]:
         sink.close()
     assert old.read_text() == ""
 
@@ -80,7 +83,7 @@ def test_a_bad_output_leaves_the_good_ones_as_they_were(tmp_path: Path) -> None:
     old = tmp_path / "d.jsonl"
     old.write_text("of yesterday\n")
     with pytest.raises(OutputError, match="there is no folder"):
-        open_sinks(OutputsConfig(detections=old, record=tmp_path / "missing" / "v.mp4"), {"a": True}, names=NAMES)
+        open_sinks(OutputsConfig(detections=old, record=tmp_path / "missing" / "v.mp4"), contexts(a=True))
     assert old.read_text() == "of yesterday\n"
 
 

@@ -72,7 +72,7 @@ def test_a_batch_waits_for_the_others_only_where_that_pays() -> None:
 
     def arrive() -> None:
         late.frames.append(Frame("late", 0, 0.0, 0.0, PICTURE))
-        made.notify()
+        made.notify(late)
 
     threading.Timer(0.05, arrive).start()
     assert sorted(collect(made)) == ["early", "late"]

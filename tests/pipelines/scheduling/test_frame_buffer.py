@@ -8,7 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from pipelines.scheduling.frame_buffer import FrameBuffer, FrameQueue, NewestFrameBuffer
+from pipelines.scheduling.frame_buffer import QUEUE_FRAMES, frame_buffer
+from streamvision.core.channel import Channel
 from streamvision.core.frame import Frame
 from streamvision.core.picture import BgrPicture
 from streamvision.core.telemetry import DropCounter
@@ -20,28 +21,32 @@ def frame(index: int) -> Frame:
     return Frame("s", index, index / 25, time.monotonic(), PICTURE)
 
 
+def buffer(*, live: bool, drops: DropCounter | None = None) -> Channel[Frame]:
+    return frame_buffer(live=live, drops=drops or DropCounter(), on_put=lambda: None)
+
+
 def test_the_newest_frame_replaces_the_one_before_and_is_counted() -> None:
-    drops, ready, stop = DropCounter(), [], threading.Event()
-    slot = NewestFrameBuffer(drops=drops, on_ready=lambda: ready.append(1))
+    drops, ready = DropCounter(), []
+    frames = frame_buffer(live=True, drops=drops, on_put=lambda: ready.append(1))
     for index in range(5):
-        assert slot.put(frame(index), stop)
-    assert slot.has_frame()
-    taken = slot.take(0)
+        assert frames.put(frame(index))
+    assert len(frames) == 1
+    taken = frames.get(0)
     assert taken is not None
     assert taken.index == 4
-    assert slot.take(0) is None
+    assert frames.get(0) is None
     assert drops.by_cause() == {"newer_frame": 4}
     assert len(ready) == 5
 
 
-def test_a_queue_hands_on_every_frame_in_order_though_the_consumer_is_slow() -> None:
-    drops, stop = DropCounter(), threading.Event()
-    slot = FrameQueue(drops=drops, on_ready=lambda: None, capacity=2)
-    producer = threading.Thread(target=lambda: [slot.put(frame(index), stop) for index in range(20)])
+def test_a_file_hands_on_every_frame_in_order_though_the_consumer_is_slow() -> None:
+    drops = DropCounter()
+    frames = buffer(live=False, drops=drops)
+    producer = threading.Thread(target=lambda: [frames.put(frame(index)) for index in range(20)])
     producer.start()
     taken = []
     while len(taken) < 20:
-        got = slot.take(2.0)
+        got = frames.get(2.0)
         assert got is not None
         taken.append(got.index)
         time.sleep(0.001)
@@ -50,26 +55,29 @@ def test_a_queue_hands_on_every_frame_in_order_though_the_consumer_is_slow() -> 
     assert drops.by_cause() == {}
 
 
-@pytest.mark.parametrize("kind", [NewestFrameBuffer, FrameQueue])
-def test_take_waits_no_longer_than_it_is_told(kind: type[NewestFrameBuffer] | type[FrameQueue]) -> None:
-    slot = kind(drops=DropCounter(), on_ready=lambda: None)
+@pytest.mark.parametrize("live", [True, False])
+def test_get_waits_no_longer_than_it_is_told(live: bool) -> None:
     begin_s = time.monotonic()
-    assert slot.take(0.1) is None
+    assert buffer(live=live).get(0.1) is None
     assert 0.09 < time.monotonic() - begin_s < 1.0
 
 
-def test_a_producer_that_waits_for_room_is_freed_by_stop_and_by_close() -> None:
+def test_a_producer_that_waits_is_freed_by_stop_and_by_close() -> None:
     for free in ("stop", "close"):
-        stop = threading.Event()
-        drops = DropCounter()
-        slot: FrameBuffer = FrameQueue(drops=drops, on_ready=lambda: None, capacity=1)
-        slot.put(frame(0), stop)
+        stop, drops = threading.Event(), DropCounter()
+        frames = buffer(live=False, drops=drops)
+        for index in range(QUEUE_FRAMES):
+            frames.put(frame(index))
         accepted: list[bool] = []
-        producer = threading.Thread(target=lambda s=slot, e=stop, a=accepted: a.append(s.put(frame(1), e)))
+
+        def produce(frames: Channel[Frame] = frames, stop: threading.Event = stop, to: list[bool] = accepted) -> None:
+            to.append(frames.put(frame(9), give_up=stop.is_set))
+
+        producer = threading.Thread(target=produce)
         producer.start()
-        stop.set() if free == "stop" else slot.close()
+        stop.set() if free == "stop" else frames.close(discard=True)
         producer.join(2)
         assert accepted == [False]
-        slot.close()
-        assert drops.by_cause() == {"stopped": 1}
-        assert not slot.put(frame(2), threading.Event())
+        frames.close(discard=True)
+        assert drops.by_cause() == {"stopped": QUEUE_FRAMES}
+        assert not frames.put(frame(10))

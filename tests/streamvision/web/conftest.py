@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from streamvision.web.server import WebServer
-from support.live_feed import LiveFeed
+from support.live_feed import LiveFeed, published_after
 
 Serve = Callable[..., WebServer]
 
@@ -36,5 +36,5 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture
 def server(feed: LiveFeed, serve: Serve) -> WebServer:
-    assert feed["gate"].channel.wait_newer(0, 5), "the feed publishes"
+    assert published_after(feed["gate"].channel, 0, 5), "the feed publishes"
     return serve(feed)

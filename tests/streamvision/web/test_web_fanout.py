@@ -12,7 +12,7 @@ import pytest
 
 from streamvision.web.fanout import EVICTION_S
 from streamvision.web.server import WebServer
-from support.live_feed import LiveFeed
+from support.live_feed import LiveFeed, published_after
 from support.web_client import (
     eventually,
     get_json,
@@ -112,7 +112,7 @@ def test_fifty_viewers_get_frames_that_are_encoded_once(feed: LiveFeed, server: 
 
 
 def test_nobody_watches_nothing_is_encoded(feed: LiveFeed, server: WebServer) -> None:
-    assert feed["gate"].channel.wait_newer(5, 5)
+    assert published_after(feed["gate"].channel, 5, 5)
     assert feed["gate"].encoded == 0
 
 

@@ -36,15 +36,15 @@ def cells(left: int, top: int, right: int, bottom: int) -> np.ndarray[tuple[int,
 def test_changes_are_explained_by_the_object_alone(
     changed: tuple[int, int, int, int], now_s: float, explained: bool
 ) -> None:
-    told = expected().explains(cells(*changed), picture_px=PICTURE_PX, now_s=now_s, looked_s=10.0)
+    told = expected().explains(cells(*changed), picture_px=PICTURE_PX, now_s=now_s, inferred_s=10.0)
     assert told == explained
 
 
 def test_a_fast_object_is_looked_at() -> None:
     changed = cells(300, 200, 510, 400)
-    assert expected(150).explains(changed, picture_px=PICTURE_PX, now_s=10.1, looked_s=10.0)
-    assert not expected(250).explains(changed, picture_px=PICTURE_PX, now_s=10.1, looked_s=10.0)
+    assert expected(150).explains(changed, picture_px=PICTURE_PX, now_s=10.1, inferred_s=10.0)
+    assert not expected(250).explains(changed, picture_px=PICTURE_PX, now_s=10.1, inferred_s=10.0)
 
 
 def test_without_objects_nothing_is_explained() -> None:
-    assert not NOTHING.explains(cells(0, 0, 10, 10), picture_px=PICTURE_PX, now_s=10.1, looked_s=10.0)
+    assert not NOTHING.explains(cells(0, 0, 10, 10), picture_px=PICTURE_PX, now_s=10.1, inferred_s=10.0)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from streamvision.core.inference_plan import SKIPPED, FULL, InferencePlan
 from pipelines.stages.adaptive.memory import Memory
 from streamvision.core.detections import Detections
+from streamvision.core.inference_plan import FULL, SKIPPED, InferencePlan
 from streamvision.core.masks import BoxMask
 from streamvision.core.resampling import Window
 from streamvision.inference.model import Prediction
@@ -107,4 +107,4 @@ def test_what_has_no_identity_is_shown_but_not_told_again() -> None:
     everything = memory.keep(replace(told.detections, track_id=np.ma.MaskedArray([1], mask=[False])), None)
     assert everything.identities() == [1, None] and everything.box_xyxy_px.tolist() == [INSIDE, OUTSIDE]
     assert boxes(memory.update(PART, found(INSIDE))) == [INSIDE]
-    assert memory.with_doubted(everything[:1]).identities() == [1, None]
+    assert memory.with_unconfirmed(everything[:1]).identities() == [1, None]

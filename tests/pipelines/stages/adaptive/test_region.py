@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamvision.core.inference_plan import FULL, InferencePlan
 from pipelines.stages.adaptive.region import STEP_PX, can_infer_parts, plan_around, share_of
+from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.inference.model_card import InputCard
 
 CARD = InputCard(width_px=640, height_px=640, dynamic_size=True)

@@ -20,6 +20,7 @@ from streamvision.core.frame import Frame, Result, describe
 from streamvision.core.picture import BgrPicture
 from streamvision.core.stage_output import Outline
 from support.fixed_networks import bright_cell_detector
+from support.processed import processed
 from support.tiny_classifier import tiny_classifier
 from support.tiny_embedder import DIMENSIONS, tiny_embedder
 
@@ -88,16 +89,16 @@ def settle(looks: dict[str, SecondaryModel]) -> None:
 @pytest.mark.parametrize("looks", [("plate", "pose")], indirect=True)
 def test_twenty_crops_of_four_streams_make_one_call_of_each_model(looks: Any) -> None:
     opened, batches = looks
-    streams = {name: SecondaryInference([*opened.values()], names=FIRST, patient=False) for name in "abcd"}
+    streams = {name: SecondaryInference([*opened.values()], names=FIRST, wait=False) for name in "abcd"}
     plates = [(column, 6) for column in range(5)]
     for name, stage in streams.items():
-        stage.apply(cars(*plates, stream=name))
+        processed(stage, cars(*plates, stream=name))
     for look in opened.values():
         look.start()
     settle(opened)
     assert batches == {"plate": [20], "pose": [20]}
     for name, stage in streams.items():
-        found = stage.apply(cars(*plates, stream=name, index=1)).detections.attributes
+        found = processed(stage, cars(*plates, stream=name, index=1)).detections.attributes
         assert found is not None
         for number, (column, row) in enumerate(plates):
             left, top = 20 + 150 * number + 16 * column, 20 + 16 * row
@@ -115,10 +116,10 @@ def test_twenty_crops_of_four_streams_make_one_call_of_each_model(looks: Any) ->
 def test_what_was_found_moves_with_its_object_until_that_shows_better(looks: Any) -> None:
     opened, batches = looks
     opened["plate"].start()
-    stage = SecondaryInference([*opened.values()], names=FIRST, patient=True)
+    stage = SecondaryInference([*opened.values()], names=FIRST, wait=True)
 
     def plate(result: Result) -> list[float]:
-        attributes = stage.apply(result).detections.attributes
+        attributes = processed(stage, result).detections.attributes
         assert attributes is not None
         (found,) = attributes[0]["plate"]["objects"]
         return found["box_xyxy_px"]
@@ -136,8 +137,8 @@ def test_several_models_add_to_one_object(looks: Any) -> None:
     opened, batches = looks
     for look in opened.values():
         look.start()
-    stage = SecondaryInference([*opened.values()], names=FIRST, patient=True)
-    result = stage.apply(cars((3, 3), (4, 4)))
+    stage = SecondaryInference([*opened.values()], names=FIRST, wait=True)
+    result = processed(stage, cars((3, 3), (4, 4)))
     assert batches == {name: [2] for name in opened}
     first, second = describe(result, FIRST)["objects"]
     assert set(first["attributes"]) == set(opened)
@@ -155,7 +156,7 @@ def test_several_models_add_to_one_object(looks: Any) -> None:
 def test_nothing_is_outlined_where_boxes_are_not_wanted(looks: Any) -> None:
     opened, _ = looks
     opened["plate"].start()
-    result = SecondaryInference([*opened.values()], names=FIRST, patient=True, draw=False).apply(cars((3, 3)))
+    result = processed(SecondaryInference([*opened.values()], names=FIRST, wait=True, draw=False), cars((3, 3)))
     assert result.marks == ()
     assert result.detections.attributes is not None and result.detections.attributes[0]
 
@@ -166,7 +167,7 @@ def test_a_car_without_a_plate_has_no_finding(looks: Any) -> None:
     opened["plate"].start()
     dark = cars((3, 3))
     dark.frame.picture.bgr[:] = 40  # type: ignore[attr-defined]
-    attributes = SecondaryInference([*opened.values()], names=FIRST, patient=True).apply(dark).detections.attributes
+    attributes = processed(SecondaryInference([*opened.values()], names=FIRST, wait=True), dark).detections.attributes
     assert attributes is not None and attributes[0] is None
 
 

@@ -14,7 +14,6 @@ import streamvision
 from pipelines.rendering.overlay import Overlay
 from pipelines.stages.secondary.key_frames import KeyFrameModel, KeyFrames
 from pipelines.stages.secondary.model_worker import GIVE_UP_AFTER
-from pipelines.stages.secondary.secondary_inference import SecondaryInference
 from streamvision.core.config.app import OverlayConfig
 from streamvision.core.config.secondary import KeyFrameConfig
 from streamvision.core.detections import Detections
@@ -23,6 +22,7 @@ from streamvision.core.frame import Frame, Result, describe
 from streamvision.core.picture import BgrPicture
 from streamvision.models import default_model_path
 from support.fixed_networks import bright_cell_detector, brightness_depth
+from support.processed import processed
 from support.tiny_classifier import tiny_classifier
 
 BGR = {"red": (0, 0, 230), "green": (0, 230, 0), "blue": (230, 0, 0), "grey": (90, 90, 90)}
@@ -88,77 +88,77 @@ def told(result: Result) -> tuple[str, float] | None:
 
 
 def test_no_frame_waits_and_the_newest_wins(slow: Slow) -> None:
-    stage = KeyFrames([slow.look], patient=False)
-    assert told(stage.apply(frame(0.0, "red"))) is None
+    stage = KeyFrames([slow.look], wait=False)
+    assert told(processed(stage, frame(0.0, "red"))) is None
     slow.until(lambda: slow.batches == [1])
     for pts_s in (0.5, 1.0, 1.5, 2.0):
-        assert told(stage.apply(frame(pts_s, "green"))) is None, "the model is still at the first frame"
+        assert told(processed(stage, frame(pts_s, "green"))) is None, "the model is still at the first frame"
     assert slow.batches == [1]
     slow.go.release()
     slow.until(lambda: not slow.look._under_way)
-    assert told(stage.apply(frame(2.5, "blue"))) == ("red", 2.5)
+    assert told(processed(stage, frame(2.5, "blue"))) == ("red", 2.5)
     slow.go.release()
     slow.until(lambda: slow.batches == [1, 1] and not slow.look._under_way)
-    assert told(stage.apply(frame(2.6, "green"))) == ("blue", pytest.approx(0.1)), "not what came in between"
+    assert told(processed(stage, frame(2.6, "green"))) == ("blue", pytest.approx(0.1)), "not what came in between"
 
 
 def test_a_frame_that_waits_is_replaced_by_a_newer_one(slow: Slow) -> None:
-    yard, gate = (KeyFrames([slow.look], patient=False) for _ in range(2))
-    yard.apply(frame(0.0, "red", stream="yard"))
+    yard, gate = (KeyFrames([slow.look], wait=False) for _ in range(2))
+    processed(yard, frame(0.0, "red", stream="yard"))
     slow.until(lambda: slow.batches == [1])
-    gate.apply(frame(0.0, "red"))
-    gate.apply(frame(0.2, "blue"))
+    processed(gate, frame(0.0, "red"))
+    processed(gate, frame(0.2, "blue"))
     slow.go.release(2)
     slow.until(lambda: slow.batches == [1, 1] and not slow.look._under_way)
-    assert told(gate.apply(frame(0.3, "red"))) == ("blue", pytest.approx(0.1))
+    assert told(processed(gate, frame(0.3, "red"))) == ("blue", pytest.approx(0.1))
 
 
 def test_it_looks_every_so_often_and_not_more(slow: Slow) -> None:
     slow.go.release(100)
-    stage = KeyFrames([slow.look], patient=True)
-    seen = [told(stage.apply(frame(number / 10, "red"))) for number in range(40)]
+    stage = KeyFrames([slow.look], wait=True)
+    seen = [told(processed(stage, frame(number / 10, "red"))) for number in range(40)]
     assert len(slow.batches) == 4, "at 0, 1, 2 and 3 s"
     assert [one[1] for one in seen if one] == pytest.approx([number % 10 / 10 for number in range(40)])
 
 
 def test_all_streams_share_a_call(slow: Slow) -> None:
     slow.go.release(100)
-    blocker = KeyFrames([slow.look], patient=True)
-    blocker.apply(frame(0.0, "red", stream="first"))
-    stages = {name: KeyFrames([slow.look], patient=False) for name in "abc"}
+    blocker = KeyFrames([slow.look], wait=True)
+    processed(blocker, frame(0.0, "red", stream="first"))
+    stages = {name: KeyFrames([slow.look], wait=False) for name in "abc"}
     for name, stage in stages.items():
-        stage.apply(frame(0.0, "blue", stream=name))
+        processed(stage, frame(0.0, "blue", stream=name))
     slow.until(lambda: sum(slow.batches) == 4 and not slow.look._under_way)
     assert slow.batches == [1, 3]
-    assert all(told(stage.apply(frame(0.1, "red", stream=name))) for name, stage in stages.items())
+    assert all(told(processed(stage, frame(0.1, "red", stream=name))) for name, stage in stages.items())
 
 
 def test_a_reconnect_forgets_what_was_before(slow: Slow) -> None:
     slow.go.release(100)
-    stage = KeyFrames([slow.look], patient=True)
-    assert told(stage.apply(frame(5.0, "red"))) == ("red", 0.0)
+    stage = KeyFrames([slow.look], wait=True)
+    assert told(processed(stage, frame(5.0, "red"))) == ("red", 0.0)
     slow.look.config = slow.look.config.model_copy(update={"every_s": 100.0})
-    assert told(stage.apply(frame(5.2, "blue"))) == ("red", pytest.approx(0.2))
-    assert told(stage.apply(frame(5.4, "blue", segment=1))) == ("blue", 0.0)
+    assert told(processed(stage, frame(5.2, "blue"))) == ("red", pytest.approx(0.2))
+    assert told(processed(stage, frame(5.4, "blue", segment=1))) == ("blue", 0.0)
 
 
 def test_nothing_is_kept_of_before_a_reconnect(slow: Slow) -> None:
-    stage = KeyFrames([slow.look], patient=False)
-    stage.apply(frame(0.0, "red"))
+    stage = KeyFrames([slow.look], wait=False)
+    processed(stage, frame(0.0, "red"))
     slow.until(lambda: slow.batches == [1])
-    stage.apply(frame(5.0, "blue", segment=1))  # the camera came back while the model was still at the first frame
+    processed(stage, frame(5.0, "blue", segment=1))  # the camera came back while the model was still at the first frame
     slow.go.release(2)
     slow.until(lambda: slow.look.calls == 2)
     assert slow.look.known([("gate", 0)]) == [None]
-    assert told(stage.apply(frame(5.5, "blue", segment=1))) == ("blue", 0.5)
+    assert told(processed(stage, frame(5.5, "blue", segment=1))) == ("blue", 0.5)
 
 
 def test_what_is_not_sure_is_not_told(models: dict[str, Path]) -> None:
     slow = Slow(models["paint"], every_s=0.1, score=0.9)
     slow.go.release(100)
-    stage = KeyFrames([slow.look], patient=True)
-    assert told(stage.apply(frame(0.0, "red"))) == ("red", 0.0)
-    assert told(stage.apply(frame(1.0, "grey"))) is None, "the scene has changed; the old word is no longer true"
+    stage = KeyFrames([slow.look], wait=True)
+    assert told(processed(stage, frame(0.0, "red"))) == ("red", 0.0)
+    assert told(processed(stage, frame(1.0, "grey"))) is None, "the scene has changed; the old word is no longer true"
     slow.close()
 
 
@@ -167,9 +167,9 @@ def test_one_that_fails_is_switched_off_and_the_stream_goes_on(slow: Slow) -> No
         raise ModelError("out of memory")
 
     slow.look._detector.backend.run = failing  # type: ignore[method-assign]
-    stage = KeyFrames([slow.look], patient=True)
+    stage = KeyFrames([slow.look], wait=True)
     for number in range(20):
-        assert told(stage.apply(frame(float(number), "red"))) is None
+        assert told(processed(stage, frame(float(number), "red"))) is None
     (status,) = stage.statuses()
     assert (status.state, status.failures) == ("off", GIVE_UP_AFTER)
     assert "out of memory" in status.reason
@@ -188,10 +188,10 @@ def test_a_map_is_drawn_small_with_its_age_and_words_beside_it(models: dict[str,
     ]
     for look in looks:
         look.start()
-    stage = SecondaryInference([], names=("car",), patient=True, key_frames=KeyFrames(looks, patient=True))
+    stage = KeyFrames(looks, wait=True)
     bgr = np.zeros((360, 640, 3), np.uint8)
     bgr[:, 320:] = (0, 0, 230)
-    result = stage.apply(Result(Frame("gate", 0, 0.0, 0.0, BgrPicture(bgr)), Detections.empty()))
+    result = processed(stage, Result(Frame("gate", 0, 0.0, 0.0, BgrPicture(bgr)), Detections.empty()))
     assert [one.name for one in result.key_frames] == ["depth", "paint"]
     assert set(describe(result, ("car",))["key_frames"]["depth"]) == {"age_s", "depth"}
     assert [status.name for status in stage.statuses()] == ["depth", "paint"]

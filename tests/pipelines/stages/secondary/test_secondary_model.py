@@ -21,6 +21,7 @@ from streamvision.core.errors import ConfigError, MissingDependencyError, ModelE
 from streamvision.core.frame import Frame, Result, describe
 from streamvision.core.picture import BgrPicture, YuvPicture
 from streamvision.models import default_model_path, model_file
+from support.processed import processed
 from support.tiny_classifier import tiny_classifier
 from support.tiny_detector import tiny_detector
 
@@ -49,8 +50,8 @@ class Watched:
 
         backend.run = watched
 
-    def stage(self, *, patient: bool = False) -> SecondaryInference:
-        return SecondaryInference([self.look], names=FIRST, patient=patient)
+    def stage(self, *, wait: bool = False) -> SecondaryInference:
+        return SecondaryInference([self.look], names=FIRST, wait=wait)
 
     def settle(self) -> None:
         deadline_s = time.monotonic() + 10
@@ -93,50 +94,50 @@ def test_twenty_crops_of_four_streams_make_one_batched_call(watched: Watched) ->
     colors = list(itertools.islice(itertools.cycle(BGR), 5))
     stages = {name: watched.stage() for name in ("north", "east", "south", "west")}
     for name, stage in stages.items():
-        assert paints(stage.apply(result(name, *colors))) == [None] * 5, "a live frame waits for nothing"
+        assert paints(processed(stage, result(name, *colors))) == [None] * 5, "a live frame waits for nothing"
     watched.look.start()
     watched.settle()
     assert watched.batches == [20]
     assert watched.look.calls == 1
     for name, stage in stages.items():
-        assert paints(stage.apply(result(name, *colors, index=1))) == colors
+        assert paints(processed(stage, result(name, *colors, index=1))) == colors
 
 
 def test_the_cost_follows_new_objects_and_not_frames(watched: Watched) -> None:
     watched.look.start()
-    stage = watched.stage(patient=True)
+    stage = watched.stage(wait=True)
     for index in range(50):
-        assert paints(stage.apply(result("gate", "red", "blue", index=index))) == ["red", "blue"]
+        assert paints(processed(stage, result("gate", "red", "blue", index=index))) == ["red", "blue"]
     assert watched.batches == [2]
-    assert paints(stage.apply(result("gate", "red", "blue", "green"))) == ["red", "blue", "green"]
+    assert paints(processed(stage, result("gate", "red", "blue", "green"))) == ["red", "blue", "green"]
     assert watched.batches == [2, 1]
 
 
 def test_an_object_is_looked_at_again_when_it_shows_better(watched: Watched) -> None:
     watched.look.start()
-    stage = watched.stage(patient=True)
-    assert paints(stage.apply(result("gate", "red", side_px=20))) == ["red"]
-    assert paints(stage.apply(result("gate", "blue", side_px=22))) == ["red"], "hardly larger: not worth a call"
-    assert paints(stage.apply(result("gate", "blue", side_px=40))) == ["blue"]
-    assert paints(stage.apply(result("gate", "green", side_px=20))) == ["blue"], "worse than what is known"
+    stage = watched.stage(wait=True)
+    assert paints(processed(stage, result("gate", "red", side_px=20))) == ["red"]
+    assert paints(processed(stage, result("gate", "blue", side_px=22))) == ["red"], "hardly larger: not worth a call"
+    assert paints(processed(stage, result("gate", "blue", side_px=40))) == ["blue"]
+    assert paints(processed(stage, result("gate", "green", side_px=20))) == ["blue"], "worse than what is known"
     assert watched.batches == [1, 1]
 
 
 def test_streams_and_reconnects_share_no_identities(watched: Watched) -> None:
     watched.look.start()
-    stage = watched.stage(patient=True)
-    assert paints(stage.apply(result("gate", "red"))) == ["red"]
-    assert paints(stage.apply(result("yard", "green"))) == ["green"]
+    stage = watched.stage(wait=True)
+    assert paints(processed(stage, result("gate", "red"))) == ["red"]
+    assert paints(processed(stage, result("yard", "green"))) == ["green"]
 
 
 def test_only_the_wanted_classes_and_sizes_are_looked_at(model: Path) -> None:
     watched = Watched(model, classes=("car",), min_side_px=30)
     watched.look.start()
-    stage = watched.stage(patient=True)
-    assert paints(stage.apply(result("gate", "red", class_id=1))) == [None]
-    assert paints(stage.apply(result("gate", "red", side_px=20))) == [None]
+    stage = watched.stage(wait=True)
+    assert paints(processed(stage, result("gate", "red", class_id=1))) == [None]
+    assert paints(processed(stage, result("gate", "red", side_px=20))) == [None]
     assert watched.batches == []
-    assert paints(stage.apply(result("gate", "red"))) == ["red"]
+    assert paints(processed(stage, result("gate", "red"))) == ["red"]
     watched.look.close()
 
 
@@ -144,13 +145,13 @@ def test_objects_without_identity_are_not_looked_at(watched: Watched) -> None:
     watched.look.start()
     one = result("gate", "red")
     one.detections.track_id[0] = np.ma.masked  # type: ignore[index]
-    assert paints(watched.stage(patient=True).apply(one)) == [None]
+    assert paints(processed(watched.stage(wait=True), one)) == [None]
     assert watched.batches == []
 
 
 def test_attributes_reach_json_and_labels(watched: Watched) -> None:
     watched.look.start()
-    found = watched.stage(patient=True).apply(result("gate", "red"))
+    found = processed(watched.stage(wait=True), result("gate", "red"))
     (described,) = describe(found, FIRST)["objects"]
     assert described["attributes"]["paint"]["class_name"] == "red"
     assert 0.5 < described["attributes"]["paint"]["score"] <= 1
@@ -163,10 +164,10 @@ def test_a_model_that_fails_is_switched_off_and_nobody_waits_for_it(watched: Wat
 
     watched.look._detector.backend.run = failing  # type: ignore[method-assign]
     watched.look.start()
-    stage = watched.stage(patient=True)
+    stage = watched.stage(wait=True)
     begin_s = time.monotonic()
     for index in range(20):
-        assert paints(stage.apply(result("gate", "red", index=index))) == [None]
+        assert paints(processed(stage, result("gate", "red", index=index))) == [None]
     assert time.monotonic() - begin_s < 5
     (status,) = stage.statuses()
     assert status.state == "off"
@@ -179,7 +180,7 @@ def test_memory_and_queue_are_bounded(watched: Watched, monkeypatch: pytest.Monk
     monkeypatch.setattr(look_module, "MAX_KEPT", 5)
     stage = watched.stage()
     for first in range(0, 40, 4):
-        stage.apply(result("gate", "red", "red", "red", "red", first_identity=first))
+        processed(stage, result("gate", "red", "red", "red", "red", first_identity=first))
     assert len(watched.look._waiting) == 8
     (status,) = stage.statuses()
     assert status.skipped == 32
