@@ -147,7 +147,7 @@ class StreamWorker:
             end_s = time.perf_counter()
             self._times.add(stage.name, end_s - begin_s)
             begin_s = end_s
-        rendered = self._renderer.render(result, fps=self.rate.per_second(), sequence=self.frames_done + 1)
+        rendered = self._renderer.render(result, fps=self.rate.per_second())
         for sink in tuple(self._sinks):
             self._guard(sink, lambda sink=sink: sink.write(rendered))  # type: ignore[misc]
         if self._sinks:

@@ -24,13 +24,12 @@ class Renderer:
         self._encode_jpeg = encode
         self._times = times
 
-    def render(self, result: Result, *, fps: float, sequence: int) -> RenderedFrame:
+    def render(self, result: Result, *, fps: float) -> RenderedFrame:
         """Return the stream's next frame for viewers and sinks.
 
         Args:
             result: the frame and what was found on it.
             fps: the stream's present rate, for the status line.
-            sequence: its place among the finished frames of the stream, from 1.
         """
         annotation = self._overlay.plan(result, fps=fps)
 
@@ -38,7 +37,7 @@ class Renderer:
             with self._times.measure("draw"):
                 return annotation.draw()
 
-        return RenderedFrame(result, draw=draw, encode=self._encode, sequence=sequence)
+        return RenderedFrame(result, draw=draw, encode=self._encode)
 
     def _encode(self, canvas: Canvas) -> bytes:
         with self._times.measure("encode"):

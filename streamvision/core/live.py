@@ -44,6 +44,7 @@ class LiveChannel:
         """Make this the newest frame and tell the listeners; when somebody watches, encode it first."""
         if self._viewers:
             rendered.jpeg()
+        rendered.sequence = self._latest.sequence + 1 if self._latest else 1
         self._latest = rendered
         for listener in self._listeners:
             listener(self)

@@ -17,14 +17,12 @@ class RenderedFrame:
         result: the frame and what was found on it; it does not change any more.
         draw: makes the picture.
         encode: makes a JPEG file of it.
-        sequence: place among the finished frames of its stream, from 1.
     """
 
-    def __init__(
-        self, result: Result, *, draw: Callable[[], Canvas], encode: Callable[[Canvas], bytes], sequence: int = 1
-    ) -> None:
+    def __init__(self, result: Result, *, draw: Callable[[], Canvas], encode: Callable[[Canvas], bytes]) -> None:
         self.result = result
-        self.sequence = sequence
+        self.sequence = 0
+        """Place among the frames of its channel, from 1; 0 until it is published."""
         self.finished_at_s = time.monotonic()
         """When all stages were done with it, on ``time.monotonic()``."""
         self._lock = threading.Lock()
