@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamvision.core.inference_plan import InferencePlan
 from streamvision.core.crops import part_of
+from streamvision.core.inference_plan import InferencePlan
 from streamvision.core.picture import Picture
 from streamvision.inference.model import Model, Prediction
 
