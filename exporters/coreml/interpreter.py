@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from exporters.coreml.conversion import import_coremltools, quiet
 from exporters.coreml.program import Program
 from streamvision.core.errors import ModelError
-from streamvision.inference.backends.core_ml_package import CONFIDENCE_THRESHOLD, CoreMlPackage
-from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
-from streamvision.inference.backends.tensors import last_line
+from streamvision.inference.backends.base import LoadedBackend, ModelFacts
+from streamvision.inference.backends.core_ml import CONFIDENCE_THRESHOLD, CoreMlPackage
+from streamvision.inference.tensors import last_line
 
 
 class CoreMlInterpreter(LoadedBackend):

@@ -28,7 +28,7 @@ from exporters.coreml.conversion import import_coremltools, quiet
 from exporters.coreml.interpreter import CoreMlInterpreter, Suppression, split_pipeline
 from exporters.graph.nms import IOU, outputs_of
 from streamvision.core.errors import ModelError, ParityError
-from streamvision.inference.heads.vision_objects import CONFIDENCE, COORDINATES
+from streamvision.inference.heads.selected import CONFIDENCE, COORDINATES
 from streamvision.inference.model_card import ModelCard
 
 RAW_CONFIDENCE, RAW_COORDINATES = "raw_confidence", "raw_coordinates"

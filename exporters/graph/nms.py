@@ -166,7 +166,7 @@ class SelectedRows(nn.Module):
     """A network with raw YOLO outputs, and suppression behind it: one output (N, rows, 6 + M).
 
     Columns are left, top, right, bottom, score, class, and what else the network says of a box (mask coefficients,
-    keypoints): the layout of :class:`streamvision.inference.heads.yolo_end2end.YoloEnd2EndHead`. Further outputs of
+    keypoints): the layout of :class:`streamvision.inference.heads.yolo_detect.YoloEnd2EndHead`. Further outputs of
     the network follow as they are.
 
     Args:

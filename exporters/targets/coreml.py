@@ -15,7 +15,7 @@ from exporters.onnx.conversion import refuse_loops
 from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
-from streamvision.inference.backends.core_ml_package import SUFFIX
+from streamvision.inference.backends.core_ml import SUFFIX
 from streamvision.inference.model_card import ModelCard, Resize
 
 IMAGE_INPUT = "image"

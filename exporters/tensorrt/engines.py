@@ -25,8 +25,8 @@ from streamvision.inference.backends.tensorrt_api import (
     import_cuda,
     import_tensorrt,
 )
+from streamvision.inference.backends.tensorrt_engine import ErrorLog, tensorrt_logger
 from streamvision.inference.backends.tensorrt_header import EngineHeader, sha256
-from streamvision.inference.backends.tensorrt_log import ErrorLog, tensorrt_logger
 
 Say = Callable[[str], None]
 

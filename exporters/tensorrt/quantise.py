@@ -20,7 +20,7 @@ from onnx import numpy_helper
 
 from exporters.onnx.graph import FLOAT, WEIGHTED, constants, element_types, find_regions, fold_constants, replace_nodes
 from streamvision.core.errors import ExportError
-from streamvision.inference.backends.tensors import last_line
+from streamvision.inference.tensors import last_line
 
 LEAST_OPSET = 13
 """From here on DequantizeLinear takes one scale a channel."""

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.inference.backends.base import TensorSpec
-from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.model_card import ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 INSTALL = "pip install '.[train]'"
 

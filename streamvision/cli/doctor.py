@@ -14,7 +14,7 @@ import click
 
 import streamvision
 from streamvision.core.errors import StreamVisionError
-from streamvision.inference.backends.report import BackendReport, survey
+from streamvision.inference.backends.probe import BackendReport, survey
 from streamvision.models import TEXT_MODEL, model_file
 
 OPENCV_PACKAGES = (

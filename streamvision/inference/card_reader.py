@@ -13,25 +13,16 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import Backend, TensorSpec
+from streamvision.inference.backends.base import Backend
 from streamvision.inference.coco import COCO_NAMES
-from streamvision.inference.heads.ctc_text import ALPHABET_KEY, alphabet
+from streamvision.inference.heads.ctc_text import alphabet
 from streamvision.inference.heads.layout import box_tensor, describe_outputs
-from streamvision.inference.heads.registry import HEADS, match_head
-from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
+from streamvision.inference.heads.registry import HEADS, find_head, match_head, ultralytics_head
+from streamvision.inference.model_card import ALPHABET_KEY, CARD_KEY, InputCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
 from streamvision.inference.ultralytics_metadata import UltralyticsMetadata, parse_ultralytics
 
 _DEFAULT_SIDE_PX = 640
-_TASK_HEADS = {
-    "segment": ("yolo_seg", "yolo_seg_end2end"),
-    "pose": ("yolo_pose", "yolo_pose_end2end"),
-    "obb": ("yolo_obb", "yolo_obb_end2end"),
-    "classify": ("classify", "classify"),
-    "semantic": ("semantic", "semantic"),
-    "depth": ("depth", "depth"),
-}
-"""By ultralytics' task other than ``detect``, the head of raw outputs and that of selected ones."""
-
 _NAMELESS = ("embed", "depth", "image")
 """Tasks of models that have no classes."""
 
@@ -53,8 +44,8 @@ def read_card(
         UnknownHeadError: when the layout of the outputs cannot be known; the message says which options settle it.
         ModelError: when the metadata is damaged, contradicts the file, or names a task that is not supported.
     """
-    if head is not None and head not in HEADS:
-        raise UnknownHeadError(f"head {head!r} is not known; known heads are {', '.join(HEADS)}")
+    if head is not None:
+        find_head(head)
     given = tuple(names) if names else None
     if CARD_KEY in backend.metadata:
         return _own_card(backend, path, head, given)
@@ -78,9 +69,10 @@ def _own_card(backend: Backend, path: Path, head: str | None, names: tuple[str, 
         )
     changes: dict[str, Any] = {"input": card.input.model_copy(update=facts)}
     if head is not None:
-        changes |= {"head": head, "nms_inside": HEADS[head].selected}
+        plugin = find_head(head)
+        changes |= {"head": head, "nms_inside": plugin.head_class().selected}
         if head != card.head:
-            changes["task"] = HEADS[head].task
+            changes["task"] = plugin.task
     if names is not None:
         changes["names"] = names
     return card.model_copy(update=changes)
@@ -93,33 +85,34 @@ def _ultralytics_card(
     head: str | None,
     names: tuple[str, ...] | None,
 ) -> ModelCard:
-    if metadata.task != "detect" and metadata.task not in _TASK_HEADS:
+    tasks = [plugin.task for plugin in HEADS.built_in if plugin.ultralytics == "raw"]
+    if metadata.task not in ("detect", *tasks):
         raise ModelError(
-            f"{path} is a model for {metadata.task!r}, which cannot be run; give one for detect, "
-            f"{', '.join(_TASK_HEADS)}"
+            f"{path} is a model for {metadata.task!r}, which cannot be run; give one for detect, {', '.join(tasks)}"
         )
     names = names or metadata.names
     if head is None and metadata.task == "detect":
         head = _detection_head(backend.outputs, len(names), metadata)
     elif head is None:
-        head = _TASK_HEADS[metadata.task][metadata.selected]
+        head = ultralytics_head(metadata.task, selected=metadata.selected)
     if head is None:
         raise UnknownHeadError(
             f"{path} has ultralytics metadata with {len(names)} classes, but its outputs are "
             f"{describe_outputs(backend.outputs)}, which is no known layout; {_settle()}"
         )
     facts = _input_facts(backend.input, metadata.size_px)
-    usual = dict(HEADS[head].usual_input)
+    plugin = find_head(head)
+    usual = dict(plugin.head_class().usual_input)
     if usual.get("resize") == "crop_center" and facts["width_px"] != facts["height_px"]:
         usual["resize"] = "stretch"  # ultralytics cuts the middle out for square inputs only
     return ModelCard(
-        task=HEADS[head].task,
+        task=plugin.task,
         head=head,
         names=names,
         input=InputCard(**usual, **facts, stride_px=metadata.stride_px),
         box_unit=_box_unit(backend, head, facts["layout"], end2end=metadata.end2end),
-        keypoints=metadata.keypoints if HEADS[head].task == "pose" else None,
-        nms_inside=HEADS[head].selected,
+        keypoints=metadata.keypoints if plugin.task == "pose" else None,
+        nms_inside=plugin.head_class().selected,
         licence=metadata.licence,
         source=metadata.description,
     )
@@ -138,17 +131,19 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
     if names is None:
         names, sentence = _names_by_shapes(backend, path, head)
         assumed.append(sentence)
-    usual = dict(HEADS[head].usual_input)
+    plugin = find_head(head)
+    layout = plugin.head_class()
+    usual = dict(layout.usual_input)
     usual_size = (usual.pop("width_px", _DEFAULT_SIDE_PX), usual.pop("height_px", _DEFAULT_SIDE_PX))
     facts = _input_facts(backend.input, usual_size) | {"dynamic_size": False}  # nothing says what sizes it can take
     card = ModelCard(
-        task=HEADS[head].task,
+        task=plugin.task,
         head=head,
         names=names,
         input=InputCard(**usual, **facts),
         box_unit=_box_unit(backend, head, facts["layout"], end2end=False),
-        keypoints=HEADS[head].usual_keypoints,
-        nms_inside=HEADS[head].selected,
+        keypoints=layout.usual_keypoints,
+        nms_inside=layout.selected,
     )
     assumed.append(
         f"The input is fed as {head} models usually are: {card.input.width_px}x{card.input.height_px}, "
@@ -161,15 +156,16 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
 
 def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str, ...], str]:
     """Return class names for a file without any, and the sentence that says where they are from."""
-    if HEADS[head].task == "text" and (letters := backend.metadata.get(ALPHABET_KEY)):
+    plugin = find_head(head)
+    if plugin.task == "text" and (letters := backend.metadata.get(ALPHABET_KEY)):
         return alphabet(letters), "The letters are those of the file's metadata, with a blank and a space."
     if labels := backend.metadata.get("model_info.labels", "").split():
         return tuple(labels), "The class names are the labels in the model's rt_info, where blanks are underscores."
-    if usual := HEADS[head].usual_names:
+    if usual := plugin.head_class().usual_names:
         return usual, f"Models with the head {head} name {', '.join(usual)}."
-    if HEADS[head].task in _NAMELESS:
-        return (HEADS[head].task,), f"A model for {HEADS[head].task} has no classes."
-    count = HEADS[head].class_count(backend.outputs)
+    if plugin.task in _NAMELESS:
+        return (plugin.task,), f"A model for {plugin.task} has no classes."
+    count = plugin.head_class().class_count(backend.outputs)
     if count is None:
         raise UnknownHeadError(
             f"{path} has no class names, and its outputs {describe_outputs(backend.outputs)} do not say how many "
@@ -223,4 +219,4 @@ def _input_facts(spec: TensorSpec, size_px: tuple[int, int] | None) -> dict[str,
 
 
 def _settle() -> str:
-    return _SETTLE.format(heads=", ".join(HEADS))
+    return _SETTLE.format(heads=", ".join(HEADS.names()))

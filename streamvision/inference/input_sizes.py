@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from streamvision.core.picture import Picture
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.base import ObjectHead, PictureHead
 from streamvision.inference.heads.registry import create_head
 from streamvision.inference.letterbox import Letterbox, sized_input
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.preprocess import InputBatch
+from streamvision.inference.tensors import TensorSpec
 
 MAX_SIZES = 16
 """Sizes whose buffers are kept, parts of pictures included; one call of 16 pictures of 640x640 takes 79 MB."""

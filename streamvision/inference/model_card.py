@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 CARD_KEY = "streamvision.card"
+ALPHABET_KEY = "character"
+"""Key of PaddleOCR's and RapidOCR's metadata: one letter a line, without the blank before and the space behind them."""
 
 Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image", "text"]
 """What a model does: find objects (``detect``), with masks (``segment``), keypoints (``pose``) or oriented boxes

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.model_card import InputCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 NAMES = ("red", 'the "quoted" $one', "grün", "blue")
 """Class names with what strings in source code stumble over."""

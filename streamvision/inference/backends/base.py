@@ -1,21 +1,19 @@
-"""What every runtime offers to the pipeline."""
+"""What every runtime offers; a new one is a subclass of :class:`LoadedBackend` that says how it executes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """Name, shape and type of one input or output; a dynamic axis is ``None``."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
+from streamvision.core.errors import ModelError
+from streamvision.inference.tensors import TensorSpec, check_tensor, last_line
 
 
 class Backend(Protocol):
@@ -58,3 +56,109 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release the model; calling it twice is harmless."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What loading has found out; :class:`streamvision.inference.backends.base.Backend` says what the fields mean."""
+
+    path: Path
+    device: str
+    precision: str
+    input: TensorSpec
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str]
+    requests: int = 1
+
+
+class LoadedBackend(ABC):
+    """A :class:`streamvision.inference.backends.base.Backend` around the runtime's own object for a loaded model.
+
+    It checks what goes into the runtime and turns the runtime's exceptions into :class:`ModelError`.
+
+    Args:
+        facts: what the model is and how it executes.
+        engine: the runtime's object; closing the backend drops it.
+    """
+
+    name: str
+    """The runtime, as ``--backend`` takes it."""
+    runtime: str
+    """The runtime as its makers write it, for messages."""
+    failures: tuple[type[Exception], ...] = (ValueError, RuntimeError)
+    """What the runtime raises when it refuses a tensor or fails."""
+
+    def __init__(self, facts: ModelFacts, engine: Any) -> None:
+        self._facts = facts
+        self._engine = engine
+        self._dtype = np.dtype(facts.input.dtype)
+        self._accepted_shape: tuple[int, ...] = ()
+
+    @abstractmethod
+    def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """Run the model on a tensor that fits its input; may raise :attr:`failures`."""
+
+    @staticmethod
+    def _cause(error: Exception) -> str:
+        """Return what a message of the runtime comes down to."""
+        return last_line(error)
+
+    @classmethod
+    @contextmanager
+    def _failing_on(cls, path: Path) -> Iterator[None]:
+        """Turn the runtime's exceptions within into :class:`ModelError`."""
+        try:
+            yield
+        except cls.failures as error:
+            raise ModelError(f"{cls.runtime} failed on {path}: {cls._cause(error)}") from error
+
+    @property
+    def device(self) -> str:
+        """Where the model really executes."""
+        return self._facts.device
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic that really runs."""
+        return self._facts.precision
+
+    @property
+    def requests(self) -> int:
+        """How many threads may call :meth:`run` at a time."""
+        return self._facts.requests
+
+    @property
+    def input(self) -> TensorSpec:
+        """The picture input."""
+        return self._facts.input
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs, in the model's own order."""
+        return self._facts.outputs
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The key-value pairs stored with the model."""
+        return self._facts.metadata
+
+    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """Execute the model on one batch and return its outputs; they stay valid until the thread's next call.
+
+        Raises:
+            ModelError: when the tensor does not fit, the runtime fails or the backend is closed.
+        """
+        if self._engine is None:
+            raise ModelError(f"{self._facts.path} is closed; open it again to run it")
+        if tensor.shape != self._accepted_shape or tensor.dtype != self._dtype:
+            check_tensor(self.input, tensor, path=self._facts.path)
+            self._accepted_shape = tensor.shape
+        with self._failing_on(self._facts.path):
+            return self._execute(self._engine, tensor)
+
+    def close(self) -> None:
+        """Release the model; calling it twice is harmless."""
+        self._engine = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._facts.path.name}, {self.device}, {self.precision})"

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.inference.backends.base import TensorSpec
+from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import network_threads
-from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
-from streamvision.inference.backends.tensors import last_line, picture_input
+from streamvision.inference.tensors import TensorSpec, last_line, picture_input
 
 INSTALL = "pip install '.[litert]'"
 _METADATA_FILES = ("metadata.json", "temp_meta.txt")

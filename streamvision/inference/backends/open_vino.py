@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,71 @@ from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
-from streamvision.inference.backends.base import TensorSpec
+from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import MAX_REQUESTS, share_cores
-from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
-from streamvision.inference.backends.open_vino_shapes import CompiledShapes
-from streamvision.inference.backends.tensors import last_line, picture_input
+from streamvision.inference.tensors import TensorSpec, last_line, picture_input
+
+logger = logging.getLogger(__name__)
+
+MAX_FIXED_SHAPES = 4
+"""Forms with a shape of their own; each takes half a second to compile, and memory for the network's weights."""
+
+Shape = tuple[int, ...]
+
+
+class CompiledShapes:
+    """The compiled model, by shape. Any thread may use it.
+
+    Args:
+        compiled: the model compiled as it is.
+        model: the model itself.
+        compile_model: compiles a model in the same way.
+    """
+
+    def __init__(self, compiled: Any, model: Any, *, compile_model: Callable[[Any], Any]) -> None:
+        self._compiled = compiled
+        self._model = model
+        self._free = compiled.input(0).get_partial_shape().is_dynamic
+        self._compile_model = compile_model
+        self._fixed: dict[Shape, Any] = {}
+        self._longest_px = 0
+        self._compiling = threading.Lock()
+        self._own = threading.local()
+
+    @property
+    def fixed_shapes(self) -> tuple[Shape, ...]:
+        """The shapes that have a form of their own."""
+        return tuple(self._fixed)
+
+    def request(self, shape: Shape) -> Any:
+        """Return the calling thread's infer request for tensors of this shape."""
+        requests = self._own.__dict__.setdefault("requests", {})
+        form = self._form(shape)
+        request = requests.get(id(form))
+        if request is None:
+            request = requests[id(form)] = form.create_infer_request()
+        return request
+
+    def _form(self, shape: Shape) -> Any:
+        if not self._free or shape[0] != 1:
+            return self._compiled
+        with self._compiling:
+            self._longest_px = max(self._longest_px, *shape)
+            if shape not in self._fixed:
+                if len(self._fixed) >= MAX_FIXED_SHAPES or max(shape) < self._longest_px:
+                    return self._compiled
+                self._fixed[shape] = self._compiled_for(shape)
+            return self._fixed[shape]
+
+    def _compiled_for(self, shape: Shape) -> Any:
+        fixed = self._model.clone()
+        try:
+            fixed.reshape(list(shape))
+            return self._compile_model(fixed)
+        except RuntimeError as error:
+            logger.warning("the model cannot be compiled for %s and stays dynamic: %s", shape, last_line(error))
+            return self._compiled
+
 
 logger = logging.getLogger(__name__)
 

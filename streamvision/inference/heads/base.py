@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections, Index
 from streamvision.core.image_result import ImageResult
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.letterbox import Letterbox
-from streamvision.inference.model_card import KeypointCard, ModelCard, Task
+from streamvision.inference.model_card import KeypointCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,6 @@ class Candidates:
 class Head(ABC):
     """Decodes one layout of outputs."""
 
-    task: ClassVar[Task] = "detect"
-    """What models with this layout do."""
     selected: ClassVar[bool] = False
     """Whether the outputs are free of duplicates by their nature, so that nothing is to be suppressed."""
     usual_input: ClassVar[Mapping[str, Any]] = {}

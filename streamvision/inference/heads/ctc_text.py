@@ -16,20 +16,16 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.core.image_result import ImageResult
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.base import PictureHead
 from streamvision.inference.heads.layout import describe_outputs
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
-
-ALPHABET_KEY = "character"
-"""Key of PaddleOCR's and RapidOCR's metadata: one letter a line, without the blank before and the space behind them."""
+from streamvision.inference.tensors import TensorSpec
 
 
 class CtcTextHead(PictureHead):
     """One tensor (batch, steps, letters)."""
 
-    task = "text"
     usual_input = MappingProxyType(
         {
             "width_px": 320,

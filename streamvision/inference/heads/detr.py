@@ -1,11 +1,12 @@
-"""Outputs of DETR and its kind (Deformable DETR, Conditional DETR): one box and one row of logits a query.
+"""Outputs of DETR and its kind: one box and one row of scores a query.
 
 Boxes (batch, queries, 4) are centre and size in fractions of the input, logits (batch, queries, columns). Where the
 columns are one more than the classes, the last is "no object" and the scores are their softmax (DETR,
 arXiv:2005.12872); where they are as many, each class has a sigmoid of its own (Deformable DETR, arXiv:2010.04159).
 Of 80 classes, those of COCO, there may be 91 or 92 columns: its category ids have gaps, and 0 is none of them.
-Queries do not repeat each other, so nothing is suppressed. Pictures keep their aspect, and are normalised by ImageNet's
-mean and deviation. RF-DETR has a head of its own.
+Queries do not repeat each other, so nothing is suppressed. Other sources: RF-DETR's own exporter,
+https://rfdetr.roboflow.com/latest/exports/onnx/; ultralytics' ``RTDETRDecoder`` layer (RT-DETR, arXiv:2304.08069),
+https://docs.ultralytics.com/reference/nn/modules/head/.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.coco import COCO_CATEGORIES
 from streamvision.inference.heads.base import Candidates, ObjectHead
+from streamvision.inference.heads.box_tensor import BoxTensorHead
 from streamvision.inference.heads.layout import F32, corners, describe_outputs, finite_candidates
 from streamvision.inference.model_card import ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 COCO_COLUMNS = COCO_CATEGORIES[-1] + 1
 
@@ -114,3 +116,78 @@ def sigmoid(logits: F32) -> F32:
     with np.errstate(over="ignore"):
         scores: F32 = np.reciprocal(1 + np.exp(-logits))
     return scores
+
+
+OUTPUT_NAMES = {"dets", "labels"}
+
+
+class RfDetrHead(DetrHead):
+    """Two tensors: boxes (batch, queries, 4) and logits (batch, queries, classes or classes + 1)."""
+
+    usual_input = MappingProxyType(
+        {"resize": "stretch", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+    )
+
+    @classmethod
+    def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:
+        """Return 80 for the columns of COCO; of others the shape does not say whether one is the background."""
+        columns = [output.shape[2] for output in outputs if output.name == "labels" and len(output.shape) == 3]
+        return len(COCO_CATEGORIES) if columns == [COCO_COLUMNS] else None
+
+    @classmethod
+    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+        """Say whether the two outputs have the names that RF-DETR's exporter gives them."""
+        return {output.name for output in outputs} == OUTPUT_NAMES
+
+    def _activated(self, logits: F32, count: int) -> F32:
+        return sigmoid(logits[..., :count])
+
+
+BOX_COLUMNS, SELECTED_COLUMNS = 4, 6
+
+
+class RtDetrHead(BoxTensorHead):
+    """Columns cx, cy, w, h, then score and class, or one score a class; one row a query."""
+
+    selected = True
+    usual_input = MappingProxyType({"resize": "stretch"})
+
+    @staticmethod
+    def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
+        """Say no: selected boxes of other models look the same."""
+        return False
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        self._classes = len(card.names)
+        each = BOX_COLUMNS + self._classes
+        super().__init__(
+            card,
+            outputs,
+            expected=(None, None, {SELECTED_COLUMNS, each}),
+            meaning=f"one output (batch, queries, {SELECTED_COLUMNS}) or (batch, queries, {each})",
+        )
+        self._size = np.array([card.input.width_px, card.input.height_px] * 2, np.float32)
+
+    def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
+        if rows.shape[1] == SELECTED_COLUMNS:
+            return self._selected(rows, score_threshold)
+        scores = rows[:, BOX_COLUMNS:]
+        if every_class:
+            chosen, class_id = np.nonzero(scores >= score_threshold)
+        else:
+            chosen = np.flatnonzero(scores.max(axis=1) >= score_threshold)
+            class_id = scores[chosen].argmax(axis=1)
+        boxes = corners(rows[chosen])
+        return finite_candidates(boxes, scores[chosen, class_id], class_id, scale=self._size)
+
+    def _selected(self, rows: F32, score_threshold: float) -> Candidates:
+        score, class_id = rows[:, 4], rows[:, 5]
+        if not ((class_id == np.rint(class_id)) | np.isnan(class_id)).all():
+            # With two classes both forms have six columns; a second score is no whole number.
+            raise ModelError(
+                "the model's output has six columns, of which the last holds no class ids: an RT-DETR export of two "
+                "classes in the old form cannot be told apart; export it again with a newer ultralytics"
+            )
+        picked = rows[(score >= score_threshold) & (class_id >= 0) & (class_id < self._classes)]
+        boxes = corners(picked)
+        return finite_candidates(boxes, picked[:, 4], picked[:, 5].astype(np.int32), scale=self._size)

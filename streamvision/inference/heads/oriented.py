@@ -1,12 +1,13 @@
-"""What the heads of oriented boxes share: candidates that carry their oriented box, and the way back to the picture.
+"""Outputs of ultralytics' models for oriented boxes, and the way from them back to the picture.
 
 An oriented box is centre, width, height and the rotation of its width in radians, clockwise on the picture (y points
 down). :class:`Candidates` hold it in ``extra``, (N, 5) in pixels of the network's input, and the upright box around it
-in ``box_xyxy_px``.
+in ``box_xyxy_px``. Source: the models' own ``OBB`` layer, https://docs.ultralytics.com/reference/nn/modules/head/.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
 from streamvision.inference.heads.base import Candidates
+from streamvision.inference.heads.box_tensor import BOX_ROWS, CLASS_COLUMN, SCORE_COLUMN, RawRowsHead, SelectedRowsHead
 from streamvision.inference.heads.layout import F32, finite_candidates
 from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.model_card import ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 
 def oriented_candidates(
@@ -62,3 +66,38 @@ def _wrapped(angle: F32) -> F32:
     """Return angles within half a turn of 0."""
     wrapped: F32 = (angle + np.pi) % (2 * np.pi) - np.pi
     return wrapped
+
+
+class YoloObbHead(RawRowsHead):
+    """Rows cx, cy, w, h, one score a class, the angle; one column a box."""
+
+    class_axis = (1, BOX_ROWS + 1)
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        super().__init__(card, outputs, extra=1, extra_meaning=" with the angle last")
+
+    def _candidates(self, columns: F32, score: F32, class_id: NDArray[np.integer[Any]]) -> Candidates:
+        return oriented_candidates(columns[:BOX_ROWS].T, columns[-1], score, class_id, scale=self._scale)
+
+    def complete(
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+    ) -> Detections:
+        """Return the candidates that are left, upright and oriented, in the picture's own pixels."""
+        return complete_oriented(found, place)
+
+
+class YoloObbEnd2EndHead(SelectedRowsHead):
+    """Columns cx, cy, w, h, score, class, angle; one row a box."""
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        super().__init__(card, outputs, extra=1)
+
+    def _candidates(self, rows: F32) -> Candidates:
+        class_id = rows[:, CLASS_COLUMN].astype(np.int32)
+        return oriented_candidates(rows[:, :BOX_ROWS], rows[:, -1], rows[:, SCORE_COLUMN], class_id, scale=self._scale)
+
+    def complete(
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+    ) -> Detections:
+        """Return the candidates that are left, upright and oriented, in the picture's own pixels."""
+        return complete_oriented(found, place)

@@ -1,73 +1,160 @@
-"""All heads by name. A new head is one new file, its test and its line here."""
+"""The known heads, by the name that model cards and ``--head`` use; other packages add theirs by entry point."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from streamvision.core.errors import UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
+from streamvision.core.registry import Plugin, Registry
 from streamvision.inference.heads.base import ObjectHead, PictureHead
-from streamvision.inference.heads.blaze_pose import BlazePoseHead
-from streamvision.inference.heads.classify import ClassifyHead
-from streamvision.inference.heads.classify_logits import ClassifyLogitsHead
-from streamvision.inference.heads.ctc_text import CtcTextHead
-from streamvision.inference.heads.depth import DepthHead
-from streamvision.inference.heads.detr import DetrHead
-from streamvision.inference.heads.embed import EmbedHead
-from streamvision.inference.heads.image import ImageHead
-from streamvision.inference.heads.layout import describe_outputs
-from streamvision.inference.heads.rf_detr import RfDetrHead
-from streamvision.inference.heads.rows import RowsHead
-from streamvision.inference.heads.rtdetr import RtDetrHead
-from streamvision.inference.heads.semantic import SemanticHead
-from streamvision.inference.heads.several import SeveralHead
-from streamvision.inference.heads.tflite_detection import TfliteDetectionHead
-from streamvision.inference.heads.vision_objects import VisionObjectsHead
-from streamvision.inference.heads.yolo_end2end import YoloEnd2EndHead
-from streamvision.inference.heads.yolo_obb import YoloObbHead
-from streamvision.inference.heads.yolo_obb_end2end import YoloObbEnd2EndHead
-from streamvision.inference.heads.yolo_pose import YoloPoseHead
-from streamvision.inference.heads.yolo_pose_end2end import YoloPoseEnd2EndHead
-from streamvision.inference.heads.yolo_seg import YoloSegHead
-from streamvision.inference.heads.yolo_seg_end2end import YoloSegEnd2EndHead
-from streamvision.inference.heads.yolo_v5 import YoloV5Head
-from streamvision.inference.heads.yolo_v8 import YoloV8Head
-from streamvision.inference.heads.yolox import YoloxHead
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard, Task
+from streamvision.inference.tensors import TensorSpec
 
-HEADS: dict[str, type[ObjectHead] | type[PictureHead]] = {
-    "yolo_v8": YoloV8Head,
-    "yolo_v5": YoloV5Head,
-    "yolo_end2end": YoloEnd2EndHead,
-    "yolox": YoloxHead,
-    "yolo_seg": YoloSegHead,
-    "yolo_seg_end2end": YoloSegEnd2EndHead,
-    "yolo_pose": YoloPoseHead,
-    "yolo_pose_end2end": YoloPoseEnd2EndHead,
-    "yolo_obb": YoloObbHead,
-    "yolo_obb_end2end": YoloObbEnd2EndHead,
-    "blaze_pose": BlazePoseHead,
-    "rows": RowsHead,
-    "detr": DetrHead,
-    "rtdetr": RtDetrHead,
-    "rf_detr": RfDetrHead,
-    "classify": ClassifyHead,
-    "classify_logits": ClassifyLogitsHead,
-    "several": SeveralHead,
-    "semantic": SemanticHead,
-    "depth": DepthHead,
-    "embed": EmbedHead,
-    "image": ImageHead,
-    "ctc_text": CtcTextHead,
-    "tflite_detection": TfliteDetectionHead,
-    "vision_objects": VisionObjectsHead,
-}
-"""Head by the name that model cards use."""
+
+@dataclass(frozen=True, kw_only=True)
+class HeadPlugin(Plugin):
+    """A head; the factory is its class, an :class:`ObjectHead` or a :class:`PictureHead`."""
+
+    task: Task
+    """What models with this head do, where their card does not say."""
+    ultralytics: Literal["raw", "selected"] | None = None
+    """Which of ultralytics' exports for the task have this head: those of the raw outputs, or those of end-to-end models
+    and with NMS inside. Its exports for ``detect`` are told apart by their shapes."""
+
+    def head_class(self) -> type[ObjectHead] | type[PictureHead]:
+        """Return the head's class, importing it where that is still to be done."""
+        head: type[ObjectHead] | type[PictureHead] = self.load()
+        return head
+
+
+def _head(name: str, task: Task, factory: str, summary: str, **more: Any) -> HeadPlugin:
+    module = f"streamvision.inference.heads.{factory}"
+    return HeadPlugin(name=name, task=task, factory=module, summary=summary, **more)
+
+
+HEADS: Registry[HeadPlugin] = Registry(
+    "head",
+    group="streamvision.heads",
+    plugins=(
+        _head(
+            "yolo_v8",
+            "detect",
+            "yolo_detect:YoloV8Head",
+            "raw boxes of YOLOv8, v9, 11 and 12",
+        ),
+        _head(
+            "yolo_v5",
+            "detect",
+            "yolo_detect:YoloV5Head",
+            "raw boxes of YOLOv5 and v7",
+        ),
+        _head(
+            "yolo_end2end",
+            "detect",
+            "yolo_detect:YoloEnd2EndHead",
+            "selected boxes: NMS inside, YOLOv10, YOLO26",
+        ),
+        _head("yolox", "detect", "yolo_detect:YoloxHead", "raw boxes of YOLOX"),
+        _head(
+            "yolo_seg",
+            "segment",
+            "segment:YoloSegHead",
+            "boxes, mask weights, prototypes",
+            ultralytics_task="segment",
+        ),
+        _head(
+            "yolo_seg_end2end",
+            "segment",
+            "segment:YoloSegEnd2EndHead",
+            "the same selected",
+            ultralytics_task="segment",
+            ultralytics_selected=True,
+        ),
+        _head("yolo_pose", "pose", "pose:YoloPoseHead", "boxes and keypoints", ultralytics="raw"),
+        _head(
+            "yolo_pose_end2end",
+            "pose",
+            "pose:YoloPoseEnd2EndHead",
+            "the same selected",
+            ultralytics_task="pose",
+            ultralytics_selected=True,
+        ),
+        _head("yolo_obb", "obb", "oriented:YoloObbHead", "oriented boxes", ultralytics="raw"),
+        _head(
+            "yolo_obb_end2end",
+            "obb",
+            "oriented:YoloObbEnd2EndHead",
+            "the same selected",
+            ultralytics_task="obb",
+            ultralytics_selected=True,
+        ),
+        _head("blaze_pose", "pose", "pose:BlazePoseHead", "MediaPipe's 33 points of one person"),
+        _head(
+            "rows",
+            "detect",
+            "selected:RowsHead",
+            "torchvision's boxes, scores and labels",
+        ),
+        _head("detr", "detect", "detr:DetrHead", "boxes and logits of DETR and its kind"),
+        _head("rtdetr", "detect", "detr:RtDetrHead", "ultralytics' RT-DETR: one tensor of queries"),
+        _head("rf_detr", "detect", "detr:RfDetrHead", "Roboflow's RF-DETR: dets and labels"),
+        _head("classify", "classify", "vectors:ClassifyHead", "probabilities of classes", ultralytics="raw"),
+        _head(
+            "classify_logits",
+            "classify",
+            "vectors:ClassifyLogitsHead",
+            "logits of classes",
+        ),
+        _head("several", "classify", "vectors:SeveralHead", "classes and numbers by name from several outputs"),
+        _head(
+            "semantic",
+            "semantic",
+            "maps:SemanticHead",
+            "a class for each pixel",
+            ultralytics_task="semantic",
+        ),
+        _head("depth", "depth", "maps:DepthHead", "a distance for each pixel", ultralytics="raw"),
+        _head("embed", "embed", "vectors:EmbedHead", "a vector that describes the picture for comparison"),
+        _head("image", "image", "maps:ImageHead", "another picture, made of the picture"),
+        _head("ctc_text", "text", "ctc_text:CtcTextHead", "a line of text, by connectionist temporal classification"),
+        _head(
+            "tflite_detection",
+            "detect",
+            "selected:TfliteDetectionHead",
+            "TFLite's selected objects",
+        ),
+        _head(
+            "vision_objects",
+            "detect",
+            "selected:VisionObjectsHead",
+            "Core ML's selected objects",
+        ),
+    ),
+)
+
+
+def find_head(name: str) -> HeadPlugin:
+    """Return a head by its name.
+
+    Raises:
+        UnknownHeadError: when there is none, naming the known ones.
+    """
+    if name not in HEADS.names():
+        raise UnknownHeadError(f"head {name!r} is not known; known heads are {', '.join(HEADS.names())}")
+    return HEADS.get(name)
+
+
+def ultralytics_head(task: str, *, selected: bool) -> str | None:
+    """Return the name of the head of ultralytics' exports for a task; ``None`` where no head is bound to it."""
+    heads = {head.ultralytics: head.name for head in HEADS.built_in if head.task == task}
+    return heads.get("selected" if selected else "raw", heads.get("raw"))
 
 
 def match_head(input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> str | None:
     """Return the name of the only head that these shapes can belong to; ``None`` where none or several could be."""
-    matching = [name for name, head in HEADS.items() if head.matches(input_spec, outputs)]
+    matching = [head.name for head in HEADS if head.head_class().matches(input_spec, outputs)]
     return matching[0] if len(matching) == 1 else None
 
 
@@ -77,9 +164,4 @@ def create_head(card: ModelCard, outputs: Sequence[TensorSpec]) -> ObjectHead | 
     Raises:
         UnknownHeadError: when no head has that name, or the outputs do not have its shape.
     """
-    if card.head not in HEADS:
-        raise UnknownHeadError(
-            f"the head {card.head!r} is not known (the model's outputs are {describe_outputs(outputs)}); "
-            f"known heads are {', '.join(HEADS)}"
-        )
-    return HEADS[card.head](card, outputs)
+    return find_head(card.head).head_class()(card, outputs)

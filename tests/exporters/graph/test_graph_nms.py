@@ -12,15 +12,14 @@ import torch
 
 from exporters.graph.nms import STEPS, FourOutputs, SelectBoxes, SelectedRows, split_yolo_v8
 from streamvision.core.picture import BgrPicture
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
 from streamvision.inference.coco import COCO_NAMES
 from streamvision.inference.heads.base import Candidates
-from streamvision.inference.heads.yolo_end2end import YoloEnd2EndHead
-from streamvision.inference.heads.yolo_v8 import YoloV8Head
+from streamvision.inference.heads.yolo_detect import YoloEnd2EndHead, YoloV8Head
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.inference.nms import suppress
 from streamvision.inference.preprocess import InputBatch
+from streamvision.inference.tensors import TensorSpec
 from support.reference_models import yolov8n_onnx
 
 pytestmark = pytest.mark.reference

@@ -7,7 +7,7 @@ pytest.importorskip("ai_edge_quantizer")
 from exporters.tflite.conversion import read_tree
 from exporters.tflite.quantisation import float_operations, quantise
 from streamvision.core.errors import ExportError
-from streamvision.inference.backends.probe_models import TFLITE_BYTES
+from streamvision.inference.backends.probe import TFLITE_BYTES
 
 TREE = read_tree(TFLITE_BYTES)  # one convolution
 

@@ -12,7 +12,7 @@ pytest.importorskip("ai_edge_litert")
 
 from exporters.tflite.conversion import card_file, operation_names, read_tree, with_buffer, with_files
 from streamvision.inference.backends.lite_rt import LiteRtBackend
-from streamvision.inference.backends.probe_models import TFLITE_BYTES, computes_right
+from streamvision.inference.backends.probe import TFLITE_BYTES, computes_right
 from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
 
 CARD = ModelCard(head="yolo_v8", names=("Katze", "犬"), input=InputCard(width_px=8, height_px=8, layout="nhwc"))

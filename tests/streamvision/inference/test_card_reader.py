@@ -9,11 +9,12 @@ import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.inference.backends import open_backend
-from streamvision.inference.backends.base import Backend, TensorSpec
+from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.coco import COCO_NAMES
 from streamvision.inference.heads.registry import create_head
 from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
 from support.model_files import with_onnx_metadata, with_tflite_metadata
 from support.reference_models import yolov8n_onnx, yolov8n_openvino
 

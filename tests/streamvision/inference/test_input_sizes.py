@@ -8,11 +8,11 @@ import pytest
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ModelError
 from streamvision.core.picture import BgrPicture
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.input_sizes import MAX_SIZES, InputSizes
 from streamvision.inference.letterbox import Letterbox, sized_input
 from streamvision.inference.model import Model
 from streamvision.inference.model_card import InputCard
+from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
 OUTPUTS = (TensorSpec("output0", (None, 7, None), "float32"),)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamvision.inference.backends.probe_models import ONNX_BYTES, TFLITE_BYTES
+from streamvision.inference.backends.probe import ONNX_BYTES, TFLITE_BYTES
 
 
 @pytest.fixture(scope="session")

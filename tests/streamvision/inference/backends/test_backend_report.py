@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from streamvision.inference.backends.report import read_probe, survey
+from streamvision.inference.backends.probe import read_probe, survey
 
 BEGUN = ['{"version": "1.2"}', '{"begin": "cpu"}', '{"device": "cpu", "works": true, "detail": "fp32"}']
 

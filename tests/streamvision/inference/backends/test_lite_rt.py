@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import DeviceError, ModelError
-from streamvision.inference.backends.probe_models import computes_right
+from streamvision.inference.backends.probe import computes_right
 from support.model_files import with_tflite_metadata
 
 pytest.importorskip("ai_edge_litert")

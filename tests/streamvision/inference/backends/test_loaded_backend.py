@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError
-from streamvision.inference.backends.base import TensorSpec
-from streamvision.inference.backends.loaded import LoadedBackend, ModelFacts
+from streamvision.inference.backends.base import LoadedBackend, ModelFacts
+from streamvision.inference.tensors import TensorSpec
 
 PICTURE = np.ones((1, 3, 8, 8), np.float32)
 FACTS = ModelFacts(

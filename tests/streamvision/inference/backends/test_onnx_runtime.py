@@ -7,7 +7,7 @@ import pytest
 
 from streamvision.core.errors import DeviceError, ModelError
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
-from streamvision.inference.backends.probe_models import computes_right
+from streamvision.inference.backends.probe import computes_right
 from support.model_files import with_onnx_metadata
 
 

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from streamvision.inference.backends.open_vino_shapes import MAX_FIXED_SHAPES
+from streamvision.inference.backends.open_vino import MAX_FIXED_SHAPES
 from streamvision.models import default_model_path
 
 pytest.importorskip("openvino")

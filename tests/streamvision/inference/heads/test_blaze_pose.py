@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.card_reader import read_card
-from streamvision.inference.heads.blaze_pose import POINTS
+from streamvision.inference.heads.pose import POINTS
 from streamvision.inference.heads.registry import create_head, match_head
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import InputCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 SHAPES = ((1, 195), (1, 1), (1, 256, 256, 1), (1, 64, 64, 39), (1, 117))
 OUTPUTS = [TensorSpec(f"Identity_{i}", shape, "float32") for i, shape in enumerate(SHAPES)]

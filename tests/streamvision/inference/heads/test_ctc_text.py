@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.ctc_text import CtcTextHead, alphabet
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import InputCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 LETTERS = alphabet("A\nB")
 CARD = ModelCard(task="text", head="ctc_text", names=LETTERS, input=InputCard(width_px=320, height_px=48))

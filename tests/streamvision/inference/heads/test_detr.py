@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.registry import HEADS, create_head, match_head
+from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
 BOX = [0.5, 0.25, 0.5, 0.25]
@@ -103,7 +103,8 @@ def test_rf_detr_is_known_by_the_names_of_its_outputs():
     given = TensorSpec("input", (1, 3, 384, 384), "float32")
     outputs = specs((1, 300, 4), (1, 300, 91), names=("dets", "labels"))
     assert match_head(given, outputs) == "rf_detr"
-    assert (HEADS["rf_detr"].class_count(outputs), HEADS["rf_detr"].usual_input["resize"]) == (80, "stretch")
+    rf_detr = HEADS.get("rf_detr").head_class()
+    assert (rf_detr.class_count(outputs), rf_detr.usual_input["resize"]) == (80, "stretch")
     assert match_head(given, specs((1, 300, 4), (1, 300, 91), names=("boxes", "logits"))) is None
 
 

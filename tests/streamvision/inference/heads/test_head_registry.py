@@ -1,8 +1,8 @@
 import pytest
 
 from streamvision.core.errors import UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.registry import HEADS, create_head, match_head
+from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
 NCHW_640 = TensorSpec("images", (1, 3, 640, 640), "float32")
@@ -54,7 +54,7 @@ def test_an_unknown_head_names_the_known_ones():
         create_head(make_card("yolo_v0"), [TensorSpec("output0", (1, 84, 8400), "float32")])
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", HEADS.names())
 def test_no_outputs_at_all_are_refused(head):
     with pytest.raises(UnknownHeadError, match="outputs are none"):
         create_head(make_card(head), [])

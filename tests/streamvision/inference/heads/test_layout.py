@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.layout import (
     box_tensor,
     cell_counts,
@@ -9,6 +8,7 @@ from streamvision.inference.heads.layout import (
     finite_candidates,
     input_size_px,
 )
+from streamvision.inference.tensors import TensorSpec
 
 
 @pytest.mark.parametrize(

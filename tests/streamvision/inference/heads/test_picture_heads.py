@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.registry import create_head
 from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
 

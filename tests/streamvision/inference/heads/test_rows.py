@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.coco import COCO_KEYPOINTS
-from streamvision.inference.heads.pasted_masks import pasted_masks
 from streamvision.inference.heads.registry import create_head, match_head
+from streamvision.inference.heads.selected import pasted_masks
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 ROWS = 4
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from streamvision.core.picture import BgrPicture
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.coco import COCO_KEYPOINTS
 from streamvision.inference.heads.registry import HEADS, create_head
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
 from streamvision.inference.preprocess import InputBatch
+from streamvision.inference.tensors import TensorSpec
 from support.detection_sets import Agreement
 from support.ultralytics_tasks import IOU, SIDE_PX, ultralytics_tasks
 
@@ -26,7 +26,7 @@ def cases(data_dir, request):
 
 def prepared(case, head, **of_input):
     """Return the head for a case's outputs, and where its picture lies in the input."""
-    task = HEADS[head].task
+    task = HEADS.get(head).task
     card = ModelCard(
         task=task,
         head=head,
@@ -42,7 +42,7 @@ def prepared(case, head, **of_input):
 def objects_of(case, head):
     ours = prepared(case, head)
     (found,) = ours.head.decode(case.outputs, score_threshold=case.conf)
-    if HEADS[head].selected:
+    if HEADS.get(head).head_class().selected:
         kept = np.argsort(-found.score, kind="stable")
     else:
         best = suppress_oriented if ours.card.task == "obb" else suppress

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.registry import match_head
-from streamvision.inference.heads.tflite_detection import TfliteDetectionHead
+from streamvision.inference.heads.selected import TfliteDetectionHead
 from streamvision.inference.model_card import InputCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
 
 CARD = ModelCard(
     head="tflite_detection",

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.registry import create_head, match_head
-from streamvision.inference.heads.vision_objects import VisionObjectsHead
+from streamvision.inference.heads.selected import VisionObjectsHead
+from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
 OUTPUTS = (TensorSpec("confidence", (None, 80), "float32"), TensorSpec("coordinates", (None, 4), "float32"))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.registry import create_head
+from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
 OUTPUT = TensorSpec("output0", (1, 300, 6), "float32")

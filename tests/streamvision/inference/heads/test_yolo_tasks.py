@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.oriented import complete_oriented, oriented_candidates, upright
 from streamvision.inference.heads.registry import create_head, match_head
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import InputCard
+from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
 CLASSES, POINTS, CELLS = 3, 5, 84

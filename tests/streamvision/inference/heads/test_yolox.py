@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.registry import create_head
-from streamvision.inference.heads.yolox import grid_cells
+from streamvision.inference.heads.yolo_detect import grid_cells
+from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
 OUTPUT = TensorSpec("output", (1, 42, 8), "float32")  # 64 x 32: 8 * 4 + 4 * 2 + 2 * 1 cells

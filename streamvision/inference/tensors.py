@@ -1,14 +1,24 @@
-"""Checks and wording that all runtimes share."""
+"""What goes into a network and comes out of it, in shapes and types."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
-from streamvision.inference.backends.base import TensorSpec
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, shape and type of one input or output; a dynamic axis is ``None``."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
 
 PICTURE_DTYPES = ("float32", "float16", "uint8")
 

@@ -1,9 +1,7 @@
-"""Outputs of BlazePose's landmark network (MediaPipe, arXiv:2006.10204): the pose of one person who fills the picture.
+"""Outputs of pose models: keypoints in the picture's own pixels, of ultralytics' models and of BlazePose.
 
-Of the outputs two are read: (batch, 195), 39 points of x, y, z in pixels of the input and the logits of being visible
-and of lying in the picture, of which the last six are auxiliary; and (batch, 1), how surely there is a person, 0..1. It
-is made for the crop of one person, so as a second model.
-Source: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
+Sources: ultralytics' ``Pose`` layer, https://docs.ultralytics.com/reference/nn/modules/head/; BlazePose's landmark
+network (MediaPipe, arXiv:2006.10204), https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker.
 """
 
 from __future__ import annotations
@@ -17,13 +15,103 @@ from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.backends.base import TensorSpec
 from streamvision.inference.heads.base import Candidates, ObjectHead
+from streamvision.inference.heads.box_tensor import BOX_ROWS, SELECTED_COLUMNS, RawRowsHead, SelectedRowsHead
 from streamvision.inference.heads.detr import sigmoid
-from streamvision.inference.heads.keypoints import with_keypoints
-from streamvision.inference.heads.layout import describe_outputs, finite_candidates
+from streamvision.inference.heads.layout import F32, box_tensor, describe_outputs, finite_candidates
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import KeypointCard, ModelCard
+from streamvision.inference.tensors import TensorSpec
+
+
+def keypoint_count(card: ModelCard) -> int:
+    """Return how many keypoints an object has.
+
+    Raises:
+        UnknownHeadError: when the card does not say.
+    """
+    if card.keypoints is None:
+        raise UnknownHeadError(
+            f"head {card.head!r} needs to know the keypoints, but the model's card has none; export it again"
+        )
+    return len(card.keypoints.names)
+
+
+def values_per_keypoint(columns: int | None, others: int, keypoints: int) -> int:
+    """Return whether a keypoint has 2 values (x, y) or 3 (and how sure it is), by the size of the tensor's axis.
+
+    Args:
+        columns: size of the axis; ``None`` (dynamic) is taken for 3 values.
+        others: how many other values stand there.
+        keypoints: how many keypoints an object has.
+    """
+    return 2 if columns == others + 2 * keypoints else 3
+
+
+def keypoint_values(found: Candidates, shape: tuple[int, int], scale: F32) -> F32:
+    """Return (N, K, 2 or 3) keypoints of the candidates, x and y in pixels of the network's input.
+
+    Args:
+        found: candidates whose extra values are the keypoints, in the unit of the raw boxes.
+        shape: how many keypoints there are, and how many values each has.
+        scale: (4,) factors from that unit to pixels of the network's input, in the order x, y, x, y.
+    """
+    extra = np.empty((0, shape[0] * shape[1]), np.float32) if found.extra is None else found.extra
+    values: F32 = extra.reshape(-1, *shape).copy()
+    values[..., :2] *= scale[:2]
+    return values
+
+
+def with_keypoints(found: Candidates, values: F32, place: Letterbox) -> Detections:
+    """Return the candidates with keypoints in the picture's own pixels, cut at its edges.
+
+    Args:
+        found: the candidates.
+        values: (N, K, 2 or 3) x and y in pixels of the network's input, and how sure each is, 0..1; 1 where not given.
+        place: where the picture lay in the network's input.
+    """
+    far_px = np.array([place.picture_width_px, place.picture_height_px], np.float32)
+    xy_px = np.clip(place.points_to_picture(values[..., :2]), 0, far_px)
+    score = values[..., 2].copy() if values.shape[2] == 3 else np.ones(values.shape[:2], np.float32)
+    boxes = place.to_picture(found.box_xyxy_px)
+    return Detections(boxes, found.score, found.class_id, keypoint_xy_px=xy_px, keypoint_score=score)
+
+
+class YoloPoseHead(RawRowsHead):
+    """Rows cx, cy, w, h, one score a class, then x, y and visibility of each keypoint; one column a box."""
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        keypoints, position = keypoint_count(card), box_tensor(outputs)
+        rows = None if position is None else outputs[position].shape[1]
+        values = values_per_keypoint(rows, BOX_ROWS + len(card.names), keypoints)
+        super().__init__(
+            card, outputs, extra=keypoints * values, extra_meaning=f" with {keypoints} keypoints of {values} values"
+        )
+        self._shape = keypoints, values
+
+    def complete(
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+    ) -> Detections:
+        """Return the candidates that are left, with keypoints, in the picture's own pixels."""
+        return with_keypoints(found, keypoint_values(found, self._shape, self._scale), place)
+
+
+class YoloPoseEnd2EndHead(SelectedRowsHead):
+    """Columns x1, y1, x2, y2, score, class, then x, y and visibility of each keypoint; one row a box."""
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        keypoints, position = keypoint_count(card), box_tensor(outputs)
+        columns = None if position is None else outputs[position].shape[2]
+        values = values_per_keypoint(columns, SELECTED_COLUMNS, keypoints)
+        super().__init__(card, outputs, extra=keypoints * values)
+        self._shape = keypoints, values
+
+    def complete(
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+    ) -> Detections:
+        """Return the candidates that are left, with keypoints, in the picture's own pixels."""
+        return with_keypoints(found, keypoint_values(found, self._shape, self._scale), place)
+
 
 ALL_POINTS, VALUES = 39, 5
 # fmt: off
@@ -47,7 +135,6 @@ POINTS = KeypointCard(
 class BlazePoseHead(ObjectHead):
     """At most one person a picture, whose box is what the points span."""
 
-    task = "pose"
     selected = True
     usual_input = MappingProxyType({"resize": "letterbox_center", "pad_value": 0})
     usual_names = ("person",)

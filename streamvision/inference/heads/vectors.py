@@ -1,0 +1,148 @@
+"""Outputs with one vector a picture: classes, embeddings, numbers.
+
+Sources: https://docs.ultralytics.com/tasks/classify/;
+https://docs.pytorch.org/vision/stable/models.html#classification; ArcFace (arXiv:1801.07698), section 3; OSNet for
+re-identification (arXiv:1905.00953).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.image_result import ImageResult
+from streamvision.inference.heads.base import PictureHead
+from streamvision.inference.heads.layout import F32, describe_outputs
+from streamvision.inference.letterbox import Letterbox
+from streamvision.inference.model_card import ModelCard
+from streamvision.inference.tensors import TensorSpec
+
+
+class ClassifyHead(PictureHead):
+    """One tensor (batch, classes); further axes must have the size 1."""
+
+    usual_input = MappingProxyType({"resize": "crop_center"})
+
+    @classmethod
+    def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:
+        """Return the size of the second axis."""
+        return outputs[0].shape[1] if len(outputs) == 1 and len(outputs[0].shape) >= 2 else None
+
+    @classmethod
+    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+        """Say no: probabilities, logits and embeddings look alike."""
+        return False
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        self._classes = len(card.names)
+        if len(outputs) != 1 or not _fits(outputs[0].shape, self._classes):
+            raise UnknownHeadError(
+                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {self._classes} "
+                f"classes reads one output (batch, {self._classes}); give the head and the class names that belong to "
+                "this model"
+            )
+
+    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+        """Return the probability of each class, for each picture.
+
+        Raises:
+            ModelError: when the tensor has another shape than the model said, or holds something that is no number.
+        """
+        if not _fits(outputs[0].shape, self._classes):
+            raise ModelError(f"the model returned {outputs[0].shape} for {self._classes} classes; check the file")
+        rows = outputs[0].reshape(len(outputs[0]), self._classes)[: len(places)].astype(np.float32)
+        if not np.isfinite(rows).all():
+            raise ModelError("the model returned scores that are no numbers; check the file, or use another precision")
+        return [ImageResult(class_score=row) for row in self._probabilities(rows)]
+
+    def _probabilities(self, rows: F32) -> F32:
+        return rows
+
+
+def _fits(shape: Sequence[int | None], classes: int) -> bool:
+    return len(shape) >= 2 and shape[1] in (None, classes) and all(size in (None, 1) for size in shape[2:])
+
+
+class ClassifyLogitsHead(ClassifyHead):
+    """One tensor (batch, classes), whose softmax are the probabilities."""
+
+    def _probabilities(self, rows: F32) -> F32:
+        odds = np.exp(rows - rows.max(axis=1, keepdims=True))
+        probabilities: F32 = odds / odds.sum(axis=1, keepdims=True)
+        return probabilities
+
+
+class SeveralHead(PictureHead):
+    """Probabilities of classes, where there is such an output, and numbers by name."""
+
+    @classmethod
+    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+        """Say no: what the outputs mean is not in their shapes."""
+        return False
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        classes = len(card.names)
+        numbers = {i: output.name for i, output in enumerate(outputs) if output.shape[1:] in ((), (1,))}
+        scores = [i for i, output in enumerate(outputs) if i not in numbers and output.shape[1:] == (classes,)]
+        if len(scores) > 1 or len(scores) + len(numbers) != len(outputs) or not numbers:
+            raise UnknownHeadError(
+                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {classes} classes "
+                f"reads numbers (batch, 1), by name, and at most one output (batch, {classes}) of probabilities; give "
+                "the head and the class names that belong to this model"
+            )
+        self._numbers, self._scores = numbers, scores[0] if scores else None
+
+    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+        """Return the answers for each picture.
+
+        Raises:
+            ModelError: when a probability is no number.
+        """
+        if self._scores is not None and not np.isfinite(outputs[self._scores]).all():
+            raise ModelError("the model returned scores that are no numbers; check the file, or use another precision")
+        return [
+            ImageResult(
+                class_score=None if self._scores is None else outputs[self._scores][slot].astype(np.float32),
+                values={name: float(outputs[at][slot].reshape(-1)[0]) for at, name in self._numbers.items()},
+            )
+            for slot in range(len(places))
+        ]
+
+
+class EmbedHead(PictureHead):
+    """One tensor (batch, D); further axes must have the size 1."""
+
+    usual_input = MappingProxyType({"resize": "stretch"})
+
+    @classmethod
+    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+        """Say no: classifiers look the same."""
+        return False
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        if len(outputs) != 1 or not _is_vector(outputs[0].shape):
+            raise UnknownHeadError(
+                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} reads one output (batch, "
+                "D); give the head that belongs to this model"
+            )
+
+    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+        """Return the embedding of each picture.
+
+        Raises:
+            ModelError: when an embedding has no direction: all zeros, or something that is no number.
+        """
+        vectors = outputs[0].reshape(len(outputs[0]), -1)[: len(places)].astype(np.float32)
+        length = np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
+        if not np.isfinite(length).all() or not length.all():
+            raise ModelError("the model returned an embedding without direction; check the file or its precision")
+        return [ImageResult(embedding=vector) for vector in (vectors / length).astype(np.float32)]
+
+
+def _is_vector(shape: Sequence[int | None]) -> bool:
+    return len(shape) >= 2 and shape[1] != 1 and all(size in (None, 1) for size in shape[2:])
