@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamvision.core.config.model import BackendName, Precision
+from streamvision.core.config.model import Precision
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import match_classes
@@ -25,7 +25,7 @@ DECIMALS = 6
 class ModelOptions:
     """How the model is opened; see :func:`streamvision.evaluation.model.open_model`."""
 
-    backend: BackendName = "auto"
+    backend: str = "auto"
     """The runtime."""
     device: str = "auto"
     """Where it executes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamvision.checkpoints import open_source
-from streamvision.core.config.model import BackendName, ModelConfig, Precision
+from streamvision.core.config.model import ModelConfig, Precision
 from streamvision.core.errors import DeviceError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.letterbox import rounded_up
@@ -20,7 +20,7 @@ MAX_DETECTIONS = 300
 def open_model(
     path: Path,
     *,
-    backend: BackendName = "auto",
+    backend: str = "auto",
     device: str = "auto",
     precision: Precision = "auto",
     threads: int | None = None,

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from streamvision.core.config.section import Section
 
-BackendName = Literal["auto", "onnxruntime", "openvino", "litert", "tensorrt", "coreml"]
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 
@@ -17,7 +16,11 @@ class ModelConfig(Section):
     """Which model, where it executes and what counts as found."""
 
     path: Path = Field(description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT).")
-    backend: BackendName = Field("auto", description="Runtime that executes it; auto picks by the file's ending.")
+    backend: str = Field(
+        "auto",
+        description="Runtime that executes it: auto (by the file's ending), onnxruntime, openvino, litert, tensorrt, "
+        "coreml, or one that another package brings.",
+    )
     device: str = Field("auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu.")
     precision: Precision = Field(
         "auto",

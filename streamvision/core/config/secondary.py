@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from streamvision.core.config.model import BackendName
 from streamvision.core.config.section import Section
 
 
@@ -14,7 +13,7 @@ class AuxiliaryModelConfig(Section):
     model: str = Field(description="Model file, or `package:NAME/FILE` for one that a Python package ships.")
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,31}$", description="Name of what it finds, in the results.")
     score: float = Field(0.5, ge=0, le=1, description="Lowest score of a result that is kept.")
-    backend: BackendName = Field("auto", description="As for the first model.")
+    backend: str = Field("auto", description="As for the first model.")
     device: str = Field("auto", description="As for the first model.")
     threads: int | None = Field(None, ge=1, description="CPU threads of a call.")
     head: str | None = Field(None, description="Layout of the outputs, for files without it.")

@@ -1,5 +1,5 @@
-"""One file per runtime that executes a model; :func:`open_backend` picks by the file's own kind."""
+"""One file per runtime that executes a model; :func:`open_backend` picks by the file's ending."""
 
-from streamvision.inference.backends.open import open_backend
+from streamvision.inference.backends.registry import open_backend
 
 __all__ = ["open_backend"]

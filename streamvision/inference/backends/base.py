@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +97,16 @@ class LoadedBackend(ABC):
     @abstractmethod
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """Run the model on a tensor that fits its input; may raise :attr:`failures`."""
+
+    @classmethod
+    def version(cls) -> str:
+        """Return the installed runtime's version, for ``doctor``; importing the runtime is part of the trial."""
+        return "installed"
+
+    @classmethod
+    def devices(cls) -> Iterable[tuple[str, str]]:
+        """Yield the devices that ``doctor`` tries, absent ones included, each with a remark for where it works."""
+        return [("cpu", "")]
 
     @staticmethod
     def _cause(error: Exception) -> str:

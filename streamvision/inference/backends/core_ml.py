@@ -169,13 +169,25 @@ class CoreMlBackend(LoadedBackend):
     name = "coreml"
     runtime = "Core ML"
 
-    def __init__(self, path: Path, *, device: str = "auto", precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        threads: int | None = None,
+        requests: int | None = 1,
+        dynamic_batch: bool = False,
+    ) -> None:
         """Load the model.
 
         Args:
             path: an ``.mlpackage`` folder.
             device: ``auto`` for all units, ``cpu``, ``gpu`` (and CPU), or ``npu`` (the Neural Engine, and CPU).
             precision: of the file; another is refused.
+            threads: has no effect: Core ML chooses.
+            requests: has no effect: one call at a time.
+            dynamic_batch: has no effect: one picture a call.
 
         Raises:
             DeviceError: on other systems than macOS, or when device or precision would not execute the model.

@@ -61,9 +61,9 @@ class CudaDevice:
         """Make it the calling thread's device."""
         self.call("cudaSetDevice", self.index)
 
-    def stream(self) -> Stream:
+    def stream(self) -> CudaStream:
         """Return a new stream."""
-        return Stream(self, self.call("cudaStreamCreateWithFlags", self._cuda.cudaStreamNonBlocking))
+        return CudaStream(self, self.call("cudaStreamCreateWithFlags", self._cuda.cudaStreamNonBlocking))
 
     def buffer(self, size: int, dtype: DTypeLike) -> PinnedBuffer:
         """Return memory for ``size`` elements on the device and, page-locked, on the host."""
@@ -91,7 +91,7 @@ class CudaDevice:
         return result[0] if result else None
 
 
-class Stream:
+class CudaStream:
     """A CUDA stream: what is put onto it happens in order, beside what other streams do."""
 
     def __init__(self, device: CudaDevice, stream: Any) -> None:
@@ -133,12 +133,12 @@ class PinnedBuffer:
         self.host: NDArray[Any] = np.ctypeslib.as_array(memory).view(dtype)
         """(size,) what lies on the host."""
 
-    def send(self, count: int, stream: Stream) -> None:
+    def send(self, count: int, stream: CudaStream) -> None:
         """Put the copy of the first ``count`` elements to the device onto a stream."""
         kind = self._device.copies.cudaMemcpyHostToDevice
         stream.copy(self.address, self._host_address, count * self.host.itemsize, kind)
 
-    def fetch(self, count: int, stream: Stream) -> None:
+    def fetch(self, count: int, stream: CudaStream) -> None:
         """Put the copy of the first ``count`` elements from the device onto a stream."""
         kind = self._device.copies.cudaMemcpyDeviceToHost
         stream.copy(self._host_address, self.address, count * self.host.itemsize, kind)

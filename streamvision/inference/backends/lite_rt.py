@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import json
 import zipfile
 from collections.abc import Mapping
@@ -36,9 +37,24 @@ class LiteRtBackend(LoadedBackend):
     runtime = "LiteRT"
 
     def __init__(
-        self, path: Path, *, device: str = "auto", precision: Precision = "auto", threads: int | None = None
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        threads: int | None = None,
+        requests: int | None = 1,
+        dynamic_batch: bool = False,
     ) -> None:
         """Load the model.
+
+        Args:
+            path: a ``.tflite`` file.
+            device: ``auto`` or ``cpu``.
+            precision: of the file; another is refused.
+            threads: CPU threads; by default all cores but one.
+            requests: has no effect: the interpreter takes one call at a time.
+            dynamic_batch: has no effect: the batch is what the file says.
 
         Raises:
             ModelError: when the file is not a TFLite model, or is damaged.
@@ -72,6 +88,12 @@ class LiteRtBackend(LoadedBackend):
             )
         self._shape = tuple(self._details_in[0]["shape"].tolist())
         super().__init__(facts, interpreter)
+
+    @classmethod
+    def version(cls) -> str:
+        """Return LiteRT's version."""
+        import_interpreter()
+        return importlib.metadata.version("ai-edge-litert")
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         details = self._details_in[0]

@@ -120,6 +120,7 @@ class OnnxRuntimeBackend(LoadedBackend):
         precision: Precision = "auto",
         threads: int | None = None,
         requests: int | None = 1,
+        dynamic_batch: bool = False,
     ) -> None:
         """Load the model, run it once and check where and how it executed.
 
@@ -129,6 +130,7 @@ class OnnxRuntimeBackend(LoadedBackend):
             precision: the arithmetic; ``auto`` for the file's own.
             threads: CPU threads of each call.
             requests: how many calls may run at a time; ``None`` for as many as pay.
+            dynamic_batch: has no effect: the batch is what the file says.
 
         Raises:
             ModelError: when the file is not an ONNX model, or is damaged.
@@ -180,6 +182,16 @@ class OnnxRuntimeBackend(LoadedBackend):
                 "or use --precision auto"
             )
         return facts, session
+
+    @classmethod
+    def version(cls) -> str:
+        """Return ONNX Runtime's version."""
+        return str(import_onnxruntime().__version__)
+
+    @classmethod
+    def devices(cls) -> list[tuple[str, str]]:
+        """Return all devices that ONNX Runtime may have."""
+        return [(device, "") for device in PROVIDERS]
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         outputs: list[NDArray[Any]] = engine.run(None, {self.input.name: tensor})

@@ -14,10 +14,9 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import DeviceError, StreamVisionError
-from streamvision.inference.backends.base import Backend
+from streamvision.inference.backends.base import LoadedBackend
+from streamvision.inference.backends.registry import BACKENDS, BackendPlugin, open_backend
 
 SIDE_PX = 8
+"""Side of the pictures of two tiny models, each one 1x1 convolution, 3 channels to 1, with these weights."""
 WEIGHTS = np.array([1, 2, 4], np.float32)
 
 ONNX_BYTES = base64.b64decode(
@@ -46,6 +47,10 @@ TFLITE_BYTES = zlib.decompress(
 """TFLite: x (1, 8, 8, 3) float32 to y (1, 8, 8, 1)."""
 
 
+PROBES = {".onnx": ONNX_BYTES, ".tflite": TFLITE_BYTES}
+"""The model that a runtime is tried with, by the ending that it reads."""
+
+
 def computes_right(outputs: list[NDArray[Any]], picture_hwc: NDArray[np.float32]) -> bool:
     """Say whether the outputs are the probe model's for this picture; half precision is near enough."""
     expected = picture_hwc @ WEIGHTS
@@ -53,49 +58,22 @@ def computes_right(outputs: list[NDArray[Any]], picture_hwc: NDArray[np.float32]
 
 
 def main(arguments: list[str]) -> None:
-    """Probe the runtime that is named."""
-    {"onnxruntime": _onnxruntime, "openvino": _openvino, "litert": _litert}[arguments[0]]()
+    """Try the runtime that is named on each of its devices."""
+    plugin = BACKENDS.get(arguments[0])
+    runtime: type[LoadedBackend] = plugin.load()
+    ending = next(ending for ending in PROBES if ending in plugin.endings)
+    _say(version=runtime.version())
+    for device, note in runtime.devices():
+        _try(plugin, device, ending, note)
 
 
-def _onnxruntime() -> None:
-    from streamvision.inference.backends.onnx_runtime import PROVIDERS, OnnxRuntimeBackend, import_onnxruntime
-
-    _say(version=import_onnxruntime().__version__)
-    for device in PROVIDERS:
-        _try(device, ONNX_BYTES, "probe.onnx", partial(OnnxRuntimeBackend, device=device))
-
-
-def _openvino() -> None:
-    from streamvision.inference.backends.open_vino import OpenVinoBackend, import_openvino
-
-    openvino = import_openvino()
-    _say(version=openvino.__version__.partition("-")[0])
-    core = openvino.Core()
-    available = [name.lower() for name in core.available_devices]
-    absent = [kind for kind in ("gpu", "npu") if not any(name.startswith(kind) for name in available)]
-    for device in [*available, *absent]:
-        halves = device == "cpu" and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        note = "; twice as fast and less exact with --precision bf16" if halves else ""
-        _try(device, ONNX_BYTES, "probe.onnx", partial(OpenVinoBackend, device=device), note=note)
-
-
-def _litert() -> None:
-    import importlib.metadata
-
-    from streamvision.inference.backends.lite_rt import LiteRtBackend, import_interpreter
-
-    import_interpreter()
-    _say(version=importlib.metadata.version("ai-edge-litert"))
-    _try("cpu", TFLITE_BYTES, "probe.tflite", LiteRtBackend)
-
-
-def _try(device: str, model: bytes, file_name: str, opened: Callable[[Path], Backend], *, note: str = "") -> None:
+def _try(plugin: BackendPlugin, device: str, ending: str, note: str) -> None:
     _say(begin=device)
     with tempfile.TemporaryDirectory(prefix="streamvision-") as folder:
-        path = Path(folder) / file_name
-        path.write_bytes(model)
+        path = Path(folder) / f"probe{ending}"
+        path.write_bytes(PROBES[ending])
         try:
-            backend = opened(path)
+            backend = open_backend(path, backend=plugin.name, device=device)
             picture = np.random.default_rng(0).random((SIDE_PX, SIDE_PX, 3), np.float32)
             tensor = picture if backend.input.shape[-1] == 3 else picture.transpose(2, 0, 1)
             outputs = backend.run(np.ascontiguousarray(tensor[None]))
@@ -112,19 +90,8 @@ def _say(**fields: Any) -> None:
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
-
-
 PROBE_TIMEOUT_S = 120.0
 """TensorRT builds an engine within; everything else takes a few seconds."""
-
-_PACKAGES = {
-    "onnxruntime": ("onnxruntime", "pip install onnxruntime"),
-    "openvino": ("openvino", "pip install '.[openvino]'"),
-    "litert": ("ai_edge_litert", "pip install '.[litert]'"),
-}
-"""By runtime, the module that must be there and the command that installs it."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +128,14 @@ class BackendReport:
 
 def survey(*, timeout_s: float = PROBE_TIMEOUT_S) -> list[BackendReport]:
     """Try every runtime on each of its devices, each runtime in a process of its own, and report what works."""
-    with ThreadPoolExecutor(len(_PACKAGES)) as pool:
-        return list(pool.map(lambda name: _report(name, timeout_s), _PACKAGES))
+    plugins = [plugin for plugin in BACKENDS if not PROBES.keys().isdisjoint(plugin.endings)]
+    with ThreadPoolExecutor(len(plugins)) as pool:
+        return list(pool.map(lambda plugin: _report(plugin, timeout_s), plugins))
 
 
-def _report(name: str, timeout_s: float) -> BackendReport:
-    module, install = _PACKAGES[name]
-    if importlib.util.find_spec(module) is None:
+def _report(plugin: BackendPlugin, timeout_s: float) -> BackendReport:
+    name, install = plugin.name, f"pip install {plugin.extra}"
+    if importlib.util.find_spec(plugin.package) is None:
         return BackendReport(name, None, install, ())
     command = [sys.executable, "-m", "streamvision.inference.backends.probe", name]
     try:
@@ -215,3 +183,7 @@ def _fate(return_code: int) -> str | None:
     if return_code == 0:
         return None
     return f"crashed with signal {-return_code}" if return_code < 0 else f"failed with exit code {return_code}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

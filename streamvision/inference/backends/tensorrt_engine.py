@@ -88,7 +88,7 @@ class EngineLayout:
     """Largest shape of the input."""
 
 
-class Lane:
+class Execution:
     """What one thread needs to run an engine. Its outputs are views of page-locked memory that its next run overwrites.
 
     Raises:
@@ -164,8 +164,8 @@ class Lane:
 
 _USEFUL_REQUESTS = 2
 """One call on the device while the pictures of the next are copied."""
-_NOBODY = -1
-"""In place of a thread's identity: the lane that loading prepares belongs to whoever calls first."""
+_NO_THREAD = -1
+"""In place of a thread's identity: what loading prepares belongs to the thread that calls first."""
 
 
 class TensorRtBackend(LoadedBackend):
@@ -180,7 +180,14 @@ class TensorRtBackend(LoadedBackend):
     failures = (TensorRtError,)
 
     def __init__(
-        self, path: Path, *, device: str = "auto", precision: Precision = "auto", requests: int | None = 1
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        threads: int | None = None,
+        requests: int | None = 1,
+        dynamic_batch: bool = False,
     ) -> None:
         """Load the engine.
 
@@ -188,7 +195,9 @@ class TensorRtBackend(LoadedBackend):
             path: an ``.engine`` or ``.plan`` file.
             device: ``auto`` (the first GPU) or ``cuda[:N]``.
             precision: ``auto``, or what the engine was built in.
+            threads: has no effect: the GPU executes the engine.
             requests: how many threads will run it at a time, each with memory of its own; ``None`` for as many as pay.
+            dynamic_batch: has no effect: the batch is what the engine was built for.
 
         Raises:
             ModelError: when the file is no engine, or is damaged.
@@ -215,7 +224,7 @@ class TensorRtBackend(LoadedBackend):
         engine = self._deserialise(tensorrt, path, plan)
         self._layout = _layout(tensorrt, engine, path)
         self._gpu = gpu
-        self._lanes: dict[int, Lane] = {}
+        self._executions: dict[int, Execution] = {}
         self._lock = threading.Lock()
         facts = ModelFacts(
             path=path,
@@ -228,36 +237,36 @@ class TensorRtBackend(LoadedBackend):
         )
         super().__init__(facts, engine)
         with self._failing_on(path):
-            self._lanes[_NOBODY] = Lane(engine, self._layout, gpu, self._errors)
+            self._executions[_NO_THREAD] = Execution(engine, self._layout, gpu, self._errors)
 
     def close(self) -> None:
         """Release the engine and its memory; calling it twice is harmless."""
         super().close()
-        lanes, self._lanes = self._lanes, {}
-        for lane in lanes.values():
-            lane.close()
+        executions, self._executions = self._executions, {}
+        for execution in executions.values():
+            execution.close()
 
     def _execute(self, engine: CudaEngine, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        lane = self._lane(engine)
+        execution = self._execution(engine)
         least, most = self._layout.smallest[0], self._layout.largest[0]
         if least <= len(tensor) <= most:
-            return lane.run(tensor)
-        parts = [[np.array(out) for out in lane.run(part)] for part in _parts(tensor, least, most)]
+            return execution.run(tensor)
+        parts = [[np.array(out) for out in execution.run(part)] for part in _parts(tensor, least, most)]
         return [np.concatenate(outputs)[: len(tensor)] for outputs in zip(*parts, strict=True)]
 
-    def _lane(self, engine: CudaEngine) -> Lane:
-        """Return the calling thread's lane: its own, one that nobody has any more, or a new one."""
+    def _execution(self, engine: CudaEngine) -> Execution:
+        """Return what the calling thread executes with: its own, that of a thread that has ended, or a new one."""
         thread = threading.get_ident()
         with self._lock:
-            if thread not in self._lanes:
+            if thread not in self._executions:
                 alive = {t.ident for t in threading.enumerate()}
-                free = next((ident for ident in self._lanes if ident not in alive), None)
+                free = next((ident for ident in self._executions if ident not in alive), None)
                 if free is None:
-                    self._lanes[thread] = Lane(engine, self._layout, self._gpu, self._errors)
+                    self._executions[thread] = Execution(engine, self._layout, self._gpu, self._errors)
                 else:
                     self._gpu.choose()
-                    self._lanes[thread] = self._lanes.pop(free)
-            return self._lanes[thread]
+                    self._executions[thread] = self._executions.pop(free)
+            return self._executions[thread]
 
     def _deserialise(self, tensorrt: TensorRt, path: Path, plan: bytes) -> CudaEngine:
         try:

@@ -20,8 +20,8 @@ class HeadPlugin(Plugin):
     task: Task
     """What models with this head do, where their card does not say."""
     ultralytics: Literal["raw", "selected"] | None = None
-    """Which of ultralytics' exports for the task have this head: those of the raw outputs, or those of end-to-end models
-    and with NMS inside. Its exports for ``detect`` are told apart by their shapes."""
+    """Which of ultralytics' exports for the task have this head: those of raw outputs, or those of selected objects
+    (end-to-end models, NMS inside). Its exports for ``detect`` are told apart by their shapes."""
 
     def head_class(self) -> type[ObjectHead] | type[PictureHead]:
         """Return the head's class, importing it where that is still to be done."""
@@ -38,99 +38,31 @@ HEADS: Registry[HeadPlugin] = Registry(
     "head",
     group="streamvision.heads",
     plugins=(
-        _head(
-            "yolo_v8",
-            "detect",
-            "yolo_detect:YoloV8Head",
-            "raw boxes of YOLOv8, v9, 11 and 12",
-        ),
-        _head(
-            "yolo_v5",
-            "detect",
-            "yolo_detect:YoloV5Head",
-            "raw boxes of YOLOv5 and v7",
-        ),
-        _head(
-            "yolo_end2end",
-            "detect",
-            "yolo_detect:YoloEnd2EndHead",
-            "selected boxes: NMS inside, YOLOv10, YOLO26",
-        ),
+        _head("yolo_v8", "detect", "yolo_detect:YoloV8Head", "raw boxes of YOLOv8, v9, 11 and 12"),
+        _head("yolo_v5", "detect", "yolo_detect:YoloV5Head", "raw boxes of YOLOv5 and v7"),
+        _head("yolo_end2end", "detect", "yolo_detect:YoloEnd2EndHead", "selected boxes: NMS inside, YOLOv10, YOLO26"),
         _head("yolox", "detect", "yolo_detect:YoloxHead", "raw boxes of YOLOX"),
-        _head(
-            "yolo_seg",
-            "segment",
-            "segment:YoloSegHead",
-            "boxes, mask weights, prototypes",
-            ultralytics_task="segment",
-        ),
-        _head(
-            "yolo_seg_end2end",
-            "segment",
-            "segment:YoloSegEnd2EndHead",
-            "the same selected",
-            ultralytics_task="segment",
-            ultralytics_selected=True,
-        ),
+        _head("yolo_seg", "segment", "segment:YoloSegHead", "boxes, mask weights, prototypes", ultralytics="raw"),
+        _head("yolo_seg_end2end", "segment", "segment:YoloSegEnd2EndHead", "the same selected", ultralytics="selected"),
         _head("yolo_pose", "pose", "pose:YoloPoseHead", "boxes and keypoints", ultralytics="raw"),
-        _head(
-            "yolo_pose_end2end",
-            "pose",
-            "pose:YoloPoseEnd2EndHead",
-            "the same selected",
-            ultralytics_task="pose",
-            ultralytics_selected=True,
-        ),
+        _head("yolo_pose_end2end", "pose", "pose:YoloPoseEnd2EndHead", "the same selected", ultralytics="selected"),
         _head("yolo_obb", "obb", "oriented:YoloObbHead", "oriented boxes", ultralytics="raw"),
-        _head(
-            "yolo_obb_end2end",
-            "obb",
-            "oriented:YoloObbEnd2EndHead",
-            "the same selected",
-            ultralytics_task="obb",
-            ultralytics_selected=True,
-        ),
+        _head("yolo_obb_end2end", "obb", "oriented:YoloObbEnd2EndHead", "the same selected", ultralytics="selected"),
         _head("blaze_pose", "pose", "pose:BlazePoseHead", "MediaPipe's 33 points of one person"),
-        _head(
-            "rows",
-            "detect",
-            "selected:RowsHead",
-            "torchvision's boxes, scores and labels",
-        ),
+        _head("rows", "detect", "selected:RowsHead", "torchvision's boxes, scores and labels"),
         _head("detr", "detect", "detr:DetrHead", "boxes and logits of DETR and its kind"),
         _head("rtdetr", "detect", "detr:RtDetrHead", "ultralytics' RT-DETR: one tensor of queries"),
         _head("rf_detr", "detect", "detr:RfDetrHead", "Roboflow's RF-DETR: dets and labels"),
         _head("classify", "classify", "vectors:ClassifyHead", "probabilities of classes", ultralytics="raw"),
-        _head(
-            "classify_logits",
-            "classify",
-            "vectors:ClassifyLogitsHead",
-            "logits of classes",
-        ),
+        _head("classify_logits", "classify", "vectors:ClassifyLogitsHead", "logits of classes"),
         _head("several", "classify", "vectors:SeveralHead", "classes and numbers by name from several outputs"),
-        _head(
-            "semantic",
-            "semantic",
-            "maps:SemanticHead",
-            "a class for each pixel",
-            ultralytics_task="semantic",
-        ),
+        _head("semantic", "semantic", "maps:SemanticHead", "a class for each pixel", ultralytics="raw"),
         _head("depth", "depth", "maps:DepthHead", "a distance for each pixel", ultralytics="raw"),
         _head("embed", "embed", "vectors:EmbedHead", "a vector that describes the picture for comparison"),
         _head("image", "image", "maps:ImageHead", "another picture, made of the picture"),
         _head("ctc_text", "text", "ctc_text:CtcTextHead", "a line of text, by connectionist temporal classification"),
-        _head(
-            "tflite_detection",
-            "detect",
-            "selected:TfliteDetectionHead",
-            "TFLite's selected objects",
-        ),
-        _head(
-            "vision_objects",
-            "detect",
-            "selected:VisionObjectsHead",
-            "Core ML's selected objects",
-        ),
+        _head("tflite_detection", "detect", "selected:TfliteDetectionHead", "TFLite's selected objects"),
+        _head("vision_objects", "detect", "selected:VisionObjectsHead", "Core ML's selected objects"),
     ),
 )
 

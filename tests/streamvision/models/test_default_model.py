@@ -11,7 +11,7 @@ from streamvision.datasets import read_dataset
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
 from streamvision.evaluation.evaluate import evaluate
 from streamvision.evaluation.matching import match_predictions
-from streamvision.inference.backends.open import open_backend
+from streamvision.inference.backends.registry import open_backend
 from streamvision.inference.card_reader import read_card
 from streamvision.models import default_model_path
 from support.command_line import streamvision

@@ -1,0 +1,166 @@
+"""The runtimes that execute models, by the name that ``--backend`` uses; other packages add theirs by entry point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamvision.core.config.model import Precision
+from streamvision.core.errors import ModelError
+from streamvision.core.registry import Plugin, Registry
+from streamvision.inference.backends.base import Backend
+
+_EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendPlugin(Plugin):
+    """A runtime. The factory takes a path and, by keyword, what :func:`open_backend` takes but the backend's name.
+
+    ``doctor`` tries it where it reads ``.onnx`` or ``.tflite`` and the factory is a
+    :class:`streamvision.inference.backends.base.LoadedBackend`.
+    """
+
+    endings: tuple[str, ...]
+    """Endings of the files that it reads. Of those that read the same, the first is taken where none is asked for."""
+    accepts: str
+    """Those files in words, for messages."""
+    package: str
+    """The module that is there where the runtime is installed."""
+    casts_to_bf16: bool = False
+    """Whether it computes in bf16 what was not exported so."""
+
+
+BACKENDS: Registry[BackendPlugin] = Registry(
+    "backend",
+    group="streamvision.backends",
+    plugins=(
+        BackendPlugin(
+            name="onnxruntime",
+            factory="streamvision.inference.backends.onnx_runtime:OnnxRuntimeBackend",
+            summary="ONNX Runtime, on cpu, cuda[:N] or tensorrt[:N]",
+            extra="onnxruntime",
+            endings=(".onnx",),
+            accepts="an .onnx file",
+            package="onnxruntime",
+        ),
+        BackendPlugin(
+            name="openvino",
+            factory="streamvision.inference.backends.open_vino:OpenVinoBackend",
+            summary="OpenVINO, on cpu, gpu[.N], npu or auto:gpu,cpu",
+            extra="'.[openvino]'",
+            endings=(".xml", ".onnx"),
+            accepts="an OpenVINO .xml file (or its folder)",
+            package="openvino",
+            casts_to_bf16=True,
+        ),
+        BackendPlugin(
+            name="litert",
+            factory="streamvision.inference.backends.lite_rt:LiteRtBackend",
+            summary="LiteRT (TensorFlow Lite), on cpu",
+            extra="'.[litert]'",
+            endings=(".tflite",),
+            accepts="a .tflite file",
+            package="ai_edge_litert",
+        ),
+        BackendPlugin(
+            name="tensorrt",
+            factory="streamvision.inference.backends.tensorrt_engine:TensorRtBackend",
+            summary="TensorRT, on cuda[:N]",
+            extra="tensorrt cuda-python",
+            endings=(".engine", ".plan"),
+            accepts="a TensorRT .engine file",
+            package="tensorrt",
+        ),
+        BackendPlugin(
+            name="coreml",
+            factory="streamvision.inference.backends.core_ml:CoreMlBackend",
+            summary="Core ML, on cpu, gpu or npu of Apple devices",
+            extra="coremltools pillow",
+            endings=(".mlpackage",),
+            accepts="a Core ML .mlpackage",
+            package="coremltools",
+        ),
+    ),
+)
+
+
+def open_backend(
+    path: Path,
+    *,
+    backend: str = "auto",
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int | None = None,
+    requests: int | None = 1,
+    dynamic_batch: bool = False,
+) -> Backend:
+    """Load a model on the runtime and device that will execute it.
+
+    Args:
+        path: a file (or folder) with an ending that a backend reads, or a folder with one ``.xml`` file.
+        backend: the runtime; ``auto`` picks by the file's ending.
+        device: ``auto``, ``cpu``, ``cuda[:N]``, ``tensorrt[:N]`` (ONNX Runtime), or an OpenVINO device such as
+            ``gpu``; ``auto`` is the CPU, and CUDA where ONNX Runtime was installed with it and it works.
+        precision: the arithmetic; ``auto`` keeps a CPU at the file's own precision, so that results equal the
+            reference, and leaves accelerators their default. ``bf16`` takes OpenVINO where the runtime is left open.
+        threads: CPU threads of each call; by default the cores shared by the requests, and all but one for one.
+        requests: how many calls may run at a time; ``None`` for as many as pay on the device. Runtimes that take one
+            call at a time stay at that.
+        dynamic_batch: let OpenVINO take any number of pictures a call, where the model can be reshaped to that.
+
+    Raises:
+        ConfigError: when there is no backend of that name.
+        ModelError: when there is no such file, it is not a model, or it is damaged.
+        DeviceError: when device or precision would not really execute the model.
+        MissingDependencyError: when the runtime is not installed.
+    """
+    file = _model_file(path)
+    opened: Backend = _plugin_for(file, backend, precision).load()(
+        file, device=device, precision=precision, threads=threads, requests=requests, dynamic_batch=dynamic_batch
+    )
+    return opened
+
+
+def _model_file(path: Path) -> Path:
+    suffix = path.suffix.lower()
+    known = any(suffix in plugin.endings for plugin in BACKENDS)
+    if not path.exists():
+        raise ModelError(f"no model at {path}: give {_accepted()}")
+    if path.is_dir() and known and suffix != ".xml":
+        return path
+    if path.is_dir():
+        found = sorted(path.glob("*.xml"))
+        if len(found) != 1:
+            raise ModelError(f"{path} is a folder with {len(found)} .xml files; give {_accepted()}")
+        return _model_file(found[0])
+    if suffix in _EXPORT_FIRST:
+        raise ModelError(f"{path} holds training weights, which must be exported first; give {_accepted()}")
+    if not known:
+        ending = repr(path.suffix) if path.suffix else "none"
+        raise ModelError(f"{path} has an ending that no backend reads ({ending}); give {_accepted()}")
+    try:
+        if path.stat().st_size == 0:
+            raise ModelError(f"{path} is empty; export or download the model again")
+        with path.open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); give {_accepted()}") from error
+    return path
+
+
+def _plugin_for(file: Path, asked: str, precision: Precision) -> BackendPlugin:
+    readers = [plugin for plugin in BACKENDS if file.suffix.lower() in plugin.endings]
+    if asked == "auto":
+        casting = [plugin for plugin in readers if plugin.casts_to_bf16 and precision == "bf16"]
+        return (casting or readers)[0]
+    plugin = BACKENDS.get(asked)
+    if plugin not in readers:
+        readable = " or ".join(reader.name for reader in readers)
+        raise ModelError(f"{asked} does not read {file}: a {file.suffix} file needs {readable}")
+    return plugin
+
+
+def _accepted() -> str:
+    *most, last = (plugin.accepts for plugin in BACKENDS)
+    return f"{', '.join(most)} or {last}"
