@@ -16,8 +16,7 @@ import click
 import numpy as np
 import psutil
 
-from pipelines.stages.tracking import create_tracker
-from pipelines.stages.tracking.registry import TRACKERS
+from pipelines.stages.tracking import TRACKERS, create_tracker
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
 
@@ -27,7 +26,7 @@ FPS = 30.0
 
 @click.command(help=__doc__)
 @click.option("--frames", default=1_000_000, show_default=True)
-@click.option("--tracker", "name", type=click.Choice(list(TRACKERS)), default="steady", show_default=True)
+@click.option("--tracker", "name", type=click.Choice(TRACKERS.names()), default="steady", show_default=True)
 def main(frames: int, name: str) -> None:
     """Run and report."""
     tracker = create_tracker(TrackerConfig.model_validate({"name": name}), score=0.25)

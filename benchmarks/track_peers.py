@@ -26,8 +26,7 @@ from typing import Any
 import click
 import numpy as np
 
-from pipelines.stages.tracking import Tracker, create_tracker
-from pipelines.stages.tracking.registry import TRACKERS
+from pipelines.stages.tracking import TRACKERS, Tracker, create_tracker
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.evaluation.tracks.evaluate import evaluate, run_tracker
@@ -141,7 +140,7 @@ def norfair() -> Create:
 
 def contestants() -> tuple[dict[str, Create], list[str]]:
     """Return who takes part, and who is not installed."""
-    taking_part = {f"StreamVision {name}": ours(name) for name in TRACKERS}
+    taking_part = {f"StreamVision {name}": ours(name) for name in TRACKERS.names()}
     others: dict[str, Callable[[], Create]] = {
         **{
             f"Roboflow {name.removesuffix('Tracker')}": lambda name=name: roboflow(name)  # type: ignore[misc]

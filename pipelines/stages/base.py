@@ -15,7 +15,7 @@ from streamvision.inference.model_card import ModelCard
 if TYPE_CHECKING:
     from pipelines.stages.adaptive import AdaptiveInference
     from pipelines.stages.secondary import SecondaryModels
-    from pipelines.stages.tracking.base import Tracker
+    from pipelines.stages.tracking import Tracker
 
 
 class FrameStage(ABC):

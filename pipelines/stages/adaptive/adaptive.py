@@ -14,7 +14,7 @@ from pipelines.stages.adaptive.expectation import NOTHING, Expected
 from pipelines.stages.adaptive.memory import Memory
 from pipelines.stages.adaptive.motion import Cells, MotionGrid, box_of
 from pipelines.stages.adaptive.region import can_infer_parts, plan_around, share_of
-from pipelines.stages.tracking.base import Tracker
+from pipelines.stages.tracking import Tracker
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.inference_plan import FULL, PLAN_KINDS, PREDICTED, SKIPPED, InferencePlan, PlanKind

@@ -1,6 +1,5 @@
 """Identities over time."""
 
-from pipelines.stages.tracking.base import Tracker
-from pipelines.stages.tracking.registry import create_tracker
+from pipelines.stages.tracking.tracker import TRACKERS, Tracker, TrackerPlugin, create_tracker
 
-__all__ = ["Tracker", "create_tracker"]
+__all__ = ["TRACKERS", "Tracker", "TrackerPlugin", "create_tracker"]

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.stages.tracking.tracker import TRACKERS
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.detections import Detections
@@ -47,7 +48,7 @@ class Appearance:
         """
         if config.appearance is None:
             return None
-        if config.name != "botsort":
+        if config.name == "none" or not TRACKERS.get(config.name).uses_appearance:
             raise ConfigError(f"tracker.appearance is for the tracker botsort, but the tracker is {config.name!r}")
         return cls(Embedder.open(config.appearance, head=config.appearance_head, requests=requests))
 

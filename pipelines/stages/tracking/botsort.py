@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from pipelines.stages.tracking.assignment import Pairing, Rows
-from pipelines.stages.tracking.bytetrack import ByteTrack
 from pipelines.stages.tracking.camera_motion import CameraMotion, carry_along
 from pipelines.stages.tracking.kalman import POSITION, Float, xyxy_from_cxcywh
 from pipelines.stages.tracking.lifecycle import Mask, Measured
+from pipelines.stages.tracking.two_stage import ByteTrack
 from streamvision.core.detections import Detections
 from streamvision.core.picture import Picture
 
@@ -28,11 +28,11 @@ KEPT = 0.9
 
 
 class BotSort(ByteTrack):
-    """Tracker of one stream; see :class:`pipelines.stages.tracking.base.Tracker`.
+    """Tracker of one stream; see :class:`pipelines.stages.tracking.tracker.Tracker`.
 
     Args:
         camera_motion: whether the pictures are looked at to find out how the camera moves.
-        settings: of :class:`pipelines.stages.tracking.bytetrack.ByteTrack`.
+        settings: of :class:`pipelines.stages.tracking.two_stage.ByteTrack`.
     """
 
     def __init__(self, *, camera_motion: bool = True, **settings: Any) -> None:

@@ -66,7 +66,7 @@ class Measured(NamedTuple):
 
 
 class BoxTracker(ABC):
-    """A tracker of one stream; see :class:`pipelines.stages.tracking.base.Tracker`.
+    """A tracker of one stream; see :class:`pipelines.stages.tracking.tracker.Tracker`.
 
     Args:
         memory_s: how long a confirmed track may go unseen, in seconds of stream time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pipelines.stages.base import FrameStage, StageContext
-from pipelines.stages.tracking.base import Tracker
+from pipelines.stages.tracking import Tracker
 from streamvision.core.frame import Result
 
 

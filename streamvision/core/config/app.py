@@ -16,8 +16,6 @@ from streamvision.core.config.section import Section, validate
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.errors import ConfigError
 
-TrackerName = Literal["steady", "sort", "bytetrack", "ocsort", "botsort", "none"]
-
 
 class StreamConfig(Section):
     """One source."""
@@ -42,10 +40,10 @@ class StreamConfig(Section):
 class TrackerConfig(Section):
     """Who gives identities."""
 
-    name: TrackerName = Field(
+    name: str = Field(
         "steady",
-        description="Tracker; steady is our own and the default, botsort also follows a moving camera, none reports "
-        "detections without identity.",
+        description="Tracker: steady (our own), sort, bytetrack, ocsort, botsort (follows a moving camera, too), the "
+        "name of one that another package brings, or none (detections without identity).",
     )
     memory_s: float = Field(
         1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
@@ -58,6 +56,9 @@ class TrackerConfig(Section):
         None, description="Layout of that model's output, for files that do not say it: embed."
     )
     smooth_keypoints: bool = Field(True, description="Smooth the keypoints of each identity, the slow ones the most.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of its own of a tracker that another package brings."
+    )
 
 
 class OverlayConfig(Section):

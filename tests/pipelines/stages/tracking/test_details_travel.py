@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from pipelines.stages.tracking.registry import create_tracker
+from pipelines.stages.tracking import create_tracker
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.masks import BoxMask

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.stages.tracking.ocsort import OcSort
-from pipelines.stages.tracking.sort import Sort
+from pipelines.stages.tracking.sort import OcSort, Sort
 from streamvision.core.detections import Detections
 from support.moving_boxes import Box, at, found, watch
 

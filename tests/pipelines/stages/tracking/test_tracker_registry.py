@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import get_args
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from pipelines.stages.tracking import create_tracker
-from pipelines.stages.tracking.registry import TRACKERS
-from streamvision.core.config.app import TrackerConfig, TrackerName
+from pipelines.stages.tracking import TRACKERS, create_tracker
+from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
+from streamvision.core.errors import ConfigError
 from support.moving_boxes import at, found, walker, watch
 
 
@@ -17,15 +19,65 @@ def test_none_is_no_tracker() -> None:
     assert create_tracker(TrackerConfig(name="none"), score=0.25) is None
 
 
-def test_every_name_of_the_configuration_is_a_tracker() -> None:
-    assert {*TRACKERS, "none"} == set(get_args(TrackerName))
+def test_an_unknown_tracker_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match=r"'botsrt' is no tracker: did you mean 'botsort'\?"):
+        create_tracker(TrackerConfig(name="botsrt"), score=0.25)
 
 
-@pytest.mark.parametrize("name", TRACKERS)
+def test_options_are_for_trackers_that_have_some() -> None:
+    with pytest.raises(ConfigError, match="sort has no options, but speed were given"):
+        create_tracker(TrackerConfig(name="sort", options={"speed": 3}), score=0.25)
+
+
+PACKAGE = """
+from streamvision.core.config.section import Section
+from pipelines.stages.tracking import TrackerPlugin
+from pipelines.stages.tracking.sort import Sort
+
+
+class Options(Section):
+    match: float = 0.3
+
+
+class Mine(Sort):
+    def __init__(self, *, options, **shared):
+        super().__init__(match=options.match, **shared)
+
+
+MINE = TrackerPlugin(name="mine", factory="my_tracker:Mine", summary="a test", config="my_tracker:Options")
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put a package that adds a tracker where Python finds packages."""
+    (tmp_path / "my_tracker.py").write_text(PACKAGE)
+    info = tmp_path / "my_tracker-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-tracker\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[streamvision.trackers]\nmine = my_tracker:MINE\n")
+    monkeypatch.syspath_prepend(os.fspath(tmp_path))
+    vars(TRACKERS).pop("_entry_points", None)  # what was read before this package was there
+    yield
+    vars(TRACKERS).pop("_entry_points", None)
+
+
+@pytest.mark.usefixtures("installed")
+def test_another_package_adds_a_tracker_with_settings_of_its_own() -> None:
+    config = TrackerConfig(name="mine", memory_s=3, options={"match": 0.6})
+    tracker = create_tracker(config, score=0.25)
+    assert type(tracker).__name__ == "Mine"
+    watch(tracker, at(30, 1), walking := lambda t: found(walker(t)))
+    assert tracker.update(walking(1), pts_s=1.0).identities() == [1]
+    with pytest.raises(ConfigError, match="options of mine: unknown key 'matc': did you mean 'match'"):
+        create_tracker(TrackerConfig(name="mine", options={"matc": 0.6}), score=0.25)
+
+
+@pytest.mark.parametrize("name", TRACKERS.names())
 def test_each_stream_gets_a_tracker_of_its_own(name: str) -> None:
     config = TrackerConfig.model_validate({"name": name})
     one, two = create_tracker(config, score=0.25), create_tracker(config, score=0.25)
-    assert isinstance(one, TRACKERS[name])
+    assert isinstance(one, TRACKERS.get(name).load())
     assert one is not two
 
 

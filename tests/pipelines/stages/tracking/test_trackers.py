@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.stages.tracking import Tracker, create_tracker
-from pipelines.stages.tracking.registry import TRACKERS
+from pipelines.stages.tracking import TRACKERS, Tracker, create_tracker
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.masks import BoxMask
 from support.moving_boxes import at, found, walker, watch
 
 
-@pytest.fixture(params=list(TRACKERS))
+@pytest.fixture(params=TRACKERS.names())
 def tracker(request: pytest.FixtureRequest) -> Tracker:
     config = TrackerConfig.model_validate({"name": request.param, "class_agnostic": False})
     created = create_tracker(config, score=0.25)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.stages.tracking.steady import SteadyTracker
+from pipelines.stages.tracking.two_stage import SteadyTracker
 from streamvision.evaluation.tracks.evaluate import evaluate, run_tracker
 from streamvision.evaluation.tracks.matching import box_iou
 from streamvision.evaluation.tracks.mot_files import read_sequences
