@@ -21,7 +21,7 @@ INSTALL = "apt-get install python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gstreamer
 LIVE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=true max-buffers=1"
 FILE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=false max-buffers=4"
 POLL_S = 0.1
-"""rtspsrc says nothing for 26 s when its server freezes, so the bus alone will not do: we look this often ourselves."""
+"""rtspsrc says nothing for 26 s when its server freezes, so silence is looked for this often beside the bus."""
 DEFAULT_FPS = 25.0
 
 _FULL_RANGE = 1

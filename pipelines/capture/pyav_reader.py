@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import av
 from av.video.frame import VideoFrame
 
-from pipelines.capture.av_errors import fault_text, open_failure
 from pipelines.capture.av_picture import picture_from_frame
 from pipelines.capture.source import Captured, SourceSpec
 from pipelines.capture.timing import CaptureClock, LagGuard, MonotonicPts
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
+from streamvision.core.redaction import redact
 from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ _HELD_BACK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1vide
 _HELD_BACK_FORMATS = frozenset({"rtsp", "hls", "mpegts", "h264", "hevc"})
 _NO_TIMESTAMPS = 0x80
 """AVFMT_NOTIMESTAMPS: the times of such a format are FFmpeg's own, a count of frames at an assumed 25 fps."""
+_DAMAGED = (av.error.InvalidDataError, av.error.EOFError)
+_REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 _PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
 _DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")
 """How Matroska gives the duration of each track."""
@@ -96,10 +98,8 @@ class PyAvReader:
                 timeout=None if self._is_file else (self._config.open_timeout_s, self._read_timeout_s),
             )
         except (OSError, ValueError, av.error.FFmpegError) as error:
-            waited_s = time.monotonic() - begin_s
-            raise open_failure(
-                error, self._spec, waited_s=waited_s, open_timeout_s=self._config.open_timeout_s
-            ) from None
+            timed_out = time.monotonic() - begin_s >= self._config.open_timeout_s
+            raise _open_failure(error, self._spec, self._config.open_timeout_s if timed_out else None) from None
         if not self._container.streams.video:
             raise SourceError(f"{self._spec.safe_uri} has no video; give a source that has", permanent=True)
         self._stream = self._container.streams.video[0]
@@ -159,13 +159,13 @@ class PyAvReader:
             packet: Any | None = next(self._packets, None)
         except (OSError, ValueError, av.error.FFmpegError) as error:
             if self._is_file:
-                log.warning("%s: reading stopped: %s", self._spec.safe_uri, fault_text(error))
+                log.warning("%s: reading stopped: %s", self._spec.safe_uri, _fault_text(error))
                 self._packets = iter(())
                 self._drain()
                 return None
             if time.monotonic() - begin_s >= self._read_timeout_s:
                 raise self._stalled() from None
-            raise SourceError(f"{self._spec.safe_uri} broke off: {fault_text(error)}") from None
+            raise SourceError(f"{self._spec.safe_uri} broke off: {_fault_text(error)}") from None
         now_s = time.monotonic()
         if packet is None or self._is_file:
             return packet
@@ -210,7 +210,7 @@ class PyAvReader:
             self._ready.extend(packet.decode())
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._drops.add("damaged")
-            log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
+            log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, _fault_text(error))
 
     def _source_time_s(self, frame: VideoFrame, captured_at_s: float) -> float | None:
         """Return the frame's own time; where the source is live and has none (MJPEG), that of its arrival."""
@@ -230,12 +230,12 @@ class PyAvReader:
         return self._arrivals[-1][1]
 
     def _check_end(self) -> None:
-        """Tell a normal end from a broken connection and a truncated file."""
+        """Raise where the data ended too early: a broken connection, or a truncated file."""
         shown = self._spec.safe_uri
         if not self._finite():
             raise SourceError(f"{shown} closed the connection")
         if self._frames_read == 0:
-            raise SourceError(f"{shown} holds no frame that can be decoded; give a whole file", permanent=True)
+            raise SourceError(f"{shown} holds no frame that can be decoded; give a complete file", permanent=True)
         if not self._is_short():
             return
         if not self._is_file:
@@ -285,3 +285,36 @@ class PyAvReader:
 
 def _is_playlist(uri: str) -> bool:
     return urlsplit(uri).path.lower().endswith(".m3u8") if "://" in uri else False
+
+
+def _open_failure(error: Exception, spec: SourceSpec, waited_s: float | None) -> SourceError:
+    """Explain why a source could not be opened, and whether trying again could help; ``waited_s`` if it timed out."""
+    shown = spec.safe_uri
+    if isinstance(error, _REFUSED):
+        return SourceError(f"{shown} refuses the user name or password; correct them in the source", permanent=True)
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return SourceError(f"{shown} is not served there (404); correct the path of the source", permanent=True)
+    if spec.kind == "file":
+        return SourceError(_file_fault(error, shown), permanent=True)
+    if isinstance(error, av.error.ConnectionRefusedError):
+        return SourceError(f"nothing listens at {shown}")
+    if waited_s is not None:
+        return SourceError(f"{shown} did not answer within {waited_s:g} s")
+    if spec.kind == "v4l2":
+        return SourceError(f"camera {shown} cannot be opened: {_fault_text(error)}; is it in use, or plugged out?")
+    permanent = isinstance(error, (av.error.ProtocolNotFoundError, av.error.PermissionError))
+    return SourceError(
+        f"{shown} cannot be opened: {_fault_text(error)}; check the address and the network", permanent=permanent
+    )
+
+
+def _fault_text(error: Exception) -> str:
+    """Return what FFmpeg says was wrong, without the URI."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return redact(text[:1].lower() + text[1:])
+
+
+def _file_fault(error: Exception, shown: str) -> str:
+    if isinstance(error, _DAMAGED):
+        return f"{shown} is no video, or its header is damaged or missing; give a file that FFmpeg can read"
+    return f"{shown} cannot be opened: {_fault_text(error)}"

@@ -40,7 +40,7 @@ class Backoff:
         return min(delay_s * self._rng.uniform(1 - JITTER, 1 + JITTER), self._cap_s)
 
     def note_live(self, live_s: float) -> None:
-        """Tell how long the connection that just ended was live; a stable one starts the waits afresh."""
+        """Take how long the connection that just ended was live; a stable one starts the waits afresh."""
         if live_s >= STABLE_S:
             self.reset()
 

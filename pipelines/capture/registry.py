@@ -25,7 +25,7 @@ SOURCES: Registry[SourceKind] = Registry(
 
 
 def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) -> SourceSpec:
-    """Tell the kind of a source apart.
+    """Return what a text says of a source, by the first kind that knows it.
 
     Args:
         text: a file, ``rtsp://``, ``rtsps://``, ``http(s)://`` (MJPEG, HLS, files), ``/dev/videoN`` or the bare number

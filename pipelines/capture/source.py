@@ -1,4 +1,4 @@
-"""What a source is: told apart from its text without being opened, and read picture by picture.
+"""What a source is: recognised by its text without being opened, and read picture by picture.
 
 A kind of source is one :class:`SourceKind`; :mod:`pipelines.capture.registry` lists them.
 """

@@ -41,7 +41,7 @@ class StreamCapture:
     ) -> None:
         """Prepare; ``on_ready`` is called from the capture thread after each frame and when the stream is over.
 
-        The ``decode`` of files is recorded in ``times``; that of live sources cannot be told from their silence.
+        The ``decode`` of files is recorded in ``times``; of live sources it would be their silence, too.
         """
         self.stream_id = stream_id
         self.spec = spec

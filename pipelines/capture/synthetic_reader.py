@@ -85,7 +85,7 @@ def parse_options(text: str) -> SyntheticOptions:
     except ConfigError:
         raise _refused(text, f"the scenes are {', '.join(SCENES.names())}") from None
     if unknown := given.keys() - {"fps", "size", "seed", "frames", "realtime"}:
-        raise _refused(text, f"{sorted(unknown)[0]!r} is none of the options fps, size, seed, frames, realtime")
+        raise _refused(text, f"{min(unknown)!r} is no option; the options are fps, size, seed, frames, realtime")
     try:
         width_px, height_px = (int(part) for part in given.get("size", "640x360").split("x"))
         options = SyntheticOptions(

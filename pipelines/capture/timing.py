@@ -104,7 +104,7 @@ class StreamTimeline:
         self._rebase = False
 
     def reconnected(self) -> None:
-        """Tell that the next timestamp comes from a new reader."""
+        """Expect the next timestamp from a new reader."""
         self._rebase = True
 
     def stream_pts_s(self, pts_s: float, captured_at_s: float) -> float:

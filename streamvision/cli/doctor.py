@@ -96,6 +96,15 @@ def _cameras() -> Check:
     return Check("USB cameras", bool(devices), ", ".join(devices) or "no /dev/video* on this machine")
 
 
+def _sources() -> Check:
+    from pipelines.capture.registry import accepted_sources
+
+    try:
+        return Check("sources", True, accepted_sources())
+    except StreamVisionError as error:  # a package that adds a kind is broken
+        return Check("sources", False, str(error), required=True)
+
+
 def _gstreamer() -> Check:
     try:
         import gi
@@ -148,7 +157,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-CHECKS: tuple[Callable[[], Check], ...] = (_machine, _video, _recording, _opencv, _gstreamer, _cameras, _text)
+CHECKS: tuple[Callable[[], Check], ...] = (_machine, _video, _recording, _opencv, _sources, _gstreamer, _cameras, _text)
 
 
 def _print(checks: list[Check], backends: list[BackendReport]) -> None:

@@ -76,7 +76,7 @@ def draw_house(planes: Painting, moment: Moment, house: House, z_m: float) -> No
         scale = camera.scale_px_per_m(z_m)
         left, right = sorted(camera.column_px(x_m, z_m) for x_m in (near_x, near_x + side * house.depth_m))
         if right > 0 and left < planes.width_px:
-            tone = weather.tone_at(z_m, gain=front_gain).veiled(weather.haze, 1 - opacity)
+            tone = weather.tone_at(z_m, gain=front_gain).in_haze(weather.haze, 1 - opacity)
             wide, tall = house.length_m * scale, house.height_m * scale
             luma, chroma = house.facade.texture(wide, tall, tone=tone, lamps=lamps)
             columns = max(int(luma.shape[1] * min(house.depth_m / house.length_m, 1.0)), 1)
@@ -87,7 +87,7 @@ def draw_house(planes: Painting, moment: Moment, house: House, z_m: float) -> No
     top = [house.height_m, house.height_m, 0.0, 0.0]
     corners = camera.project([begin_x, end_x, end_x, begin_x], top, [begin_m, end_m, end_m, begin_m])
     if corners[:, 0].max() > 0 and corners[:, 0].min() < planes.width_px:
-        tone = weather.tone_at(max(z_m, 1.0), gain=side_gain).veiled(weather.haze, 1 - opacity)
+        tone = weather.tone_at(max(z_m, 1.0), gain=side_gain).in_haze(weather.haze, 1 - opacity)
         cut = (begin_m - z_m) / house.length_m
         wide, tall = abs(corners[0, 0] - corners[1, 0]) / (1 - cut), corners[3, 1] - corners[0, 1]
         planes.opaque_quad(*house.facade.texture(wide, tall, tone=tone, lamps=lamps), corners, cut=cut)

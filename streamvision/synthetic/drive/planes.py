@@ -63,8 +63,8 @@ class Tone(NamedTuple):
             128 + (v - 128) * self.saturation + self.tint_v,
         )
 
-    def veiled(self, color: Yuv, share: float) -> Tone:
-        """Return this light, seen through a veil of a colour."""
+    def in_haze(self, color: Yuv, share: float) -> Tone:
+        """Return this light, seen through haze of a colour that hides a share."""
         kept = 1 - share
         luma, u, v = color
         return Tone(
@@ -288,10 +288,10 @@ class Painting:
         right, bottom = min(self.luma.shape[1] - x0, width), min(self.luma.shape[0] - y0, height)
         if right <= left or bottom <= top or opacity <= 0.01 or (self._things_only and not stamp.solid):
             return
-        whole, half = np.s_[top:bottom, left:right], np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
+        full, half = np.s_[top:bottom, left:right], np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
         bounds = (x0 + left, y0 + top, x0 + right, y0 + bottom)
         luma, alpha, chroma, coverage = stamp.parts
-        self._blend(bounds, Parts(luma[whole], alpha[whole], chroma[half], coverage[half]), tone, opacity)
+        self._blend(bounds, Parts(luma[full], alpha[full], chroma[half], coverage[half]), tone, opacity)
 
     def _blend(self, bounds: Bounds, parts: Parts, tone: Tone, opacity: float) -> None:
         x0, y0, x1, y1 = bounds

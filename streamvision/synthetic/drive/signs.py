@@ -83,7 +83,7 @@ class Face:
     """What is mounted on a pole."""
 
     sprite: Sprite
-    """Its look, edge to edge."""
+    """Its picture, edge to edge."""
     width_m: float
     """Its width."""
     class_id: int | None

@@ -23,7 +23,7 @@ def test_options() -> None:
     ("text", "fault"),
     [
         ("bxoes", "the scenes are boxes"),
-        ("boxes?speed=3", "'speed' is none of the options"),
+        ("boxes?speed=3", "'speed' is no option"),
         ("boxes?size=320", "size as WxH"),
         ("boxes?fps=0", "fps goes to"),
         ("boxes?frames=0", "frames from 1"),

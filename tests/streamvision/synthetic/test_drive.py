@@ -41,7 +41,7 @@ def test_the_uri_opens_the_drive_as_a_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"), [("drive?weather=snow", "'weather' is none of the options"), ("drives", "boxes, drive")]
+    ("text", "fault"), [("drive?weather=snow", "'weather' is no option"), ("drives", "boxes, drive")]
 )
 def test_what_the_drive_does_not_know_is_refused(text: str, fault: str) -> None:
     with pytest.raises(SourceError, match=fault):
