@@ -18,8 +18,8 @@ from typing import Any
 
 import click
 
-from streamvision.bench.charts import Panel, line_chart, save_svg
 from streamvision.bench.usage import machine
+from streamvision.core.charts import Panel, panel_chart, save_svg
 
 STREAMS = (1, 2, 4, 8, 16, 32)
 VIEWERS = (1, 10, 50, 100, 200, 300, 400, 500)
@@ -128,7 +128,7 @@ def streams_chart(found: dict[int, dict[str, Any]], about: str) -> str:
         ),
         Panel("memory, MB", counts, {"RSS": [p["rss_mb"] for p in points]}),
     ]
-    return line_chart("More and more streams", f"{points[0]['model']}; {about}", panels, x_label="streams")
+    return panel_chart("More and more streams", f"{points[0]['model']}; {about}", panels, x_label="streams")
 
 
 def viewers_chart(found: dict[int, dict[str, Any]], about: str) -> str:
@@ -143,7 +143,7 @@ def viewers_chart(found: dict[int, dict[str, Any]], about: str) -> str:
         Panel("CPU, % of a core", counts, {"server": [p["cpu_percent"] for p in points]}),
         Panel("memory, MB", counts, {"RSS": [p["rss_mb"] for p in points]}),
     ]
-    return line_chart("More and more viewers", f"640x360 at 25 fps; {about}", panels, x_label="viewers")
+    return panel_chart("More and more viewers", f"640x360 at 25 fps; {about}", panels, x_label="viewers")
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ from typing import Any
 import click
 
 from benchmarks.materials import exported, input_side_px, video_1080p
-from streamvision.bench.charts import Bar, bar_chart, save_svg
 from streamvision.bench.usage import Usage, machine
+from streamvision.core.charts import Bar, bar_chart, save_svg
 
 _REST = "ByteTrack, drawn, JPEG"
 ROOT = Path(__file__).parent.parent

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.bench.charts import Bar, Panel, bar_chart, line_chart, save_svg
 from streamvision.bench.model import ModelFigures
 from streamvision.bench.pipeline import PipelineFigures
 from streamvision.bench.soak import SoakFigures, SoakNote
 from streamvision.bench.viewers import ViewerFigures
+from streamvision.core.charts import Bar, Panel, bar_chart, panel_chart, save_svg
 
 OTHERS_PERCENT = 10.0
 """From this much work of others on, a remark says that the figures are worth less."""
@@ -138,7 +138,7 @@ def plot_viewers(figures: ViewerFigures, path: Path) -> None:
     ranked = sorted(figures.fps)
     panel = Panel("fps of each viewer", list(range(1, len(ranked) + 1)), {"viewers": ranked})
     title = f"{figures.full_rate} of {figures.viewers} viewers at full rate, {figures.cpu_percent:.0f} % of a core"
-    save_svg(line_chart(title, _subtitle(figures.to_json()), [panel], x_label="viewers, the slowest first"), path)
+    save_svg(panel_chart(title, _subtitle(figures.to_json()), [panel], x_label="viewers, the slowest first"), path)
 
 
 def plot_soak(figures: SoakFigures, path: Path) -> None:
@@ -152,7 +152,7 @@ def plot_soak(figures: SoakFigures, path: Path) -> None:
         Panel("memory, MB", minutes, {"RSS": [note.rss_mb for note in figures.notes]}),
     ]
     title = f"{minutes[-1]:.0f} minutes: rate, age and memory"
-    save_svg(line_chart(title, f"{figures.model}; {_subtitle(figures.to_json())}", panels, x_label="minutes"), path)
+    save_svg(panel_chart(title, f"{figures.model}; {_subtitle(figures.to_json())}", panels, x_label="minutes"), path)
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -11,6 +11,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from streamvision.core import charts
 from streamvision.core.errors import OutputError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.coco_metrics import RECALL_LEVELS
@@ -21,7 +22,6 @@ from streamvision.evaluation.features import Embedder
 from streamvision.evaluation.gallery import worst_pictures
 from streamvision.evaluation.look_alikes import LookAlikes, find_look_alikes, unfound_objects
 from streamvision.evaluation.predict import read_bgr
-from streamvision.evaluation.report import charts
 from streamvision.evaluation.report.pictures import data_uri, overlay
 from streamvision.evaluation.report.words import KIND_WORDS, in_short
 

@@ -7,7 +7,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from streamvision.bench.charts import Bar, Panel, bar_chart, line_chart, save_svg
+from streamvision.core.charts import (
+    CLASS_COLORS,
+    Bar,
+    Panel,
+    Series,
+    bar_chart,
+    color_of,
+    line_chart,
+    panel_chart,
+    reliability_chart,
+    save_svg,
+    scatter_chart,
+)
 from streamvision.core.errors import OutputError
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -34,7 +46,7 @@ def test_bars_are_as_long_as_their_values() -> None:
     ],
 )
 def test_lines_of_every_kind_are_drawn(x: list[float], lines: dict[str, list[float | None]]) -> None:
-    drawn = line_chart("Growth", "", [Panel("fps", x, lines)], x_label="streams")
+    drawn = panel_chart("Growth", "", [Panel("fps", x, lines)], x_label="streams")
     assert set(lines) | {"fps", "streams"} <= set(texts(drawn))
 
 
@@ -45,3 +57,18 @@ def test_only_svg_files_are_written(tmp_path: Path) -> None:
         save_svg("", tmp_path / "a.png")
     with pytest.raises(OutputError, match="cannot be written"):
         save_svg("", tmp_path / "none" / "a.svg")
+
+
+def test_charts_of_a_page_take_their_colours_from_its_style_sheet() -> None:
+    lines = line_chart(
+        [(3, Series("a & b", "c1", [(0, 0), (1, 1)], "AP 0.5"))], x_title="recall", y_title="precision", title="t"
+    )
+    (group,) = (g for g in ElementTree.fromstring(lines).iter("g"))
+    assert (group.get("class"), group.get("data-series")) == ("series c1", "3")
+    assert [line.get("points") for line in group.iter("polyline")] == ["54,374 624,14"] * 2
+    assert group.findtext("title") == "a & b AP 0.5"
+    bins = reliability_chart([(0.0, 0.1, None, 0), (0.1, 0.2, 0.5, 4)], title="t")
+    assert "4 detections are right" in bins
+    dots = list(ElementTree.fromstring(scatter_chart([(0, 5), (9, 7)], ["c0", "other"], [1], title="t")).iter("circle"))
+    assert [dot.get("class") for dot in dots] == ["dot c0", "dot other odd"]
+    assert color_of(CLASS_COLORS) == "other"
