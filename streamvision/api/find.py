@@ -46,7 +46,7 @@ def index_objects(
         embedder: the embedding model.
         embedder_head: layout of its output, for files that do not say it: ``embed``.
         config: a YAML file or mapping, as for :func:`streamvision.stream`.
-        on_progress: told how the streams are doing, every few frames.
+        on_progress: called with the status of each stream, every few frames.
         options: as for :func:`streamvision.stream`.
 
     Returns:

@@ -156,7 +156,7 @@ def _network(detector: Model, picture: Picture, seconds: float) -> tuple[float, 
 
 
 def prepared_tensor(detector: Model, picture: Picture) -> tuple[NDArray[Any], int]:
-    """Return the input tensor of one call with this picture in every slot, and how many those are."""
+    """Return the input tensor of one call filled with this picture, and how many pictures it holds."""
     count = detector.useful_batch
     sizes = InputSizes(detector.card, detector.backend.outputs)
     (call,) = sizes.calls([picture] * count, max_batch=count)

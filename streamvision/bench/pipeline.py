@@ -119,7 +119,7 @@ def bench_pipeline(
         seconds: how long is measured.
         warmup_s: how long it runs before.
         costs_s: how long each part is measured alone, for the bound.
-        on_progress: told what is going on.
+        on_progress: called with what is going on.
 
     Raises:
         StreamVisionError: when the run cannot begin, or something fails.

@@ -38,7 +38,7 @@ def data() -> None:
     """Look at, convert, split and draw labelled pictures.
 
     \b
-    Formats are told apart by themselves:
+    The format is detected:
       voc       Pascal VOC: XML annotations
       coco      COCO JSON
       yolo      text files and data.yaml

@@ -24,7 +24,7 @@ DRIVE = "synthetic:drive?seed=1&fps=30&size=1280x720"
 def demo(sources: tuple[str, ...], browser: bool, **given: Any) -> int:
     """Watch a model at work in the browser, until Ctrl-C.
 
-    With nothing given, the road-sign model that ships with StreamVision looks at a drawn drive. Files play at their
+    With nothing given, the road-sign model that ships with StreamVision runs on a drawn drive. Files play at their
     own speed, over and over.
 
     \b

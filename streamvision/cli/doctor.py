@@ -27,7 +27,7 @@ OPENCV_PACKAGES = (
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     name: str
     """What it is for."""
@@ -40,9 +40,9 @@ class Check:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON document on stdout.")
 def doctor(as_json: bool) -> int:
-    """Look at this machine: what is installed, which accelerators really execute a model, what to install for what.
+    """Check this machine: what is installed, which accelerators really execute a model, what to install for what.
 
     Every device is tried with a small model, so that "works" means that it executed one. Exit code 1 if something
     that is needed does not work; optional parts may be absent.

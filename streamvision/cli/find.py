@@ -57,7 +57,7 @@ def find(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Find an object again in recordings, by its looks.
+    """Find an object again in recordings, by its appearance.
 
     The recordings go through detector and tracker once; each identity is described by an embedding model. With
     --index that is kept, and further searches take no time.

@@ -20,14 +20,14 @@ from streamvision.core.redaction import RedactingFormatter
 COMMANDS = {
     "demo": "Watch a model at work in the browser.",
     "run": "Detect and track objects on one or more streams.",
-    "find": "Find an object again in recordings, by its looks.",
+    "find": "Find an object again in recordings, by its appearance.",
     "doctor": "See what works here, and what to install for what.",
     "data": "Look into, convert and split labelled pictures.",
     "train": "Turn labelled pictures into weights.",
     "export": "Turn weights into files for other runtimes, each proven against its source.",
     "build-engine": "Build a TensorRT engine on the device that runs it.",
     "eval": "Score a model or a tracker, and see why it is wrong.",
-    "explain": "See what a model looks at.",
+    "explain": "See which parts of an image a model uses.",
     "bench": "Measure speed, freshness and many viewers here.",
     "bundle": "Pack a model for an app: decoders and golden vectors.",
 }

@@ -33,7 +33,7 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
         StreamVisionError: when the run cannot begin.
     """
     begin_s = time.monotonic()
-    told: set[str] = set()
+    reported: set[str] = set()
     with _stop_signals() as received:
         pipeline = Pipeline(config)
         server = web_server(config.serve, pipeline.view)
@@ -46,7 +46,7 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
             with pipeline, Progress() as progress:
                 while not received and not pipeline.wait(POLL_S):
                     progress.show(pipeline.statuses())
-                    _tell(pipeline.failures(), told, progress.say)
+                    _say_failures(pipeline.failures(), reported, progress.say)
         finally:
             if server:
                 server.stop()
@@ -55,7 +55,7 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
         click.echo(json.dumps(report))
     else:
         _print_report(pipeline.statuses())
-    _tell(report["failures"], told, partial(click.echo, err=True))
+    _say_failures(report["failures"], reported, partial(click.echo, err=True))
     if report["failures"]:
         return 1
     return 128 + received[0] if received else 0
@@ -91,11 +91,11 @@ def _announce(url: str, config: AppConfig) -> None:
         )
 
 
-def _tell(failures: list[str], told: set[str], say: Callable[[str], None]) -> None:
+def _say_failures(failures: list[str], reported: set[str], say: Callable[[str], None]) -> None:
     """Say what failed, each failure once: at once where other streams go on, else at the end."""
     for failure in failures:
-        if failure not in told:
-            told.add(failure)
+        if failure not in reported:
+            reported.add(failure)
             say(f"streamvision: {failure}")
 
 

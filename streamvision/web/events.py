@@ -16,9 +16,9 @@ from streamvision.web.wire import event
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.5
-"""How soon a change of state is told."""
+"""How soon a change of state is sent."""
 STATUS_S = 1.0
-"""How often the whole status is told; it is the heartbeat of the event stream, too."""
+"""How often the full status is sent; it is the heartbeat of the event stream, too."""
 LAST_FRAME_S = 2.0
 """A stream that is over and has published nothing for so long has nothing left on its way."""
 
@@ -45,7 +45,7 @@ class StatusTicker:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        told_at_s = 0.0
+        sent_at_s = 0.0
         while not self._stopping.wait(POLL_S):
             if not self._fanout.connections:
                 continue
@@ -55,15 +55,15 @@ class StatusTicker:
                 _log.exception("the state of the streams cannot be read")
                 continue
             changed = self._tell_changes(statuses)
-            if changed or time.monotonic() - told_at_s >= STATUS_S - POLL_S / 2:
-                told_at_s = time.monotonic()
+            if changed or time.monotonic() - sent_at_s >= STATUS_S - POLL_S / 2:
+                sent_at_s = time.monotonic()
                 self._fanout.broadcast(event("status", status_json(self._view, statuses)), key="status")
             self._finish_ended(statuses)
 
     def _tell_changes(self, statuses: list[StreamStatus]) -> bool:
         changed = [s for s in statuses if self._states.get(s.id, s.state) != s.state]
         for status in changed:
-            self._serial += 1  # each change is told, even to a listener that lags
+            self._serial += 1  # each change is sent, even to a listener that lags
             data = {
                 "stream": status.id,
                 "previous": self._states[status.id],

@@ -48,9 +48,10 @@ class TrackerConfig(Section):
     memory_s: float = Field(
         1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
     )
-    class_agnostic: bool = Field(True, description="Keep an identity though the network's word for the object changes.")
+    class_agnostic: bool = Field(True, description="Keep an identity though the class of the object changes.")
     appearance: Path | None = Field(
-        None, description="For botsort: an embedding model that describes objects, so that looks count beside place."
+        None,
+        description="For botsort: an embedding model that describes objects, so that appearance counts beside position.",
     )
     appearance_head: str | None = Field(
         None, description="Layout of that model's output, for files that do not say it: embed."

@@ -1,6 +1,6 @@
 // Draws lines and zones over the picture of one stream: with mouse, pen or finger, applied as soon as they are let go.
 
-import { KINDS, moved, withChange, withCorner, withoutPlace, withPlace } from "./places.js";
+import { KINDS, moved, withChange, withCorner, withoutRegion, withRegion } from "./regions.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HANDLE_PX = 7;
@@ -20,7 +20,7 @@ export class Editor {
   #config = null;
   #selected = null; // {kind, index}
   #mode = "select";
-  #draft = []; // points of what is being drawn, in fractions of the picture
+  #corners = []; // points of what is being drawn, in fractions of the picture
   #drag = null;
   #sending = Promise.resolve();
 
@@ -35,7 +35,7 @@ export class Editor {
       button.addEventListener("click", () => this.#enter(button.dataset.mode));
     }
     this.#find(".remove").addEventListener("click", () => this.#remove());
-    this.#find(".turn").addEventListener("click", () => this.#change({ points: [...this.#place().points].reverse() }));
+    this.#find(".turn").addEventListener("click", () => this.#change({ points: [...this.#region().points].reverse() }));
     this.#find(".copy").addEventListener("click", () => this.#copy());
     this.#find(".close-yaml").addEventListener("click", () => this.#find(".yaml").close());
     for (const input of element.querySelectorAll(".properties [name]")) {
@@ -66,14 +66,14 @@ export class Editor {
   close() {
     this.#config = null;
     this.#selected = null;
-    this.#draft = [];
+    this.#corners = [];
     this.#element.classList.remove("editing");
     this.#find(".edit").setAttribute("aria-pressed", "false");
   }
 
   #enter(mode) {
     this.#mode = mode;
-    this.#draft = [];
+    this.#corners = [];
     if (mode !== "select") this.#selected = null;
     for (const button of this.#element.querySelectorAll("[data-mode]")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
@@ -90,9 +90,9 @@ export class Editor {
     this.#svg.setPointerCapture(event.pointerId);
     const point = this.#pointOf(event);
     if (this.#mode === "select") return this.#grab(event, point);
-    if (this.#mode === "zone" && this.#draft.length > 2 && this.#near(point, this.#draft[0])) return this.#finish();
-    if (this.#mode === "line" && this.#draft.length === 2) return this.#end(point);
-    this.#draft = this.#mode === "line" ? [point, point] : [...this.#draft, point];
+    if (this.#mode === "zone" && this.#corners.length > 2 && this.#near(point, this.#corners[0])) return this.#finish();
+    if (this.#mode === "line" && this.#corners.length === 2) return this.#end(point);
+    this.#corners = this.#mode === "line" ? [point, point] : [...this.#corners, point];
     this.#paint();
   }
 
@@ -103,7 +103,7 @@ export class Editor {
     } else {
       const corner = target.dataset.corner === undefined ? null : Number(target.dataset.corner);
       this.#selected = { kind: target.dataset.kind, index: Number(target.dataset.index) };
-      this.#drag = { from: point, corner, points: this.#place().points, before: this.#config };
+      this.#drag = { from: point, corner, points: this.#region().points, before: this.#config };
     }
     this.#paint();
   }
@@ -116,8 +116,8 @@ export class Editor {
       const changed = corner === null ? moved(points, point[0] - from[0], point[1] - from[1]) : withCorner(points, corner, point);
       this.#config = withChange(this.#config, this.#selected, { points: changed });
       this.#paint();
-    } else if (this.#mode === "line" && this.#draft.length === 2) {
-      this.#draft = [this.#draft[0], point];
+    } else if (this.#mode === "line" && this.#corners.length === 2) {
+      this.#corners = [this.#corners[0], point];
       this.#paint();
     }
   }
@@ -127,29 +127,29 @@ export class Editor {
     this.#drag = null;
     if (drag) {
       if (this.#config !== drag.before) this.#apply(drag.before);
-    } else if (this.#mode === "line" && this.#draft.length === 2) {
+    } else if (this.#mode === "line" && this.#corners.length === 2) {
       this.#end(this.#pointOf(event)); // a click without a drag leaves the line open, for a second click
     }
   }
 
   #end(point) {
-    if (this.#near(point, this.#draft[0])) return;
-    this.#draft = [this.#draft[0], point];
+    if (this.#near(point, this.#corners[0])) return;
+    this.#corners = [this.#corners[0], point];
     this.#finish();
   }
 
   #cancel() {
     if (this.#drag) this.#config = this.#drag.before;
     this.#drag = null;
-    this.#draft = [];
+    this.#corners = [];
     this.#paint();
   }
 
   #key(event) {
     if (!this.isOpen || event.target.closest?.("input, textarea, dialog")) return;
     const handled = {
-      Escape: () => (this.#draft.length || this.#mode !== "select" ? this.#enter("select") : this.close()),
-      ...(this.#mode === "zone" && this.#draft.length > 2 && { Enter: () => this.#finish() }),
+      Escape: () => (this.#corners.length || this.#mode !== "select" ? this.#enter("select") : this.close()),
+      ...(this.#mode === "zone" && this.#corners.length > 2 && { Enter: () => this.#finish() }),
       Delete: () => this.#selected && this.#remove(),
       Backspace: () => this.#selected && this.#remove(),
       ArrowLeft: () => {},
@@ -166,7 +166,7 @@ export class Editor {
   #finish() {
     const before = this.#config;
     const kind = this.#mode;
-    this.#config = withPlace(before, kind, this.#draft);
+    this.#config = withRegion(before, kind, this.#corners);
     this.#enter("select");
     this.#selected = { kind, index: this.#config[KINDS[kind]].length - 1 };
     this.#apply(before);
@@ -174,7 +174,7 @@ export class Editor {
 
   #remove() {
     const before = this.#config;
-    this.#config = withoutPlace(before, this.#selected);
+    this.#config = withoutRegion(before, this.#selected);
     this.#selected = null;
     this.#apply(before);
   }
@@ -227,17 +227,17 @@ export class Editor {
     const unit = width / (this.#svg.getBoundingClientRect().width || width); // picture pixels in one of the screen
     const parts = [];
     for (const kind of ["zone", "line"]) {
-      this.#config[KINDS[kind]].forEach((place, index) => parts.push(this.#shape(kind, index, place, unit)));
+      this.#config[KINDS[kind]].forEach((region, index) => parts.push(this.#shape(kind, index, region, unit)));
     }
-    if (this.#draft.length) parts.push(this.#draftShape(unit));
+    if (this.#corners.length) parts.push(this.#unfinishedShape(unit));
     this.#svg.replaceChildren(...parts);
     this.#showProperties();
   }
 
-  #shape(kind, index, place, unit) {
-    const points = place.points.map((point) => this.#pixels(point));
+  #shape(kind, index, region, unit) {
+    const points = region.points.map((point) => this.#pixels(point));
     const chosen = this.#selected?.kind === kind && this.#selected.index === index;
-    const group = make("g", { class: `place ${kind}${chosen ? " chosen" : ""}`, "data-kind": kind, "data-index": index });
+    const group = make("g", { class: `region ${kind}${chosen ? " chosen" : ""}`, "data-kind": kind, "data-index": index });
     const path = points.map((point) => point.join(",")).join(" ");
     const tag = kind === "zone" ? "polygon" : "polyline";
     group.append(make(tag, { points: path, class: "reach", "stroke-width": 2 * NEAR_PX * unit }));
@@ -245,7 +245,7 @@ export class Editor {
     if (kind === "line") group.append(arrow(points, unit));
     const [x, y] = kind === "line" ? middle(points) : points[0];
     const name = make("text", { x: x + 8 * unit, y: y - 8 * unit, "font-size": 14 * unit });
-    name.textContent = place.name;
+    name.textContent = region.name;
     group.append(name);
     if (chosen) {
       points.forEach(([cx, cy], corner) => {
@@ -257,26 +257,26 @@ export class Editor {
     return group;
   }
 
-  #draftShape(unit) {
-    const points = this.#draft.map((point) => this.#pixels(point));
-    const group = make("g", { class: "draft" });
+  #unfinishedShape(unit) {
+    const points = this.#corners.map((point) => this.#pixels(point));
+    const group = make("g", { class: "unfinished" });
     group.append(make("polyline", { points: points.map((point) => point.join(",")).join(" "), class: "edge" }));
     for (const [cx, cy] of points) group.append(make("circle", { cx, cy, r: HANDLE_PX * unit, class: "handle" }));
     return group;
   }
 
   #showProperties() {
-    const place = this.#selected && this.#place();
-    this.#find(".properties").hidden = !place;
-    this.#find(".remove").disabled = !place;
-    if (!place) return;
+    const region = this.#selected && this.#region();
+    this.#find(".properties").hidden = !region;
+    this.#find(".remove").disabled = !region;
+    if (!region) return;
     this.#find(".properties").dataset.kind = this.#selected.kind;
     for (const input of this.#element.querySelectorAll(".properties [name]")) {
-      if (document.activeElement !== input) input.value = place[input.name] ?? (input.name === "anchor" ? "bottom" : "");
+      if (document.activeElement !== input) input.value = region[input.name] ?? (input.name === "anchor" ? "bottom" : "");
     }
   }
 
-  #place() {
+  #region() {
     return this.#config[KINDS[this.#selected.kind]][this.#selected.index];
   }
 

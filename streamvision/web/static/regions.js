@@ -5,23 +5,23 @@ const MOST_DIGITS = 4;
 
 export const fraction = (value) => Number(Math.min(1, Math.max(0, value)).toFixed(MOST_DIGITS));
 
-// A name that no place of the kind has yet.
+// A name that no region of the kind has yet.
 export function freshName(config, kind) {
-  const taken = new Set(config[KINDS[kind]].map((place) => place.name));
+  const taken = new Set(config[KINDS[kind]].map((region) => region.name));
   for (let number = 1; ; number += 1) if (!taken.has(`${kind} ${number}`)) return `${kind} ${number}`;
 }
 
-export function withPlace(config, kind, points) {
-  const place = { name: freshName(config, kind), points: points.map(([x, y]) => [fraction(x), fraction(y)]) };
-  return { ...config, [KINDS[kind]]: [...config[KINDS[kind]], place] };
+export function withRegion(config, kind, points) {
+  const region = { name: freshName(config, kind), points: points.map(([x, y]) => [fraction(x), fraction(y)]) };
+  return { ...config, [KINDS[kind]]: [...config[KINDS[kind]], region] };
 }
 
-export function withoutPlace(config, { kind, index }) {
+export function withoutRegion(config, { kind, index }) {
   return { ...config, [KINDS[kind]]: config[KINDS[kind]].filter((_, at) => at !== index) };
 }
 
 export function withChange(config, { kind, index }, change) {
-  return { ...config, [KINDS[kind]]: config[KINDS[kind]].map((place, at) => (at === index ? { ...place, ...change } : place)) };
+  return { ...config, [KINDS[kind]]: config[KINDS[kind]].map((region, at) => (at === index ? { ...region, ...change } : region)) };
 }
 
 // All points moved together, as far as the picture goes.

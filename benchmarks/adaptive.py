@@ -1,6 +1,6 @@
 """What adaptive effort saves on a camera that stands still, and what it costs in tracking.
 
-    python -m benchmarks.effort --video car-detection.mp4 --model yolo.onnx --empty 5 26
+    python -m benchmarks.adaptive --video car-detection.mp4 --model yolo.onnx --empty 5 26
 
 Every frame is decoded, tracked, drawn and encoded in each of the two modes, in turn, for several rounds; the median of
 the processor time counts. The tracking of both is measured against the same truth, which no network made: what differs
