@@ -51,7 +51,7 @@ class TrackerConfig(Section):
     class_agnostic: bool = Field(True, description="Keep an identity though the class of the object changes.")
     appearance: Path | None = Field(
         None,
-        description="For botsort: an embedding model that describes objects, so that appearance counts beside position.",
+        description="For botsort: an embedding model that describes objects, so that their appearance counts, too.",
     )
     appearance_head: str | None = Field(
         None, description="Layout of that model's output, for files that do not say it: embed."

@@ -123,8 +123,8 @@ export class Tile {
   #showState(state, reason) {
     this.#element.dataset.state = state;
     this.#write(".state", WORDS[state] ?? state);
-    this.#write(".notice-state", WORDS[state] ?? state);
-    this.#write(".notice-reason", reason);
+    this.#write(".interruption-state", WORDS[state] ?? state);
+    this.#write(".interruption-reason", reason);
   }
 
   // Lets time pass: ages grow between two messages, above all when there are none.
@@ -133,7 +133,7 @@ export class Tile {
     if (!status) return;
     const since_s = status.state_age_s + now() - this.#status_at_s;
     const known = this.#element.dataset.state === status.state;
-    this.#write(".notice-since", !known ? "" : OVER.has(status.state) ? `${format.duration(since_s)} ago` : `for ${format.duration(since_s)}`);
+    this.#write(".interruption-since", !known ? "" : OVER.has(status.state) ? `${format.duration(since_s)} ago` : `for ${format.duration(since_s)}`);
     const age_s = this.#shown ? now() - this.#shown.captured_at_s : null;
     const counts = age_s !== null && !OVER.has(status.state);
     const label = this.#find(".age");

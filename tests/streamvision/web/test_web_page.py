@@ -83,19 +83,19 @@ def test_twelve_streams_all_move_over_two_connections(page: Page, serve) -> None
 def test_a_stalled_stream_is_unmistakable_and_recovers(page: Page, feed: LiveFeed, server: WebServer) -> None:
     page.goto(server.url)
     wait_for_pictures(page, ["gate", "yard"])
-    expect(tile(page, "yard").locator(".notice")).to_be_hidden()
+    expect(tile(page, "yard").locator(".interruption")).to_be_hidden()
     feed["yard"].enter("stalled", "no data for 2.0 s")
     yard = tile(page, "yard")
     expect(yard.locator(".badge")).to_have_text("Stalled", timeout=PATIENCE_MS)
-    expect(yard.locator(".notice")).to_be_visible()
-    expect(yard.locator(".notice-reason")).to_have_text("no data for 2.0 s")
+    expect(yard.locator(".interruption")).to_be_visible()
+    expect(yard.locator(".interruption-reason")).to_have_text("no data for 2.0 s")
     assert "brightness" in yard.locator(".picture").evaluate("e => getComputedStyle(e).filter")
     expect(page.locator("#announcer")).to_have_text("yard: Stalled, no data for 2.0 s")
     expect(yard).to_have_attribute("data-freshness", "old", timeout=PATIENCE_MS)
     expect(tile(page, "gate").locator(".badge")).to_have_text("Live")
     feed["yard"].enter("live")
     expect(yard.locator(".badge")).to_have_text("Live", timeout=PATIENCE_MS)
-    expect(yard.locator(".notice")).to_be_hidden()
+    expect(yard.locator(".interruption")).to_be_hidden()
     expect(page.locator("#announcer")).to_have_text("yard: Live")
 
 
@@ -106,7 +106,7 @@ def test_other_states_are_words_too(page: Page, feed: LiveFeed, server: WebServe
     feed["gate"].enter(state, "why it is so")
     page.goto(server.url)
     expect(tile(page, "gate").locator(".badge")).to_have_text(word)
-    expect(tile(page, "gate").locator(".notice-reason")).to_have_text("why it is so")
+    expect(tile(page, "gate").locator(".interruption-reason")).to_have_text("why it is so")
 
 
 def test_a_click_enlarges_and_escape_returns(page: Page, feed: LiveFeed, server: WebServer) -> None:
