@@ -1,4 +1,4 @@
-"""What adaptive effort saves on a camera that stands still, and what it costs in tracking.
+"""What adaptive inference saves on a camera that does not move, and what it costs in tracking.
 
     python -m benchmarks.adaptive --video car-detection.mp4 --model yolo.onnx --empty 5 26
 
@@ -94,7 +94,7 @@ def run(video: Path, network: dict[str, Any], mode: str, truth: MotSequence) -> 
     return {
         "cpu_ms": round(1e3 * cpu_s / status.frames_done, 3),
         "frames": status.frames_done,
-        "effort": status.to_json()["adaptive"],
+        "effort": status.to_json()["effort"],
         "track": {name: round(value, 2) for name, value in track.items()},
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.outputs.encode import JpegEncoder
+from collections.abc import Callable
+
 from pipelines.rendering.overlay import Overlay
 from streamvision.core.frame import Result
 from streamvision.core.picture import Canvas
@@ -19,7 +20,7 @@ class Renderer:
         times: where the seconds of drawing and encoding are recorded.
     """
 
-    def __init__(self, overlay: Overlay, encode: JpegEncoder, times: StageTimes) -> None:
+    def __init__(self, overlay: Overlay, encode: Callable[[Canvas], bytes], times: StageTimes) -> None:
         self._overlay = overlay
         self._encode_jpeg = encode
         self._times = times

@@ -219,6 +219,7 @@ class _Moment:
             "age_s": quantiles_of(newest),
             "drops": {cause: count - then.drops.get(cause, 0) for cause, count in now.drops.items()},
             "adaptive": now.adaptive and asdict(now.adaptive),
+            "effort": now.adaptive and now.adaptive.former_json(),
         }
 
 

@@ -30,6 +30,10 @@ class StageStatus:
     """How long it takes; ``None`` before it came back for the first time."""
 
 
+FORMER_PLAN_NAMES = {"full": "whole", "partial": "part", "skipped": "still", "predicted": "carried"}
+"""By inference plan, its name in ``effort`` of a status and in the metric ``streamvision_looks``."""
+
+
 @dataclass(frozen=True)
 class AdaptiveStatus:
     """How much of a stream's frames the network was shown."""
@@ -39,6 +43,10 @@ class AdaptiveStatus:
     (something had, and the tracker alone followed it)."""
     share: float
     """What that cost, as a share of showing it every frame in full."""
+
+    def former_json(self) -> dict[str, Any]:
+        """Return the same in the words that programs know from before: ``looks`` and their former kinds."""
+        return {"looks": {FORMER_PLAN_NAMES[kind]: count for kind, count in self.plans.items()}, "share": self.share}
 
 
 @dataclass(frozen=True)
@@ -92,4 +100,4 @@ class StreamStatus:
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain values."""
-        return asdict(self)
+        return asdict(self) | {"effort": self.adaptive and self.adaptive.former_json()}

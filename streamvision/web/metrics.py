@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streamvision.core.live import LiveView
-from streamvision.core.status import StreamStatus
+from streamvision.core.status import FORMER_PLAN_NAMES, StreamStatus
 from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import QUANTILES, Distribution
 from streamvision.core.version import __version__
@@ -75,9 +75,13 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
     plans = CounterMetricFamily(
         "streamvision_inference_plans", "Frames by what the network was shown of them.", labels=["stream", "kind"]
     )
+    looks = CounterMetricFamily(
+        "streamvision_looks", "Former name of streamvision_inference_plans.", labels=["stream", "kind"]
+    )
     for status in statuses:
         for kind, count in (status.adaptive.plans if status.adaptive else {}).items():
             plans.add_metric([status.id, kind], count)
+            looks.add_metric([status.id, FORMER_PLAN_NAMES[kind]], count)
         for stage in status.stages:
             outcomes = {
                 "done": stage.done,
@@ -94,7 +98,7 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
             dropped.add_metric([status.id, cause], count)
         for name, count in sorted(status.identities.items()):
             identities.add_metric([status.id, name], count)
-    yield from (frames_in, frames_done, dropped, reconnects, identities, plans, stage_frames)
+    yield from (frames_in, frames_done, dropped, reconnects, identities, plans, looks, stage_frames)
 
 
 def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:

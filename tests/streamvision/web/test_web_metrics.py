@@ -57,8 +57,12 @@ def test_two_pipelines_in_one_process_do_not_collide(feed: LiveFeed, serve) -> N
     assert set(scrape(second)["streamvision_fps"]) == {labels(stream="attic")}
 
 
-def test_looks_are_counted_where_effort_is_adaptive(feed: LiveFeed, server: WebServer) -> None:
+def test_inference_plans_are_counted_under_their_present_and_their_former_name(
+    feed: LiveFeed, server: WebServer
+) -> None:
     assert not scrape(server).get("streamvision_inference_plans_total")
     feed["gate"].status = replace(feed["gate"].status, adaptive=AdaptiveStatus({"full": 3, "partial": 40}, 0.2))
-    looks = scrape(server)["streamvision_inference_plans_total"]
-    assert looks == {labels(stream="gate", kind="full"): 3, labels(stream="gate", kind="partial"): 40}
+    found = scrape(server)
+    plans, looks = found["streamvision_inference_plans_total"], found["streamvision_looks_total"]
+    assert plans == {labels(stream="gate", kind="full"): 3, labels(stream="gate", kind="partial"): 40}
+    assert looks == {labels(stream="gate", kind="whole"): 3, labels(stream="gate", kind="part"): 40}

@@ -118,7 +118,7 @@ def test_a_click_enlarges_and_escape_returns(page: Page, feed: LiveFeed, server:
     expect(tile(page, "yard").locator(".details")).to_be_visible()
     expect(tile(page, "yard").locator(".facts")).to_contain_text("rtsp://127.0.0.1:8554/yard")
     feed["yard"].status = replace(feed["yard"].status, adaptive=AdaptiveStatus({"full": 3, "partial": 40}, 0.2))
-    expect(tile(page, "yard").locator(".facts")).to_contain_text("20 % of looking at every frame; 3 whole, 40 part")
+    expect(tile(page, "yard").locator(".facts")).to_contain_text("20 % of showing every frame; 3 full, 40 partial")
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(f"{server.url}streams/gate")
     page.keyboard.press("Escape")
