@@ -53,5 +53,5 @@ def smooth_keypoints(context: StageContext) -> KeypointSmoothing | None:
 
 def smooth_scores(context: StageContext) -> ScoreSmoothing | None:
     """Return the stage of one stream; ``None`` where scores are wanted as they are."""
-    over_s = context.config.model.steady_s
+    over_s = context.config.model.smoothing_s
     return ScoreSmoothing(ScoreSmoother(over_s=over_s)) if over_s else None

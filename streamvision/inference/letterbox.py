@@ -76,7 +76,7 @@ class Letterbox:
 
     @classmethod
     def fit(cls, picture_width_px: int, picture_height_px: int, card: InputCard) -> Letterbox:
-        """Return the place of a picture of this size, by the rule that the model was trained with.
+        """Return where a picture of this size lies, by the rule that the model was trained with.
 
         The two letterboxes round and scale back differently because their references do: ultralytics rounds the
         content's size, puts the odd pixel of border at the bottom right (``round(pad - 0.1)``) and scales back by
@@ -104,7 +104,7 @@ class Letterbox:
 
     @classmethod
     def _cropped(cls, picture_width_px: int, picture_height_px: int, card: InputCard) -> Letterbox:
-        """Return the place of a picture whose shorter side is given a length and whose middle is cut out."""
+        """Return where a picture lies whose shorter side is given a length and whose middle is cut out."""
         shorter_px = card.crop_short_side_px or max(card.width_px, card.height_px)
         sides = (picture_width_px, picture_height_px)
         width, height = (shorter_px if side == min(sides) else int(shorter_px * side / min(sides)) for side in sides)

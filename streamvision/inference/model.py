@@ -231,8 +231,8 @@ class Model:
         else:
             candidates = sized.head.decode(outputs, score_threshold=self._threshold, every_class=self._every_class)
             predictions = [
-                Prediction(self._objects(sized.head, candidates[slot], outputs, slot, letterbox), None)
-                for slot, letterbox in enumerate(letterboxes)
+                Prediction(self._objects(sized.head, candidates[index], outputs, index, letterbox), None)
+                for index, letterbox in enumerate(letterboxes)
             ]
         self.times.add("preprocess", filled_s - begin_s)
         self.times.add("inference", executed_s - filled_s)
@@ -244,7 +244,7 @@ class Model:
         head: ObjectHead,
         candidates: Candidates,
         outputs: Sequence[NDArray[Any]],
-        slot: int,
+        index: int,
         letterbox: Letterbox,
     ) -> Detections:
         """Return the objects among one picture's candidates, the best score first."""
@@ -252,7 +252,7 @@ class Model:
         if not reached.all():
             candidates = candidates[reached]
         kept = candidates[self._best(candidates)]
-        detections = head.complete(kept, outputs, slot=slot, place=letterbox)
+        detections = head.complete(kept, outputs, index=index, letterbox=letterbox)
         left, top, right, bottom = detections.box_xyxy_px.T
         has_area = (left < right) & (top < bottom)
         return detections if has_area.all() else detections[has_area]

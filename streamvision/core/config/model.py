@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 class ModelConfig(Section):
     """Which model, where it executes and what counts as found."""
+
+    renamed_keys: ClassVar[dict[str, str]] = {"steady_s": "smoothing_s"}
 
     path: Path = Field(description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT).")
     backend: str = Field(
@@ -44,7 +46,7 @@ class ModelConfig(Section):
         description="Layout of the outputs, for files that do not say it, such as yolo_v8; docs/tasks.md lists them.",
     )
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
-    steady_s: float = Field(
+    smoothing_s: float = Field(
         0.5,
         ge=0,
         le=60,

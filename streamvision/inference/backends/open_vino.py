@@ -46,15 +46,11 @@ class CompiledShapes:
         self._model = model
         self._free = compiled.input(0).get_partial_shape().is_dynamic
         self._compile_model = compile_model
-        self._fixed: dict[Shape, Any] = {}
+        self.fixed: dict[Shape, Any] = {}
+        """By shape, the forms that are compiled for one shape alone."""
         self._longest_px = 0
         self._compiling = threading.Lock()
         self._own = threading.local()
-
-    @property
-    def fixed_shapes(self) -> tuple[Shape, ...]:
-        """The shapes that have a form of their own."""
-        return tuple(self._fixed)
 
     def request(self, shape: Shape) -> Any:
         """Return the calling thread's infer request for tensors of this shape."""
@@ -70,11 +66,11 @@ class CompiledShapes:
             return self._compiled
         with self._compiling:
             self._longest_px = max(self._longest_px, *shape)
-            if shape not in self._fixed:
-                if len(self._fixed) >= MAX_FIXED_SHAPES or max(shape) < self._longest_px:
+            if shape not in self.fixed:
+                if len(self.fixed) >= MAX_FIXED_SHAPES or max(shape) < self._longest_px:
                     return self._compiled
-                self._fixed[shape] = self._compiled_for(shape)
-            return self._fixed[shape]
+                self.fixed[shape] = self._compiled_for(shape)
+            return self.fixed[shape]
 
     def _compiled_for(self, shape: Shape) -> Any:
         fixed = self._model.clone()
@@ -85,8 +81,6 @@ class CompiledShapes:
             logger.warning("the model cannot be compiled for %s and stays dynamic: %s", shape, last_line(error))
             return self._compiled
 
-
-logger = logging.getLogger(__name__)
 
 INSTALL = "pip install '.[openvino]'"
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}

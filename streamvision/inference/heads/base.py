@@ -91,30 +91,30 @@ class ObjectHead(Head):
         """
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the candidates that are left, in the picture's own pixels, with all that the network says of them.
 
         Args:
             found: what suppression left of the picture's candidates, the best score first.
             outputs: of the call that the candidates came from.
-            slot: the picture's position in the batch.
-            place: where the picture lay in the network's input.
+            index: the picture's position in the batch.
+            letterbox: where the picture lay in the network's input.
 
         Returns:
             One row for each candidate, in the same order.
         """
-        return Detections(place.to_picture(found.box_xyxy_px), found.score, found.class_id)
+        return Detections(letterbox.to_picture(found.box_xyxy_px), found.score, found.class_id)
 
 
 class PictureHead(Head):
     """Reads the picture as a whole."""
 
     @abstractmethod
-    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+    def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the findings for each picture of the batch.
 
         Args:
-            outputs: of the network, for at least ``len(places)`` pictures.
-            places: where each picture lay in the network's input.
+            outputs: of the network, for at least ``len(letterboxes)`` pictures.
+            letterboxes: where each picture lay in the network's input.
         """

@@ -56,7 +56,7 @@ class CtcTextHead(PictureHead):
                 "letters reads one output (batch, steps, letters); give the head and the letters that belong to it"
             )
 
-    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+    def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the text on each picture, and how sure its letters are on average; no text has the score 0.
 
         Raises:
@@ -65,8 +65,8 @@ class CtcTextHead(PictureHead):
         steps = outputs[0]
         if steps.ndim != 3 or steps.shape[2] != len(self._letters):
             raise ModelError(f"the model returned {steps.shape} for {len(self._letters)} letters; check the file")
-        best = steps[: len(places)].argmax(axis=2)
-        sure = np.take_along_axis(steps[: len(places)], best[..., None], axis=2)[..., 0].astype(np.float32)
+        best = steps[: len(letterboxes)].argmax(axis=2)
+        sure = np.take_along_axis(steps[: len(letterboxes)], best[..., None], axis=2)[..., 0].astype(np.float32)
         if not np.isfinite(sure).all():
             raise ModelError("the model returned scores that are no numbers; check the file, or use another precision")
         kept = best != 0

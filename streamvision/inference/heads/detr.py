@@ -122,7 +122,10 @@ OUTPUT_NAMES = {"dets", "labels"}
 
 
 class RfDetrHead(DetrHead):
-    """Two tensors: boxes (batch, queries, 4) and logits (batch, queries, classes or classes + 1)."""
+    """As :class:`DetrHead`, but each logit has a sigmoid of its own, even where one column is the background.
+
+    The published weights have COCO's 91 numbers and no background. Pictures are stretched.
+    """
 
     usual_input = MappingProxyType(
         {"resize": "stretch", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
@@ -147,7 +150,10 @@ BOX_COLUMNS, SELECTED_COLUMNS = 4, 6
 
 
 class RtDetrHead(BoxTensorHead):
-    """Columns cx, cy, w, h, then score and class, or one score a class; one row a query."""
+    """Columns cx, cy, w, h, then score and class (newer exports), or one score a class; one row a query.
+
+    Pictures are stretched.
+    """
 
     selected = True
     usual_input = MappingProxyType({"resize": "stretch"})

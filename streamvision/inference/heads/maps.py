@@ -1,4 +1,4 @@
-"""Outputs with a value for each place of the picture: classes, distances, or another picture.
+"""Outputs with a value for each pixel of the picture: classes, distances, or another picture.
 
 A grid covers the whole input of the network, letterbox included, with any number of cells. What is returned covers the
 picture alone, with one cell for each pixel that the picture had within the input: there the letterbox ends between two
@@ -64,7 +64,10 @@ MAX_CLASSES = 256
 
 
 class SemanticHead(PictureHead):
-    """The first output that is a map: of logits, channels first or last, or of class ids."""
+    """The first output that is a map: of logits, channels first or last, or of class ids (batch, h, w).
+
+    The largest of the logits wins; a single channel holds the logit of class 1 against class 0.
+    """
 
     @classmethod
     def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:
@@ -96,7 +99,7 @@ class SemanticHead(PictureHead):
             return any(size in (None, *self._channels) for size in (shape[1], shape[3]))
         return len(shape) == 3 and "float" not in output.dtype
 
-    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+    def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the map of classes for each picture, at the resolution that the picture had within the input.
 
         It equals the reference's (interpolate the logits to the input, take the largest, cut the letterbox away).
@@ -106,7 +109,7 @@ class SemanticHead(PictureHead):
         """
         assert self._at is not None
         grid = outputs[self._at]
-        parts = [place.visible(self._card) for place in places]
+        parts = [letterbox.visible(self._card) for letterbox in letterboxes]
         if grid.ndim == 3:
             return [
                 ImageResult(class_map=classes_on_content(ids, part, self._card).astype(np.uint8))
@@ -140,7 +143,7 @@ def _largest(channels: list[F32]) -> NDArray[np.uint8]:
 
 
 class DepthHead(PictureHead):
-    """One tensor with a distance for each place; values as the network gives them."""
+    """One tensor (batch, 1, h, w) or (batch, h, w) of distances, in the unit of the network."""
 
     usual_input = MappingProxyType({"resize": "stretch"})
 
@@ -157,7 +160,7 @@ class DepthHead(PictureHead):
                 "h, w) or (batch, h, w); give the head that belongs to this model"
             )
 
-    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+    def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the map of distances for each picture, at the resolution that the picture had within the input.
 
         Raises:
@@ -169,8 +172,8 @@ class DepthHead(PictureHead):
         if tensor.ndim == 4:
             tensor = tensor[:, 0] if tensor.shape[1] == 1 else tensor[..., 0]
         found = []
-        for grid, place in zip(tensor.astype(np.float32, copy=False), places, strict=False):
-            (depth,) = logits_on_content(grid[None], place.visible(self._card), self._card)
+        for grid, letterbox in zip(tensor.astype(np.float32, copy=False), letterboxes, strict=False):
+            (depth,) = logits_on_content(grid[None], letterbox.visible(self._card), self._card)
             found.append(ImageResult(depth_map=depth.copy()))
         return found
 
@@ -180,7 +183,11 @@ def _is_map(shape: Sequence[int | None]) -> bool:
 
 
 class ImageHead(PictureHead):
-    """One tensor with three channels, first or last; the letterbox is cut away."""
+    """One tensor with three channels, first or last, in the input's own scaling; the letterbox is cut away.
+
+    The output may be larger or smaller than the input. What scale, mean, standard deviation and colour order the card
+    states for the input is undone on the output.
+    """
 
     @classmethod
     def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
@@ -195,7 +202,7 @@ class ImageHead(PictureHead):
                 "(batch, 3, h, w) or (batch, h, w, 3); give the head that belongs to this model"
             )
 
-    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+    def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the picture that was made of each picture.
 
         Raises:
@@ -207,14 +214,14 @@ class ImageHead(PictureHead):
             raise ModelError(f"the model returned {tensor.shape}, which is no picture; check the exported file")
         last = tensor if axis == 3 else tensor.transpose(0, 2, 3, 1)
         return [
-            ImageResult(picture=BgrPicture(self._levels(pixels, place)))
-            for pixels, place in zip(last, places, strict=False)
+            ImageResult(picture=BgrPicture(self._levels(pixels, letterbox)))
+            for pixels, letterbox in zip(last, letterboxes, strict=False)
         ]
 
-    def _levels(self, pixels: NDArray[Any], place: Letterbox) -> NDArray[np.uint8]:
+    def _levels(self, pixels: NDArray[Any], letterbox: Letterbox) -> NDArray[np.uint8]:
         """Return (h, w, 3) BGR levels of the part that shows the picture."""
         rows, columns, _ = pixels.shape
-        part = place.visible(self._card)
+        part = letterbox.visible(self._card)
         top, bottom = (round(y * rows / self._card.height_px) for y in (part.top, part.bottom))
         left, right = (round(x * columns / self._card.width_px) for x in (part.left, part.right))
         values = pixels[top:bottom, left:right].astype(np.float32)

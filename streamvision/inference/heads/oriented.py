@@ -42,22 +42,22 @@ def upright(cxcywhr: F32) -> F32:
     return np.concatenate([center - half, center + half], axis=1)
 
 
-def complete_oriented(found: Candidates, place: Letterbox) -> Detections:
+def complete_oriented(found: Candidates, letterbox: Letterbox) -> Detections:
     """Return oriented candidates in the picture's own pixels.
 
     Where the two axes were scaled differently, a rectangle becomes a parallelogram; the rectangle given has its area
     and the direction of its width. The upright box is cut at the picture's edges, the oriented one is not.
     """
     cxcywhr = np.empty((0, 5), np.float32) if found.extra is None else found.extra
-    across = np.cos(cxcywhr[:, 4]) / place.scale_x
-    down = np.sin(cxcywhr[:, 4]) / place.scale_y
+    across = np.cos(cxcywhr[:, 4]) / letterbox.scale_x
+    down = np.sin(cxcywhr[:, 4]) / letterbox.scale_y
     stretch = np.hypot(across, down)
     on_picture = np.empty_like(cxcywhr)
-    on_picture[:, :2] = place.points_to_picture(cxcywhr[:, :2])
+    on_picture[:, :2] = letterbox.points_to_picture(cxcywhr[:, :2])
     on_picture[:, 2] = cxcywhr[:, 2] * stretch
-    on_picture[:, 3] = cxcywhr[:, 3] / (stretch * place.scale_x * place.scale_y)
+    on_picture[:, 3] = cxcywhr[:, 3] / (stretch * letterbox.scale_x * letterbox.scale_y)
     on_picture[:, 4] = cxcywhr[:, 4] + _wrapped(np.arctan2(down, across) - cxcywhr[:, 4])
-    far_px = np.array([place.picture_width_px, place.picture_height_px] * 2, np.float32)
+    far_px = np.array([letterbox.picture_width_px, letterbox.picture_height_px] * 2, np.float32)
     boxes = np.clip(upright(on_picture), 0, far_px)
     return Detections(boxes, found.score, found.class_id, obb_cxcywhr_px=on_picture)
 
@@ -80,10 +80,10 @@ class YoloObbHead(RawRowsHead):
         return oriented_candidates(columns[:BOX_ROWS].T, columns[-1], score, class_id, scale=self._scale)
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the candidates that are left, upright and oriented, in the picture's own pixels."""
-        return complete_oriented(found, place)
+        return complete_oriented(found, letterbox)
 
 
 class YoloObbEnd2EndHead(SelectedRowsHead):
@@ -97,7 +97,7 @@ class YoloObbEnd2EndHead(SelectedRowsHead):
         return oriented_candidates(rows[:, :BOX_ROWS], rows[:, -1], rows[:, SCORE_COLUMN], class_id, scale=self._scale)
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the candidates that are left, upright and oriented, in the picture's own pixels."""
-        return complete_oriented(found, place)
+        return complete_oriented(found, letterbox)

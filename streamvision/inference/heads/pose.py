@@ -62,18 +62,18 @@ def keypoint_values(found: Candidates, shape: tuple[int, int], scale: F32) -> F3
     return values
 
 
-def with_keypoints(found: Candidates, values: F32, place: Letterbox) -> Detections:
+def with_keypoints(found: Candidates, values: F32, letterbox: Letterbox) -> Detections:
     """Return the candidates with keypoints in the picture's own pixels, cut at its edges.
 
     Args:
         found: the candidates.
         values: (N, K, 2 or 3) x and y in pixels of the network's input, and how sure each is, 0..1; 1 where not given.
-        place: where the picture lay in the network's input.
+        letterbox: where the picture lay in the network's input.
     """
-    far_px = np.array([place.picture_width_px, place.picture_height_px], np.float32)
-    xy_px = np.clip(place.points_to_picture(values[..., :2]), 0, far_px)
+    far_px = np.array([letterbox.picture_width_px, letterbox.picture_height_px], np.float32)
+    xy_px = np.clip(letterbox.points_to_picture(values[..., :2]), 0, far_px)
     score = values[..., 2].copy() if values.shape[2] == 3 else np.ones(values.shape[:2], np.float32)
-    boxes = place.to_picture(found.box_xyxy_px)
+    boxes = letterbox.to_picture(found.box_xyxy_px)
     return Detections(boxes, found.score, found.class_id, keypoint_xy_px=xy_px, keypoint_score=score)
 
 
@@ -90,10 +90,10 @@ class YoloPoseHead(RawRowsHead):
         self._shape = keypoints, values
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the candidates that are left, with keypoints, in the picture's own pixels."""
-        return with_keypoints(found, keypoint_values(found, self._shape, self._scale), place)
+        return with_keypoints(found, keypoint_values(found, self._shape, self._scale), letterbox)
 
 
 class YoloPoseEnd2EndHead(SelectedRowsHead):
@@ -107,10 +107,10 @@ class YoloPoseEnd2EndHead(SelectedRowsHead):
         self._shape = keypoints, values
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the candidates that are left, with keypoints, in the picture's own pixels."""
-        return with_keypoints(found, keypoint_values(found, self._shape, self._scale), place)
+        return with_keypoints(found, keypoint_values(found, self._shape, self._scale), letterbox)
 
 
 ALL_POINTS, VALUES = 39, 5
@@ -133,7 +133,12 @@ POINTS = KeypointCard(
 
 
 class BlazePoseHead(ObjectHead):
-    """At most one person a picture, whose box is what the points span."""
+    """At most one person a picture, who fills it and whose box is what the points span; made for crops of persons.
+
+    Of the outputs two are read: (batch, 195), 39 points of x, y, z in pixels of the input and the logits of being
+    visible and of lying in the picture, of which the last six points are auxiliary; and (batch, 1), how surely there is
+    a person, 0..1.
+    """
 
     selected = True
     usual_input = MappingProxyType({"resize": "letterbox_center", "pad_value": 0})
@@ -174,19 +179,19 @@ class BlazePoseHead(ObjectHead):
         values = np.concatenate([points[..., :2], sigmoid(points[..., 3:].min(axis=2, keepdims=True))], axis=2)
         boxes = np.concatenate([points[..., :2].min(axis=1), points[..., :2].max(axis=1)], axis=1)
         found = []
-        for slot, score in enumerate(presence[:, 0].astype(np.float32)):
-            rows = slice(slot, slot + int(score >= score_threshold))
+        for index, score in enumerate(presence[:, 0].astype(np.float32)):
+            rows = slice(index, index + int(score >= score_threshold))
             classes = np.zeros(rows.stop - rows.start, np.int32)
             extra = values[rows].reshape(len(classes), len(POINTS.names) * 3)
             found.append(finite_candidates(boxes[rows], presence[rows, 0].astype(np.float32), classes, extra=extra))
         return found
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the person with keypoints, in the picture's own pixels."""
         extra = np.empty((0, 3), np.float32) if found.extra is None else found.extra
-        return with_keypoints(found, extra.reshape(len(found), len(POINTS.names), 3), place)
+        return with_keypoints(found, extra.reshape(len(found), len(POINTS.names), 3), letterbox)
 
 
 def _positions(outputs: Sequence[TensorSpec]) -> tuple[int, int] | None:

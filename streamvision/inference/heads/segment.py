@@ -42,16 +42,16 @@ class Grid(NamedTuple):
     """From columns of cells to columns of the picture."""
 
 
-def box_masks(prototypes: F32, coefficient: F32, box_xyxy_px: F32, place: Letterbox) -> NDArray[np.object_]:
+def box_masks(prototypes: F32, coefficient: F32, box_xyxy_px: F32, letterbox: Letterbox) -> NDArray[np.object_]:
     """Return (N,) :class:`BoxMask`, one an object; that of a box outside of the picture is empty.
 
     Args:
         prototypes: (M, h, w) of the picture, a cell for each 4x4 pixels of the network's input.
         coefficient: (N, M) weights of the prototypes.
         box_xyxy_px: (N, 4) in the picture's own pixels, within the picture.
-        place: where the picture lay in the network's input.
+        letterbox: where the picture lay in the network's input.
     """
-    grid = _grid(place, prototypes.shape[1], prototypes.shape[2])
+    grid = _grid(letterbox, prototypes.shape[1], prototypes.shape[2])
     masks: NDArray[np.object_] = np.empty(len(coefficient), object)
     # A pixel belongs to the box when its index lies within, as in the reference.
     edges = np.ceil(box_xyxy_px).astype(np.intp)
@@ -73,13 +73,13 @@ def _mask(prototypes: F32, weights: F32, grid: Grid, left: int, top: int, right:
 
 
 @lru_cache(maxsize=16)
-def _grid(place: Letterbox, rows: int, columns: int) -> Grid:
+def _grid(letterbox: Letterbox, rows: int, columns: int) -> Grid:
     """Return the map from cells to pixels: refined until the border ends between two cells, cut, then interpolated."""
-    below_px = PROTOTYPE_STRIDE_PX * rows - place.content_height_px - place.top_px
-    right_px = PROTOTYPE_STRIDE_PX * columns - place.content_width_px - place.left_px
-    step_px = math.gcd(PROTOTYPE_STRIDE_PX, place.left_px, place.top_px, right_px, below_px)
-    down = _axis(rows, place.top_px, place.content_height_px, place.picture_height_px, step_px)
-    across = _axis(columns, place.left_px, place.content_width_px, place.picture_width_px, step_px)
+    below_px = PROTOTYPE_STRIDE_PX * rows - letterbox.content_height_px - letterbox.top_px
+    right_px = PROTOTYPE_STRIDE_PX * columns - letterbox.content_width_px - letterbox.left_px
+    step_px = math.gcd(PROTOTYPE_STRIDE_PX, letterbox.left_px, letterbox.top_px, right_px, below_px)
+    down = _axis(rows, letterbox.top_px, letterbox.content_height_px, letterbox.picture_height_px, step_px)
+    across = _axis(columns, letterbox.left_px, letterbox.content_width_px, letterbox.picture_width_px, step_px)
     return Grid(down, across)
 
 
@@ -111,16 +111,16 @@ class PrototypeOutput:
         self._position = positions[0]
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the candidates with their masks, in the picture's own pixels; arguments as for a head."""
-        prototypes = outputs[self._position][slot]
+        prototypes = outputs[self._position][index]
         if not self._is_map((1, *prototypes.shape)) or found.extra is None:
             raise ModelError(f"the model returned prototypes {prototypes.shape}; check the exported file")
         if prototypes.shape[0] != PROTOTYPES:
             prototypes = prototypes.transpose(2, 0, 1)
-        boxes = place.to_picture(found.box_xyxy_px)
-        masks = box_masks(prototypes.astype(np.float32, copy=False), found.extra, boxes, place)
+        boxes = letterbox.to_picture(found.box_xyxy_px)
+        masks = box_masks(prototypes.astype(np.float32, copy=False), found.extra, boxes, letterbox)
         return Detections(boxes, found.score, found.class_id, mask=masks)
 
     def _is_map(self, shape: tuple[int | None, ...]) -> bool:
@@ -158,14 +158,14 @@ class YoloSegHead(RawRowsHead):
         self._prototypes = PrototypeOutput(card, outputs)
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the candidates that are left, with masks, in the picture's own pixels.
 
         Raises:
             ModelError: when the prototypes have another shape than the model said.
         """
-        return self._prototypes.complete(found, outputs, slot=slot, place=place)
+        return self._prototypes.complete(found, outputs, index=index, letterbox=letterbox)
 
 
 class YoloSegEnd2EndHead(SelectedRowsHead):
@@ -176,11 +176,11 @@ class YoloSegEnd2EndHead(SelectedRowsHead):
         self._prototypes = PrototypeOutput(card, outputs)
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the candidates that are left, with masks, in the picture's own pixels.
 
         Raises:
             ModelError: when the prototypes have another shape than the model said.
         """
-        return self._prototypes.complete(found, outputs, slot=slot, place=place)
+        return self._prototypes.complete(found, outputs, index=index, letterbox=letterbox)

@@ -25,11 +25,15 @@ from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
 
-THRESHOLD = 0.5
+MASK_THRESHOLD = 0.5
 
 
 def pasted_masks(probability: F32, box_xyxy_px: F32, *, width_px: int, height_px: int) -> NDArray[np.object_]:
     """Return (N,) :class:`BoxMask`, one an object; that of a box outside of the picture is empty.
+
+    The probabilities, as Mask R-CNN gives them (arXiv:1703.06870), are pasted as torchvision's ``paste_masks_in_image``
+    does, pixel by pixel: a cell of zeros around the grid, the box widened accordingly and cut to whole pixels, bilinear
+    interpolation, and 0.5 as the threshold.
 
     Args:
         probability: (N, m, m) on a grid that covers the box.
@@ -48,7 +52,7 @@ def pasted_masks(probability: F32, box_xyxy_px: F32, *, width_px: int, height_px
             continue
         size = max(right - left + 1, 1), max(bottom - top + 1, 1)
         grown = cv2.resize(padded[index], size, interpolation=cv2.INTER_LINEAR)
-        masks[index] = BoxMask(x0, y0, grown[y0 - top : y1 - top, x0 - left : x1 - left] > THRESHOLD)
+        masks[index] = BoxMask(x0, y0, grown[y0 - top : y1 - top, x0 - left : x1 - left] > MASK_THRESHOLD)
     return masks
 
 
@@ -65,6 +69,11 @@ _WANTED = {"segment": "masks", "pose": "keypoints"}
 
 class RowsHead(ObjectHead):
     """Boxes, scores and labels, with masks where the card's task is ``segment`` and keypoints where it is ``pose``.
+
+    ``boxes`` (batch, K, 4) left, top, right, bottom; ``scores`` (batch, K); ``labels`` (batch, K) class ids from 0,
+    without background. ``masks`` (batch, K, m, m) are probabilities on a grid that covers the box, ``keypoints``
+    (batch, K, points, 3) are x, y and how sure each is. Rows that are not in use have the score 0. Outputs are known by
+    these names, or by their axes where a converter has renamed them.
 
     The network has already chosen boxes and classes, so ``every_class`` changes nothing.
     """
@@ -115,20 +124,20 @@ class RowsHead(ObjectHead):
         return found
 
     def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, slot: int, place: Letterbox
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
         """Return the objects with their masks or keypoints, in the picture's own pixels."""
         if self._detail is None or found.extra is None:
-            return super().complete(found, outputs, slot=slot, place=place)
+            return super().complete(found, outputs, index=index, letterbox=letterbox)
         rows = found.extra[:, 0].astype(np.intp)
-        detail = outputs[self._at[self._detail]][slot][rows].astype(np.float32, copy=False)
+        detail = outputs[self._at[self._detail]][index][rows].astype(np.float32, copy=False)
         if self._detail == "keypoints":
-            return self._with_keypoints(found, detail, place)
-        boxes = place.to_picture(found.box_xyxy_px)
-        masks = pasted_masks(detail, boxes, width_px=place.picture_width_px, height_px=place.picture_height_px)
+            return self._with_keypoints(found, detail, letterbox)
+        boxes = letterbox.to_picture(found.box_xyxy_px)
+        masks = pasted_masks(detail, boxes, width_px=letterbox.picture_width_px, height_px=letterbox.picture_height_px)
         return Detections(boxes, found.score, found.class_id, mask=masks)
 
-    def _with_keypoints(self, found: Candidates, detail: NDArray[np.float32], place: Letterbox) -> Detections:
+    def _with_keypoints(self, found: Candidates, detail: NDArray[np.float32], letterbox: Letterbox) -> Detections:
         if detail.shape[1:] != (self._keypoints, 3):
             raise ModelError(
                 f"the model returned keypoints {detail.shape[1:]}, but its card says ({self._keypoints}, 3); export "
@@ -136,7 +145,7 @@ class RowsHead(ObjectHead):
             )
         values = detail.copy()
         values[..., :2] *= self._scale[:2]
-        return with_keypoints(found, values, place)
+        return with_keypoints(found, values, letterbox)
 
 
 def _position(outputs: Sequence[TensorSpec], name: str) -> int | None:
@@ -157,6 +166,8 @@ _LEFT_FIRST = [1, 0, 3, 2]
 
 class TfliteDetectionHead(ObjectHead):
     """Boxes, classes, scores, number of boxes. Boxes of a class without a name are passed over.
+
+    Boxes are top, left, bottom and right in fractions of the input; the fourth output says how many rows count.
 
     The network has already chosen boxes and classes, so ``every_class`` changes nothing.
 
@@ -226,7 +237,10 @@ COORDINATES, CONFIDENCE = "coordinates", "confidence"
 
 
 class VisionObjectsHead(ObjectHead):
-    """Two outputs by name. There may be more columns of classes than the card has names; those are not looked at."""
+    """Two outputs by name: ``coordinates`` (objects, 4), centre and size in fractions of the input, and ``confidence``
+    (objects, classes), without a batch axis. Duplicates are already suppressed.
+
+    There may be more columns of classes than the card has names; those are not looked at."""
 
     selected = True
 

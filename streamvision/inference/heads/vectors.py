@@ -47,7 +47,7 @@ class ClassifyHead(PictureHead):
                 "this model"
             )
 
-    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+    def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the probability of each class, for each picture.
 
         Raises:
@@ -55,7 +55,7 @@ class ClassifyHead(PictureHead):
         """
         if not _fits(outputs[0].shape, self._classes):
             raise ModelError(f"the model returned {outputs[0].shape} for {self._classes} classes; check the file")
-        rows = outputs[0].reshape(len(outputs[0]), self._classes)[: len(places)].astype(np.float32)
+        rows = outputs[0].reshape(len(outputs[0]), self._classes)[: len(letterboxes)].astype(np.float32)
         if not np.isfinite(rows).all():
             raise ModelError("the model returned scores that are no numbers; check the file, or use another precision")
         return [ImageResult(class_score=row) for row in self._probabilities(rows)]
@@ -78,7 +78,11 @@ class ClassifyLogitsHead(ClassifyHead):
 
 
 class SeveralHead(PictureHead):
-    """Probabilities of classes, where there is such an output, and numbers by name."""
+    """Probabilities of classes, where there is such an output, and numbers by name (age, steering angle, quality).
+
+    The only output (batch, classes) whose size is the number of class names holds probabilities; every output (batch,
+    1) or (batch,) is a number, known by the output's name.
+    """
 
     @classmethod
     def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
@@ -97,7 +101,7 @@ class SeveralHead(PictureHead):
             )
         self._numbers, self._scores = numbers, scores[0] if scores else None
 
-    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+    def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the answers for each picture.
 
         Raises:
@@ -107,15 +111,18 @@ class SeveralHead(PictureHead):
             raise ModelError("the model returned scores that are no numbers; check the file, or use another precision")
         return [
             ImageResult(
-                class_score=None if self._scores is None else outputs[self._scores][slot].astype(np.float32),
-                values={name: float(outputs[at][slot].reshape(-1)[0]) for at, name in self._numbers.items()},
+                class_score=None if self._scores is None else outputs[self._scores][index].astype(np.float32),
+                values={name: float(outputs[at][index].reshape(-1)[0]) for at, name in self._numbers.items()},
             )
-            for slot in range(len(places))
+            for index in range(len(letterboxes))
         ]
 
 
 class EmbedHead(PictureHead):
-    """One tensor (batch, D); further axes must have the size 1."""
+    """One tensor (batch, D), brought to length 1: the dot product of two is then their cosine similarity.
+
+    Further axes must have the size 1.
+    """
 
     usual_input = MappingProxyType({"resize": "stretch"})
 
@@ -131,13 +138,13 @@ class EmbedHead(PictureHead):
                 "D); give the head that belongs to this model"
             )
 
-    def read(self, outputs: Sequence[NDArray[Any]], places: Sequence[Letterbox]) -> list[ImageResult]:
+    def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the embedding of each picture.
 
         Raises:
             ModelError: when an embedding has no direction: all zeros, or something that is no number.
         """
-        vectors = outputs[0].reshape(len(outputs[0]), -1)[: len(places)].astype(np.float32)
+        vectors = outputs[0].reshape(len(outputs[0]), -1)[: len(letterboxes)].astype(np.float32)
         length = np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
         if not np.isfinite(length).all() or not length.all():
             raise ModelError("the model returned an embedding without direction; check the file or its precision")

@@ -97,6 +97,9 @@ STRIDES_PX = (8, 16, 32)
 class YoloxHead(BoxTensorHead):
     """Columns dx, dy, log w, log h, objectness, then one score a class; one row a grid cell, finest grid first.
 
+    Centre = (offset + cell) * stride, size = exp(log size) * stride. An export made with ``--decode_in_inference`` has
+    the same shape but must not be decoded again.
+
     YOLOX itself measures a box's best class alone, so ``every_class`` changes nothing.
     """
 

@@ -70,7 +70,7 @@ def test_queries_are_found_where_ultralytics_finds_them(data_dir: Path) -> None:
     head = create_head(source.card, backend.outputs)
     outputs = backend.run(batch.tensor)
     (found,) = head.decode(outputs, score_threshold=conf)
-    ours = head.complete(found, outputs, slot=0, place=place)
+    ours = head.complete(found, outputs, index=0, letterbox=place)
     assert len(ours) >= 20
     height_px, width_px = bgr.shape[:2]
     within = np.clip(expected[:, :4], 0, [width_px, height_px] * 2)

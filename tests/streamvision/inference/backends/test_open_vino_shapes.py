@@ -34,7 +34,7 @@ def test_shapes_beyond_the_few_and_batches_give_the_same_numbers(backend: OpenVi
         (batched,) = backend.run(np.repeat(noise(shape), 3, axis=0))
         assert alone.shape == (1, *batched.shape[1:])
         np.testing.assert_allclose(batched[2], alone[0], atol=2e-2)
-    assert backend._engine.fixed_shapes == tuple(SHAPES[:MAX_FIXED_SHAPES])
+    assert tuple(backend._engine.fixed) == tuple(SHAPES[:MAX_FIXED_SHAPES])
 
 
 def test_threads_do_not_overwrite_each_others_outputs(backend: OpenVinoBackend) -> None:
@@ -64,4 +64,4 @@ def test_parts_of_pictures_share_the_dynamic_form() -> None:
     backend.run(noise((1, 3, 64, 128)))
     backend.run(noise((1, 3, 64, 96)))
     backend.run(noise((1, 3, 96, 128)))
-    assert backend._engine.fixed_shapes == ((1, 3, 64, 128), (1, 3, 96, 128))
+    assert tuple(backend._engine.fixed) == ((1, 3, 64, 128), (1, 3, 96, 128))

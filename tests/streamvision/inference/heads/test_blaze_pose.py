@@ -39,7 +39,7 @@ def test_points_come_back_in_the_pictures_pixels():
     outputs = given(0.9, p0=(64, 32, 5, 8, -8), p32=(192, 224, 5, 0, 8), p38=(0, 0, 0, 8, 8))
     place = Letterbox.fit(128, 128, CARD.input)
     (found,) = head.decode(outputs, score_threshold=0.5)
-    person = head.complete(found, outputs, slot=0, place=place)
+    person = head.complete(found, outputs, index=0, letterbox=place)
     np.testing.assert_allclose(person.box_xyxy_px, [[32, 16, 96, 112]])
     np.testing.assert_allclose(person.keypoint_xy_px[0, [0, 32]], [[32, 16], [96, 112]])
     np.testing.assert_allclose(person.keypoint_score[0, [0, 1, 32]], [0.0003, 0.9997, 0.5], atol=1e-3)
@@ -50,7 +50,7 @@ def test_nobody_there_gives_nothing():
     head = create_head(CARD, OUTPUTS)
     outputs = given(0.2)
     (found,) = head.decode(outputs, score_threshold=0.5)
-    assert len(head.complete(found, outputs, slot=0, place=Letterbox.fit(128, 128, CARD.input))) == 0
+    assert len(head.complete(found, outputs, index=0, letterbox=Letterbox.fit(128, 128, CARD.input))) == 0
 
 
 def test_the_outputs_say_which_head_it_is():

@@ -34,7 +34,7 @@ def test_rows_become_objects_and_unknown_classes_are_passed_over():
     head = create_head(card_of(), specs())
     (found,) = head.decode(outputs(), score_threshold=0.0)
     assert found.score.tolist() == pytest.approx([0.9, 0.8]) and found.class_id.tolist() == [1, 0]
-    completed = head.complete(found[np.array([1, 0])], outputs(), slot=0, place=PLACE)
+    completed = head.complete(found[np.array([1, 0])], outputs(), index=0, letterbox=PLACE)
     np.testing.assert_allclose(completed.box_xyxy_px, [[60, 60, 80, 100], [16, 16, 48, 32]])
 
 
@@ -70,7 +70,7 @@ def test_masks_are_pasted_into_their_boxes():
     grid = np.zeros((1, ROWS, 28, 28), np.float32)
     grid[0, 0, :, :14] = 1
     (found,) = head.decode(outputs(grid), score_threshold=0.85)
-    completed = head.complete(found, outputs(grid), slot=0, place=PLACE)
+    completed = head.complete(found, outputs(grid), index=0, letterbox=PLACE)
     (mask,) = completed.mask
     rows, columns = np.nonzero(mask.bits)
     assert 15 <= columns.min() + mask.left_px <= 16 and 30 <= columns.max() + mask.left_px <= 32
@@ -83,7 +83,7 @@ def test_keypoints_come_back_to_the_picture_and_stay_on_it():
     card = card_of("pose", keypoints=KeypointCard(names=COCO_KEYPOINTS))
     head = create_head(card, specs(TensorSpec("keypoints", (1, ROWS, 17, 3), "float32")))
     (found,) = head.decode(outputs(keypoints), score_threshold=0.5)
-    completed = head.complete(found, outputs(keypoints), slot=0, place=PLACE)
+    completed = head.complete(found, outputs(keypoints), index=0, letterbox=PLACE)
     np.testing.assert_allclose(completed.keypoint_xy_px[1], [[70, 128]] * 17)
     np.testing.assert_allclose(completed.keypoint_score[1], 0.75)
 

@@ -47,7 +47,7 @@ def objects_of(case, head):
     else:
         best = suppress_oriented if ours.card.task == "obb" else suppress
         kept = best(found, iou=IOU, agnostic=True, max_detections=300)
-    return ours.head.complete(found[kept], case.outputs, slot=0, place=ours.place)
+    return ours.head.complete(found[kept], case.outputs, index=0, letterbox=ours.place)
 
 
 def rows_of(detections):

@@ -33,7 +33,7 @@ def selected(extra, box=(22, 24, 42, 40)):
 
 def complete(head, outputs, place):
     (found,) = head.decode(outputs, score_threshold=0.5)
-    completed = head.complete(found, outputs, slot=0, place=place)
+    completed = head.complete(found, outputs, index=0, letterbox=place)
     assert len(completed) == 1 and completed.class_id.tolist() == [1]
     return completed
 
@@ -85,7 +85,7 @@ class TestMasks:
         outputs = [raw([0.0] * 32), np.zeros((1, 32, 9, 9), np.float32)]
         (found,) = head.decode(outputs, score_threshold=0.5)
         with pytest.raises(ModelError, match=r"prototypes \(32, 9, 9\)"):
-            head.complete(found, outputs, slot=0, place=place_of(64, 64))
+            head.complete(found, outputs, index=0, letterbox=place_of(64, 64))
 
 
 class TestKeypoints:
