@@ -58,7 +58,7 @@ class RunModels:
             with self._times.measure("appearance"):
                 predictions = self._appearance.describe(pictures, predictions)
         for result, prediction in zip(batch, predictions, strict=True):
-            result.detections, result.whole = prediction.detections, prediction.whole
+            result.detections, result.image_result = prediction.detections, prediction.image_result
 
     def close(self, timeout_s: float) -> None:
         """Release all models, within about ``timeout_s``."""

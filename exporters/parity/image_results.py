@@ -77,7 +77,7 @@ class FinalPictures:
 
     def add(self, name: str, source: Trace, export: Trace) -> None:
         """Compare one picture."""
-        ours, theirs = source.found.whole, export.found.whole
+        ours, theirs = source.found.image_result, export.found.image_result
         if ours is None or theirs is None:
             self._faults.append("one side judges pictures as a whole and the other finds objects")
             return

@@ -89,7 +89,7 @@ def draw_key_frames(drawing: YuvDrawing, key_frames: Sequence[KeyFrame]) -> None
     right_px, bottom_px = canvas.width_px - pad_px & ~1, canvas.height_px - pad_px & ~1
     line_bottom_px = bottom_px
     for key_frame in key_frames:
-        image_result = key_frame.whole
+        image_result = key_frame.image_result
         text = drawing.text("  ".join(_key_frame_words(key_frame)))
         if image_result.class_map is None and image_result.depth_map is None:
             line_bottom_px -= text.height_px
@@ -102,7 +102,7 @@ def draw_key_frames(drawing: YuvDrawing, key_frames: Sequence[KeyFrame]) -> None
 
 
 def _key_frame_words(key_frame: KeyFrame) -> Iterator[str]:
-    image_result = key_frame.whole
+    image_result = key_frame.image_result
     yield f"{key_frame.name} {key_frame.age_s:.1f} s ago"
     if image_result.text:
         yield image_result.text

@@ -35,8 +35,8 @@ class ScoreSmoothing(FrameStage):
 
     def process(self, result: Result) -> None:
         """Average the scores."""
-        if result.whole is not None:
-            result.whole = self._smoother.update(result.whole, pts_s=result.frame.pts_s)
+        if result.image_result is not None:
+            result.image_result = self._smoother.update(result.image_result, pts_s=result.frame.pts_s)
 
     def reset(self) -> None:
         """Forget earlier scores."""

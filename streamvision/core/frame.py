@@ -49,7 +49,7 @@ class KeyFrame:
 
     name: str
     """What the model is called in the configuration."""
-    whole: ImageResult
+    image_result: ImageResult
     """What it said of that frame."""
     names: tuple[str, ...]
     """Its class names, by class id."""
@@ -57,6 +57,11 @@ class KeyFrame:
     """How much earlier that frame was, in seconds of the stream."""
     summary: dict[str, Any]
     """What it said as plain values, as :meth:`streamvision.core.image_result.ImageResult.summary` gives it."""
+
+    @property
+    def whole(self) -> ImageResult:
+        """The former name of :attr:`image_result`."""
+        return self.image_result
 
 
 @dataclass(eq=False, slots=True)
@@ -67,7 +72,7 @@ class Result:
     """The frame itself."""
     detections: Detections
     """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
-    whole: ImageResult | None = None
+    image_result: ImageResult | None = None
     """What was found about the picture as a whole; ``None`` where the model only finds objects."""
     analysis: Analysis | None = None
     """What the stream's analytics make of it; ``None`` where nothing is counted or measured."""
@@ -98,4 +103,8 @@ def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     told: dict[str, Any] = {"stage_events": list(result.stage_events)} if result.stage_events else {}
     if result.key_frames:
         told["key_frames"] = {one.name: {"age_s": one.age_s, **one.summary} for one in result.key_frames}
-    return {"objects": objects, **told, **(result.whole.summary(names) if result.whole is not None else {})}
+    return {
+        "objects": objects,
+        **told,
+        **(result.image_result.summary(names) if result.image_result is not None else {}),
+    }

@@ -32,9 +32,14 @@ class ResultView:
         return self.result.detections
 
     @property
-    def whole(self) -> ImageResult | None:
+    def image_result(self) -> ImageResult | None:
         """What was found about the picture as a whole; ``None`` where the model only finds objects."""
-        return self.result.whole
+        return self.result.image_result
+
+    @property
+    def whole(self) -> ImageResult | None:
+        """The former name of :attr:`image_result`."""
+        return self.image_result
 
     @property
     def key_frames(self) -> tuple[KeyFrame, ...]:

@@ -113,8 +113,8 @@ def measure_classes(
         group = images[at : at + detector.max_batch]
         found = detector.find([BgrPicture(read_bgr(image.path)) for image in group])
         for image, one in zip(group, found, strict=True):
-            assert one.whole is not None and one.whole.class_score is not None
-            order = np.argsort(-one.whole.class_score, kind="stable")
+            assert one.image_result is not None and one.image_result.class_score is not None
+            order = np.argsort(-one.image_result.class_score, kind="stable")
             places.append(int(np.flatnonzero(order == of_model[image.class_id])[0]))
         on_progress(len(places), len(images))
     return ClassifyEvaluation(

@@ -133,11 +133,11 @@ def measure_regions(
     begin_s = time.monotonic()
     for done, image in enumerate(pictures.images, 1):
         (found,) = detector.find([BgrPicture(read_bgr(image.path))])
-        assert found.whole is not None and found.whole.class_map is not None
+        assert found.image_result is not None and found.image_result.class_map is not None
         marked = read_class_map(image.map_path)
         if (wrong := marked[(marked != UNKNOWN) & (marked >= len(names))]).size:
             raise SourceError(f"{image.map_path} marks class {wrong[0]}, but there are {len(names)} classes")
-        confusion += _count(marked, table[found.whole.class_map], len(names))
+        confusion += _count(marked, table[found.image_result.class_map], len(names))
         on_progress(done, len(pictures.images))
     seconds = time.monotonic() - begin_s
     used = set(np.flatnonzero(confusion.sum(axis=1)).tolist())

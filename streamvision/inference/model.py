@@ -36,7 +36,7 @@ class Prediction(NamedTuple):
 
     detections: Detections
     """The objects, in the picture's own pixels, the best score first."""
-    whole: ImageResult | None
+    image_result: ImageResult | None
     """What holds for the whole picture; ``None`` for models that only find objects."""
 
 

@@ -73,7 +73,9 @@ class Embedder:
         Raises:
             ModelError: when the model fails.
         """
-        vectors = [found.whole.embedding for found in self._detector.find(pictures) if found.whole is not None]
+        vectors = [
+            found.image_result.embedding for found in self._detector.find(pictures) if found.image_result is not None
+        ]
         known = [vector for vector in vectors if vector is not None]
         return np.stack(known) if known else np.empty((0, 0), np.float32)
 

@@ -97,10 +97,10 @@ class AdaptiveInference:
 
     def complete(self, result: Result) -> None:
         """Add to a result, before the tracker, what is known of the part that the network was not shown."""
-        found = Prediction(result.detections, result.whole) if result.plan.uses_network else None
+        found = Prediction(result.detections, result.image_result) if result.plan.uses_network else None
         with self._lock:
             known = self._memory.update(result.plan, found)
-        result.detections, result.whole = known.detections, known.whole
+        result.detections, result.image_result = known.detections, known.image_result
 
     def learn(self, result: Result) -> None:
         """Remember, behind the tracker, what it made of a result; add the unconfirmed objects that it was not shown."""
@@ -113,7 +113,7 @@ class AdaptiveInference:
                 picture_px = frame.picture.width_px, frame.picture.height_px
                 ahead = self._tracker.carry(pts_s=frame.pts_s + AHEAD_S, picture_px=picture_px)
                 self._expected = Expected.of(result.detections, ahead, at_s=frame.pts_s, ahead_s=AHEAD_S)
-            result.detections = self._memory.keep(result.detections, result.whole)
+            result.detections = self._memory.keep(result.detections, result.image_result)
 
     def reset(self) -> None:
         """Forget what was known of earlier pictures, as after a reconnect."""

@@ -60,14 +60,14 @@ class Memory:
         before = self._known.detections
         if found is None:
             inside = np.zeros(len(before), np.bool_)
-            fresh, whole = Detections.empty(), self._known.whole
+            fresh, whole = Detections.empty(), self._known.image_result
         elif look.window is None:
             inside = np.ones(len(before), np.bool_)
-            fresh, whole = found.detections, found.whole
+            fresh, whole = found.detections, found.image_result
         else:
             inside = _centred_in(before, look.window)
             copies = _cut_copies(found.detections, before[~inside], look.window)
-            fresh, whole = found.detections[np.flatnonzero(~copies)], found.whole
+            fresh, whole = found.detections[np.flatnonzero(~copies)], found.image_result
         if found is not None:
             self._came_or_went = _came_or_went(before[inside], found.detections, self._sure_score)
         self._unseen_unconfirmed = before[~inside & self._unconfirmed]

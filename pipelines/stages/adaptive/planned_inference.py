@@ -28,4 +28,6 @@ def _in_picture(found: Prediction, picture: Picture, look: InferencePlan) -> Pre
     if look.window is None:
         return found
     origin = np.array([look.window.left, look.window.top], np.float32)
-    return Prediction(found.detections.shifted(origin, picture_px=(picture.width_px, picture.height_px)), found.whole)
+    return Prediction(
+        found.detections.shifted(origin, picture_px=(picture.width_px, picture.height_px)), found.image_result
+    )

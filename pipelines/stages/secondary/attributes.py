@@ -36,7 +36,7 @@ def finding_of(
         box_xyxy_px: the object's box in the picture.
         least_score: findings below are left out.
     """
-    whole = found.whole
+    whole = found.image_result
     if whole is None:
         return _objects(found, names, _Place(origin_px, box_xyxy_px), least_score)
     if whole.text is not None:

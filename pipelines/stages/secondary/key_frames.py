@@ -25,7 +25,7 @@ MAX_PICTURES = 4
 class Seen:
     """What a model said of a key frame."""
 
-    whole: ImageResult | None
+    image_result: ImageResult | None
     """All of it; ``None`` where it was not sure enough."""
     summary: dict[str, Any]
     """It in the form that files carry, made once and not on each frame that it goes along with."""
@@ -71,7 +71,7 @@ class KeyFrameModel(ModelWorker[Seen]):
 
     def read(self, crop: Crop, found: Prediction) -> Seen:
         """Return what it says of the picture; that it is not sure takes the place of what it said before, too."""
-        whole = found.whole
+        whole = found.image_result
         if whole is None or not self._sure(whole):
             return Seen(None, {})
         return Seen(whole, whole.summary(self.names))
@@ -118,7 +118,7 @@ class KeyFrames(FrameStage):
                 if taken and self._wait:
                     model.wait(taken)
             (kept,) = model.known([key])
-            if kept is not None and kept.finding is not None and (whole := kept.finding.whole) is not None:
+            if kept is not None and kept.finding is not None and (whole := kept.finding.image_result) is not None:
                 age_s = round(max(frame.pts_s - kept.quality, 0.0), 3)
                 known.append(KeyFrame(model.name, whole, model.names, age_s, kept.finding.summary))
         result.key_frames = tuple(known)

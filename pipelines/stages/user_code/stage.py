@@ -83,8 +83,8 @@ def _put_picture(result: Result, bgr: NDArray[np.uint8]) -> None:
     """Put a picture in place of the frame's, and of the network's where that made one: neither may remain behind."""
     picture = BgrPicture(np.ascontiguousarray(bgr))
     frame = result.frame
-    if result.whole is not None and result.whole.picture is not None:
-        result.whole = replace(result.whole, picture=picture)
+    if result.image_result is not None and result.image_result.picture is not None:
+        result.image_result = replace(result.image_result, picture=picture)
     size = (frame.picture.width_px, frame.picture.height_px)
     if (picture.width_px, picture.height_px) != size:
         resized: Any = cv2.resize(picture.bgr, size, interpolation=cv2.INTER_AREA)

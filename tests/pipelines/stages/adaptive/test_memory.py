@@ -28,10 +28,10 @@ def take(
     """Let the memory have a look, and a tracker that gives these identities; without any, there is no tracker."""
     told = memory.update(look, seen)
     if identities is None:
-        return Prediction(memory.keep(told.detections, told.whole), told.whole)
+        return Prediction(memory.keep(told.detections, told.image_result), told.image_result)
     mask = [identity is None for identity in identities]
     track_id = np.ma.MaskedArray(np.array([identity or 0 for identity in identities]), mask=mask)
-    return Prediction(memory.keep(replace(told.detections, track_id=track_id), told.whole), told.whole)
+    return Prediction(memory.keep(replace(told.detections, track_id=track_id), told.image_result), told.image_result)
 
 
 def boxes(result: Prediction) -> list[list[float]]:

@@ -46,7 +46,7 @@ def test_plates_of_all_lengths_are_read_in_one_call(reader: Model) -> None:
     calls = []
     run = reader.backend.run
     reader.backend.run = lambda tensor: calls.append(tensor.shape) or run(tensor)  # type: ignore[method-assign]
-    found = [one.whole for one in reader.find([plate(text) for text in PLATES])]
+    found = [one.image_result for one in reader.find([plate(text) for text in PLATES])]
     reader.backend.run = run  # type: ignore[method-assign]
     assert calls == [(len(PLATES), 3, 48, 320)]
     assert [one.text.replace(" ", "") for one in found if one and one.text] == [p.replace(" ", "") for p in PLATES]
@@ -55,8 +55,8 @@ def test_plates_of_all_lengths_are_read_in_one_call(reader: Model) -> None:
 
 def test_an_empty_picture_has_no_text(reader: Model) -> None:
     (found,) = reader.find([BgrPicture(np.full((48, 160, 3), 128, np.uint8))])
-    assert found.whole is not None
-    assert (found.whole.text, found.whole.text_score) == ("", 0.0)
+    assert found.image_result is not None
+    assert (found.image_result.text, found.image_result.text_score) == ("", 0.0)
 
 
 def test_its_card_is_made_from_its_alphabet(reader: Model) -> None:
