@@ -29,7 +29,7 @@ from streamvision.core.errors import StreamVisionError
 from streamvision.core.frame import Result
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
-from streamvision.core.telemetry import Distribution, StageTimes
+from streamvision.core.telemetry import Distribution, StageTimes, quantiles_ms
 from streamvision.core.user_stage import Stage
 from streamvision.inference.model import Model
 
@@ -48,6 +48,7 @@ class Pipeline:
         model: the network, already open; by default the one that ``config.model`` names is opened.
         stages: the user's own code, in addition to what the configuration names.
         sinks: each makes one more output of every stream, in addition to what the configuration names.
+        stream_ids: all streams of the run, where other processes have some of them; their outputs are shared then.
 
     Raises:
         StreamVisionError: from the constructor, when a source, the model or an output is refused; nothing runs then.
@@ -60,15 +61,17 @@ class Pipeline:
         model: Model | None = None,
         stages: Sequence[Stage] = (),
         sinks: Sequence[SinkFactory] = (),
+        stream_ids: Sequence[str] = (),
     ) -> None:
         self.times = model.times if model else StageTimes()
         """Seconds spent in each stage, over all streams."""
         self._outputs = config.outputs
         self._sinks = sinks
         self._sources = name_streams(config.streams)
+        self._stream_ids = stream_ids or list(self._sources)
         further = [*configured_stages(config.stages), *stages]
         read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
-        check_outputs(config.outputs, stream_ids=list(self._sources), inputs=[config.model.path, *read])
+        check_outputs(config.outputs, stream_ids=self._stream_ids, inputs=[config.model.path, *read])
         self._models = RunModels(config, model=model, times=self.times)
         first = self._models.first
         self._window = CollectionWindow()
@@ -111,7 +114,7 @@ class Pipeline:
             )
             for name, stream in self._streams.items()
         ]
-        sinks = open_sinks(self._outputs, contexts, further=self._sinks)
+        sinks = open_sinks(self._outputs, contexts, further=self._sinks, stream_ids=self._stream_ids)
         for name, stream in self._streams.items():
             stream.worker.start(sinks[name])
             stream.capture.start()
@@ -163,11 +166,7 @@ class Pipeline:
 
     def stages_ms(self) -> dict[str, dict[str, float]]:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""
-        return {
-            stage: {name: round(value * 1e3, 3) for name, value in quantiles.items()}
-            for stage, samples in self.times.distributions().items()
-            if (quantiles := samples.quantiles())
-        }
+        return quantiles_ms(self.times.distributions())
 
     @property
     def names(self) -> tuple[str, ...]:

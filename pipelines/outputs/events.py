@@ -62,10 +62,9 @@ def open_events(context: SinkContext) -> EventSink:
     Raises:
         OutputError: when it cannot be written.
     """
-    new = context.target not in context.line_files
     file = context.line_file()
-    if new and is_csv(file.path):
-        file.append(_csv([CSV_COLUMNS]))
+    if is_csv(file.path):
+        file.begin(_csv([CSV_COLUMNS]))
     return EventSink(file)
 
 

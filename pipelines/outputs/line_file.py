@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamvision.core.errors import OutputError
@@ -20,17 +23,22 @@ class LineFile:
 
     Lines go to the operating system one by one, without a buffer of ours, so they outlive this process.
 
+    Args:
+        path: the file; an existing one is emptied.
+        shared: append to an existing one instead, to which other processes write lines, too.
+
     Raises:
-        OutputError: when the file cannot be created; an existing one is emptied.
+        OutputError: when the file cannot be created.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._users = 0
-        self._end = 0
+        self._shared = shared
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (0 if shared else os.O_TRUNC)
         try:
-            self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            self._descriptor: int | None = os.open(path, flags, 0o644)
         except OSError as error:
             raise cannot_write(path, error) from error
 
@@ -47,28 +55,51 @@ class LineFile:
                 descriptor, self._descriptor = self._descriptor, None
                 os.close(descriptor)
 
+    def begin(self, text: str) -> None:
+        """Write the first lines; nothing where the file has some already.
+
+        Raises:
+            OutputError: as :meth:`append`.
+        """
+        self._write(text, only_first=True)
+
     def append(self, text: str) -> None:
         """Write whole lines, all or nothing.
 
         Raises:
             OutputError: when they do not fit (disk full) or the file was closed; the file ends with its last good line.
         """
+        self._write(text, only_first=False)
+
+    def _write(self, text: str, *, only_first: bool) -> None:
         data = memoryview(text.encode("utf-8"))
         with self._lock:
             if self._descriptor is None:
                 raise OutputError(f"cannot write {self.path}: it was closed already; open a new one")
-            written = 0
-            try:
-                while written < len(data):
-                    written += os.write(self._descriptor, data[written:])
-            except OSError as error:
-                self._forget_half_line(self._descriptor)
-                raise cannot_write(self.path, error) from error
-            self._end += written
+            with self._other_processes_waiting(self._descriptor):
+                end = os.fstat(self._descriptor).st_size
+                if only_first and end:
+                    return
+                written = 0
+                try:
+                    while written < len(data):
+                        written += os.write(self._descriptor, data[written:])
+                except OSError as error:
+                    if written:
+                        self._forget_half_line(self._descriptor, end)
+                    raise cannot_write(self.path, error) from error
 
-    def _forget_half_line(self, descriptor: int) -> None:
+    @contextmanager
+    def _other_processes_waiting(self, descriptor: int) -> Iterator[None]:
+        if not self._shared:
+            yield
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
-            os.ftruncate(descriptor, self._end)
-            os.lseek(descriptor, self._end, os.SEEK_SET)
-        except OSError:
-            return  # a device or a pipe: there is nothing to take back
+            yield
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _forget_half_line(self, descriptor: int, end: int) -> None:
+        with suppress(OSError):  # a device or a pipe: there is nothing to take back
+            os.ftruncate(descriptor, end)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.outputs.line_file import LineFile
+from pipelines.outputs.line_file import LineFile, cannot_write
 from pipelines.outputs.registry import SINKS, SinkPlugin
 from pipelines.outputs.sink import Sink, SinkContext, SinkFactory
 from streamvision.core.config.app import OutputsConfig
@@ -58,7 +58,11 @@ def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], inputs: I
 
 
 def open_sinks(
-    config: OutputsConfig, contexts: Sequence[SinkContext], *, further: Sequence[SinkFactory] = ()
+    config: OutputsConfig,
+    contexts: Sequence[SinkContext],
+    *,
+    further: Sequence[SinkFactory] = (),
+    stream_ids: Sequence[str] = (),
 ) -> dict[str, list[Sink]]:
     """Open all files, replacing old ones, and return the sinks of each stream.
 
@@ -66,21 +70,25 @@ def open_sinks(
         config: the files that are wanted.
         contexts: all streams.
         further: each makes one more sink of every stream.
+        stream_ids: all streams of the run, where other processes have some of them: files that all share are then
+            appended to, as :func:`create_shared_files` has made them.
 
     Raises:
         OutputError: when a file cannot be written; those opened before are closed again.
     """
-    stream_ids = [context.stream_id for context in contexts]
+    own = [context.stream_id for context in contexts]
+    stream_ids = stream_ids or own
     check_outputs(config, stream_ids=stream_ids)
-    sinks: dict[str, list[Sink]] = {stream_id: [] for stream_id in stream_ids}
+    sinks: dict[str, list[Sink]] = {stream_id: [] for stream_id in own}
     line_files: dict[Path, LineFile] = {}
     try:
         for context in (replace(one, outputs=config, line_files=line_files) for one in contexts):
             opened = sinks[context.stream_id]
             for plugin, target in _wanted(config):
-                several = plugin.per_stream and len(contexts) > 1
+                several = plugin.per_stream and len(stream_ids) > 1
+                shared = not plugin.per_stream and len(stream_ids) > len(own)
                 path = path_for_stream(target, context.stream_id, several=several)
-                opened.append(plugin.load()(replace(context, path=path)))
+                opened.append(plugin.load()(replace(context, path=path, shared=shared)))
             for one in config.sinks:
                 chosen = SINKS.get(one.name)
                 opened.append(chosen.load()(replace(context, options=chosen.options_of(one.options))))
@@ -91,6 +99,20 @@ def open_sinks(
                 sink.close()
         raise
     return sinks
+
+
+def create_shared_files(config: OutputsConfig) -> None:
+    """Empty, or make, the files that all streams share, before several processes append to them.
+
+    Raises:
+        OutputError: when one cannot be written.
+    """
+    for plugin, target in _wanted(config):
+        if not plugin.per_stream and not plugin.folder:
+            try:
+                target.open("wb").close()
+            except OSError as error:
+                raise cannot_write(target, error) from error
 
 
 def _wanted(config: OutputsConfig) -> Iterator[tuple[SinkPlugin, Path]]:

@@ -48,6 +48,8 @@ class SinkContext:
     """The settings of a sink of another package, checked by its configuration class."""
     heat_map_png: Callable[[], bytes | None] | None = None
     """Gives the stream's heat map as a PNG file; ``None`` where there is none."""
+    shared: bool = False
+    """Whether other processes write to :attr:`path`, too."""
     line_files: dict[Path, LineFile] = field(default_factory=dict)
     """Text files that are open already, shared by the streams of a run."""
 
@@ -65,7 +67,7 @@ class SinkContext:
             OutputError: when it cannot be written.
         """
         if self.target not in self.line_files:
-            self.line_files[self.target] = LineFile(self.target)
+            self.line_files[self.target] = LineFile(self.target, shared=self.shared)
         return self.line_files[self.target]
 
 

@@ -52,6 +52,8 @@ def smooth_keypoints(context: StageContext) -> KeypointSmoothing | None:
 
 
 def smooth_scores(context: StageContext) -> ScoreSmoothing | None:
-    """Return the stage of one stream; ``None`` where scores are wanted as they are."""
+    """Return the stage of one stream; ``None`` where the model finds objects, or scores are wanted as they are."""
     over_s = context.config.model.smoothing_s
-    return ScoreSmoothing(ScoreSmoother(over_s=over_s)) if over_s else None
+    if not over_s or context.card.task in OBJECT_TASKS:
+        return None
+    return ScoreSmoothing(ScoreSmoother(over_s=over_s))

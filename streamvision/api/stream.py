@@ -14,7 +14,7 @@ from streamvision.api.options import Sources, build_config, read_stage
 from streamvision.api.result import StreamResult
 from streamvision.api.result_queue import ResultQueue
 from streamvision.core.config.app import AppConfig
-from streamvision.core.errors import StreamVisionError
+from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.status import StreamStatus
 from streamvision.core.user_stage import Stage
 from streamvision.web import web_server
@@ -78,6 +78,11 @@ class ResultStream(Iterator[StreamResult]):
     """
 
     def __init__(self, config: AppConfig, *, stages: Sequence[Stage] = (), sinks: Sequence[SinkFactory] = ()) -> None:
+        if config.workers > 1:
+            raise ConfigError(
+                f"streamvision.stream got workers={config.workers}, but frames do not cross processes; leave it "
+                "out, or use 'streamvision run --workers'"
+            )
         results = ResultQueue()
         self._results = results
         self._pipeline = Pipeline(config, stages=stages, sinks=[*sinks, results.add])

@@ -121,6 +121,7 @@ def output_options(command: F) -> F:
             field_option("--event-pictures", OutputsConfig, "event_pictures", metavar="DIR"),
             field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
             field_option("--max-frames", AppConfig, "max_frames"),
+            field_option("--workers", AppConfig, "workers"),
         ]
     ):
         command = option(command)

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from pipelines.engine import Pipeline
+from pipelines.workers import WorkerPool
 from streamvision.cli.progress import Progress
 from streamvision.core.config.app import AppConfig
 from streamvision.core.status import StreamStatus
@@ -35,7 +36,7 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
     begin_s = time.monotonic()
     reported: set[str] = set()
     with _stop_signals() as received:
-        pipeline = Pipeline(config)
+        pipeline = WorkerPool(config) if config.workers > 1 else Pipeline(config)
         server = web_server(config.serve, pipeline.view)
         try:
             if server:
@@ -99,7 +100,7 @@ def _say_failures(failures: list[str], reported: set[str], say: Callable[[str], 
             say(f"streamvision: {failure}")
 
 
-def _report(pipeline: Pipeline, seconds: float, *, interrupted: bool) -> dict[str, Any]:
+def _report(pipeline: Pipeline | WorkerPool, seconds: float, *, interrupted: bool) -> dict[str, Any]:
     return {
         "streams": [status.to_json() for status in pipeline.statuses()],
         "model": pipeline.view.model,

@@ -7,7 +7,7 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,6 +23,15 @@ class Distribution:
         self._ring = array("d", bytes(8 * capacity))  # all memory at once, so that a long run shows no growth
         self.count = 0
         self.total = 0.0
+
+    @classmethod
+    def merged(cls, parts: Sequence[Distribution]) -> Distribution:
+        """Return the samples of several distributions as one."""
+        samples = np.concatenate([part.newest(part.count) for part in parts])
+        merged = cls(max(len(samples), 1))
+        merged._ring[: len(samples)] = array("d", samples.tobytes())
+        merged.count, merged.total = len(samples), sum(part.total for part in parts)
+        return merged
 
     def add(self, value: float) -> None:
         """Record one sample; one thread does."""
@@ -47,6 +56,15 @@ def quantiles_of(samples: NDArray[np.float64]) -> dict[str, float]:
         return {}
     values = np.quantile(samples, list(QUANTILES.values()))
     return {name: round(float(value), 6) for name, value in zip(QUANTILES, values, strict=True)}
+
+
+def quantiles_ms(distributions: Mapping[str, Distribution]) -> dict[str, dict[str, float]]:
+    """Return p50, p95 and p99 of durations by name, in milliseconds; without those that have no sample."""
+    return {
+        name: {quantile: round(value * 1e3, 3) for quantile, value in quantiles.items()}
+        for name, samples in distributions.items()
+        if (quantiles := samples.quantiles())
+    }
 
 
 class Rate:

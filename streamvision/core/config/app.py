@@ -125,6 +125,13 @@ class AppConfig(Section):
     serve: ServeConfig | None = Field(None, description="The web page; absent: no server.")
     outputs: OutputsConfig = Field(OutputsConfig(), description="Files.")
     max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Processes that the streams are shared out over, each with a model of its own: for many cores "
+        "where the network is fast.",
+    )
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> AppConfig:

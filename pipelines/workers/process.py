@@ -1,0 +1,234 @@
+"""One worker process: runs some of the streams, and tells the process that started it how they are doing.
+
+Its first argument is a socket of that process, over which pickled messages go both ways. Pictures never do: what
+crosses are results, and JPEG files of the streams that somebody watches.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from pipelines.engine import Pipeline
+from streamvision.core.config.app import AppConfig
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.frame import Result
+from streamvision.core.live import LiveChannel
+from streamvision.core.picture import Picture
+from streamvision.core.status import StreamStatus
+from streamvision.core.telemetry import Distribution
+
+REPORT_S = 0.1
+"""How often the state of the streams is told."""
+
+
+class PictureSize(NamedTuple):
+    """What crosses in place of a picture."""
+
+    width_px: int
+    """Width."""
+    height_px: int
+    """Height."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker process is to do."""
+
+    config: AppConfig
+    """Its streams, and everything else that is set."""
+    stream_ids: tuple[str, ...]
+    """All streams of the run, by which files are named."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The model is open and the outputs can be written."""
+
+    names: tuple[str, ...]
+    """Class names by class id."""
+    model: str
+    """The model in words."""
+    analytics: dict[str, Any]
+    """By stream, what is counted and measured."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How the streams are doing."""
+
+    statuses: list[StreamStatus]
+    """Each stream."""
+    failures: list[str]
+    """What went wrong for good, one sentence each."""
+    over: bool
+    """Whether all have ended."""
+    cpu_s: float
+    """Processor time of the process so far."""
+    stage_times: dict[str, Distribution] | None = None
+    """Seconds spent in each stage; in the last report only."""
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """A finished frame, for those who watch."""
+
+    result: Result
+    """The result, with a :class:`PictureSize` for its picture."""
+    jpeg: bytes | None
+    """The drawn picture; ``None`` where nobody watches."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How many watch a stream."""
+
+    stream_id: str
+    """The stream."""
+    viewers: int
+    """How many."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A question that is answered by a :class:`Reply`."""
+
+    number: int
+    """Number of the question."""
+    stream_id: str
+    """The stream that is asked for."""
+    method: str
+    """``stage_times``, ``jpeg`` of the newest frame, or a method of the stream's analytics."""
+    arguments: tuple[Any, ...] = ()
+    """Arguments of the method."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to a :class:`Call`."""
+
+    number: int
+    """Number of the question."""
+    value: Any = None
+    """The answer."""
+    error: StreamVisionError | None = None
+    """Why there is none."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Open the outputs and begin."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End all streams and finish the outputs."""
+
+    timeout_s: float
+    """Within so many seconds."""
+
+
+class Worker:
+    """Serves one connection until its streams are over and it is told to stop, or the other side is gone."""
+
+    def __init__(self, connection: Connection, order: Order) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+        self._pipeline = Pipeline(order.config, stream_ids=order.stream_ids)
+        view = self._pipeline.view
+        self._serves = order.config.serve is not None
+        self._published: dict[str, LiveChannel] = {}
+        self._changed = threading.Event()
+        self._stopped = False
+        analytics = {name: control.config for name, control in view.analytics.items()}
+        self._send(Ready(self._pipeline.names, view.model, analytics))
+
+    def run(self) -> None:
+        """Run the streams, once that is asked for."""
+        if not isinstance(self._connection.recv(), Start):
+            self._pipeline.stop(0.0)
+            return
+        if self._serves:
+            for channel in self._pipeline.view.channels.values():
+                channel.add_listener(self._note)
+            threading.Thread(target=self._forward, name="forward", daemon=True).start()
+        with self._pipeline:
+            while not self._stopped:
+                if self._connection.poll(REPORT_S):
+                    self._receive(self._connection.recv())
+                else:
+                    self._send(self._report())
+        self._send(replace(self._report(), over=True, stage_times=self._pipeline.times.distributions()))
+
+    def _report(self) -> Report:
+        pipeline = self._pipeline
+        return Report(pipeline.statuses(), pipeline.failures(), pipeline.wait(0), time.process_time())
+
+    def _receive(self, message: Any) -> None:
+        if isinstance(message, Stop):
+            self._pipeline.stop(message.timeout_s)
+            self._stopped = True
+        elif isinstance(message, Watch):
+            channel = self._pipeline.view.channels[message.stream_id]
+            while channel.viewers < message.viewers:
+                channel.add_viewer()
+            while channel.viewers > message.viewers:
+                channel.remove_viewer()
+        elif isinstance(message, Call):
+            self._send(self._answer(message))
+
+    def _answer(self, call: Call) -> Reply:
+        view = self._pipeline.view
+        try:
+            if call.method == "stage_times":
+                return Reply(call.number, self._pipeline.times.distributions())
+            if call.method == "jpeg":
+                newest = view.channels[call.stream_id].latest
+                return Reply(call.number, None if newest is None else newest.jpeg())
+            return Reply(call.number, getattr(view.analytics[call.stream_id], call.method)(*call.arguments))
+        except StreamVisionError as error:
+            return Reply(call.number, error=error)
+
+    def _note(self, channel: LiveChannel) -> None:
+        """Note that a channel has a new frame; a stream's worker calls, so it only leaves a mark."""
+        self._published[channel.stream_id] = channel
+        self._changed.set()
+
+    def _forward(self) -> None:
+        """Send the newest frame of each channel that has one; what is sent more slowly than it comes is passed over."""
+        while True:
+            self._changed.wait()
+            self._changed.clear()
+            while self._published:
+                _, channel = self._published.popitem()
+                newest = channel.latest
+                if newest is not None:
+                    self._send(Published(_without_picture(newest.result), newest.jpeg() if channel.viewers else None))
+
+    def _send(self, message: Any) -> None:
+        with self._sending:
+            self._connection.send(message)
+
+
+def _without_picture(result: Result) -> Result:
+    picture: Picture = result.frame.picture
+    size: Any = PictureSize(picture.width_px, picture.height_px)
+    whole = result.whole
+    if whole is not None and whole.picture is not None:
+        whole = replace(whole, picture=None)
+    return replace(result, frame=replace(result.frame, picture=size), whole=whole)
+
+
+def main() -> None:
+    """Run what the first message orders."""
+    connection = Connection(int(sys.argv[1]))
+    try:
+        Worker(connection, connection.recv()).run()
+    except StreamVisionError as error:
+        connection.send(error)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # whoever started this process is gone, and with it everybody who would want its results
