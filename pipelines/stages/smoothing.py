@@ -6,6 +6,7 @@ from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.keypoint_smoother import KeypointSmoother
 from pipelines.stages.score_smoother import ScoreSmoother
 from streamvision.core.frame import Result
+from streamvision.inference.model_card import OBJECT_TASKS
 
 
 class KeypointSmoothing(FrameStage):

@@ -19,6 +19,8 @@ Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embe
 (``obb``); name the whole picture (``classify``); name each pixel (``semantic``); describe it for comparison
 (``embed``); measure distances (``depth``); turn it into another picture (``image``); or read a line of text
 (``text``)."""
+OBJECT_TASKS: tuple[Task, ...] = ("detect", "segment", "pose", "obb")
+"""Tasks that find single objects; the others say something of the whole picture."""
 Resize = Literal["letterbox_center", "letterbox_top_left", "stretch", "crop_center"]
 
 

@@ -20,7 +20,7 @@ from streamvision.core.frame import Frame, Result
 from streamvision.core.inference_plan import FULL, PLAN_KINDS, PREDICTED, SKIPPED, InferencePlan, PlanKind
 from streamvision.core.status import AdaptiveStatus
 from streamvision.inference.model import Prediction
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import OBJECT_TASKS, ModelCard
 
 SETTLE_S = 0.6
 """For how long after the last motion, in stream time, the network is shown objects that came, went, or have no identity
@@ -28,8 +28,6 @@ yet. The tracker confirms unsure ones after half a second."""
 
 AHEAD_S = 0.1
 """How far ahead the tracker is asked for the motion of objects."""
-
-OBJECT_TASKS = ("detect", "segment", "pose", "obb")
 
 
 class AdaptiveInference:

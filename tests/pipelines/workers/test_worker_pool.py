@@ -1,0 +1,111 @@
+"""Streams shared out over processes: the same results, one page, and a process that dies takes only its own streams."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.engine import Pipeline
+from pipelines.workers import WorkerPool
+from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.app import AppConfig, parse_config
+from streamvision.core.errors import ConfigError, ModelError, OutputError
+from support.tiny_detector import tiny_detector
+
+FILE = "synthetic:drive?fps=30&size=320x180&frames=20&realtime=0&seed={}"
+LIVE = "synthetic:drive?fps=30&size=320x180&seed={}"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_detector(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+def config_of(model: Path, *sources: str, **more: Any) -> AppConfig:
+    streams = [{"source": source, "id": f"s{number}"} for number, source in enumerate(sources)]
+    document = {"model": {"path": model, "score": 0.1}, "streams": streams, "workers": 2, **more}
+    return parse_config(document, origin="test")
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+
+
+def test_results_are_those_of_one_process_and_files_are_shared(model: Path, tmp_path: Path) -> None:
+    sources = [FILE.format(seed) for seed in (1, 2, 3)]
+    lines: dict[str, dict[str, list[Any]]] = {}
+    for name, kind in (("one", Pipeline), ("two", WorkerPool)):
+        folder = tmp_path / name
+        folder.mkdir()
+        outputs = {"detections": folder / "d.jsonl", "mot": folder / "m.txt", "events": folder / "e.csv"}
+        with kind(config_of(model, *sources, outputs=outputs)) as run:
+            assert run.wait(60)
+            assert not run.failures()
+        assert [(s.id, s.state, s.frames_done) for s in run.statuses()] == [(f"s{n}", "ended", 20) for n in range(3)]
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "d.jsonl",
+            "e.csv",
+            "m.s0.txt",
+            "m.s1.txt",
+            "m.s2.txt",
+        ]
+        assert len((folder / "e.csv").read_text().splitlines()) == 1, "the header is written once"
+        rows = [json.loads(line) for line in (folder / "d.jsonl").read_text().splitlines()]
+        lines[name] = {f"s{n}": [row for row in rows if row["stream"] == f"s{n}"] for n in range(3)}
+        assert {"decode", "inference", "track"} <= run.stages_ms().keys()
+    assert lines["one"] == lines["two"]
+    assert any(row["objects"] for row in lines["one"]["s0"])
+
+
+def test_pictures_cross_only_for_those_who_watch(model: Path) -> None:
+    with WorkerPool(config_of(model, LIVE.format(1), LIVE.format(2), serve={"port": 0})) as run:
+        channels = run.view.channels
+        wait_until(lambda: all(channel.latest is not None for channel in channels.values()))
+        unwatched = channels["s0"].latest
+        assert unwatched is not None
+        assert unwatched.jpeg().startswith(b"\xff\xd8"), "fetched, where somebody wants a snapshot"
+        assert unwatched.result.frame.age_s() < 5
+        with channels["s1"].watching():
+            wait_until(lambda: (newest := channels["s1"].latest) is not None and newest._jpeg is not None)
+            wait_until(lambda: {s.id: s.viewers for s in run.statuses()} == {"s0": 0, "s1": 1})
+        wait_until(lambda: {s.id: s.viewers for s in run.statuses()} == {"s0": 0, "s1": 0})
+
+
+def test_regions_are_edited_across_processes(model: Path) -> None:
+    with WorkerPool(config_of(model, LIVE.format(1), LIVE.format(2), serve={"port": 0})) as run:
+        control = run.view.analytics["s1"]
+        line = {"name": "door", "points": [[0.5, 0.0], [0.5, 1.0]]}
+        control.apply(AnalyticsConfig.model_validate({"lines": [line]}))
+        assert [one.name for one in control.config.lines] == ["door"]
+        assert "door" in control.report()["lines"]
+        with pytest.raises(ConfigError, match="no-such-class"):
+            control.apply(AnalyticsConfig.model_validate({"lines": [{**line, "classes": ["no-such-class"]}]}))
+        assert [one.name for one in control.config.lines] == ["door"]
+
+
+def test_a_process_that_dies_takes_only_its_own_streams(model: Path) -> None:
+    with WorkerPool(config_of(model, LIVE.format(1), LIVE.format(2))) as run:
+        wait_until(lambda: len(run.statuses()) == 2 and all(s.frames_done for s in run.statuses()))
+        run._workers[0]._process.kill()
+        wait_until(lambda: bool(run.failures()))
+        assert run.failures() == ["worker process 0 with s0 ended unexpectedly (code -9)"]
+        done = run.statuses()[1].frames_done
+        wait_until(lambda: run.statuses()[1].frames_done > done)
+        assert not run.wait(0)
+
+
+def test_what_is_refused_is_said_as_in_one_process(model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    with pytest.raises(ModelError, match="broken.onnx"):
+        WorkerPool(config_of(broken, LIVE.format(1), LIVE.format(2)))
+    with pytest.raises(OutputError, match="there is no folder"):
+        WorkerPool(config_of(model, LIVE.format(1), outputs={"mot": tmp_path / "missing" / "m.txt"}))
