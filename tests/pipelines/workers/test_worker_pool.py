@@ -50,7 +50,8 @@ def test_results_are_those_of_one_process_and_files_are_shared(model: Path, tmp_
             assert run.wait(60)
             assert not run.failures()
         assert [(s.id, s.state, s.frames_done) for s in run.statuses()] == [(f"s{n}", "ended", 20) for n in range(3)]
-        assert sorted(path.name for path in folder.iterdir()) == [
+        files = sorted(path.name for path in folder.iterdir())
+        assert files == [
             "d.jsonl",
             "e.csv",
             "m.s0.txt",
@@ -105,7 +106,7 @@ def test_a_process_that_dies_takes_only_its_own_streams(model: Path) -> None:
 def test_what_is_refused_is_said_as_in_one_process(model: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
-    with pytest.raises(ModelError, match="broken.onnx"):
+    with pytest.raises(ModelError, match=r"broken\.onnx"):
         WorkerPool(config_of(broken, LIVE.format(1), LIVE.format(2)))
     with pytest.raises(OutputError, match="there is no folder"):
         WorkerPool(config_of(model, LIVE.format(1), outputs={"mot": tmp_path / "missing" / "m.txt"}))
