@@ -217,10 +217,10 @@ class Worker:
 def _without_picture(result: Result) -> Result:
     picture: Picture = result.frame.picture
     size: Any = PictureSize(picture.width_px, picture.height_px)
-    whole = result.whole
-    if whole is not None and whole.picture is not None:
-        whole = replace(whole, picture=None)
-    return replace(result, frame=replace(result.frame, picture=size), whole=whole)
+    image_result = result.image_result
+    if image_result is not None and image_result.picture is not None:
+        image_result = replace(image_result, picture=None)
+    return replace(result, frame=replace(result.frame, picture=size), image_result=image_result)
 
 
 def main() -> None:
