@@ -1,4 +1,4 @@
-"""Keypoints that do not tremble: the one-euro filter on the keypoints of each identity.
+"""Smooths keypoints over time: the one-euro filter on the keypoints of each identity.
 
 After Casiez, Roussel, Vogel: "1 € Filter", CHI 2012, https://gery.casiez.net/1euro/. What stands still is smoothed
 strongly, what moves fast hardly, so that a hand does not lag behind. Speeds are in sizes of the object a second, so
@@ -8,7 +8,6 @@ that near and far people are treated alike; steps are in seconds of stream time,
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +39,7 @@ class KeypointSmoother:
         """Forget everything."""
         self._identity: NDArray[np.int64] = np.empty(0, np.int64)
         self._seen_s: NDArray[np.float64] = np.empty(0)
-        self._place: NDArray[np.float64] = np.empty((0, 0, 2))
+        self._point_px: NDArray[np.float64] = np.empty((0, 0, 2))
         self._speed: NDArray[np.float64] = np.empty((0, 0, 2))
 
     def update(self, detections: Detections, *, pts_s: float) -> Detections:
@@ -56,41 +55,41 @@ class KeypointSmoother:
         rows = np.flatnonzero(~np.ma.getmaskarray(track_id))
         identity = track_id.data[rows]
         raw = points[rows].astype(np.float64)
-        if self._place.shape[1:] != raw.shape[1:]:
+        if self._point_px.shape[1:] != raw.shape[1:]:
             self.reset()
-            self._place = self._speed = np.empty((0, *raw.shape[1:]))
-        place, speed = raw.copy(), np.zeros_like(raw)
+            self._point_px = self._speed = np.empty((0, *raw.shape[1:]))
+        smooth_px, speed = raw.copy(), np.zeros_like(raw)
         _, mine, theirs = np.intersect1d(identity, self._identity, assume_unique=True, return_indices=True)
         step_s = pts_s - self._seen_s[theirs]
         known = (step_s > 0) & (step_s <= self._memory_s)
         mine, theirs, step = mine[known], theirs[known], step_s[known][:, None, None]
         size_px = _sizes(detections.box_xyxy_px[rows])[mine][:, None, None]
-        before, now = self._place[theirs], raw[mine]
+        before, now = self._point_px[theirs], raw[mine]
         speed[mine] = _mixed(self._speed[theirs], (now - before) / size_px / step, SPEED_HZ, step)
         fastness = np.linalg.norm(speed[mine], axis=2, keepdims=True)
         smoothed = _mixed(before, now, SLOWEST_HZ + HZ_A_SPEED * fastness, step)
         usable = (score[rows][mine] >= SURE_ENOUGH)[..., None] & np.isfinite(smoothed)
-        place[mine] = np.where(usable, smoothed, now)
-        self._remember(identity, place, np.where(np.isfinite(speed), speed, 0.0), score[rows], pts_s)
+        smooth_px[mine] = np.where(usable, smoothed, now)
+        self._remember(identity, smooth_px, np.where(np.isfinite(speed), speed, 0.0), score[rows], pts_s)
         result = points.copy()
-        result[rows] = place
-        return replace(detections, keypoint_xy_px=result)
+        result[rows] = smooth_px
+        return detections.with_columns(keypoint_xy_px=result)
 
     def _remember(
         self,
         identity: NDArray[np.int64],
-        place: NDArray[np.float64],
+        point_px: NDArray[np.float64],
         speed: NDArray[np.float64],
         score: NDArray[np.float32],
         pts_s: float,
     ) -> None:
         """Keep the identities of this frame, and those unseen for a while."""
         unseen = ~np.isin(self._identity, identity) & (np.abs(pts_s - self._seen_s) <= self._memory_s)
-        # What is not sure enough has no place to go on from.
-        place = np.where((score >= SURE_ENOUGH)[..., None], place, np.nan)
+        # What is not sure enough is no point to go on from.
+        point_px = np.where((score >= SURE_ENOUGH)[..., None], point_px, np.nan)
         self._identity = np.concatenate([self._identity[unseen], identity])
         self._seen_s = np.concatenate([self._seen_s[unseen], np.full(len(identity), pts_s)])
-        self._place = np.concatenate([self._place[unseen], place])
+        self._point_px = np.concatenate([self._point_px[unseen], point_px])
         self._speed = np.concatenate([self._speed[unseen], speed])
 
 

@@ -1,4 +1,4 @@
-"""Classes of the whole picture that do not flicker: scores averaged over time, an order that changes with reason."""
+"""Smooths the class scores of whole pictures: averaged over time, in an order that changes only by a margin."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from streamvision.core.image_result import ImageResult
 
 MARGIN = 0.05
-"""A class takes another's place when its averaged score is higher by so much."""
+"""A class is ordered before another once its averaged score is higher by so much."""
 LONGEST_GAP = 4.0
-"""After so many times the averaging time without a frame, what was before says nothing any more."""
+"""After so many times the averaging time without a frame, the average begins anew."""
 
 
 class ScoreSmoother:
-    """Steadies the classes of one stream.
+    """Smooths the class scores of one stream.
 
     Args:
         over_s: time constant of the average, in seconds of stream time.
@@ -33,19 +33,19 @@ class ScoreSmoother:
         self._order: NDArray[np.intp] = np.empty(0, np.intp)
         self._clock_s = 0.0
 
-    def update(self, whole: ImageResult, *, pts_s: float) -> ImageResult:
-        """Return the next frame's findings with steadied class scores; other findings stay as they are.
+    def update(self, image: ImageResult, *, pts_s: float) -> ImageResult:
+        """Return the next frame's result with smoothed class scores; what else is in it stays as it is.
 
         The scores are the averaged ones, exchanged between classes of nearly the same score so that their order is
         that of the frame before.
 
         Args:
-            whole: what was found about the picture.
+            image: the model's result for the whole picture.
             pts_s: the frame's own time.
         """
-        if whole.class_score is None:
-            return whole
-        score = whole.class_score.astype(np.float64)
+        if image.class_score is None:
+            return image
+        score = image.class_score.astype(np.float64)
         gap_s = pts_s - self._clock_s
         if self._average is None or len(self._average) != len(score) or not 0 <= gap_s <= LONGEST_GAP * self._over_s:
             self._average, self._order = score, np.argsort(-score, kind="stable")
@@ -53,14 +53,14 @@ class ScoreSmoother:
             self._average = self._average + (1 - math.exp(-gap_s / self._over_s)) * (score - self._average)
             self._order = _reordered(self._order, self._average)
         self._clock_s = pts_s
-        told = np.empty(len(score), np.float32)
-        told[self._order] = np.sort(self._average)[::-1]
-        return replace(whole, class_score=told)
+        smoothed = np.empty(len(score), np.float32)
+        smoothed[self._order] = np.sort(self._average)[::-1]
+        return replace(image, class_score=smoothed)
 
 
 def _reordered(order: NDArray[np.intp], score: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the classes by score, where one comes before those that it followed only if it is better by the margin."""
-    # Of the old order each place but the last is worth the margin, once: sort by score with the better placed ahead.
+    # The lowest score so far in the old order: a class moves ahead of these only if it is better by the margin.
     held = np.empty(len(order))
     held[order] = np.minimum.accumulate(score[order])
     ahead = score > held + MARGIN

@@ -30,7 +30,7 @@ class AnalyticsEvent:
     time_unix_s: float
     """When the frame was captured, on the wall clock, in seconds since 1970 UTC."""
     track_id: int | None
-    """Whose doing it was; ``None`` for crowding."""
+    """The identity that it is about; ``None`` for crowding."""
     class_name: str | None
     """The class that this identity had most of the time; ``None`` for crowding."""
     place: str
@@ -87,7 +87,7 @@ class ZoneTally:
     dwell_longest_s: float | None
     """Longest of these times."""
     alarms: dict[str, int]
-    """How often crowding, stay, idle and wrong_way were told."""
+    """How often crowding, stay, idle and wrong_way were reported."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as plain values."""
@@ -120,14 +120,14 @@ class Analysis:
 
 
 class AnalyticsControl(Protocol):
-    """One stream's analytics, as those see them who watch and edit. Safe to use from any thread."""
+    """What the web page shows and changes of one stream's analytics. Safe to use from any thread."""
 
     @property
     def config(self) -> AnalyticsConfig:
         """What is counted and measured now, or will be from the next frame on."""
 
     def apply(self, config: AnalyticsConfig) -> None:
-        """Count and measure this from the next frame on; a place that stays as it was keeps its counts."""
+        """Count and measure this from the next frame on; a line or zone that stays as it was keeps its counts."""
 
     def report(self) -> dict[str, Any]:
         """Return the counts so far as plain values."""

@@ -29,7 +29,7 @@ class FedStream:
 
     def __init__(self, stream_id: str, *, width_px: int = 320, height_px: int = 180, hue: int = 100) -> None:
         self.channel = LiveChannel(stream_id, NAMES)
-        self.analyst = Analytics(AnalyticsConfig(), NAMES, memory_s=1.0)
+        self.analytics = Analytics(AnalyticsConfig(), NAMES, memory_s=1.0)
         self.encoded = 0
         self.published = 0
         self.since_s = time.monotonic()
@@ -90,7 +90,7 @@ class FedStream:
         cv2.putText(bgr, f"{self.channel.stream_id} {index}", (10, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255,) * 3, 2)
         frame = Frame(self.channel.stream_id, index, index / 25, captured_at_s, BgrPicture(bgr))
         result = Result(frame, detections)
-        result = replace(result, analysis=self.analyst.update(result))
+        result = replace(result, analysis=self.analytics.update(result))
         self.channel.publish(RenderedFrame(result, draw=frame.picture.to_canvas, encode=self._encode))
         self.published += 1
         self.status = replace(
@@ -122,7 +122,7 @@ class FedStream:
             age_s={"p50": 0.04, "p95": 0.08, "p99": 0.12} if newest else None,
             newest_age_s=newest.result.frame.age_s() if newest else None,
             viewers=self.channel.viewers,
-            analytics=self.analyst.report(),
+            analytics=self.analytics.report(),
         )
 
 
@@ -141,7 +141,7 @@ class LiveFeed:
             statuses=lambda: [stream.present() for stream in self.streams.values()],
             stage_times=lambda: self.stage_times,
             model="yolox_nano.onnx on onnxruntime, cpu, fp32",
-            analytics={name: stream.analyst for name, stream in self.streams.items()},
+            analytics={name: stream.analytics for name, stream in self.streams.items()},
         )
         self._interval_s = 1 / fps
         self._stopping = threading.Event()

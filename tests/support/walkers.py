@@ -1,4 +1,4 @@
-"""Objects that walk where a test says, with identities, through a real Analyst."""
+"""Objects that walk where a test says, with identities, through real analytics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Walker = tuple[int | None, float, float]
 """Identity, and the bottom centre of the box in fractions of the picture; no identity before confirmation."""
 
 
-def analyst(memory_s: float = 1.0, **config: Any) -> Analytics:
+def analytics(memory_s: float = 1.0, **config: Any) -> Analytics:
     """Return analytics of a configuration as it stands in a file."""
     return Analytics(parse_analytics(config, origin="test"), NAMES, memory_s=memory_s)
 
@@ -49,7 +49,7 @@ def result(
 
 
 def walk(subject: Analytics, frames: Iterable[Sequence[Walker]], *, fps: float = 10.0, **more: Any) -> list[Analysis]:
-    """Let the analyst see frames at a steady rate; return what it says of each."""
+    """Update the analytics with frames at a steady rate; return what they say of each."""
     said = []
     for index, walkers in enumerate(frames):
         analysis = subject.update(result(walkers, index=index, pts_s=index / fps, **more))

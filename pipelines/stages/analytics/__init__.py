@@ -1,4 +1,4 @@
-"""What objects with identity do: lines crossed, zones entered, speeds, places where time is spent."""
+"""What objects with identity do: lines crossed, zones entered, speeds, a map of where time is spent."""
 
 from pipelines.stages.analytics.analytics import Analytics
 

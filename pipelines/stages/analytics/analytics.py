@@ -1,4 +1,4 @@
-"""One stream's analytics: takes its results in order, and answers those who watch and edit from other threads."""
+"""One stream's analytics: takes its results in order, and is asked and reconfigured from other threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.stages.analytics.heat_map import HeatMap
 from pipelines.stages.analytics.lines import Lines
 from pipelines.stages.analytics.regions import check_classes
 from pipelines.stages.analytics.speed import Speeds
-from pipelines.stages.analytics.track_table import Change, Float, Rows, Sighting, TrackTable
+from pipelines.stages.analytics.track_table import Change, Float, FrameTracks, Rows, TrackTable
 from pipelines.stages.analytics.zones import Incident, Zones
 from streamvision.core.analysis import Analysis, AnalyticsEvent, EventKind
 from streamvision.core.config.analytics import AnalyticsConfig
@@ -21,7 +21,7 @@ from streamvision.core.detections import class_name
 from streamvision.core.frame import Frame, Result
 
 RECENT_EVENTS = 100
-"""How many of the newest events are remembered for those who ask."""
+"""How many of the newest events :meth:`Analytics.recent` returns at most."""
 
 
 class Analytics:
@@ -44,7 +44,7 @@ class Analytics:
         self._recent: deque[AnalyticsEvent] = deque(maxlen=RECENT_EVENTS)
         self._picture_px = (16, 9)
         self._segment: int | None = None
-        self._roster = TrackTable(memory_s)
+        self._table = TrackTable(memory_s)
         self._lines, self._zones = Lines(config.lines, names), Zones(config.zones, names)
         self._speeds = Speeds(config.speed) if config.speed else None
         self._heat = HeatMap(config.heat_map) if config.heat_map else None
@@ -56,14 +56,14 @@ class Analytics:
             return self._config
 
     def apply(self, config: AnalyticsConfig) -> None:
-        """Count and measure this from the next frame on; a place that stays as it was keeps its counts.
+        """Count and measure this from the next frame on; a line or zone that stays as it was keeps its counts.
 
         Raises:
             ConfigError: when a line or zone asks for a class that the network does not know; nothing changes then.
         """
         check_classes(config, self._names)
         with self._lock:
-            rows = len(self._roster)
+            rows = len(self._table)
             self._config = config
             self._lines = Lines(config.lines, self._names, before=self._lines, rows=rows)
             self._zones = Zones(config.zones, self._names, before=self._zones, rows=rows)
@@ -71,7 +71,7 @@ class Analytics:
                 self._speeds = Speeds(config.speed, rows=rows) if config.speed else None
             if config.heat_map is None:
                 self._heat = None
-            elif self._heat is None or not self._heat.goes_on(config.heat_map):
+            elif self._heat is None or not self._heat.continues(config.heat_map):
                 self._heat = HeatMap(config.heat_map)
 
     def update(self, result: Result) -> Analysis | None:
@@ -85,67 +85,67 @@ class Analytics:
         frame, detections = result.frame, result.detections
         self._picture_px = (frame.picture.width_px, frame.picture.height_px)
         events = list(self._start_segment(frame))
-        seen = self._roster.see(detections, pts_s=frame.pts_s, picture_px=self._picture_px)
-        self._carry(seen.arrival)
-        speed_kmh = self._speeds.update(seen) if self._speeds else None
-        events += self._crossed(frame, seen, speed_kmh)
-        events += self._told(frame, self._zones.update(seen))
-        events += self._let_go(frame, self._roster.departing(frame.pts_s))
-        events += self._told(frame, self._zones.crowds())
+        tracks = self._table.update(detections, pts_s=frame.pts_s, picture_px=self._picture_px)
+        self._follow(tracks.arrival)
+        speed_kmh = self._speeds.update(tracks) if self._speeds else None
+        events += self._crossed(frame, tracks, speed_kmh)
+        events += self._zone_events(frame, self._zones.update(tracks))
+        events += self._forget(frame, self._table.departing(frame.pts_s))
+        events += self._zone_events(frame, self._zones.crowds())
         if self._heat:
-            self._heat.update(seen)
+            self._heat.update(tracks)
         self._recent.extend(events)
         shown = self._heat is not None and self._config.heat_map is not None and self._config.heat_map.show
         return Analysis(
             events=tuple(events),
             lines=self._lines.tallies,
             zones=self._zones.tallies,
-            speed_kmh=None if speed_kmh is None else _spread(speed_kmh, seen, len(detections)),
+            speed_kmh=None if speed_kmh is None else _spread(speed_kmh, tracks, len(detections)),
             heat=self._heat.seconds() if self._heat and shown else None,
         )
 
     def _start_segment(self, frame: Frame) -> list[AnalyticsEvent]:
-        """Let go of everybody where the stream began anew: their identities will not come again."""
+        """Forget all identities where the stream began anew: none of them will come again."""
         new = self._segment is not None and frame.segment != self._segment
         self._segment = frame.segment
-        return self._let_go(frame, np.arange(len(self._roster))) if new else []
+        return self._forget(frame, np.arange(len(self._table))) if new else []
 
-    def _crossed(self, frame: Frame, seen: Sighting, speed_kmh: Float | None) -> list[AnalyticsEvent]:
+    def _crossed(self, frame: Frame, tracks: FrameTracks, speed_kmh: Float | None) -> list[AnalyticsEvent]:
         """Return the events of lines and of speeds."""
         events = []
-        for crossing in self._lines.update(seen):
-            values = _speed_of(crossing.row, seen, speed_kmh)
+        for crossing in self._lines.update(tracks):
+            values = _speed_of(crossing.row, tracks, speed_kmh)
             events.append(
                 self._event("line", frame, crossing.row, crossing.line.name, values, direction=crossing.direction)
             )
         if self._speeds and speed_kmh is not None:
-            for column in self._speeds.speeding(seen, speed_kmh):
-                row = int(seen.row[column])
-                events.append(self._event("speeding", frame, row, "ground", _speed_of(row, seen, speed_kmh)))
+            for column in self._speeds.speeding(tracks, speed_kmh):
+                row = int(tracks.row[column])
+                events.append(self._event("speeding", frame, row, "ground", _speed_of(row, tracks, speed_kmh)))
         return events
 
-    def _let_go(self, frame: Frame, departing: Rows) -> list[AnalyticsEvent]:
+    def _forget(self, frame: Frame, departing: Rows) -> list[AnalyticsEvent]:
         if not len(departing):
             return []
-        events = self._told(frame, self._zones.lose(self._roster, departing))
-        self._carry(self._roster.forget(departing))
+        events = self._zone_events(frame, self._zones.forget(self._table, departing))
+        self._follow(self._table.forget(departing))
         return events
 
-    def _carry(self, change: Change) -> None:
-        self._lines.carry(change)
-        self._zones.carry(change)
+    def _follow(self, change: Change) -> None:
+        self._lines.follow(change)
+        self._zones.follow(change)
         if self._speeds:
-            self._speeds.carry(change)
+            self._speeds.follow(change)
 
-    def _told(self, frame: Frame, incidents: list[Incident]) -> list[AnalyticsEvent]:
-        return [self._event(found.kind, frame, found.row, found.zone.name, found.values) for found in incidents]
+    def _zone_events(self, frame: Frame, incidents: list[Incident]) -> list[AnalyticsEvent]:
+        return [self._event(one.kind, frame, one.row, one.zone.name, one.values) for one in incidents]
 
     def _event(
         self,
         kind: EventKind,
         frame: Frame,
         row: int | None,
-        place: str,
+        region: str,
         values: dict[str, float | bool],
         *,
         direction: str | None = None,
@@ -156,9 +156,9 @@ class Analytics:
             frame=frame.index,
             pts_s=round(frame.pts_s, 6),
             time_unix_s=round(time.time() - frame.age_s(), 3),
-            track_id=None if row is None else int(self._roster.identity[row]),
-            class_name=None if row is None else class_name(int(self._roster.class_id[row]), self._names),
-            place=place,
+            track_id=None if row is None else int(self._table.identity[row]),
+            class_name=None if row is None else class_name(int(self._table.class_id[row]), self._names),
+            place=region,
             direction=direction,
             values=values,
         )
@@ -179,16 +179,16 @@ class Analytics:
             return self._heat.png(self._picture_px) if self._heat else None
 
 
-def _speed_of(row: int, seen: Sighting, speed_kmh: Float | None) -> dict[str, float | bool]:
+def _speed_of(row: int, tracks: FrameTracks, speed_kmh: Float | None) -> dict[str, float | bool]:
     """Return the speed of a row of the table as an event's values; nothing where it is not known."""
     if speed_kmh is None:
         return {}
-    speed = float(speed_kmh[np.flatnonzero(seen.row == row)[0]])
+    speed = float(speed_kmh[np.flatnonzero(tracks.row == row)[0]])
     return {"speed_kmh": round(speed, 1)} if np.isfinite(speed) else {}
 
 
-def _spread(values: Float, seen: Sighting, detections: int) -> Float:
+def _spread(values: Float, tracks: FrameTracks, detections: int) -> Float:
     """Return the values of those with identity as values of all detections; NaN for the others."""
     spread = np.full(detections, np.nan)
-    spread[seen.place] = values
+    spread[tracks.detection] = values
     return spread

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.stages.analytics.regions import ANCHOR_HEIGHT
-from pipelines.stages.analytics.track_table import Sighting
+from pipelines.stages.analytics.track_table import FrameTracks
 from streamvision.core.analysis import heat_levels
 from streamvision.core.config.analytics import HeatMapConfig
 
 GRID_COLUMNS, GRID_ROWS = 128, 72
-"""Cells of the grid; what is finer cannot be told from the jitter of boxes."""
+"""Cells of the grid; finer differences are the jitter of boxes."""
 LONGEST_STEP_S = 1.0
-"""Longest time that one frame stands for: during a longer gap nobody knows where anything was."""
+"""Longest time that one frame stands for: during a longer gap the objects were anywhere."""
 _PNG_WIDTH_PX = 1280
 
 
@@ -31,20 +31,20 @@ class HeatMap:
         self._seconds = np.zeros((GRID_ROWS, GRID_COLUMNS), np.float32)
         self._before_s: float | None = None
 
-    def goes_on(self, config: HeatMapConfig) -> bool:
+    def continues(self, config: HeatMapConfig) -> bool:
         """Say whether this map is what another configuration asks for, so that it need not begin again."""
         return (config.half_life_s, config.anchor) == (self.config.half_life_s, self.config.anchor)
 
-    def update(self, seen: Sighting) -> None:
+    def update(self, tracks: FrameTracks) -> None:
         """Take the next frame's objects; each adds the time since the frame before to the cell that it is in."""
-        before_s, self._before_s = self._before_s, seen.pts_s
-        if before_s is None or seen.pts_s <= before_s:
+        before_s, self._before_s = self._before_s, tracks.pts_s
+        if before_s is None or tracks.pts_s <= before_s:
             return
-        elapsed_s = seen.pts_s - before_s
+        elapsed_s = tracks.pts_s - before_s
         if self.config.half_life_s is not None:
             self._seconds *= 0.5 ** (elapsed_s / self.config.half_life_s)
-        if len(seen.row):
-            xy = seen.anchor_px(self._height) / seen.scale_px
+        if len(tracks.row):
+            xy = tracks.anchor_px(self._height) / tracks.scale_px
             column, row = (np.clip(xy, 0, 1 - 1e-9) * (GRID_COLUMNS, GRID_ROWS)).astype(np.intp).T
             np.add.at(self._seconds, (row, column), np.float32(min(elapsed_s, LONGEST_STEP_S)))
 

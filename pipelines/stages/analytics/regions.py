@@ -14,17 +14,17 @@ ANCHOR_HEIGHT: dict[Anchor, float] = {"center": 0.5, "bottom": 1.0}
 """Where on a box's middle the anchor is, from 0, the top, to 1, the bottom."""
 
 
-def anchor_heights(places: Sequence[LineConfig | ZoneConfig]) -> NDArray[np.float64]:
-    """Return (P, 1) the height of each place's anchor."""
-    return np.array([ANCHOR_HEIGHT[place.anchor] for place in places], np.float64)[:, None]
+def anchor_heights(regions: Sequence[LineConfig | ZoneConfig]) -> NDArray[np.float64]:
+    """Return (P, 1) the height of each region's anchor."""
+    return np.array([ANCHOR_HEIGHT[region.anchor] for region in regions], np.float64)[:, None]
 
 
-def class_filter(places: Sequence[LineConfig | ZoneConfig], names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Return (P, classes) whether each place counts each class; a class without a name counts where all do."""
+def class_filter(regions: Sequence[LineConfig | ZoneConfig], names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return (P, classes) whether each region counts each class; a class without a name counts where all do."""
     known = np.array(
-        [[place.classes is None or name in place.classes for name in names] for place in places], np.bool_
-    ).reshape(len(places), len(names))
-    unnamed = np.array([place.classes is None for place in places], np.bool_)[:, None]
+        [[region.classes is None or name in region.classes for name in names] for region in regions], np.bool_
+    ).reshape(len(regions), len(names))
+    unnamed = np.array([region.classes is None for region in regions], np.bool_)[:, None]
     return np.concatenate([known, unnamed], axis=1)
 
 
@@ -34,10 +34,10 @@ def check_classes(config: AnalyticsConfig, names: tuple[str, ...]) -> None:
     Raises:
         ConfigError: naming the first that it does not know.
     """
-    places: tuple[LineConfig | ZoneConfig, ...] = (*config.lines, *config.zones)
-    for place in places:
-        for name in place.classes or ():
+    regions: tuple[LineConfig | ZoneConfig, ...] = (*config.lines, *config.zones)
+    for region in regions:
+        for name in region.classes or ():
             if name not in names:
                 raise ConfigError(
-                    f"{place.name!r} asks for the class {name!r}, but the model knows only: {', '.join(names)}"
+                    f"{region.name!r} asks for the class {name!r}, but the model knows only: {', '.join(names)}"
                 )

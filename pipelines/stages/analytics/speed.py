@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.stages.analytics.track_table import Change, Float, Sighting
+from pipelines.stages.analytics.track_table import Change, Float, FrameTracks
 from streamvision.core.config.analytics import SpeedConfig
 
 KMH_OF_MPS = 3.6
 _LEAST_WINDOW = 0.5
-"""An object's speed is told once it has been seen for this share of the window."""
+"""An object's speed is known once it has been seen for this share of the window."""
 _SUMS = 7
 
 
@@ -34,8 +34,8 @@ class GroundPlane:
         """Return (n, 2) places on the ground of (n, 2) points in fractions of the picture; NaN above the horizon."""
         homogeneous = np.concatenate([xy, np.ones((len(xy), 1))], axis=1) @ self._to_ground_m.T
         depth = homogeneous[:, 2:] * self._side
-        place: Float = homogeneous[:, :2] * self._side / np.where(depth > 1e-9, depth, np.nan)
-        return place
+        ground: Float = homogeneous[:, :2] * self._side / np.where(depth > 1e-9, depth, np.nan)
+        return ground
 
 
 class Speeds:
@@ -54,17 +54,17 @@ class Speeds:
         self._sums = np.zeros((_SUMS, rows))
         self._first_s = np.full(rows, np.nan)
         self._last_s = np.zeros(rows)
-        self._told = np.zeros(rows, np.bool_)
+        self._reported = np.zeros(rows, np.bool_)
 
-    def carry(self, change: Change) -> None:
+    def follow(self, change: Change) -> None:
         """Follow a change of the table."""
-        self._sums, self._first_s = change.carry(self._sums, 0.0), change.carry(self._first_s, np.nan)
-        self._last_s, self._told = change.carry(self._last_s, 0.0), change.carry(self._told, False)
+        self._sums, self._first_s = change.applied(self._sums, 0.0), change.applied(self._first_s, np.nan)
+        self._last_s, self._reported = change.applied(self._last_s, 0.0), change.applied(self._reported, False)
 
-    def update(self, seen: Sighting) -> Float:
+    def update(self, tracks: FrameTracks) -> Float:
         """Take the next frame's objects and return (n,) their speeds in km/h; NaN where not known, or not yet."""
-        row, now_s = seen.row, seen.pts_s
-        place_m = self._plane.place_m(seen.anchor_px(1.0) / seen.scale_px)
+        row, now_s = tracks.row, tracks.pts_s
+        place_m = self._plane.place_m(tracks.anchor_px(1.0) / tracks.scale_px)
         visible = np.isfinite(place_m).all(axis=1)
         row, place_m = row[visible], place_m[visible]
         first = np.isnan(self._first_s[row])
@@ -77,17 +77,17 @@ class Speeds:
             [np.ones_like(x), np.zeros_like(x), np.zeros_like(x), x, y, np.zeros_like(x), np.zeros_like(x)]
         )
         self._sums[:, row] = sums
-        speed_kmh = np.full(len(seen.row), np.nan)
+        speed_kmh = np.full(len(tracks.row), np.nan)
         known = now_s - self._first_s[row] >= _LEAST_WINDOW * self.config.window_s
         speed_kmh[visible] = np.where(known, _slope(sums) * KMH_OF_MPS, np.nan)
         return speed_kmh
 
-    def speeding(self, seen: Sighting, speed_kmh: Float) -> list[int]:
-        """Return the columns of those who are over the limit and of whom that was not yet told."""
+    def speeding(self, tracks: FrameTracks, speed_kmh: Float) -> list[int]:
+        """Return the columns of those over the limit of which that was not reported yet."""
         if self.config.limit_kmh is None:
             return []
-        over = np.flatnonzero((speed_kmh > self.config.limit_kmh) & ~self._told[seen.row])
-        self._told[seen.row[over]] = True
+        over = np.flatnonzero((speed_kmh > self.config.limit_kmh) & ~self._reported[tracks.row])
+        self._reported[tracks.row[over]] = True
         columns: list[int] = over.tolist()
         return columns
 

@@ -1,6 +1,6 @@
-"""Who is known: the confirmed identities of a stream in one table, whose rows all measurements share.
+"""The confirmed identities of a stream in one table, whose rows all measurements share.
 
-A measurement keeps arrays with one column a row of the table, and follows it by :meth:`Change.carry`. The table
+A measurement keeps arrays with one column a row of the table, and follows it by :meth:`Change.applied`. The table
 forgets an identity when the tracker does, so nothing grows with the length of a stream.
 """
 
@@ -30,14 +30,14 @@ class Change:
     kept: Rows
     born: int
     same: bool
-    """True where nobody came and nobody went."""
+    """True where no row came and none went."""
 
     @property
     def rows(self) -> int:
         """Length of the table after the change."""
         return len(self.kept) + self.born
 
-    def carry(self, state: NDArray[T], fill: Any) -> NDArray[T]:
+    def applied(self, state: NDArray[T], fill: Any) -> NDArray[T]:
         """Return a measurement's (..., rows) array as it is after the change, with ``fill`` for the newly born."""
         if self.same:
             return state
@@ -46,7 +46,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class FrameTracks:
     """The identities on one frame."""
 
     pts_s: float
@@ -55,19 +55,19 @@ class Sighting:
     """Width and height of the picture."""
     row: Rows
     """(n,) row in the table of each object with identity, after :attr:`arrival`."""
-    place: Rows
+    detection: Rows
     """(n,) row of each of them in the frame's detections."""
     box_xyxy_px: Float
     """(n, 4) their boxes."""
     class_id: NDArray[np.int64]
     """(n,) the class that each identity had most of the time, by score."""
     arrival: Change
-    """Who came with this frame; nobody leaves by it."""
+    """The identities that came with this frame; none leaves by it."""
 
     @cached_property
     def at(self) -> Rows | slice:
-        """The same as :attr:`row`, for reading and writing columns of a measurement; where everybody in the table is
-        here, and in order, a slice, which copies nothing."""
+        """The same as :attr:`row`, for reading and writing columns of a measurement; a slice, which copies nothing,
+        where all identities of the table are on the frame and in order."""
         rows = self.arrival.rows
         return slice(None) if len(self.row) == rows and bool((self.row == np.arange(rows)).all()) else self.row
 
@@ -121,24 +121,24 @@ class TrackTable:
     def __len__(self) -> int:
         return len(self.identity)
 
-    def see(self, detections: Detections, *, pts_s: float, picture_px: tuple[int, int]) -> Sighting:
+    def update(self, detections: Detections, *, pts_s: float, picture_px: tuple[int, int]) -> FrameTracks:
         """Take the next frame's objects; those without identity, and an identity's second box, are passed over."""
-        place = self._places(detections)
-        identity = detections.track_id.data[place] if detections.track_id is not None else np.empty(0, np.int64)
+        chosen = self._with_identity(detections)
+        identity = detections.track_id.data[chosen] if detections.track_id is not None else np.empty(0, np.int64)
         row, known = self._look_up(identity)
         born = np.flatnonzero(~known)
         row[born] = len(self) + np.arange(len(born))
         arrival = Change(np.arange(len(self)), len(born), same=not len(born))
-        class_id = detections.class_id[place].astype(np.int64)
+        class_id = detections.class_id[chosen].astype(np.int64)
         if len(born):
             self.identity = np.concatenate([self.identity, identity[born]])
             self.class_id = np.concatenate([self.class_id, class_id[born]])
-            self.seen_s = arrival.carry(self.seen_s, pts_s)
-            self._lead = arrival.carry(self._lead, 0.0)
+            self.seen_s = arrival.applied(self.seen_s, pts_s)
+            self._lead = arrival.applied(self._lead, 0.0)
         self.seen_s[row] = pts_s
-        self._vote(row, class_id, detections.score[place].astype(np.float64))
-        box = detections.box_xyxy_px[place].astype(np.float64)
-        return Sighting(pts_s, picture_px, row, place, box, self.class_id[row], arrival)
+        self._vote(row, class_id, detections.score[chosen].astype(np.float64))
+        box = detections.box_xyxy_px[chosen].astype(np.float64)
+        return FrameTracks(pts_s, picture_px, row, chosen, box, self.class_id[row], arrival)
 
     def departing(self, pts_s: float) -> Rows:
         """Return the rows to forget: unseen for longer than the memory, or seen at a time that is yet to come."""
@@ -157,13 +157,13 @@ class TrackTable:
         self.seen_s, self._lead = self.seen_s[stays], self._lead[stays]
         return change
 
-    def _places(self, detections: Detections) -> Rows:
+    def _with_identity(self, detections: Detections) -> Rows:
         if detections.track_id is None:
             return np.empty(0, np.intp)
         usable = ~np.ma.getmaskarray(detections.track_id) & np.isfinite(detections.box_xyxy_px).all(axis=1)
-        place = np.flatnonzero(usable)
-        first = np.unique(detections.track_id.data[place], return_index=True)[1]
-        return place[first]
+        rows = np.flatnonzero(usable)
+        first = np.unique(detections.track_id.data[rows], return_index=True)[1]
+        return rows[first]
 
     def _look_up(self, identity: NDArray[np.int64]) -> tuple[Rows, NDArray[np.bool_]]:
         """Return each identity's row, and whether it has one."""
@@ -175,7 +175,7 @@ class TrackTable:
         return row, self.identity[row] == identity
 
     def _vote(self, row: Rows, class_id: NDArray[np.int64], score: Float) -> None:
-        """Hold the class that leads: the majority vote of Boyer and Moore (1981), weighted by score."""
+        """Keep the class that leads: the majority vote of Boyer and Moore (1981), weighted by score."""
         same = self.class_id[row] == class_id
         lead = self._lead[row] + np.where(same, score, -score)
         changed = lead < 0

@@ -1,8 +1,7 @@
-"""Areas: who is inside and for how long, and what is worth telling: crowding, long stays, idling, the wrong way.
+"""Zones: which identities are inside and for how long, and the alarms: crowding, long stays, idling, the wrong way.
 
-An identity that is first seen inside has entered; one that is lost inside has left, so those who entered and have not
-left are always those inside. At the edge an identity stays what it was until it is past it by a band that grows with
-its box.
+An identity that is first seen inside has entered; one that is lost inside has left, so entered minus left are always
+those inside. At the edge an identity stays what it was until it is past it by a band that grows with its box.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.analytics.motion import Motion
-from pipelines.stages.analytics.polygons import Polygons
+from pipelines.stages.analytics.geometry import Motion, Polygons
 from pipelines.stages.analytics.regions import anchor_heights, class_filter
-from pipelines.stages.analytics.track_table import Change, Float, Rows, Sighting, TrackTable
+from pipelines.stages.analytics.track_table import Change, Float, FrameTracks, Rows, TrackTable
 from streamvision.core.analysis import EventKind, ZoneTally
 from streamvision.core.config.analytics import ZoneConfig
 
@@ -25,6 +23,22 @@ Mask = NDArray[np.bool_]
 
 _INSTANT_S = 1e-6
 """Differences of time stamps are no more exact than this."""
+
+
+_STATE = np.dtype(
+    [
+        ("known", np.bool_),
+        ("inside", np.bool_),
+        ("since_s", np.float64),
+        ("idle_xy", np.float64, 2),
+        ("idle_since_s", np.float64),
+        ("stay_reported", np.bool_),
+        ("idle_reported", np.bool_),
+        ("wrong_way_reported", np.bool_),
+    ]
+)
+"""What is known of an identity in a zone: whether it was ever located, is inside, and since when; where its middle was,
+as fractions of the picture, when it last moved, and when that was; which alarms it has caused."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Zones:
     Args:
         configs: the zones.
         names: class names by class id.
-        before: zones with counts so far; one that is the same here keeps its counts, and who is inside.
+        before: zones with counts so far; one that is the same here keeps its counts, and the identities inside.
         rows: length of the table now.
     """
 
@@ -81,12 +95,12 @@ class Zones:
         self._watches_heading = any(zone.heading is not None or zone.heading_deg is not None for zone in self.configs)
         self._motion: Motion = before._motion if before is not None else Motion(rows)
         self._counts = [_Count(alarms=_alarms(zone)) for zone in self.configs]
-        self._state = _State.empty(len(self.configs), rows)
+        self._state = np.zeros((len(self.configs), rows), _STATE)
         for index, zone in enumerate(self.configs):
             if before is not None and zone in before.configs:
                 old = before.configs.index(zone)
                 self._counts[index] = before._counts[old]
-                self._state.copy_row(index, before._state, old)
+                self._state[index] = before._state[old]
         self._tallies = tuple(self._tally(index) for index in range(len(self.configs)))
 
     @property
@@ -94,24 +108,25 @@ class Zones:
         """All zones with their counts."""
         return self._tallies
 
-    def carry(self, change: Change) -> None:
+    def follow(self, change: Change) -> None:
         """Follow a change of the table."""
-        self._motion.carry(change)
-        self._state.carry(change)
+        self._motion.follow(change)
+        self._state = change.applied(self._state, 0)
 
-    def update(self, seen: Sighting) -> list[Incident]:
+    def update(self, tracks: FrameTracks) -> list[Incident]:
         """Take the next frame's objects and return what they did."""
-        return self._noted(self._move(seen)) if self.configs and len(seen.row) else []
+        return self._counted_up(self._move(tracks)) if self.configs and len(tracks.row) else []
 
-    def lose(self, roster: TrackTable, departing: Rows) -> list[Incident]:
-        """Let go of identities that will not come again: whoever was inside has left when it was last seen."""
-        return self._noted(self._lose(roster, departing)) if self.configs and len(departing) else []
+    def forget(self, table: TrackTable, departing: Rows) -> list[Incident]:
+        """Forget identities that will not come again: whoever was inside has left when it was last tracks."""
+        return self._counted_up(self._leave(table, departing)) if self.configs and len(departing) else []
 
     def crowds(self) -> list[Incident]:
-        """Return which zones have become crowded, once everybody has moved."""
-        return self._noted(self._crowd())
+        """Return which zones have become crowded, once all identities have moved."""
+        return self._counted_up(self._crowd())
 
-    def _noted(self, happened: Iterator[Incident]) -> list[Incident]:
+    def _counted_up(self, happened: Iterator[Incident]) -> list[Incident]:
+        """Return the incidents, once the tallies of their zones are renewed."""
         incidents = list(happened)
         if incidents:
             touched = {incident.zone.name for incident in incidents}
@@ -120,68 +135,68 @@ class Zones:
             )
         return incidents
 
-    def _move(self, seen: Sighting) -> Iterator[Incident]:
-        state, row, at, now_s = self._state, seen.row, seen.at, seen.pts_s
-        size_px = seen.size_px
-        anchor_px = seen.anchor_px(self._height)
-        within, edge_px = self._polygons.locate(anchor_px, seen.picture_px)
+    def _move(self, tracks: FrameTracks) -> Iterator[Incident]:
+        state, row, at, now_s = self._state, tracks.row, tracks.at, tracks.pts_s
+        size_px = tracks.size_px
+        anchor_px = tracks.anchor_px(self._height)
+        within, edge_px = self._polygons.locate(anchor_px, tracks.picture_px)
         clear = edge_px > self._band * np.sqrt(size_px.prod(axis=1))
-        was = state.inside[:, at]
-        inside = np.where(clear | ~state.known[:, at], within, was)
-        inside &= self._counted[:, np.minimum(seen.class_id, self._classes)]
+        was = state["inside"][:, at]
+        inside = np.where(clear | ~state["known"][:, at], within, was)
+        inside &= self._counted[:, np.minimum(tracks.class_id, self._classes)]
         entered, left = inside & ~was, was & ~inside
-        dwell_s = now_s - state.since_s[:, at]
-        state.inside[:, at], state.known[:, at] = inside, True
-        state.since_s[:, at] = np.where(entered, now_s, state.since_s[:, at])
-        yield from self._tell("zone_left", left, row, dwell_s=dwell_s)
-        yield from self._tell("zone_entered", entered, row)
-        state.told_stay[:, at] &= ~entered
-        state.told_wrong_way[:, at] &= ~entered
+        dwell_s = now_s - state["since_s"][:, at]
+        state["inside"][:, at], state["known"][:, at] = inside, True
+        state["since_s"][:, at] = np.where(entered, now_s, state["since_s"][:, at])
+        yield from self._record("zone_left", left, row, dwell_s=dwell_s)
+        yield from self._record("zone_entered", entered, row)
+        state["stay_reported"][:, at] &= ~entered
+        state["wrong_way_reported"][:, at] &= ~entered
         if self._watches_stay:
-            yield from self._stays(seen, inside)
+            yield from self._stays(tracks, inside)
         if self._watches_idle:
-            yield from self._idlers(seen, inside, entered)
+            yield from self._idlers(tracks, inside, entered)
         if self._watches_heading:
-            yield from self._wrong_ways(seen, inside)
+            yield from self._wrong_ways(tracks, inside)
 
-    def _stays(self, seen: Sighting, inside: Mask) -> Iterator[Incident]:
-        state, at = self._state, seen.at
-        dwell_s = seen.pts_s - state.since_s[:, at]
-        stay = inside & (dwell_s >= self._stay_s - _INSTANT_S) & ~state.told_stay[:, at]
-        state.told_stay[:, at] |= stay
-        return self._tell("stay", stay, seen.row, dwell_s=dwell_s)
+    def _stays(self, tracks: FrameTracks, inside: Mask) -> Iterator[Incident]:
+        state, at = self._state, tracks.at
+        dwell_s = tracks.pts_s - state["since_s"][:, at]
+        stay = inside & (dwell_s >= self._stay_s - _INSTANT_S) & ~state["stay_reported"][:, at]
+        state["stay_reported"][:, at] |= stay
+        return self._record("stay", stay, tracks.row, dwell_s=dwell_s)
 
-    def _idlers(self, seen: Sighting, inside: Mask, entered: Mask) -> Iterator[Incident]:
-        state, at = self._state, seen.at
-        from_px = state.idle_xy[:, :, at].transpose(0, 2, 1) * seen.scale_px
-        moved = np.hypot(*np.moveaxis((seen.center_px - from_px) / seen.size_px, -1, 0)) > self._idle_move
+    def _idlers(self, tracks: FrameTracks, inside: Mask, entered: Mask) -> Iterator[Incident]:
+        state, at = self._state, tracks.at
+        from_px = state["idle_xy"][:, at] * tracks.scale_px
+        moved = np.hypot(*np.moveaxis((tracks.center_px - from_px) / tracks.size_px, -1, 0)) > self._idle_move
         moved |= entered
-        state.idle_since_s[:, at] = np.where(moved, seen.pts_s, state.idle_since_s[:, at])
-        from_px = np.where(moved[:, :, None], seen.center_px, from_px)
-        state.idle_xy[:, :, at] = (from_px / seen.scale_px).transpose(0, 2, 1)
-        idle_s = seen.pts_s - state.idle_since_s[:, at]
-        told = state.told_idle[:, at] & ~moved
-        idle = inside & (idle_s >= self._idle_s - _INSTANT_S) & ~told
-        state.told_idle[:, at] = told | idle
-        return self._tell("idle", idle, seen.row, idle_s=idle_s)
+        state["idle_since_s"][:, at] = np.where(moved, tracks.pts_s, state["idle_since_s"][:, at])
+        from_px = np.where(moved[:, :, None], tracks.center_px, from_px)
+        state["idle_xy"][:, at] = from_px / tracks.scale_px
+        idle_s = tracks.pts_s - state["idle_since_s"][:, at]
+        reported = state["idle_reported"][:, at] & ~moved
+        idle = inside & (idle_s >= self._idle_s - _INSTANT_S) & ~reported
+        state["idle_reported"][:, at] = reported | idle
+        return self._record("idle", idle, tracks.row, idle_s=idle_s)
 
-    def _wrong_ways(self, seen: Sighting, inside: Mask) -> Iterator[Incident]:
-        state, at = self._state, seen.at
-        heading_deg, begin_s = self._motion.update(seen)
-        off_deg = np.abs((heading_deg - self._heading_deg(seen.picture_px) + 180) % 360 - 180)
-        # Only a step that was begun inside counts: how somebody comes in is nobody's business.
-        wrong = inside & (off_deg > self._tolerance_deg) & (state.since_s[:, at] <= begin_s)
-        wrong &= ~state.told_wrong_way[:, at]
-        state.told_wrong_way[:, at] |= wrong
+    def _wrong_ways(self, tracks: FrameTracks, inside: Mask) -> Iterator[Incident]:
+        state, at = self._state, tracks.at
+        heading_deg, begin_s = self._motion.update(tracks)
+        off_deg = np.abs((heading_deg - self._heading_deg(tracks.picture_px) + 180) % 360 - 180)
+        # Only a step that was begun inside counts: the way in may lead across the allowed heading.
+        wrong = inside & (off_deg > self._tolerance_deg) & (state["since_s"][:, at] <= begin_s)
+        wrong &= ~state["wrong_way_reported"][:, at]
+        state["wrong_way_reported"][:, at] |= wrong
         heading_deg = np.broadcast_to(heading_deg % 360, wrong.shape)
-        return self._tell("wrong_way", wrong, seen.row, heading_deg=heading_deg, off_deg=off_deg)
+        return self._record("wrong_way", wrong, tracks.row, heading_deg=heading_deg, off_deg=off_deg)
 
-    def _lose(self, roster: TrackTable, departing: Rows) -> Iterator[Incident]:
+    def _leave(self, table: TrackTable, departing: Rows) -> Iterator[Incident]:
         state = self._state
-        lost = state.inside[:, departing]
-        dwell_s = roster.seen_s[departing] - state.since_s[:, departing]
-        state.inside[:, departing] = False
-        for incident in self._tell("zone_left", lost, departing, dwell_s=dwell_s):
+        lost = state["inside"][:, departing]
+        dwell_s = table.seen_s[departing] - state["since_s"][:, departing]
+        state["inside"][:, departing] = False
+        for incident in self._record("zone_left", lost, departing, dwell_s=dwell_s):
             incident.values["lost"] = True
             yield incident
 
@@ -194,20 +209,20 @@ class Zones:
                 yield Incident("crowding", zone, None, {"inside": inside})
             count.crowded = crowded
 
-    def _tell(self, kind: EventKind, which: Mask, row: Rows, **values: Float) -> Iterator[Incident]:
+    def _record(self, kind: EventKind, which: Mask, row: Rows, **values: Float) -> Iterator[Incident]:
         for index, column in np.argwhere(which).tolist():
-            told: dict[str, float | bool] = {k: round(float(v[index, column]), 3) for k, v in values.items()}
+            numbers: dict[str, float | bool] = {k: round(float(v[index, column]), 3) for k, v in values.items()}
             count = self._counts[index]
             if kind == "zone_entered":
                 count.entered += 1
                 count.most = max(count.most, count.entered - count.left)
             elif kind == "zone_left":
                 count.left += 1
-                count.dwell_sum_s += told["dwell_s"]
-                count.dwell_longest_s = max(count.dwell_longest_s, told["dwell_s"])
+                count.dwell_sum_s += numbers["dwell_s"]
+                count.dwell_longest_s = max(count.dwell_longest_s, numbers["dwell_s"])
             else:
                 count.alarms[kind] += 1
-            yield Incident(kind, self.configs[index], int(row[column]), told)
+            yield Incident(kind, self.configs[index], int(row[column]), numbers)
 
     def _heading_deg(self, picture_px: tuple[int, int]) -> Float:
         """Return (Z, 1) allowed headings; NaN where every way is right."""
@@ -226,43 +241,6 @@ class Zones:
             dwell_longest_s=round(count.dwell_longest_s, 3) if count.left else None,
             alarms=dict(count.alarms),
         )
-
-
-@dataclass(eq=False)
-class _State:
-    """What is known of each identity in each zone; every array ends with (..., rows)."""
-
-    inside: Mask
-    known: Mask
-    told_stay: Mask
-    told_idle: Mask
-    told_wrong_way: Mask
-    since_s: Float
-    idle_since_s: Float
-    idle_xy: Float
-
-    @classmethod
-    def empty(cls, zones: int, rows: int) -> _State:
-        shape = (zones, rows)
-        return cls(
-            inside=np.zeros(shape, np.bool_),
-            known=np.zeros(shape, np.bool_),
-            told_stay=np.zeros(shape, np.bool_),
-            told_idle=np.zeros(shape, np.bool_),
-            told_wrong_way=np.zeros(shape, np.bool_),
-            since_s=np.zeros(shape),
-            idle_since_s=np.zeros(shape),
-            idle_xy=np.zeros((zones, 2, rows)),
-        )
-
-    def carry(self, change: Change) -> None:
-        if not change.same:
-            for name, array in vars(self).items():
-                setattr(self, name, change.carry(array, 0))
-
-    def copy_row(self, index: int, other: _State, old: int) -> None:
-        for name, array in vars(self).items():
-            array[index] = getattr(other, name)[old]
 
 
 def _column(zones: Sequence[ZoneConfig], name: str) -> Float:

@@ -17,7 +17,7 @@ Point = tuple[Fraction, Fraction]
 """x and y, as fractions of the picture's width and height."""
 Anchor = Literal["bottom", "center"]
 
-MAX_PLACES = 64
+MAX_REGIONS = 64
 """Most lines, and most zones, of one stream."""
 _NAME = r"^[^\x00-\x1f]{1,40}$"
 
@@ -56,9 +56,9 @@ class ZoneConfig(Section):
     band: float = Field(
         0.1, ge=0, le=1, description="How far past the edge it must get, as a share of its box; flicker stays below."
     )
-    crowd: int | None = Field(None, ge=1, description="Tell when so many are inside, once until it is fewer again.")
-    stay_s: float | None = Field(None, gt=0, le=86400, description="Tell when an object stays inside for so long.")
-    idle_s: float | None = Field(None, gt=0, le=86400, description="Tell when an object inside stands for so long.")
+    crowd: int | None = Field(None, ge=1, description="Report when so many are inside, once until it is fewer again.")
+    stay_s: float | None = Field(None, gt=0, le=86400, description="Report when an object stays inside for so long.")
+    idle_s: float | None = Field(None, gt=0, le=86400, description="Report when an object inside stands for so long.")
     idle_move: float = Field(0.2, gt=0, le=2, description="Standing: it moves less than this share of its own box.")
     heading_deg: float | None = Field(
         None, ge=-360, le=360, description="Allowed heading, in degrees clockwise on the picture: 0 right, 90 down."
@@ -87,7 +87,7 @@ class ZoneConfig(Section):
 
 
 class SpeedConfig(Section):
-    """Speed over the ground, from four points of the picture whose places on the ground are known."""
+    """Speed over the ground, from four points of the picture whose positions on the ground are known."""
 
     picture: tuple[Point, Point, Point, Point] = Field(
         description="Four points on the ground, no three on one line, in fractions of the picture."
@@ -96,7 +96,7 @@ class SpeedConfig(Section):
         description="Where these four are on the ground, in metres, from any origin."
     )
     window_s: float = Field(1.0, gt=0, le=30, description="Time over which speed is smoothed.")
-    limit_kmh: float | None = Field(None, gt=0, description="Tell when an object is faster, once each.")
+    limit_kmh: float | None = Field(None, gt=0, description="Report when an object is faster, once each.")
 
     @model_validator(mode="after")
     def _spans_a_plane(self) -> SpeedConfig:
@@ -121,15 +121,15 @@ class HeatMapConfig(Section):
 class AnalyticsConfig(Section):
     """What is counted and measured; only objects with a confirmed identity count."""
 
-    lines: tuple[LineConfig, ...] = Field((), max_length=MAX_PLACES, description="Lines to count at.")
-    zones: tuple[ZoneConfig, ...] = Field((), max_length=MAX_PLACES, description="Areas to watch.")
+    lines: tuple[LineConfig, ...] = Field((), max_length=MAX_REGIONS, description="Lines to count at.")
+    zones: tuple[ZoneConfig, ...] = Field((), max_length=MAX_REGIONS, description="Areas to watch.")
     speed: SpeedConfig | None = Field(None, description="Speed over the ground; absent: none.")
     heat_map: HeatMapConfig | None = Field(None, description="Where objects spend their time; absent: none.")
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> AnalyticsConfig:
-        for kind, places in (("lines", self.lines), ("zones", self.zones)):
-            named = [place.name for place in places]
+        for kind, regions in (("lines", self.lines), ("zones", self.zones)):
+            named = [region.name for region in regions]
             if twice := {name for name in named if named.count(name) > 1}:
                 raise ValueError(f"names of {kind} must differ, but {sorted(twice)} stands more than once")
         return self

@@ -49,9 +49,9 @@ def test_a_line_counts_from_the_next_frame_on_and_is_told_as_it_happens(server: 
 
 
 def test_events_of_other_streams_are_not_told(feed: LiveFeed, server: WebServer) -> None:
-    feed["yard"].analyst.apply(parse_analytics({"lines": [DOOR]}, origin="test"))
+    feed["yard"].analytics.apply(parse_analytics({"lines": [DOOR]}, origin="test"))
     with opened(server.port, "/api/events?streams=gate") as response:
-        assert eventually(lambda: len(feed["yard"].analyst.recent()) >= 1)
+        assert eventually(lambda: len(feed["yard"].analytics.recent()) >= 1)
         assert {read_event(response)[0] for _ in range(3)} == {"status"}
 
 

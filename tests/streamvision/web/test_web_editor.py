@@ -74,7 +74,7 @@ def points(place) -> list[list[float]]:
 def test_a_line_is_drawn_and_counts_and_its_counts_are_shown(editor: Page, feed: LiveFeed) -> None:
     draw_line(editor)
     expect(visible(editor, ".editor-words")).to_contain_text("Applied")
-    [line] = feed["gate"].analyst.config.lines
+    [line] = feed["gate"].analytics.config.lines
     assert (line.name, points(line)) == ("line 1", [[0.5, 0.1], [0.5, 0.9]])
     rows = visible(editor, ".tallies tr")
     expect(rows.first).to_contain_text("line 1, in")
@@ -84,18 +84,18 @@ def test_a_line_is_drawn_and_counts_and_its_counts_are_shown(editor: Page, feed:
 
 def test_it_is_named_turned_and_moved_and_each_change_counts_at_once(editor: Page, feed: LiveFeed) -> None:
     draw_line(editor)
-    analyst = feed["gate"].analyst
+    analytics = feed["gate"].analytics
     visible(editor, '.properties [name="name"]').fill("Tür")
     editor.keyboard.press("Tab")
-    assert eventually(lambda: [line.name for line in analyst.config.lines] == ["Tür"])
+    assert eventually(lambda: [line.name for line in analytics.config.lines] == ["Tür"])
     visible(editor, ".turn").click()
-    assert eventually(lambda: points(analyst.config.lines[0]) == [[0.5, 0.9], [0.5, 0.1]])
+    assert eventually(lambda: points(analytics.config.lines[0]) == [[0.5, 0.9], [0.5, 0.1]])
     drag(editor, (0.5, 0.3), (0.6, 0.3))
-    assert eventually(lambda: points(analyst.config.lines[0]) == [[0.6, 0.9], [0.6, 0.1]])
+    assert eventually(lambda: points(analytics.config.lines[0]) == [[0.6, 0.9], [0.6, 0.1]])
     drag(editor, (0.6, 0.1), (0.9, 0.2))
-    assert eventually(lambda: points(analyst.config.lines[0]) == [[0.6, 0.9], [0.9, 0.2]])
+    assert eventually(lambda: points(analytics.config.lines[0]) == [[0.6, 0.9], [0.9, 0.2]])
     editor.keyboard.press("Delete")
-    assert eventually(lambda: not analyst.config.lines)
+    assert eventually(lambda: not analytics.config.lines)
 
 
 def test_a_zone_is_drawn_by_its_corners_and_closed_at_the_first(editor: Page, feed: LiveFeed) -> None:
@@ -103,23 +103,23 @@ def test_a_zone_is_drawn_by_its_corners_and_closed_at_the_first(editor: Page, fe
     corners = [(0.1, 0.2), (0.6, 0.2), (0.6, 0.8), (0.1, 0.8)]
     for corner in (*corners, corners[0]):
         editor.mouse.click(*spot(editor, *corner))
-    analyst = feed["gate"].analyst
-    assert eventually(lambda: len(analyst.config.zones) == 1)
-    assert points(analyst.config.zones[0]) == [list(corner) for corner in corners]
+    analytics = feed["gate"].analytics
+    assert eventually(lambda: len(analytics.config.zones) == 1)
+    assert points(analytics.config.zones[0]) == [list(corner) for corner in corners]
     visible(editor, '.properties [name="crowd"]').fill("5")
     editor.keyboard.press("Tab")
-    assert eventually(lambda: analyst.config.zones[0].crowd == 5)
+    assert eventually(lambda: analytics.config.zones[0].crowd == 5)
     visible(editor, '.properties [name="crowd"]').fill("0")
     editor.keyboard.press("Tab")
     expect(visible(editor, ".editor-words.wrong")).to_contain_text("zones.0.crowd")
-    assert analyst.config.zones[0].crowd == 5, "what is refused changes nothing"
+    assert analytics.config.zones[0].crowd == 5, "what is refused changes nothing"
 
 
 def test_a_finger_draws_too(editor: Page, feed: LiveFeed) -> None:
     visible(editor, '[data-mode="zone"]').tap()
     for corner in ((0.2, 0.2), (0.7, 0.3), (0.4, 0.8), (0.2, 0.2)):
         editor.touchscreen.tap(*spot(editor, *corner))
-    assert eventually(lambda: len(feed["gate"].analyst.config.zones) == 1)
+    assert eventually(lambda: len(feed["gate"].analytics.config.zones) == 1)
 
 
 def test_escape_gives_up_a_drawing_then_the_editor_and_not_the_page(editor: Page, feed: LiveFeed) -> None:
@@ -130,7 +130,7 @@ def test_escape_gives_up_a_drawing_then_the_editor_and_not_the_page(editor: Page
     editor.keyboard.press("Escape")
     expect(visible(editor, ".drawing")).to_be_hidden()
     assert editor.url.endswith("/streams/gate")
-    assert not feed["gate"].analyst.config.zones
+    assert not feed["gate"].analytics.config.zones
 
 
 def test_it_is_copied_as_yaml(editor: Page) -> None:

@@ -9,11 +9,11 @@ import pytest
 from pipelines.stages.analytics.heat_map import GRID_COLUMNS, GRID_ROWS
 from streamvision.core.analysis import heat_levels
 from streamvision.core.config.app import parse_analytics
-from support.walkers import analyst, walk
+from support.walkers import analytics, walk
 
 
 def test_seconds_are_counted_where_they_were_spent() -> None:
-    subject = analyst(heat_map={"show": True})
+    subject = analytics(heat_map={"show": True})
     said = walk(subject, [[(1, 0.25, 0.5), (2, 0.75, 0.5), (None, 0.5, 0.9)]] * 21)
     heat = said[-1].heat
     assert heat is not None and heat.shape == (GRID_ROWS, GRID_COLUMNS)
@@ -24,14 +24,14 @@ def test_seconds_are_counted_where_they_were_spent() -> None:
 
 
 def test_traces_fade_by_their_half_life() -> None:
-    subject = analyst(heat_map={"show": True, "half_life_s": 2.0})
+    subject = analytics(heat_map={"show": True, "half_life_s": 2.0})
     said = walk(subject, [*[[(1, 0.5, 0.5)]] * 11, *[[]] * 20])
     assert said[10].heat is not None and said[30].heat is not None
     assert said[30].heat.sum() == pytest.approx(said[10].heat.sum() / 2, rel=1e-3)
 
 
 def test_it_is_not_shown_unless_asked_and_asking_does_not_begin_it_anew() -> None:
-    subject = analyst(heat_map={})
+    subject = analytics(heat_map={})
     assert walk(subject, [[(1, 0.5, 0.5)]] * 11)[-1].heat is None
     subject.apply(parse_analytics({"heat_map": {"show": True}}, origin="test"))
     heat = walk(subject, [[(1, 0.5, 0.5)]])[-1].heat
@@ -39,8 +39,8 @@ def test_it_is_not_shown_unless_asked_and_asking_does_not_begin_it_anew() -> Non
 
 
 def test_png_has_the_proportions_of_the_picture_and_is_red_where_most_time_was_spent() -> None:
-    subject = analyst(heat_map={})
-    assert analyst().heat_map_png() is None
+    subject = analytics(heat_map={})
+    assert analytics().heat_map_png() is None
     walk(subject, [[(1, 0.25, 0.5)]] * 11)
     png = subject.heat_map_png()
     assert png is not None and png.startswith(b"\x89PNG")

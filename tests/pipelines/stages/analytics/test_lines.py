@@ -7,7 +7,7 @@ import pytest
 
 from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
-from support.walkers import analyst, events, result, walk
+from support.walkers import analytics, events, result, walk
 
 ACROSS = {"name": "gate", "points": [[0.2, 0.5], [0.8, 0.5]], "directions": ["down", "up"]}
 
@@ -24,7 +24,7 @@ def path(*ys, x=0.5, who=1):
     ("ys", "expected"), [((0.3, 0.4, 0.6, 0.7), {"down": 1, "up": 0}), ((0.7, 0.55, 0.45, 0.3), {"down": 0, "up": 1})]
 )
 def test_who_crosses_counts_once_and_in_its_direction(ys, expected) -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     said = walk(subject, path(*ys))
     assert totals(subject) == expected
     [event] = events(said)
@@ -35,58 +35,58 @@ def test_who_crosses_counts_once_and_in_its_direction(ys, expected) -> None:
 
 def test_the_first_direction_is_to_the_right_of_the_line() -> None:
     turned = {**ACROSS, "points": ACROSS["points"][::-1]}
-    subject = analyst(lines=[turned])
+    subject = analytics(lines=[turned])
     walk(subject, path(0.3, 0.7))
     assert totals(subject) == {"down": 0, "up": 1}
 
 
 def test_flicker_at_the_line_counts_once() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     jitter = 0.5 + 0.009 * np.random.default_rng(0).choice([-1.0, 1.0], 60)  # 1.8 px; the band is 2 px
     walk(subject, path(0.3, *jitter, 0.7, *jitter, 0.7))
     assert totals(subject) == {"down": 1, "up": 0}
 
 
 def test_without_a_band_flicker_counts_each_time() -> None:
-    subject = analyst(lines=[{**ACROSS, "band": 0}])
+    subject = analytics(lines=[{**ACROSS, "band": 0}])
     walk(subject, path(0.3, 0.51, 0.49, 0.51, 0.7))
     assert totals(subject) == {"down": 2, "up": 1}
 
 
 def test_turning_round_in_the_band_does_not_count() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     walk(subject, path(0.3, 0.505, 0.495, 0.3))
     assert totals(subject) == {"down": 0, "up": 0}
 
 
 def test_there_and_back_counts_both_ways() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     walk(subject, path(0.3, 0.7, 0.3, 0.7))
     assert totals(subject) == {"down": 2, "up": 1}
 
 
 def test_past_the_end_of_the_segment_does_not_count() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     walk(subject, path(0.3, 0.7, x=0.9))
     walk(subject, [[(2, 0.1, 0.3)], [(2, 0.19, 0.7)]])
     assert totals(subject) == {"down": 0, "up": 0}
 
 
 def test_round_the_end_and_back_through_the_segment_counts_the_way_back() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     walk(subject, [[(1, 0.9, 0.3)], [(1, 0.9, 0.7)], [(1, 0.5, 0.7)], [(1, 0.5, 0.3)]])
     assert totals(subject) == {"down": 0, "up": 1}
 
 
 def test_a_jump_over_dropped_frames_counts_where_its_path_meets_the_line() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     assert subject.update(result([(1, 0.1, 0.05)], pts_s=0.0)) is not None
     assert subject.update(result([(1, 0.6, 0.95)], index=9, pts_s=0.9)) is not None  # meets it at x = 0.35
     assert totals(subject) == {"down": 1, "up": 0}
 
 
 def test_an_identity_that_was_forgotten_begins_anew() -> None:
-    subject = analyst(lines=[ACROSS], memory_s=0.5)
+    subject = analytics(lines=[ACROSS], memory_s=0.5)
     for pts_s, y in ((0.0, 0.3), (2.0, 0.7)):
         subject.update(result([(1, 0.5, y)], pts_s=pts_s))
         subject.update(result([], pts_s=pts_s + 1))
@@ -94,33 +94,33 @@ def test_an_identity_that_was_forgotten_begins_anew() -> None:
 
 
 def test_without_identity_nobody_counts() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     walk(subject, path(0.3, 0.4, 0.6, 0.7, who=None))
     assert totals(subject) == {"down": 0, "up": 0}
 
 
 def test_who_is_first_seen_on_the_line_is_on_neither_side() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     walk(subject, path(0.5, 0.6, 0.7))
     assert totals(subject) == {"down": 0, "up": 0}
 
 
 def test_a_step_onto_the_very_line_is_part_of_the_crossing() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     walk(subject, path(0.3, 0.5, 0.7))
     assert totals(subject) == {"down": 1, "up": 0}
 
 
 def test_the_anchor_is_a_choice() -> None:
     low, high = {**ACROSS, "name": "feet"}, {**ACROSS, "name": "middles", "anchor": "center"}
-    subject = analyst(lines=[low, high])
+    subject = analytics(lines=[low, high])
     walk(subject, path(0.40, 0.53))  # the middle of the box is 10 px, or 0.05, above
     assert totals(subject, "feet")["down"] == 1
     assert totals(subject, "middles")["down"] == 0
 
 
 def test_a_change_of_resolution_changes_nothing() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     subject.update(result([(1, 0.5, 0.45)], pts_s=0.0, size_px=(400, 200)))
     subject.update(result([(1, 0.5, 0.46)], pts_s=0.1, size_px=(800, 400), box_px=(80, 40)))
     subject.update(result([(1, 0.5, 0.6)], pts_s=0.2, size_px=(800, 400), box_px=(80, 40)))
@@ -128,7 +128,7 @@ def test_a_change_of_resolution_changes_nothing() -> None:
 
 
 def test_the_class_is_the_one_that_the_identity_had_most_of_the_time() -> None:
-    subject = analyst(lines=[ACROSS, {**ACROSS, "name": "buses", "classes": ["bus"]}])
+    subject = analytics(lines=[ACROSS, {**ACROSS, "name": "buses", "classes": ["bus"]}])
     for index, (y, class_id) in enumerate(((0.2, 1), (0.3, 1), (0.4, 1), (0.6, 0), (0.7, 0))):
         subject.update(result([(1, 0.5, y)], index=index, pts_s=index / 10, class_id=class_id))
     assert subject.report()["lines"]["gate"]["down"] == {"total": 1, "classes": {"bus": 1}}
@@ -136,13 +136,13 @@ def test_the_class_is_the_one_that_the_identity_had_most_of_the_time() -> None:
 
 
 def test_other_classes_do_not_count() -> None:
-    subject = analyst(lines=[{**ACROSS, "classes": ["bus"]}])
+    subject = analytics(lines=[{**ACROSS, "classes": ["bus"]}])
     walk(subject, path(0.3, 0.7))
     assert totals(subject) == {"down": 0, "up": 0}
 
 
 def test_a_line_is_edited_and_the_others_keep_their_counts() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     walk(subject, path(0.3, 0.7))
     other = {"name": "other", "points": [[0.2, 0.8], [0.8, 0.8]]}
     subject.apply(parse_analytics({"lines": [other, ACROSS]}, origin="test"))
@@ -154,7 +154,7 @@ def test_a_line_is_edited_and_the_others_keep_their_counts() -> None:
 
 
 def test_a_class_that_the_model_does_not_know_is_refused_and_nothing_changes() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     unknown = parse_analytics({"lines": [{**ACROSS, "classes": ["tram"]}]}, origin="test")
     with pytest.raises(ConfigError, match=r"'gate' asks for the class 'tram', but the model knows only: car, bus"):
         subject.apply(unknown)
@@ -162,7 +162,7 @@ def test_a_class_that_the_model_does_not_know_is_refused_and_nothing_changes() -
 
 
 def test_many_at_once_are_told_apart() -> None:
-    subject = analyst(lines=[ACROSS])
+    subject = analytics(lines=[ACROSS])
     steps = np.linspace(0.2, 0.8, 13)
     frames = [[(who, 0.25 + 0.01 * who, (y if who % 2 else 1 - y)) for who in range(1, 51)] for y in steps]
     said = walk(subject, frames)
@@ -172,10 +172,10 @@ def test_many_at_once_are_told_apart() -> None:
 
 
 def test_memory_stays_bounded_over_many_short_lives() -> None:
-    subject = analyst(lines=[ACROSS], zones=[{"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}])
+    subject = analytics(lines=[ACROSS], zones=[{"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}])
     for index in range(2000):
         subject.update(result([(index * 5 + k, 0.5, 0.4) for k in range(5)], index=index, pts_s=index / 10))
-    assert len(subject._roster) <= 5 * 12
-    assert subject._lines._side.shape[1] == subject._zones._state.inside.shape[1] == len(subject._roster)
+    assert len(subject._table) <= 5 * 12
+    assert subject._lines._state.shape[1] == subject._zones._state.shape[1] == len(subject._table)
     zone = subject.report()["zones"]["all"]
-    assert zone["entered"] - zone["left"] == zone["inside"] == len(subject._roster)
+    assert zone["entered"] - zone["left"] == zone["inside"] == len(subject._table)

@@ -9,7 +9,7 @@ from pipelines.stages.analytics.speed import GroundPlane
 from streamvision.core.config.analytics import SpeedConfig
 from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
-from support.walkers import analyst, events, result, walk
+from support.walkers import analytics, events, result, walk
 
 TRAPEZE = {
     "picture": [[0.4, 0.3], [0.6, 0.3], [0.9, 0.9], [0.1, 0.9]],
@@ -39,7 +39,7 @@ def test_the_four_points_are_where_they_are_said_to_be_and_a_camera_agrees() -> 
 def drive(kmh: float, fps: float, *, noise_m: float = 0.0, drop: bool = False) -> float:
     """Return the last speed of a car that drives along the picture, 40 m wide and 20 m high."""
     speed = {"picture": [[0, 0], [1, 0], [1, 1], [0, 1]], "ground_m": [[0, 0], [40, 0], [40, 20], [0, 20]]}
-    subject = analyst(speed=speed)
+    subject = analytics(speed=speed)
     rng = np.random.default_rng(1)
     last = float("nan")
     for index in range(round(2 * fps)):
@@ -63,7 +63,7 @@ def test_jitter_is_smoothed_away() -> None:
 
 
 def test_speed_is_silent_until_it_is_known_and_for_those_without_identity() -> None:
-    subject = analyst(speed=TRAPEZE)
+    subject = analytics(speed=TRAPEZE)
     said = walk(subject, [[(1, 0.5, 0.5 + 0.01 * step), (None, 0.5, 0.7)] for step in range(12)])
     known = [np.isfinite(analysis.speed_kmh).tolist() for analysis in said if analysis.speed_kmh is not None]
     assert known[:5] == [[False, False]] * 5
@@ -72,7 +72,7 @@ def test_speed_is_silent_until_it_is_known_and_for_those_without_identity() -> N
 
 def test_speeding_is_told_once_each() -> None:
     plane = {"picture": [[0, 0], [1, 0], [1, 1], [0, 1]], "ground_m": [[0, 0], [40, 0], [40, 20], [0, 20]]}
-    subject = analyst(speed={**plane, "limit_kmh": 40})
+    subject = analytics(speed={**plane, "limit_kmh": 40})
     said = walk(subject, [[(1, 0.05 + 0.035 * step, 0.3), (2, 0.05 + 0.02 * step, 0.7)] for step in range(20)])
     [told] = events(said)  # 50.4 and 28.8 km/h
     assert (told.kind, told.track_id, told.place) == ("speeding", 1, "ground")
@@ -81,7 +81,7 @@ def test_speeding_is_told_once_each() -> None:
 
 def test_a_speed_stands_in_the_event_of_a_line() -> None:
     plane = {"picture": [[0, 0], [1, 0], [1, 1], [0, 1]], "ground_m": [[0, 0], [40, 0], [40, 20], [0, 20]]}
-    subject = analyst(speed=plane, lines=[{"name": "gate", "points": [[0.5, 1], [0.5, 0]]}])
+    subject = analytics(speed=plane, lines=[{"name": "gate", "points": [[0.5, 1], [0.5, 0]]}])
     [event] = events(walk(subject, [[(1, 0.05 + 0.035 * step, 0.3)] for step in range(20)]))
     assert event.values["speed_kmh"] == pytest.approx(50.4, abs=0.2)
 

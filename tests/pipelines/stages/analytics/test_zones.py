@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.walkers import analyst, events, kinds, result, walk
+from support.walkers import analytics, events, kinds, result, walk
 
 YARD = {"name": "yard", "points": [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]}
 INSIDE, OUTSIDE = (0.5, 0.5), (0.5, 0.95)
@@ -19,7 +19,7 @@ def at(*places, who=1):
 
 
 def test_who_walks_through_enters_and_leaves_and_its_dwell_is_measured() -> None:
-    subject = analyst(zones=[YARD])
+    subject = analytics(zones=[YARD])
     said = walk(subject, at(OUTSIDE, *[INSIDE] * 20, OUTSIDE))
     assert kinds(said) == ["zone_entered", "zone_left"]
     assert events(said)[1].values == {"dwell_s": 2.0}
@@ -30,15 +30,15 @@ def test_who_walks_through_enters_and_leaves_and_its_dwell_is_measured() -> None
 
 
 def test_flicker_at_the_edge_neither_leaves_nor_enters() -> None:
-    subject = analyst(zones=[YARD])
+    subject = analytics(zones=[YARD])
     edge = [(0.5, 0.807), (0.5, 0.793)] * 20  # 1.4 px to both sides; the band is a tenth of the box, 2.8 px
     assert kinds(walk(subject, at(INSIDE, *edge, INSIDE))) == ["zone_entered"]
-    without = analyst(zones=[{**YARD, "band": 0}])
+    without = analytics(zones=[{**YARD, "band": 0}])
     assert len(kinds(walk(without, at(INSIDE, *edge, INSIDE)))) > 20
 
 
 def test_who_is_lost_inside_has_left_when_it_was_last_seen() -> None:
-    subject = analyst(zones=[YARD], memory_s=1.0)
+    subject = analytics(zones=[YARD], memory_s=1.0)
     said = walk(subject, [*at(*[INSIDE] * 11), *[[]] * 9])
     assert kinds(said) == ["zone_entered"]
     assert yard(subject)["inside"] == 1, "out of sight for a moment is still inside"
@@ -50,7 +50,7 @@ def test_who_is_lost_inside_has_left_when_it_was_last_seen() -> None:
 
 
 def test_a_reconnect_empties_the_zone() -> None:
-    subject = analyst(zones=[YARD])
+    subject = analytics(zones=[YARD])
     subject.update(result([(1, *INSIDE)], pts_s=0.0))
     after = subject.update(result([(2, *INSIDE)], index=1, pts_s=0.1, segment=1))
     assert after is not None
@@ -59,7 +59,7 @@ def test_a_reconnect_empties_the_zone() -> None:
 
 
 def test_crowding_is_told_once_until_it_falls_again() -> None:
-    subject = analyst(zones=[{**YARD, "crowd": 3}])
+    subject = analytics(zones=[{**YARD, "crowd": 3}])
     many = [(who, 0.3 + 0.1 * who, 0.5) for who in range(1, 5)]
     frames = [many[:2], many[:3], many, many[:3], [*many[:2], (3, *OUTSIDE), (4, *OUTSIDE)], many]
     said = walk(subject, frames)
@@ -70,14 +70,14 @@ def test_crowding_is_told_once_until_it_falls_again() -> None:
 
 
 def test_a_long_stay_is_told_once_a_visit() -> None:
-    subject = analyst(zones=[{**YARD, "stay_s": 1.0}])
+    subject = analytics(zones=[{**YARD, "stay_s": 1.0}])
     said = walk(subject, at(*[INSIDE] * 30, OUTSIDE, *[INSIDE] * 30))
     stays = [event for event in events(said) if event.kind == "stay"]
     assert [event.frame for event in stays] == [10, 41]
 
 
 def test_who_stands_is_told_once_until_it_moves() -> None:
-    subject = analyst(zones=[{**YARD, "idle_s": 1.0}])
+    subject = analytics(zones=[{**YARD, "idle_s": 1.0}])
     moving = [(0.3 + 0.02 * step, 0.5) for step in range(20)]  # 8 px a frame, a fifth of the box
     jitter = [(0.68 + 0.005 * (-1) ** step, 0.5) for step in range(30)]
     said = walk(subject, at(*moving, *jitter, *moving, *jitter))
@@ -88,7 +88,7 @@ def test_who_stands_is_told_once_until_it_moves() -> None:
 
 
 def test_who_stands_outside_is_not_told() -> None:
-    subject = analyst(zones=[{**YARD, "idle_s": 1.0, "stay_s": 1.0}])
+    subject = analytics(zones=[{**YARD, "idle_s": 1.0, "stay_s": 1.0}])
     assert kinds(walk(subject, at(*[OUTSIDE] * 40))) == []
 
 
@@ -96,27 +96,27 @@ def test_who_stands_outside_is_not_told() -> None:
 def test_the_wrong_way_is_told_once_and_the_right_one_is_not(way) -> None:
     right = [(0.25 + 0.02 * step, 0.5) for step in range(25)]
     for places, wrong in ((right, 0), (right[::-1], 1)):
-        subject = analyst(zones=[{**YARD, **way}])
+        subject = analytics(zones=[{**YARD, **way}])
         told = [event for event in events(walk(subject, at(*places))) if event.kind == "wrong_way"]
         assert len(told) == wrong
         assert all(event.values == {"heading_deg": 180.0, "off_deg": 180.0} for event in told)
 
 
 def test_jitter_of_who_stands_is_no_wrong_way() -> None:
-    subject = analyst(zones=[{**YARD, "heading_deg": 0}])
+    subject = analytics(zones=[{**YARD, "heading_deg": 0}])
     said = walk(subject, at(*[(0.5 + 0.02 * (-1) ** step, 0.5) for step in range(50)]))
     assert kinds(said) == ["zone_entered"]
 
 
 def test_other_classes_are_not_seen() -> None:
-    subject = analyst(zones=[{**YARD, "classes": ["bus"]}])
+    subject = analytics(zones=[{**YARD, "classes": ["bus"]}])
     assert kinds(walk(subject, at(*[INSIDE] * 5))) == []
     assert kinds(walk(subject, at(*[INSIDE] * 5, who=2), class_id=1)) == ["zone_entered"]
 
 
 def test_a_zone_with_a_notch_has_nobody_in_the_notch() -> None:
     horseshoe = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.7, 0.9], [0.7, 0.4], [0.3, 0.4], [0.3, 0.9], [0.1, 0.9]]
-    subject = analyst(zones=[{"name": "yard", "points": horseshoe}, {**YARD, "name": "square"}])
+    subject = analytics(zones=[{"name": "yard", "points": horseshoe}, {**YARD, "name": "square"}])
     walk(subject, [[(1, 0.5, 0.7), (2, 0.15, 0.7), (3, 0.85, 0.7), (4, 0.5, 0.25)]])
     assert yard(subject)["inside"] == 3
     assert subject.report()["zones"]["square"]["inside"] == 2

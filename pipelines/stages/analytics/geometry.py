@@ -1,4 +1,4 @@
-"""Points and polygons, all pairs at once."""
+"""Points against polygons, and which way objects move, all pairs at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.analytics.track_table import Float
+from pipelines.stages.analytics.track_table import Change, Float, FrameTracks
+
+STEP_SHARE = 0.5
+"""How far a box must have moved before it has a heading, as a share of its width and height; a detected box seldom
+jitters by more than a tenth."""
 
 
 class Polygons:
@@ -53,3 +57,32 @@ class Polygons:
             self._scaled = begin_px, end_px, edge, rise, np.maximum((edge * edge).sum(axis=-1), 1e-12)
             self._scaled_for_px = picture_px
         return self._scaled
+
+
+class Motion:
+    """The headings of one stream's identities, from step to step."""
+
+    def __init__(self, rows: int = 0) -> None:
+        self._from_xy = np.full((2, rows), np.nan)
+        self._from_s = np.zeros(rows)
+
+    def follow(self, change: Change) -> None:
+        """Follow a change of the table."""
+        self._from_xy, self._from_s = change.applied(self._from_xy, np.nan), change.applied(self._from_s, 0.0)
+
+    def update(self, tracks: FrameTracks) -> tuple[Float, Float]:
+        """Take the next frame's objects; return their headings and since when they have gone that way.
+
+        Returns:
+            (n,) degrees clockwise on the picture, 0 to the right, NaN where no step was completed on this frame; and
+            (n,) the time at which the step began.
+        """
+        scale_px, center_px = tracks.scale_px, tracks.center_px
+        begin_s = self._from_s[tracks.row]
+        step_px = center_px - self._from_xy[:, tracks.row].T * scale_px
+        far = np.hypot(*(step_px / tracks.size_px).T) >= STEP_SHARE
+        heading_deg = np.where(far, np.degrees(np.arctan2(step_px[:, 1], step_px[:, 0])), np.nan)
+        renew = far | np.isnan(step_px[:, 0])
+        self._from_xy[:, tracks.row[renew]] = (center_px[renew] / scale_px).T
+        self._from_s[tracks.row[renew]] = tracks.pts_s
+        return heading_deg, begin_s
