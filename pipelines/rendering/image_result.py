@@ -42,15 +42,7 @@ def paint(canvas: Canvas, image_result: ImageResult, names: tuple[str, ...]) -> 
         is_colored = np.zeros(256, np.uint8)
         is_colored[[i for i, name in enumerate(names[:256]) if name.lower() not in BACKGROUND]] = 1
         shown = is_colored[class_map]
-        all_shown = bool(shown.all())
-        _blend(
-            canvas,
-            class_map,
-            _class_tables(),
-            CLASS_MAP_OPACITY,
-            cv2.INTER_NEAREST,
-            shown=None if all_shown else shown,
-        )
+        _blend(canvas, class_map, _class_tables(), CLASS_MAP_OPACITY, cv2.INTER_NEAREST, shown=shown)
 
 
 def class_texts(drawing: YuvDrawing, image_result: ImageResult, names: tuple[str, ...]) -> list[TextBitmap]:
@@ -61,7 +53,7 @@ def class_texts(drawing: YuvDrawing, image_result: ImageResult, names: tuple[str
             text = f"{class_name(class_id, names)} {image_result.class_score[class_id]:.2f}"
             texts.append((text, color_of(class_id)))
     texts += [(f"{name} {value:.4g}", BLACK) for name, value in (image_result.values or {}).items()]
-    return [drawing.text(text, paper=color) for text, color in texts]
+    return [drawing.text(text, background=color) for text, color in texts]
 
 
 def legend_texts(drawing: YuvDrawing, image_result: ImageResult, names: tuple[str, ...]) -> list[TextBitmap]:
@@ -69,16 +61,15 @@ def legend_texts(drawing: YuvDrawing, image_result: ImageResult, names: tuple[st
     class_map, depth_map = image_result.class_map, image_result.depth_map
     if depth_map is not None and (finite := depth_map[np.isfinite(depth_map)]).size:
         near, far = np.percentile(finite, [2, 98]).tolist()
-        ends = ((f"{near:.3g}", 255), (f"{far:.3g}", 0))
-        return [
-            drawing.text(text, paper=Color(*(int(table[level]) for table in turbo_tables()))) for text, level in ends
-        ]
+        colors = (Color(*(int(table[level]) for table in turbo_tables())) for level in (255, 0))
+        texts = f"{near:.3g}", f"{far:.3g}"
+        return [drawing.text(text, background=color) for text, color in zip(texts, colors, strict=True)]
     if class_map is None:
         return []
     shares = np.bincount(class_map.reshape(-1), minlength=len(names))[: len(names)] / class_map.size
     present = [i for i in np.argsort(-shares, kind="stable").tolist() if shares[i] >= LEGEND_MIN_SHARE]
     named = [i for i in present if names[i].lower() not in BACKGROUND][:LEGEND_ENTRIES]
-    return [drawing.text(f"{names[i]} {shares[i]:.0%}", paper=color_of(i)) for i in named]
+    return [drawing.text(f"{names[i]} {shares[i]:.0%}", background=color_of(i)) for i in named]
 
 
 def draw_key_frames(drawing: YuvDrawing, key_frames: Sequence[KeyFrame]) -> None:
@@ -142,14 +133,13 @@ def _blend(
         interpolation: OpenCV's, from the map to the canvas.
         shown: (h, w) 0 where the picture is left as it is.
     """
+    partial = shown is not None and not shown.all()
     for plane, table in zip((canvas.y, canvas.u, canvas.v), tables, strict=True):
         size = plane.shape[1], plane.shape[0]
         color: Any = cv2.resize(cv2.LUT(levels, table), size, interpolation=interpolation)
         mixed = cv2.addWeighted(plane, 1 - opacity, color, opacity, 0)
-        if shown is None:
-            plane[...] = mixed
-        else:
-            cv2.copyTo(mixed, cv2.resize(shown, size, interpolation=cv2.INTER_NEAREST), plane)
+        where = cv2.resize(shown, size, interpolation=cv2.INTER_NEAREST) if partial else None
+        cv2.copyTo(mixed, where, plane)
 
 
 def _nearness(depth: NDArray[np.float32]) -> U8:

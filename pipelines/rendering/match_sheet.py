@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pipelines.rendering.palette import WHITE, Color, color_from_rgb
+from pipelines.rendering.palette import WHITE, color_from_rgb
 from pipelines.rendering.text import drawable, render
 from pipelines.rendering.yuv_drawing import YuvDrawing
 from streamvision.core.picture import U8, BgrPicture, Canvas
@@ -18,9 +18,9 @@ CELL_PX, GAP_PX, TEXT_PX = 160, 16, 20
 COLUMNS = 5
 MAX_SHOWN = 50
 """Most matches on a sheet; ten rows are as much as anybody looks at."""
-_GROUND = (28, 23, 20)
-_PAPER = color_from_rgb(20, 23, 28)
-_FAINT = color_from_rgb(150, 158, 168)
+_SHEET_BGR = (28, 23, 20)
+_SHEET_COLOR = color_from_rgb(20, 23, 28)
+_FAINT_COLOR = color_from_rgb(150, 158, 168)
 _LINES = 3
 _LETTERS = 17
 """About as many letters of a stream's name as fit under a picture."""
@@ -37,7 +37,7 @@ def draw_matches(query_bgr: U8, matches: Sequence[Match], *, title: str = "query
     shown = matches[:MAX_SHOWN]
     step_px = CELL_PX + GAP_PX, CELL_PX + _LINES * TEXT_PX + GAP_PX
     rows = max(-(-len(shown) // COLUMNS), 1)
-    sheet = np.full((GAP_PX + rows * step_px[1], 2 * GAP_PX + (COLUMNS + 1) * step_px[0], 3), _GROUND, np.uint8)
+    sheet = np.full((GAP_PX + rows * step_px[1], 2 * GAP_PX + (COLUMNS + 1) * step_px[0], 3), _SHEET_BGR, np.uint8)
     places = [
         (2 * GAP_PX + (1 + number % COLUMNS) * step_px[0], GAP_PX + number // COLUMNS * step_px[1])
         for number in range(len(shown))
@@ -88,5 +88,5 @@ def _fit(sheet: U8, picture: U8, left_px: int, top_px: int) -> None:
 
 def _write(drawing: YuvDrawing, lines: Sequence[str], left_px: int, top_px: int) -> None:
     for number, line in enumerate(lines):
-        ink: Color = WHITE if number == 0 else _FAINT
-        drawing.paste(render(drawable(line), TEXT_PX, _PAPER, ink, 0, 0), left_px, top_px + CELL_PX + number * TEXT_PX)
+        text = render(drawable(line), TEXT_PX, _SHEET_COLOR, _FAINT_COLOR if number else WHITE, 0, 0)
+        drawing.paste(text, left_px, top_px + CELL_PX + number * TEXT_PX)

@@ -92,18 +92,18 @@ def draw_objects(
     """
     detections, scale = result.detections, drawing.scale
     if detections.mask is not None:
-        for one in objects:
-            tint(drawing, detections.mask[one.row], one.color)
-    for one in objects:
-        line_px = scale.line_px if one.confirmed else scale.thin_px
+        for obj in objects:
+            tint(drawing, detections.mask[obj.row], obj.color)
+    for obj in objects:
+        line_px = scale.line_px if obj.confirmed else scale.thin_px
         if detections.obb_cxcywhr_px is None:
-            drawing.outline(one.box_px, one.color, line_px=line_px, dashed=not one.confirmed)
+            drawing.outline(obj.box_px, obj.color, line_px=line_px, dashed=not obj.confirmed)
         else:
-            outline_oriented(drawing, detections.obb_cxcywhr_px[one.row], one.color, line_px=line_px)
+            outline_oriented(drawing, detections.obb_cxcywhr_px[obj.row], obj.color, line_px=line_px)
     if detections.keypoint_xy_px is not None and detections.keypoint_score is not None:
-        for one in objects:
-            points, scores = detections.keypoint_xy_px[one.row], detections.keypoint_score[one.row]
-            draw_keypoints(drawing, points, scores, skeleton, one.color)
+        for obj in objects:
+            points, scores = detections.keypoint_xy_px[obj.row], detections.keypoint_score[obj.row]
+            draw_keypoints(drawing, points, scores, skeleton, obj.color)
 
 
 def draw_labels(drawing: YuvDrawing, objects: Sequence[VisibleObject], *, taken: Sequence[Rect]) -> None:
@@ -115,15 +115,13 @@ def draw_labels(drawing: YuvDrawing, objects: Sequence[VisibleObject], *, taken:
         taken: places that are in use already.
     """
     scale = drawing.scale
-    objects = sorted(objects, key=lambda one: -one.importance)
+    objects = sorted(objects, key=lambda obj: -obj.importance)
     labels = []
-    for one in objects:
-        ink = one.color.ink
-        name = render(one.name, scale.text_px, one.color, ink, scale.pad_px, 0)
-        figures = [render(text, scale.text_px, one.color, ink, scale.pad_px, scale.pad_px) for text in one.figures]
-        labels.append([name, *figures])
+    for obj in objects:
+        name = render(obj.name, scale.text_px, obj.color, obj.color.text_color, scale.pad_px, 0)
+        labels.append([name, *(drawing.text(text, background=obj.color) for text in obj.figures)])
     places = place_labels(
-        [one.box_px for one in objects],
+        [obj.box_px for obj in objects],
         [(sum(part.width_px for part in parts), scale.text_px) for parts in labels],
         picture_px=(drawing.width_px, drawing.height_px),
         taken=taken,
@@ -141,6 +139,6 @@ def _class_name(class_id: int, names: tuple[str, ...]) -> str:
     return name if name.strip(" ?") else f"class {class_id}"  # a script that the font does not have
 
 
-def _negative_area(one: VisibleObject) -> int:
-    left, top, right, bottom = one.box_px
+def _negative_area(obj: VisibleObject) -> int:
+    left, top, right, bottom = obj.box_px
     return -(right - left) * (bottom - top)

@@ -24,7 +24,7 @@ class Color(NamedTuple):
     v: int
 
     @property
-    def ink(self) -> Color:
+    def text_color(self) -> Color:
         """Black or white, whichever is read better on this colour."""
         return BLACK if self.y >= 125 else WHITE
 

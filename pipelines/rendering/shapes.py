@@ -85,7 +85,7 @@ def draw_annotations(drawing: YuvDrawing, annotations: Sequence[Mark]) -> None:
             drawing.curves({color: [ring] if points else []}, line_px=drawing.scale.line_px)
         else:
             left_px, top_px = annotation.at_px
-            drawing.paste(drawing.text(annotation.text, paper=color), round(left_px), round(top_px))
+            drawing.paste(drawing.text(annotation.text, background=color), round(left_px), round(top_px))
 
 
 def _mix(region: NDArray[np.uint8], bits: NDArray[np.bool_], level: int, opacity: int) -> None:

@@ -45,8 +45,10 @@ def drawable(text: str) -> str:
 
 
 @lru_cache(maxsize=_CACHED_TEXTS)
-def render(text: str, height_px: int, paper: Color, ink: Color, pad_left_px: int, pad_right_px: int) -> TextBitmap:
-    """Return ``text`` in ``ink`` on ``paper``; the height must be even, the width is made so."""
+def render(
+    text: str, height_px: int, background: Color, foreground: Color, pad_left_px: int, pad_right_px: int
+) -> TextBitmap:
+    """Return ``text`` in ``foreground`` on ``background``; the height must be even, the width is made so."""
     margin_px = _margin_px(height_px)
     letters = [_letter(char, height_px) for char in text]
     width_px = pad_left_px + sum(letter.shape[1] - 2 * margin_px for letter in letters) + pad_right_px
@@ -59,7 +61,11 @@ def render(text: str, height_px: int, paper: Color, ink: Color, pad_left_px: int
         left_px = end_px - 2 * margin_px
     coverage = wide[:, margin_px : margin_px + width_px]
     coarse = cv2.resize(coverage, (coverage.shape[1] // 2, height_px // 2), interpolation=cv2.INTER_AREA)
-    return TextBitmap(_mix(coverage, paper.y, ink.y), _mix(coarse, paper.u, ink.u), _mix(coarse, paper.v, ink.v))
+    return TextBitmap(
+        _mix(coverage, background.y, foreground.y),
+        _mix(coarse, background.u, foreground.u),
+        _mix(coarse, background.v, foreground.v),
+    )
 
 
 @lru_cache(maxsize=512)
@@ -90,12 +96,12 @@ def _margin_px(height_px: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _ramp(paper: int, ink: int) -> U8:
+def _ramp(background: int, foreground: int) -> U8:
     """Return the level of each coverage."""
-    return np.rint(np.linspace(paper, ink, 256)).astype(np.uint8)
+    return np.rint(np.linspace(background, foreground, 256)).astype(np.uint8)
 
 
-def _mix(coverage: Any, paper: int, ink: int) -> U8:
-    mixed: Any = cv2.LUT(coverage, _ramp(paper, ink))
+def _mix(coverage: Any, background: int, foreground: int) -> U8:
+    mixed: Any = cv2.LUT(coverage, _ramp(background, foreground))
     mixed.flags.writeable = False
     return mixed  # type: ignore[no-any-return]

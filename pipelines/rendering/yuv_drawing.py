@@ -34,7 +34,7 @@ class Scale:
     thin_px: int
     """Width of the line around an object without identity, and of trails."""
     halo_px: int
-    """Width of the dark rim on both sides of a line (need not be even)."""
+    """Width of the dark halo on both sides of a line (need not be even)."""
     text_px: int
     """Height of a line of text."""
     pad_px: int
@@ -64,7 +64,7 @@ class YuvDrawing:
         self.scale = Scale.of(self.width_px, self.height_px)
 
     def outline(self, box: Box, color: Color, *, line_px: int, dashed: bool = False) -> None:
-        """Draw a box's edges: a coloured line between two dark rims, so that it shows on any picture.
+        """Draw a box's edges: a coloured line between two dark halos, so that it shows on any picture.
 
         The line is centred on the edge; where the box touches the border it is moved inside.
         """
@@ -84,20 +84,20 @@ class YuvDrawing:
                 plane[top:bottom, left + inset : right - inset : max(columns, 1)] = level
 
     def curves(self, curves: Mapping[Color, Sequence[NDArray[np.float32]]], *, line_px: int) -> None:
-        """Draw open polylines by colour, each (n, 2) float32 x, y in pixels; the rims of all lie below all lines."""
-        rim_px, chroma_px = line_px + 2 * self.scale.halo_px, max(1, line_px // 2)
+        """Draw open polylines by colour, each (n, 2) float32 x, y in pixels; the halos of all lie below all lines."""
+        with_halo_px, chroma_px = line_px + 2 * self.scale.halo_px, max(1, line_px // 2)
         luma = {color: [_fixed_point(curve - 0.5) for curve in group] for color, group in curves.items()}
-        _curves(self.canvas.y, [curve for group in luma.values() for curve in group], BLACK.y, rim_px)
+        _curves(self.canvas.y, [curve for group in luma.values() for curve in group], BLACK.y, with_halo_px)
         for color, group in curves.items():
             _curves(self.canvas.y, luma[color], color.y, line_px)
             chroma = [_fixed_point(curve * 0.5 - 0.5) for curve in group]
             _curves(self.canvas.u, chroma, color.u, chroma_px)
             _curves(self.canvas.v, chroma, color.v, chroma_px)
 
-    def text(self, text: str, *, paper: Color = BLACK) -> TextBitmap:
+    def text(self, text: str, *, background: Color = BLACK) -> TextBitmap:
         """Return a line of text in the size of this canvas, to be pasted."""
         scale = self.scale
-        return render(drawable(text), scale.text_px, paper, paper.ink, scale.pad_px, scale.pad_px)
+        return render(drawable(text), scale.text_px, background, background.text_color, scale.pad_px, scale.pad_px)
 
     def paste(self, text: TextBitmap, left_px: int, top_px: int) -> None:
         """Copy a text to an even position; what reaches over the border is cut off."""
@@ -116,12 +116,12 @@ class YuvDrawing:
             inside[...] = pixels[hidden_y : hidden_y + inside.shape[0], hidden_x : hidden_x + inside.shape[1]]
 
     def _outline_luma(self, left: int, top: int, right: int, bottom: int, level: int, line_px: int) -> None:
-        rim_px = self.scale.halo_px
-        profile = _profile(level, line_px, rim_px)
-        for start in (top - rim_px, bottom - line_px - rim_px):
+        halo_px = self.scale.halo_px
+        profile = _profile(level, line_px, halo_px)
+        for start in (top - halo_px, bottom - line_px - halo_px):
             rows, inside = _clipped(start, profile, self.height_px)
             self.canvas.y[rows, left:right] = inside[:, None]
-        for start in (left - rim_px, right - line_px - rim_px):
+        for start in (left - halo_px, right - line_px - halo_px):
             columns, inside = _clipped(start, profile, self.width_px)
             self.canvas.y[top + line_px : bottom - line_px, columns] = inside
 
@@ -137,9 +137,9 @@ class YuvDrawing:
 
 
 @lru_cache(maxsize=64)
-def _profile(level: int, line_px: int, rim_px: int) -> U8:
-    """Return the brightness across a line: rim, line, rim."""
-    return np.array([BLACK.y] * rim_px + [level] * line_px + [BLACK.y] * rim_px, np.uint8)
+def _profile(level: int, line_px: int, halo_px: int) -> U8:
+    """Return the brightness across a line: halo, line, halo."""
+    return np.array([BLACK.y] * halo_px + [level] * line_px + [BLACK.y] * halo_px, np.uint8)
 
 
 def _clipped(start: int, profile: U8, limit: int) -> tuple[slice, U8]:

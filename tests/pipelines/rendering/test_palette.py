@@ -50,8 +50,8 @@ def test_an_identity_keeps_its_colour() -> None:
 @pytest.mark.parametrize("color", PALETTE)
 def test_colours_shine_on_black_and_carry_readable_text(color: Color) -> None:
     assert color.y >= 95
-    assert color.ink in (BLACK, WHITE)
-    assert abs(color.ink.y - color.y) >= 100
+    assert color.text_color in (BLACK, WHITE)
+    assert abs(color.text_color.y - color.y) >= 100
 
 
 def test_conversion_agrees_with_opencv() -> None:
