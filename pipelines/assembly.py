@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
-from pipelines.outputs.encode import JpegEncoder
 from pipelines.rendering.overlay import Overlay
-from pipelines.rendering.renderer import Renderer
+from pipelines.rendering.renderer import JpegEncoder, Renderer
 from pipelines.run_models import RunModels
 from pipelines.stages.adaptive import AdaptiveInference, Budget
 from pipelines.stages.analytics.stage import Analysing

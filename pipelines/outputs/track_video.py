@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.outputs.encode import JpegEncoder
 from pipelines.outputs.mp4 import Mp4Sink
 from pipelines.rendering.overlay import Overlay
+from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.config.app import OverlayConfig, ServeConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import SourceError

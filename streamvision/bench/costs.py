@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import SourceSpec
-from pipelines.outputs.encode import JpegEncoder
+from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, StreamVisionError
 from streamvision.core.picture import Picture

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.assembly import name_streams
 from pipelines.engine import Pipeline
-from pipelines.outputs.encode import JpegEncoder
+from pipelines.rendering.renderer import JpegEncoder
 from pipelines.stages.tracking import create_tracker
 from streamvision.bench.costs import SECONDS_EACH, Costs, measure_costs
 from streamvision.bench.lock_probe import LockProbe

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.outputs.encode import JpegEncoder
 from pipelines.rendering.overlay import Overlay
+from pipelines.rendering.renderer import JpegEncoder
 from streamvision.bench.usage import Usage, machine, rss_mb
 from streamvision.core.config.app import OverlayConfig, ServeConfig
 from streamvision.core.errors import OutputError

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipelines.outputs.encode import JpegEncoder
 from pipelines.rendering.overlay import Overlay
-from pipelines.rendering.renderer import Renderer
+from pipelines.rendering.renderer import JpegEncoder, Renderer
 from pipelines.stages.analytics import Analytics
 from pipelines.stages.analytics.stage import Analysing
 from pipelines.stages.base import FrameStage

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from pipelines.outputs.encode import JpegEncoder
 from pipelines.outputs.event_pictures import EventPictureSink
 from pipelines.outputs.events import CSV_COLUMNS, open_events
 from pipelines.outputs.outputs import check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext
+from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.analysis import Analysis, AnalyticsEvent
 from streamvision.core.config.app import OutputsConfig
 from streamvision.core.detections import Detections

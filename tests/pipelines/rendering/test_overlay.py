@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.outputs.encode import JpegEncoder
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.palette import UNCONFIRMED, color_of
+from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.config.app import OverlayConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result

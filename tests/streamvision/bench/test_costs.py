@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.capture.registry import parse_source
-from pipelines.outputs.encode import JpegEncoder
+from pipelines.rendering.renderer import JpegEncoder
 from streamvision.bench.costs import Costs, first_picture, measure_costs
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.model import ModelConfig

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.outputs.encode import JpegEncoder
+from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture, Canvas
 
