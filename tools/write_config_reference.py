@@ -5,12 +5,14 @@ python tools/write_config_reference.py
 
 from __future__ import annotations
 
+import importlib
 import types
 import typing
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streamvision.core.config.app import AppConfig
@@ -59,8 +61,19 @@ def _table(section: type[BaseModel], title: str) -> str:
     ]
     for name, field in section.model_fields.items():
         default = "required" if field.is_required() else _default(field.default)
-        lines.append(f"| `{name}` | {_kind(field.annotation)} | {default} | {field.description} |")
+        lines.append(f"| `{name}` | {_names(field) or _kind(field.annotation)} | {default} | {field.description} |")
     return "\n".join([*lines, ""])
+
+
+def _names(field: FieldInfo) -> str | None:
+    """Return the built-in names that a field may have where a registry lists them; a source is given by its URI."""
+    said = field.json_schema_extra
+    if not isinstance(said, dict) or field.is_required():
+        return None
+    module, _, attribute = str(said["registry"]).partition(":")
+    names = [plugin.name for plugin in getattr(importlib.import_module(module), attribute).built_in]
+    further = [] if field.default is None or field.default in names else [field.default]
+    return ", ".join(f"`{name}`" for name in [*further, *names]) + ", or one of another package"
 
 
 def _default(value: Any) -> str:

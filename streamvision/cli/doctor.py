@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
 import os
@@ -9,11 +10,13 @@ import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 import streamvision
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.registry import Registry
 from streamvision.inference.backends.probe import BackendReport, survey
 from streamvision.models import TEXT_MODEL, model_file
 
@@ -23,6 +26,16 @@ OPENCV_PACKAGES = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
+REGISTRIES = (
+    "pipelines.capture.registry:SOURCES",
+    "streamvision.inference.backends.registry:BACKENDS",
+    "streamvision.inference.heads.registry:HEADS",
+    "pipelines.stages.tracking.tracker:TRACKERS",
+    "pipelines.stages.registry:FRAME_STAGES",
+    "pipelines.outputs.registry:SINKS",
+    "exporters.targets.registry:TARGETS",
+)
+"""What other packages may add to, by entry point."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,20 @@ class Check:
     """Whether nothing works without it."""
 
 
+@dataclass(frozen=True)
+class FoundPlugin:
+    """A plug-in that another package brings."""
+
+    kind: str
+    """What it is, such as ``tracker``."""
+    name: str
+    """What configuration and command line call it."""
+    package: str
+    """The package that brings it."""
+    problem: str | None
+    """Why it cannot be used; ``None`` where it can."""
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON document on stdout.")
 def doctor(as_json: bool) -> int:
@@ -48,7 +75,7 @@ def doctor(as_json: bool) -> int:
     that is needed does not work; optional parts may be absent.
     """
     checks = [check() for check in CHECKS]
-    backends = survey()
+    backends, plugins = survey(), find_plugins()
     healthy = all(c.ok for c in checks if c.required) and any(d.works for b in backends for d in b.devices)
     if as_json:
         document = {
@@ -56,10 +83,11 @@ def doctor(as_json: bool) -> int:
             "healthy": healthy,
             "checks": [asdict(check) for check in checks],
             "backends": [backend.to_json() for backend in backends],
+            "plugins": [asdict(plugin) for plugin in plugins],
         }
         click.echo(json.dumps(document))
     else:
-        _print(checks, backends)
+        _print(checks, backends, plugins)
         click.echo("\nReady." if healthy else "\nSomething that is needed does not work; see the lines marked with x.")
     return 0 if healthy else 1
 
@@ -150,6 +178,22 @@ def _text() -> Check:
         return Check(name, False, "optional: pip install --no-deps rapidocr-onnxruntime")
 
 
+def find_plugins() -> list[FoundPlugin]:
+    """Return what other packages add to the registries, each tried."""
+    found = []
+    for path in REGISTRIES:
+        module, _, attribute = path.partition(":")
+        registry: Registry[Any] = getattr(importlib.import_module(module), attribute)
+        for name, package in registry.from_packages().items():
+            try:
+                registry.get(name).load()
+                problem = None
+            except StreamVisionError as error:
+                problem = str(error)
+            found.append(FoundPlugin(registry.kind, name, package, problem))
+    return found
+
+
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
@@ -160,7 +204,7 @@ def _version(package: str) -> str | None:
 CHECKS: tuple[Callable[[], Check], ...] = (_machine, _video, _recording, _opencv, _sources, _gstreamer, _cameras, _text)
 
 
-def _print(checks: list[Check], backends: list[BackendReport]) -> None:
+def _print(checks: list[Check], backends: list[BackendReport], plugins: list[FoundPlugin]) -> None:
     click.echo(f"StreamVision {streamvision.__version__}\n")
     for check in checks:
         mark = "+" if check.ok else ("x" if check.required else "-")
@@ -175,3 +219,10 @@ def _print(checks: list[Check], backends: list[BackendReport]) -> None:
             click.echo(
                 f"  {'+' if device.works else '-'} {backend.name} {backend.installed}, {command}: {device.detail}"
             )
+    if plugins:
+        click.echo("\nWhat other packages add:")
+    for plugin in plugins:
+        click.echo(
+            f"  {'x' if plugin.problem else '+'} {plugin.kind} {plugin.name}, of {plugin.package}"
+            + (f": {plugin.problem}" if plugin.problem else "")
+        )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.app import (
@@ -23,6 +25,26 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ListingOption(click.Option):
+    """An option that chooses a plug-in; its help lists those that there are, of other packages, too.
+
+    Args:
+        registry: ``"module:NAME"`` of the registry, which is imported only to show the help.
+        settings: what :class:`click.Option` takes.
+    """
+
+    def __init__(self, *settings: Any, registry: str, **more: Any) -> None:
+        super().__init__(*settings, **more)
+        self._registry = registry
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help with the names."""
+        module, _, attribute = self._registry.partition(":")
+        names = getattr(import_module(module), attribute).names()
+        shown = super().get_help_record(ctx)
+        return shown and (shown[0], f"{shown[1]}  [{', '.join(names)}]")
 
 
 def field_option(
@@ -44,11 +66,18 @@ def field_option(
         options["type"] = click.Choice(get_args(info.annotation))
     else:
         options["type"] = next((k for k in (int, float, str, Path) if k in kinds), str)
+    if registry := _registry(info):
+        options |= {"cls": ListingOption, "registry": registry}
     if info.annotation is bool:
         options |= {"type": bool, "is_flag": True}
     elif info.default is not None and not info.is_required():
         options["help"] = f"{info.description}  [default: {info.default}]"
     return click.option(flag, name or field, **(options | overrides))
+
+
+def _registry(field: FieldInfo) -> str | None:
+    said = field.json_schema_extra
+    return str(said["registry"]) if isinstance(said, dict) and "registry" in said else None
 
 
 def model_options(command: F) -> F:
@@ -89,6 +118,8 @@ def source_options(command: F) -> F:
                 "sources",
                 multiple=True,
                 metavar="URI",
+                cls=ListingOption,
+                registry=_registry(StreamConfig.model_fields["source"]),
                 help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
             ),
             field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),

@@ -113,6 +113,10 @@ class Registry(Generic[P]):
         """Return all names, the built-in ones first."""
         return [*self._built_in, *self._entry_points]
 
+    def from_packages(self) -> dict[str, str]:
+        """Return by name, for each plug-in that is not built in, the package that brings it."""
+        return {name: entry.dist.name if entry.dist else entry.value for name, entry in self._entry_points.items()}
+
     def __iter__(self) -> Iterator[P]:
         """Yield all plug-ins, the built-in ones first; one that cannot be imported raises a ``ConfigError``."""
         yield from self._built_in.values()

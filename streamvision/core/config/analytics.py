@@ -51,7 +51,7 @@ class ZoneConfig(Section):
     points: tuple[Point, ...] = Field(
         min_length=3, max_length=32, description="Corners in order, [[x, y], ...], in fractions of the picture."
     )
-    classes: tuple[str, ...] | None = Field(None, description="Look at these classes only.")
+    classes: tuple[str, ...] | None = Field(None, description="Count objects of these classes only.")
     anchor: Anchor = Field("bottom", description="Which point of a box must be inside: bottom centre, or centre.")
     band: float = Field(
         0.1, ge=0, le=1, description="How far past the edge it must get, as a share of its box; flicker stays below."

@@ -12,7 +12,7 @@ from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
-from streamvision.core.config.section import Section, validate
+from streamvision.core.config.section import Section, listed_in, validate
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.errors import ConfigError
 
@@ -20,7 +20,10 @@ from streamvision.core.errors import ConfigError
 class StreamConfig(Section):
     """One source."""
 
-    source: str = Field(description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:.")
+    source: str = Field(
+        description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:.",
+        json_schema_extra=listed_in("pipelines.capture.registry:SOURCES"),
+    )
     id: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$",
@@ -42,8 +45,8 @@ class TrackerConfig(Section):
 
     name: str = Field(
         "steady",
-        description="Tracker: steady (our own), sort, bytetrack, ocsort, botsort (follows a moving camera, too), the "
-        "name of one that another package brings, or none (detections without identity).",
+        description="Tracker: steady is our own, botsort also follows a moving camera; none: no identities.",
+        json_schema_extra=listed_in("pipelines.stages.tracking.tracker:TRACKERS"),
     )
     memory_s: float = Field(
         1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."

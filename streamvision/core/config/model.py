@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from streamvision.core.config.section import Section
+from streamvision.core.config.section import Section, listed_in
 
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
@@ -20,8 +20,8 @@ class ModelConfig(Section):
     path: Path = Field(description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT).")
     backend: str = Field(
         "auto",
-        description="Runtime that executes it: auto (by the file's ending), onnxruntime, openvino, litert, tensorrt, "
-        "coreml, or one that another package brings.",
+        description="Runtime that executes it; auto: by the file's ending.",
+        json_schema_extra=listed_in("streamvision.inference.backends.registry:BACKENDS"),
     )
     device: str = Field("auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu.")
     precision: Precision = Field(
@@ -43,7 +43,8 @@ class ModelConfig(Section):
     classes: tuple[str, ...] | None = Field(None, description="Report these classes only.")
     head: str | None = Field(
         None,
-        description="Layout of the outputs, for files that do not say it, such as yolo_v8; docs/tasks.md lists them.",
+        description="Layout of the outputs, for files that do not say it; docs/tasks.md explains them.",
+        json_schema_extra=listed_in("streamvision.inference.heads.registry:HEADS"),
     )
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
     smoothing_s: float = Field(

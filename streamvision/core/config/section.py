@@ -13,6 +13,15 @@ from streamvision.core.errors import ConfigError
 _log = logging.getLogger(__name__)
 
 
+def listed_in(registry: str) -> dict[str, Any]:
+    """Return what a field says about itself (``json_schema_extra``) whose values are the names in a registry.
+
+    Args:
+        registry: ``"module:NAME"``; ``--help`` and the documentation import it to list the names.
+    """
+    return {"registry": registry}
+
+
 class Section(BaseModel):
     """A part of the configuration; unknown keys are refused, renamed ones are read with a warning."""
 

@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from pipelines.capture.registry import SOURCES
+from pipelines.stages.tracking.tracker import TRACKERS
 from streamvision.cli.options import build_config
+from streamvision.cli.run import run
 from streamvision.core.errors import ConfigError
+from streamvision.inference.backends.registry import BACKENDS
+from streamvision.inference.heads.registry import HEADS
 
 FILE = """
 model: {path: from-file.onnx, score: 0.4}
@@ -46,3 +52,10 @@ def test_a_zero_is_refused_and_not_taken_for_absent(field: str, key: str) -> Non
 
 def test_a_score_of_zero_is_a_score() -> None:
     assert build_config(None, ("a.mp4",), {"model": Path("m.onnx"), "score": 0.0}).model.score == 0.0
+
+
+def test_help_lists_what_the_registries_hold() -> None:
+    shown = CliRunner().invoke(run, ["--help"]).output
+    words = " ".join(shown.split())
+    for registry in (SOURCES, BACKENDS, HEADS, TRACKERS):
+        assert ", ".join(registry.names()) in words

@@ -39,7 +39,6 @@ def test_little_is_needed_and_the_defaults_are_safe() -> None:
         ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
         ({"model": {}}, "'model.path' is missing"),
         ({"streams": []}, "streams"),
-        ({"tracker": {"name": "sort2"}}, "'botsort' or 'none' (given: 'sort2')"),
         ({"streams": [{"source": "a", "id": "x"}, {"source": "b", "id": "x"}]}, "stands more than once"),
         ({"streams": [{"source": "a", "id": "x/y"}]}, "streams.0.id"),
     ],
