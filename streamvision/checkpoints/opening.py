@@ -48,7 +48,7 @@ def open_source(
 
         return OnnxSource(path, head=head, names=given, size_px=size_px)
     if head is not None:
-        raise ConfigError(f"--head is for .onnx files; {model} says itself what its outputs are, leave it out")
+        raise ConfigError(f"--head is for .onnx files; the outputs of {model} are known, leave it out")
     if path.suffix.lower() in {".yaml", ".yml"}:
         from streamvision.checkpoints.ultralytics import UltralyticsSource
 

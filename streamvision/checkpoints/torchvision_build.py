@@ -188,11 +188,17 @@ def _described(
     return TorchvisionNetwork(network, name, kind, names, beginning, side_px, stretches=stretches, keypoints=keypoints)
 
 
-def create(name: str, *, classes: int | None = None) -> Any:
-    """Return an architecture with random weights, in evaluation mode; ``classes`` counts a detector's background."""
+def create(name: str, *, classes: int | None = None, **sizes: int) -> Any:
+    """Return an architecture with random weights, in evaluation mode.
+
+    Args:
+        name: torchvision's name of it.
+        classes: classes, background included where a detector counts it; ``None`` for those of its published weights.
+        sizes: of the pictures, as the architecture takes them.
+    """
     from torchvision.models import get_model
 
-    options: dict[str, Any] = {"weights": None}
+    options: dict[str, Any] = {"weights": None, **sizes}
     if _kind(name) != "classify":
         options["weights_backbone"] = None
     if name in _TRANSFORMS_INPUT:

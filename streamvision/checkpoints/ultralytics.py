@@ -137,7 +137,7 @@ def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any,
         torch.manual_seed(random_weights or 0)
         try:
             ultralytics = import_ultralytics()
-            # Its own command line goes by the name, too; checkpoints are told apart by their content.
+            # As on ultralytics' command line, an architecture's name decides; checkpoints say it themselves.
             queries = random_weights is not None and "rtdetr" in path.stem.lower()
             model: Any = ultralytics.RTDETR(str(path)) if queries else ultralytics.YOLO(str(path), verbose=False)
             network = model.model.float().eval()
@@ -210,7 +210,7 @@ def export_module(network: Any, *, dynamic_size: bool, fuse: bool) -> Any:
 def _best_queries(boxes: Any, scores: Any, *, classes: int, count: int) -> Any:
     """Return (N, count, 6): what ultralytics' own selection gives, in operations that Core ML's converter knows.
 
-    That divides whole numbers as floating ones, and takes only whole ones for places.
+    The converter divides integers as floats, and takes only integers as indices.
     """
     import torch
 

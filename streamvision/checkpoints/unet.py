@@ -46,7 +46,7 @@ class UNet(nn.Module):
         """Return the logits of each class for each pixel."""
         seen = [self.down[0](pictures)]
         for block in list(self.down)[1:]:
-            # The converter to Core ML wants the stride said, even where it is the kernel's size.
+            # Core ML's converter needs the stride, even where it is the kernel's size.
             seen.append(block(functional.max_pool2d(seen[-1], 2, stride=2)))
         found = seen.pop()
         for block in self.up:

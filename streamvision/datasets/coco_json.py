@@ -21,7 +21,7 @@ from typing import Any
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledShape, Split
 from streamvision.datasets.files import SPLITS, PictureLookup, files_below, head_of, root_of, split_in, split_of_path
-from streamvision.datasets.writing import OutputFolder
+from streamvision.datasets.writing import OutputFolder, images_folder
 
 _SNIFFED_BYTES = 1 << 16
 _KEYS = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
@@ -79,9 +79,7 @@ def write_coco(dataset: Dataset, output: OutputFolder) -> None:
     annotations = output.make_folder("annotations")
     categories = [{"id": index, "name": name, "supercategory": ""} for index, name in enumerate(dataset.names, 1)]
     boxes = 0
-    for index, (image, place) in enumerate(
-        output.place(dataset, lambda image: f"images/{image.split}" if image.split else "images"), 1
-    ):
+    for index, (image, place) in enumerate(output.place(dataset, images_folder), 1):
         document = documents.setdefault(image.split, {"images": [], "annotations": [], "categories": categories})
         entry = {"id": index, "file_name": place.name, "width": image.width_px, "height": image.height_px}
         document["images"].append(entry)

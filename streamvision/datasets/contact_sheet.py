@@ -1,4 +1,4 @@
-"""A contact sheet: many pictures with their boxes at one look, as tall rows of equal width, with a legend."""
+"""A contact sheet: many pictures with their boxes, as tall rows of equal width, with a legend."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import colorsys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamvision.core.errors import OutputError
-from streamvision.datasets.collector import Progress, no_progress
+from streamvision.datasets.collector import Corners, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage
 from streamvision.datasets.files import BrokenPictureError, decode, open_image
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
     Font = FreeTypeFont | ImageFont
@@ -82,21 +81,15 @@ def draw_contact_sheet(
         OutputError: when the file cannot be written.
         MissingDependencyError: when Pillow is not installed.
     """
-    from PIL import Image, ImageDraw
-
     chosen = choose_pictures(dataset, pictures, seed=seed)
-    plain = all(name.isascii() for name in (title, *dataset.names))
-    header = MARGIN_PX + TITLE_PX + 2 * TEXT_PX + MARGIN_PX
-    cells, height = _lay_out(chosen, top=header)
-    sheet = Image.new("RGB", (SHEET_WIDTH_PX, height + MARGIN_PX - GAP_PX), BACKGROUND)
-    draw = ImageDraw.Draw(sheet, "RGBA")
-    _draw_header(draw, dataset, title=title, plain=plain)
+    cells, height = _lay_out(chosen, top=MARGIN_PX + TITLE_PX + 2 * TEXT_PX + MARGIN_PX)
+    sheet = _Sheet(dataset, height + MARGIN_PX - GAP_PX, title=title)
     for done, cell in enumerate(cells):
         progress("pictures drawn", done, len(cells))
-        _draw_cell(sheet, draw, cell, dataset.names, plain=plain)
+        sheet.draw_cell(cell)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path, "PNG")
+        sheet.image.save(path, "PNG")
     except OSError as error:
         raise OutputError(f"cannot write the contact sheet to {path}: {error.strerror or error}") from error
 
@@ -130,13 +123,13 @@ def color_of_class(class_id: int) -> Rgb:
 
 def _lay_out(images: Sequence[LabelledImage], *, top: int) -> tuple[list[_Cell], int]:
     """Return the cells, row by row, each row as wide as the sheet, and where the last row ends."""
-    room = SHEET_WIDTH_PX - 2 * MARGIN_PX
+    row_px = SHEET_WIDTH_PX - 2 * MARGIN_PX
     cells: list[_Cell] = []
     row: list[LabelledImage] = []
     for position, image in enumerate(images):
         row.append(image)
         aspect = sum(one.width_px / one.height_px for one in row)
-        free = room - GAP_PX * (len(row) - 1)
+        free = row_px - GAP_PX * (len(row) - 1)
         last = position == len(images) - 1
         if aspect * ROW_HEIGHT_PX < free and not last:
             continue
@@ -151,117 +144,117 @@ def _lay_out(images: Sequence[LabelledImage], *, top: int) -> tuple[list[_Cell],
     return cells, top
 
 
-def _draw_header(draw: ImageDraw, dataset: Dataset, *, title: str, plain: bool) -> None:
-    counts = Counter(box.class_id for _, box in dataset.boxes())
-    draw.text((MARGIN_PX, MARGIN_PX - 8), title, fill=INK, font=_font(TITLE_PX, plain=plain))
-    summary = f"{len(dataset.images):,} pictures   {counts.total():,} boxes   {len(dataset.names)} classes"
-    font = _font(TEXT_PX, plain=plain)
-    draw.text((SHEET_WIDTH_PX - MARGIN_PX, MARGIN_PX + 6), summary, fill=FAINT_INK, font=font, anchor="ra")
-    left, top = float(MARGIN_PX), MARGIN_PX + TITLE_PX + TEXT_PX
-    for shown, (class_id, count) in enumerate(counts.most_common()):
-        name, number = dataset.names[class_id], f"{count:,}"
-        width = TEXT_PX + 8 + draw.textlength(name, font) + 10 + draw.textlength(number, font)
-        if left + width > SHEET_WIDTH_PX - MARGIN_PX - 120:
-            draw.text((left, top), f"and {len(counts) - shown} more", fill=FAINT_INK, font=font)
-            break
-        draw.rounded_rectangle((left, top + 3, left + TEXT_PX - 4, top + TEXT_PX - 1), 4, fill=color_of_class(class_id))
-        draw.text((left + TEXT_PX + 8, top), name, fill=INK, font=font)
-        draw.text((left + width, top), number, fill=FAINT_INK, font=font, anchor="ra")
-        left += width + 36
+class _Sheet:
+    """The drawing; the title, the legend and the counts are on it from the beginning."""
+
+    def __init__(self, dataset: Dataset, height_px: int, *, title: str) -> None:
+        from PIL import Image, ImageDraw
+
+        self._names = dataset.names
+        self._plain = all(name.isascii() for name in (title, *dataset.names))
+        self.image = Image.new("RGB", (SHEET_WIDTH_PX, height_px), BACKGROUND)
+        self._draw = ImageDraw.Draw(self.image, "RGBA")
+        counts = Counter(box.class_id for _, box in dataset.boxes())
+        self._text((MARGIN_PX, MARGIN_PX - 8), title, INK, TITLE_PX)
+        summary = f"{len(dataset.images):,} pictures   {counts.total():,} boxes   {len(dataset.names)} classes"
+        self._text((SHEET_WIDTH_PX - MARGIN_PX, MARGIN_PX + 6), summary, FAINT_INK, TEXT_PX, anchor="ra")
+        self._draw_legend(counts, top=MARGIN_PX + TITLE_PX + TEXT_PX)
+
+    def draw_cell(self, cell: _Cell) -> None:
+        """Draw a picture with its boxes, its file name, and the names of the classes where there is room."""
+        from PIL import Image, ImageOps
+
+        frame = (cell.left, cell.top, cell.left + cell.width, cell.top + cell.height)
+        try:
+            with open_image(cell.image.path) as image:
+                decode(image)
+                picture = ImageOps.exif_transpose(image).convert("RGB")
+                self.image.paste(picture.resize((cell.width, cell.height), Image.Resampling.LANCZOS), frame[:2])
+        except BrokenPictureError as error:
+            self._draw.rectangle(frame, fill=(60, 24, 24))
+            self._text((cell.left + 12, cell.top + 12), f"{cell.image.path.name}\n{error}", INK, LABEL_PX)
+            return
+        scale = cell.width / cell.image.width_px
+        boxes = sorted(cell.image.boxes, key=lambda box: _area(box.box_xyxy_px), reverse=True)
+        taken: list[Corners] = []
+        for box in boxes:
+            x0, y0, x1, y1 = (round(value * scale) for value in box.box_xyxy_px)
+            taken.append((cell.left + x0, cell.top + y0, cell.left + x1, cell.top + y1))
+            self._draw_box(taken[-1], frame, color_of_class(box.class_id), faint=box.ignore)
+        taken.append(self._draw_caption(cell))
+        for index, box in enumerate(boxes):
+            name = self._names[box.class_id]
+            text = f"{name} (ignored)" if box.ignore else name
+            others = [corners for at, corners in enumerate(taken) if at != index]
+            if area := self._draw_label(text, taken[index], others, frame, color_of_class(box.class_id)):
+                taken.append(area)
+
+    def _draw_legend(self, counts: Counter[int], *, top: int) -> None:
+        left = float(MARGIN_PX)
+        for shown, (class_id, count) in enumerate(counts.most_common()):
+            name, number = self._names[class_id], f"{count:,}"
+            width = TEXT_PX + 8 + self._width(name, TEXT_PX) + 10 + self._width(number, TEXT_PX)
+            if left + width > SHEET_WIDTH_PX - MARGIN_PX - 120:
+                self._text((left, top), f"and {len(counts) - shown} more", FAINT_INK, TEXT_PX)
+                break
+            patch = (left, top + 3, left + TEXT_PX - 4, top + TEXT_PX - 1)
+            self._draw.rounded_rectangle(patch, 4, fill=color_of_class(class_id))
+            self._text((left + TEXT_PX + 8, top), name, INK, TEXT_PX)
+            self._text((left + width, top), number, FAINT_INK, TEXT_PX, anchor="ra")
+            left += width + 36
+
+    def _draw_box(self, corners: Corners, frame: Corners, color: Rgb, *, faint: bool) -> None:
+        """Draw the line around the object, not over it, but inside the picture's frame."""
+        for grow, width, ink in (
+            (BOX_LINE_PX + 1, BOX_LINE_PX + 2, (0, 0, 0, 130)),
+            (BOX_LINE_PX, BOX_LINE_PX, (*color, 255)),
+        ):
+            x0, y0 = max(corners[0] - grow, frame[0]), max(corners[1] - grow, frame[1])
+            x1, y1 = min(corners[2] + grow, frame[2]) - 1, min(corners[3] + grow, frame[3]) - 1
+            self._draw.rectangle((x0, y0, x1, y1), outline=(*ink[:3], 120) if faint else ink, width=width)
+
+    def _draw_label(
+        self, text: str, corners: Corners, others: Sequence[Corners], frame: Corners, color: Rgb
+    ) -> Corners | None:
+        """Draw the class name beside its box where it hides no other; without such a place, the colour has to do."""
+        width, height = self._width(text, LABEL_PX) + 12, LABEL_PX + 7
+        left = min(max(corners[0] - BOX_LINE_PX, frame[0]), frame[2] - width)
+        right = min(max(corners[2] + BOX_LINE_PX - width, frame[0]), frame[2] - width)
+        above, below = corners[1] - BOX_LINE_PX - height - 1, corners[3] + BOX_LINE_PX + 1
+        beside, before = corners[2] + BOX_LINE_PX + 2, corners[0] - BOX_LINE_PX - 2 - width
+        places = [(left, above), (left, below), (right, above), (right, below)]
+        places += [(beside, corners[1]), (before, corners[1])]
+        if corners[2] - corners[0] > 2 * width:
+            places.append((corners[0] + 2, corners[1] + 2))
+        for x, y in places:
+            area = (x, y, x + width, y + height)
+            fits = x >= frame[0] and y >= frame[1] and area[2] <= frame[2] and area[3] <= frame[3]
+            if fits and not any(_meet(area, other) for other in others):
+                self._draw.rounded_rectangle(area, 4, fill=(*color, 240))
+                self._text((x + 6, y + height / 2), text, (12, 14, 18), LABEL_PX, anchor="lm")
+                return area
+        return None
+
+    def _draw_caption(self, cell: _Cell) -> Corners:
+        """Draw the file's name in the corner, and return where."""
+        text = cell.image.path.name
+        while self._width(text, CAPTION_PX) > cell.width - 20 and len(text) > 8:
+            text = f"...{text[4:]}"
+        bottom = cell.top + cell.height
+        area = (cell.left, bottom - CAPTION_PX - 8, cell.left + self._width(text, CAPTION_PX) + 12, bottom - 1)
+        self._draw.rectangle(area, fill=(0, 0, 0, 150))
+        self._text((cell.left + 6, bottom - CAPTION_PX / 2 - 4), text, (235, 238, 242), CAPTION_PX, anchor="lm")
+        return area
+
+    def _text(self, at: tuple[float, float], text: str, ink: Rgb, size_px: int, *, anchor: str | None = None) -> None:
+        self._draw.text(at, text, fill=ink, font=_font(size_px, plain=self._plain), anchor=anchor)
+
+    def _width(self, text: str, size_px: int) -> float:
+        return self._draw.textlength(text, _font(size_px, plain=self._plain))
 
 
-def _draw_cell(sheet: Image, draw: ImageDraw, cell: _Cell, names: Sequence[str], *, plain: bool) -> None:
-    from PIL import Image, ImageOps
-
-    frame = (cell.left, cell.top, cell.left + cell.width, cell.top + cell.height)
-    try:
-        with open_image(cell.image.path) as image:
-            decode(image)
-            picture = ImageOps.exif_transpose(image).convert("RGB")
-            sheet.paste(picture.resize((cell.width, cell.height), Image.Resampling.LANCZOS), frame[:2])
-    except BrokenPictureError as error:
-        draw.rectangle(frame, fill=(60, 24, 24))
-        draw.text((cell.left + 12, cell.top + 12), f"{cell.image.path.name}\n{error}", fill=INK, font=_font(LABEL_PX))
-        return
-    scale = cell.width / cell.image.width_px
-    boxes = sorted(cell.image.boxes, key=lambda box: _area(box.box_xyxy_px), reverse=True)
-    placed = [
-        (box.class_id, tuple(round(value * scale) for value in box.box_xyxy_px), names[box.class_id], box.ignore)
-        for box in boxes
-    ]
-    taken: list[tuple[float, float, float, float]] = []
-    for class_id, (x0, y0, x1, y1), _, ignore in placed:
-        corners = (cell.left + x0, cell.top + y0, cell.left + x1, cell.top + y1)
-        _draw_box(draw, corners, frame, color_of_class(class_id), faint=ignore)
-        taken.append(corners)
-    taken.append(_draw_caption(draw, cell, plain=plain))
-    for index, (class_id, _, name, ignore) in enumerate(placed):
-        text = f"{name} (ignored)" if ignore else name
-        others = [corners for at, corners in enumerate(taken) if at != index]
-        if area := _draw_label(draw, text, taken[index], others, frame, color_of_class(class_id), plain=plain):
-            taken.append(area)
-
-
-def _draw_box(
-    draw: ImageDraw, corners: tuple[float, ...], frame: tuple[int, int, int, int], color: Rgb, *, faint: bool
-) -> None:
-    """Draw the line around the object, not over it, but inside the picture's frame."""
-    for grow, width, ink in (
-        (BOX_LINE_PX + 1, BOX_LINE_PX + 2, (0, 0, 0, 130)),
-        (BOX_LINE_PX, BOX_LINE_PX, (*color, 255)),
-    ):
-        x0, y0 = max(corners[0] - grow, frame[0]), max(corners[1] - grow, frame[1])
-        x1, y1 = min(corners[2] + grow, frame[2]) - 1, min(corners[3] + grow, frame[3]) - 1
-        draw.rectangle((x0, y0, x1, y1), outline=(*ink[:3], 120) if faint else ink, width=width)
-
-
-def _draw_label(
-    draw: ImageDraw,
-    text: str,
-    corners: tuple[float, ...],
-    others: Sequence[tuple[float, ...]],
-    frame: tuple[int, int, int, int],
-    color: Rgb,
-    *,
-    plain: bool,
-) -> tuple[float, float, float, float] | None:
-    """Draw the class name beside its box where it hides no other; without such a place, the colour has to do."""
-    font = _font(LABEL_PX, plain=plain)
-    width, height = draw.textlength(text, font) + 12, LABEL_PX + 7
-    left = min(max(corners[0] - BOX_LINE_PX, frame[0]), frame[2] - width)
-    right = min(max(corners[2] + BOX_LINE_PX - width, frame[0]), frame[2] - width)
-    above, below = corners[1] - BOX_LINE_PX - height - 1, corners[3] + BOX_LINE_PX + 1
-    beside = corners[2] + BOX_LINE_PX + 2
-    before = corners[0] - BOX_LINE_PX - 2 - width
-    inside = (corners[0] + 2, corners[1] + 2)
-    places = [(left, above), (left, below), (right, above), (right, below), (beside, corners[1]), (before, corners[1])]
-    if corners[2] - corners[0] > 2 * width:
-        places.append(inside)
-    for x, y in places:
-        area = (x, y, x + width, y + height)
-        fits = x >= frame[0] and y >= frame[1] and area[2] <= frame[2] and area[3] <= frame[3]
-        if fits and not any(_meet(area, other) for other in others):
-            draw.rounded_rectangle(area, 4, fill=(*color, 240))
-            draw.text((x + 6, y + height / 2), text, fill=(12, 14, 18), font=font, anchor="lm")
-            return area
-    return None
-
-
-def _draw_caption(draw: ImageDraw, cell: _Cell, *, plain: bool) -> tuple[float, float, float, float]:
-    """Draw the file's name in the corner, and return where."""
-    font = _font(CAPTION_PX, plain=plain)
-    text = cell.image.path.name
-    while draw.textlength(text, font) > cell.width - 20 and len(text) > 8:
-        text = f"...{text[4:]}"
-    width = draw.textlength(text, font) + 12
-    bottom = cell.top + cell.height
-    area = (cell.left, bottom - CAPTION_PX - 8, cell.left + width, bottom - 1)
-    draw.rectangle(area, fill=(0, 0, 0, 150))
-    draw.text((cell.left + 6, bottom - CAPTION_PX / 2 - 4), text, fill=(235, 238, 242), font=font, anchor="lm")
-    return area
-
-
-def _font(size_px: int, *, plain: bool = True) -> Font:
+@cache
+def _font(size_px: int, *, plain: bool) -> Font:
     """Return Pillow's own font, or for names in other scripts one with more letters, where matplotlib brings it."""
     from PIL import ImageFont
 
@@ -275,9 +268,9 @@ def _font(size_px: int, *, plain: bool = True) -> Font:
     return ImageFont.load_default(size_px)
 
 
-def _area(corners: tuple[float, float, float, float]) -> float:
+def _area(corners: Corners) -> float:
     return (corners[2] - corners[0]) * (corners[3] - corners[1])
 
 
-def _meet(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+def _meet(first: Corners, second: Corners) -> bool:
     return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]

@@ -146,7 +146,7 @@ def write_drive_regions(
         OutputError: when the folder holds something and ``force`` is not given, or cannot be written.
     """
     output = OutputFolder(folder, pictures="copy", force=force, progress=progress)
-    output.write_text("classes.txt", "".join(f"{name}\n" for name in PIXEL_CLASSES))
+    output.write_classes(PIXEL_CLASSES)
     for done, moment in enumerate(drive_moments(sampling, np.random.default_rng(sampling.seed)), 1):
         part = moment.split or ""
         _write_picture(output.make_folder(f"images/{part}"), moment)
@@ -209,9 +209,9 @@ def _cropped(rng: np.random.Generator, bgr: Any, found: Detections) -> tuple[Any
     return np.ascontiguousarray(bgr[top : top + high, left : left + wide]), moved
 
 
-def _place(rng: np.random.Generator, low: int, high: int, window: int, whole: int) -> int:
+def _place(rng: np.random.Generator, low: int, high: int, window: int, side: int) -> int:
     """Return where a window begins that shows an extent, somewhere, as far as the picture allows."""
-    first, last = max(high - window, 0), min(low, whole - window)
+    first, last = max(high - window, 0), min(low, side - window)
     return int(rng.integers(min(first, last), max(first, last) + 1))
 
 

@@ -82,7 +82,7 @@ def split_of_path(path: Path, below: Path) -> Split | None:
 
 
 def read_class_list(folder: Path, *, below: Sequence[str] = ("", "labels", "annotations", "Annotations")) -> list[str]:
-    """Return the class names that a text file beside the labels lists, one a line; none where there is none."""
+    """Return the class names that a text file beside the labels lists, one a line; without such a file none."""
     for place in below:
         for name in _CLASS_LISTS:
             path = folder / place / name
@@ -103,7 +103,7 @@ def root_of(path: Path, *, labels_in: Sequence[str] = ()) -> Path:
 
 
 class BrokenPictureError(ValueError):
-    """A file is no picture, or not a whole one; the message is a clause that goes on from its name."""
+    """A file is not a picture, or an incomplete one; the message is a clause that follows the file's name."""
 
 
 @dataclass(frozen=True)

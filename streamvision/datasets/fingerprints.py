@@ -73,7 +73,7 @@ def fingerprint_all(paths: Sequence[Path], *, progress: Progress = no_progress) 
     prints = []
     with ThreadPoolExecutor(_WORKERS) as pool:
         for done, one in enumerate(pool.map(fingerprint, paths)):
-            progress("pictures looked at", done, len(paths))
+            progress("pictures compared", done, len(paths))
             prints.append(one)
     return prints
 

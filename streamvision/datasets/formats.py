@@ -2,7 +2,7 @@
 
 Each format is known by a mark that no other has: an ``<annotation>`` in an XML file, a JSON file of COCO's shape, a
 ``data.yaml`` or text files of classes and numbers, a CSV file with TensorFlow's header, a TFRecord file. A folder
-with marks of more than one, or of none, is refused with what was seen.
+with the marks of several, or of none, is refused by naming what is in it.
 """
 
 from __future__ import annotations

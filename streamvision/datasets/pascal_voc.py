@@ -86,7 +86,7 @@ def write_voc(dataset: Dataset, output: OutputFolder) -> None:
         sets = output.make_folder("ImageSets/Main")
         for split, stems in members.items():
             (sets / f"{split}.txt").write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
-    output.write_text("classes.txt", "".join(f"{name}\n" for name in dataset.names))
+    output.write_classes(dataset.names)
 
 
 class _Lookup:

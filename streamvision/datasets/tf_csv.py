@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.datasets.dataset import Dataset, LabelledImage, Problem, Split
+from streamvision.datasets.dataset import Dataset, Split
 from streamvision.datasets.files import (
     SPLITS,
     PictureLookup,
@@ -24,7 +24,7 @@ from streamvision.datasets.files import (
     split_in,
     split_of_path,
 )
-from streamvision.datasets.writing import OutputFolder, number
+from streamvision.datasets.writing import OutputFolder, images_folder, number
 
 COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 
@@ -61,14 +61,8 @@ def read_tf_csv(path: Path, *, progress: Progress = no_progress) -> Dataset:
 def write_tf_csv(dataset: Dataset, output: OutputFolder) -> None:
     """Write a data set with the pictures that ``output`` places."""
     rows: dict[Split | None, list[tuple[str, ...]]] = {}
-
-    def folder_of(image: LabelledImage) -> str:
-        return f"images/{image.split}" if image.split else "images"
-
-    for image, place in output.place(dataset, folder_of):
-        if ignored := sum(box.ignore for box in image.boxes):
-            reason = f"{ignored} boxes are marked crowd or difficult, which CSV cannot say; written as ordinary ones"
-            output.problems.append(Problem(image.path, reason, "other"))
+    for image, place in output.place(dataset, images_folder):
+        output.note_ignored(image, "CSV")
         part = rows.setdefault(image.split, [])
         for box in image.boxes:
             corners = (number(value) for value in box.box_xyxy_px)
@@ -78,7 +72,7 @@ def write_tf_csv(dataset: Dataset, output: OutputFolder) -> None:
             target = output.folder / (f"{split}_labels.csv" if split else "labels.csv")
             with target.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows((COLUMNS, *rows[split]))
-    output.write_text("classes.txt", "".join(f"{name}\n" for name in dataset.names))
+    output.write_classes(dataset.names)
 
 
 def _read_table(table: Path, split: Split | None, lookup: PictureLookup, collector: Collector) -> None:

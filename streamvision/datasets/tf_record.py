@@ -87,7 +87,7 @@ def write_tf_record(dataset: Dataset, output: OutputFolder) -> None:
 
 
 def read_label_map(folder: Path) -> dict[int, str]:
-    """Return the class names by label of the first ``*.pbtxt`` of a folder; none where there is none."""
+    """Return the class names by label of the first ``*.pbtxt`` of a folder; empty without such a file."""
     found = files_below(folder, {".pbtxt"})
     names = {}
     for item in _MAP_ITEM.findall(found[0].read_text(encoding="utf-8", errors="replace")) if found else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +65,18 @@ class OutputFolder:
         """Write a text file inside the data set."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
+    def write_classes(self, names: Sequence[str]) -> None:
+        """Write ``classes.txt``, a class name a line."""
+        self.write_text("classes.txt", "".join(f"{name}\n" for name in names))
+
+    def note_ignored(self, image: LabelledImage, title: str) -> None:
+        """Note that a format, called ``title``, has no word for the crowds and difficult objects of a picture."""
+        if ignored := sum(box.ignore for box in image.boxes):
+            reason = (
+                f"{ignored} boxes are marked crowd or difficult, which {title} cannot say; written as ordinary ones"
+            )
+            self.problems.append(Problem(image.path, reason, "other"))
+
     def names(
         self, dataset: Dataset, folder_of: Callable[[LabelledImage], str], *, unique_stems: bool
     ) -> Iterator[tuple[LabelledImage, Path]]:
@@ -102,6 +114,11 @@ class OutputFolder:
                 verb = "link" if self._pictures == "link" else "copy"
                 raise OutputError(f"cannot {verb} {image.path} to {target}: {error.strerror}") from error
             yield image, place
+
+
+def images_folder(image: LabelledImage) -> str:
+    """Return ``images/SPLIT``, or ``images`` for pictures without a split."""
+    return f"images/{image.split}" if image.split else "images"
 
 
 def check_sources_outside(dataset: Dataset, folder: Path) -> None:

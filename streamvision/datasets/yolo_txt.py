@@ -26,7 +26,7 @@ import yaml
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
-from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, LabelledShape, Problem, Split
+from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, LabelledShape, Split
 from streamvision.datasets.files import (
     SPLITS,
     PictureFile,
@@ -160,12 +160,10 @@ def write_yolo(dataset: Dataset, output: OutputFolder) -> None:
         return f"images/{image.split or 'train'}" if splits else "images"
 
     for image, picture in output.place(dataset, folder_of, unique_stems=True):
-        if ignored := sum(box.ignore for box in image.boxes):
-            reason = f"{ignored} boxes are marked crowd or difficult, which YOLO cannot say; written as ordinary ones"
-            output.problems.append(Problem(image.path, reason, "other"))
+        output.note_ignored(image, "YOLO")
         labels = labels_of(output.folder / picture)
         labels.parent.mkdir(parents=True, exist_ok=True)
-        labels.write_text("".join(_line(box, image) for box in image.boxes), encoding="utf-8")
+        labels.write_text("".join(label_line(box, image) for box in image.boxes), encoding="utf-8")
     places = {split: f"images/{split}" for split in splits} or {"train": "images", "val": "images"}
     names = dict(enumerate(dataset.names))
     text = yaml.safe_dump(places | {"names": names}, sort_keys=False, allow_unicode=True)
@@ -234,7 +232,8 @@ class _LabelReader:
         yield MarkedBox(self.names[class_id] if self.names is not None else str(class_id), corners, shape=shape)
 
 
-def _line(box: LabelledBox, image: LabelledImage) -> str:
+def label_line(box: LabelledBox, image: LabelledImage) -> str:
+    """Return an object as a line of a label file."""
     left, top, right, bottom = box.box_xyxy_px
     width, height = image.width_px, image.height_px
     values = ((left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height)

@@ -1,1 +1,1 @@
-"""The training room: data sets in, weights and an honest evaluation out. Nothing here is needed to run a model."""
+"""Training: labelled pictures in, weights and an honest evaluation out. Nothing here is needed to run a model."""

@@ -1,16 +1,26 @@
-"""Augmentations of labelled pictures as arrays, for trainers that bring none of their own."""
+"""Augmentations of labelled pictures as arrays, for trainers that bring none of their own.
+
+Geometry and colours are OpenCV's, since torchvision's transforms take five times as long for a warp and fourteen times
+as long for a change of hue on a CPU (416x234 px); RandAugment is torchvision's. This file imports torch; see
+:func:`streamvision.checkpoints.torch_runtime.import_torch`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torchvision.transforms import v2
 
-from streamvision.training.presets import Augmentation
-from streamvision.training.rand_augment import rand_augment
+from streamvision.datasets.class_labels import UNKNOWN
+from streamvision.training.recipe import Augmentation
+
+U8 = NDArray[np.uint8]
 
 GREY = (114, 114, 114)
 LEAST_VISIBLE_SHARE = 0.25
@@ -20,14 +30,16 @@ LEAST_SIDE_PX = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One picture with its boxes."""
+    """One picture with its boxes, or with the class of each of its pixels."""
 
-    image: NDArray[np.uint8]
+    image: U8
     """(H, W, 3) RGB."""
-    box_xyxy_px: NDArray[np.float32]
+    box_xyxy_px: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 4), np.float32))
     """(N, 4) left, top, right, bottom in pixels."""
-    class_id: NDArray[np.int64]
+    class_id: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """(N,) index into the data set's names."""
+    class_map: U8 | None = None
+    """(H, W) class ids; 255 counts neither way."""
 
 
 def augment(
@@ -40,7 +52,7 @@ def augment(
     mixing: bool,
     rng: np.random.Generator,
 ) -> Sample:
-    """Return a picture as training sees it.
+    """Return a picture with boxes as training sees it.
 
     Args:
         index: which picture.
@@ -62,21 +74,42 @@ def augment(
         sample = mix_up(sample, affine(one(int(rng.integers(count))), settings, rng), rng)
     if mixing and rng.random() < settings.cutmix:
         sample = cut_mix(sample, affine(one(int(rng.integers(count))), settings, rng), rng)
-    image = colour(sample.image, settings, rng)
-    if settings.rand_augment:
-        image = rand_augment(image, operations=settings.rand_augment, rng=rng)
-    sample = replace(sample, image=image)
-    return flip(sample) if rng.random() < settings.flip else sample
+    return _recoloured_and_flipped(sample, settings, rng)
+
+
+def augment_centre(
+    sample: Sample,
+    size_px: tuple[int, int],
+    settings: Augmentation,
+    rng: np.random.Generator,
+    *,
+    border: int = cv2.BORDER_CONSTANT,
+) -> Sample:
+    """Return the middle of a picture as training sees it, cut or padded to (width, height).
+
+    Shifts look beyond the cut; what is beyond the picture itself is OpenCV's ``border`` (grey), of unknown class.
+    """
+    height, width = sample.image.shape[:2]
+    matrix = np.eye(3)
+    matrix[:2, 2] = (size_px[0] - width) // 2, (size_px[1] - height) // 2
+    moved = _warp(sample, random_matrix(*size_px, settings, rng) @ matrix, size_px, border=border)
+    return _recoloured_and_flipped(moved, settings, rng)
 
 
 def fit(sample: Sample, *, side_px: int) -> Sample:
     """Scale a picture so that its longer side is ``side_px``."""
     height, width = sample.image.shape[:2]
-    scale = side_px / max(height, width)
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    image = cv2.resize(sample.image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    size = fitted_size((width, height), side_px)
+    shrinks = side_px < max(height, width)
+    image = cv2.resize(sample.image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     ratio = np.array([size[0] / width, size[1] / height] * 2, np.float32)
     return Sample(image.astype(np.uint8, copy=False), sample.box_xyxy_px * ratio, sample.class_id)
+
+
+def fitted_size(size_px: tuple[int, int], side_px: int) -> tuple[int, int]:
+    """Return (width, height) of a picture whose longer side is given a length."""
+    width, height = (max(round(side * side_px / max(size_px)), 1) for side in size_px)
+    return width, height
 
 
 def mosaic(samples: list[Sample], *, side_px: int, rng: np.random.Generator) -> Sample:
@@ -101,15 +134,7 @@ def affine(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> 
     """Rotate, scale, shift and tilt a picture about its centre; its size stays."""
     height, width = sample.image.shape[:2]
     matrix = random_matrix(width, height, settings, rng)
-    if np.allclose(matrix, np.eye(3)):
-        return sample
-    image = cv2.warpPerspective(sample.image, matrix, (width, height), borderValue=GREY)
-    x1, y1, x2, y2 = sample.box_xyxy_px.T
-    corners = np.stack([x1, y1, x2, y1, x2, y2, x1, y2], axis=1).reshape(-1, 4, 2)
-    moved = np.concatenate([corners, np.ones((len(corners), 4, 1))], axis=2) @ matrix.T
-    moved = moved[..., :2] / moved[..., 2:]
-    boxes = np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1).astype(np.float32)
-    return _clipped(Sample(image.astype(np.uint8, copy=False), boxes, sample.class_id))
+    return sample if np.allclose(matrix, np.eye(3)) else _warp(sample, matrix, (width, height))
 
 
 def random_matrix(
@@ -159,7 +184,7 @@ def cut_mix(sample: Sample, other: Sample, rng: np.random.Generator) -> Sample:
     )
 
 
-def colour(image: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
+def colour(image: U8, settings: Augmentation, rng: np.random.Generator) -> U8:
     """Change hue, saturation and brightness."""
     if not (settings.hue or settings.saturation or settings.brightness):
         return image
@@ -174,16 +199,61 @@ def colour(image: NDArray[np.uint8], settings: Augmentation, rng: np.random.Gene
     merged = cv2.merge(
         [cv2.LUT(channel, table) for channel, table in zip((hue, saturation, value), tables, strict=True)]
     )
-    changed: NDArray[np.uint8] = cv2.cvtColor(merged, cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
+    changed: U8 = cv2.cvtColor(merged, cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
     return changed
+
+
+_GEOMETRIC = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
+
+
+class _ColourRandAugment(v2.RandAugment):  # type: ignore[misc]  # torchvision has no types
+    """RandAugment (Cubuk et al. 2020) with the operations that leave boxes and class maps where they are."""
+
+    _AUGMENTATION_SPACE: ClassVar[dict[str, Any]] = {
+        name: operation for name, operation in v2.RandAugment._AUGMENTATION_SPACE.items() if name not in _GEOMETRIC
+    }
+
+
+def rand_augment(image: U8, *, operations: int, rng: np.random.Generator) -> U8:
+    """Return a picture (H, W, 3) uint8 RGB after so many operations on its colours, each chosen at random."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(1 << 63)))
+        changed = _ColourRandAugment(operations)(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))))
+    return np.ascontiguousarray(changed.numpy().transpose(1, 2, 0))
 
 
 def flip(sample: Sample) -> Sample:
     """Mirror a picture left to right."""
-    width = sample.image.shape[1]
     boxes = sample.box_xyxy_px.copy()
-    boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
-    return Sample(np.ascontiguousarray(sample.image[:, ::-1]), boxes, sample.class_id)
+    boxes[:, [0, 2]] = sample.image.shape[1] - boxes[:, [2, 0]]
+    class_map = None if sample.class_map is None else np.ascontiguousarray(sample.class_map[:, ::-1])
+    return Sample(np.ascontiguousarray(sample.image[:, ::-1]), boxes, sample.class_id, class_map)
+
+
+def _recoloured_and_flipped(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Sample:
+    image = colour(sample.image, settings, rng)
+    if settings.rand_augment:
+        image = rand_augment(image, operations=settings.rand_augment, rng=rng)
+    sample = replace(sample, image=image)
+    return flip(sample) if rng.random() < settings.flip else sample
+
+
+def _warp(
+    sample: Sample, matrix: NDArray[np.float64], size_px: tuple[int, int], *, border: int = cv2.BORDER_CONSTANT
+) -> Sample:
+    """Move a picture by a (3, 3) matrix onto a canvas of (width, height)."""
+    image = cv2.warpPerspective(sample.image, matrix, size_px, borderMode=border, borderValue=GREY)
+    class_map = None
+    if sample.class_map is not None:
+        class_map = cv2.warpPerspective(
+            sample.class_map, matrix, size_px, flags=cv2.INTER_NEAREST, borderValue=(UNKNOWN,)
+        ).astype(np.uint8, copy=False)
+    x1, y1, x2, y2 = sample.box_xyxy_px.T
+    corners = np.stack([x1, y1, x2, y1, x2, y2, x1, y2], axis=1).reshape(-1, 4, 2)
+    moved = np.concatenate([corners, np.ones((len(corners), 4, 1))], axis=2) @ matrix.T
+    moved = moved[..., :2] / moved[..., 2:]
+    boxes = np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1).astype(np.float32)
+    return _clipped(Sample(image.astype(np.uint8, copy=False), boxes, sample.class_id, class_map))
 
 
 def _placed(sample: Sample, size: tuple[int, int]) -> Sample:
@@ -202,7 +272,7 @@ def _clipped(sample: Sample) -> Sample:
     kept = (_visible_share(sample.box_xyxy_px, (0, 0, width, height)) >= LEAST_VISIBLE_SHARE) & (
         sides.min(axis=1, initial=np.inf) >= LEAST_SIDE_PX
     )
-    return Sample(sample.image, clipped[kept], sample.class_id[kept])
+    return replace(sample, box_xyxy_px=clipped[kept], class_id=sample.class_id[kept])
 
 
 def _visible_share(box_xyxy_px: NDArray[np.float32], window: tuple[int, int, int, int]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Which trainer a model belongs to, and which settings of a recipe each has use for."""
+"""Which trainer a model belongs to, which settings of a recipe each has use for, and the licence of its weights."""
 
 from __future__ import annotations
 
@@ -7,11 +7,28 @@ from typing import Literal
 
 from streamvision.core.errors import ConfigError
 from streamvision.training.recipe import Recipe
-from streamvision.training.torchvision_models import TORCHVISION_MODELS
 
 Family = Literal["unet", "classifier", "detector", "ultralytics"]
 """Our U-Net; torchvision's classifiers and detectors; whatever ultralytics trains."""
-UNET = "unet"
+TORCHVISION_MODELS = (
+    "ssdlite320_mobilenet_v3_large",
+    "retinanet_resnet50_fpn",
+    "retinanet_resnet50_fpn_v2",
+    "fasterrcnn_mobilenet_v3_large_320_fpn",
+    "fasterrcnn_mobilenet_v3_large_fpn",
+    "fasterrcnn_resnet50_fpn",
+    "fasterrcnn_resnet50_fpn_v2",
+    "fcos_resnet50_fpn",
+)
+"""Names that ``--model`` takes for the permissive path."""
+_YOURS = "yours to choose, as far as the data and the weights it began from allow"
+LICENCES: dict[Family, str] = {
+    "unet": f"{_YOURS}.",
+    "classifier": f"{_YOURS} (torchvision is BSD-3-Clause).",
+    "detector": f"{_YOURS} (torchvision is BSD-3-Clause).",
+    "ultralytics": "AGPL-3.0, as they were made with ultralytics (https://ultralytics.com/license).",
+}
+"""Of the weights, in a sentence."""
 _WORDS: dict[Family, str] = {
     "unet": "unet",
     "classifier": "torchvision's classifiers",
@@ -34,7 +51,7 @@ def family_of(model: str) -> Family:
     Raises:
         MissingDependencyError: when it may be a name of torchvision's and that is not installed.
     """
-    if model == UNET:
+    if model == "unet":
         return "unet"
     if model in TORCHVISION_MODELS:
         return "detector"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.compact import compact
@@ -20,29 +20,18 @@ from streamvision.checkpoints.ultralytics import UltralyticsSource
 from streamvision.core.errors import MissingDependencyError
 from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import ModelCard
-from streamvision.training.progress import TrainingProgress
+from streamvision.training.data import TrainingData
 from streamvision.training.recipe import Recipe
+from streamvision.training.report import TrainingProgress
 from streamvision.training.run_folder import RunFolder
 
 CHECKED_PICTURES = 6
 
 
-class Learnt(Protocol):
-    """What was learned from."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Class names by class id."""
-
-    @property
-    def val(self) -> Sequence[Any]:
-        """Pictures held out, each with its ``path``."""
-
-
 def export_run(
     recipe: Recipe,
     folder: RunFolder,
-    data: Learnt | None,
+    data: TrainingData[Any] | None,
     progress: TrainingProgress,
     *,
     origin: str,
@@ -58,7 +47,7 @@ def export_run(
         recipe: of the run.
         folder: of the run.
         data: what was learned from; ``None`` for tasks whose labels StreamVision does not read.
-        progress: told when there is no export.
+        progress: says so when there is no export.
         origin: what the weights were made from, for the card.
         measured: figures on the held-out pictures, for the card.
     """
@@ -94,7 +83,7 @@ def export_run(
 
 
 def _own_size(recipe: Recipe, card: ModelCard) -> tuple[int, int]:
-    """Return the size that the network was trained with: a square, but for scenes, which are seen whole."""
+    """Return the size that the network was trained with: a square, but a picture's own shape for scenes."""
     if card.task == "semantic":
         return card.input.width_px, card.input.height_px
     side_px = rounded_up(recipe.imgsz, card.input.stride_px)

@@ -6,16 +6,70 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from streamvision.core.config.section import Section, read_yaml, validate
 from streamvision.core.errors import ConfigError
-from streamvision.training.presets import AUGMENTATIONS, Augmentation, PresetName
+
+PresetName = Literal["plain", "light", "road", "strong"]
 
 
-class Recipe(BaseModel):
+class Augmentation(Section):
+    """What is done to a picture before the network sees it; probabilities are per picture."""
+
+    mosaic: float = Field(0.0, ge=0, le=1, description="Probability of four pictures in one (YOLOv4).")
+    mosaic_off_share: float = Field(
+        0.33, ge=0, le=1, description="Last share of the epochs without mosaic, MixUp and CutMix."
+    )
+    mixup: float = Field(0.0, ge=0, le=1, description="Probability of MixUp: two pictures blended.")
+    cutmix: float = Field(0.0, ge=0, le=1, description="Probability of CutMix: a part of one pasted into another.")
+    rand_augment: int = Field(
+        0, ge=0, le=4, description="RandAugment: random operations on brightness, colour and sharpness per picture."
+    )
+    flip: float = Field(0.0, ge=0, le=1, description="Probability of a left-right flip.")
+    hue: float = Field(0.0, ge=0, le=0.5, description="Largest change of hue, as a part of the circle.")
+    saturation: float = Field(0.0, ge=0, le=1, description="Largest relative change of saturation.")
+    brightness: float = Field(0.0, ge=0, le=1, description="Largest relative change of brightness.")
+    rotate_deg: float = Field(0.0, ge=0, le=45, description="Largest rotation, in degrees.")
+    translate: float = Field(0.0, ge=0, le=0.5, description="Largest shift, as a part of the picture.")
+    scale: float = Field(0.0, ge=0, lt=1, description="Largest relative change of size.")
+    perspective: float = Field(0.0, ge=0, le=0.001, description="Largest perspective coefficient.")
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "plain": Augmentation(),
+    "light": Augmentation(flip=0.5, hue=0.01, saturation=0.3, brightness=0.3, translate=0.05, scale=0.2),
+    # Signs point left and right, so they are not flipped here; see a recipe's `augment` to change that.
+    "road": Augmentation(
+        mosaic=0.6,
+        hue=0.015,
+        saturation=0.6,
+        brightness=0.4,
+        rotate_deg=3,
+        translate=0.1,
+        scale=0.5,
+        perspective=0.0003,
+    ),
+    "strong": Augmentation(
+        mosaic=1.0,
+        mixup=0.1,
+        cutmix=0.1,
+        rand_augment=2,
+        flip=0.5,
+        hue=0.02,
+        saturation=0.7,
+        brightness=0.4,
+        rotate_deg=5,
+        translate=0.15,
+        scale=0.6,
+        perspective=0.0005,
+    ),
+}
+"""What each name stands for."""
+
+
+class Recipe(Section):
     """One training run, in words that do not depend on the trainer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     data: Path = Field(
         description="Folder of labelled pictures in any format, or a data.yaml; for unet one with images/ and masks/, "
@@ -102,28 +156,11 @@ def load_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
     Raises:
         ConfigError: when the file cannot be read, or a key or value is not accepted.
     """
-    document: Any = {}
-    if path:
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot read recipe {path}: {error.strerror}; give an existing YAML file") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"recipe {path} is not valid YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(document, dict):
-            raise ConfigError(f"recipe {path} must be a mapping with the keys {', '.join(Recipe.model_fields)}")
-    document |= given
+    document = (read_yaml(path, Recipe, kind="recipe") if path else {}) | given
     for key, option in (("data", "--data DIR"), ("model", "--model NAME|WEIGHTS")):
         if key not in document:
             raise ConfigError(f"no {key} was given; give it with {option} or in a --config recipe")
-    try:
-        return Recipe.model_validate(document)
-    except ValidationError as error:
-        reasons = (
-            f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        )
-        raise ConfigError(f"{path or 'command line'}: {'; '.join(reasons)}") from None
+    return validate(Recipe, document, origin=str(path or "command line"))
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

@@ -2,67 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from streamvision.core.errors import ConfigError
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The files of one training run."""
+    """The files of one training run.
 
-    root: Path
+    Args:
+        root: the folder.
+    """
 
-    @property
-    def last(self) -> Path:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.last = root / "weights" / "last.pt"
         """Checkpoint of the newest epoch; resuming begins here."""
-        return self.root / "weights" / "last.pt"
-
-    @property
-    def best(self) -> Path:
+        self.best = root / "weights" / "best.pt"
         """Checkpoint of the best epoch on the held-out pictures."""
-        return self.root / "weights" / "best.pt"
-
-    @property
-    def recipe(self) -> Path:
+        self.recipe = root / "recipe.yaml"
         """The recipe with every default filled in."""
-        return self.root / "recipe.yaml"
-
-    @property
-    def command(self) -> Path:
+        self.command = root / "command.txt"
         """The exact command, one line per start (resumes included)."""
-        return self.root / "command.txt"
-
-    @property
-    def split(self) -> Path:
+        self.split = root / "split.json"
         """Which picture belongs to which part."""
-        return self.root / "split.json"
-
-    @property
-    def data(self) -> Path:
+        self.data = root / "data"
         """The pictures (links) and labels in the form that the trainer reads."""
-        return self.root / "data"
-
-    @property
-    def curves_csv(self) -> Path:
+        self.curves_csv = root / "curves.csv"
         """Losses and figures, one epoch a line."""
-        return self.root / "curves.csv"
-
-    @property
-    def curves_png(self) -> Path:
+        self.curves_png = root / "curves.png"
         """The same, drawn."""
-        return self.root / "curves.png"
-
-    @property
-    def card(self) -> Path:
+        self.card = root / "MODEL_CARD.md"
         """The model card, for people."""
-        return self.root / "MODEL_CARD.md"
-
-    @property
-    def summary(self) -> Path:
+        self.summary = root / "summary.json"
         """The result, for programs."""
-        return self.root / "summary.json"
 
 
 def new_run_folder(project: Path, name: str | None, *, model: str) -> RunFolder:
@@ -107,7 +80,7 @@ def existing_run_folder(path: Path) -> RunFolder:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that a kill at any moment leaves either the old or the new one, whole."""
+    """Write a file so that a kill at any moment leaves either the old or the new one, complete."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(content.encode() if isinstance(content, str) else content)
     partial.replace(path)

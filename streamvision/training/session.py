@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from streamvision.checkpoints.torch_runtime import import_ultralytics
+from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
 from streamvision.core.errors import ConfigError
-from streamvision.datasets.dataset import MappedPicture, NamedPicture
-from streamvision.training.classify_run import ClassifyRun
-from streamvision.training.curves import CurveFile
-from streamvision.training.families import check_settings, family_of
-from streamvision.training.figures import in_words, shown
-from streamvision.training.onnx_export import export_run
-from streamvision.training.picture_data import (
-    PictureData,
+from streamvision.training.data import (
+    TrainingData,
     link_class_folders,
     prepare_classes,
+    prepare_objects,
     prepare_regions,
+    write_yolo_layout,
 )
-from streamvision.training.prepare import TrainingData, prepare
-from streamvision.training.progress import TrainingProgress
+from streamvision.training.families import check_settings, family_of
+from streamvision.training.onnx_export import export_run
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
-from streamvision.training.run_card import write_card
+from streamvision.training.report import CurveFile, TrainingProgress, in_words, shown, write_card
 from streamvision.training.run_folder import RunFolder, existing_run_folder, new_run_folder, write_atomically
-from streamvision.training.semantic_run import SemanticRun
-from streamvision.training.torch_run import TorchRun
-from streamvision.training.torchvision_run import TorchvisionRun
-from streamvision.training.ultralytics_run import UltralyticsRun, model_task
-from streamvision.training.ultralytics_setup import resolve_weights
 
-AnyData = TrainingData | PictureData[NamedPicture] | PictureData[MappedPicture]
-"""What a run learns from, whatever it is labelled with."""
-
+if TYPE_CHECKING:
+    from streamvision.training.torch_run import TorchRun
+    from streamvision.training.ultralytics_run import UltralyticsRun
 
 def start_training(recipe: Recipe, *, project: Path, name: str | None, command: str) -> dict[str, Any]:
     """Train from the beginning; returns the summary that is also written to the run folder."""
-    progress = TrainingProgress()
     _check_model(recipe)
     folder = new_run_folder(project, name, model=recipe.model)
     write_recipe(recipe, folder.recipe)
-    return _train(recipe, folder, progress, command=command, resume=False)
+    return _train(recipe, folder, TrainingProgress(), command=command, resume=False)
 
 
 def resume_training(run: Path, *, command: str) -> dict[str, Any]:
@@ -108,79 +99,59 @@ def _train(
 
 def _make_run(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool
-) -> tuple[TorchRun | UltralyticsRun, AnyData | None]:
+) -> tuple[TorchRun | UltralyticsRun, TrainingData[Any] | None]:
+    """Read the data and build the network."""
     family = family_of(recipe.model)
-    oversample_most = recipe.oversample_most if recipe.balance == "oversample" else 1
-    common: dict[str, Any] = {
-        "data": recipe.data,
-        "val_share": recipe.val_share,
-        "seed": recipe.seed,
-        "oversample_most": oversample_most,
-    }
-    weights = str(folder.last) if resume else recipe.model
-    task = _task(weights) if family == "ultralytics" else None
-    if task is None and family != "detector":
-        progress.say("Checking pictures and labels.")
-    if family == "unet":
-        regions = prepare_regions(folder, **common)
-        _say(describe(regions), progress)
-        return SemanticRun(recipe, regions, folder, progress, resume=resume), regions
-    if family == "classifier" or task == "classify":
-        classes = prepare_classes(folder, **common)
-        _say(describe(classes), progress)
-        if family == "classifier":
-            return ClassifyRun(recipe, classes, folder, progress, resume=resume), classes
-        return UltralyticsRun(
-            recipe, link_class_folders(classes, folder.data), folder, progress, resume=resume
-        ), classes
-    if task not in (None, "detect"):
+    task = _ultralytics_task(str(folder.last) if resume else recipe.model) if family == "ultralytics" else None
+    if task not in (None, "detect", "classify"):
         # Masks and key points are not in the vocabulary of our data sets: ultralytics reads them itself.
         if recipe.data.suffix not in {".yaml", ".yml"}:
             raise ConfigError(
                 f"a model for {task!r} needs its own labels; give --data the data.yaml of a YOLO data set"
             )
+        from streamvision.training.ultralytics_run import UltralyticsRun
+
         return UltralyticsRun(recipe, recipe.data.resolve(), folder, progress, resume=resume), None
-    data = prepare(folder, **common, generated=recipe.generated)
-    _say(describe(data), progress)
-    if data.problems:
-        progress.say("See all of them with streamvision data inspect.")
-    if family == "detector":
-        return TorchvisionRun(recipe, data, folder, progress, resume=resume), data
-    return UltralyticsRun(recipe, data.yaml, folder, progress, resume=resume), data
-
-
-def _say(lines: list[str], progress: TrainingProgress) -> None:
-    for line in lines:
+    progress.say("Checking pictures and labels.")
+    data: Any
+    if family == "unet":
+        data = prepare_regions(folder, recipe)
+    elif family == "classifier" or task == "classify":
+        data = prepare_classes(folder, recipe)
+    else:
+        data = prepare_objects(folder, recipe)
+    for line in data.describe():
         progress.say(line)
+    if data.problems and data.counted == "objects":
+        progress.say("See all of them with streamvision data inspect.")
+    if family == "ultralytics":
+        from streamvision.training.ultralytics_run import UltralyticsRun
 
+        lay_out: Callable[[Any, Path], Path] = link_class_folders if task == "classify" else write_yolo_layout
+        return UltralyticsRun(recipe, lay_out(data, folder.data), folder, progress, resume=resume), data
+    import_torch()
+    from streamvision.training.semantic_run import SemanticRun
+    from streamvision.training.torchvision_run import ClassifierRun, DetectorRun
 
-def describe(data: AnyData) -> list[str]:
-    """Return what will be learnt from, and what was wrong with it, in sentences."""
-    shown = sum(data.repeats)
-    more = f" (shown {shown} times an epoch, rare classes more often)" if shown > len(data.train) else ""
-    lines = [
-        f"{len(data.train)} pictures to learn from{more}, {len(data.val)} held out; the split is {data.split_origin}.",
-        f"{len(data.names)} classes: {', '.join(data.names)}.",
-    ]
-    if data.problems:
-        lines.append(
-            f"{len(data.problems)} problems with files, the first: {data.problems[0].path}: {data.problems[0].reason}"
-        )
-    return lines
+    kind: type[Any] = {"unet": SemanticRun, "classifier": ClassifierRun, "detector": DetectorRun}[family]
+    return kind(recipe, data, folder, progress, resume=resume), data
 
 
 def _check_model(recipe: Recipe) -> None:
     """Fail before anything is written where there are no weights to begin from, or settings are for other models."""
     family = family_of(recipe.model)
     if family == "ultralytics":
-        _task(recipe.model)
+        _ultralytics_task(recipe.model)
+    else:
+        import_torch()
     check_settings(recipe, family)
 
 
-def _task(model: str) -> str:
-    weights = resolve_weights(model)
+def _ultralytics_task(model: str) -> str:
     import_ultralytics()
-    return model_task(weights)
+    from streamvision.training.ultralytics_run import model_task, resolve_weights
+
+    return model_task(resolve_weights(model))
 
 
 def _note_command(folder: RunFolder, command: str) -> None:

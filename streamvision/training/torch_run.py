@@ -1,24 +1,28 @@
-"""The loop that every network of torch is trained in here; what a task is like is said by its subclass."""
+"""The training loop of all networks but ultralytics'; a subclass for each task.
+
+This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
+"""
 
 from __future__ import annotations
 
 import io
+import pickle
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_runtime import import_torch
-from streamvision.core.errors import ModelError
-from streamvision.training.curves import CurveFile
-from streamvision.training.lr_finder import LrSweep, sweep
-from streamvision.training.order import batch_count
-from streamvision.training.progress import TrainingProgress
+import torch
+from torch import nn
+
+from streamvision.core.errors import ConfigError, ModelError
+from streamvision.training.batches import Samples, batch_count
+from streamvision.training.data import TrainingData
+from streamvision.training.learning_rate import LrSweep, epochs_that_fit, learning_rate, sweep
 from streamvision.training.recipe import Recipe
+from streamvision.training.report import CurveFile, TrainingProgress
 from streamvision.training.run_folder import RunFolder, write_atomically
-from streamvision.training.schedule import epochs_that_fit, learning_rate
-from streamvision.training.starting_weights import set_frozen
 
 LARGEST_GRADIENT = 10.0
 
@@ -28,10 +32,9 @@ class TorchRun(ABC):
 
     Args:
         recipe: what to do.
-        names: class names.
-        repeats: how often each picture is shown in an epoch.
+        data: what to learn from.
         folder: where everything goes.
-        progress: who is told.
+        progress: shows how far the run is.
         resume: whether to go on from ``weights/last.pt``.
     """
 
@@ -41,28 +44,26 @@ class TorchRun(ABC):
     """The figure by which the best epoch is chosen; larger is better."""
 
     def __init__(
-        self,
-        recipe: Recipe,
-        names: tuple[str, ...],
-        repeats: Sequence[int],
-        folder: RunFolder,
-        progress: TrainingProgress,
-        *,
-        resume: bool,
+        self, recipe: Recipe, data: TrainingData[Any], folder: RunFolder, progress: TrainingProgress, *, resume: bool
     ) -> None:
-        torch = import_torch()
         torch.manual_seed(recipe.seed)
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
-        self._recipe, self._names, self._folder, self._progress = recipe, names, folder, progress
+        self._recipe, self._data, self._folder, self._progress = recipe, data, folder, progress
         self._device = torch.device("cpu" if recipe.device == "auto" else recipe.device)
+        self._bf16 = use_bf16(recipe.precision, self._device.type)
+        self._samples = self._read_samples()
         self._model, self.beginning = self._build(None if resume else recipe.weights)
         self._model.to(self._device)
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
-        self._steps = batch_count(repeats, batch=recipe.batch)
+        self._steps = batch_count(data.repeats, batch=recipe.batch)
         self._epochs_done, self._best, self._best_epoch, self._spent_s = 0, -1.0, 0, 0.0
         if resume:
             self._load()
+
+    @abstractmethod
+    def _read_samples(self) -> Samples[Any]:
+        """Return what batches are made of."""
 
     @abstractmethod
     def _build(self, weights: Path | None) -> tuple[Any, str]:
@@ -72,13 +73,8 @@ class TorchRun(ABC):
     def _blocks(self) -> list[Any]:
         """Return what ``freeze`` counts, from the picture on."""
 
-    def _size_px(self) -> tuple[int, int]:
-        """Return width and height of the pictures that the network learns from."""
-        return self._recipe.imgsz, self._recipe.imgsz
-
-    @abstractmethod
     def _batches(self, epoch: int, *, mixing: bool) -> Iterator[Any]:
-        """Yield the batches of an epoch; ``mixing`` is off in the last ones."""
+        return self._samples.batches(self._data.repeats, self._recipe, epoch=epoch, mixing=mixing)
 
     @abstractmethod
     def _loss(self, batch: Any) -> Any:
@@ -146,8 +142,6 @@ class TorchRun(ABC):
         return total / self._steps, rate
 
     def _step(self, batch: Any, rate: float) -> float:
-        import torch
-
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         loss = self._loss(batch)
@@ -169,9 +163,9 @@ class TorchRun(ABC):
     def _save(self, *, better: bool) -> None:
         about = {
             "architecture": self._recipe.model,
-            "names": list(self._names),
+            "names": list(self._data.names),
             "imgsz": self._recipe.imgsz,
-            "size_px": list(self._size_px()),
+            "size_px": list(self._samples.size_px),
             "epoch": self._epochs_done,
         }
         state = {"model": self._model.state_dict(), **about}
@@ -181,8 +175,6 @@ class TorchRun(ABC):
         _write_tensors(self._folder.last, state | {"optimizer": self._optimizer.state_dict(), **progress})
 
     def _load(self) -> None:
-        import torch
-
         state = torch.load(self._folder.last, map_location=self._device, weights_only=True)
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -191,9 +183,70 @@ class TorchRun(ABC):
         self.beginning = f"went on after epoch {self._epochs_done}"
 
 
-def _write_tensors(path: Path, state: dict[str, Any]) -> None:
-    import torch
+def begin_from(model: Any, weights: Path | None) -> str:
+    """Load the tensors of a file that fit, by name and shape, and return how the network begins, in words.
 
+    A layer for another number of classes does not fit and begins from nothing.
+
+    Raises:
+        ConfigError: when there is no such file, or nothing in it fits.
+    """
+    if weights is None:
+        return "began from nothing"
+    if not weights.exists():
+        raise ConfigError(
+            f"there are no weights at {weights}, and nothing is downloaded unasked: put the file there "
+            "(https://docs.pytorch.org/vision/stable/models.html lists them), or leave --weights out"
+        )
+    try:
+        stored = torch.load(weights, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        # The rest of what torch says is advice to run whatever the file holds.
+        cause = str(error).splitlines()[0].split(". ")[0]
+        raise ConfigError(f"{weights} is not a file of tensors ({cause}); give a .pth") from error
+    stored = stored.get("model", stored) if isinstance(stored, dict) else {}
+    own = model.state_dict()
+    fitting = {key: value for key, value in stored.items() if key in own and own[key].shape == value.shape}
+    if not fitting:
+        raise ConfigError(f"no tensor of {weights} fits this architecture; give weights of the same one")
+    model.load_state_dict(fitting, strict=False)
+    return f"began from {weights.name} ({len(fitting)} of {len(own)} tensors fit)"
+
+
+def set_frozen(blocks: Sequence[Any], layers: int) -> None:
+    """Freeze the first blocks of a network (their batch statistics too); thaw the others.
+
+    To be called after every ``model.train()``, which would set the statistics moving again.
+    """
+    for index, block in enumerate(blocks):
+        for parameter in block.parameters():
+            parameter.requires_grad_(index >= layers)
+        if index < layers:
+            for module in block.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+
+
+def flattened(network: Any) -> list[tuple[str, Any]]:
+    """Return a network's children in order, with their names, sequences replaced by what they hold."""
+    blocks: list[tuple[str, Any]] = []
+    for name, child in network.named_children():
+        inner = [(f"{name}.{key}", block) for key, block in child.named_children()]
+        blocks += inner if isinstance(child, nn.Sequential) else [(name, child)]
+    return blocks
+
+
+def use_bf16(precision: str, device: str) -> bool:
+    """Say whether the network computes in bfloat16 on the CPU."""
+    if device != "cpu" or precision == "fp32":
+        return False
+    if precision == "bf16":
+        return True
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def _write_tensors(path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_atomically(path, buffer.getvalue())

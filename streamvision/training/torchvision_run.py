@@ -1,65 +1,55 @@
-"""Trains torchvision's detectors: the permissive path (BSD-3-Clause)."""
+"""Trains torchvision's detectors and classifiers: the permissive path (BSD-3-Clause). Nothing is fetched.
+
+This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_torch`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from streamvision.checkpoints.torch_runtime import import_torch
+from streamvision.checkpoints.torchvision import TorchvisionSource
+from streamvision.checkpoints.torchvision_build import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    as_classifier,
+    class_tensors,
+    create,
+)
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
+from streamvision.datasets.dataset import NamedPictures
+from streamvision.evaluation.classes import TOP, measure_classes
 from streamvision.evaluation.coco_metrics import coco_figures
 from streamvision.evaluation.predictions import Predictions
-from streamvision.training.prepare import TrainingData
-from streamvision.training.progress import TrainingProgress
-from streamvision.training.recipe import Recipe
-from streamvision.training.run_folder import RunFolder
-from streamvision.training.torch_run import TorchRun
-from streamvision.training.torchvision_models import backbone_blocks, build
+from streamvision.inference.model import Model
+from streamvision.training.batches import ClassSamples, DetectionSamples, read_rgb, to_tensor
+from streamvision.training.torch_run import TorchRun, begin_from, flattened
+
+LEAST_MOMENTUM = 0.1
+"""Share of a batch in the running statistics, torch's own default."""
 
 
-class TorchvisionRun(TorchRun):
-    """One run of a torchvision detector; see :class:`TorchRun`."""
+class DetectorRun(TorchRun):
+    """One run of a detector. ``freeze`` counts its backbone's blocks."""
 
     task = "detect"
     figure = "map50_95"
 
-    def __init__(
-        self, recipe: Recipe, data: TrainingData, folder: RunFolder, progress: TrainingProgress, *, resume: bool
-    ) -> None:
-        import_torch()
-        from streamvision.training.torchvision_data import Pictures
-
-        self._data = data
-        self._pictures = Pictures(data.train, side_px=recipe.imgsz)
-        super().__init__(recipe, data.names, data.repeats, folder, progress, resume=resume)
+    def _read_samples(self) -> DetectionSamples:
+        return DetectionSamples(self._data.train, side_px=self._recipe.imgsz)
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         recipe = self._recipe
-        return build(recipe.model, classes=len(self._data.names), side_px=recipe.imgsz, weights=weights)
+        return build_detector(recipe.model, classes=len(self._data.names), side_px=recipe.imgsz, weights=weights)
 
     def _blocks(self) -> list[Any]:
-        return backbone_blocks(self._model)
-
-    def _batches(self, epoch: int, *, mixing: bool) -> Iterator[Any]:
-        from streamvision.training.torchvision_data import batches
-
-        return batches(
-            self._pictures,
-            self._data.repeats,
-            batch=self._recipe.batch,
-            side_px=self._recipe.imgsz,
-            settings=self._recipe.augmentation(),
-            mixing=mixing,
-            seed=self._recipe.seed,
-            epoch=epoch,
-        )
+        return _backbone_blocks(self._model)
 
     def _loss(self, batch: Any) -> Any:
-        import torch
-
         pictures, targets = batch
         pictures = [picture.to(self._device) for picture in pictures]
         targets = [{key: value.to(self._device) for key, value in target.items()} for target in targets]
@@ -68,10 +58,6 @@ class TorchvisionRun(TorchRun):
             return sum(self._model(pictures, targets).values())
 
     def _validate(self) -> dict[str, float]:
-        import torch
-
-        from streamvision.training.torchvision_data import read_rgb, to_tensor
-
         self._model.eval()
         found = []
         with torch.inference_mode():
@@ -86,3 +72,83 @@ class TorchvisionRun(TorchRun):
                 )
         figures = coco_figures(Predictions(self._data.names, self._data.val, tuple(found)))
         return {"map50": figures.map50, "map50_95": figures.map50_95}
+
+
+class ClassifierRun(TorchRun):
+    """One run of a classifier. ``freeze`` counts all its layers but the one with the classes."""
+
+    task = "classify"
+    figure = "top1"
+
+    def _read_samples(self) -> ClassSamples:
+        return ClassSamples(self._data.train, side_px=self._recipe.imgsz)
+
+    def _build(self, weights: Path | None) -> tuple[Any, str]:
+        network = create(self._recipe.model, classes=len(self._data.names))
+        beginning = begin_from(network, weights)
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d) and module.momentum is not None:
+                # MobileNet and others keep 99 % of their statistics a step: after a short run they would still be those
+                # of its beginning.
+                module.momentum = max(module.momentum, LEAST_MOMENTUM)
+        own = class_tensors(self._recipe.model)
+        self._backbone = [
+            block
+            for name, block in flattened(network)
+            if not any(f"{name}.{key}" in own for key, _ in block.named_parameters())
+        ]
+        return network.to(memory_format=torch.channels_last), beginning
+
+    def _blocks(self) -> list[Any]:
+        return self._backbone
+
+    def _loss(self, batch: Any) -> Any:
+        pictures, classes = (tensor.to(self._device) for tensor in batch)
+        mean, std = (torch.tensor(each, device=self._device)[:, None, None] for each in (IMAGENET_MEAN, IMAGENET_STD))
+        pictures = ((pictures - mean) / std).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            found = self._model(pictures)
+        # Inception and GoogLeNet give more than logits in training.
+        logits = getattr(found, "logits", found).float()
+        return torch.nn.functional.cross_entropy(logits, classes, label_smoothing=self._recipe.label_smoothing)
+
+    def _validate(self) -> dict[str, float]:
+        built = as_classifier(
+            self._recipe.model,
+            self._model,
+            names=self._data.names,
+            side_px=self._recipe.imgsz,
+            beginning=self.beginning,
+        )
+        source = TorchvisionSource(built, path=self._folder.last)
+        backend = source.backend(size_px=(built.side_px, built.side_px), device=str(self._device))
+        # Measured as the finished file will be, by the runtime's own way from the picture to the class.
+        with Model(backend, source.card, ModelConfig(path=self._folder.last)) as detector:
+            result = measure_classes(detector, NamedPictures(self._data.names, self._data.val))
+        return {"top1": result.top(1) or 0.0, f"top{TOP}": result.top(TOP) or 0.0}
+
+
+def build_detector(name: str, *, classes: int, side_px: int, weights: Path | None = None) -> tuple[Any, str]:
+    """Return a detector and how it begins, in words.
+
+    Args:
+        name: one of :data:`streamvision.training.families.TORCHVISION_MODELS`.
+        classes: classes of the data set, without background.
+        side_px: longer side of the pictures that it sees.
+        weights: state dict of the same architecture (any number of classes), or ``None`` to begin from nothing.
+
+    Raises:
+        ConfigError: when the weights are missing or of another architecture.
+    """
+    fixed = name.startswith("ssdlite")
+    model = create(name, classes=classes + 1, **({} if fixed else {"min_size": side_px, "max_size": side_px}))
+    if fixed:
+        model.transform.fixed_size = (side_px, side_px)
+    return model, begin_from(model, weights)
+
+
+def _backbone_blocks(model: Any) -> list[Any]:
+    """Return the backbone's blocks from the picture on; ``freeze N`` means the first N."""
+    backbone = model.backbone
+    body = getattr(backbone, "body", None) or backbone.features
+    return [block for _, block in flattened(body)]

@@ -1,4 +1,7 @@
-"""Trains YOLOv8, YOLO11 and YOLO26 models with ultralytics."""
+"""Trains YOLOv8, YOLO11 and YOLO26 models with ultralytics; nothing is fetched.
+
+This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.import_ultralytics`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from streamvision.checkpoints.torch_runtime import import_ultralytics
-from streamvision.training.curves import CurveFile
-from streamvision.training.lr_finder import LrSweep
-from streamvision.training.precision import use_bf16
-from streamvision.training.progress import TrainingProgress
+import torch
+
+from streamvision.core.errors import ConfigError
+from streamvision.training.learning_rate import LrSweep
 from streamvision.training.recipe import Recipe
+from streamvision.training.report import CurveFile, TrainingProgress
 from streamvision.training.run_folder import RunFolder
-from streamvision.training.ultralytics_setup import read_checkpoint, resolve_weights
+from streamvision.training.torch_run import use_bf16
+
+RELEASES = "https://github.com/ultralytics/assets/releases"
 
 
 class UltralyticsRun:
@@ -24,12 +29,11 @@ class UltralyticsRun:
         recipe: what to do.
         data: ``data.yaml`` in ultralytics' form, or a folder of classes for classifiers.
         folder: where everything goes.
-        progress: who is told.
+        progress: shows how far the run is.
         resume: whether to go on from ``weights/last.pt``.
 
     Raises:
         ConfigError: when there are no weights, or they are for a task that is not supported.
-        MissingDependencyError: when ultralytics is not installed.
     """
 
     def __init__(
@@ -39,7 +43,6 @@ class UltralyticsRun:
         spent_s = rows[-1].get("time_s", 0.0) if rows else 0.0
         # Ultralytics writes to stdout, which belongs to --json.
         with contextlib.redirect_stdout(sys.stderr):
-            import_ultralytics()
             from streamvision.training.ultralytics_trainer import make_trainer
 
             weights = str(folder.last) if resume else resolve_weights(recipe.model)
@@ -87,12 +90,48 @@ def model_task(weights: str) -> str:
         from ultralytics.nn.tasks import guess_model_task
 
         return str(guess_model_task(weights))
-    return str(getattr(read_checkpoint(weights), "task", "detect"))
+    return str(getattr(_read_checkpoint(weights), "task", "detect"))
+
+
+def resolve_weights(model: str) -> str:
+    """Return the weights file, or the architecture (``NAME.yaml``) to begin from nothing.
+
+    A name without an ending stands for the file NAME.pt in the present folder.
+
+    Raises:
+        ConfigError: when there is no such file, saying where to put it.
+    """
+    path = Path(model).expanduser()
+    if path.suffix in {".yaml", ".yml"}:
+        return model
+    if path.suffix == "":
+        path = path.with_suffix(".pt")
+    if path.is_file():
+        return str(path.resolve())
+    raise ConfigError(
+        f"there are no weights at {path}, and nothing is downloaded unasked: put the file there (ultralytics' own are "
+        f"at {RELEASES}), give another with --model, or begin from nothing with --model {path.stem}.yaml"
+    )
+
+
+def _read_checkpoint(path: str) -> Any:
+    """Return the network of a checkpoint.
+
+    Raises:
+        ConfigError: when the file is not one.
+    """
+    from ultralytics.nn.tasks import load_checkpoint
+
+    try:
+        return load_checkpoint(path)[0]
+    except Exception as error:  # unpickling raises whatever the file's content leads to
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ConfigError(f"{path} is not a checkpoint that ultralytics can load ({first}); give another") from error
 
 
 def hyperparameters(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe in ultralytics' words."""
-    augmentation = recipe.augmentation()
+    """Return a recipe under ultralytics' names."""
+    augmentation, cuda = recipe.augmentation(), bool(torch.cuda.is_available())
     return {
         "epochs": recipe.epochs,
         "imgsz": recipe.imgsz,
@@ -109,13 +148,13 @@ def hyperparameters(recipe: Recipe) -> dict[str, Any]:
         "warmup_bias_lr": 0.0,
         "patience": recipe.patience,
         "seed": recipe.seed,
-        "device": _device(recipe.device),
+        "device": recipe.device if recipe.device != "auto" else "0" if cuda else "cpu",
         "workers": 0,
         "cache": "ram",
         "exist_ok": True,
         "plots": False,
         # Its mixed precision is checked with a model from the network; ours (bf16) needs no check.
-        "amp": "bf16" if recipe.precision == "bf16" and _has_cuda() else False,
+        "amp": "bf16" if recipe.precision == "bf16" and cuda else False,
         "cls_pw": 0.5 if recipe.balance == "class-weights" else 0.0,
         "mosaic": augmentation.mosaic,
         "close_mosaic": round(recipe.epochs * augmentation.mosaic_off_share),
@@ -133,15 +172,3 @@ def hyperparameters(recipe: Recipe) -> dict[str, Any]:
         "auto_augment": "randaugment" if augmentation.rand_augment else None,
         "erasing": 0.0,
     }
-
-
-def _device(asked: str) -> str:
-    if asked != "auto":
-        return asked
-    return "0" if _has_cuda() else "cpu"
-
-
-def _has_cuda() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())

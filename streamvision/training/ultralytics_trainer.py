@@ -14,13 +14,11 @@ from ultralytics.models import yolo
 from ultralytics.utils.torch_utils import unwrap_model
 
 from streamvision.core.errors import ConfigError
-from streamvision.training.curves import CurveFile
-from streamvision.training.lr_finder import LrSweep, sweep
-from streamvision.training.progress import TrainingProgress
-from streamvision.training.rand_augment import rand_augment
+from streamvision.training.augment import rand_augment
+from streamvision.training.learning_rate import LrSweep, epochs_that_fit, sweep
 from streamvision.training.recipe import Recipe
+from streamvision.training.report import CurveFile, TrainingProgress
 from streamvision.training.run_folder import RunFolder
-from streamvision.training.schedule import epochs_that_fit
 
 BASES = {
     "detect": yolo.detect.DetectionTrainer,
@@ -148,7 +146,7 @@ class TrainerMixin:
         super()._model_train()  # type: ignore[misc]
 
     def run_callbacks(self: Any, event: str) -> None:
-        """Tell the terminal where training is; then as ever."""
+        """Show where training is; then as ever."""
         if event == "on_train_epoch_start":
             self._step = 0
             self.progress.begin_epoch()
@@ -162,7 +160,7 @@ class TrainerMixin:
         super().run_callbacks(event)  # type: ignore[misc]
 
     def save_model(self: Any) -> bool:
-        """Write the checkpoints so that a kill leaves the old or the new one, whole."""
+        """Write the checkpoints so that a kill leaves the old or the new one complete."""
         last, best = self.last, self.best
         self.last, self.best = (path.with_name(f".{path.name}.partial") for path in (last, best))
         try:
@@ -176,7 +174,7 @@ class TrainerMixin:
         return saved
 
     def save_metrics(self: Any, metrics: dict[str, Any]) -> None:
-        """Write one epoch's line of the curves, and tell the terminal."""
+        """Write one epoch's line of the curves, and show it."""
         row = curve_row(metrics) | {"time_s": self._spent_s()}
         CurveFile(self.folder.curves_csv).append(self.epoch + 1, row)
         best = self.best_fitness == self.fitness
@@ -245,7 +243,7 @@ def copy_class_rows(model: Any, weights: Any, source_of: Mapping[str, str]) -> N
     Only the classification branches (``cv3``, and ``one2one_cv3`` of models without NMS) have rows per class.
 
     Raises:
-        ConfigError: when a class is not one of the data set's, or its source none of the weights'.
+        ConfigError: when a class is not one of the data set's, or its source is not one of the weights'.
     """
     source_ids = {name: index for index, name in weights.names.items()}
     own_ids = {name: index for index, name in model.names.items()}

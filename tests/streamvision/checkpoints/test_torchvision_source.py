@@ -19,7 +19,7 @@ from streamvision.checkpoints import open_source
 from streamvision.checkpoints.torchvision import TorchvisionSource
 from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, build_named
 from streamvision.core.errors import ConfigError, ExportError, ModelError
-from streamvision.training.torchvision_models import build
+from streamvision.training.torchvision_run import build_detector
 from support.random_sources import random_source
 
 pytestmark = pytest.mark.reference
@@ -109,7 +109,7 @@ def test_a_network_of_one_size_is_refused_at_another() -> None:
 
 
 def test_the_best_of_a_training_run_is_known_by_its_content(tmp_path: Path) -> None:
-    network, _ = build(DETECTOR, classes=2, side_px=96)
+    network, _ = build_detector(DETECTOR, classes=2, side_px=96)
     path = tmp_path / "best.pt"
     state = {"model": network.state_dict(), "architecture": DETECTOR, "names": ["stop", "go"], "imgsz": 96, "epoch": 3}
     torch.save(state, path)

@@ -21,9 +21,9 @@ import torch
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_labels import read_class_folders
 from streamvision.evaluation.classes import evaluate_classes
-from streamvision.training.picture_data import prepare_classes
-from streamvision.training.progress import TrainingProgress
+from streamvision.training.data import prepare_classes
 from streamvision.training.recipe import load_recipe
+from streamvision.training.report import TrainingProgress
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 
@@ -172,7 +172,7 @@ def test_one_class_only_is_refused(hues: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "teal").symlink_to(hues / "teal")
     with pytest.raises(ConfigError, match="one class only \\(teal\\)"):
-        prepare_classes(RunFolder(tmp_path), data=tmp_path / "data", val_share=0.2, seed=0, oversample_most=1)
+        prepare_classes(RunFolder(tmp_path), recipe(tmp_path / "data", val_share=0.2, seed=0))
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,11 @@ from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_labels import read_class_map, read_class_maps
 from streamvision.datasets.drive import DriveSampling, write_drive_regions
 from streamvision.evaluation.regions import evaluate_regions
-from streamvision.training.picture_data import prepare_regions
-from streamvision.training.presets import Augmentation
-from streamvision.training.progress import TrainingProgress
-from streamvision.training.recipe import load_recipe
+from streamvision.training.augment import Sample, augment_centre
+from streamvision.training.batches import RegionSamples
+from streamvision.training.data import prepare_regions
+from streamvision.training.recipe import Augmentation, load_recipe
+from streamvision.training.report import TrainingProgress
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 from support.command_line import streamvision
@@ -133,7 +134,7 @@ def first_mask(data: Path) -> Path:
 
 def refused(data: Path, tmp_path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
-        prepare_regions(RunFolder(tmp_path), data=data, val_share=0.25, seed=0, oversample_most=1)
+        prepare_regions(RunFolder(tmp_path), recipe(data, val_share=0.25))
     return str(caught.value)
 
 
@@ -175,37 +176,35 @@ def test_settings_for_other_trainers_are_refused(few: Path, tmp_path: Path) -> N
 
 def test_a_picture_without_a_mask_is_left_out_and_said(few: Path, tmp_path: Path) -> None:
     first_mask(few).unlink()
-    data = prepare_regions(RunFolder(tmp_path), data=few, val_share=0.3, seed=0, oversample_most=1)
+    data = prepare_regions(RunFolder(tmp_path), recipe(few, val_share=0.3))
     assert len(data.train) + len(data.val) == 3
     assert [problem.kind for problem in data.problems] == ["unlabelled_picture"]
 
 
 def test_a_shifted_picture_takes_its_map_along_and_nobody_knows_what_is_beyond() -> None:
-    from streamvision.training.region_batches import MappedSample, augmented
-
     classes = np.zeros((40, 64), np.uint8)
     classes[10:30, 20:50] = 1
     image = np.where(classes[..., None] > 0, np.uint8(200), np.uint8(40)).repeat(3, axis=2)
     settings = Augmentation(flip=0.5, translate=0.2, scale=0.3, rotate_deg=10)
     for seed in range(8):
-        seen = augmented(MappedSample(image, classes), (80, 48), settings, np.random.default_rng(seed))
+        seen = augment_centre(Sample(image, class_map=classes), (80, 48), settings, np.random.default_rng(seed))
+        assert seen.class_map is not None
         assert seen.image.shape == (48, 80, 3)
-        inside = cv2.erode((seen.classes != 255).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        agree = (seen.image[..., 0] > 120) == (seen.classes == 1)
+        inside = cv2.erode((seen.class_map != 255).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        agree = (seen.image[..., 0] > 120) == (seen.class_map == 1)
         assert agree[inside].mean() > 0.97
-        assert (seen.classes == 255).any()
+        assert (seen.class_map == 255).any()
 
 
 def test_pictures_of_all_shapes_fit_into_a_batch_whole(few: Path, tmp_path: Path) -> None:
-    from streamvision.training.region_batches import MappedSamples, augmented
-
     upright = np.zeros((192, 108), np.uint8)
     cv2.imwrite(str(first_mask(few)), upright)
     cv2.imwrite(str(few / "images" / f"{first_mask(few).stem}.jpg"), cv2.cvtColor(upright, cv2.COLOR_GRAY2BGR))
-    data = prepare_regions(RunFolder(tmp_path), data=few, val_share=0.3, seed=0, oversample_most=1)
+    data = prepare_regions(RunFolder(tmp_path), recipe(few, val_share=0.3))
     every = (*data.train, *data.val)
-    samples = MappedSamples(every, [*data.sizes_px, (108, 192), (192, 108)], side_px=96, stride_px=16)
+    samples = RegionSamples(every, side_px=96, stride_px=16)
     assert samples.size_px == (96, 96)
     for index in range(len(every)):
-        seen = augmented(samples.load(index), samples.size_px, Augmentation(), np.random.default_rng(0))
-        assert (seen.classes != 255).any(axis=0).sum() in (96, 54)
+        seen = augment_centre(samples.load(index), samples.size_px, Augmentation(), np.random.default_rng(0))
+        assert seen.class_map is not None
+        assert (seen.class_map != 255).any(axis=0).sum() in (96, 54)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.dataset import LabelledBox, LabelledImage
-from streamvision.training.prepare import TrainingData, prepare, repeats_for_rare_classes, yolo_lines
+from streamvision.training.data import TrainingData, prepare_objects, repeats_for_rare_classes, write_yolo_layout
+from streamvision.training.recipe import Recipe, load_recipe
 from streamvision.training.run_folder import RunFolder
 from support.sign_pictures import draw_signs
 
 
-def prepared(root: Path, data: Path, *, seed: int = 0, oversample_most: int = 1) -> TrainingData:
+def recipe(data: Path, **more: Any) -> Recipe:
+    return load_recipe(None, {"data": data, "model": "m.pt", "val_share": 0.25} | more)
+
+
+def prepared(root: Path, data: Path, **more: Any) -> TrainingData[LabelledImage]:
     root.mkdir(exist_ok=True)
-    return prepare(RunFolder(root), data=data, val_share=0.25, seed=seed, oversample_most=oversample_most)
+    return prepare_objects(RunFolder(root), recipe(data, **more))
 
 
 def test_the_split_is_written_down_and_kept(tmp_path: Path) -> None:
@@ -36,7 +42,7 @@ def test_the_split_is_written_down_and_kept(tmp_path: Path) -> None:
 def test_the_layout_is_read_as_the_same_data_set(tmp_path: Path) -> None:
     data = draw_signs(tmp_path / "signs", count=8)
     ready = prepared(tmp_path / "run", data)
-    read = read_dataset(ready.yaml)
+    read = read_dataset(write_yolo_layout(ready, tmp_path / "run" / "data"))
     assert read.names == ready.names
     assert len(read.part("val").images) == len(ready.val)
     ours = sorted(box.box_xyxy_px for image in (*ready.train, *ready.val) for box in image.boxes)
@@ -46,18 +52,20 @@ def test_the_layout_is_read_as_the_same_data_set(tmp_path: Path) -> None:
 
 def test_pictures_are_links_not_copies(tmp_path: Path) -> None:
     ready = prepared(tmp_path / "run", draw_signs(tmp_path / "signs", count=8))
-    assert all(path.is_symlink() for path in (ready.yaml.parent / "images" / "train").iterdir())
+    layout = write_yolo_layout(ready, tmp_path / "run" / "data").parent
+    assert all(path.is_symlink() for path in (layout / "images" / "train").iterdir())
 
 
 def test_pictures_of_rare_classes_are_shown_more_often(tmp_path: Path) -> None:
     data = draw_signs(tmp_path / "signs", count=20, rare_every=5)
-    ready = prepared(tmp_path / "run", data, oversample_most=4)
+    ready = prepared(tmp_path / "run", data, balance="oversample", oversample_most=4)
     rare = ready.names.index("square")
     shown = {times for image, times in zip(ready.train, ready.repeats, strict=True) if image.boxes[0].class_id == rare}
     usual = {times for image, times in zip(ready.train, ready.repeats, strict=True) if image.boxes[0].class_id != rare}
     assert shown == {2}
     assert usual == {1}
-    listed = (ready.yaml.parent / "train.txt").read_text(encoding="utf-8").splitlines()
+    layout = write_yolo_layout(ready, tmp_path / "run" / "data").parent
+    listed = (layout / "train.txt").read_text(encoding="utf-8").splitlines()
     assert len(listed) == sum(ready.repeats)
 
 
@@ -70,9 +78,7 @@ def test_generated_pictures_are_learnt_from_under_the_data_sets_own_classes(tmp_
     for name, stem in extra.items():
         file = data / "annotations" / f"{stem}.xml"
         file.write_text(file.read_text(encoding="utf-8").replace("trafficlight", name), encoding="utf-8")
-    folder = RunFolder(tmp_path / "run")
-    folder.root.mkdir()
-    ready = prepare(folder, data=data, val_share=0.25, seed=3, oversample_most=2, generated=6)
+    ready = prepared(tmp_path / "run", data, seed=3, balance="oversample", oversample_most=2, generated=6)
     drawn = [image for image in ready.train if "generated" in image.path.parts]
     assert len(drawn) == 6
     assert len(ready.repeats) == len(ready.train)
@@ -81,11 +87,9 @@ def test_generated_pictures_are_learnt_from_under_the_data_sets_own_classes(tmp_
 
 
 def test_generated_pictures_of_unknown_classes_are_refused(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
-    folder.root.mkdir()
     data = draw_signs(tmp_path / "signs", count=8)
     with pytest.raises(ConfigError, match="does not know"):
-        prepare(folder, data=data, val_share=0.25, seed=0, oversample_most=1, generated=6)
+        prepared(tmp_path / "run", data, generated=6)
 
 
 def image_with(*class_ids: int) -> LabelledImage:
@@ -94,15 +98,17 @@ def image_with(*class_ids: int) -> LabelledImage:
 
 def test_repeats_have_a_ceiling_and_spare_empty_pictures() -> None:
     images = [image_with(0)] * 100 + [image_with(0, 1), image_with()]
-    repeats = repeats_for_rare_classes(images, classes=2, most=3)
+    repeats = repeats_for_rare_classes(images, most=3)
     assert repeats[:100] == (1,) * 100
     assert repeats[100:] == (3, 1)
-    assert repeats_for_rare_classes([image_with()], classes=2, most=3) == (1,)
+    assert repeats_for_rare_classes([image_with()], most=3) == (1,)
 
 
-def test_ignored_objects_teach_nothing() -> None:
+def test_ignored_objects_teach_nothing(tmp_path: Path) -> None:
     boxes = (LabelledBox(0, (1, 1, 3, 3)), LabelledBox(0, (5, 5, 8, 8), ignore=True))
-    assert yolo_lines(LabelledImage(Path("x.jpg"), 10, 10, boxes)).count("\n") == 1
+    image = LabelledImage(Path("x.jpg"), 10, 10, boxes)
+    write_yolo_layout(TrainingData(("a",), (image,), (1,), (), "", ()), tmp_path)
+    assert (tmp_path / "labels" / "train" / "000000_x.txt").read_text(encoding="utf-8").count("\n") == 1
 
 
 def test_nothing_to_learn_from_is_an_error(tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
-"""Learning rates over a run, and epochs within a time."""
+"""Learning rates over a run, epochs within a time, and the learning rate that the range test suggests."""
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from streamvision.core.errors import ModelError
+from streamvision.training.learning_rate import epochs_that_fit, learning_rate, lr_factor, sweep
 from streamvision.training.recipe import load_recipe
-from streamvision.training.schedule import epochs_that_fit, learning_rate, lr_factor
 
 
 def test_the_rate_rises_falls_and_ends_where_it_should() -> None:
@@ -41,3 +46,36 @@ def test_epochs_are_fitted_into_the_time_but_never_more_than_asked_for() -> None
     assert epochs_that_fit(hours=1.0, most=50, done=2, spent_s=240) == 30
     assert epochs_that_fit(hours=1.0, most=20, done=2, spent_s=240) == 20
     assert epochs_that_fit(hours=0.01, most=20, done=2, spent_s=240) == 2
+
+
+def falling_then_exploding(rate: float) -> float:
+    """A loss that falls most steeply at 1e-3 and runs away above 3e-2."""
+    return 2 - np.tanh(math.log10(rate) + 3) + max(0.0, (rate / 0.03 - 1) * 5)
+
+
+def test_the_suggestion_is_where_the_loss_falls() -> None:
+    result = sweep(falling_then_exploding)
+    assert 3e-4 < result.suggested < 1e-2
+    assert result.rates[-1] < 0.3
+
+
+def test_a_loss_that_never_falls_gives_a_cautious_rate() -> None:
+    rng = np.random.default_rng(0)
+    result = sweep(lambda rate: 1 + rate * 100 + float(rng.normal(0, 0.001)))
+    assert result.suggested < 1e-3
+
+
+def test_a_step_that_fails_ends_the_test() -> None:
+    def step(rate: float) -> float:
+        if rate > 1e-3:
+            raise ModelError("not a number")
+        return 1.0
+
+    assert max(sweep(step).rates) <= 1e-3
+
+
+def test_figures_and_plot_are_written(tmp_path: Path) -> None:
+    result = sweep(falling_then_exploding)
+    result.write(tmp_path / "lr.csv", tmp_path / "lr.png")
+    assert len((tmp_path / "lr.csv").read_text(encoding="utf-8").splitlines()) == len(result.rates) + 1
+    assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
