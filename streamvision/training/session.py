@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from streamvision.training.torch_run import TorchRun
     from streamvision.training.ultralytics_run import UltralyticsRun
 
+
 def start_training(recipe: Recipe, *, project: Path, name: str | None, command: str) -> dict[str, Any]:
     """Train from the beginning; returns the summary that is also written to the run folder."""
     _check_model(recipe)

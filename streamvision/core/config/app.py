@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
-from streamvision.core.config.section import Section, listed_in, validate
+from streamvision.core.config.section import Section, listed_in, read_yaml, validate
 from streamvision.core.config.stage import StageConfig
-from streamvision.core.errors import ConfigError
 
 
 class StreamConfig(Section):
@@ -152,15 +150,7 @@ def load_config(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: when the file is missing, is not YAML or is not a mapping.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read config {path}: {error.strerror}; give an existing YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"config {path} must be a mapping with the keys {', '.join(AppConfig.model_fields)}")
-    return document
+    return read_yaml(path, AppConfig, kind="config")
 
 
 def parse_config(document: dict[str, Any], *, origin: str) -> AppConfig:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import logging
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from streamvision.core.errors import ConfigError
@@ -49,6 +51,23 @@ class Section(BaseModel):
 
 
 S = TypeVar("S", bound=Section)
+
+
+def read_yaml(path: Path, section: type[Section], *, kind: str) -> dict[str, Any]:
+    """Read a YAML file into a plain mapping, not yet validated; ``kind`` is what messages call such a file.
+
+    Raises:
+        ConfigError: when the file is missing, is not YAML or is not a mapping.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {kind} {path}: {error.strerror}; give an existing YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{kind} {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{kind} {path} must be a mapping with the keys {', '.join(section.model_fields)}")
+    return document
 
 
 def validate(section: type[S], document: Any, *, origin: str) -> S:
