@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamvision.synthetic.drive.class_planes import CLASS_IDS, ClassPlanes
 from streamvision.synthetic.drive.planes import U8, Painting, yuv_of
 from streamvision.synthetic.drive.textures import F32, fractal_noise
-from streamvision.synthetic.drive.view import CAMERA_HEIGHT_M, EGO_LANE_X_M, LANE_M, Camera, Course
+from streamvision.synthetic.drive.view import CAMERA_HEIGHT_M, EGO_LANE_X_M, LANE_M, Camera, Moment
 from streamvision.synthetic.drive.weather import Weather
 
 F64 = NDArray[np.float64]
@@ -55,8 +55,9 @@ class Ground:
         self._luma, self._chroma = np.concatenate(lumas), np.concatenate(chromas)
         self._beam: dict[tuple[int, int], U8] = {}
 
-    def draw(self, planes: Painting, camera: Camera, course: Course, s_m: float, weather: Weather) -> None:
+    def draw(self, planes: Painting, moment: Moment) -> None:
         """Paint everything below the horizon."""
+        camera, weather = moment.camera, moment.weather
         first = self._first_row_of(camera)
         rows, columns = planes.luma.shape[0] - first, planes.luma.shape[1]
         fine_rows = self._fine_rows(camera, rows, first)
@@ -64,25 +65,26 @@ class Ground:
         z_m = self._distance_m(camera, row)
         column = np.arange(columns, dtype=np.float64) + 0.5
         luma = np.empty((rows, columns), np.uint8)
-        maps = self._maps(camera, course, s_m, z_m[:fine_rows], column)
+        maps = self._maps(moment, z_m[:fine_rows], column)
         cv2.remap(self._luma, *maps, cv2.INTER_LINEAR, dst=luma[:fine_rows], borderMode=cv2.BORDER_REPLICATE)
         near_z_m = self._distance_m(camera, row[fine_rows::2] + 0.5)
-        maps = self._maps(camera, course, s_m, near_z_m, column[::2] + 0.5)
+        maps = self._maps(moment, near_z_m, column[::2] + 0.5)
         near = cv2.remap(self._luma, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         cv2.resize(near, (columns, rows - fine_rows), dst=luma[fine_rows:], interpolation=cv2.INTER_LINEAR)
-        map_x, map_y = self._maps(camera, course, s_m, self._distance_m(camera, row[1::4] + 0.5), column[1::4] + 0.5)
+        map_x, map_y = self._maps(moment, self._distance_m(camera, row[1::4] + 0.5), column[1::4] + 0.5)
         map_x *= np.float32(0.5)
         chroma = cv2.remap(self._chroma, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         self._light(planes, luma, chroma, first, z_m, weather)
         if weather.wet > 0.01:
-            self._mirror(planes, camera, first, z_m, course.middle_x_m(s_m, np.minimum(z_m, 320.0)), weather.wet)
+            self._mirror(planes, camera, first, z_m, self._middle_m(moment, z_m), weather.wet)
 
-    def mark(self, classes: ClassPlanes, camera: Camera, course: Course, s_m: float) -> None:
+    def mark(self, classes: ClassPlanes, moment: Moment) -> None:
         """Say what every pixel shows that :meth:`draw` paints: the road up to its outer lines, and all beside it."""
+        camera = moment.camera
         first = self._first_row_of(camera)
         row = np.arange(first, len(classes.class_map), dtype=np.float64) + 0.5
         z_m = self._distance_m(camera, row)
-        middle_m = course.middle_x_m(s_m, np.minimum(z_m, 320.0))[:, None]
+        middle_m = self._middle_m(moment, z_m)[:, None]
         x_m = (np.arange(classes.class_map.shape[1]) + 0.5 - camera.center_px) * (z_m / camera.focal_px)[:, None]
         on_road = np.abs(x_m - middle_m) <= ROAD_HALF_WIDTH_M
         classes.class_map[first:] = np.where(on_road, CLASS_IDS["road"], CLASS_IDS["terrain"])
@@ -94,18 +96,23 @@ class Ground:
         """Return how far away the ground is that rows of the picture show."""
         return np.minimum(camera.focal_px * CAMERA_HEIGHT_M / np.maximum(row - camera.horizon_px, 0.3), _FARTHEST_M)
 
+    def _middle_m(self, moment: Moment, z_m: F64) -> F64:
+        """Return where the middle of the road lies, right of the camera, at distances."""
+        return moment.course.middle_x_m(moment.s_m, np.minimum(z_m, 320.0))
+
     def _fine_rows(self, camera: Camera, rows: int, first: int) -> int:
         """Return how many rows are so far away that their texels are finer than pixels; an even number."""
         end = camera.horizon_px + camera.focal_px * CAMERA_HEIGHT_M / _COARSE_BELOW_M
         return min(max(int(end - first), 2), rows - 2) // 2 * 2
 
-    def _maps(self, camera: Camera, course: Course, s_m: float, z_m: F64, column: F64) -> tuple[F32, F32]:
+    def _maps(self, moment: Moment, z_m: F64, column: F64) -> tuple[F32, F32]:
         """Return the atlas coordinates of pixels: ``z_m`` by row, and the column's place in the picture."""
         band = np.searchsorted(self._ends_m, z_m, side="right")
         texel_x_m = self._texel_x_m[band]
-        source_row = ((s_m + z_m) % PERIOD_M) / self._texel_z_m[band] + self._first_row[band]
-        middle_m = course.middle_x_m(s_m, np.minimum(z_m, 320.0))
+        source_row = ((moment.s_m + z_m) % PERIOD_M) / self._texel_z_m[band] + self._first_row[band]
+        middle_m = self._middle_m(moment, z_m)
         offset = _COLUMNS / 2 - 0.5 - (EGO_LANE_X_M + middle_m) / texel_x_m
+        camera = moment.camera
         step = (z_m / camera.focal_px / texel_x_m).astype(np.float32)
         map_x = np.multiply.outer(step, (column - camera.center_px).astype(np.float32))
         map_x += offset.astype(np.float32)[:, None]

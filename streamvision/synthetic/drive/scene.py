@@ -72,11 +72,11 @@ class DriveScene:
     def picture_at(self, index: int, *, without: Sequence[int] = ()) -> YuvPicture:
         """Paint a frame; ``without`` names identities that are left out, for checking boxes against pixels."""
         moment = self._moment(index)
-        planes, weather = self._planes, moment.weather
-        self._backdrop.draw(planes, moment.camera, moment.heading_rad, weather)
-        self._ground.draw(planes, moment.camera, moment.course, moment.s_m, weather)
+        planes = self._planes
+        self._backdrop.draw(planes, moment)
+        self._ground.draw(planes, moment)
         self._draw_things(planes, moment, without)
-        self._lens.draw(planes, index, weather)
+        self._lens.draw(planes, index, moment.weather)
         return planes.to_picture()
 
     def class_map_at(self, index: int) -> NDArray[np.uint8]:
@@ -87,8 +87,8 @@ class DriveScene:
         """
         moment = self._moment(index)
         classes = ClassPlanes(self._width_px, self._height_px)
-        self._backdrop.mark(classes, moment.camera, moment.heading_rad)
-        self._ground.mark(classes, moment.camera, moment.course, moment.s_m)
+        self._backdrop.mark(classes, moment)
+        self._ground.mark(classes, moment)
         self._draw_things(classes, moment, ())
         self._lens.draw_bonnet(classes, moment.weather)
         return classes.class_map[: self._height_px, : self._width_px]

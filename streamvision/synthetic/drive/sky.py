@@ -13,8 +13,8 @@ import numpy as np
 from streamvision.synthetic.drive.class_planes import CLASS_IDS, ClassPlanes
 from streamvision.synthetic.drive.planes import U8, Painting
 from streamvision.synthetic.drive.textures import F32, fractal_noise
-from streamvision.synthetic.drive.view import Camera
-from streamvision.synthetic.drive.weather import MOODS, Weather
+from streamvision.synthetic.drive.view import Moment
+from streamvision.synthetic.drive.weather import MOODS
 
 _MARGIN_RAD = 0.42
 """How far the car's heading may turn to either side."""
@@ -59,18 +59,18 @@ class Backdrop:
             half = cv2.resize(ycrcb, (width // 2, rows // 2), interpolation=cv2.INTER_AREA)
             self._chroma.append(np.ascontiguousarray(half[..., [2, 1]]))
 
-    def draw(self, planes: Painting, camera: Camera, heading_rad: float, weather: Weather) -> None:
+    def draw(self, planes: Painting, moment: Moment) -> None:
         """Paint everything above the horizon, and a little below it."""
-        left, top, bottom = self._window_of(camera, heading_rad, planes.luma.shape[0])
-        weights = [(i, w) for i, w in enumerate(weather.sky_weights) if w > 0.004]
+        left, top, bottom = self._window_of(moment, planes.luma.shape[0])
+        weights = [(i, w) for i, w in enumerate(moment.weather.sky_weights) if w > 0.004]
         target = planes.luma[:bottom]
         _window(target, [(self._luma[i], w) for i, w in weights], left, top)
         target = planes.chroma[: bottom // 2]
         _window(target, [(self._chroma[i], w) for i, w in weights], left / 2, top / 2)
 
-    def mark(self, classes: ClassPlanes, camera: Camera, heading_rad: float) -> None:
+    def mark(self, classes: ClassPlanes, moment: Moment) -> None:
         """Say what every pixel shows that :meth:`draw` paints, to the nearest pixel."""
-        left, top, bottom = self._window_of(camera, heading_rad, len(classes.class_map))
+        left, top, bottom = self._window_of(moment, len(classes.class_map))
         rows, columns = self._classes.shape
         row = np.clip(np.arange(bottom) + round(top), 0, rows - 1)
         column = np.clip(np.arange(classes.class_map.shape[1]) + round(left), 0, columns - 1)
@@ -89,9 +89,10 @@ class Backdrop:
         classes[wood] = CLASS_IDS["vegetation"]
         return classes
 
-    def _window_of(self, camera: Camera, heading_rad: float, rows: int) -> tuple[float, float, int]:
+    def _window_of(self, moment: Moment, rows: int) -> tuple[float, float, int]:
         """Return where in the panoramas a frame begins, left and top, and the row of the frame where they end."""
-        left = self._margin_px + float(np.clip(heading_rad, -_MARGIN_RAD, _MARGIN_RAD)) * camera.focal_px
+        camera, turn_rad = moment.camera, min(max(moment.heading_rad, -_MARGIN_RAD), _MARGIN_RAD)
+        left = self._margin_px + turn_rad * camera.focal_px
         return left, self._horizon_row - camera.horizon_px, min(int(camera.horizon_px) + 4, rows)
 
 
