@@ -60,6 +60,8 @@ class GStreamerReader:
     """One running pipeline; a string without an appsink gets one behind a conversion to I420."""
 
     def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
+        self.expected_frames: int | None = None  # pipelines do not say
+        self.paced = False  # a pipeline sets its own pace: end it in "appsink sync=true" where it must be real time
         self._spec = spec
         self._config = config
         self._gst: Any = None
@@ -70,16 +72,6 @@ class GStreamerReader:
         self._started = False
         self._pts = MonotonicPts(1 / DEFAULT_FPS)
         self._clock = CaptureClock()
-
-    @property
-    def expected_frames(self) -> int | None:
-        """Pipelines do not say."""
-        return None
-
-    @property
-    def paced(self) -> bool:
-        """A pipeline sets its own pace: end it in ``appsink sync=true`` where it must be real time."""
-        return False
 
     def open(self) -> None:
         """Build the pipeline and start it."""

@@ -73,25 +73,18 @@ class ImageReader:
 
     def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
         """Prepare; ``drops`` counts ``unreadable``: files that are no images in spite of their names."""
+        self.expected_frames: int | None = None
+        self.paced = spec.realtime
         self._spec = spec
         self._paths: list[Path] = []
         self._next = 0
         self._drops = drops
         self._unreadable = 0
 
-    @property
-    def expected_frames(self) -> int | None:
-        """How many images there are."""
-        return len(self._paths) or None
-
-    @property
-    def paced(self) -> bool:
-        """True when played in real time."""
-        return self._spec.realtime
-
     def open(self) -> None:
         """List the images."""
         self._paths = find_images(self._spec.uri)
+        self.expected_frames = len(self._paths)
         if not self._paths:
             raise SourceError(f"{self._spec.safe_uri} holds no image; give a folder or glob of images", permanent=True)
 

@@ -128,34 +128,23 @@ class SyntheticReader:
     """Draws a scene frame by frame."""
 
     def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
-        self._spec = spec
-        self._options: SyntheticOptions | None = None
+        self.paced = spec.realtime
+        self._options = parse_options(spec.uri)
+        self.expected_frames = self._options.frames
         self._scene: DrawnScene | None = None
         self._index = 0
 
-    @property
-    def expected_frames(self) -> int | None:
-        """The length that was asked for."""
-        return self._options.frames if self._options else None
-
-    @property
-    def paced(self) -> bool:
-        """True unless ``realtime=0``."""
-        return self._spec.realtime
-
     def open(self) -> None:
         """Make the scene."""
-        self._options = parse_options(self._spec.uri)
         self._scene = self._options.create_scene()
 
     def read(self) -> Captured | None:
         """Draw the next frame."""
-        if self._scene is None or self._options is None or self._index == self._options.frames:
+        if self._scene is None or self._index == self._options.frames:
             return None
         picture = self._scene.picture_at(self._index)
-        captured = Captured(picture, self._index / self._options.fps, time.monotonic())
         self._index += 1
-        return captured
+        return Captured(picture, (self._index - 1) / self._options.fps, time.monotonic())
 
     def close(self) -> None:
         """Forget the scene."""
