@@ -91,6 +91,8 @@ class LoadedBackend(ABC):
     def __init__(self, facts: ModelFacts, engine: Any) -> None:
         self._facts = facts
         self._engine = engine
+        self.device, self.precision, self.requests = facts.device, facts.precision, facts.requests
+        self.input, self.outputs, self.metadata = facts.input, facts.outputs, facts.metadata
         self._dtype = np.dtype(facts.input.dtype)
         self._accepted_shape: tuple[int, ...] = ()
 
@@ -121,36 +123,6 @@ class LoadedBackend(ABC):
             yield
         except cls.failures as error:
             raise ModelError(f"{cls.runtime} failed on {path}: {cls._cause(error)}") from error
-
-    @property
-    def device(self) -> str:
-        """Where the model really executes."""
-        return self._facts.device
-
-    @property
-    def precision(self) -> str:
-        """The arithmetic that really runs."""
-        return self._facts.precision
-
-    @property
-    def requests(self) -> int:
-        """How many threads may call :meth:`run` at a time."""
-        return self._facts.requests
-
-    @property
-    def input(self) -> TensorSpec:
-        """The picture input."""
-        return self._facts.input
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The outputs, in the model's own order."""
-        return self._facts.outputs
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """The key-value pairs stored with the model."""
-        return self._facts.metadata
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """Execute the model on one batch and return its outputs; they stay valid until the thread's next call.

@@ -179,20 +179,10 @@ class CoreMlBackend(LoadedBackend):
         requests: int | None = 1,
         dynamic_batch: bool = False,
     ) -> None:
-        """Load the model.
+        """Load the model; see :func:`streamvision.inference.backends.registry.open_backend`.
 
-        Args:
-            path: an ``.mlpackage`` folder.
-            device: ``auto`` for all units, ``cpu``, ``gpu`` (and CPU), or ``npu`` (the Neural Engine, and CPU).
-            precision: of the file; another is refused.
-            threads: has no effect: Core ML chooses.
-            requests: has no effect: one call at a time.
-            dynamic_batch: has no effect: one picture a call.
-
-        Raises:
-            DeviceError: on other systems than macOS, or when device or precision would not execute the model.
-            ModelError: when the package is no Core ML model, or is damaged.
-            MissingDependencyError: when coremltools or Pillow is not installed.
+        ``device`` is ``auto`` for all units, ``cpu``, ``gpu`` (and CPU) or ``npu`` (the Neural Engine, and CPU); what
+        else is chosen but the precision has no effect.
         """
         if platform.system() != "Darwin":
             raise DeviceError(

@@ -46,20 +46,9 @@ class LiteRtBackend(LoadedBackend):
         requests: int | None = 1,
         dynamic_batch: bool = False,
     ) -> None:
-        """Load the model.
+        """Load the model; see :func:`streamvision.inference.backends.registry.open_backend`.
 
-        Args:
-            path: a ``.tflite`` file.
-            device: ``auto`` or ``cpu``.
-            precision: of the file; another is refused.
-            threads: CPU threads; by default all cores but one.
-            requests: has no effect: the interpreter takes one call at a time.
-            dynamic_batch: has no effect: the batch is what the file says.
-
-        Raises:
-            ModelError: when the file is not a TFLite model, or is damaged.
-            DeviceError: when another device than the CPU, or a precision that is not the file's, is asked for.
-            MissingDependencyError: when ai-edge-litert is not installed.
+        The interpreter takes one call at a time, whatever ``requests`` says, and the batch is the file's.
         """
         interpreter_class = import_interpreter()
         if device.lower() not in ("auto", "cpu"):

@@ -122,20 +122,8 @@ class OnnxRuntimeBackend(LoadedBackend):
         requests: int | None = 1,
         dynamic_batch: bool = False,
     ) -> None:
-        """Load the model, run it once and check where and how it executed.
-
-        Args:
-            path: an ``.onnx`` file.
-            device: ``auto``, ``cpu``, ``cuda[:N]`` or ``tensorrt[:N]``.
-            precision: the arithmetic; ``auto`` for the file's own.
-            threads: CPU threads of each call.
-            requests: how many calls may run at a time; ``None`` for as many as pay.
-            dynamic_batch: has no effect: the batch is what the file says.
-
-        Raises:
-            ModelError: when the file is not an ONNX model, or is damaged.
-            DeviceError: when device or precision would not really execute the model.
-            MissingDependencyError: when ONNX Runtime is not installed.
+        """Load the model, run it once and check where and how it executed; see
+        :func:`streamvision.inference.backends.registry.open_backend`, but ``dynamic_batch`` has no effect.
         """
         ort = import_onnxruntime()
         candidates = _candidates(device, ort.get_available_providers())

@@ -110,21 +110,9 @@ class OpenVinoBackend(LoadedBackend):
         requests: int | None = 1,
         dynamic_batch: bool = False,
     ) -> None:
-        """Read and compile the model.
+        """Read and compile the model; see :func:`streamvision.inference.backends.registry.open_backend`.
 
-        Args:
-            path: an ``.xml`` or ``.onnx`` file.
-            device: ``auto`` (the CPU), ``cpu``, ``gpu[.N]``, ``npu``, or ``auto:gpu,cpu`` for the first of these that
-                this machine has.
-            precision: ``auto`` is fp32 on a CPU and the device's own default elsewhere.
-            threads: CPU threads of each call; by default the cores shared by the requests, and all but one for one.
-            requests: how many calls may run at a time; ``None`` for as many as pay.
-            dynamic_batch: reshape the model to any batch, where it allows that; otherwise it stays as it is.
-
-        Raises:
-            ModelError: when the file is not a model, or is damaged.
-            DeviceError: when device or precision would not really execute the model.
-            MissingDependencyError: when OpenVINO is not installed.
+        A device of the form ``auto:gpu,cpu`` is the first of these that this machine has.
         """
         openvino = import_openvino()
         core = openvino.Core()

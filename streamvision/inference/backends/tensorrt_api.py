@@ -29,48 +29,30 @@ class Enumerated(Protocol):
 class TensorRtLogger(Protocol):
     """``ILogger``."""
 
-    def log(self, severity: Any, msg: str) -> None:
-        """Take a message; TensorRT calls it from any thread."""
+    def log(self, severity: Any, msg: str) -> None: ...
 
 
 class OptimizationProfile(Protocol):
     """``IOptimizationProfile``: the sizes that an engine is built for."""
 
-    def set_shape(self, input: str, min: Sequence[int], opt: Sequence[int], max: Sequence[int]) -> None:
-        """Set the smallest, most usual and largest shape of an input.
-
-        Raises:
-            ValueError: when they contradict each other.
-        """
+    def set_shape(self, input: str, min: Sequence[int], opt: Sequence[int], max: Sequence[int]) -> None: ...
 
 
 class TimingCache(Protocol):
     """``ITimingCache``: what the builder has measured."""
 
-    def serialize(self) -> Any:
-        """Return a buffer."""
+    def serialize(self) -> Any: ...
 
 
 class BuilderConfig(Protocol):
     """``IBuilderConfig``."""
 
-    def set_memory_pool_limit(self, pool: Enumerated, pool_size: int) -> None:
-        """Limit a pool, in bytes."""
-
-    def add_optimization_profile(self, profile: OptimizationProfile) -> int:
-        """Add a profile and return its index; -1 where it is not valid."""
-
-    def clear_flag(self, flag: Enumerated) -> None:
-        """Clear a builder flag."""
-
-    def create_timing_cache(self, serialized_timing_cache: bytes) -> TimingCache:
-        """Return a timing cache; an empty one for ``b""``."""
-
-    def set_timing_cache(self, cache: TimingCache, ignore_mismatch: bool) -> bool:
-        """Use a cache; ``False`` where it is of another device or version."""
-
-    def get_timing_cache(self) -> TimingCache | None:
-        """Return the cache in use."""
+    def set_memory_pool_limit(self, pool: Enumerated, pool_size: int) -> None: ...
+    def add_optimization_profile(self, profile: OptimizationProfile) -> int: ...
+    def clear_flag(self, flag: Enumerated) -> None: ...
+    def create_timing_cache(self, serialized_timing_cache: bytes) -> TimingCache: ...
+    def set_timing_cache(self, cache: TimingCache, ignore_mismatch: bool) -> bool: ...
+    def get_timing_cache(self) -> TimingCache | None: ...
 
 
 class NetworkTensor(Protocol):
@@ -87,15 +69,13 @@ class Network(Protocol):
     num_inputs: int
     num_outputs: int
 
-    def get_input(self, index: int) -> NetworkTensor:
-        """Return an input."""
+    def get_input(self, index: int) -> NetworkTensor: ...
 
 
 class ParserError(Protocol):
     """``IParserError``."""
 
-    def desc(self) -> str:
-        """Return what is wrong."""
+    def desc(self) -> str: ...
 
 
 class OnnxParser(Protocol):
@@ -103,43 +83,26 @@ class OnnxParser(Protocol):
 
     num_errors: int
 
-    def parse(self, model: bytes) -> bool:
-        """Read an ONNX model into the network; ``False`` on failure."""
-
-    def get_error(self, index: int) -> ParserError:
-        """Return one of the errors."""
+    def parse(self, model: bytes) -> bool: ...
+    def get_error(self, index: int) -> ParserError: ...
 
 
 class Builder(Protocol):
     """``Builder``; its constructor takes a logger and raises ``TypeError`` where CUDA does not start."""
 
-    def create_network(self, flags: int = 0) -> Network:
-        """Return an empty network; ``flags`` has a bit for each ``NetworkDefinitionCreationFlag``."""
-
-    def create_builder_config(self) -> BuilderConfig:
-        """Return a configuration."""
-
-    def create_optimization_profile(self) -> OptimizationProfile:
-        """Return an empty profile."""
-
-    def build_serialized_network(self, network: Network, config: BuilderConfig) -> Any | None:
-        """Build an engine and return a buffer with it; ``None`` on failure."""
+    def create_network(self, flags: int = 0) -> Network: ...
+    def create_builder_config(self) -> BuilderConfig: ...
+    def create_optimization_profile(self) -> OptimizationProfile: ...
+    def build_serialized_network(self, network: Network, config: BuilderConfig) -> Any | None: ...
 
 
 class ExecutionContext(Protocol):
     """``IExecutionContext``: what one call at a time needs of an engine."""
 
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        """Set the shape of a dynamic input; ``False`` where the profile does not allow it."""
-
-    def get_tensor_shape(self, name: str) -> Sequence[int]:
-        """Return the shape that follows from the inputs' shapes; -1 where it depends on their values."""
-
-    def set_tensor_address(self, name: str, memory: int) -> bool:
-        """Say where on the device an input or output lies."""
-
-    def execute_async_v3(self, stream_handle: int) -> bool:
-        """Put the execution onto a stream; ``False`` on failure."""
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool: ...
+    def get_tensor_shape(self, name: str) -> Sequence[int]: ...
+    def set_tensor_address(self, name: str, memory: int) -> bool: ...
+    def execute_async_v3(self, stream_handle: int) -> bool: ...
 
 
 class CudaEngine(Protocol):
@@ -148,30 +111,18 @@ class CudaEngine(Protocol):
     num_io_tensors: int
     num_optimization_profiles: int
 
-    def get_tensor_name(self, index: int) -> str:
-        """Return the name of an input or output."""
-
-    def get_tensor_mode(self, name: str) -> Enumerated:
-        """Return ``TensorIOMode.INPUT`` or ``OUTPUT``."""
-
-    def get_tensor_shape(self, name: str) -> Sequence[int]:
-        """Return a shape; -1 for what is free."""
-
-    def get_tensor_dtype(self, name: str) -> Enumerated:
-        """Return a ``DataType``."""
-
-    def get_tensor_profile_shape(self, name: str, profile_index: int) -> Sequence[Sequence[int]]:
-        """Return the smallest, most usual and largest shape of an input."""
-
-    def create_execution_context(self) -> ExecutionContext | None:
-        """Return a context; ``None`` where the device has no memory for it."""
+    def get_tensor_name(self, index: int) -> str: ...
+    def get_tensor_mode(self, name: str) -> Enumerated: ...
+    def get_tensor_shape(self, name: str) -> Sequence[int]: ...
+    def get_tensor_dtype(self, name: str) -> Enumerated: ...
+    def get_tensor_profile_shape(self, name: str, profile_index: int) -> Sequence[Sequence[int]]: ...
+    def create_execution_context(self) -> ExecutionContext | None: ...
 
 
 class Runtime(Protocol):
     """``Runtime``; its constructor takes a logger and raises ``TypeError`` where CUDA does not start."""
 
-    def deserialize_cuda_engine(self, serialized_engine: bytes) -> CudaEngine | None:
-        """Load an engine; ``None`` where it is damaged or was built for another device or version."""
+    def deserialize_cuda_engine(self, serialized_engine: bytes) -> CudaEngine | None: ...
 
 
 class TensorRt(Protocol):
@@ -184,14 +135,9 @@ class TensorRt(Protocol):
     TensorIOMode: Any
     ILogger: Any
 
-    def Builder(self, logger: TensorRtLogger) -> Builder:  # noqa: N802 - TensorRT's name
-        """Return a builder."""
-
-    def OnnxParser(self, network: Network, logger: TensorRtLogger) -> OnnxParser:  # noqa: N802 - TensorRT's name
-        """Return a parser that writes into a network."""
-
-    def Runtime(self, logger: TensorRtLogger) -> Runtime:  # noqa: N802 - TensorRT's name
-        """Return a runtime."""
+    def Builder(self, logger: TensorRtLogger) -> Builder: ...  # noqa: N802 - TensorRT's name
+    def OnnxParser(self, network: Network, logger: TensorRtLogger) -> OnnxParser: ...  # noqa: N802 - TensorRT's name
+    def Runtime(self, logger: TensorRtLogger) -> Runtime: ...  # noqa: N802 - TensorRT's name
 
 
 class CudaDeviceProperties(Protocol):
@@ -211,44 +157,19 @@ class CudaRuntime(Protocol):
     cudaMemcpyKind: Any  # noqa: N815 - CUDA's name
     cudaStreamNonBlocking: int  # noqa: N815 - CUDA's name
 
-    def cudaGetDeviceCount(self) -> tuple[Any, Any]:  # noqa: N802 - CUDA's names from here on
-        """Return the number of devices."""
-
-    def cudaGetDeviceProperties(self, device: int) -> tuple[Any, Any]:  # noqa: N802
-        """Return a :class:`CudaDeviceProperties`."""
-
-    def cudaDriverGetVersion(self) -> tuple[Any, Any]:  # noqa: N802
-        """Return the newest CUDA version that the driver supports, as 1000 * major + 10 * minor; 0 without one."""
-
-    def cudaSetDevice(self, device: int) -> tuple[Any]:  # noqa: N802
-        """Choose the device for the calling thread."""
-
-    def cudaStreamCreateWithFlags(self, flags: int) -> tuple[Any, Any]:  # noqa: N802
-        """Return a stream, which ``int()`` turns into its handle."""
-
-    def cudaStreamSynchronize(self, stream: Any) -> tuple[Any]:  # noqa: N802
-        """Wait until the stream has done all its work."""
-
-    def cudaStreamDestroy(self, stream: Any) -> tuple[Any]:  # noqa: N802
-        """Release a stream."""
-
-    def cudaMalloc(self, size: int) -> tuple[Any, Any]:  # noqa: N802
-        """Return the address of memory on the device."""
-
-    def cudaFree(self, devPtr: int) -> tuple[Any]:  # noqa: N802, N803
-        """Release memory on the device."""
-
-    def cudaMallocHost(self, size: int) -> tuple[Any, Any]:  # noqa: N802
-        """Return the address of page-locked memory on the host."""
-
-    def cudaFreeHost(self, ptr: int) -> tuple[Any]:  # noqa: N802
-        """Release page-locked memory."""
-
-    def cudaMemcpyAsync(self, dst: int, src: int, count: int, kind: Any, stream: Any) -> tuple[Any]:  # noqa: N802
-        """Put a copy of ``count`` bytes onto a stream."""
-
-    def cudaGetErrorString(self, error: Any) -> tuple[Any, bytes]:  # noqa: N802
-        """Return what a status means."""
+    def cudaGetDeviceCount(self) -> tuple[Any, Any]: ...  # noqa: N802 - CUDA's names from here on
+    def cudaGetDeviceProperties(self, device: int) -> tuple[Any, Any]: ...  # noqa: N802
+    def cudaDriverGetVersion(self) -> tuple[Any, Any]: ...  # noqa: N802
+    def cudaSetDevice(self, device: int) -> tuple[Any]: ...  # noqa: N802
+    def cudaStreamCreateWithFlags(self, flags: int) -> tuple[Any, Any]: ...  # noqa: N802
+    def cudaStreamSynchronize(self, stream: Any) -> tuple[Any]: ...  # noqa: N802
+    def cudaStreamDestroy(self, stream: Any) -> tuple[Any]: ...  # noqa: N802
+    def cudaMalloc(self, size: int) -> tuple[Any, Any]: ...  # noqa: N802
+    def cudaFree(self, devPtr: int) -> tuple[Any]: ...  # noqa: N802, N803
+    def cudaMallocHost(self, size: int) -> tuple[Any, Any]: ...  # noqa: N802
+    def cudaFreeHost(self, ptr: int) -> tuple[Any]: ...  # noqa: N802
+    def cudaMemcpyAsync(self, dst: int, src: int, count: int, kind: Any, stream: Any) -> tuple[Any]: ...  # noqa: N802
+    def cudaGetErrorString(self, error: Any) -> tuple[Any, bytes]: ...  # noqa: N802
 
 
 def import_tensorrt() -> TensorRt:

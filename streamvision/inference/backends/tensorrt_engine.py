@@ -189,20 +189,10 @@ class TensorRtBackend(LoadedBackend):
         requests: int | None = 1,
         dynamic_batch: bool = False,
     ) -> None:
-        """Load the engine.
+        """Load the engine; see :func:`streamvision.inference.backends.registry.open_backend`.
 
-        Args:
-            path: an ``.engine`` or ``.plan`` file.
-            device: ``auto`` (the first GPU) or ``cuda[:N]``.
-            precision: ``auto``, or what the engine was built in.
-            threads: has no effect: the GPU executes the engine.
-            requests: how many threads will run it at a time, each with memory of its own; ``None`` for as many as pay.
-            dynamic_batch: has no effect: the batch is what the engine was built for.
-
-        Raises:
-            ModelError: when the file is no engine, or is damaged.
-            DeviceError: when there is no such GPU, or the engine was built for another one.
-            MissingDependencyError: when TensorRT or CUDA's Python package is not installed.
+        Each request has memory of its own. The GPU executes the engine, so ``threads`` has no effect, and the batch is
+        what it was built for.
         """
         index = parse_cuda_device(device)
         tensorrt = import_tensorrt()

@@ -64,9 +64,12 @@ class Head(ABC):
         return None
 
     @classmethod
-    @abstractmethod
     def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say whether these shapes can only be this head's; used for models without any metadata."""
+        """Say whether these shapes can only be this head's; used for models without any metadata.
+
+        Most cannot: probabilities look like embeddings, and a picture like a map of three classes.
+        """
+        return False
 
     @abstractmethod
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:

@@ -60,9 +60,12 @@ class BoxTensorHead(ObjectHead):
         self._position = position
 
     @staticmethod
-    @abstractmethod
     def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
-        """Say whether a tensor (batch, rows, columns) for inputs of this (width, height) can only be this head's."""
+        """Say whether a tensor (batch, rows, columns) for inputs of this (width, height) can only be this head's.
+
+        Where a task adds values to a box, they look like further classes.
+        """
+        return False
 
     @abstractmethod
     def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
@@ -135,11 +138,6 @@ class RawRowsHead(BoxTensorHead):
         )
         self._has_extra = extra > 0
 
-    @staticmethod
-    def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
-        """Say no: what the task adds looks like further classes."""
-        return False
-
     def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
         class_scores = rows[BOX_ROWS : self._classes_end]
         if every_class:
@@ -177,11 +175,6 @@ class SelectedRowsHead(BoxTensorHead):
         super().__init__(card, outputs, expected=(None, None, columns), meaning=meaning)
         self._classes = len(card.names)
         self._has_extra = extra > 0
-
-    @staticmethod
-    def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
-        """Say no: nothing tells what the columns behind the class are."""
-        return False
 
     def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
         score, class_id = rows[:, SCORE_COLUMN], rows[:, CLASS_COLUMN]

@@ -43,11 +43,6 @@ class CtcTextHead(PictureHead):
         """Return the size of the last axis."""
         return outputs[0].shape[2] if len(outputs) == 1 and len(outputs[0].shape) == 3 else None
 
-    @classmethod
-    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say no: boxes have three axes, too."""
-        return False
-
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._letters = np.array(card.names, dtype=object)
         if len(outputs) != 1 or len(outputs[0].shape) != 3 or outputs[0].shape[2] not in (None, len(card.names)):

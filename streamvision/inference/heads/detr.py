@@ -37,11 +37,6 @@ class DetrHead(ObjectHead):
         {"resize": "letterbox_top_left", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
     )
 
-    @classmethod
-    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say no: whether the last class is "no object" cannot be seen without the class names."""
-        return False
-
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         classes = len(card.names)
         three = [i for i, output in enumerate(outputs) if len(output.shape) == 3]
@@ -157,11 +152,6 @@ class RtDetrHead(BoxTensorHead):
 
     selected = True
     usual_input = MappingProxyType({"resize": "stretch"})
-
-    @staticmethod
-    def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
-        """Say no: selected boxes of other models look the same."""
-        return False
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._classes = len(card.names)

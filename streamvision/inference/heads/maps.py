@@ -75,11 +75,6 @@ class SemanticHead(PictureHead):
         maps = [output.shape for output in outputs if len(output.shape) == 4]
         return maps[0][1] if len(maps) == 1 else None
 
-    @classmethod
-    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say no: pictures and maps of other things look alike."""
-        return False
-
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._card = card.input
         self._classes = len(card.names)
@@ -147,11 +142,6 @@ class DepthHead(PictureHead):
 
     usual_input = MappingProxyType({"resize": "stretch"})
 
-    @classmethod
-    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say no: any map with one channel looks like this."""
-        return False
-
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._card = card.input
         if len(outputs) != 1 or not _is_map(outputs[0].shape):
@@ -188,11 +178,6 @@ class ImageHead(PictureHead):
     The output may be larger or smaller than the input. What scale, mean, standard deviation and colour order the card
     states for the input is undone on the output.
     """
-
-    @classmethod
-    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say no: a map of three classes looks the same."""
-        return False
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._card = card.input

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
-from streamvision.inference.heads.base import Candidates
+from streamvision.inference.heads.base import Candidates, ObjectHead
 from streamvision.inference.heads.box_tensor import BOX_ROWS, CLASS_COLUMN, SCORE_COLUMN, RawRowsHead, SelectedRowsHead
 from streamvision.inference.heads.layout import F32, finite_candidates
 from streamvision.inference.letterbox import Letterbox
@@ -42,33 +42,38 @@ def upright(cxcywhr: F32) -> F32:
     return np.concatenate([center - half, center + half], axis=1)
 
 
-def complete_oriented(found: Candidates, letterbox: Letterbox) -> Detections:
-    """Return oriented candidates in the picture's own pixels.
-
-    Where the two axes were scaled differently, a rectangle becomes a parallelogram; the rectangle given has its area
-    and the direction of its width. The upright box is cut at the picture's edges, the oriented one is not.
-    """
-    cxcywhr = np.empty((0, 5), np.float32) if found.extra is None else found.extra
-    across = np.cos(cxcywhr[:, 4]) / letterbox.scale_x
-    down = np.sin(cxcywhr[:, 4]) / letterbox.scale_y
-    stretch = np.hypot(across, down)
-    on_picture = np.empty_like(cxcywhr)
-    on_picture[:, :2] = letterbox.points_to_picture(cxcywhr[:, :2])
-    on_picture[:, 2] = cxcywhr[:, 2] * stretch
-    on_picture[:, 3] = cxcywhr[:, 3] / (stretch * letterbox.scale_x * letterbox.scale_y)
-    on_picture[:, 4] = cxcywhr[:, 4] + _wrapped(np.arctan2(down, across) - cxcywhr[:, 4])
-    far_px = np.array([letterbox.picture_width_px, letterbox.picture_height_px] * 2, np.float32)
-    boxes = np.clip(upright(on_picture), 0, far_px)
-    return Detections(boxes, found.score, found.class_id, obb_cxcywhr_px=on_picture)
-
-
 def _wrapped(angle: F32) -> F32:
     """Return angles within half a turn of 0."""
     wrapped: F32 = (angle + np.pi) % (2 * np.pi) - np.pi
     return wrapped
 
 
-class YoloObbHead(RawRowsHead):
+class OrientedHead(ObjectHead):
+    """Gives candidates back to the picture whose ``extra`` values are (N, 5) oriented boxes."""
+
+    def complete(
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
+    ) -> Detections:
+        """Return oriented candidates in the picture's own pixels.
+
+        Where the two axes were scaled differently, a rectangle becomes a parallelogram; the rectangle given has its
+        area and the direction of its width. The upright box is cut at the picture's edges, the oriented one is not.
+        """
+        cxcywhr = np.empty((0, 5), np.float32) if found.extra is None else found.extra
+        across = np.cos(cxcywhr[:, 4]) / letterbox.scale_x
+        down = np.sin(cxcywhr[:, 4]) / letterbox.scale_y
+        stretch = np.hypot(across, down)
+        on_picture = np.empty_like(cxcywhr)
+        on_picture[:, :2] = letterbox.points_to_picture(cxcywhr[:, :2])
+        on_picture[:, 2] = cxcywhr[:, 2] * stretch
+        on_picture[:, 3] = cxcywhr[:, 3] / (stretch * letterbox.scale_x * letterbox.scale_y)
+        on_picture[:, 4] = cxcywhr[:, 4] + _wrapped(np.arctan2(down, across) - cxcywhr[:, 4])
+        far_px = np.array([letterbox.picture_width_px, letterbox.picture_height_px] * 2, np.float32)
+        boxes = np.clip(upright(on_picture), 0, far_px)
+        return Detections(boxes, found.score, found.class_id, obb_cxcywhr_px=on_picture)
+
+
+class YoloObbHead(OrientedHead, RawRowsHead):
     """Rows cx, cy, w, h, one score a class, the angle; one column a box."""
 
     class_axis = (1, BOX_ROWS + 1)
@@ -79,14 +84,8 @@ class YoloObbHead(RawRowsHead):
     def _candidates(self, columns: F32, score: F32, class_id: NDArray[np.integer[Any]]) -> Candidates:
         return oriented_candidates(columns[:BOX_ROWS].T, columns[-1], score, class_id, scale=self._scale)
 
-    def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
-    ) -> Detections:
-        """Return the candidates that are left, upright and oriented, in the picture's own pixels."""
-        return complete_oriented(found, letterbox)
 
-
-class YoloObbEnd2EndHead(SelectedRowsHead):
+class YoloObbEnd2EndHead(OrientedHead, SelectedRowsHead):
     """Columns cx, cy, w, h, score, class, angle; one row a box."""
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
@@ -95,9 +94,3 @@ class YoloObbEnd2EndHead(SelectedRowsHead):
     def _candidates(self, rows: F32) -> Candidates:
         class_id = rows[:, CLASS_COLUMN].astype(np.int32)
         return oriented_candidates(rows[:, :BOX_ROWS], rows[:, -1], rows[:, SCORE_COLUMN], class_id, scale=self._scale)
-
-    def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
-    ) -> Detections:
-        """Return the candidates that are left, upright and oriented, in the picture's own pixels."""
-        return complete_oriented(found, letterbox)

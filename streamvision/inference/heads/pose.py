@@ -6,6 +6,7 @@ network (MediaPipe, arXiv:2006.10204), https://ai.google.dev/edge/mediapipe/solu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +17,13 @@ from numpy.typing import NDArray
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.inference.heads.base import Candidates, ObjectHead
-from streamvision.inference.heads.box_tensor import BOX_ROWS, SELECTED_COLUMNS, RawRowsHead, SelectedRowsHead
+from streamvision.inference.heads.box_tensor import (
+    BOX_ROWS,
+    SELECTED_COLUMNS,
+    BoxTensorHead,
+    RawRowsHead,
+    SelectedRowsHead,
+)
 from streamvision.inference.heads.detr import sigmoid
 from streamvision.inference.heads.layout import F32, box_tensor, describe_outputs, finite_candidates
 from streamvision.inference.letterbox import Letterbox
@@ -48,20 +55,6 @@ def values_per_keypoint(columns: int | None, others: int, keypoints: int) -> int
     return 2 if columns == others + 2 * keypoints else 3
 
 
-def keypoint_values(found: Candidates, shape: tuple[int, int], scale: F32) -> F32:
-    """Return (N, K, 2 or 3) keypoints of the candidates, x and y in pixels of the network's input.
-
-    Args:
-        found: candidates whose extra values are the keypoints, in the unit of the raw boxes.
-        shape: how many keypoints there are, and how many values each has.
-        scale: (4,) factors from that unit to pixels of the network's input, in the order x, y, x, y.
-    """
-    extra = np.empty((0, shape[0] * shape[1]), np.float32) if found.extra is None else found.extra
-    values: F32 = extra.reshape(-1, *shape).copy()
-    values[..., :2] *= scale[:2]
-    return values
-
-
 def with_keypoints(found: Candidates, values: F32, letterbox: Letterbox) -> Detections:
     """Return the candidates with keypoints in the picture's own pixels, cut at its edges.
 
@@ -77,7 +70,23 @@ def with_keypoints(found: Candidates, values: F32, letterbox: Letterbox) -> Dete
     return Detections(boxes, found.score, found.class_id, keypoint_xy_px=xy_px, keypoint_score=score)
 
 
-class YoloPoseHead(RawRowsHead):
+class BoxKeypointsHead(BoxTensorHead):
+    """Gives candidates back to the picture whose ``extra`` values are keypoints, in the unit of the raw boxes."""
+
+    _shape: tuple[int, int]
+    """How many keypoints there are, and how many values each has: 2 or 3."""
+
+    def complete(
+        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
+    ) -> Detections:
+        """Return the candidates that are left, with keypoints, in the picture's own pixels."""
+        extra = np.empty((0, math.prod(self._shape)), np.float32) if found.extra is None else found.extra
+        values = extra.reshape(-1, *self._shape).copy()
+        values[..., :2] *= self._scale[:2]
+        return with_keypoints(found, values, letterbox)
+
+
+class YoloPoseHead(BoxKeypointsHead, RawRowsHead):
     """Rows cx, cy, w, h, one score a class, then x, y and visibility of each keypoint; one column a box."""
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
@@ -89,14 +98,8 @@ class YoloPoseHead(RawRowsHead):
         )
         self._shape = keypoints, values
 
-    def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
-    ) -> Detections:
-        """Return the candidates that are left, with keypoints, in the picture's own pixels."""
-        return with_keypoints(found, keypoint_values(found, self._shape, self._scale), letterbox)
 
-
-class YoloPoseEnd2EndHead(SelectedRowsHead):
+class YoloPoseEnd2EndHead(BoxKeypointsHead, SelectedRowsHead):
     """Columns x1, y1, x2, y2, score, class, then x, y and visibility of each keypoint; one row a box."""
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
@@ -105,12 +108,6 @@ class YoloPoseEnd2EndHead(SelectedRowsHead):
         values = values_per_keypoint(columns, SELECTED_COLUMNS, keypoints)
         super().__init__(card, outputs, extra=keypoints * values)
         self._shape = keypoints, values
-
-    def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
-    ) -> Detections:
-        """Return the candidates that are left, with keypoints, in the picture's own pixels."""
-        return with_keypoints(found, keypoint_values(found, self._shape, self._scale), letterbox)
 
 
 ALL_POINTS, VALUES = 39, 5

@@ -33,11 +33,6 @@ class ClassifyHead(PictureHead):
         """Return the size of the second axis."""
         return outputs[0].shape[1] if len(outputs) == 1 and len(outputs[0].shape) >= 2 else None
 
-    @classmethod
-    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say no: probabilities, logits and embeddings look alike."""
-        return False
-
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._classes = len(card.names)
         if len(outputs) != 1 or not _fits(outputs[0].shape, self._classes):
@@ -84,11 +79,6 @@ class SeveralHead(PictureHead):
     1) or (batch,) is a number, known by the output's name.
     """
 
-    @classmethod
-    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say no: what the outputs mean is not in their shapes."""
-        return False
-
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         classes = len(card.names)
         numbers = {i: output.name for i, output in enumerate(outputs) if output.shape[1:] in ((), (1,))}
@@ -125,11 +115,6 @@ class EmbedHead(PictureHead):
     """
 
     usual_input = MappingProxyType({"resize": "stretch"})
-
-    @classmethod
-    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
-        """Say no: classifiers look the same."""
-        return False
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         if len(outputs) != 1 or not _is_vector(outputs[0].shape):

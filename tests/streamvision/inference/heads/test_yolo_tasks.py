@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.heads.oriented import complete_oriented, oriented_candidates, upright
+from streamvision.inference.heads.oriented import oriented_candidates, upright
 from streamvision.inference.heads.registry import create_head, match_head
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import InputCard
@@ -137,7 +137,8 @@ class TestOrientedBoxes:
             np.zeros(1, np.int32),
             scale=np.ones(4, np.float32),
         )
-        completed = complete_oriented(found, place_of(256, 128, resize="stretch"))
+        head = create_head(make_card("yolo_obb"), spec((1, 8, CELLS)))
+        completed = head.complete(found, [], index=0, letterbox=place_of(256, 128, resize="stretch"))
         _, _, width, height, turned = completed.obb_cxcywhr_px[0]
         assert width * height == pytest.approx(20 * 16 * 4 * 2, rel=1e-5)
         end = np.array([np.cos(angle) * 4, np.sin(angle) * 2]) * 20
