@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from streamvision.core.errors import ExportError, MissingDependencyError
+import numpy as np
+
+from exporters.converters import converting, import_converter
 from streamvision.inference.model_card import InputCard
 
-INSTALL = "pip install '.[export]'"
 DEPLOYMENT_TARGET = "iOS16"
 """Oldest system that the files run on; macOS 13 is its equal. It brought top-k and resizing as torch means them."""
 _LEARNED = frozenset({"conv_transpose", "linear", "matmul"})
@@ -53,7 +50,7 @@ def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
         ExportError: when the network does something that Core ML has no operation for.
         MissingDependencyError: when coremltools is not installed.
     """
-    ct = import_coremltools()
+    ct = import_converter("coremltools")
     import torch
 
     sample = torch.zeros((1, 3, card.height_px, card.width_px))
@@ -66,27 +63,22 @@ def to_ml_program(network: Any, card: InputCard, conversion: Conversion) -> Any:
     options: dict[str, Any] = {}
     if conversion.class_names is not None:
         options["classifier_config"] = ct.ClassifierConfig(list(conversion.class_names))
-    with quiet():
-        try:
-            with torch.no_grad():
-                network(sample)  # what it keeps for inputs of one size, such as a grid, is then no part of the program
-                exported = _without_aliases(torch.export.export(network, (sample,)).run_decompositions({}))
-            return ct.convert(
-                exported,
-                inputs=[_input(ct, conversion, tuple(sample.shape))],
-                # Objects of their own: the converter writes into what it is given.
-                outputs=[ct.TensorType(name=name, dtype=_numpy_float32()) for name in conversion.output_names],
-                convert_to="mlprogram",
-                compute_precision=precision,
-                minimum_deployment_target=getattr(ct.target, DEPLOYMENT_TARGET),
-                pass_pipeline=passes,
-                skip_model_load=True,
-                **options,
-            )
-        except Exception as error:  # torch and the converter raise what they like
-            raise ExportError(
-                f"this network cannot be converted to Core ML ({_cause(error)}); export it to ONNX instead"
-            ) from error
+    with converting("this network", "Core ML", instead="export it to ONNX"):
+        with torch.no_grad():
+            network(sample)  # what it keeps for inputs of one size, such as a grid, is then no part of the program
+            exported = _without_aliases(torch.export.export(network, (sample,)).run_decompositions({}))
+        return ct.convert(
+            exported,
+            inputs=[_input(ct, conversion, tuple(sample.shape))],
+            # Objects of their own: the converter writes into what it is given.
+            outputs=[ct.TensorType(name=name, dtype=np.float32) for name in conversion.output_names],
+            convert_to="mlprogram",
+            compute_precision=precision,
+            minimum_deployment_target=getattr(ct.target, DEPLOYMENT_TARGET),
+            pass_pipeline=passes,
+            skip_model_load=True,
+            **options,
+        )
 
 
 def _without_aliases(exported: Any) -> Any:
@@ -100,40 +92,6 @@ def _without_aliases(exported: Any) -> Any:
             graph.erase_node(node)
     exported.graph_module.recompile()
     return exported
-
-
-def import_coremltools() -> Any:
-    """Return coremltools, silent.
-
-    Raises:
-        MissingDependencyError: when it is not installed.
-    """
-    with quiet():
-        try:
-            import coremltools
-        except ImportError as error:
-            raise MissingDependencyError(f"Core ML models need {error.name}: {INSTALL}") from error
-    return coremltools
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep progress bars and the converter's own log away; its errors are exceptions."""
-    converter, root = logging.getLogger("coremltools"), logging.getLogger()
-    levels = converter.level, root.level
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        converter.setLevel(logging.ERROR)
-        root.setLevel(max(root.level, logging.ERROR))
-        try:
-            yield
-        finally:
-            converter.setLevel(levels[0])
-            root.setLevel(levels[1])
 
 
 class _Tail:
@@ -170,15 +128,4 @@ def _is_learned(operation: Any) -> bool:
 def _input(ct: Any, conversion: Conversion, shape: tuple[int, ...]) -> Any:
     if conversion.image:
         return ct.ImageType(name=conversion.input_name, shape=shape, color_layout=ct.colorlayout.RGB)
-    return ct.TensorType(name=conversion.input_name, shape=shape, dtype=_numpy_float32())
-
-
-def _numpy_float32() -> Any:
-    import numpy as np
-
-    return np.float32
-
-
-def _cause(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300].rstrip(".") if lines else type(error).__name__
+    return ct.TensorType(name=conversion.input_name, shape=shape, dtype=np.float32)

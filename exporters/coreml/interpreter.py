@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.coreml.conversion import import_coremltools, quiet
+from exporters.converters import import_converter, quiet
 from exporters.coreml.program import Program
 from streamvision.core.errors import ModelError
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.core_ml import CONFIDENCE_THRESHOLD, CoreMlPackage
 from streamvision.inference.tensors import last_line
+from streamvision.inference.heads.base import Candidates
+from streamvision.inference.nms import suppress
 
 
 class CoreMlInterpreter(LoadedBackend):
@@ -43,7 +45,7 @@ class CoreMlInterpreter(LoadedBackend):
             ModelError: when it is no Core ML package, or has parts or operations that are not known, naming them.
             MissingDependencyError: when coremltools is not installed.
         """
-        coremltools = import_coremltools()
+        coremltools = import_converter("coremltools")
         try:
             with quiet():
                 model = coremltools.models.MLModel(str(path), skip_model_load=True)
@@ -121,6 +123,8 @@ def split_pipeline(spec: Any, *, path: Path) -> tuple[Any, Any | None]:
 
 
 F32 = NDArray[np.float32]
+_SCALE = np.float32(4096)
+"""From fractions of the input to numbers of the size of pixels, which :func:`suppress` expects; exact."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +139,6 @@ class Suppression:
     """Name of the output (kept, classes)."""
     coordinates_output: str
     """Name of the output (kept, 4)."""
-    confidence_threshold_input: str
-    """Name of the optional input that overrides the threshold; empty where there is none."""
-    iou_threshold_input: str
-    """Name of the optional input that overrides the overlap; empty where there is none."""
     confidence_threshold: float
     """Lowest confidence of a box, of its best class."""
     iou_threshold: float
@@ -163,52 +163,27 @@ class Suppression:
             coordinates_input=nms.coordinatesInputFeatureName,
             confidence_output=nms.confidenceOutputFeatureName,
             coordinates_output=nms.coordinatesOutputFeatureName,
-            confidence_threshold_input=nms.confidenceThresholdInputFeatureName,
-            iou_threshold_input=nms.iouThresholdInputFeatureName,
             confidence_threshold=nms.confidenceThreshold,
             iou_threshold=nms.iouThreshold,
             per_class=nms.pickTop.perClass,
             labels=tuple(nms.stringClassLabels.vector),
         )
 
-    def run(
-        self,
-        confidence: F32,
-        coordinates: F32,
-        *,
-        confidence_threshold: float | None = None,
-        iou_threshold: float | None = None,
-    ) -> dict[str, F32]:
+    def run(self, confidence: F32, coordinates: F32, *, confidence_threshold: float | None = None) -> dict[str, F32]:
         """Return the outputs by name, the most confident box first.
 
         Args:
             confidence: (N, classes) confidence of each class.
             coordinates: (N, 4) centre x, centre y, width, height.
             confidence_threshold: instead of the model's own.
-            iou_threshold: instead of the model's own.
         """
         lowest = self.confidence_threshold if confidence_threshold is None else confidence_threshold
-        limit = self.iou_threshold if iou_threshold is None else iou_threshold
-        best = confidence.max(axis=1)
-        order = np.argsort(-best, kind="stable")
-        left = order[best[order] >= lowest]
-        class_id = confidence.argmax(axis=1)
-        kept: list[int] = []
-        while len(left):
-            top, left = int(left[0]), left[1:]
-            kept.append(top)
-            suppressed = _overlap(coordinates[top], coordinates[left]) > limit
-            if self.per_class:
-                suppressed &= class_id[left] == class_id[top]
-            left = left[~suppressed]
+        score = confidence.max(axis=1)
+        likely = np.flatnonzero(score >= lowest)
+        center, half = coordinates[likely, :2], coordinates[likely, 2:] / 2
+        boxes = np.concatenate([center - half, center + half], axis=1) * _SCALE
+        candidates = Candidates(boxes, score[likely], confidence[likely].argmax(axis=1).astype(np.int32))
+        most = max(len(likely), 1)
+        rows = suppress(candidates, iou=self.iou_threshold, agnostic=not self.per_class, max_detections=most)
+        kept = likely[rows]
         return {self.confidence_output: confidence[kept], self.coordinates_output: coordinates[kept]}
-
-
-def _overlap(box: F32, others: F32) -> F32:
-    """Return (N,) intersection over union of one box with (N, 4) others, centre and size."""
-    low = np.maximum(box[:2] - box[2:] / 2, others[:, :2] - others[:, 2:] / 2)
-    high = np.minimum(box[:2] + box[2:] / 2, others[:, :2] + others[:, 2:] / 2)
-    shared = np.clip(high - low, 0, None).prod(axis=1)
-    union = box[2:].prod() + others[:, 2:].prod(axis=1) - shared
-    overlap: F32 = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return overlap

@@ -15,7 +15,7 @@ scores decide its form; both have made other exporters' models report 100 % for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from exporters.coreml.conversion import import_coremltools, quiet
+from exporters.converters import import_converter, quiet
 from exporters.coreml.interpreter import CoreMlInterpreter, Suppression, split_pipeline
 from exporters.graph.nms import IOU, outputs_of
 from streamvision.core.errors import ModelError, ParityError
@@ -94,7 +94,7 @@ def vision_pipeline(program: Any, names: Sequence[str], *, weights: Path) -> Any
         names: the classes, without those that fill up.
         weights: folder of the program's weight files.
     """
-    ct = import_coremltools()
+    ct = import_converter("coremltools")
     first = program.get_spec()
     second = _suppression(ct, first, padded_names(names))
     spec = ct.proto.Model_pb2.Model()
@@ -144,9 +144,6 @@ def _suppression(ct: Any, program: Any, names: Sequence[str]) -> Any:
 _FLOAT32 = 65568
 """Number of float32 among Core ML's ``ArrayFeatureType.ArrayDataType``; the suppression takes nothing narrower."""
 _SUM_SLACK = 1e-3
-_SATURATED = 0.995
-_ENOUGH_BOXES = 5
-"""So many boxes of real pictures do not all have a score next to 1 by chance: neighbours of the best box have less."""
 
 
 def check_specification(spec: Any, names: Sequence[str], *, path: Path) -> None:
@@ -184,36 +181,6 @@ def check_specification(spec: Any, names: Sequence[str], *, path: Path) -> None:
         faults.append(f"the pipeline gives {', '.join(sorted(outputs))} and not what the suppression does")
     if faults:
         raise ModelError(f"the pipeline in {path} does not fit together: {'; '.join(faults)}")
-
-
-def check_scores(package: CoreMlInterpreter, tensors: Iterable[NDArray[Any]]) -> None:
-    """Execute a pipeline's network on pictures and check that what the suppression gets are probabilities.
-
-    Saturation by itself shows only on pictures with objects; scores that were normalised show on any.
-
-    Args:
-        package: the saved pipeline.
-        tensors: (1, H, W, 3) uint8, or what else its input takes.
-
-    Raises:
-        ParityError: as :func:`check_rows`, and when boxes on nothing score high, or all boxes above the threshold have
-            a score next to 1.
-        ModelError: when the package has no suppression.
-    """
-    nms = _suppression_of(package)
-    best = np.concatenate([check_rows(package, tensor).max(axis=1) for tensor in tensors])
-    # Most boxes of a detector are on nothing and score next to 0, on any picture.
-    if float(np.median(best)) >= nms.confidence_threshold:
-        raise ParityError(
-            f"half of all boxes of {package} score above {float(np.median(best)):.2f}, on nothing as on objects; "
-            "the confidences were normalised, or are not those of the classes"
-        )
-    shown = best[best >= nms.confidence_threshold]
-    if len(shown) >= _ENOUGH_BOXES and float(shown.min()) >= _SATURATED:
-        raise ParityError(
-            f"all {len(shown)} boxes of {package} above the threshold score {float(shown.min()):.3f} or more; "
-            "the confidences are saturated"
-        )
 
 
 def check_rows(package: CoreMlInterpreter, tensor: NDArray[Any]) -> NDArray[np.float32]:

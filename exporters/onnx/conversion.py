@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import io
-import logging
-import sys
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions
+from exporters.converters import converting, import_converter
 from streamvision.checkpoints.base import Source, check_size, with_size
-from streamvision.core.errors import ExportError, MissingDependencyError
+from streamvision.core.errors import ExportError
 from streamvision.inference.model_card import InputCard, ModelCard
 
-INSTALL = "pip install '.[export]'"
 INPUT_NAME = "images"
 OPSET = 18
 """The first that torch's exporter writes by itself; OpenCV 4.11 reads it too."""
@@ -53,7 +47,8 @@ def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     card = card.model_copy(update={"input": card.input.model_copy(update=free)})
     if options.uint8_input:
         network, card = fed_nhwc(network, card, uint8=True)
-    with _quietly(source.path):
+    advice = "try it with a fixed size and batch, or without --nms"
+    with converting(source.path, "ONNX", instead=advice):
         if card.head in LOOPING_HEADS:  # only the tracing exporter of torch can follow them
             model = _traced(network, card.input, names)
         else:
@@ -68,8 +63,7 @@ def require_onnx() -> None:
         MissingDependencyError: when one of them is not.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependencyError(f"exporting to ONNX needs {package}: {INSTALL}")
+        import_converter(package)
 
 
 def tidied(model: Any, card: ModelCard) -> Any:
@@ -187,28 +181,6 @@ def _free_axes(card: InputCard) -> Any:
         height, width = (Dim(name, min=2, max=_MOST_STRIDES) for name in ("height", "width"))
         free |= {first: card.stride_px * height, first + 1: card.stride_px * width}
     return (free,) if free else None
-
-
-@contextlib.contextmanager
-def _quietly(path: Path) -> Iterator[None]:
-    """Keep stdout for reports, and turn the exporter's failure into a sentence."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-            # Code for tracing sets off warnings that its users cannot mend.
-            warnings.simplefilter("ignore")
-            yield
-    except ExportError:
-        raise
-    except Exception as error:  # the exporters raise whatever the network's code leads to
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ExportError(
-            f"torch cannot export {path} to ONNX ({first[:300]}); try it with a fixed size and batch, or without --nms"
-        ) from error
-    finally:
-        logger.setLevel(level)
 
 
 _ULTRALYTICS_TASKS = ("detect", "segment", "pose", "obb", "classify")

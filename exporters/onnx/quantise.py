@@ -6,9 +6,6 @@ TensorRT wants another form, see :mod:`exporters.tensorrt.quantise`.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from exporters.converters import quiet
 from exporters.onnx.graph import find_regions
 from streamvision.core.errors import ExportError
 
@@ -63,7 +61,7 @@ def quantise(model: Any, tensors: Iterable[NDArray[Any]], *, float_layers: int) 
             tensor = next(self._tensors, None)
             return None if tensor is None else {self._name: tensor}
 
-    with tempfile.TemporaryDirectory(prefix="streamvision-") as scratch, _quietly():
+    with tempfile.TemporaryDirectory(prefix="streamvision-") as scratch, quiet():
         made = Path(scratch) / "quantised.onnx"
         quantization.quantize_static(
             model,
@@ -77,15 +75,3 @@ def quantise(model: Any, tensors: Iterable[NDArray[Any]], *, float_layers: int) 
             op_types_to_quantize=list(OPERATORS),
         )
         return onnx.load(made)
-
-
-@contextlib.contextmanager
-def _quietly() -> Any:
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        logger.setLevel(level)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from exporters.base import ExportOptions, UnverifiedArtifact
-from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
+from exporters.converters import import_converter, quiet
+from exporters.coreml.conversion import Conversion, to_ml_program
 from exporters.coreml.interpreter import CoreMlInterpreter
 from exporters.coreml.vision import check_rows, check_specification
 from exporters.onnx.conversion import refuse_loops
@@ -50,7 +51,7 @@ class CoreMlTarget:
             MissingDependencyError: when coremltools is not installed.
         """
         self._check(source, options)
-        ct = import_coremltools()
+        ct = import_converter("coremltools")
         card = with_size(source.card, options.size_px)
         check_size(card)
         card = card.model_copy(update={"input": card.input.model_copy(update=_ONE_PICTURE)})

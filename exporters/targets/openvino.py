@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import logging
-import sys
-from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions, ExportPrecision, UnverifiedArtifact
+from exporters.converters import import_converter, quiet
 from exporters.onnx.conversion import to_onnx
 from exporters.pictures import CALIBRATION_COUNT, calibration_tensors
 from streamvision.checkpoints.base import Source
-from streamvision.core.errors import ExportError, MissingDependencyError
+from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.open_vino import OpenVinoBackend
 
-INSTALL = "pip install '.[export]'"
 FLOAT_LAYERS = 3
 """Learned layers before each output that stay in float when the rest is quantised."""
 _LEARNED = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")
@@ -37,7 +32,7 @@ class OpenVinoTarget:
             ExportError: when the network cannot be converted, or ``int8`` is asked for without pictures.
             MissingDependencyError: when ONNX's packages, OpenVINO or NNCF are not installed.
         """
-        openvino = _import("openvino")
+        openvino = import_converter("openvino")
         proto, card = to_onnx(source, options)
         made = folder / f"{source.path.stem}_openvino"
         made.mkdir()
@@ -71,9 +66,9 @@ def _converted(openvino: Any, proto: Any, path: Path) -> Any:
 
 
 def _quantised(model: Any, tensors: Any) -> Any:
-    nncf = _import("nncf")
+    nncf = import_converter("nncf")
     ignored = [name for name, below in learned_below(model).items() if below < FLOAT_LAYERS]
-    with _quietly():
+    with quiet():
         return nncf.quantize(
             model,
             nncf.Dataset(tensors),
@@ -111,24 +106,3 @@ def _notes(precision: ExportPrecision) -> tuple[str, ...]:
             "scores. Whether it is faster depends on the processor: some compute bf16 faster than INT8.",
         )
     return ()
-
-
-def _import(name: str) -> Any:
-    try:
-        with _quietly():
-            return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingDependencyError(f"exporting to OpenVINO needs {error.name or name}: {INSTALL}") from error
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep stdout for reports, and progress bars and news of the libraries out of the log."""
-    logger = logging.getLogger("nncf")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        logger.setLevel(level)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from exporters.base import ExportOptions, UnverifiedArtifact
+from exporters.converters import import_converter
 from exporters.onnx.conversion import refuse_loops
 from exporters.pictures import calibration_tensors
-from exporters.tflite.conversion import card_file, convert, import_converter, with_buffer, with_files
+from exporters.tflite.conversion import card_file, convert, with_buffer, with_files
 from exporters.tflite.mediapipe import BUFFER, labels_file, object_detector_metadata
 from exporters.tflite.quantisation import FLOAT_FIRST, FLOAT_LAST, quantise
 from streamvision.checkpoints.base import Source, check_size, with_size

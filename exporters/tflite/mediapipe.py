@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.tflite.conversion import import_converter
+from exporters.converters import import_converter
 from streamvision.inference.model_card import ModelCard
 
 

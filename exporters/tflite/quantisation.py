@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.base import ExportPrecision
-from exporters.tflite.conversion import import_converter, operation_names, quiet, read_tree
+from exporters.converters import import_converter, quiet
+from exporters.tflite.conversion import operation_names, read_tree
 from streamvision.core.errors import ExportError
 
 FLOAT_LAST = 4

@@ -11,9 +11,9 @@ from typing import Any
 
 from exporters.coreml.operations.arrays import ARRAYS
 from exporters.coreml.operations.elementwise import ELEMENTWISE
-from exporters.coreml.operations.layers import LAYERS, SAMPLING
+from exporters.coreml.operations.layers import LAYERS
 
-OPERATIONS: Mapping[str, Callable[..., Any]] = {**ELEMENTWISE, **LAYERS, **SAMPLING, **ARRAYS}
+OPERATIONS: Mapping[str, Callable[..., Any]] = {**ELEMENTWISE, **LAYERS, **ARRAYS}
 """By type, a function of the operation's named inputs.
 
 Tensors come in as torch tensors (half precision widened to float32), parameters as numpy arrays or Python scalars, and

@@ -20,10 +20,6 @@ def _reshape(x: Tensor, shape: Any) -> Tensor:
     return x.reshape(sizes)
 
 
-def _squeeze(x: Tensor, axes: Any = None) -> Tensor:
-    return x.squeeze() if axes is None else x.squeeze(tuple(ints(axes)))
-
-
 def _expand_dims(x: Any, axes: Any) -> Tensor:
     result = torch.as_tensor(x)
     rank = result.ndim + len(axes)
@@ -168,14 +164,10 @@ def _cumsum(x: Tensor, axis: Any, exclusive: Any, reverse: Any) -> Tensor:
     return total.flip(at) if bool(reverse) else total
 
 
-def _argsort(x: Tensor, axis: Any, ascending: Any) -> Tensor:
-    return torch.argsort(x, dim=int(axis), descending=not bool(ascending), stable=True)
-
-
 ARRAYS: Mapping[str, Callable[..., Any]] = {
     "reshape": _reshape,
     "transpose": lambda x, perm: x.permute(ints(perm)),
-    "squeeze": _squeeze,
+    "squeeze": lambda x, axes=None: x.squeeze() if axes is None else x.squeeze(tuple(ints(axes))),
     "expand_dims": _expand_dims,
     "concat": _concat,
     "stack": lambda values, axis: torch.stack([torch.as_tensor(value) for value in values], int(axis)),
@@ -193,7 +185,7 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "gather_nd": _gather_nd,
     "scatter": _scatter,
     "topk": _topk,
-    "argsort": _argsort,
+    "argsort": lambda x, axis, ascending: torch.argsort(x, dim=int(axis), descending=not bool(ascending), stable=True),
     "one_hot": _one_hot,
     "band_part": _band_part,
     "cumsum": _cumsum,

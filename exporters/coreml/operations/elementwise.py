@@ -24,14 +24,6 @@ def _binary(function: Binary) -> Callable[..., Tensor]:
     return apply
 
 
-def _sigmoid_hard(x: Tensor, alpha: Any, beta: Any) -> Tensor:
-    return torch.clamp(x * float(alpha) + float(beta), 0, 1)
-
-
-def _thresholded_relu(x: Tensor, alpha: Any) -> Tensor:
-    return torch.where(x >= float(alpha), x, torch.zeros_like(x))
-
-
 def _prelu(x: Tensor, alpha: Any) -> Tensor:
     slope = torch.as_tensor(alpha).reshape(1, -1, *(1,) * (x.ndim - 2))
     return torch.where(x >= 0, x, x * slope)
@@ -41,31 +33,6 @@ def _gelu(x: Tensor, mode: str) -> Tensor:
     if mode == "SIGMOID_APPROXIMATION":
         return x * torch.sigmoid(1.702 * x)
     return F.gelu(x, approximate="tanh" if mode == "TANH_APPROXIMATION" else "none")
-
-
-def _clip(x: Tensor, alpha: Any, beta: Any) -> Tensor:
-    return torch.clamp(x, float(alpha), float(beta))
-
-
-def _log(x: Tensor, epsilon: Any) -> Tensor:
-    return torch.log(x + float(epsilon))
-
-
-def _rsqrt(x: Tensor, epsilon: Any) -> Tensor:
-    return torch.rsqrt(x + float(epsilon))
-
-
-def _inverse(x: Tensor, epsilon: Any) -> Tensor:
-    return 1 / (x + float(epsilon))
-
-
-def _cast(x: Any, dtype: str) -> Tensor:
-    """Return the tensor; the executor gives it the type that the output has."""
-    return torch.as_tensor(x)
-
-
-def _select(cond: Any, a: Any, b: Any) -> Tensor:
-    return torch.where(torch.as_tensor(cond).bool(), torch.as_tensor(a), torch.as_tensor(b))
 
 
 ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
@@ -88,16 +55,17 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
     "logical_or": _binary(torch.logical_or),
     "logical_xor": _binary(torch.logical_xor),
     "logical_not": _unary(torch.logical_not),
-    "select": _select,
-    "cast": _cast,
+    "select": lambda cond, a, b: torch.where(torch.as_tensor(cond).bool(), torch.as_tensor(a), torch.as_tensor(b)),
+    # The executor gives the result the type that the output has.
+    "cast": lambda x, dtype: torch.as_tensor(x),
     "identity": _unary(torch.clone),
     "abs": _unary(torch.abs),
     "sign": _unary(torch.sign),
     "exp": _unary(torch.exp),
-    "log": _log,
+    "log": lambda x, epsilon: torch.log(x + float(epsilon)),
     "sqrt": _unary(torch.sqrt),
-    "rsqrt": _rsqrt,
-    "inverse": _inverse,
+    "rsqrt": lambda x, epsilon: torch.rsqrt(x + float(epsilon)),
+    "inverse": lambda x, epsilon: 1 / (x + float(epsilon)),
     "square": _unary(torch.square),
     "sin": _unary(torch.sin),
     "cos": _unary(torch.cos),
@@ -107,7 +75,7 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
     "floor": _unary(torch.floor),
     "ceil": _unary(torch.ceil),
     "round": _unary(torch.round),
-    "clip": _clip,
+    "clip": lambda x, alpha, beta: torch.clamp(x, float(alpha), float(beta)),
     "relu": _unary(F.relu),
     "relu6": _unary(F.relu6),
     "leaky_relu": lambda x, alpha: F.leaky_relu(x, float(alpha)),
@@ -117,6 +85,6 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
     "silu": _unary(F.silu),
     "softplus": _unary(F.softplus),
     "sigmoid": _unary(torch.sigmoid),
-    "sigmoid_hard": _sigmoid_hard,
-    "thresholded_relu": _thresholded_relu,
+    "sigmoid_hard": lambda x, alpha, beta: torch.clamp(x * float(alpha) + float(beta), 0, 1),
+    "thresholded_relu": lambda x, alpha: torch.where(x >= float(alpha), x, torch.zeros_like(x)),
 }

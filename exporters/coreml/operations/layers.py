@@ -130,28 +130,9 @@ def _avg_pool(
     return result
 
 
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    return F.linear(x, weight, bias)
-
-
 def _matmul(x: Tensor, y: Tensor, transpose_x: Any, transpose_y: Any) -> Tensor:
     x, y = (x.mT if bool(transpose_x) else x), (y.mT if bool(transpose_y) else y)
     return torch.matmul(x, y)
-
-
-def _einsum(values: Sequence[Tensor], equation: str) -> Tensor:
-    result: Tensor = torch.einsum(equation, *values)
-    return result
-
-
-def _batch_norm(
-    x: Tensor, mean: Tensor, variance: Tensor, epsilon: Any, gamma: Tensor | None = None, beta: Tensor | None = None
-) -> Tensor:
-    return F.batch_norm(x, mean, variance, gamma, beta, False, 0.0, float(epsilon))
-
-
-def _instance_norm(x: Tensor, epsilon: Any, gamma: Tensor | None = None, beta: Tensor | None = None) -> Tensor:
-    return F.instance_norm(x, weight=gamma, bias=beta, eps=float(epsilon))
 
 
 def _layer_norm(
@@ -164,10 +145,6 @@ def _layer_norm(
     if gamma is not None:
         result = result * gamma.reshape(shape)
     return result if beta is None else result + beta.reshape(shape)
-
-
-def _softmax(x: Tensor, axis: Any) -> Tensor:
-    return torch.softmax(x, int(axis))
 
 
 def _reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -187,28 +164,6 @@ def _arg(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def _l2(x: Tensor, dim: list[int], keepdim: bool) -> Tensor:
     return torch.sqrt(torch.sum(x * x, dim=dim, keepdim=keepdim))
-
-
-LAYERS: Mapping[str, Callable[..., Any]] = {
-    "conv": _conv,
-    "conv_transpose": _conv_transpose,
-    "max_pool": _max_pool,
-    "avg_pool": _avg_pool,
-    "linear": _linear,
-    "matmul": _matmul,
-    "einsum": _einsum,
-    "batch_norm": _batch_norm,
-    "instance_norm": _instance_norm,
-    "layer_norm": _layer_norm,
-    "softmax": _softmax,
-    "reduce_mean": _reduction(torch.mean),
-    "reduce_sum": _reduction(torch.sum),
-    "reduce_max": _reduction(torch.amax),
-    "reduce_min": _reduction(torch.amin),
-    "reduce_l2_norm": _reduction(_l2),
-    "reduce_argmax": _arg(torch.argmax),
-    "reduce_argmin": _arg(torch.argmin),
-}
 
 
 def _scaled_size(x: Tensor, height: Any, width: Any) -> tuple[int, int]:
@@ -266,7 +221,29 @@ def _resample(
     )
 
 
-SAMPLING: Mapping[str, Callable[..., Any]] = {
+LAYERS: Mapping[str, Callable[..., Any]] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "linear": lambda x, weight, bias=None: F.linear(x, weight, bias),
+    "matmul": _matmul,
+    "einsum": lambda values, equation: torch.einsum(equation, *values),
+    "batch_norm": lambda x, mean, variance, epsilon, gamma=None, beta=None: F.batch_norm(
+        x, mean, variance, gamma, beta, False, 0.0, float(epsilon)
+    ),
+    "instance_norm": lambda x, epsilon, gamma=None, beta=None: F.instance_norm(
+        x, weight=gamma, bias=beta, eps=float(epsilon)
+    ),
+    "layer_norm": _layer_norm,
+    "softmax": lambda x, axis: torch.softmax(x, int(axis)),
+    "reduce_mean": _reduction(torch.mean),
+    "reduce_sum": _reduction(torch.sum),
+    "reduce_max": _reduction(torch.amax),
+    "reduce_min": _reduction(torch.amin),
+    "reduce_l2_norm": _reduction(_l2),
+    "reduce_argmax": _arg(torch.argmax),
+    "reduce_argmin": _arg(torch.argmin),
     "upsample_nearest_neighbor": _upsample_nearest_neighbor,
     "upsample_bilinear": _upsample_bilinear,
     "resize_bilinear": _resize_bilinear,

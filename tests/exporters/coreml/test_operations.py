@@ -15,7 +15,8 @@ pytest.importorskip("coremltools")
 import torch
 from torch import Tensor, nn
 
-from exporters.coreml.conversion import Conversion, import_coremltools, quiet, to_ml_program
+from exporters.converters import import_converter, quiet
+from exporters.coreml.conversion import Conversion, to_ml_program
 from exporters.coreml.program import Program
 from streamvision.core.errors import ExportError, ModelError
 from streamvision.inference.model_card import InputCard
@@ -58,7 +59,7 @@ def _saved(network: nn.Module, folder: Path, *, precision: Any = "fp32") -> tupl
     conversion = Conversion(input_name="x", image=False, output_names=names, precision=precision)
     model = to_ml_program(network, InputCard(width_px=SIDE, height_px=SIDE), conversion)
     path = folder / "net.mlpackage"
-    ct = import_coremltools()
+    ct = import_converter("coremltools")
     with quiet():
         model.save(str(path))
         loaded = ct.models.MLModel(str(path), skip_model_load=True)

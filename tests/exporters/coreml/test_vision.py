@@ -17,9 +17,12 @@ import torch
 from exporters.base import ExportOptions
 from exporters.coreml import vision
 from exporters.coreml.interpreter import CoreMlInterpreter
-from exporters.coreml.vision import check_scores, check_specification
+from exporters.coreml.vision import check_rows, check_specification
+from exporters.parity.gate import Gate
+from exporters.pictures import GatePicture, GatePictures
 from exporters.targets.coreml import CoreMlTarget
 from streamvision.core.errors import ModelError, ParityError
+from streamvision.core.picture import BgrPicture
 from support.bright_source import CARD, BrightSource, bright_picture
 
 pytestmark = pytest.mark.reference
@@ -37,7 +40,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> CoreMlInterpreter:
 
 
 def test_scores_of_a_sound_pipeline_are_the_networks(pipeline: CoreMlInterpreter) -> None:
-    check_scores(pipeline, [bright_picture()[None]])
+    check_rows(pipeline, bright_picture()[None])
     confidence, coordinates = pipeline.run(bright_picture()[None])
     np.testing.assert_allclose(confidence.max(1), np.array([250, 230, 200, 170, 140, 100]) / 255, atol=2e-3)
     assert confidence.argmax(1).tolist() == [0, 1, 0, 1, 0, 1]
@@ -45,19 +48,28 @@ def test_scores_of_a_sound_pipeline_are_the_networks(pipeline: CoreMlInterpreter
     np.testing.assert_allclose(coordinates[:2], [[4 / 64, 4 / 64, 1 / 8, 1 / 8], [20 / 64, 4 / 64, 1 / 8, 1 / 8]])
 
 
+def test_scores_beyond_one_never_leave_the_export(tmp_path: Path) -> None:
+    with pytest.raises(ParityError, match=r"they must be 0\.\.1"):
+        _pipeline(BrightSource(spoil=lambda scores: scores * 3), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda scores: (scores > 0.25).float(), "the confidences are saturated"),
-        (lambda scores: ((scores - 0.25) * 100).sigmoid(), "the confidences are saturated"),
-        (lambda scores: scores / scores.sum(1, keepdim=True), "the confidences were normalised"),
-        (lambda scores: scores * 3, "they must be 0..1"),
+        (lambda scores: (scores > 0.25).float(), "scores are saturated"),
+        (lambda scores: ((scores - 0.25) * 100).sigmoid(), "scores are saturated"),
+        (lambda scores: scores / scores.sum(1, keepdim=True), "first stage that differs is the decoded outputs"),
     ],
-    ids=["cut", "steep", "normalised", "too great"],
+    ids=["cut", "steep", "normalised"],
 )
-def test_spoilt_scores_are_caught(spoil: Any, reason: str, tmp_path: Path) -> None:
-    with pytest.raises(ParityError, match=reason):
-        check_scores(_pipeline(BrightSource(spoil=spoil), tmp_path), [bright_picture()[None]])
+def test_spoilt_scores_do_not_pass_the_gate(spoil: Any, reason: str, tmp_path: Path) -> None:
+    picture = GatePicture("bright", lambda: BgrPicture(np.ascontiguousarray(bright_picture()[..., ::-1])))
+    options = ExportOptions(precision="fp32", nms=True)
+    artifact = CoreMlTarget().export(BrightSource(spoil=spoil), options, tmp_path)
+    gate = Gate(BrightSource(), GatePictures((picture,), "one bright picture"))
+    parity = gate.prove(CoreMlTarget(), artifact, options, scratch=tmp_path)
+    assert not parity.passed
+    assert reason in parity.sentence()
 
 
 def test_rows_whose_sum_vision_would_misread_never_leave_the_export(
