@@ -25,7 +25,7 @@ from exporters.bundle.golden import (
     record,
     tolerance_of,
 )
-from exporters.bundle.texts import describe, kotlin_constants, swift_constants
+from exporters.bundle.texts import describe, model_spec
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError, OutputError
 from streamvision.inference.backends.base import Backend
@@ -132,13 +132,11 @@ def _write(
     for name, sources in _DECODERS.items():
         (made / name).mkdir()
         for source in sources:
-            text = resources.files("exporters.bundle").joinpath("decoders").joinpath(source).read_text(encoding="utf-8")
+            text = (resources.files("exporters.bundle") / "decoders" / source).read_text(encoding="utf-8")
             (made / name / source).write_text(text, encoding="utf-8")
-    (made / "android" / "ModelSpec.kt").write_text(
-        kotlin_constants(card, reading, tolerance, shapes, size), encoding="utf-8"
-    )
-    swift = swift_constants(card, reading, tolerance, shapes, size)
-    (made / "ios" / "ModelSpec.swift").write_text(swift, encoding="utf-8")
+    for file in ("android/ModelSpec.kt", "ios/ModelSpec.swift"):
+        language: Any = file.rpartition(".")[2]
+        (made / file).write_text(model_spec(language, card, reading, tolerance, shapes, size), encoding="utf-8")
     (made / "README.md").write_text(describe(model, card, reading, tolerance, vectors), encoding="utf-8")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from string import Template
+from typing import Literal
 
 from exporters.bundle.golden import GoldenTolerance, GoldenVectors, Reading
 from streamvision.inference.model_card import InputCard, ModelCard
@@ -32,60 +34,6 @@ _SAMPLINGS = {
     "pixel_corner": "bilinearly, the top left corners of the pixels laid onto each other, as MediaPipe does",
     "bicubic": "with Pillow's bicubic kernel, which widens where the picture becomes smaller",
 }
-_TEXT = Template("""\
-# $model
-
-$what$licence
-
-## Feed it
-
-1. Take the picture in its upright orientation and fit it into $width x $height pixels: $resize.
-   Resize $sampling.
-2. Order the channels as $color.
-3. $levels
-4. Store it as $dtype `$shape`.
-
-## Read it
-
-$outputs
-
-$layout Boxes are in $unit.
-Keep what scores $score or more; $suppress.
-Map each box back from the input to the picture, and cut it at the picture's edges.
-
-`labels.txt` has the class names, one a line, in the order of their ids. `card.json` says all of this for programs.
-
-## Paste it
-
-| folder | for | files |
-| --- | --- | --- |
-| `android/` | Kotlin, no Android classes | `Decoder.kt`, `ModelSpec.kt` (this model's constants) |
-| `ios/` | Swift, Foundation only | `Decoder.swift`, `ModelSpec.swift` (this model's constants) |
-| `web/` | JavaScript, an ES module without imports | `decoder.mjs`, reads `card.json` and `bundle.json` |
-
-## Check it
-
-`golden/` holds one picture at every stage; `bundle.json` names files, shapes and types. All tensors are raw,
-little-endian, row-major.
-
-| file | what |
-| --- | --- |
-| `picture.png` | the picture, $picture_width x $picture_height |
-| `content.rgb` | the same, resized as it lies in the input, RGB bytes: no two resizers agree to the last bit |
-| `$input_file` | the input tensor |
-| `output_N.f32` | the raw outputs |
-| `detections.json`, `detections.f32` | the $objects objects; as rows: left, top, right, bottom, score, class |
-
-The self-test beside each decoder goes from `content.rgb` to the tensor and from the outputs to the objects:
-
-```sh
-node web/self_test.mjs
-kotlinc android/*.kt -include-runtime -d test.jar && java -jar test.jar golden
-```
-
-In the app, run the model on the golden input. Runtimes and processors add up in different orders: an object is the
-same with $iou of overlap (IoU) and $off of score, and what lies that near to the threshold may be missing.
-""")
 
 
 def describe(model: str, card: ModelCard, reading: Reading, tolerance: GoldenTolerance, vectors: GoldenVectors) -> str:
@@ -101,7 +49,7 @@ def describe(model: str, card: ModelCard, reading: Reading, tolerance: GoldenTol
     given = card.input
     height_px, width_px = vectors.bgr.shape[:2]
     outputs = [f"- `{name}`, float32 `{list(output.shape)}`" for name, output in vectors.outputs.items()]
-    return _TEXT.substitute(
+    return _template("README.md").substitute(
         model=model,
         what=f"{len(card.names)} classes, {card.task}." + (f" Made from {card.source}." if card.source else ""),
         licence=f"\n\nLicence of the weights: {card.licence}." if card.licence else "",
@@ -141,86 +89,64 @@ def _levels(given: InputCard) -> str:
     return text + (" (one value a channel)." if given.mean or given.std else ".")
 
 
-_GENERATED = "// Made by StreamVision for the model of this bundle; another model brings its own.\n"
-
-
-def kotlin_constants(
+def model_spec(
+    language: Literal["kt", "swift"],
     card: ModelCard,
     reading: Reading,
     tolerance: GoldenTolerance,
     outputs: Mapping[str, Sequence[int]],
     picture: Sequence[int],
 ) -> str:
-    """Return ``ModelSpec.kt``.
+    """Return a model's constants, ``ModelSpec.kt`` or ``ModelSpec.swift``.
 
     Args:
+        language: the file's ending.
         card: the model's card.
         reading: how the outputs are read.
         tolerance: what another runtime may differ by.
         outputs: shape of each output by its name, with batch 1.
         picture: width and height of the golden picture, in pixels.
     """
-    given = card.input
-    shapes = ", ".join(f"intArrayOf({', '.join(map(str, shape))})" for shape in outputs.values())
-    labels = ",\n        ".join(_quoted(name).replace("$", "\\$") for name in card.names)
-    mean, std = (f"floatArrayOf({', '.join(f'{v}f' for v in vs)})" if vs else "null" for vs in (given.mean, given.std))
-    return f"""{_GENERATED}package streamvision
+    given, kotlin = card.input, language == "kt"
+    # A dollar sign begins a template in Kotlin.
+    labels = [_quoted(name).replace("$", "\\$" if kotlin else "$") for name in card.names]
+    return _template(f"ModelSpec.{language}").substitute(
+        width=given.width_px,
+        height=given.height_px,
+        planar=_flag(given.layout == "nchw"),
+        uint8=_flag(given.dtype == "uint8"),
+        bgr=_flag(given.color == "bgr"),
+        resize=given.resize,
+        pad=given.pad_value,
+        scale=repr(float(given.scale)),
+        mean=_floats(given.mean, kotlin=kotlin),
+        std=_floats(given.std, kotlin=kotlin),
+        layout=reading.layout,
+        normalized=_flag(card.box_unit == "normalized"),
+        nms_inside=_flag(card.nms_inside),
+        output_names=", ".join(map(_quoted, outputs)),
+        output_shapes=", ".join(f"intArrayOf({', '.join(map(str, shape))})" for shape in outputs.values())
+        if kotlin
+        else [list(shape) for shape in outputs.values()],
+        score=reading.score,
+        iou=reading.iou,
+        max_detections=reading.max_detections,
+        labels=",\n        ".join(labels),
+        picture_width=picture[0],
+        picture_height=picture[1],
+        golden_iou=tolerance.iou,
+        golden_score=tolerance.score,
+    )
 
-val MODEL = ModelSpec(
-    inputWidth = {given.width_px}, inputHeight = {given.height_px}, planar = {_flag(given.layout == "nchw")},
-    uint8Input = {_flag(given.dtype == "uint8")}, bgr = {_flag(given.color == "bgr")}, resize = "{given.resize}",
-    padValue = {given.pad_value}, scale = {_scale(given)}, mean = {mean}, std = {std},
-    layout = "{reading.layout}", normalizedBoxes = {_flag(card.box_unit == "normalized")},
-    nmsInside = {_flag(card.nms_inside)},
-    outputShapes = listOf({shapes}),
-    scoreThreshold = {reading.score}f, iouThreshold = {reading.iou}f, maxDetections = {reading.max_detections},
-    labels = listOf(
-        {labels},
-    ),
-)
 
-const val GOLDEN_PICTURE_WIDTH = {picture[0]}
-const val GOLDEN_PICTURE_HEIGHT = {picture[1]}
-
-/** How near to the golden objects a runtime comes. */
-const val GOLDEN_IOU = {tolerance.iou}f
-const val GOLDEN_SCORE = {tolerance.score}f
-"""
+def _template(name: str) -> Template:
+    return Template((resources.files("exporters.bundle") / "templates" / name).read_text(encoding="utf-8"))
 
 
-def swift_constants(
-    card: ModelCard,
-    reading: Reading,
-    tolerance: GoldenTolerance,
-    outputs: Mapping[str, Sequence[int]],
-    picture: Sequence[int],
-) -> str:
-    """Return ``ModelSpec.swift``; arguments as for :func:`kotlin_constants`."""
-    given = card.input
-    labels = ",\n        ".join(_quoted(name) for name in card.names)
-    mean, std = (f"[{', '.join(map(str, vs))}]" if vs else "nil" for vs in (given.mean, given.std))
-    return f"""{_GENERATED}
-let model = ModelSpec(
-    inputWidth: {given.width_px}, inputHeight: {given.height_px}, planar: {_flag(given.layout == "nchw")},
-    bgr: {_flag(given.color == "bgr")}, resize: "{given.resize}", padValue: {given.pad_value},
-    scale: {_scale(given)}, mean: {mean}, std: {std},
-    layout: "{reading.layout}", normalizedBoxes: {_flag(card.box_unit == "normalized")},
-    nmsInside: {_flag(card.nms_inside)},
-    outputNames: [{", ".join(_quoted(name) for name in outputs)}],
-    outputShapes: {[list(shape) for shape in outputs.values()]},
-    scoreThreshold: {reading.score}, iouThreshold: {reading.iou}, maxDetections: {reading.max_detections},
-    labels: [
-        {labels},
-    ]
-)
-
-let goldenPictureWidth = {picture[0]}
-let goldenPictureHeight = {picture[1]}
-
-/// How near to the golden objects a runtime comes.
-let goldenIou: Float = {tolerance.iou}
-let goldenScore: Float = {tolerance.score}
-"""
+def _floats(values: Sequence[float] | None, *, kotlin: bool) -> str:
+    if not values:
+        return "null" if kotlin else "nil"
+    return f"floatArrayOf({', '.join(f'{v}f' for v in values)})" if kotlin else f"[{', '.join(map(str, values))}]"
 
 
 def _quoted(text: str) -> str:
@@ -230,7 +156,3 @@ def _quoted(text: str) -> str:
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
-
-
-def _scale(card: InputCard) -> str:
-    return repr(float(card.scale))
