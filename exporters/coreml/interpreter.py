@@ -20,9 +20,9 @@ from exporters.coreml.program import Program
 from streamvision.core.errors import ModelError
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.core_ml import CONFIDENCE_THRESHOLD, CoreMlPackage
-from streamvision.inference.tensors import last_line
 from streamvision.inference.heads.base import Candidates
 from streamvision.inference.nms import suppress
+from streamvision.inference.tensors import last_line
 
 
 class CoreMlInterpreter(LoadedBackend):

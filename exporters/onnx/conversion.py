@@ -183,9 +183,6 @@ def _free_axes(card: InputCard) -> Any:
     return (free,) if free else None
 
 
-_ULTRALYTICS_TASKS = ("detect", "segment", "pose", "obb", "classify")
-
-
 def describe(model: Any, card: ModelCard) -> Any:
     """Put the card into an ``onnx.ModelProto``, in place of what stood there before, and return it."""
     from onnx.helper import set_model_props
@@ -213,7 +210,7 @@ def ultralytics_metadata(card: ModelCard) -> dict[str, str]:
     """
     plain_input = card.input.dtype == "float32" and card.input.layout == "nchw"
     yolo = card.head.startswith("yolo_v8") or card.head in ("yolo_seg", "yolo_pose", "yolo_obb", "yolo_end2end")
-    if not (plain_input and yolo and card.box_unit == "px" and card.task in _ULTRALYTICS_TASKS):
+    if not (plain_input and yolo and card.box_unit == "px"):
         return {}
     entries = {
         "task": card.task,

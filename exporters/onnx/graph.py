@@ -48,6 +48,15 @@ def replace_nodes(graph: Any, nodes: Iterable[Any]) -> None:
     graph.node.extend(kept)
 
 
+def drop_unused(graph: Any) -> None:
+    """Remove the constants that nothing reads."""
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    replace_nodes(graph, [node for node in graph.node if node.op_type != "Constant" or node.output[0] in used])
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
 def cast(source: str, target: str, to: int) -> Any:
     """Return a Cast node."""
     return onnx.helper.make_node("Cast", [source], [target], name=f"{source}_as_{target}", to=to)

@@ -18,6 +18,7 @@ from exporters.onnx.graph import (
     HALF,
     cast,
     constants,
+    drop_unused,
     element_types,
     find_regions,
     fold_constants,
@@ -75,7 +76,7 @@ class _Halving:
             else:
                 self._convert_node(node, half=position in self._half_nodes, outputs=outputs)
         replace_nodes(self._graph, self._nodes)
-        self._drop_unused()
+        drop_unused(self._graph)
         del self._graph.value_info[:]
 
     def _convert_node(self, node: Any, *, half: bool, outputs: set[str]) -> None:
@@ -113,13 +114,6 @@ class _Halving:
                 self._nodes.append(cast(name, made, wanted))
             self._made[key] = made
         return self._made[key]
-
-    def _drop_unused(self) -> None:
-        used = {name for node in self._graph.node for name in node.input} | {v.name for v in self._graph.output}
-        replace_nodes(self._graph, [n for n in self._graph.node if n.op_type != "Constant" or n.output[0] in used])
-        kept = [tensor for tensor in self._graph.initializer if tensor.name in used]
-        del self._graph.initializer[:]
-        self._graph.initializer.extend(kept)
 
 
 def _half_tensor(tensor: Any, *, name: str) -> onnx.TensorProto:

@@ -9,8 +9,7 @@ working threshold.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from exporters.base import ExportOptions, Target, UnverifiedArtifact
@@ -22,26 +21,13 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import ClassMatch, match_classes
-from streamvision.evaluation.coco_metrics import coco_figures
+from streamvision.evaluation.coco_metrics import CocoFigures, coco_figures
 from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR
 from streamvision.evaluation.predict import OnProgress, predict
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model import Model
-from streamvision.inference.model_card import ModelCard
-
-TASKS = ("detect", "segment", "pose", "obb")
-"""Tasks whose boxes can be measured against marked ones."""
-
-
-@dataclass(frozen=True)
-class Precision:
-    """COCO's figures of one model; ``None`` where no object is marked."""
-
-    map50_95: float | None
-    """Mean over the overlaps 0.50 to 0.95."""
-    map50: float | None
-    """At the overlap 0.50."""
+from streamvision.inference.model_card import OBJECT_TASKS, ModelCard
 
 
 class Accuracy:
@@ -65,15 +51,15 @@ class Accuracy:
         budget_points: float | None = None,
         on_progress: OnProgress = lambda done, total: None,
     ) -> None:
-        if source.card.task not in TASKS:
+        if source.card.task not in OBJECT_TASKS:
             raise ConfigError(
-                f"--data measures models that find boxes ({', '.join(TASKS)}), and this one is for "
+                f"--data measures models that find boxes ({', '.join(OBJECT_TASKS)}), and this one is for "
                 f"{source.card.task}; leave --data out, the comparison itself needs none"
             )
         self._source, self._dataset, self._on_progress = source, dataset, on_progress
         self._budget_points = budget_points
         self._match: ClassMatch = match_classes(dataset, source.card.names)
-        self._before: dict[tuple[str, float], Precision] = {}
+        self._before: dict[tuple[str, float], CocoFigures] = {}
 
     def stage(
         self,
@@ -105,7 +91,8 @@ class Accuracy:
             )
             if options.nms or options.mediapipe:
                 plain = replace(options, nms=False, mediapipe=False)
-                twin = target.export(self._source, plain, _folder(scratch / "twin"))
+                (scratch / "twin").mkdir(parents=True, exist_ok=True)
+                twin = target.export(self._source, plain, scratch / "twin")
                 figures = self._lost(target, twin, budget) + figures
                 notes.append("mAP was measured through the same export without suppression inside.")
         if GEOMETRY & artifact.input_changes:
@@ -117,11 +104,11 @@ class Accuracy:
             resize = artifact.card.input.resize
             notes.append(
                 f"What reads this file fits pictures in by {resize}, so the source was fed that way, too; "
-                f"by its own rule ({self._source.card.input.resize}) it reaches {_shown(own.map50_95)} at the "
-                f"working score instead of {_shown(changed.map50_95)}, which is what that reader costs."
+                f"by its own rule ({self._source.card.input.resize}) it reaches {_text(own.map50_95)} at the "
+                f"working score instead of {_text(changed.map50_95)}, which is what that reader costs."
             )
         faults = [
-            f"{_shown_points(figure.value)} points of mAP50-95 are lost, the budget is {budget:g}"
+            f"{_text(figure.value, digits=2)} points of mAP50-95 are lost, the budget is {budget:g}"
             for figure in figures
             if not figure.passed
         ]
@@ -132,10 +119,7 @@ class Accuracy:
     ) -> list[Figure]:
         """Return the figures before and after, and what was lost, of objects from a score up."""
         before = self._of_source(score, card=fed_as(self._source.card, artifact))
-        backend = target.open(artifact)
-        with _closed_on_error(backend):
-            card = read_card(backend, path=artifact.path)
-        after = self._measure(backend, card, artifact.path, score)
+        after = self._measure(target.open(artifact), None, artifact.path, score)
         suffix = "" if score == SCORE_FLOOR else "_at_working_score"
         lost = None if before.map50_95 is None else 100 * (before.map50_95 - (after.map50_95 or 0.0))
         return [
@@ -146,42 +130,25 @@ class Accuracy:
             Figure(f"map50_after{suffix}", after.map50),
         ]
 
-    def _of_source(self, score: float, *, card: ModelCard) -> Precision:
+    def _of_source(self, score: float, *, card: ModelCard) -> CocoFigures:
         key = (card.model_dump_json(), score)
         if key not in self._before:
             backend = self._source.backend(size_px=(card.input.width_px, card.input.height_px))
             self._before[key] = self._measure(backend, card, self._source.path, score)
         return self._before[key]
 
-    def _measure(self, backend: Backend, card: ModelCard, path: Path, score: float) -> Precision:
-        """Return the figures of one model: by the rules of evaluation, or by those of use at the working score."""
+    def _measure(self, backend: Backend, card: ModelCard | None, path: Path, score: float) -> CocoFigures:
+        """Return the figures of a model: by the rules of evaluation, or by those of use at the working score.
+
+        Without a card, the one in the backend's metadata is read; the backend is closed.
+        """
         measured = score == SCORE_FLOOR
         suppression = {"iou": NMS_IOU, "max_detections": MAX_DETECTIONS} if measured else {}
-        with _closed_on_error(backend):
-            config = ModelConfig(path=path, score=score, **suppression)
-            detector = Model(backend, card, config, every_class=measured)
-        with detector:
-            figures = coco_figures(predict(detector, self._dataset, self._match, on_progress=self._on_progress))
-        return Precision(figures.map50_95, figures.map50)
+        config = ModelConfig(path=path, score=score, **suppression)
+        with contextlib.closing(backend):
+            model = Model(backend, card or read_card(backend, path=path), config, every_class=measured)
+            return coco_figures(predict(model, self._dataset, self._match, on_progress=self._on_progress))
 
 
-@contextlib.contextmanager
-def _closed_on_error(backend: Backend) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        backend.close()
-        raise
-
-
-def _folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
-def _shown_points(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _text(value: float | None, *, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

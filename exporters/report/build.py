@@ -14,7 +14,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from exporters.parity.tolerances import Tolerance
-from exporters.parity.verdict import Figure, ImageComparison, Parity, ParityStage
+from exporters.parity.verdict import ImageComparison, Parity
 from exporters.pictures import GatePictures
 from streamvision.core.detections import Detections
 from streamvision.core.errors import OutputError
@@ -67,32 +67,12 @@ def build_report(parity: Parity, path: Path, *, title: str, facts: ReportFacts, 
         css=Markup(house.read_text(encoding="utf-8") + (here / "report.css").read_text(encoding="utf-8")),
         parity=parity,
         facts=facts,
-        stages=[_stage(stage, parity) for stage in parity.stages],
         image_comparisons=_compared_pictures(parity.image_comparisons, pictures, facts.names),
     )
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write the report to {path}: {error.strerror}; make room or give another") from error
-
-
-def _stage(stage: ParityStage, parity: Parity) -> dict[str, Any]:
-    first = parity.first_difference
-    return {
-        "name": stage.name,
-        "words": stage.words,
-        "verdict": "equal" if stage.passed else "first" if first is stage else "different",
-        "sentence": stage.sentence(),
-        "more": stage.faults[1:],
-        "notes": stage.notes,
-        "figures": [_figure(figure) for figure in stage.figures],
-    }
-
-
-def _figure(figure: Figure) -> dict[str, Any]:
-    limit = "" if figure.limit is None else f"{'at least' if figure.at_least else 'at most'} {figure.limit:g}"
-    value = "–" if figure.value is None else f"{figure.value:.5g}"
-    return {"name": figure.name.replace("_", " "), "value": value, "limit": limit, "passed": figure.passed}
 
 
 def _compared_pictures(

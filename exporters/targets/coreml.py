@@ -17,11 +17,10 @@ from streamvision.checkpoints.base import Source, check_size, with_size
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.core_ml import SUFFIX
-from streamvision.inference.model_card import ModelCard, Resize
+from streamvision.inference.model_card import OBJECT_TASKS, ModelCard, Resize
 
 IMAGE_INPUT = "image"
 """Name of the picture input, which Vision knows."""
-_BOX_TASKS = ("detect", "segment", "pose", "obb")
 _CONFIDENCE_NOTE = (
     "In Vision read observation.confidence; labels[0].confidence is scaled to 1 by Vision itself, whatever the model."
 )
@@ -98,7 +97,7 @@ class CoreMlTarget:
             image=self._image,
             output_names=outputs,
             precision="fp16" if options.precision == "fp16" else "fp32",
-            exact_tail=card.task in _BOX_TASKS,
+            exact_tail=card.task in OBJECT_TASKS,
             class_names=classes,
         )
         return network, card, conversion

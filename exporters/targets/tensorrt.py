@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.conversion import describe, to_onnx
@@ -63,14 +62,8 @@ class TensorRtTarget:
 
         with tempfile.TemporaryDirectory(prefix="streamvision-") as scratch:
             rounding = Path(scratch) / artifact.path.name
-            onnx.save(rounding_model(_load(artifact.path)), rounding)
+            onnx.save(rounding_model(onnx.load(artifact.path)), rounding)
             return OnnxRuntimeBackend(rounding, device="cpu")
-
-
-def _load(path: Path) -> Any:
-    import onnx
-
-    return onnx.load(path)
 
 
 def _notes(options: ExportOptions) -> tuple[str, ...]:

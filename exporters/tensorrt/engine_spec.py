@@ -204,20 +204,14 @@ def scan_onnx(content: bytes, *, name: str) -> OnnxScan:
         raise ModelError(f"{name} is not an ONNX model or is damaged ({error}); export or download it again") from error
     if not graphs:
         raise ModelError(f"{name} has no graph, so it is not an ONNX model or is damaged; export or download it again")
-    layers = sum((graph.layers for graph in graphs), Counter[str]())
+    layers = sum((counted for counted, _ in graphs), Counter[str]())
     quantised = "int8" in layers
     precision = "int8" if quantised else max(layers, key=lambda kind: layers[kind], default="fp32")
-    return OnnxScan(precision, any(graph.external for graph in graphs))
+    return OnnxScan(precision, any(external for _, external in graphs))
 
 
-@dataclass(frozen=True)
-class _Graph:
-    layers: Counter[str]
-    external: bool
-
-
-def _read_graph(graph: memoryview) -> _Graph:
-    """Count the weighted layers by the type of their weights."""
+def _read_graph(graph: memoryview) -> tuple[Counter[str], bool]:
+    """Count the weighted layers by the type of their weights; the second says whether weights lie in other files."""
     tensors = [*_fields(graph, _INITIALIZER)]
     types = {_text(tensor, _TENSOR_NAME): _number(tensor, _DATA_TYPE) for tensor in tensors}
     quantised: set[str] = set()
@@ -233,7 +227,7 @@ def _read_graph(graph: memoryview) -> _Graph:
         elif operator in _WEIGHTED and len(inputs) > 1:
             kind = _PRECISIONS.get(types.get(inputs[1], 1), "fp32")
             layers["int8" if inputs[1] in quantised else kind] += 1
-    return _Graph(layers, any(_number(tensor, _DATA_LOCATION) == 1 for tensor in tensors))
+    return layers, any(_number(tensor, _DATA_LOCATION) == 1 for tensor in tensors)
 
 
 def _text(message: memoryview, field: int) -> str:

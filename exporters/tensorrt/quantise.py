@@ -18,7 +18,16 @@ import onnx.version_converter
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from exporters.onnx.graph import FLOAT, WEIGHTED, constants, element_types, find_regions, fold_constants, replace_nodes
+from exporters.onnx.graph import (
+    FLOAT,
+    WEIGHTED,
+    constants,
+    drop_unused,
+    element_types,
+    find_regions,
+    fold_constants,
+    replace_nodes,
+)
 from streamvision.core.errors import ExportError
 from streamvision.inference.tensors import last_line
 
@@ -123,10 +132,7 @@ def _insert(graph: Any, layers: Sequence[Any], cuts: dict[str, float], stored: d
             node.input[position] = weights[key][-1].output[0]
         nodes.append(node)
     replace_nodes(graph, nodes)
-    used = {name for node in nodes for name in node.input}
-    kept = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
+    drop_unused(graph)
     del graph.value_info[:]
 
 
