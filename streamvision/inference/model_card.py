@@ -15,8 +15,6 @@ ALPHABET_KEY = "character"
 """Key of PaddleOCR's and RapidOCR's metadata: one letter a line, without the blank before and the space behind them."""
 
 Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image", "text"]
-OBJECT_TASKS: tuple[Task, ...] = ("detect", "segment", "pose", "obb")
-"""Tasks whose result is objects with boxes."""
 """What a model does: find objects (``detect``), with masks (``segment``), keypoints (``pose``) or oriented boxes
 (``obb``); name the whole picture (``classify``); name each pixel (``semantic``); describe it for comparison
 (``embed``); measure distances (``depth``); turn it into another picture (``image``); or read a line of text
