@@ -118,7 +118,7 @@ def create_shared_files(config: OutputsConfig) -> None:
 def _wanted(config: OutputsConfig) -> Iterator[tuple[SinkPlugin, Path]]:
     """Yield the built-in sinks that are asked for, and their files or folders."""
     for plugin in SINKS.built_in:
-        target = getattr(config, plugin.name)
+        target = getattr(config, plugin.name, None)  # one without a key of its own is chosen under outputs.sinks
         if isinstance(plugin, SinkPlugin) and target is not None:
             yield plugin, target
 
