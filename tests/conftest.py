@@ -16,6 +16,13 @@ def project_root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def reference_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where exports by other libraries and packages from npm stay between runs, if pytest keeps a cache at all."""
+    cache = getattr(request.config, "cache", None)
+    return cache.mkdir("reference") if cache is not None else tmp_path_factory.mktemp("reference")
+
+
+@pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The real videos, models and pictures; tests that need them are skipped where they are absent."""
     folder = Path(os.environ.get("STREAMVISION_DATA", PROJECT_ROOT.parent / "shared" / "data"))

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 import urllib.request
 from pathlib import Path
 
-from support.command_line import command
+from support.command_line import running
 
 
 def test_it_shows_signs_with_identities_at_once(tmp_path: Path) -> None:
     log = tmp_path / "stderr.txt"
-    arguments = command("demo", "--no-browser", "--serve", "127.0.0.1:0")
-    with log.open("w") as stderr, subprocess.Popen(arguments, stderr=stderr, cwd=tmp_path) as process:
-        try:
-            identities = _identities_seen(log, deadline_s=time.monotonic() + 60)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(20)
+    arguments = ("demo", "--no-browser", "--serve", "127.0.0.1:0")
+    with log.open("w") as stderr, running(*arguments, stderr=stderr, cwd=tmp_path) as process:
+        identities = _identities_seen(log, deadline_s=time.monotonic() + 60)
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
     assert process.returncode == 130, log.read_text()
     assert "Traceback" not in log.read_text()
     assert set(identities) <= {"speedlimit", "crosswalk", "trafficlight", "stop"}

@@ -17,20 +17,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 @pytest.fixture(scope="session")
-def npm_cache(request: pytest.FixtureRequest) -> Path:
-    assert request.config.cache is not None
-    return request.config.cache.mkdir("reference")
-
-
-@pytest.fixture(scope="session")
-def site(project_root: Path, npm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(project_root: Path, reference_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the example with its packages, and the bundle of the model that ships."""
     example = project_root / "examples" / "web"
     folder = tmp_path_factory.mktemp("web")
     for file in example.iterdir():
         if file.is_file():
             shutil.copyfile(file, folder / file.name)
-    (folder / "node_modules").symlink_to(npm_modules(example, npm_cache))
+    (folder / "node_modules").symlink_to(npm_modules(example, reference_dir))
     bundled(project_root / "streamvision" / "models" / "road_signs.onnx", folder / "bundle")
     return folder
 

@@ -51,8 +51,8 @@ def mediapipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def address(mediapipe_file: Path, project_root: Path, npm_cache: Path, tmp_path: Path) -> Iterator[str]:
-    (tmp_path / "node_modules").symlink_to(npm_modules(project_root / "tests/support/npm_tools", npm_cache))
+def address(mediapipe_file: Path, project_root: Path, reference_dir: Path, tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "node_modules").symlink_to(npm_modules(project_root / "tests/support/npm_tools", reference_dir))
     (tmp_path / "model.tflite").symlink_to(mediapipe_file)
     (tmp_path / "index.html").write_text(_PAGE)
     cv2.imwrite(str(tmp_path / "picture.png"), drawn_picture())

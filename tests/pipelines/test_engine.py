@@ -212,11 +212,9 @@ def test_streams_are_named_after_their_sources(video: str) -> None:
 @pytest.mark.slow
 @pytest.mark.reference
 def test_adaptive_effort_finds_the_same_for_less(
-    data_dir: Path, video: str, tmp_path: Path, request: pytest.FixtureRequest
+    data_dir: Path, video: str, tmp_path: Path, reference_dir: Path
 ) -> None:
-    assert request.config.cache is not None
-    cache_dir = request.config.cache.mkdir("reference")
-    model = {"path": yolov8n_onnx(data_dir, cache_dir, dynamic=True)}
+    model = {"path": yolov8n_onnx(data_dir, reference_dir, dynamic=True)}
     boxes: dict[str, list[list[list[float]]]] = {}
     for mode in ("full", "adaptive"):
         out = tmp_path / f"{mode}.jsonl"

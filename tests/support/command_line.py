@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,30 @@ class Finished:
 def command(*arguments: str | Path) -> list[str]:
     """Return the command with its arguments, ready for subprocess."""
     return [sys.executable, "-m", "streamvision", *map(str, arguments)]
+
+
+@contextmanager
+def running(*arguments: str | Path, cwd: Path | None = None, **streams: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start ``streamvision``, for a test that reads from it or sends it signals, and kill what is left of it.
+
+    A shell starts what stands before an ``&`` with SIGINT ignored, and children inherit that. The command must hear
+    Ctrl-C wherever the tests run, so it starts with SIGINT as in the foreground.
+
+    Args:
+        arguments: the command's arguments.
+        cwd: the folder that it runs in.
+        streams: ``stdout`` and ``stderr`` as for :class:`subprocess.Popen`.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command(*arguments), text=True, cwd=cwd, **streams)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def streamvision(*arguments: str | Path, timeout_s: float = TIMEOUT_S, cwd: Path | None = None) -> Finished:

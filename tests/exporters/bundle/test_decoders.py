@@ -52,20 +52,19 @@ def _in_package(source: Path) -> str:
 
 @pytest.fixture(scope="session")
 def kotlin(
-    bundles: Path, project_root: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    bundles: Path, project_root: Path, reference_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> SelfTest:
     """The Kotlin decoder with the constants of all bundles, each in a package of its own, compiled at once."""
     if shutil.which("java") is None:
         pytest.skip("Java is not installed: apt-get install default-jre-headless")
-    assert request.config.cache is not None
-    modules = npm_modules(project_root / "tests/support/npm_tools", request.config.cache.mkdir("reference"))
+    modules = npm_modules(project_root / "tests/support/npm_tools", reference_dir)
     compiler = modules / "kotlin-compiler" / "lib"
     sources = {
         f"{source.parent.parent.name}/{source.name}": _in_package(source)
         for source in sorted(bundles.glob("*/android/*.kt"))
     }
     digest = hashlib.sha256("".join(sources.values()).encode()).hexdigest()[:16]
-    compiled = request.config.cache.mkdir("reference") / "kotlin" / digest
+    compiled = reference_dir / "kotlin" / digest
     if not compiled.is_dir():
         folder = tmp_path_factory.mktemp("kotlin")
         for name, text in sources.items():

@@ -20,6 +20,7 @@ from exporters.coreml.conversion import Conversion, to_ml_program
 from exporters.coreml.program import Program
 from streamvision.core.errors import ExportError, ModelError
 from streamvision.inference.model_card import InputCard
+from support.float_arithmetic import assert_same_network
 
 F = nn.functional
 SIDE = 12
@@ -227,7 +228,7 @@ def test_the_interpreter_gives_what_torch_gives(names: tuple[str, ...], tmp_path
     found = program.run({"x": picture.numpy()})
     assert list(found) == [f"out{i}" for i in range(len(wanted))]
     for name, tensor in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(found[name], tensor.float().numpy(), rtol=1e-5, atol=2e-6, err_msg=name)
+        assert_same_network(found[name], tensor.float().numpy(), roundings=64, what=name)
 
 
 def test_every_group_is_tried() -> None:

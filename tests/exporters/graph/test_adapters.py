@@ -11,6 +11,7 @@ from exporters.graph.adapters import boxes_in_fractions, fed_nhwc
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard, Resize
 from streamvision.inference.preprocess import InputBatch
+from support.float_arithmetic import assert_same_network
 
 pytestmark = pytest.mark.reference
 
@@ -44,7 +45,7 @@ def test_the_network_sees_what_it_saw_before(color: str, mean: tuple[float, ...]
         batch = InputBatch(its.input, 1)
         batch.put(0, picture)
         seen.append(module(torch.from_numpy(batch.tensor)).numpy())
-    np.testing.assert_allclose(seen[1], seen[0], atol=1e-6)
+    assert_same_network(seen[1], seen[0], roundings=8)
     assert (fed.input.layout, fed.input.dtype) == ("nhwc", "uint8" if uint8 else "float32")
 
 

@@ -30,11 +30,9 @@ IOU = 0.6
 
 
 @pytest.fixture(scope="module")
-def raw_outputs(data_dir: Path, request: pytest.FixtureRequest) -> list[np.ndarray]:
+def raw_outputs(data_dir: Path, reference_dir: Path) -> list[np.ndarray]:
     """Raw outputs (1, 84, 8400) of YOLOv8n on real pictures."""
-    cache = request.config.cache
-    assert cache is not None
-    backend = OnnxRuntimeBackend(yolov8n_onnx(data_dir, cache.mkdir("reference")))
+    backend = OnnxRuntimeBackend(yolov8n_onnx(data_dir, reference_dir))
     batch = InputBatch(CARD.input, 1)
     raw = []
     for path in sorted((data_dir / "coco_val" / "images").glob("*.jpg"))[:PICTURES]:

@@ -29,6 +29,7 @@ from streamvision.inference.card_reader import read_card
 from streamvision.inference.model import Model
 from streamvision.inference.model_card import ModelCard
 from support.detection_sets import Agreement
+from support.float_arithmetic import assert_same_network
 from support.random_sources import random_source
 from support.reference_models import yolov8n_onnx
 
@@ -91,7 +92,7 @@ def agreement(
 def test_a_rectangular_input_gives_what_torch_gives(yolo: Source, wide: UnverifiedArtifact) -> None:
     tensor = pictures(WIDE)
     (boxes,) = opened(wide).run(tensor)
-    np.testing.assert_allclose(boxes, truth(yolo, WIDE, tensor)[0], rtol=1e-4, atol=1e-4)
+    assert_same_network(boxes, truth(yolo, WIDE, tensor)[0], axis=1)
     assert (wide.card.input.width_px, wide.card.input.height_px) == WIDE
 
 
@@ -99,7 +100,7 @@ def test_opencv_reads_it_too(wide: UnverifiedArtifact) -> None:
     tensor = pictures(WIDE)
     network = cv2.dnn.readNetFromONNX(str(wide.path))
     network.setInput(tensor)
-    np.testing.assert_allclose(network.forward(), opened(wide).run(tensor)[0], rtol=1e-3, atol=1e-2)
+    assert_same_network(network.forward(), opened(wide).run(tensor)[0], axis=1)
 
 
 def test_the_file_says_nothing_of_the_machine_and_names_ultralytics_entries(
@@ -124,7 +125,7 @@ def test_free_batch_and_size(yolo: Source, tmp_path: Path) -> None:
     assert backend.input.shape == (None, 3, None, None)
     for size_px, count in ((WIDE, 1), ((256, 256), 2), ((160, 384), 3)):
         tensor = pictures(size_px, count)
-        np.testing.assert_allclose(backend.run(tensor)[0], truth(yolo, size_px, tensor)[0], rtol=1e-4, atol=1e-3)
+        assert_same_network(backend.run(tensor)[0], truth(yolo, size_px, tensor)[0], axis=1)
 
 
 def test_bytes_in_and_suppression_inside_find_the_same_objects(yolo: Source, data_dir: Path, tmp_path: Path) -> None:
@@ -210,10 +211,8 @@ def test_what_a_network_cannot_do_is_one_sentence(yolo: Source, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_an_onnx_file_keeps_its_network_and_gets_a_card(
-    data_dir: Path, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    path = yolov8n_onnx(data_dir, request.config.cache.mkdir("reference"))
+def test_an_onnx_file_keeps_its_network_and_gets_a_card(data_dir: Path, reference_dir: Path, tmp_path: Path) -> None:
+    path = yolov8n_onnx(data_dir, reference_dir)
     source = open_source(path)
     artifact = ONNX.export(source, ExportOptions(), tmp_path)
     assert onnx.load(artifact.path).graph == onnx.load(path).graph

@@ -17,6 +17,7 @@ from exporters.targets.registry import TARGETS  # noqa: E402
 from exporters.targets.tensorrt import TensorRtTarget  # noqa: E402
 from exporters.tensorrt.engine_spec import read_engine_spec  # noqa: E402
 from streamvision.checkpoints.onnx_file import OnnxSource  # noqa: E402
+from support.float_arithmetic import assert_same_network  # noqa: E402
 from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
 
 
@@ -83,7 +84,7 @@ def test_what_is_opened_rounds_as_a_gpu_does(tmp_path: Path) -> None:
         rounding.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     pictures = tiny_pictures(2)
-    assert abs(backend.run(pictures)[0] - session.run(None, {"images": pictures})[0]).max() < 1e-4
+    assert_same_network(backend.run(pictures)[0], session.run(None, {"images": pictures})[0], axis=1)
     assert {"streamvision.card", "streamvision.tensorrt"} <= set(backend.metadata)
     backend.close()
 

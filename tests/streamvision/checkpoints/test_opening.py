@@ -52,15 +52,15 @@ def test_what_is_no_model_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.reference
 class TestOnnxFile:
-    def test_is_its_own_source(self, data_dir: Path, request: pytest.FixtureRequest) -> None:
-        path = yolov8n_onnx(data_dir, request.config.cache.mkdir("reference"))
+    def test_is_its_own_source(self, data_dir: Path, reference_dir: Path) -> None:
+        path = yolov8n_onnx(data_dir, reference_dir)
         source = open_source(path)
         assert source.onnx == path
         assert (source.card.head, len(source.card.names)) == ("yolo_v8", 80)
         with pytest.raises(ExportError, match="give the checkpoint that it was made from"):
             source.module()
 
-    def test_of_fixed_size_keeps_it(self, data_dir: Path, request: pytest.FixtureRequest) -> None:
-        path = yolov8n_onnx(data_dir, request.config.cache.mkdir("reference"))
+    def test_of_fixed_size_keeps_it(self, data_dir: Path, reference_dir: Path) -> None:
+        path = yolov8n_onnx(data_dir, reference_dir)
         with pytest.raises(ExportError, match="640x640 px only, not 320x320; leave out --imgsz"):
             open_source(path, size_px=(320, 320))

@@ -20,6 +20,7 @@ from streamvision.checkpoints.torchvision import TorchvisionSource
 from streamvision.checkpoints.torchvision_build import TorchvisionNetwork, build_named
 from streamvision.core.errors import ConfigError, ExportError, ModelError
 from streamvision.training.torchvision_run import build_detector
+from support.float_arithmetic import assert_same_network
 from support.random_sources import random_source
 
 pytestmark = pytest.mark.reference
@@ -52,8 +53,8 @@ def test_rows_are_what_torchvision_finds_in_the_same_pixels() -> None:
     count = len(expected["scores"])
     assert count > 0
     assert tuple(boxes.shape) == (1, 100, 4)
-    np.testing.assert_allclose(boxes[0, :count], expected["boxes"], atol=0.01)
-    np.testing.assert_allclose(scores[0, :count], expected["scores"], atol=1e-5)
+    assert_same_network(boxes[0, :count], expected["boxes"])
+    assert_same_network(scores[0, :count], expected["scores"])
     np.testing.assert_array_equal(labels[0, :count], expected["labels"] - 1)
     assert not scores[0, count:].any()
 
@@ -63,7 +64,7 @@ def test_a_batch_gives_each_picture_its_own_rows() -> None:
     both = pictures(320, 320, count=2)
     scores = module(both)[1]
     for slot in range(2):
-        np.testing.assert_allclose(scores[slot], module(both[slot : slot + 1])[1][0], atol=1e-5)
+        assert_same_network(scores[slot], module(both[slot : slot + 1])[1][0])
     assert not torch.equal(scores[0], scores[1])
 
 
@@ -119,7 +120,7 @@ def test_the_best_of_a_training_run_is_known_by_its_content(tmp_path: Path) -> N
     (expected,) = network.eval()(list(picture))
     found = source.backend(size_px=(96, 96)).run(picture.numpy())
     count = len(expected["scores"])
-    np.testing.assert_allclose(found[0][0, :count], expected["boxes"].detach(), atol=1e-3)
+    assert_same_network(found[0][0, :count], expected["boxes"].detach())
     np.testing.assert_array_equal(found[2][0, :count], expected["labels"] - 1)
 
 

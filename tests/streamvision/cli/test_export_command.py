@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from exporters.targets.registry import TARGETS
-from support.command_line import command, streamvision
+from support.command_line import running, streamvision
 
 MODEL = "models/yolox_nano.onnx"
 FEW = ("--max-images", "3")
@@ -144,16 +143,9 @@ def test_a_folder_that_cannot_be_written_to_is_said(data_dir, tmp_path):
 def test_a_signal_leaves_nothing_behind(data_dir, tmp_path, number):
     pytest.importorskip("onnx")
     given = ("--format", "onnx", "--images", data_dir / "coco_calib", "--max-images", "64", "--output", tmp_path)
-    running = subprocess.Popen(command("export", data_dir / MODEL, *given), stderr=subprocess.PIPE, text=True)
-    try:
-        assert running.stderr is not None
-        deadline_s = time.monotonic() + 60
-        for line in running.stderr:
-            if "comparing" in line or time.monotonic() > deadline_s:
-                break
-        running.send_signal(number)
-        assert running.wait(timeout=60) == 130
-    finally:
-        running.kill()
-        running.communicate(timeout=10)
+    with running("export", data_dir / MODEL, *given, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert any("comparing" in line for line in process.stderr)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 130
     assert list(tmp_path.iterdir()) == []

@@ -19,8 +19,8 @@ def dataset(data_dir, tmp_path_factory):
 @pytest.mark.reference
 @pytest.mark.slow
 @pytest.mark.parametrize(("dynamic", "tolerance"), [(False, 1e-3), (True, 0.02)], ids=["square", "by aspect"])
-def test_a_checkpoint_and_its_export_get_the_same_figures(data_dir, dataset, request, dynamic, tolerance):
-    export = yolov8n_onnx(data_dir, request.config.cache.mkdir("reference"), dynamic=dynamic)
+def test_a_checkpoint_and_its_export_get_the_same_figures(data_dir, dataset, reference_dir, dynamic, tolerance):
+    export = yolov8n_onnx(data_dir, reference_dir, dynamic=dynamic)
     of_export = evaluate(export, dataset)
     of_weights = evaluate(data_dir / "models" / "yolov8n_coco.pt", dataset)
     assert of_weights.figures.map50_95 == pytest.approx(of_export.figures.map50_95, abs=tolerance)
@@ -29,8 +29,8 @@ def test_a_checkpoint_and_its_export_get_the_same_figures(data_dir, dataset, req
 
 @pytest.mark.reference
 @pytest.mark.slow
-def test_the_input_size_can_be_chosen_where_the_model_leaves_it_open(data_dir, dataset, request):
-    export = yolov8n_onnx(data_dir, request.config.cache.mkdir("reference"), dynamic=True)
+def test_the_input_size_can_be_chosen_where_the_model_leaves_it_open(data_dir, dataset, reference_dir):
+    export = yolov8n_onnx(data_dir, reference_dir, dynamic=True)
     small = evaluate(export, dataset, options=ModelOptions(side_px=310))
     assert "320 px" in small.model
     weights = evaluate(data_dir / "models" / "yolov8n_coco.pt", dataset, options=ModelOptions(side_px=310))

@@ -7,14 +7,6 @@ import pytest
 from streamvision.inference.backends.probe import ONNX_BYTES, TFLITE_BYTES
 
 
-@pytest.fixture(scope="session")
-def reference_cache(request: pytest.FixtureRequest) -> Path:
-    """Where exports by other libraries are kept between runs."""
-    cache = request.config.cache
-    assert cache is not None
-    return cache.mkdir("reference")
-
-
 @pytest.fixture
 def yolox(data_dir: Path) -> Path:
     return data_dir / "models" / "yolox_nano.onnx"

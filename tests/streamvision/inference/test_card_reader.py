@@ -99,18 +99,18 @@ class TestOwnCard:
 
 class TestUltralytics:
     @pytest.mark.reference
-    def test_its_onnx_export(self, data_dir: Path, reference_cache: Path) -> None:
-        path = yolov8n_onnx(data_dir, reference_cache)
+    def test_its_onnx_export(self, data_dir: Path, reference_dir: Path) -> None:
+        path = yolov8n_onnx(data_dir, reference_dir)
         self.check(read_card(open_backend(path), path=path), dynamic_batch=False)
 
     @pytest.mark.reference
-    def test_its_dynamic_onnx_export(self, data_dir: Path, reference_cache: Path) -> None:
-        path = yolov8n_onnx(data_dir, reference_cache, dynamic=True)
+    def test_its_dynamic_onnx_export(self, data_dir: Path, reference_dir: Path) -> None:
+        path = yolov8n_onnx(data_dir, reference_dir, dynamic=True)
         self.check(read_card(open_backend(path), path=path), dynamic_batch=True, dynamic_size=True)
 
     @pytest.mark.reference
-    def test_its_openvino_export(self, data_dir: Path, reference_cache: Path) -> None:
-        path = yolov8n_openvino(data_dir, reference_cache)
+    def test_its_openvino_export(self, data_dir: Path, reference_dir: Path) -> None:
+        path = yolov8n_openvino(data_dir, reference_dir)
         self.check(read_card(open_backend(path), path=path), dynamic_batch=False)
 
     @staticmethod

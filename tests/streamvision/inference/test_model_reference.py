@@ -29,13 +29,6 @@ def pictures(data_dir):
 
 
 @pytest.fixture(scope="module")
-def cache_dir(request):
-    cache = request.config.cache
-    assert cache is not None
-    return cache.mkdir("reference")
-
-
-@pytest.fixture(scope="module")
 def of_weights(data_dir, pictures):
     """What ultralytics finds with the weights themselves, in torch."""
     weights = data_dir / "models" / "yolov8n_coco.pt"
@@ -68,35 +61,37 @@ def assert_equal_detections(figures, *, at_least):
     assert figures.max_score_difference <= 0.01
 
 
-def test_yolov8n_on_onnx_runtime(data_dir, cache_dir, pictures, of_weights):
-    model = yolov8n_onnx(data_dir, cache_dir)
+def test_yolov8n_on_onnx_runtime(data_dir, reference_dir, pictures, of_weights):
+    model = yolov8n_onnx(data_dir, reference_dir)
     figures = agreement(ModelConfig(path=model, iou=ULTRALYTICS_IOU), pictures, of_weights)
     assert_equal_detections(figures, at_least=300)
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_yolov8n_of_free_size_equals_the_rectangular_predict(data_dir, cache_dir, pictures, of_weights_rect, backend):
+def test_yolov8n_of_free_size_equals_the_rectangular_predict(
+    data_dir, reference_dir, pictures, of_weights_rect, backend
+):
     pytest.importorskip(backend)
-    model = yolov8n_onnx(data_dir, cache_dir, dynamic=True)
+    model = yolov8n_onnx(data_dir, reference_dir, dynamic=True)
     figures = agreement(ModelConfig(path=model, backend=backend, iou=ULTRALYTICS_IOU), pictures, of_weights_rect)
     assert_equal_detections(figures, at_least=300)
 
 
-def test_the_comparison_notices_squares_where_rectangles_belong(data_dir, cache_dir, pictures, of_weights_rect):
+def test_the_comparison_notices_squares_where_rectangles_belong(data_dir, reference_dir, pictures, of_weights_rect):
     """Twin: a square input is close to a rectangular one, but not the same."""
     some = dict(list(pictures.items())[:16])
-    figures = agreement(ModelConfig(path=yolov8n_onnx(data_dir, cache_dir)), some, of_weights_rect)
+    figures = agreement(ModelConfig(path=yolov8n_onnx(data_dir, reference_dir)), some, of_weights_rect)
     assert figures.unmatched or figures.min_iou < 0.99 or figures.max_score_difference > 0.01
 
 
-def test_yolov8n_with_suppression_inside(data_dir, cache_dir, pictures, of_weights):
-    figures = agreement(ModelConfig(path=yolov8n_onnx(data_dir, cache_dir, nms=True)), pictures, of_weights)
+def test_yolov8n_with_suppression_inside(data_dir, reference_dir, pictures, of_weights):
+    figures = agreement(ModelConfig(path=yolov8n_onnx(data_dir, reference_dir, nms=True)), pictures, of_weights)
     assert_equal_detections(figures, at_least=300)
 
 
-def test_yolov8n_on_openvino(data_dir, cache_dir, pictures, of_weights):
+def test_yolov8n_on_openvino(data_dir, reference_dir, pictures, of_weights):
     pytest.importorskip("openvino")
-    model = yolov8n_openvino(data_dir, cache_dir)
+    model = yolov8n_openvino(data_dir, reference_dir)
     figures = agreement(ModelConfig(path=model, iou=ULTRALYTICS_IOU), pictures, of_weights)
     assert_equal_detections(figures, at_least=300)
 
@@ -121,9 +116,9 @@ def test_yolox_nano(data_dir, pictures, backend):
     assert_equal_detections(figures, at_least=250)
 
 
-def test_the_comparison_notices_swapped_colours(data_dir, cache_dir, pictures, of_weights):
+def test_the_comparison_notices_swapped_colours(data_dir, reference_dir, pictures, of_weights):
     """Twin: with the colours' order swapped, as a wrong card would have it, the detections no longer agree."""
-    model = yolov8n_onnx(data_dir, cache_dir)
+    model = yolov8n_onnx(data_dir, reference_dir)
     swapped = {path: np.ascontiguousarray(bgr[..., ::-1]) for path, bgr in list(pictures.items())[:16]}
     figures = agreement(ModelConfig(path=model, iou=ULTRALYTICS_IOU), swapped, of_weights)
     assert figures.unmatched or figures.min_iou < 0.99

@@ -6,14 +6,13 @@ import csv
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from support.command_line import command, streamvision
+from support.command_line import command, running, streamvision
 from support.sign_pictures import draw_signs
 
 pytest.importorskip("torch")
@@ -43,17 +42,14 @@ def epochs_of(run: Path) -> list[int]:
 
 def kill_after_epoch(arguments: list[str], run: Path, *, epoch: int) -> None:
     """Start training, and kill it without warning as soon as the checkpoint of an epoch is there."""
-    process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
+    log = run.with_suffix(".log")
+    with log.open("w") as stderr, running(*arguments, stdout=subprocess.DEVNULL, stderr=stderr) as process:
         deadline_s = time.monotonic() + TIMEOUT_S
         while not ((run / "weights" / "last.pt").exists() and epochs_of(run)[-1] >= epoch):
-            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline_s
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-    finally:
         process.kill()
-        process.communicate(timeout=30)
 
 
 def test_fine_tuning_leaves_a_complete_run_folder(signs: Path, yolo: Path, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.reference, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def cases(data_dir, request):
-    return ultralytics_tasks(data_dir, request.config.cache.mkdir("reference"))
+def cases(data_dir, reference_dir):
+    return ultralytics_tasks(data_dir, reference_dir)
 
 
 def prepared(case, head, **of_input):
