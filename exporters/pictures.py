@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from streamvision.core.errors import ConfigError, ExportError
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.files import PICTURE_SUFFIXES
-from streamvision.evaluation.predict import read_bgr
+from streamvision.evaluation.predictions import read_bgr
 from streamvision.inference.model_card import InputCard
 from streamvision.inference.preprocess import InputBatch
 from streamvision.synthetic.drive import DriveScene

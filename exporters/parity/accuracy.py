@@ -23,7 +23,7 @@ from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import ClassMatch, match_classes
 from streamvision.evaluation.coco_metrics import CocoFigures, coco_figures
 from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR
-from streamvision.evaluation.predict import OnProgress, predict
+from streamvision.evaluation.predictions import OnProgress, predict
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model import Model

@@ -44,14 +44,14 @@ def draw_matches(query_bgr: U8, matches: Sequence[Match], *, title: str = "query
     ]
     _fit(sheet, query_bgr, GAP_PX, GAP_PX)
     for match, (left_px, top_px) in zip(shown, places, strict=True):
-        thumbnail = cv2.imdecode(np.frombuffer(match.sighting.thumbnail_jpeg, np.uint8), cv2.IMREAD_COLOR)
+        thumbnail = cv2.imdecode(np.frombuffer(match.tracklet.thumbnail_jpeg, np.uint8), cv2.IMREAD_COLOR)
         if thumbnail is not None:
             _fit(sheet, np.asarray(thumbnail, np.uint8), left_px, top_px)
     canvas = BgrPicture(sheet).to_canvas()
     drawing = YuvDrawing(canvas)
     _write(drawing, [title if shown else f"{title}: nothing alike"], GAP_PX, GAP_PX)
     for match, place in zip(shown, places, strict=True):
-        one = match.sighting
+        one = match.tracklet
         _write(
             drawing,
             [

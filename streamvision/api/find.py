@@ -73,12 +73,12 @@ def build_index(
     """
     recordings = recordings_of(config)
     with ResultStream(config) as results:
-        gallery = TrackletCollector(embedder, names=results.names, memory_s=config.tracker.memory_s)
+        collector = TrackletCollector(embedder, names=results.names, memory_s=config.tracker.memory_s)
         for number, result in enumerate(results):
-            gallery.add(result.result)
+            collector.add(result.result)
             if on_progress is not None and number % REPORT_EVERY == 0:
                 on_progress(results.statuses())
-    return gallery.finish(recordings, settings_sha256=settings_of(config))
+    return collector.finish(recordings, settings_sha256=settings_of(config))
 
 
 def recordings_of(config: AppConfig) -> dict[str, Recording]:

@@ -17,10 +17,9 @@ from streamvision.cli.progress import StepProgress
 from streamvision.datasets import read_dataset
 from streamvision.datasets.class_labels import read_class_folders, read_class_maps
 from streamvision.datasets.dataset import Dataset, DatasetFormat
-from streamvision.evaluation.classes import TOP, ClassifyEvaluation, evaluate_classes
-from streamvision.evaluation.evaluate import Evaluation, evaluate
-from streamvision.evaluation.evaluate_shapes import ShapeEvaluation, ShapeTask, evaluate_shapes
-from streamvision.evaluation.regions import SemanticEvaluation, evaluate_regions
+from streamvision.evaluation.classify import TOP, ClassifyEvaluation, evaluate_classifier
+from streamvision.evaluation.evaluate import Evaluation, ShapeEvaluation, ShapeTask, evaluate, evaluate_shapes
+from streamvision.evaluation.semantic import SemanticEvaluation, evaluate_semantic
 
 Rows = list[tuple[str, ...]]
 
@@ -162,7 +161,7 @@ def semantic(model: Path, data: Path, split: str | None, as_json: bool, **given:
       streamvision eval semantic deeplabv3.onnx --data voc-maps
       streamvision eval semantic unet.onnx --data road --class road --json
     """
-    result, _ = _measure(partial(evaluate_regions, model), read_class_maps(data), split, given)
+    result, _ = _measure(partial(evaluate_semantic, model), read_class_maps(data), split, given)
     accuracy = f"{result.pixel_accuracy:.1%} of the pixels are named rightly."
     _print(result, result.images, pixel_rows(result), accuracy, as_json=as_json)
 
@@ -180,7 +179,7 @@ def classify(model: Path, data: Path, split: str | None, as_json: bool, **given:
       streamvision eval classify yolov8n-cls.onnx --data imagenette
       streamvision eval classify flowers.onnx --data flowers --split test --json
     """
-    result, _ = _measure(partial(evaluate_classes, model), read_class_folders(data), split, given)
+    result, _ = _measure(partial(evaluate_classifier, model), read_class_folders(data), split, given)
     _print(result, len(result.place), class_rows(result), as_json=as_json)
 
 

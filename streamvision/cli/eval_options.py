@@ -13,7 +13,7 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Split
 from streamvision.datasets.formats import FORMATS
-from streamvision.evaluation.evaluate import ModelOptions
+from streamvision.evaluation.model import ModelOptions
 
 SPLITS = (*get_args(Split), "all")
 F = TypeVar("F", bound=Callable[..., Any])

@@ -96,7 +96,7 @@ def track(
     evaluation = evaluate(kept, rows, track_us=track_us)
     title = str(results) if results else config.name
     if plot:
-        from streamvision.evaluation.tracks.plot import plot as draw
+        from streamvision.evaluation.tracks.evaluate import plot as draw
 
         draw(evaluation, plot, title=f"{title} on {data.resolve().name}")
     if video:

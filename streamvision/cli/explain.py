@@ -70,13 +70,14 @@ def explain(
     """
     from streamvision.evaluation.heat import explain as explain_picture
     from streamvision.evaluation.heat_drawing import Thumb, draw_explanation
-    from streamvision.evaluation.model import open_model
-    from streamvision.evaluation.predict import read_bgr
+    from streamvision.evaluation.model import ModelOptions, open_model
+    from streamvision.evaluation.predictions import read_bgr
 
     bgr = read_bgr(image)
     options = {key: value for key, value in runtime.items() if value is not None}
+    opened_with = ModelOptions(**options, side_px=imgsz, names=tuple(names.split(",")) if names else None)
     with (
-        open_model(path, **options, side_px=imgsz, names=tuple(names.split(",")) if names else None) as detector,
+        open_model(path, opened_with) as detector,
         StepProgress("covered pictures") as progress,
     ):
         explanation = explain_picture(
@@ -105,9 +106,8 @@ def explain(
 
 def _look_alikes(explanation: Explanation, model: Path, train_data: Path) -> list[list[tuple[Any, str, float]]]:
     from streamvision.datasets import read_dataset
-    from streamvision.evaluation.crops import cut, cut_crops
+    from streamvision.evaluation.crops import cut, cut_crops, find_look_alikes
     from streamvision.evaluation.features import open_embedder
-    from streamvision.evaluation.look_alikes import find_look_alikes
     from streamvision.evaluation.report.build import MAX_TRAINING_CROPS
 
     training = read_dataset(train_data)

@@ -91,9 +91,9 @@ def find(
             matches = index.search(vector, most=top, least=least)
         elif identity is not None:
             row = index.row_of(track_id, stream_id=stream_id)
-            picture = _thumbnail(index.sightings[row].thumbnail_jpeg)
+            picture = _thumbnail(index.tracklets[row].thumbnail_jpeg)
             alike = index.search(index.embedding[row], most=top + 1, least=least)
-            matches = [one for one in alike if one.sighting is not index.sightings[row]][:top]
+            matches = [one for one in alike if one.tracklet is not index.tracklets[row]][:top]
     finally:
         if describer is not None:
             describer.close()
@@ -188,7 +188,7 @@ def _told(report: dict[str, Any], matches: list[Match], *, asked: bool) -> str:
     if asked and not matches:
         lines.append("Nothing is as alike as --least asks for.")
     for match in matches:
-        one = match.sighting
+        one = match.tracklet
         lines.append(
             f"  {match.similarity:.3f}  {one.stream_id} {one.class_name} {one.track_id}: "
             f"{clock(one.first_s)} - {clock(one.last_s)}, {one.frames} frames, score {one.score:.2f}, "

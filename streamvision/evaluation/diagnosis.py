@@ -1,4 +1,4 @@
-"""Everything that can be said about a model's detections without looking at pixels."""
+"""Everything that can be said about a model's detections without looking at pixels: errors, mix-ups, sizes, scores."""
 
 from __future__ import annotations
 
@@ -9,15 +9,71 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.evaluation.calibration import Calibration, calibration
-from streamvision.evaluation.confusion import confusion_matrix
 from streamvision.evaluation.error_types import ErrorReport, explain_errors
-from streamvision.evaluation.heights import HeightBand, by_height
-from streamvision.evaluation.matching import ImageMatch, match_predictions
-from streamvision.evaluation.operating_point import ClassPoint, OperatingPoint, operating_point
-from streamvision.evaluation.predictions import Predictions
+from streamvision.evaluation.matching import HIT_IOU, ImageMatch, match_predictions
+from streamvision.evaluation.predictions import Predictions, rounded
+from streamvision.evaluation.scores import Calibration, ClassPoint, OperatingPoint, calibration, operating_point
 
-_DECIMALS = 6
+HEIGHT_EDGES_PX = (0, 8, 16, 32, 64, 128, 256)
+
+
+def confusion_matrix(matches: Sequence[ImageMatch], *, classes: int) -> NDArray[np.int64]:
+    """Return (classes + 1, classes + 1) counts: rows are what is marked, columns what was said.
+
+    The last row counts detections of nothing, the last column objects that nothing was said about. Right detections
+    are paired first; of what is left, those pairs that overlap most, from 0.5 on.
+    """
+    counts = np.zeros((classes + 1, classes + 1), np.int64)
+    for match in matches:
+        hit = match.hit
+        np.add.at(counts, (match.class_id[hit], match.class_id[hit]), 1)
+        rows, objects = np.flatnonzero(match.false), np.flatnonzero(match.unfound)
+        iou = match.iou[np.ix_(rows, objects)]
+        while iou.size and iou.max() >= HIT_IOU:
+            row, column = np.unravel_index(iou.argmax(), iou.shape)
+            counts[match.truth.class_id[objects[column]], match.class_id[rows[row]]] += 1
+            iou = np.delete(np.delete(iou, row, axis=0), column, axis=1)
+            rows, objects = np.delete(rows, row), np.delete(objects, column)
+        np.add.at(counts[-1], match.class_id[rows], 1)
+        np.add.at(counts[:, -1], match.truth.class_id[objects], 1)
+    return counts
+
+
+@dataclass(frozen=True)
+class HeightBand:
+    """Objects of about the same height."""
+
+    low_px: int
+    """Least height."""
+    high_px: int | None
+    """Heights are below this; ``None`` for the last band, which has no end."""
+    objects: int
+    """How many objects there are."""
+    found: int
+    """How many of them were found."""
+
+    @property
+    def label(self) -> str:
+        """The band in words."""
+        return f"{self.low_px}-{self.high_px} px" if self.high_px else f"{self.low_px} px and more"
+
+
+def by_height(matches: Sequence[ImageMatch]) -> tuple[HeightBand, ...]:
+    """Return objects and found objects by height, leaving out the empty bands at both ends."""
+    height = np.concatenate([_heights(match) for match in matches])
+    found = np.concatenate([match.found[~match.truth.ignore] for match in matches])
+    place = np.searchsorted(HEIGHT_EDGES_PX, height, side="right") - 1
+    bands = [
+        HeightBand(low, high, int((place == index).sum()), int(found[place == index].sum()))
+        for index, (low, high) in enumerate(zip(HEIGHT_EDGES_PX, (*HEIGHT_EDGES_PX[1:], None), strict=True))
+    ]
+    filled = [index for index, band in enumerate(bands) if band.objects]
+    return tuple(bands[filled[0] : filled[-1] + 1]) if filled else ()
+
+
+def _heights(match: ImageMatch) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    boxes = match.truth.box_xyxy_px[~match.truth.ignore]
+    return (boxes[:, 3] - boxes[:, 1]).reshape(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +101,21 @@ class Diagnosis:
         return {
             "operating_point": {
                 "score": self.point.score,
-                "f1": _rounded(self.point.f1),
-                "precision": _rounded(self.point.precision),
-                "recall": _rounded(self.point.recall),
+                "f1": rounded(self.point.f1),
+                "precision": rounded(self.point.precision),
+                "recall": rounded(self.point.recall),
                 "best_score_by_class": {
                     name: best.score for name, best in zip(names, self.point.own_best, strict=True) if best and best.f1
                 },
             },
             "errors": {
-                kind: {"map50_cost": _rounded(cost), "count": counts[kind], "count_at_operating_point": seen[kind]}
+                kind: {"map50_cost": rounded(cost), "count": counts[kind], "count_at_operating_point": seen[kind]}
                 for kind, cost in self.errors.cost.items()
             },
             "calibration": {
-                "expected_error": _rounded(self.calibration.expected_error),
-                "largest_error": _rounded(self.calibration.largest_error),
-                "overconfidence": _rounded(self.calibration.overconfidence),
+                "expected_error": rounded(self.calibration.expected_error),
+                "largest_error": rounded(self.calibration.largest_error),
+                "overconfidence": rounded(self.calibration.overconfidence),
                 "detections": self.calibration.count,
             },
             "confusion": {"names": [*names, None], "marked_by_said": self.confusion.tolist()},
@@ -89,7 +145,3 @@ def diagnose(predictions: Predictions) -> Diagnosis:
         calibration=calibration(everything),
         heights=by_height(usable),
     )
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DECIMALS)

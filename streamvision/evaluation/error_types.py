@@ -15,14 +15,14 @@ costs is how far the mean average precision at overlap 0.5 would rise if an orac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.evaluation.average_precision import average_precision, mean_of
+from streamvision.evaluation.coco_metrics import RECALL_LEVELS
 from streamvision.evaluation.matching import HIT_IOU, ImageMatch
 
 BACKGROUND_IOU = 0.1
@@ -94,7 +94,7 @@ def explain_errors(matches: Sequence[ImageMatch], *, classes: int) -> ErrorRepor
         of_image = [_kind_of(match, image, int(row)) for row in np.flatnonzero(match.false)]
         false += of_image
         nearly = {one.object_index for one in of_image if one.kind in ("classification", "localisation")}
-        unfound = np.flatnonzero(~match.found & ~match.truth.ignore)
+        unfound = np.flatnonzero(match.unfound)
         missed += [MissedObject(image, int(index)) for index in unfound if int(index) not in nearly]
     table = _Table(matches, false, classes)
     as_it_is = table.map50()
@@ -200,3 +200,28 @@ def _class_counts(
 def _per_class(matches: Sequence[ImageMatch], missed: Sequence[MissedObject], classes: int) -> NDArray[np.int64]:
     ids = [int(matches[one.image].truth.class_id[one.object_index]) for one in missed]
     return np.bincount(np.array(ids, np.int64), minlength=classes)
+
+
+def average_precision(score: NDArray[np.float64], hit: NDArray[np.bool_], *, objects: int) -> float | None:
+    """Return the average precision of one class, or ``None`` where it has no object.
+
+    Args:
+        score: (N,) scores.
+        hit: (N,) whether each detection found an object.
+        objects: how many objects there are.
+    """
+    if objects <= 0:
+        return None
+    ranked = hit[np.argsort(-score, kind="stable")]
+    hits = np.cumsum(ranked)
+    precision = hits / np.arange(1, len(hits) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]  # the best precision at this recall or beyond
+    position = np.searchsorted(hits / objects, RECALL_LEVELS, side="left")
+    reached = position < len(hits)
+    return float(precision[position[reached]].sum() / len(RECALL_LEVELS))
+
+
+def mean_of(values: Iterable[float | None]) -> float:
+    """Return the mean of the values that exist, 0 where there are none."""
+    present = [value for value in values if value is not None]
+    return float(np.mean(present)) if present else 0.0

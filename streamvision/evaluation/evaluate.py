@@ -1,4 +1,4 @@
-"""A whole evaluation: a model and a data set in, figures out."""
+"""Whole evaluations: a model and a data set in; figures by box, mask, keypoints or oriented box out."""
 
 from __future__ import annotations
 
@@ -6,59 +6,47 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from streamvision.core.config.model import Precision
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.class_names import match_classes
 from streamvision.evaluation.coco_metrics import ClassFigures, CocoFigures, coco_figures
+from streamvision.evaluation.coco_shapes import Likeness, is_marked, shaped_results
 from streamvision.evaluation.diagnosis import Diagnosis, diagnose
-from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR, open_model
-from streamvision.evaluation.predict import OnProgress, predict
-from streamvision.evaluation.predictions import Predictions
+from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR, ModelOptions, open_model
+from streamvision.evaluation.predictions import (
+    Measurement,
+    OnProgress,
+    Predictions,
+    predict,
+    rounded,
+    save_results,
+)
+from streamvision.inference.model import Model
 
-DECIMALS = 6
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """How the model is opened; see :func:`streamvision.evaluation.model.open_model`."""
-
-    backend: str = "auto"
-    """The runtime."""
-    device: str = "auto"
-    """Where it executes."""
-    precision: Precision = "auto"
-    """The arithmetic."""
-    threads: int | None = None
-    """CPU threads of the network."""
-    side_px: int | None = None
-    """Longer side of the input, for models that take any size."""
-    head: str | None = None
-    """Layout of the outputs, for files that do not say it."""
-    names: tuple[str, ...] | None = None
-    """Class names, for files that do not say them."""
+SETTINGS = {"score_floor": SCORE_FLOOR, "nms_iou": NMS_IOU, "max_detections": MAX_DETECTIONS}
+"""The thresholds that every model is measured with."""
+ShapeTask = Literal["segment", "pose", "obb"]
+LIKENESS: dict[ShapeTask, Likeness] = {"segment": "mask", "pose": "keypoints", "obb": "oriented"}
+"""What of two objects is compared, by the model's task."""
+_LABELS: dict[Likeness, str] = {
+    "mask": "outlines (YOLO polygons, or COCO's instances_*.json)",
+    "keypoints": "keypoints (YOLO with kpt_shape in data.yaml, or COCO's person_keypoints_*.json itself)",
+    "oriented": "oriented boxes (YOLO lines of four corners, or COCO polygons)",
+}
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluation(Measurement):
     """How good a model is on a data set."""
 
-    model: str
-    """The model in words: file, head, size, runtime."""
     predictions: Predictions
     """All that was found."""
     figures: CocoFigures
     """COCO's figures."""
     diagnosis: Diagnosis
     """Why they are what they are."""
-    seconds: float
-    """How long finding the objects took, reading the pictures included."""
-    notes: tuple[str, ...]
-    """What was assumed or left out, one sentence each."""
-    problems: tuple[tuple[str, str], ...]
-    """Files of the data set with something wrong, and what."""
 
     @property
     def images(self) -> int:
@@ -81,12 +69,8 @@ class Evaluation:
             **self.diagnosis.to_json(self.predictions.names),
             "images": self.images,
             "objects": sum(one.objects for one in figures.per_class.values()),
-            "seconds": round(self.seconds, 3),
-            "model": self.model,
-            "names": list(self.predictions.names),
-            "settings": settings_json(),
-            "notes": list(self.notes),
-            "problems": [{"path": path, "reason": reason} for path, reason in self.problems],
+            "settings": SETTINGS,
+            **self.about_json(self.predictions.names),
         }
 
 
@@ -115,8 +99,7 @@ def evaluate(
     """
     if not dataset.images:
         raise ConfigError("the data set has no readable picture, so there is nothing to measure; check its folder")
-    options = options or ModelOptions()
-    with open_model(model, **vars(options)) as detector:
+    with open_model(model, options) as detector:
         match = match_classes(dataset, detector.names, only=classes)
         begin_s = time.monotonic()
         predictions = predict(detector, dataset, match, on_progress=on_progress)
@@ -129,13 +112,8 @@ def evaluate(
         diagnosis=diagnose(predictions),
         seconds=seconds,
         notes=(*notes, *match.notes, *assumed),
-        problems=tuple((str(problem.path), problem.reason) for problem in dataset.problems),
+        problems=dataset.problems,
     )
-
-
-def settings_json() -> dict[str, Any]:
-    """Return the thresholds that every model is measured with."""
-    return {"score_floor": SCORE_FLOOR, "nms_iou": NMS_IOU, "max_detections": MAX_DETECTIONS}
 
 
 def class_json(figures: ClassFigures) -> dict[str, Any]:
@@ -150,6 +128,120 @@ def class_json(figures: ClassFigures) -> dict[str, Any]:
     }
 
 
-def rounded(value: float | None) -> float | None:
-    """Return a figure with as many decimals as are told, or ``None`` where there is none."""
-    return None if value is None else round(value, DECIMALS)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ShapeEvaluation(Measurement):
+    """How good a model is on a data set, by shape and by box."""
+
+    by: Likeness
+    """What of two objects is compared first."""
+    predictions: Predictions
+    """All that was found."""
+    figures: CocoFigures
+    """COCO's figures by mask, keypoints or oriented box."""
+    box_figures: CocoFigures
+    """COCO's figures of the same objects by their upright boxes."""
+
+    def save_predictions(self, path: Path) -> None:
+        """Write all that was found in COCO's results form.
+
+        Raises:
+            ConfigError: when two pictures have the same stem.
+            OutputError: when the file cannot be written.
+        """
+        save_results(path, self.predictions.images, shaped_results(self.predictions, self.by))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values; those that do not exist are ``None``."""
+        return {
+            self.by: _figures_json(self.figures),
+            "box": _figures_json(self.box_figures),
+            "images": len(self.predictions.images),
+            "settings": SETTINGS,
+            **self.about_json(self.predictions.names),
+        }
+
+
+def evaluate_shapes(
+    task: ShapeTask,
+    model: Path,
+    dataset: Dataset,
+    *,
+    options: ModelOptions | None = None,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    on_progress: OnProgress = lambda done, total: None,
+) -> ShapeEvaluation:
+    """Run a model over a data set and measure what it finds.
+
+    Args:
+        task: what the model does.
+        model: what :func:`streamvision.evaluation.model.open_model` opens.
+        dataset: the pictures with outlines or keypoints.
+        options: how the model is opened.
+        classes: names of the classes to measure; empty for all.
+        notes: what is already known to be worth saying.
+        on_progress: called with how many pictures are done, and how many there are.
+
+    Raises:
+        ConfigError: when the model is for another task, the data set does not mark what is to be measured, or their
+            classes or keypoints do not match.
+        StreamVisionError: when the model cannot be opened or run.
+    """
+    by = LIKENESS[task]
+    more = (*notes, *_unmarked(dataset, by))
+    with open_model(model, options) as detector:
+        if detector.card.task != task:
+            raise ConfigError(
+                f"{model} is a model for {detector.card.task}; give one for {task}, or use streamvision eval "
+                f"{detector.card.task}"
+            )
+        sigmas, assumed = _sigmas(detector, dataset) if by == "keypoints" else ((), ())
+        match = match_classes(dataset, detector.names, only=classes)
+        begin_s = time.monotonic()
+        predictions = predict(detector, dataset, match, on_progress=on_progress)
+        seconds = time.monotonic() - begin_s
+        words = detector.describe()
+        more = (*more, *match.notes, *assumed, *detector.card.assumed)
+    return ShapeEvaluation(
+        model=words,
+        by=by,
+        predictions=predictions,
+        figures=coco_figures(predictions, by=by, sigmas=sigmas),
+        box_figures=coco_figures(predictions),
+        seconds=seconds,
+        notes=more,
+        problems=dataset.problems,
+    )
+
+
+def _unmarked(dataset: Dataset, by: Likeness) -> tuple[str, ...]:
+    """Return what to say of objects that lack what is compared."""
+    marked = [is_marked(box, by) for _, box in dataset.boxes()]
+    if not any(marked):
+        raise ConfigError(f"no object of the data set has {by}; give labels with {_LABELS[by]}")
+    lacking = marked.count(False)
+    return (f"{lacking} of {len(marked)} objects are marked without {by} and count neither way.",) if lacking else ()
+
+
+def _sigmas(detector: Model, dataset: Dataset) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Return the spread of each keypoint, and what was assumed."""
+    card = detector.card.keypoints
+    count = len(card.names) if card else 0
+    for image, box in dataset.boxes():
+        marked = len(box.shape.keypoints) if box.shape else 0
+        if marked not in (0, count):
+            raise ConfigError(f"{image.path} marks {marked} keypoints an object, but the model gives {count}")
+    if card and card.oks_sigma:
+        return card.oks_sigma, ()
+    return (1 / count,) * count, (f"The model's card gives no spread of its keypoints; 1/{count} was taken for each.",)
+
+
+def _figures_json(figures: CocoFigures) -> dict[str, Any]:
+    return {
+        "map50_95": rounded(figures.map50_95),
+        "map50": rounded(figures.map50),
+        "map75": rounded(figures.map75),
+        "by_size": {name: rounded(value) for name, value in figures.by_size.items()},
+        "per_class": {name: class_json(one) for name, one in figures.per_class.items() if one.objects},
+        "objects": sum(one.objects for one in figures.per_class.values()),
+    }

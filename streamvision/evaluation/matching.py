@@ -58,6 +58,11 @@ class ImageMatch:
         found[self.object_index.compressed()] = True
         return found
 
+    @property
+    def unfound(self) -> NDArray[np.bool_]:
+        """(M,) whether each marked object counts and was not found."""
+        return ~self.found & ~self.truth.ignore
+
     @cached_property
     def iou(self) -> NDArray[np.float64]:
         """(N, M) overlap of detections and marked objects."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from streamvision.checkpoints import open_source
@@ -17,17 +18,27 @@ NMS_IOU = 0.7
 MAX_DETECTIONS = 300
 
 
-def open_model(
-    path: Path,
-    *,
-    backend: str = "auto",
-    device: str = "auto",
-    precision: Precision = "auto",
-    threads: int | None = None,
-    side_px: int | None = None,
-    head: str | None = None,
-    names: tuple[str, ...] | None = None,
-) -> Model:
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is opened."""
+
+    backend: str = "auto"
+    """The runtime; ``auto`` goes by the file's ending."""
+    device: str = "auto"
+    """Where it executes."""
+    precision: Precision = "auto"
+    """The arithmetic."""
+    threads: int | None = None
+    """CPU threads of the network; not for checkpoints."""
+    side_px: int | None = None
+    """Longer side of the input, for models that take any size."""
+    head: str | None = None
+    """Layout of the outputs, for files that do not say it."""
+    names: tuple[str, ...] | None = None
+    """Class names, for files that do not say them."""
+
+
+def open_model(path: Path, options: ModelOptions | None = None) -> Model:
     """Open a model for measuring: every object down to a score of 0.001, suppression at IoU 0.7, 300 a picture.
 
     These are the settings of ultralytics' own validation.
@@ -35,41 +46,36 @@ def open_model(
     Args:
         path: what :func:`streamvision.inference.backends.open_backend` reads, or a ``.pt`` checkpoint of ultralytics or
             of a run of ``streamvision train``.
-        backend: the runtime; ``auto`` goes by the file's ending.
-        device: where it executes.
-        precision: the arithmetic.
-        threads: CPU threads of the network.
-        side_px: longer side of the input, for models that take any size.
-        head: layout of the outputs, for files that do not say it.
-        names: class names, for files that do not say them.
+        options: how it is opened.
 
     Raises:
         ModelError: when the file is not a model, or does not take pictures of that size.
         MissingDependencyError: when the runtime that it needs is not installed.
         DeviceError: when the asked-for device or precision would not really execute it.
     """
+    options = options or ModelOptions()
     config = ModelConfig(
         path=path,
-        backend=backend,
-        device=device,
-        precision=precision,
-        threads=threads,
+        backend=options.backend,
+        device=options.device,
+        precision=options.precision,
+        threads=options.threads,
         requests=1,
-        head=head,
-        names=names,
+        head=options.head,
+        names=options.names,
         score=SCORE_FLOOR,
         iou=NMS_IOU,
         max_detections=MAX_DETECTIONS,
     )
     checkpoint: Backend | None = None
     if path.suffix.lower() == ".pt":
-        if backend != "auto" or precision not in ("auto", "fp32"):
+        if options.backend != "auto" or options.precision not in ("auto", "fp32"):
             raise DeviceError(
                 f"{path} is a checkpoint, which torch executes in fp32; leave out --backend and --precision, "
                 "or export it and evaluate the export"
             )
-        checkpoint = _open_checkpoint(path, side_px=side_px, device=device)
-    return Model.open(config, backend=checkpoint, side_px=side_px, every_class=True)
+        checkpoint = _open_checkpoint(path, side_px=options.side_px, device=options.device)
+    return Model.open(config, backend=checkpoint, side_px=options.side_px, every_class=True)
 
 
 def _open_checkpoint(path: Path, *, side_px: int | None, device: str) -> Backend:

@@ -1,22 +1,59 @@
-"""A data set's pictures and what a model found on them: what every figure of an evaluation is made from."""
+"""Runs a model over a data set: the pictures and what was found on them, which every figure is made from."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ConfigError, OutputError
-from streamvision.datasets.dataset import LabelledImage
+from streamvision.core.errors import ConfigError, OutputError, SourceError
+from streamvision.core.picture import BgrPicture
+from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
+from streamvision.evaluation.class_names import ClassMatch, translate
+from streamvision.inference.model import Model
 
 BOX_DECIMALS = 3
 SCORE_DECIMALS = 6
+FIGURE_DECIMALS = 6
+OnProgress = Callable[[int, int], None]
+"""Called with how many pictures are done, and how many there are."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measurement:
+    """What every evaluation says of how it was made."""
+
+    model: str
+    """The model in words: file, head, size, runtime."""
+    seconds: float
+    """How long running the model took, reading the pictures included."""
+    notes: tuple[str, ...]
+    """What was assumed or left out, one sentence each."""
+    problems: tuple[Problem, ...]
+    """Files of the data set with something wrong, and what."""
+
+    def about_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return these as plain values, with the class names of the data set."""
+        return {
+            "seconds": round(self.seconds, 3),
+            "model": self.model,
+            "names": list(names),
+            "notes": list(self.notes),
+            "problems": [{"path": str(one.path), "reason": one.reason} for one in self.problems],
+        }
+
+
+def rounded(value: float | None) -> float | None:
+    """Return a figure as reports give it, or ``None`` where there is none."""
+    return None if value is None else round(value, FIGURE_DECIMALS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,3 +157,46 @@ def _plain(found: Detections) -> tuple[list[int], list[list[float]], list[float]
     boxes[:, 2:] -= boxes[:, :2]
     score = found.score.astype(np.float64).round(SCORE_DECIMALS)
     return found.class_id.tolist(), boxes.round(BOX_DECIMALS).tolist(), score.tolist()
+
+
+def predict(detector: Model, dataset: Dataset, match: ClassMatch, *, on_progress: OnProgress) -> Predictions:
+    """Return what the model finds on every picture of a data set, in the data set's classes.
+
+    Of the data set and of what was found, only the classes that are to be measured are kept.
+
+    Raises:
+        SourceError: when a picture cannot be read any more.
+        ModelError: when the model fails.
+    """
+    wanted = set(match.measured)
+    images = tuple(
+        replace(image, boxes=tuple(box for box in image.boxes if box.class_id in wanted)) for image in dataset.images
+    )
+    found: list[Detections] = []
+    step = detector.max_batch
+    for at in range(0, len(images), step):
+        pictures = [BgrPicture(read_bgr(image.path)) for image in images[at : at + step]]
+        found += (_translated(one, match) for one in detector.detect(pictures))
+        on_progress(len(found), len(images))
+    return Predictions(match.names, images, tuple(found))
+
+
+def read_bgr(path: Path) -> NDArray[np.uint8]:
+    """Return a picture as (H, W, 3) BGR.
+
+    Raises:
+        SourceError: when it cannot be read.
+    """
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror}); give an existing picture") from error
+    bgr: Any = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    if bgr is None:
+        raise SourceError(f"{path} is not a picture that can be read, or is damaged; give another")
+    return bgr  # type: ignore[no-any-return]
+
+
+def _translated(found: Detections, match: ClassMatch) -> Detections:
+    keep, class_id = translate(found.class_id, match)
+    return replace(found[keep], class_id=class_id)

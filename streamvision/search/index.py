@@ -69,21 +69,21 @@ class Tracklet:
         return {**values, "box_xyxy_px": list(self.box_xyxy_px)}
 
     def __repr__(self) -> str:
-        return f"Sighting({self.stream_id} {self.class_name} {self.track_id}, {self.first_s:.1f}-{self.last_s:.1f} s)"
+        return f"Tracklet({self.stream_id} {self.class_name} {self.track_id}, {self.first_s:.1f}-{self.last_s:.1f} s)"
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
     """An identity that looks like what was asked for."""
 
-    sighting: Tracklet
+    tracklet: Tracklet
     """When and where it was seen."""
     similarity: float
     """Cosine of the two descriptions, -1..1; what is much depends on the embedding model."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the match as plain values."""
-        return {"similarity": round(self.similarity, 4), **self.sighting.to_json()}
+        return {"similarity": round(self.similarity, 4), **self.tracklet.to_json()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class ObjectIndex:
     """The model that described them."""
     recordings: dict[str, Recording]
     """What was searched, by stream id."""
-    sightings: tuple[Tracklet, ...]
+    tracklets: tuple[Tracklet, ...]
     """The identities."""
     embedding: F32
     """(N, D) float32 rows of length 1, one an identity."""
@@ -106,14 +106,14 @@ class ObjectIndex:
     """Digest of the detector's and the tracker's settings: others would have found others."""
 
     def __post_init__(self) -> None:
-        if self.embedding.ndim != 2 or len(self.embedding) != len(self.sightings):
-            raise ValueError(f"{len(self.sightings)} sightings need as many rows, not {self.embedding.shape}")
+        if self.embedding.ndim != 2 or len(self.embedding) != len(self.tracklets):
+            raise ValueError(f"{len(self.tracklets)} tracklets need as many rows, not {self.embedding.shape}")
         length = np.linalg.norm(self.embedding.astype(np.float64), axis=1)
         if not np.allclose(length, 1, atol=1e-3):
             raise ValueError("embeddings must have the length 1")
 
     def __len__(self) -> int:
-        return len(self.sightings)
+        return len(self.tracklets)
 
     def search(self, query: NDArray[np.floating[Any]], *, most: int = 10, least: float = -1.0) -> list[Match]:
         """Return the identities that look most like a description, the most alike first.
@@ -137,7 +137,7 @@ class ObjectIndex:
             raise ConfigError("the query has no direction; describe it with the embedding model of the index")
         similarity = self.embedding @ (query / length).astype(np.float32)
         order = np.argsort(-similarity, kind="stable")[:most].tolist()
-        return [Match(self.sightings[row], float(similarity[row])) for row in order if similarity[row] >= least]
+        return [Match(self.tracklets[row], float(similarity[row])) for row in order if similarity[row] >= least]
 
     def row_of(self, track_id: int, *, stream_id: str | None = None) -> int:
         """Return the row of an identity.
@@ -147,10 +147,10 @@ class ObjectIndex:
         """
         rows = [
             row
-            for row, one in enumerate(self.sightings)
+            for row, one in enumerate(self.tracklets)
             if one.track_id == track_id and stream_id in (None, one.stream_id)
         ]
-        streams = sorted({self.sightings[row].stream_id for row in rows})
+        streams = sorted({self.tracklets[row].stream_id for row in rows})
         if len(streams) > 1:
             raise ConfigError(
                 f"identity {track_id} is in the streams {', '.join(streams)}; say which, as {streams[0]}:{track_id}"
@@ -158,7 +158,7 @@ class ObjectIndex:
         if not rows:
             where = f"stream {stream_id!r}" if stream_id else f"any of {', '.join(self.recordings) or 'no streams'}"
             raise ConfigError(f"identity {track_id} is not in {where}; give one of the {len(self)} that the index has")
-        return max(rows, key=lambda row: self.sightings[row].frames)
+        return max(rows, key=lambda row: self.tracklets[row].frames)
 
     def __repr__(self) -> str:
         return f"ObjectIndex({len(self)} identities of {len(self.recordings)} streams, by {self.embedder.name})"

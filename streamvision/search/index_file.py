@@ -1,6 +1,6 @@
 """An index as one file: a NumPy archive without pickled objects, so that reading it can run nobody's code.
 
-``header`` holds JSON (form, version, embedding model, recordings, settings, one record an identity), ``embedding`` the
+``header`` holds JSON (form, version, embedding model, recordings, settings, one record a tracklet), ``embedding`` the
 descriptions, ``thumbnails`` all pictures end to end, ``thumbnail_end`` where each ends.
 """
 
@@ -10,7 +10,6 @@ import json
 import os
 import zipfile
 import zlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,29 +52,15 @@ class _Record(BaseModel):
     box_xyxy_px: tuple[float, float, float, float]
 
 
-class _Recording(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    uri: str
-    size_bytes: int | None
-
-
-class _Embedder(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    sha256: str
-
-
 class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     form: str
     version: int
-    embedder: _Embedder
-    recordings: dict[str, _Recording]
+    embedder: EmbedderMark
+    recordings: dict[str, Recording]
     settings_sha256: str
-    sightings: list[_Record]
+    tracklets: list[_Record] = Field(alias="sightings")
 
 
 def save_index(index: ObjectIndex, path: Path) -> None:
@@ -87,18 +72,18 @@ def save_index(index: ObjectIndex, path: Path) -> None:
     header = _Header(
         form=FORM,
         version=VERSION,
-        embedder=_Embedder(**asdict(index.embedder)),
-        recordings={name: _Recording(**asdict(one)) for name, one in index.recordings.items()},
+        embedder=index.embedder,
+        recordings=index.recordings,
         settings_sha256=index.settings_sha256,
-        sightings=[_Record.model_validate(one.to_json()) for one in index.sightings],
+        sightings=[_Record.model_validate(one.to_json()) for one in index.tracklets],
     )
-    thumbnails = [one.thumbnail_jpeg for one in index.sightings]
+    thumbnails = [one.thumbnail_jpeg for one in index.tracklets]
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as stream:
             np.savez(
                 stream,
-                header=np.frombuffer(header.model_dump_json().encode(), np.uint8),
+                header=np.frombuffer(header.model_dump_json(by_alias=True).encode(), np.uint8),
                 embedding=index.embedding,
                 thumbnails=np.frombuffer(b"".join(thumbnails), np.uint8),
                 thumbnail_end=np.cumsum([len(one) for one in thumbnails], dtype=np.int64),
@@ -150,19 +135,17 @@ def _read(path: Path) -> ObjectIndex:
         raise ValueError(f"its version is {head.get('version')}, this program reads {VERSION}")
     header = _Header.model_validate(head)
     ends = arrays["thumbnail_end"]
-    if header.form != FORM or len(ends) != len(header.sightings):
+    if header.form != FORM or len(ends) != len(header.tracklets):
         raise ValueError("its parts do not fit each other")
     if (np.diff(ends, prepend=0) < 0).any() or (len(ends) and ends[-1] != len(arrays["thumbnails"])):
         raise ValueError("its pictures are cut off")
     pictures = arrays["thumbnails"].tobytes()
     begins = [0, *ends.tolist()][: len(ends)]
-    sightings = tuple(
+    tracklets = tuple(
         Tracklet(**record.model_dump(), thumbnail_jpeg=pictures[begin:end])
-        for record, begin, end in zip(header.sightings, begins, ends.tolist(), strict=True)
+        for record, begin, end in zip(header.tracklets, begins, ends.tolist(), strict=True)
     )
-    mark = EmbedderMark(**header.embedder.model_dump())
-    recordings = {name: Recording(**one.model_dump()) for name, one in header.recordings.items()}
-    return ObjectIndex(mark, recordings, sightings, arrays["embedding"], header.settings_sha256)
+    return ObjectIndex(header.embedder, header.recordings, tracklets, arrays["embedding"], header.settings_sha256)
 
 
 def _cause(error: Exception) -> str:

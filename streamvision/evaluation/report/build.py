@@ -15,14 +15,20 @@ from streamvision.core import charts
 from streamvision.core.errors import OutputError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.coco_metrics import RECALL_LEVELS
-from streamvision.evaluation.crop_map import CropMap, map_crops
-from streamvision.evaluation.crops import MIN_SIDE_PX, Crop, cut_crops
+from streamvision.evaluation.crops import (
+    MIN_SIDE_PX,
+    Crop,
+    CropMap,
+    LookAlikes,
+    cut_crops,
+    find_look_alikes,
+    map_crops,
+    unfound_objects,
+)
 from streamvision.evaluation.evaluate import Evaluation
 from streamvision.evaluation.features import Embedder
-from streamvision.evaluation.gallery import worst_pictures
-from streamvision.evaluation.look_alikes import LookAlikes, find_look_alikes, unfound_objects
-from streamvision.evaluation.predict import read_bgr
-from streamvision.evaluation.report.pictures import data_uri, overlay
+from streamvision.evaluation.predictions import read_bgr
+from streamvision.evaluation.report.pictures import data_uri, overlay, worst_pictures
 from streamvision.evaluation.report.words import KIND_WORDS, in_short
 
 MAX_PICTURES = 24

@@ -1,4 +1,4 @@
-"""Runs a tracker over sequences and measures it."""
+"""Runs a tracker over sequences, measures it, and draws the figures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ConfigError, OutputError
-from streamvision.evaluation.tracks.matching import match_sequence
-from streamvision.evaluation.tracks.metrics import TrackCounts, add_counts, count
+from streamvision.core.errors import ConfigError, MissingDependencyError, OutputError
+from streamvision.evaluation.tracks.metrics import ALPHAS, TrackCounts, add_counts, count, match_sequence
 from streamvision.evaluation.tracks.mot_files import (
     F64,
     IDENTITY,
@@ -25,6 +24,8 @@ from streamvision.evaluation.tracks.mot_files import (
 
 OnProgress = Callable[[int, int], None]
 """Called with how many frames are done, and how many there are."""
+PLOTTED_FIGURES = ("HOTA", "IDF1", "MOTA")
+PLOT_ENDINGS = (".png", ".svg", ".pdf")
 
 
 class Tracker(Protocol):
@@ -128,3 +129,41 @@ def save_results(results: Mapping[str, F64], folder: Path) -> None:
 
 def _rounded(figures: dict[str, float]) -> dict[str, float]:
     return {name: int(value) if name == "IDSW" else round(value, 9) for name, value in figures.items()}
+
+
+def plot(evaluation: TrackEvaluation, path: Path, *, title: str) -> None:
+    """Draw the figures of each sequence, and HOTA over the overlap that is asked for.
+
+    Raises:
+        ConfigError: when the file's ending is of no picture.
+        MissingDependencyError: when matplotlib is not installed.
+        OutputError: when the file cannot be written.
+    """
+    if path.suffix.lower() not in PLOT_ENDINGS:
+        raise ConfigError(f"--plot {path}: give a name that ends in {', '.join(PLOT_ENDINGS)}")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError("a plot needs matplotlib: pip install '.[eval]'") from error
+    combined = add_counts(evaluation.counts.values())
+    rows = {**evaluation.counts, "combined": combined}
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    bars, curve = figure.subplots(1, 2, width_ratios=[2, 1])
+    place = np.arange(len(rows))
+    for number, name in enumerate(PLOTTED_FIGURES):
+        values = [one.figures()[name] for one in rows.values()]
+        drawn = bars.bar(place + (number - 1) * 0.27, values, width=0.25, label=name)
+        bars.bar_label(drawn, fmt="%.0f", fontsize=7)
+    bars.set_xticks(place, list(rows), rotation=20, ha="right")
+    bars.margins(y=0.18)
+    bars.set(ylabel="%", title=title)
+    bars.legend(ncols=len(PLOTTED_FIGURES), frameon=False)
+    for name, one in rows.items():
+        last = name == "combined"
+        curve.plot(ALPHAS, 100 * one.hota(), label=name, color="black" if last else None, linewidth=2.5 if last else 1)
+    curve.set(xlabel="overlap asked for", ylabel="HOTA, %", xlim=(0, 1), ylim=(0, None), title="HOTA by overlap")
+    curve.legend(fontsize=7, frameon=False)
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); give another file") from error

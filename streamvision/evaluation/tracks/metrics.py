@@ -1,10 +1,11 @@
-"""HOTA, CLEAR MOT and identity measures of one sequence as counts that add up over sequences.
+"""HOTA, CLEAR MOT and identity measures of sequences, as counts that add up over sequences.
 
 - HOTA: Luiten et al., *HOTA: A Higher Order Metric for Evaluating Multi-Object Tracking*, IJCV 2021.
 - MOTA: Bernardin and Stiefelhagen, *Evaluating Multiple Object Tracking Performance: The CLEAR MOT Metrics*, 2008.
 - IDF1: Ristani et al., *Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking*, ECCV-W 2016.
 
-Where a definition leaves a choice, TrackEval's is taken; the figures are equal to its to rounding.
+Where a definition leaves a choice, the one of TrackEval (https://github.com/JonathonLuiten/TrackEval), the reference
+of MOTChallenge, is taken; the figures are equal to its to rounding.
 """
 
 from __future__ import annotations
@@ -13,14 +14,99 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
-from streamvision.evaluation.tracks.matching import EPSILON, SAME_OBJECT_IOU, SequenceMatch, best_pairs
-from streamvision.evaluation.tracks.mot_files import F64
+from streamvision.core.boxes import overlaps
+from streamvision.evaluation.tracks.mot_files import (
+    CLASS,
+    F64,
+    IDENTITY,
+    PEDESTRIAN,
+    SCORE,
+    MotSequence,
+    corners,
+    rows_by_frame,
+)
 
+Ids = NDArray[np.intp]
+
+EPSILON = float(np.finfo(np.float64).eps)
+DISTRACTORS = (2, 7, 8, 12)
+"""Classes that may be found or not: people on vehicles, standing dummies, distractors, reflections."""
+SAME_OBJECT_IOU = 0.5
 ALPHAS: F64 = np.arange(0.05, 0.99, 0.05)
 """Overlaps that HOTA asks for."""
 CONTINUED = 1000.0
 """Weight of going on with the pair of the frame before, against an overlap of at most 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameMatch:
+    """One frame of truth and result."""
+
+    truth_id: Ids
+    """(N,) identity of each true object, numbered from 0 within the sequence."""
+    result_id: Ids
+    """(M,) identity of each object of the result, numbered from 0 within the sequence."""
+    iou: F64
+    """(N, M) overlap."""
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceMatch:
+    """All frames of a sequence."""
+
+    frames: tuple[FrameMatch, ...]
+    """One for each frame."""
+    truth_ids: int
+    """How many different objects the truth has."""
+    result_ids: int
+    """How many different identities the result gives."""
+
+
+def match_sequence(sequence: MotSequence, result: F64) -> SequenceMatch:
+    """Compare a result with the truth, frame by frame."""
+    truth_rows, result_rows = (rows_by_frame(table, sequence.number) for table in (sequence.truth, result))
+    kept = [
+        _comparable(sequence.truth[truth], result[found], classes=sequence.has_classes)
+        for truth, found in zip(truth_rows, result_rows, strict=True)
+    ]
+    truth_ids, truth_number = _numbered([truth[:, IDENTITY] for truth, _, _ in kept])
+    result_ids, result_number = _numbered([found[:, IDENTITY] for _, found, _ in kept])
+    frames = tuple(
+        FrameMatch(truth, found, iou)
+        for truth, found, (_, _, iou) in zip(truth_number, result_number, kept, strict=True)
+    )
+    return SequenceMatch(frames, truth_ids, result_ids)
+
+
+def best_pairs(gain: F64) -> tuple[Ids, Ids]:
+    """Return the rows and columns of the one-to-one assignment with the largest sum."""
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(-gain)
+    return rows, columns
+
+
+def _comparable(truth: F64, found: F64, *, classes: bool) -> tuple[F64, F64, F64]:
+    iou = overlaps(corners(truth), corners(found))
+    counted = truth[:, SCORE] != 0
+    if not classes:
+        return truth[counted], found, iou[counted]
+    wanted = np.ones(len(found), np.bool_)
+    if len(truth) and len(found):
+        close = np.where(iou < SAME_OBJECT_IOU - EPSILON, 0, iou)
+        rows, columns = best_pairs(close)
+        real = close[rows, columns] > EPSILON
+        rows, columns = rows[real], columns[real]
+        wanted[columns[np.isin(truth[rows, CLASS], DISTRACTORS)]] = False
+    counted &= truth[:, CLASS] == PEDESTRIAN
+    return truth[counted], found[wanted], iou[counted][:, wanted]
+
+
+def _numbered(ids: list[F64]) -> tuple[int, list[Ids]]:
+    distinct, number = np.unique(np.concatenate(ids), return_inverse=True)
+    return len(distinct), np.split(number.astype(np.intp), np.cumsum([len(one) for one in ids])[:-1])
 
 
 @dataclass(frozen=True, eq=False)

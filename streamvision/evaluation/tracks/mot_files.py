@@ -65,11 +65,17 @@ class MotSequence:
 
     def detections(self) -> list[Detections]:
         """Return what the detector found, frame by frame."""
-        corners = np.concatenate([self.found[:, 2:4], self.found[:, 2:4] + self.found[:, 4:6]], axis=1)
         everything = Detections(
-            corners.astype(np.float32), self.found[:, SCORE].astype(np.float32), np.zeros(len(corners), np.int32)
+            corners(self.found).astype(np.float32),
+            self.found[:, SCORE].astype(np.float32),
+            np.zeros(len(self.found), np.int32),
         )
         return [everything[rows] for rows in rows_by_frame(self.found, self.number)]
+
+
+def corners(table: F64) -> F64:
+    """Return (N, 4) left, top, right, bottom of the boxes of a table, in pixels."""
+    return np.concatenate([table[:, 2:4], table[:, 2:4] + table[:, 4:6]], axis=1)
 
 
 def rows_by_frame(table: F64, number: NDArray[np.intp]) -> list[NDArray[np.intp]]:

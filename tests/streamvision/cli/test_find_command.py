@@ -64,10 +64,10 @@ def index_path(data_dir: Path, people: Path, embedder: Path, tmp_path_factory: p
 @pytest.mark.slow
 def test_the_person_who_was_asked_for_comes_first(index_path: Path, people: Path, embedder: Path) -> None:
     index = streamvision.load_index(index_path)
-    assert len(index) == 2 and {one.class_name for one in index.sightings} == {"person"}
+    assert len(index) == 2 and {one.class_name for one in index.tracklets} == {"person"}
     with Embedder.open(embedder) as eye:
         for frame, box_xyxy_px in QUERIES.items():
-            assert frame not in [one.best_frame for one in index.sightings], "another pose than the index shows best"
+            assert frame not in [one.best_frame for one in index.tracklets], "another pose than the index shows best"
             (vector,) = eye.describe([picture_of(people, frame=frame, box_xyxy_px=box_xyxy_px)])
             best, other = index.search(vector)
             assert best.sighting.first_s < frame / FPS < best.sighting.last_s

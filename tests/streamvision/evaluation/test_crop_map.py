@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamvision.evaluation.crop_map import find_odd, map_crops, most_alike
-from streamvision.evaluation.crops import cut, cut_crops
+from streamvision.evaluation.crops import cut, cut_crops, find_odd, map_crops, most_alike
 from streamvision.evaluation.features import ShapeAndColour
 from support.labelled import truth
 

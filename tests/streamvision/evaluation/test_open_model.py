@@ -5,7 +5,8 @@ import pytest
 from streamvision.core.errors import ConfigError, DeviceError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.dataset import Dataset
-from streamvision.evaluation.evaluate import ModelOptions, evaluate
+from streamvision.evaluation.evaluate import evaluate
+from streamvision.evaluation.model import ModelOptions
 from streamvision.evaluation.predictions import require_distinct_stems
 from support.labelled import coco_subset, truth
 from support.reference_models import yolov8n_onnx

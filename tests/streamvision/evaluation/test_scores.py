@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from streamvision.evaluation.calibration import calibration
-from streamvision.evaluation.confusion import confusion_matrix
-from streamvision.evaluation.heights import by_height
+from streamvision.evaluation.diagnosis import by_height, confusion_matrix
 from streamvision.evaluation.matching import match_predictions
-from streamvision.evaluation.operating_point import operating_point
+from streamvision.evaluation.scores import calibration, operating_point
 from support.labelled import NAMES, found, predictions, shifted, truth
 
 BOX = (100.0, 100.0, 200.0, 200.0)

@@ -1,4 +1,4 @@
-"""The gallery keeps the best of each identity, in bounded memory, and costs a few calls an identity."""
+"""The collector keeps the best of each identity, in bounded memory, and costs a few calls an identity."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-import streamvision.search.collector as gallery_module
+import streamvision.search.collector as collector_module
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import BgrPicture
 from streamvision.models import default_model_path
-from streamvision.search.collector import CROPS, TrackletCollector, thumbnail_jpeg
+from streamvision.search.collector import MAX_CROPS, TrackletCollector, thumbnail_jpeg
 from streamvision.search.embedder import Embedder, mark_of
 from support.tiny_embedder import DIMENSIONS, tiny_embedder
 
@@ -64,57 +64,57 @@ def frame(index: int, *objects: tuple[int, str, int], stream: str = "gate") -> R
 
 
 def test_each_identity_is_described_by_its_best_crops_in_one_call(embedder: Counted) -> None:
-    gallery = TrackletCollector(embedder, names=("car",), memory_s=1.0)
+    collector = TrackletCollector(embedder, names=("car",), memory_s=1.0)
     for index in range(50):
-        gallery.add(frame(index, (1, "red", 20 + index), (2, "blue", 80 - index), (0, "green", 50)))
-    index = gallery.finish({})
-    assert embedder.batches == [2 * CROPS], "fifty frames cost as much as a few"
-    red, blue = sorted(index.sightings, key=lambda one: one.track_id)
+        collector.add(frame(index, (1, "red", 20 + index), (2, "blue", 80 - index), (0, "green", 50)))
+    index = collector.finish({})
+    assert embedder.batches == [2 * MAX_CROPS], "fifty frames cost as much as a few"
+    red, blue = sorted(index.tracklets, key=lambda one: one.track_id)
     assert (red.frames, red.first_s, red.last_s, red.class_name) == (50, 0.0, 4.9, "car")
     assert red.best_frame == 49 and blue.best_frame == 0, "the largest"
     assert red.box_xyxy_px == (0.0, 10.0, 69.0, 79.0)
     assert index.embedding.shape == (2, DIMENSIONS)
     (vector,) = embedder.describe([BgrPicture(np.full((30, 30, 3), BGR["blue"], np.uint8))])
-    assert [match.sighting.track_id for match in index.search(vector)] == [2, 1]
+    assert [match.tracklet.track_id for match in index.search(vector)] == [2, 1]
 
 
 def test_who_is_gone_is_described_and_let_go(embedder: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery_module, "BATCH", 1)
-    gallery = TrackletCollector(embedder, names=("car",), memory_s=1.0)
+    monkeypatch.setattr(collector_module, "BATCH_CROPS", 1)
+    collector = TrackletCollector(embedder, names=("car",), memory_s=1.0)
     for index in range(100):
-        gallery.add(frame(index, (1 + index // 20, "red", 40)))
-        assert len(gallery._shown) <= 2, "whoever is out of sight is not held"
+        collector.add(frame(index, (1 + index // 20, "red", 40)))
+        assert len(collector._in_view) <= 2, "whoever is out of sight is not held"
     assert len(embedder.batches) >= 3
-    index = gallery.finish({})
-    assert [one.track_id for one in index.sightings] == [1, 2, 3, 4, 5]
-    assert [one.first_s for one in index.sightings] == [0, 2, 4, 6, 8]
+    index = collector.finish({})
+    assert [one.track_id for one in index.tracklets] == [1, 2, 3, 4, 5]
+    assert [one.first_s for one in index.tracklets] == [0, 2, 4, 6, 8]
 
 
 def test_memory_is_bounded(embedder: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery_module, "MAX_HELD_PX", 20_000)
-    monkeypatch.setattr(gallery_module, "MAX_SIGHTINGS", 30)
-    gallery = TrackletCollector(embedder, names=("car",), memory_s=60.0)
+    monkeypatch.setattr(collector_module, "MAX_HELD_PX", 20_000)
+    monkeypatch.setattr(collector_module, "MAX_TRACKLETS", 30)
+    collector = TrackletCollector(embedder, names=("car",), memory_s=60.0)
     for index in range(100):
-        gallery.add(frame(index, (index + 1, "red", 90)))
-        assert gallery._held_px <= 20_000
-        assert len(gallery._sightings) <= 30
-    gallery.add(frame(100, (200, "blue", 90)))
-    gallery.add(frame(101, (200, "blue", 90)))
-    assert 200 in [one.track_id for one in gallery.finish({}).sightings], "the briefest are left out first"
+        collector.add(frame(index, (index + 1, "red", 90)))
+        assert collector._held_px <= 20_000
+        assert len(collector._tracklets) <= 30
+    collector.add(frame(100, (200, "blue", 90)))
+    collector.add(frame(101, (200, "blue", 90)))
+    assert 200 in [one.track_id for one in collector.finish({}).tracklets], "the briefest are left out first"
 
 
 def test_streams_share_no_identities(embedder: Counted) -> None:
-    gallery = TrackletCollector(embedder, names=("car",), memory_s=1.0)
-    gallery.add(frame(0, (1, "red", 40), stream="gate"))
-    gallery.add(frame(0, (1, "blue", 40), stream="yard"))
-    assert [(one.stream_id, one.track_id) for one in gallery.finish({}).sightings] == [("gate", 1), ("yard", 1)]
+    collector = TrackletCollector(embedder, names=("car",), memory_s=1.0)
+    collector.add(frame(0, (1, "red", 40), stream="gate"))
+    collector.add(frame(0, (1, "blue", 40), stream="yard"))
+    assert [(one.stream_id, one.track_id) for one in collector.finish({}).tracklets] == [("gate", 1), ("yard", 1)]
 
 
 def test_nothing_seen_is_an_empty_index(embedder: Counted) -> None:
-    gallery = TrackletCollector(embedder, names=("car",), memory_s=1.0)
-    gallery.add(frame(0))
-    gallery.add(frame(1, (0, "red", 40)))
-    assert len(gallery.finish({})) == 0
+    collector = TrackletCollector(embedder, names=("car",), memory_s=1.0)
+    collector.add(frame(0))
+    collector.add(frame(1, (0, "red", 40)))
+    assert len(collector.finish({})) == 0
     assert embedder.batches == []
 
 

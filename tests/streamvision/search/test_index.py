@@ -19,7 +19,7 @@ MARK = EmbedderMark("reid.onnx", "ab" * 32)
 AXES = np.eye(4, dtype=np.float32)
 
 
-def sighting(track_id: int, *, stream_id: str = "gate", frames: int = 10) -> Tracklet:
+def tracklet(track_id: int, *, stream_id: str = "gate", frames: int = 10) -> Tracklet:
     return Tracklet(
         stream_id=stream_id,
         track_id=track_id,
@@ -38,16 +38,16 @@ def sighting(track_id: int, *, stream_id: str = "gate", frames: int = 10) -> Tra
 @pytest.fixture
 def index() -> ObjectIndex:
     rows = np.stack([AXES[0], AXES[1], mean_direction(AXES[:2])])
-    sightings = (sighting(1), sighting(2), sighting(7, stream_id="yard"))
-    return ObjectIndex(MARK, {"gate": Recording("gate.mp4", 123), "yard": Recording("cam", None)}, sightings, rows)
+    tracklets = (tracklet(1), tracklet(2), tracklet(7, stream_id="yard"))
+    return ObjectIndex(MARK, {"gate": Recording("gate.mp4", 123), "yard": Recording("cam", None)}, tracklets, rows)
 
 
 def test_the_most_alike_come_first(index: ObjectIndex) -> None:
     found = index.search(np.array([3.0, 0, 0, 0]))
-    assert [match.sighting.track_id for match in found] == [1, 7, 2]
+    assert [match.tracklet.track_id for match in found] == [1, 7, 2]
     assert [round(match.similarity, 3) for match in found] == [1.0, 0.707, 0.0]
-    assert [match.sighting.track_id for match in index.search(AXES[1], most=1)] == [2]
-    assert [match.sighting.track_id for match in index.search(AXES[1], least=0.5)] == [2, 7]
+    assert [match.tracklet.track_id for match in index.search(AXES[1], most=1)] == [2]
+    assert [match.tracklet.track_id for match in index.search(AXES[1], least=0.5)] == [2, 7]
     assert index.search(-AXES[0], least=0.5) == []
 
 
@@ -66,7 +66,7 @@ def test_identities_are_found_by_number_and_stream(index: ObjectIndex) -> None:
         index.row_of(9)
     with pytest.raises(ConfigError, match="identity 1 is not in stream 'yard'"):
         index.row_of(1, stream_id="yard")
-    both = replace(index, sightings=(sighting(1), sighting(1, stream_id="yard"), sighting(2)))
+    both = replace(index, tracklets=(tracklet(1), tracklet(1, stream_id="yard"), tracklet(2)))
     with pytest.raises(ConfigError, match="in the streams gate, yard; say which, as gate:1"):
         both.row_of(1)
 
@@ -83,8 +83,8 @@ def test_a_file_gives_back_what_was_saved(index: ObjectIndex, tmp_path: Path) ->
     back = load_index(tmp_path / "gate.npz", embedder=MARK)
     assert (back.embedder, back.recordings) == (index.embedder, index.recordings)
     assert np.array_equal(back.embedding, index.embedding)
-    assert [one.to_json() for one in back.sightings] == [one.to_json() for one in index.sightings]
-    assert [one.thumbnail_jpeg for one in back.sightings] == [one.thumbnail_jpeg for one in index.sightings]
+    assert [one.to_json() for one in back.tracklets] == [one.to_json() for one in index.tracklets]
+    assert [one.thumbnail_jpeg for one in back.tracklets] == [one.thumbnail_jpeg for one in index.tracklets]
     assert [path.name for path in tmp_path.iterdir()] == ["gate.npz"], "no scratch is left"
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pipelines.stages.tracking.two_stage import SteadyTracker
+from streamvision.core.boxes import overlaps
 from streamvision.evaluation.tracks.evaluate import evaluate, run_tracker
-from streamvision.evaluation.tracks.matching import box_iou
-from streamvision.evaluation.tracks.mot_files import read_sequences
+from streamvision.evaluation.tracks.mot_files import corners, read_sequences
 from support import mot_benchmark
 
 
@@ -52,5 +52,5 @@ def test_one_swap_of_identities_costs_two_switches(data_dir: Path) -> None:
 
 
 def test_boxes_without_area_overlap_nothing() -> None:
-    boxes = np.array([[0.0, 0, 10, 10], [5, 5, 0, 0], [20, 20, 10, 10]])
-    assert box_iou(boxes, boxes).tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 1]]
+    table = np.array([[1.0, 1, 0, 0, 10, 10], [1, 2, 5, 5, 0, 0], [1, 3, 20, 20, 10, 10]])
+    assert overlaps(corners(table), corners(table)).tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 1]]

@@ -17,20 +17,17 @@ from streamvision.core.picture import BgrPicture
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.dataset import MappedPictures
 from streamvision.evaluation.class_names import ClassMatch, match_names
-from streamvision.evaluation.evaluate import ModelOptions, rounded
-from streamvision.evaluation.model import open_model
-from streamvision.evaluation.predict import OnProgress, read_bgr
+from streamvision.evaluation.model import ModelOptions, open_model
+from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
 from streamvision.inference.model import Model
 
 LEVELS = 256
 
 
-@dataclass(frozen=True, eq=False)
-class SemanticEvaluation:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SemanticEvaluation(Measurement):
     """How good a model is on a data set."""
 
-    model: str
-    """The model in words."""
     names: tuple[str, ...]
     """Class names of the data set."""
     measured: tuple[int, ...]
@@ -40,12 +37,6 @@ class SemanticEvaluation:
     that the data set does not have."""
     images: int
     """How many pictures were measured."""
-    seconds: float
-    """How long it took, reading the pictures included."""
-    notes: tuple[str, ...]
-    """What was assumed or left out, one sentence each."""
-    problems: tuple[tuple[str, str], ...]
-    """Files of the data set with something wrong, and what."""
 
     def iou(self) -> NDArray[np.float64]:
         """Return (C,) the intersection over union of each class; NaN where it is neither marked nor found."""
@@ -78,15 +69,11 @@ class SemanticEvaluation:
             },
             "confusion": self.confusion.tolist(),
             "images": self.images,
-            "seconds": round(self.seconds, 3),
-            "model": self.model,
-            "names": list(self.names),
-            "notes": list(self.notes),
-            "problems": [{"path": path, "reason": reason} for path, reason in self.problems],
+            **self.about_json(self.names),
         }
 
 
-def evaluate_regions(
+def evaluate_semantic(
     model: Path,
     pictures: MappedPictures,
     *,
@@ -104,13 +91,13 @@ def evaluate_regions(
         SourceError: when a picture or a map cannot be read.
         StreamVisionError: when the model cannot be opened or run.
     """
-    with open_model(model, **vars(options or ModelOptions())) as detector:
+    with open_model(model, options) as detector:
         if detector.card.task != "semantic":
             raise ConfigError(f"{model} is a model for {detector.card.task}; give one for semantic")
-        return measure_regions(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
+        return measure_semantic(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
 
 
-def measure_regions(
+def measure_semantic(
     detector: Model,
     pictures: MappedPictures,
     *,
@@ -118,7 +105,7 @@ def measure_regions(
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> SemanticEvaluation:
-    """Measure a model for ``semantic`` that is open; see :func:`evaluate_regions`.
+    """Measure a model for ``semantic`` that is open; see :func:`evaluate_semantic`.
 
     Raises:
         ConfigError: when its classes are not those of the maps.
@@ -145,14 +132,14 @@ def measure_regions(
         raise ConfigError("no pixel of any map is marked with a class, so there is nothing to measure; check the maps")
     match = match_names(names, used, detector.names, only=classes)
     return SemanticEvaluation(
-        detector.describe(),
-        names,
-        match.measured,
-        confusion,
-        len(pictures.images),
-        seconds,
-        (*notes, *match.notes, *detector.card.assumed),
-        tuple((str(problem.path), problem.reason) for problem in pictures.problems),
+        model=detector.describe(),
+        names=names,
+        measured=match.measured,
+        confusion=confusion,
+        images=len(pictures.images),
+        seconds=seconds,
+        notes=(*notes, *match.notes, *detector.card.assumed),
+        problems=pictures.problems,
     )
 
 

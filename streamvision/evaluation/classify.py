@@ -15,32 +15,23 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.dataset import NamedPictures
 from streamvision.evaluation.class_names import match_names
-from streamvision.evaluation.evaluate import ModelOptions, rounded
-from streamvision.evaluation.model import open_model
-from streamvision.evaluation.predict import OnProgress, read_bgr
+from streamvision.evaluation.model import ModelOptions, open_model
+from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
 from streamvision.inference.model import Model
 
 TOP = 5
 
 
-@dataclass(frozen=True, eq=False)
-class ClassifyEvaluation:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassifyEvaluation(Measurement):
     """How good a classifier is on a data set."""
 
-    model: str
-    """The model in words."""
     names: tuple[str, ...]
     """Class names of the data set."""
     place: NDArray[np.intp]
     """(N,) how many classes the model finds likelier than the right one, for each picture; 0 is a hit."""
     truth: NDArray[np.intp]
     """(N,) the right class of each picture."""
-    seconds: float
-    """How long it took, reading the pictures included."""
-    notes: tuple[str, ...]
-    """What was assumed or left out, one sentence each."""
-    problems: tuple[tuple[str, str], ...]
-    """Files of the data set with something wrong, and what."""
 
     def top(self, count: int, class_id: int | None = None) -> float | None:
         """Return how often the right class is among the first ``count``, 0..1; ``None`` where there is no picture."""
@@ -59,15 +50,11 @@ class ClassifyEvaluation:
                 if counts[n]
             },
             "images": len(self.place),
-            "seconds": round(self.seconds, 3),
-            "model": self.model,
-            "names": list(self.names),
-            "notes": list(self.notes),
-            "problems": [{"path": path, "reason": reason} for path, reason in self.problems],
+            **self.about_json(self.names),
         }
 
 
-def evaluate_classes(
+def evaluate_classifier(
     model: Path,
     pictures: NamedPictures,
     *,
@@ -83,13 +70,13 @@ def evaluate_classes(
         SourceError: when a picture cannot be read.
         StreamVisionError: when the model cannot be opened or run.
     """
-    with open_model(model, **vars(options or ModelOptions())) as detector:
+    with open_model(model, options) as detector:
         if detector.card.task != "classify":
             raise ConfigError(f"{model} is a model for {detector.card.task}; give one for classify")
-        return measure_classes(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
+        return measure_classifier(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
 
 
-def measure_classes(
+def measure_classifier(
     detector: Model,
     pictures: NamedPictures,
     *,
@@ -97,7 +84,7 @@ def measure_classes(
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> ClassifyEvaluation:
-    """Measure a model for ``classify`` that is open; see :func:`evaluate_classes`.
+    """Measure a model for ``classify`` that is open; see :func:`evaluate_classifier`.
 
     Raises:
         ConfigError: when its classes are not those of the pictures.
@@ -118,11 +105,11 @@ def measure_classes(
             places.append(int(np.flatnonzero(order == of_model[image.class_id])[0]))
         on_progress(len(places), len(images))
     return ClassifyEvaluation(
-        detector.describe(),
-        match.names,
-        np.array(places, np.intp),
-        np.array([image.class_id for image in images], np.intp),
-        time.monotonic() - begin_s,
-        (*notes, *match.notes, *detector.card.assumed),
-        tuple((str(problem.path), problem.reason) for problem in pictures.problems),
+        model=detector.describe(),
+        names=match.names,
+        place=np.array(places, np.intp),
+        truth=np.array([image.class_id for image in images], np.intp),
+        seconds=time.monotonic() - begin_s,
+        notes=(*notes, *match.notes, *detector.card.assumed),
+        problems=pictures.problems,
     )
