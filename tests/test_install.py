@@ -15,7 +15,6 @@ FORBIDDEN = {"torch", "torchvision", "ultralytics", "opencv-python", "openvino"}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_runtime_is_light_and_works(project_root: Path, data_dir: Path, tmp_path: Path) -> None:
     environment = tmp_path / "env"
     venv.create(environment, with_pip=False)

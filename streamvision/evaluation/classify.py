@@ -1,4 +1,4 @@
-"""How well a model names whole pictures: how often the right class is its first word, or among its first five."""
+"""How well a model classifies pictures: how often the right class is its first, or among its first five."""
 
 from __future__ import annotations
 

@@ -106,11 +106,11 @@ def coco_figures(predictions: Predictions, *, by: Likeness = "box", sigmas: Sequ
         )
         for class_id, name in enumerate(predictions.names)
     }
-    whole = precision[..., _ALL_SIZES, _MOST_OBJECTS]
+    all_sizes = precision[..., _ALL_SIZES, _MOST_OBJECTS]
     return CocoFigures(
-        map50_95=_mean(whole) or 0.0,
-        map50=_mean(whole[_IOU_50]) or 0.0,
-        map75=_mean(whole[_IOU_75]) or 0.0,
+        map50_95=_mean(all_sizes) or 0.0,
+        map50=_mean(all_sizes[_IOU_50]) or 0.0,
+        map75=_mean(all_sizes[_IOU_75]) or 0.0,
         by_size={name: _mean(precision[..., 1 + at, _MOST_OBJECTS]) for at, name in enumerate(sizes)},
         objects_by_size=_objects_by_size(truth["annotations"], by),
         per_class=per_class,

@@ -1,4 +1,4 @@
-"""Pictures of single objects: a map of how they lie to each other, the odd ones, and those most alike."""
+"""Crops of single objects: a map of them by likeness, the odd ones, and those most alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from streamvision.core.errors import MissingDependencyError
 from streamvision.datasets.dataset import LabelledImage
 from streamvision.evaluation.diagnosis import Diagnosis
-from streamvision.evaluation.features import F32, Embedder, centred
+from streamvision.evaluation.features import F32, CropEmbedder, centred
 from streamvision.evaluation.predictions import Predictions, read_bgr
 
 MARGIN = 0.1
@@ -36,7 +36,7 @@ LOOK_ALIKES = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Crop:
+class ObjectCrop:
     """One marked object."""
 
     path: Path
@@ -49,7 +49,7 @@ class Crop:
     """(H, W, 3) its pixels, with a little around it."""
 
 
-def cut_crops(images: Sequence[LabelledImage], *, at_most: int, seed: int = 0) -> list[Crop]:
+def cut_crops(images: Sequence[LabelledImage], *, at_most: int, seed: int = 0) -> list[ObjectCrop]:
     """Return crops of the marked objects that count, a random choice where there are more than ``at_most``.
 
     Raises:
@@ -78,13 +78,13 @@ def cut(bgr: NDArray[np.uint8], box_xyxy_px: Sequence[float]) -> NDArray[np.uint
     return bgr[y0:y1, x0:x1]
 
 
-def _cut(places: Iterable[tuple[LabelledImage, int]]) -> Iterable[Crop]:
+def _cut(places: Iterable[tuple[LabelledImage, int]]) -> Iterable[ObjectCrop]:
     path, bgr = None, np.empty((0, 0, 3), np.uint8)
     for image, index in places:
         if image.path != path:
             path, bgr = image.path, read_bgr(image.path)
         box = image.boxes[index]
-        yield Crop(image.path, index, box.class_id, cut(bgr, box.box_xyxy_px).copy())
+        yield ObjectCrop(image.path, index, box.class_id, cut(bgr, box.box_xyxy_px).copy())
 
 
 @dataclass(frozen=True)
@@ -193,16 +193,16 @@ class LookAlikes:
     """(H, W, 3) the object."""
     title: str
     """What it is and what went wrong."""
-    alike: tuple[tuple[Crop, float], ...]
+    alike: tuple[tuple[ObjectCrop, float], ...]
     """Training crops and their likeness (1: the same), the most alike first."""
 
 
 def find_look_alikes(
     pixels: Sequence[NDArray[np.uint8]],
     titles: Sequence[str],
-    training: Sequence[Crop],
+    training: Sequence[ObjectCrop],
     training_features: F32,
-    embedder: Embedder,
+    embedder: CropEmbedder,
 ) -> list[LookAlikes]:
     """Return for each crop the training crops most like it."""
     if not pixels or not training:

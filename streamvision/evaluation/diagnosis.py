@@ -1,4 +1,4 @@
-"""Everything that can be said about a model's detections without looking at pixels: errors, mix-ups, sizes, scores."""
+"""Diagnoses a model from its detections alone: kinds of errors, confused classes, heights of objects, scores."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HEIGHT_EDGES_PX = (0, 8, 16, 32, 64, 128, 256)
 
 
 def confusion_matrix(matches: Sequence[ImageMatch], *, classes: int) -> NDArray[np.int64]:
-    """Return (classes + 1, classes + 1) counts: rows are what is marked, columns what was said.
+    """Return (classes + 1, classes + 1) counts: rows are labels, columns predictions.
 
-    The last row counts detections of nothing, the last column objects that nothing was said about. Right detections
+    The last row counts detections of nothing, the last column objects without a detection. Right detections
     are paired first; of what is left, those pairs that overlap most, from 0.5 on.
     """
     counts = np.zeros((classes + 1, classes + 1), np.int64)
@@ -89,7 +89,7 @@ class Diagnosis:
     errors_at_point: ErrorReport
     """The errors among these, as a user sees them."""
     confusion: NDArray[np.int64]
-    """(classes + 1, classes + 1) marked by said, at the score of ``point``; last row and column: nothing."""
+    """(classes + 1, classes + 1) labels by predictions, at the score of ``point``; last row and column: nothing."""
     calibration: Calibration
     """Whether scores mean what they say."""
     heights: tuple[HeightBand, ...]
@@ -131,7 +131,7 @@ class Diagnosis:
 
 
 def diagnose(predictions: Predictions) -> Diagnosis:
-    """Look into what was found."""
+    """Diagnose what a model found."""
     classes = len(predictions.names)
     everything = match_predictions(predictions)
     point = operating_point(everything, classes=classes)

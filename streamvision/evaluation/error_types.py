@@ -31,7 +31,6 @@ BACKGROUND_IOU = 0.1
 FalseKind = Literal["classification", "localisation", "both", "duplicate", "background"]
 ErrorKind = Literal["classification", "localisation", "both", "duplicate", "background", "missed"]
 FALSE_KINDS: tuple[FalseKind, ...] = get_args(FalseKind)
-ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whole evaluations: a model and a data set in; figures by box, mask, keypoints or oriented box out."""
+"""Evaluations: a model and a data set in; figures by box, mask, keypoints or oriented box out."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def evaluate_shapes(
 
 
 def _unmarked(dataset: Dataset, by: Likeness) -> tuple[str, ...]:
-    """Return what to say of objects that lack what is compared."""
+    """Return a note on objects that lack what is compared."""
     marked = [is_marked(box, by) for _, box in dataset.boxes()]
     if not any(marked):
         raise ConfigError(f"no object of the data set has {by}; give labels with {_LABELS[by]}")

@@ -1,4 +1,4 @@
-"""What crops of objects look like, as vectors: by the network itself where it can be asked, else by plain vision."""
+"""The appearance of crops as vectors: features of the network where it is a checkpoint, else shape and colour."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = 32
 COLOUR_BINS = (8, 4, 4)
 
 
-class Embedder(Protocol):
+class CropEmbedder(Protocol):
     """Turns crops into vectors whose scalar product is their likeness."""
 
     @property
@@ -32,23 +32,21 @@ class Embedder(Protocol):
         """Return (N, D) float32 rows of length 1 for N crops, each (H, W, 3) BGR."""
 
 
-def open_embedder(model: Path) -> Embedder:
-    """Return the network's own eye where the model is a checkpoint of ultralytics, else shape and colour.
+def open_embedder(model: Path) -> CropEmbedder:
+    """Return the features of the network itself where it is a checkpoint of ultralytics, else shape and colour.
 
     Raises:
         MissingDependencyError: when the model is a checkpoint and torch or ultralytics is not installed.
         ModelError: when it cannot be loaded.
     """
-    own_eye = model.suffix.lower() == ".pt" and read_run(model) is None
-    return BackboneEmbedder(model) if own_eye else ShapeAndColour()
+    has_features = model.suffix.lower() == ".pt" and read_run(model) is None
+    return BackboneEmbedder(model) if has_features else ShapeAndColour()
 
 
 class ShapeAndColour:
     """Histograms of oriented gradients (Dalal and Triggs, 2005) and of hue, saturation and value."""
 
-    description = (
-        "shape (histograms of oriented gradients) and colour, since this model does not give away its features"
-    )
+    description = "shape (histograms of oriented gradients) and colour, since this model gives no features"
 
     def __init__(self) -> None:
         self._hog = cv2.HOGDescriptor((HOG_SIDE_PX, HOG_SIDE_PX), (16, 16), (8, 8), (8, 8), 9)
@@ -112,7 +110,7 @@ def backbone_layers(network: Any) -> list[int]:
 
 
 def centred(features: F32, mean: F32) -> F32:
-    """Return rows of length 1 without what all crops have in common, so that likeness tells them apart."""
+    """Return rows of length 1 without what all crops have in common, so that their likeness discriminates."""
     return _unit(features - mean)
 
 

@@ -1,4 +1,4 @@
-"""What a network looked at: one heat map for each object that it found, by gradients or by occlusion.
+"""Which places of a picture made a network find its objects: one heat map for each, by gradients or by occlusion.
 
 Gradients: HiResCAM (Draelos and Carin 2020, arXiv:2011.08891), activation times gradient, place by place, summed over
 channels, what is positive. Grad-CAM (Selvaraju et al. 2017) averages the gradient over all places first, which blurs
@@ -51,7 +51,7 @@ NOISE_DEVIATIONS = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A picture, what was found on it and where the network looked for each object."""
+    """A picture, what was found on it and which places mattered for each object."""
 
     bgr: NDArray[np.uint8]
     """(H, W, 3) the picture."""
@@ -85,7 +85,7 @@ def explain(
     """Find objects on a picture and what made the network find them.
 
     Args:
-        detector: the model, opened for measuring, so that it tells weak objects too.
+        detector: the model, opened for measuring, so that it reports weak objects too.
         bgr: (H, W, 3) the picture.
         path: the model's file, for messages.
         score: lowest score of an object that is explained.

@@ -115,7 +115,7 @@ class Predictions:
         """Write all results as one JSON list in COCO's form.
 
         Raises:
-            ConfigError: when two pictures have the same stem, so that their results could not be told apart.
+            ConfigError: when two pictures have the same stem, so that their results would be mixed up.
             OutputError: when the file cannot be written.
         """
         save_results(path, self.images, self.coco_results())
@@ -125,7 +125,7 @@ def save_results(path: Path, images: tuple[LabelledImage, ...], results: list[li
     """Write the results of all pictures as one JSON list; see :meth:`Predictions.save`.
 
     Raises:
-        ConfigError: when two pictures have the same stem, so that their results could not be told apart.
+        ConfigError: when two pictures have the same stem, so that their results would be mixed up.
         OutputError: when the file cannot be written.
     """
     require_distinct_stems(images)

@@ -135,7 +135,7 @@ class Calibration:
     overconfidence: float | None
     """Mean score minus precision: above 0 the model promises too much."""
     count: int
-    """How many detections were looked at."""
+    """How many detections were compared."""
 
 
 def calibration(matches: Sequence[ImageMatch]) -> Calibration:

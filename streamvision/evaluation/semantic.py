@@ -1,4 +1,4 @@
-"""How well a model names the pixels of pictures: the intersection over union of each class, from a confusion matrix."""
+"""How well a model classifies pixels: the intersection over union of each class, from a confusion matrix."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Finding an object again: what is known of the identities of recordings, and how alike they look to one."""
+"""Finding an object again: the tracklets of recordings with their embeddings, and the search among them."""

@@ -1,4 +1,4 @@
-"""What recordings showed, one row an identity, and the search among them by looks."""
+"""The tracklets of recordings with their embeddings, and the search for the most similar ones."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Tracklet:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """An identity that looks like what was asked for."""
+    """A tracklet that is similar to the query."""
 
     tracklet: Tracklet
     """When and where it was seen."""
@@ -116,7 +116,7 @@ class ObjectIndex:
         return len(self.tracklets)
 
     def search(self, query: NDArray[np.floating[Any]], *, most: int = 10, least: float = -1.0) -> list[Match]:
-        """Return the identities that look most like a description, the most alike first.
+        """Return the tracklets that are most similar to a description, the most similar first.
 
         Args:
             query: (D,) description by the same embedding model, of any length but 0.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-INSTALL_TIMEOUT_S = 170.0
+INSTALL_TIMEOUT_S = 500.0
 _FILES = ("package.json", "package-lock.json", ".npmrc")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-EXPORT_TIMEOUT_S = 170.0
+EXPORT_TIMEOUT_S = 500.0
 _SCRIPT = """
 import sys
 from pathlib import Path

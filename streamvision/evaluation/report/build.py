@@ -17,16 +17,16 @@ from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.coco_metrics import RECALL_LEVELS
 from streamvision.evaluation.crops import (
     MIN_SIDE_PX,
-    Crop,
     CropMap,
     LookAlikes,
+    ObjectCrop,
     cut_crops,
     find_look_alikes,
     map_crops,
     unfound_objects,
 )
 from streamvision.evaluation.evaluate import Evaluation
-from streamvision.evaluation.features import Embedder
+from streamvision.evaluation.features import CropEmbedder
 from streamvision.evaluation.predictions import read_bgr
 from streamvision.evaluation.report.pictures import data_uri, overlay, worst_pictures
 from streamvision.evaluation.report.words import KIND_WORDS, in_short
@@ -44,7 +44,7 @@ _MATRIX_CLASSES = 24
 
 
 def build_report(
-    result: Evaluation, path: Path, *, title: str, embedder: Embedder, training: Dataset | None = None
+    result: Evaluation, path: Path, *, title: str, embedder: CropEmbedder, training: Dataset | None = None
 ) -> None:
     """Write the report.
 
@@ -75,7 +75,7 @@ def build_report(
         raise OutputError(f"cannot write the report to {path}: {error.strerror}; give another file") from error
 
 
-def _context(result: Evaluation, embedder: Embedder, training: Dataset | None) -> dict[str, Any]:
+def _context(result: Evaluation, embedder: CropEmbedder, training: Dataset | None) -> dict[str, Any]:
     classes = _classes(result)
     colors = {row["name"]: row["color"] for row in classes}
     return {
@@ -202,7 +202,7 @@ def _confusion(result: Evaluation) -> dict[str, Any]:
     return {"names": [names[index] for index in active], "matrix": matrix, "mixed": sorted(mixed, reverse=True)[:12]}
 
 
-def _map(result: Evaluation, embedder: Embedder, colors: dict[str, str]) -> dict[str, Any] | None:
+def _map(result: Evaluation, embedder: CropEmbedder, colors: dict[str, str]) -> dict[str, Any] | None:
     crops = cut_crops(result.predictions.images, at_most=MAX_CROPS)
     if not crops:
         return None
@@ -235,11 +235,11 @@ def _scatter(found: CropMap, which: str, color: Sequence[str], odd: Sequence[int
     return charts.scatter_chart(points, color, odd, title=f"Map of the crops ({which})")
 
 
-def _crop_json(crop: Crop, names: Sequence[str], thumb: str) -> dict[str, str]:
+def _crop_json(crop: ObjectCrop, names: Sequence[str], thumb: str) -> dict[str, str]:
     return {"name": names[crop.class_id], "file": crop.path.name, "uri": thumb}
 
 
-def _look_alikes(result: Evaluation, embedder: Embedder, training: Dataset | None) -> list[dict[str, Any]]:
+def _look_alikes(result: Evaluation, embedder: CropEmbedder, training: Dataset | None) -> list[dict[str, Any]]:
     if training is None:
         return []
     pixels, titles = unfound_objects(result.predictions, result.diagnosis, count=MAX_LOOK_ALIKES)

@@ -1,4 +1,4 @@
-"""The pictures on which a model is most wrong, with what is marked and what it said, as data inside the page."""
+"""The pictures on which a model is most wrong, with labels and detections, as data inside the page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Mark:
     """One box to draw."""
 
     kind: MarkKind
-    """``hit`` and ``false`` were said by the model; ``found`` and ``missed`` are marked objects."""
+    """``hit`` and ``false`` are the model's detections; ``found`` and ``missed`` are marked objects."""
     box_xyxy_px: Sequence[float]
     """Left, top, right, bottom in pixels of the picture."""
     label: str
@@ -40,7 +40,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class GalleryPicture:
+class WorstPicture:
     """One picture and all that is to be drawn on it."""
 
     path: Path
@@ -57,7 +57,7 @@ class GalleryPicture:
     """What is wrong, in a few words."""
 
 
-def worst_pictures(predictions: Predictions, diagnosis: Diagnosis, *, count: int) -> list[GalleryPicture]:
+def worst_pictures(predictions: Predictions, diagnosis: Diagnosis, *, count: int) -> list[WorstPicture]:
     """Return the pictures with most unfound objects and most confident false detections, the worst first."""
     kinds = false_kinds(diagnosis.errors_at_point)
     ranked = sorted(
@@ -70,7 +70,7 @@ def worst_pictures(predictions: Predictions, diagnosis: Diagnosis, *, count: int
         image, match = predictions.images[index], diagnosis.matches[index]
         marks = marks_of(match, predictions.names, kinds[index])
         summary = _summary(match, kinds[index])
-        pictures.append(GalleryPicture(image.path, image.width_px, image.height_px, marks, badness, summary))
+        pictures.append(WorstPicture(image.path, image.width_px, image.height_px, marks, badness, summary))
     return pictures
 
 
@@ -98,11 +98,11 @@ def marks_of(match: ImageMatch, names: Sequence[str], kinds: dict[int, str]) -> 
     for row, (box, class_id, score) in enumerate(
         zip(match.box_xyxy_px.tolist(), match.class_id.tolist(), match.score.tolist(), strict=True)
     ):
-        said = f"{names[class_id]} {score:.2f}"
+        words = f"{names[class_id]} {score:.2f}"
         if row in kinds:
-            marks.append(Mark("false", box, f"{said} · {kinds[row]}"))
+            marks.append(Mark("false", box, f"{words} · {kinds[row]}"))
         elif match.hit[row]:
-            marks.append(Mark("hit", box, said))
+            marks.append(Mark("hit", box, words))
     return tuple(marks)
 
 
@@ -132,7 +132,7 @@ def data_uri(bgr: NDArray[np.uint8], *, longest_px: int) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
 
 
-def overlay(picture: GalleryPicture) -> Markup:
+def overlay(picture: WorstPicture) -> Markup:
     """Return the boxes of a picture as SVG in the picture's own pixels."""
     font = FONT_SHARE * max(picture.width_px, picture.height_px)
     boxes = Markup("").join(
@@ -152,7 +152,7 @@ def overlay(picture: GalleryPicture) -> Markup:
     )
 
 
-def _label_place(mark: Mark, picture: GalleryPicture, font: float) -> tuple[float, float]:
+def _label_place(mark: Mark, picture: WorstPicture, font: float) -> tuple[float, float]:
     """Return where a label begins: the model's words above the box, missed objects' below, both inside the picture."""
     left, top, _, bottom = mark.box_xyxy_px
     edge = font / 3

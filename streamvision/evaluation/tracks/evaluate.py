@@ -71,7 +71,7 @@ def run_tracker(
     Args:
         sequences: what to track.
         create: makes a tracker.
-        on_progress: told how far it is.
+        on_progress: called with how many frames are done, and how many there are.
     """
     total = sum(sequence.frames for sequence in sequences)
     results: dict[str, F64] = {}

@@ -107,7 +107,6 @@ def spoiled(bundle: Path, folder: Path) -> Path:
     return Path(shutil.copytree(bundle, folder / bundle.name))
 
 
-@pytest.mark.timeout(400)
 def test_a_decoder_notices_other_outputs_and_another_tensor(bundles: Path, decoder: SelfTest, tmp_path: Path) -> None:
     bundle = spoiled(bundles / "yolo_v8_odd", tmp_path)
     output = bundle / "golden" / "output_0.f32"

@@ -17,7 +17,7 @@ from exporters.base import ExportOptions
 from exporters.onnx.conversion import to_onnx
 from streamvision.checkpoints import open_source
 
-pytestmark = [pytest.mark.reference, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.reference, pytest.mark.slow]
 
 SIZE_PX = (96, 64)
 

@@ -210,7 +210,6 @@ def of_source(source: Any, pictures: dict[str, np.ndarray]) -> dict[str, np.ndar
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("precision", "mean_iou", "score", "unmatched"),
     [("fp32", 0.9999, 1e-4, 0), ("fp16", 0.999, 2e-3, 0), ("int8-dynamic", 0.95, 0.2, 6), ("int8", 0.95, 0.25, 6)],
@@ -238,7 +237,6 @@ def test_yolov8n_finds_what_the_checkpoint_finds(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_mediapipe_finds_what_our_runtime_finds(source: Any, pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
     pytest.importorskip("mediapipe")
     artifact = TfliteTarget().export(source, ExportOptions(mediapipe=True), tmp_path)

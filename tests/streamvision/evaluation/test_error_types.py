@@ -1,9 +1,11 @@
 """Each kind of error is told from the others, and costs what mending it would bring."""
 
+from typing import get_args
+
 import pytest
 
 from streamvision.evaluation.coco_metrics import coco_figures
-from streamvision.evaluation.error_types import ERROR_KINDS, explain_errors
+from streamvision.evaluation.error_types import ErrorKind, explain_errors
 from streamvision.evaluation.matching import match_predictions
 from support.labelled import NAMES, found, predictions, random_predictions, shifted, truth
 
@@ -18,7 +20,7 @@ def errors(*pairs):
 
 
 def only(report, kind, count=1):
-    return report.counts() == {one: count if one == kind else 0 for one in ERROR_KINDS}
+    return report.counts() == {one: count if one == kind else 0 for one in get_args(ErrorKind)}
 
 
 def test_no_error():

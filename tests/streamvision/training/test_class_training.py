@@ -27,7 +27,7 @@ from streamvision.training.report import TrainingProgress
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 
-pytestmark = [pytest.mark.slow, pytest.mark.reference, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.reference]
 MODEL = "squeezenet1_1"
 
 

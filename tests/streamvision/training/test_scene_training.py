@@ -31,7 +31,7 @@ from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 from support.command_line import streamvision
 
-pytestmark = [pytest.mark.slow, pytest.mark.reference, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.reference]
 
 
 @pytest.fixture(scope="module", autouse=True)
