@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from pipelines.stages.adaptive.planned_inference import run_planned
+from pipelines.stages.adaptive.partial import run_planned
 from pipelines.stages.secondary import SecondaryModels
 from pipelines.stages.tracking import create_tracker
 from pipelines.stages.tracking.appearance import Appearance
@@ -53,7 +53,7 @@ class RunModels:
         if all(result.plan is FULL for result in batch):
             predictions = self.first.find(pictures)
         else:
-            predictions = run_planned(self.first, pictures, [result.plan for result in batch])
+            predictions = run_planned(self.first, batch)
         if self._appearance is not None:
             with self._times.measure("appearance"):
                 predictions = self._appearance.describe(pictures, predictions)

@@ -23,13 +23,13 @@ FRAME_STAGES: Registry[Plugin] = Registry(
     plugins=[
         Plugin(
             name="complete",
-            factory="pipelines.stages.adaptive.stages:complete",
+            factory="pipelines.stages.adaptive.adaptive:complete",
             summary="adaptive inference: what is known of the part that the network was not shown",
         ),
         Plugin(name="track", factory="pipelines.stages.tracking.stage:track", summary="identities"),
         Plugin(
             name="learn",
-            factory="pipelines.stages.adaptive.stages:learn",
+            factory="pipelines.stages.adaptive.adaptive:learn",
             summary="adaptive inference: motion that the next plans rely on",
         ),
         Plugin(

@@ -1,4 +1,4 @@
-"""Adaptive effort: the network is shown what has changed, and the rest stays as it was."""
+"""Adaptive inference: the network is shown what has changed; the rest is taken from earlier frames."""
 
 from pipelines.stages.adaptive.adaptive import AdaptiveInference
 from pipelines.stages.adaptive.budget import Budget

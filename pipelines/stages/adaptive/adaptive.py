@@ -13,7 +13,8 @@ from pipelines.stages.adaptive.budget import Budget
 from pipelines.stages.adaptive.expectation import NOTHING, Expected
 from pipelines.stages.adaptive.memory import Memory
 from pipelines.stages.adaptive.motion import Cells, MotionGrid, box_of
-from pipelines.stages.adaptive.region import can_infer_parts, plan_around, share_of
+from pipelines.stages.adaptive.partial import can_infer_parts, plan_around, share_of
+from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.tracking import Tracker
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
@@ -154,6 +155,46 @@ class AdaptiveInference:
 
     def _cost(self, plan: InferencePlan, frame: Frame) -> float:
         return share_of(plan, picture_px=(frame.picture.width_px, frame.picture.height_px), card=self._input)
+
+
+class CompletePrediction(FrameStage):
+    """Before the tracker: adds what is known of the part that the network was not shown."""
+
+    name = "adaptive"
+
+    def __init__(self, adaptive: AdaptiveInference) -> None:
+        self._adaptive = adaptive
+
+    def process(self, result: Result) -> None:
+        """Complete the result."""
+        self._adaptive.complete(result)
+
+    def reset(self) -> None:
+        """Forget earlier pictures."""
+        self._adaptive.reset()
+
+
+class LearnMotion(FrameStage):
+    """Behind the tracker: learns what the next plans can rely on."""
+
+    name = "adaptive"
+
+    def __init__(self, adaptive: AdaptiveInference) -> None:
+        self._adaptive = adaptive
+
+    def process(self, result: Result) -> None:
+        """Learn from the result."""
+        self._adaptive.learn(result)
+
+
+def complete(context: StageContext) -> CompletePrediction | None:
+    """Return the stage before the tracker; ``None`` where the network is shown every frame."""
+    return CompletePrediction(context.adaptive) if context.adaptive is not None else None
+
+
+def learn(context: StageContext) -> LearnMotion | None:
+    """Return the stage behind the tracker; ``None`` where the network is shown every frame."""
+    return LearnMotion(context.adaptive) if context.adaptive is not None else None
 
 
 def _with_identity(detections: Detections) -> Detections:

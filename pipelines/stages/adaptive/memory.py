@@ -1,8 +1,8 @@
-"""What is known of a stream's picture, put together from looks at its parts.
+"""What is known of a stream's picture, put together from inference on its parts.
 
-What was seen once and not looked at again is no news: told to the tracker frame after frame, a box that flickered up on
-one look would be confirmed by its own echo. So only objects with an identity are told again; the others are shown as
-they were, and looked at for a while until they have one or are gone.
+A box that was found once is not evidence again on the frames that the network is not shown: given to the tracker frame
+after frame, one that flickered up would be confirmed by its own echo. So only objects with an identity are given to the
+tracker again; unconfirmed ones are reported as they were, and inferred for a while until they have one or are gone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streamvision.core.resampling import Window
 from streamvision.inference.model import Prediction
 
 SAME_IOU = 0.3
-"""Overlap from which an object of one look is that of the look before."""
+"""Overlap from which an object is that of the inference before."""
 EDGE = 0.01
 """How near to a part's edge, in shares of the part, a box ends that was cut by it."""
 
@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 
 
 class Memory:
-    """The newest findings on each part of one stream's picture.
+    """The newest predictions on each part of one stream's picture.
 
     One thread calls :meth:`update` and then :meth:`keep`; any may read :attr:`boxes` and :attr:`unsettled`.
     """
@@ -43,57 +43,57 @@ class Memory:
         self._unconfirmed: Mask = np.empty(0, np.bool_)
         self._unseen_unconfirmed = Detections.empty()
         self._came_or_went = self.unsettled = np.empty((0, 4), np.float32)
-        """(N, 4) boxes of objects that came or went with the newest look, or have no identity yet."""
+        """(N, 4) boxes of objects that came or went with the newest inference, or have no identity yet."""
 
     @property
     def boxes(self) -> NDArray[np.float32]:
         """(N, 4) boxes of the objects that are known now, in pixels of the picture."""
         return self._known.detections.box_xyxy_px
 
-    def update(self, look: InferencePlan, found: Prediction | None) -> Prediction:
-        """Take what a look has found and return what is known of the picture, but for unconfirmed objects seen before.
+    def update(self, plan: InferencePlan, found: Prediction | None) -> Prediction:
+        """Take a new prediction; return what is known of the picture, without unconfirmed objects of earlier frames.
 
         Args:
-            look: what the network was shown.
-            found: what it found there, in pixels of the whole picture; ``None`` where it was not called.
+            plan: what the network was shown.
+            found: what it found there, in pixels of the full picture; ``None`` where it was not called.
         """
         before = self._known.detections
         if found is None:
             inside = np.zeros(len(before), np.bool_)
-            fresh, whole = Detections.empty(), self._known.image_result
-        elif look.window is None:
+            fresh, image_result = Detections.empty(), self._known.image_result
+        elif plan.window is None:
             inside = np.ones(len(before), np.bool_)
-            fresh, whole = found.detections, found.image_result
+            fresh, image_result = found.detections, found.image_result
         else:
-            inside = _centred_in(before, look.window)
-            copies = _cut_copies(found.detections, before[~inside], look.window)
-            fresh, whole = found.detections[np.flatnonzero(~copies)], found.image_result
+            inside = _centred_in(before, plan.window)
+            copies = _cut_copies(found.detections, before[~inside], plan.window)
+            fresh, image_result = found.detections[np.flatnonzero(~copies)], found.image_result
         if found is not None:
             self._came_or_went = _came_or_went(before[inside], found.detections, self._sure_score)
         self._unseen_unconfirmed = before[~inside & self._unconfirmed]
-        return Prediction(_joined(before[~inside & ~self._unconfirmed], fresh), whole)
+        return Prediction(_joined(before[~inside & ~self._unconfirmed], fresh), image_result)
 
-    def keep(self, told: Detections, whole: ImageResult | None) -> Detections:
-        """Remember what the tracker made of it; return that with the unconfirmed objects that it was not told of.
+    def keep(self, tracked: Detections, image_result: ImageResult | None) -> Detections:
+        """Remember what the tracker made of it; return that with the unconfirmed objects that it was not given.
 
         Args:
-            told: objects with their identities; without any tracker, without.
-            whole: what is known of the picture as a whole.
+            tracked: objects with their identities; without a tracker, without.
+            image_result: what is known of the picture as a whole.
         """
-        everything = self.with_unconfirmed(told)
-        self._unconfirmed = np.zeros(len(told), np.bool_)
+        everything = self.with_unconfirmed(tracked)
+        self._unconfirmed = np.zeros(len(tracked), np.bool_)
         if everything.track_id is not None:
             self._unconfirmed = np.ma.getmaskarray(everything.track_id)
-        self._known = Prediction(replace(everything, track_id=None), whole)
+        self._known = Prediction(replace(everything, track_id=None), image_result)
         self.unsettled = np.concatenate([self._came_or_went, everything.box_xyxy_px[self._unconfirmed]])
         return everything
 
-    def with_unconfirmed(self, told: Detections) -> Detections:
-        """Return what the tracker says, with the unconfirmed objects that it was not told of as they were seen."""
-        if told.track_id is None:
-            return told
+    def with_unconfirmed(self, tracked: Detections) -> Detections:
+        """Return tracked objects with the unconfirmed ones that the tracker was not given, as they were found."""
+        if tracked.track_id is None:
+            return tracked
         nobody = np.ma.MaskedArray(np.zeros(len(self._unseen_unconfirmed), np.int64), mask=True)
-        return _joined(told, replace(self._unseen_unconfirmed, track_id=nobody))
+        return _joined(tracked, replace(self._unseen_unconfirmed, track_id=nobody))
 
 
 def _centred_in(detections: Detections, window: Window) -> Mask:
@@ -103,7 +103,7 @@ def _centred_in(detections: Detections, window: Window) -> Mask:
 
 
 def _cut_copies(fresh: Detections, kept: Detections, window: Window) -> Mask:
-    """Say which fresh boxes end at the part's edge and lie on an object that is kept as it was seen in whole."""
+    """Say which fresh boxes end at the part's edge and lie on an object that is known uncut."""
     low, high = np.array(window[:2]), np.array(window[2:])
     near = EDGE * (high - low)
     box = fresh.box_xyxy_px
@@ -115,7 +115,7 @@ def _cut_copies(fresh: Detections, kept: Detections, window: Window) -> Mask:
 
 
 def _came_or_went(before: Detections, after: Detections, sure_score: float) -> NDArray[np.float32]:
-    """Return the boxes of objects that only one of two looks at the same place saw."""
+    """Return the boxes of objects that only one of two predictions of the same place has."""
     sure_before = before[before.score >= sure_score].box_xyxy_px
     sure_after = after[after.score >= sure_score].box_xyxy_px
     gone = _without_partner(sure_before, after.box_xyxy_px)

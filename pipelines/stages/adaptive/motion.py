@@ -1,8 +1,8 @@
-"""Where a picture has changed since the network last looked there.
+"""Where a picture has changed since the network last saw it.
 
 The picture's luma is averaged over cells, some 7 pixels of a usual network's input wide, so that the noise of sensors
 and encoders, which is 1 to 3 levels then, stays far below what the smallest object changes (20 and more, measured on
-real traffic and indoor cameras). Each cell is compared with what it was when it was last looked at, and not with the
+real traffic and indoor cameras). Each cell is compared with what it was when the network last saw it, and not with the
 frame before: what creeps adds up until it shows.
 """
 
@@ -52,7 +52,7 @@ class MotionGrid:
         return changed
 
     def accept(self, picture: Picture, window: Window | None = None) -> None:
-        """Tell that the network looks at the newest picture; with a window, at that part of it."""
+        """Tell that the network is shown the newest picture; with a window, that part of it."""
         if self._now is None:
             return
         if window is None or self._seen is None:

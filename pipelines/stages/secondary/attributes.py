@@ -1,4 +1,4 @@
-"""What a second look says of an object, as plain values that go into its attributes."""
+"""What a secondary model says of an object, as plain values that become its attributes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from streamvision.core.detections import MIN_KEYPOINT_SCORE, class_name
 from streamvision.core.stage_output import Outline
 from streamvision.inference.model import Prediction
 
-Finding = dict[str, Any]
+Attributes = dict[str, Any]
 
 
-def finding_of(
+def attributes_of(
     found: Prediction,
     *,
     names: tuple[str, ...],
     origin_px: tuple[int, int],
     box_xyxy_px: tuple[float, float, float, float],
     least_score: float,
-) -> Finding | None:
-    """Return the finding on one crop; ``None`` where there is none that is sure enough.
+) -> Attributes | None:
+    """Return the attributes from one crop; ``None`` where nothing is sure enough.
 
     Text gives ``{text, score}``, classes ``{class_name, score}``, objects ``{objects: [{class_name, score, box_xyxy,
     keypoints}]}`` in fractions of the object's own box, since that moves on (:func:`placed`); other models give their
@@ -34,7 +34,7 @@ def finding_of(
         names: its class names by class id.
         origin_px: where the crop begins in the picture: left and top.
         box_xyxy_px: the object's box in the picture.
-        least_score: findings below are left out.
+        least_score: what scores lower is left out.
     """
     whole = found.image_result
     if whole is None:
@@ -53,8 +53,8 @@ def finding_of(
     return summary or None
 
 
-def placed(finding: Finding, box_xyxy_px: tuple[float, float, float, float]) -> Finding:
-    """Return a finding with its objects where they are on a picture on which the object's box is here.
+def placed(attributes: Attributes, box_xyxy_px: tuple[float, float, float, float]) -> Attributes:
+    """Return attributes with their objects in pixels of a picture on which the object's box is here.
 
     They have ``box_xyxy_px`` and, from pose models, ``keypoints`` as ``[x_px, y_px, score]``.
 
@@ -62,12 +62,12 @@ def placed(finding: Finding, box_xyxy_px: tuple[float, float, float, float]) -> 
     >>> placed({"objects": [plate]}, (100, 100, 300, 200))["objects"]
     [{'class_name': 'plate', 'score': 0.9, 'box_xyxy_px': [150.0, 150.0, 250.0, 200.0]}]
     """
-    if "objects" not in finding:
-        return finding
+    if "objects" not in attributes:
+        return attributes
     left, top = box_xyxy_px[:2]
     width, height = box_xyxy_px[2] - left, box_xyxy_px[3] - top
     objects = []
-    for one in finding["objects"]:
+    for one in attributes["objects"]:
         x0, y0, x1, y1 = one["box_xyxy"]
         corners = (left + x0 * width, top + y0 * height, left + x1 * width, top + y1 * height)
         there = {
@@ -84,7 +84,7 @@ def placed(finding: Finding, box_xyxy_px: tuple[float, float, float, float]) -> 
 
 
 def parts_of(
-    attributes: dict[str, Finding] | None, skeletons: Mapping[str, tuple[tuple[int, int], ...]]
+    attributes: dict[str, Attributes] | None, skeletons: Mapping[str, tuple[tuple[int, int], ...]]
 ) -> list[Outline]:
     """Return the lines to draw for the objects and skeletons that second models found on an object.
 
@@ -93,8 +93,8 @@ def parts_of(
         skeletons: pairs of keypoints to join, by name of the model.
     """
     lines = []
-    for name, finding in (attributes or {}).items():
-        for one in finding.get("objects", ()):
+    for name, own in (attributes or {}).items():
+        for one in own.get("objects", ()):
             points = one.get("keypoints")
             if points is None:
                 left, top, right, bottom = one["box_xyxy_px"]
@@ -121,7 +121,7 @@ class _Place(NamedTuple):
         return shares
 
 
-def _objects(found: Prediction, names: tuple[str, ...], place: _Place, least_score: float) -> Finding | None:
+def _objects(found: Prediction, names: tuple[str, ...], place: _Place, least_score: float) -> Attributes | None:
     chosen = found.detections[np.flatnonzero(found.detections.score >= least_score)]
     if not len(chosen):
         return None

@@ -32,26 +32,26 @@ class Seen:
 
 
 class KeyFrameModel(ModelWorker[Seen]):
-    """A model that looks at key frames of all streams.
+    """A model that is shown key frames of all streams.
 
     Args:
         config: how often.
-        detector: the model, already open; :meth:`close` closes it.
+        model: already open; :meth:`close` closes it.
 
     Raises:
         ConfigError: when it finds objects or makes pictures, which belong to their own frame alone.
     """
 
-    def __init__(self, config: KeyFrameConfig, detector: Model) -> None:
-        super().__init__(config.name, detector)
-        if isinstance(detector.head, ObjectHead) or detector.card.task == "image":
+    def __init__(self, config: KeyFrameConfig, model: Model) -> None:
+        super().__init__(config.name, model)
+        if isinstance(model.head, ObjectHead) or model.card.task == "image":
             raise ConfigError(
-                f"key_frames {config.name!r}: {detector.describe()} is for {detector.card.task!r}; give a model that "
+                f"key_frames {config.name!r}: {model.describe()} is for {model.card.task!r}; give a model that "
                 "says something of the whole picture: classes, classes of pixels, distances, a description or a text"
             )
         self.config = config
-        """How often it looks."""
-        self.names = detector.names
+        """How often it is shown one."""
+        self.names = model.names
         """Its class names, by class id."""
 
     @classmethod
@@ -62,11 +62,11 @@ class KeyFrameModel(ModelWorker[Seen]):
             ConfigError: when it is not for whole pictures.
             StreamVisionError: when it is not there, or cannot be run.
         """
-        detector = open_auxiliary(config, max_batch=MAX_PICTURES, times=times)
+        model = open_auxiliary(config, max_batch=MAX_PICTURES, times=times)
         try:
-            return cls(config, detector)
+            return cls(config, model)
         except BaseException:
-            detector.close()
+            model.close()
             raise
 
     def read(self, crop: Crop, found: Prediction) -> Seen:
@@ -118,9 +118,9 @@ class KeyFrames(FrameStage):
                 if taken and self._wait:
                     model.wait(taken)
             (kept,) = model.known([key])
-            if kept is not None and kept.finding is not None and (whole := kept.finding.image_result) is not None:
+            if kept is not None and kept.value is not None and (said := kept.value.image_result) is not None:
                 age_s = round(max(frame.pts_s - kept.quality, 0.0), 3)
-                known.append(KeyFrame(model.name, whole, model.names, age_s, kept.finding.summary))
+                known.append(KeyFrame(model.name, said, model.names, age_s, kept.value.summary))
         result.key_frames = tuple(known)
 
     def statuses(self) -> tuple[StageStatus, ...]:

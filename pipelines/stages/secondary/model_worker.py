@@ -1,7 +1,7 @@
-"""A model beside the pipeline, shared by all streams: what waits is looked at in one call, what was found is kept.
+"""A model beside the pipeline, shared by all streams: crops that wait go into one call, and what it said is kept.
 
-Live streams never wait for it: a finding appears a few frames later. Files do, so that every run over one gives the
-same.
+Live streams never wait for it: what it says appears a few frames later. Files do, so that every run over one gives the
+same. What waits is a set by object and not a queue: a better crop of an object takes the place of the one that waits.
 """
 
 from __future__ import annotations
@@ -29,58 +29,58 @@ log = logging.getLogger(__name__)
 MAX_CROPS = 64
 """Most crops in one call; at 224x224 the input tensor takes 39 MB then."""
 MAX_WAITING = 256
-"""Most crops that wait; what comes then is looked at when it comes again."""
+"""Most crops that wait; further ones are refused and offered again with a later frame."""
 MAX_KEPT = 4096
-"""Most objects whose findings are kept, those seen last."""
+"""Most objects of which something is kept, those seen last."""
 GATHER_S = 0.005
 """How long the first crop waits for those of other streams."""
 GIVE_UP_AFTER = 5
 """Failed calls in a row after which the model is not called any more."""
 PATIENCE_S = 30.0
-"""Longest that the frame of a file waits for the findings on it."""
+"""Longest that the frame of a file waits for the said on it."""
 POLL_S = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """A picture to look at: an object, or a whole frame."""
+    """A picture for the model: an object, or a full frame."""
 
     key: Hashable
     """Whose it is: stream and identity."""
     picture: Picture
     """The object, cut out."""
     quality: float
-    """Of two of one key, the one that has more of it is looked at: size in pixels times score, or time."""
+    """Of two with one key, the model is shown the better: size in pixels times score, or time."""
     left_px: int = 0
-    """Where it begins in the whole picture."""
+    """Where it begins in the full picture."""
     top_px: int = 0
-    """Where it begins in the whole picture."""
+    """Where it begins in the full picture."""
     box_xyxy_px: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
-    """The object's box in the whole picture."""
+    """The object's box in the full picture."""
 
 
 @dataclass(frozen=True, eq=False)
 class Kept(Generic[F]):
-    """What was found, and on how good a crop."""
+    """What the model said, and of how good a crop."""
 
-    finding: F | None
+    value: F | None
     quality: float
 
 
 class ModelWorker(ABC, Generic[F]):
-    """A model with its memory; the lanes hand over crops, one thread calls the model.
+    """A model with its memory; stream workers hand over crops, one thread calls the model.
 
     Args:
         name: what it is called.
-        detector: the model, already open; :meth:`close` closes it.
+        model: already open; :meth:`close` closes it.
     """
 
-    def __init__(self, name: str, detector: Model) -> None:
+    def __init__(self, name: str, model: Model) -> None:
         self.name = name
         """What it is called."""
         self.calls = 0
         """Calls of the model so far."""
-        self._detector = detector
+        self._model = model
         self._changed = threading.Condition()
         self._waiting: OrderedDict[Hashable, Crop] = OrderedDict()
         self._under_way: set[Hashable] = set()
@@ -89,7 +89,7 @@ class ModelWorker(ABC, Generic[F]):
         self._reason = ""
         self._failures_in_row = 0
         self._done = self._skipped = self._failures = 0
-        self._thread = threading.Thread(target=self._work, name=f"second-{name}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"secondary-{name}", daemon=True)
 
     @abstractmethod
     def read(self, crop: Crop, found: Prediction) -> F | None:
@@ -101,7 +101,7 @@ class ModelWorker(ABC, Generic[F]):
         return self._failures_in_row >= GIVE_UP_AFTER
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to work on what is handed over."""
         self._thread.start()
 
     def known(self, keys: Sequence[Hashable]) -> list[Kept[F] | None]:
@@ -113,10 +113,10 @@ class ModelWorker(ABC, Generic[F]):
             return [self._kept.get(key) for key in keys]
 
     def submit(self, crops: Sequence[Crop]) -> list[Hashable]:
-        """Hand over crops to look at; one that waits already is replaced by a better one of its object.
+        """Hand over crops; one that waits already is replaced by a better one of its object.
 
         Returns:
-            The keys of those that will be looked at; not those of objects that are being looked at just now.
+            The keys of those that the model will be shown; not those of objects that are in its present call.
         """
         taken = []
         with self._changed:
@@ -133,12 +133,12 @@ class ModelWorker(ABC, Generic[F]):
         return taken
 
     def waits(self, key: Hashable) -> bool:
-        """Say whether a crop of this key waits to be looked at."""
+        """Say whether a crop of this key waits."""
         with self._changed:
             return key in self._waiting
 
     def forget(self, key: Hashable) -> None:
-        """Let go of what is known of a key that will not come again, and of its crop, even one being looked at."""
+        """Let go of what is known of a key that will not come again, and of its crop, even one in the present call."""
         with self._changed:
             self._kept.pop(key, None)
             self._waiting.pop(key, None)
@@ -183,19 +183,19 @@ class ModelWorker(ABC, Generic[F]):
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         if not self._thread.is_alive():
-            self._detector.close()
+            self._model.close()
 
     def _work(self) -> None:
         while crops := self._gather():
             try:
-                found = self._detector.find([crop.picture for crop in crops])
-                findings = [self.read(crop, one) for crop, one in zip(crops, found, strict=True)]
-                self._keep(crops, findings)
+                found = self._model.find([crop.picture for crop in crops])
+                said = [self.read(crop, one) for crop, one in zip(crops, found, strict=True)]
+                self._keep(crops, said)
             except Exception as error:
                 self._fail(crops, error)
 
     def _gather(self) -> list[Crop]:
-        """Return what is to be looked at in one call; nothing once it is closed."""
+        """Return the crops of the next call; nothing once it is closed."""
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait(POLL_S)
@@ -207,17 +207,17 @@ class ModelWorker(ABC, Generic[F]):
             self._under_way = {crop.key for crop in crops}
             return crops
 
-    def _keep(self, crops: list[Crop], findings: list[F | None]) -> None:
+    def _keep(self, crops: list[Crop], said: list[F | None]) -> None:
         with self._changed:
             self.calls += 1
             self._done += len(crops)
             self._failures_in_row = 0
-            for crop, finding in zip(crops, findings, strict=True):
+            for crop, value in zip(crops, said, strict=True):
                 if crop.key not in self._under_way:
                     continue  # forgotten meanwhile
                 before = self._kept.get(crop.key)
                 # A better crop on which nothing is found is no reason to forget what a worse one showed.
-                self._kept[crop.key] = Kept(finding if finding or before is None else before.finding, crop.quality)
+                self._kept[crop.key] = Kept(value if value or before is None else before.value, crop.quality)
                 self._kept.move_to_end(crop.key)
             while len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
@@ -225,7 +225,7 @@ class ModelWorker(ABC, Generic[F]):
             self._changed.notify_all()
 
     def _fail(self, crops: list[Crop], error: Exception) -> None:
-        log.warning("second look %s", self.name, exc_info=error)
+        log.warning("secondary model %s", self.name, exc_info=error)
         with self._changed:
             self._failures += len(crops)
             self._failures_in_row += 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.stages.secondary.key_frames import KeyFrameModel
 from pipelines.stages.secondary.model_worker import ModelWorker
-from pipelines.stages.secondary.secondary_model import SecondaryModel, check_names
+from pipelines.stages.secondary.secondary_inference import SecondaryModel, check_names
 from streamvision.core.config.app import AppConfig
 
 

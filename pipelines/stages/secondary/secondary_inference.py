@@ -1,4 +1,4 @@
-"""The stage that adds attributes: which objects are shown to the secondary models, and what is known of them."""
+"""Secondary models on the crops of objects, and the stage that adds what they say as attributes of the objects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.stages.base import FrameStage, StageContext
-from pipelines.stages.secondary.attributes import parts_of, placed
-from pipelines.stages.secondary.model_worker import Crop
-from pipelines.stages.secondary.secondary_model import SecondaryModel
+from pipelines.stages.secondary.attributes import Attributes, attributes_of, parts_of, placed
+from pipelines.stages.secondary.model_worker import Crop, ModelWorker, open_auxiliary
+from streamvision.core.config.secondary import AuxiliaryModelConfig, SecondaryModelConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.detections import Detections
+from streamvision.core.errors import ConfigError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.stage_output import MAX_MARKS
 from streamvision.core.status import StageStatus
+from streamvision.core.telemetry import StageTimes
+from streamvision.inference.model import Model, Prediction
+
+
+class SecondaryModel(ModelWorker[Attributes]):
+    """A model that is shown objects; what it says is remembered by their identity.
+
+    Args:
+        config: which objects, and how sure.
+        model: already open; :meth:`close` closes it.
+    """
+
+    def __init__(self, config: SecondaryModelConfig, model: Model) -> None:
+        super().__init__(config.name, model)
+        self.config = config
+        """Which objects it is shown, and when again."""
+        keypoints = model.card.keypoints
+        self.skeleton = keypoints.skeleton if keypoints else ()
+        """Pairs of keypoints to draw a line between, where it finds keypoints."""
+
+    @classmethod
+    def open(cls, config: SecondaryModelConfig, *, times: StageTimes | None = None) -> SecondaryModel:
+        """Load the model.
+
+        Raises:
+            StreamVisionError: when it is not there, or cannot be run.
+        """
+        return cls(config, open_auxiliary(config, times=times))
+
+    def read(self, crop: Crop, found: Prediction) -> Attributes | None:
+        """Return what is sure enough, in the form of attributes."""
+        return attributes_of(
+            found,
+            names=self._model.names,
+            origin_px=(crop.left_px, crop.top_px),
+            box_xyxy_px=crop.box_xyxy_px,
+            least_score=self.config.score,
+        )
+
+
+def check_names(configs: Sequence[AuxiliaryModelConfig], names: tuple[str, ...]) -> None:
+    """Find out whether the first model has the classes that secondary models are for.
+
+    Raises:
+        ConfigError: naming the class that it does not have, or the name that two have.
+    """
+    for config in configs:
+        if not isinstance(config, SecondaryModelConfig):
+            continue
+        unknown = [name for name in config.classes or () if name not in names]
+        if unknown:
+            raise ConfigError(
+                f"secondary model {config.name!r} is for {unknown[0]!r}, which is not a class of the first model; it has "
+                f"{', '.join(names[:10])}"
+            )
+    called = [config.name for config in configs]
+    if twice := {name for name in called if called.count(name) > 1}:
+        raise ConfigError(
+            f"names of secondary models and of key frames must differ, but {sorted(twice)} stands more than once"
+        )
 
 
 class SecondaryInference(FrameStage):
@@ -82,10 +143,10 @@ class SecondaryInference(FrameStage):
         if self._wait and submitted:
             model.wait(submitted)
         for row, kept in zip(rows.tolist(), model.known(keys), strict=True):
-            if kept is not None and kept.finding is not None:
+            if kept is not None and kept.value is not None:
                 left, top, right, bottom = found.box_xyxy_px[row].tolist()
-                finding = placed(kept.finding, (left, top, right, bottom))
-                attributes[row] = {**(attributes[row] or {}), model.config.name: finding}
+                own = placed(kept.value, (left, top, right, bottom))
+                attributes[row] = {**(attributes[row] or {}), model.config.name: own}
 
 
 def _submit(model: SecondaryModel, keys: list[Hashable], frame: Frame, found: Detections) -> list[Hashable]:

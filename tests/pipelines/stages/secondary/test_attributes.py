@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import streamvision
-from pipelines.stages.secondary.secondary_inference import SecondaryInference
-from pipelines.stages.secondary.secondary_model import SecondaryModel
+from pipelines.stages.secondary.secondary_inference import SecondaryInference, SecondaryModel
 from streamvision.api.find import picture_of
 from streamvision.core.config.secondary import SecondaryModelConfig
 from streamvision.core.detections import Detections, attributes_text
@@ -47,7 +46,7 @@ def looks(models: dict[str, Path], request: pytest.FixtureRequest) -> Any:
     batches: dict[str, list[int]] = {}
     for name in request.param:
         look = SecondaryModel.open(SecondaryModelConfig(model=str(models[name]), name=name, score=0.5, margin=0.0))
-        backend: Any = look._detector.backend
+        backend: Any = look._model.backend
         sizes = batches[name] = []
         backend.run = lambda tensor, run=backend.run, sizes=sizes: sizes.append(len(tensor)) or run(tensor)
         opened[name] = look

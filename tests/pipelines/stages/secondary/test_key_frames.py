@@ -46,7 +46,7 @@ class Slow:
         self.look = KeyFrameModel.open(KeyFrameConfig(model=str(model), name="slow", **settings))
         self.batches: list[int] = []
         self.go = threading.Semaphore(0)
-        backend: Any = self.look._detector.backend
+        backend: Any = self.look._model.backend
         run = backend.run
 
         def watched(tensor: np.ndarray) -> Any:
@@ -166,7 +166,7 @@ def test_one_that_fails_is_switched_off_and_the_stream_goes_on(slow: Slow) -> No
     def failing(tensor: np.ndarray) -> Any:
         raise ModelError("out of memory")
 
-    slow.look._detector.backend.run = failing  # type: ignore[method-assign]
+    slow.look._model.backend.run = failing  # type: ignore[method-assign]
     stage = KeyFrames([slow.look], wait=True)
     for number in range(20):
         assert told(processed(stage, frame(float(number), "red"))) is None

@@ -12,8 +12,7 @@ import pytest
 
 import pipelines.stages.secondary.model_worker as look_module
 import streamvision
-from pipelines.stages.secondary.secondary_inference import SecondaryInference
-from pipelines.stages.secondary.secondary_model import SecondaryModel, check_names
+from pipelines.stages.secondary.secondary_inference import SecondaryInference, SecondaryModel, check_names
 from streamvision.core.config.secondary import SecondaryModelConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.detections import Detections, attributes_text
@@ -41,7 +40,7 @@ class Watched:
         config = SecondaryModelConfig(model=str(model), name="paint", **{"score": 0.5, "margin": 0.0, **settings})
         self.look = SecondaryModel.open(config)
         self.batches: list[int] = []
-        backend: Any = self.look._detector.backend
+        backend: Any = self.look._model.backend
         run = backend.run
 
         def watched(tensor: np.ndarray) -> Any:
@@ -162,7 +161,7 @@ def test_a_model_that_fails_is_switched_off_and_nobody_waits_for_it(watched: Wat
     def failing(tensor: np.ndarray) -> Any:
         raise ModelError("the device was lost")
 
-    watched.look._detector.backend.run = failing  # type: ignore[method-assign]
+    watched.look._model.backend.run = failing  # type: ignore[method-assign]
     watched.look.start()
     stage = watched.stage(wait=True)
     begin_s = time.monotonic()

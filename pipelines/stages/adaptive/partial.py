@@ -1,19 +1,23 @@
-"""Which part of a picture the network is shown, so that it sees all that has changed and cuts nothing in two.
+"""Partial inference: which part of a picture the network is shown, so that no change is missed and no object is cut.
 
-A part is shown at the same scale as the whole, in a smaller input. Its sides are multiples of :data:`STEP_PX`, so that
-few sizes occur and the runtime's plans for them are used again.
+A part is shown at the scale of the full picture, in a smaller input. Its sides are multiples of :data:`STEP_PX`, so
+that few sizes occur and the runtime's plans for them are used again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.crops import part_of
+from streamvision.core.frame import Result
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.resampling import Window
 from streamvision.inference.letterbox import BY_ASPECT, sized_input
+from streamvision.inference.model import Model, Prediction
 from streamvision.inference.model_card import InputCard
 
 STEP_PX = 64
@@ -21,9 +25,9 @@ STEP_PX = 64
 MARGIN_PX = 24
 """How much the network sees around what has changed and around known objects, in its input."""
 MOST = 0.7
-"""From this share of the whole input on, a part is not worth its seams."""
+"""From this share of the full input on, a part is not worth its seams."""
 MAX_GROWTHS = 6
-"""How often a part grows around objects that its edge would cut; then the whole is looked at."""
+"""How often a part grows around objects that its edge would cut; then the network is shown the full picture."""
 
 Box = NDArray[np.floating[Any]]
 
@@ -36,11 +40,11 @@ def can_infer_parts(card: InputCard) -> bool:
 def plan_around(
     changed_xyxy_px: Box, known_xyxy_px: Box, *, picture_px: tuple[int, int], card: InputCard
 ) -> InferencePlan:
-    """Return the smallest part with everything around a changed box, or the whole where that is hardly more.
+    """Return the smallest part with everything around a changed box, or the full picture where that is hardly more.
 
     Args:
         changed_xyxy_px: (4,) what has changed, in pixels of the picture.
-        known_xyxy_px: (N, 4) boxes of known objects: each is then wholly inside or wholly outside of the part.
+        known_xyxy_px: (N, 4) boxes of known objects: each is either inside or outside of the part.
         picture_px: width and height of the picture.
         card: the model's input, of free size.
     """
@@ -68,12 +72,35 @@ def plan_around(
     return FULL
 
 
-def share_of(look: InferencePlan, *, picture_px: tuple[int, int], card: InputCard) -> float:
-    """Return what a look costs, as a share of a look at the whole."""
-    if look.size is None:
-        return float(look.uses_network)
+def share_of(plan: InferencePlan, *, picture_px: tuple[int, int], card: InputCard) -> float:
+    """Return what a plan costs, as a share of showing the network the full picture."""
+    if plan.size is None:
+        return float(plan.uses_network)
     full = sized_input(card, *picture_px)
-    return look.size[0] * look.size[1] / (full.width_px * full.height_px)
+    return plan.size[0] * plan.size[1] / (full.width_px * full.height_px)
+
+
+def run_planned(model: Model, results: Sequence[Result]) -> list[Prediction]:
+    """Return what the network finds on each frame, as far as its plan shows it, in pixels of the full picture.
+
+    Raises:
+        ModelError: when the runtime fails, or the model returns something else than its card says.
+    """
+    parts = [
+        result.frame.picture if result.plan.window is None else part_of(result.frame.picture, result.plan.window)
+        for result in results
+    ]
+    predictions = model.find(parts, sizes=[result.plan.size for result in results])
+    return [_in_full_picture(found, result) for found, result in zip(predictions, results, strict=True)]
+
+
+def _in_full_picture(prediction: Prediction, result: Result) -> Prediction:
+    window, picture = result.plan.window, result.frame.picture
+    if window is None:
+        return prediction
+    origin = np.array([window.left, window.top], np.float32)
+    size_px = (picture.width_px, picture.height_px)
+    return Prediction(prediction.detections.shifted(origin, picture_px=size_px), prediction.image_result)
 
 
 def _grown(box_xyxy_px: Box, margin_px: float) -> Box:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.stages.adaptive.region import STEP_PX, can_infer_parts, plan_around, share_of
+from pipelines.stages.adaptive.partial import STEP_PX, can_infer_parts, plan_around, share_of
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.inference.model_card import InputCard
 
