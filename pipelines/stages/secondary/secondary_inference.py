@@ -71,8 +71,8 @@ def check_names(configs: Sequence[AuxiliaryModelConfig], names: tuple[str, ...])
         unknown = [name for name in config.classes or () if name not in names]
         if unknown:
             raise ConfigError(
-                f"secondary model {config.name!r} is for {unknown[0]!r}, which is not a class of the first model; it has "
-                f"{', '.join(names[:10])}"
+                f"secondary model {config.name!r} is for {unknown[0]!r}, which is not a class of the first model; "
+                f"that has {', '.join(names[:10])}"
             )
     called = [config.name for config in configs]
     if twice := {name for name in called if called.count(name) > 1}:

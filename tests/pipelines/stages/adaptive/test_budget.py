@@ -35,13 +35,13 @@ def test_streams_that_lose_frames_raise_the_price_until_they_do_not() -> None:
     budget = Budget()
     for frame in range(50):
         budget.grant(changed=0.1, cost=1, now_s=frame / 25, behind=True)
-    dear = budget.price
+    dear = budget._price
     assert dear > 0.1
     assert not budget.grant(changed=0.05, cost=1, now_s=2.0, behind=False)
     assert budget.grant(changed=0.0, cost=1, now_s=2.0, behind=False, due=True)
     for frame in range(2000):
         budget.grant(changed=0.1, cost=1, now_s=2 + frame / 25, behind=False)
-    assert budget.price == LEAST_PRICE
+    assert budget._price == LEAST_PRICE
 
 
 def test_a_long_pause_is_no_reason_for_a_burst() -> None:
