@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.stages.base import FrameStage, StageContext
-from pipelines.stages.user_code.stage import UserStage
+from pipelines.stages.user_code import UserStage
 from streamvision.core.config.section import Section
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.errors import ConfigError
