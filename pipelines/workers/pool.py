@@ -81,6 +81,11 @@ class WorkerProcess:
         self._send(order)
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def failures(self) -> list[str]:
         """What went wrong for good, one sentence each."""
         told = self.report.failures if self.report else []
@@ -338,10 +343,17 @@ class WorkerPool:
         """Return what went wrong for good, one sentence each."""
         return [failure for worker in self._workers for failure in worker.failures]
 
+    def ages(self) -> dict[str, Distribution]:
+        """Return the ages of each stream's frames when they were finished, in seconds."""
+        found: dict[str, Distribution] = {}
+        for worker in self._workers:
+            found |= worker.call("", "ages") or {}
+        return {name: found[name] for name in self._owners if name in found}
+
     @property
-    def cpu_s(self) -> float:
-        """Processor time of the worker processes so far."""
-        return sum(worker.report.cpu_s for worker in self._workers if worker.report)
+    def pids(self) -> list[int]:
+        """The worker processes."""
+        return [worker.pid for worker in self._workers]
 
     def stages_ms(self) -> dict[str, dict[str, float]]:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -67,8 +66,6 @@ class Report:
     """What went wrong for good, one sentence each."""
     over: bool
     """Whether all have ended."""
-    cpu_s: float
-    """Processor time of the process so far."""
     stage_times: dict[str, Distribution] | None = None
     """Seconds spent in each stage; in the last report only."""
 
@@ -102,7 +99,7 @@ class Call:
     stream_id: str
     """The stream that is asked for."""
     method: str
-    """``stage_times``, ``jpeg`` of the newest frame, or a method of the stream's analytics."""
+    """``stage_times``, ``ages``, ``jpeg`` of the newest frame, or a method of the stream's analytics."""
     arguments: tuple[Any, ...] = ()
     """Arguments of the method."""
 
@@ -166,7 +163,7 @@ class Worker:
 
     def _report(self) -> Report:
         pipeline = self._pipeline
-        return Report(pipeline.statuses(), pipeline.failures(), pipeline.wait(0), time.process_time())
+        return Report(pipeline.statuses(), pipeline.failures(), pipeline.wait(0))
 
     def _receive(self, message: Any) -> None:
         if isinstance(message, Stop):
@@ -186,6 +183,8 @@ class Worker:
         try:
             if call.method == "stage_times":
                 return Reply(call.number, self._pipeline.times.distributions())
+            if call.method == "ages":
+                return Reply(call.number, self._pipeline.ages())
             if call.method == "jpeg":
                 newest = view.channels[call.stream_id].latest
                 return Reply(call.number, None if newest is None else newest.jpeg())

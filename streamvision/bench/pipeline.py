@@ -14,6 +14,7 @@ from pipelines.assembly import name_streams
 from pipelines.engine import Pipeline
 from pipelines.rendering.renderer import JpegEncoder
 from pipelines.stages.tracking import create_tracker
+from pipelines.workers import WorkerPool
 from streamvision.bench.costs import SECONDS_EACH, Costs, measure_costs
 from streamvision.bench.lock_probe import LockProbe
 from streamvision.bench.usage import Usage, machine, rss_mb
@@ -134,11 +135,16 @@ def bench_pipeline(
         costs = measure_costs(
             detector, list(name_streams(config.streams).values()), encode=encode, seconds_each=costs_s
         )
-        pipeline = Pipeline(config, model=detector)
+        model, requests = detector.describe(), detector.requests
+        pipeline: Pipeline | WorkerPool
+        if config.workers > 1:
+            detector.close()  # each worker process has its own; their pictures cross as they do for a page
+            pipeline = WorkerPool(config.model_copy(update={"serve": config.serve or ServeConfig()}))
+        else:
+            pipeline = Pipeline(config, model=detector)
     except BaseException:
         detector.close()
         raise
-    model, requests = detector.describe(), detector.requests
     for channel in pipeline.view.channels.values():
         channel.add_viewer()  # as if somebody watched: every frame is drawn and encoded
     begin_s = time.monotonic()
@@ -149,16 +155,17 @@ def bench_pipeline(
         with LockProbe() as probe:
             _pass(pipeline, seconds, "measuring", on_progress)
         after = _Moment.of(pipeline)
-        memory_mb = rss_mb()
+        memory_mb = rss_mb(_pids(pipeline))
         _check(pipeline)
         live = all(status.live for status in after.statuses)
         stages_ms = {
             stage: {name: round(1e3 * value, 3) for name, value in quantiles_of(newest).items()}
-            for stage, times in pipeline.times.distributions().items()
+            for stage, times in pipeline.view.stage_times().items()
             if len(newest := times.newest(times.count - before.stage_counts[stage]))
         }
-        ages = [age.newest(age.count - before.age_counts[name]) for name, age in pipeline.ages().items()]
-        streams = tuple(after.stream_since(before, name, pipeline.ages()[name]) for name in pipeline.ages())
+        age_of = pipeline.ages()
+        ages = [age.newest(age.count - before.age_counts[name]) for name, age in age_of.items()]
+        streams = tuple(after.stream_since(before, name, age) for name, age in age_of.items())
     wall_s = after.usage.at_s - before.usage.at_s
     frames = after.frames - before.frames
     return PipelineFigures(
@@ -174,7 +181,9 @@ def bench_pipeline(
         cores=usable_cores(),
         requests=requests,
         frame_cpu_ms=1e3 * (after.usage.cpu_s - before.usage.cpu_s) / max(frames, 1),
-        gil_ms=None if probe.held_share is None else 1e3 * probe.held_share * wall_s / max(frames, 1),
+        gil_ms=None
+        if probe.held_share is None or config.workers > 1
+        else 1e3 * probe.held_share * wall_s / max(frames, 1),
         costs=costs,
         model=model,
         streams=streams,
@@ -192,11 +201,11 @@ class _Moment:
     age_counts: Counter[str]
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> _Moment:
+    def of(cls, pipeline: Pipeline | WorkerPool) -> _Moment:
         return cls(
-            Usage.now(),
+            Usage.now(_pids(pipeline)),
             tuple(pipeline.statuses()),
-            Counter({stage: times.count for stage, times in pipeline.times.distributions().items()}),
+            Counter({stage: times.count for stage, times in pipeline.view.stage_times().items()}),
             Counter({name: age.count for name, age in pipeline.ages().items()}),
         )
 
@@ -223,7 +232,11 @@ class _Moment:
         }
 
 
-def _first_frame(pipeline: Pipeline) -> float:
+def _pids(pipeline: Pipeline | WorkerPool) -> list[int]:
+    return pipeline.pids if isinstance(pipeline, WorkerPool) else []
+
+
+def _first_frame(pipeline: Pipeline | WorkerPool) -> float:
     """Wait until every stream has a finished frame; return when the first one had."""
     deadline_s = time.monotonic() + FIRST_FRAME_TIMEOUT_S
     first_s = None
@@ -240,7 +253,7 @@ def _first_frame(pipeline: Pipeline) -> float:
         time.sleep(0.005)
 
 
-def _pass(pipeline: Pipeline, seconds: float, what: str, on_progress: OnProgress) -> None:
+def _pass(pipeline: Pipeline | WorkerPool, seconds: float, what: str, on_progress: OnProgress) -> None:
     begin_s = time.monotonic()
     while (left_s := begin_s + seconds - time.monotonic()) > 0:
         on_progress(what, seconds - left_s, seconds)
@@ -249,6 +262,6 @@ def _pass(pipeline: Pipeline, seconds: float, what: str, on_progress: OnProgress
             raise SourceError("every source ended before the time was over; give longer ones, or fewer --seconds")
 
 
-def _check(pipeline: Pipeline) -> None:
+def _check(pipeline: Pipeline | WorkerPool) -> None:
     if failures := pipeline.failures():
         raise StreamVisionError(failures[0])

@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,14 @@ class Usage:
     at_s: float
     """Monotonic clock."""
     cpu_s: float
-    """Processor time of this process so far, over all its threads."""
+    """Processor time of this process and its worker processes so far, over all threads."""
     busy_s: float | None
     """Processor time of everything on the machine so far; ``None`` where the system does not tell."""
 
     @classmethod
-    def now(cls) -> Usage:
-        """Read the counters."""
-        return cls(time.monotonic(), time.process_time(), _busy_s())
+    def now(cls, pids: Sequence[int] = ()) -> Usage:
+        """Read the counters; the processor time is that of these processes, too."""
+        return cls(time.monotonic(), time.process_time() + sum(map(_cpu_s, pids)), _busy_s())
 
     def cpu_percent_since(self, before: Usage) -> float:
         """Return this process's share since then, in percent of one core."""
@@ -47,10 +48,11 @@ class Usage:
         return max(100 * others_s / max(self.at_s - before.at_s, 1e-9), 0.0)
 
 
-def rss_mb() -> float:
-    """Return the memory of this process that is in use now, in MiB; its peak where the system tells no more."""
+def rss_mb(pids: Sequence[int] = ()) -> float:
+    """Return the memory of this process and of these that is in use now, in MiB; its peak where there is no more."""
     try:
-        pages = int(_OWN_PAGES.read_text(encoding="ascii").split()[1])
+        statms = [_OWN_PAGES, *(Path(f"/proc/{pid}/statm") for pid in pids)]
+        pages = sum(int(statm.read_text(encoding="ascii").split()[1]) for statm in statms)
         return pages * resource.getpagesize() / 2**20
     except (OSError, ValueError, IndexError):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -67,6 +69,15 @@ def machine() -> dict[str, Any]:
         "streamvision": __version__,
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
     }
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the user and system time of a process (proc(5)); 0 for one that is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _busy_s() -> float | None:

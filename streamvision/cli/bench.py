@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamvision.cli.options import build_config, model_options, parse_size, source_options
+from streamvision.cli.options import build_config, field_option, model_options, parse_size, source_options
 from streamvision.cli.progress import StepProgress
+from streamvision.core.config.app import AppConfig
 
 if TYPE_CHECKING:
     from streamvision.bench.soak import SoakNote
-    from streamvision.core.config.app import AppConfig
 
 DRIVE = "synthetic:drive?seed=1&fps=30&size=1280x720"
 
@@ -41,6 +41,7 @@ def bench() -> None:
 @click.option("--live", is_flag=True, help="Play files at their own speed, as cameras; else as fast as they can be.")
 @seconds_option(20.0)
 @click.option("--warmup", type=click.FloatRange(min=0), default=3.0, show_default=True, metavar="T", help="Run before.")
+@field_option("--workers", AppConfig, "workers")
 @plot_option
 @json_option
 def pipeline(

@@ -30,7 +30,7 @@ class Distribution:
         samples = np.concatenate([part.newest(part.count) for part in parts])
         merged = cls(max(len(samples), 1))
         merged._ring[: len(samples)] = array("d", samples.tobytes())
-        merged.count, merged.total = len(samples), sum(part.total for part in parts)
+        merged.count, merged.total = sum(part.count for part in parts), sum(part.total for part in parts)
         return merged
 
     def add(self, value: float) -> None:
