@@ -1,6 +1,6 @@
 """Speed over the ground: foot points through a homography, and the slope of a line through the newest of them.
 
-The homography takes four points of the picture to their places on a plane (Hartley and Zisserman, "Multiple View
+The homography takes four points of the picture to their positions on a plane (Hartley and Zisserman, "Multiple View
 Geometry", 2nd ed., 4.1). The slope is that of least squares with weights that fade exponentially, kept as running
 sums: no history of points, however long the window.
 """
@@ -22,7 +22,7 @@ class GroundPlane:
     """From the picture to the ground.
 
     Args:
-        config: four points and their places.
+        config: four points of the picture, and where they are on the ground.
     """
 
     def __init__(self, config: SpeedConfig) -> None:
@@ -30,8 +30,8 @@ class GroundPlane:
         sides = np.array(config.picture) @ self._to_ground_m[2, :2] + self._to_ground_m[2, 2]
         self._side = float(np.sign(sides.mean()))
 
-    def place_m(self, xy: Float) -> Float:
-        """Return (n, 2) places on the ground of (n, 2) points in fractions of the picture; NaN above the horizon."""
+    def ground_m(self, xy: Float) -> Float:
+        """Return (n, 2) positions on the ground of (n, 2) points in fractions of the picture; NaN above the horizon."""
         homogeneous = np.concatenate([xy, np.ones((len(xy), 1))], axis=1) @ self._to_ground_m.T
         depth = homogeneous[:, 2:] * self._side
         ground: Float = homogeneous[:, :2] * self._side / np.where(depth > 1e-9, depth, np.nan)
@@ -64,15 +64,15 @@ class Speeds:
     def update(self, tracks: FrameTracks) -> Float:
         """Take the next frame's objects and return (n,) their speeds in km/h; NaN where not known, or not yet."""
         row, now_s = tracks.row, tracks.pts_s
-        place_m = self._plane.place_m(tracks.anchor_px(1.0) / tracks.scale_px)
-        visible = np.isfinite(place_m).all(axis=1)
-        row, place_m = row[visible], place_m[visible]
+        ground_m = self._plane.ground_m(tracks.anchor_px(1.0) / tracks.scale_px)
+        visible = np.isfinite(ground_m).all(axis=1)
+        row, ground_m = row[visible], ground_m[visible]
         first = np.isnan(self._first_s[row])
         self._first_s[row[first]] = now_s
         elapsed_s = np.where(first, 0.0, now_s - self._last_s[row])
         self._last_s[row] = now_s
         sums = _shift(self._sums[:, row], elapsed_s) * np.exp(-elapsed_s / self._fade_s)
-        x, y = place_m.T
+        x, y = ground_m.T
         sums += np.stack(
             [np.ones_like(x), np.zeros_like(x), np.zeros_like(x), x, y, np.zeros_like(x), np.zeros_like(x)]
         )

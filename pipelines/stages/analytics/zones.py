@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.analytics.geometry import Motion, Polygons
-from pipelines.stages.analytics.regions import anchor_heights, class_filter
+from pipelines.stages.analytics.regions import Motion, Polygons, anchor_heights, class_filter
 from pipelines.stages.analytics.track_table import Change, Float, FrameTracks, Rows, TrackTable
 from streamvision.core.analysis import EventKind, ZoneTally
 from streamvision.core.config.analytics import ZoneConfig
@@ -50,7 +49,7 @@ class Incident:
     zone: ZoneConfig
     """Where."""
     row: int | None
-    """Who: a row of the table; ``None`` for crowding."""
+    """The identity: a row of the table; ``None`` for crowding."""
     values: dict[str, float | bool]
     """Numbers that belong to it."""
 

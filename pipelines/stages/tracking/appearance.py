@@ -1,4 +1,4 @@
-"""What objects look like: an embedding of each crop, for trackers that tell objects apart by their looks.
+"""The appearance of objects: an embedding of each crop, for trackers that compare it.
 
 All crops of a batch go through the model together. Only strong detections are described, since only they are compared
 (BoT-SORT, Aharon et al., 2022, section 3.3); the rows of the others are zero, which is like nothing.
@@ -43,7 +43,7 @@ class Appearance:
         """Load the model that the configuration names; ``None`` where it names none.
 
         Raises:
-            ConfigError: when the model does not give embeddings, or the tracker does not look at them.
+            ConfigError: when the model does not give embeddings, or the tracker does not compare them.
             StreamVisionError: when the model cannot be loaded.
         """
         if config.appearance is None:

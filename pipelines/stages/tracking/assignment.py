@@ -115,7 +115,7 @@ class Pairing:
 
 
 def _number(values: Rows, limit: int) -> tuple[Rows, Rows]:
-    """Return the distinct values, all below ``limit``, and each value's place among them."""
+    """Return the distinct values, all below ``limit``, and each value's index among them."""
     present = np.zeros(limit, np.bool_)
     present[values] = True
     return present.nonzero()[0], (present.cumsum() - 1)[values]

@@ -27,7 +27,7 @@ from streamvision.core.picture import Picture
 Mask = NDArray[np.bool_]
 
 FARTHEST_PX = 1e30
-"""Coordinates beyond are no place on a picture, as infinite ones are not."""
+"""A box with a coordinate beyond is dropped, as one with an infinite coordinate is."""
 
 MAX_TRACKS = 4096
 """Most tracks kept at once, lost ones included; beyond it those unseen for longest are forgotten."""
@@ -72,7 +72,7 @@ class BoxTracker(ABC):
         memory_s: how long a confirmed track may go unseen, in seconds of stream time.
         class_agnostic: let a track continue in another class.
         report_score: detections of at least this score are returned even if they belong to no track.
-        low_score: detections below are not looked at, unless they are to be reported.
+        low_score: detections below are ignored, unless they are to be reported.
         new_track_score: score that proves an object, so that its track is confirmed ``confirm_s`` later.
         confirm_s: time from that score to confirmation.
         confirm_hits: detections that are needed for confirmation in any case.
@@ -129,7 +129,7 @@ class BoxTracker(ABC):
         """Take the detections of the next frame and return those worth showing, with identities.
 
         A row is returned if its score reaches ``report_score`` or if it continues a confirmed track; the rows keep
-        their order. The box of a detection that belongs to a track is the filtered one, unless told otherwise. Boxes
+        their order. The box of a detection that belongs to a track is the filtered one where ``smooth`` is set. Boxes
         that are not finite or have no area are dropped. On the first frame, and on the first after :meth:`reset`,
         detections that reach ``new_track_score`` are confirmed at once. A frame with the time of the one before is
         taken as the same instant; after a jump by more than ``memory_s``, forward or back, that was not followed by
@@ -192,7 +192,7 @@ class BoxTracker(ABC):
         return False
 
     def _follow_camera(self, picture: Picture) -> None:
-        """Take the camera's own motion out of the predicted tracks; most trackers do not look at pictures."""
+        """Take the camera's own motion out of the predicted tracks; most trackers need no pictures."""
 
     def _continued(self, rows: Rows, measured: Measured, matched: Rows, pts_s: float) -> None:
         """Take note that the detections ``matched`` continue the tracks ``rows``, before the filter is corrected."""

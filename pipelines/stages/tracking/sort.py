@@ -21,7 +21,7 @@ from pipelines.stages.tracking.lifecycle import BoxTracker, Mask, Measured
 from streamvision.core.detections import Detections
 
 HEADING_S = 0.1
-"""How far back the heading looks: three frames at 30 fps, as in the paper."""
+"""How far back the heading reaches: three frames at 30 fps, as in the paper."""
 HISTORY = 4
 """Observations that are kept of each track to look back on."""
 MAX_STEPS = 60

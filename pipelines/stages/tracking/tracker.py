@@ -27,14 +27,14 @@ class Tracker(Protocol):
         Args:
             detections: objects down to :attr:`low_score`, in pixels.
             pts_s: the frame's own time; frames in between may be missing, and the gap is what counts.
-            picture: the frame's pixels, for trackers that look at them.
+            picture: the frame's pixels, for trackers that need them.
 
         Returns:
             Detections whose ``track_id`` is set for confirmed tracks and masked for objects without identity.
         """
 
     def carry(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
-        """Return where the objects of the last :meth:`update` should be by now, on a frame that nothing looked at.
+        """Return where the objects of the last :meth:`update` should be by now, on a frame without inference.
 
         Nothing is learnt from it: the next update goes on from the last one. Objects without an identity stay where
         they were seen.

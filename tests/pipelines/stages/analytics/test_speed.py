@@ -19,7 +19,7 @@ TRAPEZE = {
 
 def test_the_four_points_are_where_they_are_said_to_be_and_a_camera_agrees() -> None:
     plane = GroundPlane(SpeedConfig.model_validate(TRAPEZE))
-    assert plane.place_m(np.array(TRAPEZE["picture"])) == pytest.approx(np.array(TRAPEZE["ground_m"]), abs=1e-9)
+    assert plane.ground_m(np.array(TRAPEZE["picture"])) == pytest.approx(np.array(TRAPEZE["ground_m"]), abs=1e-9)
     # A pinhole camera 6 m above the road, tilted down by 20 degrees, looking along y.
     tilt = np.radians(20)
 
@@ -31,8 +31,8 @@ def test_the_four_points_are_where_they_are_said_to_be_and_a_camera_agrees() -> 
     corners = np.array([[-3.0, 12.0], [3.0, 12.0], [3.0, 40.0], [-3.0, 40.0]])
     config = SpeedConfig.model_construct(picture=seen(corners).tolist(), ground_m=corners.tolist())
     others = np.array([[0.0, 20.0], [-2.0, 30.0], [1.0, 60.0], [5.0, 9.0]])
-    assert GroundPlane(config).place_m(seen(others)) == pytest.approx(others, abs=1e-6)
-    sky = GroundPlane(config).place_m(np.array([[0.5, 0.05]]))
+    assert GroundPlane(config).ground_m(seen(others)) == pytest.approx(others, abs=1e-6)
+    sky = GroundPlane(config).ground_m(np.array([[0.5, 0.05]]))
     assert np.isnan(sky).all(), "above the horizon there is no ground"
 
 

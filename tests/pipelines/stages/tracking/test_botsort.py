@@ -7,8 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from pipelines.stages.tracking.botsort import BotSort
-from pipelines.stages.tracking.camera_motion import CameraMotion, carry_along
+from pipelines.stages.tracking.botsort import BotSort, CameraMotion, compensate
 from pipelines.stages.tracking.kalman import POSITION, VELOCITY, BoxFilter
 from streamvision.core.detections import Detections
 from streamvision.core.picture import BgrPicture
@@ -42,7 +41,7 @@ def test_where_nothing_can_be_followed_nothing_is_said() -> None:
 def test_tracks_go_with_the_camera() -> None:
     state = BoxFilter().start(np.array([[100.0, 50, 20, 40]]))
     state[VELOCITY, 0] = [10, 0, 0, 0]
-    carry_along(state, np.array([[0.0, -2, 5], [2, 0, 7]]))  # a quarter turn, twice as near
+    compensate(state, np.array([[0.0, -2, 5], [2, 0, 7]]))  # a quarter turn, twice as near
     assert state[POSITION, 0].tolist() == [-95, 207, 40, 80]
     assert state[VELOCITY, 0].tolist() == [0, 20, 0, 0]
 
