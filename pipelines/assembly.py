@@ -11,7 +11,7 @@ from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
 from pipelines.run_models import RunModels
 from pipelines.stages.adaptive import AdaptiveInference, Budget
-from pipelines.stages.analytics.stage import Analysing
+from pipelines.stages.analytics.analytics import Analysing
 from pipelines.stages.base import StageContext
 from pipelines.stages.registry import ConfiguredStage, build_stages
 from pipelines.stages.tracking import create_tracker

@@ -44,7 +44,7 @@ FRAME_STAGES: Registry[Plugin] = Registry(
         ),
         Plugin(
             name="analyse",
-            factory="pipelines.stages.analytics.stage:analyse",
+            factory="pipelines.stages.analytics.analytics:analyse",
             summary="lines, zones, speeds, the heat map",
         ),
         Plugin(

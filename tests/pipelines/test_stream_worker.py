@@ -10,7 +10,7 @@ import pytest
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
 from pipelines.stages.analytics import Analytics
-from pipelines.stages.analytics.stage import Analysing
+from pipelines.stages.analytics.analytics import Analysing
 from pipelines.stages.base import FrameStage
 from pipelines.stages.tracking import create_tracker
 from pipelines.stages.tracking.stage import Tracking

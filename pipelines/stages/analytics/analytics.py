@@ -15,6 +15,7 @@ from pipelines.stages.analytics.regions import check_classes
 from pipelines.stages.analytics.speed import Speeds
 from pipelines.stages.analytics.track_table import Change, Float, FrameTracks, Rows, TrackTable
 from pipelines.stages.analytics.zones import Incident, Zones
+from pipelines.stages.base import FrameStage, StageContext
 from streamvision.core.analysis import Analysis, AnalyticsEvent, EventKind
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.detections import class_name
@@ -192,3 +193,24 @@ def _spread(values: Float, tracks: FrameTracks, detections: int) -> Float:
     spread = np.full(detections, np.nan)
     spread[tracks.detection] = values
     return spread
+
+
+class Analysing(FrameStage):
+    """Adds to each result what the analytics say of it; a fault of theirs ends them, not the stream."""
+
+    name = "analytics"
+    optional = True
+
+    def __init__(self, analytics: Analytics) -> None:
+        self.analytics = analytics
+        """What counts; any thread may ask it."""
+
+    def process(self, result: Result) -> None:
+        """Count and measure."""
+        result.analysis = self.analytics.update(result)
+
+
+def analyse(context: StageContext) -> Analysing:
+    """Return the stage of one stream; regions can be drawn at any time, so there always is one."""
+    config = context.config.analytics if context.stream.analytics is None else context.stream.analytics
+    return Analysing(Analytics(config, context.names, memory_s=context.config.tracker.memory_s))

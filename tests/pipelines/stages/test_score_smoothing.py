@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipelines.stages.score_smoother import ScoreSmoother
+from pipelines.stages.smoothing import ScoreSmoother
 from streamvision.core.image_result import ImageResult
 
 

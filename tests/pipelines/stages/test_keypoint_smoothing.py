@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.stages.keypoint_smoother import KeypointSmoother
+from pipelines.stages.smoothing import KeypointSmoother
 from streamvision.core.detections import Detections
 
 FPS = 25
