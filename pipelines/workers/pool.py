@@ -60,7 +60,7 @@ class WorkerProcess:
         self.order = order
         self.ready: Ready | None = None
         """What it said of its model, once it is ready."""
-        self.report: Report | None = None
+        self.report = Report([], [], over=False)
         """What it told last."""
         self.channels: dict[str, LiveChannel] = {}
         """Where its frames are published."""
@@ -74,7 +74,7 @@ class WorkerProcess:
         self._connection = Connection(own.detach())
         self._sending = threading.Lock()
         self._numbers = itertools.count()
-        self._replies: dict[int, Reply] = {}
+        self._replies: dict[int, Reply | None] = {}  # by number, of the questions that somebody waits for
         self._replied = threading.Condition()
         self._lost = False
         self._thread = threading.Thread(target=self._listen, name=f"worker-{number}", daemon=True)
@@ -88,16 +88,18 @@ class WorkerProcess:
     @property
     def failures(self) -> list[str]:
         """What went wrong for good, one sentence each."""
-        told = self.report.failures if self.report else []
         if not self._lost:
-            return told
+            return self.report.failures
         streams = ", ".join(self.channels)
-        return [*told, f"worker process {self.number} with {streams} ended unexpectedly (code {self._process.poll()})"]
+        return [
+            *self.report.failures,
+            f"worker process {self.number} with {streams} ended unexpectedly (code {self._process.poll()})",
+        ]
 
     @property
     def over(self) -> bool:
         """Whether all its streams have ended."""
-        return self._lost or (self.report is not None and self.report.over)
+        return self._lost or self.report.over
 
     def wait_ready(self, deadline_s: float) -> Ready:
         """Wait for its model.
@@ -114,6 +116,7 @@ class WorkerProcess:
         if isinstance(message, Exception):
             raise message
         self.ready = message
+        self.report = Report(self.ready.statuses, [], over=False)
         return self.ready
 
     def start(self) -> None:
@@ -123,7 +126,7 @@ class WorkerProcess:
 
     def stage_times(self) -> dict[str, Distribution]:
         """Return the seconds spent in each of its stages."""
-        if self.report is not None and self.report.stage_times is not None:
+        if self.report.stage_times is not None:
             return self.report.stage_times
         return self.call("", "stage_times") or {}
 
@@ -138,10 +141,11 @@ class WorkerProcess:
             StreamVisionError: as the worker process raises it.
         """
         number = next(self._numbers)
+        self._replies[number] = None
         self._send(Call(number, stream_id, method, arguments))
         with self._replied:
-            self._replied.wait_for(lambda: number in self._replies or self._lost, CALL_TIMEOUT_S)
-            reply = self._replies.pop(number, None)
+            self._replied.wait_for(lambda: self._replies[number] is not None or self._lost, CALL_TIMEOUT_S)
+            reply = self._replies.pop(number)
         if reply is not None and reply.error is not None:
             raise reply.error
         return None if reply is None else reply.value
@@ -171,10 +175,11 @@ class WorkerProcess:
                     self._publish(message)
                 elif isinstance(message, Reply):
                     with self._replied:
-                        self._replies[message.number] = message
+                        if message.number in self._replies:
+                            self._replies[message.number] = message
                         self._replied.notify_all()
         except (EOFError, OSError):
-            self._lost = self.report is None or self.report.stage_times is None
+            self._lost = self.report.stage_times is None
         with self._replied:
             self._replied.notify_all()
 
@@ -336,8 +341,8 @@ class WorkerPool:
 
     def statuses(self) -> list[StreamStatus]:
         """Return how each stream is doing now, in the order of the configuration."""
-        known = {s.id: s for worker in self._workers if worker.report for s in worker.report.statuses}
-        return [known[name] for name in self._owners if name in known]
+        known = {s.id: s for worker in self._workers for s in worker.report.statuses}
+        return [known[name] for name in self._owners]
 
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""

@@ -54,6 +54,8 @@ class Ready:
     """The model in words."""
     analytics: dict[str, Any]
     """By stream, what is counted and measured."""
+    statuses: list[StreamStatus]
+    """Each stream, not yet started."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class Worker:
         self._changed = threading.Event()
         self._stopped = False
         analytics = {name: control.config for name, control in view.analytics.items()}
-        self._send(Ready(self._pipeline.names, view.model, analytics))
+        self._send(Ready(self._pipeline.names, view.model, analytics, self._pipeline.statuses()))
 
     def run(self) -> None:
         """Run the streams, once that is asked for."""
