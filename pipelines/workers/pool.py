@@ -185,7 +185,10 @@ class WorkerProcess:
 
     def _publish(self, message: Published) -> None:
         stream_id = message.result.frame.stream_id
-        self.channels[stream_id].publish(RemoteFrame(message, partial(self.call, stream_id, "jpeg")))
+        channel = self.channels[stream_id]
+        if message.jpeg is None and channel.viewers:
+            return  # finished before the worker process knew that somebody watches; the next one has its picture
+        channel.publish(RemoteFrame(message, partial(self.call, stream_id, "jpeg")), encode=False)
 
     def _send(self, message: Any) -> None:
         try:

@@ -40,9 +40,14 @@ class LiveChannel:
         """How many watch the picture now: while it is above 0 the pipeline encodes each frame by itself."""
         return self._viewers
 
-    def publish(self, rendered: RenderedFrame) -> None:
-        """Make this the newest frame and tell the listeners; when somebody watches, encode it first."""
-        if self._viewers:
+    def publish(self, rendered: RenderedFrame, *, encode: bool = True) -> None:
+        """Make this the newest frame and tell the listeners; when somebody watches, encode it first.
+
+        Args:
+            rendered: the frame.
+            encode: whether it is to be encoded here; not where its JPEG file comes from elsewhere.
+        """
+        if encode and self._viewers:
             rendered.jpeg()
         rendered.sequence = self._latest.sequence + 1 if self._latest else 1
         self._latest = rendered
