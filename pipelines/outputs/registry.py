@@ -1,7 +1,7 @@
 """All sinks by name. A new one is one new file, its test and its line here; other packages bring theirs by entry point.
 
-The name of one that is built in is its key under ``outputs`` in the configuration; those of other packages are chosen
-under ``outputs.sinks``.
+A sink whose name is a key under ``outputs`` in the configuration is chosen by that key, which gives its file or folder;
+all others are chosen by name, with their options, under ``outputs.sinks``.
 """
 
 from __future__ import annotations

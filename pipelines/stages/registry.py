@@ -22,13 +22,13 @@ FRAME_STAGES: Registry[Plugin] = Registry(
     group="streamvision.frame_stages",
     plugins=[
         Plugin(
-            name="complete",
+            name="complete_prediction",
             factory="pipelines.stages.adaptive.adaptive:complete",
             summary="adaptive inference: what is known of the part that the network was not shown",
         ),
         Plugin(name="track", factory="pipelines.stages.tracking.stage:track", summary="identities"),
         Plugin(
-            name="learn",
+            name="learn_motion",
             factory="pipelines.stages.adaptive.adaptive:learn",
             summary="adaptive inference: motion that the next plans rely on",
         ),
@@ -103,5 +103,5 @@ def build_stages(context: StageContext, further: Sequence[ConfiguredStage] = ())
 def _plugin_of(name: str, config: StageConfig) -> ConfiguredPlugin:
     plugin = FRAME_STAGES.get(name)
     if plugin in FRAME_STAGES.built_in:
-        raise ConfigError(f"stages: {name!r} is built in and has its place already; leave it out")
+        raise ConfigError(f"stages: {name!r} is built in and always runs, at its own place; leave it out")
     return ConfiguredPlugin(plugin, plugin.options_of(config.options))

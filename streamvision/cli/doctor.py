@@ -30,7 +30,7 @@ REGISTRIES = (
     "pipelines.capture.registry:SOURCES",
     "streamvision.inference.backends.registry:BACKENDS",
     "streamvision.inference.heads.registry:HEADS",
-    "pipelines.stages.tracking.tracker:TRACKERS",
+    "pipelines.stages.tracking.registry:TRACKERS",
     "pipelines.stages.registry:FRAME_STAGES",
     "pipelines.outputs.registry:SINKS",
     "exporters.targets.registry:TARGETS",

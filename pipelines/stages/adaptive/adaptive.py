@@ -110,7 +110,7 @@ class AdaptiveInference:
             if result.plan.uses_network and self._tracker is not None:
                 frame = result.frame
                 picture_px = frame.picture.width_px, frame.picture.height_px
-                ahead = self._tracker.carry(pts_s=frame.pts_s + AHEAD_S, picture_px=picture_px)
+                ahead = self._tracker.predict(pts_s=frame.pts_s + AHEAD_S, picture_px=picture_px)
                 self._expected = Expected.of(result.detections, ahead, at_s=frame.pts_s, ahead_s=AHEAD_S)
             result.detections = self._memory.keep(result.detections, result.image_result)
 

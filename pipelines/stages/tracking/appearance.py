@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.tracking.tracker import TRACKERS
+from pipelines.stages.tracking.registry import TRACKERS
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.detections import Detections

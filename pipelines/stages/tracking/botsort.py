@@ -39,7 +39,7 @@ REDRAW_BELOW = 150
 
 
 class BotSort(ByteTrack):
-    """Tracker of one stream; see :class:`pipelines.stages.tracking.tracker.Tracker`.
+    """Tracker of one stream; see :class:`pipelines.stages.tracking.registry.Tracker`.
 
     Args:
         camera_motion: whether the motion of the camera is estimated from the pictures.

@@ -66,7 +66,7 @@ class Measured(NamedTuple):
 
 
 class BoxTracker(ABC):
-    """A tracker of one stream; see :class:`pipelines.stages.tracking.tracker.Tracker`.
+    """A tracker of one stream; see :class:`pipelines.stages.tracking.registry.Tracker`.
 
     Args:
         memory_s: how long a confirmed track may go unseen, in seconds of stream time.
@@ -154,7 +154,7 @@ class BoxTracker(ABC):
         self._forget(pts_s)
         return self._reported
 
-    def carry(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
+    def predict(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
         """Return the objects of the last frame where they should be at ``pts_s``; nothing is learnt from it.
 
         Those without an identity stay where they were seen.

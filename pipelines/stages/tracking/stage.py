@@ -31,7 +31,7 @@ class Tracking(FrameStage):
         frame = result.frame
         if result.plan.kind == "predicted":
             picture_px = frame.picture.width_px, frame.picture.height_px
-            result.detections = self._tracker.carry(pts_s=frame.pts_s, picture_px=picture_px)
+            result.detections = self._tracker.predict(pts_s=frame.pts_s, picture_px=picture_px)
         else:
             result.detections = self._tracker.update(result.detections, pts_s=frame.pts_s, picture=frame.picture)
         self._count(result)

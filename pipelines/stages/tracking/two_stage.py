@@ -19,7 +19,7 @@ from streamvision.core.detections import Detections
 
 
 class TwoStageTracker(BoxTracker):
-    """Tracker of one stream; see :class:`pipelines.stages.tracking.tracker.Tracker`.
+    """Tracker of one stream; see :class:`pipelines.stages.tracking.registry.Tracker`.
 
     Args:
         high_score: lowest score of the first association.

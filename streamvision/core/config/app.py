@@ -44,7 +44,7 @@ class TrackerConfig(Section):
     name: str = Field(
         "steady",
         description="Tracker: steady is our own, botsort also follows a moving camera; none: no identities.",
-        json_schema_extra=listed_in("pipelines.stages.tracking.tracker:TRACKERS"),
+        json_schema_extra=listed_in("pipelines.stages.tracking.registry:TRACKERS"),
     )
     memory_s: float = Field(
         1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
@@ -82,7 +82,7 @@ class ServeConfig(Section):
 
 
 class SinkConfig(Section):
-    """A sink that another package brings."""
+    """A sink that has no key of its own here, such as one of another package."""
 
     name: str = Field(description="Its name; `streamvision doctor` lists what is there.")
     options: dict[str, Any] = Field(default_factory=dict, description="Its settings.")
@@ -98,7 +98,9 @@ class OutputsConfig(Section):
     event_pictures: Path | None = Field(None, description="Folder for an annotated JPEG of each frame with an event.")
     event_pictures_kept: int = Field(1000, ge=1, le=1_000_000, description="Most of them; the oldest go first.")
     heat_map: Path | None = Field(None, description="Heat map as PNG, at the end of the run.")
-    sinks: tuple[SinkConfig, ...] = Field((), max_length=16, description="Sinks that other packages bring.")
+    sinks: tuple[SinkConfig, ...] = Field(
+        (), max_length=16, description="Sinks without a key of their own here, such as those of other packages."
+    )
 
 
 class AppConfig(Section):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.capture.registry import SOURCES
-from pipelines.stages.tracking.tracker import TRACKERS
+from pipelines.stages.tracking.registry import TRACKERS
 from streamvision.cli.options import build_config
 from streamvision.cli.run import run
 from streamvision.core.errors import ConfigError

@@ -94,7 +94,7 @@ def test_nothing_to_see_is_fine(tracker: Tracker) -> None:
 def test_carrying_on_says_where_objects_should_be_and_changes_nothing(tracker: Tracker) -> None:
     watch(tracker, at(30, 2), lambda t: found(walker(t), walker(t, start_px=900), score=[0.9, 0.3]))
     for late_s in (0.1, 0.2):
-        carried = tracker.carry(pts_s=2 + late_s, picture_px=(1280, 720))
+        carried = tracker.predict(pts_s=2 + late_s, picture_px=(1280, 720))
         assert 1 in carried.identities()
         box = carried.box_xyxy_px[carried.identities().index(1)]
         assert np.abs(box - found(walker(2 + late_s)).box_xyxy_px[0]).max() < 6
@@ -105,7 +105,7 @@ def test_what_has_no_identity_yet_stays_where_it_was_seen(tracker: Tracker) -> N
     stands, new = (100, 100, 180, 300), (600, 100, 680, 300)
     watch(tracker, at(30, 1), lambda t: found(stands))
     assert tracker.update(found(stands, new), pts_s=1.0).identities() == [1, None]
-    carried = tracker.carry(pts_s=1.1, picture_px=(1280, 720))
+    carried = tracker.predict(pts_s=1.1, picture_px=(1280, 720))
     assert carried.identities() == [1, None]
     assert carried.box_xyxy_px[1].tolist() == pytest.approx(new, abs=1)
 
@@ -114,10 +114,10 @@ def test_an_identity_outlives_a_long_time_in_which_it_is_only_carried(tracker: T
     stands = found((100, 100, 180, 300))
     watch(tracker, at(30, 2), lambda t: stands)
     for late_s in np.arange(0.1, 5, 0.1).tolist():
-        assert tracker.carry(pts_s=2 + late_s, picture_px=(1280, 720)).identities() == [1]
+        assert tracker.predict(pts_s=2 + late_s, picture_px=(1280, 720)).identities() == [1]
     assert tracker.update(stands, pts_s=7.0).identities() == [1]
     assert tracker.update(stands, pts_s=12.0).identities() == [None], "nobody followed it"
 
 
 def test_before_the_first_frame_nothing_is_carried(tracker: Tracker) -> None:
-    assert len(tracker.carry(pts_s=1.0, picture_px=(640, 480))) == 0
+    assert len(tracker.predict(pts_s=1.0, picture_px=(640, 480))) == 0

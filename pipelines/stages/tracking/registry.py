@@ -33,7 +33,7 @@ class Tracker(Protocol):
             Detections whose ``track_id`` is set for confirmed tracks and masked for objects without identity.
         """
 
-    def carry(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
+    def predict(self, *, pts_s: float, picture_px: tuple[int, int]) -> Detections:
         """Return where the objects of the last :meth:`update` should be by now, on a frame without inference.
 
         Nothing is learnt from it: the next update goes on from the last one. Objects without an identity stay where
