@@ -88,6 +88,7 @@ class Pipeline:
             model=first.describe(),
             analytics={name: stream.analytics for name, stream in self._streams.items() if stream.analytics},
         )
+        self._stopped = False
         self._stopping = threading.Event()
         self._over = threading.Event()
         self._error: str | None = None
@@ -132,6 +133,9 @@ class Pipeline:
         What has not ended by then, such as a connection attempt that hangs, is left to its own timeouts; nothing that
         it brings is taken any more.
         """
+        if self._stopped:
+            return
+        self._stopped = True
         deadline_s = time.monotonic() + timeout_s
 
         def left_s() -> float:
@@ -224,18 +228,21 @@ class Pipeline:
         batch = self._batcher.collect(stopped=self._halted)
         if not batch:
             return
-        begin_s = time.perf_counter()
+        for result in batch:
+            if not result.plan.uses_network:
+                self._worker_of(result).put(result.sequence, result)
         shown = [result for result in batch if result.plan.uses_network]
+        if not shown:
+            return
+        begin_s = time.perf_counter()
         try:
-            if shown:
-                self._models.infer(shown)
+            self._models.infer(shown)
         except BaseException:
-            for result in batch:
+            for result in shown:
                 self._worker_of(result).put(result.sequence, None)
             raise
-        if shown:
-            self._window.observe(len(shown), time.perf_counter() - begin_s)
-        for result in batch:
+        self._window.observe(len(shown), time.perf_counter() - begin_s)
+        for result in shown:
             self._worker_of(result).put(result.sequence, result)
 
     def _worker_of(self, result: Result) -> StreamWorker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from pipelines.capture.source import SourceSpec
@@ -11,10 +12,12 @@ from pipelines.stages.analytics import Analytics
 from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream_worker import StreamWorker
 from streamvision.core.detections import Detections
-from streamvision.core.frame import Result
-from streamvision.core.inference_plan import FULL
+from streamvision.core.frame import Frame, Result
+from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES, StreamState
+
+log = logging.getLogger(__name__)
 
 
 class Stream:
@@ -54,14 +57,24 @@ class Stream:
     def take(self) -> Result | None:
         """Take the waiting frame, as a result that the network has yet to fill in."""
         with self._taking:
+            if not self.ready():
+                return None  # another thread was faster
             # Before the buffer is emptied, so that the stream never looks drained in between.
             sequence = self.worker.expect()
             frame = self.capture.buffer.get(0)
             if frame is not None:
-                plan = FULL if self._adaptive is None else self._adaptive.plan(frame)
-                return Result(frame, Detections.empty(), plan=plan, sequence=sequence)
+                return Result(frame, Detections.empty(), plan=self._plan(frame), sequence=sequence)
         self.worker.put(sequence, None)
         return None
+
+    def _plan(self, frame: Frame) -> InferencePlan:
+        if self._adaptive is None:
+            return FULL
+        try:
+            return self._adaptive.plan(frame)
+        except Exception:  # of this stream alone; the network sees all of the frame then
+            log.exception("stream %s, frame %d: no inference plan", frame.stream_id, frame.index)
+            return FULL
 
     def active(self) -> bool:
         """Say whether a frame may come soon."""

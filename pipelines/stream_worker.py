@@ -121,7 +121,7 @@ class StreamWorker:
         while (result := self._results.get()) is not None:
             try:
                 self._process(result)
-            except Exception as error:
+            except BaseException as error:  # sys.exit() in somebody's stage must not end the thread without a word
                 log.exception("stream %s, frame %d", self.stream_id, result.frame.index)
                 self._fail(f"stream {self.stream_id}: frame {result.frame.index} could not be finished: {error!r}")
             finally:
@@ -162,7 +162,7 @@ class StreamWorker:
     def _apply(self, stage: FrameStage, result: Result) -> None:
         try:
             stage.process(result)
-        except Exception as error:
+        except BaseException as error:
             if not stage.optional:
                 raise
             self._stages.remove(stage)
@@ -172,7 +172,7 @@ class StreamWorker:
     def _guard(self, sink: Sink, action: Callable[[], None]) -> None:
         try:
             action()
-        except Exception as error:
+        except BaseException as error:
             if not isinstance(error, StreamVisionError):
                 log.exception("stream %s: an output", self.stream_id)
             self._sinks.remove(sink)

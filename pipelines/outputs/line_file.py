@@ -36,6 +36,7 @@ class LineFile:
         self._lock = threading.Lock()
         self._users = 0
         self._shared = shared
+        self._begun = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (0 if shared else os.O_TRUNC)
         try:
             self._descriptor: int | None = os.open(path, flags, 0o644)
@@ -56,12 +57,14 @@ class LineFile:
                 os.close(descriptor)
 
     def begin(self, text: str) -> None:
-        """Write the first lines; nothing where the file has some already.
+        """Write the first lines; nothing where they were written already, by this process or another.
 
         Raises:
             OutputError: as :meth:`append`.
         """
-        self._write(text, only_first=True)
+        if not self._begun:
+            self._begun = True
+            self._write(text, only_first=True)
 
     def append(self, text: str) -> None:
         """Write whole lines, all or nothing.

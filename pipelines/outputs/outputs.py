@@ -95,7 +95,7 @@ def open_sinks(
             opened += (factory(context) for factory in further)
     except Exception:
         for sink in (sink for opened in sinks.values() for sink in opened):
-            with suppress(OutputError):
+            with suppress(Exception):
                 sink.close()
         raise
     return sinks
@@ -108,7 +108,7 @@ def create_shared_files(config: OutputsConfig) -> None:
         OutputError: when one cannot be written.
     """
     for plugin, target in _wanted(config):
-        if not plugin.per_stream and not plugin.folder:
+        if not plugin.per_stream and not plugin.folder and (target.is_file() or not target.exists()):
             try:
                 target.open("wb").close()
             except OSError as error:

@@ -15,15 +15,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.assembly import name_streams
 from pipelines.capture.registry import source_files
 from pipelines.outputs.outputs import check_outputs, create_shared_files
-from pipelines.workers.process import Call, Order, Published, Ready, Reply, Report, Start, Stop, Watch
+from pipelines.workers.process import Call, Order, Published, Ready, Reply, Report, Start, Started, Stop, Watch
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.app import AppConfig, StreamConfig
@@ -32,14 +33,18 @@ from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.picture import Canvas
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
+from streamvision.core.stream_state import FINAL_STATES, StreamState
 from streamvision.core.telemetry import Distribution, quantiles_ms
 from streamvision.inference.backends.cores import usable_cores
 
+M = TypeVar("M")
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 120.0
 """Longest wait for a worker process to open its model; some devices compile for minutes."""
 STOP_TIMEOUT_S = 3.0
+REPLY_S = 0.5
+"""Of the time to stop, what is kept for the last report and the end of the process."""
 CALL_TIMEOUT_S = 2.0
 """Longest wait for an answer."""
 POLL_S = 0.05
@@ -71,12 +76,13 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 command, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
             )
-        self._connection = Connection(own.detach())
+        self.connection = Connection(own.detach())
         self._sending = threading.Lock()
         self._numbers = itertools.count()
         self._replies: dict[int, Reply | None] = {}  # by number, of the questions that somebody waits for
         self._replied = threading.Condition()
         self._lost = False
+        self._stopping = False
         self._thread = threading.Thread(target=self._listen, name=f"worker-{number}", daemon=True)
         self._send(order)
 
@@ -86,60 +92,73 @@ class WorkerProcess:
         return self._process.pid
 
     @property
-    def failures(self) -> list[str]:
-        """What went wrong for good, one sentence each."""
-        if not self._lost:
-            return self.report.failures
-        streams = ", ".join(self.channels)
-        return [
-            *self.report.failures,
-            f"worker process {self.number} with {streams} ended unexpectedly (code {self._process.poll()})",
-        ]
-
-    @property
     def over(self) -> bool:
         """Whether all its streams have ended."""
         return self._lost or self.report.over
 
-    def wait_ready(self, deadline_s: float) -> Ready:
-        """Wait for its model.
+    def read_ready(self) -> Ready:
+        """Read what it says of its model, once its connection has something to read.
+
+        Raises:
+            StreamVisionError: as the worker process raises it.
+        """
+        self.ready = self._read(Ready)
+        self.report = Report(self.ready.statuses, [], over=False)
+        return self.ready
+
+    def start(self, deadline_s: float) -> None:
+        """Let it open its outputs and begin, and listen to what it tells.
 
         Raises:
             StreamVisionError: as the worker process raises it, or where it does not answer in time.
         """
-        if not self._connection.poll(max(deadline_s - time.monotonic(), 0.0)):
-            raise StreamVisionError(f"worker process {self.number} did not open its model in {START_TIMEOUT_S:.0f} s")
+        self._send(Start())
+        if not self.connection.poll(max(deadline_s - time.monotonic(), 0.0)):
+            raise StreamVisionError(f"worker process {self.number} did not start in time; its outputs may hang")
+        self._read(Started)
+        self._thread.start()
+
+    def _read(self, kind: type[M]) -> M:
         try:
-            message = self._connection.recv()
+            message = self.connection.recv()
         except (EOFError, OSError):
-            message = StreamVisionError(f"worker process {self.number} ended before it was ready; its log says why")
+            message = StreamVisionError(f"worker process {self.number} ended before it began; its log says why")
         if isinstance(message, Exception):
             raise message
-        self.ready = message
-        self.report = Report(self.ready.statuses, [], over=False)
-        return self.ready
-
-    def start(self) -> None:
-        """Let it begin, and listen to what it tells."""
-        self._thread.start()
-        self._send(Start())
+        assert isinstance(message, kind)
+        return message
 
     def stage_times(self) -> dict[str, Distribution]:
         """Return the seconds spent in each of its stages."""
         if self.report.stage_times is not None:
             return self.report.stage_times
-        return self.call("", "stage_times") or {}
+        return self.ask("", "stage_times") or {}
 
     def watch(self, stream_id: str, viewers: int) -> None:
         """Tell how many watch a stream."""
         self._send(Watch(stream_id, viewers))
 
-    def call(self, stream_id: str, method: str, *arguments: Any) -> Any:
+    def ask(self, stream_id: str, method: str, *arguments: Any) -> Any:
         """Return the answer to a question; ``None`` where there is none in time.
 
         Raises:
             StreamVisionError: as the worker process raises it.
         """
+        reply = self._call(stream_id, method, arguments)
+        return None if reply is None else reply.value
+
+    def tell(self, stream_id: str, method: str, *arguments: Any) -> None:
+        """Let it do something.
+
+        Raises:
+            StreamVisionError: as the worker process raises it, or where it does not answer in time.
+        """
+        if self._call(stream_id, method, arguments) is None:
+            raise StreamVisionError(f"{method} of stream {stream_id}: its worker process does not answer; try again")
+
+    def _call(self, stream_id: str, method: str, arguments: tuple[Any, ...]) -> Reply | None:
+        if not self._thread.is_alive():
+            return None
         number = next(self._numbers)
         self._replies[number] = None
         self._send(Call(number, stream_id, method, arguments))
@@ -148,10 +167,11 @@ class WorkerProcess:
             reply = self._replies.pop(number)
         if reply is not None and reply.error is not None:
             raise reply.error
-        return None if reply is None else reply.value
+        return reply
 
     def request_stop(self, timeout_s: float) -> None:
         """Let it end its streams and finish its outputs."""
+        self._stopping = True
         self._send(Stop(timeout_s))
 
     def join(self, timeout_s: float) -> None:
@@ -164,11 +184,12 @@ class WorkerProcess:
             self._process.wait(1.0)
         if self._thread.is_alive():
             self._thread.join(1.0)
+        self.connection.close()
 
     def _listen(self) -> None:
         try:
             while True:
-                message = self._connection.recv()
+                message = self.connection.recv()
                 if isinstance(message, Report):
                     self.report = message
                 elif isinstance(message, Published):
@@ -179,21 +200,38 @@ class WorkerProcess:
                             self._replies[message.number] = message
                         self._replied.notify_all()
         except (EOFError, OSError):
-            self._lost = self.report.stage_times is None
+            if self.report.stage_times is None:
+                self._lose()
         with self._replied:
             self._replied.notify_all()
+
+    def _lose(self) -> None:
+        """Note that it is gone though nobody asked it to go."""
+        self._lost = True
+        if self._stopping:
+            return
+        fault = "its worker process ended unexpectedly"
+        statuses = [
+            status
+            if status.state in {state.value for state in FINAL_STATES}
+            else replace(status, state=StreamState.FAILED.value, reason=fault, state_age_s=0.0)
+            for status in self.report.statuses
+        ]
+        code = self._process.wait(1.0)
+        words = f"worker process {self.number} with {', '.join(self.channels)} ended unexpectedly (code {code})"
+        self.report = replace(self.report, statuses=statuses, failures=[*self.report.failures, words])
 
     def _publish(self, message: Published) -> None:
         stream_id = message.result.frame.stream_id
         channel = self.channels[stream_id]
         if message.jpeg is None and channel.viewers:
             return  # finished before the worker process knew that somebody watches; the next one has its picture
-        channel.publish(RemoteFrame(message, partial(self.call, stream_id, "jpeg")), encode=False)
+        channel.publish(RemoteFrame(message, partial(self.ask, stream_id, "jpeg")), encode=False)
 
     def _send(self, message: Any) -> None:
         try:
             with self._sending:
-                self._connection.send(message)
+                self.connection.send(message)
         except OSError:
             return  # it is gone; the listening thread says so
 
@@ -227,7 +265,7 @@ class RemoteAnalytics:
     """The analytics of a stream in a worker process; see :class:`streamvision.core.analysis.AnalyticsControl`."""
 
     def __init__(self, worker: WorkerProcess, stream_id: str, config: AnalyticsConfig) -> None:
-        self._call = partial(worker.call, stream_id)
+        self._ask, self._tell = partial(worker.ask, stream_id), partial(worker.tell, stream_id)
         self.config = config
         """What is counted and measured now, or will be from the next frame on."""
 
@@ -236,21 +274,22 @@ class RemoteAnalytics:
 
         Raises:
             ConfigError: when a line or zone asks for a class that the network does not know; nothing changes then.
+            StreamVisionError: when the worker process does not answer.
         """
-        self._call("apply", config)
+        self._tell("apply", config)
         self.config = config
 
     def report(self) -> dict[str, Any]:
         """Return the counts so far as plain values."""
-        return self._call("report") or {}
+        return self._ask("report") or {}
 
     def recent(self) -> list[AnalyticsEvent]:
         """Return the newest events, the newest last."""
-        return self._call("recent") or []
+        return self._ask("recent") or []
 
     def heat_map_png(self) -> bytes | None:
         """Return the heat map as a PNG file; ``None`` where there is none."""
-        png: bytes | None = self._call("heat_map_png")
+        png: bytes | None = self._ask("heat_map_png")
         return png
 
 
@@ -284,13 +323,13 @@ class WorkerPool:
             raise ConfigError("sinks of other packages take frames, which do not cross processes; leave out --workers")
         self._config = config
         self._stopping = threading.Event()
+        self._stopped = False
         named = [stream.model_copy(update={"id": name}) for name, (_, stream) in sources.items()]
         self._workers = [
             WorkerProcess(number, Order(part, tuple(sources))) for number, part in enumerate(_parts(config, named))
         ]
-        deadline_s = time.monotonic() + START_TIMEOUT_S
         try:
-            ready = [worker.wait_ready(deadline_s) for worker in self._workers]
+            ready = self._wait_ready()
         except BaseException:
             self.stop(0.0)
             raise
@@ -312,15 +351,32 @@ class WorkerPool:
         )
         self._watching = threading.Thread(target=self._watch, name="viewers", daemon=True)
 
+    def _wait_ready(self) -> list[Ready]:
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        waiting = {worker.connection: worker for worker in self._workers}
+        while waiting:
+            came = wait(list(waiting), timeout=max(deadline_s - time.monotonic(), 0.0))
+            if not came:
+                slow = ", ".join(str(worker.number) for worker in waiting.values())
+                raise StreamVisionError(f"worker processes {slow} did not open their model in {START_TIMEOUT_S:.0f} s")
+            for connection in came:
+                waiting.pop(connection).read_ready()  # type: ignore[call-overload]
+        return [worker.ready for worker in self._workers if worker.ready is not None]
+
     def start(self) -> None:
         """Open the outputs, which replaces old files, and start all streams.
 
         Raises:
             OutputError: when an output cannot be opened.
         """
-        create_shared_files(self._config.outputs)
-        for worker in self._workers:
-            worker.start()
+        try:
+            create_shared_files(self._config.outputs)
+            deadline_s = time.monotonic() + START_TIMEOUT_S
+            for worker in self._workers:
+                worker.start(deadline_s)
+        except BaseException:
+            self.stop(0.0)
+            raise
         self._watching.start()
 
     def wait(self, timeout_s: float) -> bool:
@@ -334,13 +390,14 @@ class WorkerPool:
         return over
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Stop all processes and finish the outputs; one deadline holds for all."""
+        """Stop all processes and finish the outputs; one deadline holds for all. Calling it twice is harmless."""
         deadline_s = time.monotonic() + timeout_s
+        first, self._stopped = not self._stopped, True
         self._stopping.set()
-        for worker in self._workers:
-            worker.request_stop(timeout_s)
-        for worker in self._workers:
-            worker.join(max(deadline_s - time.monotonic(), 0.0) + 1.0)
+        for worker in self._workers if first else ():
+            worker.request_stop(max(timeout_s - REPLY_S, 0.0))
+        for worker in self._workers if first else ():
+            worker.join(max(deadline_s - time.monotonic(), 0.0))
 
     def statuses(self) -> list[StreamStatus]:
         """Return how each stream is doing now, in the order of the configuration."""
@@ -349,13 +406,13 @@ class WorkerPool:
 
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
-        return [failure for worker in self._workers for failure in worker.failures]
+        return [failure for worker in self._workers for failure in worker.report.failures]
 
     def ages(self) -> dict[str, Distribution]:
         """Return the ages of each stream's frames when they were finished, in seconds."""
         found: dict[str, Distribution] = {}
         for worker in self._workers:
-            found |= worker.call("", "ages") or {}
+            found |= worker.ask("", "ages") or {}
         return {name: found[name] for name in self._owners if name in found}
 
     @property

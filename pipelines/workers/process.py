@@ -6,8 +6,10 @@ crosses are results, and JPEG files of the streams that somebody watches.
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
+import time
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -20,6 +22,8 @@ from streamvision.core.live import LiveChannel
 from streamvision.core.picture import Picture
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution
+
+log = logging.getLogger(__name__)
 
 REPORT_S = 0.1
 """How often the state of the streams is told."""
@@ -124,6 +128,11 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Started:
+    """The outputs are open and the streams run."""
+
+
+@dataclass(frozen=True)
 class Stop:
     """End all streams and finish the outputs."""
 
@@ -147,21 +156,34 @@ class Worker:
         self._send(Ready(self._pipeline.names, view.model, analytics, self._pipeline.statuses()))
 
     def run(self) -> None:
-        """Run the streams, once that is asked for."""
+        """Run the streams, once that is asked for.
+
+        Raises:
+            StreamVisionError: when an output cannot be opened.
+        """
         if not isinstance(self._connection.recv(), Start):
             self._pipeline.stop(0.0)
             return
+        try:
+            self._pipeline.start()
+            self._send(Started())
+            self._serve()
+        finally:
+            self._pipeline.stop()
+        self._send(replace(self._report(), over=True, stage_times=self._pipeline.times.distributions()))
+
+    def _serve(self) -> None:
         if self._serves:
             for channel in self._pipeline.view.channels.values():
                 channel.add_listener(self._note)
             threading.Thread(target=self._forward, name="forward", daemon=True).start()
-        with self._pipeline:
-            while not self._stopped:
-                if self._connection.poll(REPORT_S):
-                    self._receive(self._connection.recv())
-                else:
-                    self._send(self._report())
-        self._send(replace(self._report(), over=True, stage_times=self._pipeline.times.distributions()))
+        report_at_s = 0.0
+        while not self._stopped:
+            if self._connection.poll(max(report_at_s - time.monotonic(), 0.0)):
+                self._receive(self._connection.recv())
+            if time.monotonic() >= report_at_s:
+                self._send(self._report())
+                report_at_s = time.monotonic() + REPORT_S
 
     def _report(self) -> Report:
         pipeline = self._pipeline
@@ -193,6 +215,9 @@ class Worker:
             return Reply(call.number, getattr(view.analytics[call.stream_id], call.method)(*call.arguments))
         except StreamVisionError as error:
             return Reply(call.number, error=error)
+        except Exception as error:
+            log.exception("stream %s: %s", call.stream_id, call.method)
+            return Reply(call.number, error=StreamVisionError(f"{call.method} failed: {error!r}"))
 
     def _note(self, channel: LiveChannel) -> None:
         """Note that a channel has a new frame; a stream's worker calls, so it only leaves a mark."""
@@ -206,9 +231,17 @@ class Worker:
             self._changed.clear()
             while self._published:
                 _, channel = self._published.popitem()
-                newest = channel.latest
-                if newest is not None:
-                    self._send(Published(_without_picture(newest.result), newest.jpeg() if channel.viewers else None))
+                try:
+                    self._publish(channel)
+                except OSError:
+                    return  # the other side is gone
+                except Exception:  # of one frame; the pictures of all others go on
+                    log.exception("stream %s: a frame could not be published", channel.stream_id)
+
+    def _publish(self, channel: LiveChannel) -> None:
+        newest = channel.latest
+        if newest is not None:
+            self._send(Published(_without_picture(newest.result), newest.jpeg() if channel.viewers else None))
 
     def _send(self, message: Any) -> None:
         with self._sending:

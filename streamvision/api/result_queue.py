@@ -24,26 +24,27 @@ class ResultQueue:
     """Results of all streams for one reader, who gets them from each stream in turn."""
 
     def __init__(self) -> None:
-        self._arrived = threading.Semaphore(0)
+        self._changed = threading.Event()
         self._sinks: deque[QueueSink] = deque()
 
     def add(self, context: SinkContext) -> QueueSink:
         """Return the sink of a further stream."""
-        sink = QueueSink(context, self._arrived)
+        sink = QueueSink(context, self._changed)
         self._sinks.append(sink)
         return sink
 
     def take(self, timeout_s: float) -> RenderedFrame | None:
         """Return the next result, waiting for it up to ``timeout_s``; ``None`` if none came."""
         deadline_s = time.monotonic() + timeout_s
-        while self._arrived.acquire(timeout=max(deadline_s - time.monotonic(), 0.0)):
+        while True:
+            self._changed.clear()
             for _ in range(len(self._sinks)):
                 self._sinks.rotate(-1)
                 if (rendered := self._sinks[-1].results.get(0)) is not None:
                     return rendered
-            if self.finished:
+            left_s = deadline_s - time.monotonic()
+            if self.finished or left_s <= 0 or not self._changed.wait(left_s):
                 return None
-        return None
 
     @property
     def finished(self) -> bool:
@@ -54,20 +55,20 @@ class ResultQueue:
         """Let go of everything; whoever waits goes on."""
         for sink in self._sinks:
             sink.results.close(discard=True)
-        self._arrived.release()
+        self._changed.set()
 
 
 class QueueSink:
     """The results of one stream; a :class:`pipelines.outputs.sink.Sink`."""
 
-    def __init__(self, context: SinkContext, arrived: threading.Semaphore) -> None:
-        self._arrived = arrived
+    def __init__(self, context: SinkContext, changed: threading.Event) -> None:
+        self._changed = changed
         self.results: Channel[RenderedFrame] = Channel(
             policy=Policy.LATEST if context.live else Policy.BLOCK,
             capacity=1 if context.live else CAPACITY,
             drops=context.drops,
             cause=BEHIND,
-            on_put=arrived.release,
+            on_put=changed.set,
         )
         """What the reader has not taken."""
 
@@ -78,4 +79,4 @@ class QueueSink:
     def close(self) -> None:
         """Tell that the stream is over."""
         self.results.close()
-        self._arrived.release()
+        self._changed.set()

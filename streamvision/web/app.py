@@ -11,6 +11,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
+from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
@@ -137,7 +138,10 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
     def snapshot(stream_id: str) -> Response:
         """Give the newest annotated picture."""
         newest = newest_of(channel_of(stream_id))
-        response = Response(newest.jpeg(), content_type="image/jpeg")
+        try:
+            response = Response(newest.jpeg(), content_type="image/jpeg")
+        except StreamVisionError as error:
+            refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         frame = newest.result.frame
         response.headers["X-Frame-Index"] = str(frame.index)
         response.headers["X-Frame-Age-S"] = f"{frame.age_s():.3f}"

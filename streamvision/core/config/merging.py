@@ -36,7 +36,7 @@ def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dic
     for name, value in _present_keys(options).items():
         if name in SECTION_OPTIONS:
             joined[name] = _joined(joined.get(name), value, section=name)
-        elif name in MODEL_OPTIONS:
+        elif name in MODEL_OPTIONS or name in ModelConfig.renamed_keys:
             joined["model"] = _joined(joined.get("model"), {name: value}, section="model")
         elif name in OUTPUT_OPTIONS:
             joined["outputs"] = _joined(joined.get("outputs"), {name: value}, section="outputs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -98,9 +99,45 @@ def test_a_process_that_dies_takes_only_its_own_streams(model: Path) -> None:
         run._workers[0]._process.kill()
         wait_until(lambda: bool(run.failures()))
         assert run.failures() == ["worker process 0 with s0 ended unexpectedly (code -9)"]
+        assert run.statuses()[0].state == "failed"
         done = run.statuses()[1].frames_done
         wait_until(lambda: run.statuses()[1].frames_done > done)
         assert not run.wait(0)
+
+
+def test_questions_before_the_start_harm_nothing(model: Path) -> None:
+    run = WorkerPool(config_of(model, LIVE.format(1), LIVE.format(2), serve={"port": 0}))
+    assert run.view.stage_times() == {}
+    assert [status.state for status in run.statuses()] == ["idle", "idle"]
+    with run:
+        wait_until(lambda: all(status.frames_done for status in run.statuses()))
+        assert not run.failures()
+
+
+def test_a_process_that_is_asked_all_the_time_still_reports(model: Path) -> None:
+    with WorkerPool(config_of(model, LIVE.format(1), FILE.format(2), serve={"port": 0})) as run:
+        wait_until(lambda: run.view.analytics["s1"].report() is not None and run.statuses()[1].state == "ended")
+
+
+def test_stopping_keeps_one_deadline_and_is_no_failure(model: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dead = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
+        run = WorkerPool(config_of(model, dead, dead, dead, dead))
+        with run:
+            time.sleep(1.0)
+            begin_s = time.monotonic()
+            run.stop(3.0)
+            assert time.monotonic() - begin_s < 6
+    assert run.failures() == []
+    assert {status.state for status in run.statuses()} == {"stopped"}
+
+
+def test_an_output_that_cannot_be_opened_ends_the_start_with_its_reason(model: Path, tmp_path: Path) -> None:
+    record = tmp_path / "v.mp4"
+    run = WorkerPool(config_of(model, LIVE.format(1), LIVE.format(2), outputs={"record": record}))
+    (tmp_path / "v.s1.mp4").mkdir()
+    with pytest.raises(OutputError, match=r"v\.s1\.mp4"):
+        run.start()
 
 
 def test_what_is_refused_is_said_as_in_one_process(model: Path, tmp_path: Path) -> None:
