@@ -186,7 +186,7 @@ def test_a_stage_may_stand_in_a_file(model: Path, tmp_path: Path) -> None:
 
 
 def test_speeds_follow_their_objects_when_a_stage_takes_some_away(model: Path) -> None:
-    from pipelines.stages.user_code.chain import _moved
+    from pipelines.stages.user_code import _reordered
     from streamvision.core.analysis import Analysis
 
     def found(*identities: int | None) -> streamvision.Detections:
@@ -195,7 +195,7 @@ def test_speeds_follow_their_objects_when_a_stage_takes_some_away(model: Path) -
         boxes = np.zeros((count, 4), np.float32)
         return streamvision.Detections(boxes, np.ones(count, np.float32), np.zeros(count, np.int32), ids)
 
-    moved = _moved(Analysis(speed_kmh=np.array([10.0, 20.0, np.nan])), found(1, 2, None), found(2, None, 9))
+    moved = _reordered(Analysis(speed_kmh=np.array([10.0, 20.0, np.nan])), found(1, 2, None), found(2, None, 9))
     assert moved is not None and moved.speed_kmh is not None
     assert np.array_equal(moved.speed_kmh, [20.0, np.nan, np.nan], equal_nan=True)
 

@@ -81,7 +81,9 @@ def test_every_ready_made_file_of_the_tasks_is_there(project_root: Path) -> None
 
 
 def test_every_field_says_what_it_is() -> None:
-    for section in Section.__subclasses__():
+    ours = [one for one in Section.__subclasses__() if one.__module__.startswith(("streamvision.", "pipelines."))]
+    assert len(ours) > 10
+    for section in ours:
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name} has no description"
 
