@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.capture.registry import parse_source
@@ -22,6 +23,7 @@ from streamvision.core.config.app import AppConfig, ServeConfig, StreamConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import StageTimes
+from streamvision.inference.backends.cores import usable_cores
 
 Sources = Mapping[str, tuple[SourceSpec, StreamConfig]]
 """Where each stream comes from, by its name."""
@@ -64,9 +66,10 @@ def build_streams(
         times: where the seconds of each stage are recorded.
         on_change: called when a stream has a frame for the network, or capacity behind it.
     """
+    computing = threading.Semaphore(usable_cores())
     budget = Budget(config.adaptive.full_frames_per_s)
     return {
-        name: _build_stream(name, spec, stream, config, models, budget, stages, times, on_change)
+        name: _build_stream(name, spec, stream, config, models, budget, stages, times, on_change, computing)
         for name, (spec, stream) in sources.items()
     }
 
@@ -81,6 +84,7 @@ def _build_stream(
     stages: Sequence[ConfiguredStage],
     times: StageTimes,
     on_change: Callable[[Stream], None],
+    computing: threading.Semaphore,
 ) -> Stream:
     def notify() -> None:
         on_change(stream)
@@ -124,6 +128,7 @@ def _build_stream(
         times=times,
         on_capacity=notify,
         requests=models.first.requests,
+        computing=computing,
     )
     stream = Stream(
         spec,

@@ -25,6 +25,8 @@ class FrameStage(ABC):
     """Under which its time is recorded and messages speak of it."""
     optional: bool = False
     """Whether the stream goes on without it after a fault, instead of losing the frame."""
+    waits: bool = True
+    """Whether it may wait for something else than a processor, as for a model or a disk."""
 
     @abstractmethod
     def process(self, result: Result) -> None:

@@ -175,6 +175,7 @@ class KeypointSmoothing(FrameStage):
     """Smooths the keypoints of each identity."""
 
     name = "smooth"
+    waits = False
 
     def __init__(self, smoother: KeypointSmoother) -> None:
         self._smoother = smoother
@@ -192,6 +193,7 @@ class ScoreSmoothing(FrameStage):
     """Averages the scores of the classes of whole pictures over time."""
 
     name = "smooth"
+    waits = False
 
     def __init__(self, smoother: ScoreSmoother) -> None:
         self._smoother = smoother

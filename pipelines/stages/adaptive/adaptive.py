@@ -161,6 +161,7 @@ class CompletePrediction(FrameStage):
     """Before the tracker: adds what is known of the part that the network was not shown."""
 
     name = "adaptive"
+    waits = False
 
     def __init__(self, adaptive: AdaptiveInference) -> None:
         self._adaptive = adaptive
@@ -178,6 +179,7 @@ class LearnMotion(FrameStage):
     """Behind the tracker: learns what the next plans can rely on."""
 
     name = "adaptive"
+    waits = False
 
     def __init__(self, adaptive: AdaptiveInference) -> None:
         self._adaptive = adaptive

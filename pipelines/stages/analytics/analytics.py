@@ -200,6 +200,7 @@ class Analysing(FrameStage):
 
     name = "analytics"
     optional = True
+    waits = False
 
     def __init__(self, analytics: Analytics) -> None:
         self.analytics = analytics

@@ -18,6 +18,7 @@ class Tracking(FrameStage):
     """
 
     name = "track"
+    waits = False
 
     def __init__(self, tracker: Tracker, names: tuple[str, ...]) -> None:
         self.identities: Counter[str] = Counter()
