@@ -115,7 +115,7 @@ def _unrecognisable(result: Result) -> NDArray[np.uint8]:
 
 
 class StageRunner:
-    """Runs one stage for one stream; the lane's thread calls, any thread may ask for the :meth:`status`.
+    """Runs one stage for one stream; the stream's worker calls, any thread may ask for the :meth:`status`.
 
     Args:
         stage: the code and its settings.
