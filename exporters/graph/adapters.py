@@ -124,7 +124,7 @@ def _boxes_first(outputs: tuple[Tensor, ...], card: ModelCard) -> tuple[Tensor, 
     """Scale (N, rows, 4) corners and, for pose, the (N, rows, keypoints, 3) behind scores and labels."""
     boxes, *others = outputs
     factors = _factors(boxes, card)
-    if card.keypoints is not None:
+    if card.task == "pose":
         points = others.pop()
         others.append(torch.cat([points[..., :2] * factors[:2], points[..., 2:]], dim=-1))
     return boxes * factors, *others
