@@ -70,7 +70,7 @@ def test_the_person_who_was_asked_for_comes_first(index_path: Path, people: Path
             assert frame not in [one.best_frame for one in index.tracklets], "another pose than the index shows best"
             (vector,) = eye.describe([picture_of(people, frame=frame, box_xyxy_px=box_xyxy_px)])
             best, other = index.search(vector)
-            assert best.sighting.first_s < frame / FPS < best.sighting.last_s
+            assert best.tracklet.first_s < frame / FPS < best.tracklet.last_s
             assert best.similarity > other.similarity
 
 
