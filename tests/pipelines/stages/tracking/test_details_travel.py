@@ -1,16 +1,14 @@
 """What a model says of an object beyond its box goes on with the object's identity, whichever the tracker."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 
-from pipelines.stages.tracking import create_tracker
+from pipelines.stages.tracking import TRACKERS, create_tracker
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.masks import BoxMask
 
-NAMES = [name for name in get_args(TrackerConfig.model_fields["name"].annotation) if name != "none"]
+NAMES = TRACKERS.names()
 
 
 def objects(step):
