@@ -6,8 +6,7 @@
 
 Where a definition leaves a choice, the one of TrackEval (https://github.com/JonathonLuiten/TrackEval), the reference
 of MOTChallenge, is taken; the figures are equal to its to rounding. It is not used itself, since it needs a second
-OpenCV (opencv-python beside the headless one), reads files only and knows MOTChallenge's folders alone; nor is the
-evaluation of Roboflow's trackers, which needs that OpenCV, too, and does not leave out distractors.
+OpenCV (opencv-python beside the headless one); nor is the evaluation of Roboflow's trackers, which needs that, too.
 """
 
 from __future__ import annotations
