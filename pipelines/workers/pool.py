@@ -23,7 +23,7 @@ from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution, quantiles_ms
-from streamvision.inference.backends.cores import usable_cores
+from streamvision.inference.backends.cores import core_groups, usable_cores
 
 START_TIMEOUT_S = 120.0
 """Longest wait for a worker process to open its model; some devices compile for minutes."""
@@ -33,8 +33,8 @@ REPLY_S = 0.5
 POLL_S = 0.05
 
 
-def _parts(config: AppConfig, streams: Iterable[StreamConfig]) -> list[AppConfig]:
-    """Return the configuration of each worker process: every n-th stream, and its share of the cores."""
+def _orders(config: AppConfig, streams: Iterable[StreamConfig], stream_ids: tuple[str, ...]) -> list[Order]:
+    """Return what each worker process is to do: every n-th stream, on its share of the cores."""
     named = list(streams)
     count = min(config.workers, len(named))
     model = config.model
@@ -42,7 +42,8 @@ def _parts(config: AppConfig, streams: Iterable[StreamConfig]) -> list[AppConfig
         share = max(usable_cores() // count, 1)
         model = model.model_copy(update={"requests": model.requests or share, "threads": model.threads or 1})
     own = {"workers": 1, "model": model}
-    return [config.model_copy(update={**own, "streams": tuple(named[number::count])}) for number in range(count)]
+    parts = [config.model_copy(update={**own, "streams": tuple(named[number::count])}) for number in range(count)]
+    return [Order(part, stream_ids, cores) for part, cores in zip(parts, core_groups(count), strict=True)]
 
 
 class WorkerPool:
@@ -65,9 +66,8 @@ class WorkerPool:
         self._stopping = threading.Event()
         self._stopped = False
         named = [stream.model_copy(update={"id": name}) for name, (_, stream) in sources.items()]
-        self._workers = [
-            WorkerProcess(number, Order(part, tuple(sources))) for number, part in enumerate(_parts(config, named))
-        ]
+        orders = _orders(config, named, tuple(sources))
+        self._workers = [WorkerProcess(number, order) for number, order in enumerate(orders)]
         try:
             ready = self._wait_ready()
         except BaseException:

@@ -7,6 +7,7 @@ crosses are results, and JPEG files of the streams that somebody watches.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -46,6 +47,8 @@ class Order:
     """Its streams, and everything else that is set."""
     stream_ids: tuple[str, ...]
     """All streams of the run, by which files are named."""
+    cores: frozenset[int] = frozenset()
+    """The cores to run on; all where none are named."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,10 @@ def main() -> None:
     """Run what the first message orders."""
     connection = Connection(int(sys.argv[1]))
     try:
-        Worker(connection, connection.recv()).run()
+        order = connection.recv()
+        if order.cores:
+            os.sched_setaffinity(0, order.cores)
+        Worker(connection, order).run()
     except StreamVisionError as error:
         connection.send(error)
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -168,9 +168,10 @@ def test_a_server_that_dies_comes_back_and_touches_no_other(
     assert status(page, CAMERA)["reason"], "the page can say why"
     camera.start()
     record_property("live_again_s", round(until(lambda: is_live(page, CAMERA), 60, "the stream returns"), 2))
+    seen = other_before["frames_in"] + 30  # the camera may be back sooner than 30 frames take
+    until(lambda: status(page, OTHER)["frames_in"] > seen, 30, "the other stream goes on")
     other_after = status(page, OTHER)
     assert other_after["reconnects"] == 0
-    assert other_after["frames_in"] - other_before["frames_in"] > 30
     causes = {cause for cause, count in other_after["drops"].items() if count > other_before["drops"].get(cause, 0)}
     assert causes <= {"newer_frame"}, "the other stream loses frames to a busy machine at most"
 

@@ -31,6 +31,18 @@ def usable_cores() -> int:
     return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
 
 
+def core_groups(count: int) -> list[frozenset[int]]:
+    """Share the usable cores out to so many processes, neighbours together; empty groups where that is not possible.
+
+    A process that keeps to its cores does not hand Python's lock from core to core. Measured on two cores, eight
+    streams of a network of 0.1 ms in two processes: 311 frames a second anywhere, 395 on a core each.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if count > usable_cores() or count > len(cores):
+        return [frozenset()] * count
+    return [frozenset(cores[n * len(cores) // count : (n + 1) * len(cores) // count]) for n in range(count)]
+
+
 def network_threads(threads: int | None) -> int:
     """Return the asked-for thread count; by default all cores but one, and at least one."""
     return threads if threads is not None else max(1, usable_cores() - 1)

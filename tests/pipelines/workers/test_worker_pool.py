@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -147,3 +148,14 @@ def test_what_is_refused_is_said_as_in_one_process(model: Path, tmp_path: Path) 
         WorkerPool(config_of(broken, LIVE.format(1), LIVE.format(2)))
     with pytest.raises(OutputError, match="there is no folder"):
         WorkerPool(config_of(model, LIVE.format(1), outputs={"mot": tmp_path / "missing" / "m.txt"}))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not bind processes to cores")
+def test_each_process_keeps_to_its_own_cores(model: Path) -> None:
+    usable = os.sched_getaffinity(0)
+    if len(usable) < 2:
+        pytest.skip("needs two cores")
+    with WorkerPool(config_of(model, LIVE.format(1), LIVE.format(2))) as run:
+        first, second = (os.sched_getaffinity(pid) for pid in run.pids)
+        assert first | second == usable
+        assert not first & second

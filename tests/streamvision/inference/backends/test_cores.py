@@ -72,3 +72,24 @@ def test_a_spare_call_is_added_where_each_core_has_one(
 ) -> None:
     monkeypatch.setattr(cores, "usable_cores", lambda: usable)
     assert cores.share_cores(requests=requests, threads=threads, spare=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("usable", "count", "expected"),
+    [
+        ({0, 1}, 2, [{0}, {1}]),
+        ({4, 5, 6, 7, 9}, 2, [{4, 5}, {6, 7, 9}]),
+        ({0, 1}, 3, [set(), set(), set()]),
+    ],
+)
+def test_processes_share_the_cores_out(
+    monkeypatch: pytest.MonkeyPatch, usable: set[int], count: int, expected: list[set[int]]
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: usable, raising=False)
+    assert cores.core_groups(count) == expected
+
+
+def test_a_quota_below_the_processes_leaves_them_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(cores, "usable_cores", lambda: 1)
+    assert cores.core_groups(2) == [frozenset(), frozenset()]
