@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import av
 from av.video.frame import VideoFrame
 
 from pipelines.capture.av_picture import picture_from_frame
+from pipelines.capture.avi_chunks import count_pictures
 from pipelines.capture.source import Captured, SourceSpec
 from pipelines.capture.timing import CaptureClock, LagGuard, MonotonicPts
 from streamvision.core.config.app import StreamConfig
@@ -198,14 +200,14 @@ class PyAvReader:
         self._lag.observe(waited_s=now_s - begin_s, age_s=now_s - arrival_s, now_s=now_s)
 
     def _decode(self, packet: Any) -> None:
-        live = not self._is_file
-        is_flush = packet.size == 0
-        if live and is_flush:
-            return
-        if self._spec.live and live and not self.paced and self._lag.skips(packet.is_keyframe):
+        is_flush = packet.size == 0 and packet.pts is None and packet.dts is None
+        self._packets_read += not is_flush
+        if packet.size == 0 and not is_flush:
+            return  # a picture that repeats the one before it; the decoder would take it for the end
+        may_skip = self._spec.live and not self._is_file and not self.paced and not is_flush
+        if may_skip and self._lag.skips(packet.is_keyframe):
             self._drops.add("decode_behind")
             return
-        self._packets_read += not is_flush
         try:
             self._ready.extend(packet.decode())
         except (OSError, ValueError, av.error.FFmpegError) as error:
@@ -247,8 +249,13 @@ class PyAvReader:
     def _is_short(self) -> bool:
         """Say whether less came than the header promised, both in frames and in time where it gives both.
 
-        Neither alone would do: edit lists leave out frames that are counted, and the last frame may last long.
+        Neither alone would do: edit lists leave out frames that are counted, and the last frame may last long. An AVI
+        file without its index is given the duration that it has left, and its empty frames never come: its own chunks
+        are counted.
         """
+        if self._is_file and self._format == "avi" and self._stream.frames > self._packets_read:
+            held = count_pictures(Path(self._spec.uri), self._stream.index)
+            return held is None or held < self._stream.frames
         promised_s = self._promised_s()
         if self._stream.frames:
             last_s = self._end_s + 1.5 / self._fps()

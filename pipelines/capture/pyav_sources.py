@@ -18,9 +18,15 @@ _FILE_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
 def _file(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     path = local_path(text)
-    if path is None or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES or _CAMERA.fullmatch(text):
+    if path is None or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES or _is_camera(text):
         return None
     return local_source("file", path, text, path.stem, policy, realtime)
+
+
+def _is_camera(text: str) -> bool:
+    """Say whether a text names a camera that is there; a bare number may be the name of a file, too."""
+    found = _CAMERA.fullmatch(text)
+    return found is not None and Path(f"/dev/video{found[1]}").exists()
 
 
 def _network(kind: str, text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
@@ -55,6 +61,8 @@ def _camera(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
         return None
     path = Path(f"/dev/video{found[1]}")
     if not path.exists():
+        if local_path(text) is not None:
+            return None
         raise ValueError("is no camera of this machine")
     live = policy != "file"
     return SourceSpec(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from pipelines.capture.gstreamer_reader import GSTREAMER
 from pipelines.capture.images import IMAGES
 from pipelines.capture.pyav_sources import FILE, HTTP, RTSP, V4L2
-from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec
+from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, local_path
 from pipelines.capture.synthetic_reader import SYNTHETIC
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
@@ -29,17 +31,15 @@ def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) 
 
     Args:
         text: a file, ``rtsp://``, ``rtsps://``, ``http(s)://`` (MJPEG, HLS, files), ``/dev/videoN`` or the bare number
-            N, an image folder or glob, ``gst:PIPELINE``, ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..``, or what
-            an installed package adds.
+            N (a file of that name where there is no such camera), an image folder or glob, ``gst:PIPELINE``,
+            ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..``, or what an installed package adds.
         policy: ``live`` keeps the newest frame only, ``file`` keeps every frame, ``auto`` decides by the kind.
         realtime: play a file at its own speed, as if it were live. ``policy="live"`` implies it for files.
 
     Raises:
         SourceError: permanent; when the scheme is unknown, or a file or device does not exist.
     """
-    text = text.strip()
-    if text.lower().startswith("file://"):
-        text = text[len("file://") :]
+    text = _local_name(text)
     if not text:
         raise _refused(text, "is empty")
     for kind in SOURCES:
@@ -53,6 +53,17 @@ def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) 
     if separator:
         raise _refused(text, f"has the scheme {scheme.lower()}://, which is not known")
     raise _refused(text, "matches no image" if glob.has_magic(text) else "does not exist")
+
+
+def _local_name(text: str) -> str:
+    """Return a text without what is around it; a file of exactly that name is meant as it is written."""
+    if local_path(text) is not None:
+        return text
+    text = text.strip()
+    if not text.lower().startswith("file://"):
+        return text
+    name = re.sub(r"^localhost(?=/)", "", text[len("file://") :])
+    return name if local_path(name) is not None else unquote(name)
 
 
 def create_reader(spec: SourceSpec, *, config: StreamConfig, drops: DropCounter | None = None) -> Reader:

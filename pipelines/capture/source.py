@@ -133,10 +133,12 @@ class Reader(Protocol):
 
 def local_path(text: str) -> Path | None:
     """Return the file or folder of this name; ``None`` where there is none."""
+    if not text:
+        return None
     try:
         path = Path(text).expanduser()
         return path if path.exists() else None
-    except (OSError, RuntimeError):  # longer than names may be; the home of nobody
+    except (OSError, RuntimeError, ValueError):  # longer than names may be; the home of nobody; a zero byte
         return None
 
 
@@ -144,7 +146,8 @@ def local_source(kind: str, path: Path, text: str, name: str, policy: Policy, re
     """Return a source on this machine's disk: live only where it is played at its own speed."""
     realtime = realtime or policy == "live"
     live = realtime and policy != "file"
-    return SourceSpec(kind=kind, uri=str(path), text=text, name=name, live=live, realtime=realtime)
+    uri = str(path.absolute())  # FFmpeg takes what stands before a colon for a protocol, unless a / does
+    return SourceSpec(kind=kind, uri=uri, text=text, name=name, live=live, realtime=realtime)
 
 
 def url_endpoint(text: str) -> tuple[str, int] | None:

@@ -68,9 +68,19 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float = 15.0) -> flo
 
 
 def write_video(
-    path: Path, *, sizes: list[tuple[int, int]], frames: int = 20, fps: int = 25, codec: str = "libx264"
+    path: Path,
+    *,
+    sizes: list[tuple[int, int]],
+    frames: int = 20,
+    fps: int = 25,
+    codec: str = "libx264",
+    reordered: bool = False,
 ) -> Path:
-    """Write a film of ``frames`` pictures for each size; more than one size only as .h264."""
+    """Write a film of ``frames`` pictures for each size; more than one size only as .h264.
+
+    With ``reordered``, H.264 has B-frames, so that a decoder holds some frames back until the end.
+    """
+    options = {"preset": "ultrafast", "bf": "2"} if reordered else {"preset": "ultrafast", "tune": "zerolatency"}
     raw = path.open("wb") if path.suffix == ".h264" else None
     container = None if raw else av.open(str(path), "w")
     index = 0
@@ -84,7 +94,7 @@ def write_video(
         encoder.width, encoder.height = width, height
         encoder.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         encoder.gop_size = 10
-        encoder.options = {"preset": "ultrafast", "tune": "zerolatency"} if codec == "libx264" else {}
+        encoder.options = options if codec == "libx264" else {}
         for number in range(frames + 1):
             frame = None
             if number < frames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -123,6 +124,35 @@ def test_a_whole_file_is_never_called_truncated(tmp_path: Path, suffix: str) -> 
     assert capture.state.state is StreamState.ENDED
 
 
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4", "libx264"])
+def test_a_cut_avi_is_called_truncated(tmp_path: Path, codec: str) -> None:
+    whole = write_video(tmp_path / "whole.avi", sizes=[(320, 180)], frames=50, codec=codec).read_bytes()
+    # Pictures grow, so that more of them are left than the share of the bytes, from which FFmpeg guesses the duration.
+    data = _rewritten(whole, lambda number, picture: picture + bytes(2 * 20 * number))
+    end = data.index(b"00dc", int(len(data) * 0.6)) - 10  # most of the last picture is still there
+    (cut := tmp_path / "cut.avi").write_bytes(data[:end])
+    (torn := tmp_path / "torn.avi").write_bytes(data[:end].ljust(len(data), b"\0"))
+    for film in (cut, torn):
+        with capturing(film) as capture:
+            frames = take(capture)
+        assert 20 < len(frames) < 49
+        assert capture.failure is not None
+        assert f"is truncated: {len(frames)} of 50 frames could be read" in capture.failure
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+@pytest.mark.parametrize("empty", [range(20, 30), range(40, 50), range(0, 49, 2)])
+def test_an_avi_with_empty_frames_is_whole(tmp_path: Path, codec: str, empty: range) -> None:
+    whole = write_video(tmp_path / "whole.avi", sizes=[(320, 180)], frames=50, codec=codec).read_bytes()
+    (film := tmp_path / "empty.avi").write_bytes(
+        _rewritten(whole, lambda number, picture: b"" if number in empty else picture)
+    )
+    with capturing(film) as capture:
+        frames = take(capture)
+    assert len(frames) + capture.drops.by_cause().get("damaged", 0) == 50 - len(empty)
+    assert (capture.failure, capture.state.state) == (None, StreamState.ENDED)
+
+
 def test_a_file_without_its_index_or_that_is_no_video(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.mp4", sizes=[(320, 180)])
     headless = tmp_path / "headless.mp4"
@@ -217,6 +247,24 @@ def test_realtime_plays_at_the_films_own_speed_and_drops_for_a_slow_consumer(tmp
                 assert frame.age_s() < 0.3
             time.sleep(0.1)
     assert slow.drops.by_cause()["newer_frame"] > 5
+
+
+def _rewritten(avi: bytes, change: Callable[[int, bytes], bytes]) -> bytes:
+    """Return the AVI with each picture's bytes changed, given its number; no bytes at all repeat the one before."""
+    begin = avi.index(b"movi")
+    position, kept, index = begin + 4, bytearray(b"movi"), bytearray()
+    number = 0
+    while avi[position : position + 4] == b"00dc":
+        size = int.from_bytes(avi[position + 4 : position + 8], "little")
+        picture = change(number, avi[position + 8 : position + 8 + size])
+        size_bytes = len(picture).to_bytes(4, "little")
+        index += b"00dc" + (16).to_bytes(4, "little") + len(kept).to_bytes(4, "little") + size_bytes
+        kept += b"00dc" + size_bytes + picture + bytes(len(picture) % 2)
+        position += 8 + size + size % 2
+        number += 1
+    head = avi[8 : begin - 4] + len(kept).to_bytes(4, "little")
+    body = head + kept + b"idx1" + len(index).to_bytes(4, "little") + index
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
 def _index_first(source: Path, target: Path) -> Path:

@@ -130,6 +130,15 @@ def test_a_film_over_http_is_read_whole_and_a_missing_one_fails(files: str, tmp_
     assert "404" in capture.failure
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "index.m3u8"])
+def test_the_last_frames_of_a_film_that_is_reordered_come_over_http_too(files: str, tmp_path: Path, name: str) -> None:
+    write_video(tmp_path / name, sizes=[(320, 180)], frames=50, reordered=True)
+    with capturing(f"http://{files}/{name}", policy="file") as capture:
+        frames = take(capture)
+    assert len(frames) == 50
+    assert (capture.failure, capture.drops.by_cause()) == (None, {})
+
+
 def test_hls_plays_in_real_time_to_its_end(files: str, tmp_path: Path) -> None:
     film = write_video(tmp_path / "film.mp4", sizes=[(320, 180)], frames=40)
     with (

@@ -10,6 +10,7 @@ from pipelines.capture.images import find_images
 from pipelines.capture.registry import parse_source, source_files
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
+from support.capturing import capturing, take, write_video
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,30 @@ def test_files_folders_and_globs(tmp_path: Path) -> None:
     assert parse_source(str(folder)).kind == "images"
     assert parse_source(str(folder / "b.JPG")).kind == "images"
     assert parse_source(str(tmp_path / "*" / "*.JPG").replace("[", "[[]")).kind == "images"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["12:30:05.mp4", "2024-01-01T12:30:05.mp4", "rtsp:x.mp4", " leading.mp4", "trailing.mp4 ", "123", "a%20b%04d.mp4"],
+)
+@pytest.mark.parametrize("before", ["", "./"])
+def test_a_file_that_exists_is_meant_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, before: str
+) -> None:
+    write_video(tmp_path / "made.mp4", sizes=[(64, 64)]).replace(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    with capturing(before + name) as capture:
+        assert len(take(capture)) == 20
+    assert (capture.spec.kind, capture.failure) == ("file", None)
+
+
+def test_folders_and_addresses_of_files_with_odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (folder := tmp_path / "123").mkdir()
+    (folder / "a b.jpg").write_bytes(b"x")
+    assert parse_source("123").kind == "images"
+    assert parse_source(f" {folder}/a b.jpg\n").uri == str(folder / "a b.jpg")
+    assert parse_source(f"file://localhost{folder}/a%20b.jpg").uri == str(folder / "a b.jpg")
 
 
 def test_images_come_in_natural_order(tmp_path: Path) -> None:
