@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import deque
 from pathlib import Path
@@ -17,6 +16,7 @@ from pipelines.capture.av_picture import picture_from_frame
 from pipelines.capture.avi_chunks import count_pictures
 from pipelines.capture.source import Captured, SourceSpec
 from pipelines.capture.timing import CaptureClock, LagGuard, MonotonicPts
+from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, listed, tracks_of
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
 from streamvision.core.redaction import redact
@@ -41,8 +41,6 @@ _NO_TIMESTAMPS = 0x80
 _DAMAGED = (av.error.InvalidDataError, av.error.EOFError)
 _REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 _PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
-_DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")
-"""How Matroska gives the duration of each track."""
 
 
 class PyAvReader:
@@ -102,9 +100,7 @@ class PyAvReader:
         except (OSError, ValueError, av.error.FFmpegError) as error:
             timed_out = time.monotonic() - begin_s >= self._config.open_timeout_s
             raise _open_failure(error, self._spec, self._config.open_timeout_s if timed_out else None) from None
-        if not self._container.streams.video:
-            raise SourceError(f"{self._spec.safe_uri} has no video; give a source that has", permanent=True)
-        self._stream = self._container.streams.video[0]
+        self._stream = self._container.streams[self._chosen_track().number]
         self._format = self._container.format.name.split(",")[0]
         self._untimed = not self._is_file and bool(self._container.format.flags & _NO_TIMESTAMPS)
         # Frame threads keep as many frames back as there are threads: right for files, latency for cameras. Of small
@@ -140,6 +136,14 @@ class PyAvReader:
         if self._container is not None:
             self._container.close()
             self._container = None
+
+    def _chosen_track(self) -> Track:
+        tracks = tracks_of(self._container)
+        wanted = self._spec.track if self._spec.track is not None else self._config.track
+        track = choose_track(tracks, wanted, self._spec.safe_uri)
+        if len(tracks) > 1:
+            log.info("%s: of its tracks (%s) number %d is read", self._spec.safe_uri, listed(tracks), track.number)
+        return track
 
     def _options(self) -> dict[str, str]:
         if self._spec.kind != "rtsp":
@@ -275,7 +279,7 @@ class PyAvReader:
         start_s = (self._container.start_time or 0) / av.time_base
         if self._stream.duration and self._stream.time_base:
             return start_s + float(self._stream.duration * self._stream.time_base)
-        if tag := _DURATION_TAG.fullmatch(self._stream.metadata.get("DURATION", "")):
+        if tag := DURATION_TAG.fullmatch(self._stream.metadata.get("DURATION", "")):
             hours, minutes, seconds = tag.groups()
             return start_s + int(hours) * 3600 + int(minutes) * 60 + float(seconds)
         if self._container.duration and len(self._container.streams) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,14 +14,18 @@ from streamvision.core.redaction import redact
 
 _READER = "pipelines.capture.pyav_reader:PyAvReader"
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)")
+_TRACK = re.compile(r"(?s)(.+)\?track=([0-9]{1,4})")
 _FILE_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
 
 def _file(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
-    path = local_path(text)
+    path, track = local_path(text), None
+    if path is None and (with_track := _TRACK.fullmatch(text)):
+        path, track = local_path(with_track[1]), int(with_track[2])
     if path is None or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES or _is_camera(text):
         return None
-    return local_source("file", path, text, path.stem, policy, realtime)
+    name = path.stem if track is None else f"{path.stem}-track-{track}"
+    return replace(local_source("file", path, text, name, policy, realtime), track=track)
 
 
 def _is_camera(text: str) -> bool:

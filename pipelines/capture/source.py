@@ -41,6 +41,8 @@ class SourceSpec:
     """Whether a source that could be read faster is played at its own speed."""
     reconnects: bool = False
     """Whether the end of the data is a broken connection that is worth another try."""
+    track: int | None = None
+    """Number of the video track to read, from 0, where the text says it."""
     endpoint: tuple[str, int] | Path | None = None
     """Host and TCP port that must accept, or device that must exist, before the source can work; ``None``: unknown."""
 

@@ -122,6 +122,7 @@ def source_options(command: F) -> F:
                 registry=_registry(StreamConfig.model_fields["source"]),
                 help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
             ),
+            field_option("--track", StreamConfig, "track", metavar="N"),
             field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
             field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
             field_option("--tracker", TrackerConfig, "name", name="tracker"),

@@ -32,6 +32,12 @@ class StreamConfig(Section):
     )
     realtime: bool = Field(False, description="Play a file at its own speed, as if it were live.")
     loop: bool = Field(False, description="Begin a file again when it ends.")
+    track: int | None = Field(
+        None,
+        ge=0,
+        description="Number of the video track to read; default: one that moves, the default or the largest one. "
+        "`streamvision probe` lists them; of files, SOURCE?track=N says the same.",
+    )
     rtsp_transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP media travels.")
     open_timeout_s: float = Field(5.0, gt=0, le=60, description="Longest wait for a connection.")
     read_timeout_s: float = Field(2.0, gt=0, le=60, description="Longest silence before the stream counts as stalled.")
