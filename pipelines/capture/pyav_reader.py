@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from pipelines.capture.av_picture import picture_from_frame
 from pipelines.capture.avi_chunks import count_pictures
 from pipelines.capture.source import Captured, SourceSpec
-from pipelines.capture.timing import CaptureClock, LagGuard, MonotonicPts
+from pipelines.capture.timing import CaptureClock, LagGuard, LeapLog, MonotonicPts
 from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, listed, tracks_of
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
@@ -38,9 +38,14 @@ _HELD_BACK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1vide
 _HELD_BACK_FORMATS = frozenset({"rtsp", "hls", "mpegts", "h264", "hevc"})
 _NO_TIMESTAMPS = 0x80
 """AVFMT_NOTIMESTAMPS: the times of such a format are FFmpeg's own, a count of frames at an assumed 25 fps."""
+_MPEG_FORMATS = frozenset({"mpegts", "mpeg", "hls"})
+_MPEG_WRAP_S = 2**33 / 90000
+"""After 26.5 h their timestamps begin again at 0; FFmpeg takes every large step back for that."""
+_DECODING_TIMES_ONLY = frozenset({"avi"})
+"""Formats that know the order of decoding alone: what FFmpeg takes for presentation times is wrong with B-frames."""
 _DAMAGED = (av.error.InvalidDataError, av.error.EOFError)
 _REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
-_PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
+_PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf", "hls", "rtsp"})
 
 
 class PyAvReader:
@@ -58,6 +63,7 @@ class PyAvReader:
         self._packets: Any = None
         self._stream: Any = None
         self._pts = MonotonicPts(1 / DEFAULT_FPS)
+        self._leaps = LeapLog(spec.safe_uri)
         self._clock = CaptureClock()
         self._lag = LagGuard()
         self._drops = drops
@@ -71,6 +77,8 @@ class PyAvReader:
         self._held_back = False
         self._untimed = False
         self._first_captured_at_s: float | None = None
+        self._first_dts: int | None = None
+        self._hold_ticks: int | None = None
 
     @property
     def expected_frames(self) -> int | None:
@@ -108,7 +116,7 @@ class PyAvReader:
         is_large = self._stream.width * self._stream.height > SMALL_PX
         self._stream.thread_type = "AUTO" if self._is_file and is_large else "SLICE"
         self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
-        self._pts = MonotonicPts(1 / self._fps())
+        self._pts = MonotonicPts(1 / self._fps(), wraps_at_s=_MPEG_WRAP_S if self._format in _MPEG_FORMATS else None)
         self._packets = self._container.demux(self._stream)
 
     def read(self) -> Captured | None:
@@ -126,8 +134,10 @@ class PyAvReader:
         self._frames_read += 1
         captured_at_s = self._captured_at_s(frame)
         raw_s = self._source_time_s(frame, captured_at_s)
-        self._end_s = raw_s or self._end_s
-        return Captured(picture_from_frame(frame), self._pts.next_s(raw_s), captured_at_s)
+        pts_s = self._end_s = self._pts.next_s(raw_s)
+        if self._pts.step_back_s:
+            self._leaps.leap(-self._pts.step_back_s)
+        return Captured(picture_from_frame(frame), pts_s, captured_at_s)
 
     def close(self) -> None:
         """Release decoder and connection; pictures already given out stay valid."""
@@ -212,6 +222,8 @@ class PyAvReader:
         if may_skip and self._lag.skips(packet.is_keyframe):
             self._drops.add("decode_behind")
             return
+        if self._first_dts is None:
+            self._first_dts = packet.dts
         try:
             self._ready.extend(packet.decode())
         except (OSError, ValueError, av.error.FFmpegError) as error:
@@ -224,7 +236,17 @@ class PyAvReader:
             if self._first_captured_at_s is None:
                 self._first_captured_at_s = captured_at_s
             return captured_at_s - self._first_captured_at_s
+        if self._format in _DECODING_TIMES_ONLY:
+            if frame.dts is None or frame.time_base is None:
+                return None
+            return float((frame.dts - self._held_frames(frame.dts)) * frame.time_base)
         return frame.time
+
+    def _held_frames(self, dts: int) -> int:
+        """Return by how many ticks the decoder holds frames back, which is what its first one comes later by."""
+        if self._hold_ticks is None:
+            self._hold_ticks = dts - (self._first_dts or 0)
+        return self._hold_ticks
 
     def _captured_at_s(self, frame: VideoFrame) -> float:
         now_s = time.monotonic()
@@ -274,7 +296,7 @@ class PyAvReader:
 
     def _promised_s(self) -> float | None:
         """Return the time of the video's last frame as its header gives it; ``None`` where that is only a guess."""
-        if self._format not in _PROMISING_FORMATS and self._is_file:
+        if self._format not in _PROMISING_FORMATS:
             return None
         start_s = (self._container.start_time or 0) / av.time_base
         if self._stream.duration and self._stream.time_base:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pipelines.capture.reconnect import Backoff, is_reachable
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import Captured, Reader, SourceSpec
-from pipelines.capture.timing import Pacer, StreamTimeline
+from pipelines.capture.timing import Pacer, StreamTimeline, span_text
 from pipelines.scheduling.frame_buffer import frame_buffer
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError, StreamVisionError
@@ -62,7 +62,7 @@ class StreamCapture:
         self._times = None if spec.live or spec.realtime else times
         self._expected: int | None = None
         self._stop = threading.Event()
-        self._timeline = StreamTimeline()
+        self._timeline = StreamTimeline(stream_id)
         self._backoff = Backoff()
         self._segment = 0
         self._size: tuple[int, int] | None = None
@@ -163,15 +163,30 @@ class StreamCapture:
                 if self._live_since_s is None and self.state.state is StreamState.RECONNECTING:
                     raise SourceError(f"{self.spec.safe_uri} ended before its first frame")
                 return
-            if reader.paced:
-                pacer.wait(captured.pts_s, self._stop)
+            paced = reader.paced
+            pts_s = self._timeline.stream_pts_s(
+                captured.pts_s, captured.captured_at_s, live=self.spec.live or paced, read_ahead=paced
+            )
+            if paced:
+                self._wait_until_due(pacer.due_in_s(pts_s))
                 if not self.spec.reconnects:
                     captured = captured._replace(captured_at_s=time.monotonic())
-            self._hand_on(captured)
+            self._hand_on(captured, pts_s)
             if self._max_frames is not None and self.frames_in >= self._max_frames:
                 return
 
-    def _hand_on(self, captured: Captured) -> None:
+    def _wait_until_due(self, due_in_s: float) -> None:
+        """Wait for a frame's own time; a wait as long as a stall is shown as one."""
+        long = due_in_s > self._config.read_timeout_s and self.state.state is StreamState.LIVE
+        if long:
+            self.state.move(
+                StreamState.STALLED, f"the next frame is {span_text(due_in_s)} later in the source's own time"
+            )
+        self._stop.wait(due_in_s)
+        if long:
+            self.state.move(StreamState.LIVE)
+
+    def _hand_on(self, captured: Captured, pts_s: float) -> None:
         size = (captured.picture.width_px, captured.picture.height_px)
         new_connection = self._live_since_s is None
         if self._size is not None and (new_connection or size != self._size):
@@ -185,7 +200,7 @@ class StreamCapture:
         frame = Frame(
             stream_id=self.stream_id,
             index=self.frames_in,
-            pts_s=self._timeline.stream_pts_s(captured.pts_s, captured.captured_at_s),
+            pts_s=pts_s,
             captured_at_s=captured.captured_at_s,
             picture=captured.picture,
             segment=self._segment,

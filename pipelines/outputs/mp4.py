@@ -7,6 +7,7 @@ is a fragment with an index of its own, handed to the operating system as soon a
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,13 @@ from pipelines.outputs.sink import SinkContext
 from streamvision.core.errors import MissingDependencyError, OutputError
 from streamvision.core.picture import U8, Canvas
 from streamvision.core.rendered_frame import RenderedFrame
+
+log = logging.getLogger(__name__)
+
+LONGEST_GAP_S = 6 * 3600.0
+"""MP4 holds 2^31 ticks between two frames, 6.6 h; FFmpeg squeezes everything behind a longer gap into nothing."""
+SHORT_GAP_S = 1.0
+"""What a longer gap is shortened to."""
 
 _FRAGMENT_S = 1.0
 _CONTAINER_OPTIONS = {
@@ -69,6 +77,7 @@ class Mp4Sink:
         self._stream: VideoStream | None = None
         self._closed = False
         self._first_pts_s = 0.0
+        self._last_pts_s = 0.0
         self._last_tick = -1
         self._key_tick = 0
         try:
@@ -87,8 +96,9 @@ class Mp4Sink:
         canvas, pts_s = rendered.canvas(), rendered.result.frame.pts_s
         try:
             if self._stream is None:
-                self._first_pts_s = pts_s
+                self._first_pts_s = self._last_pts_s = pts_s
                 self._stream = self._open(canvas)
+            self._shorten_gap(pts_s)
             self._encode(self._stream, canvas, pts_s - self._first_pts_s)
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
@@ -131,6 +141,19 @@ class Mp4Sink:
         context.color_range = _FULL_RANGE
         context.colorspace, context.color_trc, context.color_primaries = _BT601, _BT601, _SRGB_PRIMARIES
         return stream
+
+    def _shorten_gap(self, pts_s: float) -> None:
+        gap_s, self._last_pts_s = pts_s - self._last_pts_s, pts_s
+        if gap_s <= LONGEST_GAP_S:
+            return
+        self._first_pts_s += gap_s - SHORT_GAP_S
+        log.warning(
+            "%s: a gap of %.1f h in the stream is %g s long in the recording, since MP4 holds no longer one than %g h",
+            self._path,
+            gap_s / 3600,
+            SHORT_GAP_S,
+            LONGEST_GAP_S / 3600,
+        )
 
     def _encode(self, stream: VideoStream, canvas: Canvas, time_s: float) -> None:
         ticks_per_s = self._codec.time_base.denominator

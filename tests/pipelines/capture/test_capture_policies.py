@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -98,11 +99,58 @@ def test_a_slow_network_is_not_taken_for_a_slow_decoder() -> None:
     assert decoded == total
 
 
-def test_timestamps_never_decrease() -> None:
+def test_timestamps_always_grow() -> None:
     pts = MonotonicPts(0.04)
-    given = [5.0, 5.04, 5.02, None, 5.12, 0.0, 0.04, None]
+    given = [5.0, 5.04, 5.02, None, 5.13, 0.0, 0.04, None]
     times = [pts.next_s(raw) for raw in given]
-    assert times == pytest.approx([5.0, 5.04, 5.04, 5.08, 5.12, 5.16, 5.20, 5.24])
+    assert times == pytest.approx([5.0, 5.04, 5.05, 5.09, 5.13, 5.17, 5.21, 5.25])
+
+
+def test_a_step_back_is_the_end_of_the_count_only_where_the_count_ends() -> None:
+    pts = MonotonicPts(0.04, wraps_at_s=100_000.0)
+    # Ends of the count as they are and as FFmpeg continues them; then a real step back that it takes for an end.
+    given = [99_999.96, 0.0, 100_000.04, 0.08, 7200.0, 7200.04, 100_000.0 + 3600.0, 3600.04]
+    times = [pts.next_s(raw) for raw in given]
+    gap_s = 7200.0 - 0.08
+    steps = [0.04, 0.04, 0.04, gap_s, 0.04, 0.04, 0.04]
+    assert [after - before for before, after in pairwise(times)] == pytest.approx(steps)
+    negative = MonotonicPts(0.04, wraps_at_s=100_000.0)
+    assert [negative.next_s(raw) for raw in (-0.04, 0.0)] == pytest.approx([99_999.96, 100_000.0])
+
+
+@pytest.mark.parametrize(
+    ("leap_s", "passed_s", "live", "step_s"),
+    [
+        (7200.0, 0.04, True, 0.04),
+        (3.0, 0.04, True, 0.04),
+        (1.5, 0.04, True, 1.54),
+        (60.0, 60.04, True, 60.04),
+        (-7200.0, 0.04, True, 0.04),
+        (-7200.0, 1.8, True, 1.8),
+        (7200.0, 0.04, False, 7200.04),
+        (-7200.0, 0.04, False, 0.04),
+    ],
+)
+def test_a_live_clock_is_believed_as_far_as_arrival_confirms_it(
+    leap_s: float, passed_s: float, live: bool, step_s: float
+) -> None:
+    timeline = StreamTimeline()
+    for n in range(10):
+        before_s = timeline.stream_pts_s(n * 0.04, 100 + n * 0.04, live=live)
+    arrival_s = 100 + 0.36 + passed_s
+    after_s = timeline.stream_pts_s(0.40 + leap_s, arrival_s, live=live)
+    assert after_s - before_s == pytest.approx(step_s)
+    assert timeline.stream_pts_s(0.44 + leap_s, arrival_s + 0.04, live=live) - after_s == pytest.approx(0.04)
+
+
+def test_a_burst_after_a_silence_is_no_leap() -> None:
+    clock, timeline = CaptureClock(), StreamTimeline()
+    arrivals_s = [n * 0.04 if n < 10 else max(n * 0.04, 1.9) for n in range(100)]
+    times = [
+        timeline.stream_pts_s(n * 0.04, clock.captured_at_s(n * 0.04, at_s), live=True)
+        for n, at_s in enumerate(arrivals_s)
+    ]
+    assert times == pytest.approx([n * 0.04 for n in range(100)])
 
 
 def test_a_reconnect_takes_as_long_in_the_stream_as_it_did() -> None:

@@ -67,6 +67,25 @@ def test_each_frame_keeps_its_own_time_across_gaps(tmp_path: Path) -> None:
     assert (np.diff(seen) > 0).all()
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_keep_their_intervals_behind_a_gap_of_any_length(
+    tmp_path: Path, codec: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    hour_s = 3600.0
+    times_s = [start_s + n / 25 for start_s in (0.0, 5.9 * hour_s, 13 * hour_s, 90 * hour_s) for n in range(5)]
+    sink = Mp4Sink(tmp_path / "v.mp4", codec=codec)
+    for index, pts_s in enumerate(times_s):
+        sink.write(annotated(index, pts_s, half_red()))
+    sink.close()
+    seen = [float(frame.time or 0) for frame in frames_of(tmp_path / "v.mp4")]
+    second_s = 5.9 * hour_s
+    begins_s = [0.0, second_s, second_s + 1.16, second_s + 2.32]
+    assert seen == pytest.approx([begin_s + n / 25 for begin_s in begins_s for n in range(5)], abs=1e-3)
+    said = [record.message for record in caplog.records]
+    assert len(said) == 2
+    assert "a gap of 7.1 h in the stream is 1 s long in the recording" in said[0]
+
+
 @pytest.mark.parametrize(("size", "even"), [((641, 359), (642, 360)), ((1, 1), (2, 2)), ((320, 180), (320, 180))])
 def test_odd_sizes_are_rounded_to_even(tmp_path: Path, size: tuple[int, int], even: tuple[int, int]) -> None:
     sink = Mp4Sink(tmp_path / "v.mp4")
