@@ -61,6 +61,8 @@ class Contender:
     """Which part of each frame the network is shown; only ours is told."""
     streams: int = 1
     """How many times the video is run at once; only ours is told."""
+    workers: int = 1
+    """How many processes share them; only ours is told."""
     python: str = sys.executable
     """The Python that runs it."""
 
@@ -89,6 +91,7 @@ def contenders(*, bf16: bool, roboflow: str | None) -> list[Contender]:
 FAST_CONTENDERS = [
     Contender("StreamVision", "ours", "fast"),
     Contender("StreamVision, 8 streams", "ours", "fast", streams=8),
+    Contender("StreamVision, 8 streams, 2 processes", "ours_processes", "fast", streams=8, workers=2),
     Contender("ultralytics", "ultralytics_track", "fast"),
     Contender("OpenCV + ONNX Runtime + supervision", "plain_loop", "fast"),
 ]
@@ -112,6 +115,7 @@ PAIRS = [
     ("StreamVision, OpenVINO {p}, adaptive", "ultralytics, OpenVINO {p}"),
     ("StreamVision", "OpenCV + ONNX Runtime + supervision"),
     ("StreamVision, 8 streams", "OpenCV + ONNX Runtime + supervision"),
+    ("StreamVision, 8 streams, 2 processes", "OpenCV + ONNX Runtime + supervision"),
     ("StreamVision", "ultralytics"),
 ]
 """Whose rates are divided."""
@@ -231,7 +235,7 @@ def run(contender: Contender, work: dict[str, Any]) -> dict[str, float]:
     Raises:
         ContenderError: when it fails; with the end of what it said.
     """
-    keys = ("backend", "precision", "adaptive", "streams")
+    keys = ("backend", "precision", "adaptive", "streams", "workers")
     task = json.dumps(work | {key: getattr(contender, key) for key in keys})
     command = [contender.python, "-m", f"benchmarks.contenders.{contender.module}", task]
     with tempfile.TemporaryFile("w+") as said:
@@ -280,7 +284,7 @@ def markdown(document: dict[str, Any]) -> str:
     ]
     lines += [
         f"| {row['name']} | {row['fps']:.1f} | {row['fps_min']:.1f} to {row['fps_max']:.1f} | {row['cpu_ms']:.1f} | "
-        f"{row['rss_mb']:.0f} | {row['objects']:.2f} |"
+        f"{row['rss_mb']:.0f} | {_objects(row)} |"
         for row in rows
     ]
     lines += ["", "| | over | times the fps | times less CPU a frame |", "|---|---|---:|---:|"]
@@ -289,11 +293,15 @@ def markdown(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _objects(row: dict[str, Any]) -> str:
+    return f"{row['objects']:.2f}" if "objects" in row else "not counted"
+
+
 def chart(document: dict[str, Any]) -> str:
     """Return the rates as bars."""
     about = document["machine"]
     bars = [
-        Bar(row["name"], row["fps"], note=f"{row['fps']:.1f} fps", strong=row["module"] == "ours")
+        Bar(row["name"], row["fps"], note=f"{row['fps']:.1f} fps", strong=row["module"].startswith("ours"))
         for row in sorted(document["contenders"], key=lambda one: -one["fps"])
     ]
     subtitle = f"{document['work']}. {about['cpu']}, {about['cores']} cores, {about['date']}"

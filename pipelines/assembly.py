@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.capture.registry import parse_source
@@ -11,6 +10,7 @@ from pipelines.capture.stream import StreamCapture
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
 from pipelines.run_models import RunModels
+from pipelines.scheduling.turns import Turns
 from pipelines.stages.adaptive import AdaptiveInference, Budget
 from pipelines.stages.analytics.analytics import Analysing
 from pipelines.stages.base import StageContext
@@ -23,7 +23,6 @@ from streamvision.core.config.app import AppConfig, ServeConfig, StreamConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import StageTimes
-from streamvision.inference.backends.cores import usable_cores
 
 Sources = Mapping[str, tuple[SourceSpec, StreamConfig]]
 """Where each stream comes from, by its name."""
@@ -66,10 +65,10 @@ def build_streams(
         times: where the seconds of each stage are recorded.
         on_change: called when a stream has a frame for the network, or capacity behind it.
     """
-    computing = threading.Semaphore(usable_cores())
+    turns = Turns()
     budget = Budget(config.adaptive.full_frames_per_s)
     return {
-        name: _build_stream(name, spec, stream, config, models, budget, stages, times, on_change, computing)
+        name: _build_stream(name, spec, stream, config, models, budget, stages, times, on_change, turns)
         for name, (spec, stream) in sources.items()
     }
 
@@ -84,7 +83,7 @@ def _build_stream(
     stages: Sequence[ConfiguredStage],
     times: StageTimes,
     on_change: Callable[[Stream], None],
-    computing: threading.Semaphore,
+    turns: Turns,
 ) -> Stream:
     def notify() -> None:
         on_change(stream)
@@ -123,12 +122,13 @@ def _build_stream(
             Overlay(config.overlay, card.names, skeleton=skeleton),
             JpegEncoder((config.serve or ServeConfig()).jpeg_quality),
             times,
+            turns,
         ),
         channel=LiveChannel(name, card.names),
         times=times,
         on_capacity=notify,
         requests=models.first.requests,
-        computing=computing,
+        turns=turns,
     )
     stream = Stream(
         spec,

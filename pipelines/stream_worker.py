@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from itertools import groupby
 
 from pipelines.outputs.sink import Sink
 from pipelines.rendering.renderer import Renderer
 from pipelines.scheduling.reorder_buffer import ReorderBuffer
+from pipelines.scheduling.turns import Turns
 from pipelines.stages.base import FrameStage
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.frame import Result
@@ -23,8 +24,6 @@ log = logging.getLogger(__name__)
 
 FRAMES_BEHIND = 1
 """Frames of a stream behind the network beyond those in it; more would only get older."""
-COMPUTING_S = 1.0
-"""Longest wait for the other workers; who computes for longer holds nobody up for ever."""
 MAX_FAILURES = 20
 """Most sentences about what went wrong that are kept."""
 
@@ -40,9 +39,7 @@ class StreamWorker:
         times: where the seconds of each stage are recorded.
         on_capacity: called when another frame of this stream may enter the network.
         requests: how many of its frames may be in the network at a time.
-        computing: held while the worker computes, and not while it waits. With more workers at it than cores, they
-            would take Python's lock from each other in the middle of their work: eight streams of a fast network then
-            made 138 frames a second in place of 165 on two cores.
+        turns: one is taken for the stages that do not wait.
     """
 
     def __init__(
@@ -55,7 +52,7 @@ class StreamWorker:
         times: StageTimes,
         on_capacity: Callable[[], None],
         requests: int = 1,
-        computing: threading.Semaphore | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.stream_id = stream_id
         self.channel = channel
@@ -71,7 +68,7 @@ class StreamWorker:
         self._on_capacity = on_capacity
         self._results: ReorderBuffer[Result] = ReorderBuffer()
         self._capacity = requests + FRAMES_BEHIND
-        self._computing = computing or threading.Semaphore()
+        self._turns = turns or Turns()
         self._ended = False
         self._segment: int | None = None
         self._first_done_s: float | None = None
@@ -150,7 +147,7 @@ class StreamWorker:
                     stage.reset()
             self._segment = frame.segment
         for waits, stages in groupby(tuple(self._stages), key=lambda stage: stage.waits):
-            with nullcontext() if waits else self._computes():
+            with nullcontext() if waits else self._turns.taken():
                 for stage in stages:
                     begin_s = time.perf_counter()
                     self._apply(stage, result)
@@ -161,22 +158,12 @@ class StreamWorker:
             self._guard(sink, lambda sink=sink: sink.write(rendered))  # type: ignore[misc]
         if self._sinks:
             self._times.add("write", time.perf_counter() - begin_s)
-        with self._computes() if self.channel.viewers else nullcontext():
-            self.channel.publish(rendered)
+        self.channel.publish(rendered)
         self.rate.tick()
         self.age_s.add(frame.age_s())
         self.frames_done += 1
         self._last_done_s = time.monotonic()
         self._first_done_s = self._first_done_s or self._last_done_s
-
-    @contextmanager
-    def _computes(self) -> Iterator[None]:
-        held = self._computing.acquire(timeout=COMPUTING_S)
-        try:
-            yield
-        finally:
-            if held:
-                self._computing.release()
 
     def _apply(self, stage: FrameStage, result: Result) -> None:
         try:

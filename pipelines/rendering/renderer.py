@@ -8,6 +8,7 @@ import cv2
 import simplejpeg
 
 from pipelines.rendering.overlay import Overlay
+from pipelines.scheduling.turns import Turns
 from streamvision.core.errors import ConfigError
 from streamvision.core.frame import Result
 from streamvision.core.picture import U8, Canvas
@@ -42,12 +43,16 @@ class Renderer:
         overlay: decides what is drawn.
         encode: makes JPEG files.
         times: where the seconds of drawing and encoding are recorded.
+        turns: one is taken for drawing.
     """
 
-    def __init__(self, overlay: Overlay, encode: Callable[[Canvas], bytes], times: StageTimes) -> None:
+    def __init__(
+        self, overlay: Overlay, encode: Callable[[Canvas], bytes], times: StageTimes, turns: Turns | None = None
+    ) -> None:
         self._overlay = overlay
         self._encode_jpeg = encode
         self._times = times
+        self._turns = turns or Turns()
 
     def render(self, result: Result, *, fps: float) -> RenderedFrame:
         """Return the stream's next frame for viewers and sinks.
@@ -59,7 +64,7 @@ class Renderer:
         annotation = self._overlay.plan(result, fps=fps)
 
         def draw() -> Canvas:
-            with self._times.measure("draw"):
+            with self._turns.taken(), self._times.measure("draw"):
                 return annotation.draw()
 
         return RenderedFrame(result, draw=draw, encode=self._encode)
