@@ -19,6 +19,7 @@ from pipelines.capture.timing import CaptureClock, LagGuard, LeapLog, MonotonicP
 from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, listed, tracks_of
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
+from streamvision.core.frame import FilePlace
 from streamvision.core.redaction import redact
 from streamvision.core.telemetry import DropCounter
 
@@ -137,7 +138,9 @@ class PyAvReader:
         pts_s = self._end_s = self._pts.next_s(raw_s)
         if self._pts.step_back_s:
             self._leaps.leap(-self._pts.step_back_s)
-        return Captured(picture_from_frame(frame), pts_s, captured_at_s)
+        name = self._spec.file_name
+        place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
+        return Captured(picture_from_frame(frame), pts_s, captured_at_s, place)
 
     def close(self) -> None:
         """Release decoder and connection; pictures already given out stay valid."""

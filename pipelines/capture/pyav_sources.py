@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines.capture.images import IMAGE_SUFFIXES
+from pipelines.capture.file_list import FileList, folder_name, is_pattern, is_picture, list_files, printable
 from pipelines.capture.source import Policy, SourceKind, SourceSpec, local_path, local_source, url_endpoint
 from streamvision.core.redaction import redact
+
+log = logging.getLogger(__name__)
 
 _READER = "pipelines.capture.pyav_reader:PyAvReader"
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)")
@@ -22,10 +25,29 @@ def _file(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     path, track = local_path(text), None
     if path is None and (with_track := _TRACK.fullmatch(text)):
         path, track = local_path(with_track[1]), int(with_track[2])
-    if path is None or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES or _is_camera(text):
+    if path is None or path.is_dir() or is_picture(path) or _is_camera(text):
         return None
     name = path.stem if track is None else f"{path.stem}-track-{track}"
     return replace(local_source("file", path, text, name, policy, realtime), track=track)
+
+
+def video_source(files: FileList, path: Path, text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+    """Return the source of the videos in a list of files; ``None`` where it has none, or pictures are to be read."""
+    if not files.of_videos:
+        return None
+    if mixture := files.mixture():
+        log.warning("%s has %s", printable(text), mixture)
+    return local_source("videos", path, text, folder_name(files.videos), policy, realtime, files=files.videos)
+
+
+def _videos(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+    path = local_path(text)
+    if not (is_pattern(text) if path is None else path.is_dir()):
+        return None
+    spec = video_source(list_files([text]), path or Path(text).expanduser(), text, policy, realtime)
+    if spec is None and path is not None:
+        raise ValueError("is a folder without images or videos")
+    return spec
 
 
 def _is_camera(text: str) -> bool:
@@ -83,6 +105,15 @@ FILE = SourceKind(
     factory=_READER,
     parse=_file,
     files=lambda spec: [Path(spec.uri)],
+)
+VIDEOS = SourceKind(
+    name="videos",
+    summary="folder or glob of videos",
+    accepts="a folder or glob of videos",
+    example="drive/",
+    factory="pipelines.capture.videos_reader:VideosReader",
+    parse=_videos,
+    files=lambda spec: list(spec.files),
 )
 RTSP = SourceKind(
     name="rtsp",

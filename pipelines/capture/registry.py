@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
+from pipelines.capture.file_list import is_pattern, list_files
 from pipelines.capture.gstreamer_reader import GSTREAMER
-from pipelines.capture.images import IMAGES
-from pipelines.capture.pyav_sources import FILE, HTTP, RTSP, V4L2
+from pipelines.capture.images import IMAGES, picture_source
+from pipelines.capture.pyav_sources import FILE, HTTP, RTSP, V4L2, VIDEOS, video_source
 from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, local_path
 from pipelines.capture.synthetic_reader import SYNTHETIC
 from streamvision.core.config.app import StreamConfig
@@ -21,25 +22,28 @@ from streamvision.core.telemetry import DropCounter
 SOURCES: Registry[SourceKind] = Registry(
     "source kind",
     group="streamvision.sources",
-    plugins=[FILE, RTSP, HTTP, V4L2, IMAGES, GSTREAMER, SYNTHETIC],
+    plugins=[FILE, RTSP, HTTP, V4L2, IMAGES, VIDEOS, GSTREAMER, SYNTHETIC],
 )
 """In the order in which a text is offered to them."""
 
 
-def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) -> SourceSpec:
+def parse_source(source: str | Sequence[str], *, policy: Policy = "auto", realtime: bool = False) -> SourceSpec:
     """Return what a text says of a source, by the first kind that knows it.
 
     Args:
-        text: a file, ``rtsp://``, ``rtsps://``, ``http(s)://`` (MJPEG, HLS, files), ``/dev/videoN`` or the bare number
-            N (a file of that name where there is no such camera), an image folder or glob, ``gst:PIPELINE``,
-            ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..``, or what an installed package adds.
+        source: a file, ``rtsp://``, ``rtsps://``, ``http(s)://`` (MJPEG, HLS, files), ``/dev/videoN`` or the bare
+            number N (a file of that name where there is no such camera), a folder or glob of pictures or videos,
+            ``f_%04d.png``, ``gst:PIPELINE``, ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..``, or what an
+            installed package adds. Several files, folders and globs are one stream.
         policy: ``live`` keeps the newest frame only, ``file`` keeps every frame, ``auto`` decides by the kind.
         realtime: play a file at its own speed, as if it were live. ``policy="live"`` implies it for files.
 
     Raises:
         SourceError: permanent; when the scheme is unknown, or a file or device does not exist.
     """
-    text = _local_name(text)
+    if not isinstance(source, str) and len(source) != 1:
+        return _parse_paths([_local_name(text) for text in source], policy, realtime)
+    text = _local_name(source if isinstance(source, str) else source[0])
     if not text:
         raise _refused(text, "is empty")
     for kind in SOURCES:
@@ -52,7 +56,22 @@ def parse_source(text: str, *, policy: Policy = "auto", realtime: bool = False) 
     scheme, separator, _ = text.partition("://")
     if separator:
         raise _refused(text, f"has the scheme {scheme.lower()}://, which is not known")
-    raise _refused(text, "matches no image" if glob.has_magic(text) else "does not exist")
+    raise _refused(text, "matches no image or video" if is_pattern(text) else "does not exist")
+
+
+def _parse_paths(paths: list[str], policy: Policy, realtime: bool) -> SourceSpec:
+    """Return the source that reads several files, folders and globs one after another."""
+    for path in paths:
+        named = local_path(path)
+        if not (list_files([path]).exist if named is None else named.is_file() or named.is_dir()):
+            raise _refused(path, "is no file, folder or glob, as each of several paths for one stream must be")
+    files = list_files(paths)
+    if not files.exist:
+        raise _refused(", ".join(paths[:3]), "holds no images or videos")
+    shown, first = f"{paths[0]} and {len(paths) - 1} more", Path(paths[0]).expanduser()
+    spec = video_source(files, first, shown, policy, realtime) or picture_source(files, first, shown, policy, realtime)
+    assert spec is not None
+    return spec
 
 
 def _local_name(text: str) -> str:

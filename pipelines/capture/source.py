@@ -6,13 +6,15 @@ A kind of source is one :class:`SourceKind`; :mod:`pipelines.capture.registry` l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
+from pipelines.capture.file_list import printable
+from streamvision.core.frame import FilePlace
 from streamvision.core.picture import Picture
 from streamvision.core.redaction import redact
 from streamvision.core.registry import Plugin
@@ -43,6 +45,10 @@ class SourceSpec:
     """Whether the end of the data is a broken connection that is worth another try."""
     track: int | None = None
     """Number of the video track to read, from 0, where the text says it."""
+    files: tuple[Path, ...] = field(default=(), repr=False)
+    """Files that are read one after another; empty where it is one address."""
+    file_name: str | None = field(default=None, repr=False)
+    """What results call the file that is read; ``None`` where it is none."""
     endpoint: tuple[str, int] | Path | None = None
     """Host and TCP port that must accept, or device that must exist, before the source can work; ``None``: unknown."""
 
@@ -101,6 +107,8 @@ class Captured(NamedTuple):
     """Presentation time in the source's own clock, in seconds; never decreases within one reader."""
     captured_at_s: float
     """When its data reached this machine, on ``time.monotonic()``."""
+    place: FilePlace | None = None
+    """Where it stands in a file; ``None`` where it is of none."""
 
 
 class Reader(Protocol):
@@ -144,12 +152,21 @@ def local_path(text: str) -> Path | None:
         return None
 
 
-def local_source(kind: str, path: Path, text: str, name: str, policy: Policy, realtime: bool) -> SourceSpec:
+def local_source(
+    kind: str, path: Path, text: str, name: str, policy: Policy, realtime: bool, *, files: Sequence[Path] = ()
+) -> SourceSpec:
     """Return a source on this machine's disk: live only where it is played at its own speed."""
     realtime = realtime or policy == "live"
-    live = realtime and policy != "file"
-    uri = str(path.absolute())  # FFmpeg takes what stands before a colon for a protocol, unless a / does
-    return SourceSpec(kind=kind, uri=uri, text=text, name=name, live=live, realtime=realtime)
+    return SourceSpec(
+        kind=kind,
+        uri=str(path.absolute()),  # FFmpeg takes what stands before a colon for a protocol, unless a / does
+        text=printable(text),
+        name=printable(name),
+        live=realtime and policy != "file",
+        realtime=realtime,
+        files=tuple(files),
+        file_name=printable(path.name),
+    )
 
 
 def url_endpoint(text: str) -> tuple[str, int] | None:

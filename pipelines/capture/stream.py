@@ -204,6 +204,7 @@ class StreamCapture:
             captured_at_s=captured.captured_at_s,
             picture=captured.picture,
             segment=self._segment,
+            place=captured.place,
         )
         self.frames_in += 1
         if not self.buffer.put(frame, give_up=self._stop.is_set):

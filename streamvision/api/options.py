@@ -11,7 +11,7 @@ from streamvision.core.config.merging import join_options
 from streamvision.core.user_stage import Stage, stage_of
 
 Source = str | Path
-Sources = Source | Sequence[Source] | Mapping[str, Source]
+Sources = Source | Sequence[Source | Sequence[Source]] | Mapping[str, Source | Sequence[Source]]
 
 
 def build_config(
@@ -24,7 +24,8 @@ def build_config(
     """Join a configuration and the arguments, which win.
 
     Args:
-        sources: one source, several, or sources by stream id; ``None`` where the configuration has them.
+        sources: one source, several, or sources by stream id; ``None`` where the configuration has them. A
+            sequence of files, folders and globs in place of a source is one stream.
         model: the model file; ``None`` where the configuration has it.
         config: YAML file or mapping with the keys of ``docs/configuration.md``.
         options: keys of the model, the streams, the outputs, and whole sections, by name.
@@ -56,5 +57,9 @@ def _streams(sources: Sources) -> list[dict[str, Any]]:
     if isinstance(sources, (str, Path)):
         return [{"source": str(sources)}]
     if isinstance(sources, Mapping):
-        return [{"id": name, "source": str(source)} for name, source in sources.items()]
-    return [{"source": str(source)} for source in sources]
+        return [{"id": name, "source": _texts(source)} for name, source in sources.items()]
+    return [{"source": _texts(source)} for source in sources]
+
+
+def _texts(source: Source | Sequence[Source]) -> str | list[str]:
+    return str(source) if isinstance(source, (str, Path)) else [str(part) for part in source]

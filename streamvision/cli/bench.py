@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamvision.cli.options import build_config, field_option, model_options, parse_size, source_options
+from streamvision.cli.options import (
+    Sources,
+    SourcesCommand,
+    build_config,
+    field_option,
+    model_options,
+    parse_size,
+    source_options,
+)
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.app import AppConfig
 
@@ -34,7 +42,7 @@ def bench() -> None:
     """Measure speed, freshness, memory and many viewers on this machine."""
 
 
-@bench.command(short_help="The whole way of a frame, and what the machine could do at most.")
+@bench.command(cls=SourcesCommand, short_help="The whole way of a frame, and what the machine could do at most.")
 @source_options
 @model_options
 @click.option("--streams", type=click.IntRange(1, 256), default=1, show_default=True, help="Play each source so often.")
@@ -45,7 +53,7 @@ def bench() -> None:
 @plot_option
 @json_option
 def pipeline(
-    sources: tuple[str, ...],
+    sources: Sources,
     streams: int,
     live: bool,
     seconds: float,
@@ -77,12 +85,12 @@ def pipeline(
     click.echo(json.dumps(figures.to_json()) if as_json else describe_pipeline(figures))
 
 
-@bench.command(short_help="The model alone: latency and throughput.")
+@bench.command(cls=SourcesCommand, short_help="The model alone: latency and throughput.")
 @source_options
 @model_options
 @seconds_option(10.0)
 @json_option
-def model(sources: tuple[str, ...], seconds: float, as_json: bool, **given: Any) -> None:
+def model(sources: Sources, seconds: float, as_json: bool, **given: Any) -> None:
     """Run the model on the source's first picture, over and over: one at a time, then with all requests at work.
 
     \b
@@ -128,7 +136,7 @@ def viewers(
     click.echo(json.dumps(figures.to_json()) if as_json else describe_viewers(figures))
 
 
-@bench.command(short_help="Hours on end: does memory or age grow?")
+@bench.command(cls=SourcesCommand, short_help="Hours on end: does memory or age grow?")
 @source_options
 @model_options
 @click.option("--streams", type=click.IntRange(1, 256), default=1, show_default=True, help="Play each source so often.")
@@ -140,7 +148,7 @@ def viewers(
 @plot_option
 @json_option
 def soak(
-    sources: tuple[str, ...],
+    sources: Sources,
     streams: int,
     live: bool,
     seconds: float,
@@ -169,7 +177,7 @@ def soak(
     return 1 if figures.failures else 0
 
 
-def _config(sources: tuple[str, ...], streams: int, given: dict[str, Any]) -> AppConfig:
+def _config(sources: Sources, streams: int, given: dict[str, Any]) -> AppConfig:
     from streamvision.models import default_model_path
 
     given["model"] = given["model"] or default_model_path()

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from streamvision.cli.options import build_config, model_options, source_options
+from streamvision.cli.options import Sources, SourcesCommand, build_config, model_options, source_options
 from streamvision.cli.session import run_session
 from streamvision.models import default_model_path
 
@@ -16,12 +16,12 @@ PAGE = "127.0.0.1:8080"
 DRIVE = "synthetic:drive?seed=1&fps=30&size=1280x720"
 
 
-@click.command()
+@click.command(cls=SourcesCommand)
 @source_options
 @model_options
 @click.option("--serve", default=PAGE, show_default=True, metavar="HOST:PORT", help="Where the page is shown.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser, where there is a screen.")
-def demo(sources: tuple[str, ...], browser: bool, **given: Any) -> int:
+def demo(sources: Sources, browser: bool, **given: Any) -> int:
     """Watch a model at work in the browser, until Ctrl-C.
 
     With nothing given, the road-sign model that ships with StreamVision runs on a drawn drive. Files play at their

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines.rendering.match_sheet import clock, draw_matches
 from streamvision.api.find import build_index, picture_of, recordings_of, settings_of
-from streamvision.cli.options import build_config, field_option, model_options, source_options
+from streamvision.cli.options import Sources, SourcesCommand, build_config, field_option, model_options, source_options
 from streamvision.cli.progress import Progress
 from streamvision.core.config.app import AppConfig, TrackerConfig
 from streamvision.core.errors import ConfigError, OutputError
@@ -25,7 +25,7 @@ from streamvision.search.index_file import load_index, save_index
 _HINT = "give --source, --model and --embedder, or an --index made before"
 
 
-@click.command()
+@click.command(cls=SourcesCommand)
 @click.option("--config", type=Path, metavar="FILE.yaml", help="Settings from a file; the command line wins over it.")
 @source_options
 @model_options
@@ -43,7 +43,7 @@ _HINT = "give --source, --model and --embedder, or an --index made before"
 @click.option("--json", "as_json", is_flag=True, help="Print the matches as one JSON document on stdout.")
 def find(
     config: Path | None,
-    sources: tuple[str, ...],
+    sources: Sources,
     embedder: str | None,
     appearance_head: str | None,
     query: str | None,
@@ -114,7 +114,7 @@ def find(
 
 def _index(
     config: Path | None,
-    sources: tuple[str, ...],
+    sources: Sources,
     given: dict[str, Any],
     path: Path | None,
     embedder: Embedder | None,

@@ -47,6 +47,40 @@ class ListingOption(click.Option):
         return shown and (shown[0], f"{shown[1]}  [{', '.join(names)}]")
 
 
+Sources = tuple[str | tuple[str, ...], ...]
+"""What ``--source`` gave: a text each time, or several paths."""
+_BETWEEN_PATHS = "\0"
+"""No argument of a program can hold it."""
+
+
+class SourcesCommand(click.Command):
+    """A command whose ``--source`` takes several paths, as shells make them of a glob: they are one stream."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Join what follows ``--source``, up to the next option, before click takes only the first."""
+        joined: list[str] = []
+        takes_more = False
+        for number, arg in enumerate(args):
+            if joined and joined[-1] == "--source":
+                joined.append(arg)
+                takes_more = True
+            elif arg == "--":
+                joined += args[number:]
+                break
+            elif takes_more and (arg == "-" or not arg.startswith("-")):
+                joined[-1] += _BETWEEN_PATHS + arg
+            else:
+                joined.append(arg)
+                takes_more = arg.startswith("--source=")
+        return super().parse_args(ctx, joined)
+
+
+def _paths(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Sources:
+    """Return each source as a text, or as several where several paths were given for it."""
+    parts = [tuple(value.split(_BETWEEN_PATHS)) for value in values]
+    return tuple(part if len(part) > 1 else part[0] for part in parts)
+
+
 def field_option(
     flag: str, section: type[BaseModel], field: str, *, name: str | None = None, **overrides: Any
 ) -> Callable[[F], F]:
@@ -117,7 +151,8 @@ def source_options(command: F) -> F:
                 "--source",
                 "sources",
                 multiple=True,
-                metavar="URI",
+                metavar="URI...",
+                callback=_paths,
                 cls=ListingOption,
                 registry=_registry(StreamConfig.model_fields["source"]),
                 help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
@@ -160,12 +195,12 @@ def output_options(command: F) -> F:
     return command
 
 
-def build_config(config: Path | None, sources: tuple[str, ...], given: dict[str, Any]) -> AppConfig:
+def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -> AppConfig:
     """Join a YAML file and the command line, which wins.
 
     Args:
         config: the file; ``None`` where there is none.
-        sources: what ``--source`` gave; they replace the streams of the file.
+        sources: what ``--source`` gave, a source or several paths each; they replace the streams of the file.
         given: the other options by name; absent ones are ``None``, empty or ``False``.
 
     Raises:

@@ -7,12 +7,20 @@ from typing import Any
 
 import click
 
-from streamvision.cli.options import build_config, field_option, model_options, output_options, source_options
+from streamvision.cli.options import (
+    Sources,
+    SourcesCommand,
+    build_config,
+    field_option,
+    model_options,
+    output_options,
+    source_options,
+)
 from streamvision.cli.session import run_session
 from streamvision.core.config.app import StreamConfig
 
 
-@click.command()
+@click.command(cls=SourcesCommand)
 @click.option("--config", type=Path, metavar="FILE.yaml", help="Settings from a file; the command line wins over it.")
 @source_options
 @field_option("--realtime", StreamConfig, "realtime")
@@ -20,7 +28,7 @@ from streamvision.core.config.app import StreamConfig
 @model_options
 @output_options
 @click.option("--json", "as_json", is_flag=True, help="Print the final report as one JSON document on stdout.")
-def run(config: Path | None, sources: tuple[str, ...], as_json: bool, **given: Any) -> int:
+def run(config: Path | None, sources: Sources, as_json: bool, **given: Any) -> int:
     """Detect and track objects on one or more streams.
 
     Files are processed to the last frame. Live sources (cameras, RTSP, HTTP) keep only their newest frame, so what

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamvision.core.analysis import Analysis
 from streamvision.core.detections import Detections
@@ -13,6 +13,17 @@ from streamvision.core.image_result import ImageResult
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.picture import Picture
 from streamvision.core.stage_output import Mark
+
+
+class FilePlace(NamedTuple):
+    """Where a frame stands in the file that it was read from, which may be one of many in a stream."""
+
+    name: str
+    """The file's name; with the folders below the one that all files of the stream share."""
+    frame: int
+    """Number of the picture in the file, from 0, among those that could be decoded."""
+    pts_s: float
+    """Its time in the file, in seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +42,8 @@ class Frame:
     """The pixels, as the decoder gave them."""
     segment: int = 0
     """Grows by one with each reconnect or change of resolution: nothing carries over, identities least of all."""
+    place: FilePlace | None = None
+    """Where it stands in a file; ``None`` for cameras and what else is no file."""
 
     def __post_init__(self) -> None:
         if self.index < 0 or not self.stream_id:
@@ -103,6 +116,9 @@ def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     told: dict[str, Any] = {"stage_events": list(result.stage_events)} if result.stage_events else {}
     if result.key_frames:
         told["key_frames"] = {one.name: {"age_s": one.age_s, **one.summary} for one in result.key_frames}
+    place = result.frame.place
+    if place is not None:
+        told |= {"file": place.name, "file_frame": place.frame, "file_pts_s": round(place.pts_s, 6)}
     return {
         "objects": objects,
         **told,

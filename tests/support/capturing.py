@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,7 @@ from streamvision.core.frame import Frame
 
 @contextmanager
 def capturing(
-    source: str | Path,
+    source: str | Path | Sequence[str],
     *,
     policy: Policy = "auto",
     realtime: bool = False,
@@ -31,10 +31,11 @@ def capturing(
     **config: Any,
 ) -> Iterator[StreamCapture]:
     """Run a capture for the length of the block."""
+    text = str(source) if isinstance(source, Path) else source
     capture = StreamCapture(
         stream_id,
-        parse_source(str(source), policy=policy, realtime=realtime),
-        config=StreamConfig(source=str(source), **config),
+        parse_source(text, policy=policy, realtime=realtime),
+        config=StreamConfig(source=text if isinstance(text, str) else tuple(text), **config),
         on_ready=lambda: None,
         max_frames=max_frames,
     )

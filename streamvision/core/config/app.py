@@ -18,8 +18,10 @@ from streamvision.core.config.stage import StageConfig
 class StreamConfig(Section):
     """One source."""
 
-    source: str = Field(
-        description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:.",
+    source: str | tuple[str, ...] = Field(
+        min_length=1,
+        description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:. Several files, folders and "
+        "globs are one stream, one after another.",
         json_schema_extra=listed_in("pipelines.capture.registry:SOURCES"),
     )
     id: str | None = Field(

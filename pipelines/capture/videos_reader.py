@@ -1,0 +1,131 @@
+"""Several video files, such as the clips of a dashcam, as one stream: one after another, its time going on."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from pipelines.capture.file_list import names_of
+from pipelines.capture.pyav_reader import DEFAULT_FPS, PyAvReader
+from pipelines.capture.source import Captured, SourceSpec, local_source
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import SourceError
+from streamvision.core.telemetry import DropCounter
+
+log = logging.getLogger(__name__)
+
+
+class VideosReader:
+    """Videos in their order; one without a frame is skipped and counted, one that is cut is told of at the end."""
+
+    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
+        """Prepare; ``drops`` counts ``unreadable`` files, beside what is lost of the others."""
+        self.expected_frames: int | None = None  # the headers of a thousand clips are not read for a number
+        self.paced = spec.realtime
+        self._spec = spec
+        self._config = config
+        self._drops = drops
+        self._files = list(zip(spec.files, names_of(spec.files), strict=True))
+        self._next = 0
+        self._reader: PyAvReader | None = None
+        self._clock = JoinedClock()
+        self._unreadable = 0
+        self._cut = 0
+        self._fault = ""
+
+    def open(self) -> None:
+        """Open the first video that can be."""
+        self._open_next()
+
+    def read(self) -> Captured | None:
+        """Return the next picture, of this video or one after it."""
+        while self._reader is not None:
+            try:
+                captured = self._reader.read()
+            except SourceError as error:
+                self._note(error)
+                captured = None
+            if captured is not None:
+                return captured._replace(pts_s=self._clock.joined_s(captured.pts_s))
+            self._open_next()
+        if self._cut and not self._config.loop:
+            raise SourceError(
+                f"{self._cut} of the {len(self._files)} videos of {self._spec.safe_uri} could not be read to the end, "
+                f"such as this: {self._fault}",
+                permanent=True,
+            )
+        return None
+
+    def close(self) -> None:
+        """Close the video that is open, and forget the others."""
+        self._next = len(self._files)
+        self._close_reader()
+
+    def _open_next(self) -> None:
+        """Open the next video that can be, if there is one.
+
+        Raises:
+            SourceError: permanent; when not one of them all had a frame.
+        """
+        self._close_reader()
+        while self._reader is None and self._next < len(self._files):
+            path, name = self._files[self._next]
+            self._next += 1
+            self._clock.begin_next()
+            spec = local_source("file", path, str(path), path.stem, "auto", self._spec.realtime)
+            self._reader = PyAvReader(replace(spec, file_name=name), config=self._config, drops=self._drops)
+            try:
+                self._reader.open()
+            except SourceError as error:
+                self._note(error)
+                self._close_reader()
+        if self._unreadable == len(self._files):
+            raise SourceError(
+                f"none of the {len(self._files)} videos of {self._spec.safe_uri} can be read: {self._fault}",
+                permanent=True,
+            )
+
+    def _note(self, error: SourceError) -> None:
+        """Set down what is wrong with the video that is open."""
+        log.warning("%s; the stream goes on behind it", error)
+        if self._clock.has_frame:
+            self._cut += 1
+        else:
+            self._unreadable += 1
+            self._drops.add("unreadable")
+        self._fault = self._fault or str(error)
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+class JoinedClock:
+    """The times of videos as those of one: each begins where the one before it ended, one frame later."""
+
+    def __init__(self) -> None:
+        self.has_frame = False
+        """Whether the present video has had a frame."""
+        self._offset_s = 0.0
+        self._first_s = self._last_s = 0.0
+        self._frames = 0
+
+    def begin_next(self) -> None:
+        """Expect the first time of the next video."""
+        self.has_frame = False
+
+    def joined_s(self, pts_s: float) -> float:
+        """Return the time of a frame in all videos, given the one in its own."""
+        if not self.has_frame:
+            if self._frames:
+                self._offset_s = self._last_s + self._interval_s() - pts_s
+            self._first_s, self._frames, self.has_frame = pts_s + self._offset_s, 0, True
+        self._frames += 1
+        self._last_s = pts_s + self._offset_s
+        return self._last_s
+
+    def _interval_s(self) -> float:
+        """Return the mean time from frame to frame of the video before."""
+        passed_s = self._last_s - self._first_s
+        return passed_s / (self._frames - 1) if self._frames > 1 and passed_s > 0 else 1 / DEFAULT_FPS
