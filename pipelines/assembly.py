@@ -54,6 +54,7 @@ def build_streams(
     stages: Sequence[ConfiguredStage],
     times: StageTimes,
     on_change: Callable[[Stream], None],
+    patient: bool,
 ) -> dict[str, Stream]:
     """Return each stream by its name, not yet started.
 
@@ -64,11 +65,12 @@ def build_streams(
         stages: stages beyond the built-in ones.
         times: where the seconds of each stage are recorded.
         on_change: called when a stream has a frame for the network, or capacity behind it.
+        patient: whether a stream waits for a camera that is not there yet.
     """
     turns = Turns()
     budget = Budget(config.adaptive.full_frames_per_s)
     return {
-        name: _build_stream(name, spec, stream, config, models, budget, stages, times, on_change, turns)
+        name: _build_stream(name, spec, stream, config, models, budget, stages, times, on_change, turns, patient)
         for name, (spec, stream) in sources.items()
     }
 
@@ -84,13 +86,20 @@ def _build_stream(
     times: StageTimes,
     on_change: Callable[[Stream], None],
     turns: Turns,
+    patient: bool,
 ) -> Stream:
     def notify() -> None:
         on_change(stream)
 
     card = models.first.card
     capture = StreamCapture(
-        name, spec, config=stream_config, on_ready=notify, max_frames=config.max_frames, times=times
+        name,
+        spec,
+        config=stream_config,
+        on_ready=notify,
+        max_frames=config.max_frames,
+        times=times,
+        patient=patient,
     )
     tracker = create_tracker(config.tracker, score=config.model.score)
     adaptive = None

@@ -77,7 +77,13 @@ class Pipeline:
         self._window = CollectionWindow()
         self._batcher: Batcher[Result] = Batcher(max_batch=first.useful_batch, window=self._window)
         self._streams = build_streams(
-            self._sources, config, self._models, stages=further, times=self.times, on_change=self._batcher.notify
+            self._sources,
+            config,
+            self._models,
+            stages=further,
+            times=self.times,
+            on_change=self._batcher.notify,
+            patient=config.serve is not None or len(self._stream_ids) > 1,
         )
         for stream in self._streams.values():
             self._batcher.add(stream)

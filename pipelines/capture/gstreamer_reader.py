@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec, url_endpoint
 from pipelines.capture.timing import CaptureClock, MonotonicPts
 from streamvision.core.config.app import StreamConfig
-from streamvision.core.errors import MissingDependencyError, SourceError, SourceStalledError
+from streamvision.core.errors import (
+    MissingDependencyError,
+    SourceAbsentError,
+    SourceError,
+    SourceRefusedError,
+    SourceStalledError,
+)
 from streamvision.core.picture import BgrPicture, Picture, YuvPicture
 from streamvision.core.redaction import redact
 from streamvision.core.telemetry import DropCounter
 
 INSTALL = "apt-get install python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good gstreamer1.0-libav"
-LIVE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=true max-buffers=1"
+_COUNTER = "streamvision_counter"
+COUNT = f"identity name={_COUNTER} silent=true ! "
+"""Counts in C what reaches the sink, which does not say what it drops."""
+LIVE_SINK = f"videoconvert ! video/x-raw,format=I420 ! {COUNT}appsink sync=false drop=true max-buffers=1"
 FILE_SINK = "videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=false max-buffers=4"
+COUNT_EVERY_S = 1.0
 POLL_S = 0.1
 """rtspsrc says nothing for 26 s when its server freezes, so silence is looked for this often beside the bus."""
 DEFAULT_FPS = 25.0
+_BEGINNING = threading.Lock()
+"""Neither PyGObject's import of a library nor GStreamer's start may run in two threads at a time."""
 
 _FULL_RANGE = 1
 """GST_VIDEO_COLOR_RANGE_0_255, whose name Python cannot spell."""
@@ -60,6 +74,7 @@ class GStreamerReader:
     """One running pipeline; a string without an appsink gets one behind a conversion to I420."""
 
     def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
+        """Prepare; ``drops`` counts ``appsink``: frames that the sink threw away for newer ones."""
         self.expected_frames: int | None = None  # pipelines do not say
         self.paced = False  # a pipeline sets its own pace: end it in "appsink sync=true" where it must be real time
         self._spec = spec
@@ -70,6 +85,13 @@ class GStreamerReader:
         self._sink: Any = None
         self._is_live = False
         self._started = False
+        self._silence = SilenceLimit(config.read_timeout_s)
+        self._drops = drops
+        self._counter: Any = None
+        self._room = 0
+        self._pulled = 0
+        self._dropped = 0
+        self._counted_at_s = 0.0
         self._pts = MonotonicPts(1 / DEFAULT_FPS)
         self._clock = CaptureClock()
 
@@ -77,7 +99,7 @@ class GStreamerReader:
         """Build the pipeline and start it."""
         self._gst, self._video = _import_gstreamer()
         gst = self._gst
-        text = self._spec.uri
+        text = re.sub(r"!\s*(?=appsink\b[^!]*$)", f"! {COUNT}", self._spec.uri)
         if not re.search(r"\bappsink\b[^!]*$", text):
             text = f"{text} ! {LIVE_SINK if self._spec.live else FILE_SINK}"
         try:
@@ -86,6 +108,9 @@ class GStreamerReader:
             message = redact(str(getattr(error, "message", error)))
             raise SourceError(f"{self._spec.safe_uri} is no working pipeline: {message}", permanent=True) from None
         self._sink = self._find_sink()
+        if self._sink.get_property("drop"):
+            self._counter = self._pipeline.get_by_name(_COUNTER)
+            self._room = self._sink.get_property("max-buffers")
         change = self._pipeline.set_state(gst.State.PLAYING)
         if change == gst.StateChangeReturn.FAILURE:
             raise self._bus_error() or SourceError(f"{self._spec.safe_uri} does not start")
@@ -93,8 +118,7 @@ class GStreamerReader:
 
     def read(self) -> Captured | None:
         """Return the next picture."""
-        timeout_s = self._config.read_timeout_s if self._started else self._config.open_timeout_s
-        deadline_s = time.monotonic() + timeout_s
+        begin_s = time.monotonic()
         while True:
             sample = self._sink.try_pull_sample(int(POLL_S * self._gst.SECOND))
             if sample is not None:
@@ -102,13 +126,18 @@ class GStreamerReader:
             if error := self._bus_error():
                 raise error
             if self._sink.is_eos():
+                self._count_dropped(waiting=0)
                 if self._is_live:
                     raise SourceError(f"{self._spec.safe_uri} ended: its source is gone")
                 return None
-            if time.monotonic() >= deadline_s:
-                raise SourceStalledError(f"{self._spec.safe_uri} has sent nothing for {timeout_s:g} s")
+            self._check_silence(time.monotonic() - begin_s)
         now_s = time.monotonic()
         self._started = True
+        self._silence.arrived(now_s)
+        self._pulled += 1
+        if now_s - self._counted_at_s >= COUNT_EVERY_S:
+            self._count_dropped(waiting=self._room)
+            self._counted_at_s = now_s
         buffer = sample.get_buffer()
         raw_s = None if buffer.pts == self._gst.CLOCK_TIME_NONE else buffer.pts / self._gst.SECOND
         captured_at_s = now_s
@@ -119,8 +148,26 @@ class GStreamerReader:
     def close(self) -> None:
         """Stop the pipeline and let go of it."""
         if self._pipeline is not None:
+            self._count_dropped(waiting=self._room)
             self._pipeline.set_state(self._gst.State.NULL)
-            self._pipeline = self._sink = None
+            self._pipeline = self._sink = self._counter = None
+
+    def _check_silence(self, silent_s: float) -> None:
+        shown = self._spec.safe_uri
+        if not self._started and silent_s >= self._config.open_timeout_s:
+            raise SourceStalledError(f"{shown} has sent nothing for {self._config.open_timeout_s:g} s")
+        if self._started and silent_s >= self._silence.limit_s:
+            raise SourceStalledError(self._silence.sentence(shown))
+
+    def _count_dropped(self, *, waiting: int) -> None:
+        """Count what the sink has dropped since the last time, given how many frames may still wait in it."""
+        if self._counter is None:
+            return
+        _, arrived = self._counter.get_property("stats").get_uint64("num-buffers")
+        dropped = arrived - self._pulled - waiting
+        if dropped > self._dropped:
+            self._drops.add("appsink", dropped - self._dropped)
+            self._dropped = dropped
 
     def _find_sink(self) -> Any:
         sinks = self._pipeline.iterate_sinks()
@@ -141,9 +188,12 @@ class GStreamerReader:
         error, debug = message.parse_error()
         detail = (debug or "").rpartition("\n")[2].strip()
         text = redact(f"{error.message.rstrip('.')}{f' ({detail})' if detail else ''}")
-        denied = re.search(r"\b(401|403|Unauthorized|Forbidden)\b", text) is not None
-        absent = error.matches(self._gst.ResourceError.quark(), self._gst.ResourceError.NOT_FOUND)
-        return SourceError(f"{self._spec.safe_uri}: {text}", permanent=denied or absent)
+        sentence = f"{self._spec.safe_uri}: {text}"
+        if re.search(r"\b(401|403|Unauthorized|Forbidden)\b", text):
+            return SourceRefusedError(sentence)
+        if error.matches(self._gst.ResourceError.quark(), self._gst.ResourceError.NOT_FOUND):
+            return SourceAbsentError(sentence)
+        return SourceError(sentence)
 
     def _picture(self, sample: Any, buffer: Any) -> Picture:
         """Copy the sample out of the pipeline's buffer pool, which it would otherwise hold up."""
@@ -187,18 +237,19 @@ def _rows(data: NDArray[np.uint8], offset: int, stride: int, rows: int, columns:
 
 
 def _import_gstreamer() -> tuple[Any, Any]:
-    try:
-        import gi
+    with _BEGINNING:
+        try:
+            import gi
 
-        gi.require_version("Gst", "1.0")
-        gi.require_version("GstApp", "1.0")
-        gi.require_version("GstVideo", "1.0")
-        from gi.repository import Gst, GstApp, GstVideo  # noqa: F401  (GstApp gives appsink its methods)
-    except (ImportError, ValueError):
-        raise MissingDependencyError(
-            f"gst: sources need GStreamer and its Python bindings from the system: {INSTALL}, and a virtual "
-            "environment that sees system packages"
-        ) from None
-    if not Gst.is_initialized():
-        Gst.init(None)
-    return Gst, GstVideo
+            gi.require_version("Gst", "1.0")
+            gi.require_version("GstApp", "1.0")
+            gi.require_version("GstVideo", "1.0")
+            from gi.repository import Gst, GstApp, GstVideo  # noqa: F401  (GstApp gives appsink its methods)
+        except (ImportError, ValueError):
+            raise MissingDependencyError(
+                f"gst: sources need GStreamer and its Python bindings from the system: {INSTALL}, and a virtual "
+                "environment that sees system packages"
+            ) from None
+        if not Gst.is_initialized():
+            Gst.init(None)
+        return Gst, GstVideo

@@ -14,13 +14,14 @@ from av.video.frame import VideoFrame
 
 from pipelines.capture.av_picture import picture_from_frame
 from pipelines.capture.avi_chunks import count_pictures
+from pipelines.capture.open_failure import fault_text, open_failure, transport_refused
+from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import Captured, SourceSpec
 from pipelines.capture.timing import CaptureClock, LagGuard, LeapLog, MonotonicPts
 from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, listed, tracks_of
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
 from streamvision.core.frame import FilePlace
-from streamvision.core.redaction import redact
 from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,6 @@ _MPEG_WRAP_S = 2**33 / 90000
 """After 26.5 h their timestamps begin again at 0; FFmpeg takes every large step back for that."""
 _DECODING_TIMES_ONLY = frozenset({"avi"})
 """Formats that know the order of decoding alone: what FFmpeg takes for presentation times is wrong with B-frames."""
-_DAMAGED = (av.error.InvalidDataError, av.error.EOFError)
-_REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 _PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf", "hls", "rtsp"})
 
 
@@ -60,6 +59,8 @@ class PyAvReader:
         self._read_timeout_s = config.read_timeout_s
         if _is_playlist(spec.uri):
             self._read_timeout_s = max(config.read_timeout_s, HLS_SILENCE_S)
+        self._silence = SilenceLimit(config.read_timeout_s)
+        self._silent_since_s: float | None = None
         self._container: Any = None
         self._packets: Any = None
         self._stream: Any = None
@@ -98,17 +99,10 @@ class PyAvReader:
 
     def open(self) -> None:
         """Connect and find the video stream."""
-        begin_s = time.monotonic()
         try:
-            self._container = av.open(
-                self._spec.uri,
-                format="video4linux2" if self._spec.kind == "v4l2" else None,
-                options=self._options(),
-                timeout=None if self._is_file else (self._config.open_timeout_s, self._read_timeout_s),
-            )
+            self._container = self._connect()
         except (OSError, ValueError, av.error.FFmpegError) as error:
-            timed_out = time.monotonic() - begin_s >= self._config.open_timeout_s
-            raise _open_failure(error, self._spec, self._config.open_timeout_s if timed_out else None) from None
+            raise open_failure(error, self._spec, self._config) from None
         self._stream = self._container.streams[self._chosen_track().number]
         self._format = self._container.format.name.split(",")[0]
         self._untimed = not self._is_file and bool(self._container.format.flags & _NO_TIMESTAMPS)
@@ -158,13 +152,36 @@ class PyAvReader:
             log.info("%s: of its tracks (%s) number %d is read", self._spec.safe_uri, listed(tracks), track.number)
         return track
 
-    def _options(self) -> dict[str, str]:
+    def _connect(self) -> Any:
+        """Return the open container; of RTSP with ``auto``, over UDP where the camera takes nothing over TCP."""
         if self._spec.kind != "rtsp":
-            return {}
+            return self._open_container({})
+        if self._config.rtsp_transport != "auto":
+            return self._open_container(self._rtsp_options(self._config.rtsp_transport))
+        try:
+            return self._open_container(self._rtsp_options("tcp"))
+        except av.error.FFmpegError as error:
+            if not transport_refused(error):
+                raise
+            container = self._open_container(self._rtsp_options("udp"))
+        log.warning(
+            "%s takes no RTP over TCP and is read over UDP, where lost packets cost pictures", self._spec.safe_uri
+        )
+        return container
+
+    def _open_container(self, options: dict[str, str]) -> Any:
+        return av.open(
+            self._spec.uri,
+            format="video4linux2" if self._spec.kind == "v4l2" else None,
+            options=options,
+            timeout=None if self._is_file else (self._config.open_timeout_s, self._read_timeout_s),
+        )
+
+    def _rtsp_options(self, transport: str) -> dict[str, str]:
         # The session description says what is in the stream: probing it again costs a second. Not "nobuffer", which
         # throws the probed packets, and with them the first key frame, away.
         return {
-            "rtsp_transport": self._config.rtsp_transport,
+            "rtsp_transport": transport,
             "allowed_media_types": "video",
             "probesize": "32",
             "analyzeduration": "0",
@@ -173,25 +190,48 @@ class PyAvReader:
 
     def _next_packet(self) -> Any | None:
         """Return the next packet; ``None`` at the end."""
-        begin_s = time.monotonic()
-        try:
-            packet: Any | None = next(self._packets, None)
-        except (OSError, ValueError, av.error.FFmpegError) as error:
-            if self._is_file:
-                log.warning("%s: reading stopped: %s", self._spec.safe_uri, _fault_text(error))
-                self._packets = iter(())
-                self._drain()
-                return None
-            if time.monotonic() - begin_s >= self._read_timeout_s:
-                raise self._stalled() from None
-            raise SourceError(f"{self._spec.safe_uri} broke off: {_fault_text(error)}") from None
-        now_s = time.monotonic()
-        if packet is None or self._is_file:
+        while True:
+            begin_s = time.monotonic()
+            try:
+                packet: Any | None = next(self._packets, None)
+            except (OSError, ValueError, av.error.FFmpegError) as error:
+                if self._is_file:
+                    log.warning("%s: reading stopped: %s", self._spec.safe_uri, fault_text(error))
+                    self._packets = iter(())
+                    self._drain()
+                    return None
+                if time.monotonic() - begin_s < self._read_timeout_s:
+                    raise SourceError(f"{self._spec.safe_uri} broke off: {fault_text(error)}") from None
+                self._wait_on(begin_s)
+                continue
+            now_s = time.monotonic()
+            if packet is None or self._is_file:
+                return packet
+            if now_s - begin_s >= self._read_timeout_s:
+                self._wait_on(begin_s)  # what FFmpeg hands back after a timeout is what its parser had kept back
+                self._note_arrival(packet, begin_s, now_s)
+                self._last_read_s = None
+                return packet
+            self._silent_since_s = None
+            self._silence.arrived(now_s)
+            self._note_arrival(packet, begin_s, now_s)
             return packet
-        if now_s - begin_s >= self._read_timeout_s:
-            raise self._stalled()  # what FFmpeg hands back after a timeout is an old packet
-        self._note_arrival(packet, begin_s, now_s)
-        return packet
+
+    def _wait_on(self, begin_s: float) -> None:
+        """Go on after a read that timed out, where the source may be silent for longer; only RTSP can be read on.
+
+        Raises:
+            SourceStalledError: when it was silent for too long.
+        """
+        if self._silent_since_s is None:
+            self._silent_since_s = begin_s
+        silent_s = time.monotonic() - self._silent_since_s
+        if self._spec.kind != "rtsp":
+            raise SourceStalledError(self._silence.sentence(self._spec.safe_uri, self._read_timeout_s))
+        if silent_s >= self._silence.limit_s:
+            raise SourceStalledError(self._silence.sentence(self._spec.safe_uri))
+        self._last_read_s = None
+        self._packets = self._container.demux(self._stream)
 
     def _drain(self) -> None:
         """Take the frames that the decoder still holds after a file broke off."""
@@ -231,7 +271,7 @@ class PyAvReader:
             self._ready.extend(packet.decode())
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._drops.add("damaged")
-            log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, _fault_text(error))
+            log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
 
     def _source_time_s(self, frame: VideoFrame, captured_at_s: float) -> float | None:
         """Return the frame's own time; where the source is live and has none (MJPEG), that of its arrival."""
@@ -315,42 +355,6 @@ class PyAvReader:
         rate = self._stream.average_rate or self._stream.guessed_rate
         return float(rate) if rate else DEFAULT_FPS
 
-    def _stalled(self) -> SourceStalledError:
-        return SourceStalledError(f"{self._spec.safe_uri} has sent nothing for {self._read_timeout_s:g} s")
-
 
 def _is_playlist(uri: str) -> bool:
     return urlsplit(uri).path.lower().endswith(".m3u8") if "://" in uri else False
-
-
-def _open_failure(error: Exception, spec: SourceSpec, waited_s: float | None) -> SourceError:
-    """Explain why a source could not be opened, and whether trying again could help; ``waited_s`` if it timed out."""
-    shown = spec.safe_uri
-    if isinstance(error, _REFUSED):
-        return SourceError(f"{shown} refuses the user name or password; correct them in the source", permanent=True)
-    if isinstance(error, av.error.HTTPNotFoundError):
-        return SourceError(f"{shown} is not served there (404); correct the path of the source", permanent=True)
-    if spec.kind == "file":
-        return SourceError(_file_fault(error, shown), permanent=True)
-    if isinstance(error, av.error.ConnectionRefusedError):
-        return SourceError(f"nothing listens at {shown}")
-    if waited_s is not None:
-        return SourceError(f"{shown} did not answer within {waited_s:g} s")
-    if spec.kind == "v4l2":
-        return SourceError(f"camera {shown} cannot be opened: {_fault_text(error)}; is it in use, or plugged out?")
-    permanent = isinstance(error, (av.error.ProtocolNotFoundError, av.error.PermissionError))
-    return SourceError(
-        f"{shown} cannot be opened: {_fault_text(error)}; check the address and the network", permanent=permanent
-    )
-
-
-def _fault_text(error: Exception) -> str:
-    """Return what FFmpeg says was wrong, without the URI."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return redact(text[:1].lower() + text[1:])
-
-
-def _file_fault(error: Exception, shown: str) -> str:
-    if isinstance(error, _DAMAGED):
-        return f"{shown} is no video, or its header is damaged or missing; give a file that FFmpeg can read"
-    return f"{shown} cannot be opened: {_fault_text(error)}"

@@ -87,10 +87,8 @@ def _camera(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     if found is None:
         return None
     path = Path(f"/dev/video{found[1]}")
-    if not path.exists():
-        if local_path(text) is not None:
-            return None
-        raise ValueError("is no camera of this machine")
+    if not path.exists() and local_path(text) is not None:
+        return None
     live = policy != "file"
     return SourceSpec(
         kind="v4l2", uri=str(path), text=str(path), name=path.name, live=live, reconnects=True, endpoint=path

@@ -7,13 +7,19 @@ import threading
 import time
 from collections.abc import Callable
 
-from pipelines.capture.reconnect import Backoff, is_reachable
+from pipelines.capture.reconnect import Backoff, after_refusal, is_reachable
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import Captured, Reader, SourceSpec
 from pipelines.capture.timing import Pacer, StreamTimeline, span_text
 from pipelines.scheduling.frame_buffer import frame_buffer
 from streamvision.core.config.app import StreamConfig
-from streamvision.core.errors import SourceError, SourceStalledError, StreamVisionError
+from streamvision.core.errors import (
+    SourceAbsentError,
+    SourceError,
+    SourceRefusedError,
+    SourceStalledError,
+    StreamVisionError,
+)
 from streamvision.core.frame import Frame
 from streamvision.core.redaction import redact
 from streamvision.core.stream_state import StateMachine, StreamState
@@ -38,9 +44,11 @@ class StreamCapture:
         on_ready: Callable[[], None],
         max_frames: int | None = None,
         times: StageTimes | None = None,
+        patient: bool = False,
     ) -> None:
         """Prepare; ``on_ready`` is called from the capture thread after each frame and when the stream is over.
 
+        A ``patient`` one waits for a path or a camera that is not there yet, and for a password that is refused.
         The ``decode`` of files is recorded in ``times``; of live sources it would be their silence, too.
         """
         self.stream_id = stream_id
@@ -60,10 +68,14 @@ class StreamCapture:
         self._on_ready = on_ready
         self._max_frames = max_frames
         self._times = None if spec.live or spec.realtime else times
+        self._patient = patient
         self._expected: int | None = None
         self._stop = threading.Event()
         self._timeline = StreamTimeline(stream_id)
         self._backoff = Backoff()
+        self._refusals = after_refusal(worked_before=False)
+        self._faulty_since_s: float | None = None
+        self._delay_s = 0.0
         self._segment = 0
         self._size: tuple[int, int] | None = None
         self._live_since_s: float | None = None
@@ -193,7 +205,9 @@ class StreamCapture:
             self._segment += 1
         if new_connection:
             self._live_since_s = time.monotonic()
+            self._refusals = after_refusal(worked_before=True)
             self.state.move(StreamState.LIVE)
+            self._say_back()
         if self._size is not None and size != self._size:
             log.debug("stream %s: the picture is now %dx%d", self.stream_id, *size)
         self._size = size
@@ -213,18 +227,32 @@ class StreamCapture:
     def _broken(self, error: StreamVisionError, state: StreamState) -> bool:
         """Note a fault; return whether the source is worth another try."""
         reason = str(error)
-        permanent = not isinstance(error, SourceError) or error.permanent
         if self._stop.is_set():
             return False
-        if not self.spec.reconnects or (permanent and self._size is None):
+        if not self.spec.reconnects or not self._may_heal(error):
             self._fail(reason)
             return False
         if self._live_since_s is not None:
             self._backoff.note_live(time.monotonic() - self._live_since_s)
-        log.warning("stream %s: %s", self.stream_id, reason)
+        if self._faulty_since_s is None:
+            self._faulty_since_s = time.monotonic()
+        self._delay_s = (self._refusals if isinstance(error, SourceRefusedError) else self._backoff).next_delay_s()
+        log.warning("stream %s: %s; tried again in %.1f s", self.stream_id, reason, self._delay_s)
         stalled = state is StreamState.STALLED and self.state.state is StreamState.LIVE
         self.state.move(state if stalled else StreamState.RECONNECTING, reason)
         return True
+
+    def _may_heal(self, error: StreamVisionError) -> bool:
+        if isinstance(error, SourceError) and not error.permanent:
+            return True
+        may_come = self._patient and isinstance(error, (SourceAbsentError, SourceRefusedError))
+        return self._size is not None or may_come
+
+    def _say_back(self) -> None:
+        if self._faulty_since_s is not None:
+            away_s = time.monotonic() - self._faulty_since_s
+            log.warning("stream %s: is back after %.1f s", self.stream_id, away_s)
+        self._faulty_since_s = None
 
     def _fail(self, reason: str) -> None:
         self.failure = f"stream {self.stream_id}: {reason}"
@@ -232,9 +260,9 @@ class StreamCapture:
         self.state.move(StreamState.FAILED, reason)
 
     def _wait_before_reconnect(self) -> None:
-        """Wait as long as the back-off says, or until a server that refused connections accepts them again."""
+        """Wait as long as the fault asks for, or until a server that refused connections accepts them again."""
         _, reason, _ = self.state.snapshot()
-        deadline_s = time.monotonic() + self._backoff.next_delay_s()
+        deadline_s = time.monotonic() + self._delay_s
         was_unreachable = False
         while not self._stop.is_set() and (left_s := deadline_s - time.monotonic()) > 0:
             if left_s > PROBE_EVERY_S:

@@ -43,6 +43,20 @@ class SourceError(StreamVisionError, OSError):
         self.permanent = permanent
 
 
+class SourceAbsentError(SourceError):
+    """What was asked for is not there: no such path on the server, no such camera. It may come yet."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
+class SourceRefusedError(SourceError):
+    """The user name or password was refused; each further try may lock the account."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
 class SourceStalledError(SourceError, TimeoutError):
     """A source that was live has sent nothing for longer than its read timeout."""
 

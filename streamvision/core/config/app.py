@@ -40,9 +40,16 @@ class StreamConfig(Section):
         description="Number of the video track to read; default: one that moves, the default or the largest one. "
         "`streamvision probe` lists them; of files, SOURCE?track=N says the same.",
     )
-    rtsp_transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP media travels.")
+    rtsp_transport: Literal["auto", "tcp", "udp"] = Field(
+        "auto", description="How RTSP media travels; auto: over TCP, or over UDP where a camera does no other."
+    )
     open_timeout_s: float = Field(5.0, gt=0, le=60, description="Longest wait for a connection.")
-    read_timeout_s: float = Field(2.0, gt=0, le=60, description="Longest silence before the stream counts as stalled.")
+    read_timeout_s: float = Field(
+        2.0,
+        gt=0,
+        le=60,
+        description="Longest silence before the stream counts as stalled; longer where its own rhythm is slower.",
+    )
     analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
 
 

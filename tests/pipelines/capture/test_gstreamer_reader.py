@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +98,58 @@ def test_a_pipeline_that_stays_silent_is_reconnected(gst: None) -> None:
     with capturing("gst:appsrc is-live=true ! identity", open_timeout_s=0.5) as capture:
         wait_until(lambda: capture.reconnects >= 1)
         assert "has sent nothing" in capture.state.snapshot()[1]
+
+
+SEVERAL_AT_ONCE = """
+import threading
+from pipelines.capture.gstreamer_reader import GStreamerReader
+from pipelines.capture.registry import parse_source
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.telemetry import DropCounter
+
+config = StreamConfig(source="gst:videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48", policy="file")
+spec = parse_source(config.source, policy="file")
+together, counts = threading.Barrier(6), []
+
+def run():
+    reader = GStreamerReader(spec, config=config, drops=DropCounter())
+    together.wait()
+    reader.open()
+    count = 0
+    while reader.read() is not None:
+        count += 1
+    counts.append(count)
+    reader.close()
+
+threads = [threading.Thread(target=run) for _ in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(counts)
+"""
+
+
+@gstreamer
+def test_several_pipelines_begin_at_once(gst: None) -> None:
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", SEVERAL_AT_ONCE], capture_output=True, text=True, timeout=120)
+        assert done.stdout.strip() == "[3, 3, 3, 3, 3, 3]", done.stderr
+
+
+@gstreamer
+@pytest.mark.parametrize(
+    "sink", ["", " ! videoconvert ! video/x-raw,format=I420 ! appsink sync=false drop=true max-buffers=2"]
+)
+def test_frames_that_the_sink_drops_are_counted(gst: None, sink: str) -> None:
+    source = f"gst:videotestsrc num-buffers=200 ! video/x-raw,width=640,height=480{sink}"
+    reader = GStreamerReader(parse_source(source), config=StreamConfig(source=source), drops=(drops := DropCounter()))
+    reader.open()
+    read = 0
+    while reader.read() is not None:
+        read += 1
+        time.sleep(0.02)
+    reader.close()
+    assert drops.by_cause()["appsink"] > 0
+    assert read + drops.by_cause()["appsink"] == 200
 
 
 def test_without_gstreamer_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,95 @@
+"""What FFmpeg's errors mean: why a source could not be opened, in one sentence, and whether it may yet be."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import av
+
+from pipelines.capture.source import SourceSpec
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.errors import SourceAbsentError, SourceError, SourceRefusedError
+from streamvision.core.redaction import redact
+
+_DAMAGED = (av.error.InvalidDataError, av.error.EOFError)
+_REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
+_TRANSPORT_REPLIES = (av.error.HTTPBadRequestError, av.error.HTTPOtherClientError, av.error.HTTPServerError)
+"""With these some cameras refuse a transport, in place of 461."""
+
+
+def transport_refused(error: Exception) -> bool:
+    """Say whether a camera may have refused TCP or UDP rather than the connection."""
+    return getattr(error, "errno", None) == errno.EPROTONOSUPPORT or isinstance(error, _TRANSPORT_REPLIES)
+
+
+def open_failure(error: Exception, spec: SourceSpec, config: StreamConfig) -> SourceError:
+    """Explain why a source could not be opened, and whether trying again could help."""
+    shown = spec.safe_uri
+    if isinstance(error, _REFUSED):
+        return refused(shown)
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return not_served(shown)
+    if spec.kind == "file":
+        return SourceError(_file_fault(error, shown), permanent=True)
+    if isinstance(error, av.error.ConnectionRefusedError):
+        return SourceError(f"nothing listens at {shown}")
+    if isinstance(error, (av.error.ExitError, av.error.TimeoutError)):  # its own name: "immediate exit requested"
+        return SourceError(f"{shown} did not answer within {config.open_timeout_s:g} s")
+    if spec.kind == "v4l2":
+        return _camera_fault(error, spec)
+    if spec.kind == "rtsp" and getattr(error, "errno", None) == errno.EPROTONOSUPPORT:
+        return SourceError(_transport_fault(shown, config.rtsp_transport))
+    if fault := name_fault(spec):
+        return SourceError(fault)
+    permanent = isinstance(error, (av.error.ProtocolNotFoundError, av.error.PermissionError))
+    return SourceError(
+        f"{shown} cannot be opened: {fault_text(error)}; check the address and the network", permanent=permanent
+    )
+
+
+def refused(shown: str) -> SourceRefusedError:
+    """Return the error of a server that takes no such user name or password."""
+    return SourceRefusedError(f"{shown} refuses the user name or password; correct them in the source")
+
+
+def not_served(shown: str) -> SourceAbsentError:
+    """Return the error of a server that has no such path."""
+    return SourceAbsentError(f"{shown} is not served there (404); correct the path of the source")
+
+
+def name_fault(spec: SourceSpec) -> str | None:
+    """Return what is wrong with the host's name; ``None`` where its address can be looked up."""
+    if not isinstance(spec.endpoint, tuple):
+        return None
+    host, port = spec.endpoint
+    try:
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return f"the address of host {host!r} cannot be looked up (DNS); check the name, or give the IP address"
+    return None
+
+
+def fault_text(error: Exception) -> str:
+    """Return what FFmpeg says was wrong, without the URI."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return redact(text[:1].lower() + text[1:])
+
+
+def _transport_fault(shown: str, transport: str) -> str:
+    if transport == "auto":
+        return f"{shown} takes RTP neither over TCP nor over UDP; check its settings"
+    other = {"tcp": "udp", "udp": "tcp"}[transport]
+    return f"{shown} refuses RTP over {transport.upper()}; set rtsp_transport (--rtsp-transport) to auto or {other}"
+
+
+def _camera_fault(error: Exception, spec: SourceSpec) -> SourceError:
+    if isinstance(error, av.error.FileNotFoundError):
+        return SourceAbsentError(f"{spec.safe_uri} is no camera of this machine; plug it in, or give another device")
+    return SourceError(f"camera {spec.safe_uri} cannot be opened: {fault_text(error)}; is it in use, or plugged out?")
+
+
+def _file_fault(error: Exception, shown: str) -> str:
+    if isinstance(error, _DAMAGED):
+        return f"{shown} is no video, or its header is damaged or missing; give a file that FFmpeg can read"
+    return f"{shown} cannot be opened: {fault_text(error)}"
