@@ -17,6 +17,7 @@ from pipelines.stages.base import FrameStage
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.frame import Result
 from streamvision.core.live import LiveChannel
+from streamvision.core.redaction import redact_outside
 from streamvision.core.status import StageStatus
 from streamvision.core.telemetry import Distribution, Rate, StageTimes
 
@@ -187,6 +188,7 @@ class StreamWorker:
                 sink.close()
 
     def _fail(self, message: str) -> None:
+        message = redact_outside(message)
         if len(self.failures) < MAX_FAILURES:
             self.failures.append(message)
         log.info("%s", message)  # the pipeline's owner reports it

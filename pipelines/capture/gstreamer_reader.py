@@ -22,7 +22,7 @@ from streamvision.core.errors import (
     SourceStalledError,
 )
 from streamvision.core.picture import BgrPicture, Picture, YuvPicture
-from streamvision.core.redaction import redact
+from streamvision.core.redaction import redact_outside
 from streamvision.core.telemetry import DropCounter
 
 INSTALL = "apt-get install python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good gstreamer1.0-libav"
@@ -105,7 +105,7 @@ class GStreamerReader:
         try:
             self._pipeline = gst.parse_launch(text)
         except Exception as error:  # GLib.Error, which is known only once gi is imported
-            message = redact(str(getattr(error, "message", error)))
+            message = redact_outside(str(getattr(error, "message", error)))
             raise SourceError(f"{self._spec.safe_uri} is no working pipeline: {message}", permanent=True) from None
         self._sink = self._find_sink()
         if self._sink.get_property("drop"):
@@ -187,7 +187,7 @@ class GStreamerReader:
             return None
         error, debug = message.parse_error()
         detail = (debug or "").rpartition("\n")[2].strip()
-        text = redact(f"{error.message.rstrip('.')}{f' ({detail})' if detail else ''}")
+        text = redact_outside(f"{error.message.rstrip('.')}{f' ({detail})' if detail else ''}")
         sentence = f"{self._spec.safe_uri}: {text}"
         if re.search(r"\b(401|403|Unauthorized|Forbidden)\b", text):
             return SourceRefusedError(sentence)

@@ -10,7 +10,7 @@ import av
 from pipelines.capture.source import SourceSpec
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceAbsentError, SourceError, SourceRefusedError
-from streamvision.core.redaction import redact
+from streamvision.core.redaction import redact_outside
 
 _DAMAGED = (av.error.InvalidDataError, av.error.EOFError)
 _REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
@@ -73,7 +73,7 @@ def name_fault(spec: SourceSpec) -> str | None:
 def fault_text(error: Exception) -> str:
     """Return what FFmpeg says was wrong, without the URI."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return redact(text[:1].lower() + text[1:])
+    return redact_outside(text[:1].lower() + text[1:])
 
 
 def _transport_fault(shown: str, transport: str) -> str:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from pipelines.capture.file_list import FileList, folder_name, is_pattern, is_picture, list_files, printable
 from pipelines.capture.source import Policy, SourceKind, SourceSpec, local_path, local_source, url_endpoint
-from streamvision.core.redaction import redact
+from streamvision.core.addresses import MASK, with_escaped_user_info
+from streamvision.core.redaction import redact_source
 
 log = logging.getLogger(__name__)
 
@@ -61,24 +62,25 @@ def _network(kind: str, text: str, policy: Policy, realtime: bool) -> SourceSpec
     scheme = scheme.lower()
     if scheme not in (kind, f"{kind}s") or not rest.startswith("//"):
         return None
+    uri = f"{scheme}://{with_escaped_user_info(rest[2:])}"
     try:
-        parts = urlsplit(text)
+        parts, shown = urlsplit(uri), urlsplit(redact_source(text))
         host, _ = parts.hostname, parts.port
         (host or "").encode("idna")  # as the resolver will; "a..b" is no name
     except ValueError:
         host = None
     if not host:
         raise ValueError("names no host or a wrong port (write @ : / ? # in a password as %40 %3A %2F %3F %23)")
-    folders = [name for name in urlsplit(redact(text)).path.split("/") if name and "=" not in name]
+    folders = [name for name in shown.path.split("/") if name and "=" not in name and MASK not in name]
     is_file = kind == "http" and parts.path.lower().endswith(_FILE_SUFFIXES)
     return SourceSpec(
         kind=kind,
-        uri=f"{scheme}:{rest}",
+        uri=uri,
         text=text,
-        name="-".join([host, *folders]),
+        name="-".join([shown.hostname or host, *folders]),
         live=policy == "live" or (policy == "auto" and not is_file),
         reconnects=not is_file,
-        endpoint=url_endpoint(text),
+        endpoint=url_endpoint(uri),
     )
 
 

@@ -15,7 +15,7 @@ from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, loc
 from pipelines.capture.synthetic_reader import SYNTHETIC
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
-from streamvision.core.redaction import redact
+from streamvision.core.redaction import redact_source
 from streamvision.core.registry import Registry
 from streamvision.core.telemetry import DropCounter
 
@@ -104,4 +104,4 @@ def accepted_sources() -> str:
 
 
 def _refused(text: str, fault: str) -> SourceError:
-    return SourceError(f"source {redact(text)!r} {fault}; give {accepted_sources()}", permanent=True)
+    return SourceError(f"source {redact_source(text)!r} {fault}; give {accepted_sources()}", permanent=True)

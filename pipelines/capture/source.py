@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from pipelines.capture.file_list import printable
 from streamvision.core.frame import FilePlace
+from streamvision.core.addresses import with_escaped_user_info
 from streamvision.core.picture import Picture
-from streamvision.core.redaction import redact
+from streamvision.core.redaction import redact_source
 from streamvision.core.registry import Plugin
 
 Policy = Literal["auto", "live", "file"]
@@ -55,7 +56,7 @@ class SourceSpec:
     @cached_property
     def safe_uri(self) -> str:
         """The source as it may be shown, without user names, passwords and tokens."""
-        return redact(self.text)
+        return redact_source(self.text)
 
     @cached_property
     def suggest_id(self) -> str:
@@ -173,7 +174,8 @@ def url_endpoint(text: str) -> tuple[str, int] | None:
     """Return host and TCP port of the first network URL in a text; ``None`` where there is none."""
     url = _URL.search(text)
     try:
-        parts = urlsplit(url[0] if url else "")
+        scheme, _, rest = (url[0] if url else "").partition("://")
+        parts = urlsplit(f"{scheme}://{with_escaped_user_info(rest)}")
         return (parts.hostname, parts.port or _PORTS[parts.scheme]) if parts.hostname else None
     except ValueError:
         return None

@@ -21,7 +21,7 @@ from streamvision.core.errors import (
     StreamVisionError,
 )
 from streamvision.core.frame import Frame
-from streamvision.core.redaction import redact
+from streamvision.core.redaction import redact_outside
 from streamvision.core.stream_state import StateMachine, StreamState
 from streamvision.core.telemetry import DropCounter, StageTimes
 
@@ -123,7 +123,7 @@ class StreamCapture:
                 self._wait_before_reconnect()
         except Exception as error:
             log.exception("stream %s", self.stream_id)
-            self._fail(redact(f"capture failed: {error!r}"))
+            self._fail(redact_outside(f"capture failed: {error!r}"))
         finally:
             self._over = True
             self._on_ready()
@@ -143,7 +143,7 @@ class StreamCapture:
             return self._broken(error, StreamState.RECONNECTING)
         except Exception as error:
             log.exception("stream %s", self.stream_id)
-            fault = SourceError(redact(f"capture failed: {error!r}"), permanent=True)
+            fault = SourceError(redact_outside(f"capture failed: {error!r}"), permanent=True)
             return self._broken(fault, StreamState.RECONNECTING)
         self.state.move(StreamState.ENDED)
         return False

@@ -23,6 +23,7 @@ from streamvision.core.analysis import Analysis
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Result
 from streamvision.core.picture import BgrPicture
+from streamvision.core.redaction import redact_outside
 from streamvision.core.stage_output import StageOutput, checked_output
 from streamvision.core.stage_view import StageView
 from streamvision.core.status import StageStatus
@@ -233,7 +234,7 @@ class StageRunner:
     def _fail(self, error: BaseException) -> None:
         self._failures += 1
         self._failures_in_row += 1
-        self._reason = _where(error)[:_MOST_WORDS]
+        self._reason = redact_outside(_where(error))[:_MOST_WORDS]
         if self._failures_in_row == 1:
             log.warning("stream %s, stage %s: %s", self._stream_id, self.stage.name, self._reason, exc_info=error)
         if self._failures_in_row >= self.stage.settings.give_up_after:

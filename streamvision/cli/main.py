@@ -15,7 +15,7 @@ import click
 import streamvision
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.packages import check_packages
-from streamvision.core.redaction import RedactingFormatter
+from streamvision.core.redaction import RedactingFormatter, redact
 
 COMMANDS = {
     "demo": "Watch a model at work in the browser.",
@@ -95,6 +95,7 @@ def _run(given: list[str]) -> int:
         check_packages()
         code = cli.main(given, prog_name="streamvision", standalone_mode=False)
     except click.ClickException as error:
+        error.message = redact(error.message)
         error.show()
         return error.exit_code
     except StreamVisionError as error:

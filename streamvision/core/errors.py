@@ -6,9 +6,18 @@ from the builtin that fits, so that callers may catch either.
 
 from __future__ import annotations
 
+from streamvision.core.redaction import redact
+
 
 class StreamVisionError(Exception):
-    """Base of all errors whose message is meant for the user; the CLI prints it without a traceback."""
+    """Base of all errors whose message is meant for the user; the CLI prints it without a traceback.
+
+    Whatever its message quotes, such as a configuration or the error of somebody's code, is shown without secrets.
+    """
+
+    def __str__(self) -> str:
+        """Return the message, redacted."""
+        return redact(super().__str__())
 
 
 class ConfigError(StreamVisionError, ValueError):

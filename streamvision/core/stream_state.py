@@ -6,6 +6,8 @@ import threading
 import time
 from enum import Enum
 
+from streamvision.core.redaction import redact_outside
+
 
 class StreamState(str, Enum):
     """Where a stream stands. Silence is a fault, as errors are."""
@@ -64,6 +66,7 @@ class StateMachine:
         Raises:
             RuntimeError: when the table has no such move.
         """
+        reason = redact_outside(reason)
         with self._lock:
             if self._state in FINAL_STATES:
                 return False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
 
-from support.command_line import streamvision
+from support.command_line import running, streamvision
 
 
 def test_a_missing_file(model: Path) -> None:
@@ -22,6 +25,42 @@ def test_an_unknown_scheme(model: Path) -> None:
     done = streamvision("run", "--source", "gopher://x/y", "--model", model)
     assert done.code == 1
     assert "rtsp://" in done.sentence()
+
+
+def test_an_endless_reason_of_a_camera_stalls_nothing_and_no_log_shows_its_password(
+    model: Path, tmp_path: Path
+) -> None:
+    class Camera(StreamRequestHandler):
+        def handle(self) -> None:
+            while line := self.rfile.readline().strip():
+                sequence = b"1"
+                while header := self.rfile.readline().strip():
+                    if header.lower().startswith(b"cseq:"):
+                        sequence = header.partition(b":")[2].strip()
+                status = b"200 OK" if line.startswith(b"OPTIONS") else b"503 " + b"auth-" * 700
+                self.wfile.write(b"RTSP/1.0 " + status + b"\r\nCSeq: " + sequence + b"\r\n\r\n")
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Camera) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        host = f"127.0.0.1:{server.server_address[1]}"
+        log = tmp_path / "log.txt"
+        source = f"rtsp://admin:p@ss/word hunter2@{host}/live?token=hunter2"
+        with (
+            log.open("w") as stderr,
+            running("-v", "run", "--source", source, "--model", model, stderr=stderr) as process,
+        ):
+            deadline_s = time.monotonic() + 60
+            while "auth-auth" not in log.read_text() and process.poll() is None:
+                assert time.monotonic() < deadline_s, log.read_text()
+                time.sleep(0.05)
+            process.terminate()
+            process.wait(60)
+        server.shutdown()
+    text = log.read_text()
+    assert f"rtsp://***@{host}/live" in text
+    assert not any(secret in text for secret in ("hunter2", "ss/word", "p@ss"))
+    assert max(map(len, text.splitlines())) < 2200
 
 
 def test_a_source_that_is_no_video(model: Path, tmp_path: Path) -> None:

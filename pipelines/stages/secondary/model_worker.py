@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import AuxiliaryModelConfig
 from streamvision.core.picture import Picture
+from streamvision.core.redaction import redact_outside
 from streamvision.core.status import StageStatus
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model, Prediction
@@ -229,7 +230,7 @@ class ModelWorker(ABC, Generic[F]):
         with self._changed:
             self._failures += len(crops)
             self._failures_in_row += 1
-            self._reason = f"{type(error).__name__}: {error}"
+            self._reason = redact_outside(f"{type(error).__name__}: {error}")
             if self.off:
                 self._reason = f"switched off after {self._failures_in_row} errors in a row: {self._reason}"
                 self._waiting.clear()

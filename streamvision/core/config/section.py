@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from streamvision.core.addresses import MASK
 from streamvision.core.errors import ConfigError
+from streamvision.core.redaction import MAX_CHARACTERS, redact_source
 
 _log = logging.getLogger(__name__)
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 def listed_in(registry: str) -> dict[str, Any]:
@@ -64,10 +68,24 @@ def read_yaml(path: Path, section: type[Section], *, kind: str) -> dict[str, Any
     except OSError as error:
         raise ConfigError(f"cannot read {kind} {path}: {error.strerror}; give an existing YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{kind} {path} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{kind} {path} is not valid YAML: {_fault_of(error)}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{kind} {path} must be a mapping with the keys {', '.join(section.model_fields)}")
     return document
+
+
+def _fault_of(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Return what is wrong with a YAML file, and where, without what stands there: that may be a password."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem is None:
+        return "it holds a byte or character that no text has"
+    place = error.problem_mark
+    where = f" (line {place.line + 1}, column {place.column + 1})" if place is not None else ""
+    return f"{_QUOTED.sub(_masked_word, error.problem)}{where}"
+
+
+def _masked_word(quoted: re.Match[str]) -> str:
+    is_own = len(quoted[1]) < 2 or quoted[1].startswith("<")  # a character, or what YAML calls a part of its grammar
+    return quoted[0] if is_own else repr(MASK)
 
 
 def validate(section: type[S], document: Any, *, origin: str) -> S:
@@ -101,6 +119,8 @@ def _explain(error: Any, root: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return f"{key!r} is missing"
     given = error.get("input")
+    if isinstance(given, str):
+        given = redact_source(given)[:MAX_CHARACTERS]
     shown = f" (given: {given!r})" if isinstance(given, (str, int, float, bool)) else ""
     return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}{shown}"
 

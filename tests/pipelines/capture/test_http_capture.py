@@ -108,6 +108,14 @@ def test_a_camera_that_hangs_up_is_reconnected(camera: str, monkeypatch: pytest.
     assert capture.failure is None
 
 
+def test_a_password_of_any_characters_reaches_the_camera(camera: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    password = "p@s's/w #o%?r"
+    monkeypatch.setattr(MjpegCamera, "password", password)
+    with capturing(f"http://bob:{password}@{camera}/video") as capture:
+        assert len(take(capture, 3)) == 3
+        assert capture.spec.safe_uri == f"http://***@{camera}/video"
+
+
 def test_a_wrong_password_fails_in_one_sentence(camera: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MjpegCamera, "password", "hunter2")
     with capturing(f"http://bob:hunter2@{camera}/video") as capture:

@@ -118,6 +118,26 @@ def test_passwords_are_never_shown() -> None:
     assert spec.endpoint == ("cam", 554)
 
 
+@pytest.mark.parametrize(
+    ("text", "suggested"),
+    [
+        ("rtsp://admin:p@ss/word@host/live", "host-live"),
+        ("rtsp://admin:p@s s'#word@host:8554/live/1", "host-live-1"),
+        ("rtsp://host/user=admin&password=word/word&channel=1", "host"),
+        ("http://host/token/word/cam.mjpg?p=word", "host-token-cam.mjpg"),
+    ],
+)
+def test_no_secret_gets_into_what_is_shown_or_into_a_name(text: str, suggested: str) -> None:
+    spec = parse_source(text)
+    assert spec.suggest_id == suggested
+    assert "word" not in spec.safe_uri.replace("password", "")
+    assert spec.endpoint is not None and spec.endpoint[0] == "host"
+
+
+def test_a_password_reaches_ffmpeg_escaped() -> None:
+    assert parse_source("rtsp://admin:p@s s/w%2Fo@host/live").uri == "rtsp://admin:p%40s%20s%2Fw%2Fo@host/live"
+
+
 def test_the_endpoint_of_a_pipeline_is_that_of_its_url() -> None:
     assert parse_source("gst:rtspsrc location=rtsp://cam:8554/live ! decodebin").endpoint == ("cam", 8554)
     assert parse_source("gst:videotestsrc").endpoint is None
