@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import json
 import logging
 import os
@@ -95,8 +96,9 @@ def _run(given: list[str]) -> int:
         check_packages()
         code = cli.main(given, prog_name="streamvision", standalone_mode=False)
     except click.ClickException as error:
-        error.message = redact(error.message)
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(redact(shown.getvalue()), err=True, nl=False)
         return error.exit_code
     except StreamVisionError as error:
         click.echo(f"streamvision: {error}", err=True)

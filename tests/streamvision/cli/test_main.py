@@ -45,3 +45,10 @@ def test_a_full_disk_behind_stdout_is_said_without_a_traceback() -> None:
     assert done.returncode == 1
     assert "could not be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_argument_that_is_no_option_is_told_without_its_password() -> None:
+    done = streamvision("run", "rtsp://admin:hunter2@camera/live")
+    assert done.code == 2
+    assert "rtsp://***@camera/live" in done.stderr
+    assert "hunter2" not in done.stderr
