@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from pipelines.capture.file_list import printable
-from streamvision.core.frame import FilePlace
 from streamvision.core.addresses import with_escaped_user_info
+from streamvision.core.frame import FilePlace
 from streamvision.core.picture import Picture
 from streamvision.core.redaction import redact_source
 from streamvision.core.registry import Plugin
