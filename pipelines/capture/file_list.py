@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_PICTURE = re.compile(r"\.(bmp|jpe?g|p[gp]m|png|tiff?|webp)", re.IGNORECASE)
+_PICTURE = re.compile(r"\.(apng|bmp|jpe?g|p[gp]m|png|tiff?|webp)", re.IGNORECASE)
 _VIDEO = re.compile(
-    r"\.(26[45]|3g[2p]|apng|asf|avi|dav|divx|dv|f4v|flv|gif|h26[45]|hevc|ivf|m1v|m2ts?|m2v|m4v|mjpe?g|mkv|mov|mp4|mp[eg]|"
+    r"\.(26[45]|3g[2p]|asf|avi|dav|divx|dv|f4v|flv|gif|h26[45]|hevc|ivf|m1v|m2ts?|m2v|m4v|mjpe?g|mkv|mov|mp4|mp[eg]|"
     r"mpeg|mts|mxf|nut|obu|og[mv]|qt|rm|rmvb|ts|vob|webm|wmv|y4m)",
     re.IGNORECASE,
 )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
-
-import cv2
 
 from pipelines.capture.file_list import (
     FileList,
@@ -17,6 +15,8 @@ from pipelines.capture.file_list import (
     names_of,
     printable,
 )
+from pipelines.capture.picture_file import UnreadablePictureError, read_pictures
+from pipelines.capture.picture_header import read_header
 from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec, local_path, local_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
@@ -72,26 +72,22 @@ class ImageReader:
         self.paced = spec.realtime
         self._spec = spec
         self._files = list(zip(spec.files, names_of(spec.files), strict=True))
-        self._next = 0
         self._drops = drops
-        self._unreadable = 0
+        self._any = False
+        self._stills = 0
+        self._animated_s = 0.0
+        self._captured = self._read_all()
 
     def open(self) -> None:
-        """Count the images."""
-        self.expected_frames = len(self._files)
+        """Count the images; nobody knows for animations how many come."""
+        header = read_header(self._files[0][0]) if len(self._files) == 1 else None
+        self.expected_frames = None if header is not None and header.animated else len(self._files)
 
     def read(self) -> Captured | None:
         """Return the next image that can be read."""
-        while self._next < len(self._files):
-            index, self._next = self._next, self._next + 1
-            path, name = self._files[index]
-            image: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is not None:
-                return Captured(BgrPicture(image), index / IMAGES_FPS, time.monotonic(), FilePlace(name, 0, 0.0))
-            log.warning("%s: not a readable image, skipped", path)
-            self._drops.add("unreadable")
-            self._unreadable += 1
-        if self._unreadable == len(self._files):
+        if (captured := next(self._captured, None)) is not None:
+            return captured
+        if not self._any:
             raise SourceError(
                 f"none of the {len(self._files)} images of {self._spec.safe_uri} can be read; give others",
                 permanent=True,
@@ -100,4 +96,26 @@ class ImageReader:
 
     def close(self) -> None:
         """Forget the list."""
-        self._next = len(self._files)
+        self._captured.close()
+
+    def _read_all(self) -> Generator[Captured]:
+        for path, name in self._files:
+            try:
+                yield from self._read_file(path, name)
+            except UnreadablePictureError as error:
+                log.warning("%s %s; skipped", path, error)
+                self._drops.add("unreadable")
+                self._stills += 1
+
+    def _read_file(self, path: Path, name: str) -> Iterator[Captured]:
+        file_s = 0.0
+        for number, (image, duration_s) in enumerate(read_pictures(path)):
+            self._any = True
+            place = FilePlace(name, number, file_s)
+            pts_s = self._stills / IMAGES_FPS + self._animated_s
+            if duration_s is None:
+                self._stills += 1
+            else:
+                self._animated_s += duration_s
+                file_s += duration_s
+            yield Captured(BgrPicture(image), pts_s, time.monotonic(), place)
