@@ -18,6 +18,7 @@ from pipelines.capture.file_list import (
 from pipelines.capture.picture_file import UnreadablePictureError, read_pictures
 from pipelines.capture.picture_header import read_header
 from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec, local_path, local_source
+from pipelines.capture.wall_clock import recording_clock
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.frame import FilePlace
@@ -108,14 +109,14 @@ class ImageReader:
                 self._stills += 1
 
     def _read_file(self, path: Path, name: str) -> Iterator[Captured]:
-        file_s = 0.0
+        file_s, clock = 0.0, recording_clock(str(path))
         for number, (image, duration_s) in enumerate(read_pictures(path)):
             self._any = True
-            place = FilePlace(name, number, file_s)
+            place, wall_time = FilePlace(name, number, file_s), clock.at(file_s) if clock else None
             pts_s = self._stills / IMAGES_FPS + self._animated_s
             if duration_s is None:
                 self._stills += 1
             else:
                 self._animated_s += duration_s
                 file_s += duration_s
-            yield Captured(BgrPicture(image), pts_s, time.monotonic(), place)
+            yield Captured(BgrPicture(image), pts_s, time.monotonic(), place, wall_time)

@@ -19,9 +19,10 @@ from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import Captured, SourceSpec
 from pipelines.capture.timing import CaptureClock, LagGuard, LeapLog, MonotonicPts
 from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, listed, tracks_of
+from pipelines.capture.wall_clock import RecordingClock, SenderClock, arrival_time, recording_clock
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
-from streamvision.core.frame import FilePlace
+from streamvision.core.frame import FilePlace, WallTime
 from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,9 @@ class PyAvReader:
         self._lag = LagGuard()
         self._drops = drops
         self._ready: deque[VideoFrame] = deque()
-        self._arrivals: deque[tuple[int | None, float]] = deque(maxlen=64)
+        self._arrivals: deque[tuple[int | None, float, WallTime | None]] = deque(maxlen=64)
+        self._sender = SenderClock() if spec.kind == "rtsp" else None
+        self._recorded: RecordingClock | None = None
         self._last_read_s: float | None = None
         self._packets_read = 0
         self._frames_read = 0
@@ -112,6 +115,9 @@ class PyAvReader:
         self._stream.thread_type = "AUTO" if self._is_file and is_large else "SLICE"
         self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
         self._pts = MonotonicPts(1 / self._fps(), wraps_at_s=_MPEG_WRAP_S if self._format in _MPEG_FORMATS else None)
+        if self._is_file or not self._spec.live:
+            path = self._spec.uri if self._is_file else urlsplit(self._spec.uri).path
+            self._recorded = recording_clock(path, self._container.metadata, self._stream.metadata)
         self._packets = self._container.demux(self._stream)
 
     def read(self) -> Captured | None:
@@ -127,14 +133,15 @@ class PyAvReader:
         if self._frames_read == 0 and frame.rotation:
             log.info("%s asks to be shown turned by %d degrees; it is not", self._spec.safe_uri, frame.rotation)
         self._frames_read += 1
-        captured_at_s = self._captured_at_s(frame)
+        captured_at_s, taken = self._arrival_of(frame)
         raw_s = self._source_time_s(frame, captured_at_s)
         pts_s = self._end_s = self._pts.next_s(raw_s)
         if self._pts.step_back_s:
             self._leaps.leap(-self._pts.step_back_s)
         name = self._spec.file_name
         place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
-        return Captured(picture_from_frame(frame), pts_s, captured_at_s, place)
+        wall_time = self._recorded.at(pts_s) if self._recorded else taken
+        return Captured(picture_from_frame(frame), pts_s, captured_at_s, place, wall_time)
 
     def close(self) -> None:
         """Release decoder and connection; pictures already given out stay valid."""
@@ -253,7 +260,8 @@ class PyAvReader:
         stamp = packet.dts if packet.dts is not None else packet.pts
         if stamp is not None and packet.time_base is not None and not self._untimed:
             arrival_s = self._clock.captured_at_s(float(stamp * packet.time_base), arrival_s)
-        self._arrivals.append((packet.pts, arrival_s))
+        taken = self._sender.time_of(packet, arrival_time(arrival_s).unix_s) if self._sender else None
+        self._arrivals.append((packet.pts, arrival_s, taken))
         self._lag.observe(waited_s=now_s - begin_s, age_s=now_s - arrival_s, now_s=now_s)
 
     def _decode(self, packet: Any) -> None:
@@ -291,14 +299,15 @@ class PyAvReader:
             self._hold_ticks = dts - (self._first_dts or 0)
         return self._hold_ticks
 
-    def _captured_at_s(self, frame: VideoFrame) -> float:
+    def _arrival_of(self, frame: VideoFrame) -> tuple[float, WallTime | None]:
+        """Return when the frame's data came, and when its picture was taken, where the camera says that."""
         now_s = time.monotonic()
         if self._is_file or not self._arrivals:
-            return now_s
-        for pts, arrival_s in reversed(self._arrivals):
+            return now_s, None
+        for pts, arrival_s, taken in reversed(self._arrivals):
             if pts == frame.pts:
-                return arrival_s
-        return self._arrivals[-1][1]
+                return arrival_s, taken
+        return self._arrivals[-1][1:]
 
     def _check_end(self) -> None:
         """Raise where the data ended too early: a broken connection, or a truncated file."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pipelines.capture.file_list import printable
 from streamvision.core.addresses import with_escaped_user_info
-from streamvision.core.frame import FilePlace
+from streamvision.core.frame import FilePlace, WallTime
 from streamvision.core.picture import Picture
 from streamvision.core.redaction import redact_source
 from streamvision.core.registry import Plugin
@@ -110,6 +110,8 @@ class Captured(NamedTuple):
     """When its data reached this machine, on ``time.monotonic()``."""
     place: FilePlace | None = None
     """Where it stands in a file; ``None`` where it is of none."""
+    wall_time: WallTime | None = None
+    """When it was taken, where the source says so."""
 
 
 class Reader(Protocol):

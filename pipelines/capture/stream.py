@@ -11,6 +11,7 @@ from pipelines.capture.reconnect import Backoff, after_refusal, is_reachable
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import Captured, Reader, SourceSpec
 from pipelines.capture.timing import Pacer, StreamTimeline, span_text
+from pipelines.capture.wall_clock import arrival_time
 from pipelines.scheduling.frame_buffer import frame_buffer
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import (
@@ -219,6 +220,7 @@ class StreamCapture:
             picture=captured.picture,
             segment=self._segment,
             place=captured.place,
+            wall_time=captured.wall_time or (arrival_time(captured.captured_at_s) if self.spec.live else None),
         )
         self.frames_in += 1
         if not self.buffer.put(frame, give_up=self._stop.is_set):

@@ -19,6 +19,7 @@ CSV_COLUMNS = (
     "frame",
     "pts_s",
     "time_unix_s",
+    "time_source",
     "track_id",
     "class_name",
     "place",

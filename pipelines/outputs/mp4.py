@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
 
@@ -97,7 +98,7 @@ class Mp4Sink:
         try:
             if self._stream is None:
                 self._first_pts_s = self._last_pts_s = pts_s
-                self._stream = self._open(canvas)
+                self._stream = self._open(canvas, rendered.result.frame.time_unix_s)
             self._shorten_gap(pts_s)
             self._encode(self._stream, canvas, pts_s - self._first_pts_s)
         except (av.FFmpegError, OSError) as error:
@@ -127,9 +128,11 @@ class Mp4Sink:
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
-    def _open(self, canvas: Canvas) -> VideoStream:
+    def _open(self, canvas: Canvas, taken_unix_s: float | None) -> VideoStream:
         container = av.open(f"file:{self._path}", "w", format="mp4", options=_CONTAINER_OPTIONS)
         self._container = container
+        if taken_unix_s is not None:
+            container.metadata["creation_time"] = datetime.fromtimestamp(taken_unix_s, timezone.utc).isoformat()
         stream = container.add_stream(self._codec.name, rate=_NOMINAL_FPS, options=self._codec.options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = canvas.width_px + canvas.width_px % 2, canvas.height_px + canvas.height_px % 2

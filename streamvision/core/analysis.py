@@ -27,8 +27,8 @@ class AnalyticsEvent:
     """On which frame it was noticed."""
     pts_s: float
     """The frame's time in the stream's own clock."""
-    time_unix_s: float
-    """When the frame was captured, on the wall clock, in seconds since 1970 UTC."""
+    time_unix_s: float | None
+    """When the frame was taken, on the wall clock, in seconds since 1970 UTC; ``None`` where nobody knows."""
     track_id: int | None
     """The identity that it is about; ``None`` for crowding."""
     class_name: str | None
@@ -39,6 +39,8 @@ class AnalyticsEvent:
     """Name of the direction in which a line was crossed."""
     values: dict[str, float | bool] = field(default_factory=dict)
     """Numbers that belong to it, with their units in their names."""
+    time_source: str | None = None
+    """Who says when it was: rtcp, container, file_name or arrival; ``None`` where nobody does."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as plain values."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from streamvision.core.analysis import Analysis
 from streamvision.core.detections import Detections
@@ -13,6 +13,18 @@ from streamvision.core.image_result import ImageResult
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.picture import Picture
 from streamvision.core.stage_output import Mark
+
+TimeSource = Literal["rtcp", "container", "file_name", "arrival"]
+"""Who says what time it was: the camera's RTCP sender reports, the file's container, its name, or our own clock."""
+
+
+class WallTime(NamedTuple):
+    """A moment on the wall clock, and who says so."""
+
+    unix_s: float
+    """Seconds since 1970 UTC."""
+    source: TimeSource
+    """Where it comes from."""
 
 
 class FilePlace(NamedTuple):
@@ -44,12 +56,24 @@ class Frame:
     """Grows by one with each reconnect or change of resolution: nothing carries over, identities least of all."""
     place: FilePlace | None = None
     """Where it stands in a file; ``None`` for cameras and what else is no file."""
+    wall_time: WallTime | None = None
+    """When it was taken, on the wall clock; ``None`` where nobody knows."""
 
     def __post_init__(self) -> None:
         if self.index < 0 or not self.stream_id:
             raise ValueError(
                 f"a frame needs a stream_id and an index of 0 or more, not {self.stream_id!r}, {self.index}"
             )
+
+    @property
+    def time_unix_s(self) -> float | None:
+        """When it was taken, in seconds since 1970 UTC; ``None`` where nobody knows."""
+        return self.wall_time.unix_s if self.wall_time else None
+
+    @property
+    def time_source(self) -> TimeSource | None:
+        """Who says so."""
+        return self.wall_time.source if self.wall_time else None
 
     def age_s(self, now_s: float | None = None) -> float:
         """Return how old the frame is, in seconds, at ``now_s`` (monotonic; default: now)."""
@@ -119,7 +143,9 @@ def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     place = result.frame.place
     if place is not None:
         told |= {"file": place.name, "file_frame": place.frame, "file_pts_s": round(place.pts_s, 6)}
+    taken = result.frame.wall_time
     return {
+        **({"time_unix_s": round(taken.unix_s, 3), "time_source": taken.source} if taken else {}),
         "objects": objects,
         **told,
         **(result.image_result.summary(names) if result.image_result is not None else {}),

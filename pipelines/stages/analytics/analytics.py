@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from typing import Any
 
@@ -156,7 +155,8 @@ class Analytics:
             stream=frame.stream_id,
             frame=frame.index,
             pts_s=round(frame.pts_s, 6),
-            time_unix_s=round(time.time() - frame.age_s(), 3),
+            time_unix_s=None if frame.time_unix_s is None else round(frame.time_unix_s, 3),
+            time_source=frame.time_source,
             track_id=None if row is None else int(self._table.identity[row]),
             class_name=None if row is None else class_name(int(self._table.class_id[row]), self._names),
             place=region,

@@ -53,7 +53,8 @@ export class Tallies {
   #list() {
     const items = this.#events.map((event) => {
       const item = document.createElement("li");
-      const time = new Date(event.time_unix_s * 1000).toLocaleTimeString("en-GB");
+      const unix_s = event.time_unix_s;
+      const time = unix_s === null ? `${event.pts_s.toFixed(1)} s` : new Date(unix_s * 1000).toLocaleTimeString("en-GB");
       const who = event.track_id === null ? "" : ` ${event.class_name} ${event.track_id}`;
       const speed = event.values.speed_kmh === undefined ? "" : ` ${Math.round(event.values.speed_kmh)} km/h`;
       item.textContent = `${time} ${event.place}: ${event.direction ?? WORDS[event.kind] ?? event.kind}${who}${speed}`;

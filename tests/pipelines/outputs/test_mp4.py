@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -13,7 +14,7 @@ import pytest
 from pipelines.outputs.mp4 import Mp4Sink
 from streamvision.core.detections import Detections
 from streamvision.core.errors import MissingDependencyError, OutputError
-from streamvision.core.frame import Frame, Result
+from streamvision.core.frame import Frame, Result, WallTime
 from streamvision.core.picture import U8, BgrPicture
 from streamvision.core.rendered_frame import RenderedFrame
 
@@ -84,6 +85,16 @@ def test_frames_keep_their_intervals_behind_a_gap_of_any_length(
     said = [record.message for record in caplog.records]
     assert len(said) == 2
     assert "a gap of 7.1 h in the stream is 1 s long in the recording" in said[0]
+
+
+def test_a_recording_says_when_it_begins(tmp_path: Path) -> None:
+    rendered = annotated(0, 5.0, half_red())
+    rendered.result.frame = replace(rendered.result.frame, wall_time=WallTime(1704112205.5, "arrival"))
+    sink = Mp4Sink(tmp_path / "v.mp4")
+    sink.write(rendered)
+    sink.close()
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        assert container.metadata["creation_time"] == "2024-01-01T12:30:05.000000Z"
 
 
 @pytest.mark.parametrize(("size", "even"), [((641, 359), (642, 360)), ((1, 1), (2, 2)), ((320, 180), (320, 180))])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.mot import MotSink
 from streamvision.core.detections import Detections
 from streamvision.core.errors import OutputError
-from streamvision.core.frame import Frame, Result
+from streamvision.core.frame import Frame, Result, WallTime
 from streamvision.core.picture import BgrPicture, Canvas
 from streamvision.core.rendered_frame import RenderedFrame
 
@@ -71,6 +72,17 @@ def test_a_json_line_has_the_documented_form(tmp_path: Path) -> None:
         ],
     }
     assert second == {"stream": "gate", "frame": 4, "pts_s": 0.16, "objects": []}
+
+
+def test_a_json_line_says_when_where_that_is_known(tmp_path: Path) -> None:
+    sink = JsonLinesSink(LineFile(tmp_path / "d.jsonl"), names=NAMES)
+    rendered = annotated(3, Detections.empty(), pts_s=0.12)
+    rendered.result.frame = replace(rendered.result.frame, wall_time=WallTime(1704112205.12345, "rtcp"))
+    sink.write(rendered)
+    sink.close()
+    assert (tmp_path / "d.jsonl").read_text() == (
+        '{"stream":"gate","frame":3,"pts_s":0.12,"time_unix_s":1704112205.123,"time_source":"rtcp","objects":[]}\n'
+    )
 
 
 def test_streams_share_a_file_and_the_last_to_close_closes_it(tmp_path: Path) -> None:
