@@ -14,6 +14,7 @@ from typing import Any
 import av
 import pytest
 
+from support.capturing import write_video
 from support.command_line import running, streamvision
 
 CARS_BY_EYE = 3
@@ -57,6 +58,20 @@ def test_every_frame_goes_through_and_each_car_keeps_its_identity(video: Path, m
 
     assert {int(row.split(",")[1]) for row in files["m.txt"].read_text().splitlines()} >= seen.keys()
     assert count_frames(files["r.mp4"]) == frames
+
+
+def test_lines_of_a_file_with_a_date_in_its_name_say_when(model: Path, tmp_path: Path) -> None:
+    dated = write_video(tmp_path / "cam 2024-01-01T12:30:05Z.mp4", sizes=[(320, 180)])
+    done = streamvision(
+        "run", "--source", dated, "--model", model, "--max-frames", "3", "--detections", tmp_path / "d.jsonl"
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    begin_unix_s = 1704112205
+    lines = read_lines(tmp_path / "d.jsonl")
+    assert len(lines) == 3
+    assert {line["time_source"] for line in lines} == {"file_name"}
+    passed_s = [line["pts_s"] - lines[0]["pts_s"] for line in lines]
+    assert [line["time_unix_s"] - begin_unix_s for line in lines] == pytest.approx(passed_s, abs=2e-3)
 
 
 def test_two_files_at_once_have_identities_and_files_of_their_own(data_dir: Path, model: Path, tmp_path: Path) -> None:

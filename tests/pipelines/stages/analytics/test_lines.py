@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
+from streamvision.core.frame import WallTime
 from support.walkers import analytics, events, result, walk
 
 ACROSS = {"name": "gate", "points": [[0.2, 0.5], [0.8, 0.5]], "directions": ["down", "up"]}
@@ -31,6 +34,19 @@ def test_who_crosses_counts_once_and_in_its_direction(ys, expected) -> None:
     assert (event.kind, event.track_id, event.class_name, event.place) == ("line", 1, "car", "gate")
     assert expected[event.direction] == 1
     assert said[-1].lines[0].counts[0 if event.direction == "down" else 1] == {"car": 1}
+
+
+@pytest.mark.parametrize("wall_time", [WallTime(1704112205.5, "container"), None])
+def test_an_event_happened_when_its_frame_was_taken(wall_time) -> None:
+    subject, said = analytics(lines=[ACROSS]), []
+    for index, [walker] in enumerate(path(0.3, 0.7)):
+        seen = result([walker], index=index, pts_s=index / 10)
+        seen.frame = replace(seen.frame, wall_time=wall_time)
+        said.append(subject.update(seen))
+    [event] = events(said)
+    told = event.to_json()
+    expected = (1704112205.5, "container") if wall_time else (None, None)
+    assert (told["time_unix_s"], told["time_source"]) == expected
 
 
 def test_the_first_direction_is_to_the_right_of_the_line() -> None:
