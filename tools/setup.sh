@@ -36,6 +36,7 @@ command -v "$python" >/dev/null || { command -v apt-get >/dev/null && debian_ins
 
 # Decoders and the web example run in Node, Kotlin on the JVM. Others than Debian pack npm with Node, so only what lacks.
 command -v npm >/dev/null || test_packages+=" nodejs npm"
+command -v ffmpeg >/dev/null || test_packages+=" ffmpeg"
 command -v java >/dev/null || test_packages+=" default-jre-headless"
 
 if [ ! -x "$venv/bin/python" ]; then

@@ -1,68 +1,190 @@
-"""From FFmpeg's decoded frame to a picture, without copying where the layout allows it."""
+"""From FFmpeg's decoded frame to a picture: upright, in its true shape, in colours that screens and networks know.
+
+Ordinary pictures (4:2:0, 8 bits, upright, square pixels) are views of what the decoder gave.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from av.sidedata.sidedata import Type as SideData
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
+from av.video.reformatter import VideoReformatter
 
-from streamvision.core.picture import ColorMatrix, YuvPicture
+from pipelines.capture.geometry import Geometry, geometry
+from pipelines.capture.tone_mapping import U16, CodedMatrix, ToneMapper, Transfer
+from streamvision.core.picture import U8, ColorMatrix, YuvPicture
 
 # Code points of ITU-T H.273, which FFmpeg uses too.
-_FULL_RANGE = 2
+_LIMITED_RANGE, _FULL_RANGE = 1, 2
 _UNSPECIFIED = frozenset({0, 2})
 _BT601 = frozenset({4, 5, 6})
+_SMPTE240M = 7
+_BT2020 = frozenset({9, 10})
+_BT2020_PRIMARIES = 9
+_TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
+_SWSCALE_BT601, _SWSCALE_BT2020 = 5, 9
 _HD_HEIGHT_PX = 720
+_NO_YUV = ("pal", "mono", "bayer", "xyz")
+_GREY = ("gray", "ya")
+_TEN_BITS = "yuv420p10le"
 
 
-def picture_from_frame(frame: VideoFrame) -> YuvPicture:
-    """Return the frame's planes as views that keep the frame alive; other pixel formats are converted to 4:2:0 first.
+class FramePictures:
+    """Makes the pictures of one reader's frames.
 
-    Range and matrix are taken from the stream. Where it does not say, the range is limited, and pictures of 720 rows
-    or more are BT.709, smaller ones BT.601, as players do (ITU-R BT.709 and BT.601 define the two for HD and SD).
+    Args:
+        aspect: returns the width of a pixel through its height, ``None`` or 0 where it is not known; asked whenever
+            the size of the frames changes.
     """
+
+    def __init__(self, aspect: Callable[[], Fraction | None] = lambda: None) -> None:
+        self._aspect = aspect
+        self._reformatter = VideoReformatter()
+        self._shape: tuple[int, int, int] | None = None
+        self._geometry: Geometry | None = None
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """How pictures are stretched, turned and mirrored; ``None`` where they stay as they are."""
+        return self._geometry
+
+    def picture(self, frame: VideoFrame) -> YuvPicture:
+        """Return the frame as it is to be seen; where nothing is to be done, as views that keep the frame alive.
+
+        Range and matrix are taken from the stream. Where it does not say, the range is limited, and pictures of 720
+        rows or more are BT.709, smaller ones BT.601, as players do (ITU-R BT.709 and BT.601 define the two for HD and
+        SD).
+        """
+        picture = picture_from_frame(frame, self._reformatter)
+        shape = (frame.width, frame.height, frame.rotation)
+        if shape != self._shape:
+            self._shape = shape
+            self._geometry = self._geometry_of(frame)
+        return picture if self._geometry is None else self._geometry.applied(picture)
+
+    def _geometry_of(self, frame: VideoFrame) -> Geometry | None:
+        side_data: Any = frame.side_data
+        matrix = side_data.get(SideData.DISPLAYMATRIX)
+        shown = geometry(
+            frame.width, frame.height, aspect=self._aspect(), matrix=None if matrix is None else bytes(matrix)
+        )
+        return shown if shown.changes(frame.width, frame.height) else None
+
+
+def picture_from_frame(frame: VideoFrame, reformatter: VideoReformatter | None = None) -> YuvPicture:
+    """Return the frame as it was coded, neither turned nor stretched, in 4:2:0 and without HDR."""
     height_px, width_px = frame.height, frame.width
-    layout = _layout(frame.format.name, frame.color_range, frame.colorspace, height_px >= _HD_HEIGHT_PX)
+    layout = layout_of(frame)
     if layout.convert_to is not None:
-        frame = frame.reformat(format=layout.convert_to)
-    y, u, v = frame.planes
+        frame = (reformatter or VideoReformatter()).reformat(
+            frame, format=layout.convert_to, dst_colorspace=layout.swscale_matrix, **_ranges(layout)
+        )
     half = ((height_px + 1) // 2, (width_px + 1) // 2)
-    return YuvPicture(
-        _view(y, (height_px, width_px)),
-        _view(u, half),
-        _view(v, half),
-        full_range=layout.full_range,
-        matrix=layout.matrix,
-        owner=frame,
+    if layout.tone_mapper is not None:
+        y, u, v = frame.planes
+        return layout.tone_mapper.mapped(_words(y, (height_px, width_px)), _words(u, half), _words(v, half))
+    luma = _view(frame.planes[0], (height_px, width_px))
+    if layout.is_grey:
+        blue = red = _no_colour(half)
+    else:
+        blue, red = _view(frame.planes[1], half), _view(frame.planes[2], half)
+    return YuvPicture(luma, blue, red, full_range=layout.full_range, matrix=layout.matrix, owner=frame)
+
+
+class Layout(NamedTuple):
+    """What a stream's pixels mean, and what they are made into."""
+
+    convert_to: str | None
+    """The pixel format that they are brought into; ``None`` where they stay."""
+    full_range: bool
+    """Whether levels fill all of their bits after that."""
+    matrix: ColorMatrix
+    """The picture's matrix."""
+    is_grey: bool = False
+    """Whether there is luma only."""
+    swscale_matrix: int | None = None
+    """The matrix for what is no YUV yet, in swscale's numbers; ``None`` where the frame's own stays."""
+    transfer: Transfer | None = None
+    """How light is coded where the tone mapper is needed."""
+    tone_mapper: ToneMapper | None = None
+    """Maps HDR and BT.2020 colours, from 10 bits."""
+
+
+def layout_of(frame: VideoFrame) -> Layout:
+    """Return what the pixels of a frame mean."""
+    return _layout(
+        frame.format.name,
+        int(frame.color_range),
+        int(frame.colorspace),
+        int(frame.color_trc),
+        int(frame.color_primaries),
+        frame.height >= _HD_HEIGHT_PX,
     )
 
 
-class _Layout(NamedTuple):
-    """What a stream's pixels mean."""
-
-    convert_to: str | None
-    """The pixel format that they are brought into; ``None`` where they are 4:2:0."""
-    full_range: bool
-    matrix: ColorMatrix
-
-
 @lru_cache(maxsize=64)
-def _layout(format_name: str, color_range: int, colorspace: int, is_hd: bool) -> _Layout:
-    convert = format_name not in ("yuv420p", "yuvj420p")
-    if format_name.startswith(("pal", "gray", "mono", "bayer")) or VideoFormat(format_name).is_rgb:
-        return _Layout("yuv420p", False, "bt601")  # what the conversion makes of them
-    full_range = format_name.startswith("yuvj") or color_range == _FULL_RANGE
+def _layout(name: str, color_range: int, colorspace: int, transfer: int, primaries: int, is_hd: bool) -> Layout:
+    if name.startswith(_GREY):
+        full_range = color_range != _LIMITED_RANGE  # as FFmpeg and picture formats have it
+        return Layout(None if name == "gray" else "gray", full_range, "bt601", is_grey=True)
+    if transfer in _TRANSFERS or primaries == _BT2020_PRIMARIES or colorspace in _BT2020:
+        return _wide_layout(name, color_range, colorspace, transfer, primaries)
+    if name.startswith(_NO_YUV) or VideoFormat(name).is_rgb:
+        return Layout("yuv420p", True, "bt601", swscale_matrix=_SWSCALE_BT601)
     matrix: ColorMatrix = "bt601" if colorspace in _BT601 else "bt709"
     if colorspace in _UNSPECIFIED:
         matrix = "bt709" if is_hd else "bt601"
-    return _Layout(("yuvj420p" if full_range else "yuv420p") if convert else None, full_range, matrix)
+    elif colorspace == _SMPTE240M:
+        matrix = "smpte240m"
+    full_range = name.startswith("yuvj") or color_range == _FULL_RANGE
+    return Layout(None if name in ("yuv420p", "yuvj420p") else "yuv420p", full_range, matrix)
 
 
-def _view(plane: Any, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    view: NDArray[np.uint8] = np.ndarray(shape, np.uint8, plane, 0, (plane.line_size, 1))
+def _wide_layout(name: str, color_range: int, colorspace: int, transfer: int, primaries: int) -> Layout:
+    """Return the layout of HDR and of BT.2020 colours."""
+    from_rgb = VideoFormat(name).is_rgb
+    full_range = from_rgb or color_range == _FULL_RANGE
+    coded: Transfer = _TRANSFERS.get(transfer, "sdr")
+    matrix: CodedMatrix = "bt2020" if from_rgb or colorspace in _BT2020 | _UNSPECIFIED else "bt709"
+    mapper = ToneMapper(
+        coded, full_range=full_range, matrix=matrix, wide=primaries in _UNSPECIFIED | {_BT2020_PRIMARIES}
+    )
+    return Layout(
+        None if name == _TEN_BITS else _TEN_BITS,
+        full_range,
+        "bt601",
+        swscale_matrix=_SWSCALE_BT2020 if from_rgb else None,
+        transfer=coded,
+        tone_mapper=mapper,
+    )
+
+
+def _ranges(layout: Layout) -> dict[str, int]:
+    """Return what the reformatter is to be told: that levels keep their range, or that RGB fills all of it."""
+    value_range = _FULL_RANGE if layout.full_range else _LIMITED_RANGE
+    return {"dst_color_range": value_range} | ({} if layout.swscale_matrix else {"src_color_range": value_range})
+
+
+def _view(plane: Any, shape: tuple[int, int]) -> U8:
+    view: U8 = np.ndarray(shape, np.uint8, plane, 0, (plane.line_size, 1))
     view.flags.writeable = False  # the decoder may still predict from it
     return view
+
+
+def _words(plane: Any, shape: tuple[int, int]) -> U16:
+    view: U16 = np.ndarray(shape, np.uint16, plane, 0, (plane.line_size, 2))
+    view.flags.writeable = False
+    return view
+
+
+@lru_cache(maxsize=4)
+def _no_colour(shape: tuple[int, int]) -> U8:
+    level: U8 = np.full(shape, 128, np.uint8)
+    level.flags.writeable = False
+    return level

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import av
 from av.video.frame import VideoFrame
 
-from pipelines.capture.av_picture import picture_from_frame
+from pipelines.capture.av_picture import FramePictures
 from pipelines.capture.avi_chunks import count_pictures
 from pipelines.capture.open_failure import fault_text, open_failure, transport_refused
 from pipelines.capture.silence import SilenceLimit
@@ -65,6 +66,7 @@ class PyAvReader:
         self._container: Any = None
         self._packets: Any = None
         self._stream: Any = None
+        self._pictures = FramePictures(self._pixel_aspect)
         self._pts = MonotonicPts(1 / DEFAULT_FPS)
         self._leaps = LeapLog(spec.safe_uri)
         self._clock = CaptureClock()
@@ -130,8 +132,6 @@ class PyAvReader:
                 self._check_end()
                 return None
         frame = self._ready.popleft()
-        if self._frames_read == 0 and frame.rotation:
-            log.info("%s asks to be shown turned by %d degrees; it is not", self._spec.safe_uri, frame.rotation)
         self._frames_read += 1
         captured_at_s, taken = self._arrival_of(frame)
         raw_s = self._source_time_s(frame, captured_at_s)
@@ -141,7 +141,7 @@ class PyAvReader:
         name = self._spec.file_name
         place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
         wall_time = self._recorded.at(pts_s) if self._recorded else taken
-        return Captured(picture_from_frame(frame), pts_s, captured_at_s, place, wall_time)
+        return Captured(self._pictures.picture(frame), pts_s, captured_at_s, place, wall_time)
 
     def close(self) -> None:
         """Release decoder and connection; pictures already given out stay valid."""
@@ -158,6 +158,11 @@ class PyAvReader:
         if len(tracks) > 1:
             log.info("%s: of its tracks (%s) number %d is read", self._spec.safe_uri, listed(tracks), track.number)
         return track
+
+    def _pixel_aspect(self) -> Fraction | None:
+        """Return what the container says, or else the stream itself."""
+        said: Fraction | None = self._stream.sample_aspect_ratio
+        return said or self._stream.codec_context.sample_aspect_ratio
 
     def _connect(self) -> Any:
         """Return the open container; of RTSP with ``auto``, over UDP where the camera takes nothing over TCP."""

@@ -18,8 +18,14 @@ from numpy.typing import NDArray
 from streamvision.core.resampling import Kernel, Window, antialiased
 
 U8 = NDArray[np.uint8]
-ColorMatrix = Literal["bt601", "bt709"]
+ColorMatrix = Literal["bt601", "bt709", "smpte240m"]
 
+_LUMA_WEIGHTS: dict[ColorMatrix, tuple[float, float]] = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+    "smpte240m": (0.212, 0.087),
+}
+"""Of red and of blue (ITU-R BT.601-7, BT.709-6, SMPTE 240M)."""
 _LUMA = np.array([[255 / 219, -16 * 255 / 219]])
 _CHROMA = np.array([[255 / 224, 128 - 128 * 255 / 224]])
 """Gain and offset from limited-range levels to 0..255, (1, 2)."""
@@ -180,10 +186,10 @@ class YuvPicture(Planes):
         return f"YuvPicture({self.width_px}x{self.height_px}, {value_range} range, {self.matrix})"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _yuv_to_rgb(full_range: bool, matrix: ColorMatrix) -> NDArray[np.float32]:
-    """Return the (3, 4) affine map from uint8 YUV to uint8 RGB (ITU-R BT.601-7, BT.709-6)."""
-    red_weight, blue_weight = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722)}[matrix]
+    """Return the (3, 4) affine map from uint8 YUV to uint8 RGB."""
+    red_weight, blue_weight = _LUMA_WEIGHTS[matrix]
     green_weight = 1.0 - red_weight - blue_weight
     luma_gain, chroma_gain, luma_zero = (1.0, 1.0, 0.0) if full_range else (255 / 219, 255 / 224, 16.0)
     v_to_red = 2 * (1 - red_weight) * chroma_gain

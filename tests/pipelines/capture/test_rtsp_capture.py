@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
-from pipelines.capture import pyav_reader
-from pipelines.capture.av_picture import picture_from_frame
+from pipelines.capture.av_picture import FramePictures
 from streamvision.core.picture import YuvPicture
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until
@@ -148,11 +147,13 @@ def test_a_slow_consumer_gets_fresh_frames_and_the_drops_are_counted(server: Rts
 
 
 def test_a_decoder_that_is_too_slow_skips_and_stays_near(server: RtspServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(frame: VideoFrame) -> YuvPicture:
-        time.sleep(0.1)  # 10 fps at most, of 25
-        return picture_from_frame(frame)
+    made = FramePictures.picture
 
-    monkeypatch.setattr(pyav_reader, "picture_from_frame", slow)
+    def slow(pictures: FramePictures, frame: VideoFrame) -> YuvPicture:
+        time.sleep(0.1)  # 10 fps at most, of 25
+        return made(pictures, frame)
+
+    monkeypatch.setattr(FramePictures, "picture", slow)
     with capturing(server.url) as capture:
         ages = []
         begin_s = time.monotonic()

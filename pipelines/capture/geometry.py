@@ -1,0 +1,111 @@
+"""How a source wants its pictures shown: turned and mirrored by its display matrix, stretched by its pixels' shape."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import cv2
+
+from streamvision.core.picture import U8, YuvPicture
+
+NEARLY_SQUARE = 0.01
+"""Encoders that round sizes note pixels of 1281:1280; who stretches by that only blurs."""
+MOST_STRETCHED = 8
+"""Pixels further from square than this are a mistake."""
+LARGEST_PX = 16384
+_MATRIX = struct.Struct("@9i")
+_DEGREES_CLOCKWISE = {
+    (False, None): 0,
+    (True, 1): 90,
+    (False, -1): 180,
+    (True, 0): 270,
+    (False, 1): 0,
+    (False, 0): 180,
+    (True, None): 90,
+    (True, -1): 270,
+}
+"""Of each turn, the degrees after a horizontal mirror where it has one."""
+
+
+class Geometry(NamedTuple):
+    """What is done to decoded pictures of one size before anybody sees them."""
+
+    width_px: int
+    """Width after stretching, before turning."""
+    height_px: int
+    """Height after stretching, before turning."""
+    transposed: bool = False
+    """Whether rows become columns."""
+    flip: int | None = None
+    """Then mirrored, as :func:`cv2.flip` counts: 1 left to right, 0 upside down, -1 both."""
+
+    @property
+    def degrees_clockwise(self) -> int:
+        """By how much pictures are turned; a mirror image is mirrored left to right first."""
+        return _DEGREES_CLOCKWISE[self.transposed, self.flip]
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether left and right change places in addition."""
+        return self.transposed == (self.flip in (None, -1))
+
+    def changes(self, width_px: int, height_px: int) -> bool:
+        """Say whether anything is to be done to pictures of this size."""
+        return self != (width_px, height_px, False, None)
+
+    def applied(self, picture: YuvPicture) -> YuvPicture:
+        """Return the picture as it is to be seen."""
+        half = ((self.width_px + 1) // 2, (self.height_px + 1) // 2)
+        return YuvPicture(
+            self._shown(picture.y, (self.width_px, self.height_px)),
+            self._shown(picture.u, half),
+            self._shown(picture.v, half),
+            full_range=picture.full_range,
+            matrix=picture.matrix,
+            owner=picture.owner,
+        )
+
+    def _shown(self, plane: U8, size: tuple[int, int]) -> U8:
+        shown: Any = plane
+        if plane.shape != size[::-1]:
+            shown = cv2.resize(shown, size, interpolation=cv2.INTER_LINEAR)
+        if self.transposed:
+            shown = cv2.transpose(shown)
+        if self.flip is not None:
+            shown = cv2.flip(shown, self.flip)
+        return shown  # type: ignore[no-any-return]
+
+
+def geometry(width_px: int, height_px: int, *, aspect: Fraction | None, matrix: bytes | None) -> Geometry:
+    """Return what to do to pictures of one size.
+
+    Args:
+        width_px: their width as decoded.
+        height_px: their height.
+        aspect: width of a pixel through its height; ``None`` or 0 where it is not known.
+        matrix: FFmpeg's display matrix, nine 32-bit integers in the machine's order; ``None`` where there is none.
+    """
+    return Geometry(_stretched(width_px, aspect), height_px, *_turn(matrix))
+
+
+def _stretched(width_px: int, aspect: Fraction | None) -> int:
+    if not aspect or not 1 / MOST_STRETCHED <= aspect <= MOST_STRETCHED or abs(aspect - 1) < NEARLY_SQUARE:
+        return width_px
+    stretched = round(width_px * aspect)
+    return stretched if 1 <= stretched <= LARGEST_PX else width_px
+
+
+def _turn(matrix: bytes | None) -> tuple[bool, int | None]:
+    """Return the nearest of the eight turns and mirror images: whether rows become columns, and the flip after it.
+
+    The matrix takes a point (x, y), y down, to (a x + c y, b x + d y).
+    """
+    if matrix is None or len(matrix) < _MATRIX.size:
+        return False, None
+    a, b, _, c, d, *_ = _MATRIX.unpack_from(matrix)
+    transposed = abs(b) + abs(c) > abs(a) + abs(d)
+    across, down = (c, b) if transposed else (a, d)
+    flip = {(False, False): None, (True, False): 1, (False, True): 0, (True, True): -1}[across < 0, down < 0]
+    return transposed, flip
