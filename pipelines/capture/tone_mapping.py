@@ -64,7 +64,7 @@ class ToneMapper:
         self._to_bt709 = (_BT2020_TO_BT709 if wide else np.eye(3)).astype(np.float32)
         roots = np.linspace(0, np.sqrt(_PEAK), _ROOTS) ** 2
         self._srgb = _srgb(roots if transfer == "sdr" else _compressed(roots)).round().astype(np.uint8)
-        self._grey = self._grey_levels(full_range)
+        self._grey = self._grey_levels()
 
     def mapped(self, y: U16, u: U16, v: U16) -> YuvPicture:
         """Return a picture in full range, BT.601, from 10-bit planes (H, W) and twice (ceil(H/2), ceil(W/2))."""
@@ -84,18 +84,21 @@ class ToneMapper:
             luminance = np.ascontiguousarray(cv2.transform(light, self._luma_weights))
             gain = cv2.pow(luminance, _HLG_GAMMA - 1) * np.float32(HLG_PEAK_CD_M2 / DIFFUSE_WHITE_CD_M2)
             light *= gain[..., None]
-        return cv2.transform(light, self._to_bt709)  # type: ignore[no-any-return]
+        shown: F32 = cv2.transform(light, self._to_bt709)
+        return shown
 
     def _srgb_levels(self, light: F32) -> U8:
         roots: Any = cv2.sqrt(np.maximum(light, 0, out=light))
-        levels: U8 = self._srgb.take(_indices(roots, (_ROOTS - 1) / float(np.sqrt(_PEAK))), mode="clip")
+        steps_per_root = (_ROOTS - 1) / float(np.sqrt(_PEAK))
+        levels: U8 = np.take(self._srgb, _indices(roots, steps_per_root), mode="clip")
         return levels
 
-    def _grey_levels(self, full_range: bool) -> U8:
+    def _grey_levels(self) -> U8:
         """Return the sRGB level of grey by luma code, (1024,)."""
         luma = np.arange(LEVELS, dtype=np.float32)[None]
         neutral = np.full_like(luma, LEVELS / 2)
-        return self._srgb_levels(self._display_light(cv2.merge([luma, neutral, neutral])))[0, :, 1].copy()
+        levels = self._srgb_levels(self._display_light(cv2.merge([luma, neutral, neutral])))
+        return np.ascontiguousarray(levels[0, :, 1])
 
 
 def _indices(values: Any, scale: float) -> Any:
