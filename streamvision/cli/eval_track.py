@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from streamvision.cli.options import field_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.errors import ConfigError, OutputError
+from streamvision.evaluation.tracks.benchmarks import BENCHMARKS
 from streamvision.evaluation.tracks.evaluate import (
     TrackEvaluation,
+    check_truth,
     evaluate,
     read_results,
     run_tracker,
@@ -24,12 +27,28 @@ from streamvision.evaluation.tracks.evaluate import (
 from streamvision.evaluation.tracks.metrics import add_counts
 from streamvision.evaluation.tracks.mot_files import MotSequence, read_sequences
 
+log = logging.getLogger(__name__)
+
 COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
 
 
 @click.command(name="track", short_help="HOTA, MOTA and IDF1 of a tracker.")
 @click.option(
     "--data", type=Path, required=True, metavar="DIR", help="Folder of MOTChallenge sequences, or one sequence."
+)
+@click.option(
+    "--benchmark",
+    type=click.Choice(tuple(BENCHMARKS)),
+    help="Whose rules hold: which classes of the truth count, and which may be found or not. [default: as names of "
+    "folders say, else mot17 for a truth with classes and mot15 for one without]",
+)
+@click.option(
+    "--class",
+    "classes",
+    type=click.IntRange(0, 1_000_000),
+    multiple=True,
+    metavar="N",
+    help="Class of the truth that is to be found, by number; may be repeated. [default: 1, pedestrians]",
 )
 @field_option("--tracker", TrackerConfig, "name")
 @field_option("--memory-s", TrackerConfig, "memory_s")
@@ -52,6 +71,8 @@ COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout.")
 def track(
     data: Path,
+    benchmark: str | None,
+    classes: tuple[int, ...],
     name: str | None,
     memory_s: float | None,
     score: float,
@@ -66,8 +87,8 @@ def track(
     """Measure how well a tracker keeps identities.
 
     Each sequence is a folder with seqinfo.ini, gt/gt.txt and det/det.txt in the form of MOTChallenge; the tracker gets
-    the detections of det.txt. The figures are equal to TrackEval's: HOTA, DetA, AssA, MOTA and IDF1 in percent, IDSW
-    as a number.
+    the detections of det.txt. DanceTrack's sequences have none: measure --results there. The figures are equal to
+    TrackEval's: HOTA, DetA, AssA, MOTA and IDF1 in percent, IDSW as a number.
 
     \b
     Examples:
@@ -76,7 +97,8 @@ def track(
       streamvision eval track --data MOT15/train --drop 0.5
       streamvision eval track --data MOT15/train --results other-tracker/ --json
     """
-    sequences = read_sequences(data)
+    sequences = read_sequences(data, benchmark=benchmark, classes=classes)
+    check_truth(sequences)
     if results and (name or drop):
         raise ConfigError("--results measures files that are there already; leave out --tracker and --drop")
     kept = [_thinned(sequence, drop=drop, seed=seed) for sequence in sequences]
@@ -88,6 +110,9 @@ def track(
         config = TrackerConfig.model_validate({key: value for key, value in given.items() if value is not None})
         if config.name == "none":
             raise ConfigError("--tracker none gives no identities, so there is nothing to measure; choose a tracker")
+        for sequence in sequences:
+            if sequence.ranked:
+                log.warning("%s: scores of det.txt are not from 0 to 1, so only their order is used", sequence.name)
         create = partial(create_tracker, config, score=score)
         with StepProgress("frames") as progress:
             rows, track_us = run_tracker(kept, create, on_progress=progress.show)  # type: ignore[arg-type]  # not none
@@ -109,7 +134,11 @@ def describe(evaluation: TrackEvaluation, *, title: str) -> str:
     rows = {**evaluation.counts, "combined": add_counts(evaluation.counts.values())}
     width = max(map(len, rows))
     cost = "" if evaluation.track_us is None else f", {evaluation.track_us:.0f} us a frame (median)"
-    lines = [f"{title}: {evaluation.frames} frames{cost}", " ".join(["".ljust(width), *(c.rjust(6) for c in COLUMNS)])]
+    rules = " and ".join(sorted(set(evaluation.benchmarks.values())))
+    lines = [
+        f"{title}: {evaluation.frames} frames by the rules of {rules}{cost}",
+        " ".join(["".ljust(width), *(c.rjust(6) for c in COLUMNS)]),
+    ]
     for name, counts in rows.items():
         figures = counts.figures()
         cells = [f"{figures[c]:.0f}" if c == "IDSW" else f"{figures[c]:.2f}" for c in COLUMNS]

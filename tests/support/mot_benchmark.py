@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from streamvision.evaluation.tracks.mot_files import read_sequences, write_results
 
 
-def evaluate(results: Mapping[str, NDArray[np.float64]], *, root: Path, work: Path) -> dict[str, dict[str, float]]:
+def evaluate(
+    results: Mapping[str, NDArray[np.float64]], *, root: Path, work: Path, benchmark: str
+) -> dict[str, dict[str, float]]:
     """Return HOTA, DetA, AssA, IDF1, MOTA (percent) and IDSW for each sequence and for all of them combined."""
     from trackeval import datasets, metrics
 
-    benchmark = "MOT15" if root.name == "mot15" else "MOT17"
     output = work / "tracker" / "data"
     output.mkdir(parents=True, exist_ok=True)
     for name, rows in results.items():

@@ -11,12 +11,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ConfigError, MissingDependencyError, OutputError
+from streamvision.core.errors import ConfigError, MissingDependencyError, OutputError, SourceError
+from streamvision.evaluation.tracks.benchmarks import class_label
 from streamvision.evaluation.tracks.metrics import ALPHAS, TrackCounts, add_counts, count, match_sequence
-from streamvision.evaluation.tracks.mot_files import (
+from streamvision.evaluation.tracks.mot_files import MotSequence
+from streamvision.evaluation.tracks.mot_text import (
+    CLASS,
     F64,
     IDENTITY,
-    MotSequence,
+    SCORE,
+    check_frames,
+    check_identities,
     read_table,
     result_rows,
     write_results,
@@ -47,6 +52,8 @@ class TrackEvaluation:
     """How many frames there were."""
     track_us: float | None
     """Median time of the tracker for one frame, in microseconds; ``None`` for results that were read from files."""
+    benchmarks: Mapping[str, str]
+    """Whose rules were followed, by sequence."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values: percent, and for IDSW a number."""
@@ -54,6 +61,7 @@ class TrackEvaluation:
         return {
             "combined": _rounded(add_counts(self.counts.values()).figures()),
             "sequences": sequences,
+            "benchmarks": dict(self.benchmarks),
             "frames": self.frames,
             "identities": {name: len(np.unique(rows[:, IDENTITY])) for name, rows in self.results.items()},
             "track_us": None if self.track_us is None else round(self.track_us, 1),
@@ -72,15 +80,21 @@ def run_tracker(
         sequences: what to track.
         create: makes a tracker.
         on_progress: called with how many frames are done, and how many there are.
+
+    Raises:
+        ConfigError: when a sequence has no detections, or there is no frame at all.
     """
+    detections = {sequence.name: sequence.detections() for sequence in sequences}
     total = sum(sequence.frames for sequence in sequences)
+    if not total:
+        raise ConfigError("no frame is left to track; drop fewer")
     results: dict[str, F64] = {}
     seconds: list[float] = []
     for sequence in sequences:
         tracker, rows = create(), []
-        for number, detections in zip(sequence.number.tolist(), sequence.detections(), strict=True):
+        for number, found in zip(sequence.number.tolist(), detections.pop(sequence.name), strict=True):
             begin_s = time.perf_counter()
-            tracked = tracker.update(detections, pts_s=(number - 1) / sequence.fps)
+            tracked = tracker.update(found, pts_s=(number - 1) / sequence.fps)
             seconds.append(time.perf_counter() - begin_s)
             rows.append(result_rows(tracked, frame_number=number))
             on_progress(len(seconds), total)
@@ -92,17 +106,53 @@ def read_results(folder: Path, sequences: Sequence[MotSequence]) -> dict[str, F6
     """Return the results of another tracker: a file ``NAME.txt`` for each sequence.
 
     Raises:
-        SourceError: when a file is missing or damaged.
-        ConfigError: when an identity stands twice on one frame.
+        SourceError: when a file is missing or damaged, has frames that the sequence does not have, an identity twice
+            on one frame, or objects of classes that do not count.
     """
     results = {}
     for sequence in sequences:
         path = folder / f"{sequence.name}.txt"
         rows = read_table(path, least_columns=7)
-        if len(np.unique(rows[:, :2], axis=0)) < len(rows):
-            raise ConfigError(f"{path} has an identity twice on one frame; each may stand there once")
+        check_frames(rows, path, frames=int(sequence.number[-1]))
+        check_identities(rows, path)
+        if sequence.has_classes:
+            _check_classes(rows, path, wanted=sequence.rules.wanted)
         results[sequence.name] = rows
     return results
+
+
+def _check_classes(rows: F64, path: Path, *, wanted: Sequence[int]) -> None:
+    if rows.shape[1] <= CLASS:
+        return
+    named = rows[:, CLASS]
+    others = named[(named > 1) & ~np.isin(named, wanted)]
+    if len(others):
+        raise SourceError(
+            f"{path} has objects of class {class_label(int(others[0]))}, but what counts is class "
+            f"{', '.join(map(class_label, wanted))}; leave the others out, or choose with --class"
+        )
+
+
+def check_truth(sequences: Sequence[MotSequence]) -> None:
+    """Find out whether there is something to be found in each sequence whose truth has objects, and in one at least.
+
+    Raises:
+        ConfigError: naming the sequence, what its truth has, and what to do.
+    """
+    if not any(len(sequence.truth) for sequence in sequences):
+        raise ConfigError(f"the truth of {sequences[0].folder} has no object, so nothing can be measured")
+    for sequence in sequences:
+        if not len(sequence.truth) or sequence.counted.any():
+            continue
+        path = sequence.folder / "gt" / "gt.txt"
+        if not (np.trunc(sequence.truth[:, SCORE]) != 0).any():
+            raise ConfigError(f"{path} marks every object as not to be counted (0 in column 7), so there is no truth")
+        classes, count_of = np.unique(sequence.truth[:, CLASS].astype(np.int64), return_counts=True)
+        raise ConfigError(
+            f"{path} has no object of class {', '.join(map(class_label, sequence.rules.wanted))} that counts by the "
+            f"rules of {sequence.rules.benchmark}; it has {', '.join(map(class_label, classes[:10].tolist()))}: "
+            f"choose with --class {classes[count_of.argmax()]}, or count all classes with --benchmark mot15"
+        )
 
 
 def evaluate(
@@ -110,7 +160,8 @@ def evaluate(
 ) -> TrackEvaluation:
     """Measure results against the truth."""
     counts = {one.name: count(match_sequence(one, results[one.name])) for one in sequences}
-    return TrackEvaluation(results, counts, sum(sequence.frames for sequence in sequences), track_us)
+    frames = sum(sequence.frames for sequence in sequences)
+    return TrackEvaluation(results, counts, frames, track_us, {one.name: one.rules.benchmark for one in sequences})
 
 
 def save_results(results: Mapping[str, F64], folder: Path) -> None:

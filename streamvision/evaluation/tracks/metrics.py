@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.boxes import overlaps
+from streamvision.evaluation.tracks.benchmarks import Rules
 from streamvision.evaluation.tracks.mot_files import (
     CLASS,
     F64,
     IDENTITY,
-    PEDESTRIAN,
-    SCORE,
     MotSequence,
     corners,
     rows_by_frame,
@@ -32,8 +31,6 @@ from streamvision.evaluation.tracks.mot_files import (
 Ids = NDArray[np.intp]
 
 EPSILON = float(np.finfo(np.float64).eps)
-DISTRACTORS = (2, 7, 8, 12)
-"""Classes that may be found or not: people on vehicles, standing dummies, distractors, reflections."""
 SAME_OBJECT_IOU = 0.5
 ALPHAS: F64 = np.arange(0.05, 0.99, 0.05)
 """Overlaps that HOTA asks for."""
@@ -68,8 +65,9 @@ class SequenceMatch:
 def match_sequence(sequence: MotSequence, result: F64) -> SequenceMatch:
     """Compare a result with the truth, frame by frame."""
     truth_rows, result_rows = (rows_by_frame(table, sequence.number) for table in (sequence.truth, result))
+    counted = sequence.counted
     kept = [
-        _comparable(sequence.truth[truth], result[found], classes=sequence.has_classes)
+        _comparable(sequence.truth[truth], result[found], counted[truth], sequence.rules)
         for truth, found in zip(truth_rows, result_rows, strict=True)
     ]
     truth_ids, truth_number = _numbered([truth[:, IDENTITY] for truth, _, _ in kept])
@@ -89,23 +87,21 @@ def best_pairs(gain: F64) -> tuple[Ids, Ids]:
     return rows, columns
 
 
-def _comparable(truth: F64, found: F64, *, classes: bool) -> tuple[F64, F64, F64]:
+def _comparable(truth: F64, found: F64, counted: NDArray[np.bool_], rules: Rules) -> tuple[F64, F64, F64]:
     iou = overlaps(corners(truth), corners(found))
-    counted = truth[:, SCORE] != 0
-    if not classes:
-        return truth[counted], found, iou[counted]
     wanted = np.ones(len(found), np.bool_)
-    if len(truth) and len(found):
+    if rules.has_classes and len(truth) and len(found):
         close = np.where(iou < SAME_OBJECT_IOU - EPSILON, 0, iou)
         rows, columns = best_pairs(close)
         real = close[rows, columns] > EPSILON
         rows, columns = rows[real], columns[real]
-        wanted[columns[np.isin(truth[rows, CLASS], DISTRACTORS)]] = False
-    counted &= truth[:, CLASS] == PEDESTRIAN
+        wanted[columns[np.isin(truth[rows, CLASS], rules.distractors)]] = False
     return truth[counted], found[wanted], iou[counted][:, wanted]
 
 
 def _numbered(ids: list[F64]) -> tuple[int, list[Ids]]:
+    if not ids:
+        return 0, []
     distinct, number = np.unique(np.concatenate(ids), return_inverse=True)
     return len(distinct), np.split(number.astype(np.intp), np.cumsum([len(one) for one in ids])[:-1])
 

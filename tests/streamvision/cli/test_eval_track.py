@@ -46,3 +46,18 @@ def test_what_cannot_be_done_is_said_in_one_sentence(data_dir: Path, arguments: 
     done = streamvision("eval", "track", "--data", data_dir / "mot15" / "TUD-Stadtmitte", *arguments)
     assert done.code == 1
     assert reason in done.sentence()
+
+
+def test_a_benchmark_and_a_class_can_be_chosen(tmp_path: Path) -> None:
+    folder = tmp_path / "Road"
+    for part, text in (("gt", "1,7,10,20,30,40,1,3,1\n"), ("det", "1,-1,10,20,30,40,67.5\n")):
+        (folder / part).mkdir(parents=True)
+        (folder / part / f"{part}.txt").write_text(text)
+    (folder / "seqinfo.ini").write_text("[Sequence]\nname=Road\nframeRate=10\nseqLength=1\n")
+    refused = streamvision("eval", "track", "--data", tmp_path)
+    assert refused.code == 1 and "choose with --class 3" in refused.sentence()
+    for option in (["--class", "3"], ["--benchmark", "mot15"]):
+        done = streamvision("eval", "track", "--data", tmp_path, *option, "--json")
+        assert done.code == 0, done.stderr
+        assert "Road: scores of det.txt are not from 0 to 1, so only their order is used" in done.stderr
+    assert done.report["benchmarks"] == {"Road": "mot15"}
