@@ -33,12 +33,14 @@ def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpe
 
     Raises:
         SourceError: when a source is of no known kind or does not exist.
-        ConfigError: when two streams are given the same name.
+        ConfigError: when two streams are given the same name, or the same pipe.
     """
     named: dict[str, tuple[SourceSpec, StreamConfig]] = {}
     taken = {stream.id for stream in streams if stream.id}
     for stream in streams:
         spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
+        if spec.kind == "pipe" and any(other.uri == spec.uri for other, _ in named.values()):
+            raise ConfigError(f"two streams read {spec.safe_uri}, and each would get a part of it; give it to one")
         name = stream.id or _unused(spec.suggest_id, taken | named.keys())
         if name in named:
             raise ConfigError(f"two streams have the id {name!r}; give each its own")

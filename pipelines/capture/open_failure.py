@@ -26,12 +26,18 @@ def transport_refused(error: Exception) -> bool:
 def open_failure(error: Exception, spec: SourceSpec, config: StreamConfig) -> SourceError:
     """Explain why a source could not be opened, and whether trying again could help."""
     shown = spec.safe_uri
+    if isinstance(error, SourceError):
+        return error
     if isinstance(error, _REFUSED):
         return refused(shown)
     if isinstance(error, av.error.HTTPNotFoundError):
         return not_served(shown)
     if spec.kind == "file":
         return SourceError(_file_fault(error, shown), permanent=True)
+    if spec.kind == "pipe":
+        return SourceError(_pipe_fault(error, shown), permanent=True)
+    if spec.kind == "network" and isinstance(error, av.error.ProtocolNotFoundError):
+        return SourceError(_protocol_fault(spec), permanent=True)
     if isinstance(error, av.error.ConnectionRefusedError):
         return SourceError(f"nothing listens at {shown}")
     if isinstance(error, (av.error.ExitError, av.error.TimeoutError)):  # its own name: "immediate exit requested"
@@ -87,6 +93,23 @@ def _camera_fault(error: Exception, spec: SourceSpec) -> SourceError:
     if isinstance(error, av.error.FileNotFoundError):
         return SourceAbsentError(f"{spec.safe_uri} is no camera of this machine; plug it in, or give another device")
     return SourceError(f"camera {spec.safe_uri} cannot be opened: {fault_text(error)}; is it in use, or plugged out?")
+
+
+def _protocol_fault(spec: SourceSpec) -> str:
+    scheme = spec.uri.partition(":")[0]
+    return (
+        f"{spec.safe_uri} cannot be read: PyAV's FFmpeg was built without {scheme}; read it with a gst: source, or "
+        "pipe it from an ffmpeg that has it: ffmpeg -i URL -c copy -f mpegts - | streamvision run --source -"
+    )
+
+
+def _pipe_fault(error: Exception, shown: str) -> str:
+    if isinstance(error, _DAMAGED):
+        return (
+            f"{shown} gives no video that can be read from its beginning to its end, as MP4 cannot whose index stands "
+            "last; pipe MPEG-TS (-f mpegts), Matroska or fragmented MP4"
+        )
+    return f"{shown} cannot be opened: {fault_text(error)}"
 
 
 def _file_fault(error: Exception, shown: str) -> str:

@@ -206,6 +206,8 @@ class PyAvReader:
             begin_s = time.monotonic()
             try:
                 packet: Any | None = next(self._packets, None)
+            except SourceError:  # of a reader that fetches the bytes itself
+                raise
             except (OSError, ValueError, av.error.FFmpegError) as error:
                 if self._is_file:
                     log.warning("%s: reading stopped: %s", self._spec.safe_uri, fault_text(error))
@@ -336,7 +338,7 @@ class PyAvReader:
         file without its index is given the duration that it has left, and its empty frames never come: its own chunks
         are counted.
         """
-        if self._is_file and self._format == "avi" and self._stream.frames > self._packets_read:
+        if self._spec.kind == "file" and self._format == "avi" and self._stream.frames > self._packets_read:
             held = count_pictures(Path(self._spec.uri), self._stream.index)
             return held is None or held < self._stream.frames
         promised_s = self._promised_s()

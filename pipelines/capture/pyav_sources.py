@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+import stat
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipelines.capture.file_list import FileList, folder_name, is_pattern, is_picture, list_files, printable
-from pipelines.capture.source import Policy, SourceKind, SourceSpec, local_path, local_source, url_endpoint
+from pipelines.capture.source import STDIN, Policy, SourceKind, SourceSpec, local_path, local_source, url_endpoint
 from streamvision.core.addresses import MASK, with_escaped_user_info
 from streamvision.core.redaction import redact_source
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 _READER = "pipelines.capture.pyav_reader:PyAvReader"
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)")
 _TRACK = re.compile(r"(?s)(.+)\?track=([0-9]{1,4})")
+_SCHEMES = {"network": ("rtmp", "rtmps", "srt", "udp", "rtp", "tcp")}
 _FILE_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
 
@@ -26,7 +28,7 @@ def _file(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     path, track = local_path(text), None
     if path is None and (with_track := _TRACK.fullmatch(text)):
         path, track = local_path(with_track[1]), int(with_track[2])
-    if path is None or path.is_dir() or is_picture(path) or _is_camera(text):
+    if path is None or not path.is_file() or is_picture(path) or _is_camera(text):
         return None
     name = path.stem if track is None else f"{path.stem}-track-{track}"
     return replace(local_source("file", path, text, name, policy, realtime), track=track)
@@ -51,6 +53,26 @@ def _videos(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     return spec
 
 
+def _pipe(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
+    path = None if text == STDIN else local_path(text)
+    if text != STDIN and (path is None or not _is_pipe(path)):
+        return None
+    return SourceSpec(
+        kind="pipe",
+        uri=STDIN if path is None else str(path.absolute()),
+        text=printable(text),
+        name="stdin" if path is None else printable(path.stem),
+        live=(realtime or policy == "live") and policy != "file",
+        realtime=realtime,
+    )
+
+
+def _is_pipe(path: Path) -> bool:
+    """Say whether a path is that of a named pipe, or of another device that gives bytes one after another."""
+    mode = path.stat().st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
 def _is_camera(text: str) -> bool:
     """Say whether a text names a camera that is there; a bare number may be the name of a file, too."""
     found = _CAMERA.fullmatch(text)
@@ -60,12 +82,14 @@ def _is_camera(text: str) -> bool:
 def _network(kind: str, text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     scheme, _, rest = text.partition(":")
     scheme = scheme.lower()
-    if scheme not in (kind, f"{kind}s") or not rest.startswith("//"):
+    if scheme not in _SCHEMES.get(kind, (kind, f"{kind}s")) or not rest.startswith("//"):
         return None
     uri = f"{scheme}://{with_escaped_user_info(rest[2:])}"
     try:
         parts, shown = urlsplit(uri), urlsplit(redact_source(text))
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
+        if not host and port and kind == "network":
+            host = scheme  # a port of this machine on which it listens
         (host or "").encode("idna")  # as the resolver will; "a..b" is no name
     except ValueError:
         host = None
@@ -130,6 +154,22 @@ HTTP = SourceKind(
     example="http://camera/video.mjpg",
     factory=_READER,
     parse=partial(_network, "http"),
+)
+NETWORK = SourceKind(
+    name="network",
+    summary="RTMP, SRT, UDP, RTP and TCP streams",
+    accepts="rtmp://, srt://, udp://, rtp:// or tcp://",
+    example="udp://239.0.0.1:5000",
+    factory=_READER,
+    parse=partial(_network, "network"),
+)
+PIPE = SourceKind(
+    name="pipe",
+    summary="standard input or a named pipe",
+    accepts="- (the standard input) or a named pipe",
+    example="-",
+    factory="pipelines.capture.pipe_reader:PipeReader",
+    parse=_pipe,
 )
 V4L2 = SourceKind(
     name="v4l2",

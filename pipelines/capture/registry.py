@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from pipelines.capture.file_list import is_pattern, list_files
 from pipelines.capture.gstreamer_reader import GSTREAMER
 from pipelines.capture.images import IMAGES, picture_source
-from pipelines.capture.pyav_sources import FILE, HTTP, RTSP, V4L2, VIDEOS, video_source
+from pipelines.capture.pyav_sources import FILE, HTTP, NETWORK, PIPE, RTSP, V4L2, VIDEOS, video_source
 from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, local_path
 from pipelines.capture.synthetic_reader import SYNTHETIC
 from streamvision.core.config.app import StreamConfig
@@ -22,7 +22,7 @@ from streamvision.core.telemetry import DropCounter
 SOURCES: Registry[SourceKind] = Registry(
     "source kind",
     group="streamvision.sources",
-    plugins=[FILE, RTSP, HTTP, V4L2, IMAGES, VIDEOS, GSTREAMER, SYNTHETIC],
+    plugins=[FILE, RTSP, HTTP, NETWORK, V4L2, IMAGES, VIDEOS, PIPE, GSTREAMER, SYNTHETIC],
 )
 """In the order in which a text is offered to them."""
 

@@ -21,6 +21,8 @@ from streamvision.core.redaction import redact_source
 from streamvision.core.registry import Plugin
 
 Policy = Literal["auto", "live", "file"]
+STDIN = "-"
+"""The source that is the standard input."""
 
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _URL = re.compile(r"(?:rtsps?|https?)://[^\s\"']+", re.IGNORECASE)

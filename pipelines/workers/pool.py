@@ -15,6 +15,7 @@ from types import TracebackType
 
 from pipelines.assembly import name_streams
 from pipelines.capture.registry import source_files
+from pipelines.capture.source import STDIN
 from pipelines.outputs.outputs import check_outputs, create_shared_files
 from pipelines.workers.process import Order, Ready
 from pipelines.workers.remote import RemoteAnalytics, WorkerProcess
@@ -60,6 +61,8 @@ class WorkerPool:
         sources = name_streams(config.streams)
         read = [path for spec, _ in sources.values() for path in source_files(spec)]
         check_outputs(config.outputs, stream_ids=list(sources), inputs=[config.model.path, *read])
+        if any(spec.uri == STDIN for spec, _ in sources.values()):
+            raise ConfigError("worker processes do not get the standard input (-); leave out --workers")
         if config.outputs.sinks:
             raise ConfigError("sinks of other packages take frames, which do not cross processes; leave out --workers")
         self._config = config

@@ -20,8 +20,8 @@ class StreamConfig(Section):
 
     source: str | tuple[str, ...] = Field(
         min_length=1,
-        description="File, rtsp://, http://, /dev/videoN, folder, glob, gst:, synthetic:. Several files, folders and "
-        "globs are one stream, one after another.",
+        description="File, folder, glob, rtsp://, http://, udp:// and the like, /dev/videoN, - (standard input), gst:, "
+        "synthetic:. Several files, folders and globs are one stream, one after another.",
         json_schema_extra=listed_in("pipelines.capture.registry:SOURCES"),
     )
     id: str | None = Field(
