@@ -35,7 +35,8 @@ def open_failure(error: Exception, spec: SourceSpec, config: StreamConfig) -> So
     if spec.kind == "file":
         return SourceError(_file_fault(error, shown), permanent=True)
     if spec.kind == "pipe":
-        return SourceError(_pipe_fault(error, shown), permanent=True)
+        damaged = isinstance(error, _DAMAGED)
+        return unreadable_pipe(shown) if damaged else SourceError(_file_fault(error, shown), permanent=True)
     if spec.kind == "network" and isinstance(error, av.error.ProtocolNotFoundError):
         return SourceError(_protocol_fault(spec), permanent=True)
     if isinstance(error, av.error.ConnectionRefusedError):
@@ -103,13 +104,13 @@ def _protocol_fault(spec: SourceSpec) -> str:
     )
 
 
-def _pipe_fault(error: Exception, shown: str) -> str:
-    if isinstance(error, _DAMAGED):
-        return (
-            f"{shown} gives no video that can be read from its beginning to its end, as MP4 cannot whose index stands "
-            "last; pipe MPEG-TS (-f mpegts), Matroska or fragmented MP4"
-        )
-    return f"{shown} cannot be opened: {fault_text(error)}"
+def unreadable_pipe(shown: str) -> SourceError:
+    """Return the error of a pipe that ended, and no frame of it could be decoded."""
+    return SourceError(
+        f"{shown} gives no video that can be read from its beginning to its end, as MP4 cannot whose index stands last; "
+        "pipe MPEG-TS (-f mpegts), Matroska or fragmented MP4",
+        permanent=True,
+    )
 
 
 def _file_fault(error: Exception, shown: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import av
 
+from pipelines.capture.open_failure import unreadable_pipe
 from pipelines.capture.pyav_reader import PyAvReader
 from pipelines.capture.source import STDIN, SourceSpec
 from streamvision.core.config.app import StreamConfig
@@ -46,6 +47,11 @@ class PipeReader(PyAvReader):
 
     def _finite(self) -> bool:
         return True
+
+    def _check_end(self) -> None:
+        if not self._frames_read:
+            raise unreadable_pipe(self._spec.safe_uri)
+        super()._check_end()
 
 
 class PipeInput:
