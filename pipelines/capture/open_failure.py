@@ -107,7 +107,7 @@ def _protocol_fault(spec: SourceSpec) -> str:
 def unreadable_pipe(shown: str) -> SourceError:
     """Return the error of a pipe that ended, and no frame of it could be decoded."""
     return SourceError(
-        f"{shown} gives no video that can be read from its beginning to its end, as MP4 cannot whose index stands last; "
+        f"{shown} gives no video that can be read from beginning to end, as MP4 cannot whose index stands last; "
         "pipe MPEG-TS (-f mpegts), Matroska or fragmented MP4",
         permanent=True,
     )
