@@ -149,10 +149,10 @@ RTSP = SourceKind(
 )
 HTTP = SourceKind(
     name="http",
-    summary="HTTP: MJPEG, HLS",
+    summary="HTTP: MJPEG, snapshots, HLS",
     accepts="http:// or https://",
     example="http://camera/video.mjpg",
-    factory=_READER,
+    factory="pipelines.capture.http_reader:HttpReader",
     parse=partial(_network, "http"),
 )
 NETWORK = SourceKind(

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from pipelines.capture.file_list import printable
@@ -116,6 +117,15 @@ class Captured(NamedTuple):
     """When it was taken, where the source says so."""
 
 
+class NotYet(Enum):
+    """That a source answers but has no new picture."""
+
+    NOT_YET = "not yet"
+
+
+NOT_YET: Final = NotYet.NOT_YET
+
+
 class Reader(Protocol):
     """One open connection to a source. It is used by one thread and never reopened: build a new one instead."""
 
@@ -134,8 +144,8 @@ class Reader(Protocol):
             SourceError: when it cannot; ``permanent`` where trying again cannot help.
         """
 
-    def read(self) -> Captured | None:
-        """Return the next picture, or ``None`` at the end of the source.
+    def read(self) -> Captured | NotYet | None:
+        """Return the next picture, ``None`` at the end, or :data:`NOT_YET` where a longer wait is no fault.
 
         Raises:
             SourceStalledError: when nothing arrived within the read timeout.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from pipelines.capture.reconnect import Backoff, after_refusal, is_reachable
 from pipelines.capture.registry import create_reader
-from pipelines.capture.source import Captured, Reader, SourceSpec
+from pipelines.capture.source import NOT_YET, Captured, Reader, SourceSpec
 from pipelines.capture.timing import Pacer, StreamTimeline, span_text
 from pipelines.capture.wall_clock import arrival_time
 from pipelines.scheduling.frame_buffer import frame_buffer
@@ -170,6 +170,8 @@ class StreamCapture:
         while not self._stop.is_set():
             begin_s = time.perf_counter()
             captured = reader.read()
+            if captured is NOT_YET:
+                continue
             if self._times is not None:
                 self._times.add("decode", time.perf_counter() - begin_s)
             if captured is None:

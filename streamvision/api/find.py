@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.assembly import name_streams
 from pipelines.capture.registry import create_reader, parse_source, source_files
-from pipelines.capture.source import SourceSpec
+from pipelines.capture.source import NOT_YET, SourceSpec
 from streamvision.api.options import Sources, build_config
 from streamvision.api.stream import ResultStream
 from streamvision.core.config.app import AppConfig, StreamConfig
@@ -139,6 +139,8 @@ def _frame(spec: SourceSpec, index: int) -> Picture:
         reader.open()
         number = 0
         while (captured := reader.read()) is not None:
+            if captured is NOT_YET:
+                continue
             if number == index:
                 return captured.picture
             number += 1

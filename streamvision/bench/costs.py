@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.capture.registry import create_reader
-from pipelines.capture.source import SourceSpec
+from pipelines.capture.source import NOT_YET, SourceSpec
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, StreamVisionError
@@ -112,6 +112,8 @@ def _decode(spec: SourceSpec, config: StreamConfig, seconds: float) -> tuple[flo
         before_s = begin_s = time.process_time()
         with suppress(SourceError):  # the end of a broken file: what was read is enough
             while (captured := reader.read()) is not None:
+                if captured is NOT_YET:
+                    continue
                 picture, frames = captured.picture, frames + 1
                 if frames == SKIPPED_FRAMES:
                     before_s = time.process_time()

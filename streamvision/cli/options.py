@@ -159,6 +159,7 @@ def source_options(command: F) -> F:
             ),
             field_option("--track", StreamConfig, "track", metavar="N"),
             field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
+            field_option("--snapshot-fps", StreamConfig, "snapshot_fps", metavar="FPS"),
             field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),
             field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
             field_option("--tracker", TrackerConfig, "name", name="tracker"),

@@ -50,6 +50,13 @@ class StreamConfig(Section):
         le=60,
         description="Longest silence before the stream counts as stalled; longer where its own rhythm is slower.",
     )
+    snapshot_fps: float | None = Field(
+        None,
+        gt=0,
+        le=60,
+        description="How often an HTTP address that gives one picture is asked for the next; default: as often as it "
+        "has a new one, up to 5 times a second.",
+    )
     analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
 
 
