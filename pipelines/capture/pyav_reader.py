@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 
 from pipelines.capture.av_picture import FramePictures
 from pipelines.capture.avi_chunks import count_pictures
+from pipelines.capture.clock_rate import ClockRate
 from pipelines.capture.open_failure import fault_text, open_failure, transport_refused
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import Captured, SourceSpec
@@ -45,7 +46,7 @@ _NO_TIMESTAMPS = 0x80
 _MPEG_FORMATS = frozenset({"mpegts", "mpeg", "hls"})
 _MPEG_WRAP_S = 2**33 / 90000
 """After 26.5 h their timestamps begin again at 0; FFmpeg takes every large step back for that."""
-_DECODING_TIMES_ONLY = frozenset({"avi"})
+_DECODING_TIMES_ONLY = frozenset({"avi", "asf"})
 """Formats that know the order of decoding alone: what FFmpeg takes for presentation times is wrong with B-frames."""
 _PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf", "hls", "rtsp"})
 
@@ -70,6 +71,7 @@ class PyAvReader:
         self._pts = MonotonicPts(1 / DEFAULT_FPS)
         self._leaps = LeapLog(spec.safe_uri)
         self._clock = CaptureClock()
+        self._rate = ClockRate()
         self._lag = LagGuard()
         self._drops = drops
         self._ready: deque[VideoFrame] = deque()
@@ -266,10 +268,22 @@ class PyAvReader:
         self._last_read_s = now_s
         stamp = packet.dts if packet.dts is not None else packet.pts
         if stamp is not None and packet.time_base is not None and not self._untimed:
-            arrival_s = self._clock.captured_at_s(float(stamp * packet.time_base), arrival_s)
+            stamp_s = float(stamp * packet.time_base)
+            self._judge_rate(stamp_s, now_s)
+            arrival_s = self._clock.captured_at_s(stamp_s, arrival_s)
         taken = self._sender.time_of(packet, arrival_time(arrival_s).unix_s) if self._sender else None
         self._arrivals.append((packet.pts, arrival_s, taken))
         self._lag.observe(waited_s=now_s - begin_s, age_s=now_s - arrival_s, now_s=now_s)
+
+    def _judge_rate(self, stamp_s: float, now_s: float) -> None:
+        """Go by arrival from here on where the timestamps run absurdly fast or slow."""
+        at_its_own_pace = self._spec.live and not self.paced
+        rate = self._rate.absurd_rate(stamp_s, now_s) if at_its_own_pace else None
+        if rate is None:
+            return
+        log.warning("%s: its timestamps run at %.2f times real time; arrival counts", self._spec.safe_uri, rate)
+        self._untimed = True
+        self._pts = MonotonicPts(1 / self._fps())
 
     def _decode(self, packet: Any) -> None:
         is_flush = packet.size == 0 and packet.pts is None and packet.dts is None
@@ -292,7 +306,7 @@ class PyAvReader:
         """Return the frame's own time; where the source is live and has none (MJPEG), that of its arrival."""
         if self._untimed:
             if self._first_captured_at_s is None:
-                self._first_captured_at_s = captured_at_s
+                self._first_captured_at_s = captured_at_s - self._end_s
             return captured_at_s - self._first_captured_at_s
         if self._format in _DECODING_TIMES_ONLY:
             if frame.dts is None or frame.time_base is None:

@@ -26,6 +26,8 @@ LEAP_S = 5.0
 RHYTHM = 4.0
 """What is read ahead of its time has no arrival to compare with: a gap of up to so many times the last one is the
 rhythm of the source."""
+LONGEST_WAIT_S = 60.0
+"""No rhythm is slower than this."""
 CREEP = 0.25
 """Frames whose times do not grow are this share of a frame interval apart, until the source's own time is ahead."""
 SILENCE_S = 1.0
@@ -192,7 +194,7 @@ class StreamTimeline:
 
     def _leaps(self, advance_s: float, passed_s: float, *, live: bool, read_ahead: bool) -> bool:
         """Say whether a timestamp went back, or is absurdly ahead of what has really passed."""
-        limit_s = max(LEAP_S, RHYTHM * self._rhythm_s) if read_ahead else AHEAD_S
+        limit_s = min(max(LEAP_S, RHYTHM * self._rhythm_s), LONGEST_WAIT_S) if read_ahead else AHEAD_S
         self._rhythm_s = max(advance_s, 0.0)
         return advance_s < -RESTART_S or (live and advance_s - passed_s > limit_s)
 

@@ -32,11 +32,15 @@ class ClockCamera:
         leaps_s: by frame, how far the camera's clock is set ahead of the real one from there on; negative is behind.
         unix_offset_s: how far the wall clock of its RTCP sender reports, one a second, is ahead of the real one; with
             ``None`` it sends no reports.
+        rate: how fast the clock of its timestamps runs, in shares of real time.
     """
 
-    def __init__(self, *, leaps_s: Mapping[int, float] | None = None, unix_offset_s: float | None = None) -> None:
+    def __init__(
+        self, *, leaps_s: Mapping[int, float] | None = None, unix_offset_s: float | None = None, rate: float = 1.0
+    ) -> None:
         self._leaps_s = dict(leaps_s or {})
         self._unix_offset_s = unix_offset_s
+        self._rate = rate
         self._units = _access_units()
         self._server = socket.create_server(("127.0.0.1", 0))
         self._closed = threading.Event()
@@ -93,7 +97,7 @@ class ClockCamera:
             if self._closed.wait(max(0.0, begin_s + index / FPS - time.monotonic())):
                 return
             leap_s = self._leaps_s.get(index, leap_s)
-            ticks = int((1000 + index / FPS + leap_s) * 90000) & 0xFFFFFFFF
+            ticks = int((1000 + self._rate * index / FPS + leap_s) * 90000) & 0xFFFFFFFF
             if self._unix_offset_s is not None and index % FPS == 0:
                 _send(client, 1, _sender_report(time.time() + self._unix_offset_s, ticks))
             for payload, is_last in _payloads(self._units[index % len(self._units)]):

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from pipelines.capture.clock_rate import ClockRate
 from pipelines.capture.reconnect import CAP_S, FIRST_DELAY_S, Backoff
 from pipelines.capture.timing import CaptureClock, LagGuard, MonotonicPts, StreamTimeline
 
@@ -62,6 +63,30 @@ def test_a_jump_of_the_timestamps_makes_no_false_age(jump_s: float) -> None:
         clock.captured_at_s(n * 0.04, n * 0.04)
     for n in range(50, 100):
         assert clock.captured_at_s(n * 0.04 + jump_s, n * 0.04) == pytest.approx(n * 0.04)
+
+
+def rates(stamps_s: list[float], arrivals_s: list[float]) -> list[float]:
+    judge = ClockRate()
+    given = [judge.absurd_rate(*each) for each in zip(stamps_s, arrivals_s, strict=True)]
+    return [rate for rate in given if rate is not None]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.6, 1.6])
+def test_a_clock_that_runs_at_the_wrong_rate_is_found_out(rate: float) -> None:
+    assert rates([n * 0.04 * rate for n in range(1800)], [n * 0.04 for n in range(1800)]) == [pytest.approx(rate)]
+
+
+def test_bursts_jitter_leaps_and_drift_are_no_rate() -> None:
+    rng = random.Random(4)
+    late_s = [n * 0.04 + rng.uniform(0, 1.5) for n in range(5000)]
+    arrivals_s = [max(late_s[: n + 1][-50:]) for n in range(5000)]
+    steady_s = [n * 0.04 for n in range(5000)]
+    assert rates(steady_s, arrivals_s) == []
+    assert rates([at_s * 1.001 for at_s in steady_s], steady_s) == []
+    assert rates([at_s + 20 * min(at_s, 1.0) for at_s in steady_s], steady_s) == []  # 20 s at once, at the beginning
+    stood_still_s = [max(at_s, 52.0) if at_s > 40 else at_s for at_s in steady_s]
+    assert rates(steady_s, stood_still_s) == []
+    assert rates([at_s + 3600 * (at_s // 40) for at_s in steady_s], steady_s) == []
 
 
 def simulate(*, decode_s: float, seconds: float, gop: int, delay_s: float = 0.0) -> tuple[float, int, int]:

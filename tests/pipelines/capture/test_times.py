@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+from pipelines.capture import clock_rate
 from streamvision.core.frame import Frame
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, write_video
@@ -51,9 +52,9 @@ def plain(tmp_path: Path) -> Path:
     return write_video(tmp_path / "plain.mp4", sizes=[(320, 180)], frames=50)
 
 
-@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
-def test_an_avi_file_with_frames_in_another_order_has_even_steps(tmp_path: Path, codec: str) -> None:
-    film = write_video(tmp_path / "film.avi", sizes=[(320, 180)], frames=50, codec=codec, reordered=True)
+@pytest.mark.parametrize(("codec", "suffix"), [("libx264", ".avi"), ("mpeg4", ".avi"), ("libx264", ".asf")])
+def test_a_file_without_presentation_times_has_even_steps(tmp_path: Path, codec: str, suffix: str) -> None:
+    film = write_video(tmp_path / f"film{suffix}", sizes=[(320, 180)], frames=50, codec=codec, reordered=True)
     with capturing(film) as capture:
         frames = take(capture)
     assert len(frames) == 50
@@ -138,6 +139,23 @@ def test_a_clock_that_is_set_again_and_again_does_not_fill_the_log(caplog: pytes
     assert sum("its timestamps leapt" in record.message for record in caplog.records) <= 2
 
 
+@pytest.mark.parametrize("rate", [0.6, 1.6, 0.0])
+def test_a_camera_whose_clock_runs_at_the_wrong_rate_is_timed_by_arrival(
+    rate: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(clock_rate, "SETTLE_S", 0.5)
+    monkeypatch.setattr(clock_rate, "SPAN_S", 2.0)
+    with ClockCamera(rate=rate) as camera, capturing(camera.url) as capture:
+        take(capture, 130)
+        frames = take(capture, 50)
+        age_s = frames[-1].age_s()
+    assert steps_s(frames).min() >= 0
+    seen_s = frames[-1].captured_at_s - frames[0].captured_at_s
+    assert frames[-1].pts_s - frames[0].pts_s == pytest.approx(seen_s, abs=0.1)
+    assert age_s < 1.0
+    assert "times real time; arrival counts" in caplog.text
+
+
 class QuietFiles(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -150,6 +168,17 @@ def served(folder: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
+
+
+def test_a_film_that_is_fetched_faster_than_it_plays_keeps_its_times(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock_rate, "SETTLE_S", 0.0)
+    monkeypatch.setattr(clock_rate, "SPAN_S", 1e-9)
+    with served(tmp_path) as url, capturing(f"{url}/{film.name}") as capture:
+        frames = take(capture)
+    assert len(frames) == 50
+    assert steps_s(frames) == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize("leap_s", [2 * HOUR_S, -2 * HOUR_S])
