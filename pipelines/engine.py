@@ -106,7 +106,7 @@ class Pipeline:
         ]
 
     def start(self) -> None:
-        """Open the outputs, which replaces old files, and start capturing, inferring and publishing.
+        """Open the outputs and start capturing, inferring and publishing.
 
         Raises:
             OutputError: when an output cannot be opened; nothing runs then.
@@ -116,7 +116,6 @@ class Pipeline:
                 stream_id=name,
                 live=stream.spec.live,
                 names=self.names,
-                drops=stream.capture.drops,
                 heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
             )
             for name, stream in self._streams.items()
@@ -160,7 +159,9 @@ class Pipeline:
             stream.worker.end()
         for stream in streams:
             if not stream.worker.finish(left_s()):
-                log.warning("stream %s: outputs were not finished in time", stream.worker.stream_id)
+                stream.worker.note_failure(
+                    f"stream {stream.worker.stream_id}: its outputs did not finish in time; their ends may be missing"
+                )
         for stream in streams:
             stream.capture.join(left_s())
         self._models.close(left_s())

@@ -87,7 +87,7 @@ class Stream:
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
         lost = [self.capture.failure] if self.capture.failure else []
-        return lost + self.worker.failures
+        return lost + self.worker.failures + self.worker.output_failures()
 
     def status(self) -> StreamStatus:
         """Return how the stream is doing now."""
@@ -119,4 +119,5 @@ class Stream:
             analytics=self.analytics.report() if self.analytics else {},
             adaptive=self._adaptive.status() if self._adaptive else None,
             stages=worker.statuses(),
+            outputs=worker.output_statuses(),
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from itertools import groupby
 
+from pipelines.outputs.output import Output
 from pipelines.outputs.sink import Sink
 from pipelines.rendering.renderer import Renderer
 from pipelines.scheduling.reorder_buffer import ReorderBuffer
@@ -18,7 +19,7 @@ from streamvision.core.errors import StreamVisionError
 from streamvision.core.frame import Result
 from streamvision.core.live import LiveChannel
 from streamvision.core.redaction import redact_outside
-from streamvision.core.status import StageStatus
+from streamvision.core.status import OutputStatus, StageStatus
 from streamvision.core.telemetry import Distribution, Rate, StageTimes
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class StreamWorker:
         self._closing = tuple(stages)
         self._renderer = renderer
         self._sinks: list[Sink] = []
+        self._outputs: list[Output] = []
         self._times = times
         self._on_capacity = on_capacity
         self._results: ReorderBuffer[Result] = ReorderBuffer()
@@ -79,6 +81,7 @@ class StreamWorker:
     def start(self, sinks: Sequence[Sink]) -> None:
         """Start the thread; it closes the sinks at the end."""
         self._sinks = list(sinks)
+        self._outputs = [sink for sink in sinks if isinstance(sink, Output)]
         self._thread.start()
 
     def has_capacity(self) -> bool:
@@ -105,6 +108,14 @@ class StreamWorker:
         """Say whether everything that was announced is done."""
         return self._results.unfinished == 0
 
+    def output_statuses(self) -> tuple[OutputStatus, ...]:
+        """Return how the outputs are doing."""
+        return tuple(output.status() for output in self._outputs)
+
+    def output_failures(self) -> list[str]:
+        """Return what went wrong with the outputs, one sentence each."""
+        return [failure for output in self._outputs for failure in output.failures]
+
     def finish(self, timeout_s: float) -> bool:
         """Finish what is waiting, close the sinks and end the thread; return whether that fitted the time."""
         if self._thread.ident is None:
@@ -129,7 +140,9 @@ class StreamWorker:
                 self._process(result)
             except BaseException as error:  # sys.exit() in somebody's stage must not end the thread without a word
                 log.exception("stream %s, frame %d", self.stream_id, result.frame.index)
-                self._fail(f"stream {self.stream_id}: frame {result.frame.index} could not be finished: {error!r}")
+                self.note_failure(
+                    f"stream {self.stream_id}: frame {result.frame.index} could not be finished: {error!r}"
+                )
             finally:
                 self._results.finish()
                 self._on_capacity()
@@ -174,7 +187,9 @@ class StreamWorker:
                 raise
             self._stages.remove(stage)
             log.exception("stream %s, frame %d: %s", self.stream_id, result.frame.index, stage.name)
-            self._fail(f"stream {self.stream_id}: its {stage.name} broke on frame {result.frame.index}: {error!r}")
+            self.note_failure(
+                f"stream {self.stream_id}: its {stage.name} broke on frame {result.frame.index}: {error!r}"
+            )
 
     def _guard(self, sink: Sink, action: Callable[[], None]) -> None:
         try:
@@ -183,11 +198,12 @@ class StreamWorker:
             if not isinstance(error, StreamVisionError):
                 log.exception("stream %s: an output", self.stream_id)
             self._sinks.remove(sink)
-            self._fail(str(error) if isinstance(error, StreamVisionError) else f"an output failed: {error!r}")
+            self.note_failure(str(error) if isinstance(error, StreamVisionError) else f"an output failed: {error!r}")
             with suppress(Exception):
                 sink.close()
 
-    def _fail(self, message: str) -> None:
+    def note_failure(self, message: str) -> None:
+        """Keep a sentence about what went wrong for good."""
         message = redact_outside(message)
         if len(self.failures) < MAX_FAILURES:
             self.failures.append(message)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from pathlib import Path
 
 from pipelines.outputs.background import BackgroundSink
+from pipelines.outputs.existing import date_text
 from pipelines.outputs.line_file import cannot_write
 from pipelines.outputs.sink import Sink, SinkContext
 from streamvision.core.rendered_frame import RenderedFrame
@@ -17,15 +19,17 @@ class EventPictureSink:
 
     Args:
         folder: where to; it exists.
-        kept: most pictures of this stream; the oldest of this run make room.
+        stream_id: the stream.
+        kept: most pictures of this stream, those of earlier runs among them; the oldest make room.
         lossless: wait for a slow disk, as with files, instead of passing over pictures, as with live streams.
         drops: where pictures are counted that the disk had no time for.
     """
 
-    def __init__(self, folder: Path, *, kept: int, lossless: bool, drops: DropCounter | None = None) -> None:
-        self._writer: Sink = BackgroundSink(
-            _PictureFolder(folder, kept=kept), name=f"pictures in {folder}", lossless=lossless, drops=drops
-        )
+    def __init__(
+        self, folder: Path, *, stream_id: str, kept: int, lossless: bool, drops: DropCounter | None = None
+    ) -> None:
+        pictures = _PictureFolder(folder, stream_id=stream_id, kept=kept)
+        self._writer: Sink = BackgroundSink(pictures, name=f"pictures in {folder}", lossless=lossless, drops=drops)
 
     def write(self, rendered: RenderedFrame) -> None:
         """Queue the frame's picture if something happened on it.
@@ -47,16 +51,19 @@ class EventPictureSink:
 
 
 class _PictureFolder:
-    """Writes each picture as ``STREAM-FRAME.jpg``, which the events of that frame lead to."""
+    """Writes each picture as ``STREAM-DATE-FRAME.jpg``, which the events of that frame lead to."""
 
-    def __init__(self, folder: Path, *, kept: int) -> None:
+    def __init__(self, folder: Path, *, stream_id: str, kept: int) -> None:
         self._folder = folder
         self._kept = kept
-        self._written: deque[Path] = deque()
+        own = re.compile(rf"{re.escape(stream_id)}-\d{{8}}T\d{{6}}\.\d{{3}}Z-\d{{8,}}\.jpg")
+        self._written = deque(sorted(path for path in folder.iterdir() if own.fullmatch(path.name)))
 
     def write(self, rendered: RenderedFrame) -> None:
         frame = rendered.result.frame
-        path = self._folder / picture_name(frame.stream_id, frame.index)
+        analysis = rendered.result.analysis
+        assert analysis is not None
+        path = self._folder / picture_name(frame.stream_id, analysis.events[0].time_unix_s, frame.index)
         try:
             path.write_bytes(rendered.jpeg())
             self._written.append(path)
@@ -69,13 +76,13 @@ class _PictureFolder:
         pass  # each picture is finished as it is written
 
 
-def picture_name(stream_id: str, frame: int) -> str:
-    """Return the name of the file with a frame's picture.
+def picture_name(stream_id: str, time_unix_s: float, frame: int) -> str:
+    """Return the name of the file with a frame's picture; the time is that of the frame's events.
 
-    >>> picture_name("gate", 830)
-    'gate-00000830.jpg'
+    >>> picture_name("gate", 1790000000.25, 830)
+    'gate-20260921T141320.250Z-00000830.jpg'
     """
-    return f"{stream_id}-{frame:08d}.jpg"
+    return f"{stream_id}-{date_text(time_unix_s)}-{frame:08d}.jpg"
 
 
 def open_event_pictures(context: SinkContext) -> EventPictureSink:
@@ -89,4 +96,7 @@ def open_event_pictures(context: SinkContext) -> EventPictureSink:
     except OSError as error:
         raise cannot_write(context.target, error) from error
     kept = context.outputs.event_pictures_kept
-    return EventPictureSink(context.target, kept=kept, lossless=not context.live, drops=context.drops)
+    lossless = not context.live
+    return EventPictureSink(
+        context.target, stream_id=context.stream_id, kept=kept, lossless=lossless, drops=context.drops
+    )

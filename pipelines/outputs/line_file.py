@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pipelines.outputs.existing import Existing, set_aside
 from streamvision.core.errors import OutputError
 
 
@@ -24,24 +25,33 @@ class LineFile:
     Lines go to the operating system one by one, without a buffer of ours, so they outlive this process.
 
     Args:
-        path: the file; an existing one is emptied.
-        shared: append to an existing one instead, to which other processes write lines, too.
+        path: the file.
+        existing: what becomes of one that is there already.
+        shared: other processes write lines to it, too.
 
     Raises:
         OutputError: when the file cannot be created.
     """
 
-    def __init__(self, path: Path, *, shared: bool = False) -> None:
+    def __init__(self, path: Path, *, existing: Existing = "keep", shared: bool = False) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._users = 0
         self._shared = shared
         self._begun = False
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (0 if shared else os.O_TRUNC)
+        self._whole = existing != "continue"  # a power cut may have left half a line at the end
+        if existing == "keep":
+            set_aside(path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_TRUNC if existing == "overwrite" else 0)
         try:
             self._descriptor: int | None = os.open(path, flags, 0o644)
         except OSError as error:
             raise cannot_write(path, error) from error
+
+    @property
+    def closed(self) -> bool:
+        """Whether its last writer has let go of it."""
+        return self._descriptor is None
 
     def retain(self) -> None:
         """Count one writer more."""
@@ -83,6 +93,8 @@ class LineFile:
                 end = os.fstat(self._descriptor).st_size
                 if only_first and end:
                     return
+                if not self._whole:
+                    data, self._whole = memoryview(_behind_whole_line(self._descriptor, end) + data), True
                 written = 0
                 try:
                     while written < len(data):
@@ -106,3 +118,11 @@ class LineFile:
     def _forget_half_line(self, descriptor: int, end: int) -> None:
         with suppress(OSError):  # a device or a pipe: there is nothing to take back
             os.ftruncate(descriptor, end)
+
+
+def _behind_whole_line(descriptor: int, end: int) -> bytes:
+    """Return what must stand between the end of a file and a new line."""
+    try:
+        return b"\n" if end and os.pread(descriptor, 1, end - 1) != b"\n" else b""
+    except OSError:  # a device or a pipe
+        return b""

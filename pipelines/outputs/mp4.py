@@ -7,11 +7,14 @@ is a fragment with an index of its own, handed to the operating system as soon a
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
+import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -21,6 +24,7 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from pipelines.outputs.background import BackgroundSink
+from pipelines.outputs.existing import set_aside
 from pipelines.outputs.line_file import cannot_write
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.errors import MissingDependencyError, OutputError
@@ -67,14 +71,21 @@ _CODECS = (
 class Mp4Sink:
     """Records one stream. The first frame fixes the size; frames of another size are fitted in with black bars.
 
+    Args:
+        path: the file; one that holds something keeps it under a dated name, from the first frame on.
+        codec: the encoder; by default the first that there is.
+        overwrite: replace an existing file instead.
+
     Raises:
-        OutputError: when the file cannot be created; an existing one is emptied.
+        OutputError: when the file cannot be created.
     """
 
-    def __init__(self, path: Path, *, codec: str | None = None) -> None:
+    def __init__(self, path: Path, *, codec: str | None = None, overwrite: bool = False) -> None:
+        self._overwrite = overwrite
         self._path = path
         self._codec = _choose_codec(codec)
         self._container: OutputContainer | None = None
+        self._file: _CheckedFile | None = None
         self._stream: VideoStream | None = None
         self._closed = False
         self._first_pts_s = 0.0
@@ -82,7 +93,7 @@ class Mp4Sink:
         self._last_tick = -1
         self._key_tick = 0
         try:
-            path.open("wb").close()
+            path.open("ab").close()
         except OSError as error:
             raise cannot_write(path, error) from error
 
@@ -105,7 +116,7 @@ class Mp4Sink:
             raise self._failure(error) from error
 
     def close(self) -> None:
-        """Finish the file; one without any frame is removed, since no player opens it.
+        """Finish the file; one that nothing was recorded in is removed, since no player opens it.
 
         Raises:
             OutputError: when the end cannot be written.
@@ -113,23 +124,39 @@ class Mp4Sink:
         if self._closed:
             return
         self._closed = True
-        container, stream = self._container, self._stream
-        self._container = self._stream = None
-        if container is None or stream is None:
+        try:
+            self._finish()
+        except (av.FFmpegError, OSError) as error:
             with contextlib.suppress(OSError):
-                if self._path.is_file():
+                os.truncate(self._path, _end_of_fragments(self._path))
+            raise self._failure(error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                if self._path.is_file() and not self._path.stat().st_size:
                     self._path.unlink()
+
+    def _finish(self) -> None:
+        container, stream, file = self._container, self._stream, self._file
+        self._container = self._stream = self._file = None
+        if file is None:
             return
         try:
-            try:
-                container.mux(stream.encode(None))
-            finally:
-                container.close()
-        except (av.FFmpegError, OSError) as error:
-            raise self._failure(error) from error
+            if container is not None:
+                try:
+                    if stream is not None:
+                        container.mux(stream.encode(None))
+                finally:
+                    container.close()
+        finally:
+            file.close()
+        if file.error is not None:
+            raise file.error
 
     def _open(self, canvas: Canvas, taken_unix_s: float | None) -> VideoStream:
-        container = av.open(f"file:{self._path}", "w", format="mp4", options=_CONTAINER_OPTIONS)
+        if not self._overwrite:
+            set_aside(self._path)
+        self._file = _CheckedFile(self._path, "wb")
+        container = av.open(self._file, "w", format="mp4", options=_CONTAINER_OPTIONS)
         self._container = container
         if taken_unix_s is not None:
             container.metadata["creation_time"] = datetime.fromtimestamp(taken_unix_s, timezone.utc).isoformat()
@@ -175,6 +202,39 @@ class Mp4Sink:
         if isinstance(error, OSError):
             return cannot_write(self._path, error)
         return OutputError(f"cannot record {self._path}: the encoder {self._codec.name} failed with {error}")
+
+
+class _CheckedFile(io.FileIO):
+    """Writes all or raises, and remembers that: FFmpeg says nothing of what it could not write at the very end."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        """Write all of the data."""
+        left = memoryview(data).cast("B")
+        try:
+            while left:
+                left = left[super().write(left) or 0 :]
+        except OSError as error:
+            self.error = self.error or error
+            raise
+        return len(memoryview(data))
+
+
+def _end_of_fragments(path: Path) -> int:
+    """Return where the last whole fragment of an MP4 file ends, an ``mdat`` box; 0 where there is none."""
+    found = 0
+    with path.open("rb") as file:
+        end, place = file.seek(0, os.SEEK_END), file.seek(0)
+        while place < end:
+            head = file.read(8)
+            size = int.from_bytes(head[:4], "big")
+            if size < 8 or place + size > end:
+                break
+            place = file.seek(place + size)
+            if head[4:] == b"mdat":
+                found = place
+    return found
 
 
 def _choose_codec(name: str | None) -> _Codec:
@@ -227,4 +287,5 @@ def _letterbox(source: U8, target: U8, *, aspect: float, black: int) -> None:
 def open_recorder(context: SinkContext) -> BackgroundSink:
     """Return the sink of one stream, which has a file of its own and encodes in a thread of its own."""
     path = context.target
-    return BackgroundSink(Mp4Sink(path), name=f"recording {path}", lossless=not context.live, drops=context.drops)
+    sink = Mp4Sink(path, overwrite=context.existing == "overwrite")
+    return BackgroundSink(sink, name=f"recording {path}", lossless=not context.live, drops=context.drops)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.outputs.line_file import LineFile, cannot_write
+from pipelines.outputs.existing import Existing
+from pipelines.outputs.line_file import LineFile
+from pipelines.outputs.output import Output
 from pipelines.outputs.registry import SINKS, SinkPlugin
-from pipelines.outputs.sink import Sink, SinkContext, SinkFactory
+from pipelines.outputs.sink import SinkContext, SinkFactory
 from streamvision.core.config.app import OutputsConfig
 from streamvision.core.errors import OutputError
+from streamvision.core.registry import Plugin
+from streamvision.core.telemetry import DropCounter
 
 
 def path_for_stream(path: Path, stream_id: str, *, several: bool) -> Path:
@@ -63,15 +66,15 @@ def open_sinks(
     *,
     further: Sequence[SinkFactory] = (),
     stream_ids: Sequence[str] = (),
-) -> dict[str, list[Sink]]:
-    """Open all files, replacing old ones, and return the sinks of each stream.
+) -> dict[str, list[Output]]:
+    """Open all files and return the outputs of each stream; what becomes of old files: :mod:`.existing`.
 
     Args:
         config: the files that are wanted.
         contexts: all streams.
         further: each makes one more sink of every stream.
         stream_ids: all streams of the run, where other processes have some of them: files that all share are then
-            appended to, as :func:`create_shared_files` has made them.
+            appended to, as :func:`prepare_shared_files` has left them.
 
     Raises:
         OutputError: when a file cannot be written; those opened before are closed again.
@@ -79,40 +82,63 @@ def open_sinks(
     own = [context.stream_id for context in contexts]
     stream_ids = stream_ids or own
     check_outputs(config, stream_ids=stream_ids)
-    sinks: dict[str, list[Sink]] = {stream_id: [] for stream_id in own}
+    outputs: dict[str, list[Output]] = {stream_id: [] for stream_id in own}
     line_files: dict[Path, LineFile] = {}
+    any_live = any(context.live for context in contexts)
     try:
         for context in (replace(one, outputs=config, line_files=line_files) for one in contexts):
-            opened = sinks[context.stream_id]
+            opened = outputs[context.stream_id]
             for plugin, target in _wanted(config):
                 several = plugin.per_stream and len(stream_ids) > 1
                 shared = not plugin.per_stream and len(stream_ids) > len(own)
                 path = path_for_stream(target, context.stream_id, several=several)
-                opened.append(plugin.load()(replace(context, path=path, shared=shared)))
+                live = shared or (context.live if plugin.per_stream else any_live)
+                existing = _existing(config, plugin, live=live) if not shared else "continue"
+                opened.append(_opened(plugin, replace(context, path=path, shared=shared, existing=existing)))
             for one in config.sinks:
                 chosen = SINKS.get(one.name)
-                opened.append(chosen.load()(replace(context, options=chosen.options_of(one.options))))
-            opened += (factory(context) for factory in further)
+                opened.append(_opened(chosen, replace(context, options=chosen.options_of(one.options))))
+            for number, factory in enumerate(further, 1):
+                own_drops = DropCounter()
+                sink = factory(replace(context, drops=own_drops))
+                opened.append(Output(f"sink {number}", sink, drops=own_drops))
     except Exception:
-        for sink in (sink for opened in sinks.values() for sink in opened):
-            with suppress(Exception):
-                sink.close()
+        for output in (output for opened in outputs.values() for output in opened):
+            output.close()
         raise
-    return sinks
+    return outputs
 
 
-def create_shared_files(config: OutputsConfig) -> None:
-    """Empty, or make, the files that all streams share, before several processes append to them.
+def _opened(plugin: Plugin, context: SinkContext) -> Output:
+    """Open one output; what it loses is counted apart from what the stream loses."""
+    create = plugin.load()
+    context = replace(context, drops=DropCounter(), memory={})
+    again = replace(context, existing="continue")
+    target = None if context.path is None else str(context.path)
+    return Output(plugin.name, create(context), target=target, drops=context.drops, reopen=lambda: create(again))
+
+
+def _existing(config: OutputsConfig, plugin: SinkPlugin, *, live: bool) -> Existing:
+    if config.overwrite:
+        return "overwrite"
+    return "continue" if plugin.lines and live else "keep"
+
+
+def prepare_shared_files(config: OutputsConfig, *, live: bool) -> None:
+    """Make the files that all streams share, before several processes append to them.
+
+    Args:
+        config: the files that are wanted.
+        live: whether one of the streams is live.
 
     Raises:
         OutputError: when one cannot be written.
     """
     for plugin, target in _wanted(config):
-        if not plugin.per_stream and not plugin.folder and (target.is_file() or not target.exists()):
-            try:
-                target.open("wb").close()
-            except OSError as error:
-                raise cannot_write(target, error) from error
+        if plugin.lines and not plugin.per_stream:
+            file = LineFile(target, existing=_existing(config, plugin, live=live))
+            file.retain()
+            file.release()
 
 
 def _wanted(config: OutputsConfig) -> Iterator[tuple[SinkPlugin, Path]]:

@@ -17,6 +17,8 @@ class SinkPlugin(Plugin):
 
     per_stream: bool = False
     """Whether each of several streams has a file of its own, which carries the stream's name."""
+    lines: bool = False
+    """Whether its file grows by lines, so that one of live streams is continued by the next run."""
     folder: bool = False
     """Whether it writes into a folder instead of a file."""
     suffixes: tuple[str, ...] | None = None
@@ -31,11 +33,13 @@ SINKS: Registry[Plugin] = Registry(
             name="detections",
             factory="pipelines.outputs.json_lines:open_json_lines",
             summary="results as JSON lines, one frame a line",
+            lines=True,
         ),
         SinkPlugin(
             name="events",
             factory="pipelines.outputs.events:open_events",
             summary="events of the analytics, as JSON lines or CSV",
+            lines=True,
         ),
         SinkPlugin(
             name="event_pictures",
@@ -49,7 +53,13 @@ SINKS: Registry[Plugin] = Registry(
             summary="the heat map as PNG, at the end",
             per_stream=True,
         ),
-        SinkPlugin(name="mot", factory="pipelines.outputs.mot:open_mot", summary="MOTChallenge text", per_stream=True),
+        SinkPlugin(
+            name="mot",
+            factory="pipelines.outputs.mot:open_mot",
+            summary="MOTChallenge text",
+            per_stream=True,
+            lines=True,
+        ),
         SinkPlugin(
             name="record",
             factory="pipelines.outputs.mp4:open_recorder",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from pipelines.outputs.existing import Existing
 from pipelines.outputs.line_file import LineFile
 from streamvision.core.config.app import OutputsConfig
 from streamvision.core.config.section import Section
@@ -50,6 +51,10 @@ class SinkContext:
     """Gives the stream's heat map as a PNG file; ``None`` where there is none."""
     shared: bool = False
     """Whether other processes write to :attr:`path`, too."""
+    existing: Existing = "keep"
+    """What becomes of a file that is there already; a sink that cannot continue one gives it a dated name."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What the sink has to know when it is opened again after a fault."""
     line_files: dict[Path, LineFile] = field(default_factory=dict)
     """Text files that are open already, shared by the streams of a run."""
 
@@ -66,9 +71,10 @@ class SinkContext:
         Raises:
             OutputError: when it cannot be written.
         """
-        if self.target not in self.line_files:
-            self.line_files[self.target] = LineFile(self.target, shared=self.shared)
-        return self.line_files[self.target]
+        file = self.line_files.get(self.target)
+        if file is None or file.closed:
+            file = self.line_files[self.target] = LineFile(self.target, existing=self.existing, shared=self.shared)
+        return file
 
 
 SinkFactory = Callable[[SinkContext], Sink]

@@ -35,7 +35,7 @@ def write_video(sequence: MotSequence, rows: F64, path: Path, *, on_progress: On
     overlay = Overlay(OverlayConfig(status=False), ("person",))
     encode = JpegEncoder(ServeConfig().jpeg_quality)
     pictures = _pictures(sequence)
-    sink = Mp4Sink(path)
+    sink = Mp4Sink(path, overwrite=True)
     try:
         for index in range(sequence.frames):
             picture = BgrPicture(_bgr(sequence, pictures, index))

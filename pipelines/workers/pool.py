@@ -16,7 +16,7 @@ from types import TracebackType
 from pipelines.assembly import name_streams
 from pipelines.capture.registry import source_files
 from pipelines.capture.source import STDIN
-from pipelines.outputs.outputs import check_outputs, create_shared_files
+from pipelines.outputs.outputs import check_outputs, prepare_shared_files
 from pipelines.workers.process import Order, Ready
 from pipelines.workers.remote import RemoteAnalytics, WorkerProcess
 from streamvision.core.config.app import AppConfig, StreamConfig
@@ -66,6 +66,7 @@ class WorkerPool:
         if config.outputs.sinks:
             raise ConfigError("sinks of other packages take frames, which do not cross processes; leave out --workers")
         self._config = config
+        self._any_live = any(spec.live for spec, _ in sources.values())
         self._stopping = threading.Event()
         self._stopped = False
         named = [stream.model_copy(update={"id": name}) for name, (_, stream) in sources.items()]
@@ -107,13 +108,13 @@ class WorkerPool:
         return [worker.ready for worker in self._workers if worker.ready is not None]
 
     def start(self) -> None:
-        """Open the outputs, which replaces old files, and start all streams.
+        """Open the outputs and start all streams.
 
         Raises:
             OutputError: when an output cannot be opened.
         """
         try:
-            create_shared_files(self._config.outputs)
+            prepare_shared_files(self._config.outputs, live=self._any_live)
             deadline_s = time.monotonic() + START_TIMEOUT_S
             for worker in self._workers:
                 worker.start(deadline_s)

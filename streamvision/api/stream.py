@@ -37,8 +37,8 @@ def stream(
     """Run a model on one source or several and iterate over the results.
 
     Every frame of a file is given, in order; of a live source the newest one, and what the loop had no time for is
-    counted as ``reader_behind``. Several sources are given in turn, each in its own order. The pipeline starts with
-    the first result that is asked for and ends with the loop, however that is left.
+    counted as ``reader_behind``, under the stream's outputs. Several sources are given in turn, each in its own order.
+    The pipeline starts with the first result that is asked for and ends with the loop, however that is left.
 
     Args:
         source: what ``--source`` takes; a list of such, or a mapping of stream id to source.

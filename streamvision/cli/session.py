@@ -127,6 +127,10 @@ def _print_report(statuses: list[StreamStatus]) -> None:
         if status.adaptive:
             plans = ", ".join(f"{count} {kind}" for kind, count in status.adaptive.plans.items())
             click.echo(f"  adaptive: {status.adaptive.share:.0%} of showing every frame in full ({plans})")
+        for output in status.outputs:
+            if output.failures or output.lost:
+                lost = ", ".join(f"{count} {cause}" for cause, count in sorted(output.lost.items())) or "none"
+                click.echo(f"  output {output.name}: {output.state}; failed {output.failures} times; lost: {lost}")
         for stage in status.stages:
             why = f" ({stage.reason})" if stage.reason else ""
             click.echo(

@@ -30,6 +30,24 @@ class StageStatus:
     """How long it takes; ``None`` before it came back for the first time."""
 
 
+@dataclass(frozen=True)
+class OutputStatus:
+    """A file or folder that results are written to, at one moment."""
+
+    name: str
+    """What it is: detections, events, event_pictures, heat_map, mot, record, or the name of another sink."""
+    target: str | None
+    """The file or folder; ``None`` where there is none."""
+    state: str
+    """writing, or failing: then it is tried again."""
+    reason: str
+    """Why it fails, in words."""
+    failures: int
+    """How often it failed."""
+    lost: dict[str, int]
+    """Frames that went the whole way and are not in it, by cause."""
+
+
 FORMER_PLAN_NAMES = {"full": "whole", "partial": "part", "skipped": "still", "predicted": "carried"}
 """By inference plan, its name in ``effort`` of a status and in the metric ``streamvision_looks``."""
 
@@ -97,6 +115,8 @@ class StreamStatus:
     """What the network was shown, in adaptive mode."""
     stages: tuple[StageStatus, ...] = ()
     """Second models and stages of the user's own, in their order."""
+    outputs: tuple[OutputStatus, ...] = ()
+    """What results are written to."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -185,8 +186,9 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
 
     @app.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        """Say whether every stream has begun and none has failed."""
-        missing = [_missing(s) for s in view.statuses() if s.state in NOT_READY]
+        """Say whether every stream has begun, none has failed, and every output is written to."""
+        statuses = view.statuses()
+        missing = [sentence for status in statuses for sentence in _missing(status)]
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
         return jsonify({"ready": not missing, "missing": missing}), status
 
@@ -222,6 +224,11 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
     return app
 
 
-def _missing(status: StreamStatus) -> str:
-    reason = f": {status.reason}" if status.reason else ""
-    return f"stream {status.id} is {status.state}{reason}"
+def _missing(status: StreamStatus) -> Iterator[str]:
+    """Yield why a stream is not as it should be, one sentence each."""
+    if status.state in NOT_READY:
+        reason = f": {status.reason}" if status.reason else ""
+        yield f"stream {status.id} is {status.state}{reason}"
+    for output in status.outputs:
+        if output.state == "failing":
+            yield f"stream {status.id}: its output {output.name} is failing: {output.reason}"

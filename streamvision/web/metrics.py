@@ -78,7 +78,19 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
     looks = CounterMetricFamily(
         "streamvision_looks", "Former name of streamvision_inference_plans.", labels=["stream", "kind"]
     )
+    output_failures = CounterMetricFamily(
+        "streamvision_output_failures", "How often an output could not be written to.", labels=["stream", "output"]
+    )
+    output_lost = CounterMetricFamily(
+        "streamvision_output_frames_lost",
+        "Finished frames that are missing in an output.",
+        labels=["stream", "output", "cause"],
+    )
     for status in statuses:
+        for output in status.outputs:
+            output_failures.add_metric([status.id, output.name], output.failures)
+            for cause, count in sorted(output.lost.items()):
+                output_lost.add_metric([status.id, output.name, cause], count)
         for kind, count in (status.adaptive.plans if status.adaptive else {}).items():
             plans.add_metric([status.id, kind], count)
             looks.add_metric([status.id, FORMER_PLAN_NAMES[kind]], count)
@@ -99,6 +111,7 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
         for name, count in sorted(status.identities.items()):
             identities.add_metric([status.id, name], count)
     yield from (frames_in, frames_done, dropped, reconnects, identities, plans, looks, stage_frames)
+    yield from (output_failures, output_lost)
 
 
 def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
@@ -115,7 +128,12 @@ def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
     )
     viewers = GaugeMetricFamily("streamvision_viewers", "Who watches the picture now.", labels=["stream"])
     objects = GaugeMetricFamily("streamvision_objects", "Objects on the newest frame.", labels=["stream", "class"])
+    writing = GaugeMetricFamily(
+        "streamvision_output_writing", "1 where an output is written to, 0 where it fails.", labels=["stream", "output"]
+    )
     for status in statuses:
+        for output in status.outputs:
+            writing.add_metric([status.id, output.name], float(output.state == "writing"))
         fps.add_metric([status.id], status.fps)
         viewers.add_metric([status.id], status.viewers)
         for name, seconds in (status.age_s or {}).items():
@@ -124,7 +142,7 @@ def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
             newest.add_metric([status.id], status.newest_age_s)
         for name, count in sorted(status.objects.items()):
             objects.add_metric([status.id, name], count)
-    yield from (fps, age, newest, viewers, objects)
+    yield from (fps, age, newest, viewers, objects, writing)
 
 
 def _states(statuses: list[StreamStatus]) -> Metric:

@@ -120,6 +120,10 @@ class OutputsConfig(Section):
     event_pictures: Path | None = Field(None, description="Folder for an annotated JPEG of each frame with an event.")
     event_pictures_kept: int = Field(1000, ge=1, le=1_000_000, description="Most of them; the oldest go first.")
     heat_map: Path | None = Field(None, description="Heat map as PNG, at the end of the run.")
+    overwrite: bool = Field(
+        False,
+        description="Replace existing files; by default text of live streams goes on, and the rest gets a dated name.",
+    )
     sinks: tuple[SinkConfig, ...] = Field(
         (), max_length=16, description="Sinks without a key of their own here, such as those of other packages."
     )

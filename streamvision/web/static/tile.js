@@ -165,6 +165,11 @@ export class Tile {
       chip.title = stage.reason;
       chips.push(chip);
     }
+    for (const output of (status.outputs ?? []).filter((one) => one.state === "failing")) {
+      const chip = node("li", "chip stage", `${output.name.replaceAll("_", " ")}: failing`);
+      chip.title = output.reason;
+      chips.push(chip);
+    }
     this.#find(".counts").replaceChildren(...chips);
     const cells = rows.map(([name, present, seen]) => {
       const row = node("tr");
@@ -190,6 +195,7 @@ export class Tile {
       ...(status.adaptive && { Adaptive: adaptiveWords(status.adaptive) }),
       Reconnects: format.count(status.reconnects),
       ...Object.fromEntries((status.stages ?? []).map((stage) => [`Stage ${stage.name}`, stageWords(stage)])),
+      ...Object.fromEntries((status.outputs ?? []).map((output) => [`Output ${output.name}`, outputWords(output)])),
     };
     this.#find(".facts").replaceChildren(
       ...Object.entries(facts).flatMap(([name, value]) => [node("dt", "", name), node("dd", "", value)]),
@@ -218,6 +224,13 @@ function stageWords(stage) {
   const counts = [[stage.overruns, "too late"], [stage.skipped, "skipped"], [stage.failures, "failed"]];
   const lost = counts.filter(([n]) => n).map(([n, what]) => `${format.count(n)} ${what}`);
   return [stage.state + (stage.reason && `, ${stage.reason}`), `${format.count(stage.done)} done`, ...lost].join("; ");
+}
+
+// How an output is doing, in words.
+function outputWords(output) {
+  const lost = Object.entries(output.lost).map(([cause, n]) => `${format.count(n)} lost, ${cause.replaceAll("_", " ")}`);
+  const failed = output.failures ? [`failed ${format.count(output.failures)} times`] : [];
+  return [output.state + (output.reason && `, ${output.reason}`), ...failed, ...lost].join("; ");
 }
 
 // [name, now, since the start] of every class, what is in the picture first.

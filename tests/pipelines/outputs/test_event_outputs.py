@@ -76,21 +76,32 @@ def test_a_run_without_events_leaves_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_pictures_are_of_frames_with_events_and_the_oldest_go(tmp_path: Path) -> None:
-    sink = EventPictureSink(tmp_path, kept=3, lossless=True)
-    for index in range(12):
-        sink.write(annotated(index, *([CROSSED] if index % 2 else [])))
-    sink.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"gate-{index:08d}.jpg" for index in (7, 9, 11)]
-    assert simplejpeg.decode_jpeg_header((tmp_path / "gate-00000011.jpg").read_bytes())[:2] == (60, 80)
+    for first in (0, 12):  # two runs
+        sink = EventPictureSink(tmp_path, stream_id="gate", kept=3, lossless=True)
+        for index in range(12):
+            at = replace(CROSSED, time_unix_s=1790000000.25 + first + index)
+            sink.write(annotated(index, *([at] if index % 2 else [])))
+        sink.close()
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == [f"gate-20260921T1413{20 + first + i}.250Z-{i:08d}.jpg" for i in (7, 9, 11)]
+    assert simplejpeg.decode_jpeg_header((tmp_path / names[-1]).read_bytes())[:2] == (60, 80)
+
+
+def test_pictures_of_two_runs_lie_side_by_side(tmp_path: Path) -> None:
+    for run in (0, 60):
+        sink = EventPictureSink(tmp_path, stream_id="gate", kept=3, lossless=True)
+        sink.write(annotated(7, replace(CROSSED, time_unix_s=1790000000.25 + run)))
+        sink.close()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_folder_that_vanishes_ends_the_pictures_with_a_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    sink = EventPictureSink(folder, kept=3, lossless=True)
+    sink = EventPictureSink(folder, stream_id="gate", kept=3, lossless=True)
     folder.rmdir()
     sink.write(annotated(1, CROSSED))
-    with pytest.raises(OutputError, match=r"cannot write .*pictures.*gate-00000001.jpg: No such file"):
+    with pytest.raises(OutputError, match=r"cannot write .*pictures.*gate-.*Z-00000001.jpg: No such file"):
         sink.close()
 
 
@@ -108,7 +119,10 @@ def test_all_streams_share_the_events_and_have_heat_maps_of_their_own(tmp_path: 
             sink.write(annotated(1, replace(CROSSED, stream=name), stream=name))
             sink.close()
     assert [json.loads(line)["stream"] for line in config.events.read_text().splitlines()] == ["a", "b"]
-    assert sorted(path.name for path in tmp_path.rglob("*.jpg")) == ["a-00000001.jpg", "b-00000001.jpg"]
+    assert [path.name[0] + path.name[-13:] for path in sorted(tmp_path.rglob("*.jpg"))] == [
+        "a-00000001.jpg",
+        "b-00000001.jpg",
+    ]
     assert (tmp_path / "heat.a.png").read_bytes() == b"PNG of a"
     assert not (tmp_path / "heat.b.png").exists(), "without a map there is no file"
 

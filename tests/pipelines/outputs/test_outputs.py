@@ -67,7 +67,7 @@ def test_nothing_wanted_nothing_opened() -> None:
     assert open_sinks(OutputsConfig(), contexts(a=True)) == {"a": []}
 
 
-def test_checking_touches_no_file_and_opening_replaces_it(tmp_path: Path) -> None:
+def test_checking_touches_no_file_and_opening_keeps_it(tmp_path: Path) -> None:
     old = tmp_path / "d.jsonl"
     old.write_text("of yesterday\n")
     config = OutputsConfig(detections=old, mot=tmp_path / "new.txt")
@@ -76,7 +76,7 @@ def test_checking_touches_no_file_and_opening_replaces_it(tmp_path: Path) -> Non
     assert not (tmp_path / "new.txt").exists()
     for sink in open_sinks(config, contexts(a=True))["a"]:
         sink.close()
-    assert old.read_text() == ""
+    assert old.read_text() == "of yesterday\n"
 
 
 def test_a_bad_output_leaves_the_good_ones_as_they_were(tmp_path: Path) -> None:
