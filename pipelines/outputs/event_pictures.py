@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from pathlib import Path
 
@@ -63,7 +64,9 @@ class _PictureFolder:
         frame = rendered.result.frame
         analysis = rendered.result.analysis
         assert analysis is not None
-        path = self._folder / picture_name(frame.stream_id, analysis.events[0].time_unix_s, frame.index)
+        taken_unix_s = analysis.events[0].time_unix_s
+        name = picture_name(frame.stream_id, time.time() if taken_unix_s is None else taken_unix_s, frame.index)
+        path = self._folder / name
         try:
             path.write_bytes(rendered.jpeg())
             self._written.append(path)
