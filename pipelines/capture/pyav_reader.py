@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from pipelines.capture.av_picture import FramePictures
 from pipelines.capture.avi_chunks import count_pictures
 from pipelines.capture.clock_rate import ClockRate
+from pipelines.capture.decoders import create_decoder
 from pipelines.capture.open_failure import fault_text, open_failure, transport_refused
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import Captured, SourceSpec
@@ -67,6 +68,7 @@ class PyAvReader:
         self._container: Any = None
         self._packets: Any = None
         self._stream: Any = None
+        self._decoder: Any = None
         self._pictures = FramePictures(self._pixel_aspect)
         self._pts = MonotonicPts(1 / DEFAULT_FPS)
         self._leaps = LeapLog(spec.safe_uri)
@@ -122,6 +124,7 @@ class PyAvReader:
         if self._is_file or not self._spec.live:
             path = self._spec.uri if self._is_file else urlsplit(self._spec.uri).path
             self._recorded = recording_clock(path, self._container.metadata, self._stream.metadata)
+        self._decoder = create_decoder(self._stream, self._config.decode, self._spec.safe_uri)
         self._packets = self._container.demux(self._stream)
 
     def read(self) -> Captured | None:
@@ -252,7 +255,7 @@ class PyAvReader:
     def _drain(self) -> None:
         """Take the frames that the decoder still holds after a file broke off."""
         try:
-            self._ready.extend(self._stream.codec_context.decode(None))
+            self._ready.extend(self._decoder.decode(None))
         except (OSError, ValueError, av.error.FFmpegError):
             self._drops.add("damaged")
 
@@ -297,7 +300,7 @@ class PyAvReader:
         if self._first_dts is None:
             self._first_dts = packet.dts
         try:
-            self._ready.extend(packet.decode())
+            self._ready.extend(self._decoder.decode(packet))
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._drops.add("damaged")
             log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))

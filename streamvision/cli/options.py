@@ -158,6 +158,7 @@ def source_options(command: F) -> F:
                 help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
             ),
             field_option("--track", StreamConfig, "track", metavar="N"),
+            field_option("--decode", StreamConfig, "decode"),
             field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
             field_option("--snapshot-fps", StreamConfig, "snapshot_fps", metavar="FPS"),
             field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),

@@ -40,6 +40,11 @@ class StreamConfig(Section):
         description="Number of the video track to read; default: one that moves, the default or the largest one. "
         "`streamvision probe` lists them; of files, SOURCE?track=N says the same.",
     )
+    decode: Literal["cpu", "auto", "cuda", "qsv", "vaapi", "v4l2m2m"] = Field(
+        "cpu",
+        description="What decodes: the processor, a device, or auto: the first device that gives a frame, else the "
+        "processor. Devices are not verified.",
+    )
     rtsp_transport: Literal["auto", "tcp", "udp"] = Field(
         "auto", description="How RTSP media travels; auto: over TCP, or over UDP where a camera does no other."
     )
