@@ -19,7 +19,7 @@ from pipelines.workers import WorkerPool
 from streamvision.cli.progress import Progress
 from streamvision.core.config.app import AppConfig
 from streamvision.core.status import StreamStatus
-from streamvision.web import web_server
+from streamvision.web import listening, web_server
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 POLL_S = 0.2
@@ -35,9 +35,9 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
     """
     begin_s = time.monotonic()
     reported: set[str] = set()
-    with _stop_signals() as received:
+    with _stop_signals() as received, listening(config.serve) as listener:
         pipeline = WorkerPool(config) if config.workers > 1 else Pipeline(config)
-        server = web_server(config.serve, pipeline.view)
+        server = web_server(config.serve, pipeline.view, listener=listener)
         try:
             if server:
                 server.start()

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from streamvision.core.config.app import ServeConfig
 from streamvision.core.live import LiveView
+from streamvision.web.listener import listening
+
+__all__ = ["listening", "web_server"]
 
 if TYPE_CHECKING:
     from streamvision.web.server import WebServer
 
 
-def web_server(config: ServeConfig | None, view: LiveView) -> WebServer | None:
-    """Return the server of the page, not yet started; ``None`` where none is wanted."""
+def web_server(
+    config: ServeConfig | None, view: LiveView, *, listener: socket.socket | None = None
+) -> WebServer | None:
+    """Return the server of the page, not yet started; ``None`` where none is wanted.
+
+    Args:
+        config: where it is to be.
+        view: what it shows.
+        listener: a socket that listens there already, from :func:`listening`.
+    """
     if config is None:
         return None
     from streamvision.web.server import WebServer  # Flask takes a fifth of the start, which other runs do without
 
-    return WebServer(view, host=config.host, port=config.port)
+    return WebServer(view, host=config.host, port=config.port, listener=listener)

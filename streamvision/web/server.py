@@ -7,7 +7,6 @@ decided what to send, the socket goes to the fan-out thread, and the request's o
 from __future__ import annotations
 
 import errno
-import ipaddress
 import logging
 import socket
 import threading
@@ -18,12 +17,12 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from streamvision.core.errors import OutputError
 from streamvision.core.live import LiveView
 from streamvision.web.analytics import AnalyticsNews
 from streamvision.web.app import HAND_OVER, create_app
 from streamvision.web.events import StatusTicker
 from streamvision.web.fanout import EVICTION_S, Fanout
+from streamvision.web.listener import listen
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +48,7 @@ class WebServer:
         port: int = 8080,
         eviction_s: float = EVICTION_S,
         max_viewers: int | None = None,
+        listener: socket.socket | None = None,
     ) -> None:
         """Prepare a server; nothing is opened before :meth:`start`.
 
@@ -58,6 +58,7 @@ class WebServer:
             port: TCP port; 0 takes any free one.
             eviction_s: how long a viewer may take nothing before it is evicted.
             max_viewers: most live connections at a time; default: 1000, or half of the open-file limit.
+            listener: a socket that listens there already.
         """
         self.host = host.strip("[]")
         self.port = port
@@ -65,6 +66,7 @@ class WebServer:
         self._ticker = StatusTicker(view, self.fanout)
         self._news = AnalyticsNews(view, self.fanout)
         self._app = create_app(view, fanout=self.fanout)
+        self._listener = listener
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -80,7 +82,7 @@ class WebServer:
         Raises:
             OutputError: when the port is taken, or the address is not this machine's.
         """
-        listener = _listen(self.host, self.port)
+        listener = self._listener or listen(self.host, self.port)
         self.port = listener.getsockname()[1]
         self._server = _Server(listener, self._app)
         self.fanout.start()
@@ -208,35 +210,3 @@ class _Server(ThreadedWSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log what went wrong with one request."""
         _log.exception("request from %s failed", client_address)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    where = f"[{host}]" if ":" in host else host
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise OutputError(
-            f"cannot serve on host {host!r}: {error.strerror}; give an address of this machine, such as "
-            "--serve 127.0.0.1:8080"
-        ) from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6 and ipaddress.ip_address(address[0]).is_unspecified:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # "::" serves IPv4 too
-        listener.bind(address)
-        listener.listen(256)
-    except OSError as error:
-        listener.close()
-        advice = {
-            errno.EADDRINUSE: "is already in use: stop the program that listens there, or choose another port with "
-            f"--serve {where}:PORT (0 takes any free one)",
-            errno.EACCES: f"needs administrator rights: choose a port above 1023 with --serve {where}:PORT",
-            errno.EADDRNOTAVAIL: "cannot be served, since this machine has no such address: give one that it has with "
-            "--serve HOST:PORT, such as 127.0.0.1 or 0.0.0.0",
-        }
-        known = advice.get(error.errno or 0, f"cannot be served ({error.strerror}): choose another with --serve")
-        raise OutputError(f"port {port} on {host or 'all addresses'} {known}") from error
-    return listener

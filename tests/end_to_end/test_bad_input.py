@@ -109,11 +109,12 @@ def test_a_device_that_is_not_there_is_not_silently_replaced(video: Path, model:
 def test_a_port_in_use(model: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = streamvision(
-            "run", "--source", "synthetic:boxes", "--model", model, "--serve", f"127.0.0.1:{port}", "--max-frames", "2"
-        )
-    assert done.code == 1
+        address = f"127.0.0.1:{port}"
+        done = streamvision("run", "--source", "synthetic:boxes", "--model", model, "--serve", address)
+        unread = streamvision("run", "--source", "synthetic:boxes", "--model", "absent.onnx", "--serve", address)
+    assert done.code == unread.code == 1
     assert str(port) in done.sentence()
+    assert unread.sentence() == done.sentence(), "said before the model is looked at"
 
 
 def test_an_output_that_cannot_be_written(video: Path, model: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ const OVER = new Set(["ended", "failed", "stopped"]);
 const WORDS = {
   idle: "Waiting",
   connecting: "Connecting",
+  starting: "Starting",
   live: "Live",
   stalled: "Stalled",
   reconnecting: "Reconnecting",
@@ -44,8 +45,11 @@ export class Tile {
     this.#find(".fullscreen").addEventListener("click", () => this.#find(".stage").requestFullscreen?.());
   }
 
+  // The stream's state; one that is live is "starting" until it has a picture to show for it.
   get state() {
-    return this.#status.state;
+    const { state, frames_done: done } = this.#status;
+    const awaited = !this.#shown && !(this.#element.hidden && done);
+    return state === "live" && awaited ? "starting" : state;
   }
 
   get status() {
@@ -82,8 +86,10 @@ export class Tile {
         }
         this.#context.drawImage(bitmap, 0, 0);
         bitmap.close();
+        const first = !this.#shown;
         this.#shown = record;
         this.#element.classList.add("has-picture");
+        if (first && this.#status) this.#showPresent();
       } catch {
         // a damaged picture: the next one is on its way, and the age shows that this one is missing
       }
@@ -96,7 +102,7 @@ export class Tile {
     const previous = this.#status;
     this.#status = status;
     this.#status_at_s = now();
-    this.#showState(status.state, status.reason);
+    this.#showPresent();
     this.#write(".fps", format.rate(status.fps));
     this.#write(".viewers", status.viewers);
     this.#write(".viewers-word", status.viewers === 1 ? "viewer" : "viewers");
@@ -120,6 +126,11 @@ export class Tile {
     this.#showState("offline", `last known state: ${this.#status.state}`);
   }
 
+  #showPresent() {
+    const { state } = this;
+    this.#showState(state, state === "starting" ? "the first picture is on its way" : this.#status.reason);
+  }
+
   #showState(state, reason) {
     this.#element.dataset.state = state;
     this.#write(".state", WORDS[state] ?? state);
@@ -132,7 +143,7 @@ export class Tile {
     const status = this.#status;
     if (!status) return;
     const since_s = status.state_age_s + now() - this.#status_at_s;
-    const known = this.#element.dataset.state === status.state;
+    const known = this.#element.dataset.state === this.state;
     this.#write(".interruption-since", !known ? "" : OVER.has(status.state) ? `${format.duration(since_s)} ago` : `for ${format.duration(since_s)}`);
     const age_s = this.#shown ? now() - this.#shown.captured_at_s : null;
     const counts = age_s !== null && !OVER.has(status.state);

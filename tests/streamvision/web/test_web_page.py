@@ -99,6 +99,19 @@ def test_a_stalled_stream_is_unmistakable_and_recovers(page: Page, feed: LiveFee
     expect(page.locator("#announcer")).to_have_text("yard: Live")
 
 
+def test_a_stream_is_starting_until_its_first_picture(page: Page, serve) -> None:
+    quiet = LiveFeed("gate")  # it is live, but nothing has come through the network yet
+    page.goto(serve(quiet).url)
+    gate = tile(page, "gate")
+    expect(gate.locator(".badge")).to_have_text("Starting")
+    expect(gate.locator(".interruption")).to_contain_text("the first picture is on its way")
+    expect(page.locator("#summary")).to_have_text("1 starting")
+    with quiet:
+        expect(gate.locator(".badge")).to_have_text("Live")
+        expect(gate.locator(".interruption")).to_be_hidden()
+        expect(page.locator("#summary")).to_have_text("1 live")
+
+
 @pytest.mark.parametrize(
     ("state", "word"), [("failed", "Failed"), ("ended", "Ended"), ("reconnecting", "Reconnecting")]
 )
