@@ -17,6 +17,7 @@ from pipelines.capture.av_picture import FramePictures
 from pipelines.capture.avi_chunks import count_pictures
 from pipelines.capture.clock_rate import ClockRate
 from pipelines.capture.decoders import create_decoder
+from pipelines.capture.matroska_size import missing_bytes
 from pipelines.capture.open_failure import fault_text, open_failure, transport_refused
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import Captured, SourceSpec
@@ -362,7 +363,11 @@ class PyAvReader:
         if self._stream.frames:
             last_s = self._end_s + 1.5 / self._fps()
             return self._packets_read < self._stream.frames and (promised_s is None or last_s < promised_s)
-        return promised_s is not None and self._end_s < promised_s - max(END_TOLERANCE_S, 0.02 * promised_s)
+        if promised_s is None:
+            return False
+        is_cut = self._spec.kind == "file" and self._format == "matroska" and missing_bytes(Path(self._spec.uri)) > 0
+        tolerance_s = 1.5 / self._fps() if is_cut else max(END_TOLERANCE_S, 0.02 * promised_s)
+        return self._end_s < promised_s - tolerance_s
 
     def _finite(self) -> bool:
         """Say whether the source has an end of its own."""

@@ -104,6 +104,26 @@ def test_a_truncated_file_gives_all_it_has_and_then_says_so(tmp_path: Path, suff
     assert f"is truncated: {len(frames)} of 100 frames could be read" in capture.failure
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_a_short_matroska_film_is_called_truncated_too(tmp_path: Path, suffix: str, share: float) -> None:
+    codec = "libvpx" if suffix == ".webm" else "libx264"
+    data = write_video(tmp_path / f"whole{suffix}", sizes=[(320, 180)], frames=40, codec=codec).read_bytes()
+    (cut := tmp_path / f"cut{suffix}").write_bytes(data[: int(len(data) * share)])
+    with capturing(cut) as capture:
+        frames = take(capture)
+    assert 10 < len(frames) < 40
+    assert f"is truncated: {len(frames)} of 40 frames could be read" in str(capture.failure)
+
+
+def test_a_matroska_film_that_lost_its_index_alone_is_whole(tmp_path: Path) -> None:
+    data = write_video(tmp_path / "whole.mkv", sizes=[(320, 180)], frames=40).read_bytes()
+    (cut := tmp_path / "cut.mkv").write_bytes(data[:-8])
+    with capturing(cut) as capture:
+        assert len(take(capture)) == 40
+    assert capture.failure is None
+
+
 def test_a_truncated_real_film(data_dir: Path, tmp_path: Path) -> None:
     data = (data_dir / "videos" / "car-detection.mp4").read_bytes()
     cut = tmp_path / "cut.mp4"
