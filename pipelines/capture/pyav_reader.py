@@ -11,16 +11,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import av
+from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
 from pipelines.capture.av_picture import FramePictures
 from pipelines.capture.avi_chunks import count_pictures
 from pipelines.capture.clock_rate import ClockRate
+from pipelines.capture.damage import DamageGuard
 from pipelines.capture.decoders import create_decoder
 from pipelines.capture.matroska_size import missing_bytes
 from pipelines.capture.open_failure import fault_text, open_failure, transport_refused
 from pipelines.capture.silence import SilenceLimit
-from pipelines.capture.source import Captured, SourceSpec
+from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
 from pipelines.capture.timing import CaptureClock, LagGuard, LeapLog, MonotonicPts
 from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, listed, tracks_of
 from pipelines.capture.wall_clock import RecordingClock, SenderClock, arrival_time, recording_clock
@@ -40,9 +42,13 @@ END_TOLERANCE_S = 1.0
 
 SMALL_PX = 1280 * 720
 """Files with larger pictures are decoded by several threads."""
+ONE_THREAD_PX = 1920 * 1088
+"""So are live sources with larger pictures than this."""
 
 _HELD_BACK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "vvc"})
 _HELD_BACK_FORMATS = frozenset({"rtsp", "hls", "mpegts", "h264", "hevc"})
+_SAY_WHAT_IS_DAMAGED = frozenset({"hevc", "vvc"})
+"""Decoders that would keep damaged pictures to themselves, so that nobody could count them."""
 _NO_TIMESTAMPS = 0x80
 """AVFMT_NOTIMESTAMPS: the times of such a format are FFmpeg's own, a count of frames at an assumed 25 fps."""
 _MPEG_FORMATS = frozenset({"mpegts", "mpeg", "hls"})
@@ -82,7 +88,9 @@ class PyAvReader:
         self._sender = SenderClock() if spec.kind == "rtsp" else None
         self._recorded: RecordingClock | None = None
         self._last_read_s: float | None = None
+        self._damage = DamageGuard(drops, used=config.damaged == "use", shown=spec.safe_uri)
         self._packets_read = 0
+        self._packets_decoded = 0
         self._frames_read = 0
         self._end_s = 0.0
         self._format = ""
@@ -116,10 +124,7 @@ class PyAvReader:
         self._stream = self._container.streams[self._chosen_track().number]
         self._format = self._container.format.name.split(",")[0]
         self._untimed = not self._is_file and bool(self._container.format.flags & _NO_TIMESTAMPS)
-        # Frame threads keep as many frames back as there are threads: right for files, latency for cameras. Of small
-        # pictures their hand-overs cost a quarter of the decoder's time, and one thread decodes hundreds a second.
-        is_large = self._stream.width * self._stream.height > SMALL_PX
-        self._stream.thread_type = "AUTO" if self._is_file and is_large else "SLICE"
+        self._prepare_decoder()
         self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
         self._pts = MonotonicPts(1 / self._fps(), wraps_at_s=_MPEG_WRAP_S if self._format in _MPEG_FORMATS else None)
         if self._is_file or not self._spec.live:
@@ -128,13 +133,15 @@ class PyAvReader:
         self._decoder = create_decoder(self._stream, self._config.decode, self._spec.safe_uri)
         self._packets = self._container.demux(self._stream)
 
-    def read(self) -> Captured | None:
-        """Return the next picture."""
+    def read(self) -> Captured | NotYet | None:
+        """Return the next picture; damaged ones are left out."""
         while not self._ready:
             packet = self._next_packet()
             if packet is not None:
                 self._decode(packet)
             elif not self._ready:
+                if self._stream.codec.name in _SAY_WHAT_IS_DAMAGED:  # of others a picture may come in two packets
+                    self._damage.lost(self._packets_decoded - self._frames_read)
                 self._check_end()
                 return None
         frame = self._ready.popleft()
@@ -144,6 +151,8 @@ class PyAvReader:
         pts_s = self._end_s = self._pts.next_s(raw_s)
         if self._pts.step_back_s:
             self._leaps.leap(-self._pts.step_back_s)
+        if not self._damage.passes(frame):
+            return NOT_YET
         name = self._spec.file_name
         place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
         wall_time = self._recorded.at(pts_s) if self._recorded else taken
@@ -164,6 +173,20 @@ class PyAvReader:
         if len(tracks) > 1:
             log.info("%s: of its tracks (%s) number %d is read", self._spec.safe_uri, listed(tracks), track.number)
         return track
+
+    def _prepare_decoder(self) -> None:
+        """Set threads, and that damage is said.
+
+        Frame threads keep as many frames back as there are threads: right for files, latency for cameras. Of small
+        pictures their hand-overs cost a quarter of the decoder's time, and one thread decodes hundreds a second. With
+        slice threads FFmpeg's H.264 decoder says nothing of slices that are missing.
+        """
+        context, size_px = self._stream.codec_context, self._stream.width * self._stream.height
+        self._stream.thread_type = "AUTO" if self._is_file and size_px > SMALL_PX else "SLICE"
+        if context.codec.name == "h264" and size_px <= (SMALL_PX if self._is_file else ONE_THREAD_PX):
+            context.thread_count = 1
+        if context.codec.name in _SAY_WHAT_IS_DAMAGED:
+            context.flags |= Flags.output_corrupt
 
     def _pixel_aspect(self) -> Fraction | None:
         """Return what the container says, or else the stream itself."""
@@ -258,7 +281,7 @@ class PyAvReader:
         try:
             self._ready.extend(self._decoder.decode(None))
         except (OSError, ValueError, av.error.FFmpegError):
-            self._drops.add("damaged")
+            self._damage.failed()
 
     def _note_arrival(self, packet: Any, begin_s: float, now_s: float) -> None:
         """Set down when a live packet reached us.
@@ -298,12 +321,15 @@ class PyAvReader:
         if may_skip and self._lag.skips(packet.is_keyframe):
             self._drops.add("decode_behind")
             return
+        if self._spec.reconnects:
+            self._damage.check()
         if self._first_dts is None:
             self._first_dts = packet.dts
         try:
             self._ready.extend(self._decoder.decode(packet))
+            self._packets_decoded += not (is_flush or packet.is_discard)
         except (OSError, ValueError, av.error.FFmpegError) as error:
-            self._drops.add("damaged")
+            self._damage.failed()
             log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
 
     def _source_time_s(self, frame: VideoFrame, captured_at_s: float) -> float | None:

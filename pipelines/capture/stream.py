@@ -57,8 +57,8 @@ class StreamCapture:
         self.state = StateMachine()
         self.drops = DropCounter()
         """Frames lost, by cause: newer_frame, decode_behind, damaged, unreadable, stopped."""
-        self.frames_in = 0
-        """Frames decoded."""
+        self._lost = DropCounter(within=self.drops)
+        self._handed_on = 0
         self.reconnects = 0
         """How often the source was opened again."""
         self.failure: str | None = None
@@ -82,6 +82,11 @@ class StreamCapture:
         self._live_since_s: float | None = None
         self._over = False
         self._thread = threading.Thread(target=self._run, name=f"capture-{stream_id}", daemon=True)
+
+    @property
+    def frames_in(self) -> int:
+        """Frames that the source had: those decoded, and those that its reader lost."""
+        return self._handed_on + self._lost.total
 
     @property
     def expected_frames(self) -> int | None:
@@ -151,7 +156,7 @@ class StreamCapture:
 
     def _read_once(self) -> None:
         """Open the source and hand on all that it has."""
-        reader = create_reader(self.spec, config=self._config, drops=self.drops)
+        reader = create_reader(self.spec, config=self._config, drops=self._lost)
         try:
             reader.open()
             self._expected = None if self._config.loop else reader.expected_frames
@@ -161,7 +166,7 @@ class StreamCapture:
 
     def _begins_again(self) -> bool:
         """Say whether a source that ended well is to be played once more; one without a frame is not."""
-        full = self._max_frames is not None and self.frames_in >= self._max_frames
+        full = self._max_frames is not None and self._handed_on >= self._max_frames
         return self._config.loop and self._live_since_s is not None and not full and not self._stop.is_set()
 
     def _read_all(self, reader: Reader) -> None:
@@ -187,7 +192,7 @@ class StreamCapture:
                 if not self.spec.reconnects:
                     captured = captured._replace(captured_at_s=time.monotonic())
             self._hand_on(captured, pts_s)
-            if self._max_frames is not None and self.frames_in >= self._max_frames:
+            if self._max_frames is not None and self._handed_on >= self._max_frames:
                 return
 
     def _wait_until_due(self, due_in_s: float) -> None:
@@ -224,7 +229,7 @@ class StreamCapture:
             place=captured.place,
             wall_time=captured.wall_time or (arrival_time(captured.captured_at_s) if self.spec.live else None),
         )
-        self.frames_in += 1
+        self._handed_on += 1
         if not self.buffer.put(frame, give_up=self._stop.is_set):
             self.drops.add("stopped")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pipelines.capture.file_list import names_of
 from pipelines.capture.pyav_reader import DEFAULT_FPS, PyAvReader
-from pipelines.capture.source import Captured, SourceSpec, local_source
+from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec, local_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.telemetry import DropCounter
@@ -37,14 +37,16 @@ class VideosReader:
         """Open the first video that can be."""
         self._open_next()
 
-    def read(self) -> Captured | None:
+    def read(self) -> Captured | NotYet | None:
         """Return the next picture, of this video or one after it."""
         while self._reader is not None:
             try:
-                captured = self._reader.read()
+                captured: Captured | NotYet | None = self._reader.read()
             except SourceError as error:
                 self._note(error)
                 captured = None
+            if captured is NOT_YET:
+                return NOT_YET
             if captured is not None:
                 return captured._replace(pts_s=self._clock.joined_s(captured.pts_s))
             self._open_next()

@@ -159,6 +159,7 @@ def source_options(command: F) -> F:
             ),
             field_option("--track", StreamConfig, "track", metavar="N"),
             field_option("--decode", StreamConfig, "decode"),
+            field_option("--damaged", StreamConfig, "damaged"),
             field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
             field_option("--snapshot-fps", StreamConfig, "snapshot_fps", metavar="FPS"),
             field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),

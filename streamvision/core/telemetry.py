@@ -121,16 +121,26 @@ class StageTimes:
 
 
 class DropCounter:
-    """Frames that did not make it, by cause."""
+    """Frames that did not make it, by cause.
 
-    def __init__(self) -> None:
+    Args:
+        within: another one, which counts all of this one's too.
+    """
+
+    def __init__(self, *, within: DropCounter | None = None) -> None:
         self._lock = threading.Lock()
         self._causes: Counter[str] = Counter()
+        self._within = within
+        self.total = 0
+        """Frames lost so far, of all causes."""
 
     def add(self, cause: str, count: int = 1) -> None:
         """Count ``count`` frames lost to ``cause``."""
         with self._lock:
             self._causes[cause] += count
+            self.total += count
+        if self._within is not None:
+            self._within.add(cause, count)
 
     def by_cause(self) -> dict[str, int]:
         """Return the counts so far."""

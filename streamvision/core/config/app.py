@@ -62,6 +62,11 @@ class StreamConfig(Section):
         description="How often an HTTP address that gives one picture is asked for the next; default: as often as it "
         "has a new one, up to 5 times a second.",
     )
+    damaged: Literal["drop", "use"] = Field(
+        "drop",
+        description="Damaged pictures and those predicted from them, up to the next clean one: drop counts them as "
+        "lost, use gives them to the network.",
+    )
     analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
 
 

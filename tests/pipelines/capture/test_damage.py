@@ -1,0 +1,216 @@
+"""Damaged pictures are counted and never reach the network, and neither does what is predicted from them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.capture import damage
+from pipelines.capture.damage import HEALED_AFTER_FRAMES, DamageGuard
+from streamvision.core.errors import SourceError
+from streamvision.core.frame import Frame
+from streamvision.core.stream_state import StreamState
+from streamvision.core.telemetry import DropCounter
+from support.capturing import capturing, take, wait_until
+
+FRAMES, GOP = 75, 25
+ENCODERS = {
+    "h264": ("libx264", "-g 25 -keyint_min 25 -bf 2 -x264-params scenecut=0"),
+    "h264 in slices": ("libx264", "-g 25 -keyint_min 25 -bf 2 -slices 4 -x264-params scenecut=0"),
+    "hevc": ("libx265", "-x265-params log-level=none:keyint=25:min-keyint=25:scenecut=0"),
+}
+_START = re.compile(rb"\x00\x00\x01")
+
+
+def encode(path: Path, codec: str, *, options: str = "", seconds: float = 3) -> Path:
+    """Write a film in which everything moves."""
+    encoder, settings = ENCODERS[codec]
+    picture = ["-f", "lavfi", "-i", f"testsrc2=s=320x256:r=25:d={seconds}", "-pix_fmt", "yuv420p"]
+    command = ["ffmpeg", "-v", "error", *picture, "-c:v", encoder, *settings.split(), *options.split(), path]
+    subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+def with_losses(data: bytes, codec: str, every: int) -> bytes:
+    """Shorten every so manieth slice; where pictures have several, leave out every so manieth that is not the first."""
+    kept, seen = [], 0
+    for unit, is_slice, is_first in units(data, codec):
+        counts = is_slice and not (is_first and "slices" in codec)
+        seen += counts
+        if not counts or seen % every:
+            kept.append(unit)
+        elif "slices" not in codec:
+            kept.append(unit[: len(unit) // 2])
+    return b"".join(kept)
+
+
+def without_picture(data: bytes, codec: str, number: int) -> bytes:
+    """Leave out one picture, in the order of coding."""
+    kept, picture = [], -1
+    for unit, is_slice, is_first in units(data, codec):
+        picture += is_slice and is_first
+        if not (is_slice and picture == number):
+            kept.append(unit)
+    return b"".join(kept)
+
+
+def units(data: bytes, codec: str) -> Iterator[tuple[bytes, bool, bool]]:
+    """Yield each unit with its start code, whether it is a slice, and whether it is the first of its picture."""
+    starts = [found.start() for found in _START.finditer(data)] + [len(data)]
+    for begin, end in itertools.pairwise(starts):
+        unit = data[begin + 3 : end]
+        is_slice = (unit[0] >> 1) & 63 < 32 if codec == "hevc" else unit[0] & 31 in (1, 5)
+        yield data[begin:end], is_slice, bool(unit[2 if codec == "hevc" else 1] & 0x80)
+
+
+def read(path: Path, **config: object) -> tuple[list[Frame], dict[str, int], int]:
+    """Return frames, drops by cause, and how many frames the file had."""
+    with capturing(path, **config) as capture:
+        frames = take(capture)
+    assert capture.state.state is StreamState.ENDED
+    return frames, capture.drops.by_cause(), capture.frames_in
+
+
+@pytest.mark.parametrize("codec", ["h264", "h264 in slices"])
+def test_what_goes_on_is_as_good_as_without_the_loss(tmp_path: Path, codec: str) -> None:
+    suffix = codec.split()[0]
+    whole = encode(tmp_path / f"whole.{suffix}", codec)
+    damaged = tmp_path / f"damaged.{suffix}"
+    damaged.write_bytes(with_losses(whole.read_bytes(), codec, every=37))
+    truth, drops, _ = read(whole)
+    assert (len(truth), drops) == (FRAMES, {})
+    frames, drops, frames_in = read(damaged)
+    assert frames_in == FRAMES
+    assert drops == {"damaged": FRAMES - len(frames)}
+    assert 5 < len(frames) < FRAMES - 5
+    for frame in frames:
+        assert np.array_equal(frame.picture.y, truth[frame.index].picture.y), frame.index
+    assert any(frame.index >= GOP for frame in frames)  # it went on with a clean picture
+
+
+def test_what_is_predicted_from_a_lost_picture_is_kept_back(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.hevc", "hevc")
+    truth, _, _ = read(whole)
+    right = {frame.picture.y.tobytes() for frame in truth}
+    for number in (30, 31, 32):  # at least one of them is a reference
+        damaged = tmp_path / f"damaged-{number}.hevc"
+        damaged.write_bytes(without_picture(whole.read_bytes(), "hevc", number))
+        frames, drops, frames_in = read(damaged)
+        assert frames_in == FRAMES - 1  # nothing in a raw stream tells of the one that is missing
+        assert all(frame.picture.y.tobytes() in right for frame in frames)
+        assert sum(drops.values()) == frames_in - len(frames)
+        if drops:
+            break
+    assert drops["damaged"] > 0
+    assert len(frames) > GOP
+
+
+def test_a_decoder_that_gives_up_is_counted() -> None:
+    frames, drops, frames_in = read(Path(__file__).with_name("damaged.hevc"))
+    assert (len(frames), drops, frames_in) == (20, {"damaged": 30}, 50)
+
+
+def test_damaged_pictures_may_be_used(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.h264", "h264")
+    damaged = tmp_path / "damaged.h264"
+    damaged.write_bytes(with_losses(whole.read_bytes(), "h264", every=37))
+    frames, drops, _ = read(damaged, damaged="use")
+    assert (len(frames), drops) == (FRAMES, {})
+
+
+class Seen:
+    """A frame as the guard sees it."""
+
+    def __init__(self, *, is_corrupt: bool = False, key_frame: bool = False) -> None:
+        self.is_corrupt = is_corrupt
+        self.key_frame = key_frame
+
+
+def test_a_stream_without_key_frames_heals_in_time() -> None:
+    drops = DropCounter()
+    guard = DamageGuard(drops, used=False, shown="camera")
+    assert guard.passes(Seen(key_frame=True))
+    assert not guard.passes(Seen(is_corrupt=True))
+    passed = [guard.passes(Seen()) for _ in range(HEALED_AFTER_FRAMES + 5)]
+    assert passed == [False] * HEALED_AFTER_FRAMES + [True] * 5
+    assert drops.by_cause() == {"damaged": HEALED_AFTER_FRAMES + 1}
+
+
+def test_what_cannot_be_decoded_before_the_first_picture_is_no_reason_to_begin_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(damage, "DECODED_WITHIN_S", 0.0)
+    guard = DamageGuard(DropCounter(), used=False, shown="camera")
+    for _ in range(20):
+        guard.failed()
+        guard.check()
+    assert guard.passes(Seen(key_frame=True))
+
+
+def test_a_source_that_sends_nothing_clean_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(damage, "CLEAN_WITHIN_S", 0.05)
+    guard = DamageGuard(DropCounter(), used=False, shown="camera")
+    guard.passes(Seen(is_corrupt=True))
+    guard.check()
+    time.sleep(0.1)
+    guard.passes(Seen(is_corrupt=True, key_frame=True))
+    with pytest.raises(SourceError, match=r"camera has sent no undamaged picture for 0\.05 s"):
+        guard.check()
+
+
+@contextmanager
+def live_server(first: bytes, then: bytes) -> Iterator[str]:
+    """Serve a transport stream for ten seconds: to the first who comes ``first``, to others ``then``."""
+    connections = iter(range(1000))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            data = first if next(connections) == 0 else then
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp2t")
+            self.end_headers()
+            pieces = 200
+            step = len(data) // pieces // 188 * 188 + 188
+            for begin in range(0, len(data), step):
+                try:
+                    self.wfile.write(data[begin : begin + step])
+                except OSError:
+                    return
+                time.sleep(0.05)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/live.ts"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def test_a_live_stream_that_changes_its_codec_goes_on(tmp_path: Path) -> None:
+    h264 = encode(tmp_path / "a.ts", "h264", seconds=3).read_bytes()
+    hevc = encode(tmp_path / "b.ts", "hevc", options="-s 160x128", seconds=8).read_bytes()
+    with live_server(h264 + hevc, hevc) as url, capturing(url) as capture:
+        assert take(capture, 1)[0].picture.width_px == 320
+        wait_until(lambda: capture.reconnects > 0, timeout_s=60)
+        sizes: list[int] = []
+        while 160 not in sizes and len(sizes) < 500:
+            sizes += [frame.picture.width_px for frame in take(capture, 1, timeout_s=30)]
+        assert 160 in sizes
+    assert capture.drops.by_cause()["damaged"] > 0
+    assert capture.failure is None
