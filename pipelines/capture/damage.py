@@ -1,8 +1,8 @@
 """Damaged pictures: counted, and kept from the network until the next clean one.
 
-The measured problem: with every twentieth packet of a UDP stream lost, a quarter of the pictures came smeared, and those
-predicted from them, too; FFmpeg's decoder for H.264 says so of the first only, and nobody counted either. Its decoder for
-H.265 does not always notice a slice that ends too early, and then nobody here does.
+The measured problem: with every twentieth packet of a UDP stream lost, a quarter of the pictures came smeared, and
+those predicted from them, too; FFmpeg's decoder for H.264 says it of the first only, and nobody counted either. Its
+decoder for H.265 does not always notice a slice that ends too early, and then nobody here does.
 """
 
 from __future__ import annotations
