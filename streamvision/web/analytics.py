@@ -68,7 +68,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
 
     @app.get("/api/streams/<stream_id>/analytics")
     def analytics(stream_id: str) -> Response:
-        """Give lines, zones, counts and the newest events; or the configuration alone as YAML."""
+        """Give lines, zones, counts, the newest events and the model's classes; or the configuration alone as YAML."""
         control = control_of(stream_id)
         form = request.args.get("form", "json")
         if form == "yaml":
@@ -79,6 +79,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
             {
                 "stream": stream_id,
                 "config": control.config.model_dump(mode="json"),
+                "classes": channel_of(stream_id).names,
                 **control.report(),
                 "events": [happened.to_json() for happened in control.recent()],
             }
@@ -92,7 +93,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         try:
             config = parse_analytics(request.get_json(), origin="analytics")
             control.apply(config)
-        except BadRequest:
+        except (BadRequest, RecursionError):
             refuse(HTTPStatus.BAD_REQUEST, "the body is not JSON; send what GET gives under 'config'")
         except ConfigError as error:
             refuse(HTTPStatus.BAD_REQUEST, str(error))

@@ -10,13 +10,13 @@ import numpy as np
 
 from pipelines.stages.analytics.heat_map import HeatMap
 from pipelines.stages.analytics.lines import Lines
-from pipelines.stages.analytics.regions import check_classes
+from pipelines.stages.analytics.regions import IgnoredAreas, check_classes
 from pipelines.stages.analytics.speed import Speeds
 from pipelines.stages.analytics.track_table import Change, Float, FrameTracks, Rows, TrackTable
 from pipelines.stages.analytics.zones import Incident, Zones
 from pipelines.stages.base import FrameStage, StageContext
 from streamvision.core.analysis import Analysis, AnalyticsEvent, EventKind
-from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.analytics import AnalyticsConfig, ZoneConfig
 from streamvision.core.detections import class_name
 from streamvision.core.frame import Frame, Result
 
@@ -45,7 +45,8 @@ class Analytics:
         self._picture_px = (16, 9)
         self._segment: int | None = None
         self._table = TrackTable(memory_s)
-        self._lines, self._zones = Lines(config.lines, names), Zones(config.zones, names)
+        self._lines, self._zones = Lines(config.lines, names), Zones(_counting(config), names)
+        self._ignored = _ignored(config, names)
         self._speeds = Speeds(config.speed) if config.speed else None
         self._heat = HeatMap(config.heat_map) if config.heat_map else None
 
@@ -63,16 +64,19 @@ class Analytics:
         """
         check_classes(config, self._names)
         with self._lock:
+            # All is made before any of it counts: what fails changes nothing.
             rows = len(self._table)
-            self._config = config
-            self._lines = Lines(config.lines, self._names, before=self._lines, rows=rows)
-            self._zones = Zones(config.zones, self._names, before=self._zones, rows=rows)
-            if config.speed != (self._speeds.config if self._speeds else None):
-                self._speeds = Speeds(config.speed, rows=rows) if config.speed else None
+            lines = Lines(config.lines, self._names, before=self._lines, rows=rows)
+            zones = Zones(_counting(config), self._names, before=self._zones, rows=rows)
+            speeds, heat = self._speeds, self._heat
+            if config.speed != (speeds.config if speeds else None):
+                speeds = Speeds(config.speed, rows=rows) if config.speed else None
             if config.heat_map is None:
-                self._heat = None
-            elif self._heat is None or not self._heat.continues(config.heat_map):
-                self._heat = HeatMap(config.heat_map)
+                heat = None
+            elif heat is None or not heat.continues(config.heat_map):
+                heat = HeatMap(config.heat_map)
+            self._ignored = _ignored(config, self._names)
+            self._config, self._lines, self._zones, self._speeds, self._heat = config, lines, zones, speeds, heat
 
     def update(self, result: Result) -> Analysis | None:
         """Take the stream's next result, with identities, and return what happened; ``None`` with nothing to do."""
@@ -85,7 +89,8 @@ class Analytics:
         frame, detections = result.frame, result.detections
         self._picture_px = (frame.picture.width_px, frame.picture.height_px)
         events = list(self._start_segment(frame))
-        tracks = self._table.update(detections, pts_s=frame.pts_s, picture_px=self._picture_px)
+        ignored = self._ignored.covers(detections, self._picture_px) if self._ignored else None
+        tracks = self._table.update(detections, pts_s=frame.pts_s, picture_px=self._picture_px, ignored=ignored)
         self._follow(tracks.arrival)
         speed_kmh = self._speeds.update(tracks) if self._speeds else None
         events += self._crossed(frame, tracks, speed_kmh)
@@ -178,6 +183,15 @@ class Analytics:
         """Return the heat map as a PNG file; ``None`` where there is none."""
         with self._lock:
             return self._heat.png(self._picture_px) if self._heat else None
+
+
+def _counting(config: AnalyticsConfig) -> list[ZoneConfig]:
+    return [zone for zone in config.zones if not zone.ignore]
+
+
+def _ignored(config: AnalyticsConfig, names: tuple[str, ...]) -> IgnoredAreas | None:
+    zones = [zone for zone in config.zones if zone.ignore]
+    return IgnoredAreas(zones, names) if zones else None
 
 
 def _speed_of(row: int, tracks: FrameTracks, speed_kmh: Float | None) -> dict[str, float | bool]:

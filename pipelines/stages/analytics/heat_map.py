@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.analytics.regions import ANCHOR_HEIGHT
+from pipelines.stages.analytics.regions import ANCHOR_OFFSET
 from pipelines.stages.analytics.track_table import FrameTracks
 from streamvision.core.analysis import heat_levels
 from streamvision.core.config.analytics import HeatMapConfig
@@ -27,7 +27,7 @@ class HeatMap:
 
     def __init__(self, config: HeatMapConfig) -> None:
         self.config = config
-        self._height = ANCHOR_HEIGHT[config.anchor]
+        self._offset = np.array(ANCHOR_OFFSET[config.anchor])
         self._seconds = np.zeros((GRID_ROWS, GRID_COLUMNS), np.float32)
         self._before_s: float | None = None
 
@@ -44,7 +44,7 @@ class HeatMap:
         if self.config.half_life_s is not None:
             self._seconds *= 0.5 ** (elapsed_s / self.config.half_life_s)
         if len(tracks.row):
-            xy = tracks.anchor_px(self._height) / tracks.scale_px
+            xy = tracks.anchor_px(self._offset) / tracks.scale_px
             column, row = (np.clip(xy, 0, 1 - 1e-9) * (GRID_COLUMNS, GRID_ROWS)).astype(np.intp).T
             np.add.at(self._seconds, (row, column), np.float32(min(elapsed_s, LONGEST_STEP_S)))
 

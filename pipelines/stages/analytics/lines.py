@@ -1,8 +1,9 @@
 """Counts at lines: which identities got from one side to the other, through the segment, and in which direction.
 
 An identity is on a side of a line when its anchor is past it by a band that grows with its box; in between it stays
-where it was. So flicker at a line counts nothing, and a jump across it, between two frames or over dropped ones,
-counts once. What matters is where the anchor's path met the line last: past the segment's ends does not count.
+where it was, and a short step past the band must last to the next frame. So flicker at a line counts nothing, and a
+jump across it, between two frames or over dropped ones, counts once. What matters is where the anchor's path met the
+line last: past the segment's ends does not count.
 """
 
 from __future__ import annotations
@@ -14,15 +15,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.analytics.regions import anchor_heights, class_filter
+from pipelines.stages.analytics.regions import JUMP_BANDS, anchor_offsets, class_filter
 from pipelines.stages.analytics.track_table import Change, Float, FrameTracks
 from streamvision.core.analysis import LineTally
 from streamvision.core.config.analytics import LineConfig
 from streamvision.core.detections import class_name
 
-_STATE = np.dtype([("side", np.int8), ("through", np.bool_), ("near_sign", np.int8), ("near_xy", np.float64, 2)])
-"""What is known of an identity at a line: the side on which it counts as being, -1 or 1; whether its path met the line
-within the segment; and where its anchor last was beside the line, in fractions of the picture, and on which side."""
+_STATE = np.dtype(
+    [
+        ("side", np.int8),
+        ("pending", np.int8),
+        ("through", np.bool_),
+        ("near_sign", np.int8),
+        ("near_xy", np.float64, 2),
+    ]
+)
+"""What is known of an identity at a line: the side on which it counts as being, -1 or 1; the side to which it got past
+the band on the last frame, without counting there yet; whether its path met the line within the segment; and where its
+anchor last was beside the line, in fractions of the picture, and on which side."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ class Lines:
         count = len(self.configs)
         self._ends = np.array([line.points for line in self.configs], np.float64).reshape(count, 2, 2)
         self._band = np.array([line.band for line in self.configs], np.float64)[:, None]
-        self._height = anchor_heights(self.configs)
+        self._offset = anchor_offsets(self.configs)
         self._counted = class_filter(self.configs, names)
         self._counts = [(Counter[str](), Counter[str]()) for _ in self.configs]
         self._state = np.zeros((count, rows), _STATE)
@@ -86,7 +96,7 @@ class Lines:
         along = (self._ends[:, 1] - self._ends[:, 0]) * scale_px
         length_px = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
         along = along / length_px
-        anchor_px = tracks.anchor_px(self._height)
+        anchor_px = tracks.anchor_px(self._offset)
         near_px = state["near_xy"][:, at] * scale_px
         off_px, at_px = _relative(anchor_px, begin_px, along)
         old_off_px, old_at_px = _relative(near_px, begin_px, along)
@@ -99,11 +109,15 @@ class Lines:
         through = np.where(met, inside, state["through"][:, at])
         # How far the box itself reaches across the line is what the band is a share of.
         reach_px = np.abs(along[:, 1:2]) * tracks.size_px[:, 0] + np.abs(along[:, 0:1]) * tracks.size_px[:, 1]
-        settled = (np.abs(off_px) > self._band * reach_px) & (sign != 0)
+        band_px = self._band * reach_px
+        clear = (np.abs(off_px) > band_px) & (sign != 0)
         side = state["side"][:, at]
+        jumped = np.abs(off_px - old_off_px) >= JUMP_BANDS * band_px
+        settled = clear & ((side == 0) | (side == sign) | jumped | (state["pending"][:, at] == sign))
         counted = self._counted[:, np.minimum(tracks.class_id, len(self._names))]
         crossed = settled & (side * sign < 0) & through & counted
         state["side"][:, at] = np.where(settled, sign, side)
+        state["pending"][:, at] = np.where(clear & ~settled, sign, 0)
         state["through"][:, at] = through & ~settled
         moved = sign != 0  # on the very line it is on neither side: the path goes on from where it was before
         state["near_sign"][:, at] = np.where(moved, sign, old_sign)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipelines.stages.analytics.regions import ANCHOR_OFFSET
 from pipelines.stages.analytics.track_table import Change, Float, FrameTracks
 from streamvision.core.config.analytics import SpeedConfig
+from streamvision.core.errors import ConfigError
 
 KMH_OF_MPS = 3.6
 _LEAST_WINDOW = 0.5
 """An object's speed is known once it has been seen for this share of the window."""
 _SUMS = 7
+_FOOT = np.array(ANCHOR_OFFSET["bottom"])
 
 
 class GroundPlane:
@@ -23,10 +26,15 @@ class GroundPlane:
 
     Args:
         config: four points of the picture, and where they are on the ground.
+
+    Raises:
+        ConfigError: when the points do not make a plane.
     """
 
     def __init__(self, config: SpeedConfig) -> None:
-        self._to_ground_m = _homography(np.array(config.picture), np.array(config.ground_m))
+        ground_m = np.array(config.ground_m, np.float64)
+        self._origin_m = ground_m.mean(axis=0)
+        self._to_ground_m = _homography(np.array(config.picture, np.float64), ground_m - self._origin_m)
         sides = np.array(config.picture) @ self._to_ground_m[2, :2] + self._to_ground_m[2, 2]
         self._side = float(np.sign(sides.mean()))
 
@@ -35,6 +43,7 @@ class GroundPlane:
         homogeneous = np.concatenate([xy, np.ones((len(xy), 1))], axis=1) @ self._to_ground_m.T
         depth = homogeneous[:, 2:] * self._side
         ground: Float = homogeneous[:, :2] * self._side / np.where(depth > 1e-9, depth, np.nan)
+        ground += self._origin_m
         return ground
 
 
@@ -64,7 +73,7 @@ class Speeds:
     def update(self, tracks: FrameTracks) -> Float:
         """Take the next frame's objects and return (n,) their speeds in km/h; NaN where not known, or not yet."""
         row, now_s = tracks.row, tracks.pts_s
-        ground_m = self._plane.ground_m(tracks.anchor_px(1.0) / tracks.scale_px)
+        ground_m = self._plane.ground_m(tracks.anchor_px(_FOOT) / tracks.scale_px)
         visible = np.isfinite(ground_m).all(axis=1)
         row, ground_m = row[visible], ground_m[visible]
         first = np.isnan(self._first_s[row])
@@ -116,5 +125,10 @@ def _homography(source: Float, target: Float) -> Float:
     for (x, y), (u, v) in zip(source.tolist(), target.tolist(), strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y, -u])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y, -v])
-    solution: Float = np.linalg.svd(np.array(rows, np.float64))[2][-1]
+    try:
+        solution: Float = np.linalg.svd(np.array(rows, np.float64))[2][-1]
+    except np.linalg.LinAlgError as error:
+        raise ConfigError(
+            f"the four points of speed make no ground plane ({error}); give a rectangle's corners"
+        ) from error
     return solution.reshape(3, 3)

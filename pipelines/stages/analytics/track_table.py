@@ -88,17 +88,13 @@ class FrameTracks:
         center: Float = (self.box_xyxy_px[:, :2] + self.box_xyxy_px[:, 2:]) / 2
         return center
 
-    def anchor_px(self, height: Float | float) -> Float:
-        """Return points on the boxes' upright middles.
+    def anchor_px(self, offset: Float) -> Float:
+        """Return a point of each box.
 
         Args:
-            height: from 0, the top, to 1, the bottom; or (P, 1) heights, for (P, n, 2) points.
+            offset: (2,) from the box's middle, as shares of its width and height; or (P, 1, 2), for (P, n, 2) points.
         """
-        lower = np.multiply(np.subtract(height, 0.5), self.size_px[:, 1])
-        anchor = np.empty((*lower.shape, 2))
-        anchor[..., 0] = self.center_px[:, 0]
-        anchor[..., 1] = self.center_px[:, 1] + lower
-        return anchor
+        return self.center_px + offset * self.size_px
 
 
 class TrackTable:
@@ -121,9 +117,25 @@ class TrackTable:
     def __len__(self) -> int:
         return len(self.identity)
 
-    def update(self, detections: Detections, *, pts_s: float, picture_px: tuple[int, int]) -> FrameTracks:
-        """Take the next frame's objects; those without identity, and an identity's second box, are passed over."""
+    def update(
+        self,
+        detections: Detections,
+        *,
+        pts_s: float,
+        picture_px: tuple[int, int],
+        ignored: NDArray[np.bool_] | None = None,
+    ) -> FrameTracks:
+        """Take the next frame's objects; those without identity, and an identity's second box, are passed over.
+
+        Args:
+            detections: the objects.
+            pts_s: the frame's time.
+            picture_px: width and height of the picture.
+            ignored: (n,) which of the objects are passed over, too.
+        """
         chosen = self._with_identity(detections)
+        if ignored is not None:
+            chosen = chosen[~ignored[chosen]]
         identity = detections.track_id.data[chosen] if detections.track_id is not None else np.empty(0, np.int64)
         row, known = self._look_up(identity)
         born = np.flatnonzero(~known)

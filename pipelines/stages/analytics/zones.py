@@ -1,7 +1,8 @@
 """Zones: which identities are inside and for how long, and the alarms: crowding, long stays, idling, the wrong way.
 
 An identity that is first seen inside has entered; one that is lost inside has left, so entered minus left are always
-those inside. At the edge an identity stays what it was until it is past it by a band that grows with its box.
+those inside. At the edge an identity stays what it was until it is past it by a band that grows with its box, though no
+deeper than half way to the middle of a thin zone; and a short step past the band must last to the next frame.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.analytics.regions import Motion, Polygons, anchor_heights, class_filter
+from pipelines.stages.analytics.regions import JUMP_BANDS, Motion, Polygons, anchor_offsets, class_filter
 from pipelines.stages.analytics.track_table import Change, Float, FrameTracks, Rows, TrackTable
 from streamvision.core.analysis import EventKind, ZoneTally
 from streamvision.core.config.analytics import ZoneConfig
@@ -22,12 +23,17 @@ Mask = NDArray[np.bool_]
 
 _INSTANT_S = 1e-6
 """Differences of time stamps are no more exact than this."""
+_MIDDLE_SHARE = 0.75
+"""Share of the way from the edge of a thin zone to its middle from which on an object is in the middle."""
 
 
 _STATE = np.dtype(
     [
         ("known", np.bool_),
         ("inside", np.bool_),
+        ("pending", np.bool_),
+        ("pending_s", np.float64),
+        ("anchor_xy", np.float64, 2),
         ("since_s", np.float64),
         ("idle_xy", np.float64, 2),
         ("idle_since_s", np.float64),
@@ -36,7 +42,8 @@ _STATE = np.dtype(
         ("wrong_way_reported", np.bool_),
     ]
 )
-"""What is known of an identity in a zone: whether it was ever located, is inside, and since when; where its middle was,
+"""What is known of an identity in a zone: whether it was ever located; is inside, and since when; whether and since
+when it is past the band on the other side without counting there yet; where its anchor last was; where its middle was,
 as fractions of the picture, when it last moved, and when that was; which alarms it has caused."""
 
 
@@ -84,7 +91,7 @@ class Zones:
         self._classes = len(names)
         self._polygons = Polygons([zone.points for zone in self.configs])
         self._band = _column(self.configs, "band")
-        self._height = anchor_heights(self.configs)
+        self._offset = anchor_offsets(self.configs)
         self._counted = class_filter(self.configs, names)
         self._stay_s, self._idle_s = _column(self.configs, "stay_s"), _column(self.configs, "idle_s")
         self._idle_move = _column(self.configs, "idle_move")
@@ -136,17 +143,17 @@ class Zones:
 
     def _move(self, tracks: FrameTracks) -> Iterator[Incident]:
         state, row, at, now_s = self._state, tracks.row, tracks.at, tracks.pts_s
-        size_px = tracks.size_px
-        anchor_px = tracks.anchor_px(self._height)
-        within, edge_px = self._polygons.locate(anchor_px, tracks.picture_px)
-        clear = edge_px > self._band * np.sqrt(size_px.prod(axis=1))
-        was = state["inside"][:, at]
-        inside = np.where(clear | ~state["known"][:, at], within, was)
-        inside &= self._counted[:, np.minimum(tracks.class_id, self._classes)]
+        counted = self._counted[:, np.minimum(tracks.class_id, self._classes)]
+        within, differs, jumped = self._locate(tracks, counted)
+        was, pending = state["inside"][:, at], state["pending"][:, at]
+        settled = differs & (jumped | pending)
+        inside = np.where(settled | ~state["known"][:, at], within, was) & counted
+        begun_s = np.where(differs & pending, state["pending_s"][:, at], now_s)
         entered, left = inside & ~was, was & ~inside
-        dwell_s = now_s - state["since_s"][:, at]
+        dwell_s = begun_s - state["since_s"][:, at]
+        state["pending"][:, at], state["pending_s"][:, at] = differs & ~settled & state["known"][:, at], begun_s
         state["inside"][:, at], state["known"][:, at] = inside, True
-        state["since_s"][:, at] = np.where(entered, now_s, state["since_s"][:, at])
+        state["since_s"][:, at] = np.where(entered, begun_s, state["since_s"][:, at])
         yield from self._record("zone_left", left, row, dwell_s=dwell_s)
         yield from self._record("zone_entered", entered, row)
         state["stay_reported"][:, at] &= ~entered
@@ -157,6 +164,22 @@ class Zones:
             yield from self._idlers(tracks, inside, entered)
         if self._watches_heading:
             yield from self._wrong_ways(tracks, inside)
+
+    def _locate(self, tracks: FrameTracks, counted: Mask) -> tuple[Mask, Mask, Mask]:
+        """Return (Z, n) which objects are within and count, are clearly not where they were, and got there at once."""
+        state, at = self._state, tracks.at
+        anchor_px = tracks.anchor_px(self._offset)
+        within, edge_px = self._polygons.locate(anchor_px, tracks.picture_px)
+        band_px = self._band * np.sqrt(tracks.size_px.prod(axis=1))
+        depth_px = self._polygons.inradius_px(tracks.picture_px)
+        clear = edge_px > np.where(within, np.minimum(band_px, depth_px / 2), band_px)
+        step = (anchor_px - state["anchor_xy"][:, at] * tracks.scale_px) / np.maximum(tracks.size_px, 1e-9)
+        jumped = np.hypot(step[..., 0], step[..., 1]) >= JUMP_BANDS * self._band
+        # In the middle of a zone that is thinner than both its bands nobody gets deeper, and few for two frames.
+        jumped |= within & (depth_px < 2 * band_px) & (edge_px > _MIDDLE_SHARE * depth_px)
+        state["anchor_xy"][:, at] = anchor_px / tracks.scale_px
+        within &= counted
+        return within, clear & (within != state["inside"][:, at]), jumped
 
     def _stays(self, tracks: FrameTracks, inside: Mask) -> Iterator[Incident]:
         state, at = self._state, tracks.at

@@ -15,7 +15,10 @@ from streamvision.core.config.section import Section
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Fraction, Fraction]
 """x and y, as fractions of the picture's width and height."""
-Anchor = Literal["bottom", "center"]
+Anchor = Literal["bottom", "center", "top", "left", "right", "bottom_left", "bottom_right", "top_left", "top_right"]
+"""Point of a box: the middle of its lower edge, its middle, and so on round it."""
+Metres = Annotated[float, Field(ge=-1e7, le=1e7)]
+"""A position on the ground from any origin, that of a map's grid too."""
 
 MAX_REGIONS = 64
 """Most lines, and most zones, of one stream."""
@@ -30,7 +33,7 @@ class LineConfig(Section):
     points: tuple[Point, Point] = Field(description="Both ends, [[x, y], [x, y]], in fractions of the picture.")
     directions: tuple[str, str] = Field(("in", "out"), description="Names of the direction of the arrow, and against.")
     classes: tuple[str, ...] | None = Field(None, description="Count these classes only.")
-    anchor: Anchor = Field("bottom", description="Which point of a box must cross: bottom centre, or centre.")
+    anchor: Anchor = Field("bottom", description="Which point of a box must cross: an edge's middle, corner or centre.")
     band: float = Field(
         0.1, ge=0, le=1, description="How far past the line it must get, as a share of its box; flicker stays below."
     )
@@ -52,9 +55,19 @@ class ZoneConfig(Section):
         min_length=3, max_length=32, description="Corners in order, [[x, y], ...], in fractions of the picture."
     )
     classes: tuple[str, ...] | None = Field(None, description="Count objects of these classes only.")
-    anchor: Anchor = Field("bottom", description="Which point of a box must be inside: bottom centre, or centre.")
+    anchor: Anchor = Field(
+        "bottom", description="Which point of a box must be inside; bottom: the lower edge's middle."
+    )
+    ignore: bool = Field(
+        False,
+        description="Objects inside count nowhere: a mask for trees, screens, parked cars. It counts nothing itself.",
+    )
     band: float = Field(
-        0.1, ge=0, le=1, description="How far past the edge it must get, as a share of its box; flicker stays below."
+        0.1,
+        ge=0,
+        le=1,
+        description="How far past the edge it must get, as a share of its box, but never beyond the reach of a thin "
+        "zone; flicker stays below.",
     )
     crowd: int | None = Field(None, ge=1, description="Report when so many are inside, once until it is fewer again.")
     stay_s: float | None = Field(None, gt=0, le=86400, description="Report when an object stays inside for so long.")
@@ -79,6 +92,15 @@ class ZoneConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _counts_or_ignores(self) -> ZoneConfig:
+        alarms = (self.crowd, self.stay_s, self.idle_s, self.heading, self.heading_deg)
+        if self.ignore and any(alarm is not None for alarm in alarms):
+            raise ValueError(
+                f"zone {self.name!r} ignores what is inside and tells of it; leave out ignore, or the alarms"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _has_area(self) -> ZoneConfig:
         ring = zip(self.points, (*self.points[1:], self.points[0]), strict=True)
         if abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in ring)) < 1e-6:
@@ -92,7 +114,7 @@ class SpeedConfig(Section):
     picture: tuple[Point, Point, Point, Point] = Field(
         description="Four points on the ground, no three on one line, in fractions of the picture."
     )
-    ground_m: tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]] = Field(
+    ground_m: tuple[tuple[Metres, Metres], tuple[Metres, Metres], tuple[Metres, Metres], tuple[Metres, Metres]] = Field(
         description="Where these four are on the ground, in metres, from any origin."
     )
     window_s: float = Field(1.0, gt=0, le=30, description="Time over which speed is smoothed.")
@@ -115,7 +137,7 @@ class HeatMapConfig(Section):
         None, gt=0, description="Time after which a trace has half its weight; none: all."
     )
     show: bool = Field(False, description="Tint the picture with it.")
-    anchor: Anchor = Field("bottom", description="Which point of a box leaves a trace: bottom centre, or centre.")
+    anchor: Anchor = Field("bottom", description="Which point of a box leaves a trace.")
 
 
 class AnalyticsConfig(Section):

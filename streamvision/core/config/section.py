@@ -31,7 +31,7 @@ def listed_in(registry: str) -> dict[str, Any]:
 class Section(BaseModel):
     """A part of the configuration; unknown keys are refused, renamed ones are read with a warning."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     renamed_keys: ClassVar[dict[str, str]] = {}
     """By former name, the present name of each key that was renamed; files with the former name stay valid."""

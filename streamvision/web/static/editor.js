@@ -58,6 +58,8 @@ export class Editor {
     const answer = await response.json();
     if (!response.ok) return this.#say(answer.error, true);
     this.#config = answer.config;
+    const choices = answer.classes.map((name) => new Option(name, name));
+    this.#find('.properties [name="classes"]').replaceChildren(...choices);
     this.#element.classList.add("editing");
     this.#find(".edit").setAttribute("aria-pressed", "true");
     this.#enter("select");
@@ -87,6 +89,7 @@ export class Editor {
   #press(event) {
     if (event.button) return;
     event.preventDefault();
+    document.activeElement?.blur(); // what was typed belongs to the region that was selected until now
     this.#svg.setPointerCapture(event.pointerId);
     const point = this.#pointOf(event);
     if (this.#mode === "select") return this.#grab(event, point);
@@ -237,7 +240,7 @@ export class Editor {
   #shape(kind, index, region, unit) {
     const points = region.points.map((point) => this.#pixels(point));
     const chosen = this.#selected?.kind === kind && this.#selected.index === index;
-    const group = make("g", { class: `region ${kind}${chosen ? " chosen" : ""}`, "data-kind": kind, "data-index": index });
+    const group = make("g", { class: `region ${kind}${region.ignore ? " ignored" : ""}${chosen ? " chosen" : ""}`, "data-kind": kind, "data-index": index });
     const path = points.map((point) => point.join(",")).join(" ");
     const tag = kind === "zone" ? "polygon" : "polyline";
     group.append(make(tag, { points: path, class: "reach", "stroke-width": 2 * NEAR_PX * unit }));
@@ -272,7 +275,7 @@ export class Editor {
     if (!region) return;
     this.#find(".properties").dataset.kind = this.#selected.kind;
     for (const input of this.#element.querySelectorAll(".properties [name]")) {
-      if (document.activeElement !== input) input.value = region[input.name] ?? (input.name === "anchor" ? "bottom" : "");
+      if (document.activeElement !== input) show(input, region[input.name]);
     }
   }
 
@@ -308,10 +311,18 @@ export class Editor {
   }
 }
 
-// What an input says: text, or a number, or null where a number was taken out.
+// What an input says: text, or a number, or null where a number was taken out; names that are chosen, or null for none.
 function valueOf(input) {
+  if (input.type === "checkbox") return input.checked;
+  if (input.multiple) return input.selectedOptions.length ? Array.from(input.selectedOptions, (option) => option.value) : null;
   if (input.type !== "number") return input.value;
   return input.value === "" ? null : Number(input.value);
+}
+
+function show(input, value) {
+  if (input.type === "checkbox") input.checked = value ?? false;
+  else if (input.multiple) for (const option of input.options) option.selected = value?.includes(option.value) ?? false;
+  else input.value = value ?? (input.name === "anchor" ? "bottom" : "");
 }
 
 function middle([[x0, y0], [x1, y1]]) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -109,6 +110,30 @@ def test_what_is_not_accepted_is_said_and_changes_nothing(server: WebServer, bod
     status, answer = post_json(server.port, PATH, body)
     assert status == 400 and sentence in answer["error"]
     assert [line["name"] for line in get_json(server.port, PATH)[1]["config"]["lines"]] == ["door"]
+
+
+PLANE = {"picture": [[0, 0], [1, 0], [1, 1], [0, 1]], "ground_m": [[0, 0], [40, 0], [40, 20], [0, 20]]}
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "Infinity", "-Infinity", "1e300", "1e400"])
+def test_a_number_that_is_none_changes_nothing_and_the_page_goes_on(server: WebServer, wrong: str) -> None:
+    assert post_json(server.port, PATH, {"lines": [DOOR], "speed": PLANE})[0] == 200
+    body = json.dumps({"lines": [], "speed": {**PLANE, "ground_m": [[0, 0], [40, 0], [40, 20], [0, 12345]]}})
+    status, answer = post_json(server.port, PATH, body.replace("12345", wrong).encode())
+    assert status == 400 and "speed.ground_m.3.1: Input should be" in answer["error"]
+    _, _, now = get(server.port, PATH)
+    config = json.loads(now, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))["config"]
+    assert [line["name"] for line in config["lines"]] == ["door"]
+    assert config["speed"]["ground_m"] == PLANE["ground_m"]
+
+
+def test_json_that_is_too_deep_is_refused(server: WebServer) -> None:
+    status, answer = post_json(server.port, PATH, b'{"lines": ' + b"[" * 50_000 + b"]" * 10_000)
+    assert status == 400 and "the body is not JSON" in answer["error"]
+
+
+def test_the_classes_to_choose_from_are_told(server: WebServer) -> None:
+    assert get_json(server.port, PATH)[1]["classes"] == ["person", "car", "truck"]
 
 
 def test_unknown_streams_and_methods(server: WebServer) -> None:

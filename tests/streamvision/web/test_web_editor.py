@@ -115,6 +115,42 @@ def test_a_zone_is_drawn_by_its_corners_and_closed_at_the_first(editor: Page, fe
     assert analytics.config.zones[0].crowd == 5, "what is refused changes nothing"
 
 
+def test_a_zone_gets_classes_an_anchor_and_becomes_a_mask(editor: Page, feed: LiveFeed) -> None:
+    visible(editor, '[data-mode="zone"]').click()
+    for corner in ((0.1, 0.2), (0.6, 0.2), (0.6, 0.8), (0.1, 0.2)):
+        editor.mouse.click(*spot(editor, *corner))
+    analytics = feed["gate"].analytics
+
+    def zone():
+        return analytics.config.zones[0]
+
+    assert eventually(lambda: len(analytics.config.zones) == 1)
+    classes = visible(editor, '.properties [name="classes"]')
+    assert classes.locator("option").all_inner_texts() == ["person", "car", "truck"]
+    classes.select_option(["car", "truck"])
+    assert eventually(lambda: zone().classes == ("car", "truck"))
+    classes.select_option([])
+    assert eventually(lambda: zone().classes is None)
+    visible(editor, '.properties [name="anchor"]').select_option("top_left")
+    assert eventually(lambda: zone().anchor == "top_left")
+    visible(editor, '.properties [name="ignore"]').check()
+    assert eventually(lambda: zone().ignore)
+    expect(visible(editor, ".drawing .zone.ignored")).to_have_count(1)
+    assert analytics.report()["zones"] == {}
+
+
+def test_what_is_typed_goes_to_the_region_that_it_was_typed_for(editor: Page, feed: LiveFeed) -> None:
+    draw_line(editor)
+    visible(editor, '[data-mode="line"]').click()
+    drag(editor, (0.8, 0.1), (0.8, 0.9))
+    analytics = feed["gate"].analytics
+    assert eventually(lambda: len(analytics.config.lines) == 2)
+    visible(editor, '.properties [name="name"]').fill("right")
+    editor.mouse.click(*spot(editor, 0.5, 0.3))
+    expect(visible(editor, '.properties [name="name"]')).to_have_value("line 1")
+    assert eventually(lambda: [line.name for line in analytics.config.lines] == ["line 1", "right"])
+
+
 def test_a_finger_draws_too(editor: Page, feed: LiveFeed) -> None:
     visible(editor, '[data-mode="zone"]').tap()
     for corner in ((0.2, 0.2), (0.7, 0.3), (0.4, 0.8), (0.2, 0.2)):

@@ -63,6 +63,14 @@ def test_flicker_at_the_line_counts_once() -> None:
     assert totals(subject) == {"down": 1, "up": 0}
 
 
+def test_a_single_false_box_beyond_the_band_counts_nothing() -> None:
+    subject = analytics(lines=[ACROSS])
+    walk(subject, path(*[0.48] * 5, 0.52, *[0.48] * 5))  # 4 px past the line; the band is 2 px, the box 20 px
+    assert totals(subject) == {"down": 0, "up": 0}
+    walk(subject, path(*[0.48] * 5, *[0.52] * 2))
+    assert totals(subject) == {"down": 1, "up": 0}
+
+
 def test_without_a_band_flicker_counts_each_time() -> None:
     subject = analytics(lines=[{**ACROSS, "band": 0}])
     walk(subject, path(0.3, 0.51, 0.49, 0.51, 0.7))

@@ -90,3 +90,38 @@ def test_points_on_one_line_are_refused() -> None:
     flat = {**TRAPEZE, "picture": [[0.1, 0.1], [0.5, 0.5], [0.9, 0.9], [0.1, 0.9]]}
     with pytest.raises(ConfigError, match="three points of picture are on one line"):
         parse_analytics({"speed": flat}, origin="test")
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf"), 1e8, 1e300])
+@pytest.mark.parametrize("key", ["ground_m", "picture"])
+def test_points_that_are_nowhere_are_refused(key: str, wrong: float) -> None:
+    points = [[wrong, TRAPEZE[key][0][1]], *TRAPEZE[key][1:]]
+    with pytest.raises(ConfigError, match=rf"speed\.{key}\.0\.0: Input should be"):
+        parse_analytics({"speed": {**TRAPEZE, key: points}}, origin="test")
+
+
+@pytest.mark.parametrize(
+    "section", [{"heat_map": {"half_life_s": float("inf")}}, {"speed": {**TRAPEZE, "limit_kmh": float("inf")}}]
+)
+def test_no_setting_is_infinite(section: dict) -> None:
+    with pytest.raises(ConfigError, match="Input should be a finite number"):
+        parse_analytics(section, origin="test")
+
+
+def test_positions_of_a_maps_grid_are_as_good_as_small_ones() -> None:
+    grid = [[x + 512_345.0, y + 5_412_345.0] for x, y in TRAPEZE["ground_m"]]
+    walked = [[(1, 0.5, 0.5 + 0.01 * step)] for step in range(20)]
+    here, there = (walk(analytics(speed=plane), walked)[-1] for plane in (TRAPEZE, {**TRAPEZE, "ground_m": grid}))
+    assert here.speed_kmh[0] == pytest.approx(there.speed_kmh[0], rel=1e-6)
+
+
+def test_a_change_that_fails_changes_nothing() -> None:
+    gate = {"name": "gate", "points": [[0.5, 1], [0.5, 0]]}
+    subject = analytics(lines=[gate], speed=TRAPEZE)
+    before = subject.config
+    nowhere = SpeedConfig.model_construct(picture=TRAPEZE["picture"], ground_m=[[float("nan")] * 2] * 4, window_s=1.0)
+    with pytest.raises(ConfigError, match="ground"):
+        subject.apply(before.model_copy(update={"lines": (), "speed": nowhere}))
+    assert subject.config is before
+    walk(subject, [[(1, 0.3 + 0.1 * step, 0.6)] for step in range(5)])
+    assert subject.report()["lines"]["gate"]["in"]["total"] == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from streamvision.core.errors import ConfigError
 from support.walkers import analytics, events, kinds, result, walk
 
 YARD = {"name": "yard", "points": [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]}
@@ -35,6 +37,85 @@ def test_flicker_at_the_edge_neither_leaves_nor_enters() -> None:
     assert kinds(walk(subject, at(INSIDE, *edge, INSIDE))) == ["zone_entered"]
     without = analytics(zones=[{**YARD, "band": 0}])
     assert len(kinds(walk(without, at(INSIDE, *edge, INSIDE)))) > 20
+
+
+FLICKER = (0.5, 0.83)
+"""6 px past the edge: beyond the band of 2.8 px, and less than the 20 px of a box from where it was."""
+
+
+def test_a_single_false_box_beyond_the_band_neither_leaves_nor_enters() -> None:
+    subject = analytics(zones=[YARD])
+    near = (0.5, 0.78)
+    assert kinds(walk(subject, at(*[near] * 5, FLICKER, *[near] * 5))) == ["zone_entered"]
+    outside = analytics(zones=[YARD])
+    assert kinds(walk(outside, at(*[FLICKER] * 5, near, *[FLICKER] * 5))) == []
+
+
+def test_who_stays_beyond_the_band_has_left_when_it_got_there() -> None:
+    subject = analytics(zones=[YARD])
+    said = walk(subject, at(*[(0.5, 0.78)] * 5, *[FLICKER] * 5))
+    assert [(event.kind, event.frame) for event in events(said)] == [("zone_entered", 0), ("zone_left", 6)]
+    assert events(said)[1].values == {"dwell_s": 0.5}
+
+
+THIN = {
+    "door mat": [[0.4, 0.49], [0.6, 0.49], [0.6, 0.51], [0.4, 0.51]],
+    "lane strip": [[0.1, 0.2], [0.12, 0.2], [0.92, 0.8], [0.9, 0.8]],
+}
+"""4 px high, and 7 px wide across; the band of a box of 80 x 60 px is 6.9 px."""
+
+
+@pytest.mark.parametrize("name", THIN)
+def test_a_zone_thinner_than_its_bands_is_entered_and_left(name: str) -> None:
+    subject = analytics(zones=[{"name": "yard", "points": THIN[name]}])
+    down = [(0.5, 0.4 + 0.005 * step) for step in range(41)]  # 1 px a frame, all the way through
+    assert kinds(walk(subject, at(*down), box_px=(80, 60))) == ["zone_entered", "zone_left"]
+    assert yard(subject)["entered"] == yard(subject)["left"] == 1
+
+
+def test_who_passes_a_thin_zone_has_not_been_inside() -> None:
+    subject = analytics(zones=[{"name": "yard", "points": THIN["door mat"]}])
+    along = [(0.3 + 0.01 * step, 0.52) for step in range(40)]
+    assert kinds(walk(subject, at(*along), box_px=(80, 60))) == []
+
+
+@pytest.mark.parametrize(
+    ("anchor", "offset_px"),
+    [("center", (0, -10)), ("top", (0, -20)), ("left", (-20, -10)), ("right", (20, -10)), ("bottom_left", (-20, 0)),
+     ("bottom_right", (20, 0)), ("top_left", (-20, -20)), ("top_right", (20, -20)), ("bottom", (0, 0))],
+)  # fmt: skip
+def test_any_point_of_a_box_can_be_the_one_that_must_be_inside(anchor: str, offset_px: tuple[int, int]) -> None:
+    x, y = 200 + offset_px[0], 100 + offset_px[1]
+    spot = [[(x + dx) / 400, (y + dy) / 200] for dx, dy in ((-4, -4), (4, -4), (4, 4), (-4, 4))]
+    subject = analytics(zones=[{"name": "yard", "points": spot, "anchor": anchor, "band": 0}])
+    assert kinds(walk(subject, at(INSIDE))) == ["zone_entered"]
+
+
+MASK = {"name": "screen", "points": [[0.4, 0.3], [0.6, 0.3], [0.6, 0.7], [0.4, 0.7]], "ignore": True}
+
+
+def test_in_an_ignored_area_nobody_counts() -> None:
+    speed = {"picture": [[0, 0], [1, 0], [1, 1], [0, 1]], "ground_m": [[0, 0], [40, 0], [40, 20], [0, 20]]}
+    gate = {"name": "gate", "points": [[0.5, 0.2], [0.5, 0.8]]}
+    subject = analytics(zones=[YARD, MASK], lines=[gate], speed=speed, heat_map={})
+    across = [[(1, 0.45 + 0.01 * step, 0.5), (2, 0.3, 0.5)] for step in range(11)]
+    said = walk(subject, across)
+    assert [(event.kind, event.track_id) for event in events(said)] == [("zone_entered", 2)]
+    assert [one is not None and np.isfinite(one).tolist() for one in [said[-1].speed_kmh]] == [[False, True]]
+    assert set(subject.report()["zones"]) == {"yard"}, "a mask counts nothing itself"
+    heat = subject._heat.seconds()
+    assert heat[:, :45].sum() == pytest.approx(1.0) and heat[:, 45:].sum() == 0
+
+
+def test_an_area_ignores_the_classes_that_it_is_for() -> None:
+    subject = analytics(zones=[YARD, {**MASK, "classes": ["bus"]}])
+    assert kinds(walk(subject, at(INSIDE), class_id=1)) == []
+    assert kinds(walk(subject, at(INSIDE))) == ["zone_entered"]
+
+
+def test_an_area_that_ignores_and_tells_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'screen' ignores what is inside and tells of it; leave out ignore, or"):
+        analytics(zones=[{**MASK, "crowd": 3}])
 
 
 def test_who_is_lost_inside_has_left_when_it_was_last_seen() -> None:
