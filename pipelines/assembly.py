@@ -67,12 +67,15 @@ def build_streams(
         stages: stages beyond the built-in ones.
         times: where the seconds of each stage are recorded.
         on_change: called when a stream has a frame for the network, or capacity behind it.
-        patient: whether a stream waits for a camera that is not there yet.
+        patient: whether streams wait for a camera that is not there yet; each does where another one is live.
     """
     turns = Turns()
     budget = Budget(config.adaptive.full_frames_per_s)
+    live = {name for name, (spec, _) in sources.items() if spec.live}
     return {
-        name: _build_stream(name, spec, stream, config, models, budget, stages, times, on_change, turns, patient)
+        name: _build_stream(
+            name, spec, stream, config, models, budget, stages, times, on_change, turns, patient or bool(live - {name})
+        )
         for name, (spec, stream) in sources.items()
     }
 

@@ -83,7 +83,7 @@ class Pipeline:
             stages=further,
             times=self.times,
             on_change=self._batcher.notify,
-            patient=config.serve is not None or len(self._stream_ids) > 1,
+            patient=config.serve is not None or len(self._stream_ids) > len(self._sources),
         )
         for stream in self._streams.values():
             self._batcher.add(stream)

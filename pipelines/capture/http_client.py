@@ -57,6 +57,7 @@ class HttpClient:
             TimeoutError: when the deadline has passed.
             OSError: when the connection cannot be made or breaks.
             http.client.HTTPException: when the answer is not HTTP.
+            ValueError: when a redirect leads to what is no address.
         """
         self._deadline.at_s = deadline_s
         url, answered = self._url, False
@@ -87,6 +88,7 @@ class HttpClient:
 
     def _request(self, url: str, headers: dict[str, str]) -> HttpResponse:
         parts = urlsplit(url)
+        netloc = parts.netloc.rpartition("@")[2]
         target = quote(parts.path or "/", safe=_IN_PATHS) + (
             f"?{quote(parts.query, safe=_IN_PATHS)}" * bool(parts.query)
         )
@@ -94,14 +96,14 @@ class HttpClient:
         if self._may_answer(url) and (authorization := self._authorization.header("GET", target)):
             sent["Authorization"] = authorization
         kept = self._connection is not None and self._connection.sock is not None
-        connection = self._connected(parts.scheme, parts.netloc)
+        connection = self._connected(parts.scheme, netloc)
         try:
             return self._exchange(connection, target, sent)
         except (http.client.RemoteDisconnected, ConnectionError):
             if not kept:
                 raise
         self.close()  # the server had closed a connection that was kept for the next request
-        return self._exchange(self._connected(parts.scheme, parts.netloc), target, sent)
+        return self._exchange(self._connected(parts.scheme, netloc), target, sent)
 
     def _exchange(self, connection: http.client.HTTPConnection, target: str, sent: dict[str, str]) -> HttpResponse:
         connection.timeout = self._deadline.left_s()

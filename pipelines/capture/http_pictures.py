@@ -199,7 +199,7 @@ class HttpPictures:
         self._asked_s = now_s
         try:
             response = self._client.get(now_s + self._config.open_timeout_s, self._last.conditions(now_s))
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             return self._missed(SourceError(request_failure(error, self._spec)))
         if response.status == http.client.NOT_MODIFIED:
             response.finish()

@@ -84,7 +84,7 @@ class HttpReader:
             ) from None
         except SourceError:
             raise
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise SourceError(request_failure(error, self._spec)) from None
         if _has_pictures(response, begin):
             return HttpPictures(

@@ -77,6 +77,7 @@ class StreamCapture:
         self._refusals = after_refusal(worked_before=False)
         self._faulty_since_s: float | None = None
         self._delay_s = 0.0
+        self._refused = False
         self._segment = 0
         self._size: tuple[int, int] | None = None
         self._live_since_s: float | None = None
@@ -245,7 +246,8 @@ class StreamCapture:
             self._backoff.note_live(time.monotonic() - self._live_since_s)
         if self._faulty_since_s is None:
             self._faulty_since_s = time.monotonic()
-        self._delay_s = (self._refusals if isinstance(error, SourceRefusedError) else self._backoff).next_delay_s()
+        self._refused = isinstance(error, SourceRefusedError)
+        self._delay_s = (self._refusals if self._refused else self._backoff).next_delay_s()
         log.warning("stream %s: %s; tried again in %.1f s", self.stream_id, reason, self._delay_s)
         stalled = state is StreamState.STALLED and self.state.state is StreamState.LIVE
         self.state.move(state if stalled else StreamState.RECONNECTING, reason)
@@ -274,7 +276,7 @@ class StreamCapture:
         deadline_s = time.monotonic() + self._delay_s
         was_unreachable = False
         while not self._stop.is_set() and (left_s := deadline_s - time.monotonic()) > 0:
-            if left_s > PROBE_EVERY_S:
+            if left_s > PROBE_EVERY_S and not self._refused:
                 reachable = is_reachable(self.spec, timeout_s=PROBE_TIMEOUT_S)
                 if reachable and was_unreachable:
                     self._backoff.reset()

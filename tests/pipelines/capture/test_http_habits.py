@@ -320,16 +320,28 @@ def test_redirects_are_followed_without_giving_the_password_away() -> None:
             "/moved": lambda r: r.answer(302, "text/html", b"", ("Location", "/here?a=1")),
             "/here": lambda r: r.answer(307, "text/html", b"", ("Location", f"http://{elsewhere}/video")),
             "/round": lambda r: r.answer(302, "text/html", b"", ("Location", "/round")),
+            "/nowhere": lambda r: r.answer(302, "text/html", b"", ("Location", "http://bob:secret@[::x/")),
             "/rtsp": lambda r: r.answer(302, "text/html", b"", ("Location", "rtsp://bob:pw@cam/live")),
         }
         with OddHttpCamera(habits) as camera:
             with capturing(f"http://bob:pw@{camera.address}/moved") as capture:
                 assert len(take(capture, 2)) == 2
-            for path, words in (("round", "circle of redirects"), ("rtsp", "leads to rtsp://")):
+            for path, words in (("round", "circle of"), ("rtsp", "leads to rtsp://"), ("nowhere", "cannot be read")):
                 with capturing(f"http://{camera.address}/{path}") as capture:
                     wait_until(lambda: capture.reconnects >= 1)
                     assert words in capture.state.snapshot()[1]
+                    assert "secret" not in capture.state.snapshot()[1]
         assert seen == [None]
+
+
+def test_chunks_that_are_none_are_said() -> None:
+    def unchunked(request: Request) -> None:
+        request.head(MULTIPART + "frame", ("Transfer-Encoding", "chunked"))
+        request.wfile.write(b"--frame\r\n\r\n" + picture(1))
+
+    with OddHttpCamera({"/": unchunked}) as camera, capturing(f"http://{camera.address}/") as capture:
+        wait_until(lambda: capture.reconnects >= 1)
+        assert "answers without a picture" in capture.state.snapshot()[1]
 
 
 @pytest.mark.parametrize(
