@@ -6,6 +6,7 @@ Ordinary pictures (4:2:0, 8 bits, upright, square pixels) are views of what the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -33,6 +34,21 @@ _HD_HEIGHT_PX = 720
 _NO_YUV = ("pal", "mono", "bayer", "xyz")
 _GREY = ("gray", "ya")
 _TEN_BITS = "yuv420p10le"
+_COLOUR_CHANGES: dict[Transfer | None, str] = {
+    "pq": "tone-mapped from PQ",
+    "hlg": "tone-mapped from HLG",
+    "sdr": "BT.2020 colours made BT.709",
+}
+_RANGE_NAMES = {1: "limited", 2: "full"}
+_MATRIX_NAMES = {
+    **{1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m"},
+    **{8: "ycgco", 9: "bt2020nc", 10: "bt2020c", 14: "ictcp"},
+}
+_PRIMARIES_NAMES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 12: "smpte432"}
+_TRANSFER_NAMES = {
+    **{1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear"},
+    **{13: "srgb", 14: "bt2020-10", 15: "bt2020-12", 16: "pq", 18: "hlg"},
+}
 
 
 class FramePictures:
@@ -48,11 +64,8 @@ class FramePictures:
         self._reformatter = VideoReformatter()
         self._shape: tuple[int, int, int] | None = None
         self._geometry: Geometry | None = None
-
-    @property
-    def geometry(self) -> Geometry | None:
-        """How pictures are stretched, turned and mirrored; ``None`` where they stay as they are."""
-        return self._geometry
+        self.coded: Coded | None = None
+        """How the pictures are coded; ``None`` before the first."""
 
     def picture(self, frame: VideoFrame) -> YuvPicture:
         """Return the frame as it is to be seen; where nothing is to be done, as views that keep the frame alive.
@@ -66,6 +79,7 @@ class FramePictures:
         if shape != self._shape:
             self._shape = shape
             self._geometry = self._geometry_of(frame)
+            self.coded = Coded.of(frame, self._aspect(), self._geometry)
         return picture if self._geometry is None else self._geometry.applied(picture)
 
     def _geometry_of(self, frame: VideoFrame) -> Geometry | None:
@@ -75,6 +89,64 @@ class FramePictures:
             frame.width, frame.height, aspect=self._aspect(), matrix=None if matrix is None else bytes(matrix)
         )
         return shown if shown.changes(frame.width, frame.height) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coded:
+    """How pictures are coded, and what is done to show them. What the source does not say is ``None``."""
+
+    width_px: int
+    """Width as coded."""
+    height_px: int
+    """Height as coded."""
+    pixel_format: str
+    """FFmpeg's name of the pixel format."""
+    pixel_aspect: str | None
+    """Width to height of a pixel."""
+    rotation_degrees: int
+    """By how much the picture is turned clockwise to be upright: 0, 90, 180 or 270."""
+    mirrored: bool
+    """Whether it is mirrored left to right before that."""
+    range: str | None
+    """limited or full."""
+    matrix: str | None
+    """FFmpeg's name of the matrix."""
+    primaries: str | None
+    """FFmpeg's name of the primaries."""
+    transfer: str | None
+    """FFmpeg's name of the transfer function; pq and hlg are HDR."""
+    hdr: bool
+    """Whether it is HDR."""
+    changes: tuple[str, ...]
+    """What is done to show them, in words; empty where they are shown as they are."""
+
+    @classmethod
+    def of(cls, frame: VideoFrame, aspect: Fraction | None, shape: Geometry | None) -> Coded:
+        """Describe a frame."""
+        layout = layout_of(frame)
+        size_px = (frame.width, frame.height)
+        turned = shape if shape is not None and (shape.transposed or shape.flip is not None) else None
+        ratio = f"{aspect.numerator}:{aspect.denominator}" if aspect else None
+        changes = [
+            f"pixels of {ratio} made square" if shape is not None and shape[:2] != size_px else "",
+            "mirrored" if turned is not None and turned.mirrored else "",
+            f"turned by {turned.degrees_clockwise} degrees" if turned is not None and turned.degrees_clockwise else "",
+            _COLOUR_CHANGES.get(layout.transfer, ""),
+        ]
+        return cls(
+            width_px=frame.width,
+            height_px=frame.height,
+            pixel_format=frame.format.name,
+            pixel_aspect=ratio,
+            rotation_degrees=turned.degrees_clockwise if turned is not None else 0,
+            mirrored=turned is not None and turned.mirrored,
+            range=_RANGE_NAMES.get(int(frame.color_range)),
+            matrix=_MATRIX_NAMES.get(int(frame.colorspace)),
+            primaries=_PRIMARIES_NAMES.get(int(frame.color_primaries)),
+            transfer=_TRANSFER_NAMES.get(int(frame.color_trc)),
+            hdr=layout.transfer in ("pq", "hlg"),
+            changes=tuple(change for change in changes if change),
+        )
 
 
 def picture_from_frame(frame: VideoFrame, reformatter: VideoReformatter | None = None) -> YuvPicture:

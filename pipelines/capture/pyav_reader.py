@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,19 @@ class PyAvReader:
         place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
         wall_time = self._recorded.at(pts_s) if self._recorded else taken
         return Captured(self._pictures.picture(frame), pts_s, captured_at_s, place, wall_time)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the source is, as :class:`pipelines.capture.probe.SourceDescription` has it."""
+        duration_us = self._container.duration
+        return {
+            "container": self._container.format.name,
+            "duration_s": round(duration_us / av.time_base, 3) if duration_us else None,
+            "tracks": [
+                {**asdict(track), "text": str(track), "used": track.number == self._stream.index}
+                for track in tracks_of(self._container)
+            ],
+            "coded": asdict(self._pictures.coded) if self._pictures.coded is not None else None,
+        }
 
     def close(self) -> None:
         """Release decoder and connection; pictures already given out stay valid."""

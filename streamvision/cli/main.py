@@ -21,6 +21,7 @@ from streamvision.core.redaction import RedactingFormatter, redact
 COMMANDS = {
     "demo": "Watch a model at work in the browser.",
     "run": "Detect and track objects on one or more streams.",
+    "probe": "See what a source is: its tracks, size, rotation, colours.",
     "find": "Find an object again in recordings, by its appearance.",
     "doctor": "See what works here, and what to install for what.",
     "data": "Look into, convert and split labelled pictures.",
