@@ -9,7 +9,7 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import av
 from av.codec.context import Flags
@@ -129,7 +129,7 @@ class PyAvReader:
         self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
         self._pts = MonotonicPts(1 / self._fps(), wraps_at_s=_MPEG_WRAP_S if self._format in _MPEG_FORMATS else None)
         if self._is_file or not self._spec.live:
-            path = self._spec.uri if self._is_file else urlsplit(self._spec.uri).path
+            path = self._spec.uri if self._is_file else unquote(urlsplit(self._spec.uri).path)
             self._recorded = recording_clock(path, self._container.metadata, self._stream.metadata)
         self._decoder = create_decoder(self._stream, self._config.decode, self._spec.safe_uri)
         self._packets = self._container.demux(self._stream)

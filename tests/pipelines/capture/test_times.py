@@ -172,6 +172,13 @@ def served(folder: Path) -> Iterator[str]:
     server.server_close()
 
 
+def test_a_film_on_a_server_has_the_date_in_its_name(film: Path, tmp_path: Path) -> None:
+    film.rename(tmp_path / "2024-01-01T12:30:05Z.mp4")
+    with served(tmp_path) as url, capturing(f"{url}/2024-01-01T12%3A30%3A05Z.mp4") as capture:
+        (frame,) = take(capture, 1)
+    assert frame.wall_time == (1704112205, "file_name")
+
+
 def test_a_film_that_is_fetched_faster_than_it_plays_keeps_its_times(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
