@@ -58,14 +58,17 @@ class Crop:
     """Where it begins in the full picture."""
     box_xyxy_px: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     """The object's box in the full picture."""
+    pts_s: float = 0.0
+    """Time of its frame."""
 
 
 @dataclass(frozen=True, eq=False)
 class Kept(Generic[F]):
-    """What the model said, and of how good a crop."""
+    """What the model said, of how good a crop, and of which time."""
 
     value: F | None
     quality: float
+    pts_s: float = 0.0
 
 
 class ModelWorker(ABC, Generic[F]):
@@ -74,11 +77,15 @@ class ModelWorker(ABC, Generic[F]):
     Args:
         name: what it is called.
         model: already open; :meth:`close` closes it.
+        lasting: whether what was found stays true, so that a crop on which nothing is found is no reason to forget it,
+            and of two crops the model is shown the better; otherwise the newest, and what it says replaces all before.
     """
 
-    def __init__(self, name: str, model: Model) -> None:
+    def __init__(self, name: str, model: Model, *, lasting: bool = True) -> None:
         self.name = name
         """What it is called."""
+        self.lasting = lasting
+        """Whether what was found stays true."""
         self.calls = 0
         """Calls of the model so far."""
         self._model = model
@@ -114,7 +121,7 @@ class ModelWorker(ABC, Generic[F]):
             return [self._kept.get(key) for key in keys]
 
     def submit(self, crops: Sequence[Crop]) -> list[Hashable]:
-        """Hand over crops; one that waits already is replaced by a better one of its object.
+        """Hand over crops; one that waits already is replaced by a better one of its object, or a newer.
 
         Returns:
             The keys of those that the model will be shown; not those of objects that are in its present call.
@@ -127,7 +134,7 @@ class ModelWorker(ABC, Generic[F]):
                     continue
                 if self._closed or self.off or (before is None and len(self._waiting) >= MAX_WAITING):
                     self._skipped += 1
-                elif before is None or before.quality < crop.quality:
+                elif before is None or not self.lasting or before.quality < crop.quality:
                     self._waiting[crop.key] = crop
                     taken.append(crop.key)
             self._changed.notify_all()
@@ -217,8 +224,9 @@ class ModelWorker(ABC, Generic[F]):
                 if crop.key not in self._under_way:
                     continue  # forgotten meanwhile
                 before = self._kept.get(crop.key)
-                # A better crop on which nothing is found is no reason to forget what a worse one showed.
-                self._kept[crop.key] = Kept(value if value or before is None else before.value, crop.quality)
+                if not value and before is not None and self.lasting:
+                    value = before.value
+                self._kept[crop.key] = Kept(value, crop.quality, crop.pts_s)
                 self._kept.move_to_end(crop.key)
             while len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)

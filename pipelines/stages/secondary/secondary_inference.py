@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,14 @@ from streamvision.core.status import StageStatus
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model, Prediction
 
+EVERY_S = {"pose": 0.0, "detect": 0.5, "segment": 0.5, "obb": 0.5}
+"""How often models are run whose results have a place on the object, by task: who walks has another pose on each
+frame. What other models say stays true, and they are run again when the object shows better."""
+INSTANT_S = 1e-6
+"""Differences of time stamps are no more exact than this."""
+LEAST_STALE_S = 3.0
+"""What has a place is shown for so long at least; one call of a slow model for many objects may take as long."""
+
 
 class SecondaryModel(ModelWorker[Attributes]):
     """A model that is shown objects; what it says is remembered by their identity.
@@ -32,9 +41,13 @@ class SecondaryModel(ModelWorker[Attributes]):
     """
 
     def __init__(self, config: SecondaryModelConfig, model: Model) -> None:
-        super().__init__(config.name, model)
+        super().__init__(config.name, model, lasting=model.card.task not in EVERY_S)
         self.config = config
         """Which objects it is shown, and when again."""
+        self.every_s = EVERY_S.get(model.card.task) if config.every_s is None else config.every_s
+        """After how many seconds it is shown an object again however that appears; ``None``: never."""
+        self.stale_s = math.inf if self.lasting else max(LEAST_STALE_S, 2 * (self.every_s or 0.0))
+        """How old what it said may be."""
         keypoints = model.card.keypoints
         self.skeleton = keypoints.skeleton if keypoints else ()
         """Pairs of keypoints to draw a line between, where it finds keypoints."""
@@ -143,29 +156,43 @@ class SecondaryInference(FrameStage):
         if self._wait and submitted:
             model.wait(submitted)
         for row, kept in zip(rows.tolist(), model.known(keys), strict=True):
-            if kept is not None and kept.value is not None:
+            if kept is None or kept.value is None:
+                continue
+            if abs(frame.pts_s - kept.pts_s) <= model.stale_s:
                 left, top, right, bottom = found.box_xyxy_px[row].tolist()
                 own = placed(kept.value, (left, top, right, bottom))
                 attributes[row] = {**(attributes[row] or {}), model.config.name: own}
 
 
 def _submit(model: SecondaryModel, keys: list[Hashable], frame: Frame, found: Detections) -> list[Hashable]:
-    """Hand over the objects that are new, or show better than before; return whose they are."""
+    """Hand over the objects that the model is to see; return whose they are."""
     config, picture = model.config, frame.picture
     edges = crop_edges(found.box_xyxy_px, picture_px=(picture.width_px, picture.height_px), margin=config.margin)
     side_px = edges[:, 2:] - edges[:, :2]
     quality = side_px.prod(axis=1) * found.score
-    seen = np.array([-1.0 if kept is None else kept.quality for kept in model.known(keys)])
-    due = (side_px.min(axis=1) >= config.min_side_px) & (quality > seen * config.refresh)
-    rows = np.flatnonzero(due | ((seen < 0) & (side_px.min(axis=1) >= config.min_side_px))).tolist()
+    due = (side_px.min(axis=1) >= config.min_side_px) & _due(model, keys, quality, frame.pts_s)
+    rows = np.flatnonzero(due).tolist()
     crops = []
     for row in rows:
         left, top, right, bottom = edges[row].tolist()
         x0, y0, x1, y1 = found.box_xyxy_px[row].tolist()
         part = cut(picture, left, top, right, bottom)
-        crops.append(Crop(keys[row], part, float(quality[row]), left, top, (x0, y0, x1, y1)))
+        crops.append(Crop(keys[row], part, float(quality[row]), left, top, (x0, y0, x1, y1), frame.pts_s))
     model.submit(crops)
     return [keys[row] for row in rows]
+
+
+def _due(model: SecondaryModel, keys: list[Hashable], quality: NDArray[Any], now_s: float) -> NDArray[np.bool_]:
+    """Return which objects are new or show better, or by time: those with a place, and those that gave nothing."""
+    config, known = model.config, model.known(keys)
+    new = np.array([kept is None for kept in known])
+    better = quality > np.array([0.0 if kept is None else kept.quality for kept in known]) * config.refresh
+    age_s = np.array([0.0 if kept is None else abs(now_s - kept.pts_s) for kept in known])
+    empty = np.array([kept is not None and kept.value is None for kept in known])
+    due = new | better | (empty & (age_s >= config.retry_s - INSTANT_S))
+    if model.every_s is not None:
+        due |= age_s >= model.every_s - INSTANT_S
+    return due
 
 
 def secondary(context: StageContext) -> SecondaryInference | None:

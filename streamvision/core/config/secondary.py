@@ -21,15 +21,25 @@ class AuxiliaryModelConfig(Section):
 
 
 class SecondaryModelConfig(AuxiliaryModelConfig):
-    """A model for the crops of objects: a further class (car: make), a text (plate), a pose. It runs once for each
-    object, and again when the object appears larger or with a higher score, so its cost grows with the number of new
-    objects and not of frames."""
+    """A model for the crops of objects: a further class (car: make), a text (plate), a pose. What does not change (a
+    class, a text) is asked once for each object, and again when it appears larger or with a higher score, so the cost
+    grows with the number of new objects and not of frames; what has a place on it (a pose, a part) is asked by time."""
 
     classes: tuple[str, ...] | None = Field(None, description="Run on objects of these classes only.")
     margin: float = Field(0.05, ge=0, le=1, description="How far a crop reaches beyond its box, as a share of it.")
     min_side_px: int = Field(16, ge=2, description="Objects whose shorter side is below this are left out.")
     refresh: float = Field(
         1.5, gt=1, description="Run again when size times score has grown by this factor since the last run."
+    )
+    every_s: float | None = Field(
+        None,
+        ge=0,
+        le=3600,
+        description="Run again after so many seconds, however the object appears; 0: on every frame. Not given: poses "
+        "on every frame, parts (boxes, masks) every 0.5 s, all else by `refresh` alone.",
+    )
+    retry_s: float = Field(
+        0.5, gt=0, le=3600, description="Run again after so many seconds where nothing was found so far."
     )
 
 

@@ -108,7 +108,7 @@ def test_twenty_crops_of_four_streams_make_one_call_of_each_model(looks: Any) ->
                 pytest.approx([left + 8, top + 8, 1], abs=0.1),
                 pytest.approx([left + 16, top, 1], abs=0.1),
             ]
-    assert batches == {"plate": [20], "pose": [20]}, "known by identity"
+    assert batches["plate"] == [20], "known by identity"
 
 
 @pytest.mark.parametrize("looks", [("plate",)], indirect=True)
@@ -128,6 +128,65 @@ def test_what_was_found_moves_with_its_object_until_that_shows_better(looks: Any
     assert plate(moved) == pytest.approx([66, 98, 74, 106], abs=0.1), "not looked at again: it goes with its car"
     assert batches == {"plate": [1]}
     assert plate(cars((7, 7), index=2)) == pytest.approx([132, 132, 148, 148], abs=0.1), "twice as large: looked at"
+    assert batches == {"plate": [1, 1]}
+
+
+def objects_of(stage: SecondaryInference, name: str, shown: Result) -> list[list[float]] | None:
+    """Return the boxes that a model found on the first car; ``None`` without any."""
+    attributes = processed(stage, shown).detections.attributes
+    assert attributes is not None
+    return attributes[0] and [one["box_xyxy_px"] for one in attributes[0][name]["objects"]]
+
+
+def spot(column: int, row: int) -> list[Any]:
+    left, top = 20 + 16 * column, 20 + 16 * row
+    return [pytest.approx([left, top, left + 16, top + 16], abs=0.1)]
+
+
+@pytest.mark.parametrize("looks", [("pose",)], indirect=True)
+def test_a_pose_is_that_of_its_own_frame(looks: Any) -> None:
+    opened, batches = looks
+    opened["pose"].start()
+    stage = SecondaryInference([*opened.values()], names=FIRST, wait=True)
+    for index in range(8):
+        assert objects_of(stage, "pose", cars((index, 6), index=index)) == spot(index, 6)
+    assert batches == {"pose": [1] * 8}
+    dark = cars((3, 3), index=8)
+    dark.frame.picture.bgr[:] = 40  # type: ignore[attr-defined]
+    assert objects_of(stage, "pose", dark) is None, "a pose that is not seen any more is not shown either"
+
+
+@pytest.mark.parametrize("looks", [("pose",)], indirect=True)
+def test_of_poses_that_wait_the_newest_is_looked_at(looks: Any) -> None:
+    opened, batches = looks
+    stage = SecondaryInference([*opened.values()], names=FIRST, wait=False)
+    for index in range(8):
+        assert objects_of(stage, "pose", cars((index, 6), index=index)) is None
+    opened["pose"].start()
+    settle(opened)
+    assert batches == {"pose": [1]}
+    assert objects_of(stage, "pose", cars((7, 6), index=8)) == spot(7, 6)
+
+
+@pytest.mark.parametrize("looks", [("pose",)], indirect=True)
+def test_a_pose_that_cannot_be_renewed_is_not_shown_for_ever(looks: Any) -> None:
+    opened, _ = looks
+    opened["pose"].start()
+    stage = SecondaryInference([*opened.values()], names=FIRST, wait=True)
+    assert objects_of(stage, "pose", cars((2, 6))) == spot(2, 6)
+    small = {"side_px": 8, "at_px": 20}  # below min_side_px
+    assert objects_of(stage, "pose", cars((2, 6), index=25, **small)) is not None
+    assert objects_of(stage, "pose", cars((2, 6), index=25 * 4, **small)) is None
+
+
+@pytest.mark.parametrize("looks", [("plate",)], indirect=True)
+def test_a_part_is_looked_for_again_after_half_a_second(looks: Any) -> None:
+    opened, batches = looks
+    opened["plate"].start()
+    stage = SecondaryInference([*opened.values()], names=FIRST, wait=True)
+    assert objects_of(stage, "plate", cars((2, 6))) == spot(2, 6)
+    assert objects_of(stage, "plate", cars((5, 1), index=12)) == spot(2, 6)
+    assert objects_of(stage, "plate", cars((5, 1), index=13)) == spot(5, 1)
     assert batches == {"plate": [1, 1]}
 
 

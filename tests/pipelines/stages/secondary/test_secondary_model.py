@@ -25,6 +25,8 @@ from support.tiny_classifier import tiny_classifier
 from support.tiny_detector import tiny_detector
 
 BGR = {"red": (0, 0, 230), "green": (0, 230, 0), "blue": (230, 0, 0)}
+SHADES = {**BGR, "grey": (90, 90, 90)}
+"""What squares are painted with; of grey the classifier is not sure."""
 FIRST = ("car", "person")
 
 
@@ -73,7 +75,7 @@ def result(
     bgr = np.full((100, 60 * max(len(colors), 1), 3), 90, np.uint8)
     boxes = np.array([[60 * n, 10, 60 * n + side_px, 10 + side_px] for n in range(len(colors))], np.float32)
     for (left, top, right, bottom), color in zip(boxes.astype(int).tolist(), colors, strict=True):
-        bgr[top:bottom, left:right] = BGR[color]
+        bgr[top:bottom, left:right] = SHADES[color]
     count = len(colors)
     found = Detections(
         boxes.reshape(count, 4),
@@ -120,6 +122,35 @@ def test_an_object_is_looked_at_again_when_it_shows_better(watched: Watched) -> 
     assert paints(processed(stage, result("gate", "blue", side_px=40))) == ["blue"]
     assert paints(processed(stage, result("gate", "green", side_px=20))) == ["blue"], "worse than what is known"
     assert watched.batches == [1, 1]
+
+
+def test_where_nothing_was_found_it_is_tried_again_by_time(watched: Watched) -> None:
+    watched.look.start()
+    stage = watched.stage(wait=True)
+    shown = ["grey"] * 14 + ["red"] * 23
+    said = [paints(processed(stage, result("gate", color, index=index)))[0] for index, color in enumerate(shown)]
+    assert said == [None] * 26 + ["red"] * 11, "asked on frames 0, 13 and 26 of 1/25 s"
+    assert watched.batches == [1, 1, 1]
+
+
+def test_what_was_found_once_stays_though_a_better_view_says_nothing(watched: Watched) -> None:
+    watched.look.start()
+    stage = watched.stage(wait=True)
+    assert paints(processed(stage, result("gate", "red", side_px=20))) == ["red"]
+    for index in range(1, 60):
+        assert paints(processed(stage, result("gate", "grey", side_px=50, index=index))) == ["red"]
+    assert watched.batches == [1, 1]
+
+
+@pytest.mark.parametrize(("every_s", "looks"), [(0.0, 10), (0.2, 2)])
+def test_how_often_an_object_is_looked_at_can_be_set(model: Path, every_s: float, looks: int) -> None:
+    watched = Watched(model, every_s=every_s)
+    watched.look.start()
+    stage = watched.stage(wait=True)
+    for index in range(10):
+        processed(stage, result("gate", "red", index=index))
+    assert watched.batches == [1] * looks
+    watched.look.close()
 
 
 def test_streams_and_reconnects_share_no_identities(watched: Watched) -> None:
