@@ -184,6 +184,10 @@ class Pipeline:
         """Class names of the model, by class id."""
         return self._models.first.names
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what had to be assumed of the model, and what its outputs have shown so far, a sentence each."""
+        return self._models.first.notes()
+
     @property
     def error(self) -> str | None:
         """Why the network failed for good, which ends all streams; ``None`` while it works."""

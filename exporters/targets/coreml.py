@@ -14,10 +14,11 @@ from exporters.coreml.interpreter import CoreMlInterpreter
 from exporters.coreml.vision import check_rows, check_specification
 from exporters.onnx.conversion import refuse_loops
 from streamvision.checkpoints.base import Source, check_size, with_size
+from streamvision.core.config.model_input import Resize
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.core_ml import SUFFIX
-from streamvision.inference.model_card import OBJECT_TASKS, ModelCard, Resize
+from streamvision.inference.model_card import OBJECT_TASKS, ModelCard
 
 IMAGE_INPUT = "image"
 """Name of the picture input, which Vision knows."""

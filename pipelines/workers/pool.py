@@ -79,6 +79,7 @@ class WorkerPool:
             raise
         self.names = ready[0].names
         """Class names of the model, by class id."""
+        self._notes = ready[0].notes
         owners = {stream.id: worker for worker in self._workers for stream in worker.order.config.streams}
         channels = {name: LiveChannel(name, self.names) for name in sources}
         analytics = {}
@@ -94,6 +95,10 @@ class WorkerPool:
             analytics=analytics,
         )
         self._watching = threading.Thread(target=self._watch, name="viewers", daemon=True)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what had to be assumed of the model, a sentence each."""
+        return self._notes
 
     def _wait_ready(self) -> list[Ready]:
         deadline_s = time.monotonic() + START_TIMEOUT_S

@@ -63,6 +63,8 @@ class Ready:
     """By stream, what is counted and measured."""
     statuses: list[StreamStatus]
     """Each stream, not yet started."""
+    notes: tuple[str, ...] = ()
+    """What had to be assumed of the model, a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,9 @@ class Worker:
         self._changed = threading.Event()
         self._stopped = False
         analytics = {name: control.config for name, control in view.analytics.items()}
-        self._send(Ready(self._pipeline.names, view.model, analytics, self._pipeline.statuses()))
+        self._send(
+            Ready(self._pipeline.names, view.model, analytics, self._pipeline.statuses(), self._pipeline.notes())
+        )
 
     def run(self) -> None:
         """Run the streams, once that is asked for.

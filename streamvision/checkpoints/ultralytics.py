@@ -33,10 +33,11 @@ from numpy.typing import NDArray
 from streamvision.checkpoints.base import TorchSource, chosen_names, with_size
 from streamvision.checkpoints.random_weights import settle_yolo
 from streamvision.checkpoints.torch_runtime import TorchBackend, import_torch, import_ultralytics
+from streamvision.core.config.model_input import Resize
 from streamvision.core.errors import MissingDependencyError, ModelError
 from streamvision.inference.coco import COCO_KEYPOINTS, COCO_SIGMAS, COCO_SKELETON
 from streamvision.inference.letterbox import rounded_up
-from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard, Resize, Task
+from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard, Task
 
 LICENCE = "AGPL-3.0 (made with ultralytics, https://ultralytics.com/license)"
 DEFAULT_SIDE_PX = 640

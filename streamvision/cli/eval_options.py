@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, get_args
 
 import click
 
-from streamvision.cli.options import field_option
+from streamvision.cli.options import field_option, input_option
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Split
@@ -49,6 +49,7 @@ def runtime_options(command: F) -> F:
         ),
         field_option("--head", ModelConfig, "head"),
         click.option("--names", metavar="A,B,...", help=ModelConfig.model_fields["names"].description),
+        input_option,
     ]
     for option in reversed(options):
         command = option(command)
@@ -97,9 +98,9 @@ def measured_options(*, labels: bool) -> Callable[[F], F]:
 
 def chosen_options(given: dict[str, Any]) -> ModelOptions:
     """Return how the model is opened, from the values of :func:`runtime_options`."""
-    names = given.pop("names", None)
+    names, fed = given.pop("names", None), given.pop("input", None)
     chosen = {key: value for key, value in given.items() if value is not None}
-    return ModelOptions(**chosen, names=tuple(names.split(",")) if names else None)
+    return ModelOptions(**chosen, names=tuple(names.split(",")) if names else None, fed=fed or {})
 
 
 def choose_split(dataset: D, split: str | None) -> tuple[D, tuple[str, ...]]:

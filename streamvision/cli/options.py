@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -22,6 +22,7 @@ from streamvision.core.config.app import (
 )
 from streamvision.core.config.merging import join_options
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -137,10 +138,48 @@ def model_options(command: F) -> F:
                 metavar="A,B,...",
                 callback=lambda _c, _p, v: [n for part in v.split(",") if (n := part.strip())] if v else None,
             ),
+            input_option,
         ]
     ):
         command = option(command)
     return command
+
+
+def input_option(command: F) -> F:
+    """Add the option that says how pictures are fed to the model."""
+    keys = ", ".join(ModelInputConfig.model_fields)
+    return click.option(
+        "--input",
+        "input",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=lambda _context, _option, given: parse_input(given),
+        help=f"How pictures are fed to the model, such as color=bgr or mean=0.485,0.456,0.406 (keys: {keys}). May be "
+        "given several times.",
+    )(command)
+
+
+def parse_input(given: Sequence[str]) -> dict[str, Any] | None:
+    """Return the keys and values of ``--input KEY=VALUE``, not yet validated; ``None`` where there are none.
+
+    Raises:
+        ConfigError: when one has no value.
+    """
+    document: dict[str, Any] = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not equals:
+            raise ConfigError(f"--input {one} has no value; give KEY=VALUE, such as color=bgr or scale=1")
+        parts = value.split(",")
+        document[key.strip()] = parts if len(parts) > 1 else _number(value.strip())
+    return document or None
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def source_options(command: F) -> F:

@@ -37,6 +37,8 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
     reported: set[str] = set()
     with _stop_signals() as received, listening(config.serve) as listener:
         pipeline = WorkerPool(config) if config.workers > 1 else Pipeline(config)
+        for note in pipeline.notes():
+            click.echo(note, err=True)
         server = web_server(config.serve, pipeline.view, listener=listener)
         try:
             if server:
@@ -104,6 +106,7 @@ def _report(pipeline: Pipeline | WorkerPool, seconds: float, *, interrupted: boo
     return {
         "streams": [status.to_json() for status in pipeline.statuses()],
         "model": pipeline.view.model,
+        "model_notes": list(pipeline.notes()),
         "stages_ms": pipeline.stages_ms(),
         "seconds": round(seconds, 3),
         "interrupted": interrupted,

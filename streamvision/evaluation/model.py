@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from streamvision.checkpoints import open_source
 from streamvision.core.config.model import ModelConfig, Precision
+from streamvision.core.config.model_input import ModelInputConfig
+from streamvision.core.config.section import validate
 from streamvision.core.errors import DeviceError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.letterbox import rounded_up
@@ -36,6 +40,8 @@ class ModelOptions:
     """Layout of the outputs, for files that do not say it."""
     names: tuple[str, ...] | None = None
     """Class names, for files that do not say them."""
+    fed: Mapping[str, Any] = field(default_factory=dict)
+    """How pictures are fed to it, by key of ``model.input``, for files that do not say it."""
 
 
 def open_model(path: Path, options: ModelOptions | None = None) -> Model:
@@ -63,6 +69,7 @@ def open_model(path: Path, options: ModelOptions | None = None) -> Model:
         requests=1,
         head=options.head,
         names=options.names,
+        input=validate(ModelInputConfig, options.fed, origin="--input"),
         score=SCORE_FLOOR,
         iou=NMS_IOU,
         max_detections=MAX_DETECTIONS,

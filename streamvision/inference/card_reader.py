@@ -6,7 +6,7 @@ can only be one head's. What had to be assumed is written into the card; what ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +14,14 @@ from pydantic import ValidationError
 
 from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.inference.backends.base import Backend
-from streamvision.inference.coco import COCO_NAMES
+from streamvision.inference.coco import COCO_BY_NUMBER, COCO_NAMES
+from streamvision.inference.grid_probe import is_grid, settle_grid
 from streamvision.inference.heads.ctc_text import alphabet
 from streamvision.inference.heads.layout import box_tensor, describe_outputs
 from streamvision.inference.heads.registry import HEADS, find_head, match_head, ultralytics_head
-from streamvision.inference.model_card import ALPHABET_KEY, CARD_KEY, InputCard, ModelCard
-from streamvision.inference.tensors import TensorSpec
-from streamvision.inference.ultralytics_metadata import UltralyticsMetadata, parse_ultralytics
+from streamvision.inference.model_card import ALPHABET_KEY, CARD_KEY, LABELS_KEY, InputCard, ModelCard
+from streamvision.inference.tensors import TensorSpec, shape_text
+from streamvision.inference.ultralytics_metadata import MAX_CHARS, UltralyticsMetadata, parse_ultralytics
 
 _DEFAULT_SIDE_PX = 640
 _NAMELESS = ("embed", "depth", "image")
@@ -30,7 +31,12 @@ _SETTLE = "say which it is with --head ({heads}) and, where the file has no clas
 
 
 def read_card(
-    backend: Backend, *, path: Path, head: str | None = None, names: Sequence[str] | None = None
+    backend: Backend,
+    *,
+    path: Path,
+    head: str | None = None,
+    names: Sequence[str] | None = None,
+    fed: Mapping[str, Any] | None = None,
 ) -> ModelCard:
     """Return the card of a loaded model.
 
@@ -38,7 +44,8 @@ def read_card(
         backend: the loaded model.
         path: its file, for messages.
         head: the user's word on the layout of the outputs; it overrides the file's.
-        names: the user's class names; they override the file's.
+        names: the user's class names; they override the file's. ``coco`` alone stands for COCO's 80.
+        fed: the user's word on how it is fed, by field of :class:`streamvision.inference.model_card.InputCard`.
 
     Raises:
         UnknownHeadError: when the layout of the outputs cannot be known; the message says which options settle it.
@@ -46,17 +53,39 @@ def read_card(
     """
     if head is not None:
         find_head(head)
-    given = tuple(names) if names else None
+    given = COCO_NAMES if tuple(names or ()) == ("coco",) else tuple(names) if names else None
     if CARD_KEY in backend.metadata:
-        return _own_card(backend, path, head, given)
-    if (metadata := parse_ultralytics(backend.metadata, path=path)) is not None:
-        return _ultralytics_card(backend, path, metadata, head, given)
-    return _card_by_shapes(backend, path, head, given)
+        card = _own_card(backend, path, head, given)
+    elif (metadata := parse_ultralytics(backend.metadata, path=path)) is not None:
+        card = _ultralytics_card(backend, path, metadata, head, given)
+    else:
+        card = _card_by_shapes(backend, path, head, given)
+    return _fed_as_asked(card, fed, backend.input, path) if fed else card
+
+
+def _fed_as_asked(card: ModelCard, fed: Mapping[str, Any], spec: TensorSpec, path: Path) -> ModelCard:
+    """Return the card with the user's word on how pictures are fed."""
+    facts = {} if "layout" not in fed else _input_facts(spec, None, layout=fed["layout"])
+    changed = card.input.model_copy(update={**facts, **fed})
+    if changed.channels != card.input.channels or (facts and spec.shape[_channel_axis(fed["layout"])] not in (1, 3)):
+        raise ModelError(
+            f"{path} takes {shape_text(spec.shape)}, which cannot be fed as {changed.layout} {changed.color}; leave "
+            "out the input's layout and color, or give those that fit"
+        )
+    said = ", ".join(f"{key} {value}" for key, value in fed.items())
+    sentence = f"The input is fed as you said ({said}): {describe_input(changed)}."
+    return card.model_copy(update={"input": changed, "assumed": (*card.assumed, sentence)})
+
+
+def _channel_axis(layout: str) -> int:
+    return 1 if layout == "nchw" else 3
 
 
 def _own_card(backend: Backend, path: Path, head: str | None, names: tuple[str, ...] | None) -> ModelCard:
+    if len(text := backend.metadata[CARD_KEY]) > MAX_CHARS:
+        raise ModelError(f"the model card in {path} has {len(text)} characters, of which {MAX_CHARS} are read")
     try:
-        card = ModelCard.model_validate_json(backend.metadata[CARD_KEY])
+        card = ModelCard.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"
@@ -101,6 +130,9 @@ def _ultralytics_card(
             f"{describe_outputs(backend.outputs)}, which is no known layout; {_settle()}"
         )
     facts = _input_facts(backend.input, metadata.size_px)
+    if _is_built_in(backend):
+        facts |= {"dynamic_size": False, "dynamic_batch": False}  # optimum frees axes that the graph has built in
+    levels = _levels_by_tensor(backend.input) if backend.input.dtype == "uint8" else {}
     plugin = find_head(head)
     usual = dict(plugin.head_class().usual_input)
     if usual.get("resize") == "crop_center" and facts["width_px"] != facts["height_px"]:
@@ -109,7 +141,7 @@ def _ultralytics_card(
         task=plugin.task,
         head=head,
         names=names,
-        input=InputCard(**usual, **facts, stride_px=metadata.stride_px),
+        input=InputCard(**{**usual, **facts, **levels}, stride_px=metadata.stride_px),
         box_unit=_box_unit(backend, head, facts["layout"], end2end=metadata.end2end),
         keypoints=metadata.keypoints if plugin.task == "pose" else None,
         nms_inside=plugin.head_class().selected,
@@ -120,38 +152,100 @@ def _ultralytics_card(
 
 def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple[str, ...] | None) -> ModelCard:
     assumed: list[str] = []
-    shapes = describe_outputs(backend.outputs)
-    if head is None and ALPHABET_KEY in backend.metadata:
-        head = "ctc_text"
     if head is None:
-        head = match_head(backend.input, backend.outputs)
-        if head is None:
-            raise UnknownHeadError(f"{path} has no metadata and its outputs {shapes} could be anything; {_settle()}")
-        assumed.append(f"The file has no metadata; by the shape of its outputs, {shapes}, the head is {head}.")
-    if names is None:
-        names, sentence = _names_by_shapes(backend, path, head)
+        head, sentence = _head_by_shapes(backend, path, names)
         assumed.append(sentence)
     plugin = find_head(head)
     layout = plugin.head_class()
+    if names is None:
+        names, sentence = _names_by_shapes(backend, path, head)
+        assumed.append(sentence)
+    if layout.coco_numbers and names == COCO_NAMES:
+        names = COCO_BY_NUMBER
+        assumed.append("The classes were taken to be numbered as COCO's categories are, 90 with gaps.")
     usual = dict(layout.usual_input)
     usual_size = (usual.pop("width_px", _DEFAULT_SIDE_PX), usual.pop("height_px", _DEFAULT_SIDE_PX))
     facts = _input_facts(backend.input, usual_size) | {"dynamic_size": False}  # nothing says what sizes it can take
+    levels = _levels_by_tensor(backend.input)
     card = ModelCard(
         task=plugin.task,
         head=head,
         names=names,
-        input=InputCard(**usual, **facts),
+        input=InputCard(**{**usual, **facts, **levels}),
         box_unit=_box_unit(backend, head, facts["layout"], end2end=False),
         keypoints=layout.usual_keypoints,
         nms_inside=layout.selected,
     )
-    assumed.append(
-        f"The input is fed as {head} models usually are: {card.input.width_px}x{card.input.height_px}, "
-        f"{card.input.color.upper()}, levels times {card.input.scale:.3g}, {card.input.resize}."
-    )
-    if card.box_unit == "normalized":
+    source = "its type and quantisation say" if levels else f"{head} models usually are"
+    assumed.append(f"The input is fed as {source}: {describe_input(card.input)}.")
+    if card.box_unit == "normalized" and layout.usual_box_unit == "px":
         assumed.append("The boxes were taken for fractions of the input, as TFLite exports of YOLO have them.")
     return card.model_copy(update={"assumed": tuple(assumed)})
+
+
+def describe_input(card: InputCard) -> str:
+    """Return how pictures are fed, in words."""
+    levels = f"levels times {card.scale:.3g}"
+    levels += "" if card.mean is None else f" less {_listed(card.mean)}"
+    levels += "" if card.std is None else f" divided by {_listed(card.std)}"
+    return f"{card.width_px}x{card.height_px}, {card.color.upper()}, {levels}, {card.resize}"
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.4g}" for value in (values[:1] if len(set(values)) == 1 else values))
+
+
+def _head_by_shapes(backend: Backend, path: Path, names: tuple[str, ...] | None) -> tuple[str, str]:
+    """Return the head of a file without metadata, and the sentence that says what showed it."""
+    shapes = describe_outputs(backend.outputs)
+    if ALPHABET_KEY in backend.metadata:
+        return "ctc_text", "The file has an alphabet, so it reads lines of text."
+    if (head := match_head(backend.input, backend.outputs)) is not None:
+        return head, f"The file has no metadata; by the shape of its outputs, {shapes}, the head is {head}."
+    settled = settle_grid(backend) if is_grid(backend) else None
+    if settled is not None:
+        return settled.head, (
+            f"The file has no metadata; it was run on a drawn picture, and {settled.reason}, so the head is "
+            f"{settled.head}."
+        )
+    fitting = _fitting_heads(backend, names)
+    raise UnknownHeadError(
+        f"{path} has no metadata and its outputs {shapes} could be anything; "
+        + (_settle() if not fitting else _SETTLE.format(heads=", ".join(fitting)))
+    )
+
+
+def _fitting_heads(backend: Backend, names: tuple[str, ...] | None) -> list[str]:
+    """Return the heads of detectors that the outputs' shapes allow; empty where there is none."""
+    fitting = []
+    for plugin in HEADS:
+        if plugin.task != "detect":
+            continue
+        head = plugin.head_class()
+        count = len(names) if names else head.class_count(backend.outputs) or 1
+        card = ModelCard(head=plugin.name, names=("?",) * count, input=InputCard(**_input_facts(backend.input, None)))
+        try:
+            head(card, backend.outputs)
+        except UnknownHeadError:
+            continue
+        fitting.append(plugin.name)
+    return fitting
+
+
+_NEARLY = 0.02
+"""A quantised range this near to 0..1, of its width, is meant to be that."""
+
+
+def _levels_by_tensor(spec: TensorSpec) -> dict[str, Any]:
+    """Return how levels become values where the tensor itself says it; empty where it does not."""
+    if spec.dtype == "uint8":
+        return {"scale": 1.0, "mean": None, "std": None}
+    if spec.value_range is None:
+        return {}
+    low, high = spec.value_range
+    if abs(low) < _NEARLY and abs(high - 1) < _NEARLY:
+        return {"scale": 1 / 255, "mean": None, "std": None}
+    return {"scale": (high - low) / 255, "mean": (-low,) * 3 if low else None, "std": None}
 
 
 def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str, ...], str]:
@@ -159,6 +253,8 @@ def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str
     plugin = find_head(head)
     if plugin.task == "text" and (letters := backend.metadata.get(ALPHABET_KEY)):
         return alphabet(letters), "The letters are those of the file's metadata, with a blank and a space."
+    if lines := _label_lines(backend):
+        return lines, "The class names are the labels in the file's metadata."
     if labels := backend.metadata.get("model_info.labels", "").split():
         return tuple(labels), "The class names are the labels in the model's rt_info, where blanks are underscores."
     if usual := plugin.head_class().usual_names:
@@ -169,12 +265,20 @@ def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str
     if count is None:
         raise UnknownHeadError(
             f"{path} has no class names, and its outputs {describe_outputs(backend.outputs)} do not say how many "
-            "classes there are; give them with --names"
+            "classes there are; give them with --names (--names coco stands for COCO's)"
         )
     if count == len(COCO_NAMES):
         return COCO_NAMES, "The file has no class names; its 80 classes were taken for those of COCO."
     numbered = tuple(f"class {class_id}" for class_id in range(count))
     return numbered, f"The file has no class names; its {count} classes were numbered, --names gives them names."
+
+
+def _label_lines(backend: Backend) -> tuple[str, ...]:
+    """Return the names in the label file of TensorFlow Lite's metadata, without the background that some begin with."""
+    lines = [line.strip() for line in backend.metadata.get(LABELS_KEY, "").splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    return tuple(name or f"class {at}" for at, name in enumerate(lines[1:] if lines[:1] == ["???"] else lines))
 
 
 def _detection_head(outputs: Sequence[TensorSpec], classes: int, metadata: UltralyticsMetadata) -> str | None:
@@ -193,21 +297,27 @@ def _detection_head(outputs: Sequence[TensorSpec], classes: int, metadata: Ultra
     return "yolo_v5" if columns == 5 + classes else None
 
 
+def _is_built_in(backend: Backend) -> bool:
+    """Say whether the input's size and number are free by name only: no output has a free axis, not even the first."""
+    return backend.input.shape[0] is None and all(None not in output.shape for output in backend.outputs)
+
+
 def _box_unit(backend: Backend, head: str, layout: str, *, end2end: bool) -> Literal["px", "normalized"]:
-    """Return the unit of the boxes: ultralytics' TFLite exports divide them by the input's size.
+    """Return the unit of the boxes: the head's usual one; ultralytics' TFLite exports divide them by the input's size.
 
     The newer of ultralytics' two TFLite exporters, told by its NCHW input, leaves those of end-to-end models in pixels.
     """
     divided = backend.name == "litert" and head.startswith("yolo_") and not (layout == "nchw" and end2end)
-    return "normalized" if divided else "px"
+    return "normalized" if divided else find_head(head).head_class().usual_box_unit
 
 
-def _input_facts(spec: TensorSpec, size_px: tuple[int, int] | None) -> dict[str, Any]:
+def _input_facts(spec: TensorSpec, size_px: tuple[int, int] | None, *, layout: str | None = None) -> dict[str, Any]:
     """Return what the input tensor itself says; ``size_px`` stands in for dynamic sides."""
-    layout = "nchw" if spec.shape[1] == 3 else "nhwc"
-    height, width = spec.shape[2:] if layout == "nchw" else spec.shape[1:3]
+    layout = layout or spec.layout
+    _, *rest = spec.shape
+    channels, height, width = rest if layout == "nchw" else (rest[2], *rest[:2])
     wanted_width, wanted_height = size_px or (_DEFAULT_SIDE_PX, _DEFAULT_SIDE_PX)
-    return {
+    facts = {
         "width_px": width or wanted_width,
         "height_px": height or wanted_height,
         "layout": layout,
@@ -216,6 +326,7 @@ def _input_facts(spec: TensorSpec, size_px: tuple[int, int] | None) -> dict[str,
         "dynamic_batch": spec.shape[0] is None,
         "batch": spec.shape[0] or 1,
     }
+    return facts | ({"color": "gray"} if channels == 1 else {})
 
 
 def _settle() -> str:

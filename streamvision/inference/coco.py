@@ -22,6 +22,12 @@ COCO_CATEGORIES: tuple[int, ...] = tuple(
 )
 """COCO's category id, 1 to 90, of each class id: what networks of the DETR kind number their columns by."""
 
+COCO_BY_NUMBER: tuple[str, ...] = tuple(
+    COCO_NAMES[COCO_CATEGORIES.index(number)] if number in COCO_CATEGORIES else f"class {number}"
+    for number in range(1, COCO_CATEGORIES[-1] + 1)
+)
+"""Class names by category id less 1, unused ids included: what TensorFlow's and torchvision's detectors count by."""
+
 COCO_KEYPOINTS: tuple[str, ...] = (
     "nose",
     "left eye",

@@ -24,8 +24,9 @@ from streamvision.inference.card_reader import read_card
 from streamvision.inference.heads.base import Candidates, ObjectHead, PictureHead
 from streamvision.inference.input_sizes import InputSizes, Size, SizedInput
 from streamvision.inference.letterbox import Letterbox, rounded_up
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import CARD_KEY, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
+from streamvision.inference.output_check import OutputCheck, check_scores
 
 MAX_DYNAMIC_BATCH = 16
 """Most pictures in one call of a model that takes any number; at 640x640 the input tensor takes 79 MB then."""
@@ -83,6 +84,7 @@ class Model:
         self._idle_sizes = deque([sizes])  # one for each thread that is in the middle of a batch
         self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
         self._threshold = float(self._lowest_score.min())
+        self._outputs = OutputCheck(config.path)
         self.times = times or StageTimes()
         """Where the seconds of each stage are recorded."""
 
@@ -127,12 +129,12 @@ class Model:
             requests=config.requests,
         )
         try:
-            card = read_card(opened, path=config.path, head=config.head, names=config.names)
+            card = read_card(opened, path=config.path, head=config.head, names=config.names, fed=config.input.given())
             if side_px is not None:
                 card = _with_side(card, opened, config.path, side_px)
             if one_size:
                 card = card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
-            return cls(
+            model = cls(
                 opened,
                 card,
                 config,
@@ -141,6 +143,9 @@ class Model:
                 max_batch=max_batch,
                 times=times,
             )
+            if CARD_KEY not in opened.metadata:
+                check_scores(opened, card, path=config.path)
+            return model
         except BaseException:
             opened.close()
             raise
@@ -178,6 +183,12 @@ class Model:
             f"{self._config.path.name}: {self.card.head}, {len(self.names)} classes, {size}, "
             f"{self.backend.name} on {self.backend.device}, {self.backend.precision}"
         )
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what had to be assumed of the model, and what its outputs have shown so far, a sentence each."""
+        count = self._outputs.pictures_without_numbers
+        said = f"On {count} pictures the model gave values that are no numbers, and nothing is found there."
+        return (*self.card.assumed, said) if count else self.card.assumed
 
     def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         """Return the objects on each picture; see :meth:`find`."""
@@ -229,6 +240,7 @@ class Model:
         if isinstance(sized.head, PictureHead):
             predictions = [Prediction(Detections.empty(), one) for one in sized.head.read(outputs, letterboxes)]
         else:
+            self._outputs.count_without_numbers(outputs, pictures=len(pictures))
             candidates = sized.head.decode(outputs, score_threshold=self._threshold, every_class=self._every_class)
             predictions = [
                 Prediction(self._objects(sized.head, candidates[index], outputs, index, letterbox), None)
@@ -252,6 +264,7 @@ class Model:
         if not reached.all():
             candidates = candidates[reached]
         kept = candidates[self._best(candidates)]
+        self._outputs.check_best(kept.score)
         detections = head.complete(kept, outputs, index=index, letterbox=letterbox)
         left, top, right, bottom = detections.box_xyxy_px.T
         has_area = (left < right) & (top < bottom)

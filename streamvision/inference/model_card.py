@@ -10,9 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from streamvision.core.config.model_input import Color, Layout, Resize
+
 CARD_KEY = "streamvision.card"
 ALPHABET_KEY = "character"
 """Key of PaddleOCR's and RapidOCR's metadata: one letter a line, without the blank before and the space behind them."""
+LABELS_KEY = "labels.txt"
+"""Key under which the label file of TensorFlow Lite's own metadata stands: one name a line."""
 
 Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embed", "depth", "image", "text"]
 """What a model does: find objects (``detect``), with masks (``segment``), keypoints (``pose``) or oriented boxes
@@ -21,7 +25,6 @@ Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embe
 (``text``)."""
 OBJECT_TASKS: tuple[Task, ...] = ("detect", "segment", "pose", "obb")
 """Tasks that find single objects; the others say something of the whole picture."""
-Resize = Literal["letterbox_center", "letterbox_top_left", "stretch", "crop_center"]
 
 
 class InputCard(BaseModel):
@@ -29,11 +32,15 @@ class InputCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width_px: int = Field(gt=0, description="Width that the network sees; for dynamic models the preferred one.")
-    height_px: int = Field(gt=0, description="Height that the network sees; for dynamic models the preferred one.")
-    layout: Literal["nchw", "nhwc"] = Field("nchw", description="Order of the tensor's axes.")
+    width_px: int = Field(
+        gt=0, le=1 << 16, description="Width that the network sees; for dynamic models the preferred one."
+    )
+    height_px: int = Field(
+        gt=0, le=1 << 16, description="Height that the network sees; for dynamic models the preferred one."
+    )
+    layout: Layout = Field("nchw", description="Order of the tensor's axes.")
     dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Type of the tensor's elements.")
-    color: Literal["rgb", "bgr"] = Field("rgb", description="Order of the colour channels.")
+    color: Color = Field("rgb", description="Order of the colour channels; gray: one channel, the brightness.")
     resize: Resize = Field("letterbox_center", description="How the picture is fitted into the input size.")
     sampling: Literal["pixel_center", "pixel_corner", "bicubic"] = Field(
         "pixel_center",
@@ -57,6 +64,11 @@ class InputCard(BaseModel):
     stride_px: int = Field(32, gt=0, description="Sides of a free size must be multiples of this.")
     dynamic_batch: bool = Field(False, description="Whether one call may carry any number of pictures.")
     batch: int = Field(1, gt=0, description="Pictures per call where the batch is fixed.")
+
+    @property
+    def channels(self) -> int:
+        """How many channels the network sees."""
+        return 1 if self.color == "gray" else 3
 
 
 class KeypointCard(BaseModel):

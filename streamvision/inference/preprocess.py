@@ -32,7 +32,8 @@ class InputBatch:
                 "a uint8 input needs the scale 1 and neither of the others"
             )
         size = (card.height_px, card.width_px)
-        shape = (capacity, 3, *size) if card.layout == "nchw" else (capacity, *size, 3)
+        channels = card.channels
+        shape = (capacity, channels, *size) if card.layout == "nchw" else (capacity, *size, channels)
         self._card = card
         # Models were trained on levels / 255, and a product differs from that in the last bit. That is enough to
         # tip the rounding of a network that quantises at run time: scores then moved by 0.09, boxes by 55 px.
@@ -40,7 +41,7 @@ class InputBatch:
         self._tables = _tables(card)
         self._border = _border(card, self._tables)
         self.tensor: NDArray[Any] = np.empty(shape, card.dtype)
-        """(capacity, 3, H, W) or (capacity, H, W, 3), ready for the backend."""
+        """(capacity, channels, H, W) or (capacity, H, W, channels), ready for the backend."""
         self.tensor[...] = self._border
         self._letterboxes: list[Letterbox | None] = [None] * capacity
         self._scratch = np.empty(3 * card.height_px * card.width_px, np.uint8)
@@ -62,8 +63,7 @@ class InputBatch:
         if self._card.layout == "nchw":
             self._write(self._planes(small), self.tensor[index, :, rows, columns])
         else:
-            packed = small if self._card.color == "rgb" else cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-            self._write(packed, self.tensor[index, rows, columns])
+            self._write(self._packed(small), self.tensor[index, rows, columns])
         return letterbox
 
     def _resized(self, picture: Picture, letterbox: Letterbox, area: InputArea) -> NDArray[np.uint8]:
@@ -79,8 +79,18 @@ class InputBatch:
             return cv2.cvtColor(corner_sampled(picture.to_bgr(), *size), cv2.COLOR_BGR2RGB)  # type: ignore[no-any-return]
         return picture.resize_rgb(*size)
 
+    def _packed(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return (h, w, channels) levels in the card's order of colours."""
+        if self._card.color == "rgb":
+            return rgb
+        if self._card.color == "gray":
+            return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)[..., None]
+        return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
+
     def _planes(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return (3, h, w) planes in the card's order of colours."""
+        """Return (channels, h, w) planes in the card's order of colours."""
+        if self._card.color == "gray":
+            return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)[None]
         # Splitting bytes first and scaling contiguous planes takes half the time of scaling strided channels.
         height, width = rgb.shape[:2]
         planes = self._scratch[: 3 * height * width].reshape(3, height, width)
@@ -88,7 +98,7 @@ class InputBatch:
         return planes if self._card.color == "rgb" else planes[::-1]
 
     def _write(self, pixels: NDArray[np.uint8], target: NDArray[Any]) -> None:
-        """Scale (3, h, w) or (h, w, 3) levels into a part of the tensor."""
+        """Scale (channels, h, w) or (h, w, channels) levels into a part of the tensor."""
         card = self._card
         if card.dtype != "float16" and card.mean is None and card.std is None:
             if card.scale == 1:
@@ -104,12 +114,14 @@ class InputBatch:
             for plane, table, channel in zip(pixels, tables, target, strict=True):
                 cv2.LUT(plane, table, channel)
         else:
-            # A packed picture has its three tables side by side, in the order of its channels.
-            cv2.LUT(pixels, np.ascontiguousarray(tables.T)[None], target)
+            # A packed picture has its tables side by side, in the order of its channels.
+            looked_up = cv2.LUT(pixels, np.ascontiguousarray(tables.T)[None], target)
+            if looked_up.ndim == 2:  # OpenCV drops an axis of one channel, and then has not written into the target
+                target[..., 0] = looked_up
 
 
 def _tables(card: InputCard) -> NDArray[Any]:
-    """Return (3, 256) the tensor value of each level, by channel in the order of the card's colours.
+    """Return (channels, 256) the tensor value of each level, by channel in the order of the card's colours.
 
     The order is torchvision's: divided by 255, less the mean, divided by the standard deviation, each in float32.
     """
@@ -118,7 +130,7 @@ def _tables(card: InputCard) -> NDArray[Any]:
         values -= np.array(card.mean, np.float32)[:, None]
     if card.std is not None:
         values /= np.array(card.std, np.float32)[:, None]
-    return values.astype(card.dtype)
+    return values[: card.channels].astype(card.dtype)
 
 
 def _border(card: InputCard, tables: NDArray[Any]) -> NDArray[Any]:

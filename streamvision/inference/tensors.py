@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
@@ -18,6 +20,14 @@ class TensorSpec:
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    value_range: tuple[float, float] | None = None
+    """For a quantised input the values of its lowest and its highest level."""
+
+    @property
+    def layout(self) -> Literal["nchw", "nhwc"]:
+        """Order of the axes of a picture input: three channels are looked for first, then one."""
+        last = self.shape[1] != 3 and (self.shape[3] == 3 or self.shape[1] != 1)
+        return "nhwc" if last else "nchw"
 
 
 PICTURE_DTYPES = ("float32", "float16", "uint8")
@@ -55,18 +65,73 @@ def picture_input(inputs: tuple[TensorSpec, ...], *, path: Path) -> TensorSpec:
     """Return the only input of a model.
 
     Raises:
-        ModelError: when it has several, or one that cannot take a batch of colour pictures.
+        ModelError: when it has several, or one that cannot take a batch of pictures.
     """
     if len(inputs) != 1:
         names = ", ".join(spec.name for spec in inputs)
         raise ModelError(
-            f"{path} has {len(inputs)} inputs ({names}), but a model must take one batch of pictures and nothing else; "
-            "export it again with the picture as its only input"
+            f"{path} has {len(inputs)} inputs ({names}), but here a model must take one batch of pictures and nothing "
+            "else; export it again with the picture as its only input"
         )
     spec = inputs[0]
-    if len(spec.shape) != 4 or 3 not in (spec.shape[1], spec.shape[3]) or spec.dtype not in PICTURE_DTYPES:
+    if spec.shape == (None,) * 4:
+        spec = replace(spec, shape=(None, 3, None, None))  # optimum leaves every axis free; its pictures are NCHW
+    if not _takes_pictures(spec):
         raise ModelError(
-            f"{path} takes {shape_text(spec.shape)} {spec.dtype}, but a model must take colour pictures as "
-            f"Nx3xHxW or NxHxWx3 of {', '.join(PICTURE_DTYPES)}"
+            f"{path} takes {shape_text(spec.shape)} {spec.dtype}, but a model must take pictures of three channels or "
+            f"one, as Nx3xHxW, NxHxWx3, Nx1xHxW or NxHxWx1 of {', '.join(PICTURE_DTYPES)}"
         )
     return spec
+
+
+def _takes_pictures(spec: TensorSpec) -> bool:
+    if len(spec.shape) != 4 or spec.dtype not in PICTURE_DTYPES:
+        return False
+    return any(channels in (spec.shape[1], spec.shape[3]) for channels in (3, 1))
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """All inputs of a model that takes pictures: the picture, and what PaddleDetection, RT-DETR and D-FINE ask beside.
+
+    The sizes that they ask for are answered with the network input's own, so that boxes come out in its pixels.
+    """
+
+    picture: TensorSpec
+    """The batch of pictures, with four axes."""
+    batched: bool
+    """Whether the model's own input has the batch axis; torchvision's detectors take one picture without it."""
+    companions: tuple[TensorSpec, ...] = ()
+    """The other inputs."""
+
+    @classmethod
+    def of(cls, inputs: tuple[TensorSpec, ...], *, path: Path) -> ModelInputs:
+        """Tell the picture from its companions.
+
+        Raises:
+            ModelError: when there is another input that nobody knows, or none that takes pictures.
+        """
+        companions = tuple(spec for spec in inputs if spec.name in COMPANIONS and len(spec.shape) == 2)
+        pictures = tuple(spec for spec in inputs if spec not in companions)
+        batched = len(pictures) != 1 or len(pictures[0].shape) != 3
+        if not batched:
+            pictures = (replace(pictures[0], shape=(1, *pictures[0].shape)),)
+        return cls(picture_input(pictures, path=path), batched, companions)
+
+    def feeds(self, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return what each input is given for a batch of pictures."""
+        feeds = {self.picture.name: tensor if self.batched else tensor[0]}
+        height, width = tensor.shape[2:] if self.picture.layout == "nchw" else tensor.shape[1:3]
+        for spec in self.companions:
+            values = COMPANIONS[spec.name](width, height)
+            feeds[spec.name] = np.tile(np.array(values, spec.dtype), (len(tensor), 1))
+        return feeds
+
+
+COMPANIONS: Mapping[str, Callable[[int, int], tuple[int, int]]] = {
+    "orig_target_sizes": lambda width, height: (width, height),
+    "im_shape": lambda width, height: (height, width),
+    "scale_factor": lambda width, height: (1, 1),
+}
+"""Two values a picture by the input's name, from width and height of the network's input. Sources: the exporters of
+RT-DETR (https://github.com/lyuwenyu/RT-DETR) and PaddleDetection (https://github.com/PaddlePaddle/PaddleDetection)."""

@@ -58,11 +58,12 @@ def parse_ultralytics(metadata: Mapping[str, str], *, path: Path) -> Ultralytics
         size_px = _size_px(_value(metadata["imgsz"])) if "imgsz" in metadata else None
         stride_px = _stride_px(_value(metadata["stride"]))
         keypoints = _keypoints(metadata) if "kpt_shape" in metadata else None
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"the ultralytics metadata in {path} is damaged ({error}); export the model again") from error
-    options = _value(metadata.get("args", "{}"))
+        options = _value(metadata.get("args", "{}"))
+        end2end = _value(metadata.get("end2end", "False")) is True
+    except (TypeError, ValueError, OverflowError) as error:
+        said = str(error)[:200]
+        raise ModelError(f"the ultralytics metadata in {path} is damaged ({said}); export the model again") from error
     nms = options.get("nms") if isinstance(options, dict) else None
-    end2end = _value(metadata.get("end2end", "False")) is True
     return UltralyticsMetadata(
         task=metadata.get("task", "detect"),
         names=names,
@@ -77,16 +78,39 @@ def parse_ultralytics(metadata: Mapping[str, str], *, path: Path) -> Ultralytics
     )
 
 
+MAX_CHARS = 1 << 20
+"""Longest value that is read; the names of 10,000 classes take a fifth of it."""
+MAX_KEYPOINTS = 10_000
+MAX_SIDE_PX = 1 << 16
+
+
 def _value(text: str) -> Any:
-    """Return the JSON or Python literal in ``text``, or the text itself."""
+    """Return the JSON or Python literal in ``text``, or the text itself; of calls such as PosixPath('a') the argument.
+
+    Raises:
+        ValueError: when it is longer than any such value, or nested deeper than can be read.
+    """
+    if len(text) > MAX_CHARS:
+        raise ValueError(f"a value of {len(text)} characters, of which {MAX_CHARS} are read")
     try:
         return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("a value nested too deeply") from error
     except ValueError:
         pass
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        return ast.literal_eval(_WithoutCalls().visit(ast.parse(text.strip(), mode="eval")))
+    except (RecursionError, MemoryError) as error:
+        raise ValueError("a value nested too deeply") from error
+    except (ValueError, SyntaxError, TypeError):
         return text
+
+
+class _WithoutCalls(ast.NodeTransformer):
+    """Puts the first argument in the place of a call: exporters write paths as ``PosixPath('/data')``."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        return self.visit(node.args[0]) if node.args else ast.Constant(None)
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -104,7 +128,7 @@ def _names(value: Any) -> tuple[str, ...]:
 def _size_px(value: Any) -> tuple[int, int]:
     """Return (width, height); ultralytics writes one side or [height, width]."""
     sides = [value, value] if isinstance(value, int) else list(value)
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+    if len(sides) != 2 or not all(isinstance(side, int) and 0 < side <= MAX_SIDE_PX for side in sides):
         raise ValueError(f"imgsz is {value!r}, not [height, width]")
     return sides[1], sides[0]
 
@@ -123,6 +147,8 @@ def _keypoints(metadata: Mapping[str, str]) -> KeypointCard:
     if not isinstance(shape, (list, tuple)) or len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
         raise ValueError(f"kpt_shape is {shape!r}, not [keypoints, values]")
     count = shape[0]
+    if count > MAX_KEYPOINTS:
+        raise ValueError(f"kpt_shape has {count} keypoints, of which {MAX_KEYPOINTS} are accepted")
     by_class = _value(metadata.get("kpt_names", "{}"))
     given = next(iter(by_class.values()), None) if isinstance(by_class, dict) else None
     names = tuple(str(name) for name in given) if isinstance(given, (list, tuple)) and len(given) == count else None

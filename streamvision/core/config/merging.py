@@ -37,7 +37,10 @@ def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dic
         if name in SECTION_OPTIONS:
             joined[name] = _joined(joined.get(name), value, section=name)
         elif name in MODEL_OPTIONS or name in ModelConfig.renamed_keys:
-            joined["model"] = _joined(joined.get("model"), {name: value}, section="model")
+            model = _as_mapping(joined.get("model"), "model")
+            if name == "input" and isinstance(model, Mapping):
+                value = _joined(model.get(name), value, section=name)
+            joined["model"] = _joined(model, {name: value}, section="model")
         elif name in OUTPUT_OPTIONS:
             joined["outputs"] = _joined(joined.get("outputs"), {name: value}, section="outputs")
         elif name in STREAM_OPTIONS:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import Section, listed_in
 
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
@@ -47,6 +48,10 @@ class ModelConfig(Section):
         json_schema_extra=listed_in("streamvision.inference.heads.registry:HEADS"),
     )
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
+    input: ModelInputConfig = Field(
+        default_factory=ModelInputConfig,
+        description="How pictures are fed to it, where its file does not say it or is wrong; by --input KEY=VALUE.",
+    )
     smoothing_s: float = Field(
         0.5,
         ge=0,

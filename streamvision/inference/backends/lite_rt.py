@@ -17,6 +17,7 @@ from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import network_threads
+from streamvision.inference.model_card import LABELS_KEY
 from streamvision.inference.tensors import TensorSpec, last_line, picture_input
 
 INSTALL = "pip install '.[litert]'"
@@ -141,13 +142,22 @@ def read_appended_metadata(path: Path) -> dict[str, str]:
         with zipfile.ZipFile(path) as archive:
             present = [name for name in _METADATA_FILES if name in archive.namelist()]
             if not present:
-                return {}
+                return _label_file(archive)
             with archive.open(present[0]) as stream:
                 text = stream.read(_METADATA_BYTES).decode("utf-8")
         document = json.loads(text) if present[0].endswith(".json") else ast.literal_eval(text)
         return {str(k): v if isinstance(v, str) else json.dumps(v, default=str) for k, v in document.items()}
-    except (OSError, zipfile.BadZipFile, ValueError, SyntaxError, AttributeError) as error:
+    except (OSError, zipfile.BadZipFile, ValueError, SyntaxError, AttributeError, RecursionError, MemoryError) as error:
         raise ModelError(f"the metadata in {path} is damaged ({last_line(error)}); export the model again") from error
+
+
+def _label_file(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the labels that TensorFlow Lite's own metadata carries as a text file, a line each."""
+    texts = [name for name in archive.namelist() if name.endswith(".txt") and "label" in name.lower()]
+    if len(texts) != 1:
+        return {}
+    with archive.open(texts[0]) as stream:
+        return {LABELS_KEY: stream.read(_METADATA_BYTES).decode("utf-8")}
 
 
 def _is_quantised(details: Mapping[str, Any]) -> bool:
@@ -156,8 +166,14 @@ def _is_quantised(details: Mapping[str, Any]) -> bool:
 
 def _spec(details: Mapping[str, Any]) -> TensorSpec:
     signature = details.get("shape_signature", details["shape"])
-    dtype = "float32" if _is_quantised(details) else np.dtype(details["dtype"]).name
-    return TensorSpec(details["name"], tuple(int(n) if n > 0 else None for n in signature), dtype)
+    shape = tuple(int(n) if n > 0 else None for n in signature)
+    if not _is_quantised(details):
+        return TensorSpec(details["name"], shape, np.dtype(details["dtype"]).name)
+    scale, zero_point = details["quantization"]
+    limits = np.iinfo(details["dtype"])
+    return TensorSpec(
+        details["name"], shape, "float32", ((limits.min - zero_point) * scale, (limits.max - zero_point) * scale)
+    )
 
 
 def _precision(tensors: list[dict[str, Any]]) -> str:

@@ -25,8 +25,9 @@ from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import share_cores
+from streamvision.inference.backends.onnx_refusal import cause, refusal
 from streamvision.inference.model_card import ALPHABET_KEY
-from streamvision.inference.tensors import TensorSpec, last_line, picture_input
+from streamvision.inference.tensors import ModelInputs, TensorSpec
 
 _PRODUCTS = ("Conv", "MatMul", "Gemm", "Attention")
 """Operators whose name holds one of these do nearly all of a network's arithmetic."""
@@ -130,7 +131,8 @@ class OnnxRuntimeBackend(LoadedBackend):
         share = share_cores(requests=requests, threads=threads)
         for kind, index in candidates:
             try:
-                facts, session = self._load(ort, path, kind, index, precision=precision, threads=share.threads)
+                facts, inputs, session = self._load(ort, path, kind, index, precision=precision, threads=share.threads)
+                self._inputs = inputs if inputs.companions or not inputs.batched else None
                 at_a_time = share.requests if kind == "cpu" else requests or _DEVICE_REQUESTS
                 super().__init__(replace(facts, requests=at_a_time), session)
                 break
@@ -142,12 +144,13 @@ class OnnxRuntimeBackend(LoadedBackend):
     @classmethod
     def _load(
         cls, ort: Any, path: Path, kind: str, index: int, *, precision: Precision, threads: int
-    ) -> tuple[ModelFacts, Any]:
-        with tempfile.TemporaryDirectory(prefix="streamvision-") as scratch:
+    ) -> tuple[ModelFacts, ModelInputs, Any]:
+        with _scratch_folder() as scratch:
             session = _open_session(ort, path, kind, index, precision, threads, Path(scratch) / "profile")
-            picture = picture_input(tuple(_spec(port) for port in session.get_inputs()), path=path)
+            inputs = ModelInputs.of(tuple(_spec(port) for port in session.get_inputs()), path=path)
+            probe = _probe_tensor(inputs.picture, session.get_modelmeta().custom_metadata_map)
             with cls._failing_on(path):
-                session.run(None, {picture.name: _probe_tensor(picture, session.get_modelmeta().custom_metadata_map)})
+                session.run(None, inputs.feeds(probe))
             placement = read_placement(Path(session.end_profiling()))
         provider = PROVIDERS[kind]
         if kind != "cpu" and placement.share(provider) < _MIN_SHARE:
@@ -159,7 +162,7 @@ class OnnxRuntimeBackend(LoadedBackend):
             path=path,
             device="cpu" if kind == "cpu" else f"{kind}:{index}",
             precision=_real_precision(placement, kind, precision),
-            input=picture,
+            input=inputs.picture,
             outputs=tuple(_spec(port) for port in session.get_outputs()),
             metadata=dict(session.get_modelmeta().custom_metadata_map),
         )
@@ -169,7 +172,7 @@ class OnnxRuntimeBackend(LoadedBackend):
                 f"{precision} while loading; export the model in {precision} for a device that computes in it, "
                 "or use --precision auto"
             )
-        return facts, session
+        return facts, inputs, session
 
     @classmethod
     def version(cls) -> str:
@@ -182,12 +185,13 @@ class OnnxRuntimeBackend(LoadedBackend):
         return [(device, "") for device in PROVIDERS]
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        outputs: list[NDArray[Any]] = engine.run(None, {self.input.name: tensor})
+        feeds = {self.input.name: tensor} if self._inputs is None else self._inputs.feeds(tensor)
+        outputs: list[NDArray[Any]] = engine.run(None, feeds)
         return outputs
 
     @staticmethod
     def _cause(error: Exception) -> str:
-        return _cause(error)
+        return cause(error)
 
 
 def import_onnxruntime() -> Any:
@@ -242,10 +246,8 @@ def _open_session(
         session = ort.InferenceSession(str(path), options, providers=_providers(kind, index, precision))
     except Exception as error:  # the runtime's classes derive from nothing narrower
         if kind == "cpu":
-            raise ModelError(
-                f"{path} is not an ONNX model or is damaged ({_cause(error)}); export or download it again"
-            ) from error
-        raise DeviceError(f"{kind}:{index} cannot load {path}: {_cause(error)}") from error
+            raise ModelError(refusal(path, error)) from error
+        raise DeviceError(f"{kind}:{index} cannot load {path}: {cause(error)}") from error
     session.disable_fallback()
     if session.get_providers()[0] != PROVIDERS[kind]:
         raise DeviceError(
@@ -253,6 +255,21 @@ def _open_session(
             f"{session.get_providers()[0]}; check driver, CUDA and cuDNN with 'streamvision doctor'"
         )
     return session
+
+
+def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for the profile of the first run.
+
+    Raises:
+        ModelError: when no folder for temporary files can be written to.
+    """
+    try:
+        return tempfile.TemporaryDirectory(prefix="streamvision-")
+    except OSError as error:
+        raise ModelError(
+            f"loading a model writes a small file into the folder for temporary files, and none can be written to "
+            f"({error.strerror}); set TMPDIR to one that can"
+        ) from error
 
 
 def _providers(kind: str, index: int, precision: Precision) -> list[Any]:
@@ -275,12 +292,17 @@ def _providers(kind: str, index: int, precision: Precision) -> list[Any]:
 
 
 def _probe_tensor(spec: TensorSpec, metadata: Mapping[str, str]) -> NDArray[Any]:
-    """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the usual 640.
+    """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the one that was exported, or 640.
 
     Networks that read lines of text, told by their alphabet, take one height only, though they say that any will do.
     """
     side_px = _TEXT_LINE_PX if ALPHABET_KEY in metadata else _DYNAMIC_SIDE_PX
-    sides = [n if n is not None else side_px for n in spec.shape[1:]]
+    if said := re.fullmatch(r"\[?(\d{2,4})(?:, *(\d{2,4})\])?", metadata.get("imgsz", "")):
+        height, width = int(said[1]), int(said[2] or said[1])
+    else:
+        height, width = side_px, side_px
+    free = (3, height, width) if spec.layout == "nchw" else (height, width, 3)
+    sides = [usual if n is None else n for n, usual in zip(spec.shape[1:], free, strict=True)]
     return np.zeros([spec.shape[0] or 1, *sides], spec.dtype)
 
 
@@ -289,11 +311,6 @@ def _real_precision(placement: Placement, kind: str, asked: Precision) -> str:
     if kind == "tensorrt" and asked == "fp16":
         return "fp16"
     return placement.precision() or "fp32"
-
-
-def _cause(error: Exception) -> str:
-    """Return the message without ONNX Runtime's codes in front of it."""
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", last_line(error))
 
 
 def _spec(port: Any) -> TensorSpec:

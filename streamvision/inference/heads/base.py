@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,11 @@ class Head(ABC):
     """Class names of such models, where they are always the same."""
     usual_keypoints: ClassVar[KeypointCard | None] = None
     """Keypoints of such models, where they are always the same."""
+
+    usual_box_unit: ClassVar[Literal["px", "normalized"]] = "px"
+    """Unit of the boxes of such models."""
+    coco_numbers: ClassVar[bool] = False
+    """Whether such models of COCO number its classes with the gaps of its category ids, 90 in all."""
 
     @classmethod
     def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:

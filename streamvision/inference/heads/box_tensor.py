@@ -17,6 +17,7 @@ from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.inference.heads.base import Candidates, ObjectHead
 from streamvision.inference.heads.layout import (
     F32,
+    NamedClasses,
     box_scale,
     box_tensor,
     corners,
@@ -123,17 +124,22 @@ class RawRowsHead(BoxTensorHead):
         extra_meaning: those values in words, for messages.
     """
 
+    box_axis: ClassVar[int] = 2
+    """Along which axis of the tensor the boxes lie."""
+
     def __init__(
         self, card: ModelCard, outputs: Sequence[TensorSpec], *, extra: int = 0, extra_meaning: str = ""
     ) -> None:
         self._classes_end = BOX_ROWS + len(card.names)
         rows = self._classes_end + extra
         size = card.input.width_px, card.input.height_px
+        cells = possible_cell_counts(*size)
+        axes = f"{rows}, boxes" if self.box_axis == 2 else f"boxes, {rows}"
         super().__init__(
             card,
             outputs,
-            expected=(None, rows, possible_cell_counts(*size)),
-            meaning=f"one output (batch, {rows}, boxes){extra_meaning}, one box for each grid cell of its "
+            expected=(None, rows, cells) if self.box_axis == 2 else (None, cells, rows),
+            meaning=f"one output (batch, {axes}){extra_meaning}, one box for each grid cell of its "
             f"{size[0]}x{size[1]} input",
         )
         self._has_extra = extra > 0
@@ -158,7 +164,7 @@ class RawRowsHead(BoxTensorHead):
 class SelectedRowsHead(BoxTensorHead):
     """Columns x1, y1, x2, y2, score, class, then what the task adds; one row a box, unused ones with the score 0.
 
-    Boxes of a class without a name are passed over. The network has already chosen boxes and classes, so
+    Boxes of a class without a name are left out, which is said. The network has already chosen boxes and classes, so
     ``every_class`` changes nothing.
 
     Args:
@@ -173,12 +179,12 @@ class SelectedRowsHead(BoxTensorHead):
         columns = SELECTED_COLUMNS + extra
         meaning = f"one output (batch, boxes, {columns})"
         super().__init__(card, outputs, expected=(None, None, columns), meaning=meaning)
-        self._classes = len(card.names)
+        self._named = NamedClasses(card)
         self._has_extra = extra > 0
 
     def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
-        score, class_id = rows[:, SCORE_COLUMN], rows[:, CLASS_COLUMN]
-        return self._candidates(rows[(score >= score_threshold) & (class_id >= 0) & (class_id < self._classes)])
+        likely = rows[rows[:, SCORE_COLUMN] >= score_threshold]
+        return self._candidates(likely[self._named.among(likely[:, CLASS_COLUMN])])
 
     def _candidates(self, rows: F32) -> Candidates:
         """Return the candidates of (N, columns) chosen rows of the tensor."""

@@ -113,6 +113,33 @@ def sigmoid(logits: F32) -> F32:
     return scores
 
 
+class RtDetrHfHead(DetrHead):
+    """As :class:`DetrHead`, but each logit has a sigmoid of its own, and pictures are stretched and not normalised.
+
+    Source: https://huggingface.co/docs/transformers/model_doc/rt_detr, and ``d_fine`` beside it.
+    """
+
+    usual_input = MappingProxyType({"resize": "stretch"})
+
+    @classmethod
+    def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:
+        """Return the columns of the logits."""
+        columns = [output.shape[2] for output in outputs if output.name == "logits" and len(output.shape) == 3]
+        return columns[0] if columns else None
+
+    @classmethod
+    def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
+        """Say whether the outputs have Hugging Face's names and COCO's 80 columns.
+
+        DETR, Deformable DETR and YOLOS have 91 or 92; of other counts of classes it could be any of them.
+        """
+        shapes = {output.name: output.shape for output in outputs}
+        return {"logits", "pred_boxes"} <= shapes.keys() and shapes["logits"][2:] == (len(COCO_CATEGORIES),)
+
+    def _activated(self, logits: F32, count: int) -> F32:
+        return sigmoid(logits[..., :count])
+
+
 OUTPUT_NAMES = {"dets", "labels"}
 
 
@@ -135,7 +162,8 @@ class RfDetrHead(DetrHead):
     @classmethod
     def matches(cls, input_spec: TensorSpec, outputs: Sequence[TensorSpec]) -> bool:
         """Say whether the two outputs have the names that RF-DETR's exporter gives them."""
-        return {output.name for output in outputs} == OUTPUT_NAMES
+        three_axes = all(len(output.shape) == 3 for output in outputs)  # mmdeploy's have the same names
+        return {output.name for output in outputs} == OUTPUT_NAMES and three_axes
 
     def _activated(self, logits: F32, count: int) -> F32:
         return sigmoid(logits[..., :count])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from streamvision.inference.heads.base import Candidates
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
+
+logger = logging.getLogger(__name__)
 
 F32 = NDArray[np.float32]
 
@@ -25,8 +28,8 @@ def input_size_px(spec: TensorSpec) -> tuple[int, int] | None:
     if len(spec.shape) != 4:
         return None
     _, *rest = spec.shape
-    height, width = rest[1:] if rest[0] == 3 else rest[:2]
-    if 3 not in (rest[0], rest[2]) or width is None or height is None:
+    height, width = rest[1:] if spec.layout == "nchw" else rest[:2]
+    if not {1, 3}.intersection((rest[0], rest[2])) or width is None or height is None:
         return None
     return width, height
 
@@ -82,6 +85,33 @@ def finite_candidates(
     if all(values.all() for values in finite):
         return found
     return found[np.flatnonzero(np.concatenate(finite, axis=1).all(axis=1))]
+
+
+class NamedClasses:
+    """The classes that have a name; that a network finds others, too, is said once.
+
+    Args:
+        card: the model's card.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        self._card = card
+        self._said = False
+
+    def among(self, class_id: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return (N,) which of the classes of objects whose score is high enough have a name."""
+        count = len(self._card.names)
+        named: NDArray[np.bool_] = (class_id >= 0) & (class_id < count)
+        if not self._said and (beyond := class_id[(class_id >= count) & np.isfinite(class_id)]).size:
+            self._said = True
+            logger.warning(
+                "the model finds objects of class %d, but has %d names (%s), so objects of the others are left out; "
+                "give the names of all classes with --names",
+                int(beyond.max()),
+                count,
+                ", ".join([*self._card.names[:3], "..."] if count > 3 else self._card.names),
+            )
+        return named
 
 
 def corners(center_and_size: F32) -> F32:

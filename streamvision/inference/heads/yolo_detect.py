@@ -98,18 +98,13 @@ class YoloxHead(BoxTensorHead):
     """Columns dx, dy, log w, log h, objectness, then one score a class; one row a grid cell, finest grid first.
 
     Centre = (offset + cell) * stride, size = exp(log size) * stride. An export made with ``--decode_in_inference`` has
-    the same shape but must not be decoded again.
+    the same shape but must not be decoded again; :mod:`streamvision.inference.grid_probe` tells them apart.
 
     YOLOX itself measures a box's best class alone, so ``every_class`` changes nothing.
     """
 
     class_axis = (2, SCORES_AT)
     usual_input = MappingProxyType({"color": "bgr", "scale": 1.0, "resize": "letterbox_top_left", "pad_value": 114})
-
-    @staticmethod
-    def _settles(size_px: tuple[int, int], rows: int | None, columns: int | None) -> bool:
-        """Say whether the middle axis has one row for each grid cell of the input."""
-        return rows == len(grid_cells(*size_px)[1]) and columns is not None and columns > SCORES_AT
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._cell, self._stride_px = grid_cells(card.input.width_px, card.input.height_px)

@@ -85,3 +85,31 @@ def test_metadata_of_others_is_not_taken_for_it() -> None:
 def test_damaged_metadata_is_an_error(key: str, value: str) -> None:
     with pytest.raises(ModelError, match=r"the ultralytics metadata in model\.onnx is damaged"):
         parse_ultralytics({**USUAL, key: value}, path=PATH)
+
+
+HOSTILE = {
+    "kpt_shape": ["[1000000000, 3]", "[" * 200_000, "(" * 50_000],
+    "names": ["[" * 100_000 + "]" * 100_000, "{" + "1:" * 5_000 + "}", "'" + "a" * 2_000_000 + "'"],
+    "imgsz": ["[1000000000000, 5]", "9" * 6_000, "-" * 100_000 + "1"],
+    "stride": ["1e400", "[" * 100_000, "nan"],
+    "args": ["{'a': " * 20_000],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in HOSTILE.items() for value in values])
+def test_hostile_values_are_refused_or_passed_over_at_once(key: str, value: str) -> None:
+    good = {"stride": "32", "task": "pose", "imgsz": "[640, 640]", "names": "['a']"}
+    try:
+        metadata = parse_ultralytics({**good, key: value}, path=Path("model.onnx"))
+    except ModelError as error:
+        assert "the ultralytics metadata in model.onnx is damaged" in str(error)
+        assert len(str(error)) < 400
+    else:
+        assert metadata is not None and len(metadata.names) < 100
+
+
+@pytest.mark.parametrize("call", ["PosixPath('/data/x.yaml')", "WindowsPath('x')", "set()", "Path(Path('a'), b=1)"])
+def test_calls_in_the_arguments_do_not_hide_the_others(call: str) -> None:
+    good = {"stride": "32", "task": "detect", "names": "['a']", "args": f"{{'data': {call}, 'nms': True}}"}
+    metadata = parse_ultralytics(good, path=Path("model.onnx"))
+    assert metadata is not None and metadata.selected

@@ -5,7 +5,7 @@ import pytest
 
 from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.inference.heads.registry import match_head
-from streamvision.inference.heads.selected import TfliteDetectionHead
+from streamvision.inference.heads.tflite_detection import TfliteDetectionHead
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.inference.tensors import TensorSpec
 

@@ -1,0 +1,90 @@
+"""Whether outputs are what a head takes them for: scores within 0..1, and numbers at all.
+
+A head that reads logits as scores finds nothing, or everything; a network that overflows in half precision gives no
+numbers. Both look like an empty street.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.errors import ModelError
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.backends.base import Backend
+from streamvision.inference.grid_probe import drawn_picture
+from streamvision.inference.heads.base import ObjectHead
+from streamvision.inference.input_sizes import InputSizes
+from streamvision.inference.model_card import ModelCard
+
+_SLACK = 0.05
+"""Scores that were quantised to eight bits may lie this far beyond 0..1."""
+
+logger = logging.getLogger(__name__)
+
+
+def check_scores(backend: Backend, card: ModelCard, *, path: Path) -> None:
+    """Run a model whose boxes are raw on a drawn picture and refuse scores that are none.
+
+    Raises:
+        ModelError: when a score lies outside of 0..1, or the runtime fails.
+    """
+    size = card.input.width_px, card.input.height_px
+    sized = InputSizes(card, backend.outputs).of(size)
+    if not isinstance(sized.head, ObjectHead) or sized.head.selected:
+        return  # rows that are not in use may hold anything
+    sized.fill([BgrPicture(np.ascontiguousarray(drawn_picture(*size)[..., ::-1]))])
+    (found, *_) = sized.head.decode(backend.run(sized.batch.tensor), score_threshold=-np.inf)
+    if len(found) and not -_SLACK <= found.score.min() <= found.score.max() <= 1 + _SLACK:
+        raise _not_scores(path, float(found.score.min()), float(found.score.max()))
+
+
+def _not_scores(path: Path, lowest: float, highest: float) -> ModelError:
+    return ModelError(
+        f"{path} gives scores from {lowest:.3g} to {highest:.3g}, but scores lie within 0..1: they are logits, "
+        "integers that were not scaled back, or another layout; export it with its sigmoid, or give the right --head"
+    )
+
+
+class OutputCheck:
+    """Watches the outputs of a model while it is used.
+
+    Args:
+        path: the model's file, for messages.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.pictures_without_numbers = 0
+        """On how many pictures the outputs held an infinity or NaN."""
+
+    def count_without_numbers(self, outputs: Sequence[NDArray[Any]], *, pictures: int) -> None:
+        """Count the pictures of a batch whose outputs hold an infinity or NaN, and say the first one."""
+        # A sum of all is finite only where each value is; looking at each takes five times as long.
+        suspects = [one for one in outputs if one.dtype.kind == "f" and not np.isfinite(one.sum(dtype=np.float32))]
+        if not suspects:
+            return
+        faulty = sum(
+            any(not np.isfinite(one[index : index + 1]).all() for one in suspects) for index in range(pictures)
+        )
+        if faulty and not self.pictures_without_numbers:
+            logger.warning(
+                "%s gives values that are no numbers (NaN or infinite); what they belong to is left out, and such "
+                "pictures are counted; use another precision or check the file",
+                self._path,
+            )
+        self.pictures_without_numbers += faulty
+
+    def check_best(self, score: NDArray[np.float32]) -> None:
+        """Refuse scores, the best first, that cannot be any.
+
+        Raises:
+            ModelError: when the best one is above 1.
+        """
+        if len(score) and score[0] > 1 + _SLACK:
+            raise _not_scores(self._path, float(score[-1]), float(score[0]))
