@@ -105,9 +105,16 @@ def _expanded(text: str) -> list[Path]:
     if path.exists():
         return [path]
     if glob.has_magic(str(path)):
-        found = [file for name in glob.glob(str(path), recursive=True) if (file := Path(name)).is_file()]  # noqa: PTH207
+        found = [file for name in _matches(path) if (file := Path(name)).is_file()]
         return _known(found) or sorted(found, key=natural)
     return _numbered(path)
+
+
+def _matches(pattern: Path) -> list[str]:
+    """Return what a glob matches; a folder that exists under its name is meant by it, though that holds brackets."""
+    folder = next((folder for folder in pattern.parents if folder.is_dir()), Path())
+    rest = str(pattern.relative_to(folder)) if folder.parts else str(pattern)
+    return glob.glob(f"{glob.escape(str(folder))}/{rest}", recursive=True)  # noqa: PTH207
 
 
 def _known(files: Sequence[Path]) -> list[Path]:

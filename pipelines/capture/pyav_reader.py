@@ -113,8 +113,8 @@ class PyAvReader:
 
     @property
     def paced(self) -> bool:
-        """True for files played in real time, and for HLS, which comes in bursts."""
-        return self._spec.realtime or self._format == "hls"
+        """True for files played in real time, and for live HLS, which comes in bursts."""
+        return self._spec.realtime or (self._format == "hls" and self._spec.live)
 
     def open(self) -> None:
         """Connect and find the video stream."""

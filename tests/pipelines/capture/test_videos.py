@@ -50,6 +50,16 @@ def test_videos_are_one_stream_in_natural_order(drive: Path, pattern: str) -> No
     assert (capture.spec.live, capture.spec.suggest_id) == (False, "drive")
 
 
+def test_folders_within_are_asked_for_by_a_glob(tmp_path: Path) -> None:
+    for folder in ("trip [2024]/front", "trip [2024]/rear"):
+        (tmp_path / folder).mkdir(parents=True)
+        write_video(tmp_path / folder / "1.mp4", sizes=[(64, 48)], frames=2)
+    with capturing(tmp_path / "trip [2024]" / "**" / "*.mp4") as capture:
+        assert places(take(capture)) == [(f"{side}/1.mp4", frame) for side in ("front", "rear") for frame in (0, 1)]
+    with pytest.raises(SourceError, match="without images or videos"):
+        parse_source(str(tmp_path / "trip [2024]"))
+
+
 def test_several_paths_are_one_stream(drive: Path, tmp_path: Path) -> None:
     as_shells_list_them = sorted(str(path) for path in drive.glob("clip*"))
     with capturing(as_shells_list_them) as capture:
