@@ -96,12 +96,17 @@ def _build_stream(
     def notify() -> None:
         on_change(stream)
 
+    def note_frame() -> None:
+        if len(capture.buffer):
+            worker.note_waiting()
+        on_change(stream)
+
     card = models.first.card
     capture = StreamCapture(
         name,
         spec,
         config=stream_config,
-        on_ready=notify,
+        on_ready=note_frame,
         max_frames=config.max_frames,
         times=times,
         patient=patient,
@@ -142,6 +147,7 @@ def _build_stream(
         times=times,
         on_capacity=notify,
         requests=models.first.requests,
+        drops=capture.drops,
         turns=turns,
     )
     stream = Stream(

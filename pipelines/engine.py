@@ -17,15 +17,14 @@ from types import TracebackType
 
 from pipelines.assembly import build_streams, name_streams
 from pipelines.capture.registry import source_files
+from pipelines.inference_threads import InferenceThreads
 from pipelines.outputs.outputs import check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext, SinkFactory
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow
 from pipelines.stages.registry import configured_stages
-from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import AppConfig
-from streamvision.core.errors import StreamVisionError
 from streamvision.core.frame import Result
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
@@ -74,8 +73,8 @@ class Pipeline:
         check_outputs(config.outputs, stream_ids=self._stream_ids, inputs=[config.model.path, *read])
         self._models = RunModels(config, model=model, times=self.times)
         first = self._models.first
-        self._window = CollectionWindow()
-        self._batcher: Batcher[Result] = Batcher(max_batch=first.useful_batch, window=self._window)
+        window = CollectionWindow()
+        self._batcher: Batcher[Result] = Batcher(max_batch=first.useful_batch, window=window)
         self._streams = build_streams(
             self._sources,
             config,
@@ -95,15 +94,16 @@ class Pipeline:
             analytics={name: stream.analytics for name, stream in self._streams.items() if stream.analytics},
         )
         self._stopped = False
-        self._stopping = threading.Event()
         self._over = threading.Event()
-        self._error: str | None = None
-        self._ending = threading.Lock()
-        self._running = first.requests
-        self._threads = [
-            threading.Thread(target=self._run, name=f"inference-{number}", daemon=True)
-            for number in range(first.requests)
-        ]
+        self._inference = InferenceThreads(
+            self._models,
+            self._batcher,
+            window,
+            streams=self._streams,
+            timeout_s=config.model.call_timeout_s,
+            all_over=self._all_over,
+            on_end=self._finish,
+        )
 
     def start(self) -> None:
         """Open the outputs and start capturing, inferring and publishing.
@@ -125,8 +125,7 @@ class Pipeline:
             stream.worker.start(sinks[name])
             stream.capture.start()
         self._models.secondary.start()
-        for thread in self._threads:
-            thread.start()
+        self._inference.start()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until every stream has ended or failed; return whether they have."""
@@ -146,15 +145,11 @@ class Pipeline:
         def left_s() -> float:
             return max(deadline_s - time.monotonic(), 0.0)
 
-        self._stopping.set()
         streams = self._streams.values()
+        self._inference.request_stop()
         for stream in streams:
             stream.capture.request_stop()
-        for _ in self._threads:
-            self._batcher.wake()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(left_s())
+        self._inference.join(deadline_s - timeout_s / 2)  # where it hangs, the outputs are finished nevertheless
         for stream in streams:
             stream.worker.end()
         for stream in streams:
@@ -191,11 +186,11 @@ class Pipeline:
     @property
     def error(self) -> str | None:
         """Why the network failed for good, which ends all streams; ``None`` while it works."""
-        return self._error
+        return self._inference.error
 
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
-        own = [self._error] if self._error else []
+        own = [self._inference.error] if self._inference.error else []
         return own + [failure for stream in self._streams.values() for failure in stream.failures()]
 
     def __enter__(self) -> Pipeline:
@@ -207,26 +202,12 @@ class Pipeline:
     ) -> None:
         self.stop()
 
-    def _run(self) -> None:
-        try:
-            while not self._halted() and not self._all_over():
-                self._infer_batch()
-        except StreamVisionError as error:
-            self._error = self._error or str(error)
-        except Exception as error:
-            log.exception("inference")
-            self._error = self._error or f"inference failed: {error!r}"
-        with self._ending:
-            self._running -= 1
-            last = self._running == 0
-        if last:
-            if not self._halted():
-                for stream in self._streams.values():
-                    stream.worker.finish(timeout_s=FINISH_TIMEOUT_S)
-            self._over.set()
-
-    def _halted(self) -> bool:
-        return self._stopping.is_set() or self._error is not None
+    def _finish(self) -> None:
+        """Finish the outputs of streams that have ended by themselves."""
+        if not self._inference.halted:
+            for stream in self._streams.values():
+                stream.worker.finish(timeout_s=FINISH_TIMEOUT_S)
+        self._over.set()
 
     def _all_over(self) -> bool:
         """Say whether every stream is over; the outputs of one that is are finished though others go on."""
@@ -234,27 +215,3 @@ class Pipeline:
         for stream in drained:
             stream.worker.end()
         return len(drained) == len(self._streams)
-
-    def _infer_batch(self) -> None:
-        batch = self._batcher.collect(stopped=self._halted)
-        if not batch:
-            return
-        for result in batch:
-            if not result.plan.uses_network:
-                self._worker_of(result).put(result.sequence, result)
-        shown = [result for result in batch if result.plan.uses_network]
-        if not shown:
-            return
-        begin_s = time.perf_counter()
-        try:
-            self._models.infer(shown)
-        except BaseException:
-            for result in shown:
-                self._worker_of(result).put(result.sequence, None)
-            raise
-        self._window.observe(len(shown), time.perf_counter() - begin_s)
-        for result in shown:
-            self._worker_of(result).put(result.sequence, result)
-
-    def _worker_of(self, result: Result) -> StreamWorker:
-        return self._streams[result.frame.stream_id].worker

@@ -40,6 +40,7 @@ class RunModels:
             self.secondary = SecondaryModels(config, names=self.first.names)
             """Models that are shown objects and key frames."""
             opened.callback(self.secondary.close)
+            self._tracker = config.tracker
             self._appearance = Appearance.open(config.tracker, requests=self.first.requests)
             opened.pop_all()
 
@@ -59,6 +60,18 @@ class RunModels:
                 predictions = self._appearance.describe(pictures, predictions)
         for result, prediction in zip(batch, predictions, strict=True):
             result.detections, result.image_result = prediction.detections, prediction.image_result
+
+    def reopen(self) -> None:
+        """Close the models that every frame goes to, and open them again.
+
+        Raises:
+            StreamVisionError: when that is not possible.
+        """
+        self.first.close()
+        if self._appearance is not None:
+            self._appearance.close()
+        self.first = self.first.reopened()
+        self._appearance = Appearance.open(self._tracker, requests=self.first.requests)
 
     def close(self, timeout_s: float) -> None:
         """Release all models, within about ``timeout_s``."""

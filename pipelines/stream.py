@@ -61,6 +61,7 @@ class Stream:
                 return None  # another thread was faster
             # Before the buffer is emptied, so that the stream never looks drained in between.
             sequence = self.worker.expect()
+            self.worker.note_waiting()
             frame = self.capture.buffer.get(0)
             if frame is not None:
                 return Result(frame, Detections.empty(), plan=self._plan(frame), sequence=sequence)
@@ -93,6 +94,7 @@ class Stream:
         """Return how the stream is doing now."""
         capture, worker = self.capture, self.worker
         state, reason, state_age_s = capture.state.snapshot()
+        done, drops = worker.frames_done, capture.drops.by_cause()  # before those that came: a frame is in one of them
         latest = worker.channel.latest
         frame = latest.result.frame if latest else None
         fps = worker.mean_fps() if state in FINAL_STATES else worker.rate.per_second()
@@ -104,9 +106,9 @@ class Stream:
             state_age_s=round(state_age_s, 3),
             live=self.spec.live,
             frames_in=capture.frames_in,
-            frames_done=worker.frames_done,
+            frames_done=done,
             frames_expected=capture.expected_frames,
-            drops=capture.drops.by_cause(),
+            drops=drops,
             fps=round(fps, 2),
             age_s=worker.age_s.quantiles(),
             newest_age_s=round(frame.age_s(), 3) if frame else None,
@@ -120,4 +122,5 @@ class Stream:
             adaptive=self._adaptive.status() if self._adaptive else None,
             stages=worker.statuses(),
             outputs=worker.output_statuses(),
+            pending_s=round(worker.pending_s(), 3),
         )

@@ -20,12 +20,14 @@ from streamvision.core.frame import Result
 from streamvision.core.live import LiveChannel
 from streamvision.core.redaction import redact_outside
 from streamvision.core.status import OutputStatus, StageStatus
-from streamvision.core.telemetry import Distribution, Rate, StageTimes
+from streamvision.core.telemetry import Distribution, DropCounter, Rate, StageTimes
 
 log = logging.getLogger(__name__)
 
 FRAMES_BEHIND = 1
 """Frames of a stream behind the network beyond those in it; more would only get older."""
+UNFINISHED = "unfinished"
+"""Cause under which frames are counted on which something broke behind the network."""
 MAX_FAILURES = 20
 """Most sentences about what went wrong that are kept."""
 
@@ -41,6 +43,7 @@ class StreamWorker:
         times: where the seconds of each stage are recorded.
         on_capacity: called when another frame of this stream may enter the network.
         requests: how many of its frames may be in the network at a time.
+        drops: where frames are counted that could not be finished.
         turns: one is taken for the stages that do not wait.
     """
 
@@ -54,6 +57,7 @@ class StreamWorker:
         times: StageTimes,
         on_capacity: Callable[[], None],
         requests: int = 1,
+        drops: DropCounter | None = None,
         turns: Turns | None = None,
     ) -> None:
         self.stream_id = stream_id
@@ -62,6 +66,7 @@ class StreamWorker:
         self.age_s = Distribution()
         self.rate = Rate()
         self.failures: list[str] = []
+        self._drops = drops or DropCounter()
         self._stages = list(stages)
         self._closing = tuple(stages)
         self._renderer = renderer
@@ -74,6 +79,7 @@ class StreamWorker:
         self._turns = turns or Turns()
         self._ended = False
         self._segment: int | None = None
+        self._waiting_since_s: float | None = None
         self._first_done_s: float | None = None
         self._last_done_s = 0.0
         self._thread = threading.Thread(target=self._run, name=f"stream-{stream_id}", daemon=True)
@@ -88,6 +94,16 @@ class StreamWorker:
         """Say whether a frame of this stream may enter the network."""
         return self._results.unfinished < self._capacity
 
+    def note_waiting(self) -> None:
+        """Take note that a frame waits before the network or is in it."""
+        if self._waiting_since_s is None:
+            self._waiting_since_s = time.monotonic()
+
+    def pending_s(self) -> float:
+        """Return for how long a frame has been waiting without any being finished; 0 where none waits."""
+        since_s = self._waiting_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
     def expect(self) -> int:
         """Announce that the stream's next frame enters the network; return the sequence number of its result."""
         return self._results.expect()
@@ -96,6 +112,7 @@ class StreamWorker:
         """Hand over the result of that sequence number; ``None`` where there will be none."""
         self._results.put(sequence, result)
         if result is None:
+            self._waiting_since_s = None
             self._on_capacity()
 
     def end(self) -> None:
@@ -143,7 +160,9 @@ class StreamWorker:
                 self.note_failure(
                     f"stream {self.stream_id}: frame {result.frame.index} could not be finished: {error!r}"
                 )
+                self._drops.add(UNFINISHED)
             finally:
+                self._waiting_since_s = None
                 self._results.finish()
                 self._on_capacity()
         for sink in tuple(self._sinks):

@@ -11,7 +11,7 @@ from pipelines.capture.http_client import HttpResponse, LeadsElsewhereError
 from pipelines.capture.open_failure import not_served, refused
 from pipelines.capture.source import SourceSpec
 from streamvision.core.errors import SourceError
-from streamvision.core.redaction import redact
+from streamvision.core.redaction import redact_outside
 
 _REFUSED = frozenset({http.client.UNAUTHORIZED, http.client.FORBIDDEN})
 _ABSENT = frozenset({http.client.NOT_FOUND, http.client.GONE})
@@ -22,7 +22,7 @@ def request_failure(error: Exception, spec: SourceSpec) -> str:
     """Say why a request failed."""
     shown = spec.safe_uri
     if isinstance(error, LeadsElsewhereError):
-        return f"{shown} {redact(str(error))}"
+        return f"{shown} {redact_outside(str(error))}"
     if isinstance(error, (socket.gaierror, UnicodeError)):
         host = spec.endpoint[0] if isinstance(spec.endpoint, tuple) else shown
         return f"the address of host {host!r} cannot be looked up (DNS); check the name, or give the IP address"
@@ -35,7 +35,7 @@ def request_failure(error: Exception, spec: SourceSpec) -> str:
     if isinstance(error, (http.client.BadStatusLine, http.client.LineTooLong)) and not isinstance(error, OSError):
         return f"what listens at {shown} does not speak HTTP; check the port"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"{shown} cannot be read: {redact(text[:1].lower() + text[1:])}; check the address and the network"
+    return f"{shown} cannot be read: {redact_outside(text[:1].lower() + text[1:])}; check the address and the network"
 
 
 def answer_failure(response: HttpResponse, spec: SourceSpec) -> SourceError | None:

@@ -56,7 +56,7 @@ class StreamCapture:
         self.spec = spec
         self.state = StateMachine()
         self.drops = DropCounter()
-        """Frames lost, by cause: newer_frame, decode_behind, damaged, unreadable, stopped."""
+        """Frames lost, by cause; docs/web-api.md lists them."""
         self._lost = DropCounter(within=self.drops)
         self._handed_on = 0
         self.reconnects = 0
@@ -222,7 +222,7 @@ class StreamCapture:
         self._size = size
         frame = Frame(
             stream_id=self.stream_id,
-            index=self.frames_in,
+            index=self._handed_on,
             pts_s=pts_s,
             captured_at_s=captured.captured_at_s,
             picture=captured.picture,

@@ -84,7 +84,7 @@ class StreamStatus:
     live: bool
     """True for live sources (newest frame counts), False for files (every frame counts)."""
     frames_in: int
-    """Frames decoded."""
+    """Frames that came: those that are done, those that were dropped, and those on their way."""
     frames_done: int
     """Frames that went the whole way."""
     frames_expected: int | None
@@ -117,6 +117,8 @@ class StreamStatus:
     """Second models and stages of the user's own, in their order."""
     outputs: tuple[OutputStatus, ...] = ()
     """What results are written to."""
+    pending_s: float = 0.0
+    """For how long a frame has been waiting or on its way without any being finished: grows where something hangs."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain values."""

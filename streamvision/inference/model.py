@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,6 +86,7 @@ class Model:
         self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
         self._threshold = float(self._lowest_score.min())
         self._outputs = OutputCheck(config.path)
+        self._open_again: Callable[[], Model] | None = None
         self.times = times or StageTimes()
         """Where the seconds of each stage are recorded."""
 
@@ -145,10 +147,32 @@ class Model:
             )
             if CARD_KEY not in opened.metadata:
                 check_scores(opened, card, path=config.path)
+            if backend is None:
+                model._open_again = partial(
+                    cls.open,
+                    config,
+                    side_px=side_px,
+                    one_size=one_size,
+                    score_floor=score_floor,
+                    every_class=every_class,
+                    max_batch=max_batch,
+                    times=model.times,
+                )
             return model
         except BaseException:
             opened.close()
             raise
+
+    def reopened(self) -> Model:
+        """Return the same model, loaded from its file once more.
+
+        Raises:
+            ModelError: when it was not opened from a file, or cannot be.
+            StreamVisionError: as :meth:`open`.
+        """
+        if self._open_again is None:
+            raise ModelError("it was not opened from a file by this program; open it with Model.open")
+        return self._open_again()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -36,6 +36,11 @@ NOT_READY = {"idle", "connecting", "failed"}
 """States of a stream that never gave a picture, or never will. One that is reconnecting is a fault of its camera,
 not of this process, and does not make the whole process unready."""
 
+PENDING_S = 5.0
+"""A frame that waits for so long says that something behind it hangs, unless the network is known to be slow."""
+PENDING_AGES = 10
+"""How many times as old as usual a frame of a slow network may be."""
+
 
 class ConnectionHandedOverError(ConnectionError):
     """The request's socket belongs to somebody else now. Werkzeug takes it for a dropped connection: no answer."""
@@ -186,11 +191,12 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
 
     @app.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        """Say whether every stream has begun, none has failed, and every output is written to."""
+        """Say whether every stream has begun, none has failed, frames are finished, and every output is written to."""
         statuses = view.statuses()
         missing = [sentence for status in statuses for sentence in _missing(status)]
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
-        return jsonify({"ready": not missing, "missing": missing}), status
+        ages_s = {one.id: one.newest_age_s for one in statuses}
+        return jsonify({"ready": not missing, "missing": missing, "newest_age_s": ages_s}), status
 
     @app.get("/metrics")
     def metrics() -> Response:
@@ -229,6 +235,11 @@ def _missing(status: StreamStatus) -> Iterator[str]:
     if status.state in NOT_READY:
         reason = f": {status.reason}" if status.reason else ""
         yield f"stream {status.id} is {status.state}{reason}"
+    if status.pending_s > max(PENDING_S, PENDING_AGES * (status.age_s or {}).get("p50", 0.0)):
+        yield (
+            f"stream {status.id} has finished no frame for {status.pending_s:.1f} s though frames come; "
+            "its network, a stage or an output hangs"
+        )
     for output in status.outputs:
         if output.state == "failing":
             yield f"stream {status.id}: its output {output.name} is failing: {output.reason}"

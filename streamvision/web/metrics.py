@@ -62,7 +62,7 @@ class PipelineCollector(Collector):
 
 
 def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
-    frames_in = CounterMetricFamily("streamvision_frames_in", "Frames decoded.", labels=["stream"])
+    frames_in = CounterMetricFamily("streamvision_frames_in", "Frames that came.", labels=["stream"])
     frames_done = CounterMetricFamily("streamvision_frames_done", "Frames that went the whole way.", labels=["stream"])
     dropped = CounterMetricFamily("streamvision_frames_dropped", "Frames that did not.", labels=["stream", "cause"])
     reconnects = CounterMetricFamily("streamvision_reconnects", "Sources opened again.", labels=["stream"])
@@ -128,6 +128,9 @@ def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
     )
     viewers = GaugeMetricFamily("streamvision_viewers", "Who watches the picture now.", labels=["stream"])
     objects = GaugeMetricFamily("streamvision_objects", "Objects on the newest frame.", labels=["stream", "class"])
+    pending = GaugeMetricFamily(
+        "streamvision_pending_seconds", "For how long a frame waits without any being finished.", labels=["stream"]
+    )
     writing = GaugeMetricFamily(
         "streamvision_output_writing", "1 where an output is written to, 0 where it fails.", labels=["stream", "output"]
     )
@@ -135,6 +138,7 @@ def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
         for output in status.outputs:
             writing.add_metric([status.id, output.name], float(output.state == "writing"))
         fps.add_metric([status.id], status.fps)
+        pending.add_metric([status.id], status.pending_s)
         viewers.add_metric([status.id], status.viewers)
         for name, seconds in (status.age_s or {}).items():
             age.add_metric([status.id, str(QUANTILES.get(name, name))], seconds)
@@ -142,7 +146,7 @@ def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
             newest.add_metric([status.id], status.newest_age_s)
         for name, count in sorted(status.objects.items()):
             objects.add_metric([status.id, name], count)
-    yield from (fps, age, newest, viewers, objects, writing)
+    yield from (fps, age, newest, viewers, objects, writing, pending)
 
 
 def _states(statuses: list[StreamStatus]) -> Metric:

@@ -161,6 +161,7 @@ def test_a_decoder_that_is_too_slow_skips_and_stays_near(server: RtspServer, mon
             (frame,) = take(capture, 1)
             ages.append(frame.age_s())
     assert capture.drops.by_cause()["decode_behind"] > 20
+    assert capture.frames_in == len(ages) + sum(capture.drops.by_cause().values()), "what was never decoded came, too"
     assert max(ages[len(ages) // 2 :]) < 3.0
     assert capture.reconnects == 0
 

@@ -96,14 +96,14 @@ def test_live_response_needs_the_own_server() -> None:
 
 def test_health_and_readiness(feed: LiveFeed, server: WebServer) -> None:
     assert get_json(server.port, "/healthz") == (200, {"alive": True})
-    assert get_json(server.port, "/readyz") == (200, {"ready": True, "missing": []})
+    code, answer = get_json(server.port, "/readyz")
+    assert (code, answer["ready"], answer["missing"]) == (200, True, [])
+    assert set(answer["newest_age_s"]) == {"gate", "yard"}
     feed["yard"].enter("reconnecting", "connection refused")
     assert get_json(server.port, "/readyz")[0] == 200, "a camera's fault does not make the process unready"
     feed["yard"].enter("failed", "wrong password")
-    assert get_json(server.port, "/readyz") == (
-        503,
-        {"ready": False, "missing": ["stream yard is failed: wrong password"]},
-    )
+    code, answer = get_json(server.port, "/readyz")
+    assert (code, answer["ready"], answer["missing"]) == (503, False, ["stream yard is failed: wrong password"])
     assert get_json(server.port, "/healthz")[0] == 200
 
 

@@ -1,0 +1,290 @@
+"""The threads that take batches through the network, and who watches over them.
+
+A call that fails is tried once more, and then its frames are given up; only failures in a row end the run. A call that
+does not come back (a driver, a device that was reset) cannot be ended from outside: its thread is left behind, its
+frames are given up, and the network is closed and opened again for new threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.run_models import RunModels
+from pipelines.scheduling.batcher import Batcher
+from pipelines.scheduling.collection_window import CollectionWindow
+from pipelines.stream import Stream
+from streamvision.core.errors import ModelError, StreamVisionError
+from streamvision.core.frame import Result
+from streamvision.core.redaction import redact_outside
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.1
+"""Pause before a call that failed is tried once more; doubled with each batch that fails after another."""
+MAX_FAILURES_IN_ROW = 5
+"""Batches that fail one after another until the network counts as broken."""
+MAX_REOPENINGS = 3
+"""How often the network may hang within :data:`REOPENINGS_WITHIN_S` until it counts as broken."""
+REOPENINGS_WITHIN_S = 600.0
+OPEN_TIMEOUT_S = 120.0
+"""Longest wait for the network to open again; some devices compile for minutes."""
+PATIENCE = 5.0
+"""A call may take as many times as long as the slowest before, and the first one as many times the limit."""
+WATCH_S = 0.25
+INFERENCE_FAILED = "inference_failed"
+"""Cause under which frames are counted on which the network failed twice."""
+STOPPED = "stopped"
+"""Cause under which frames are counted that were in the network when the run was stopped."""
+INFERENCE_HUNG = "inference_hung"
+"""Cause under which frames are counted for which the network did not come back."""
+
+
+@dataclass(eq=False)
+class _Call:
+    """One batch in the network."""
+
+    results: Sequence[Result]
+    begin_s: float | None = None
+    """When the call began; ``None`` while it waits for the network to open again."""
+    abandoned: bool = field(default=False)
+
+
+class InferenceThreads:
+    """As many threads as the network takes requests at a time, each with one batch across all streams.
+
+    Args:
+        models: what the batches go through.
+        batcher: where they come from.
+        window: told what each call costs.
+        streams: whose frames they are, by name.
+        timeout_s: longest time for one call of the network.
+        all_over: says whether every stream is over.
+        on_end: called once, when every stream is over, all was stopped, or the network is broken.
+    """
+
+    def __init__(
+        self,
+        models: RunModels,
+        batcher: Batcher[Result],
+        window: CollectionWindow,
+        *,
+        streams: Mapping[str, Stream],
+        timeout_s: float,
+        all_over: Callable[[], bool],
+        on_end: Callable[[], None],
+    ) -> None:
+        self.error: str | None = None
+        """Why the network failed for good; ``None`` while it works."""
+        self._models = models
+        self._batcher = batcher
+        self._window = window
+        self._streams = streams
+        self._timeout_s = timeout_s
+        self._all_over = all_over
+        self._on_end = on_end
+        self._stopping = threading.Event()
+        self._usable = threading.Event()
+        self._usable.set()
+        self._lock = threading.Lock()
+        self._calls: set[_Call] = set()
+        self._threads: list[threading.Thread] = []
+        self._generation = 0
+        self._running = 0
+        self._ended = False
+        self._failures_in_row = 0
+        self._slowest_s: float | None = None
+        self._reopened_at_s: deque[float] = deque(maxlen=MAX_REOPENINGS)
+        self._watchdog = threading.Thread(target=self._watch, name="inference-watchdog", daemon=True)
+
+    @property
+    def halted(self) -> bool:
+        """Whether no batch is begun any more."""
+        return self._stopping.is_set() or self.error is not None
+
+    def start(self) -> None:
+        """Begin."""
+        self._begin_generation()
+        self._watchdog.start()
+
+    def request_stop(self) -> None:
+        """Begin no further batch."""
+        self._stopping.set()
+        for _ in self._threads:
+            self._batcher.wake()
+
+    def join(self, deadline_s: float) -> None:
+        """Wait for the threads until a moment of the monotonic clock; one that hangs is left behind."""
+        for thread in (*self._threads, self._watchdog):
+            if thread.ident is not None and thread is not threading.current_thread():
+                thread.join(max(deadline_s - time.monotonic(), 0.0))
+        with self._lock:
+            left, self._calls = self._calls, set()
+            for call in left:
+                call.abandoned = True
+        for call in left:
+            self._give_up(call.results, STOPPED)
+
+    def _begin_generation(self) -> None:
+        count = self._models.first.requests
+        with self._lock:
+            self._generation += 1
+            self._running = count
+            self._slowest_s = None
+            generation = self._generation
+        self._threads = [
+            threading.Thread(target=self._run, args=(generation,), name=f"inference-{number}", daemon=True)
+            for number in range(count)
+        ]
+        self._usable.set()
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, generation: int) -> None:
+        try:
+            while not self.halted and generation == self._generation and not self._all_over():
+                self._infer_batch()
+        except Exception as error:
+            log.exception("inference")
+            self._break(error)
+        with self._lock:
+            self._running -= generation == self._generation
+            is_last = self._running == 0 and generation == self._generation
+        if is_last:
+            self._end()
+
+    def _infer_batch(self) -> None:
+        batch = self._batcher.collect(stopped=lambda: self.halted)
+        for result in batch:
+            if not result.plan.uses_network:
+                self._answer(result, result)
+        shown = [result for result in batch if result.plan.uses_network]
+        if not shown:
+            return
+        call = _Call(shown)
+        with self._lock:
+            self._calls.add(call)
+        error = self._tried(call)
+        with self._lock:
+            self._calls.discard(call)
+            if call.abandoned:
+                return
+        if error is None:
+            self._failures_in_row = 0
+            for result in shown:
+                self._answer(result, result)
+            return
+        self._give_up(shown, INFERENCE_FAILED)
+        self._note_failure(error)
+
+    def _tried(self, call: _Call) -> BaseException | None:
+        """Take a batch through the network, a second time where that fails; return the second failure."""
+        error = self._attempt(call)
+        if error is None or call.abandoned or self._stopping.wait(RETRY_S * 2**self._failures_in_row):
+            return error
+        log.warning("inference failed and is tried once more: %r", error)
+        return self._attempt(call)
+
+    def _attempt(self, call: _Call) -> BaseException | None:
+        while not self._usable.wait(WATCH_S):
+            if self.halted:
+                return ModelError("the network is not open")
+        begin_s = time.monotonic()
+        call.begin_s = begin_s
+        try:
+            self._models.infer(call.results)
+        except BaseException as error:  # sys.exit() in somebody's backend must not end the thread without a word
+            return error
+        finally:
+            call.begin_s = None
+        seconds = time.monotonic() - begin_s
+        self._slowest_s = max(self._slowest_s or 0.0, seconds)
+        self._window.observe(len(call.results), seconds)
+        return None
+
+    def _answer(self, result: Result, answer: Result | None) -> None:
+        self._streams[result.frame.stream_id].worker.put(result.sequence, answer)
+
+    def _give_up(self, results: Sequence[Result], cause: str) -> None:
+        for result in results:
+            self._streams[result.frame.stream_id].capture.drops.add(cause)
+            self._answer(result, None)
+
+    def _note_failure(self, error: BaseException) -> None:
+        with self._lock:
+            self._failures_in_row += 1
+            is_broken = self._failures_in_row >= MAX_FAILURES_IN_ROW
+        if is_broken:
+            log.error("inference failed %d times in a row", MAX_FAILURES_IN_ROW, exc_info=error)
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        """End all streams."""
+        is_known = isinstance(error, StreamVisionError)
+        self.error = self.error or redact_outside(str(error) if is_known else f"inference failed: {error!r}")
+        self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        self._on_end()
+
+    def _watch(self) -> None:
+        while not self._ended and not self._stopping.wait(WATCH_S):
+            now_s = time.monotonic()
+            slowest_s = self._slowest_s
+            limit_s = PATIENCE * slowest_s if slowest_s is not None else PATIENCE * self._timeout_s
+            limit_s = max(limit_s, self._timeout_s)
+            with self._lock:
+                hung = [call for call in self._calls if call.begin_s is not None and now_s - call.begin_s > limit_s]
+                for call in hung:
+                    call.abandoned = True
+                    self._calls.discard(call)
+                if hung:
+                    self._generation += 1
+                    self._usable.clear()
+            if hung:
+                self._replace(hung, limit_s)
+
+    def _replace(self, hung: list[_Call], limit_s: float) -> None:
+        fault = f"the network has not answered for {limit_s:.0f} s"
+        log.error("%s; it is closed and opened again", fault)
+        for call in hung:
+            self._give_up(call.results, INFERENCE_HUNG)
+        now_s = time.monotonic()
+        times = self._reopened_at_s
+        if len(times) == MAX_REOPENINGS and now_s - times[0] < REOPENINGS_WITHIN_S:
+            self._break(ModelError(f"{fault}, as {MAX_REOPENINGS} times before; restart the device"))
+            return
+        times.append(now_s)
+        error = self._reopened()
+        if error is not None:
+            self._break(ModelError(f"{fault}, and cannot be opened again: {error}"))
+        elif not self.halted:
+            log.warning("the network is open again")
+            self._begin_generation()
+
+    def _reopened(self) -> str | None:
+        """Open the network again; return why that was not possible."""
+        faults: list[str] = []
+
+        def reopen() -> None:
+            try:
+                self._models.reopen()
+            except Exception as error:
+                faults.append(str(error) or repr(error))
+
+        opening = threading.Thread(target=reopen, name="inference-reopening", daemon=True)
+        opening.start()
+        deadline_s = time.monotonic() + OPEN_TIMEOUT_S
+        while opening.is_alive() and not self._stopping.is_set() and time.monotonic() < deadline_s:
+            opening.join(WATCH_S)
+        if opening.is_alive():
+            return f"it did not open within {OPEN_TIMEOUT_S:.0f} s"
+        return faults[0] if faults else None
