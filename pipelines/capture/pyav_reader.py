@@ -73,6 +73,8 @@ class PyAvReader:
             self._read_timeout_s = max(config.read_timeout_s, HLS_SILENCE_S)
         self._silence = SilenceLimit(config.read_timeout_s)
         self._silent_since_s: float | None = None
+        self._parser_is_empty = False
+        self._timed: tuple[float, float] | None = None
         self._container: Any = None
         self._packets: Any = None
         self._stream: Any = None
@@ -264,14 +266,18 @@ class PyAvReader:
             now_s = time.monotonic()
             if packet is None or self._is_file:
                 return packet
-            if now_s - begin_s >= self._read_timeout_s:
+            timed_out = now_s - begin_s >= self._read_timeout_s
+            if timed_out and not self._parser_is_empty:
                 self._wait_on(begin_s)  # what FFmpeg hands back after a timeout is what its parser had kept back
-                self._note_arrival(packet, begin_s, now_s)
-                self._last_read_s = None
-                return packet
-            self._silent_since_s = None
-            self._silence.arrived(now_s)
+            else:
+                self._silent_since_s = None
+                self._silence.arrived(now_s)
+                if timed_out:
+                    self._last_read_s = begin_s  # it came since then, and the age of a frame is never understated
             self._note_arrival(packet, begin_s, now_s)
+            self._parser_is_empty = timed_out
+            if timed_out:
+                self._last_read_s = None
             return packet
 
     def _wait_on(self, begin_s: float) -> None:
@@ -288,6 +294,7 @@ class PyAvReader:
         if silent_s >= self._silence.limit_s:
             raise SourceStalledError(self._silence.sentence(self._spec.safe_uri))
         self._last_read_s = None
+        self._parser_is_empty = True
         self._packets = self._container.demux(self._stream)
 
     def _drain(self) -> None:
@@ -347,7 +354,7 @@ class PyAvReader:
             log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
 
     def _source_time_s(self, frame: VideoFrame, captured_at_s: float) -> float | None:
-        """Return the frame's own time; where the source is live and has none (MJPEG), that of its arrival."""
+        """Return the frame's own time; where the source is live and has none, that of its arrival."""
         if self._untimed:
             if self._first_captured_at_s is None:
                 self._first_captured_at_s = captured_at_s - self._end_s
@@ -356,7 +363,14 @@ class PyAvReader:
             if frame.dts is None or frame.time_base is None:
                 return None
             return float((frame.dts - self._held_frames(frame.dts)) * frame.time_base)
-        return frame.time
+        time_s: float | None = frame.time
+        if time_s is not None:
+            self._timed = time_s, captured_at_s
+        elif not self._is_file:
+            last_s, then_s = self._timed or (0.0, captured_at_s)
+            self._timed = last_s + captured_at_s - then_s, captured_at_s
+            return self._timed[0]
+        return time_s
 
     def _held_frames(self, dts: int) -> int:
         """Return by how many ticks the decoder holds frames back, which is what its first one comes later by."""
