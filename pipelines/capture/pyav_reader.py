@@ -25,7 +25,7 @@ from pipelines.capture.open_failure import fault_text, open_failure, transport_r
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
 from pipelines.capture.timing import CaptureClock, LagGuard, LeapLog, MonotonicPts
-from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, listed, tracks_of
+from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, leave_out_others, listed, tracks_of
 from pipelines.capture.wall_clock import RecordingClock, SenderClock, arrival_time, recording_clock
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
@@ -95,6 +95,7 @@ class PyAvReader:
         self._packets_read = 0
         self._packets_decoded = 0
         self._frames_read = 0
+        self._frames_passed = 0
         self._end_s = 0.0
         self._format = ""
         self._held_back = False
@@ -126,6 +127,8 @@ class PyAvReader:
             raise open_failure(error, self._spec, self._config) from None
         self._stream = self._container.streams[self._chosen_track().number]
         self._format = self._container.format.name.split(",")[0]
+        if self._format == "hls":
+            leave_out_others(self._container, self._stream.index)
         self._untimed = not self._is_file and bool(self._container.format.flags & _NO_TIMESTAMPS)
         self._prepare_decoder()
         self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
@@ -156,6 +159,7 @@ class PyAvReader:
             self._leaps.leap(-self._pts.step_back_s)
         if not self._damage.passes(frame):
             return NOT_YET
+        self._frames_passed += 1
         name = self._spec.file_name
         place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
         wall_time = self._recorded.at(pts_s) if self._recorded else taken
@@ -395,6 +399,11 @@ class PyAvReader:
             raise SourceError(f"{shown} closed the connection")
         if self._frames_read == 0:
             raise SourceError(f"{shown} holds no frame that can be decoded; give a complete file", permanent=True)
+        if self._frames_passed == 0:
+            raise SourceError(
+                f"all {self._frames_read} pictures of {shown} are damaged; give --damaged use to see them all the same",
+                permanent=True,
+            )
         if not self._is_short():
             return
         if not self._is_file:

@@ -15,6 +15,8 @@ _PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Dispositio
 _MOVES_FOR = 0.1
 """A film lasts at least this share of the longest track; a thumbnail that has one of its own does not."""
 _MOST_LISTED = 16
+_DISCARD_ALL = 48
+"""AVDISCARD_ALL."""
 DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")
 """How Matroska gives the duration of each track."""
 
@@ -88,6 +90,13 @@ def choose_track(tracks: Sequence[Track], wanted: int | None, shown: str) -> Tra
     raise SourceError(
         f"{shown} has no video track {wanted}{_in_brackets(tracks)}; give track {numbers}", permanent=True
     )
+
+
+def leave_out_others(container: Any, number: int) -> None:
+    """Tell the container that only one track is read, or else all qualities of a playlist would be downloaded."""
+    for stream in container.streams:
+        if stream.index != number and hasattr(stream, "discard"):  # older versions of PyAV have no such thing
+            stream.discard = _DISCARD_ALL
 
 
 def listed(tracks: Sequence[Track]) -> str:

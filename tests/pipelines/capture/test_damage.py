@@ -128,6 +128,16 @@ def test_damaged_pictures_may_be_used(tmp_path: Path) -> None:
     assert (len(frames), drops) == (FRAMES, {})
 
 
+def test_a_file_of_which_every_picture_is_damaged_says_so(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.h264", "h264", seconds=1)
+    bad = tmp_path / "bad.h264"
+    bad.write_bytes(with_losses(whole.read_bytes(), "h264", every=1))
+    with capturing(bad) as capture:
+        assert take(capture) == []
+    assert capture.failure is not None
+    assert "are damaged; give --damaged use" in capture.failure
+
+
 class Seen:
     """A frame as the guard sees it."""
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -112,3 +117,40 @@ def test_a_source_without_video_lists_what_it_has(films: dict[str, Path]) -> Non
         assert take(capture) == []
     assert capture.failure is not None
     assert "has no video (its tracks are 0: audio aac" in capture.failure
+
+
+@contextmanager
+def served(folder: Path, requests: list[str]) -> Iterator[str]:
+    """Serve a folder over HTTP and note what is asked for."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_request(self, *_: object) -> None:
+            requests.append(self.path.removeprefix("/"))
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def test_of_a_playlist_the_best_quality_is_read_and_no_other_downloaded(tmp_path: Path) -> None:
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=5"]
+    for name, size in (("low", "160x90"), ("high", "320x180")):
+        hls = ["-s", size, "-c:v", "libx264", "-g", "25", "-f", "hls", "-hls_time", "1", "-hls_playlist_type", "vod"]
+        command = ["ffmpeg", "-v", "error", *picture, *hls, tmp_path / f"{name}.m3u8"]
+        subprocess.run(command, check=True, timeout=60)
+    qualities = [("200000", "160x90", "low"), ("900000", "320x180", "high")]
+    lines = [f"#EXT-X-STREAM-INF:BANDWIDTH={rate},RESOLUTION={size}\n{name}.m3u8\n" for rate, size, name in qualities]
+    (tmp_path / "all.m3u8").write_text("#EXTM3U\n" + "".join(lines))
+    requests: list[str] = []
+    with served(tmp_path, requests) as url, capturing(f"{url}/all.m3u8", policy="file") as capture:
+        frames = take(capture, 125, timeout_s=60)
+    assert {frame.picture.width_px for frame in frames} == {320}
+    assert len(frames) == 125
+    assert sum(name.startswith("high") and name.endswith(".ts") for name in requests) == 5
+    assert sum(name.startswith("low") and name.endswith(".ts") for name in requests) <= 2
