@@ -91,6 +91,8 @@ class TargetEntry(Plugin):
     """What it can be made in, the default first."""
     options: tuple[str, ...] = ()
     """Names of the switches of :class:`ExportOptions` that it takes, such as ``nms``."""
+    takes_onnx: bool = True
+    """Whether it can be made of an ONNX file, which has no torch side."""
 
     def create(self) -> Target:
         """Return the target.
@@ -99,6 +101,18 @@ class TargetEntry(Plugin):
             MissingDependencyError: when what makes it is not installed.
         """
         return cast(Target, self.load()())
+
+    def check_source(self, path: Path) -> None:
+        """Check that this format can be made of such a file, before the file is opened.
+
+        Raises:
+            ExportError: when it cannot.
+        """
+        if path.suffix.lower() == ".onnx" and not self.takes_onnx:
+            raise ExportError(
+                f"{path} is an ONNX file, of which {self.name} cannot be made; give onnx, openvino or tensorrt, "
+                "or give the checkpoint that it was made from"
+            )
 
     def check(self, options: ExportOptions) -> None:
         """Check that this format can be made so, before any converter is started.

@@ -36,6 +36,7 @@ TARGETS = Registry(
             suffix=".tflite",
             precisions=("fp32", "fp16", "int8-dynamic", "int8"),
             options=("uint8_input", "nms", "mediapipe"),
+            takes_onnx=False,
             extra=_EXTRA,
         ),
         TargetEntry(
@@ -45,6 +46,7 @@ TARGETS = Registry(
             suffix=".mlpackage",
             precisions=("fp16", "fp32"),
             options=("uint8_input", "nms"),
+            takes_onnx=False,
             extra=_EXTRA,
         ),
         TargetEntry(

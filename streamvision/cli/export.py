@@ -180,6 +180,8 @@ def export(
         from exporters.parity.inputs import library_reference
         from streamvision.checkpoints import open_source
 
+        for format in formats:
+            format.check_source(Path(model))
         dataset = _labelled(data, say) if data else None
         pictures = _pictures(images, dataset, data, calibration, max_images)
         say(f"opening {model}")

@@ -169,7 +169,7 @@ def parse_input(given: Sequence[str]) -> dict[str, Any] | None:
     for one in given:
         key, equals, value = one.partition("=")
         if not equals:
-            raise ConfigError(f"--input {one} has no value; give KEY=VALUE, such as color=bgr or scale=1")
+            raise ConfigError(f"--input {one} has no value; give a key with its value, such as color=bgr or scale=1")
         parts = value.split(",")
         document[key.strip()] = parts if len(parts) > 1 else _number(value.strip())
     return document or None

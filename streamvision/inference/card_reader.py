@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.coco import COCO_BY_NUMBER, COCO_NAMES
-from streamvision.inference.grid_probe import is_grid, settle_grid
+from streamvision.inference.grid_probe import in_fractions, is_grid, settle_grid
 from streamvision.inference.heads.ctc_text import alphabet
 from streamvision.inference.heads.layout import box_tensor, describe_outputs
 from streamvision.inference.heads.registry import HEADS, find_head, match_head, ultralytics_head
@@ -27,6 +27,7 @@ _DEFAULT_SIDE_PX = 640
 _NAMELESS = ("embed", "depth", "image")
 """Tasks of models that have no classes."""
 
+_FED = "The input is fed as"
 _SETTLE = "say which it is with --head ({heads}) and, where the file has no class names, --names"
 
 
@@ -73,8 +74,9 @@ def _fed_as_asked(card: ModelCard, fed: Mapping[str, Any], spec: TensorSpec, pat
             "out the input's layout and color, or give those that fit"
         )
     said = ", ".join(f"{key} {value}" for key, value in fed.items())
-    sentence = f"The input is fed as you said ({said}): {describe_input(changed)}."
-    return card.model_copy(update={"input": changed, "assumed": (*card.assumed, sentence)})
+    others = (sentence for sentence in card.assumed if not sentence.startswith(_FED))
+    sentence = f"{_FED} you said ({said}): {describe_input(changed)}."
+    return card.model_copy(update={"input": changed, "assumed": (*others, sentence)})
 
 
 def _channel_axis(layout: str) -> int:
@@ -163,7 +165,7 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
     if layout.coco_numbers and names == COCO_NAMES:
         names = COCO_BY_NUMBER
         assumed.append("The classes were taken to be numbered as COCO's categories are, 90 with gaps.")
-    usual = dict(layout.usual_input)
+    usual = dict(layout.usual_input_of(backend.outputs))
     usual_size = (usual.pop("width_px", _DEFAULT_SIDE_PX), usual.pop("height_px", _DEFAULT_SIDE_PX))
     facts = _input_facts(backend.input, usual_size) | {"dynamic_size": False}  # nothing says what sizes it can take
     levels = _levels_by_tensor(backend.input)
@@ -177,7 +179,7 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
         nms_inside=layout.selected,
     )
     source = "its type and quantisation say" if levels else f"{head} models usually are"
-    assumed.append(f"The input is fed as {source}: {describe_input(card.input)}.")
+    assumed.append(f"{_FED} {source}: {describe_input(card.input)}.")
     if card.box_unit == "normalized" and layout.usual_box_unit == "px":
         assumed.append("The boxes were taken for fractions of the input, as TFLite exports of YOLO have them.")
     return card.model_copy(update={"assumed": tuple(assumed)})
@@ -201,6 +203,11 @@ def _head_by_shapes(backend: Backend, path: Path, names: tuple[str, ...] | None)
     if ALPHABET_KEY in backend.metadata:
         return "ctc_text", "The file has an alphabet, so it reads lines of text."
     if (head := match_head(backend.input, backend.outputs)) is not None:
+        if head == "yolo_end2end" and in_fractions(backend):
+            raise UnknownHeadError(
+                f"{path} has no metadata, and its outputs {shapes} look like selected boxes in pixels, but on a drawn "
+                "picture they are fractions, as RT-DETR's are: " + _SETTLE.format(heads="rtdetr")
+            )
         return head, f"The file has no metadata; by the shape of its outputs, {shapes}, the head is {head}."
     settled = settle_grid(backend) if is_grid(backend) else None
     if settled is not None:

@@ -26,6 +26,7 @@ _MAX_OFFSET_CELLS = 32.0
 """Raw offsets are a few cells, and so are logarithms of sizes; decoded pixels reach the input's side."""
 _FAR_CELLS = 16.0
 """How far from its cell a decoded centre may lie."""
+_LARGEST_FRACTION = 2.0
 _BACKGROUND_SCORE = 0.02
 _CONDITIONAL_SCORE = 0.05
 """Below the first, the typical row's best class score has no objectness before it; above the second, it has."""
@@ -68,6 +69,19 @@ def settle_grid(backend: Backend) -> Settled | None:
     if used.mean() < _MIN_ROWS:
         return None
     return _settled(rows[used], cells[used], strides_px[used, 0])
+
+
+def in_fractions(backend: Backend) -> bool:
+    """Say whether the only tensor of boxes holds fractions of the input on a drawn picture, and not pixels.
+
+    Raises:
+        ModelError: when the runtime fails.
+    """
+    size_px, position = input_size_px(backend.input), box_tensor(backend.outputs)
+    if size_px is None or position is None or backend.name == "litert":  # there ultralytics divides all boxes
+        return False
+    boxes = [np.abs(backend.run(tensor)[position][..., :4]).max() for tensor in _pictures(backend, size_px)]
+    return all(0 < largest <= _LARGEST_FRACTION for largest in boxes)
 
 
 def _settled(rows: F32, cells: F32, strides_px: F32) -> Settled | None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from streamvision.core.picture import BgrPicture
@@ -21,6 +20,8 @@ BOX = (40, 48, 88, 120)
 SCORE = 0.9
 CLASS_ID = 2
 SIDE_PX = 160
+CELLS_OF_SIDE = sum((SIDE_PX // stride) ** 2 for stride in (8, 16, 32))
+"""Grid cells of an input of that side."""
 
 _TYPES = {
     "float32": TensorProto.FLOAT,
@@ -151,11 +152,3 @@ class RedBox:
         helper.set_model_props(model, dict(metadata or {}))
         onnx.save(model, path)
         return path
-
-
-def cells(side_px: int = SIDE_PX) -> int:
-    return sum((side_px // stride) ** 2 for stride in (8, 16, 32))
-
-
-def repeated(values: Sequence[float], rows: int) -> NDArray[np.float32]:
-    return np.tile(np.array(values, np.float32), (1, rows, 1))

@@ -64,6 +64,11 @@ class Head(ABC):
     """Whether such models of COCO number its classes with the gaps of its category ids, 90 in all."""
 
     @classmethod
+    def usual_input_of(cls, outputs: Sequence[TensorSpec]) -> Mapping[str, Any]:
+        """Return how models with these outputs are usually fed: :attr:`usual_input` but where the outputs say more."""
+        return cls.usual_input
+
+    @classmethod
     def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:
         """Return how many classes the outputs have room for; ``None`` where their shapes do not say."""
         return None

@@ -11,7 +11,7 @@ https://docs.ultralytics.com/reference/nn/modules/head/.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +36,11 @@ class DetrHead(ObjectHead):
     usual_input = MappingProxyType(
         {"resize": "letterbox_top_left", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
     )
+
+    @classmethod
+    def usual_input_of(cls, outputs: Sequence[TensorSpec]) -> Mapping[str, Any]:
+        """Return what DETR is fed, but for COCO's 80 columns, which only RT-DETR and D-FINE have, what they are."""
+        return RtDetrHfHead.usual_input if RtDetrHfHead.has_its_columns(outputs) else cls.usual_input
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         classes = len(card.names)
@@ -133,6 +138,11 @@ class RtDetrHfHead(DetrHead):
 
         DETR, Deformable DETR and YOLOS have 91 or 92; of other counts of classes it could be any of them.
         """
+        return cls.has_its_columns(outputs)
+
+    @staticmethod
+    def has_its_columns(outputs: Sequence[TensorSpec]) -> bool:
+        """Say whether there are boxes and logits by Hugging Face's names, with 80 columns."""
         shapes = {output.name: output.shape for output in outputs}
         return {"logits", "pred_boxes"} <= shapes.keys() and shapes["logits"][2:] == (len(COCO_CATEGORIES),)
 

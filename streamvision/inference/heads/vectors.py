@@ -56,7 +56,16 @@ class ClassifyHead(PictureHead):
         return [ImageResult(class_score=row) for row in self._probabilities(rows)]
 
     def _probabilities(self, rows: F32) -> F32:
+        if rows.min() < -_SLACK or rows.max() > 1 + _SLACK:
+            raise ModelError(
+                f"the model gives scores from {rows.min():.3g} to {rows.max():.3g}, which are no probabilities; if "
+                "they are logits, give --head classify_logits"
+            )
         return rows
+
+
+_SLACK = 0.05
+"""Probabilities that were quantised to eight bits may lie this far beyond 0..1."""
 
 
 def _fits(shape: Sequence[int | None], classes: int) -> bool:

@@ -149,3 +149,13 @@ def test_a_signal_leaves_nothing_behind(data_dir, tmp_path, number):
         process.send_signal(number)
         assert process.wait(timeout=60) == 130
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", ["tflite", "onnx,coreml"])
+def test_what_no_onnx_file_becomes_is_refused_before_any_work(format, tmp_path):
+    out = tmp_path / "exported"
+    done = streamvision("export", tmp_path / "absent.onnx", "--format", format, "--output", out, "--json")
+    assert done.code == 1
+    name = format.rpartition(",")[2]
+    assert f"is an ONNX file, of which {name} cannot be made; give onnx, openvino or tensorrt" in done.sentence()
+    assert not out.exists()

@@ -12,10 +12,10 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ModelError, StreamVisionError, UnknownHeadError
 from streamvision.inference.coco import COCO_NAMES
 from streamvision.inference.model import Model
-from support.red_box_networks import BOX, CLASS_ID, SCORE, SIDE_PX, RedBox, cells, red_box_picture
+from support.red_box_networks import BOX, CELLS_OF_SIDE, CLASS_ID, SCORE, SIDE_PX, RedBox, red_box_picture
 
 IMAGENET_RED = ((1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225)
-CELLS, ANCHORS = cells(), 3 * cells()
+CELLS, ANCHORS = CELLS_OF_SIDE, 3 * CELLS_OF_SIDE
 N = len(COCO_NAMES)
 
 
@@ -238,6 +238,7 @@ KNOWN: list[tuple[Writer, dict[str, object], str]] = [
     (mmdeploy, {"names": COCO}, "mmdeploy"),
     (detr_deploy, {"names": COCO}, "detr_deploy"),
     (rtdetr_hf, {}, "rtdetr_hf"),
+    (rtdetr_hf, {"head": "detr", "names": COCO}, "detr"),
     (pp_yoloe, {"names": COCO}, "pp_yoloe"),
     (yolo_v7_end2end, {"names": COCO}, "yolo_v7_end2end"),
     (torchvision, {"names": COCO}, "torchvision"),
@@ -274,6 +275,17 @@ def test_what_neither_shape_nor_run_settles_is_refused_with_the_heads_that_fit(w
     heads = str(caught.value).partition("--head (")[2].partition(")")[0].split(", ")
     assert write.__name__ in heads
     assert "classify" not in heads
+
+
+def test_selected_rows_in_fractions_are_not_taken_for_pixels(tmp_path: Path) -> None:
+    net = RedBox()
+    fill = [0.4, 0.5, 0.2, 0.1, 0.01, 3.0]
+    rows = net.row_of(50, *net.centre(unit=1 / SIDE_PX), net.score(), net.times(net.found, float(CLASS_ID)), fill=fill)
+    path = net.save(tmp_path / "model.onnx", {"output0": (rows, [1, 50, 6], "float32")})
+    with pytest.raises(UnknownHeadError, match=r"they are fractions, as RT-DETR's are: say .*--head \(rtdetr\)"):
+        opened(path, names=COCO)
+    with opened(path, names=COCO, head="rtdetr") as model:
+        np.testing.assert_allclose(model.detect([red_box_picture()])[0].box_xyxy_px, [BOX], atol=1)
 
 
 @pytest.mark.parametrize("write", [num_dets, mmdeploy, detr_deploy, pp_yoloe, yolo_v7_end2end, torchvision])

@@ -28,6 +28,12 @@ class TestClassify:
         rows[...] = 0  # the runtime uses its memory again
         np.testing.assert_array_equal(second.class_score, [0, 0, 1])
 
+    @pytest.mark.parametrize("row", [[-3, 2, 0.5], [0.2, 7, 0.1]])
+    def test_logits_are_not_taken_for_them(self, row):
+        head, place = head_of("classify", spec(1, 3))
+        with pytest.raises(ModelError, match=r"which are no probabilities; .* --head classify_logits"):
+            head.read([np.array([row], np.float32)], [place])
+
     def test_logits_become_probabilities(self):
         head, place = head_of("classify_logits", spec(1, 3, 1, 1))
         (whole,) = head.read([np.array([[1000, 999, 0]], np.float32).reshape(1, 3, 1, 1)], [place])
