@@ -21,7 +21,8 @@ _READER = "pipelines.capture.pyav_reader:PyAvReader"
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)")
 _TRACK = re.compile(r"(?s)(.+)\?track=([0-9]{1,4})")
 _SCHEMES = {"network": ("rtmp", "rtmps", "srt", "udp", "rtp", "tcp")}
-_FILE_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+_FILM = re.compile(r".+\.(3g[2p]|avi|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|mxf|ogv|webm|wmv)", re.IGNORECASE)
+"""Paths on a server that are no camera's."""
 
 
 def _file(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
@@ -96,7 +97,7 @@ def _network(kind: str, text: str, policy: Policy, realtime: bool) -> SourceSpec
     if not host:
         raise ValueError("names no host or a wrong port (write @ : / ? # in a password as %40 %3A %2F %3F %23)")
     folders = [name for name in shown.path.split("/") if name and "=" not in name and MASK not in name]
-    is_file = kind == "http" and parts.path.lower().endswith(_FILE_SUFFIXES)
+    is_file = kind == "http" and _FILM.fullmatch(parts.path) is not None
     return SourceSpec(
         kind=kind,
         uri=uri,

@@ -21,6 +21,7 @@ from support.capturing import capturing, take, write_video
         ("http://cam/video.mjpg", "http", True, "cam-video.mjpg"),
         ("https://host/live/index.m3u8?token=x", "http", True, "host-live-index.m3u8"),
         ("http://host/film.mp4", "http", False, "host-film.mp4"),
+        ("http://host/FILM.MPEG?id=1", "http", False, "host-FILM.MPEG"),
         ("gst:videotestsrc ! queue", "gstreamer", True, "gst"),
         ("synthetic:boxes?fps=10", "synthetic", True, "boxes"),
         ("synthetic:boxes?fps=10&realtime=0", "synthetic", False, "boxes"),
