@@ -26,10 +26,12 @@ from av.video.stream import VideoStream
 from pipelines.outputs.background import BackgroundSink
 from pipelines.outputs.existing import set_aside
 from pipelines.outputs.line_file import cannot_write
+from pipelines.outputs.output import FAILING
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.errors import MissingDependencyError, OutputError
 from streamvision.core.picture import U8, Canvas
 from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +77,17 @@ class Mp4Sink:
         path: the file; one that holds something keeps it under a dated name, from the first frame on.
         codec: the encoder; by default the first that there is.
         overwrite: replace an existing file instead.
+        drops: where frames are counted that were encoded, but not written.
 
     Raises:
         OutputError: when the file cannot be created.
     """
 
-    def __init__(self, path: Path, *, codec: str | None = None, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, codec: str | None = None, overwrite: bool = False, drops: DropCounter | None = None
+    ) -> None:
+        self._drops = drops or DropCounter()
+        self._unwritten = 0
         self._overwrite = overwrite
         self._path = path
         self._codec = _choose_codec(codec)
@@ -129,6 +136,8 @@ class Mp4Sink:
         except (av.FFmpegError, OSError) as error:
             with contextlib.suppress(OSError):
                 os.truncate(self._path, _end_of_fragments(self._path))
+            self._drops.add(FAILING, self._unwritten)
+            self._unwritten = 0
             raise self._failure(error) from error
         finally:
             with contextlib.suppress(OSError):
@@ -191,12 +200,16 @@ class Mp4Sink:
         frame = _video_frame(canvas, stream.width, stream.height)
         frame.pts, frame.time_base = tick, self._codec.time_base
         frame.color_range, frame.colorspace = _FULL_RANGE, _BT601
-        if self._last_tick < 0 or tick - self._key_tick >= _FRAGMENT_S * ticks_per_s:
+        begins_fragment = self._last_tick < 0 or tick - self._key_tick >= _FRAGMENT_S * ticks_per_s
+        if begins_fragment:
             frame.pict_type = PictureType.I
             self._key_tick = tick
         self._last_tick = tick
+        self._unwritten += 1
         assert self._container is not None
         self._container.mux(stream.encode(frame))
+        if begins_fragment:
+            self._unwritten = 1  # the fragment before is in the file
 
     def _failure(self, error: Exception) -> OutputError:
         if isinstance(error, OSError):
@@ -287,5 +300,5 @@ def _letterbox(source: U8, target: U8, *, aspect: float, black: int) -> None:
 def open_recorder(context: SinkContext) -> BackgroundSink:
     """Return the sink of one stream, which has a file of its own and encodes in a thread of its own."""
     path = context.target
-    sink = Mp4Sink(path, overwrite=context.existing == "overwrite")
+    sink = Mp4Sink(path, overwrite=context.existing == "overwrite", drops=context.drops)
     return BackgroundSink(sink, name=f"recording {path}", lossless=not context.live, drops=context.drops)

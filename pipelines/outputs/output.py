@@ -57,6 +57,7 @@ class Output:
         self._sink: Sink | None = sink
         self._drops = drops or DropCounter()
         self._reopen = reopen
+        self._closed = False
         self._reason = ""
         self._times_failed = 0
         self._failed_at_s: float | None = None
@@ -77,26 +78,36 @@ class Output:
 
     def close(self) -> None:
         """Finish what was begun; calling it twice is harmless."""
+        if self._closed:
+            return
+        is_failing = self._is_failing()
         sink, self._sink, self._reopen = self._sink, None, None
         if sink is not None:
             try:
                 sink.close()
             except BaseException as error:
                 self._note(error)
+                is_failing = True
+        if not is_failing:
+            self._failed_at_s = None
+        self._closed = True
 
     def status(self) -> OutputStatus:
         """Return how it is doing now."""
-        failed_at_s = self._failed_at_s
-        is_failing = failed_at_s is not None and (
-            self._sink is None or time.monotonic() - failed_at_s < self._retry_s + RECOVERED_S
-        )
+        is_failing = self._is_failing()
         return OutputStatus(
             name=self._name,
             target=self._target,
-            state="failing" if is_failing else "writing",
+            state="failing" if is_failing else "closed" if self._closed else "writing",
             reason=self._reason if is_failing else "",
             failures=self._times_failed,
             lost=self._drops.by_cause(),
+        )
+
+    def _is_failing(self) -> bool:
+        failed_at_s = self._failed_at_s
+        return failed_at_s is not None and (
+            self._sink is None or time.monotonic() - failed_at_s < self._retry_s + RECOVERED_S
         )
 
     def _opened(self) -> Sink | None:

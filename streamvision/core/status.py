@@ -39,7 +39,7 @@ class OutputStatus:
     target: str | None
     """The file or folder; ``None`` where there is none."""
     state: str
-    """writing, or failing: then it is tried again."""
+    """writing; failing, then it is tried again; or closed, when the stream is over."""
     reason: str
     """Why it fails, in words."""
     failures: int

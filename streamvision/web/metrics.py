@@ -132,11 +132,11 @@ def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
         "streamvision_pending_seconds", "For how long a frame waits without any being finished.", labels=["stream"]
     )
     writing = GaugeMetricFamily(
-        "streamvision_output_writing", "1 where an output is written to, 0 where it fails.", labels=["stream", "output"]
+        "streamvision_output_writing", "0 where an output fails, 1 where it does not.", labels=["stream", "output"]
     )
     for status in statuses:
         for output in status.outputs:
-            writing.add_metric([status.id, output.name], float(output.state == "writing"))
+            writing.add_metric([status.id, output.name], float(output.state != "failing"))
         fps.add_metric([status.id], status.fps)
         pending.add_metric([status.id], status.pending_s)
         viewers.add_metric([status.id], status.viewers)

@@ -81,11 +81,16 @@ def test_a_full_device_fails_again_and_again_and_is_told_once() -> None:
     output.close()
 
 
+def frames_in(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return len(list(container.decode(video=0)))
+
+
 LIMITED = """
     import resource, sys, time
     from pathlib import Path
     import numpy as np
-    from test_output import opened, write_until
+    from test_output import frames_in, opened, write_until
     import pipelines.outputs.output
     path = Path(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, resource.RLIM_INFINITY))
@@ -94,8 +99,11 @@ LIMITED = """
     assert output.status().state == "failing"
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     begin = write_until(output, lambda: output.status().state == "writing", begin=begin)
-    write_until(output, lambda: False if path.stat().st_size < 900_000 else True, begin=begin)
+    frames = write_until(output, lambda: path.stat().st_size > 900_000, begin=begin)
     output.close()
+    assert output.status().state == "closed"
+    recorded = sum(frames_in(one) for one in path.parent.iterdir())
+    assert recorded + output.status().lost["failing"] == frames, (recorded, output.status())
     print(output.failures)
 """
 
@@ -109,9 +117,7 @@ def test_a_recording_goes_on_in_a_new_file_and_both_play(tmp_path: Path) -> None
     assert "cannot write" in done.stdout
     old, new = sorted(tmp_path.iterdir())
     assert new == path
-    for video in (old, new):
-        with av.open(str(video)) as container:
-            assert len(list(container.decode(video=0))) >= 20
+    assert all(frames_in(video) >= 20 for video in (old, new))
 
 
 def _environment() -> dict[str, str]:
@@ -125,7 +131,9 @@ ENDING = """
     from pathlib import Path
     from pipelines.outputs.mp4 import Mp4Sink
     from test_output import rendered
-    sink = Mp4Sink(Path(sys.argv[1]))
+    from streamvision.core.telemetry import DropCounter
+    drops = DropCounter()
+    sink = Mp4Sink(Path(sys.argv[1]), drops=drops)
     for index in range(30):
         sink.write(rendered(index))
     written = Path(sys.argv[1]).stat().st_size
@@ -133,7 +141,7 @@ ENDING = """
     try:
         sink.close()
     except OSError as error:
-        print(error)
+        print(error, drops.by_cause())
 """
 
 
@@ -142,6 +150,7 @@ def test_a_disk_that_is_full_at_the_very_end_is_an_error(tmp_path: Path) -> None
     program = [sys.executable, "-c", textwrap.dedent(ENDING), str(path)]
     done = subprocess.run(program, capture_output=True, text=True, timeout=120, env=_environment(), check=False)
     assert "cannot write" in done.stdout, done.stderr
+    assert "{'failing': 5}" in done.stdout
     with av.open(str(path)) as container:
         assert len(list(container.decode(video=0))) == 25, "whole fragments stay, half of one does not"
 
