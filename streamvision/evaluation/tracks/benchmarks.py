@@ -54,17 +54,18 @@ BENCHMARKS = {
 """The benchmarks, by name."""
 
 
-def rules_of(folder: Path, *, root: Path, columns: int | None) -> Rules:
-    """Return the rules for a sequence by the names of its folder and those above, and by the form of its truth.
+def rules_of(name: str, folder: Path, *, root: Path, columns: int | None) -> Rules:
+    """Return the rules for a sequence by its name and those of the folders, and by the form of its truth.
 
     Args:
-        folder: the sequence.
+        name: what the sequence calls itself.
+        folder: where it lies.
         root: the folder that was given; the one above it is asked last, as in ``MOT20/train``.
         columns: how many columns the truth has; ``None`` for one without objects.
     """
     above = root.resolve()
-    names = (folder.resolve().name, above.name, above.parent.name)
-    named = next((found for name in names if (found := _NAMED.match(name))), None)
+    names = (name, folder.resolve().name, above.name, above.parent.name)
+    named = next((found for one in names if (found := _NAMED.match(one))), None)
     has_classes = columns is None or columns in _CLASS_COLUMNS
     if named is None or (not has_classes and named[1] != "15"):
         return BENCHMARKS["mot17" if has_classes else "mot15"]

@@ -164,7 +164,8 @@ def _read_sequence(folder: Path, *, root: Path, benchmark: str | None, classes: 
     check_frames(truth, truth_path, frames=info.frames)
     check_identities(truth, truth_path)
     columns = truth.shape[1] if len(truth) else None
-    rules = (BENCHMARKS[benchmark] if benchmark else rules_of(folder, root=root, columns=columns)).counting(classes)
+    rules = BENCHMARKS[benchmark] if benchmark else rules_of(info.name, folder, root=root, columns=columns)
+    rules = rules.counting(classes)
     if rules.has_classes and truth.shape[1] <= CLASS:
         raise SourceError(
             f"{truth_path} has {truth.shape[1]} columns and so no classes; measure it by --benchmark mot15"

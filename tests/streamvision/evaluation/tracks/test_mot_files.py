@@ -201,7 +201,12 @@ def test_any_bytes_are_a_table_or_one_sentence(content: bytes) -> None:
 )
 def test_names_and_form_tell_whose_rules_hold(root: str, folder: str, columns: int | None, benchmark: str) -> None:
     place = Path("/data") / root
-    assert rules_of(place / folder, root=place, columns=columns).benchmark == benchmark
+    assert rules_of(folder, place / folder, root=place, columns=columns).benchmark == benchmark
+
+
+def test_the_name_that_a_sequence_gives_itself_tells_whose_rules_hold(street: Path) -> None:
+    (street / "seqinfo.ini").write_text(INFO.replace("Street", "MOT20-01"))
+    assert read_sequences(street)[0].rules.benchmark == "mot20"
 
 
 def test_a_sequence_without_length_is_named(street: Path) -> None:
