@@ -76,7 +76,7 @@ class HttpPictures:
         self._due_s = 0.0
         self._is_snapshot = False
         self._newest = b""
-        self._begin_answer()
+        self._begin_answer(response)
         self._take_bytes(begin)
 
     def read(self) -> Captured | NotYet | None:
@@ -104,10 +104,12 @@ class HttpPictures:
         self._response = None
         self._files.clear()
 
-    def _begin_answer(self) -> None:
+    def _begin_answer(self, response: HttpResponse) -> None:
         self._jpegs = JpegStream()
         self._other = bytearray()
         self._found = 0
+        # Phones put a second picture behind the first, in the same file.
+        self._is_one = response.content_type.startswith("image/") and response.raw.length is not None
         self._answered_s = time.monotonic()
 
     def _receive(self, response: HttpResponse) -> None:
@@ -148,7 +150,7 @@ class HttpPictures:
 
     def _take(self, pictures: list[bytes]) -> None:
         now_s = time.monotonic()
-        for picture in pictures:
+        for picture in pictures[: 1 - self._found] if self._is_one else pictures:
             self._found += 1
             self._heard_s = now_s
             if not self._is_snapshot:
@@ -211,7 +213,7 @@ class HttpPictures:
             response.finish()
             return self._missed(failure)
         self._response = response
-        self._begin_answer()
+        self._begin_answer(response)
         return True
 
     def _missed(self, failure: SourceError) -> bool:

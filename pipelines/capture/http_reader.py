@@ -51,7 +51,12 @@ class HttpReader:
             self._reader = pictures
             return
         self._reader = PyAvReader(self._spec, config=self._config, drops=self._drops)
-        self._reader.open()
+        try:
+            self._reader.open()
+        except SourceError as error:
+            if not error.permanent and not goes_by_proxy(self._spec.uri):
+                self._pictures()  # which says so where it is a web page
+            raise
 
     def read(self) -> Captured | NotYet | None:
         """Return the next picture."""

@@ -263,7 +263,8 @@ class PyAvReader:
                     self._packets = iter(())
                     self._drain()
                     return None
-                if time.monotonic() - begin_s < self._read_timeout_s:
+                timed_out = isinstance(error, av.error.ExitError) or time.monotonic() - begin_s >= self._read_timeout_s
+                if not timed_out:
                     raise SourceError(f"{self._spec.safe_uri} broke off: {fault_text(error)}") from None
                 self._wait_on(begin_s)
                 continue

@@ -158,6 +158,39 @@ def test_snapshot_addresses_are_asked_again(settings: dict[str, Any]) -> None:
     assert len({frame.segment for frame in frames}) == 1
 
 
+def test_a_second_picture_in_the_file_of_a_phone_is_left_out() -> None:
+    numbered = iter(range(100))
+
+    def habit(request: Request) -> None:
+        body = picture(next(numbered)) + picture(49, (32, 24))
+        request.answer(200, "image/jpeg", body, keep=True)
+
+    with OddHttpCamera({"/shot.jpg": habit}) as camera, capturing(f"http://{camera.address}/shot.jpg") as capture:
+        frames = take(capture, 3)
+        assert capture.reconnects == 0
+    assert numbers(frames) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.0 200 OK\n\n",
+        b"HTTP/1.1 200\r\nServer camera\r\nContent-Type: multipart/x-mixed-replace;boundary=x\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=x\r\nContent-Length: 99999999\r\n\r\n",
+    ],
+)
+def test_odd_heads_are_taken(head: bytes) -> None:
+    def habit(request: Request) -> None:
+        request.wfile.write(head)
+        for number in range(200):
+            request.wfile.write(b"--x\nContent-type:image/jpeg\n\n" + picture(number) + b"\n")
+            time.sleep(0.03)
+
+    with OddHttpCamera({"/": habit}) as camera, capturing(f"http://{camera.address}/") as capture:
+        assert len(take(capture, 4)) == 4
+        assert capture.reconnects == 0
+
+
 def test_the_rate_of_snapshots_is_set_and_one_connection_is_enough() -> None:
     habit, given = snapshots()
     with (
@@ -352,9 +385,10 @@ def test_chunks_that_are_none_are_said() -> None:
         lambda r: r.answer(302, "text/html", b"", ("Location", "/login")),
     ],
 )
-def test_a_web_page_is_called_one(habit: Habit) -> None:
-    habits = {"/": habit, "/login": lambda r: r.answer(200, "text/html", b"<html>")}
-    with OddHttpCamera(habits) as camera, capturing(f"http://{camera.address}/") as capture:
+@pytest.mark.parametrize("path", ["", "live.m3u8"])
+def test_a_web_page_is_called_one(habit: Habit, path: str) -> None:
+    habits = {f"/{path}": habit, "/login": lambda r: r.answer(200, "text/html", b"<html>")}
+    with OddHttpCamera(habits) as camera, capturing(f"http://{camera.address}/{path}") as capture:
         assert take(capture) == []
     assert capture.failure is not None
     assert "is a web page; give the address of the picture or stream itself" in capture.failure
