@@ -204,3 +204,17 @@ def test_a_decorated_function_is_still_that_function() -> None:
     decorate: Callable[[Any], Any] = streamvision.stage(budget_ms=20)
     assert decorate(stage_examples.only_first) is stage_examples.only_first
     del stage_examples.only_first.__streamvision_stage__  # type: ignore[attr-defined]
+
+
+def test_an_error_that_names_an_address_is_told_without_its_password(
+    model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreachable(view: streamvision.StageView) -> None:
+        raise OSError("cannot reach rtsp://admin:p@ss/word@camera/live?token=word " + "x" * 100_000)
+
+    _, (status,) = run(model, unreachable, frames=3)
+    assert "rtsp://***@camera/live?token=***" in status.reason
+    assert "word" not in status.reason
+    assert len(status.reason) < 400
+    ours = [record.getMessage() for record in caplog.records if "unreachable" in record.getMessage()]
+    assert ours and not any("word" in message for message in ours)
