@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from typing import Protocol
 
 from streamvision.core.errors import SourceError
@@ -23,6 +24,10 @@ CLEAN_WITHIN_S = 10.0
 DECODED_WITHIN_S = 2.0
 """So is one whose data the decoder refuses for so long, such as a stream that has changed its codec."""
 FEW_FAILURES = 5
+KEPT_BACK_TICKS = 450_000
+"""Five seconds of MPEG's clock, in which transports count; a key frame that is older still is one of a new count."""
+MOST_SUSPECTS = 32
+"""More packets than a decoder keeps back."""
 
 
 class DecodedFrame(Protocol):
@@ -35,6 +40,10 @@ class DecodedFrame(Protocol):
     @property
     def key_frame(self) -> bool:
         """Whether it depends on no other."""
+
+    @property
+    def pts(self) -> int | None:
+        """Its time, by which it is known again."""
 
 
 class DamageGuard:
@@ -53,6 +62,7 @@ class DamageGuard:
         self._holding = False
         self._whole_in_a_row = 0
         self._failures_in_a_row = 0
+        self._suspects: deque[int | None] = deque(maxlen=MOST_SUSPECTS)
         self._begun = False
         self._said = False
         now_s = time.monotonic()
@@ -62,13 +72,14 @@ class DamageGuard:
 
     def passes(self, frame: DecodedFrame) -> bool:
         """Say whether the frame goes on; one that does not is counted."""
-        corrupt = frame.is_corrupt
+        corrupt = frame.is_corrupt or (bool(self._suspects) and frame.pts in self._suspects)
         self._begun = True
         if not (corrupt or self._holding or self._failures_in_a_row):
             return True
         self._failures_in_a_row, self._decoded_at_s = 0, time.monotonic()
         self._whole_in_a_row = 0 if corrupt else self._whole_in_a_row + 1
-        if not corrupt and (frame.key_frame or self._whole_in_a_row > HEALED_AFTER_FRAMES or not self._holding):
+        heals = self._whole_in_a_row > HEALED_AFTER_FRAMES or (frame.key_frame and self._is_newer(frame.pts))
+        if not corrupt and (heals or not self._holding):
             self._holding = False
             return True
         self._begin()
@@ -76,6 +87,12 @@ class DamageGuard:
             return True
         self._count(1)
         return False
+
+    def suspect(self, pts: int | None) -> None:
+        """Note that a part of a packet is missing, as the transport says, before it is decoded."""
+        if self._begun:
+            self._begin()
+        self._suspects.append(pts)
 
     def failed(self) -> None:
         """Note that the decoder could do nothing with a packet, which before the first picture is no damage yet."""
@@ -107,6 +124,13 @@ class DamageGuard:
             )
         if self._holding and not self._used and now_s - self._clean_at_s > CLEAN_WITHIN_S:
             raise SourceError(f"{self._shown} has sent no undamaged picture for {CLEAN_WITHIN_S:g} s")
+
+    def _is_newer(self, pts: int | None) -> bool:
+        """Say whether a key frame went in after what is suspected, and was not only kept back by the decoder."""
+        last = self._suspects[-1] if self._suspects else None
+        if pts is None or last is None:
+            return True
+        return not 0 <= last - pts < KEPT_BACK_TICKS
 
     def _begin(self) -> None:
         if not self._holding:

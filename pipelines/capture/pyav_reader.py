@@ -94,6 +94,7 @@ class PyAvReader:
         self._damage = DamageGuard(drops, used=config.damaged == "use", shown=spec.safe_uri)
         self._packets_read = 0
         self._packets_decoded = 0
+        self._after_corrupt = False
         self._frames_read = 0
         self._frames_passed = 0
         self._end_s = 0.0
@@ -349,6 +350,7 @@ class PyAvReader:
             return
         if self._spec.reconnects:
             self._damage.check()
+            self._suspect(packet)
         if self._first_dts is None:
             self._first_dts = packet.dts
         try:
@@ -357,6 +359,15 @@ class PyAvReader:
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._damage.failed()
             log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
+
+    def _suspect(self, packet: Any) -> None:
+        """Note what the transport says is missing of a live stream; of files it says so where two were joined, too.
+
+        FFmpeg's parsers hand a packet on when the next one begins, and put on it what is known of that one.
+        """
+        if packet.is_corrupt or self._after_corrupt:
+            self._damage.suspect(packet.pts)
+        self._after_corrupt = packet.is_corrupt
 
     def _source_time_s(self, frame: VideoFrame, captured_at_s: float) -> float | None:
         """Return the frame's own time; where the source is live and has none, that of its arrival."""

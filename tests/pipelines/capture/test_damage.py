@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -141,9 +142,10 @@ def test_a_file_of_which_every_picture_is_damaged_says_so(tmp_path: Path) -> Non
 class Seen:
     """A frame as the guard sees it."""
 
-    def __init__(self, *, is_corrupt: bool = False, key_frame: bool = False) -> None:
+    def __init__(self, *, is_corrupt: bool = False, key_frame: bool = False, pts: int | None = None) -> None:
         self.is_corrupt = is_corrupt
         self.key_frame = key_frame
+        self.pts = pts
 
 
 def test_a_stream_without_key_frames_heals_in_time() -> None:
@@ -154,6 +156,18 @@ def test_a_stream_without_key_frames_heals_in_time() -> None:
     passed = [guard.passes(Seen()) for _ in range(HEALED_AFTER_FRAMES + 5)]
     assert passed == [False] * HEALED_AFTER_FRAMES + [True] * 5
     assert drops.by_cause() == {"damaged": HEALED_AFTER_FRAMES + 1}
+
+
+def test_a_key_frame_that_was_only_kept_back_ends_nothing() -> None:
+    guard = DamageGuard(DropCounter(), used=False, shown="camera")
+    assert guard.passes(Seen(key_frame=True))
+    guard.suspect(20_000)
+    assert not guard.passes(Seen(key_frame=True, pts=10_000))
+    assert not guard.passes(Seen(key_frame=True, pts=20_000))
+    assert not guard.passes(Seen(pts=30_000))
+    assert guard.passes(Seen(key_frame=True, pts=40_000))
+    guard.suspect(50_000_000)
+    assert guard.passes(Seen(key_frame=True, pts=0))  # the camera counts anew
 
 
 def test_what_cannot_be_decoded_before_the_first_picture_is_no_reason_to_begin_again(
@@ -224,3 +238,38 @@ def test_a_live_stream_that_changes_its_codec_goes_on(tmp_path: Path) -> None:
         assert 160 in sizes
     assert capture.drops.by_cause()["damaged"] > 0
     assert capture.failure is None
+
+
+def _send(data: bytes, address: tuple[str, int], stop: threading.Event, *, lose_every: int) -> None:
+    """Send a transport stream over and over, ten seconds a time, without every so manieth datagram."""
+    datagram = 7 * 188
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in itertools.count():
+            begin = number * datagram % (len(data) // datagram * datagram)
+            if number % lose_every:
+                sender.sendto(data[begin : begin + datagram], address)
+            if stop.wait(10 * datagram / len(data)):
+                return
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_of_a_stream_that_loses_packets_only_clean_pictures_are_seen(tmp_path: Path, codec: str) -> None:
+    film = encode(tmp_path / "film.ts", codec, options="-b:v 2M -maxrate 2M -bufsize 1M", seconds=10)
+    truth = {frame.picture.y.tobytes() for frame in read(film)[0]}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    stop = threading.Event()
+    arguments = (film.read_bytes(), ("127.0.0.1", port), stop)
+    sender = threading.Thread(target=_send, args=arguments, kwargs={"lose_every": 100}, daemon=True)
+    sender.start()
+    try:
+        with capturing(f"udp://127.0.0.1:{port}", stream_id="udp") as capture:
+            frames = take(capture, 30, timeout_s=120)
+            drops = capture.drops.by_cause()
+    finally:
+        stop.set()
+        sender.join(5)
+    assert len(frames) == 30
+    assert drops["damaged"] > 10
+    assert all(frame.picture.y.tobytes() in truth for frame in frames)
