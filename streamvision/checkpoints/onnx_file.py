@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ class OnnxSource:
         head: layout of the outputs, where the file does not say it.
         names: class names, where the file does not say them.
         size_px: (width, height) of the input, where the file leaves it free.
+        fed: how pictures are fed, by key of ``model.input``, where the file does not say it.
 
     Raises:
         ModelError: when the file is not an ONNX model, or does not take pictures of that size.
@@ -34,10 +36,11 @@ class OnnxSource:
         head: str | None = None,
         names: tuple[str, ...] | None = None,
         size_px: tuple[int, int] | None = None,
+        fed: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = self.onnx = path
         with contextlib.closing(open_backend(path, backend="onnxruntime", device="cpu")) as backend:
-            card = read_card(backend, path=path, head=head, names=names)
+            card = read_card(backend, path=path, head=head, names=names, fed=fed)
             self.output_names = tuple(output.name for output in backend.outputs)
         own = (card.input.width_px, card.input.height_px)
         if size_px is not None and size_px != own and not card.input.dynamic_size:

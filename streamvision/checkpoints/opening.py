@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.torch_runtime import read_run
@@ -23,6 +24,7 @@ def open_source(
     head: str | None = None,
     size_px: tuple[int, int] | None = None,
     random_weights: int | None = None,
+    fed: Mapping[str, Any] | None = None,
 ) -> Source:
     """Open a trained model, whatever library it comes from.
 
@@ -34,6 +36,7 @@ def open_source(
         head: layout of the outputs, for ONNX files that do not say it.
         size_px: (width, height) of the input that the card states; ``None`` for the model's own.
         random_weights: seed of random weights, for a network that has learnt nothing; only for models given by name.
+        fed: how pictures are fed, by key of ``model.input``, for ONNX files that do not say it.
 
     Raises:
         ConfigError: when options do not belong together, or a model given by name has no weights.
@@ -46,9 +49,10 @@ def open_source(
         _refuse(model, weights=weights, random_weights=random_weights)
         from streamvision.checkpoints.onnx_file import OnnxSource
 
-        return OnnxSource(path, head=head, names=given, size_px=size_px)
-    if head is not None:
-        raise ConfigError(f"--head is for .onnx files; the outputs of {model} are known, leave it out")
+        return OnnxSource(path, head=head, names=given, size_px=size_px, fed=fed)
+    if head is not None or fed:
+        option = "--input" if head is None else "--head"
+        raise ConfigError(f"{option} is for .onnx files; {model} says it itself, leave it out")
     if path.suffix.lower() in {".yaml", ".yml"}:
         from streamvision.checkpoints.ultralytics import UltralyticsSource
 

@@ -20,7 +20,10 @@ from exporters.base import ExportOptions, ExportPrecision, TargetEntry, Unverifi
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.eval_options import choose_split
+from streamvision.cli.options import input_option
 from streamvision.cli.progress import StepProgress
+from streamvision.core.config.model_input import ModelInputConfig
+from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError, StreamVisionError
 
 if TYPE_CHECKING:
@@ -126,6 +129,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 )
 @click.option("--head", help="Layout of the outputs, for ONNX files that do not say it.")
 @click.option("--names", metavar="A,B,...", help="Class names that override the model's.")
+@input_option
 @click.option("--bundle", is_flag=True, help="For apps: a bundle beside each file, as 'streamvision bundle' makes it.")
 @click.option(
     "--bundle-picture", type=Path, metavar="FILE", help="What the golden vectors show; default: a drawn drive."
@@ -146,6 +150,7 @@ def export(
     random_weights: int | None,
     head: str | None,
     names: str | None,
+    input: dict[str, Any] | None,
     bundle: bool,
     bundle_picture: Path | None,
     force: bool,
@@ -192,6 +197,7 @@ def export(
             head=head,
             size_px=options.size_px,
             random_weights=random_weights,
+            fed=validate(ModelInputConfig, input or {}, origin="--input").given(),
         )
         accuracy = None
         if dataset:

@@ -211,7 +211,7 @@ class Model:
     def notes(self) -> tuple[str, ...]:
         """Return what had to be assumed of the model, and what its outputs have shown so far, a sentence each."""
         count = self._outputs.pictures_without_numbers
-        said = f"On {count} pictures the model gave values that are no numbers, and nothing is found there."
+        said = f"On {count} pictures the model gave values that are no numbers, so nothing was found there."
         return (*self.card.assumed, said) if count else self.card.assumed
 
     def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
@@ -264,8 +264,9 @@ class Model:
         if isinstance(sized.head, PictureHead):
             predictions = [Prediction(Detections.empty(), one) for one in sized.head.read(outputs, letterboxes)]
         else:
-            self._outputs.count_without_numbers(outputs, pictures=len(pictures))
             candidates = sized.head.decode(outputs, score_threshold=self._threshold, every_class=self._every_class)
+            for index in (index for index in range(len(pictures)) if not len(candidates[index])):
+                self._outputs.check_numbers(outputs, index)
             predictions = [
                 Prediction(self._objects(sized.head, candidates[index], outputs, index, letterbox), None)
                 for index, letterbox in enumerate(letterboxes)

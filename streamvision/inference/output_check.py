@@ -46,7 +46,7 @@ def check_scores(backend: Backend, card: ModelCard, *, path: Path) -> None:
 
 def _not_scores(path: Path, lowest: float, highest: float) -> ModelError:
     return ModelError(
-        f"{path} gives scores from {lowest:.3g} to {highest:.3g}, but scores lie within 0..1: they are logits, "
+        f"{path} gives scores from {lowest:.3g} to {highest:.3g} and not in 0..1: they are logits, "
         "integers that were not scaled back, or another layout; export it with its sigmoid, or give the right --head"
     )
 
@@ -61,24 +61,26 @@ class OutputCheck:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.pictures_without_numbers = 0
-        """On how many pictures the outputs held an infinity or NaN."""
+        """On how many pictures nothing was found and the outputs held an infinity or NaN."""
 
-    def count_without_numbers(self, outputs: Sequence[NDArray[Any]], *, pictures: int) -> None:
-        """Count the pictures of a batch whose outputs hold an infinity or NaN, and say the first one."""
-        # A sum of all is finite only where each value is; looking at each takes five times as long.
-        suspects = [one for one in outputs if one.dtype.kind == "f" and not np.isfinite(one.sum(dtype=np.float32))]
-        if not suspects:
+    def check_numbers(self, outputs: Sequence[NDArray[Any]], index: int) -> None:
+        """Count a picture on which nothing was found where its outputs hold an infinity or NaN; say the first one.
+
+        Args:
+            outputs: of the call that the picture went through.
+            index: its position in the batch.
+        """
+        floats = [one[index : index + 1] if len(one) > index else one for one in outputs if one.dtype.kind == "f"]
+        # A sum is finite only where each value is, and costs half of looking at each.
+        if all(np.isfinite(one.sum(dtype=np.float32)) or np.isfinite(one).all() for one in floats):
             return
-        faulty = sum(
-            any(not np.isfinite(one[index : index + 1]).all() for one in suspects) for index in range(pictures)
-        )
-        if faulty and not self.pictures_without_numbers:
+        self.pictures_without_numbers += 1
+        if self.pictures_without_numbers == 1:
             logger.warning(
-                "%s gives values that are no numbers (NaN or infinite); what they belong to is left out, and such "
-                "pictures are counted; use another precision or check the file",
+                "%s gives values that are no numbers (NaN or infinite), so nothing is found on such pictures; "
+                "they are counted; use another precision or check the file",
                 self._path,
             )
-        self.pictures_without_numbers += faulty
 
     def check_best(self, score: NDArray[np.float32]) -> None:
         """Refuse scores, the best first, that cannot be any.

@@ -6,6 +6,7 @@ of it: ``ssd_mobilenet_v2_feature_extractor.py`` of TensorFlow's Object Detectio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,11 @@ _WORDS = (("boxes", "location"), ("classes", "category"), ("scores",), ("num", "
 _ORDERS: Mapping[tuple[int, ...], tuple[int, ...]] = {(3, 2, 2, 1): (0, 1, 2, 3), (2, 3, 1, 2): (1, 3, 0, 2)}
 """Positions of boxes, classes, scores and number by the axes of the outputs: TensorFlow 1 wrote the first order,
 TensorFlow 2 writes the second."""
+_NUMBERED = (
+    (r"TFLite_Detection_PostProcess(?::(\d))?", (0, 1, 2, 3)),
+    (r"StatefulPartitionedCall:(\d)", (3, 2, 1, 0)),
+)
+"""Names of the outputs by converter, and the numbers in them of boxes, classes, scores and number."""
 _LEFT_FIRST = [1, 0, 3, 2]
 
 
@@ -47,7 +53,8 @@ class TfliteDetectionHead(SelectedObjectsHead):
     def _positions(cls, outputs: Sequence[TensorSpec]) -> tuple[int, ...] | None:
         if len(outputs) != 4:
             return None
-        found = by_names(outputs, *_WORDS) or _ORDERS.get(tuple(len(output.shape) for output in outputs))
+        found = by_names(outputs, *_WORDS) or _by_numbers(outputs)
+        found = found or _ORDERS.get(tuple(len(output.shape) for output in outputs))
         return found if found and _fits([outputs[at].shape for at in found]) else None
 
     def _pictures(self, tensors: Sequence[NDArray[Any]]) -> Iterable[Rows]:
@@ -57,6 +64,16 @@ class TfliteDetectionHead(SelectedObjectsHead):
         for boxes, classes, scores, count in zip(*tensors, strict=True):
             used = used_rows(count)
             yield Rows(boxes[used][:, _LEFT_FIRST], scores[used], classes[used])
+
+
+def _by_numbers(outputs: Sequence[TensorSpec]) -> tuple[int, ...] | None:
+    """Return the positions by the converters' own names, which count the outputs; ``None`` where they have others."""
+    for pattern, numbers in _NUMBERED:
+        found = [re.fullmatch(pattern, output.name) for output in outputs]
+        given = [int(match[1] or 0) for match in found if match]
+        if sorted(given) == [0, 1, 2, 3]:
+            return tuple(given.index(number) for number in numbers)
+    return None
 
 
 def _fits(shapes: Sequence[Sequence[int | None]]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from streamvision.checkpoints import open_source
 from streamvision.cli.options import parse_input
 from streamvision.core.config.app import parse_config
 from streamvision.core.config.merging import join_options
@@ -57,6 +58,14 @@ def test_what_cannot_be_is_one_sentence(given: str, said: str, tmp_path: Path) -
     with pytest.raises(ConfigError, match="input") as caught:
         parse_config({"model": {"path": "m.onnx", "input": parse_input([given])}, "streams": []}, origin="here")
     assert said in str(caught.value)
+
+
+def test_an_export_carries_how_it_is_fed(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    source = open_source(model(tmp_path / "model.onnx"), fed={"color": "bgr", "std": (0.5, 0.5, 0.5)})
+    assert (source.card.input.color, source.card.input.std) == ("bgr", (0.5, 0.5, 0.5))
+    with pytest.raises(ConfigError, match=r"--input is for \.onnx files; best\.pt says it itself"):
+        open_source("best.pt", fed={"color": "bgr"})
 
 
 def test_keys_of_the_file_stay_beside_those_of_the_command_line() -> None:

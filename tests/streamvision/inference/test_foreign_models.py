@@ -341,7 +341,7 @@ class TestScores:
         picture = red_box_picture()
         pixels = picture.to_bgr().copy()
         pixels[pixels[..., 2] == 255] = (204, 51, 255)
-        said = r"gives scores from 7\.5 to 7\.5, but scores lie within 0\.\.1"
+        said = r"gives scores from 7\.5 to 7\.5 and not in 0\.\.1"
         with opened(self.scored(tmp_path / "model.onnx", 7.5)) as model, pytest.raises(ModelError, match=said):
             model.detect([type(picture)(pixels)])
 

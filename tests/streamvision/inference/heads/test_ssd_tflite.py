@@ -95,6 +95,22 @@ def test_the_orders_and_names_of_all_exporters_are_known(order: tuple[str, ...],
     assert (found.class_id.tolist(), found.score.tolist()) == ([2], pytest.approx([0.9]))
 
 
+@pytest.mark.parametrize(
+    ("pattern", "numbers"),
+    [
+        ("TFLite_Detection_PostProcess:{}", {"boxes": 0, "classes": 1, "scores": 2, "number": 3}),
+        ("StatefulPartitionedCall:{}", {"boxes": 3, "classes": 2, "scores": 1, "number": 0}),
+    ],
+)
+@pytest.mark.parametrize("order", [("scores", "number", "classes", "boxes"), ("boxes", "scores", "classes", "number")])
+def test_numbered_outputs_are_known_in_any_order(pattern: str, numbers: dict[str, int], order: tuple[str, ...]) -> None:
+    names = [pattern.format(numbers[key]).replace("PostProcess:0", "PostProcess") for key in order]
+    outputs = [TensorSpec(name, ANSWER[key].shape, "float32") for name, key in zip(names, order, strict=True)]
+    card = make_card("tflite_detection", classes=3, width_px=100, height_px=100, box_unit="normalized")
+    (found,) = TfliteDetectionHead(card, outputs).decode([ANSWER[key] for key in order], score_threshold=0.5)
+    assert (found.class_id.tolist(), found.score.tolist()) == ([2], pytest.approx([0.9]))
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf, -3.0])
 def test_a_number_of_rows_that_is_none_counts_none(number: float) -> None:
     outputs = [TensorSpec(key, ANSWER[key].shape, "float32") for key in ANSWER]

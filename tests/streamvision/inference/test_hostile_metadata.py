@@ -1,0 +1,73 @@
+"""Metadata comes with a file that anybody may have written: whatever it holds, a card or one sentence comes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamvision.core.errors import StreamVisionError
+from streamvision.inference.card_reader import read_card
+from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
+from support.constant_network import constant_network
+
+CARD = json.loads(
+    ModelCard(head="yolo_v8", names=("a",), input=InputCard(width_px=192, height_px=128)).model_dump_json()
+)
+ULTRALYTICS = {
+    "names": "{0: 'a', 1: 'b'}",
+    "stride": "32",
+    "imgsz": "[128, 192]",
+    "task": "pose",
+    "kpt_shape": "[17, 3]",
+    "args": "{'nms': False}",
+    "end2end": "False",
+}
+ODD = st.one_of(
+    st.text(max_size=40),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.recursive(st.integers() | st.text(max_size=5) | st.none(), lambda inner: st.lists(inner, max_size=3)).map(repr),
+    st.dictionaries(st.integers() | st.text(max_size=3), st.integers() | st.text(max_size=3), max_size=4).map(repr),
+    st.sampled_from(["[" * 5_000, "{1:" * 5_000, "9" * 5_000, "1e999", "-1", "[0, 0]", "PosixPath('x')", "f'{x}'"]),
+)
+
+
+def read(metadata: dict[str, str]) -> None:
+    backend, _ = constant_network("yolo_v8")
+    backend.metadata = metadata
+    try:
+        card = read_card(backend, path=Path("model.onnx"))
+    except StreamVisionError as error:
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert card.names
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(ULTRALYTICS)), ODD, min_size=1, max_size=3))
+def test_of_ultralytics(odd: dict[str, str]) -> None:
+    read(ULTRALYTICS | odd)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([*CARD, *(f"input.{key}" for key in CARD["input"])]),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9), st.lists(st.integers(), max_size=4)
+    ),
+)
+def test_of_our_own_card(key: str, value: Any) -> None:
+    document = json.loads(json.dumps(CARD))
+    section, _, field = key.rpartition(".")
+    (document[section] if section else document)[field] = value
+    read({CARD_KEY: json.dumps(document)})
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "x" * 2_000_000, '{"head": "' + "\\ud800" + '"}'])
+def test_of_a_card_that_is_none(text: str) -> None:
+    read({CARD_KEY: text})
