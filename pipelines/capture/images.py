@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 IMAGES_FPS = 10.0
 """Images have no time of their own; trackers need one."""
+HEADERS_READ = 500
+"""So many files are asked at the beginning whether they are animated, so that a report does not promise too few."""
 
 
 def find_images(pattern: str) -> list[Path]:
@@ -80,9 +82,10 @@ class ImageReader:
         self._captured = self._read_all()
 
     def open(self) -> None:
-        """Count the images; nobody knows for animations how many come."""
-        header = read_header(self._files[0][0]) if len(self._files) == 1 else None
-        self.expected_frames = None if header is not None and header.animated else len(self._files)
+        """Count the images; nobody knows how many come where one is animated."""
+        headers = (read_header(path) for path, _ in self._files[:HEADERS_READ])
+        is_known = not any(header is not None and header.animated for header in headers)
+        self.expected_frames = len(self._files) if is_known else None
 
     def read(self) -> Captured | None:
         """Return the next image that can be read."""

@@ -121,6 +121,7 @@ def test_animations_among_pictures_and_videos(folder: Path) -> None:
     expected = [("photo1.png", 0), ("photo2.png", 0), ("photo3.webp", 0), ("photo3.webp", 1), ("photo10.png", 0)]
     assert [frame.place[:2] for frame in frames if frame.place] == expected
     assert [frame.pts_s for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.24, 0.38])
+    assert capture.expected_frames is None
     assert capture.drops.by_cause() == {"unreadable": 1}
 
 
