@@ -25,6 +25,8 @@ CSV_COLUMNS = (
     "place",
     "direction",
     "values",
+    "file",
+    "file_frame",
 )
 
 

@@ -41,6 +41,10 @@ class AnalyticsEvent:
     """Numbers that belong to it, with their units in their names."""
     time_source: str | None = None
     """Who says when it was: rtcp, container, file_name or arrival; ``None`` where nobody does."""
+    file: str | None = None
+    """Name of the file that the frame is from; ``None`` where it is from none."""
+    file_frame: int | None = None
+    """The frame's number in that file, from 0."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as plain values."""

@@ -162,6 +162,8 @@ class Analytics:
             pts_s=round(frame.pts_s, 6),
             time_unix_s=None if frame.time_unix_s is None else round(frame.time_unix_s, 3),
             time_source=frame.time_source,
+            file=frame.place.name if frame.place else None,
+            file_frame=frame.place.frame if frame.place else None,
             track_id=None if row is None else int(self._table.identity[row]),
             class_name=None if row is None else class_name(int(self._table.class_id[row]), self._names),
             place=region,

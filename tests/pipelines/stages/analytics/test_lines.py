@@ -9,7 +9,7 @@ import pytest
 
 from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
-from streamvision.core.frame import WallTime
+from streamvision.core.frame import FilePlace, WallTime
 from support.walkers import analytics, events, result, walk
 
 ACROSS = {"name": "gate", "points": [[0.2, 0.5], [0.8, 0.5]], "directions": ["down", "up"]}
@@ -47,6 +47,17 @@ def test_an_event_happened_when_its_frame_was_taken(wall_time) -> None:
     told = event.to_json()
     expected = (1704112205.5, "container") if wall_time else (None, None)
     assert (told["time_unix_s"], told["time_source"]) == expected
+
+
+@pytest.mark.parametrize("place", [FilePlace("clip_7.mp4", 41, 1.64), None])
+def test_an_event_of_a_file_says_where_in_it(place) -> None:
+    subject, said = analytics(lines=[ACROSS]), []
+    for index, [walker] in enumerate(path(0.3, 0.7)):
+        seen = result([walker], index=index, pts_s=index / 10)
+        seen.frame = replace(seen.frame, place=place)
+        said.append(subject.update(seen))
+    [told] = [event.to_json() for event in events(said)]
+    assert (told["file"], told["file_frame"]) == (place[:2] if place else (None, None))
 
 
 def test_the_first_direction_is_to_the_right_of_the_line() -> None:
