@@ -217,7 +217,7 @@ class InferenceThreads:
     def _note_failure(self, error: BaseException) -> None:
         with self._lock:
             self._failures_in_row += 1
-            is_broken = self._failures_in_row >= MAX_FAILURES_IN_ROW
+            is_broken = self._failures_in_row == MAX_FAILURES_IN_ROW
         if is_broken:
             log.error("inference failed %d times in a row", MAX_FAILURES_IN_ROW, exc_info=error)
             self._break(error)
