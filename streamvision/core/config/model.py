@@ -37,7 +37,11 @@ class ModelConfig(Section):
         None, ge=1, le=64, description="Calls into the network at the same time; default: up to 4, by cores and device."
     )
     call_timeout_s: float = Field(
-        10.0, gt=0, le=3600, description="Longest time for one call of the network; then it is closed and opened again."
+        10.0,
+        gt=0,
+        le=3600,
+        description="Longest time for one call of the network, unless five times the slowest before is longer; then it "
+        "is closed and opened again.",
     )
     score: float = Field(0.25, ge=0, le=1, description="Lowest score of a reported object.")
     class_scores: dict[str, float] = Field(default_factory=dict, description="Lowest score by class name.")
