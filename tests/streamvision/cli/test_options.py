@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from pipelines.capture.registry import SOURCES
 from pipelines.stages.tracking.registry import TRACKERS
-from streamvision.cli.options import build_config
+from streamvision.cli.options import Sources, SourcesCommand, build_config, source_options
 from streamvision.cli.run import run
 from streamvision.core.errors import ConfigError
 from streamvision.inference.backends.registry import BACKENDS
@@ -59,3 +60,37 @@ def test_help_lists_what_the_registries_hold() -> None:
     words = " ".join(shown.split())
     for registry in (SOURCES, BACKENDS, HEADS, TRACKERS):
         assert ", ".join(registry.names()) in words
+
+
+@pytest.mark.parametrize(
+    ("given", "sources"),
+    [
+        (["--source", "a.mp4"], ("a.mp4",)),
+        (["--source", "a.mp4", "b c.mp4", "--source", "d"], (("a.mp4", "b c.mp4"), "d")),
+        (["--source=a.mp4", "b.mp4", "--track", "1"], (("a.mp4", "b.mp4"),)),
+        (["--source", "-dash.mp4", "-", "--source", "-"], (("-dash.mp4", "-"), "-")),
+    ],
+)
+def test_what_follows_a_source_up_to_the_next_option_belongs_to_it(given: list[str], sources: Sources) -> None:
+    taken: list[Sources] = []
+
+    @click.command(cls=SourcesCommand)
+    @source_options
+    def command(sources: Sources, **_more: object) -> None:
+        taken.append(sources)
+
+    done = CliRunner().invoke(command, given, catch_exceptions=False)
+    assert (done.exit_code, taken) == (0, [sources])
+    streams = build_config(None, sources, {"model": "m.onnx"}).streams
+    assert tuple(stream.source for stream in streams) == sources
+
+
+def test_a_path_that_belongs_to_no_source_is_refused() -> None:
+    @click.command(cls=SourcesCommand)
+    @source_options
+    def command(**_more: object) -> None: ...
+
+    for given in (["a.mp4"], ["--source", "a.mp4", "--track", "1", "b.mp4"]):
+        done = CliRunner().invoke(command, given)
+        assert done.exit_code == 2
+        assert "unexpected extra argument" in done.output
