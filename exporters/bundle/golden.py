@@ -87,6 +87,8 @@ def reading_of(card: ModelCard, config: ModelConfig) -> Reading:
             f"the decoders of a bundle know the resize rules {', '.join(_RESIZES)}, not {card.input.resize}; "
             "export without a bundle"
         )
+    if card.input.color == "gray":
+        raise ExportError("the decoders of a bundle feed three channels, not brightness alone; export without a bundle")
     if card.input.batch != 1 and not card.input.dynamic_batch:
         raise ExportError(
             f"a bundle is for one picture a call, and this model takes {card.input.batch}; export it with batch 1"

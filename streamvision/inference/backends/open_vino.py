@@ -264,6 +264,24 @@ def _rt_info(info: Any, prefix: str = "") -> dict[str, str]:
     return found
 
 
+_METADATA_VALUES = 100_000
+
+
+def _check_size(document: Any) -> None:
+    """Refuse a document that is larger than its text: YAML may repeat a part of it any number of times.
+
+    Raises:
+        ValueError: when it holds more values than any such file.
+    """
+    waiting, seen = [document], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen + len(waiting) > _METADATA_VALUES:
+            raise ValueError(f"more than {_METADATA_VALUES} values")
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+
+
 def _beside(path: Path) -> dict[str, str]:
     """Read the ``metadata.yaml`` that ultralytics writes into the folder of an OpenVINO export."""
     file = path.with_name("metadata.yaml")
@@ -272,7 +290,8 @@ def _beside(path: Path) -> dict[str, str]:
     try:
         with file.open(encoding="utf-8") as stream:
             document = yaml.safe_load(stream.read(_METADATA_BYTES))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        _check_size(document)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ModelError(
             f"{file} is damaged ({last_line(error)}); export the model again or remove the file"
         ) from error

@@ -119,6 +119,7 @@ def test_openvino_brings_its_weights_and_packages_come_whole(tmp_path: Path) -> 
         ({"head": "classify"}, "not classify"),
         ({"input": {"resize": "crop_center"}}, "not crop_center"),
         ({"input": {"batch": 4}}, "batch 1"),
+        ({"input": {"color": "gray"}}, "not brightness alone"),
     ],
 )
 def test_what_the_decoders_cannot_read_is_refused(changes: dict[str, object], said: str, tmp_path: Path) -> None:

@@ -96,7 +96,13 @@ def test_metadata_of_rt_info_and_of_the_file_beside_is_read(tiny_onnx: Path, tmp
     assert metadata["imgsz"] == "[8, 8]"
 
 
-@pytest.mark.parametrize("content", ["names: [", "just words", ""])
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefghi", "bcdefghij", strict=True)
+)
+"""A few hundred characters that stand for 9 ** 10 values."""
+
+
+@pytest.mark.parametrize("content", ["names: [", "just words", "", LAUGHS, "a: " + "[" * 50_000])
 def test_a_damaged_metadata_file_is_an_error(tiny_ir: Path, content: str) -> None:
     tiny_ir.with_name("metadata.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(ModelError, match=r"metadata\.yaml is damaged"):
