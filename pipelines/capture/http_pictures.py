@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipelines.capture.http_client import HttpClient, HttpResponse
 from pipelines.capture.http_failure import answer_failure, request_failure
@@ -97,6 +97,10 @@ class HttpPictures:
             if self._first_s is None:
                 self._first_s = file.captured_at_s
             return Captured(picture, max(file.captured_at_s - self._first_s, 0.0), file.captured_at_s)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is known of the address: whether it gives single pictures, or a stream of them."""
+        return {"container": "snapshots" if self._is_one or self._is_snapshot else "mjpeg"}
 
     def close(self) -> None:
         """Close the connection."""

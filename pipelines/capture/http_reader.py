@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipelines.capture.http_client import HttpClient, HttpResponse, goes_by_proxy
@@ -62,6 +63,11 @@ class HttpReader:
         """Return the next picture."""
         assert self._reader is not None
         return self._reader.read()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the source is, as :class:`pipelines.capture.probe.SourceDescription` has it."""
+        assert self._reader is not None
+        return self._reader.describe()
 
     def close(self) -> None:
         """Close the connection."""

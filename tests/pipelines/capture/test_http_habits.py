@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.capture.probe import probe_source
+from pipelines.capture.registry import parse_source
+from streamvision.core.config.app import StreamConfig
 from streamvision.core.frame import Frame
 from streamvision.core.stream_state import StreamState
-from support.capturing import capturing, take, wait_until
+from support.capturing import capturing, take, wait_until, write_video
 from support.odd_http_camera import MULTIPART, OddHttpCamera, Request, check_digest, number_of, picture
 
 Habit = Callable[[Request], None]
@@ -261,6 +264,20 @@ def test_a_snapshot_that_fails_now_and_then_is_borne_with() -> None:
     ):
         assert len(take(capture, 6)) == 6
         assert capture.reconnects == 0
+
+
+def test_what_an_address_is_can_be_asked(tmp_path: Path) -> None:
+    film = write_video(tmp_path / "film.mp4", sizes=[(320, 180)]).read_bytes()
+    habits: dict[str, Habit] = {
+        "/video": lambda r: r.stream(),
+        "/snap": lambda r: r.answer(200, "image/jpeg", picture(1)),
+        "/film": lambda r: r.answer(200, "video/mp4", film),
+    }
+    with OddHttpCamera(habits) as camera:
+        sources = {path: f"http://{camera.address}{path}" for path in habits}
+        found = {path: probe_source(parse_source(text), StreamConfig(source=text)) for path, text in sources.items()}
+    assert (found["/video"].container, found["/snap"].container) == ("mjpeg", "snapshots")
+    assert len(found["/film"].tracks) == 1
 
 
 def test_read_as_a_file_a_snapshot_is_one_picture() -> None:
