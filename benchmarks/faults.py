@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
 import click
-from support.clock_camera import FPS, ClockCamera
-from support.rtsp_server import RtspServer
 
 from streamvision.bench.usage import machine
+from support.clock_camera import FPS, ClockCamera
+from support.rtsp_server import RtspServer
 
 SAMPLE_S = 30.0
 SETTLING_S = 300.0
@@ -130,7 +132,9 @@ def _watch(run: subprocess.Popen[str], seconds: float) -> list[dict[str, float]]
 def _recorded(folder: Path, stream_id: str) -> dict[str, float]:
     """Return how many frames a stream's recordings hold, and how long they are."""
     frames, length_s = 0, 0.0
-    for path in sorted(folder.glob(f"r*{stream_id}*.mp4")):
+    for path in sorted(folder.glob(f"r.{stream_id}*.mp4")):
+        if not re.fullmatch(rf"r\.{re.escape(stream_id)}(\.\d{{8}}T.*)?\.mp4", path.name):
+            continue
         with av.open(str(path)) as container:
             times_s = [float(p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None]
         frames, length_s = frames + len(times_s), length_s + times_s[-1] - times_s[0]
@@ -147,7 +151,7 @@ def _seen(lines: Path) -> dict[str, list[float]]:
 
 def _judged(stream: dict[str, Any], seen_s: list[float], folder: Path) -> dict[str, Any]:
     found = {key: stream[key] for key in ("id", "frames_in", "frames_done", "drops", "reconnects")}
-    steps_s = [b - a for a, b in zip(seen_s, seen_s[1:], strict=False)]
+    steps_s = [b - a for a, b in pairwise(seen_s)]
     found |= {"seen_frames": len(seen_s), "seen_s": round(seen_s[-1] - seen_s[0], 1), "longest_step_s": max(steps_s)}
     found |= _recorded(folder, stream["id"])
     found["steps_back"] = sum(step < 0 for step in steps_s)

@@ -350,7 +350,8 @@ class PyAvReader:
             return
         if self._spec.reconnects:
             self._damage.check()
-            self._suspect(packet)
+            if self._format != "hls":
+                self._suspect(packet)
         if self._first_dts is None:
             self._first_dts = packet.dts
         try:
@@ -361,7 +362,7 @@ class PyAvReader:
             log.debug("%s: packet %d: %s", self._spec.safe_uri, self._packets_read, fault_text(error))
 
     def _suspect(self, packet: Any) -> None:
-        """Note what the transport says is missing of a live stream; of files it says so where two were joined, too.
+        """Note what the transport says is missing of a live stream; of files and playlists it says so at every joint.
 
         FFmpeg's parsers hand a packet on when the next one begins, and put on it what is known of that one.
         """

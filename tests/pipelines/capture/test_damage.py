@@ -23,6 +23,7 @@ from streamvision.core.frame import Frame
 from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import DropCounter
 from support.capturing import capturing, take, wait_until
+from support.http_folder import served
 
 FRAMES, GOP = 75, 25
 ENCODERS = {
@@ -273,3 +274,18 @@ def test_of_a_stream_that_loses_packets_only_clean_pictures_are_seen(tmp_path: P
     assert len(frames) == 30
     assert drops["damaged"] > 10
     assert all(frame.picture.y.tobytes() in truth for frame in frames)
+
+
+def test_where_a_playlist_joins_its_segments_nothing_is_damaged(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    encode(film, "h264", seconds=1)
+    playlist = ["#EXTM3U", "#EXT-X-TARGETDURATION:1"]
+    for number in range(4):  # each by a muxer of its own, which begins to count its packets anew
+        shifted = ["-c", "copy", "-muxdelay", "0", "-output_ts_offset", str(number), tmp_path / f"{number}.ts"]
+        subprocess.run(["ffmpeg", "-v", "error", "-i", film, *shifted], check=True, timeout=60)
+        playlist += ["#EXTINF:1.0,", f"{number}.ts"]
+    (tmp_path / "live.m3u8").write_text("\n".join([*playlist, "#EXT-X-ENDLIST", ""]))
+    with served(tmp_path) as url, capturing(f"{url}/live.m3u8") as capture:
+        frames = take(capture)
+    assert len(frames) == 100
+    assert "damaged" not in capture.drops.by_cause()

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 
 import av
 import numpy as np
@@ -20,6 +16,7 @@ from streamvision.core.frame import Frame
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, write_video
 from support.clock_camera import ClockCamera
+from support.http_folder import served
 
 HOUR_S = 3600.0
 WRAP_S = 2**33 / 90000
@@ -156,20 +153,6 @@ def test_a_camera_whose_clock_runs_at_the_wrong_rate_is_timed_by_arrival(
     assert frames[-1].pts_s - frames[0].pts_s == pytest.approx(seen_s, abs=0.1)
     assert age_s < 2.0
     assert "times real time; arrival counts" in caplog.text
-
-
-class QuietFiles(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(folder)))
-    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
 
 
 def test_a_film_on_a_server_has_the_date_in_its_name(film: Path, tmp_path: Path) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from pipelines.capture.registry import parse_source, source_files
 from support.capturing import capturing, take, write_video
+from support.http_folder import served
 
 SMALL, LARGE = (160, 90), (320, 180)
 
@@ -117,25 +113,6 @@ def test_a_source_without_video_lists_what_it_has(films: dict[str, Path]) -> Non
         assert take(capture) == []
     assert capture.failure is not None
     assert "has no video (its tracks are 0: audio aac" in capture.failure
-
-
-@contextmanager
-def served(folder: Path, requests: list[str]) -> Iterator[str]:
-    """Serve a folder over HTTP and note what is asked for."""
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_request(self, *_: object) -> None:
-            requests.append(self.path.removeprefix("/"))
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 def test_of_a_playlist_the_best_quality_is_read_and_no_other_downloaded(tmp_path: Path) -> None:
