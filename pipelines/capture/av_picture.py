@@ -158,14 +158,12 @@ def picture_from_frame(frame: VideoFrame, reformatter: VideoReformatter | None =
             frame, format=layout.convert_to, dst_colorspace=layout.swscale_matrix, **_ranges(layout)
         )
     half = ((height_px + 1) // 2, (width_px + 1) // 2)
+    luma_plane, *colour_planes = frame.planes  # each access builds them anew
     if layout.tone_mapper is not None:
-        y, u, v = frame.planes
-        return layout.tone_mapper.mapped(_words(y, (height_px, width_px)), _words(u, half), _words(v, half))
-    luma = _view(frame.planes[0], (height_px, width_px))
-    if layout.is_grey:
-        blue = red = _no_colour(half)
-    else:
-        blue, red = _view(frame.planes[1], half), _view(frame.planes[2], half)
+        words = [_words(plane, half) for plane in colour_planes]
+        return layout.tone_mapper.mapped(_words(luma_plane, (height_px, width_px)), *words)
+    luma = _view(luma_plane, (height_px, width_px))
+    blue, red = [_view(plane, half) for plane in colour_planes] or [_no_colour(half)] * 2
     return YuvPicture(luma, blue, red, full_range=layout.full_range, matrix=layout.matrix, owner=frame)
 
 
@@ -178,8 +176,6 @@ class Layout(NamedTuple):
     """Whether levels fill all of their bits after that."""
     matrix: ColorMatrix
     """The picture's matrix."""
-    is_grey: bool = False
-    """Whether there is luma only."""
     swscale_matrix: int | None = None
     """The matrix for what is no YUV yet, in swscale's numbers; ``None`` where the frame's own stays."""
     transfer: Transfer | None = None
@@ -192,10 +188,10 @@ def layout_of(frame: VideoFrame) -> Layout:
     """Return what the pixels of a frame mean."""
     return _layout(
         frame.format.name,
-        int(frame.color_range),
-        int(frame.colorspace),
-        int(frame.color_trc),
-        int(frame.color_primaries),
+        frame.color_range,
+        frame.colorspace,
+        frame.color_trc,
+        frame.color_primaries,
         frame.height >= _HD_HEIGHT_PX,
     )
 
@@ -204,7 +200,7 @@ def layout_of(frame: VideoFrame) -> Layout:
 def _layout(name: str, color_range: int, colorspace: int, transfer: int, primaries: int, is_hd: bool) -> Layout:
     if name.startswith(_GREY):
         full_range = color_range != _LIMITED_RANGE  # as FFmpeg and picture formats have it
-        return Layout(None if name == "gray" else "gray", full_range, "bt601", is_grey=True)
+        return Layout(None if name == "gray" else "gray", full_range, "bt601")
     if transfer in _TRANSFERS or primaries == _BT2020_PRIMARIES or colorspace in _BT2020:
         return _wide_layout(name, color_range, colorspace, transfer, primaries)
     if name.startswith(_NO_YUV) or VideoFormat(name).is_rgb:
