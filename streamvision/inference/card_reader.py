@@ -16,6 +16,7 @@ from streamvision.core.errors import ModelError, UnknownHeadError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.coco import COCO_BY_NUMBER, COCO_NAMES
 from streamvision.inference.grid_probe import in_fractions, is_grid, settle_grid
+from streamvision.inference.heads.base import Head
 from streamvision.inference.heads.ctc_text import alphabet
 from streamvision.inference.heads.layout import box_tensor, describe_outputs
 from streamvision.inference.heads.registry import HEADS, find_head, match_head, ultralytics_head
@@ -162,6 +163,7 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
     if names is None:
         names, sentence = _names_by_shapes(backend, path, head)
         assumed.append(sentence)
+    names = _without_background(names, layout, backend.outputs)
     if layout.coco_numbers and names == COCO_NAMES:
         names = COCO_BY_NUMBER
         assumed.append("The classes were taken to be numbered as COCO's categories are, 90 with gaps.")
@@ -183,6 +185,12 @@ def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple
     if card.box_unit == "normalized" and layout.usual_box_unit == "px":
         assumed.append("The boxes were taken for fractions of the input, as TFLite exports of YOLO have them.")
     return card.model_copy(update={"assumed": tuple(assumed)})
+
+
+def _without_background(names: tuple[str, ...], layout: type[Head], outputs: Sequence[TensorSpec]) -> tuple[str, ...]:
+    """Return the names without the background that label files of jetson-inference and torchvision begin with."""
+    first = names[0].strip("_").casefold() == "background" and len(names) > 1
+    return names[1:] if first and (layout.coco_numbers or layout.class_count(outputs) == len(names) - 1) else names
 
 
 def describe_input(card: InputCard) -> str:
@@ -229,6 +237,8 @@ def _fitting_heads(backend: Backend, names: tuple[str, ...] | None) -> list[str]
         if plugin.task != "detect":
             continue
         head = plugin.head_class()
+        if head.selected and is_grid(backend):
+            continue  # a row for each cell is not selected, and duplicates would stay
         count = len(names) if names else head.class_count(backend.outputs) or 1
         card = ModelCard(head=plugin.name, names=("?",) * count, input=InputCard(**_input_facts(backend.input, None)))
         try:

@@ -234,6 +234,7 @@ KNOWN: list[tuple[Writer, dict[str, object], str]] = [
     (damo_yolo, {"head": "damo_yolo"}, "damo_yolo"),
     (yolo_v4, {}, "yolo_v4"),
     (jetson_ssd, {}, "jetson_ssd"),
+    (jetson_ssd, {"names": ("BACKGROUND", *COCO_NAMES)}, "jetson_ssd"),
     (num_dets, {"names": COCO}, "num_dets"),
     (mmdeploy, {"names": COCO}, "mmdeploy"),
     (detr_deploy, {"names": COCO}, "detr_deploy"),
@@ -242,6 +243,7 @@ KNOWN: list[tuple[Writer, dict[str, object], str]] = [
     (pp_yoloe, {"names": COCO}, "pp_yoloe"),
     (yolo_v7_end2end, {"names": COCO}, "yolo_v7_end2end"),
     (torchvision, {"names": COCO}, "torchvision"),
+    (torchvision, {"names": ("__background__", *COCO_NAMES)}, "torchvision"),
     (tf_detection, {"names": COCO}, "tf_detection"),
     (yolo_v9_two, {}, "yolo_v9_two"),
     (ultralytics_of_free_axes, {}, "yolo_v8"),
@@ -274,6 +276,7 @@ def test_what_neither_shape_nor_run_settles_is_refused_with_the_heads_that_fit(w
         opened(write(tmp_path / "model.onnx"))
     heads = str(caught.value).partition("--head (")[2].partition(")")[0].split(", ")
     assert write.__name__ in heads
+    assert not {"yolo_end2end", "rtdetr"} & set(heads)
     assert "classify" not in heads
 
 
