@@ -23,7 +23,8 @@ from exporters.pictures import GatePictures
 from exporters.report import build_report
 from exporters.report.build import ReportFacts
 from streamvision.checkpoints.base import Source
-from streamvision.core.errors import ConfigError, OutputError, StreamVisionError
+from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.files import writing
 
 logger = logging.getLogger(__name__)
 
@@ -123,11 +124,9 @@ class Exporter:
             OutputError: when nothing can be written to the output folder.
         """
         self._check_names(requests)
-        try:
+        with writing(f"to {self._output}", instead="give another --output"):
             self._output.mkdir(parents=True, exist_ok=True)
             scratch = tempfile.TemporaryDirectory(prefix=".export-", dir=self._output, ignore_cleanup_errors=True)
-        except OSError as error:
-            raise OutputError(f"cannot write to {self._output}: {error.strerror}; give another --output") from error
         with scratch as folder:
             return [self._result(request, Path(folder) / str(index)) for index, request in enumerate(requests)]
 

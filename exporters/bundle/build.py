@@ -27,7 +27,8 @@ from exporters.bundle.golden import (
 )
 from exporters.bundle.texts import describe, model_spec
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.errors import ExportError, OutputError
+from streamvision.core.errors import ExportError
+from streamvision.core.files import writing
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model_card import ModelCard
@@ -91,7 +92,7 @@ def make_bundle(
         path=artefact,
         score=config.score,
     )
-    try:
+    with writing(f"the bundle to {folder}", instead="give another folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as scratch:
             made = Path(scratch) / folder.name
@@ -102,8 +103,6 @@ def make_bundle(
             shutil.rmtree(folder, ignore_errors=True)
             made.rename(folder)
             Path(packed).replace(archive)
-    except OSError as error:
-        raise OutputError(f"the bundle cannot be written to {folder}: {error.strerror}; give another folder") from error
     return Bundle(folder, archive, len(vectors.detections))
 
 

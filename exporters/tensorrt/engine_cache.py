@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from exporters.tensorrt.engine_spec import EngineSpec
 from streamvision.core.errors import ModelError, OutputError
+from streamvision.core.files import write_whole, writing
 from streamvision.inference.backends.cuda_memory import GpuFacts
 from streamvision.inference.backends.tensorrt_header import EngineHeader, header_path, read_header, sha256
 
@@ -26,6 +26,7 @@ LOCK_TIMEOUT_S = 3600.0
 """Building a large network on a small device may take the better part of this."""
 _POLL_S = 0.2
 _KEY_CHARACTERS = 16
+_ANOTHER = "give --cache another folder"
 
 
 class EngineCache:
@@ -43,10 +44,8 @@ class EngineCache:
         self.folder = folder
         """Where it lies."""
         self._most = most
-        try:
+        with writing(folder, instead=_ANOTHER):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder} cannot be created ({error.strerror}); give --cache another folder") from error
 
     def path(self, spec: EngineSpec, gpu: GpuFacts, tensorrt: str) -> Path:
         """Return where the engine for all this lies, or would."""
@@ -98,10 +97,8 @@ class EngineCache:
             OutputError: when it takes longer than ``timeout_s``, or the folder cannot be written.
         """
         give_up_s = time.monotonic() + timeout_s
-        try:
+        with writing(self.folder, instead=_ANOTHER):
             stream = (self.folder / ".lock").open("w")
-        except OSError as error:
-            raise OutputError(f"{self.folder} cannot be written ({error.strerror}); give --cache another") from error
         with stream:
             while True:
                 try:
@@ -117,12 +114,6 @@ class EngineCache:
             yield
 
 
-def default_folder() -> Path:
-    """Return where engines are kept unless another folder is given."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path("~/.cache").expanduser()) / "streamvision" / "engines"
-
-
 def write_engine(path: Path, engine: bytes, header: EngineHeader) -> None:
     """Write an engine and its header; until the header is there, nothing takes the engine for whole.
 
@@ -133,24 +124,3 @@ def write_engine(path: Path, engine: bytes, header: EngineHeader) -> None:
     beside.unlink(missing_ok=True)
     write_whole(path, engine)
     write_whole(beside, header.model_dump_json(indent=1).encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file in one step: under its name there is the old content or the new, and never a part.
-
-    Raises:
-        OutputError: when it cannot be written.
-    """
-    scratch = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-            scratch = Path(stream.name)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.chmod(0o644)
-        scratch.replace(path)
-    except OSError as error:
-        if scratch is not None:
-            scratch.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written ({error.strerror}); free space, or give another place") from error

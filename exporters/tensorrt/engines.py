@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from exporters.tensorrt.engine_cache import EngineCache, write_engine, write_whole
+from exporters.tensorrt.engine_cache import EngineCache, write_engine
 from exporters.tensorrt.engine_spec import EngineSpec
 from streamvision.core.errors import DeviceError, ExportError
+from streamvision.core.files import write_whole
 from streamvision.inference.backends.cuda_memory import CudaDevice, GpuFacts, parse_cuda_device
 from streamvision.inference.backends.tensorrt_api import (
     Builder,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.core.files import cache_folder
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -48,8 +49,7 @@ def import_ultralytics() -> Any:
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_VERBOSE"] = str(logging.getLogger().isEnabledFor(logging.INFO)).lower()
     # Its settings (among them the consent to analytics) are kept apart from the user's own.
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(cache / "streamvision"))
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(cache_folder("")))
     import_torch()
     # What it says at its first start must not mix with a report on stdout.
     with contextlib.redirect_stdout(sys.stderr):

@@ -7,13 +7,13 @@ SHA-256 begins with the digits that end the name torchvision publishes it under.
 from __future__ import annotations
 
 import difflib
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from streamvision.checkpoints.torch_runtime import import_torch, read_tensors
 from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.files import sha256_of
 
 Kind = Literal["detect", "segment", "pose", "semantic", "classify"]
 
@@ -23,7 +23,6 @@ _UNUSED = ("aux_classifier.", "num_batches_tracked", "AuxLogits.", "aux1.", "aux
 """Tensors that only training needs."""
 _TRANSFORMS_INPUT = ("googlenet", "inception_v3")
 """Classifiers whose published weights shift the colours once more inside."""
-_CHUNK_BYTES = 1 << 20
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """How torchvision's classifiers want their colours, red, green and blue, of 0..1."""
 
@@ -263,15 +262,9 @@ def _published(name: str) -> list[Any]:
 
 def _of_file(name: str, path: Path) -> Any | None:
     """Return torchvision's entry of the weights in a file, where they are its own."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    for entry in _published(name):
-        beginning = Path(entry.url).stem.rpartition("-")[2]
-        if digest.hexdigest().startswith(beginning):
-            return entry
-    return None
+    digest = sha256_of([path])
+    beginnings = ((entry, Path(entry.url).stem.rpartition("-")[2]) for entry in _published(name))
+    return next((entry for entry, beginning in beginnings if digest.startswith(beginning)), None)
 
 
 def _known_names(name: str, published: Any) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from streamvision.cli.options import names_option
 from streamvision.core.errors import ConfigError
+from streamvision.core.files import cache_folder
 
 
 @click.command("build-engine")
@@ -35,7 +37,7 @@ from streamvision.core.errors import ConfigError
 @click.option("--rebuild", is_flag=True, help="Build although there is an engine in the cache.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE.engine", help="Put a copy here.")
 @click.option("--head", metavar="HEAD", help="Layout of the outputs, for files that do not say it.")
-@click.option("--names", metavar="A,B,...", help="Class names, for files that do not say them.")
+@names_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 def build_engine(
     model: Path,
@@ -49,7 +51,7 @@ def build_engine(
     rebuild: bool,
     output: Path | None,
     head: str | None,
-    names: str | None,
+    names: tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
     """Build a TensorRT engine for the GPU of this machine, or find the one that was built before.
@@ -65,7 +67,7 @@ def build_engine(
     """
     if output is not None and output.suffix not in (".engine", ".plan"):
         raise ConfigError(f"--output {output}: give a name that ends in .engine")
-    from exporters.tensorrt.engine_cache import EngineCache, default_folder
+    from exporters.tensorrt.engine_cache import EngineCache
     from exporters.tensorrt.engine_spec import parse_batch, read_engine_spec
     from exporters.tensorrt.engines import provide_engine
 
@@ -75,11 +77,11 @@ def build_engine(
         batch=parse_batch(batch) if batch else None,
         tf32=tf32,
         head=head,
-        names=[n for part in names.split(",") if (n := part.strip())] if names else None,
+        names=names,
     )
     report = provide_engine(
         spec,
-        EngineCache(cache or default_folder()),
+        EngineCache(cache or cache_folder("engines")),
         device=device,
         workspace_mb=workspace_mb,
         timing_cache=timing_cache,

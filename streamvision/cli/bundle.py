@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from streamvision.cli.options import field_option
+from streamvision.cli.options import field_option, names_option
 from streamvision.core.config.model import ModelConfig
 
 
@@ -17,7 +17,7 @@ from streamvision.core.config.model import ModelConfig
 @click.option("--picture", type=Path, metavar="FILE", help="What the golden vectors show; default: a drawn drive.")
 @field_option("--score", ModelConfig, "score")
 @field_option("--head", ModelConfig, "head")
-@click.option("--names", metavar="A,B,...", help=ModelConfig.model_fields["names"].description)
+@names_option()
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as one JSON document on stdout.")
 def bundle(
     path: Path,
@@ -25,7 +25,7 @@ def bundle(
     picture: Path | None,
     score: float | None,
     head: str | None,
-    names: str | None,
+    names: tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
     """Put MODEL and what an app needs for it into a folder and a zip beside it.
@@ -42,7 +42,7 @@ def bundle(
     from exporters.bundle import make_bundle
     from streamvision.inference.model import Model
 
-    config = ModelConfig(path=path, head=head, names=tuple(names.split(",")) if names else None)
+    config = ModelConfig(path=path, head=head, names=names)
     with Model.open(config) as detector:
         made = make_bundle(path, output, backend=detector.backend, card=detector.card, picture=picture, score=score)
     if as_json:

@@ -19,6 +19,7 @@ from streamvision.datasets.class_labels import read_class_folders, read_class_ma
 from streamvision.datasets.dataset import Dataset, DatasetFormat
 from streamvision.evaluation.classify import TOP, ClassifyEvaluation, evaluate_classifier
 from streamvision.evaluation.evaluate import Evaluation, ShapeEvaluation, ShapeTask, evaluate, evaluate_shapes
+from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import SemanticEvaluation, evaluate_semantic
 
 Rows = list[tuple[str, ...]]
@@ -111,7 +112,7 @@ def detect(
     """
     dataset = read_dataset(data, format=data_format)
     training = read_dataset(train_data) if train_data else None
-    result, measured = _measure(partial(evaluate, model), dataset, split, given)
+    result, measured = _measure(evaluate, model, dataset, split, given)
     if save_predictions:
         result.predictions.save(save_predictions)
     if report:
@@ -138,7 +139,7 @@ def _add_shape_command(task: ShapeTask, short_help: str, text: str) -> None:
         **given: Any,
     ) -> None:
         dataset = read_dataset(data, format=data_format, shapes=True)
-        result, _ = _measure(partial(evaluate_shapes, task, model), dataset, split, given)
+        result, _ = _measure(partial(evaluate_shapes, task), model, dataset, split, given)
         if save_predictions:
             result.save_predictions(save_predictions)
         _print(result, len(result.predictions.images), shape_rows(result), as_json=as_json)
@@ -161,7 +162,7 @@ def semantic(model: Path, data: Path, split: str | None, as_json: bool, **given:
       streamvision eval semantic deeplabv3.onnx --data voc-maps
       streamvision eval semantic unet.onnx --data road --class road --json
     """
-    result, _ = _measure(partial(evaluate_semantic, model), read_class_maps(data), split, given)
+    result, _ = _measure(evaluate_semantic, model, read_class_maps(data), split, given)
     accuracy = f"{result.pixel_accuracy:.1%} of the pixels are named rightly."
     _print(result, result.images, pixel_rows(result), accuracy, as_json=as_json)
 
@@ -179,17 +180,18 @@ def classify(model: Path, data: Path, split: str | None, as_json: bool, **given:
       streamvision eval classify yolov8n-cls.onnx --data imagenette
       streamvision eval classify flowers.onnx --data flowers --split test --json
     """
-    result, _ = _measure(partial(evaluate_classifier, model), read_class_folders(data), split, given)
+    result, _ = _measure(evaluate_classifier, model, read_class_folders(data), split, given)
     _print(result, len(result.place), class_rows(result), as_json=as_json)
 
 
-def _measure(evaluate: Callable[..., Any], pictures: Any, split: str | None, given: dict[str, Any]) -> tuple[Any, Any]:
+def _measure(
+    evaluate: Callable[..., Any], model: Path, pictures: Any, split: str | None, given: dict[str, Any]
+) -> tuple[Any, Any]:
     """Return the evaluation of the part that was asked for, and that part; ``given`` holds the other options."""
     part, notes = choose_split(pictures, split)
     classes = given.pop("classes")
-    options = chosen_options(given)
-    with StepProgress("pictures") as progress:
-        return evaluate(part, options=options, classes=classes, notes=notes, on_progress=progress.show), part
+    with open_model(model, **chosen_options(given)) as detector, StepProgress("pictures") as progress:
+        return evaluate(detector, part, classes=classes, notes=notes, on_progress=progress.show), part
 
 
 def _print(result: Any, pictures: int, rows: Rows, *remarks: str, as_json: bool) -> None:

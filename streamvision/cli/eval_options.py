@@ -8,12 +8,13 @@ from typing import Any, Protocol, TypeVar, get_args
 
 import click
 
-from streamvision.cli.options import field_option, input_option
+from streamvision.cli.options import field_option, input_option, names_option
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.model_input import ModelInputConfig
+from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Split
 from streamvision.datasets.formats import FORMATS
-from streamvision.evaluation.model import ModelOptions
 
 SPLITS = (*get_args(Split), "all")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,7 +49,7 @@ def runtime_options(command: F) -> F:
             help="Longer side of the input, for models that take any size.",
         ),
         field_option("--head", ModelConfig, "head"),
-        click.option("--names", metavar="A,B,...", help=ModelConfig.model_fields["names"].description),
+        names_option(),
         input_option,
     ]
     for option in reversed(options):
@@ -96,11 +97,12 @@ def measured_options(*, labels: bool) -> Callable[[F], F]:
     return add
 
 
-def chosen_options(given: dict[str, Any]) -> ModelOptions:
-    """Return how the model is opened, from the values of :func:`runtime_options`."""
-    names, fed = given.pop("names", None), given.pop("input", None)
+def chosen_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Return how the model is opened, from the values of :func:`runtime_options`: those that were given."""
     chosen = {key: value for key, value in given.items() if value is not None}
-    return ModelOptions(**chosen, names=tuple(names.split(",")) if names else None, fed=fed or {})
+    if "input" in chosen:
+        chosen["input"] = validate(ModelInputConfig, chosen["input"], origin="--input")
+    return chosen
 
 
 def choose_split(dataset: D, split: str | None) -> tuple[D, tuple[str, ...]]:

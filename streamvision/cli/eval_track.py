@@ -14,7 +14,8 @@ from pipelines.stages.tracking import create_tracker
 from streamvision.cli.options import field_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.app import TrackerConfig
-from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.errors import ConfigError
+from streamvision.core.files import writing
 from streamvision.evaluation.tracks.benchmarks import BENCHMARKS
 from streamvision.evaluation.tracks.evaluate import (
     TrackEvaluation,
@@ -155,10 +156,8 @@ def _thinned(sequence: MotSequence, *, drop: float, seed: int) -> MotSequence:
 def _write_videos(sequences: list[MotSequence], evaluation: TrackEvaluation, folder: Path) -> None:
     from pipelines.outputs.track_video import write_video
 
-    try:
+    with writing(folder, instead="give another folder"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made ({error.strerror}); give a folder that can") from error
     for sequence in sequences:
         with StepProgress(f"frames of {sequence.name}") as progress:
             path = folder / f"{sequence.name}.mp4"

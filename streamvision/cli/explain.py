@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import click
 
+from streamvision.cli.eval_options import chosen_options, runtime_options
 from streamvision.cli.options import field_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model import ModelConfig
@@ -38,11 +39,7 @@ DEFAULT_MASKS = 400
     help="Covered pictures tried by occlusion; more are finer and take longer.",
 )
 @click.option("--train-data", type=Path, metavar="DIR", help="Show the most similar objects of this data set too.")
-@field_option("--backend", ModelConfig, "backend")
-@field_option("--device", ModelConfig, "device")
-@click.option("--imgsz", type=click.IntRange(min=32), metavar="PX", help="Input side, for models that take any size.")
-@field_option("--head", ModelConfig, "head")
-@click.option("--names", metavar="A,B,...", help=ModelConfig.model_fields["names"].description)
+@runtime_options
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON document on stdout.")
 def explain(
     image: Path,
@@ -53,8 +50,6 @@ def explain(
     method: HeatMethod,
     masks: int,
     train_data: Path | None,
-    imgsz: int | None,
-    names: str | None,
     as_json: bool,
     **runtime: Any,
 ) -> None:
@@ -70,16 +65,11 @@ def explain(
     """
     from streamvision.evaluation.heat import explain as explain_picture
     from streamvision.evaluation.heat_drawing import Thumb, draw_explanation
-    from streamvision.evaluation.model import ModelOptions, open_model
+    from streamvision.evaluation.model import open_model
     from streamvision.evaluation.predictions import read_bgr
 
     bgr = read_bgr(image)
-    options = {key: value for key, value in runtime.items() if value is not None}
-    opened_with = ModelOptions(**options, side_px=imgsz, names=tuple(names.split(",")) if names else None)
-    with (
-        open_model(path, opened_with) as detector,
-        StepProgress("covered pictures") as progress,
-    ):
+    with open_model(path, **chosen_options(runtime)) as detector, StepProgress("covered pictures") as progress:
         explanation = explain_picture(
             detector,
             bgr,

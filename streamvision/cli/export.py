@@ -20,7 +20,7 @@ from exporters.base import ExportOptions, ExportPrecision, TargetEntry, Unverifi
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.eval_options import choose_split
-from streamvision.cli.options import input_option
+from streamvision.cli.options import input_option, names_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
@@ -128,7 +128,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
     "--random-weights", type=int, metavar="SEED", help="A network that has learned nothing, to try an export out."
 )
 @click.option("--head", help="Layout of the outputs, for ONNX files that do not say it.")
-@click.option("--names", metavar="A,B,...", help="Class names that override the model's.")
+@names_option(help="Class names that override the model's.")
 @input_option
 @click.option("--bundle", is_flag=True, help="For apps: a bundle beside each file, as 'streamvision bundle' makes it.")
 @click.option(
@@ -149,7 +149,7 @@ def export(
     weights: Path | None,
     random_weights: int | None,
     head: str | None,
-    names: str | None,
+    names: tuple[str, ...] | None,
     input: dict[str, Any] | None,
     bundle: bool,
     bundle_picture: Path | None,
@@ -193,7 +193,7 @@ def export(
         source: Source = open_source(
             model,
             weights=weights,
-            names=tuple(name.strip() for name in names.split(",")) if names else None,
+            names=names,
             head=head,
             size_px=options.size_px,
             random_weights=random_weights,

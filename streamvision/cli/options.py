@@ -115,6 +115,15 @@ def _registry(field: FieldInfo) -> str | None:
     return str(said["registry"]) if isinstance(said, dict) and "registry" in said else None
 
 
+def names_option(**overrides: Any) -> Callable[[F], F]:
+    """Return the option for class names, separated by commas; it gives a tuple."""
+
+    def split(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+        return tuple(name for part in value.split(",") if (name := part.strip())) if value else None
+
+    return field_option("--names", ModelConfig, "names", metavar="A,B,...", callback=split, **overrides)
+
+
 def model_options(command: F) -> F:
     """Add the options that say which model runs and how."""
     for option in reversed(
@@ -131,13 +140,7 @@ def model_options(command: F) -> F:
             field_option("--max-detections", ModelConfig, "max_detections"),
             field_option("--class", ModelConfig, "classes", multiple=True, metavar="NAME"),
             field_option("--head", ModelConfig, "head"),
-            field_option(
-                "--names",
-                ModelConfig,
-                "names",
-                metavar="A,B,...",
-                callback=lambda _c, _p, v: [n for part in v.split(",") if (n := part.strip())] if v else None,
-            ),
+            names_option(),
             input_option,
         ]
     ):

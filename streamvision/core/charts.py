@@ -10,6 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from streamvision.core.errors import OutputError
+from streamvision.core.files import writing
 
 WIDTH_PX = 900
 MARGIN_PX = 24
@@ -214,10 +215,8 @@ def save_svg(drawn: str, path: Path) -> None:
     """
     if path.suffix.lower() != ".svg":
         raise OutputError(f"{path} cannot be drawn: charts are SVG files; give a name that ends in .svg")
-    try:
+    with writing(path):
         path.write_text(drawn, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); give another place") from error
 
 
 def _panel(panel: Panel, top: float) -> Iterator[Markup]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamvision.core.errors import OutputError
+from streamvision.core.files import writing
 from streamvision.datasets.collector import Corners, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage
 from streamvision.datasets.files import BrokenPictureError, decode, open_image
@@ -87,11 +87,9 @@ def draw_contact_sheet(
     for done, cell in enumerate(cells):
         progress("pictures drawn", done, len(cells))
         sheet.draw_cell(cell)
-    try:
+    with writing(f"the contact sheet to {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.image.save(path, "PNG")
-    except OSError as error:
-        raise OutputError(f"cannot write the contact sheet to {path}: {error.strerror or error}") from error
 
 
 def choose_pictures(dataset: Dataset, count: int, *, seed: int) -> list[LabelledImage]:

@@ -4,7 +4,7 @@ Corners are 0..1 of the picture, continuous. Classes are named by ``image/object
 ``image/object/class/label`` (from 1) and ``label_map.pbtxt``. ``image/object/is_crowd`` and
 ``image/object/difficult`` both mean ``ignore``. One file, or several shards, a split, known by name or folder.
 
-Pictures live inside the records. Reading puts them into a cache folder (:func:`cache_folder`), since everything else
+Pictures live inside the records. Reading puts them into a cache folder, since everything else
 works on picture files; what has not been read for :data:`CACHE_DAYS` days is deleted there by the next reading.
 """
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from streamvision.core.files import cache_folder
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Split
 from streamvision.datasets.files import SPLITS, files_below, root_of, split_in, split_of_path
@@ -51,18 +52,13 @@ def find_record_files(path: Path) -> list[Path]:
     return [file for file in files_below(path, {""}) if _RECORD_NAME.search(file.name)]
 
 
-def cache_folder() -> Path:
-    """Return where pictures out of records are kept: below ``$XDG_CACHE_HOME``, or ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "streamvision" / "records"
-
-
 def read_tf_record(path: Path, *, progress: Progress = no_progress) -> Dataset:
     """Read a data set from its folder or its one record file; what is wrong becomes problems of the result."""
     collector = Collector(progress)
     folder = root_of(path)
     files = find_record_files(path)
     names = read_label_map(folder)
-    _delete_old(cache_folder())
+    _delete_old(cache_folder("records"))
     labels_seen: dict[str, int] = {}
     for done, file in enumerate(files):
         collector.progress(done, len(files))
@@ -205,7 +201,7 @@ def _examples(images: list[tuple[LabelledImage, str]], dataset: Dataset, output:
 def _cache_of(file: Path) -> Path:
     stat = file.stat()
     key = f"{file.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
-    folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder = cache_folder("records") / hashlib.sha256(key.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
     return folder

@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.dataset import NamedPictures
 from streamvision.evaluation.class_names import match_names
-from streamvision.evaluation.model import ModelOptions, open_model
+from streamvision.evaluation.model import require_task
 from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
 from streamvision.inference.model import Model
 
@@ -55,10 +53,9 @@ class ClassifyEvaluation(Measurement):
 
 
 def evaluate_classifier(
-    model: Path,
+    detector: Model,
     pictures: NamedPictures,
     *,
-    options: ModelOptions | None = None,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
@@ -68,28 +65,9 @@ def evaluate_classifier(
     Raises:
         ConfigError: when the model is for another task, or its classes are not those of the pictures.
         SourceError: when a picture cannot be read.
-        StreamVisionError: when the model cannot be opened or run.
+        ModelError: when the model fails.
     """
-    with open_model(model, options) as detector:
-        if detector.card.task != "classify":
-            raise ConfigError(f"{model} is a model for {detector.card.task}; give one for classify")
-        return measure_classifier(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
-
-
-def measure_classifier(
-    detector: Model,
-    pictures: NamedPictures,
-    *,
-    classes: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    on_progress: OnProgress = lambda done, total: None,
-) -> ClassifyEvaluation:
-    """Measure a model for ``classify`` that is open; see :func:`evaluate_classifier`.
-
-    Raises:
-        ConfigError: when its classes are not those of the pictures.
-        SourceError: when a picture cannot be read.
-    """
+    require_task(detector, "classify")
     used = {image.class_id for image in pictures.images}
     match = match_names(pictures.names, used, detector.names, only=classes)
     images = [image for image in pictures.images if image.class_id in match.measured]

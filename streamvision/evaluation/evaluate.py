@@ -14,7 +14,7 @@ from streamvision.evaluation.class_names import match_classes
 from streamvision.evaluation.coco_metrics import ClassFigures, CocoFigures, coco_figures
 from streamvision.evaluation.coco_shapes import Likeness, is_marked, shaped_results
 from streamvision.evaluation.diagnosis import Diagnosis, diagnose
-from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR, ModelOptions, open_model
+from streamvision.evaluation.model import MAX_DETECTIONS, NMS_IOU, SCORE_FLOOR, require_task
 from streamvision.evaluation.predictions import (
     Measurement,
     OnProgress,
@@ -75,10 +75,9 @@ class Evaluation(Measurement):
 
 
 def evaluate(
-    model: Path,
+    detector: Model,
     dataset: Dataset,
     *,
-    options: ModelOptions | None = None,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
@@ -86,32 +85,29 @@ def evaluate(
     """Run a model over a data set and measure what it finds.
 
     Args:
-        model: an exported model, or an ultralytics ``.pt`` checkpoint.
+        detector: the model, as :func:`streamvision.evaluation.model.open_model` opens it.
         dataset: the labelled pictures.
-        options: how the model is opened.
         classes: names of the classes to measure; empty for all.
         notes: what is already known to be worth saying.
         on_progress: called with how many pictures are done, and how many there are.
 
     Raises:
         ConfigError: when there is nothing to measure, or the classes of model and data set do not match.
-        StreamVisionError: when the model cannot be opened or run.
+        SourceError: when a picture cannot be read any more.
+        ModelError: when the model fails.
     """
     if not dataset.images:
         raise ConfigError("the data set has no readable picture, so there is nothing to measure; check its folder")
-    with open_model(model, options) as detector:
-        match = match_classes(dataset, detector.names, only=classes)
-        begin_s = time.monotonic()
-        predictions = predict(detector, dataset, match, on_progress=on_progress)
-        seconds = time.monotonic() - begin_s
-        words, assumed = detector.describe(), detector.card.assumed
+    match = match_classes(dataset, detector.names, only=classes)
+    begin_s = time.monotonic()
+    predictions = predict(detector, dataset, match, on_progress=on_progress)
     return Evaluation(
-        model=words,
+        model=detector.describe(),
+        seconds=time.monotonic() - begin_s,
         predictions=predictions,
         figures=coco_figures(predictions),
         diagnosis=diagnose(predictions),
-        seconds=seconds,
-        notes=(*notes, *match.notes, *assumed),
+        notes=(*notes, *match.notes, *detector.card.assumed),
         problems=dataset.problems,
     )
 
@@ -163,53 +159,36 @@ class ShapeEvaluation(Measurement):
 
 def evaluate_shapes(
     task: ShapeTask,
-    model: Path,
+    detector: Model,
     dataset: Dataset,
     *,
-    options: ModelOptions | None = None,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> ShapeEvaluation:
-    """Run a model over a data set and measure what it finds.
-
-    Args:
-        task: what the model does.
-        model: what :func:`streamvision.evaluation.model.open_model` opens.
-        dataset: the pictures with outlines or keypoints.
-        options: how the model is opened.
-        classes: names of the classes to measure; empty for all.
-        notes: what is already known to be worth saying.
-        on_progress: called with how many pictures are done, and how many there are.
+    """Run a model over a data set of outlines or keypoints and measure what it finds, as :func:`evaluate` does.
 
     Raises:
         ConfigError: when the model is for another task, the data set does not mark what is to be measured, or their
             classes or keypoints do not match.
-        StreamVisionError: when the model cannot be opened or run.
+        SourceError: when a picture cannot be read any more.
+        ModelError: when the model fails.
     """
     by = LIKENESS[task]
-    more = (*notes, *_unmarked(dataset, by))
-    with open_model(model, options) as detector:
-        if detector.card.task != task:
-            raise ConfigError(
-                f"{model} is a model for {detector.card.task}; give one for {task}, or use streamvision eval "
-                f"{detector.card.task}"
-            )
-        sigmas, assumed = _sigmas(detector, dataset) if by == "keypoints" else ((), ())
-        match = match_classes(dataset, detector.names, only=classes)
-        begin_s = time.monotonic()
-        predictions = predict(detector, dataset, match, on_progress=on_progress)
-        seconds = time.monotonic() - begin_s
-        words = detector.describe()
-        more = (*more, *match.notes, *assumed, *detector.card.assumed)
+    unmarked = _unmarked(dataset, by)
+    require_task(detector, task)
+    sigmas, assumed = _sigmas(detector, dataset) if by == "keypoints" else ((), ())
+    match = match_classes(dataset, detector.names, only=classes)
+    begin_s = time.monotonic()
+    predictions = predict(detector, dataset, match, on_progress=on_progress)
     return ShapeEvaluation(
-        model=words,
+        model=detector.describe(),
+        seconds=time.monotonic() - begin_s,
         by=by,
         predictions=predictions,
         figures=coco_figures(predictions, by=by, sigmas=sigmas),
         box_figures=coco_figures(predictions),
-        seconds=seconds,
-        notes=more,
+        notes=(*notes, *unmarked, *match.notes, *assumed, *detector.card.assumed),
         problems=dataset.problems,
     )
 

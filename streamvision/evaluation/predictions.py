@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ConfigError, OutputError, SourceError
+from streamvision.core.errors import ConfigError, SourceError
+from streamvision.core.files import writing
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
 from streamvision.evaluation.class_names import ClassMatch, translate
@@ -130,10 +131,8 @@ def save_results(path: Path, images: tuple[LabelledImage, ...], results: list[li
     """
     require_distinct_stems(images)
     rows = [row for of_image in results for row in of_image]
-    try:
+    with writing(f"predictions to {path}"):
         path.write_text(json.dumps(rows), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write predictions to {path}: {error.strerror}; give another file") from error
 
 
 def require_distinct_stems(images: tuple[LabelledImage, ...]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,7 +16,7 @@ from streamvision.core.picture import BgrPicture
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.dataset import MappedPictures
 from streamvision.evaluation.class_names import ClassMatch, match_names
-from streamvision.evaluation.model import ModelOptions, open_model
+from streamvision.evaluation.model import require_task
 from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
 from streamvision.inference.model import Model
 
@@ -74,10 +73,9 @@ class SemanticEvaluation(Measurement):
 
 
 def evaluate_semantic(
-    model: Path,
+    detector: Model,
     pictures: MappedPictures,
     *,
-    options: ModelOptions | None = None,
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
     on_progress: OnProgress = lambda done, total: None,
@@ -89,28 +87,9 @@ def evaluate_semantic(
     Raises:
         ConfigError: when the model is for another task, or its classes are not those of the maps.
         SourceError: when a picture or a map cannot be read.
-        StreamVisionError: when the model cannot be opened or run.
+        ModelError: when the model fails.
     """
-    with open_model(model, options) as detector:
-        if detector.card.task != "semantic":
-            raise ConfigError(f"{model} is a model for {detector.card.task}; give one for semantic")
-        return measure_semantic(detector, pictures, classes=classes, notes=notes, on_progress=on_progress)
-
-
-def measure_semantic(
-    detector: Model,
-    pictures: MappedPictures,
-    *,
-    classes: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    on_progress: OnProgress = lambda done, total: None,
-) -> SemanticEvaluation:
-    """Measure a model for ``semantic`` that is open; see :func:`evaluate_semantic`.
-
-    Raises:
-        ConfigError: when its classes are not those of the maps.
-        SourceError: when a picture or a map cannot be read.
-    """
+    require_task(detector, "semantic")
     names = pictures.names or detector.names
     match = match_names(names, set(), detector.names, only=())
     if not pictures.names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +12,11 @@ from numpy.typing import NDArray
 
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.files import sha256_of
 from streamvision.core.picture import Picture
 from streamvision.inference.model import Model
 from streamvision.models import model_file
 from streamvision.search.index import EmbedderMark
-
-_CHUNK_BYTES = 1 << 20
 
 
 class Embedder:
@@ -101,12 +99,7 @@ def mark_of(path: Path) -> EmbedderMark:
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
     if path.suffix == ".xml" and (weights := path.with_suffix(".bin")).exists():
         files.append(weights)
-    digest = hashlib.sha256()
     try:
-        for file in files:
-            with file.open("rb") as stream:
-                while chunk := stream.read(_CHUNK_BYTES):
-                    digest.update(chunk)
+        return EmbedderMark(path.name, sha256_of(files))
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}; give an embedding model") from error
-    return EmbedderMark(path.name, digest.hexdigest())

@@ -6,8 +6,8 @@ descriptions, ``thumbnails`` all pictures end to end, ``thumbnail_end`` where ea
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.errors import ConfigError
+from streamvision.core.files import write_whole
 from streamvision.search.index import EmbedderMark, ObjectIndex, Recording, Tracklet
 
 FORM, VERSION = "streamvision.objects", 1
@@ -78,20 +79,15 @@ def save_index(index: ObjectIndex, path: Path) -> None:
         sightings=[_Record.model_validate(one.to_json()) for one in index.tracklets],
     )
     thumbnails = [one.thumbnail_jpeg for one in index.tracklets]
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as stream:
-            np.savez(
-                stream,
-                header=np.frombuffer(header.model_dump_json(by_alias=True).encode(), np.uint8),
-                embedding=index.embedding,
-                thumbnails=np.frombuffer(b"".join(thumbnails), np.uint8),
-                thumbnail_end=np.cumsum([len(one) for one in thumbnails], dtype=np.int64),
-            )
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror}; give another file for the index") from error
+    content = io.BytesIO()
+    np.savez(
+        content,
+        header=np.frombuffer(header.model_dump_json(by_alias=True).encode(), np.uint8),
+        embedding=index.embedding,
+        thumbnails=np.frombuffer(b"".join(thumbnails), np.uint8),
+        thumbnail_end=np.cumsum([len(one) for one in thumbnails], dtype=np.int64),
+    )
+    write_whole(path, content.getvalue())
 
 
 def load_index(path: Path, *, embedder: EmbedderMark | None = None) -> ObjectIndex:

@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 
 from streamvision.core.errors import ConfigError, SourceError
+from streamvision.core.files import write_whole
 from streamvision.datasets import read_dataset, split_dataset
 from streamvision.datasets.class_labels import UNKNOWN, read_class_folders, read_class_map, read_class_maps
 from streamvision.datasets.dataset import (
@@ -30,7 +31,7 @@ from streamvision.datasets.drive import DriveSampling, write_drive_dataset
 from streamvision.datasets.files import SPLITS, BrokenPictureError, read_picture
 from streamvision.datasets.yolo_txt import label_line
 from streamvision.training.recipe import Recipe
-from streamvision.training.run_folder import RunFolder, write_atomically
+from streamvision.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -150,10 +151,10 @@ def write_yolo_layout(data: TrainingData[LabelledImage], root: Path) -> Path:
             labels = "".join(label_line(box, image) for box in image.boxes if not box.ignore)
             (root / "labels" / part / f"{link.stem}.txt").write_text(labels, encoding="utf-8")
             lines += [str(link)] * times
-        write_atomically(root / f"{part}.txt", "\n".join(lines) + "\n")
+        write_whole(root / f"{part}.txt", "\n".join(lines) + "\n")
         document[part] = f"{part}.txt"
     path = root / "data.yaml"
-    write_atomically(path, yaml.safe_dump(document, sort_keys=False))
+    write_whole(path, yaml.safe_dump(document, sort_keys=False))
     return path
 
 
@@ -237,7 +238,7 @@ def _with_split(dataset: Dataset, record: Path, *, val_share: float, seed: int) 
         dataset = split_dataset(dataset, fractions={"train": 1 - val_share, "val": val_share}, seed=seed)
         origin = f"stratified by class, {val_share:.0%} held out, seed {seed}"
     parts = {split: [str(image.path) for image in dataset.part(split).images] for split in SPLITS}
-    write_atomically(record, json.dumps({"origin": origin, "seed": seed, **parts}, indent=1))
+    write_whole(record, json.dumps({"origin": origin, "seed": seed, **parts}, indent=1))
     return dataset, origin
 
 

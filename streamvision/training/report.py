@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamvision.core.files import write_whole
 from streamvision.core.terminal import TerminalLine
 from streamvision.training.data import TrainingData
 from streamvision.training.families import LICENCES, family_of
 from streamvision.training.recipe import Recipe
-from streamvision.training.run_folder import RunFolder, write_atomically
+from streamvision.training.run_folder import RunFolder
 
 REDRAW_S = 0.3
 TITLES = {
@@ -94,7 +95,7 @@ class CurveFile:
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)
-        write_atomically(self.path, text.getvalue())
+        write_whole(self.path, text.getvalue())
 
     def draw(self, path: Path) -> None:
         """Draw losses, figures and learning rate over the epochs as a PNG."""
@@ -124,7 +125,7 @@ class CurveFile:
 
 def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData[Any] | None, summary: dict[str, Any]) -> None:
     """Write ``MODEL_CARD.md``: what it is, what it was made from, how good it is, and under which licence."""
-    write_atomically(folder.card, "\n".join(_lines(recipe, folder, data, summary)) + "\n")
+    write_whole(folder.card, "\n".join(_lines(recipe, folder, data, summary)) + "\n")
 
 
 def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any] | None, summary: dict[str, Any]) -> list[str]:

@@ -77,10 +77,3 @@ def existing_run_folder(path: Path) -> RunFolder:
     if not folder.last.exists():
         raise ConfigError(f"{path} has no weights/last.pt: the run ended before its first epoch; start it anew")
     return folder
-
-
-def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that a kill at any moment leaves either the old or the new one, complete."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    partial.replace(path)

@@ -15,7 +15,7 @@ from streamvision.checkpoints.unet import STRIDE_PX, UNet, UnetSource
 from streamvision.core.config.model import ModelConfig
 from streamvision.datasets.class_labels import UNKNOWN
 from streamvision.datasets.dataset import MappedPictures
-from streamvision.evaluation.semantic import measure_semantic
+from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.inference.model import Model
 from streamvision.training.batches import RegionSamples
 from streamvision.training.torch_run import TorchRun, begin_from
@@ -68,7 +68,7 @@ class SemanticRun(TorchRun):
         )
         # Measured as the finished file will be, by the runtime's own way from the picture to the map.
         with Model(backend, card, ModelConfig(path=self._folder.last)) as detector:
-            result = measure_semantic(detector, MappedPictures(self._data.names, self._data.val))
+            result = evaluate_semantic(detector, MappedPictures(self._data.names, self._data.val))
         return {"mean_iou": result.mean_iou or 0.0, "pixel_accuracy": result.pixel_accuracy}
 
 

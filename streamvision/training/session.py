@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
 from streamvision.core.errors import ConfigError
+from streamvision.core.files import write_whole
 from streamvision.training.data import (
     TrainingData,
     link_class_folders,
@@ -22,7 +23,7 @@ from streamvision.training.families import check_settings, family_of
 from streamvision.training.onnx_export import export_run
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.report import CurveFile, TrainingProgress, in_words, shown, write_card
-from streamvision.training.run_folder import RunFolder, existing_run_folder, new_run_folder, write_atomically
+from streamvision.training.run_folder import RunFolder, existing_run_folder, new_run_folder
 
 if TYPE_CHECKING:
     from streamvision.training.torch_run import TorchRun
@@ -90,7 +91,7 @@ def _train(
     )
     summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures)
     write_card(recipe, folder, data, summary)
-    write_atomically(folder.summary, json.dumps(summary, indent=1))
+    write_whole(folder.summary, json.dumps(summary, indent=1))
     progress.say(
         f"Best epoch {summary['best_epoch']} of {summary['epochs']}: {in_words(best)} on the held-out pictures. "
         f"Everything is in {folder.root}"

@@ -17,12 +17,13 @@ import torch
 from torch import nn
 
 from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.files import write_whole
 from streamvision.training.batches import Samples, batch_count
 from streamvision.training.data import TrainingData
 from streamvision.training.learning_rate import LrSweep, epochs_that_fit, learning_rate, sweep
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import CurveFile, TrainingProgress
-from streamvision.training.run_folder import RunFolder, write_atomically
+from streamvision.training.run_folder import RunFolder
 
 LARGEST_GRADIENT = 10.0
 
@@ -249,4 +250,4 @@ def use_bf16(precision: str, device: str) -> bool:
 def _write_tensors(path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_atomically(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue())

@@ -22,7 +22,7 @@ from streamvision.checkpoints.torchvision_build import (
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
 from streamvision.datasets.dataset import NamedPictures
-from streamvision.evaluation.classify import TOP, measure_classifier
+from streamvision.evaluation.classify import TOP, evaluate_classifier
 from streamvision.evaluation.coco_metrics import coco_figures
 from streamvision.evaluation.predictions import Predictions
 from streamvision.inference.model import Model
@@ -124,7 +124,7 @@ class ClassifierRun(TorchRun):
         backend = source.backend(size_px=(built.side_px, built.side_px), device=str(self._device))
         # Measured as the finished file will be, by the runtime's own way from the picture to the class.
         with Model(backend, source.card, ModelConfig(path=self._folder.last)) as detector:
-            result = measure_classifier(detector, NamedPictures(self._data.names, self._data.val))
+            result = evaluate_classifier(detector, NamedPictures(self._data.names, self._data.val))
         return {"top1": result.top(1) or 0.0, f"top{TOP}": result.top(TOP) or 0.0}
 
 

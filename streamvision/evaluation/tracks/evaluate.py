@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ConfigError, MissingDependencyError, OutputError, SourceError
+from streamvision.core.errors import ConfigError, MissingDependencyError, SourceError
+from streamvision.core.files import writing
 from streamvision.evaluation.tracks.benchmarks import class_label
 from streamvision.evaluation.tracks.metrics import ALPHAS, TrackCounts, add_counts, count, match_sequence
 from streamvision.evaluation.tracks.mot_files import MotSequence
@@ -170,12 +171,10 @@ def save_results(results: Mapping[str, F64], folder: Path) -> None:
     Raises:
         OutputError: when the folder cannot be written.
     """
-    try:
+    with writing(folder, instead="give another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in results.items():
             write_results(rows, folder / f"{name}.txt")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written ({error.strerror}); give a folder that can") from error
 
 
 def _rounded(figures: dict[str, float]) -> dict[str, float]:
@@ -214,7 +213,5 @@ def plot(evaluation: TrackEvaluation, path: Path, *, title: str) -> None:
         curve.plot(ALPHAS, 100 * one.hota(), label=name, color="black" if last else None, linewidth=2.5 if last else 1)
     curve.set(xlabel="overlap asked for", ylabel="HOTA, %", xlim=(0, 1), ylim=(0, None), title="HOTA by overlap")
     curve.legend(fontsize=7, frameon=False)
-    try:
+    with writing(path):
         figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); give another file") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import tempfile
 from collections import Counter
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.core.files import cache_folder
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import share_cores
 from streamvision.inference.backends.onnx_refusal import cause, refusal
@@ -280,7 +280,7 @@ def _providers(kind: str, index: int, precision: Precision) -> list[Any]:
     if kind == "cuda":
         return [cuda, PROVIDERS["cpu"]]
     # Building an engine takes minutes; the next start finds it here.
-    engines = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "streamvision" / "tensorrt"
+    engines = cache_folder("tensorrt")
     engines.mkdir(parents=True, exist_ok=True)
     tensorrt = {
         "device_id": index,

@@ -208,7 +208,7 @@ def test_an_output_is_a_copy_with_its_header(
     report = build(tiny, cache, output=tmp_path / "here.engine")
     assert report.path == tmp_path / "here.engine"
     assert json.loads((tmp_path / "here.engine.json").read_text())["gpu"] == "Fake Orin"
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write"):
         build(tiny, cache, output=tmp_path / "missing" / "here.engine")
 
 

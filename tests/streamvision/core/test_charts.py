@@ -55,7 +55,7 @@ def test_only_svg_files_are_written(tmp_path: Path) -> None:
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag == f"{SVG}svg"
     with pytest.raises(OutputError, match=r"ends in \.svg"):
         save_svg("", tmp_path / "a.png")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write"):
         save_svg("", tmp_path / "none" / "a.svg")
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.datasets.class_labels import read_class_folders, read_class_map, read_class_maps
 from streamvision.evaluation.classify import evaluate_classifier
+from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard
 from support.answering_network import answering_network, colour_network
@@ -50,6 +51,11 @@ def measured(task, model, data, *more):
     done = streamvision("eval", task, model, "--data", data, "--threads", "1", "--json", *more)
     assert done.code == 0, done.stderr
     return done.report
+
+
+def evaluated(evaluate, model, pictures):
+    with open_model(model) as detector:
+        return evaluate(detector, pictures)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +176,7 @@ def test_classes_that_the_model_lacks_are_refused(scenes, tmp_path):
     _, folder, _, _ = scenes
     model = colour_network(tmp_path / "two.onnx", card("semantic", "semantic", ("road", "sky")), COLOURS[:2])
     with pytest.raises(ConfigError, match="'Bus Lane' is not among"):
-        evaluate_semantic(model, read_class_maps(folder))
+        evaluated(evaluate_semantic, model, read_class_maps(folder))
 
 
 def test_maps_of_colours_and_of_unknown_classes_are_refused(scenes, tmp_path):
@@ -182,7 +188,7 @@ def test_maps_of_colours_and_of_unknown_classes_are_refused(scenes, tmp_path):
         (tmp_path / "set" / name).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "set" / name / "a.png"), np.full((64, 64), 7, np.uint8))
     with pytest.raises(SourceError, match="marks class 7"):
-        evaluate_semantic(model, read_class_maps(tmp_path / "set"))
+        evaluated(evaluate_semantic, model, read_class_maps(tmp_path / "set"))
     (tmp_path / "set" / "masks" / "a.png").rename(tmp_path / "set" / "masks" / "b.png")
     with pytest.raises(ConfigError, match="has a map of the same name"):
         read_class_maps(tmp_path / "set")
@@ -226,6 +232,6 @@ def test_folders_that_are_no_classes_are_refused(named, segment, tmp_path):
         read_class_folders(tmp_path / "a")
     cv2.imwrite(str(tmp_path / "a" / "horse" / "a.png"), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(ConfigError, match="'horse' is not among"):
-        evaluate_classifier(model, read_class_folders(tmp_path / "a"))
+        evaluated(evaluate_classifier, model, read_class_folders(tmp_path / "a"))
     with pytest.raises(ConfigError, match="is a model for segment"):
-        evaluate_classifier(segment[0], read_class_folders(data))
+        evaluated(evaluate_classifier, segment[0], read_class_folders(data))

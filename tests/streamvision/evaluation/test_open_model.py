@@ -6,7 +6,7 @@ from streamvision.core.errors import ConfigError, DeviceError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.evaluate import evaluate
-from streamvision.evaluation.model import ModelOptions
+from streamvision.evaluation.model import open_model
 from streamvision.evaluation.predictions import require_distinct_stems
 from support.labelled import coco_subset, truth
 from support.reference_models import yolov8n_onnx
@@ -17,13 +17,18 @@ def dataset(data_dir, tmp_path_factory):
     return read_dataset(coco_subset(data_dir, tmp_path_factory.mktemp("coco"), count=4))
 
 
+def measured(model, dataset, **settings):
+    with open_model(model, **settings) as detector:
+        return evaluate(detector, dataset)
+
+
 @pytest.mark.reference
 @pytest.mark.slow
 @pytest.mark.parametrize(("dynamic", "tolerance"), [(False, 1e-3), (True, 0.02)], ids=["square", "by aspect"])
 def test_a_checkpoint_and_its_export_get_the_same_figures(data_dir, dataset, reference_dir, dynamic, tolerance):
     export = yolov8n_onnx(data_dir, reference_dir, dynamic=dynamic)
-    of_export = evaluate(export, dataset)
-    of_weights = evaluate(data_dir / "models" / "yolov8n_coco.pt", dataset)
+    of_export = measured(export, dataset)
+    of_weights = measured(data_dir / "models" / "yolov8n_coco.pt", dataset)
     assert of_weights.figures.map50_95 == pytest.approx(of_export.figures.map50_95, abs=tolerance)
     assert of_weights.figures.map50 > 0.3
 
@@ -32,21 +37,21 @@ def test_a_checkpoint_and_its_export_get_the_same_figures(data_dir, dataset, ref
 @pytest.mark.slow
 def test_the_input_size_can_be_chosen_where_the_model_leaves_it_open(data_dir, dataset, reference_dir):
     export = yolov8n_onnx(data_dir, reference_dir, dynamic=True)
-    small = evaluate(export, dataset, options=ModelOptions(side_px=310))
+    small = measured(export, dataset, side_px=310)
     assert "320 px" in small.model
-    weights = evaluate(data_dir / "models" / "yolov8n_coco.pt", dataset, options=ModelOptions(side_px=310))
+    weights = measured(data_dir / "models" / "yolov8n_coco.pt", dataset, side_px=310)
     assert "320x320" in weights.model
     assert weights.figures.map50_95 == pytest.approx(small.figures.map50_95, abs=0.05)
 
 
 def test_a_checkpoint_does_not_run_elsewhere(data_dir, dataset):
     with pytest.raises(DeviceError, match="leave out --backend and --precision"):
-        evaluate(data_dir / "models" / "yolov8n_coco.pt", dataset, options=ModelOptions(backend="openvino"))
+        measured(data_dir / "models" / "yolov8n_coco.pt", dataset, backend="openvino")
 
 
 def test_no_picture_is_an_error(data_dir):
     with pytest.raises(ConfigError, match="no readable picture"):
-        evaluate(data_dir / "models" / "yolox_nano.onnx", Dataset(("car",), ()))
+        measured(data_dir / "models" / "yolox_nano.onnx", Dataset(("car",), ()))
 
 
 def test_predictions_need_file_stems_that_differ():

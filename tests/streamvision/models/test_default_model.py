@@ -11,6 +11,7 @@ from streamvision.datasets import read_dataset
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
 from streamvision.evaluation.evaluate import evaluate
 from streamvision.evaluation.matching import match_predictions
+from streamvision.evaluation.model import open_model
 from streamvision.inference.backends.registry import open_backend
 from streamvision.inference.card_reader import read_card
 from streamvision.models import default_model_path
@@ -60,7 +61,8 @@ def test_it_finds_the_signs_of_the_synthetic_drive(tmp_path: Path) -> None:
     """Of objects from 16 px high at least 0.8 are found, at a score where 0.9 of what is found is right."""
     sampling = DriveSampling(images=40, seed=902, ignore_below_px=16)
     write_drive_dataset(tmp_path / "drive", sampling, format="voc")
-    found = evaluate(default_model_path(), read_dataset(tmp_path / "drive")).predictions
+    with open_model(default_model_path()) as detector:
+        found = evaluate(detector, read_dataset(tmp_path / "drive")).predictions
     matches = match_predictions(found)
     objects = sum(int(np.count_nonzero(~one.truth.ignore)) for one in matches)
     score, hit = (

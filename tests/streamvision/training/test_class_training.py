@@ -21,6 +21,7 @@ import torch
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_labels import read_class_folders
 from streamvision.evaluation.classify import evaluate_classifier
+from streamvision.evaluation.model import open_model
 from streamvision.training.data import prepare_classes
 from streamvision.training.recipe import load_recipe
 from streamvision.training.report import TrainingProgress
@@ -152,7 +153,8 @@ def test_the_exported_file_is_measured_as_the_trainer_says(transferred: dict[str
     assert len(pictures.images) == len(held_out) > 3
     assert transferred["onnx_checked"].startswith("equal")
     for file in ("best.onnx", "best.pt"):
-        measured = evaluate_classifier(run / "weights" / file, pictures)
+        with open_model(run / "weights" / file) as detector:
+            measured = evaluate_classifier(detector, pictures)
         assert measured.top(1) == pytest.approx(transferred["top1"], abs=1e-6), file
 
 

@@ -21,6 +21,7 @@ import torch
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.class_labels import read_class_map, read_class_maps
 from streamvision.datasets.drive import DriveSampling, write_drive_regions
+from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.training.augment import Sample, augment_centre
 from streamvision.training.batches import RegionSamples
@@ -96,7 +97,8 @@ def test_it_learns_and_the_exported_file_is_as_good(drive: Path, run: Path) -> N
     assert summary["mean_iou"] == pytest.approx(best, abs=1e-5)
     assert summary["onnx_checked"].startswith("equal")
     for file in ("best.onnx", "best.pt"):
-        measured = evaluate_semantic(run / "weights" / file, read_class_maps(drive).part("val"))
+        with open_model(run / "weights" / file) as detector:
+            measured = evaluate_semantic(detector, read_class_maps(drive).part("val"))
         assert measured.mean_iou == pytest.approx(best, abs=0.002), file
     for name in ("curves.png", "recipe.yaml", "split.json", "weights/best.pt", "weights/last.pt"):
         assert (run / name).stat().st_size > 0, name
