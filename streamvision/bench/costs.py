@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -132,29 +133,40 @@ def _decode(spec: SourceSpec, config: StreamConfig, seconds: float) -> tuple[flo
 def _network(detector: Model, picture: Picture, seconds: float) -> tuple[float, float]:
     """Return the processor time of a picture, and pictures a second."""
     tensor, pictures = prepared_tensor(detector, picture)
-    counts = [0] * detector.requests
-    failures: list[StreamVisionError] = []
     detector.backend.run(tensor)
     begin_s, cpu_s = time.monotonic(), time.process_time()
+    calls = repeat(lambda: partial(detector.backend.run, tensor.copy()), workers=detector.requests, seconds=seconds)
+    done = calls * pictures
+    return (time.process_time() - cpu_s) / done, done / (time.monotonic() - begin_s)
+
+
+def repeat(prepare: Callable[[], Callable[[], object]], *, workers: int, seconds: float) -> int:
+    """Call what ``prepare`` returns over and over in so many threads, at least twice in each; return how often.
+
+    Raises:
+        StreamVisionError: when a call does.
+    """
+    counts = [0] * workers
+    failures: list[StreamVisionError] = []
+    deadline_s = time.monotonic() + seconds
 
     def work(worker: int) -> None:
-        own = tensor.copy()
+        call = prepare()
         try:
-            while time.monotonic() < begin_s + seconds or counts[worker] < 2:
-                detector.backend.run(own)
+            while time.monotonic() < deadline_s or counts[worker] < 2:
+                call()
                 counts[worker] += 1
         except StreamVisionError as error:
             failures.append(error)
 
-    workers = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in range(detector.requests)]
-    for thread in workers:
+    threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in range(workers)]
+    for thread in threads:
         thread.start()
-    for thread in workers:
+    for thread in threads:
         thread.join()
     if failures:
         raise failures[0]
-    done = sum(counts) * pictures
-    return (time.process_time() - cpu_s) / done, done / (time.monotonic() - begin_s)
+    return sum(counts)
 
 
 def prepared_tensor(detector: Model, picture: Picture) -> tuple[NDArray[Any], int]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from streamvision.bench.costs import repeat
 from streamvision.bench.pipeline import OnProgress
 from streamvision.bench.usage import Usage, machine, rss_mb
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.errors import StreamVisionError
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes, quantiles_of
 from streamvision.inference.backends.cores import usable_cores
@@ -116,27 +116,8 @@ def bench_model(
 
 def _repeat(detector: Model, picture: Picture, seconds: float, *, workers: int) -> int:
     """Find objects over and over in so many threads; return how many pictures were done."""
-    counts = [0] * workers
-    failures: list[StreamVisionError] = []
-    deadline_s = time.monotonic() + seconds
     pictures = [picture] * detector.useful_batch
-
-    def work(worker: int) -> None:
-        try:
-            while time.monotonic() < deadline_s or counts[worker] < 2:
-                detector.find(pictures)
-                counts[worker] += len(pictures)
-        except StreamVisionError as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-    return sum(counts)
+    return len(pictures) * repeat(lambda: partial(detector.find, pictures), workers=workers, seconds=seconds)
 
 
 def _milliseconds(quantiles_s: Mapping[str, float]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.assembly import name_streams
 from pipelines.engine import Pipeline
@@ -151,10 +152,10 @@ def bench_pipeline(
     with pipeline:
         first_frame_s = _first_frame(pipeline) - begin_s
         _pass(pipeline, warmup_s, "warm-up", on_progress)
-        before = _Moment.of(pipeline)
+        before = Moment.of(pipeline)
         with LockProbe() as probe:
             _pass(pipeline, seconds, "measuring", on_progress)
-        after = _Moment.of(pipeline)
+        after = Moment.of(pipeline)
         memory_mb = rss_mb(_pids(pipeline))
         _check(pipeline)
         live = all(status.live for status in after.statuses)
@@ -163,15 +164,14 @@ def bench_pipeline(
             for stage, times in pipeline.view.stage_times().items()
             if len(newest := times.newest(times.count - before.stage_counts[stage]))
         }
-        age_of = pipeline.ages()
-        ages = [age.newest(age.count - before.age_counts[name]) for name, age in age_of.items()]
-        streams = tuple(after.stream_since(before, name, age) for name, age in age_of.items())
+        ages = after.ages_since(before)
+        streams = tuple(after.stream_since(before, name, ages_s) for name, ages_s in ages.items())
     wall_s = after.usage.at_s - before.usage.at_s
     frames = after.frames - before.frames
     return PipelineFigures(
         fps=frames / wall_s,
         stages_ms=stages_ms,
-        age_s=quantiles_of(np.concatenate(ages)),
+        age_s=quantiles_of(np.concatenate([*ages.values()])),
         cpu_percent=after.usage.cpu_percent_since(before.usage),
         others_cpu_percent=after.usage.others_percent_since(before.usage),
         rss_mb=memory_mb,
@@ -192,40 +192,60 @@ def bench_pipeline(
 
 
 @dataclass(frozen=True, eq=False)
-class _Moment:
-    """The pipeline's counters at one moment."""
+class Moment:
+    """The pipeline's counters at one moment; the difference of two says what happened in between."""
 
     usage: Usage
+    """Processor time."""
     statuses: tuple[StreamStatus, ...]
+    """Of the streams."""
     stage_counts: Counter[str]
+    """How often each stage has run."""
+    ages: Mapping[str, Distribution]
+    """Ages of the finished frames, by stream; they go on being filled."""
     age_counts: Counter[str]
+    """How many these were."""
 
     @classmethod
-    def of(cls, pipeline: Pipeline | WorkerPool) -> _Moment:
+    def of(cls, pipeline: Pipeline | WorkerPool) -> Moment:
+        """Read the counters."""
+        ages = pipeline.ages()
         return cls(
             Usage.now(_pids(pipeline)),
             tuple(pipeline.statuses()),
             Counter({stage: times.count for stage, times in pipeline.view.stage_times().items()}),
-            Counter({name: age.count for name, age in pipeline.ages().items()}),
+            ages,
+            Counter({name: age.count for name, age in ages.items()}),
         )
 
     @property
     def frames(self) -> int:
+        """Finished frames of all streams."""
         return sum(status.frames_done for status in self.statuses)
 
     @property
     def frames_in(self) -> int:
+        """Frames of all streams that came."""
         return sum(status.frames_in for status in self.statuses)
 
-    def stream_since(self, before: _Moment, name: str, age: Distribution) -> dict[str, Any]:
+    @property
+    def drops(self) -> int:
+        """Frames of all streams that were dropped, whatever the cause."""
+        return sum(sum(status.drops.values()) for status in self.statuses)
+
+    def ages_since(self, before: Moment) -> dict[str, NDArray[np.float64]]:
+        """Return by stream the ages of the frames that were finished since then, in seconds."""
+        return {name: age.newest(self.age_counts[name] - before.age_counts[name]) for name, age in self.ages.items()}
+
+    def stream_since(self, before: Moment, name: str, ages_s: NDArray[np.float64]) -> dict[str, Any]:
+        """Return what one stream did since then, as plain values."""
         now, then = (next(s for s in moment.statuses if s.id == name) for moment in (self, before))
         wall_s = self.usage.at_s - before.usage.at_s
-        newest = age.newest(age.count - before.age_counts[name])
         return {
             "id": name,
             "source": now.source,
             "fps": round((now.frames_done - then.frames_done) / wall_s, 2),
-            "age_s": quantiles_of(newest),
+            "age_s": quantiles_of(ages_s),
             "drops": {cause: count - then.drops.get(cause, 0) for cause, count in now.drops.items()},
             "adaptive": now.adaptive and asdict(now.adaptive),
             "effort": now.adaptive and now.adaptive.former_json(),

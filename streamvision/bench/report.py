@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from streamvision.bench.pipeline import PipelineFigures
 from streamvision.bench.soak import SoakFigures, SoakNote
 from streamvision.bench.viewers import ViewerFigures
 from streamvision.core.charts import Bar, Panel, bar_chart, panel_chart, save_svg
+from streamvision.core.terminal import table
 
 OTHERS_PERCENT = 10.0
 """From this much work of others on, a remark says that the figures are worth less."""
@@ -36,7 +36,7 @@ def describe_pipeline(figures: PipelineFigures) -> str:
         f"age p50 {1e3 * figures.age_s['p50']:.0f} ms, p95 {1e3 * figures.age_s['p95']:.0f} ms, "
         f"p99 {1e3 * figures.age_s['p99']:.0f} ms; CPU {figures.cpu_percent:.0f} %, memory {figures.rss_mb:.0f} MB",
         "",
-        *_table(rows),
+        *table(rows),
     ]
     if len(figures.streams) > 1:
         rows = [("stream", "fps", "age p99 ms", "drops")]
@@ -44,7 +44,7 @@ def describe_pipeline(figures: PipelineFigures) -> str:
             (s["id"], f"{s['fps']:.1f}", f"{1e3 * s['age_s'].get('p99', 0):.0f}", f"{sum(s['drops'].values())}")
             for s in figures.streams
         ]
-        lines += ["", *_table(rows)]
+        lines += ["", *table(rows)]
     return "\n".join([*lines, *_remark(figures.others_cpu_percent)])
 
 
@@ -64,7 +64,7 @@ def describe_model(figures: ModelFigures) -> str:
         f"CPU each; loaded in {figures.open_s:.2f} s, first picture {figures.first_s:.2f} s; {figures.rss_mb:.0f} MB",
         "",
         "one at a time:",
-        *_table(rows),
+        *table(rows),
     ]
     return "\n".join([*lines, *_remark(figures.others_cpu_percent)])
 
@@ -103,11 +103,6 @@ def describe_soak(figures: SoakFigures) -> str:
         *(f"failed: {failure}" for failure in figures.failures),
     ]
     return "\n".join(lines)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]) for name, *cells in rows]
 
 
 def _remark(others_percent: float | None) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.engine import Pipeline
-from streamvision.bench.usage import Usage, machine, rss_mb
+from streamvision.bench.pipeline import Moment
+from streamvision.bench.usage import machine, rss_mb
 from streamvision.core.config.app import AppConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.telemetry import quantiles_of
@@ -93,13 +94,13 @@ def bench_soak(
     notes: list[SoakNote] = []
     begin_s = time.monotonic()
     with pipeline:
-        before = _Counters(pipeline)
+        before = Moment.of(pipeline)
         over = False
         while not over and time.monotonic() - begin_s < seconds:
             left_s = begin_s + min(seconds, (len(notes) + 1) * every_s) - time.monotonic()
             over = pipeline.wait(max(left_s, 0.01))
-            after = _Counters(pipeline)
-            notes.append(after.since(before, seconds=time.monotonic() - begin_s))
+            after = Moment.of(pipeline)
+            notes.append(_note(after, before, seconds=time.monotonic() - begin_s))
             on_note(notes[-1])
             before = after
         failures = tuple(pipeline.failures())
@@ -108,29 +109,17 @@ def bench_soak(
     return SoakFigures(tuple(notes), pipeline.view.model, failures)
 
 
-class _Counters:
-    """The pipeline's counters at one moment."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        statuses = pipeline.statuses()
-        self._usage = Usage.now()
-        self._frames = sum(status.frames_done for status in statuses)
-        self._drops = sum(sum(status.drops.values()) for status in statuses)
-        self._ages = pipeline.ages()
-        self._age_counts = {name: age.count for name, age in self._ages.items()}
-
-    def since(self, before: _Counters, *, seconds: float) -> SoakNote:
-        """Return what happened after ``before``."""
-        wall_s = max(self._usage.at_s - before._usage.at_s, 1e-9)
-        ages = [age.newest(self._age_counts[name] - before._age_counts[name]) for name, age in self._ages.items()]
-        quantiles = quantiles_of(np.concatenate(ages))
-        return SoakNote(
-            seconds=round(seconds, 1),
-            fps=round((self._frames - before._frames) / wall_s, 2),
-            age_p50_s=quantiles.get("p50"),
-            age_p99_s=quantiles.get("p99"),
-            rss_mb=round(rss_mb(), 1),
-            cpu_percent=round(self._usage.cpu_percent_since(before._usage), 1),
-            drops=self._drops - before._drops,
-            threads=threading.active_count(),
-        )
+def _note(after: Moment, before: Moment, *, seconds: float) -> SoakNote:
+    """Return what happened between two moments."""
+    wall_s = max(after.usage.at_s - before.usage.at_s, 1e-9)
+    quantiles = quantiles_of(np.concatenate([*after.ages_since(before).values()]))
+    return SoakNote(
+        seconds=round(seconds, 1),
+        fps=round((after.frames - before.frames) / wall_s, 2),
+        age_p50_s=quantiles.get("p50"),
+        age_p99_s=quantiles.get("p99"),
+        rss_mb=round(rss_mb(), 1),
+        cpu_percent=round(after.usage.cpu_percent_since(before.usage), 1),
+        drops=after.drops - before.drops,
+        threads=threading.active_count(),
+    )

@@ -77,7 +77,7 @@ def _content_length(header: bytes) -> int:
 
 def watch(port: int, path: str, *, viewers: int, stalled: int, seconds: float) -> dict[str, Any]:
     """Connect, wait until every viewer has a picture, and count for so many seconds."""
-    _allow_open_files(viewers + stalled + 64)
+    allow_open_files(viewers + stalled + 64)
     selector = selectors.DefaultSelector()
     silent = [Viewer(port, path) for _ in range(stalled)]
     watching = [Viewer(port, path) for _ in range(viewers)]
@@ -112,7 +112,8 @@ def _receive(selector: selectors.BaseSelector, buffer: memoryview) -> None:
             selector.unregister(viewer.socket)
 
 
-def _allow_open_files(count: int) -> None:
+def allow_open_files(count: int) -> None:
+    """Let this process have so many files and connections open, as far as the system allows it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

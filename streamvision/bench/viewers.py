@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import numpy as np
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.bench.usage import Usage, machine, rss_mb
+from streamvision.bench.viewer_clients import allow_open_files
 from streamvision.core.config.app import OverlayConfig, ServeConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result
@@ -112,7 +112,7 @@ def bench_viewers(
     Raises:
         OutputError: when the viewers could not connect.
     """
-    _allow_open_files(2 * (viewers + stalled) + 256)
+    allow_open_files(2 * (viewers + stalled) + 256)
     channel = LiveChannel(STREAM_ID, ("box",))
     encode = JpegEncoder(ServeConfig().jpeg_quality if quality is None else quality)
     view = LiveView({STREAM_ID: channel}, statuses=list, stage_times=dict, model="none")
@@ -214,9 +214,3 @@ def _finished(child: subprocess.Popen[bytes], *, timeout_s: float) -> dict[str, 
         raise OutputError(f"the viewers could not watch: {lines[-1] if lines else 'no reason given'}")
     document: dict[str, Any] = json.loads(out)
     return document
-
-
-def _allow_open_files(count: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

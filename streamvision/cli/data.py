@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import click
@@ -76,13 +75,15 @@ def inspect(
       streamvision data inspect roadsigns --sheet sheet.png
       streamvision data inspect coco/annotations/instances_val2017.json --json
     """
-    with _Steps() as steps:
+    with StepProgress() as progress:
         chosen = given or detect_format(folder)
-        dataset = read_dataset(folder, format=chosen, progress=steps.show)
-        found = inspect_dataset(dataset, progress=steps.show)
+        dataset = read_dataset(folder, format=chosen, progress=progress.show_work)
+        found = inspect_dataset(dataset, progress=progress.show_work)
         if sheet:
             title = folder.resolve().name
-            draw_contact_sheet(dataset, sheet, title=title, pictures=sheet_pictures, seed=seed, progress=steps.show)
+            draw_contact_sheet(
+                dataset, sheet, title=title, pictures=sheet_pictures, seed=seed, progress=progress.show_work
+            )
     if as_json:
         document = {"path": str(folder), "format": chosen, "sheet": str(sheet) if sheet else None}
         click.echo(json.dumps(document | found.to_json(), indent=2))
@@ -121,9 +122,9 @@ def convert(
       streamvision data convert roadsigns --to yolo --output roadsigns-yolo
       streamvision data convert roadsigns --to coco --output roadsigns-coco --link
     """
-    with _Steps() as steps:
-        dataset = read_dataset(folder, format=given, progress=steps.show)
-        lost = _write(dataset, output, to, link=link, force=force, steps=steps)
+    with StepProgress() as progress:
+        dataset = read_dataset(folder, format=given, progress=progress.show_work)
+        lost = _write(dataset, output, to, link=link, force=force, progress=progress)
     _report(dataset, lost, folder=folder, output=output, format=to, everything=everything, as_json=as_json)
 
 
@@ -167,11 +168,11 @@ def split(
       streamvision data split roadsigns --fractions 0.85,0.15 --seed 7 --to yolo --output roadsigns-yolo
     """
     shares = _shares(fractions)
-    with _Steps() as steps:
+    with StepProgress() as progress:
         chosen = given or detect_format(folder)
-        dataset = read_dataset(folder, format=chosen, progress=steps.show)
-        dataset = split_dataset(dataset, fractions=shares, seed=seed, progress=steps.show)
-        lost = _write(dataset, output, to or chosen, link=link, force=force, steps=steps)
+        dataset = read_dataset(folder, format=chosen, progress=progress.show_work)
+        dataset = split_dataset(dataset, fractions=shares, seed=seed, progress=progress.show_work)
+        lost = _write(dataset, output, to or chosen, link=link, force=force, progress=progress)
     _report(dataset, lost, folder=folder, output=output, format=to or chosen, everything=everything, as_json=as_json)
 
 
@@ -210,52 +211,24 @@ def synthetic(
 
     width_px, height_px = parse_size(size)
     sampling = DriveSampling(images, seed=seed, width_px=width_px, height_px=height_px, val_images=val_images)
-    with StepProgress("pictures") as line:
-
-        def show(what: str, done: int, total: int) -> None:
-            line.show(done, total)
-
-        if task == "semantic":
-            write_drive_regions(output, sampling, force=force, progress=show)
-        elif task == "classify":
-            write_drive_moods(output, sampling, force=force, progress=show)
-        else:
-            write_drive_dataset(output, sampling, force=force, progress=show)
+    writers: dict[str, Callable[..., object]] = {
+        "detect": write_drive_dataset,
+        "semantic": write_drive_regions,
+        "classify": write_drive_moods,
+    }
+    with StepProgress() as progress:
+        writers[task](output, sampling, force=force, progress=progress.show_work)
     if as_json:
         click.echo(json.dumps({"output": str(output), "task": task, "pictures": sampling.total, "seed": seed}))
     else:
         click.echo(f"{output}: {sampling.total:,} pictures for {task}, seed {seed}")
 
 
-class _Steps:
-    """One progress line for one piece of work after the other."""
-
-    def __init__(self) -> None:
-        self._what = ""
-        self._line: StepProgress | None = None
-
-    def __enter__(self) -> _Steps:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._line:
-            self._line.__exit__(kind, error, trace)
-
-    def show(self, what: str, done: int, total: int) -> None:
-        """Show how far the work that ``what`` names has come."""
-        if what != self._what or self._line is None:
-            self.__exit__(None, None, None)
-            self._what, self._line = what, StepProgress(what)
-        self._line.show(done, total)
-
-
 def _write(
-    dataset: Dataset, output: Path, format: DatasetFormat, *, link: bool, force: bool, steps: _Steps
+    dataset: Dataset, output: Path, format: DatasetFormat, *, link: bool, force: bool, progress: StepProgress
 ) -> tuple[Problem, ...]:
     pictures: CopyOrLink = "link" if link else "copy"
-    return write_dataset(dataset, output, format=format, pictures=pictures, force=force, progress=steps.show)
+    return write_dataset(dataset, output, format=format, pictures=pictures, force=force, progress=progress.show_work)
 
 
 def _report(

@@ -11,9 +11,10 @@ from typing import Any
 import click
 import numpy as np
 
-from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, table
+from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options
 from streamvision.cli.eval_track import track
 from streamvision.cli.progress import StepProgress
+from streamvision.core.terminal import table
 from streamvision.datasets import read_dataset
 from streamvision.datasets.class_labels import read_class_folders, read_class_maps
 from streamvision.datasets.dataset import Dataset, DatasetFormat

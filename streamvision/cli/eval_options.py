@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, get_args
 
 import click
 
-from streamvision.cli.options import field_option, input_option, names_option
+from streamvision.cli.options import field_option, input_option, names_option, together
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
@@ -17,7 +17,6 @@ from streamvision.datasets.dataset import Split
 from streamvision.datasets.formats import FORMATS
 
 SPLITS = (*get_args(Split), "all")
-F = TypeVar("F", bound=Callable[..., Any])
 
 _SPLIT_HELP = "Part to measure; default: val, else test, else all where there is none."
 
@@ -34,30 +33,26 @@ class _InParts(Protocol):
 D = TypeVar("D", bound=_InParts)
 
 
-def runtime_options(command: F) -> F:
-    """Add the options that say how the model is opened; :func:`chosen_options` reads them."""
-    options = [
-        field_option("--backend", ModelConfig, "backend"),
-        field_option("--device", ModelConfig, "device"),
-        field_option("--precision", ModelConfig, "precision"),
-        field_option("--threads", ModelConfig, "threads"),
-        click.option(
-            "--imgsz",
-            "side_px",
-            type=click.IntRange(min=32),
-            metavar="PX",
-            help="Longer side of the input, for models that take any size.",
-        ),
-        field_option("--head", ModelConfig, "head"),
-        names_option(),
-        input_option,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+runtime_options = together(
+    field_option("--backend", ModelConfig, "backend"),
+    field_option("--device", ModelConfig, "device"),
+    field_option("--precision", ModelConfig, "precision"),
+    field_option("--threads", ModelConfig, "threads"),
+    click.option(
+        "--imgsz",
+        "side_px",
+        type=click.IntRange(min=32),
+        metavar="PX",
+        help="Longer side of the input, for models that take any size.",
+    ),
+    field_option("--head", ModelConfig, "head"),
+    names_option(),
+    input_option,
+)
+"""Options that say how the model is opened; :func:`chosen_options` reads them."""
 
 
-def measured_options(*, labels: bool) -> Callable[[F], F]:
+def measured_options(*, labels: bool) -> Callable[[Any], Any]:
     """Return what adds the options of every command that measures a model on labelled pictures.
 
     Args:
@@ -88,13 +83,7 @@ def measured_options(*, labels: bool) -> Callable[[F], F]:
                 help="Write all that was found in COCO's results form.",
             )
         ]
-
-    def add(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+    return together(*options)
 
 
 def chosen_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -122,12 +111,6 @@ def choose_split(dataset: D, split: str | None) -> tuple[D, tuple[str, ...]]:
         has = f"the parts {', '.join(present)}" if present else "no parts"
         raise ConfigError(f"--split {split}: the data set has {has}; leave it out or choose one of these")
     return dataset.part(split), notes  # type: ignore[arg-type]
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table, the first column to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]) for name, *cells in rows]
 
 
 def cells(*values: float | None) -> list[str]:

@@ -16,6 +16,7 @@ from streamvision.cli.progress import StepProgress
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.files import writing
+from streamvision.core.terminal import table
 from streamvision.evaluation.tracks.benchmarks import BENCHMARKS
 from streamvision.evaluation.tracks.evaluate import (
     TrackEvaluation,
@@ -132,19 +133,14 @@ def track(
 
 def describe(evaluation: TrackEvaluation, *, title: str) -> str:
     """Return the figures as a table for the terminal."""
-    rows = {**evaluation.counts, "combined": add_counts(evaluation.counts.values())}
-    width = max(map(len, rows))
     cost = "" if evaluation.track_us is None else f", {evaluation.track_us:.0f} us a frame (median)"
     rules = " and ".join(sorted(set(evaluation.benchmarks.values())))
-    lines = [
-        f"{title}: {evaluation.frames} frames by the rules of {rules}{cost}",
-        " ".join(["".ljust(width), *(c.rjust(6) for c in COLUMNS)]),
-    ]
-    for name, counts in rows.items():
+    title = f"{title}: {evaluation.frames} frames by the rules of {rules}{cost}"
+    rows: list[tuple[str, ...]] = [("", *COLUMNS)]
+    for name, counts in {**evaluation.counts, "combined": add_counts(evaluation.counts.values())}.items():
         figures = counts.figures()
-        cells = [f"{figures[c]:.0f}" if c == "IDSW" else f"{figures[c]:.2f}" for c in COLUMNS]
-        lines.append(" ".join([name.ljust(width), *(cell.rjust(6) for cell in cells)]))
-    return "\n".join(lines)
+        rows.append((name, *(f"{figures[c]:.0f}" if c == "IDSW" else f"{figures[c]:.2f}" for c in COLUMNS)))
+    return "\n".join([title, *table(rows)])
 
 
 def _thinned(sequence: MotSequence, *, drop: float, seed: int) -> MotSequence:

@@ -25,6 +25,7 @@ from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.terminal import table
 
 if TYPE_CHECKING:
     from exporters.export import ExportResult
@@ -178,7 +179,7 @@ def export(
         click.echo(f"[{time.monotonic() - begin_s:6.1f} s] {text}", err=True)
 
     options = ExportOptions(calibration=calibration, **of_network)
-    with _stdout_kept(), _terminable(), _PictureProgress() as progress:
+    with _stdout_kept(), _terminable(), StepProgress("pictures") as progress:
         from exporters.export import Exporter, requests_for
         from exporters.parity.accuracy import Accuracy
         from exporters.parity.gate import Gate
@@ -231,28 +232,6 @@ def export(
     return 1 if unbundled or any(result.error for result in results) else 0
 
 
-class _PictureProgress:
-    """Shows how many pictures are done, anew for each comparison."""
-
-    def __init__(self) -> None:
-        self._lines = contextlib.ExitStack()
-        self._current: StepProgress | None = None
-
-    def __enter__(self) -> _PictureProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lines.close()
-
-    def show(self, done: int, total: int) -> None:
-        if self._current is None:
-            self._current = self._lines.enter_context(StepProgress("pictures"))
-        self._current.show(done, total)
-        if done >= total:
-            self._lines.close()
-            self._current = None
-
-
 def describe(results: list[ExportResult]) -> str:
     """Return the result as a table for the terminal."""
     rows: list[tuple[str, ...]] = [_HEADINGS]
@@ -273,10 +252,8 @@ def describe(results: list[ExportResult]) -> str:
                 "failed" if result.error else "passed",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     notes = [f"Note on {result.name}: {note}" for result in results for note in result.notes]
-    return "\n".join([*lines, *notes])
+    return "\n".join([*table(rows), *notes])
 
 
 def _bundles(

@@ -115,6 +115,17 @@ def _registry(field: FieldInfo) -> str | None:
     return str(said["registry"]) if isinstance(said, dict) and "registry" in said else None
 
 
+def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Return what adds several options to a command, which shows them in this order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def names_option(**overrides: Any) -> Callable[[F], F]:
     """Return the option for class names, separated by commas; it gives a tuple."""
 
@@ -122,30 +133,6 @@ def names_option(**overrides: Any) -> Callable[[F], F]:
         return tuple(name for part in value.split(",") if (name := part.strip())) if value else None
 
     return field_option("--names", ModelConfig, "names", metavar="A,B,...", callback=split, **overrides)
-
-
-def model_options(command: F) -> F:
-    """Add the options that say which model runs and how."""
-    for option in reversed(
-        [
-            field_option("--model", ModelConfig, "path", name="model", metavar="FILE"),
-            field_option("--backend", ModelConfig, "backend"),
-            field_option("--device", ModelConfig, "device"),
-            field_option("--precision", ModelConfig, "precision"),
-            field_option("--threads", ModelConfig, "threads"),
-            field_option("--requests", ModelConfig, "requests"),
-            field_option("--score", ModelConfig, "score"),
-            field_option("--iou", ModelConfig, "iou"),
-            field_option("--agnostic-nms", ModelConfig, "agnostic_nms"),
-            field_option("--max-detections", ModelConfig, "max_detections"),
-            field_option("--class", ModelConfig, "classes", multiple=True, metavar="NAME"),
-            field_option("--head", ModelConfig, "head"),
-            names_option(),
-            input_option,
-        ]
-    ):
-        command = option(command)
-    return command
 
 
 def input_option(command: F) -> F:
@@ -185,61 +172,70 @@ def _number(text: str) -> float | str:
         return text
 
 
-def source_options(command: F) -> F:
-    """Add the options that say where frames come from."""
-    for option in reversed(
-        [
-            click.option(
-                "--source",
-                "sources",
-                multiple=True,
-                metavar="URI...",
-                callback=_paths,
-                cls=ListingOption,
-                registry=_registry(StreamConfig.model_fields["source"]),
-                help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
-            ),
-            field_option("--track", StreamConfig, "track", metavar="N"),
-            field_option("--decode", StreamConfig, "decode"),
-            field_option("--damaged", StreamConfig, "damaged"),
-            field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
-            field_option("--snapshot-fps", StreamConfig, "snapshot_fps", metavar="FPS"),
-            field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),
-            field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
-            field_option("--tracker", TrackerConfig, "name", name="tracker"),
-        ]
-    ):
-        command = option(command)
-    return command
+model_options = together(
+    field_option("--model", ModelConfig, "path", name="model", metavar="FILE"),
+    field_option("--backend", ModelConfig, "backend"),
+    field_option("--device", ModelConfig, "device"),
+    field_option("--precision", ModelConfig, "precision"),
+    field_option("--threads", ModelConfig, "threads"),
+    field_option("--requests", ModelConfig, "requests"),
+    field_option("--score", ModelConfig, "score"),
+    field_option("--iou", ModelConfig, "iou"),
+    field_option("--agnostic-nms", ModelConfig, "agnostic_nms"),
+    field_option("--max-detections", ModelConfig, "max_detections"),
+    field_option("--class", ModelConfig, "classes", multiple=True, metavar="NAME"),
+    field_option("--head", ModelConfig, "head"),
+    names_option(),
+    input_option,
+)
+"""Options that say which model runs and how."""
 
 
-def output_options(command: F) -> F:
-    """Add the options that say where results go."""
-    for option in reversed(
-        [
-            click.option(
-                "--stage",
-                "stages",
-                multiple=True,
-                metavar="MODULE:FUNCTION",
-                help="Run code of yours on every frame; FILE.py:FUNCTION will do, too. May be given several times.",
-            ),
-            click.option(
-                "--serve", metavar="HOST:PORT", help="Show all streams live on a web page, at 127.0.0.1:8080 for one."
-            ),
-            field_option("--detections", OutputsConfig, "detections", metavar="F.jsonl"),
-            field_option("--mot", OutputsConfig, "mot", metavar="F.txt"),
-            field_option("--record", OutputsConfig, "record", metavar="F.mp4"),
-            field_option("--events", OutputsConfig, "events", metavar="F.jsonl|F.csv"),
-            field_option("--event-pictures", OutputsConfig, "event_pictures", metavar="DIR"),
-            field_option("--overwrite", OutputsConfig, "overwrite"),
-            field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
-            field_option("--max-frames", AppConfig, "max_frames"),
-            field_option("--workers", AppConfig, "workers"),
-        ]
-    ):
-        command = option(command)
-    return command
+source_options = together(
+    click.option(
+        "--source",
+        "sources",
+        multiple=True,
+        metavar="URI...",
+        callback=_paths,
+        cls=ListingOption,
+        registry=_registry(StreamConfig.model_fields["source"]),
+        help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
+    ),
+    field_option("--track", StreamConfig, "track", metavar="N"),
+    field_option("--decode", StreamConfig, "decode"),
+    field_option("--damaged", StreamConfig, "damaged"),
+    field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
+    field_option("--snapshot-fps", StreamConfig, "snapshot_fps", metavar="FPS"),
+    field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),
+    field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
+    field_option("--tracker", TrackerConfig, "name", name="tracker"),
+)
+"""Options that say where frames come from."""
+
+
+output_options = together(
+    click.option(
+        "--stage",
+        "stages",
+        multiple=True,
+        metavar="MODULE:FUNCTION",
+        help="Run code of yours on every frame; FILE.py:FUNCTION will do, too. May be given several times.",
+    ),
+    click.option(
+        "--serve", metavar="HOST:PORT", help="Show all streams live on a web page, at 127.0.0.1:8080 for one."
+    ),
+    field_option("--detections", OutputsConfig, "detections", metavar="F.jsonl"),
+    field_option("--mot", OutputsConfig, "mot", metavar="F.txt"),
+    field_option("--record", OutputsConfig, "record", metavar="F.mp4"),
+    field_option("--events", OutputsConfig, "events", metavar="F.jsonl|F.csv"),
+    field_option("--event-pictures", OutputsConfig, "event_pictures", metavar="DIR"),
+    field_option("--overwrite", OutputsConfig, "overwrite"),
+    field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
+    field_option("--max-frames", AppConfig, "max_frames"),
+    field_option("--workers", AppConfig, "workers"),
+)
+"""Options that say where results go."""
 
 
 def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -> AppConfig:

@@ -45,18 +45,37 @@ class Progress(_Shown):
 
 
 class StepProgress(_Shown):
-    """Shows how many of a known number of steps are done, and how long the rest will take; writes to stderr only."""
+    """Shows how many of a known number of steps are done, and how long the rest will take; writes to stderr only.
 
-    def __init__(self, unit: str) -> None:
+    Pieces of work may follow upon each other: where the steps begin anew, so does the time.
+
+    Args:
+        unit: what the steps are, where :meth:`show_work` does not say it.
+    """
+
+    def __init__(self, unit: str = "") -> None:
         super().__init__(redraw_s=0.2)
         self._unit = unit
+        self._done = 0
 
     def __enter__(self) -> StepProgress:
         return self
 
     def show(self, done: int, total: int) -> None:
         """Show the progress, if it is time to."""
+        if done < self._done:
+            self._begin_s = time.monotonic()
+        self._done = done
         self._line.show(lambda: self._text(done, total))
+        if done >= total:
+            self._line.clear()
+
+    def show_work(self, what: str, done: int, total: int) -> None:
+        """Show how far the piece of work that ``what`` names has come."""
+        if what != self._unit:
+            self._line.clear()
+            self._unit, self._begin_s = what, time.monotonic()
+        self.show(done, total)
 
     def _text(self, done: int, total: int) -> str:
         share = done / total if total else 1.0

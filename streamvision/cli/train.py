@@ -6,10 +6,11 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import click
 
+from streamvision.cli.options import field_option, together
 from streamvision.core.errors import ConfigError
 from streamvision.training.recipe import Recipe, load_recipe
 
@@ -17,18 +18,13 @@ NOT_OPTIONS = {"augment", "init_classes", "onnx_size"}
 """Settings with structure, which only recipes have."""
 
 
-def _recipe_options(command: Any) -> Any:
-    for name, field in reversed(Recipe.model_fields.items()):
-        if name in NOT_OPTIONS:
-            continue
-        kinds = [field.annotation, *get_args(field.annotation)]
-        kind: Any = next((k for k in (int, float, Path) if k in kinds), str)
-        if get_origin(field.annotation) is Literal:
-            kind = click.Choice(get_args(field.annotation))
-        default = "" if field.is_required() or field.default is None else f"  [default: {field.default}]"
-        flag = f"--{name.replace('_', '-')}"
-        command = click.option(flag, name, type=kind, default=None, help=f"{field.description}{default}")(command)
-    return command
+_recipe_options = together(
+    *(
+        field_option(f"--{name.replace('_', '-')}", Recipe, name)
+        for name in Recipe.model_fields
+        if name not in NOT_OPTIONS
+    )
+)
 
 
 @click.command()

@@ -1,11 +1,11 @@
-"""Progress on stderr: one line that is rewritten on a terminal, or a line now and then in a file."""
+"""What a terminal shows: tables, and on stderr a line of progress, rewritten in place or now and then in a file."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 _CLEAR = "\r\x1b[K"
 
@@ -51,3 +51,9 @@ class TerminalLine:
     def _write(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, the first column to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]) for name, *cells in rows]
