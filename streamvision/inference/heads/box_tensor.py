@@ -13,18 +13,19 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.errors import ModelError
 from streamvision.inference.heads.base import Candidates, ObjectHead
 from streamvision.inference.heads.layout import (
     F32,
+    HEAD_AND_NAMES,
     NamedClasses,
     box_scale,
     box_tensor,
     corners,
-    describe_outputs,
     finite_candidates,
     input_size_px,
     possible_cell_counts,
+    unknown_outputs,
 )
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -51,13 +52,11 @@ class BoxTensorHead(ObjectHead):
     ) -> None:
         self._scale = box_scale(card)  # for networks that give finished boxes
         self._expected = [{want} if isinstance(want, int) else want for want in expected]
-        self._meaning = f"head {card.head!r} with {len(card.names)} classes reads {meaning}"
+        reads = f"with {len(card.names)} classes reads {meaning}"
+        self._meaning = f"head {card.head!r} {reads}"
         position = box_tensor(outputs)
         if position is None or not self._fits(outputs[position].shape):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but {self._meaning}; "
-                "give the head and the class names that belong to this model"
-            )
+            raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
         self._position = position
 
     @staticmethod

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError, UnknownHeadError
-from streamvision.inference.heads.base import Candidates, ObjectHead
-from streamvision.inference.heads.layout import F32, describe_outputs, finite_candidates
+from streamvision.core.errors import ModelError
+from streamvision.inference.heads.layout import F32, HEAD_AND_NAMES, finite_candidates, unknown_outputs
+)
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
 
@@ -34,11 +34,9 @@ class BoxesAndScoresHead(ObjectHead):
         self._columns = len(card.names) + self.background
         found = positions(outputs)
         if found is None or outputs[found[1]].shape[2] not in (None, self._columns):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {len(card.names)} "
-                f"classes reads boxes (batch, N, 4) and scores (batch, N, {self._columns}); give the head and the "
-                "class names that belong to this model"
-            )
+            wanted = f"boxes (batch, N, 4) and scores (batch, N, {self._columns})"
+            reads = f"with {len(card.names)} classes reads {wanted}"
+            raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
         self._boxes, self._scores = found
         self._size_px = np.array([card.input.width_px, card.input.height_px] * 2, np.float32)
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.errors import ModelError
 from streamvision.core.image_result import ImageResult
 from streamvision.inference.heads.base import PictureHead
-from streamvision.inference.heads.layout import describe_outputs
+from streamvision.inference.heads.layout import unknown_outputs
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -46,10 +46,8 @@ class CtcTextHead(PictureHead):
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._letters = np.array(card.names, dtype=object)
         if len(outputs) != 1 or len(outputs[0].shape) != 3 or outputs[0].shape[2] not in (None, len(card.names)):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {len(card.names)} "
-                "letters reads one output (batch, steps, letters); give the head and the letters that belong to it"
-            )
+            reads = f"with {len(card.names)} letters reads one output (batch, steps, letters)"
+            raise unknown_outputs(card, outputs, reads, settled_by="the head and the letters that belong")
 
     def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the text on each picture, and how sure its letters are on average; no text has the score 0.

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.errors import ModelError
 from streamvision.inference.coco import COCO_CATEGORIES
 from streamvision.inference.heads.base import Candidates, ObjectHead
 from streamvision.inference.heads.box_tensor import BoxTensorHead
-from streamvision.inference.heads.layout import F32, corners, describe_outputs, finite_candidates
+from streamvision.inference.heads.layout import F32, HEAD_AND_NAMES, corners, finite_candidates, unknown_outputs
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
 
@@ -51,11 +51,9 @@ class DetrHead(ObjectHead):
         columns = self._columns(classes)
         logits = [i for i in three if i not in boxes and outputs[i].shape[2] in columns]
         if len(boxes) != 1 or len(logits) != 1:
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {classes} classes "
-                f"reads boxes (batch, queries, 4) and logits (batch, queries, {' or '.join(map(str, columns))}); give "
-                "the head and the class names that belong to this model"
-            )
+            wanted = f"boxes (batch, queries, 4) and logits (batch, queries, {' or '.join(map(str, columns))})"
+            reads = f"with {classes} classes reads {wanted}"
+            raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
         self._boxes, self._logits, self._classes = boxes[0], logits[0], classes
         width, height = card.input.width_px, card.input.height_px
         self._scale = np.array([width, height, width, height], np.float32)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.errors import UnknownHeadError
 from streamvision.inference.heads.base import Candidates
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -58,6 +59,27 @@ def describe_outputs(outputs: Sequence[TensorSpec]) -> str:
     """Return names and shapes for a message, such as ``output0 (1, 84, ?)``."""
     shapes = [f"{o.name} ({', '.join('?' if n is None else str(n) for n in o.shape)})" for o in outputs]
     return ", ".join(shapes) or "none"
+
+
+def unknown_outputs(
+    card: ModelCard, outputs: Sequence[TensorSpec], reads: str, *, settled_by: str = "the head that belongs"
+) -> UnknownHeadError:
+    """Return the error for a head that cannot read a model.
+
+    Args:
+        card: the model's card, which names the head.
+        outputs: the outputs that the model has.
+        reads: what the head reads instead, the verb before it.
+        settled_by: what the user has to give.
+    """
+    return UnknownHeadError(
+        f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} {reads}; give {settled_by} to "
+        "this model"
+    )
+
+
+HEAD_AND_NAMES = "the head and the class names that belong"
+"""What settles a model whose outputs depend on the number of its classes."""
 
 
 def finite_candidates(

@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.errors import ModelError
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture
 from streamvision.core.resampling import LinearMap, bilinear_weights
 from streamvision.inference.heads.base import PictureHead
-from streamvision.inference.heads.layout import F32, describe_outputs
+from streamvision.inference.heads.layout import F32, HEAD_AND_NAMES, unknown_outputs
 from streamvision.inference.letterbox import InputArea, Letterbox
 from streamvision.inference.model_card import InputCard, ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -82,11 +82,11 @@ class SemanticHead(PictureHead):
         self._channels = {self._classes} | ({1} if self._classes == 2 else set())
         self._at = next((i for i, output in enumerate(outputs) if self._is_map(output)), None)
         if self._at is None or self._classes > MAX_CLASSES:
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {self._classes} "
-                f"classes (at most {MAX_CLASSES}) reads a map (batch, {self._classes}, h, w) of logits or (batch, h, "
-                "w) of class ids; give the head and the class names that belong to this model"
+            reads = (
+                f"with {self._classes} classes (at most {MAX_CLASSES}) reads a map (batch, {self._classes}, h, w) of "
+                "logits or (batch, h, w) of class ids"
             )
+            raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
 
     def _is_map(self, output: TensorSpec) -> bool:
         shape = output.shape
@@ -145,10 +145,7 @@ class DepthHead(PictureHead):
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._card = card.input
         if len(outputs) != 1 or not _is_map(outputs[0].shape):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} reads one map (batch, 1, "
-                "h, w) or (batch, h, w); give the head that belongs to this model"
-            )
+            raise unknown_outputs(card, outputs, "reads one map (batch, 1, h, w) or (batch, h, w)")
 
     def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the map of distances for each picture, at the resolution that the picture had within the input.
@@ -182,10 +179,7 @@ class ImageHead(PictureHead):
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._card = card.input
         if len(outputs) != 1 or _channel_axis(outputs[0].shape) is None:
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} reads one picture "
-                "(batch, 3, h, w) or (batch, h, w, 3); give the head that belongs to this model"
-            )
+            raise unknown_outputs(card, outputs, "reads one picture (batch, 3, h, w) or (batch, h, w, 3)")
 
     def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the picture that was made of each picture.

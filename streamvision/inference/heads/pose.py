@@ -25,7 +25,7 @@ from streamvision.inference.heads.box_tensor import (
     SelectedRowsHead,
 )
 from streamvision.inference.heads.detr import sigmoid
-from streamvision.inference.heads.layout import F32, box_tensor, describe_outputs, finite_candidates
+from streamvision.inference.heads.layout import F32, box_tensor, finite_candidates, unknown_outputs
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import KeypointCard, ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -151,11 +151,8 @@ class BlazePoseHead(ObjectHead):
         positions = _positions(outputs)
         count = len(POINTS.names)
         if positions is None or (card.keypoints is not None and len(card.keypoints.names) != count):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {count} keypoints "
-                f"reads points (batch, {ALL_POINTS * VALUES}) and presence (batch, 1); give the head that belongs to "
-                "this model"
-            )
+            wanted = f"points (batch, {ALL_POINTS * VALUES}) and presence (batch, 1)"
+            raise unknown_outputs(card, outputs, f"with {count} keypoints reads {wanted}")
         self._points, self._presence = positions
 
     def decode(

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.errors import ModelError
 from streamvision.core.masks import BoxMask
 from streamvision.core.resampling import LinearMap, bilinear_weights
 from streamvision.inference.heads.base import Candidates
-from streamvision.inference.heads.box_tensor import BOX_ROWS, RawRowsHead, SelectedRowsHead
-from streamvision.inference.heads.layout import F32, box_tensor, cell_counts, describe_outputs, input_size_px
+from streamvision.inference.heads.box_tensor import BOX_ROWS, BoxTensorHead, RawRowsHead, SelectedRowsHead
+from streamvision.inference.heads.layout import F32, box_tensor, cell_counts, input_size_px, unknown_outputs
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -92,29 +92,31 @@ def _axis(cells: int, border_px: int, content_px: int, picture_px: int, step_px:
 PROTOTYPES = 32
 
 
-class PrototypeOutput:
-    """The prototypes among the outputs of a model, and the masks that come of them.
+class MaskHead(BoxTensorHead):
+    """Gives candidates back to the picture whose ``extra`` values are weights of prototypes, another output."""
 
-    Raises:
-        UnknownHeadError: when no output, or more than one, is a map of prototypes.
-    """
+    def _find_prototypes(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        """Remember which output the prototypes are.
 
-    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
+        Raises:
+            UnknownHeadError: when no output, or more than one, is a map of prototypes.
+        """
         self._rows_last = card.input.height_px // PROTOTYPE_STRIDE_PX, card.input.width_px // PROTOTYPE_STRIDE_PX
         positions = [i for i, output in enumerate(outputs) if self._is_map(output.shape)]
         if len(positions) != 1:
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} also reads one output "
-                f"of prototypes (batch, {PROTOTYPES}, {', '.join(map(str, self._rows_last))}); give the head that "
-                "belongs to this model"
-            )
-        self._position = positions[0]
+            wanted = f"prototypes (batch, {PROTOTYPES}, {', '.join(map(str, self._rows_last))})"
+            raise unknown_outputs(card, outputs, f"also reads one output of {wanted}")
+        self._prototypes_at = positions[0]
 
     def complete(
         self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
     ) -> Detections:
-        """Return the candidates with their masks, in the picture's own pixels; arguments as for a head."""
-        prototypes = outputs[self._position][index]
+        """Return the candidates that are left, with masks, in the picture's own pixels.
+
+        Raises:
+            ModelError: when the prototypes have another shape than the model said.
+        """
+        prototypes = outputs[self._prototypes_at][index]
         if not self._is_map((1, *prototypes.shape)) or found.extra is None:
             raise ModelError(f"the model returned prototypes {prototypes.shape}; check the exported file")
         if prototypes.shape[0] != PROTOTYPES:
@@ -132,7 +134,7 @@ class PrototypeOutput:
         )
 
 
-class YoloSegHead(RawRowsHead):
+class YoloSegHead(MaskHead, RawRowsHead):
     """Rows cx, cy, w, h, one score a class, 32 mask weights; one column a box. Masks are made for what is left."""
 
     class_axis = (1, BOX_ROWS + PROTOTYPES)
@@ -155,32 +157,12 @@ class YoloSegHead(RawRowsHead):
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         super().__init__(card, outputs, extra=PROTOTYPES, extra_meaning=f" with {PROTOTYPES} mask weights a box")
-        self._prototypes = PrototypeOutput(card, outputs)
-
-    def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
-    ) -> Detections:
-        """Return the candidates that are left, with masks, in the picture's own pixels.
-
-        Raises:
-            ModelError: when the prototypes have another shape than the model said.
-        """
-        return self._prototypes.complete(found, outputs, index=index, letterbox=letterbox)
+        self._find_prototypes(card, outputs)
 
 
-class YoloSegEnd2EndHead(SelectedRowsHead):
+class YoloSegEnd2EndHead(MaskHead, SelectedRowsHead):
     """Columns x1, y1, x2, y2, score, class, 32 mask weights; one row a box."""
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         super().__init__(card, outputs, extra=PROTOTYPES)
-        self._prototypes = PrototypeOutput(card, outputs)
-
-    def complete(
-        self, found: Candidates, outputs: Sequence[NDArray[Any]], *, index: int, letterbox: Letterbox
-    ) -> Detections:
-        """Return the candidates that are left, with masks, in the picture's own pixels.
-
-        Raises:
-            ModelError: when the prototypes have another shape than the model said.
-        """
-        return self._prototypes.complete(found, outputs, index=index, letterbox=letterbox)
+        self._find_prototypes(card, outputs)

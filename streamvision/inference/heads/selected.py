@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.errors import ModelError
 from streamvision.core.masks import BoxMask
 from streamvision.inference.heads.base import Candidates, ObjectHead
-from streamvision.inference.heads.layout import F32, box_scale, corners, describe_outputs, finite_candidates
+from streamvision.inference.heads.layout import F32, box_scale, corners, finite_candidates, unknown_outputs
 from streamvision.inference.heads.pose import keypoint_count, with_keypoints
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
@@ -95,11 +95,8 @@ class RowsHead(ObjectHead):
         found = {name: _position(outputs, name) for name in wanted}
         self._at = {name: position for name, position in found.items() if position is not None}
         if missing := [name for name in wanted if name not in self._at]:
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} for {card.task!r} reads "
-                f"boxes (batch, K, 4), {', '.join(wanted[1:])} and misses {missing[0]}; give the head that belongs to "
-                "this model"
-            )
+            reads = f"for {card.task!r} reads boxes (batch, K, 4), {', '.join(wanted[1:])} and misses {missing[0]}"
+            raise unknown_outputs(card, outputs, reads)
 
     def decode(
         self, outputs: Sequence[NDArray[Any]], *, score_threshold: float, every_class: bool = False
@@ -181,10 +178,8 @@ class VisionObjectsHead(ObjectHead):
         self._classes = len(card.names)
         self._size_px = np.array([card.input.width_px, card.input.height_px] * 2, np.float32)
         if not {COORDINATES, CONFIDENCE} <= set(names):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} reads "
-                f"{COORDINATES} (objects, 4) and {CONFIDENCE} (objects, classes); give the head that belongs to this "
-                "model"
+            raise unknown_outputs(
+                card, outputs, f"reads {COORDINATES} (objects, 4) and {CONFIDENCE} (objects, classes)"
             )
         self._coordinates, self._confidence = names.index(COORDINATES), names.index(CONFIDENCE)
 

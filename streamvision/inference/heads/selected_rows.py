@@ -9,9 +9,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import UnknownHeadError
 from streamvision.inference.heads.base import Candidates, ObjectHead
-from streamvision.inference.heads.layout import F32, NamedClasses, box_scale, describe_outputs, finite_candidates
+from streamvision.inference.heads.layout import (
+    F32,
+    NamedClasses,
+    box_scale,
+    finite_candidates,
+    unknown_outputs,
+)
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
 
@@ -45,10 +50,7 @@ class SelectedObjectsHead(ObjectHead):
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         found = self._positions(outputs)
         if found is None:
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} reads {self.meaning}; "
-                "give the head that belongs to this model"
-            )
+            raise unknown_outputs(card, outputs, f"reads {self.meaning}")
         self._at = found
         self._scale: F32 = box_scale(card)
         self._named = NamedClasses(card)

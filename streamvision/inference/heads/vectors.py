@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.errors import ModelError
 from streamvision.core.image_result import ImageResult
 from streamvision.inference.heads.base import PictureHead
-from streamvision.inference.heads.layout import F32, describe_outputs
+from streamvision.inference.heads.layout import F32, HEAD_AND_NAMES, unknown_outputs
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -36,11 +36,8 @@ class ClassifyHead(PictureHead):
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         self._classes = len(card.names)
         if len(outputs) != 1 or not _fits(outputs[0].shape, self._classes):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {self._classes} "
-                f"classes reads one output (batch, {self._classes}); give the head and the class names that belong to "
-                "this model"
-            )
+            reads = f"with {self._classes} classes reads one output (batch, {self._classes})"
+            raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
 
     def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the probability of each class, for each picture.
@@ -93,11 +90,9 @@ class SeveralHead(PictureHead):
         numbers = {i: output.name for i, output in enumerate(outputs) if output.shape[1:] in ((), (1,))}
         scores = [i for i, output in enumerate(outputs) if i not in numbers and output.shape[1:] == (classes,)]
         if len(scores) > 1 or len(scores) + len(numbers) != len(outputs) or not numbers:
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {classes} classes "
-                f"reads numbers (batch, 1), by name, and at most one output (batch, {classes}) of probabilities; give "
-                "the head and the class names that belong to this model"
-            )
+            wanted = f"numbers (batch, 1), by name, and at most one output (batch, {classes}) of probabilities"
+            reads = f"with {classes} classes reads {wanted}"
+            raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
         self._numbers, self._scores = numbers, scores[0] if scores else None
 
     def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
@@ -127,10 +122,7 @@ class EmbedHead(PictureHead):
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec]) -> None:
         if len(outputs) != 1 or not _is_vector(outputs[0].shape):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} reads one output (batch, "
-                "D); give the head that belongs to this model"
-            )
+            raise unknown_outputs(card, outputs, "reads one output (batch, D)")
 
     def read(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[ImageResult]:
         """Return the embedding of each picture.

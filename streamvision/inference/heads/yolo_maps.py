@@ -13,17 +13,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.errors import ModelError
 from streamvision.inference.heads.base import Candidates, ObjectHead
 from streamvision.inference.heads.detr import sigmoid
 from streamvision.inference.heads.layout import (
     F32,
+    HEAD_AND_NAMES,
     SCORES_AT,
     best_classes,
     corners,
-    describe_outputs,
     every_class_of,
     finite_candidates,
+    unknown_outputs,
 )
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -49,11 +50,8 @@ class YoloV5MapsHead(ObjectHead):
         self._size_px = card.input.width_px, card.input.height_px
         self._maps = _map_positions(outputs)
         if len(self._maps) != 3 or any(_columns(outputs[at]) not in (None, self._columns) for at in self._maps):
-            raise UnknownHeadError(
-                f"the model's outputs are {describe_outputs(outputs)}, but head {card.head!r} with {len(card.names)} "
-                f"classes reads three maps (batch, 3, rows, columns, {self._columns}); give the head and the class "
-                "names that belong to this model"
-            )
+            reads = f"with {len(card.names)} classes reads three maps (batch, 3, rows, columns, {self._columns})"
+            raise unknown_outputs(card, outputs, reads, settled_by=HEAD_AND_NAMES)
 
     @classmethod
     def class_count(cls, outputs: Sequence[TensorSpec]) -> int | None:
