@@ -20,7 +20,6 @@ from exporters.bundle.golden import (
     GoldenVectors,
     Reading,
     drawn_picture,
-    read_picture,
     reading_of,
     record,
     tolerance_of,
@@ -29,6 +28,7 @@ from exporters.bundle.texts import describe, model_spec
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError
 from streamvision.core.files import writing
+from streamvision.evaluation.predictions import read_bgr
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model_card import ModelCard
@@ -74,21 +74,21 @@ def make_bundle(
         score: lowest score of an object; by default the runtime's own.
 
     Raises:
-        ExportError: when the decoders cannot read this model, the picture cannot be read or shows nothing, or the
-            folder holds something else.
+        ExportError: when the decoders cannot read this model, the picture shows nothing, or the folder holds
+            something else.
+        SourceError: when the picture cannot be read.
         OutputError: when the folder cannot be written.
     """
     config = ModelConfig(path=artefact) if score is None else ModelConfig(path=artefact, score=score)
-    # Apps feed pictures of one size, one at a time, whatever else the artefact would take.
-    fixed = card.input.model_copy(update={"dynamic_size": False, "dynamic_batch": False, "batch": 1})
     reading = reading_of(card, config)
     tolerance = tolerance_of(backend)
-    card = card.model_copy(update={"input": fixed})
+    # Apps feed pictures of one size, one at a time, whatever else the artefact would take.
+    card = card.with_input(dynamic_size=False, dynamic_batch=False, batch=1)
     _check_replaceable(folder)
     vectors = record(
         backend,
         card,
-        drawn_picture() if picture is None else read_picture(picture),
+        drawn_picture() if picture is None else read_bgr(picture),
         path=artefact,
         score=config.score,
     )

@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -128,19 +127,6 @@ def drawn_picture() -> NDArray[np.uint8]:
     bgr = np.ascontiguousarray(scene.picture_at(_DRIVE_FRAME).to_bgr())
     bgr.flags.writeable = False
     return bgr
-
-
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Return a picture file as (H, W, 3) uint8 BGR.
-
-    Raises:
-        ExportError: when the file is not a picture that OpenCV reads.
-    """
-    content = np.frombuffer(path.read_bytes(), np.uint8) if path.is_file() else np.empty(0, np.uint8)
-    bgr = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    if bgr is None:
-        raise ExportError(f"{path} is not a picture that can be read; give a JPEG or PNG file for the golden vectors")
-    return np.asarray(bgr, np.uint8)
 
 
 def record(backend: Backend, card: ModelCard, bgr: NDArray[np.uint8], *, path: Path, score: float) -> GoldenVectors:

@@ -29,7 +29,7 @@ def fed_nhwc(network: nn.Module, card: ModelCard, *, uint8: bool = False) -> tup
     if uint8:
         changes |= {"dtype": "uint8", "scale": 1.0, "mean": None, "std": None, "color": "rgb"}
         network = _FromLevels(network, card)
-    return _FromNhwc(network).eval(), card.model_copy(update={"input": card.input.model_copy(update=changes)})
+    return _FromNhwc(network).eval(), card.with_input(**changes)
 
 
 def fed_levels(network: nn.Module, card: ModelCard) -> tuple[nn.Module, ModelCard]:
@@ -38,8 +38,7 @@ def fed_levels(network: nn.Module, card: ModelCard) -> tuple[nn.Module, ModelCar
     The module takes (N, 3, H, W), which is how Core ML hands an image on; the card says what the image is to others,
     (N, H, W, 3) uint8.
     """
-    changes = {"layout": "nhwc", "dtype": "uint8", "scale": 1.0, "mean": None, "std": None, "color": "rgb"}
-    fed = card.model_copy(update={"input": card.input.model_copy(update=changes)})
+    fed = card.with_input(layout="nhwc", dtype="uint8", scale=1.0, mean=None, std=None, color="rgb")
     return _FromLevels(network, card).eval(), fed
 
 

@@ -190,24 +190,16 @@ class SelectedRows(nn.Module):
         return (torch.cat(columns if found.extra is None else [*columns, found.extra], dim=2), *others)
 
 
-class FourOutputs(nn.Module):
-    """As :class:`SelectedRows`, in the form of TFLite's detection post-processing, which MediaPipe reads.
+class FourOutputs(SelectedRows):
+    """The same rows in the form of TFLite's detection post-processing, which MediaPipe reads.
 
     Outputs: (N, rows, 4) top, left, bottom, right as fractions of the input; (N, rows) class; (N, rows) score; (N,)
     number of rows that are filled; all floating-point. See
     https://ai.google.dev/edge/litert/models/metadata#object_detection.
-
-    Args:
-        network: as for :class:`SelectedRows`.
-        card: of the network.
-        select: see :class:`SelectBoxes`; ``None`` for its defaults.
     """
 
     def __init__(self, network: nn.Module, card: ModelCard, select: SelectBoxes | None = None) -> None:
-        super().__init__()
-        self._network = network
-        self._classes = len(card.names)
-        self._select = select or SelectBoxes(side=longer_side(card))
+        super().__init__(network, card, select)
         fraction = (1.0, 1.0) if card.box_unit == "normalized" else (1 / card.input.height_px, 1 / card.input.width_px)
         self._to_fraction: Tensor
         self.register_buffer("_to_fraction", torch.tensor(fraction * 2), persistent=False)

@@ -43,8 +43,7 @@ def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     names = source.output_names
     if options.nms:
         network, card = with_suppression(network, card)
-    free = {"dynamic_batch": options.dynamic_batch, "dynamic_size": options.dynamic_size, "batch": 1}
-    card = card.model_copy(update={"input": card.input.model_copy(update=free)})
+    card = card.with_input(dynamic_batch=options.dynamic_batch, dynamic_size=options.dynamic_size, batch=1)
     if options.uint8_input:
         network, card = fed_nhwc(network, card, uint8=True)
     advice = "try it with a fixed size and batch, or without --nms"

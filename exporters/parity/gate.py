@@ -208,19 +208,18 @@ def _groups(pictures: Sequence[GatePicture], sizes: Sequence[int]) -> Iterator[l
 
 def _fixed(card: ModelCard) -> ModelCard:
     """Return the card at its preferred size alone, so that source and export see every picture in the same size."""
-    return card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
+    return card.with_input(dynamic_size=False)
 
 
 def _second_size(card: ModelCard) -> ModelCard:
     """Return the card at another size than its preferred one: a lower picture of the same width."""
     stride_px = card.input.stride_px
     height_px = max(round(card.input.height_px * _SECOND_SIZE_SHARE / stride_px), 1) * stride_px
-    return card.model_copy(update={"input": card.input.model_copy(update={"height_px": height_px})})
+    return card.with_input(height_px=height_px)
 
 
 def _sized_as(card: ModelCard, other: ModelCard) -> ModelCard:
-    size = {"width_px": other.input.width_px, "height_px": other.input.height_px, "dynamic_size": False}
-    return card.model_copy(update={"input": card.input.model_copy(update=size)})
+    return card.with_input(width_px=other.input.width_px, height_px=other.input.height_px, dynamic_size=False)
 
 
 def _with_second_size(final: ParityStage, others: Sequence[ParityStage], size: str) -> ParityStage:

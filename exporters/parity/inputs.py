@@ -178,7 +178,7 @@ def fed_as(card: ModelCard, artifact: UnverifiedArtifact) -> ModelCard:
     What such an export does to a picture can only be compared with what the source does to the same pixels.
     """
     changes = {field: getattr(artifact.card.input, field) for field in GEOMETRY & artifact.input_changes}
-    return card.model_copy(update={"input": card.input.model_copy(update=changes)})
+    return card.with_input(**changes)
 
 
 def levels(tensor: NDArray[Any], card: InputCard) -> F64:

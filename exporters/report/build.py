@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -17,10 +16,9 @@ from exporters.parity.tolerances import Tolerance
 from exporters.parity.verdict import ImageComparison, Parity
 from exporters.pictures import GatePictures
 from streamvision.core.detections import Detections
-from streamvision.core.errors import OutputError
 from streamvision.core.image_result import ImageResult
 from streamvision.core.masks import BoxMask
-from streamvision.evaluation import report as evaluation_report
+from streamvision.evaluation.report.page import HOUSE_STYLE, write_page
 from streamvision.evaluation.report.pictures import data_uri
 
 MAX_PICTURES = 6
@@ -58,21 +56,15 @@ def build_report(parity: Parity, path: Path, *, title: str, facts: ReportFacts, 
         SourceError: when a picture cannot be read any more.
     """
     here = Path(__file__).parent
-    house = Path(evaluation_report.__file__).parent / "report.css"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(here), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("report.html").render(
+    write_page(
+        path,
+        here / "report.html",
+        styles=(HOUSE_STYLE, here / "report.css"),
         title=title,
-        css=Markup(house.read_text(encoding="utf-8") + (here / "report.css").read_text(encoding="utf-8")),
         parity=parity,
         facts=facts,
         image_comparisons=_compared_pictures(parity.image_comparisons, pictures, facts.names),
     )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write the report to {path}: {error.strerror}; make room or give another") from error
 
 
 def _compared_pictures(

@@ -54,7 +54,7 @@ class CoreMlTarget:
         ct = import_converter("coremltools")
         card = with_size(source.card, options.size_px)
         check_size(card)
-        card = card.model_copy(update={"input": card.input.model_copy(update=_ONE_PICTURE)})
+        card = card.with_input(batch=1, dynamic_batch=False, dynamic_size=False)
         network, card, conversion = self._plan(source, card, options)
         model = to_ml_program(network, card.input, conversion)
         if options.nms:
@@ -115,9 +115,6 @@ class CoreMlTarget:
                 f"{'and an image input ' if self._image else 'and a tensor input '}cannot have --nms in Core ML (the "
                 f"heads {' and '.join(HEADS)} can, with an image input); leave --nms out"
             )
-
-
-_ONE_PICTURE = {"batch": 1, "dynamic_batch": False, "dynamic_size": False}
 
 
 AUTHOR = "exported by StreamVision"

@@ -68,10 +68,10 @@ def _network(source: Source, card: ModelCard, options: ExportOptions) -> tuple[A
     if options.mediapipe:
         select = SelectBoxes(side=longer_side(card), rows=MEDIAPIPE_ROWS)
         network, card = with_four_outputs(network, card, select)
-        card = card.model_copy(update={"input": card.input.model_copy(update=MEDIAPIPE_INPUT)})
+        card = card.with_input(**MEDIAPIPE_INPUT)
     elif options.nms:
         network, card = with_suppression(network, card)
-    single = card.model_copy(update={"input": card.input.model_copy(update={"batch": 1, "dynamic_batch": False})})
+    single = card.with_input(batch=1, dynamic_batch=False)
     return fed_nhwc(network, single, uint8=options.uint8_input)
 
 

@@ -103,7 +103,7 @@ def read_engine_spec(
         raise ConfigError(
             f"--batch {','.join(map(str, batch))}: {path} takes {fixed} a call; export it with --dynamic-batch"
         )
-    card = card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
+    card = card.with_input(dynamic_size=False)
     return EngineSpec(
         path=path,
         content=content,

@@ -106,7 +106,7 @@ def with_size(card: ModelCard, size_px: tuple[int, int] | None) -> ModelCard:
             changes["crop_short_side_px"] = round(card.input.crop_short_side_px * width_px / own_px)
         else:
             changes |= {"resize": "stretch", "crop_short_side_px": None}
-    return card.model_copy(update={"input": card.input.model_copy(update=changes)})
+    return card.with_input(**changes)
 
 
 def check_size(card: ModelCard) -> None:

@@ -13,6 +13,7 @@ from streamvision.cli.options import field_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import OutputError
+from streamvision.core.files import writing
 from streamvision.evaluation.heat import METHOD_WORDS, Explanation, HeatMethod
 
 DEFAULT_MASKS = 400
@@ -142,8 +143,7 @@ def _write(target: Path, sheet: Any) -> None:
 
     try:
         encoded = cv2.imencode(target.suffix or ".png", sheet)[1]
-        target.write_bytes(encoded.tobytes())
     except cv2.error as error:
         raise OutputError(f"{target} has an ending that no picture has; use .png or .jpg") from error
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror}; give another file with --output") from error
+    with writing(target, instead="give another file with --output"):
+        target.write_bytes(encoded.tobytes())

@@ -17,6 +17,7 @@ from streamvision.cli.options import Sources, SourcesCommand, build_config, fiel
 from streamvision.cli.progress import Progress
 from streamvision.core.config.app import AppConfig, TrackerConfig
 from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.files import writing
 from streamvision.core.picture import U8, YuvPicture
 from streamvision.search.embedder import Embedder
 from streamvision.search.index import EmbedderMark, Match, ObjectIndex
@@ -176,11 +177,9 @@ def _thumbnail(jpeg: bytes) -> U8 | None:
 def _write_sheet(path: Path, picture: U8, matches: list[Match], *, title: str) -> None:
     canvas = draw_matches(picture, matches, title=title)
     bgr = YuvPicture(canvas.y, canvas.u, canvas.v, full_range=True).to_bgr()
-    try:
-        encoded: Any = cv2.imencode(path.suffix, bgr)[1]
+    encoded: Any = cv2.imencode(path.suffix, bgr)[1]
+    with writing(path, instead="give another file with --sheet"):
         path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; give another file with --sheet") from error
 
 
 def _told(report: dict[str, Any], matches: list[Match], *, asked: bool) -> str:

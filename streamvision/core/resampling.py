@@ -151,6 +151,14 @@ def antialiased(pixels: U8, width: int, height: int, window: Window, kernel: Ker
     return small.reshape(len(small), *upright.shape[1:])
 
 
+def scaled(image: NDArray[Any], scale: float) -> NDArray[Any]:
+    """Return the whole picture, uint8 or float32, smaller by the mean of areas or larger by interpolation."""
+    height, width = image.shape[:2]
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    resized: Any = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return resized  # type: ignore[no-any-return]
+
+
 def corner_sampled(pixels: U8, width: int, height: int) -> U8:
     """Return the picture stretched with the corners of pixels laid onto each other, to the bit as MediaPipe does it.
 

@@ -28,6 +28,7 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture
+from streamvision.core.resampling import scaled
 from streamvision.evaluation.features import backbone_layers
 from streamvision.evaluation.model import NMS_IOU
 from streamvision.inference.letterbox import Letterbox, sized_input
@@ -176,8 +177,8 @@ def _rows(raw: F32, found: Detections, place: Letterbox) -> list[int]:
 def _joined(maps: list[F32], place: Letterbox, card: InputCard) -> F32:
     """Return the mean of feature-map heats as heat of the picture; each counts alike, whatever its scale."""
     size = (card.width_px, card.height_px)
-    scaled = [cv2.resize(one / max(float(one.max()), 1e-12), size, interpolation=cv2.INTER_LINEAR) for one in maps]
-    mean: Any = np.mean(scaled, axis=0, dtype=np.float32)
+    sized = [cv2.resize(one / max(float(one.max()), 1e-12), size, interpolation=cv2.INTER_LINEAR) for one in maps]
+    mean: Any = np.mean(sized, axis=0, dtype=np.float32)
     content = mean[
         place.top_px : place.top_px + place.content_height_px, place.left_px : place.left_px + place.content_width_px
     ]
@@ -213,8 +214,8 @@ def occlusion_heat(
         return np.zeros((0, height, width), np.float32)
     seen = sized_input(detector.card.input, width, height)
     scale = min(seen.width_px / width, seen.height_px / height, 1.0)
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    small: Any = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA) if scale < 1 else bgr
+    small = scaled(bgr, scale)
+    size = small.shape[1], small.shape[0]
     targets = found.box_xyxy_px.astype(np.float64) * np.array([size[0] / width, size[1] / height] * 2)
     cover = small.reshape(-1, 3).mean(axis=0)
     random = np.random.default_rng(seed)

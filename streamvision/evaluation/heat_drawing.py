@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.resampling import scaled
 from streamvision.evaluation.heat import METHOD_WORDS, Explanation
 
 U8 = NDArray[np.uint8]
@@ -39,7 +40,7 @@ def draw_explanation(explanation: Explanation, look_alikes: Sequence[Sequence[Th
     """Return the sheet as (H, W, 3) BGR; ``look_alikes`` has a row of thumbs for each object, or is empty."""
     scale = PANEL_PX / max(explanation.bgr.shape[:2])
     boxes = explanation.found.box_xyxy_px * scale
-    picture = _scaled(explanation.bgr, scale)
+    picture = scaled(explanation.bgr, scale)
     overview = picture.copy()
     for box in boxes:
         _box(overview, box)
@@ -47,7 +48,7 @@ def draw_explanation(explanation: Explanation, look_alikes: Sequence[Sequence[Th
     title = f"{count} object{'s' * (count != 1)}"
     panels = [_panel(overview, title, METHOD_WORDS[explanation.method] if count else "nothing to explain", ())]
     for index, box in enumerate(boxes):
-        hot = _heated(picture, _scaled(explanation.heat[index], scale))
+        hot = _heated(picture, scaled(explanation.heat[index], scale))
         _box(hot, box)
         name = explanation.names[int(explanation.found.class_id[index])]
         share = explanation.share_inside(index)
@@ -78,7 +79,7 @@ def _panel(picture: U8, title: str, subtitle: str, thumbs: Sequence[Thumb]) -> U
         left, top = index * (THUMB_PX + 6), STRIP_PX + height + 10
         if left + THUMB_PX > wide:
             break
-        small = _scaled(thumb.bgr, THUMB_PX / max(thumb.bgr.shape[:2]))
+        small = scaled(thumb.bgr, THUMB_PX / max(thumb.bgr.shape[:2]))
         panel[top : top + small.shape[0], left : left + small.shape[1]] = small
         cv2.putText(panel, thumb.label[:12], (left, top + THUMB_PX + 14), FONT, 0.34, SOFT, 1, cv2.LINE_AA)
     return panel
@@ -101,10 +102,3 @@ def _box(picture: U8, box: NDArray[np.float32]) -> None:
     left, top, right, bottom = box.round().astype(int).tolist()
     cv2.rectangle(picture, (left, top), (right, bottom), (0, 0, 0), 3, cv2.LINE_AA)
     cv2.rectangle(picture, (left, top), (right, bottom), BOX, 1, cv2.LINE_AA)
-
-
-def _scaled(image: NDArray[Any], scale: float) -> NDArray[Any]:
-    height, width = image.shape[:2]
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    resized: Any = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return resized  # type: ignore[no-any-return]

@@ -105,9 +105,7 @@ class InputSizes:
         """Return what belongs to a size, making it where it is new."""
         sized = self._kept.get(size)
         if sized is None:
-            card = self._card.model_copy(
-                update={"input": self._card.input.model_copy(update={"width_px": size[0], "height_px": size[1]})}
-            )
+            card = self._card.with_input(width_px=size[0], height_px=size[1])
             sized = self._kept[size] = SizedInput(card, create_head(card, self._outputs))
             if len(self._kept) > MAX_SIZES:
                 self._kept.popitem(last=False)

@@ -135,7 +135,7 @@ class Model:
             if side_px is not None:
                 card = _with_side(card, opened, config.path, side_px)
             if one_size:
-                card = card.model_copy(update={"input": card.input.model_copy(update={"dynamic_size": False})})
+                card = card.with_input(dynamic_size=False)
             model = cls(
                 opened,
                 card,
@@ -313,8 +313,7 @@ def _with_side(card: ModelCard, backend: Backend, path: Path, side_px: int) -> M
             f"{path} takes pictures of {card.input.width_px}x{card.input.height_px} px only, not {side_px}x{side_px}; "
             "leave out --imgsz, or export it with that size"
         )
-    size = card.input.model_copy(update={"width_px": side_px, "height_px": side_px})
-    return card.model_copy(update={"input": size})
+    return card.with_input(width_px=side_px, height_px=side_px)
 
 
 def lowest_scores(config: ModelConfig, names: tuple[str, ...], *, score_floor: float | None) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ are derived in :mod:`streamvision.inference.card_reader`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -105,6 +105,10 @@ class ModelCard(BaseModel):
     assumed: tuple[str, ...] = Field(
         (), description="What was not in the file and had to be assumed, one sentence each."
     )
+
+    def with_input(self, **changes: Any) -> ModelCard:
+        """Return the card for an input of which some facts, by the names of :class:`InputCard`, are others."""
+        return self.model_copy(update={"input": self.input.model_copy(update=changes)})
 
     def to_metadata(self) -> dict[str, str]:
         """Return the card in the form in which artefacts store it."""

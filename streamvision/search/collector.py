@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import Picture
+from streamvision.core.resampling import scaled
 from streamvision.search.embedder import Embedder
 from streamvision.search.index import ObjectIndex, Recording, Tracklet, mean_direction
 
@@ -209,9 +210,6 @@ class TrackletCollector:
 
 def thumbnail_jpeg(picture: Picture) -> bytes:
     """Return a picture as a small JPEG file."""
-    bgr: Any = picture.to_bgr()
-    shrink = min(THUMBNAIL_PX / max(picture.width_px, picture.height_px), 1.0)
-    size = max(round(picture.width_px * shrink), 1), max(round(picture.height_px * shrink), 1)
-    small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+    small = scaled(picture.to_bgr(), min(THUMBNAIL_PX / max(picture.width_px, picture.height_px), 1.0))
     encoded: Any = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     return bytes(encoded.tobytes())

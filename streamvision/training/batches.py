@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from streamvision.datasets.class_labels import read_class_map
 from streamvision.datasets.dataset import LabelledImage, MappedPicture, NamedPicture, Picture
 from streamvision.datasets.files import read_picture
+from streamvision.evaluation.predictions import read_bgr
 from streamvision.training.augment import Sample, augment, augment_centre, fit, fitted_size
 from streamvision.training.recipe import Augmentation, Recipe
 
@@ -156,10 +157,7 @@ def batch_count(repeats: Sequence[int], *, batch: int) -> int:
 
 def read_rgb(path: Path) -> Any:
     """Return a picture as (H, W, 3) uint8 RGB."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise OSError(f"{path} could be read before, but cannot be now")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(read_bgr(path), cv2.COLOR_BGR2RGB)
 
 
 def to_tensor(pixels: Any) -> torch.Tensor:

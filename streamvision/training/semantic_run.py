@@ -57,8 +57,7 @@ class SemanticRun(TorchRun):
             size_px=self._samples.size_px,
             beginning=self.beginning,
         )
-        size = source.card.input.model_copy(update={"dynamic_size": True})
-        card = source.card.model_copy(update={"input": size})
+        card = source.card.with_input(dynamic_size=True)
         backend = TorchBackend(
             source.module(),
             path=self._folder.last,

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
 from streamvision.core import charts
-from streamvision.core.errors import OutputError
 from streamvision.datasets.dataset import Dataset
 from streamvision.evaluation.coco_metrics import RECALL_LEVELS
 from streamvision.evaluation.crops import (
@@ -28,6 +26,7 @@ from streamvision.evaluation.crops import (
 from streamvision.evaluation.evaluate import Evaluation
 from streamvision.evaluation.features import CropEmbedder
 from streamvision.evaluation.predictions import read_bgr
+from streamvision.evaluation.report.page import write_page
 from streamvision.evaluation.report.pictures import data_uri, overlay, worst_pictures
 from streamvision.evaluation.report.words import KIND_WORDS, in_short
 
@@ -60,19 +59,9 @@ def build_report(
         MissingDependencyError: when scikit-learn is not installed.
     """
     here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(here), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("report.html").render(
-        title=title,
-        css=Markup((here / "report.css").read_text(encoding="utf-8")),
-        js=Markup((here / "report.js").read_text(encoding="utf-8")),
-        **_context(result, embedder, training),
-    )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write the report to {path}: {error.strerror}; give another file") from error
+    script = Markup((here / "report.js").read_text(encoding="utf-8"))
+    context = _context(result, embedder, training)
+    write_page(path, here / "report.html", title=title, js=script, **context)
 
 
 def _context(result: Evaluation, embedder: CropEmbedder, training: Dataset | None) -> dict[str, Any]:

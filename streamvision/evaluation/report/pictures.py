@@ -7,13 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from streamvision.core.resampling import scaled
 from streamvision.evaluation.diagnosis import Diagnosis
 from streamvision.evaluation.error_types import ErrorReport
 from streamvision.evaluation.matching import ImageMatch
@@ -121,13 +122,7 @@ def _summary(match: ImageMatch, kinds: dict[int, str]) -> str:
 
 def data_uri(bgr: NDArray[np.uint8], *, longest_px: int) -> str:
     """Return a picture as a JPEG data URI, made smaller where its longer side has more pixels than that."""
-    height, width = bgr.shape[:2]
-    scale = longest_px / max(height, width)
-    if scale < 1:
-        size = (max(round(width * scale), 1), max(round(height * scale), 1))
-        small: Any = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
-    else:
-        small = bgr
+    small = scaled(bgr, min(longest_px / max(bgr.shape[:2]), 1.0))
     _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
+from streamvision.inference.heads.base import Candidates, ObjectHead
 from streamvision.inference.heads.layout import F32, HEAD_AND_NAMES, finite_candidates, unknown_outputs
-)
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
 
