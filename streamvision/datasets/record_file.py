@@ -44,10 +44,8 @@ def read_records(path: Path) -> Iterator[bytes]:
     Raises:
         DamagedRecordError: at the first record that is damaged or cut short.
     """
-    with path.open("rb") as probe:
-        zipped = probe.read(2) == _GZIP_MAGIC
     try:
-        with cast("BinaryIO", gzip.open(path, "rb")) if zipped else path.open("rb") as file:
+        with _opened(path) as file:
             index = 0
             while header := file.read(_HEADER.size):
                 yield _read_record(file, header, index)
@@ -67,13 +65,18 @@ def write_records(path: Path, records: Iterable[bytes]) -> None:
 def is_record_file(path: Path) -> bool:
     """Whether a file begins with a record whose length bears a right checksum; an empty file does not."""
     try:
-        with path.open("rb") as file:
-            zipped = file.read(2) == _GZIP_MAGIC
-        with cast("BinaryIO", gzip.open(path, "rb")) if zipped else path.open("rb") as file:
+        with _opened(path) as file:
             header = file.read(_HEADER.size)
     except (OSError, EOFError, zlib.error):
         return False
     return len(header) == _HEADER.size and masked_crc32c(header[:8]) == _HEADER.unpack(header)[1]
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file of records to read its plain bytes, whether they are compressed or not."""
+    with path.open("rb") as probe:
+        zipped = probe.read(2) == _GZIP_MAGIC
+    return cast("BinaryIO", gzip.open(path, "rb")) if zipped else path.open("rb")
 
 
 def masked_crc32c(data: bytes) -> int:

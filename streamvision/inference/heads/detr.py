@@ -74,19 +74,9 @@ class DetrHead(ObjectHead):
             )
         scores = self._scores(logits.astype(np.float32, copy=False))
         return [
-            self._picture(box, score, score_threshold, every_class)
+            _candidates(box, score, score_threshold, every_class, scale=self._scale)
             for box, score in zip(boxes.astype(np.float32, copy=False), scores, strict=True)
         ]
-
-    def _picture(self, boxes: F32, scores: F32, score_threshold: float, every_class: bool) -> Candidates:
-        if every_class:
-            chosen, class_id = np.nonzero(scores >= score_threshold)
-        else:
-            class_id = scores.argmax(axis=1)
-            chosen = np.flatnonzero(np.take_along_axis(scores, class_id[:, None], axis=1)[:, 0] >= score_threshold)
-            class_id = class_id[chosen]
-        picked = corners(boxes[chosen])
-        return finite_candidates(picked, scores[chosen, class_id], class_id, scale=self._scale)
 
     @classmethod
     def _columns(cls, classes: int) -> tuple[int, ...]:
@@ -177,6 +167,16 @@ class RfDetrHead(DetrHead):
         return sigmoid(logits[..., :count])
 
 
+def _candidates(boxes: F32, scores: F32, score_threshold: float, every_class: bool, *, scale: F32) -> Candidates:
+    """Return the queries (N, 4 or more) whose scores (N, classes) reach the threshold."""
+    if every_class:
+        chosen, class_id = np.nonzero(scores >= score_threshold)
+    else:
+        chosen = np.flatnonzero(scores.max(axis=1) >= score_threshold)
+        class_id = scores[chosen].argmax(axis=1)
+    return finite_candidates(corners(boxes[chosen]), scores[chosen, class_id], class_id, scale=scale)
+
+
 BOX_COLUMNS, SELECTED_COLUMNS = 4, 6
 
 
@@ -203,14 +203,7 @@ class RtDetrHead(BoxTensorHead):
     def _decode_picture(self, rows: F32, score_threshold: float, every_class: bool) -> Candidates:
         if rows.shape[1] == SELECTED_COLUMNS:
             return self._selected(rows, score_threshold)
-        scores = rows[:, BOX_COLUMNS:]
-        if every_class:
-            chosen, class_id = np.nonzero(scores >= score_threshold)
-        else:
-            chosen = np.flatnonzero(scores.max(axis=1) >= score_threshold)
-            class_id = scores[chosen].argmax(axis=1)
-        boxes = corners(rows[chosen])
-        return finite_candidates(boxes, scores[chosen, class_id], class_id, scale=self._size)
+        return _candidates(rows, rows[:, BOX_COLUMNS:], score_threshold, every_class, scale=self._size)
 
     def _selected(self, rows: F32, score_threshold: float) -> Candidates:
         score, class_id = rows[:, 4], rows[:, 5]
