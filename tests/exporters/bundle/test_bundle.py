@@ -14,7 +14,7 @@ import pytest
 
 from exporters.bundle import make_bundle
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.errors import ExportError
+from streamvision.core.errors import ExportError, SourceError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.model import Model
@@ -138,7 +138,7 @@ def test_vectors_without_an_object_are_refused(tmp_path: Path) -> None:
     nothing: Backend = ConstantNetwork(card, {"out": np.zeros(backend.outputs[0].shape, np.float32)})
     with pytest.raises(ExportError, match=r"nothing on the test picture scores 0\.25"):
         make_bundle(artefact, tmp_path / "b", backend=nothing, card=card)
-    with pytest.raises(ExportError, match="not a picture"):
+    with pytest.raises(SourceError, match="not a picture"):
         make_bundle(artefact, tmp_path / "b", backend=backend, card=card, picture=artefact)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx"]
 
