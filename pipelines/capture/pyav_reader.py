@@ -7,57 +7,39 @@ import time
 from collections import deque
 from dataclasses import asdict
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import av
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
 from pipelines.capture.av_picture import FramePictures
-from pipelines.capture.avi_chunks import count_pictures
-from pipelines.capture.clock_rate import ClockRate
 from pipelines.capture.damage import DamageGuard
 from pipelines.capture.decoders import create_decoder
-from pipelines.capture.matroska_size import missing_bytes
+from pipelines.capture.frame_times import FrameTimes
+from pipelines.capture.header_promise import HeaderPromise
 from pipelines.capture.open_failure import fault_text, open_failure, transport_refused
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
-from pipelines.capture.timing import CaptureClock, LagGuard, LeapLog, MonotonicPts
-from pipelines.capture.tracks import DURATION_TAG, Track, choose_track, leave_out_others, listed, tracks_of
-from pipelines.capture.wall_clock import RecordingClock, SenderClock, arrival_time, recording_clock
+from pipelines.capture.timing import LagGuard
+from pipelines.capture.tracks import Track, choose_track, leave_out_others, listed, tracks_of
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
-from streamvision.core.frame import FilePlace, WallTime
+from streamvision.core.frame import FilePlace
 from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
 
-DEFAULT_FPS = 25.0
-"""Assumed where a source has neither timestamps nor a frame rate."""
 HLS_SILENCE_S = 12.0
 """HLS comes in segments of several seconds, with silence between them."""
-END_TOLERANCE_S = 1.0
-"""A header's duration is a promise to within about this much."""
-
 SMALL_PX = 1280 * 720
 """Files with larger pictures are decoded by several threads."""
 ONE_THREAD_PX = 1920 * 1088
 """So are live sources with larger pictures than this."""
 
-_HELD_BACK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "vvc"})
-_HELD_BACK_FORMATS = frozenset({"rtsp", "hls", "mpegts", "h264", "hevc"})
 _SAY_WHAT_IS_DAMAGED = frozenset({"hevc", "vvc"})
 """Decoders that would keep damaged pictures to themselves, so that nobody could count them."""
-_NO_TIMESTAMPS = 0x80
-"""AVFMT_NOTIMESTAMPS: the times of such a format are FFmpeg's own, a count of frames at an assumed 25 fps."""
-_MPEG_FORMATS = frozenset({"mpegts", "mpeg", "hls"})
-_MPEG_WRAP_S = 2**33 / 90000
-"""After 26.5 h their timestamps begin again at 0; FFmpeg takes every large step back for that."""
-_DECODING_TIMES_ONLY = frozenset({"avi", "asf"})
-"""Formats that know the order of decoding alone: what FFmpeg takes for presentation times is wrong with B-frames."""
-_PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf", "hls", "rtsp"})
 
 
 class PyAvReader:
@@ -74,46 +56,28 @@ class PyAvReader:
         self._silence = SilenceLimit(config.read_timeout_s)
         self._silent_since_s: float | None = None
         self._parser_is_empty = False
-        self._timed: tuple[float, float] | None = None
         self._container: Any = None
         self._packets: Any = None
         self._stream: Any = None
         self._decoder: Any = None
+        self._promise: HeaderPromise
+        self._times: FrameTimes
         self._pictures = FramePictures(self._pixel_aspect)
-        self._pts = MonotonicPts(1 / DEFAULT_FPS)
-        self._leaps = LeapLog(spec.safe_uri)
-        self._clock = CaptureClock()
-        self._rate = ClockRate()
         self._lag = LagGuard()
         self._drops = drops
         self._ready: deque[VideoFrame] = deque()
-        self._arrivals: deque[tuple[int | None, float, WallTime | None]] = deque(maxlen=64)
-        self._sender = SenderClock() if spec.kind == "rtsp" else None
-        self._recorded: RecordingClock | None = None
-        self._last_read_s: float | None = None
         self._damage = DamageGuard(drops, used=config.damaged == "use", shown=spec.safe_uri)
         self._packets_read = 0
         self._packets_decoded = 0
         self._after_corrupt = False
         self._frames_read = 0
         self._frames_passed = 0
-        self._end_s = 0.0
         self._format = ""
-        self._held_back = False
-        self._untimed = False
-        self._first_captured_at_s: float | None = None
-        self._first_dts: int | None = None
-        self._hold_ticks: int | None = None
 
     @property
     def expected_frames(self) -> int | None:
         """The number in the container's header, or its duration times its frame rate."""
-        if self._stream is None or not self._finite():
-            return None
-        if self._stream.frames:
-            return int(self._stream.frames)
-        duration_s = self._promised_s()
-        return round(duration_s * self._fps()) if duration_s else None
+        return self._promise.frames if self._stream is not None and self._finite() else None
 
     @property
     def paced(self) -> bool:
@@ -130,13 +94,16 @@ class PyAvReader:
         self._format = self._container.format.name.split(",")[0]
         if self._format == "hls":
             leave_out_others(self._container, self._stream.index)
-        self._untimed = not self._is_file and bool(self._container.format.flags & _NO_TIMESTAMPS)
+        self._promise = HeaderPromise(self._container, self._stream, self._spec)
+        self._times = FrameTimes(
+            self._container,
+            self._stream,
+            self._spec,
+            is_file=self._is_file,
+            at_its_own_pace=self._spec.live and not self.paced,
+            fps=self._promise.fps,
+        )
         self._prepare_decoder()
-        self._held_back = self._format in _HELD_BACK_FORMATS and self._stream.codec.name in _HELD_BACK_CODECS
-        self._pts = MonotonicPts(1 / self._fps(), wraps_at_s=_MPEG_WRAP_S if self._format in _MPEG_FORMATS else None)
-        if self._is_file or not self._spec.live:
-            path = self._spec.uri if self._is_file else unquote(urlsplit(self._spec.uri).path)
-            self._recorded = recording_clock(path, self._container.metadata, self._stream.metadata)
         self._decoder = create_decoder(self._stream, self._config.decode, self._spec.safe_uri)
         self._packets = self._container.demux(self._stream)
 
@@ -153,17 +120,12 @@ class PyAvReader:
                 return None
         frame = self._ready.popleft()
         self._frames_read += 1
-        captured_at_s, taken = self._arrival_of(frame)
-        raw_s = self._source_time_s(frame, captured_at_s)
-        pts_s = self._end_s = self._pts.next_s(raw_s)
-        if self._pts.step_back_s:
-            self._leaps.leap(-self._pts.step_back_s)
+        pts_s, captured_at_s, wall_time = self._times.of(frame)
         if not self._damage.passes(frame):
             return NOT_YET
         self._frames_passed += 1
         name = self._spec.file_name
         place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
-        wall_time = self._recorded.at(pts_s) if self._recorded else taken
         return Captured(self._pictures.picture(frame), pts_s, captured_at_s, place, wall_time)
 
     def describe(self) -> dict[str, Any]:
@@ -279,11 +241,12 @@ class PyAvReader:
                 self._silent_since_s = None
                 self._silence.arrived(now_s)
                 if timed_out:
-                    self._last_read_s = begin_s  # it came since then, and the age of a frame is never understated
-            self._note_arrival(packet, begin_s, now_s)
+                    self._times.complete_since(begin_s)  # the age of a frame is never understated
+            arrival_s = self._times.arrived(packet, now_s)
+            self._lag.observe(waited_s=now_s - begin_s, age_s=now_s - arrival_s, now_s=now_s)
             self._parser_is_empty = timed_out
             if timed_out:
-                self._last_read_s = None
+                self._times.complete_since(None)
             return packet
 
     def _wait_on(self, begin_s: float) -> None:
@@ -299,7 +262,7 @@ class PyAvReader:
             raise SourceStalledError(self._silence.sentence(self._spec.safe_uri, self._read_timeout_s))
         if silent_s >= self._silence.limit_s:
             raise SourceStalledError(self._silence.sentence(self._spec.safe_uri))
-        self._last_read_s = None
+        self._times.complete_since(None)
         self._parser_is_empty = True
         self._packets = self._container.demux(self._stream)
 
@@ -309,35 +272,6 @@ class PyAvReader:
             self._ready.extend(self._decoder.decode(None))
         except (OSError, ValueError, av.error.FFmpegError):
             self._damage.failed()
-
-    def _note_arrival(self, packet: Any, begin_s: float, now_s: float) -> None:
-        """Set down when a live packet reached us.
-
-        FFmpeg's parser knows the end of a packet by the beginning of the next one, so where it splits the stream
-        what it returns now was complete when it returned the packet before.
-        """
-        arrival_s = now_s
-        if self._held_back and self._last_read_s is not None:
-            arrival_s = self._last_read_s
-        self._last_read_s = now_s
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        if stamp is not None and packet.time_base is not None and not self._untimed:
-            stamp_s = float(stamp * packet.time_base)
-            self._judge_rate(stamp_s, now_s)
-            arrival_s = self._clock.captured_at_s(stamp_s, arrival_s)
-        taken = self._sender.time_of(packet, arrival_time(arrival_s).unix_s) if self._sender else None
-        self._arrivals.append((packet.pts, arrival_s, taken))
-        self._lag.observe(waited_s=now_s - begin_s, age_s=now_s - arrival_s, now_s=now_s)
-
-    def _judge_rate(self, stamp_s: float, now_s: float) -> None:
-        """Go by arrival from here on where the timestamps run absurdly fast or slow."""
-        at_its_own_pace = self._spec.live and not self.paced
-        rate = self._rate.absurd_rate(stamp_s, now_s) if at_its_own_pace else None
-        if rate is None:
-            return
-        log.warning("%s: its timestamps run at %.2f times real time; arrival counts", self._spec.safe_uri, rate)
-        self._untimed = True
-        self._pts = MonotonicPts(1 / self._fps())
 
     def _decode(self, packet: Any) -> None:
         is_flush = packet.size == 0 and packet.pts is None and packet.dts is None
@@ -352,8 +286,7 @@ class PyAvReader:
             self._damage.check()
             if self._format != "hls":
                 self._suspect(packet)
-        if self._first_dts is None:
-            self._first_dts = packet.dts
+        self._times.decoding(packet)
         try:
             self._ready.extend(self._decoder.decode(packet))
             self._packets_decoded += not (is_flush or packet.is_discard)
@@ -370,41 +303,6 @@ class PyAvReader:
             self._damage.suspect(packet.pts)
         self._after_corrupt = packet.is_corrupt
 
-    def _source_time_s(self, frame: VideoFrame, captured_at_s: float) -> float | None:
-        """Return the frame's own time; where the source is live and has none, that of its arrival."""
-        if self._untimed:
-            if self._first_captured_at_s is None:
-                self._first_captured_at_s = captured_at_s - self._end_s
-            return captured_at_s - self._first_captured_at_s
-        if self._format in _DECODING_TIMES_ONLY:
-            if frame.dts is None or frame.time_base is None:
-                return None
-            return float((frame.dts - self._held_frames(frame.dts)) * frame.time_base)
-        time_s: float | None = frame.time
-        if time_s is not None:
-            self._timed = time_s, captured_at_s
-        elif not self._is_file:
-            last_s, then_s = self._timed or (0.0, captured_at_s)
-            self._timed = last_s + captured_at_s - then_s, captured_at_s
-            return self._timed[0]
-        return time_s
-
-    def _held_frames(self, dts: int) -> int:
-        """Return by how many ticks the decoder holds frames back, which is what its first one comes later by."""
-        if self._hold_ticks is None:
-            self._hold_ticks = dts - (self._first_dts or 0)
-        return self._hold_ticks
-
-    def _arrival_of(self, frame: VideoFrame) -> tuple[float, WallTime | None]:
-        """Return when the frame's data came, and when its picture was taken, where the camera says that."""
-        now_s = time.monotonic()
-        if self._is_file or not self._arrivals:
-            return now_s, None
-        for pts, arrival_s, taken in reversed(self._arrivals):
-            if pts == frame.pts:
-                return arrival_s, taken
-        return self._arrivals[-1][1:]
-
     def _check_end(self) -> None:
         """Raise where the data ended too early: a broken connection, or a truncated file."""
         shown = self._spec.safe_uri
@@ -417,7 +315,7 @@ class PyAvReader:
                 f"all {self._frames_read} pictures of {shown} are damaged; give --damaged use to see them all the same",
                 permanent=True,
             )
-        if not self._is_short():
+        if not self._promise.is_broken(packets=self._packets_read, end_s=self._times.end_s):
             return
         if not self._is_file:
             raise SourceError(f"{shown} broke off before its end")
@@ -425,49 +323,11 @@ class PyAvReader:
             f"{shown} is truncated: {self._frames_read} of {self.expected_frames} frames could be read", permanent=True
         )
 
-    def _is_short(self) -> bool:
-        """Say whether less came than the header promised, both in frames and in time where it gives both.
-
-        Neither alone would do: edit lists leave out frames that are counted, and the last frame may last long. An AVI
-        file without its index is given the duration that it has left, and its empty frames never come: its own chunks
-        are counted.
-        """
-        if self._spec.kind == "file" and self._format == "avi" and self._stream.frames > self._packets_read:
-            held = count_pictures(Path(self._spec.uri), self._stream.index)
-            return held is None or held < self._stream.frames
-        promised_s = self._promised_s()
-        if self._stream.frames:
-            last_s = self._end_s + 1.5 / self._fps()
-            return self._packets_read < self._stream.frames and (promised_s is None or last_s < promised_s)
-        if promised_s is None:
-            return False
-        is_cut = self._spec.kind == "file" and self._format == "matroska" and missing_bytes(Path(self._spec.uri)) > 0
-        tolerance_s = 1.5 / self._fps() if is_cut else max(END_TOLERANCE_S, 0.02 * promised_s)
-        return self._end_s < promised_s - tolerance_s
-
     def _finite(self) -> bool:
         """Say whether the source has an end of its own."""
         if self._is_file:
             return True
         return self._spec.kind in ("http", "rtsp") and bool(self._container.duration)
-
-    def _promised_s(self) -> float | None:
-        """Return the time of the video's last frame as its header gives it; ``None`` where that is only a guess."""
-        if self._format not in _PROMISING_FORMATS:
-            return None
-        start_s = (self._container.start_time or 0) / av.time_base
-        if self._stream.duration and self._stream.time_base:
-            return start_s + float(self._stream.duration * self._stream.time_base)
-        if tag := DURATION_TAG.fullmatch(self._stream.metadata.get("DURATION", "")):
-            hours, minutes, seconds = tag.groups()
-            return start_s + int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-        if self._container.duration and len(self._container.streams) == 1:
-            return start_s + float(self._container.duration) / av.time_base
-        return None
-
-    def _fps(self) -> float:
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        return float(rate) if rate else DEFAULT_FPS
 
 
 def _is_playlist(uri: str) -> bool:
