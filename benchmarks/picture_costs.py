@@ -15,8 +15,8 @@ import av
 import cv2
 import numpy as np
 
-from pipelines.capture.av_picture import FramePictures
-from pipelines.capture.geometry import Geometry
+from pipelines.capture.ffmpeg.frame_pictures import FramePictures
+from pipelines.capture.ffmpeg.geometry import Geometry
 
 WIDTH_PX, HEIGHT_PX = 1920, 1080
 PQ, HLG, BT2020, UNSPECIFIED = 16, 18, 9, 2

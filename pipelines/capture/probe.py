@@ -44,7 +44,7 @@ class SourceDescription:
     duration_s: float | None = None
     """How long it says it lasts."""
     tracks: list[dict[str, Any]] = field(default_factory=list)
-    """Its tracks, as :class:`pipelines.capture.tracks.Track` has them, each with ``used``."""
+    """Its tracks, as :class:`pipelines.capture.ffmpeg.tracks.Track` has them, each with ``used``."""
     coded: dict[str, Any] | None = None
     """How pictures are coded: size, pixel format, aspect, turn, colours, and ``changes``, what is done to show them."""
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
+from pipelines.capture.ffmpeg.sources import FILE, HTTP, NETWORK, PIPE, RTSP, V4L2, VIDEOS, video_source
 from pipelines.capture.file_list import is_pattern, list_files
 from pipelines.capture.gstreamer_reader import GSTREAMER
-from pipelines.capture.images import IMAGES, picture_source
-from pipelines.capture.pyav_sources import FILE, HTTP, NETWORK, PIPE, RTSP, V4L2, VIDEOS, video_source
+from pipelines.capture.pictures.images import IMAGES, picture_source
 from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, local_path
 from pipelines.capture.synthetic_reader import SYNTHETIC
 from streamvision.core.config.app import StreamConfig

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from pipelines.capture.clock_rate import ClockRate
+from pipelines.capture.ffmpeg.clock_rate import ClockRate
 from pipelines.capture.reconnect import CAP_S, FIRST_DELAY_S, Backoff
 from pipelines.capture.timing import CaptureClock, LagGuard, MonotonicPts, StreamTimeline
 

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.capture import clock_rate
+from pipelines.capture.ffmpeg import clock_rate
 from streamvision.core.frame import Frame
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, write_video

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.capture.images import find_images
+from pipelines.capture.pictures.images import find_images
 from pipelines.capture.registry import parse_source, source_files
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError

@@ -28,5 +28,5 @@ def test_a_run_of_a_camera_without_a_page_loads_no_web_server_and_no_drawings() 
 
 
 def test_what_a_source_needs_is_loaded_with_it() -> None:
-    assert "pipelines.capture.pyav_reader" in _loaded("rtsp://127.0.0.1/camera")
-    assert "pipelines.capture.pyav_reader" not in _loaded("synthetic:boxes?fps=30&size=64x64")
+    assert "pipelines.capture.ffmpeg.reader" in _loaded("rtsp://127.0.0.1/camera")
+    assert "pipelines.capture.ffmpeg.reader" not in _loaded("synthetic:boxes?fps=30&size=64x64")

@@ -9,7 +9,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from pipelines.capture.av_picture import picture_from_frame
+from pipelines.capture.ffmpeg.frame_pictures import picture_from_frame
 from streamvision.core.picture import BgrPicture, Picture
 
 MAX_PIXELS = 100_000_000

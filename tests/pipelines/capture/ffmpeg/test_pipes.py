@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.assembly import name_streams
-from pipelines.capture import pipe_reader
+from pipelines.capture.ffmpeg import pipe_reader
 from pipelines.capture.registry import parse_source, source_files
 from pipelines.capture.source import Policy
 from streamvision.core.config.app import StreamConfig

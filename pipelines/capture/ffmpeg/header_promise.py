@@ -7,10 +7,10 @@ from typing import Any
 
 import av
 
-from pipelines.capture.avi_chunks import count_pictures
-from pipelines.capture.matroska_size import missing_bytes
+from pipelines.capture.ffmpeg.avi_chunks import count_pictures
+from pipelines.capture.ffmpeg.matroska_size import missing_bytes
+from pipelines.capture.ffmpeg.tracks import DURATION_TAG
 from pipelines.capture.source import SourceSpec
-from pipelines.capture.tracks import DURATION_TAG
 
 DEFAULT_FPS = 25.0
 """Assumed where a source has neither timestamps nor a frame rate."""

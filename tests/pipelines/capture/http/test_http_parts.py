@@ -7,8 +7,8 @@ from email.message import Message
 
 import pytest
 
-from pipelines.capture.jpeg_stream import MAX_PICTURE_BYTES, JpegStream
-from pipelines.capture.snapshots import CHECK_EVERY_S, LastSnapshot, SnapshotPace
+from pipelines.capture.http.jpeg_stream import MAX_PICTURE_BYTES, JpegStream
+from pipelines.capture.http.snapshots import CHECK_EVERY_S, LastSnapshot, SnapshotPace
 from support.odd_http_camera import picture
 
 

@@ -17,8 +17,8 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from pipelines.capture.geometry import Geometry, geometry
-from pipelines.capture.tone_mapping import U16, CodedMatrix, ToneMapper, Transfer
+from pipelines.capture.ffmpeg.geometry import Geometry, geometry
+from pipelines.capture.ffmpeg.tone_mapping import U16, CodedMatrix, ToneMapper, Transfer
 from streamvision.core.picture import U8, ColorMatrix, YuvPicture
 
 # Code points of ITU-T H.273, which FFmpeg uses too.

@@ -7,8 +7,8 @@ import re
 import socket
 import ssl
 
-from pipelines.capture.http_client import HttpResponse, LeadsElsewhereError
-from pipelines.capture.open_failure import not_served, refused
+from pipelines.capture.ffmpeg.open_failure import not_served, refused
+from pipelines.capture.http.client import HttpResponse, LeadsElsewhereError
 from pipelines.capture.source import SourceSpec
 from streamvision.core.errors import SourceError
 from streamvision.core.redaction import redact_outside

@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.capture.http_client import HttpClient, HttpResponse, goes_by_proxy
-from pipelines.capture.http_failure import answer_failure, page_failure, request_failure
-from pipelines.capture.http_pictures import HttpPictures
-from pipelines.capture.pyav_reader import PyAvReader
+from pipelines.capture.ffmpeg.reader import PyAvReader
+from pipelines.capture.http.client import HttpClient, HttpResponse, goes_by_proxy
+from pipelines.capture.http.failure import answer_failure, page_failure, request_failure
+from pipelines.capture.http.pictures import HttpPictures
+from pipelines.capture.pictures.still import is_still
 from pipelines.capture.source import Captured, NotYet, SourceSpec
-from pipelines.capture.still import is_still
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.telemetry import DropCounter

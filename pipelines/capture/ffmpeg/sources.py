@@ -17,7 +17,7 @@ from streamvision.core.redaction import redact_source
 
 log = logging.getLogger(__name__)
 
-_READER = "pipelines.capture.pyav_reader:PyAvReader"
+_READER = "pipelines.capture.ffmpeg.reader:PyAvReader"
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)")
 _TRACK = re.compile(r"(?s)(.+)\?track=([0-9]{1,4})")
 _SCHEMES = {"network": ("rtmp", "rtmps", "srt", "udp", "rtp", "tcp")}
@@ -136,7 +136,7 @@ VIDEOS = SourceKind(
     summary="folder or glob of videos",
     accepts="a folder or glob of videos",
     example="drive/",
-    factory="pipelines.capture.videos_reader:VideosReader",
+    factory="pipelines.capture.ffmpeg.videos_reader:VideosReader",
     parse=_videos,
     files=lambda spec: list(spec.files),
 )
@@ -153,7 +153,7 @@ HTTP = SourceKind(
     summary="HTTP: MJPEG, snapshots, HLS",
     accepts="http:// or https://",
     example="http://camera/video.mjpg",
-    factory="pipelines.capture.http_reader:HttpReader",
+    factory="pipelines.capture.http.reader:HttpReader",
     parse=partial(_network, "http"),
 )
 NETWORK = SourceKind(
@@ -169,7 +169,7 @@ PIPE = SourceKind(
     summary="standard input or a named pipe",
     accepts="- (the standard input) or a named pipe",
     example="-",
-    factory="pipelines.capture.pipe_reader:PipeReader",
+    factory="pipelines.capture.ffmpeg.pipe_reader:PipeReader",
     parse=_pipe,
 )
 V4L2 = SourceKind(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.capture.tone_mapping import ToneMapper
+from pipelines.capture.ffmpeg.tone_mapping import ToneMapper
 from support.capturing import capturing, take
 from support.colour_bars import COLOURS, bars, seen_colours
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.capture import picture_file
-from pipelines.capture.picture_header import read_header
+from pipelines.capture.pictures import picture_file
+from pipelines.capture.pictures.picture_header import read_header
 from streamvision.core.frame import FilePlace
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take

@@ -13,8 +13,8 @@ from typing import Any
 
 import av
 
-from pipelines.capture.open_failure import unreadable_pipe
-from pipelines.capture.pyav_reader import PyAvReader
+from pipelines.capture.ffmpeg.open_failure import unreadable_pipe
+from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.source import STDIN, SourceSpec
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError

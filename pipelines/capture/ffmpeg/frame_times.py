@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from av.video.frame import VideoFrame
 
-from pipelines.capture.clock_rate import ClockRate
+from pipelines.capture.ffmpeg.clock_rate import ClockRate
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.timing import CaptureClock, LeapLog, MonotonicPts
 from pipelines.capture.wall_clock import RecordingClock, SenderClock, arrival_time, recording_clock

@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.capture.av_picture import picture_from_frame
-from pipelines.capture.pyav_reader import PyAvReader
+from pipelines.capture.ffmpeg.frame_pictures import picture_from_frame
+from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.registry import parse_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError

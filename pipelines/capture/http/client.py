@@ -17,7 +17,7 @@ from typing import Any, cast
 from urllib.parse import quote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from pipelines.capture.http_auth import Authorization, Credentials, split_credentials
+from pipelines.capture.http.authorization import Authorization, Credentials, split_credentials
 from streamvision.core.version import __version__
 
 MAX_REDIRECTS = 5

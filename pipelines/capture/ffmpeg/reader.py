@@ -14,16 +14,16 @@ import av
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
-from pipelines.capture.av_picture import FramePictures
-from pipelines.capture.damage import DamageGuard
-from pipelines.capture.decoders import create_decoder
-from pipelines.capture.frame_times import FrameTimes
-from pipelines.capture.header_promise import HeaderPromise
-from pipelines.capture.open_failure import fault_text, open_failure, transport_refused
+from pipelines.capture.ffmpeg.damage import DamageGuard
+from pipelines.capture.ffmpeg.decoders import create_decoder
+from pipelines.capture.ffmpeg.frame_pictures import FramePictures
+from pipelines.capture.ffmpeg.frame_times import FrameTimes
+from pipelines.capture.ffmpeg.header_promise import HeaderPromise
+from pipelines.capture.ffmpeg.open_failure import fault_text, open_failure, transport_refused
+from pipelines.capture.ffmpeg.tracks import Track, choose_track, leave_out_others, listed, tracks_of
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
 from pipelines.capture.timing import LagGuard
-from pipelines.capture.tracks import Track, choose_track, leave_out_others, listed, tracks_of
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
 from streamvision.core.frame import FilePlace

@@ -15,8 +15,8 @@ from pipelines.capture.file_list import (
     names_of,
     printable,
 )
-from pipelines.capture.picture_file import UnreadablePictureError, read_pictures
-from pipelines.capture.picture_header import read_header
+from pipelines.capture.pictures.picture_file import UnreadablePictureError, read_pictures
+from pipelines.capture.pictures.picture_header import read_header
 from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec, local_path, local_source
 from pipelines.capture.wall_clock import recording_clock
 from streamvision.core.config.app import StreamConfig
@@ -60,7 +60,7 @@ IMAGES = SourceKind(
     summary="folder or glob of pictures",
     accepts="a folder or glob of images",
     example="photos/",
-    factory="pipelines.capture.images:ImageReader",
+    factory="pipelines.capture.pictures.images:ImageReader",
     parse=_parse,
     files=lambda spec: list(spec.files),
 )

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.capture import damage
-from pipelines.capture.damage import HEALED_AFTER_FRAMES, DamageGuard
+from pipelines.capture.ffmpeg import damage
+from pipelines.capture.ffmpeg.damage import HEALED_AFTER_FRAMES, DamageGuard
 from streamvision.core.errors import SourceError
 from streamvision.core.frame import Frame
 from streamvision.core.stream_state import StreamState

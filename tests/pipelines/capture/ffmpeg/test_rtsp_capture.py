@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
-from pipelines.capture.av_picture import FramePictures
+from pipelines.capture.ffmpeg.frame_pictures import FramePictures
 from streamvision.core.picture import YuvPicture
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until

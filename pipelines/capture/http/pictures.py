@@ -7,13 +7,13 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
-from pipelines.capture.http_client import HttpClient, HttpResponse
-from pipelines.capture.http_failure import answer_failure, request_failure
-from pipelines.capture.jpeg_stream import MAX_PICTURE_BYTES, JpegStream
+from pipelines.capture.http.client import HttpClient, HttpResponse
+from pipelines.capture.http.failure import answer_failure, request_failure
+from pipelines.capture.http.jpeg_stream import MAX_PICTURE_BYTES, JpegStream
+from pipelines.capture.http.snapshots import LastSnapshot, SnapshotPace
+from pipelines.capture.pictures.still import StillDecoder, is_still
 from pipelines.capture.silence import SilenceLimit
-from pipelines.capture.snapshots import LastSnapshot, SnapshotPace
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
-from pipelines.capture.still import StillDecoder, is_still
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
 from streamvision.core.telemetry import DropCounter

@@ -16,7 +16,7 @@ import numpy as np
 from av.codec.hwaccel import HWAccel
 from av.sidedata.sidedata import Type as SideData
 
-from pipelines.capture.open_failure import fault_text
+from pipelines.capture.ffmpeg.open_failure import fault_text
 from streamvision.core.errors import DeviceError
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.capture.picture_header import PictureHeader, read_header
+from pipelines.capture.pictures.picture_header import PictureHeader, read_header
 
 MAX_PICTURE_PX = 200_000_000
 """The largest sensors of phones have as many; more would take gigabytes for one picture."""

@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.capture import decoders
-from pipelines.capture.decoders import DEVICES, DeviceDecoder, create_decoder
+from pipelines.capture.ffmpeg import decoders
+from pipelines.capture.ffmpeg.decoders import DEVICES, DeviceDecoder, create_decoder
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, write_video
 

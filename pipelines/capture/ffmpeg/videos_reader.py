@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from pipelines.capture.ffmpeg.header_promise import DEFAULT_FPS
+from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.file_list import names_of
-from pipelines.capture.header_promise import DEFAULT_FPS
-from pipelines.capture.pyav_reader import PyAvReader
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec, local_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError

@@ -1,0 +1,1 @@
+"""HTTP cameras: MJPEG and snapshots, and telling them from films."""
