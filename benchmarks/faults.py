@@ -154,9 +154,14 @@ def _judged(stream: dict[str, Any], seen_s: list[float], folder: Path) -> dict[s
     steps_s = [b - a for a, b in pairwise(seen_s)]
     found |= {"seen_frames": len(seen_s), "seen_s": round(seen_s[-1] - seen_s[0], 1), "longest_step_s": max(steps_s)}
     found |= _recorded(folder, stream["id"])
+    found["lost_by_outputs"] = {one["name"]: one["lost"] for one in stream["outputs"] if one["lost"]}
     found["steps_back"] = sum(step < 0 for step in steps_s)
     found["unaccounted"] = stream["frames_in"] - stream["frames_done"] - sum(stream["drops"].values())
     return found
+
+
+def _lost(stream: dict[str, Any]) -> int:
+    return sum(sum(causes.values()) for causes in stream["lost_by_outputs"].values())
 
 
 @click.command(help=__doc__)
@@ -204,7 +209,7 @@ def faults(video: Path, model: Path, also: tuple[str, ...], minutes: float, outp
     settled = [one for one in samples if one["at_s"] >= SETTLING_S] or samples
     grown = {key: settled[-1][key] - settled[0][key] for key in ("threads", "open_files", "rss_mb")}
     click.echo(json.dumps({"grown": grown, "exit_code": run.returncode}))
-    short = [s["id"] for s in streams if s["unaccounted"] or s["recorded_frames"] != s["seen_frames"]]
+    short = [s["id"] for s in streams if s["unaccounted"] or s["recorded_frames"] + _lost(s) != s["seen_frames"]]
     sys.exit(1 if short else 0)
 
 

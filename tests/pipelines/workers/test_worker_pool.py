@@ -49,7 +49,7 @@ def test_results_are_those_of_one_process_and_files_are_shared(model: Path, tmp_
         folder.mkdir()
         outputs = {"detections": folder / "d.jsonl", "mot": folder / "m.txt", "events": folder / "e.csv"}
         with kind(config_of(model, *sources, outputs=outputs)) as run:
-            assert run.wait(60)
+            assert run.wait(300)
             assert not run.failures()
         assert [(s.id, s.state, s.frames_done) for s in run.statuses()] == [(f"s{n}", "ended", 20) for n in range(3)]
         files = sorted(path.name for path in folder.iterdir())
