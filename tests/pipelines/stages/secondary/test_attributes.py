@@ -79,7 +79,7 @@ def cars(
 
 
 def settle(looks: dict[str, SecondaryModel]) -> None:
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while any(look._waiting or look._under_way for look in looks.values()):
         assert time.monotonic() < deadline_s
         time.sleep(0.005)

@@ -55,7 +55,7 @@ class Watched:
         return SecondaryInference([self.look], names=FIRST, wait=wait)
 
     def settle(self) -> None:
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 60
         while self.look._waiting or self.look._under_way:
             assert time.monotonic() < deadline_s
             time.sleep(0.005)
