@@ -16,6 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from streamvision.core.frame import Frame
+
 MULTIPART = "multipart/x-mixed-replace; boundary="
 STEP = 4
 """Grey levels from picture to picture."""
@@ -139,3 +141,31 @@ def check_digest(header: str, user: str, password: str, target: str) -> bool:
     middle = [given["nc"], given["cnonce"], given["qop"]] if "qop" in given else []
     expected = digest(secret, given.get("nonce", ""), *middle, digest("GET", target))
     return header.startswith("Digest ") and given.get("username") == user and given.get("response") == expected
+
+
+Habit = Callable[[Request], None]
+"""How a camera answers a request."""
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    """Return the number of each picture, as it is drawn."""
+    return [number_of(float(frame.picture.to_bgr().mean())) for frame in frames]
+
+
+def snapshots(**settings: Any) -> tuple[Habit, list[int]]:
+    """Return a habit that gives a new picture each time, and what it has given."""
+    given: list[int] = []
+
+    def habit(request: Request) -> None:
+        given.append(len(given))
+        kind = settings.get("kind", ".jpg")
+        body = picture(given[-1], kind=kind)
+        content_type = settings.get("content_type", "image/jpeg")
+        if "length" in settings:
+            request.head(content_type, *[("Content-Length", str(len(body) + n)) for n in settings["length"]])
+            request.wfile.write(body)
+            time.sleep(settings.get("hangs_s", 0))
+        else:
+            request.answer(200, content_type, body, keep=True)
+
+    return habit, given
