@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from streamvision.cli.data_report import describe_inspection, describe_problems
+from streamvision.cli.dataset_options import FORMAT_NAMES, format_option
 from streamvision.cli.options import parse_size
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
@@ -21,10 +22,8 @@ from streamvision.datasets.formats import FORMATS
 from streamvision.datasets.inspection import inspect_dataset
 from streamvision.datasets.writing import CopyOrLink
 
-_FORMATS = click.Choice(list(FORMATS))
-
 _folder = click.argument("folder", type=Path)
-_given_format = click.option("--format", "given", type=_FORMATS, help="Format of FOLDER; default: by its files.")
+_given_format = format_option(name="given", of="FOLDER")
 _output = click.option("--output", type=Path, required=True, metavar="DIR", help="Folder to write; new or empty.")
 _link = click.option("--link/--copy", help="Make symbolic links to the pictures instead of copies.  [default: copy]")
 _force = click.option("--force", is_flag=True, help="Replace what is in the output folder.")
@@ -97,7 +96,7 @@ def inspect(
 @data.command(short_help="Write a data set in another format.")
 @_folder
 @_given_format
-@click.option("--to", type=_FORMATS, required=True, help="Format to write.")
+@click.option("--to", type=FORMAT_NAMES, required=True, help="Format to write.")
 @_output
 @_link
 @_force
@@ -139,7 +138,7 @@ def convert(
     help="Shares of the pictures; they sum to 1.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives another split.")
-@click.option("--to", type=_FORMATS, help="Format to write; default: that of FOLDER.")
+@click.option("--to", type=FORMAT_NAMES, help="Format to write; default: that of FOLDER.")
 @_output
 @_link
 @_force

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
+from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options
 from streamvision.cli.eval_track import track
 from streamvision.cli.progress import StepProgress
@@ -89,6 +90,7 @@ evaluation.add_command(track)
     metavar="DIR",
     help="What the model was trained with, for look-alikes in the report; default: the train part of DIR.",
 )
+@format_option("--train-format", "train_format", of="--train-data")
 def detect(
     model: Path,
     data: Path,
@@ -97,6 +99,7 @@ def detect(
     save_predictions: Path | None,
     report: Path | None,
     train_data: Path | None,
+    train_format: DatasetFormat | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -112,7 +115,7 @@ def detect(
       streamvision eval detect signs.onnx --data roadsigns --save-predictions found.json --json
     """
     dataset = read_dataset(data, format=data_format)
-    training = read_dataset(train_data) if train_data else None
+    training = read_dataset(train_data, format=train_format, option="--train-format") if train_data else None
     result, measured = _measure(evaluate, model, dataset, split, given)
     if save_predictions:
         result.predictions.save(save_predictions)

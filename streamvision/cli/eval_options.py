@@ -8,13 +8,13 @@ from typing import Any, Protocol, TypeVar, get_args
 
 import click
 
+from streamvision.cli.dataset_options import format_option
 from streamvision.cli.options import field_option, input_option, names_option, together
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Split
-from streamvision.datasets.formats import FORMATS
 
 SPLITS = (*get_args(Split), "all")
 
@@ -67,14 +67,7 @@ def measured_options(*, labels: bool) -> Callable[[Any], Any]:
         click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout."),
     ]
     if labels:
-        options[2:2] = [
-            click.option(
-                "--format",
-                "data_format",
-                type=click.Choice(list(FORMATS)),
-                help="Format of DIR; default: detected.",
-            )
-        ]
+        options[2:2] = [format_option()]
         options[-2:-2] = [
             click.option(
                 "--save-predictions",

@@ -8,12 +8,14 @@ from typing import Any, get_args
 
 import click
 
+from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_options import chosen_options, runtime_options
 from streamvision.cli.options import field_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.files import writing
+from streamvision.datasets.dataset import DatasetFormat
 from streamvision.evaluation.heat import METHOD_WORDS, Explanation, HeatMethod
 
 DEFAULT_MASKS = 400
@@ -40,6 +42,7 @@ DEFAULT_MASKS = 400
     help="Covered pictures tried by occlusion; more are finer and take longer.",
 )
 @click.option("--train-data", type=Path, metavar="DIR", help="Show the most similar objects of this data set too.")
+@format_option("--train-format", "train_format", of="--train-data")
 @runtime_options
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON document on stdout.")
 def explain(
@@ -51,6 +54,7 @@ def explain(
     method: HeatMethod,
     masks: int,
     train_data: Path | None,
+    train_format: DatasetFormat | None,
     as_json: bool,
     **runtime: Any,
 ) -> None:
@@ -81,7 +85,7 @@ def explain(
             masks=masks,
             on_progress=progress.show,
         )
-    alike = _look_alikes(explanation, path, train_data) if train_data else []
+    alike = _look_alikes(explanation, path, train_data, train_format) if train_data else []
     thumbs = [[Thumb(crop.bgr, name) for crop, name, _ in row] for row in alike]
     target = output or Path(f"{image.stem}-explained.png")
     _write(target, draw_explanation(explanation, thumbs))
@@ -95,13 +99,15 @@ def explain(
     click.echo(json.dumps(report) if as_json else _describe(explanation, target))
 
 
-def _look_alikes(explanation: Explanation, model: Path, train_data: Path) -> list[list[tuple[Any, str, float]]]:
+def _look_alikes(
+    explanation: Explanation, model: Path, train_data: Path, format: DatasetFormat | None
+) -> list[list[tuple[Any, str, float]]]:
     from streamvision.datasets import read_dataset
     from streamvision.evaluation.crops import cut, cut_crops, find_look_alikes
     from streamvision.evaluation.features import open_embedder
     from streamvision.evaluation.report.build import MAX_TRAINING_CROPS
 
-    training = read_dataset(train_data)
+    training = read_dataset(train_data, format=format, option="--train-format")
     crops = cut_crops(training.images, at_most=MAX_TRAINING_CROPS)
     pixels = [cut(explanation.bgr, box) for box in explanation.found.box_xyxy_px.tolist()]
     if not pixels or not crops:

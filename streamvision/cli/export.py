@@ -19,6 +19,7 @@ import click
 from exporters.base import ExportOptions, ExportPrecision, TargetEntry, UnverifiedArtifact
 from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
+from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_options import choose_split
 from streamvision.cli.options import input_option, names_option
 from streamvision.cli.progress import StepProgress
@@ -30,7 +31,7 @@ from streamvision.core.terminal import table
 if TYPE_CHECKING:
     from exporters.export import ExportResult
     from exporters.pictures import GatePictures
-    from streamvision.datasets.dataset import Dataset
+    from streamvision.datasets.dataset import Dataset, DatasetFormat
 
 _SIZE = re.compile(r"(\d+)(?:[xX](\d+))?")
 _HEADINGS = ("artefact", "size", "mean IoU", "score ±", "mAP50-95", "verdict")
@@ -118,6 +119,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
     help="Most pictures to compare on, evenly spaced.",
 )
 @click.option("--data", type=Path, metavar="DIR", help="Labelled pictures: measure mAP before and after, too.")
+@format_option("--data-format")
 @click.option(
     "--budget",
     type=click.FloatRange(min=0),
@@ -146,6 +148,7 @@ def export(
     images: Path | None,
     max_images: int,
     data: Path | None,
+    data_format: DatasetFormat | None,
     budget: float | None,
     weights: Path | None,
     random_weights: int | None,
@@ -188,7 +191,7 @@ def export(
 
         for format in formats:
             format.check_source(Path(model))
-        dataset = _labelled(data, say) if data else None
+        dataset = _labelled(data, data_format, say) if data else None
         pictures = _pictures(images, dataset, data, calibration, max_images)
         say(f"opening {model}")
         source: Source = open_source(
@@ -285,10 +288,10 @@ def _see(result: ExportResult) -> str:
     return f"; see {result.report}" if result.report else ""
 
 
-def _labelled(data: Path, say: Any) -> Dataset:
+def _labelled(data: Path, format: DatasetFormat | None, say: Any) -> Dataset:
     from streamvision.datasets import read_dataset
 
-    dataset, notes = choose_split(read_dataset(data), None)
+    dataset, notes = choose_split(read_dataset(data, format=format, option="--data-format"), None)
     for note in notes:
         say(note)
     return dataset

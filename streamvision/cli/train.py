@@ -10,17 +10,19 @@ from typing import Any
 
 import click
 
+from streamvision.cli.dataset_options import FORMAT_NAMES
 from streamvision.cli.options import field_option, together
 from streamvision.core.errors import ConfigError
 from streamvision.training.recipe import Recipe, load_recipe
 
 NOT_OPTIONS = {"augment", "init_classes", "onnx_size"}
 """Settings with structure, which only recipes have."""
-
+_CHOICES: dict[str, dict[str, Any]] = {"format": {"type": FORMAT_NAMES}}
+"""Options that take one of a list which is not the field's own."""
 
 _recipe_options = together(
     *(
-        field_option(f"--{name.replace('_', '-')}", Recipe, name)
+        field_option(f"--{name.replace('_', '-')}", Recipe, name, **_CHOICES.get(name, {}))
         for name in Recipe.model_fields
         if name not in NOT_OPTIONS
     )

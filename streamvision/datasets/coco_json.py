@@ -26,6 +26,7 @@ from streamvision.datasets.writing import OutputFolder, images_folder
 _SNIFFED_BYTES = 1 << 16
 _KEYS = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
 _BEGIN = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(images|annotations|categories)"\s*:\s*\[')
+_IMAGES = re.compile(rb'"images"\s*:')
 _OTHER_TASKS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
 
 
@@ -38,9 +39,16 @@ def find_tables(path: Path) -> list[Path]:
 
 
 def is_coco(path: Path) -> bool:
-    """Whether the head of a JSON file has two of COCO's keys, or begins with one of its lists."""
+    """Whether the head of a JSON file has two of COCO's keys, or begins with one of its lists.
+
+    Of a small file all is seen: without images it is a list of classes, such as Label Studio's ``notes.json``.
+    """
+    if path.suffix.lower() != ".json":
+        return False
     head = head_of(path, _SNIFFED_BYTES)
-    return path.suffix == ".json" and (len(set(_KEYS.findall(head))) > 1 or _BEGIN.match(head) is not None)
+    if len(head) < _SNIFFED_BYTES and not _IMAGES.search(head):
+        return False
+    return len(set(_KEYS.findall(head))) > 1 or _BEGIN.match(head) is not None
 
 
 def read_coco(path: Path, *, shapes: bool = False, progress: Progress = no_progress) -> Dataset:

@@ -66,6 +66,7 @@ def read_dataset(
     folder: Path,
     *,
     format: DatasetFormat | None = None,
+    option: str = "--format",
     shapes: bool = False,
     progress: Progress = no_progress,
 ) -> Dataset:
@@ -74,6 +75,7 @@ def read_dataset(
     Args:
         folder: the data set's folder, or its one file (``data.yaml``, ``.json``, ``.csv``, ``.tfrecord``).
         format: its format; recognised by the files by default.
+        option: what ``format`` is given with, for the message where the files leave it open.
         shapes: read outlines and keypoints too, where the format has them (YOLO, COCO).
         progress: called with how far reading has come.
 
@@ -82,7 +84,7 @@ def read_dataset(
             can be read.
         MissingDependencyError: when Pillow is not installed.
     """
-    chosen = format or detect_format(folder)
+    chosen = format or detect_format(folder, option=option)
     if not folder.exists():
         raise ConfigError(f"there is no data set at {folder}; give an existing folder")
     if shapes and not _known(chosen).has_shapes:
@@ -125,7 +127,7 @@ def write_dataset(
     return tuple(output.problems)
 
 
-def detect_format(folder: Path) -> DatasetFormat:
+def detect_format(folder: Path, *, option: str = "--format") -> DatasetFormat:
     """Return the format of a data set.
 
     Raises:
@@ -142,7 +144,7 @@ def detect_format(folder: Path) -> DatasetFormat:
         return next(iter(marks))
     if marks:
         seen = " and ".join(f"{name} ({mark.relative_to(folder)})" for name, mark in marks.items())
-        raise ConfigError(f"{folder} looks like {seen}; say which with --format")
+        raise ConfigError(f"{folder} looks like {seen}; say which with {option}")
     raise ConfigError(f"{folder} holds {_contents(folder)}, which is no known data set; accepted are {_accepted()}")
 
 

@@ -80,7 +80,7 @@ def prepare_objects(folder: RunFolder, recipe: Recipe) -> TrainingData[LabelledI
     Raises:
         ConfigError: when there is nothing to learn from.
     """
-    dataset = read_dataset(recipe.data)
+    dataset = read_dataset(recipe.data, format=recipe.format)
     train, val, repeats, origin = _parts(dataset, folder, recipe)
     if not any(image.boxes for image in train):
         raise ConfigError(f"{recipe.data}: no picture to learn from has an object marked on it")

@@ -38,6 +38,7 @@ _WORDS: dict[Family, str] = {
 _ONLY_FOR: dict[str, tuple[Family, ...]] = {
     "init_classes": ("ultralytics",),
     "balance: class-weights": ("ultralytics",),
+    "format": ("detector", "ultralytics"),
     "generated": ("detector", "ultralytics"),
     "label_smoothing": ("unet", "classifier"),
     "unfreeze_lr": ("unet", "classifier", "detector"),
@@ -72,6 +73,7 @@ def check_settings(recipe: Recipe, family: Family) -> None:
     given = {
         "init_classes": bool(recipe.init_classes),
         "balance: class-weights": recipe.balance == "class-weights",
+        "format": recipe.format is not None,
         "generated": bool(recipe.generated),
         "label_smoothing": bool(recipe.label_smoothing),
         "unfreeze_lr": recipe.unfreeze_lr is not None,

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from streamvision.core.config.section import Section, read_yaml, validate
 from streamvision.core.errors import ConfigError
+from streamvision.datasets.dataset import DatasetFormat
 
 PresetName = Literal["plain", "light", "road", "strong"]
 
@@ -75,6 +76,7 @@ class Recipe(Section):
         description="Folder of labelled pictures in any format, or a data.yaml; for unet one with images/ and masks/, "
         "for classifiers one with a folder for each class."
     )
+    format: DatasetFormat | None = Field(None, description="Format of data; default: by its files.")
     model: str = Field(
         description="Weights to begin from (.pt), or the name of an architecture: unet, a detector or classifier of "
         "torchvision."

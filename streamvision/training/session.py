@@ -143,7 +143,9 @@ def _check_model(recipe: Recipe) -> None:
     """Fail before anything is written where there are no weights to begin from, or settings are for other models."""
     family = family_of(recipe.model)
     if family == "ultralytics":
-        _ultralytics_task(recipe.model)
+        task = _ultralytics_task(recipe.model)
+        if recipe.format and task != "detect":
+            raise ConfigError(f"format says how boxes are written; leave it out for {recipe.model}, a model for {task}")
     else:
         import_torch()
     check_settings(recipe, family)

@@ -18,6 +18,8 @@ def test_two_formats_in_one_folder_are_not_guessed(tmp_path: Path) -> None:
     ):
         detect_format(tmp_path / "set")
     assert len(read_dataset(tmp_path / "set", format="coco").images) == 2
+    with pytest.raises(ConfigError, match="say which with --data-format"):
+        read_dataset(tmp_path / "set", option="--data-format")
 
 
 def test_an_unknown_folder_is_told_what_was_seen_and_what_is_accepted(tmp_path: Path) -> None:
@@ -80,14 +82,28 @@ def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "head", ['{"images": [{"id": 1}]}', '{"info": {}, "licenses": [], "images": []}', '\n{ "categories": [ {"id": 1}']
+    "head",
+    [
+        '{"images": [{"id": 1}]}',
+        '{"info": {}, "licenses": [], "images": []}',
+        '\n{ "categories": [ {"id": 1}' + ' {"id": 2}' * 7_000,
+    ],
+    ids=["images", "info", "long"],
 )
 def test_json_is_known_by_its_head(head: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(head)
     assert detect_format(tmp_path) == "coco"
 
 
-@pytest.mark.parametrize("head", ['{"info": {}, "paths": {}}', '{"images": 3}', '[{"image_id": 1, "bbox": []}]'])
+@pytest.mark.parametrize(
+    "head",
+    [
+        '{"info": {}, "paths": {}}',
+        '{"images": 3}',
+        '[{"image_id": 1, "bbox": []}]',
+        '{"categories": [{"id": 0, "name": "car"}], "info": {"contributor": "Label Studio"}}',
+    ],
+)
 def test_other_json_is_not(head: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(head)
     with pytest.raises(ConfigError, match="no known data set"):

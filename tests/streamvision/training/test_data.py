@@ -39,6 +39,14 @@ def test_the_split_is_written_down_and_kept(tmp_path: Path) -> None:
     assert "seed 1" in again.split_origin
 
 
+def test_the_format_is_given_where_the_files_leave_it_open(tmp_path: Path) -> None:
+    data = draw_signs(tmp_path / "signs", count=8)
+    (data / "also.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    with pytest.raises(ConfigError, match="say which with --format"):
+        prepared(tmp_path / "run", data)
+    assert len(prepared(tmp_path / "run", data, format="voc").train) == 6
+
+
 def test_the_layout_is_read_as_the_same_data_set(tmp_path: Path) -> None:
     data = draw_signs(tmp_path / "signs", count=8)
     ready = prepared(tmp_path / "run", data)

@@ -40,6 +40,7 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
     ("family", "given", "said"),
     [
         ("unet", {"generated": 5}, "generated works with torchvision's detectors and ultralytics models only"),
+        ("classifier", {"format": "coco"}, "format works with torchvision's detectors and ultralytics models only"),
         ("unet", {"balance": "class-weights"}, "class-weights works with ultralytics models only"),
         ("detector", {"label_smoothing": 0.1}, "label_smoothing works with unet and torchvision's classifiers only"),
         ("ultralytics", {"freeze": 3, "unfreeze_at": 2, "unfreeze_lr": 1e-4}, "unfreeze_lr works with"),

@@ -137,6 +137,15 @@ def test_missing_torchvision_weights_are_one_sentence(signs: Path, tmp_path: Pat
     assert "nothing is downloaded" in done.sentence()
 
 
+def test_the_format_of_the_data_is_taken_at_its_word(signs: Path, tmp_path: Path) -> None:
+    done = streamvision(
+        *("train", "--data", signs, "--format", "coco", "--model", "ssdlite320_mobilenet_v3_large"),
+        *("--project", tmp_path / "runs"),
+    )
+    assert done.code == 1
+    assert f"no labelled picture could be read from {signs} as coco" in done.sentence()
+
+
 def test_resuming_what_is_no_run_is_one_sentence(tmp_path: Path) -> None:
     done = streamvision("train", "--resume", tmp_path)
     assert done.code == 1
