@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from streamvision.core.addresses import MASK
 from streamvision.core.errors import ConfigError
+from streamvision.core.reading import MAX_YAML_BYTES, UnreadableError, parse_yaml, read_text
 from streamvision.core.redaction import MAX_CHARACTERS, redact_source
 
 _log = logging.getLogger(__name__)
@@ -64,17 +65,17 @@ def read_yaml(path: Path, section: type[Section], *, kind: str) -> dict[str, Any
         ConfigError: when the file is missing, is not YAML or is not a mapping.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {kind} {path}: {error.strerror}; give an existing YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        document = parse_yaml(read_text(path, limit=MAX_YAML_BYTES))
+    except UnreadableError as error:
+        raise ConfigError(f"cannot read {kind} {path}: it {error}; give an existing YAML file") from error
+    except yaml.YAMLError as error:
         raise ConfigError(f"{kind} {path} is not valid YAML: {_fault_of(error)}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{kind} {path} must be a mapping with the keys {', '.join(section.model_fields)}")
     return document
 
 
-def _fault_of(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+def _fault_of(error: yaml.YAMLError) -> str:
     """Return what is wrong with a YAML file, and where, without what stands there: that may be a password."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem is None:
         return "it holds a byte or character that no text has"

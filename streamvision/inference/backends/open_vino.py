@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.core.reading import UnreadableError, read_yaml
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import MAX_REQUESTS, share_cores
 from streamvision.inference.tensors import TensorSpec, last_line, picture_input
@@ -85,8 +85,6 @@ class CompiledShapes:
 INSTALL = "pip install '.[openvino]'"
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 _PRECISIONS = {hint: precision for precision, hint in _HINTS.items()}
-_METADATA_BYTES = 1 << 20
-"""Far above any real metadata.yaml."""
 
 
 class OpenVinoBackend(LoadedBackend):
@@ -264,37 +262,15 @@ def _rt_info(info: Any, prefix: str = "") -> dict[str, str]:
     return found
 
 
-_METADATA_VALUES = 100_000
-
-
-def _check_size(document: Any) -> None:
-    """Refuse a document that is larger than its text: YAML may repeat a part of it any number of times.
-
-    Raises:
-        ValueError: when it holds more values than any such file.
-    """
-    waiting, seen = [document], 0
-    while waiting:
-        value = waiting.pop()
-        seen += 1
-        if seen + len(waiting) > _METADATA_VALUES:
-            raise ValueError(f"more than {_METADATA_VALUES} values")
-        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-
-
 def _beside(path: Path) -> dict[str, str]:
     """Read the ``metadata.yaml`` that ultralytics writes into the folder of an OpenVINO export."""
     file = path.with_name("metadata.yaml")
     if path.suffix != ".xml" or not file.is_file():
         return {}
     try:
-        with file.open(encoding="utf-8") as stream:
-            document = yaml.safe_load(stream.read(_METADATA_BYTES))
-        _check_size(document)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise ModelError(
-            f"{file} is damaged ({last_line(error)}); export the model again or remove the file"
-        ) from error
+        document = read_yaml(file)
+    except UnreadableError as error:
+        raise ModelError(f"{file} is damaged: it {error}; export the model again or remove the file") from error
     if not isinstance(document, dict):
         raise ModelError(f"{file} is damaged (no mapping); export the model again or remove the file")
     return {str(k): v if isinstance(v, str) else json.dumps(v, default=str) for k, v in document.items()}
