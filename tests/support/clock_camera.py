@@ -33,14 +33,21 @@ class ClockCamera:
         unix_offset_s: how far the wall clock of its RTCP sender reports, one a second, is ahead of the real one; with
             ``None`` it sends no reports.
         rate: how fast the clock of its timestamps runs, in shares of real time.
+        frames: after so many it breaks each connection off.
     """
 
     def __init__(
-        self, *, leaps_s: Mapping[int, float] | None = None, unix_offset_s: float | None = None, rate: float = 1.0
+        self,
+        *,
+        leaps_s: Mapping[int, float] | None = None,
+        unix_offset_s: float | None = None,
+        rate: float = 1.0,
+        frames: int = 100_000,
     ) -> None:
         self._leaps_s = dict(leaps_s or {})
         self._unix_offset_s = unix_offset_s
         self._rate = rate
+        self._frames = frames
         self._units = _access_units()
         self._server = socket.create_server(("127.0.0.1", 0))
         self._closed = threading.Event()
@@ -93,7 +100,7 @@ class ClockCamera:
 
     def _play(self, client: socket.socket) -> None:
         begin_s, sequence, leap_s = time.monotonic(), 0, 0.0
-        for index in range(100_000):
+        for index in range(self._frames):
             if self._closed.wait(max(0.0, begin_s + index / FPS - time.monotonic())):
                 return
             leap_s = self._leaps_s.get(index, leap_s)

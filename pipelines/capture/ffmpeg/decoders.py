@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 from av.codec.hwaccel import HWAccel
-from av.sidedata.sidedata import Type as SideData
 
+from pipelines.capture.ffmpeg.geometry import display_matrix
 from pipelines.capture.ffmpeg.open_failure import fault_text
 from streamvision.core.errors import DeviceError
 
@@ -173,8 +173,7 @@ def _difference(frame: Any, reference: Any) -> str | None:
     """Return in what two decoders' frames of the same time differ, as far as that may not be."""
     if (frame.width, frame.height) != (reference.width, reference.height):
         return f"it gives {frame.width}x{frame.height} pictures, the processor {reference.width}x{reference.height}"
-    matrix, expected = (one.side_data.get(SideData.DISPLAYMATRIX) for one in (frame, reference))
-    if matrix is None and expected is not None:
+    if display_matrix(frame) is None and display_matrix(reference) is not None:
         return "it does not say how the picture is to be turned"
     ours, theirs = (one.to_ndarray(format="yuv420p").astype(np.int16) for one in (frame, reference))
     levels = float(np.abs(ours - theirs).mean())

@@ -12,12 +12,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from av.sidedata.sidedata import Type as SideData
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from pipelines.capture.ffmpeg.geometry import Geometry, geometry
+from pipelines.capture.ffmpeg.geometry import Geometry, display_matrix, geometry
 from pipelines.capture.ffmpeg.tone_mapping import U16, CodedMatrix, ToneMapper, Transfer
 from streamvision.core.picture import U8, ColorMatrix, YuvPicture
 
@@ -83,11 +82,7 @@ class FramePictures:
         return picture if self._geometry is None else self._geometry.applied(picture)
 
     def _geometry_of(self, frame: VideoFrame) -> Geometry | None:
-        side_data: Any = frame.side_data
-        matrix = side_data.get(SideData.DISPLAYMATRIX)
-        shown = geometry(
-            frame.width, frame.height, aspect=self._aspect(), matrix=None if matrix is None else bytes(matrix)
-        )
+        shown = geometry(frame.width, frame.height, aspect=self._aspect(), matrix=display_matrix(frame))
         return shown if shown.changes(frame.width, frame.height) else None
 
 

@@ -7,6 +7,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import cv2
+from av.sidedata.sidedata import Type as SideData
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from streamvision.core.picture import U8, YuvPicture
 
@@ -15,6 +18,7 @@ NEARLY_SQUARE = 0.01
 MOST_STRETCHED = 8
 """Pixels further from square than this are a mistake."""
 LARGEST_PX = 16384
+_TINY_PX = 16
 _MATRIX = struct.Struct("@9i")
 _DEGREES_CLOCKWISE = {
     (False, None): 0,
@@ -76,6 +80,17 @@ class Geometry(NamedTuple):
         if self.flip is not None:
             shown = cv2.flip(shown, self.flip)
         return shown  # type: ignore[no-any-return]
+
+
+def display_matrix(frame: VideoFrame) -> bytes | None:
+    """Return how the frame wants to be turned, as :func:`geometry` takes it; ``None`` where it does not say.
+
+    PyAV's frames and their side data hold each other, and with them the pixels, until the garbage collector comes by,
+    which may be never. So a tiny copy is asked.
+    """
+    tiny: Any = VideoReformatter().reformat(frame, _TINY_PX, _TINY_PX, format="gray", interpolation="POINT")
+    matrix = tiny.side_data.get(SideData.DISPLAYMATRIX)
+    return None if matrix is None else bytes(matrix)
 
 
 def geometry(width_px: int, height_px: int, *, aspect: Fraction | None, matrix: bytes | None) -> Geometry:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,7 +63,7 @@ class PyAvReader:
         self._decoder: Any = None
         self._promise: HeaderPromise
         self._times: FrameTimes
-        self._pictures = FramePictures(self._pixel_aspect)
+        self._pictures: FramePictures
         self._lag = LagGuard()
         self._drops = drops
         self._ready: deque[VideoFrame] = deque()
@@ -94,6 +95,7 @@ class PyAvReader:
         self._format = self._container.format.name.split(",")[0]
         if self._format == "hls":
             leave_out_others(self._container, self._stream.index)
+        self._pictures = FramePictures(partial(_pixel_aspect, self._stream))
         self._promise = HeaderPromise(self._container, self._stream, self._spec)
         self._times = FrameTimes(
             self._container,
@@ -170,11 +172,6 @@ class PyAvReader:
             context.thread_count = 1
         if context.codec.name in _SAY_WHAT_IS_DAMAGED:
             context.flags |= Flags.output_corrupt
-
-    def _pixel_aspect(self) -> Fraction | None:
-        """Return what the container says, or else the stream itself."""
-        said: Fraction | None = self._stream.sample_aspect_ratio
-        return said or self._stream.codec_context.sample_aspect_ratio
 
     def _connect(self) -> Any:
         """Return the open container; of RTSP with ``auto``, over UDP where the camera takes nothing over TCP."""
@@ -328,6 +325,12 @@ class PyAvReader:
         if self._is_file:
             return True
         return self._spec.kind in ("http", "rtsp") and bool(self._container.duration)
+
+
+def _pixel_aspect(stream: Any) -> Fraction | None:
+    """Return what the container says, or else the stream itself."""
+    said: Fraction | None = stream.sample_aspect_ratio
+    return said or stream.codec_context.sample_aspect_ratio
 
 
 def _is_playlist(uri: str) -> bool:
