@@ -133,7 +133,8 @@ class YuvDrawing:
             luma[top:bottom, left : left + line_px].T,
             luma[top:bottom, right - line_px : right].T,
         ):
-            np.copyto(edge, level, where=_dashes(edge.shape[1], dash_px))
+            length_px = edge.shape[1]
+            np.copyto(edge, level, where=_dashes(length_px.bit_length(), dash_px)[:length_px])
 
 
 @lru_cache(maxsize=64)
@@ -159,10 +160,10 @@ def mixing_table(level: int, opacity: int) -> U8:
     return np.rint(mixed).astype(np.uint8)
 
 
-@lru_cache(maxsize=4096)
-def _dashes(length_px: int, dash_px: int) -> NDArray[np.bool_]:
-    """Return a row that is on for each second stretch of ``dash_px``, beginning with the first."""
-    return np.arange(length_px) % (2 * dash_px) < dash_px
+@lru_cache(maxsize=64)
+def _dashes(length_bits: int, dash_px: int) -> NDArray[np.bool_]:
+    """Return a row of ``2**length_bits`` that is on for each second stretch of ``dash_px``, beginning with the first."""
+    return np.arange(1 << length_bits) % (2 * dash_px) < dash_px
 
 
 def _fixed_point(curve: NDArray[np.float32]) -> NDArray[np.int32]:

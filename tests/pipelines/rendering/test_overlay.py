@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ import pytest
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.palette import UNCONFIRMED, color_of
 from pipelines.rendering.renderer import JpegEncoder
+from pipelines.rendering.yuv_drawing import YuvDrawing
 from streamvision.core.config.app import OverlayConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
@@ -130,6 +132,23 @@ def test_boxes_and_labels_at_borders_and_beyond_are_clipped(
     canvas = draw(picture, found(*boxes, identity=identity), OverlayConfig())
     assert canvas.y.shape == (height_px, width_px)
     assert JpegEncoder()(canvas)[:2] == b"\xff\xd8"
+
+
+def test_ever_new_objects_soon_take_no_more_memory() -> None:
+    drawing = YuvDrawing(flat(width_px=1280, height_px=720).to_canvas())
+
+    def draw(identities: range) -> int:
+        for identity in identities:
+            drawing.outline((0, 0, 20 + identity % 1200, 20 + identity % 600), UNCONFIRMED, line_px=2, dashed=True)
+            drawing.text(f"car {identity}")
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        soon_bytes = draw(range(2000, 3100))
+        assert draw(range(3100, 4500)) - soon_bytes < 200_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_objects_outside_the_picture_are_not_drawn() -> None:
