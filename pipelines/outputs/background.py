@@ -45,7 +45,9 @@ class BackgroundSink:
             policy=Policy.BLOCK if lossless else Policy.LATEST, capacity=capacity, drops=self._drops, cause=BEHIND
         )
         self._lock = threading.Lock()
-        self._failure: OutputError | None = None
+        self._failure: str | None = (
+            None  # an error that is kept would keep the frames of its traceback, encoder and all
+        )
         self._reported = False
         self._close_before_s: float | None = None
         self._thread = threading.Thread(target=self._work, name=f"sink-{name}", daemon=True)
@@ -54,7 +56,7 @@ class BackgroundSink:
     @property
     def failure(self) -> OutputError | None:
         """Why nothing is written any more; ``None`` while all is well."""
-        return self._failure
+        return OutputError(self._failure) if self._failure is not None else None
 
     @property
     def drops(self) -> DropCounter:
@@ -68,7 +70,7 @@ class BackgroundSink:
             OutputError: when the writing of an earlier result failed; nothing is written any more.
         """
         if not self._waiting.put(rendered, timeout_s=_PATIENCE_S) and not self._waiting.closed:
-            self._fail(OutputError(f"{self._name} took no frame for {_PATIENCE_S:.0f} s; its disk may hang"))
+            self._fail(f"{self._name} took no frame for {_PATIENCE_S:.0f} s; its disk may hang")
         self._raise_failure()
 
     def close(self) -> None:
@@ -84,14 +86,14 @@ class BackgroundSink:
         self._waiting.close()
         self._thread.join(patience_s + 0.5)
         if self._thread.is_alive():
-            self._fail(OutputError(f"{self._name} did not finish within {patience_s:.0f} s; its end may be lost"))
+            self._fail(f"{self._name} did not finish within {patience_s:.0f} s; its end may be lost")
         if not self._reported:
             self._raise_failure()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             self._reported = True
-            raise self._failure
+            raise OutputError(self._failure)
 
     def _work(self) -> None:
         try:
@@ -111,14 +113,15 @@ class BackgroundSink:
                 self._report(error)
 
     def _report(self, error: Exception) -> None:
-        if not isinstance(error, OutputError):
-            _log.error("%s failed unexpectedly", self._name, exc_info=error)
-            error = OutputError(f"{self._name} failed: {error}")
-        self._fail(error)
+        if isinstance(error, OutputError):
+            self._fail(str(error))
+            return
+        _log.error("%s failed unexpectedly", self._name, exc_info=error)
+        self._fail(f"{self._name} failed: {error}")
 
-    def _fail(self, error: OutputError) -> None:
+    def _fail(self, reason: str) -> None:
         """Keep the first failure and take nothing more."""
         with self._lock:
             if self._failure is None:
-                self._failure = error
+                self._failure = reason
         self._waiting.close(discard=True, cause=BEHIND)

@@ -158,8 +158,8 @@ class Mp4Sink:
                     container.close()
         finally:
             file.close()
-        if file.error is not None:
-            raise file.error
+        if file.error_number is not None:
+            raise OSError(file.error_number, os.strerror(file.error_number))
 
     def _open(self, canvas: Canvas, taken_unix_s: float | None) -> VideoStream:
         if not self._overwrite:
@@ -220,7 +220,7 @@ class Mp4Sink:
 class _CheckedFile(io.FileIO):
     """Writes all or raises, and remembers that: FFmpeg says nothing of what it could not write at the very end."""
 
-    error: OSError | None = None
+    error_number: int | None = None
 
     def write(self, data: Any, /) -> int:
         """Write all of the data."""
@@ -229,7 +229,7 @@ class _CheckedFile(io.FileIO):
             while left:
                 left = left[super().write(left) or 0 :]
         except OSError as error:
-            self.error = self.error or error
+            self.error_number = self.error_number or error.errno
             raise
         return len(memoryview(data))
 

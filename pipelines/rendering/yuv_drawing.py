@@ -162,7 +162,7 @@ def mixing_table(level: int, opacity: int) -> U8:
 
 @lru_cache(maxsize=64)
 def _dashes(length_bits: int, dash_px: int) -> NDArray[np.bool_]:
-    """Return a row of ``2**length_bits`` that is on for each second stretch of ``dash_px``, beginning with the first."""
+    """Return 2 to the power of ``length_bits`` pixels, the first ``dash_px`` on, the next off, and so forth."""
     return np.arange(1 << length_bits) % (2 * dash_px) < dash_px
 
 

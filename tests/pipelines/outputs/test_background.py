@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +134,22 @@ def test_a_full_disk_ends_the_recording_but_not_the_writer() -> None:
         for index in range(2000):
             sink.write(annotated(index))
     sink.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_recording_that_failed_is_gone_at_once() -> None:
+    gc.collect()
+    gc.disable()  # which comes too seldom for an encoder's megabytes at each attempt
+    try:
+        recorder = Mp4Sink(Path("/dev/full"))
+        sink = BackgroundSink(recorder, name="recording /dev/full", lossless=True)
+        with pytest.raises(OutputError, match="No space left"):
+            for index in range(60):
+                sink.write(annotated(index))
+        with suppress(OutputError):
+            sink.close()
+        left = weakref.ref(recorder)
+        del recorder, sink
+        assert left() is None
+    finally:
+        gc.enable()
