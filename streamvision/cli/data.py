@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from streamvision.cli.data_report import describe_inspection, describe_problems
-from streamvision.cli.dataset_options import FORMAT_NAMES, format_option
+from streamvision.cli.dataset_options import WRITABLE_NAMES, format_option
 from streamvision.cli.options import parse_size
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
@@ -18,7 +18,7 @@ from streamvision.datasets import detect_format, read_dataset, split_dataset, wr
 from streamvision.datasets.contact_sheet import draw_contact_sheet
 from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
 from streamvision.datasets.files import SPLITS
-from streamvision.datasets.formats import FORMATS
+from streamvision.datasets.formats import FORMATS, WRITABLE
 from streamvision.datasets.inspection import inspect_dataset
 from streamvision.datasets.writing import CopyOrLink
 
@@ -42,8 +42,14 @@ def data() -> None:
       yolo      text files and data.yaml
       tfcsv     TensorFlow CSV: filename,width,height,class,xmin,ymin,xmax,ymax
       tfrecord  TensorFlow records, pictures inside
+    and, only read:
+      cvat        CVAT XML 1.1, of images or of a video
+      labelme     labelme's JSON, one file a picture
+      createml    Create ML's JSON
+      kitti       KITTI's text files
+      openimages  Open Images' CSV
 
-    FOLDER may also be the one file that describes the set (data.yaml, .json, .csv, .tfrecord).
+    FOLDER may also be the one file that describes the set (data.yaml, .json, .csv, .xml, .tfrecord).
     """
 
 
@@ -96,7 +102,7 @@ def inspect(
 @data.command(short_help="Write a data set in another format.")
 @_folder
 @_given_format
-@click.option("--to", type=FORMAT_NAMES, required=True, help="Format to write.")
+@click.option("--to", type=WRITABLE_NAMES, required=True, help="Format to write.")
 @_output
 @_link
 @_force
@@ -138,7 +144,7 @@ def convert(
     help="Shares of the pictures; they sum to 1.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives another split.")
-@click.option("--to", type=FORMAT_NAMES, help="Format to write; default: that of FOLDER.")
+@click.option("--to", type=WRITABLE_NAMES, help="Format to write; default: that of FOLDER, coco where it is only read.")
 @_output
 @_link
 @_force
@@ -169,10 +175,11 @@ def split(
     shares = _shares(fractions)
     with StepProgress() as progress:
         chosen = given or detect_format(folder)
+        written = to or (chosen if chosen in WRITABLE else "coco")
         dataset = read_dataset(folder, format=chosen, progress=progress.show_work)
         dataset = split_dataset(dataset, fractions=shares, seed=seed, progress=progress.show_work)
-        lost = _write(dataset, output, to or chosen, link=link, force=force, progress=progress)
-    _report(dataset, lost, folder=folder, output=output, format=to or chosen, everything=everything, as_json=as_json)
+        lost = _write(dataset, output, written, link=link, force=force, progress=progress)
+    _report(dataset, lost, folder=folder, output=output, format=written, everything=everything, as_json=as_json)
 
 
 @data.command(short_help="Draw a labelled data set of the synthetic drive.")

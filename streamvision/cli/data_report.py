@@ -40,7 +40,8 @@ def describe_inspection(found: Inspection, *, folder: Path, format: DatasetForma
     yield f"{click.style(str(folder), bold=True)}  {FORMATS[format].title}"
     yield ""
     empty = f", {found.empty_pictures:,} of them without objects" if found.empty_pictures else ""
-    yield f"  {found.pictures:,} pictures{empty}, {found.boxes:,} boxes, {len(found.classes)} classes"
+    ignored = f", {found.ignored_regions:,} ignored regions" if found.ignored_regions else ""
+    yield f"  {found.pictures:,} pictures{empty}, {found.boxes:,} boxes{ignored}, {len(found.classes)} classes"
     yield f"  {_picture_sizes(found)}"
     yield ""
     yield from _class_table(found.classes)

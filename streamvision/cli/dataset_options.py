@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from streamvision.datasets.formats import FORMATS
+from streamvision.datasets.formats import FORMATS, WRITABLE
 
 FORMAT_NAMES = click.Choice(list(FORMATS))
+WRITABLE_NAMES = click.Choice(WRITABLE)
 
 
 def format_option(flag: str = "--format", name: str = "data_format", *, of: str = "--data") -> Callable[[Any], Any]:

@@ -61,11 +61,9 @@ class Collector:
 
     def __init__(self, progress: Progress = no_progress) -> None:
         self._progress = progress
-        self._pictures: list[tuple[PictureFile, Split | None, list[MarkedBox]]] = []
+        self._pictures: list[tuple[PictureFile, Split | None, list[MarkedBox], tuple[Corners, ...]]] = []
         self._split_of: dict[Path, Split | None] = {}
         self._broken: set[Path] = set()
-        self._doubts: dict[Path, str] = {}
-        self._real_folders: dict[Path, Path] = {}
         self._problems: list[Problem] = []
 
     def progress(self, done: int, total: int) -> None:
@@ -76,36 +74,26 @@ class Collector:
         """Note that something is wrong with a file."""
         self._problems.append(Problem(path, reason, kind))
 
-    def doubt(self, path: Path, reason: str) -> None:
-        """Say why a picture that will be opened is not there; the clause goes on from its name."""
-        self._doubts[path] = reason
-
-    def key(self, path: Path) -> Path:
-        """Return a file's place whatever way leads there: relative, absolute or through links to folders."""
-        parent = path.parent
-        if parent not in self._real_folders:
-            self._real_folders[parent] = parent.resolve()
-        return self._real_folders[parent] / path.name
-
     def open(self, path: Path, *, labels: Path | None = None) -> PictureFile | None:
         """Return the picture's size, or note why it cannot be read; ``labels`` is the file that names it."""
         try:
             if not path.is_file():
-                why = self._doubts.get(path, "is not there")
-                self.note(labels or path, "missing_picture", f"names the picture {path.name}, which {why}; left out")
+                self.note(
+                    labels or path, "missing_picture", f"names the picture {path.name}, which is not there; left out"
+                )
                 return None
             return read_picture(path)
         except (BrokenPictureError, OSError) as error:
             reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
             self.note(path, "broken_picture", f"{reason}; left out")
-            self._broken.add(self.key(path))
+            self._broken.add(path)
         return None
 
     def taken_before(self, path: Path, split: Split | None) -> bool:
         """Whether a picture is in the set already; noted as a leak where that is in another split."""
-        if (key := self.key(path)) not in self._split_of:
+        if path not in self._split_of:
             return False
-        if (before := self._split_of[key]) != split:
+        if (before := self._split_of[path]) != split:
             self.note(
                 path,
                 "leak",
@@ -121,26 +109,30 @@ class Collector:
         split: Split | None,
         labels: Path,
         declared_size_px: tuple[int, int] | None = None,
+        ignored: Iterable[Corners] = (),
     ) -> None:
-        """Take a picture and its boxes in; ``labels`` is the file to name when something is wrong with them."""
-        self._split_of[self.key(picture.path)] = split
+        """Take a picture and its boxes in; ``labels`` is the file to name when something is wrong with them.
+
+        ``ignored`` are regions in which nothing was marked, in the frame of the boxes.
+        """
+        self._split_of[picture.path] = split
         turned = self._check_size(picture, labels, declared_size_px)
         checked = []
         for box in boxes:
-            corners = turn(box.box_xyxy_px, picture) if turned else box.box_xyxy_px
-            if (inside := self._check_box(corners, box.name, picture, labels)) is not None:
+            if (inside := self._check_box(box.box_xyxy_px, box.name, picture, labels, turned)) is not None:
                 shape = turn_shape(box.shape, picture) if turned and box.shape else box.shape
                 checked.append(MarkedBox(box.name, inside, box.ignore, shape))
-        self._pictures.append((picture, split, checked))
+        regions = (self._check_box(corners, "ignored", picture, labels, turned) for corners in ignored)
+        self._pictures.append((picture, split, checked, tuple(filter(None, regions))))
 
     def known(self, path: Path) -> bool:
         """Whether a picture has been taken in, or was found to be broken."""
-        return (key := self.key(path)) in self._split_of or key in self._broken
+        return path in self._split_of or path in self._broken
 
     def dataset(self, names: Sequence[str] = ()) -> Dataset:
-        """Return everything; classes are ``names`` in their order, each once, then those only seen on boxes, sorted."""
-        used = {box.name for _, _, boxes in self._pictures for box in boxes}
-        ordered = (*dict.fromkeys(names), *sorted(used.difference(names)))
+        """Return everything; classes are ``names`` in their order, then those only seen on boxes, sorted."""
+        used = {box.name for _, _, boxes, _ in self._pictures for box in boxes}
+        ordered = (*names, *sorted(used.difference(names)))
         ids = {name: class_id for class_id, name in enumerate(ordered)}
         images = [
             LabelledImage(
@@ -149,8 +141,9 @@ class Collector:
                 picture.height_px,
                 tuple(LabelledBox(ids[box.name], box.box_xyxy_px, box.ignore, box.shape) for box in boxes),
                 split,
+                ignored,
             )
-            for picture, split, boxes in self._pictures
+            for picture, split, boxes, ignored in self._pictures
         ]
         return Dataset(ordered, tuple(sorted(images, key=lambda image: image.path)), tuple(self._problems))
 
@@ -167,7 +160,10 @@ class Collector:
         self.note(labels, "wrong_size", f"{stated}; the boxes were kept as written")
         return False
 
-    def _check_box(self, corners: Corners, name: str, picture: PictureFile, labels: Path) -> Corners | None:
+    def _check_box(
+        self, corners: Corners, name: str, picture: PictureFile, labels: Path, turned: bool
+    ) -> Corners | None:
+        corners = turn(corners, picture) if turned else corners
         shown = f"{name} box ({', '.join(f'{value:g}' for value in corners)}) on {picture.path.name}"
         if not all(map(math.isfinite, corners)):
             self.note(labels, "bad_box", f"{shown} has a coordinate that is no number; left out")

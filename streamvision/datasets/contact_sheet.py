@@ -175,9 +175,15 @@ class _Sheet:
         scale = cell.width / cell.image.width_px
         boxes = sorted(cell.image.boxes, key=lambda box: _area(box.box_xyxy_px), reverse=True)
         taken: list[Corners] = []
+
+        def placed(corners: tuple[float, ...]) -> Corners:
+            x0, y0, x1, y1 = (round(value * scale) for value in corners)
+            return cell.left + x0, cell.top + y0, cell.left + x1, cell.top + y1
+
+        for corners in cell.image.ignored_xyxy_px:
+            self._draw_box(placed(corners), frame, FAINT_INK, faint=True)
         for box in boxes:
-            x0, y0, x1, y1 = (round(value * scale) for value in box.box_xyxy_px)
-            taken.append((cell.left + x0, cell.top + y0, cell.left + x1, cell.top + y1))
+            taken.append(placed(box.box_xyxy_px))
             self._draw_box(taken[-1], frame, color_of_class(box.class_id), faint=box.ignore)
         taken.append(self._draw_caption(cell))
         for index, box in enumerate(boxes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -72,6 +72,14 @@ class LabelledImage:
     """The objects; none is a valid answer."""
     split: Split | None = None
     """The part that it belongs to, where the data set says so."""
+    ignored_xyxy_px: tuple[tuple[float, float, float, float], ...] = ()
+    """Regions in which nothing was marked, whatever shows there (KITTI's DontCare): neither finding nor missing an
+    object of any class counts in them."""
+
+    def with_ignored_boxes(self, class_ids: Iterable[int]) -> LabelledImage:
+        """Return the picture with an ignored box of each of these classes in place of every ignored region."""
+        boxes = [LabelledBox(class_id, corners, True) for corners in self.ignored_xyxy_px for class_id in class_ids]
+        return replace(self, boxes=(*self.boxes, *boxes), ignored_xyxy_px=())
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """The table of formats: which of them a data set is in, and reading and writing any of them.
 
-Each format is known by a mark that no other has: an ``<annotation>`` in an XML file, a JSON file of COCO's shape, a
-``data.yaml`` or text files of classes and numbers, a CSV file with TensorFlow's header, a TFRecord file. A folder
-with the marks of several, or of none, is refused by naming what is in it.
+Each format is known by a mark that no other has: the outermost element of an XML file, the shape of a JSON file, a
+``data.yaml`` or the first line of a text file, the header of a CSV file, a TFRecord file. A folder with the marks of
+several, or of none, is refused by naming what is in it. An empty text file, which is a YOLO label of a picture that
+shows nothing, is a mark only where there is no other.
+
+The readers are our own; docs/datasets.md says what datumaro was found to do on the same sets.
 """
 
 from __future__ import annotations
@@ -15,8 +18,14 @@ from pathlib import Path
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.coco_json import find_tables, is_coco, read_coco, write_coco
 from streamvision.datasets.collector import Progress, no_progress
+from streamvision.datasets.createml_json import find_createml, is_createml, read_createml
+from streamvision.datasets.cvat_xml import find_cvat, is_cvat, read_cvat
 from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
-from streamvision.datasets.files import files_below
+from streamvision.datasets.files import files_below, head_of
+from streamvision.datasets.kitti_txt import find_kitti, is_kitti, read_kitti
+from streamvision.datasets.labelme_json import find_labelme, is_labelme, read_labelme
+from streamvision.datasets.open_images_csv import COLUMNS as ID_COLUMNS
+from streamvision.datasets.open_images_csv import find_open_images, is_open_images, read_open_images
 from streamvision.datasets.pascal_voc import find_annotations, is_annotation, read_voc, write_voc
 from streamvision.datasets.record_file import is_record_file
 from streamvision.datasets.tf_csv import COLUMNS, find_csv_tables, is_tf_csv, read_tf_csv, write_tf_csv
@@ -39,24 +48,44 @@ class Format:
     """Says whether the beginning of such a file has the format's mark."""
     read: Callable[..., Dataset]
     """Reads a folder or its one file; takes ``progress``, and ``shapes`` where the format has them."""
-    write: Callable[[Dataset, OutputFolder], None]
-    """Writes a data set."""
+    write: Callable[[Dataset, OutputFolder], None] | None = None
+    """Writes a data set; ``None`` where a format is only read."""
     has_shapes: bool = False
     """Whether it can say outlines and keypoints."""
+    has_crowds: bool = False
+    """Whether it can be written with objects that are ignored."""
 
 
 FORMATS: dict[DatasetFormat, Format] = {
-    "voc": Format("Pascal VOC", "XML annotations", find_annotations, is_annotation, read_voc, write_voc),
-    "coco": Format("COCO JSON", "JSON", find_tables, is_coco, read_coco, write_coco, has_shapes=True),
+    "voc": Format(
+        "Pascal VOC", "XML annotations", find_annotations, is_annotation, read_voc, write_voc, has_crowds=True
+    ),
+    "coco": Format("COCO JSON", "JSON", find_tables, is_coco, read_coco, write_coco, has_shapes=True, has_crowds=True),
     "yolo": Format("YOLO", "data.yaml or labels/*.txt", find_yolo, is_yolo, read_yolo, write_yolo, has_shapes=True),
     "tfcsv": Format(
         "TensorFlow CSV", f"CSV with {','.join(COLUMNS)}", find_csv_tables, is_tf_csv, read_tf_csv, write_tf_csv
     ),
     "tfrecord": Format(
-        "TFRecord", "*.tfrecord, *.record", find_record_files, is_record_file, read_tf_record, write_tf_record
+        "TFRecord",
+        "*.tfrecord, *.record",
+        find_record_files,
+        is_record_file,
+        read_tf_record,
+        write_tf_record,
+        has_crowds=True,
+    ),
+    "cvat": Format("CVAT XML", "XML of images or tracks", find_cvat, is_cvat, read_cvat, has_shapes=True),
+    "labelme": Format("labelme", "JSON of shapes", find_labelme, is_labelme, read_labelme, has_shapes=True),
+    "createml": Format("Create ML", "JSON list of coordinates", find_createml, is_createml, read_createml),
+    "kitti": Format("KITTI", "label_2/*.txt", find_kitti, is_kitti, read_kitti),
+    "openimages": Format(
+        "Open Images", f"CSV with {','.join(ID_COLUMNS)}", find_open_images, is_open_images, read_open_images
     ),
 }
 """By the name that ``--format`` takes; a new format is a file and a line here."""
+
+WRITABLE: tuple[DatasetFormat, ...] = tuple(name for name, format in FORMATS.items() if format.write)
+"""Formats that are written, too."""
 
 _SNIFFED = 5
 """Files of a kind that are looked into; one of the right shape is enough."""
@@ -76,7 +105,7 @@ def read_dataset(
         folder: the data set's folder, or its one file (``data.yaml``, ``.json``, ``.csv``, ``.tfrecord``).
         format: its format; recognised by the files by default.
         option: what ``format`` is given with, for the message where the files leave it open.
-        shapes: read outlines and keypoints too, where the format has them (YOLO, COCO).
+        shapes: read outlines and keypoints too, where the format has them.
         progress: called with how far reading has come.
 
     Raises:
@@ -117,13 +146,15 @@ def write_dataset(
         progress: called for every picture.
 
     Raises:
-        ConfigError: when the folder holds the pictures that are to be written.
+        ConfigError: when the folder holds the pictures that are to be written, or the format is only read.
         OutputError: when the folder holds something and ``force`` is not given, or cannot be written.
     """
-    write = _known(format).write
+    chosen = _known(format)
+    if chosen.write is None:
+        raise ConfigError(f"{chosen.title} is read and not written; write one of {', '.join(WRITABLE)}")
     check_sources_outside(dataset, folder)
     output = OutputFolder(folder, pictures=pictures, force=force, progress=progress)
-    write(dataset, output)
+    chosen.write(_with_ignored(dataset, chosen, output), output)
     return tuple(output.problems)
 
 
@@ -140,12 +171,25 @@ def detect_format(folder: Path, *, option: str = "--format") -> DatasetFormat:
         for name, format in FORMATS.items()
         if (path := next((path for path in format.find(folder)[:_SNIFFED] if format.matches(path)), None))
     }
+    if telling := {name: path for name, path in marks.items() if head_of(path, 1).strip()}:
+        marks = telling
     if len(marks) == 1:
         return next(iter(marks))
     if marks:
         seen = " and ".join(f"{name} ({mark.relative_to(folder)})" for name, mark in marks.items())
         raise ConfigError(f"{folder} looks like {seen}; say which with {option}")
     raise ConfigError(f"{folder} holds {_contents(folder)}, which is no known data set; accepted are {_accepted()}")
+
+
+def _with_ignored(dataset: Dataset, format: Format, output: OutputFolder) -> Dataset:
+    """Return a data set without ignored regions: as crowds of each class, or noted where a format knows no crowds."""
+    for image in () if format.has_crowds else dataset.images:
+        if regions := len(image.ignored_xyxy_px):
+            reason = f"has {regions} ignored regions, which {format.title} cannot say; left out"
+            output.problems.append(Problem(image.path, reason, "other"))
+    class_ids = range(len(dataset.names) if format.has_crowds else 0)
+    images = tuple(image.with_ignored_boxes(class_ids) for image in dataset.images)
+    return Dataset(dataset.names, images, dataset.problems)
 
 
 def _known(name: DatasetFormat) -> Format:

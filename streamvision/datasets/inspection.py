@@ -71,6 +71,8 @@ class Inspection:
     """Those without any box."""
     boxes: int
     """Boxes on them."""
+    ignored_regions: int
+    """Regions on them in which nothing counts, whatever its class."""
     splits: dict[str, int]
     """Pictures by split; ``none`` for those without."""
     classes: tuple[ClassSummary, ...]
@@ -120,6 +122,7 @@ def inspect_dataset(dataset: Dataset, *, progress: Progress = no_progress) -> In
         pictures=len(dataset.images),
         empty_pictures=sum(not image.boxes for image in dataset.images),
         boxes=len(sizes),
+        ignored_regions=sum(len(image.ignored_xyxy_px) for image in dataset.images),
         splits=_by_split(image.split for image in dataset.images),
         classes=_summarise_classes(dataset),
         side_percentiles_px=_percentiles(sizes.min(axis=1)) if len(sizes) else {},

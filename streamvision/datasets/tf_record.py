@@ -4,8 +4,9 @@ Corners are 0..1 of the picture, continuous. Classes are named by ``image/object
 ``image/object/class/label`` (from 1) and ``label_map.pbtxt``. ``image/object/is_crowd`` and
 ``image/object/difficult`` both mean ``ignore``. One file, or several shards, a split, known by name or folder.
 
-Pictures live inside the records. Reading puts them into a cache folder, since everything else
-works on picture files; what has not been read for :data:`CACHE_DAYS` days is deleted there by the next reading.
+Pictures live inside the records. Reading puts them into a cache folder, since everything else works on picture files;
+what has not been read for :data:`~streamvision.datasets.embedded.CACHE_DAYS` days is deleted there by the next
+reading.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +22,7 @@ from typing import Any
 from streamvision.core.files import cache_folder
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Split
+from streamvision.datasets.embedded import delete_old
 from streamvision.datasets.files import SPLITS, files_below, root_of, split_in, split_of_path
 from streamvision.datasets.record_file import (
     DamagedExampleError,
@@ -34,8 +34,6 @@ from streamvision.datasets.record_file import (
     write_records,
 )
 from streamvision.datasets.writing import OutputFolder
-
-CACHE_DAYS = 30
 
 _RECORD_NAME = re.compile(r"\.(tfrecords?|records?)(\.gz)?(-\d+-of-\d+)?$|-\d{5}-of-\d{5}$", re.IGNORECASE)
 _MAP_ITEM = re.compile(r"item\s*\{([^{}]*)\}")
@@ -58,7 +56,7 @@ def read_tf_record(path: Path, *, progress: Progress = no_progress) -> Dataset:
     folder = root_of(path)
     files = find_record_files(path)
     names = read_label_map(folder)
-    _delete_old(cache_folder("records"))
+    delete_old(cache_folder("records"))
     labels_seen: dict[str, int] = {}
     for done, file in enumerate(files):
         collector.progress(done, len(files))
@@ -205,13 +203,6 @@ def _cache_of(file: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
     return folder
-
-
-def _delete_old(cache: Path) -> None:
-    oldest = time.time() - CACHE_DAYS * 86400
-    for folder in cache.iterdir() if cache.is_dir() else ():
-        if folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _first(example: dict[str, list[Any]], key: str, default: Any) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 from streamvision.cli.data_report import bar
 from streamvision.datasets import read_dataset, write_dataset
 from support.command_line import streamvision
+from support.label_formats import write_kitti
 from support.labelled_pictures import contents, make_dataset, save_picture
 
 
@@ -61,3 +62,20 @@ def test_bars_have_the_right_length() -> None:
     assert bar(0.25, 8).rstrip() == "██"
     assert bar(1e-9, 8).strip() == "▏"
     assert bar(0, 8) == " " * 8
+
+
+def test_what_is_only_read_is_inspected_and_split_into_coco(tmp_path: Path) -> None:
+    write_kitti(make_dataset(tmp_path / "in", split=False, count=10), tmp_path / "kitti")
+    with next((tmp_path / "kitti" / "training" / "label_2").glob("*.txt")).open("a") as labels:
+        labels.write("DontCare -1 -1 -10 5 5 60 50 -1 -1 -1 -1000 -1000 -1000 -10\n")
+    done = streamvision("data", "inspect", tmp_path / "kitti", "--sheet", tmp_path / "sheet.png")
+    assert done.code == 0, done.stderr
+    assert "10 pictures, 1 of them without objects, 27 boxes, 1 ignored regions, 3 classes" in done.stdout
+    done = streamvision("data", "split", tmp_path / "kitti", "--output", tmp_path / "parts", "--json")
+    assert done.code == 0, done.stderr
+    assert (done.report["format"], done.report["pictures"]) == ("coco", 10)
+    boxes = [box for _, box in read_dataset(tmp_path / "parts").boxes()]
+    assert [len([box for box in boxes if box.ignore is ignored]) for ignored in (False, True)] == [27, 3]
+    done = streamvision("data", "convert", tmp_path / "kitti", "--to", "cvat", "--output", tmp_path / "out")
+    assert done.code != 0
+    assert "'cvat' is not one of 'voc', 'coco', 'yolo', 'tfcsv', 'tfrecord'" in done.stderr

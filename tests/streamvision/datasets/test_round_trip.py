@@ -9,7 +9,7 @@ import pytest
 from streamvision.core.errors import OutputError
 from streamvision.datasets import detect_format, read_dataset, write_dataset
 from streamvision.datasets.dataset import Dataset, DatasetFormat
-from streamvision.datasets.formats import FORMATS
+from streamvision.datasets.formats import WRITABLE
 from support.labelled_pictures import NAMES, contents, make_dataset
 
 
@@ -20,7 +20,7 @@ def through(dataset: Dataset, folder: Path, format: DatasetFormat) -> Dataset:
 
 
 @pytest.mark.parametrize("split", [True, False], ids=["split", "unsplit"])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", WRITABLE)
 def test_one_format_and_back(format: DatasetFormat, split: bool, tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "in", split=split, empty=format != "tfcsv")
     again = through(dataset, tmp_path / "out", format)

@@ -14,6 +14,8 @@ from streamvision.datasets.dataset import LabelledBox, LabelledImage
 from streamvision.training.data import TrainingData, prepare_objects, repeats_for_rare_classes, write_yolo_layout
 from streamvision.training.recipe import Recipe, load_recipe
 from streamvision.training.run_folder import RunFolder
+from support.label_formats import ONLY_READ
+from support.labelled_pictures import make_dataset
 from support.sign_pictures import draw_signs
 
 
@@ -45,6 +47,14 @@ def test_the_format_is_given_where_the_files_leave_it_open(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="say which with --format"):
         prepared(tmp_path / "run", data)
     assert len(prepared(tmp_path / "run", data, format="voc").train) == 6
+
+
+@pytest.mark.parametrize("format", ONLY_READ)
+def test_what_labelling_tools_write_is_trained_on(format: str, tmp_path: Path) -> None:
+    ONLY_READ[format](make_dataset(tmp_path / "in", split=False, count=8, empty=False), tmp_path / "set")
+    ready = prepared(tmp_path / "run", tmp_path / "set")
+    assert (len(ready.train), len(ready.val), sum(ready.learnt.values())) == (6, 2, 18)
+    assert len(list(read_dataset(write_yolo_layout(ready, tmp_path / "run" / "data")).boxes())) == 24
 
 
 def test_the_layout_is_read_as_the_same_data_set(tmp_path: Path) -> None:
