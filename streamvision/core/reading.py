@@ -96,14 +96,14 @@ def read_json(path: Path, *, limit: int = MAX_TABLE_BYTES) -> Any:
     return parse_json(read_bytes(path, limit=limit))
 
 
-def read_yaml(path: Path) -> Any:
-    """Return what a YAML file holds.
+def read_yaml(path: Path, *, as_written: bool = False) -> Any:
+    """Return what a YAML file holds; ``as_written``, see :func:`parse_yaml`.
 
     Raises:
         UnreadableError: see :func:`read_bytes` and :func:`parse_yaml`; with line and column.
     """
     try:
-        return parse_yaml(read_text(path, limit=MAX_YAML_BYTES))
+        return parse_yaml(read_text(path, limit=MAX_YAML_BYTES), as_written=as_written)
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark
         where = f"line {place.line + 1}, column {place.column + 1}: " if place is not None else ""
@@ -145,8 +145,13 @@ def parse_json(content: bytes | str) -> Any:
     return document
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, as_written: bool = False) -> Any:
     """Return what YAML text holds.
+
+    Args:
+        text: the YAML.
+        as_written: take every value without a tag as text: YAML 1.1 makes truth, dates and numbers of names such as
+            ``no``, ``2024-01-01`` and ``007``.
 
     Raises:
         yaml.YAMLError: with the place, when it is not YAML, nested too deeply, unfolds to too many values, or has a
@@ -155,7 +160,7 @@ def parse_yaml(text: str) -> Any:
     if len(text) > MAX_YAML_BYTES:
         problem = f"it has {len(text):,} characters, of which {MAX_YAML_BYTES:,} are read"
         raise yaml.MarkedYAMLError(problem=problem)
-    loader = _BoundedLoader(text)
+    loader = _TextLoader(text) if as_written else _BoundedLoader(text)
     try:
         return loader.get_single_data()
     except ValueError as error:  # an escape of a character that there is not
@@ -304,6 +309,13 @@ class _BoundedLoader(yaml.SafeLoader):
 
 
 _BoundedLoader.add_constructor("tag:yaml.org,2002:int", _BoundedLoader.construct_yaml_int)
+
+
+class _TextLoader(_BoundedLoader):
+    """Loads values as they are written."""
+
+
+_TextLoader.yaml_implicit_resolvers = {}
 
 
 @contextmanager

@@ -20,9 +20,9 @@ from streamvision.datasets.files import (
     BrokenPictureError,
     decode,
     files_below,
+    find_class_list,
     find_pictures,
     open_image,
-    read_class_list,
     split_named,
     split_of_path,
 )
@@ -63,7 +63,7 @@ def read_class_maps(folder: Path) -> MappedPictures:
     """Read pictures and where their maps are; what has no partner becomes a problem.
 
     Raises:
-        ConfigError: when the two folders are not there, or no picture has a map.
+        ConfigError: when the two folders are not there, no picture has a map, or two levels have one name.
     """
     maps_in = next((folder / name for name in MAP_FOLDERS if (folder / name).is_dir()), None)
     pictures_in = next((folder / name for name in PICTURE_FOLDERS if (folder / name).is_dir()), None)
@@ -82,7 +82,13 @@ def read_class_maps(folder: Path) -> MappedPictures:
     problems += [Problem(path, "has no picture; left out", "missing_picture") for path in maps.values()]
     if not images:
         raise ConfigError(f"no picture in {pictures_in} has a map of the same name in {maps_in}; give both")
-    return MappedPictures(tuple(read_class_list(folder)), tuple(images), tuple(problems))
+    if (listed := find_class_list(folder)) is None:
+        return MappedPictures((), tuple(images), tuple(problems))
+    if same := next(listed.repeated(), None):
+        levels = " and ".join(map(str, same[1][:2]))
+        raise ConfigError(f"{listed.path} calls the levels {levels} both {same[0]}; give each level a name of its own")
+    problems += [Problem(listed.path, remark) for remark in listed.remarks()]
+    return MappedPictures(tuple(listed.names), tuple(images), tuple(problems))
 
 
 def read_class_map(path: Path) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ import json
 import math
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ _SNIFFED_BYTES = 1 << 16
 _KEYS = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
 _BEGIN = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(images|annotations|categories)"\s*:\s*\[')
 _IMAGES = re.compile(rb'"images"\s*:')
+_NO_PARENT = frozenset({"", "none", "None"})
 _OTHER_TASKS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
 
 
@@ -58,8 +60,8 @@ def read_coco(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     """
     collector = Collector(progress)
     folder = root_of(path, labels_in=("annotations",))
-    lookup = PictureLookup(folder)
-    names: dict[str, None] = {}
+    lookup = PictureLookup(folder, collector.doubt)
+    classes = _Classes()
     for table in find_tables(path):
         try:
             document = json.loads(table.read_text(encoding="utf-8-sig"))
@@ -72,13 +74,13 @@ def read_coco(path: Path, *, shapes: bool = False, progress: Progress = no_progr
         if not isinstance(document, dict) or not isinstance(document.get("images"), list):
             collector.note(table, "broken_labels", "has no list of images, so it is not COCO; left out")
             continue
-        reader = _TableReader(table, split_in(table.stem) or split_of_path(table, folder), lookup, collector, shapes)
-        names |= dict.fromkeys(reader.read(document))
+        split = split_in(table.stem) or split_of_path(table, folder)
+        _TableReader(table, split, lookup, collector, classes, shapes).read(document)
     if path.is_dir():
         for picture in lookup.pictures:
             if not collector.known(picture):
                 collector.note(picture, "unlabelled_picture", "is named in no JSON file; left out")
-    return collector.dataset(tuple(names))
+    return collector.dataset(classes.names(collector))
 
 
 def write_coco(dataset: Dataset, output: OutputFolder) -> None:
@@ -100,22 +102,62 @@ def write_coco(dataset: Dataset, output: OutputFolder) -> None:
             file.write_text(json.dumps(documents[split], ensure_ascii=False), encoding="utf-8")
 
 
+class _Classes:
+    """The classes of all JSON files of a set."""
+
+    def __init__(self) -> None:
+        self._parents: dict[str, set[str]] = {}
+        """By class name in the order of the ids, its supercategories."""
+        self._path_of: dict[str, Path] = {}
+        self._marked: set[str] = set()
+
+    def add(self, path: Path, named: Iterable[tuple[str, str]], marked: Set[str]) -> None:
+        """Take in the classes of a file with their supercategories, and which of them have boxes."""
+        self._marked |= marked
+        for name, parent in named:
+            self._path_of.setdefault(name, path)
+            self._parents.setdefault(name, set()).add(parent)
+
+    def names(self, collector: Collector) -> tuple[str, ...]:
+        """Return the names of the classes.
+
+        Roboflow lists the supercategory of all classes as one of them, ahead of the others, which has no box and no
+        supercategory of its own; it is left out, with a problem.
+        """
+        above = set().union(*(parents - {name} for name, parents in self._parents.items()))
+        groups = {name for name in above if self._parents.get(name, {"-"}) <= _NO_PARENT | {name}} - self._marked
+        for name in sorted(groups):
+            reason = f"lists {name} as a class, which is the supercategory of others and has no box; left out"
+            collector.note(self._path_of[name], "other", reason)
+        return tuple(name for name in self._parents if name not in groups)
+
+
 class _TableReader:
     """Reads one JSON file."""
 
     def __init__(
-        self, path: Path, split: Split | None, lookup: PictureLookup, collector: Collector, shapes: bool
+        self,
+        path: Path,
+        split: Split | None,
+        lookup: PictureLookup,
+        collector: Collector,
+        classes: _Classes,
+        shapes: bool,
     ) -> None:
         self._shapes = shapes
+        self._classes = classes
+        self._parent_of: dict[int, str] = {}
         self._path = path
         self._split = split
         self._lookup = lookup
         self._collector = collector
 
-    def read(self, document: dict[str, Any]) -> list[str]:
-        """Take in all pictures and return the class names, by category id."""
+    def read(self, document: dict[str, Any]) -> None:
+        """Take in all pictures and classes."""
         names = self._names(document)
         boxes = self._boxes(document, names)
+        named = [(names[category_id], self._parent_of[category_id]) for category_id in sorted(names)]
+        self._classes.add(self._path, named, {box.name for marked in boxes.values() for box in marked})
         images = document["images"]
         for done, entry in enumerate(images):
             self._collector.progress(done, len(images))
@@ -123,7 +165,6 @@ class _TableReader:
         for image_id, left in boxes.items():
             reason = f"has {len(left)} boxes for image_id {image_id}, which is not among its images; left out"
             self._collector.note(self._path, "missing_picture", reason)
-        return [names[category_id] for category_id in sorted(names)]
 
     def _image(self, entry: Any, boxes: dict[Any, list[MarkedBox]]) -> None:
         name = entry.get("file_name") if isinstance(entry, dict) else None
@@ -150,6 +191,7 @@ class _TableReader:
         for category in document.get("categories") or ():
             if isinstance(category, dict) and isinstance(category.get("id"), int) and category.get("name"):
                 names[category["id"]] = str(category["name"])
+                self._parent_of[category["id"]] = str(category.get("supercategory") or "")
             else:
                 self._collector.note(
                     self._path, "bad_class", f"has a category without id or name ({category!r:.80}); left out"

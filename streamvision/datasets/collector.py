@@ -64,6 +64,8 @@ class Collector:
         self._pictures: list[tuple[PictureFile, Split | None, list[MarkedBox], tuple[Corners, ...]]] = []
         self._split_of: dict[Path, Split | None] = {}
         self._broken: set[Path] = set()
+        self._doubts: dict[Path, str] = {}
+        self._real_folders: dict[Path, Path] = {}
         self._problems: list[Problem] = []
 
     def progress(self, done: int, total: int) -> None:
@@ -74,26 +76,36 @@ class Collector:
         """Note that something is wrong with a file."""
         self._problems.append(Problem(path, reason, kind))
 
+    def doubt(self, path: Path, reason: str) -> None:
+        """Say why a picture that will be opened is not there; the clause goes on from its name."""
+        self._doubts[path] = reason
+
+    def key(self, path: Path) -> Path:
+        """Return a file's place whatever way leads there: relative, absolute or through links to folders."""
+        parent = path.parent
+        if parent not in self._real_folders:
+            self._real_folders[parent] = parent.resolve()
+        return self._real_folders[parent] / path.name
+
     def open(self, path: Path, *, labels: Path | None = None) -> PictureFile | None:
         """Return the picture's size, or note why it cannot be read; ``labels`` is the file that names it."""
         try:
             if not path.is_file():
-                self.note(
-                    labels or path, "missing_picture", f"names the picture {path.name}, which is not there; left out"
-                )
+                why = self._doubts.get(path, "is not there")
+                self.note(labels or path, "missing_picture", f"names the picture {path.name}, which {why}; left out")
                 return None
             return read_picture(path)
         except (BrokenPictureError, OSError) as error:
             reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
             self.note(path, "broken_picture", f"{reason}; left out")
-            self._broken.add(path)
+            self._broken.add(self.key(path))
         return None
 
     def taken_before(self, path: Path, split: Split | None) -> bool:
         """Whether a picture is in the set already; noted as a leak where that is in another split."""
-        if path not in self._split_of:
+        if (key := self.key(path)) not in self._split_of:
             return False
-        if (before := self._split_of[path]) != split:
+        if (before := self._split_of[key]) != split:
             self.note(
                 path,
                 "leak",
@@ -115,7 +127,7 @@ class Collector:
 
         ``ignored`` are regions in which nothing was marked, in the frame of the boxes.
         """
-        self._split_of[picture.path] = split
+        self._split_of[self.key(picture.path)] = split
         turned = self._check_size(picture, labels, declared_size_px)
         checked = []
         for box in boxes:
@@ -127,12 +139,12 @@ class Collector:
 
     def known(self, path: Path) -> bool:
         """Whether a picture has been taken in, or was found to be broken."""
-        return path in self._split_of or path in self._broken
+        return (key := self.key(path)) in self._split_of or key in self._broken
 
     def dataset(self, names: Sequence[str] = ()) -> Dataset:
-        """Return everything; classes are ``names`` in their order, then those only seen on boxes, sorted."""
+        """Return everything; classes are ``names`` in their order, each once, then those only seen on boxes, sorted."""
         used = {box.name for _, _, boxes, _ in self._pictures for box in boxes}
-        ordered = (*names, *sorted(used.difference(names)))
+        ordered = (*dict.fromkeys(names), *sorted(used.difference(names)))
         ids = {name: class_id for class_id, name in enumerate(ordered)}
         images = [
             LabelledImage(

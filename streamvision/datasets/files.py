@@ -6,15 +6,17 @@ libraries load them; they are read without decoding the pixels.
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from streamvision.core.errors import MissingDependencyError
+from streamvision.core.errors import ConfigError, MissingDependencyError
 from streamvision.datasets.dataset import Split
 
 if TYPE_CHECKING:
@@ -33,10 +35,13 @@ _SPLIT_WORDS: dict[str, Split] = {
     "testing": "test",
 }
 _CLASS_LISTS = ("classes.txt", "labels.txt", "obj.names", "names.txt")
+_CLASS_LIST_FOLDERS = ("", "labels", "annotations", "Annotations")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 _EXIF_ORIENTATION = 0x0112
 _JPEG_END = b"\xff\xd9"
+_LOCAL_FILE = "?d="
+"""What Label Studio has before the name of a picture that it read from a folder."""
 _FOLDERS = ("", "images", "JPEGImages", "data", "imgs", "img")
 
 
@@ -92,15 +97,82 @@ def split_of_path(path: Path, below: Path) -> Split | None:
     return next((split for part in reversed(folders) if (split := split_in(part))), None)
 
 
-def read_class_list(folder: Path, *, below: Sequence[str] = ("", "labels", "annotations", "Annotations")) -> list[str]:
-    """Return the class names that a text file beside the labels lists, one a line; without such a file none."""
-    for place in below:
-        for name in _CLASS_LISTS:
-            path = folder / place / name
-            if path.is_file():
-                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-                return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    return []
+@dataclass(frozen=True)
+class ClassList:
+    """What a file says the classes are called; in a text file the first line is class 0."""
+
+    path: Path
+    """The file."""
+    lines: tuple[str, ...]
+    """The names by number, up to the last; where there is none, nothing."""
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each class; one without a name is called by its number."""
+        return [line or str(number) for number, line in enumerate(self.lines)]
+
+    @property
+    def distinct(self) -> list[str]:
+        """The names alone, each once, for labels that say classes by name."""
+        return list(dict.fromkeys(filter(None, self.lines)))
+
+    def repeated(self) -> Iterator[tuple[str, list[int]]]:
+        """Yield the names that several classes have, and the numbers of these."""
+        numbers: defaultdict[str, list[int]] = defaultdict(list)
+        for number, line in enumerate(self.lines):
+            numbers[line].append(number)
+        return ((name, same) for name, same in numbers.items() if name and len(same) > 1)
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what is odd about it, in clauses that go on from the file's name."""
+        for name, numbers in self.repeated():
+            yield f"calls the classes {_shown(numbers)} {name}; they were read as one"
+        if nameless := [number for number, line in enumerate(self.lines) if not line]:
+            one = len(nameless) == 1
+            called = "it is called by its number" if one else "they are called by their numbers"
+            yield f"has no name for {'class' if one else 'the classes'} {_shown(nameless)}; {called}"
+
+
+def find_class_list(folder: Path) -> ClassList | None:
+    """Return the text file that names the classes, beside the pictures or the labels; ``None`` without one.
+
+    Raises:
+        ConfigError: when there are several below the folder that say different things.
+    """
+    usual = (folder / place / name for place in _CLASS_LIST_FOLDERS for name in _CLASS_LISTS)
+    if (path := next((path for path in usual if path.is_file()), None)) is not None:
+        return _read_class_list(path)
+    found = [_read_class_list(path) for path in files_below(folder, _CLASS_LISTS) if path.name in _CLASS_LISTS]
+    if len({one.lines for one in found}) > 1:
+        shown = " and ".join(str(one.path.relative_to(folder)) for one in found[:2])
+        raise ConfigError(
+            f"{shown} in {folder} name different classes; write the right ones, a line each, into "
+            f"{folder / _CLASS_LISTS[0]}"
+        )
+    return found[0] if found else None
+
+
+def read_class_list(folder: Path) -> list[str]:
+    """Return the class names that a text file lists, each once, for labels that say classes by name."""
+    listed = find_class_list(folder)
+    return listed.distinct if listed else []
+
+
+def _shown(numbers: Sequence[int]) -> str:
+    more = f" and {len(numbers) - 5} more" if len(numbers) > 6 else ""
+    shown = numbers[:5] if more else numbers
+    first = ", ".join(map(str, shown[:-1]))
+    return f"{first}, {shown[-1]}{more}" if more else f"{first} and {shown[-1]}" if first else f"{shown[-1]}"
+
+
+def _read_class_list(path: Path) -> ClassList:
+    content = path.read_bytes()
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    text = content.decode(encoding, errors="replace").replace("\r\r\n", "\n").replace("\r\n", "\n")
+    lines = [line.strip() for line in text.replace("\r", "\n").split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return ClassList(path, tuple(lines))
 
 
 def root_of(path: Path, *, labels_in: Sequence[str] = ()) -> Path:
@@ -204,35 +276,70 @@ def _clause(error: BaseException) -> str:
 
 
 class PictureLookup:
-    """Finds pictures by the names that COCO and CSV files give them.
+    """Finds pictures by the names that COCO, CSV and other files give them.
 
     Args:
         folder: the data set.
+        doubt: called with the place that is returned for a picture that cannot be told from others, and the reason.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, doubt: Callable[[Path, str], None] = lambda _place, _reason: None) -> None:
         self.pictures = find_pictures(folder)
         """All pictures of the set, sorted."""
         self._folder = folder
-        self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
+        self._doubt = doubt
+        self._by_ending: defaultdict[tuple[str, ...], list[Path]] = defaultdict(list)
         for path in self.pictures:
-            self._by_name[path.name].append(path)
+            for ending in ((path.name,), path.parts[-2:]):
+                self._by_ending[ending].append(path)
+        self._one_folder = len({path.parent for path in self.pictures}) == 1
 
     def find(self, name: str, *, labels: Path, split: Split | None) -> Path:
         """Return the picture of that name; one that is not there is returned as the likeliest place.
 
-        A name with folders is taken at its word first. Among several pictures of one name, the one nearest to the
-        label file, in a folder named like its split, wins.
+        A name with folders is taken at its word first. Of several pictures of one name, that with most of the name's
+        folders is taken, then that in a folder named like the split or the label file, then that in most of the folders
+        of that file. A picture in a folder of another name (another camera's) is not, nor one of several as good.
         """
         name = name.replace("\\", "/")
+        if _LOCAL_FILE in name:
+            name = unquote(name.rpartition(_LOCAL_FILE)[2])
         for base in (labels.parent, self._folder, *(self._folder / place for place in _FOLDERS)):
             if (path := base / name).is_file():
                 return path
-        candidates = self._by_name.get(name.rsplit("/", 1)[-1], [])
-        if not candidates:
-            return labels.parent / name
+        parts = tuple(part for part in name.split("/") if part not in ("", ".", ".."))
+        candidates = self._by_ending.get(parts[-2:]) or self._by_ending.get(parts[-1:], [])
+        allowed = (path for path in candidates if self._may_be(path, parts))
+        likeness = {path: self._likeness(path, parts, labels, split) for path in allowed}
+        most = max(likeness.values(), default=None)
+        best = [path for path, value in likeness.items() if value == most]
+        if len(best) == 1:
+            return best[0]
+        place = labels.parent / name
+        if candidates:
+            shown = [str(path.relative_to(self._folder)) for path in (best or candidates)[:2]]
+            reason = f"may be {' or '.join(shown)}, which only its folder would tell"
+            self._doubt(place, reason if best else f"is not {shown[0]}, since the folder has another name")
+        return place
+
+    def _may_be(self, path: Path, parts: Sequence[str]) -> bool:
+        """Whether a picture may be the one that a name means: no folder of the one speaks against the other."""
+        if len(parts) == 1 or self._one_folder or _common_ending(path.parts, parts) > 1:
+            return True
+        return all(part in _FOLDERS or split_in(part) for part in path.relative_to(self._folder).parts[:-1])
+
+    def _likeness(self, path: Path, parts: Sequence[str], labels: Path, split: Split | None) -> tuple[int, bool, int]:
+        folders = path.relative_to(self._folder).parts[:-1]
         words = {word for word in (split, _last_word(labels.stem), labels.stem) if word}
-        return max(candidates, key=lambda path: (bool(words & set(path.parts)), -len(path.parts)))
+        fits = bool(words & set(folders)) or (split is not None and split_of_path(path, self._folder) == split)
+        near = labels.parent.relative_to(self._folder).parts if labels.is_relative_to(self._folder) else ()
+        return _common_ending(path.parts, parts), fits, len(set(folders).intersection(near))
+
+
+def _common_ending(first: Sequence[str], second: Sequence[str]) -> int:
+    """Return how many parts two paths have in common from the end."""
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(first), len(second)))
 
 
 def _last_word(stem: str) -> str:

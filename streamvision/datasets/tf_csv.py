@@ -47,7 +47,7 @@ def read_tf_csv(path: Path, *, progress: Progress = no_progress) -> Dataset:
     """Read a data set from its folder or its one CSV file; what is wrong becomes problems of the result."""
     collector = Collector(progress)
     folder = root_of(path, labels_in=("annotations", "labels", "data"))
-    lookup = PictureLookup(folder)
+    lookup = PictureLookup(folder, collector.doubt)
     for table in find_csv_tables(path):
         _read_table(table, split_in(table.stem) or split_of_path(table, folder), lookup, collector)
     if path.is_dir():

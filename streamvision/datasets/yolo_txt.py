@@ -19,51 +19,36 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import yaml
 
-from streamvision.core.errors import ConfigError
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, LabelledShape, Split
 from streamvision.datasets.files import (
     SPLITS,
     PictureFile,
     files_below,
+    find_class_list,
     find_pictures,
     head_of,
-    read_class_list,
     root_of,
+    split_named,
     split_of_path,
 )
 from streamvision.datasets.writing import OutputFolder
+from streamvision.datasets.yolo_yaml import (
+    choose_yaml,
+    find_yamls,
+    is_data_yaml,
+    listed_pictures,
+    pictures_by_split,
+    read_data_yaml,
+)
 
-_SPLIT_KEYS: dict[Split, tuple[str, ...]] = {
-    "train": ("train",),
-    "val": ("val", "valid", "validation"),
-    "test": ("test",),
-}
 _VISIBLE = 2
 """COCO's word for a keypoint that is seen."""
 _NO_LABELS = frozenset({"classes.txt", "labels.txt", "obj.names", "names.txt", "train.txt", "val.txt", "test.txt"})
-
-
-def find_yaml(folder: Path) -> Path | None:
-    """Return the YAML file that describes a YOLO data set, ``data.yaml`` before others; or the file given."""
-    if folder.is_file():
-        return folder if is_data_yaml(folder) else None
-    found = [path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern) if is_data_yaml(path)]
-    return min(found, key=lambda path: (path.stem != "data", path.name), default=None)
-
-
-def is_data_yaml(path: Path) -> bool:
-    """Whether a YAML file says where a YOLO data set's pictures are and what its classes are called."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        return False
-    return isinstance(document, dict) and "names" in document and bool({"train", "val", "test"} & set(document))
 
 
 def find_labels(folder: Path) -> list[Path]:
@@ -87,9 +72,8 @@ def is_label(path: Path) -> bool:
 
 
 def find_yolo(path: Path) -> list[Path]:
-    """Return the YAML file that describes a data set, or else the text files that may be labels."""
-    description = find_yaml(path)
-    return [description] if description else find_labels(path)
+    """Return the YAML files that describe data sets, or else the text files that may be labels."""
+    return find_yamls(path) or find_labels(path)
 
 
 def is_yolo(path: Path) -> bool:
@@ -103,29 +87,28 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     With ``shapes``, outlines and keypoints are read, too.
 
     Raises:
-        ConfigError: when ``data.yaml`` names no classes that can be understood.
+        ConfigError: when ``data.yaml`` cannot be understood, or there are several.
     """
     collector = Collector(progress)
-    folder = root_of(path)
-    description = find_yaml(path)
+    description = choose_yaml(path)
+    folder = description.parent if description else root_of(path)
     keypoints: tuple[int, int] | None = None
     if description is None:
-        names = read_class_list(folder)
-        if not names:
-            collector.note(folder, "other", "has no data.yaml and no classes.txt; classes are called by their numbers")
-        groups = {path: split_of_path(path, folder) for path in find_pictures(folder)}
+        names = _listed_classes(folder, collector)
+        groups = _listed_splits(folder, collector)
     else:
-        document = yaml.safe_load(description.read_text(encoding="utf-8"))
-        names = _class_names(document["names"], description)
-        keypoints = _keypoint_count(document, description)
-        groups = dict(_pictures_by_split(document, description, collector))
+        said = read_data_yaml(description)
+        names, keypoints = said.classes.names, said.keypoints
+        for remark in said.classes.remarks():
+            collector.note(description, "other", remark)
+        groups = dict(pictures_by_split(said, collector))
     used = set()
     highest = -1
     for done, (file, split) in enumerate(groups.items()):
         collector.progress(done, len(groups))
         labels = next((place for place in (labels_of(file), file.with_suffix(".txt")) if place.is_file()), None)
         if labels:
-            used.add(labels)
+            used.add(collector.key(labels))
         if (picture := collector.open(file)) is None:
             continue
         boxes: list[MarkedBox] = []
@@ -137,9 +120,29 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
             collector.note(file, "unlabelled_picture", "has no text file; read as a picture without objects")
         collector.add(picture, boxes, split=split, labels=labels or file)
     for labels in find_labels(folder):
-        if labels not in used:
+        if collector.key(labels) not in used:
             collector.note(labels, "missing_picture", "has no picture; left out")
     return collector.dataset(names or [str(index) for index in range(highest + 1)])
+
+
+def _listed_classes(folder: Path, collector: Collector) -> list[str]:
+    listed = find_class_list(folder)
+    if listed is None or not listed.names:
+        collector.note(folder, "other", "has no data.yaml and no classes.txt; classes are called by their numbers")
+        return []
+    for remark in listed.remarks():
+        collector.note(listed.path, "other", remark)
+    return listed.names
+
+
+def _listed_splits(folder: Path, collector: Collector) -> dict[Path, Split | None]:
+    """Return the pictures of a set without ``data.yaml``; lists of pictures, as darknet has them, say the splits."""
+    pictures = find_pictures(folder)
+    split_of: dict[Path, Split] = {}
+    for table in (path for path in folder.glob("*.txt") if split_named(path.stem)):
+        for picture in listed_pictures(table, folder):
+            split_of.setdefault(collector.key(picture), split_named(table.stem) or "train")
+    return {path: split_of.get(collector.key(path)) or split_of_path(path, folder) for path in pictures}
 
 
 def labels_of(picture: Path) -> Path:
@@ -240,50 +243,6 @@ def label_line(box: LabelledBox, image: LabelledImage) -> str:
     return f"{box.class_id} {' '.join(f'{value:.8g}' for value in values)}\n"
 
 
-def _class_names(names: Any, path: Path) -> list[str]:
-    if isinstance(names, list):
-        return [str(name) for name in names]
-    if isinstance(names, dict) and all(isinstance(key, int) and key >= 0 for key in names):
-        return [str(names.get(index, index)) for index in range(max(names, default=-1) + 1)]
-    raise ConfigError(f"{path}: names is {names!r}; give a list of class names or a mapping of numbers to names")
-
-
-def _pictures_by_split(
-    document: dict[str, Any], path: Path, collector: Collector
-) -> Iterator[tuple[Path, Split | None]]:
-    entries = {split: next((document[k] for k in keys if document.get(k)), None) for split, keys in _SPLIT_KEYS.items()}
-    unsplit = entries["train"] is not None and entries["train"] == entries["val"]
-    seen: dict[Path, Split | None] = {}
-    for split, given in entries.items():
-        for entry in given if isinstance(given, list) else [given] if given else []:
-            place = _resolve(str(entry), str(document.get("path") or "."), path)
-            if place is None:
-                collector.note(path, "missing_picture", f"{split} is {entry!r}, which is not there; left out")
-                continue
-            for picture in find_pictures(place) if place.is_dir() else _listed(place):
-                if picture in seen and not unsplit:
-                    reason = f"stands in {seen[picture]} and in {split}; counted once, in the first"
-                    collector.note(picture, "leak", reason)
-                elif picture not in seen:
-                    seen[picture] = None if unsplit else split
-                    yield picture, seen[picture]
-
-
-def _resolve(entry: str, root: str, path: Path) -> Path | None:
-    """Return where an entry of data.yaml is: below ``path``, or else beside the file, as moved sets have it."""
-    beside = path.parent
-    stripped = PurePosixPath(*[part for part in PurePosixPath(entry).parts if part not in ("..", ".")])
-    places = (Path(root) / entry, beside / root / entry, beside / entry, beside / str(stripped).lstrip("/"))
-    relative = places if Path(root).is_absolute() or Path(entry).is_absolute() else places[1:]
-    return next((place for place in relative if place.exists()), None)
-
-
-def _listed(path: Path) -> Iterator[Path]:
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if name := line.strip():
-            yield Path(name) if Path(name).is_absolute() else path.parent / name.removeprefix("./")
-
-
 def _polygon(values: Sequence[float], width_px: int, height_px: int) -> LabelledShape | None:
     """Return an outline from x, y, x, y, ... in shares of the picture; ``None`` with fewer than three corners."""
     if len(values) < 6:
@@ -312,19 +271,3 @@ def _keypoints(values: Sequence[float], each: int, width_px: int, height_px: int
             for point in points
         )
     )
-
-
-def _keypoint_count(document: dict[str, Any], path: Path) -> tuple[int, int] | None:
-    """Return how many keypoints ``data.yaml`` says that an object has, and how many values each; ``None`` without.
-
-    Raises:
-        ConfigError: when ``kpt_shape`` is not two such numbers.
-    """
-    given = document.get("kpt_shape")
-    if given is None:
-        return None
-    if not isinstance(given, list) or len(given) != 2 or not all(isinstance(n, int) and n > 0 for n in given):
-        raise ConfigError(f"{path}: kpt_shape is {given!r}; give the number of keypoints and 2 or 3 values, as [17, 3]")
-    if given[1] not in (2, 3):
-        raise ConfigError(f"{path}: kpt_shape gives a keypoint {given[1]} values; it has 2 (x, y) or 3 (visibility)")
-    return given[0], given[1]

@@ -141,10 +141,9 @@ class ShapeEvaluation(Measurement):
         """Write all that was found in COCO's results form.
 
         Raises:
-            ConfigError: when two pictures have the same stem.
             OutputError: when the file cannot be written.
         """
-        save_results(path, self.predictions.images, shaped_results(self.predictions, self.by))
+        save_results(path, shaped_results(self.predictions, self.by))
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values; those that do not exist are ``None``."""

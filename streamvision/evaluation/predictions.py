@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
-from streamvision.core.errors import ConfigError, SourceError
+from streamvision.core.errors import SourceError
 from streamvision.core.files import writing
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
@@ -100,54 +100,62 @@ class Predictions:
     def coco_results(self) -> list[list[dict[str, Any]]]:
         """Return what was found on each picture in COCO's results form.
 
-        ``image_id`` is the file's stem and ``category_id`` the class id of the data set; ``category_name`` says the
-        same in words. Boxes are left, top, width, height in pixels.
+        ``image_id`` is the file's stem, see :func:`image_ids`, and ``category_id`` the class id of the data set;
+        ``category_name`` says the same in words. Boxes are left, top, width, height in pixels.
         """
         return [
             [
-                {"image_id": image.path.stem, "category_id": class_id, "category_name": self.names[class_id]}
+                {"image_id": image_id, "category_id": class_id, "category_name": self.names[class_id]}
                 | {"bbox": bbox, "score": score}
                 for class_id, bbox, score in zip(*_plain(found), strict=True)
             ]
-            for image, found in zip(self.images, self.found, strict=True)
+            for image_id, found in zip(image_ids(self.images), self.found, strict=True)
         ]
 
     def save(self, path: Path) -> None:
         """Write all results as one JSON list in COCO's form.
 
         Raises:
-            ConfigError: when two pictures have the same stem, so that their results would be mixed up.
             OutputError: when the file cannot be written.
         """
-        save_results(path, self.images, self.coco_results())
+        save_results(path, self.coco_results())
 
 
-def save_results(path: Path, images: tuple[LabelledImage, ...], results: list[list[dict[str, Any]]]) -> None:
+def save_results(path: Path, results: list[list[dict[str, Any]]]) -> None:
     """Write the results of all pictures as one JSON list; see :meth:`Predictions.save`.
 
     Raises:
-        ConfigError: when two pictures have the same stem, so that their results would be mixed up.
         OutputError: when the file cannot be written.
     """
-    require_distinct_stems(images)
     rows = [row for of_image in results for row in of_image]
     with writing(f"predictions to {path}"):
         path.write_text(json.dumps(rows), encoding="utf-8")
 
 
-def require_distinct_stems(images: tuple[LabelledImage, ...]) -> None:
-    """Check that every picture has a name of its own, whatever its folder.
+def image_ids(images: Sequence[LabelledImage]) -> list[str]:
+    """Return what pictures are called in saved results: their file stems.
 
-    Raises:
-        ConfigError: naming two pictures that share a stem.
+    Those that share a stem have as many of their folders before it as tell them apart (``cam1/00``), and where that
+    does not, their endings (``00.png``).
     """
-    stem, count = next(iter(Counter(image.path.stem for image in images).most_common(1)), ("", 0))
-    if count > 1:
-        first, second, *_ = (image.path for image in images if image.path.stem == stem)
-        raise ConfigError(
-            f"predictions name pictures by their file stem, but {first} and {second} share {stem!r}; "
-            "rename one of them or evaluate one --split at a time"
-        )
+    ids = [image.path.stem for image in images]
+    alike: defaultdict[str, list[int]] = defaultdict(list)
+    for index, stem in enumerate(ids):
+        alike[stem].append(index)
+    for same in (same for same in alike.values() if len(same) > 1):
+        paths = [images[index].path for index in same]
+        for index, told in zip(same, _told_apart(paths), strict=True):
+            ids[index] = told
+    return ids
+
+
+def _told_apart(paths: Sequence[Path]) -> list[str]:
+    for bare in ([path.with_suffix("") for path in paths], paths):
+        for count in range(2, max(len(path.parts) for path in paths) + 1):
+            shown = ["/".join(path.parts[-count:]) for path in bare]
+            if len(set(shown)) == len(shown):
+                return shown
+    return [str(path) for path in paths]
 
 
 def _plain(found: Detections) -> tuple[list[int], list[list[float]], list[float]]:

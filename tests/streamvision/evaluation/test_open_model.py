@@ -1,16 +1,17 @@
 """What is measured is the same whether a checkpoint or its export is given."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from streamvision.core.errors import ConfigError, DeviceError
 from streamvision.datasets import read_dataset
-from streamvision.datasets.dataset import Dataset
+from streamvision.datasets.dataset import Dataset, LabelledImage
 from streamvision.evaluation.evaluate import evaluate
 from streamvision.evaluation.model import open_model
-from streamvision.evaluation.predictions import require_distinct_stems
-from support.labelled import coco_subset, truth
+from streamvision.evaluation.predictions import image_ids
+from support.labelled import coco_subset
 from support.reference_models import yolov8n_onnx
 
 
@@ -56,10 +57,19 @@ def test_no_picture_is_an_error(data_dir):
         measured(data_dir / "models" / "yolox_nano.onnx", Dataset(("car",), ()))
 
 
-def test_predictions_need_file_stems_that_differ():
-    require_distinct_stems((truth(name="a/1"), truth(name="b/2")))
-    with pytest.raises(ConfigError, match=r"a/1.jpg and b/1.jpg share '1'"):
-        require_distinct_stems((truth(name="a/1"), truth(name="b/1")))
+@pytest.mark.parametrize(
+    ("paths", "ids"),
+    [
+        (("a/1.jpg", "b/2.jpg"), ["1", "2"]),
+        (("cam1/00.jpg", "cam2/00.jpg", "cam2/01.jpg"), ["cam1/00", "cam2/00", "01"]),
+        (("/x/cam1/in/00.jpg", "/x/cam2/in/00.jpg"), ["cam1/in/00", "cam2/in/00"]),
+        (("00.jpg", "cam1/00.jpg"), ["00", "cam1/00"]),
+        (("a/00.jpg", "a/00.png", "b/01.png"), ["a/00.jpg", "a/00.png", "01"]),
+    ],
+)
+def test_pictures_of_one_stem_are_told_apart_by_their_folders(paths, ids):
+    images = [LabelledImage(Path(path), 10, 10, ()) for path in paths]
+    assert image_ids(images) == ids
 
 
 def test_ignored_regions_count_neither_way(data_dir, tmp_path):

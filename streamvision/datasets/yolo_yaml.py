@@ -1,0 +1,262 @@
+"""``data.yaml`` of YOLO data sets: the classes, and where the pictures of each split are.
+
+Follows https://docs.ultralytics.com/datasets/detect/#ultralytics-yolo-format. Every value is taken as it is written:
+YAML 1.1 would read the classes ``no``, ``on``, ``null``, ``007`` and ``2024-01-01`` as something else than names.
+
+Sets that were moved, or come from Windows, from a notebook or out of a labelling tool, seldom have their pictures where
+the file says. An entry that is not there is looked for beside the file, without its first folders one by one; a folder
+called ``train``, ``val`` or ``test`` is never dropped, so that no split is taken for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from streamvision.core.errors import ConfigError
+from streamvision.core.reading import UnreadableError, read_yaml
+from streamvision.datasets.collector import Collector
+from streamvision.datasets.dataset import Split
+from streamvision.datasets.files import ClassList, files_below, find_pictures, split_named
+
+_SPLIT_KEYS: dict[Split, tuple[str, ...]] = {
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test",),
+}
+_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+"""How YAML writes that there is no value."""
+_USUAL_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+_MAX_CLASSES = 100_000
+
+
+@dataclass(frozen=True)
+class DataYaml:
+    """What a ``data.yaml`` says."""
+
+    path: Path
+    """Where it lies."""
+    classes: ClassList
+    """What the classes are called."""
+    keypoints: tuple[int, int] | None
+    """Keypoints of an object and values of each, 2 or 3; ``None`` for boxes and outlines."""
+    root: str
+    """Folder that the entries count from, as written."""
+    entries: dict[Split, list[str]]
+    """Folders, and text files that list pictures, as written."""
+
+
+def find_yamls(folder: Path) -> list[Path]:
+    """Return the YAML files that describe YOLO data sets: the one of a folder, or else all those below; or the file.
+
+    In one folder, ``data.yaml`` comes before others.
+    """
+    if folder.is_file():
+        return [folder] if is_data_yaml(folder) else []
+    here = [path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern) if is_data_yaml(path)]
+    if here:
+        return [min(here, key=lambda path: (path.stem != "data", path.name))]
+    return [path for path in files_below(folder, {".yaml", ".yml"}) if is_data_yaml(path)]
+
+
+def is_data_yaml(path: Path) -> bool:
+    """Whether a YAML file says where a YOLO data set's pictures are and what its classes are called."""
+    try:
+        return _describes(_document(path))
+    except ConfigError:
+        return False
+
+
+def choose_yaml(path: Path) -> Path | None:
+    """Return the YAML file that describes the data set in a folder or is given; ``None`` where there is none.
+
+    Raises:
+        ConfigError: when there are several below the folder, or the one that should be it cannot be understood.
+    """
+    found = find_yamls(path)
+    if len(found) > 1:
+        shown = ", ".join(str(one.relative_to(path)) for one in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise ConfigError(f"{path} holds several YOLO data sets ({shown}{more}); give one of these files")
+    if found:
+        return found[0]
+    asked = [path] if path.is_file() else [path / name for name in _USUAL_NAMES]
+    for one in asked:
+        if one.suffix in {".yaml", ".yml"} and one.is_file() and not _describes(_document(one)):
+            raise ConfigError(
+                f"{one} does not describe a YOLO data set; it needs `names` (a list of classes) and `train`, `val` or "
+                "`test` (folders of pictures)"
+            )
+    return None
+
+
+def read_data_yaml(path: Path) -> DataYaml:
+    """Read a ``data.yaml``.
+
+    Raises:
+        ConfigError: when it is not YAML, or its classes or keypoints cannot be understood.
+    """
+    document = _document(path)
+    entries: dict[Split, list[str]] = {}
+    for split, keys in _SPLIT_KEYS.items():
+        given: Any = next((document[key] for key in keys if _is_given(document.get(key))), [])
+        entries[split] = [entry for entry in (given if isinstance(given, list) else [given]) if _is_given(entry)]
+        if not all(isinstance(entry, str) for entry in entries[split]):
+            raise ConfigError(f"{path}: {split} is {_in_words(given)}; give a folder, a text file or a list of these")
+    root = document.get("path")
+    root = root if isinstance(root, str) and _is_given(root) else "."
+    return DataYaml(path, ClassList(path, _class_names(document, path)), _keypoint_count(document, path), root, entries)
+
+
+def pictures_by_split(description: DataYaml, collector: Collector) -> Iterator[tuple[Path, Split | None]]:
+    """Yield the pictures with their splits, each once; what is not there is noted.
+
+    Where ``train`` and ``val`` are the same places, the set is not split.
+    """
+    path = description.path
+    places: dict[Split, list[Path]] = {split: [] for split in description.entries}
+    for split, entries in description.entries.items():
+        for entry in entries:
+            if (place := _place_of(entry, description.root, path.parent)) is None:
+                reason = f"{split} is {entry!r:.200}, which is not there; left out"
+                collector.note(path, "missing_picture", reason)
+                continue
+            places[split].append(place)
+    unsplit = bool(places["train"]) and places["train"] == places["val"]
+    seen: dict[Path, Split | None] = {}
+    for split, found in places.items():
+        for place in found:
+            again = 0
+            for picture in find_pictures(place) if place.is_dir() else listed_pictures(place, path.parent):
+                key = collector.key(picture)
+                if key not in seen:
+                    seen[key] = None if unsplit else split
+                    yield picture, seen[key]
+                elif seen[key] in (split, None):
+                    again += not unsplit
+                else:
+                    reason = f"stands in {seen[key]} and in {split}; counted once, in the first"
+                    collector.note(picture, "leak", reason)
+            if again:
+                collector.note(place, "other", f"has {again} pictures of {split} that were there before; counted once")
+
+
+def listed_pictures(path: Path, folder: Path) -> Iterator[Path]:
+    """Yield the pictures that a text file lists, one a line.
+
+    Args:
+        path: the text file.
+        folder: of the data set. Names count from the text file or from here; where a picture is in neither place, its
+            first folders are left out one by one, as ``data/`` of CVAT and darknet.
+    """
+    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+        if name := line.strip():
+            yield next((place for place in _places(name, (path.parent, folder)) if place.is_file()), path.parent / name)
+
+
+def _places(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield where a file may be, its name taken at its word first."""
+    bases = tuple(dict.fromkeys(folders))
+    slashed = name.replace("\\", "/")
+    for text in dict.fromkeys((name, slashed)):
+        yield from (base / text for base in bases)
+    parts = _plain_parts(slashed)
+    for at in range(len(parts)):
+        yield from (base.joinpath(*parts[at:]) for base in bases)
+
+
+def _place_of(entry: str, root: str, beside: Path) -> Path | None:
+    """Return where an entry of data.yaml is: below ``root``, or else beside the file, as moved sets have it."""
+    slashed_entry, slashed_root = entry.replace("\\", "/"), root.replace("\\", "/")
+    places = [
+        beside / root / entry,
+        beside / slashed_root / slashed_entry,
+        beside / entry,
+        beside / slashed_entry,
+    ]
+    for text in (slashed_entry, f"{slashed_root}/{slashed_entry}"):
+        parts = _plain_parts(text)
+        for at in range(len(parts)):
+            places.append(beside.joinpath(*parts[at:]))
+            if split_named(parts[at]):
+                break
+    try:
+        return next((place for place in places if place.exists()), None)
+    except (OSError, ValueError):
+        return None
+
+
+def _plain_parts(text: str) -> list[str]:
+    return [part for part in PurePosixPath(text).parts if part not in ("..", ".", "/")]
+
+
+def _document(path: Path) -> dict[Any, Any]:
+    """Return a YAML file's mapping with all values as they are written."""
+    try:
+        document = read_yaml(path, as_written=True)
+    except UnreadableError as error:
+        raise ConfigError(f"{path} {error}; give a data.yaml as ultralytics reads it") from error
+    return document if isinstance(document, dict) else {}
+
+
+def _describes(document: dict[Any, Any]) -> bool:
+    return bool({"names", "nc"} & document.keys()) and bool({"train", "val", "test"} & document.keys())
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value != [] and not (isinstance(value, str) and value in _NOTHING)
+
+
+def _class_names(document: dict[Any, Any], path: Path) -> tuple[str, ...]:
+    names = document.get("names")
+    if "names" not in document:
+        return tuple(f"class_{index}" for index in range(_number(document["nc"]) or 0))
+    if isinstance(names, dict):
+        numbered = {_number(key): name for key, name in names.items()}
+        if None in numbered:
+            numbered = {_number(number): name for name, number in names.items() if isinstance(number, str)}
+        if None not in numbered and len(numbered) == len(names):
+            names = [numbered.get(index, "") for index in range(max(map(int, numbered), default=-1) + 1)]  # type: ignore[arg-type]
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return tuple(name if name.strip() else "" for name in names)
+    raise ConfigError(
+        f"{path}: names is {_in_words(names)}; give a list of class names, or a mapping of numbers to names"
+    )
+
+
+def _number(text: Any) -> int | None:
+    """Return the number that a text is, where it may be that of a class."""
+    if not isinstance(text, str) or not text.isascii() or not text.isdigit() or len(text) > len(str(_MAX_CLASSES)):
+        return None
+    return int(text) if int(text) < _MAX_CLASSES else None
+
+
+def _keypoint_count(document: dict[Any, Any], path: Path) -> tuple[int, int] | None:
+    """Return how many keypoints an object has, and how many values each; ``None`` without.
+
+    Raises:
+        ConfigError: when ``kpt_shape`` is not two such numbers.
+    """
+    given = document.get("kpt_shape")
+    if not _is_given(given):
+        return None
+    shape = [_number(value) for value in given] if isinstance(given, list) else []
+    if len(shape) != 2 or not shape[0] or not shape[1]:
+        raise ConfigError(
+            f"{path}: kpt_shape is {_in_words(given)}; give the number of keypoints and 2 or 3 values, as [17, 3]"
+        )
+    if shape[1] not in (2, 3):
+        raise ConfigError(f"{path}: kpt_shape gives a keypoint {shape[1]} values; it has 2 (x, y) or 3 (visibility)")
+    return shape[0], shape[1]
+
+
+def _in_words(value: Any) -> str:
+    """Return a value of the file for a message, however much its aliases repeat."""
+    if isinstance(value, str):
+        return f"{value!r:.80}"
+    if isinstance(value, list):
+        flat = all(isinstance(one, str) for one in value)
+        return f"{', '.join(value):.80}" if flat and value else f"a list of {len(value)} values, not all of them words"
+    return f"a mapping of {len(value)} values" if isinstance(value, dict) else "nothing"
