@@ -6,18 +6,19 @@ from the builtin that fits, so that callers may catch either.
 
 from __future__ import annotations
 
-from streamvision.core.redaction import redact
+from streamvision.core.redaction import printable, redact
 
 
 class StreamVisionError(Exception):
     """Base of all errors whose message is meant for the user; the CLI prints it without a traceback.
 
-    Whatever its message quotes, such as a configuration or the error of somebody's code, is shown without secrets.
+    Whatever its message quotes, such as a configuration or the error of somebody's code, is shown without
+    secrets and without control characters.
     """
 
     def __str__(self) -> str:
         """Return the message, redacted."""
-        return redact(super().__str__())
+        return printable(redact(super().__str__()))
 
 
 class ConfigError(StreamVisionError, ValueError):

@@ -12,6 +12,7 @@ import re
 
 from streamvision.core.addresses import MASK, SCHEME, is_open, masked
 
+MAX_SHORT = 120
 MAX_CHARACTERS = 2048
 """Most that is shown of a text from outside, such as a camera's reason or the error of somebody's code."""
 
@@ -37,7 +38,8 @@ _WEAK = re.compile(
     r"pass|token|auth|login|signature|user|usr|(?:^|[_-])(?:p|pw|key|sig|sas|jwt|pin|psk)(?:$|[_-])", re.IGNORECASE
 )
 _HEADER = re.compile(r"authorization|cookie", re.IGNORECASE)
-_UNPRINTABLE = {code: " " for code in (*range(32), 127, *range(0x80, 0xA0)) if chr(code) not in "\t\n"}
+_CONTROLS = (*range(32), 127, *range(0x80, 0xA0), 0x2028, 0x2029, *range(0xD800, 0xE000))
+_UNPRINTABLE = {code: " " for code in _CONTROLS if chr(code) not in "\t\n"}
 
 
 def redact(text: str) -> str:
@@ -61,9 +63,20 @@ def redact_source(text: str) -> str:
     return f"{scheme[0]}{masked(text[scheme.end() :])}" if scheme else redact(text)
 
 
+def printable(text: str) -> str:
+    """Return a text with a space for whatever would command a terminal, or cannot be written at all."""
+    return text.translate(_UNPRINTABLE)
+
+
+def short(text: str) -> str:
+    """Return the beginning of a text, on one line, as much of it as a message should repeat."""
+    line = " ".join(text[: 8 * MAX_SHORT].split())
+    return line if len(line) <= MAX_SHORT and len(text) <= 8 * MAX_SHORT else f"{line[:MAX_SHORT]}..."
+
+
 def redact_outside(text: str) -> str:
     """Return what may be shown of a text from outside: without secrets and control characters, 2 kB at most."""
-    shown = redact(text[:_MAX_READ]).translate(_UNPRINTABLE)
+    shown = printable(redact(text[:_MAX_READ]))
     return shown if len(shown) <= MAX_CHARACTERS else f"{shown[: MAX_CHARACTERS - 4]} ..."
 
 
@@ -72,7 +85,7 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the finished line, redacted."""
-        lines = redact(super().format(record)[:_MAX_READ]).translate(_UNPRINTABLE).split("\n")
+        lines = printable(redact(super().format(record)[:_MAX_READ])).split("\n")
         return "\n".join(line if len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]} ..." for line in lines)
 
 

@@ -16,6 +16,7 @@ from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel, LiveView
+from streamvision.core.redaction import short
 from streamvision.web.fanout import Fanout
 from streamvision.web.refusal import refuse
 from streamvision.web.wire import event
@@ -74,7 +75,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         if form == "yaml":
             return Response(as_yaml(control.config), content_type="text/yaml; charset=utf-8")
         if form != "json":
-            refuse(HTTPStatus.BAD_REQUEST, f"form={form} is not known; use json or yaml")
+            refuse(HTTPStatus.BAD_REQUEST, f"form={short(form)} is not known; use json or yaml")
         return jsonify(
             {
                 "stream": stream_id,

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveChannel, LiveView
+from streamvision.core.redaction import redact_outside, short
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.version import __version__
@@ -84,7 +85,7 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
         channel = view.channels.get(stream_id)
         if channel is None:
             known = ", ".join(view.channels) or "none"
-            refuse(HTTPStatus.NOT_FOUND, f"there is no stream {stream_id!r}; the streams are: {known}")
+            refuse(HTTPStatus.NOT_FOUND, f"there is no stream {short(stream_id)!r}; the streams are: {known}")
         return channel
 
     def newest_of(channel: LiveChannel) -> RenderedFrame:
@@ -136,7 +137,7 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
         if boundary not in ("plain", "early"):
             refuse(
                 HTTPStatus.BAD_REQUEST,
-                f"boundary={boundary} is not known; use early in Chromium, and plain, or nothing, elsewhere",
+                f"boundary={short(boundary)} is not known; use early in Chromium, and plain, or nothing, elsewhere",
             )
         return live("mjpeg_early" if boundary == "early" else "mjpeg", (stream,))
 
@@ -208,11 +209,11 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
     def http_error(error: HTTPException) -> tuple[Response, int]:
         sentence = error.description or "the request cannot be answered"
         if error.code == HTTPStatus.NOT_FOUND and not isinstance(error, Refused):
-            sentence = f"there is nothing at {request.path}; begin at / or /api/streams"
+            sentence = f"there is nothing at {short(request.path)}; begin at / or /api/streams"
         if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
             accepted = " or ".join(sorted({"GET", "POST"} & set(getattr(error, "valid_methods", None) or ["GET"])))
-            sentence = f"{request.method} is not accepted at {request.path}; use {accepted}"
-        return jsonify({"error": sentence}), error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+            sentence = f"{short(request.method)} is not accepted at {short(request.path)}; use {accepted}"
+        return jsonify({"error": redact_outside(sentence)}), error.code or HTTPStatus.INTERNAL_SERVER_ERROR
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> tuple[Response, int]:

@@ -123,7 +123,7 @@ class _Handler(WSGIRequestHandler):
         self.server.hand_over(self.connection, take)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        _log.debug("%s %s -> %s", self.command, self.path, code)
+        _log.debug("%s -> %s", self.requestline, code)  # there is no path where the first line is none
 
     def log_error(self, format: str, *args: Any) -> None:
         _log.debug(format, *args)

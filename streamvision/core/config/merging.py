@@ -11,6 +11,7 @@ from typing import Any
 from streamvision.core.config.app import AppConfig, OutputsConfig, StreamConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
+from streamvision.core.redaction import short
 
 SECTION_OPTIONS = tuple(name for name in AppConfig.model_fields if name not in ("streams", "stages"))
 """Whole sections by name; a mapping is joined with what is there, key by key."""
@@ -48,9 +49,9 @@ def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dic
             joined["streams"] = [{**one, name: value} if isinstance(one, Mapping) else one for one in streams]
         else:
             known = [*MODEL_OPTIONS, *STREAM_OPTIONS, *OUTPUT_OPTIONS, *SECTION_OPTIONS]
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(short(name), known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known options are {', '.join(known)}"
-            raise ConfigError(f"there is no option {name!r}: {hint}")
+            raise ConfigError(f"there is no option {short(name)!r}: {hint}")
     return joined
 
 
@@ -61,17 +62,17 @@ def parse_address(text: str) -> dict[str, Any]:
         ConfigError: when it is none of these.
     """
     accepted = "give HOST:PORT, HOST or PORT, such as 127.0.0.1:8080 or [::1]:8080"
-    if text.isascii() and text.isdigit():
-        return {"port": int(text)}
     host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]") or (text.count(":") > 1 and not host.endswith("]")):
+    if text.isascii() and text.isdigit():
+        host, port = "", text
+    elif not colon or text.endswith("]") or (text.count(":") > 1 and not host.endswith("]")):
         host, port = text, ""
-    if port and not (port.isascii() and port.isdigit()):
-        raise ConfigError(f"serve {text}: {port!r} is not a port; {accepted}")
+    if port and not _is_port(port):
+        raise ConfigError(f"serve {short(text)}: {short(port)!r} is not a port; {accepted}")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     if not (host or port) or (":" in host and not _is_ipv6(host)):
-        raise ConfigError(f"serve {text!r} is not an address; {accepted}")
+        raise ConfigError(f"serve {short(text)!r} is not an address; {accepted}")
     return ({"host": host} if host else {}) | ({"port": int(port)} if port else {})
 
 
@@ -97,6 +98,10 @@ def _as_mapping(value: Any, section: str) -> Any:
     if section in MAIN_KEYS and isinstance(value, (str, Path)):
         return {MAIN_KEYS[section]: value}
     return value
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 9
 
 
 def _is_ipv6(host: str) -> bool:

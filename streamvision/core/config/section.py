@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from streamvision.core.addresses import MASK
 from streamvision.core.errors import ConfigError
-from streamvision.core.reading import MAX_YAML_BYTES, UnreadableError, parse_yaml, read_text
-from streamvision.core.redaction import MAX_CHARACTERS, redact_source
+from streamvision.core.reading import MAX_YAML_BYTES, UnreadableError, parse_yaml, read_text, shown
+from streamvision.core.redaction import redact_source, short
 
 _log = logging.getLogger(__name__)
 _QUOTED = re.compile(r"'([^']*)'")
@@ -56,6 +56,8 @@ class Section(BaseModel):
 
 
 S = TypeVar("S", bound=Section)
+MAX_CAUSES = 8
+"""Faults of a configuration that are explained at a time."""
 
 
 def read_yaml(path: Path, section: type[Section], *, kind: str) -> dict[str, Any]:
@@ -100,30 +102,28 @@ def validate(section: type[S], document: Any, *, origin: str) -> S:
     except ValidationError as error:
         errors = error.errors()
         # A list without its faulty members is too short for pydantic, which would only confuse.
-        causes = [e for e in errors if e["type"] != "too_short" or not any(_is_inside(e, other) for other in errors)]
-        raise ConfigError(f"{origin}: {'; '.join(_explain(e, section) for e in causes)}") from None
-
-
-def _is_inside(outer: Any, inner: Any) -> bool:
-    depth = len(outer["loc"])
-    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
+        around = {one["loc"][:depth] for one in errors for depth in range(len(one["loc"]))}
+        causes = [one for one in errors if one["type"] != "too_short" or one["loc"] not in around]
+        more = f"; and {len(causes) - MAX_CAUSES} more" if len(causes) > MAX_CAUSES else ""
+        raise ConfigError(f"{origin}: {'; '.join(_explain(e, section) for e in causes[:MAX_CAUSES])}{more}") from None
 
 
 def _explain(error: Any, root: type[BaseModel]) -> str:
     location: tuple[str | int, ...] = error["loc"]
-    key = ".".join(str(part) for part in location)
+    key = short(".".join(str(part) for part in location))
     if error["type"] == "extra_forbidden":
         known = _known_keys(location[:-1], root)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(short(str(location[-1])), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
         return f"unknown key {key!r}: {hint}"
     if error["type"] == "missing":
         return f"{key!r} is missing"
     given = error.get("input")
     if isinstance(given, str):
-        given = redact_source(given)[:MAX_CHARACTERS]
-    shown = f" (given: {given!r})" if isinstance(given, (str, int, float, bool)) else ""
-    return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}{shown}"
+        given = short(redact_source(given))
+    said = f" (given: {shown(given)})" if isinstance(given, (int, float)) else ""
+    said = f" (given: {given!r})" if isinstance(given, str) else said
+    return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}{said}"
 
 
 def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> list[str]:

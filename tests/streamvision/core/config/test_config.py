@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,26 @@ def test_analytics_that_make_no_sense_are_refused(analytics: dict[str, object], 
     document = {"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4"}], "analytics": analytics}
     with pytest.raises(ConfigError, match=sentence):
         parse_config(document, origin="c.yaml")
+
+
+def test_a_fault_is_told_in_one_line_however_long_the_key_or_value_is() -> None:
+    odd = "x/" * 3000 + "\n\x1b[31m\ud800"
+    documents = [
+        MINIMAL | {odd: 1},
+        MINIMAL | {"tracker": {odd: 1}},
+        MINIMAL | {"model": {"path": "m", "score": odd}},
+        MINIMAL | {"model": {"path": "m", "score": 10**4000}},
+        MINIMAL | {"streams": [{odd: 1}] * 1000},
+    ]
+    for document in documents:
+        with pytest.raises(ConfigError) as raised:
+            parse_config(document, origin="x.yaml")
+        assert len(str(raised.value)) < 2000 and str(raised.value).isprintable()
+
+
+def test_many_faults_take_no_longer_than_their_number() -> None:
+    stream = {"source": "a.mp4", "analytics": {"zones": [{"name": "a", "points": []}]}}
+    begun_s = time.process_time()
+    with pytest.raises(ConfigError):
+        parse_config(MINIMAL | {"streams": [stream] * 20_000}, origin="x.yaml")
+    assert time.process_time() - begun_s < 30, "each with each, this took minutes"

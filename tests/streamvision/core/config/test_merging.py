@@ -80,7 +80,9 @@ def test_addresses_are_read_alike(tmp_path: Path, text: str, host: str, port: in
     assert (serve.host, serve.port) == (host, port)
 
 
-@pytest.mark.parametrize("text", ["localhost:http", "", ":", "[]", "a:b:c", "[::1", "[::1]:x", "1:2:3:80"])
+@pytest.mark.parametrize(
+    "text", ["localhost:http", "", ":", "[]", "a:b:c", "[::1", "[::1]:x", "1:2:3:80", "9" * 5000, ":" + "9" * 5000]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="give HOST:PORT, HOST or PORT"):
         parse_address(text)

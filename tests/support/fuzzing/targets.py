@@ -1,0 +1,18 @@
+"""The list of all targets."""
+
+from __future__ import annotations
+
+from support.fuzzing.config_targets import CONFIGURATION
+from support.fuzzing.target import Target
+from support.fuzzing.web_targets import WEB
+
+TARGETS = [*CONFIGURATION, *WEB]
+GROUPS = tuple(dict.fromkeys(target.group for target in TARGETS))
+
+
+def targets_of(name: str) -> list[Target]:
+    """Return the targets of a group, or the one of that name."""
+    found = [target for target in TARGETS if name in (target.group, target.name)]
+    if not found:
+        raise SystemExit(f"there is no target {name!r}; there are {', '.join((*GROUPS, *(t.name for t in TARGETS)))}")
+    return found
