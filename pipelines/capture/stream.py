@@ -22,6 +22,7 @@ from streamvision.core.errors import (
     StreamVisionError,
 )
 from streamvision.core.frame import Frame
+from streamvision.core.heap import give_back_free_memory
 from streamvision.core.redaction import redact_outside
 from streamvision.core.stream_state import StateMachine, StreamState
 from streamvision.core.telemetry import DropCounter, StageTimes
@@ -272,6 +273,8 @@ class StreamCapture:
 
     def _wait_before_reconnect(self) -> None:
         """Wait as long as the fault asks for, or until a server that refused connections accepts them again."""
+        if self._live_since_s is not None:
+            give_back_free_memory()
         _, reason, _ = self.state.snapshot()
         deadline_s = time.monotonic() + self._delay_s
         was_unreachable = False

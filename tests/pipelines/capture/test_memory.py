@@ -7,12 +7,15 @@ here it is switched off, and what is left is counted.
 from __future__ import annotations
 
 import gc
+import platform
+import resource
 import weakref
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines.capture.registry import create_reader, parse_source
@@ -109,3 +112,21 @@ def test_reconnections_leave_nothing_behind() -> None:
     left = heavy()
     assert left["PyAvReader"] == left["VideoCodecContext"] == 0
     assert left["VideoFrame"] <= 1  # of the newest frame, which the capture's buffer holds
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back when asked")
+def test_what_a_connection_freed_goes_back_to_the_system() -> None:
+    blocks = [np.ones(20_000, np.uint8) for _ in range(2500)]  # 50 MB
+    pins = blocks[::50]
+    with ClockCamera(frames=4) as camera, capturing(camera.url) as capture:
+        assert take(capture, 1)
+        full_mb = resident_mb()
+        del blocks
+        wait_until(lambda: capture.reconnects >= 2, timeout_s=60)
+        assert full_mb - resident_mb() > 30
+    assert len(pins) == 50
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * resource.getpagesize() / 1e6
