@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ConfigError, ExportError
+from streamvision.core.errors import ConfigError, ExportError, SourceError
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.files import PICTURE_SUFFIXES
+from streamvision.datasets.files import PICTURE_SUFFIXES, find_pictures
 from streamvision.evaluation.predictions import read_bgr
 from streamvision.inference.model_card import InputCard
 from streamvision.inference.preprocess import InputBatch
@@ -20,6 +20,8 @@ from streamvision.synthetic.drive import DriveScene
 
 DEFAULT_COUNT = 16
 """Enough for some eighty objects on everyday photographs, and seconds on any network."""
+_LISTED = 20
+"""Pictures that one sentence names."""
 _DRAWN_SIZE_PX = (1280, 720)
 _DRAWN_FPS = 1.0
 _T = TypeVar("_T")
@@ -46,23 +48,58 @@ class GatePictures:
 
 
 def pictures_in(folder: Path, *, count: int = DEFAULT_COUNT) -> GatePictures:
-    """Return pictures of a folder and its folders, evenly spaced by name.
+    """Return pictures of a folder and its folders, evenly spaced by name; those that cannot be read are left out.
 
     Raises:
-        ConfigError: when there is no such folder, or no picture in it.
+        ConfigError: when there is no such folder, or no picture in it that can be read.
     """
+    return pictures_of(_paths_in(folder), origin=f"{folder}", count=count)
+
+
+def _paths_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ConfigError(f"there is no folder of pictures at {folder}; give an existing one")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    paths = [path for path in find_pictures(folder) if path.is_file()]
     if not paths:
         raise ConfigError(f"there is no picture in {folder} ({', '.join(sorted(PICTURE_SUFFIXES))}); give another")
-    return pictures_of(paths, origin=f"{folder}", count=count)
+    return paths
 
 
 def pictures_of(paths: Sequence[Path], *, origin: str, count: int = DEFAULT_COUNT) -> GatePictures:
-    """Return evenly spaced ones of these files."""
-    chosen = tuple(GatePicture(path.name, partial(_read, path)) for path in _spaced(paths, count))
-    return GatePictures(chosen, f"{len(chosen)} of {len(paths)} pictures in {origin}")
+    """Return evenly spaced ones of these files; those that cannot be read are left out, which the origin says.
+
+    Raises:
+        ConfigError: when none of them can be read.
+    """
+    tried = _spaced(paths, count)
+    damaged = [path for path in tried if not _is_readable(path)]
+    chosen = tuple(GatePicture(path.name, partial(_read, path)) for path in tried if path not in damaged)
+    if not chosen:
+        raise ConfigError(f"{_none_readable(damaged)}; give others than those in {origin}")
+    said = f" ({_left_out(damaged)})" if damaged else ""
+    return GatePictures(chosen, f"{len(chosen)} of {len(paths)} pictures in {origin}{said}")
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        read_bgr(path)
+    except SourceError:
+        return False
+    return True
+
+
+def _none_readable(damaged: Sequence[Path]) -> str:
+    return f"none of {len(damaged)} pictures can be read: {_listed(damaged)}"
+
+
+def _left_out(damaged: Sequence[Path]) -> str:
+    be = "is" if len(damaged) == 1 else "are"
+    return f"{len(damaged)} cannot be read and {be} left out: {_listed(damaged)}"
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
+    return ", ".join(map(str, paths[:_LISTED])) + more
 
 
 def drawn_pictures(*, count: int = DEFAULT_COUNT) -> GatePictures:
@@ -90,10 +127,48 @@ CALIBRATION_COUNT = 64
 """Ranges of activations hardly move beyond this many everyday pictures."""
 
 
-def calibration_tensors(
-    folder: Path | None, card: InputCard, *, count: int = CALIBRATION_COUNT
-) -> Iterator[NDArray[Any]]:
-    """Return an iterator of tensors with one picture each, as the card wants them.
+class CalibrationTensors:
+    """Tensors with one picture each, made again each time that they are gone through.
+
+    Pictures that cannot be read are left out.
+    """
+
+    def __init__(self, paths: Sequence[Path], card: InputCard) -> None:
+        self._paths = paths
+        self._card = card
+        self._damaged: dict[Path, None] = {}
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Yield arrays as the card wants them.
+
+        Raises:
+            ExportError: after all others, when no picture could be read.
+        """
+        batch = InputBatch(self._card.model_copy(update={"dynamic_size": False}), 1)
+        for path in self._paths:
+            try:
+                picture = _read(path)
+            except SourceError:
+                self._damaged[path] = None
+                continue
+            batch.put(0, picture)
+            yield batch.tensor.copy()
+        if len(self._damaged) == len(self._paths):
+            raise ExportError(
+                f"int8 has nothing to measure ranges on, as {_none_readable(list(self._damaged))}; give others with "
+                "--calibration DIR"
+            )
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what was left out when they were gone through, in one sentence; nothing where all could be read."""
+        if not self._damaged:
+            return ()
+        said = _left_out(list(self._damaged))
+        return (f"Of {len(self._paths)} pictures for calibration {said}; mend or remove what should not be there.",)
+
+
+def calibration_tensors(folder: Path | None, card: InputCard, *, count: int = CALIBRATION_COUNT) -> CalibrationTensors:
+    """Return tensors with one picture each, as the card wants them.
 
     Args:
         folder: of the pictures, ``ExportOptions.calibration``.
@@ -109,11 +184,4 @@ def calibration_tensors(
             "int8 needs pictures to measure the ranges of activations on: give a folder of some 64 everyday ones with "
             "--calibration DIR, or take fp16, which needs none"
         )
-    return _tensors(pictures_in(folder, count=count).pictures, card)
-
-
-def _tensors(pictures: Sequence[GatePicture], card: InputCard) -> Iterator[NDArray[Any]]:
-    batch = InputBatch(card.model_copy(update={"dynamic_size": False}), 1)
-    for picture in pictures:
-        batch.put(0, picture.load())
-        yield batch.tensor.copy()
+    return CalibrationTensors(_spaced(_paths_in(folder), count), card)

@@ -38,10 +38,12 @@ class OnnxTarget:
         elif options.precision == "int8":
             from exporters.onnx.quantise import quantise
 
-            model = quantise(model, calibration_tensors(options.calibration, card.input), float_layers=FLOAT_LAYERS)
+            pictures = calibration_tensors(options.calibration, card.input)
+            model = quantise(model, pictures, float_layers=FLOAT_LAYERS)
             notes = (
                 f"The last {FLOAT_LAYERS} learned layers before each output stay in float, as 8 bits cannot hold boxes "
                 "and scores.",
+                *pictures.notes(),
             )
         path = save(model, card, folder / f"{source.path.stem}.onnx")
         return UnverifiedArtifact("onnx", options.precision, path, card, notes)

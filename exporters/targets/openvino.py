@@ -38,12 +38,15 @@ class OpenVinoTarget:
         made.mkdir()
         path = made / f"{source.path.stem}.xml"
         model = _converted(openvino, proto, path)
+        notes = _notes(options.precision)
         if options.precision == "int8":
-            model = _quantised(model, calibration_tensors(options.calibration, card.input))
+            pictures = calibration_tensors(options.calibration, card.input)
+            model = _quantised(model, pictures)
+            notes += pictures.notes()
         for key, value in card.to_metadata().items():
             model.set_rt_info(value, key)
         openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
-        return UnverifiedArtifact("openvino", options.precision, made, card, _notes(options.precision))
+        return UnverifiedArtifact("openvino", options.precision, made, card, notes)
 
     def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the model in OpenVINO on the CPU, which computes in float32 what is not quantised."""

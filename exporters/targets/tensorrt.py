@@ -33,6 +33,7 @@ class TensorRtTarget:
             MissingDependencyError: when ONNX's packages are not installed.
         """
         model, card = to_onnx(source, options)
+        notes = _notes(options)
         import onnx
 
         if options.precision == "fp16":
@@ -44,13 +45,14 @@ class TensorRtTarget:
 
             pictures = calibration_tensors(options.calibration, card.input)
             model = quantise(model, pictures, float_layers=FLOAT_LAYERS)
+            notes += pictures.notes()
         batch = usual_batch(dynamic=card.input.dynamic_batch, fixed=card.input.batch)
         describe(model, card)
         for key, value in BuildHints(precision=options.precision, batch=batch).to_metadata().items():
             model.metadata_props.add(key=key, value=value)
         path = folder / f"{source.path.stem}.onnx"
         onnx.save(model, path)
-        return UnverifiedArtifact("tensorrt", options.precision, path, card, _notes(options))
+        return UnverifiedArtifact("tensorrt", options.precision, path, card, notes)
 
     def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the file in ONNX Runtime on the CPU, with its float16 tensors rounded as a GPU rounds them."""

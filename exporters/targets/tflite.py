@@ -42,9 +42,10 @@ class TfliteTarget:
         check_size(card)
         import_converter("litert_torch")
         network, card = _network(source, card, options)
-        tensors = calibration_tensors(options.calibration, card.input) if options.precision == "int8" else ()
+        pictures = calibration_tensors(options.calibration, card.input) if options.precision == "int8" else None
         model = convert(network, card.input)
-        model = quantise(model, options.precision, calibration=tensors, threads=network_threads(None))
+        model = quantise(model, options.precision, calibration=pictures or (), threads=network_threads(None))
+        notes = _notes(options) + (pictures.notes() if pictures else ())
         files = card_file(card)
         if options.mediapipe:
             model = with_buffer(model, BUFFER, object_detector_metadata(card))
@@ -52,7 +53,7 @@ class TfliteTarget:
         path = folder / f"{source.path.stem}.tflite"
         path.write_bytes(with_files(model, files))
         changes = frozenset(MEDIAPIPE_INPUT if options.mediapipe else ())
-        return UnverifiedArtifact("tflite", options.precision, path, card, _notes(options), changes)
+        return UnverifiedArtifact("tflite", options.precision, path, card, notes, changes)
 
     def open(self, artifact: UnverifiedArtifact) -> Backend:
         """Return the file in LiteRT on the CPU."""
