@@ -172,6 +172,8 @@ class PyAvReader:
             context.thread_count = 1
         if context.codec.name in _SAY_WHAT_IS_DAMAGED:
             context.flags |= Flags.output_corrupt
+        if context.codec.name == "mjpeg" and self._config.damaged == "drop":
+            context.options = {"err_detect": "explode"}  # else half a picture passes as a whole one
 
     def _connect(self) -> Any:
         """Return the open container; of RTSP with ``auto``, over UDP where the camera takes nothing over TCP."""

@@ -10,9 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 
@@ -24,6 +27,7 @@ from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import DropCounter
 from support.capturing import capturing, take, wait_until
 from support.http_folder import served
+from support.odd_http_camera import MULTIPART, OddHttpCamera, Request
 
 FRAMES, GOP = 75, 25
 ENCODERS = {
@@ -289,3 +293,57 @@ def test_where_a_playlist_joins_its_segments_nothing_is_damaged(tmp_path: Path) 
         frames = take(capture)
     assert len(frames) == 100
     assert "damaged" not in capture.drops.by_cause()
+
+
+def jpegs(count: int) -> list[bytes]:
+    """Return pictures whose grey level says their number: each third is half there, one lacks only its end marker."""
+    files = []
+    for number in range(count):
+        noise = np.random.default_rng(number).integers(-8, 9, (180, 320, 3))
+        level = np.clip(40 + 5 * number + noise, 0, 255).astype(np.uint8)
+        file = bytes(cv2.imencode(".jpg", level)[1])
+        files.append(file[: len(file) // 2] if number % 3 == 2 else file)
+    files[1] = files[1][:-2]
+    return files
+
+
+def film_of(path: Path, files: list[bytes]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuvj420p"
+        container.start_encoding()
+        for number, file in enumerate(files):
+            packet = av.Packet(file)
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
+            packet.pts = packet.dts = number
+            container.mux(packet)
+    return path
+
+
+def levels(frames: list[Frame]) -> list[int]:
+    return [round((float(frame.picture.to_bgr().mean()) - 40) / 5) for frame in frames]
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mov"])
+def test_half_a_jpeg_in_a_film_is_damaged(tmp_path: Path, suffix: str) -> None:
+    film = film_of(tmp_path / f"film{suffix}", jpegs(18))
+    with capturing(film) as capture:
+        assert levels(take(capture)) == [number for number in range(18) if number % 3 != 2]
+    assert (capture.failure, capture.drops.by_cause()) == (None, {"damaged": 6})
+    with capturing(film, damaged="use") as capture:
+        assert len(take(capture)) == 18
+
+
+def test_half_a_jpeg_of_a_camera_is_damaged() -> None:
+    files = jpegs(18)
+
+    def habit(request: Request) -> None:
+        request.head(MULTIPART + "frame")
+        for file in files:
+            request.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + file + b"\r\n")
+            time.sleep(0.1)
+
+    with OddHttpCamera({"/video": habit}) as camera, capturing(f"http://{camera.address}/video") as capture:
+        seen = levels(take(capture, 6))
+        assert set(seen) <= {number for number in range(18) if number % 3 != 2}
+        assert capture.drops.total > 0  # as damaged, or as overtaken by the next one, without which none has an end
