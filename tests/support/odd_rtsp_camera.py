@@ -26,6 +26,7 @@ class OddRtspCamera:
         interval_s: time from picture to picture.
         first_replies: status lines with which the first DESCRIBEs are answered, such as ``404 Not Found``.
         refusal: status line for another transport.
+        silent: what SETUP accepts, too, but nothing is sent over.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class OddRtspCamera:
         interval_s: float = 0.04,
         first_replies: tuple[str, ...] = (),
         refusal: str = "461 Unsupported transport",
+        silent: tuple[str, ...] = (),
     ) -> None:
         self.describes: list[float] = []
         """When each DESCRIBE came, on ``time.monotonic()``."""
@@ -44,6 +46,7 @@ class OddRtspCamera:
         self._interval_s = interval_s
         self._first_replies = list(first_replies)
         self._refusal = refusal
+        self._silent = silent
         self._units = _nal_units()
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -70,6 +73,7 @@ class OddRtspCamera:
     def _serve(self, connection: socket.socket) -> None:
         over = threading.Event()
         send: Callable[[bytes], Any] | None = None
+        is_silent = False
         lock = threading.Lock()
         with connection, connection.makefile("rb") as requests:
             try:
@@ -78,12 +82,15 @@ class OddRtspCamera:
                     status, headers, body = self._reply(method, transport)
                     if method == "SETUP" and status.startswith("200"):
                         send, answer = _transport(connection, lock, transport)
+                        is_silent = ("tcp" if "TCP" in transport else "udp") in self._silent
                         headers = [f"Transport: {answer}", "Session: 1"]
                     lines = [f"RTSP/1.0 {status}", f"CSeq: {sequence}", *headers, f"Content-Length: {len(body)}"]
                     with lock:
                         connection.sendall(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
                     if method == "PLAY" and send is not None:
                         self.sessions += 1
+                        if is_silent:
+                            continue
                         threading.Thread(target=self._play, args=(send, over), daemon=True).start()
             except OSError:
                 pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
@@ -57,6 +58,7 @@ class PyAvReader:
         self._silence = SilenceLimit(config.read_timeout_s)
         self._silent_since_s: float | None = None
         self._parser_is_empty = False
+        self._may_try_udp = False
         self._container: Any = None
         self._packets: Any = None
         self._stream: Any = None
@@ -87,8 +89,11 @@ class PyAvReader:
 
     def open(self) -> None:
         """Connect and find the video stream."""
+        self._begin(self._connect)
+
+    def _begin(self, connect: Callable[[], Any]) -> None:
         try:
-            self._container = self._connect()
+            self._container = connect()
         except (OSError, ValueError, av.error.FFmpegError) as error:
             raise open_failure(error, self._spec, self._config) from None
         self._stream = self._container.streams[self._chosen_track().number]
@@ -182,14 +187,19 @@ class PyAvReader:
         if self._config.rtsp_transport != "auto":
             return self._open_container(self._rtsp_options(self._config.rtsp_transport))
         try:
-            return self._open_container(self._rtsp_options("tcp"))
+            container = self._open_container(self._rtsp_options("tcp"))
         except av.error.FFmpegError as error:
             if not transport_refused(error):
                 raise
-            container = self._open_container(self._rtsp_options("udp"))
-        log.warning(
-            "%s takes no RTP over TCP and is read over UDP, where lost packets cost pictures", self._spec.safe_uri
-        )
+            return self._connect_over_udp("takes no RTP")
+        self._may_try_udp = True
+        return container
+
+    def _connect_over_udp(self, why: str) -> Any:
+        self._may_try_udp = False
+        container = self._open_container(self._rtsp_options("udp"))
+        shown = self._spec.safe_uri
+        log.warning("%s %s over TCP and is read over UDP, where lost packets cost pictures", shown, why)
         return container
 
     def _open_container(self, options: dict[str, str]) -> Any:
@@ -260,10 +270,25 @@ class PyAvReader:
         if self._spec.kind != "rtsp":
             raise SourceStalledError(self._silence.sentence(self._spec.safe_uri, self._read_timeout_s))
         if silent_s >= self._silence.limit_s:
-            raise SourceStalledError(self._silence.sentence(self._spec.safe_uri))
+            if not self._goes_over_udp():
+                raise SourceStalledError(self._silence.sentence(self._spec.safe_uri))
+            self._silent_since_s = None
+            return
         self._times.complete_since(None)
         self._parser_is_empty = True
         self._packets = self._container.demux(self._stream)
+
+    def _goes_over_udp(self) -> bool:
+        """Connect anew over UDP to a camera that took TCP and has sent nothing yet; return whether it took UDP, too."""
+        if not self._may_try_udp or self._packets_read:
+            return False
+        self._container.close()
+        try:
+            self._begin(partial(self._connect_over_udp, "sends nothing"))
+        except SourceError as error:
+            log.debug("%s: %s", self._spec.safe_uri, error)
+            return False
+        return True
 
     def _drain(self) -> None:
         """Take the frames that the decoder still holds after a file broke off."""

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from pipelines.capture import silence
 from pipelines.capture import stream as capture_stream
 from pipelines.capture.reconnect import REFUSED_CAP_S, REFUSED_FIRST_S, Backoff, after_refusal
 from pipelines.capture.registry import parse_source
@@ -39,6 +40,22 @@ def test_a_transport_that_was_asked_for_is_not_replaced(asked: str, other: str) 
         reason = capture.state.snapshot()[1]
     assert f"refuses RTP over {asked.upper()}" in reason
     assert f"to auto or {other}" in reason
+
+
+@pytest.mark.parametrize("transports", [("tcp", "udp"), ("tcp",)])
+def test_a_camera_that_sends_nothing_over_tcp_is_read_over_udp(
+    transports: tuple[str, ...], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "STARTING_S", 1.0)
+    odd = OddRtspCamera(transports=transports, silent=("tcp",))
+    with odd as camera, capturing(camera.url, read_timeout_s=0.5) as capture:
+        if "udp" in transports:
+            assert len(take(capture, 5)) == 5
+            assert capture.reconnects == 0
+            assert "sends nothing over TCP and is read over UDP" in caplog.text
+        else:
+            wait_until(lambda: capture.reconnects >= 1)
+            assert "has sent nothing for 1 s" in capture.state.snapshot()[1]
 
 
 def test_a_slow_camera_is_left_alone() -> None:
