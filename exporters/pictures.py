@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,7 @@ class GatePicture:
     """One picture, read when it is needed."""
 
     name: str
-    """Its name in reports."""
+    """Its name in reports, by which it is told from the others."""
     load: Callable[[], BgrPicture]
     """Returns its pixels; raises :class:`streamvision.core.errors.SourceError` where the file cannot be read."""
 
@@ -73,11 +74,23 @@ def pictures_of(paths: Sequence[Path], *, origin: str, count: int = DEFAULT_COUN
     """
     tried = _spaced(paths, count)
     damaged = [path for path in tried if not _is_readable(path)]
-    chosen = tuple(GatePicture(path.name, partial(_read, path)) for path in tried if path not in damaged)
+    readable = [path for path in tried if path not in damaged]
+    chosen = tuple(
+        GatePicture(name, partial(_read, path)) for name, path in zip(_names(readable), readable, strict=True)
+    )
     if not chosen:
         raise ConfigError(f"{_none_readable(damaged)}; give others than those in {origin}")
     said = f" ({_left_out(damaged)})" if damaged else ""
     return GatePictures(chosen, f"{len(chosen)} of {len(paths)} pictures in {origin}{said}")
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return what files are called from the innermost folder that holds all of them."""
+    if len({path.parent for path in paths}) < 2:
+        return [path.name for path in paths]
+    absolute = [path.absolute() for path in paths]
+    common = os.path.commonpath([path.parent for path in absolute])
+    return [path.relative_to(common).as_posix() for path in absolute]
 
 
 def _is_readable(path: Path) -> bool:

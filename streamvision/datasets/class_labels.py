@@ -65,6 +65,8 @@ def read_class_maps(folder: Path) -> MappedPictures:
     Raises:
         ConfigError: when the two folders are not there, no picture has a map, or two levels have one name.
     """
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder at {folder}; give one with {PICTURE_FOLDERS[0]}/ and {MAP_FOLDERS[0]}/")
     maps_in = next((folder / name for name in MAP_FOLDERS if (folder / name).is_dir()), None)
     pictures_in = next((folder / name for name in PICTURE_FOLDERS if (folder / name).is_dir()), None)
     if maps_in is None or pictures_in is None:

@@ -34,7 +34,7 @@ _SPLIT_WORDS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-_CLASS_LISTS = ("classes.txt", "labels.txt", "obj.names", "names.txt")
+_CLASS_LISTS = ("classes.txt", "labels.txt", "obj.names", "names.txt", "_darknet.labels")
 _CLASS_LIST_FOLDERS = ("", "labels", "annotations", "Annotations")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 

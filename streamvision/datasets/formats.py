@@ -28,6 +28,7 @@ from streamvision.datasets.open_images_csv import COLUMNS as ID_COLUMNS
 from streamvision.datasets.open_images_csv import find_open_images, is_open_images, read_open_images
 from streamvision.datasets.pascal_voc import find_annotations, is_annotation, read_voc, write_voc
 from streamvision.datasets.record_file import is_record_file
+from streamvision.datasets.skipped import skipped_pictures
 from streamvision.datasets.tf_csv import COLUMNS, find_csv_tables, is_tf_csv, read_tf_csv, write_tf_csv
 from streamvision.datasets.tf_record import find_record_files, read_tf_record, write_tf_record
 from streamvision.datasets.writing import CopyOrLink, OutputFolder, check_sources_outside
@@ -120,9 +121,16 @@ def read_dataset(
         shaped = " or ".join(name for name, one in FORMATS.items() if one.has_shapes)
         raise ConfigError(f"{folder} is {chosen}, which marks boxes alone; give outlines or keypoints as {shaped}")
     dataset = _known(chosen).read(folder, progress=progress, **({"shapes": True} if shapes else {}))
+    if folder.is_dir():
+        skipped = skipped_pictures(folder, (image.path for image in dataset.images))
+        dataset = Dataset(dataset.names, dataset.images, (*skipped, *dataset.problems))
     if not dataset.images:
-        first = f": {dataset.problems[0].path} {dataset.problems[0].reason}" if dataset.problems else ""
-        raise ConfigError(f"no labelled picture could be read from {folder} as {chosen}{first}")
+        count = len(dataset.problems)
+        first = f": {dataset.problems[0].path} {dataset.problems[0].reason}" if count else ""
+        more = f"; and {count - 1:,} problems more" if count > 1 else ""
+        what = "mend these, or give the folder that has both pictures and labels"
+        given = f", or leave {option} {format} out" if format else ""
+        raise ConfigError(f"no labelled picture could be read from {folder} as {chosen}{first}{more}; {what}{given}")
     return dataset
 
 

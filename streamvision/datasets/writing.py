@@ -112,7 +112,9 @@ class OutputFolder:
                     shutil.copyfile(image.path, target)
             except OSError as error:
                 verb = "link" if self._pictures == "link" else "copy"
-                raise OutputError(f"cannot {verb} {image.path} to {target}: {error.strerror}") from error
+                raise OutputError(
+                    f"cannot {verb} {image.path} to {target}: {error.strerror}; give a folder on a disk that takes it"
+                ) from error
             yield image, place
 
 

@@ -83,7 +83,10 @@ def prepare_objects(folder: RunFolder, recipe: Recipe) -> TrainingData[LabelledI
     dataset = read_dataset(recipe.data, format=recipe.format)
     train, val, repeats, origin = _parts(dataset, folder, recipe)
     if not any(image.boxes for image in train):
-        raise ConfigError(f"{recipe.data}: no picture to learn from has an object marked on it")
+        raise ConfigError(
+            f"{recipe.data}: none of {len(train)} pictures to learn from has an object marked on it; mark some, or see "
+            f"what is wrong with streamvision data inspect {recipe.data}"
+        )
     if recipe.generated:
         drawn = _draw(folder.root / "generated", dataset.names, images=recipe.generated, seed=recipe.seed)
         train, repeats = (*train, *drawn), (*repeats, *(1,) * len(drawn))
@@ -220,7 +223,7 @@ def _parts(
     if not train or not val:
         raise ConfigError(
             f"{recipe.data} has {len(train)} pictures to learn from and {len(val)} held out; both parts need at least "
-            "one"
+            "one: add pictures, or change the share that is held out (--val-share)"
         )
     most = recipe.oversample_most if recipe.balance == "oversample" else 1
     return train, val, repeats_for_rare_classes(train, most=most), origin

@@ -85,9 +85,20 @@ def test_folders_without_any_that_can_be_read_are_refused_once(photos: Path) -> 
 
 def test_pictures_to_compare_on_are_those_that_can_be_read(photos: Path) -> None:
     pictures = pictures_in(photos)
-    assert [picture.name for picture in pictures.pictures] == ["a.png", "d.jpg", "f.png"]
+    assert [picture.name for picture in pictures.pictures] == ["a.png", "d.jpg", "deep/f.png"]
     listed = ", ".join(str(photos / name) for name in DAMAGED)
     assert pictures.origin == f"3 of 6 pictures in {photos} (3 cannot be read and are left out: {listed})"
+
+
+def test_pictures_of_one_name_are_told_apart_in_reports(tmp_path: Path) -> None:
+    for level, camera in enumerate(("cam1", "cam2")):
+        (tmp_path / "photos" / camera).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "photos" / camera / "00.png"), np.full((8, 8, 3), 100 * level, np.uint8))
+    pictures = {picture.name: picture for picture in pictures_in(tmp_path).pictures}
+    assert {name: picture.load().to_bgr().max() for name, picture in pictures.items()} == {
+        "cam1/00.png": 0,
+        "cam2/00.png": 100,
+    }
 
 
 def test_a_list_of_damaged_pictures_has_a_bound(tmp_path: Path) -> None:

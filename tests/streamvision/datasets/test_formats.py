@@ -6,7 +6,7 @@ import pytest
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets import detect_format, read_dataset, write_dataset
-from support.labelled_pictures import make_dataset, save_picture
+from support.labelled_pictures import make_dataset, reasons, save_picture
 
 
 def test_two_formats_in_one_folder_are_not_guessed(tmp_path: Path) -> None:
@@ -119,3 +119,35 @@ def test_links_to_nowhere_are_named(tmp_path: Path) -> None:
         "a.xml": "cannot be read (No such file or directory); left out",
         "b.jpg": "has no XML file; left out",
     }
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named(tmp_path: Path) -> None:
+    write_dataset(make_dataset(tmp_path / "in", split=False, count=2), tmp_path / "set", format="yolo")
+    for name in ("a.gif", "b.HEIC", "c.jfif"):
+        (tmp_path / "set" / "images" / name).write_bytes(b"x")
+    dataset = read_dataset(tmp_path / "set")
+    assert len(dataset.images) == 2
+    assert reasons(dataset, "broken_picture") == [
+        "a.gif: is a picture with an ending that is not read, .gif (save it as .jpg or .png); left out",
+        "b.HEIC: is a picture with an ending that is not read, .heic (save it as .jpg or .png); left out",
+        "c.jfif: is a picture with an ending that is not read, .jfif (call it .jpg); left out",
+    ]
+
+
+def test_pictures_of_such_kinds_that_a_table_names_are_read(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.jpg").rename(tmp_path / "a.jfif")
+    (tmp_path / "a.json").write_text(
+        '{"images": [{"id": 1, "file_name": "a.jfif"}], "annotations": [], "categories": []}'
+    )
+    assert read_dataset(tmp_path).problems == ()
+
+
+def test_a_set_that_gives_nothing_says_how_to_go_on(tmp_path: Path) -> None:
+    for index in range(3):
+        save_picture(tmp_path / f"{index}.jpg", seed=index)
+    with pytest.raises(ConfigError) as refused:
+        read_dataset(tmp_path, format="voc")
+    assert str(refused.value) == (
+        f"no labelled picture could be read from {tmp_path} as voc: {tmp_path}/0.jpg has no XML file; left out; and 2 "
+        "problems more; mend these, or give the folder that has both pictures and labels, or leave --format voc out"
+    )

@@ -124,6 +124,17 @@ def test_roboflow_yolo(tmp_path: Path) -> None:
     assert dataset.problems == ()
 
 
+def test_roboflow_darknet(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        save_pictures(tmp_path / split, f"{split}_jpg.rf.0123.jpg")
+        write_lines(tmp_path / split, f"{split}_jpg.rf.0123", class_id=1)
+        write(tmp_path / split / "_darknet.labels", "bus\ncar")
+    dataset = read_dataset(tmp_path)
+    assert dataset.names == ("bus", "car")
+    assert [image.split for image in dataset.images] == ["train", "val"]
+    assert dataset.problems == ()
+
+
 def test_roboflow_coco_has_no_class_of_its_supercategory(tmp_path: Path) -> None:
     categories = [
         {"id": 0, "name": "vehicles", "supercategory": "none"},
