@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.checkpoints.base import Source
-from streamvision.checkpoints.torch_runtime import read_run
+from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.core.errors import ConfigError
 
 ACCEPTED = (
@@ -25,6 +25,7 @@ def open_source(
     size_px: tuple[int, int] | None = None,
     random_weights: int | None = None,
     fed: Mapping[str, Any] | None = None,
+    trust_checkpoint: bool = False,
 ) -> Source:
     """Open a trained model, whatever library it comes from.
 
@@ -37,10 +38,12 @@ def open_source(
         size_px: (width, height) of the input that the card states; ``None`` for the model's own.
         random_weights: seed of random weights, for a network that has learnt nothing; only for models given by name.
         fed: how pictures are fed, by key of ``model.input``, for ONNX files that do not say it.
+        trust_checkpoint: whether a checkpoint that asks for more than networks need is read all the same, which runs
+            its author's code.
 
     Raises:
         ConfigError: when options do not belong together, or a model given by name has no weights.
-        ModelError: when the file is not a model, or of a kind that is not known.
+        ModelError: when the file is not a model, of a kind that is not known, or not trusted.
         MissingDependencyError: when the library that it needs is not installed.
     """
     path = Path(model).expanduser()
@@ -67,14 +70,14 @@ def open_source(
         from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.torchvision_build import build_named
 
-        described = build_named(str(model), weights=weights, seed=random_weights)
+        described = build_named(str(model), weights=weights, seed=random_weights, trusted=trust_checkpoint)
         return TorchvisionSource(described, path=weights or path, names=given, size_px=size_px)
     _refuse(model, weights=weights, random_weights=random_weights)
     if path.suffix.lower() in {".pt", ".pth"}:
-        if (stored := read_run(path)) is None:
+        if (stored := read_run(path, trusted=trust_checkpoint)) is None:
             from streamvision.checkpoints.ultralytics import UltralyticsSource
 
-            return UltralyticsSource(path, names=given, size_px=size_px)
+            return UltralyticsSource(path, names=given, size_px=size_px, trusted=trust_checkpoint)
         from streamvision.checkpoints.torchvision import TorchvisionSource
         from streamvision.checkpoints.unet import ARCHITECTURE, UnetSource
 

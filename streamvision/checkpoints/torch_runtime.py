@@ -1,11 +1,10 @@
-"""Torch as it is used here: imported so that it shares a busy machine well, its files read, its modules executed."""
+"""Torch as it is used here: imported so that it shares a busy machine well, its modules executed."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.core.errors import DeviceError, MissingDependencyError
 from streamvision.core.files import cache_folder
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.model_card import ModelCard
@@ -62,31 +61,6 @@ def import_ultralytics() -> Any:
         if ultralytics.settings["sync"]:
             ultralytics.settings.update({"sync": False})
     return ultralytics
-
-
-def read_tensors(path: Path) -> dict[str, Any] | None:
-    """Return what a file of tensors holds, or ``None`` where it is something else, such as a pickled model."""
-    torch = import_torch()
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError):
-        return None
-    return stored if isinstance(stored, dict) else None
-
-
-def read_run(path: Path) -> dict[str, Any] | None:
-    """Return what the ``best.pt`` or ``last.pt`` of a run of ``streamvision train`` holds; ``None`` for other files.
-
-    Ultralytics' runs leave ultralytics' checkpoints, which are others.
-
-    Raises:
-        ModelError: when there is no such file.
-        MissingDependencyError: when torch is not installed.
-    """
-    if not path.is_file():
-        raise ModelError(f"no checkpoint at {path}: give an existing .pt file")
-    stored = read_tensors(path)
-    return stored if stored and {"architecture", "names", "imgsz", "model"} <= stored.keys() else None
 
 
 class TorchBackend(LoadedBackend):

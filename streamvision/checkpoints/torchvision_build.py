@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from streamvision.checkpoints.torch_runtime import import_torch, read_tensors
+from streamvision.checkpoints.checkpoint_file import read_tensors
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.files import sha256_of
 
@@ -57,7 +58,7 @@ class TorchvisionNetwork:
     """Keypoints of each object."""
 
 
-def build_named(name: str, *, weights: Path | None, seed: int | None) -> TorchvisionNetwork:
+def build_named(name: str, *, weights: Path | None, seed: int | None, trusted: bool = False) -> TorchvisionNetwork:
     """Return a model by its name, with a file of tensors or with random weights.
 
     Raises:
@@ -75,7 +76,7 @@ def build_named(name: str, *, weights: Path | None, seed: int | None) -> Torchvi
             "them), or --random-weights SEED for a network that has learnt nothing"
         )
     if weights is not None:
-        return _with_weights(name, weights)
+        return _with_weights(name, weights, trusted=trusted)
     from streamvision.checkpoints.random_weights import random_network
 
     published = _published(name)[0]
@@ -89,7 +90,7 @@ def build_run(stored: dict[str, Any], path: Path) -> TorchvisionNetwork:
     """Return the model of a run of ``streamvision train``.
 
     Args:
-        stored: as :func:`~streamvision.checkpoints.torch_runtime.read_run` returns it.
+        stored: as :func:`~streamvision.checkpoints.checkpoint_file.read_run` returns it.
         path: where it was read from, for messages.
 
     Raises:
@@ -135,13 +136,10 @@ def as_classifier(
     )
 
 
-def _with_weights(name: str, path: Path) -> TorchvisionNetwork:
+def _with_weights(name: str, path: Path, *, trusted: bool) -> TorchvisionNetwork:
     if not path.is_file():
         raise ConfigError(f"there are no weights at {path}, and nothing is downloaded unasked: {_LIST} lists them")
-    stored = read_tensors(path)
-    if stored is None:
-        raise ModelError(f"{path} is not a file of tensors; give a state dict (.pth) of {name}")
-    tensors = stored.get("model", stored)
+    tensors = read_tensors(path, trusted=trusted)
     classes = _class_count(name, tensors, path)
     network = create(name, classes=classes)
     _load(network, tensors, path, name)

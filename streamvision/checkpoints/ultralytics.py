@@ -1,6 +1,7 @@
 """Checkpoints of ultralytics (YOLOv8, 11, 26, RT-DETR): objects, masks, keypoints, oriented boxes, classes, maps.
 
-A checkpoint is a pickle, which may run code of its author's while it is loaded: open only files that you trust.
+A checkpoint is a pickle, which may run code of its author's while it is loaded; so it is looked at first, and refused
+where it asks for more than networks need.
 
 Outputs, as ultralytics' own exports have them (https://docs.ultralytics.com/modes/export/), boxes in input pixels:
 
@@ -31,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.checkpoints.base import TorchSource, chosen_names, with_size
+from streamvision.checkpoints.checkpoint_file import network_of, read_checkpoint
 from streamvision.checkpoints.random_weights import settle_yolo
 from streamvision.checkpoints.torch_runtime import TorchBackend, import_torch, import_ultralytics
 from streamvision.core.config.model_input import Resize
@@ -65,6 +67,7 @@ class UltralyticsSource(TorchSource):
         size_px: (width, height) of the input; ``None`` for the side that it was trained with. Rounded up to what the
             network can take.
         random_weights: seed of random weights.
+        trusted: whether a checkpoint may run its author's code.
 
     Raises:
         ConfigError: when the number of names is not that of the classes.
@@ -79,8 +82,9 @@ class UltralyticsSource(TorchSource):
         names: tuple[str, ...] | None = None,
         size_px: tuple[int, int] | None = None,
         random_weights: int | None = None,
+        trusted: bool = False,
     ) -> None:
-        self._network, trained_side_px = load_network(path, random_weights=random_weights)
+        self._network, trained_side_px = load_network(path, random_weights=random_weights, trusted=trusted)
         task = str(getattr(self._network, "task", "detect"))
         if task not in _HEADS:
             raise ModelError(f"{path} is a model for {task!r}; models for {', '.join(_HEADS)} can be exported")
@@ -122,27 +126,30 @@ class UltralyticsSource(TorchSource):
         return TorchBackend(network, path=self.path, card=card, output_names=self.output_names, device=device)
 
 
-def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any, int | None]:
+def load_network(path: Path, *, random_weights: int | None = None, trusted: bool = False) -> tuple[Any, int | None]:
     """Return the torch module of a checkpoint in fp32 on the CPU, and the side in pixels that it was trained with.
 
-    The side is ``None`` where the checkpoint does not say it.
+    The side is ``None`` where the checkpoint does not say it. What is not trusted is looked at before ultralytics reads
+    it.
 
     Raises:
         MissingDependencyError: when torch or ultralytics is not installed.
-        ModelError: when the file is not a checkpoint of an ultralytics model.
+        ModelError: when the file is not a checkpoint of an ultralytics model, or is not trusted.
     """
-    if random_weights is None and not path.is_file():
-        raise ModelError(f"no checkpoint at {path}: give an existing .pt file")
+    if random_weights is None:
+        check_checkpoint(path, trusted=trusted)
     torch = import_torch()
     with contextlib.redirect_stdout(sys.stderr), torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_weights or 0)
         try:
             ultralytics = import_ultralytics()
+            if random_weights is not None:
+                check_architecture(path)
             # As on ultralytics' command line, an architecture's name decides; checkpoints say it themselves.
             queries = random_weights is not None and "rtdetr" in path.stem.lower()
             model: Any = ultralytics.RTDETR(str(path)) if queries else ultralytics.YOLO(str(path), verbose=False)
             network = model.model.float().eval()
-        except MissingDependencyError:
+        except (MissingDependencyError, ModelError):
             raise
         except Exception as error:  # unpickling raises whatever the file's content leads to
             first = next(iter(str(error).splitlines()), type(error).__name__)
@@ -156,6 +163,53 @@ def load_network(path: Path, *, random_weights: int | None = None) -> tuple[Any,
     if side is None:
         return network, None
     return network, int(max(side)) if isinstance(side, (list, tuple)) else int(side)
+
+
+def check_checkpoint(path: Path, *, trusted: bool, rebuilt: bool = False) -> dict[str, Any]:
+    """Return what a checkpoint holds, as stand-ins, where ultralytics may read it.
+
+    Args:
+        path: the checkpoint.
+        trusted: whether it may run its author's code.
+        rebuilt: whether ultralytics will build its network anew, as it does for training.
+
+    Raises:
+        ModelError: when it is none, has no network in it, or asks for more than networks need and is not trusted.
+    """
+    import_ultralytics()
+    stored = read_checkpoint(path, trusted=trusted)
+    if (network := network_of(stored)) is None:
+        raise ModelError(
+            f"{path} holds no network of ultralytics; give one that does, or tensors alone with the name of their "
+            "architecture as the model and --weights"
+        )
+    if rebuilt and not trusted:
+        _check_layers(getattr(network, "yaml", None), path)
+    return stored if isinstance(stored, dict) else {"model": network}
+
+
+def check_architecture(path: Path) -> None:
+    """Refuse an architecture by its name or file (``.yaml``) that names other things than layers.
+
+    Raises:
+        ModelError: naming what is none.
+    """
+    from ultralytics.nn.tasks import yaml_model_load
+
+    try:
+        architecture = yaml_model_load(path)
+    except Exception as error:  # of YAML, of ultralytics' search for the file
+        raise ModelError(f"{path} is not an architecture of ultralytics ({error}); give another name") from error
+    _check_layers(architecture, path)
+
+
+def _check_layers(architecture: Any, path: Path) -> None:
+    from streamvision.checkpoints.allow_list import refuse_architecture
+
+    try:
+        refuse_architecture(architecture)
+    except ValueError as error:
+        raise ModelError(f"{path} has an architecture that cannot be built: {error}") from error
 
 
 def export_module(network: Any, *, dynamic_size: bool, fuse: bool) -> Any:

@@ -126,7 +126,8 @@ def detect(
         click.echo(f"Drawing {report} ...", err=True)
         title = f"{model.name} on {data.resolve().name}"
         training = training or training_part(dataset, measured)
-        build_report(result, report, title=title, embedder=open_embedder(model), training=training)
+        embedder = open_embedder(model, trust_checkpoint=given["trust_checkpoint"])
+        build_report(result, report, title=title, embedder=embedder, training=training)
     _print(result, result.images, box_rows(result), as_json=as_json)
 
 

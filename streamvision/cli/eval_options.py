@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, get_args
 import click
 
 from streamvision.cli.dataset_options import format_option
-from streamvision.cli.options import field_option, input_option, names_option, together
+from streamvision.cli.options import field_option, input_option, names_option, together, trust_option
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
@@ -48,6 +48,7 @@ runtime_options = together(
     field_option("--head", ModelConfig, "head"),
     names_option(),
     input_option,
+    trust_option,
 )
 """Options that say how the model is opened; :func:`chosen_options` reads them."""
 

@@ -85,7 +85,8 @@ def explain(
             masks=masks,
             on_progress=progress.show,
         )
-    alike = _look_alikes(explanation, path, train_data, train_format) if train_data else []
+    trusted = runtime["trust_checkpoint"]
+    alike = _look_alikes(explanation, path, train_data, train_format, trusted=trusted) if train_data else []
     thumbs = [[Thumb(crop.bgr, name) for crop, name, _ in row] for row in alike]
     target = output or Path(f"{image.stem}-explained.png")
     _write(target, draw_explanation(explanation, thumbs))
@@ -100,7 +101,7 @@ def explain(
 
 
 def _look_alikes(
-    explanation: Explanation, model: Path, train_data: Path, format: DatasetFormat | None
+    explanation: Explanation, model: Path, train_data: Path, format: DatasetFormat | None, *, trusted: bool
 ) -> list[list[tuple[Any, str, float]]]:
     from streamvision.datasets import read_dataset
     from streamvision.evaluation.crops import cut, cut_crops, find_look_alikes
@@ -112,7 +113,7 @@ def _look_alikes(
     pixels = [cut(explanation.bgr, box) for box in explanation.found.box_xyxy_px.tolist()]
     if not pixels or not crops:
         return []
-    embedder = open_embedder(model)
+    embedder = open_embedder(model, trust_checkpoint=trusted)
     features = embedder.embed([crop.bgr for crop in crops])
     found = find_look_alikes(pixels, [""] * len(pixels), crops, features, embedder)
     return [[(crop, training.names[crop.class_id], likeness) for crop, likeness in one.alike] for one in found]

@@ -21,7 +21,7 @@ from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_options import choose_split
-from streamvision.cli.options import input_option, names_option
+from streamvision.cli.options import input_option, names_option, trust_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
@@ -133,6 +133,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 @click.option("--head", help="Layout of the outputs, for ONNX files that do not say it.")
 @names_option(help="Class names that override the model's.")
 @input_option
+@trust_option
 @click.option("--bundle", is_flag=True, help="For apps: a bundle beside each file, as 'streamvision bundle' makes it.")
 @click.option(
     "--bundle-picture", type=Path, metavar="FILE", help="What the golden vectors show; default: a drawn drive."
@@ -155,6 +156,7 @@ def export(
     head: str | None,
     names: tuple[str, ...] | None,
     input: dict[str, Any] | None,
+    trust_checkpoint: bool,
     bundle: bool,
     bundle_picture: Path | None,
     force: bool,
@@ -202,6 +204,7 @@ def export(
             size_px=options.size_px,
             random_weights=random_weights,
             fed=validate(ModelInputConfig, input or {}, origin="--input").given(),
+            trust_checkpoint=trust_checkpoint,
         )
         accuracy = None
         if dataset:

@@ -149,6 +149,14 @@ def input_option(command: F) -> F:
     )(command)
 
 
+trust_option = click.option(
+    "--trust-checkpoint",
+    is_flag=True,
+    help="Read a checkpoint that asks for more than networks need; that runs its author's code.",
+)
+"""Option of every command that opens a checkpoint."""
+
+
 def parse_input(given: Sequence[str]) -> dict[str, Any] | None:
     """Return the keys and values of ``--input KEY=VALUE``, not yet validated; ``None`` where there are none.
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from streamvision.cli.dataset_options import FORMAT_NAMES
-from streamvision.cli.options import field_option, together
+from streamvision.cli.options import field_option, together, trust_option
 from streamvision.core.errors import ConfigError
 from streamvision.training.recipe import Recipe, load_recipe
 
@@ -35,6 +35,7 @@ _recipe_options = together(
 @click.option("--project", type=Path, default=Path("runs/train"), show_default=True, help="Folder of run folders.")
 @click.option("--name", help="Name of the run folder; default: the model's name and a number.")
 @click.option("--resume", type=Path, metavar="RUN", help="Go on with a run that was killed; give its folder.")
+@trust_option
 @click.option("--find-lr", is_flag=True, help="Only look for a good learning rate, with a plot; weights are not kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 def train(
@@ -42,6 +43,7 @@ def train(
     project: Path,
     name: str | None,
     resume: Path | None,
+    trust_checkpoint: bool,
     find_lr: bool,
     as_json: bool,
     **given: Any,
@@ -68,11 +70,11 @@ def train(
             raise ConfigError(
                 f"--resume goes on with the run's own recipe ({resume}/recipe.yaml); leave the other options out"
             )
-        summary = resume_training(resume, command=command)
+        summary = resume_training(resume, command=command, trust_checkpoint=trust_checkpoint)
     else:
         recipe = load_recipe(config, chosen)
         begin = find_learning_rate if find_lr else start_training
-        summary = begin(recipe, project=project, name=name, command=command)
+        summary = begin(recipe, project=project, name=name, command=command, trust_checkpoint=trust_checkpoint)
     if as_json:
         click.echo(json.dumps(summary))
     return 0

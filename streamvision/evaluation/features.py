@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.checkpoints.torch_runtime import import_torch, read_run
+from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.checkpoints.ultralytics import load_network
 
 F32 = NDArray[np.float32]
@@ -32,15 +33,20 @@ class CropEmbedder(Protocol):
         """Return (N, D) float32 rows of length 1 for N crops, each (H, W, 3) BGR."""
 
 
-def open_embedder(model: Path) -> CropEmbedder:
+def open_embedder(model: Path, *, trust_checkpoint: bool = False) -> CropEmbedder:
     """Return the features of the network itself where it is a checkpoint of ultralytics, else shape and colour.
+
+    Args:
+        model: the model's file.
+        trust_checkpoint: whether a checkpoint may run its author's code.
 
     Raises:
         MissingDependencyError: when the model is a checkpoint and torch or ultralytics is not installed.
-        ModelError: when it cannot be loaded.
+        ModelError: when it cannot be loaded, or is not trusted.
     """
-    has_features = model.suffix.lower() == ".pt" and read_run(model) is None
-    return BackboneEmbedder(model) if has_features else ShapeAndColour()
+    if model.suffix.lower() != ".pt" or read_run(model, trusted=trust_checkpoint):
+        return ShapeAndColour()
+    return BackboneEmbedder(model, trusted=trust_checkpoint)
 
 
 class ShapeAndColour:
@@ -71,9 +77,9 @@ class BackboneEmbedder:
         ModelError: when the file is not a checkpoint.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, trusted: bool = False) -> None:
         self._torch = import_torch()
-        self._network, _ = load_network(path)
+        self._network, _ = load_network(path, trusted=trusted)
         self._layers = backbone_layers(self._network)[-2:]
         self.description = "the features of the network's own backbone"
 

@@ -19,7 +19,7 @@ NMS_IOU = 0.7
 MAX_DETECTIONS = 300
 
 
-def open_model(path: Path, *, side_px: int | None = None, **settings: Any) -> Model:
+def open_model(path: Path, *, side_px: int | None = None, trust_checkpoint: bool = False, **settings: Any) -> Model:
     """Open a model for measuring: every object down to a score of 0.001, suppression at IoU 0.7, 300 a picture.
 
     These are the settings of ultralytics' own validation.
@@ -28,10 +28,12 @@ def open_model(path: Path, *, side_px: int | None = None, **settings: Any) -> Mo
         path: what :func:`streamvision.inference.backends.open_backend` reads, or a ``.pt`` checkpoint of ultralytics or
             of a run of ``streamvision train``.
         side_px: longer side of the input, for models that take any size.
+        trust_checkpoint: whether a checkpoint that asks for more than networks need is read all the same, which runs
+            its author's code.
         settings: of :class:`ModelConfig`, where the model executes and what its file does not say of it.
 
     Raises:
-        ModelError: when the file is not a model, or does not take pictures of that size.
+        ModelError: when the file is not a model, is not trusted, or does not take pictures of that size.
         MissingDependencyError: when the runtime that it needs is not installed.
         DeviceError: when the asked-for device or precision would not really execute it.
     """
@@ -44,7 +46,7 @@ def open_model(path: Path, *, side_px: int | None = None, **settings: Any) -> Mo
                 f"{path} is a checkpoint, which torch executes in fp32; leave out --backend and --precision, "
                 "or export it and evaluate the export"
             )
-        checkpoint = _open_checkpoint(path, side_px=side_px, device=config.device)
+        checkpoint = _open_checkpoint(path, side_px=side_px, device=config.device, trusted=trust_checkpoint)
     return Model.open(config, backend=checkpoint, side_px=side_px, every_class=True)
 
 
@@ -58,8 +60,8 @@ def require_task(detector: Model, task: Task) -> None:
         raise ConfigError(f"{detector.describe()} is a model for {detector.card.task}; give one for {task}")
 
 
-def _open_checkpoint(path: Path, *, side_px: int | None, device: str) -> Backend:
-    source = open_source(path)
+def _open_checkpoint(path: Path, *, side_px: int | None, device: str, trusted: bool) -> Backend:
+    source = open_source(path, trust_checkpoint=trusted)
     own = source.card.input
     side_px = rounded_up(side_px, own.stride_px) if side_px else None
     return source.backend(size_px=(side_px or own.width_px, side_px or own.height_px), device=device)

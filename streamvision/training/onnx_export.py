@@ -36,6 +36,7 @@ def export_run(
     *,
     origin: str,
     measured: dict[str, float],
+    trusted: bool,
 ) -> dict[str, Any]:
     """Write ``weights/best.onnx`` and return its path and size; nothing where the model or the machine cannot.
 
@@ -50,13 +51,14 @@ def export_run(
         progress: says so when there is no export.
         origin: what the weights were made from, for the card.
         measured: figures on the held-out pictures, for the card.
+        trusted: whether the run began from a checkpoint that may run its author's code, as its own then does.
     """
     try:
         require_onnx()
     except MissingDependencyError as error:
         progress.say(f"No ONNX file was made: {error}")
         return {}
-    source = open_source(folder.best, names=data.names if data else None)
+    source = open_source(folder.best, names=data.names if data else None, trust_checkpoint=trusted)
     free = source.card.head != "rows"
     options = ExportOptions(
         size_px=recipe.onnx_size or _own_size(recipe, source.card),

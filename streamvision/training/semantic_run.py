@@ -32,7 +32,7 @@ class SemanticRun(TorchRun):
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         network = UNet(len(self._data.names))
-        beginning = begin_from(network, weights)
+        beginning = begin_from(network, weights, trusted=self._trusted)
         # A CPU convolves twice as fast in this order of bytes.
         return network.to(memory_format=torch.channels_last), beginning
 

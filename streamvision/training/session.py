@@ -30,29 +30,36 @@ if TYPE_CHECKING:
     from streamvision.training.ultralytics_run import UltralyticsRun
 
 
-def start_training(recipe: Recipe, *, project: Path, name: str | None, command: str) -> dict[str, Any]:
-    """Train from the beginning; returns the summary that is also written to the run folder."""
-    _check_model(recipe)
+def start_training(
+    recipe: Recipe, *, project: Path, name: str | None, command: str, trust_checkpoint: bool = False
+) -> dict[str, Any]:
+    """Train from the beginning; returns the summary that is also written to the run folder.
+
+    Checkpoints to begin from run their author's code only where they are trusted; else those that would are refused.
+    """
+    _check_model(recipe, trusted=trust_checkpoint)
     folder = new_run_folder(project, name, model=recipe.model)
     write_recipe(recipe, folder.recipe)
-    return _train(recipe, folder, TrainingProgress(), command=command, resume=False)
+    return _train(recipe, folder, TrainingProgress(), command=command, resume=False, trusted=trust_checkpoint)
 
 
-def resume_training(run: Path, *, command: str) -> dict[str, Any]:
+def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) -> dict[str, Any]:
     """Go on where a run was killed, with its own recipe."""
     folder = existing_run_folder(run)
     recipe = load_recipe(folder.recipe, {})
-    return _train(recipe, folder, TrainingProgress(), command=command, resume=True)
+    return _train(recipe, folder, TrainingProgress(), command=command, resume=True, trusted=trust_checkpoint)
 
 
-def find_learning_rate(recipe: Recipe, *, project: Path, name: str | None, command: str) -> dict[str, Any]:
+def find_learning_rate(
+    recipe: Recipe, *, project: Path, name: str | None, command: str, trust_checkpoint: bool = False
+) -> dict[str, Any]:
     """Run the learning-rate range test and leave its figures and plot in a run folder."""
     progress = TrainingProgress()
-    _check_model(recipe)
+    _check_model(recipe, trusted=trust_checkpoint)
     folder = new_run_folder(project, name, model=f"{Path(recipe.model).stem}-find-lr")
     write_recipe(recipe, folder.recipe)
     _note_command(folder, command)
-    run, _ = _make_run(recipe, folder, progress, resume=False)
+    run, _ = _make_run(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
     progress.say("Raising the learning rate until the loss runs away.")
     sweep = run.find_lr()
     table, plot = folder.root / "lr_finder.csv", folder.root / "lr_finder.png"
@@ -62,12 +69,12 @@ def find_learning_rate(recipe: Recipe, *, project: Path, name: str | None, comma
 
 
 def _train(
-    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, command: str, resume: bool
+    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, command: str, resume: bool, trusted: bool
 ) -> dict[str, Any]:
     _note_command(folder, command)
     if resume and folder.summary.exists():
         raise ConfigError(f"the run in {folder.root} has ended; start a new one from its {folder.best.name}")
-    run, data = _make_run(recipe, folder, progress, resume=resume)
+    run, data = _make_run(recipe, folder, progress, resume=resume, trusted=trusted)
     run.train()
     curves = CurveFile(folder.curves_csv)
     curves.draw(folder.curves_png)
@@ -89,7 +96,7 @@ def _train(
         f"{recipe.data.resolve().name}, {len(data.train) if data else 0} pictures; {run.beginning}; held-out pictures: "
         f"{in_words(best)}"
     )
-    summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures)
+    summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures, trusted=trusted)
     write_card(recipe, folder, data, summary)
     write_whole(folder.summary, json.dumps(summary, indent=1))
     progress.say(
@@ -100,11 +107,13 @@ def _train(
 
 
 def _make_run(
-    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool
+    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool, trusted: bool
 ) -> tuple[TorchRun | UltralyticsRun, TrainingData[Any] | None]:
     """Read the data and build the network."""
     family = family_of(recipe.model)
-    task = _ultralytics_task(str(folder.last) if resume else recipe.model) if family == "ultralytics" else None
+    task = None
+    if family == "ultralytics":
+        task = _ultralytics_task(str(folder.last) if resume else recipe.model, trusted=trusted)
     if task not in (None, "detect", "classify"):
         # Masks and key points are not in the vocabulary of our data sets: ultralytics reads them itself.
         if recipe.data.suffix not in {".yaml", ".yml"}:
@@ -113,7 +122,8 @@ def _make_run(
             )
         from streamvision.training.ultralytics_run import UltralyticsRun
 
-        return UltralyticsRun(recipe, recipe.data.resolve(), folder, progress, resume=resume), None
+        run = UltralyticsRun(recipe, recipe.data.resolve(), folder, progress, resume=resume, trusted=trusted)
+        return run, None
     progress.say("Checking pictures and labels.")
     data: Any
     if family == "unet":
@@ -130,20 +140,21 @@ def _make_run(
         from streamvision.training.ultralytics_run import UltralyticsRun
 
         lay_out: Callable[[Any, Path], Path] = link_class_folders if task == "classify" else write_yolo_layout
-        return UltralyticsRun(recipe, lay_out(data, folder.data), folder, progress, resume=resume), data
+        laid_out = lay_out(data, folder.data)
+        return UltralyticsRun(recipe, laid_out, folder, progress, resume=resume, trusted=trusted), data
     import_torch()
     from streamvision.training.semantic_run import SemanticRun
     from streamvision.training.torchvision_run import ClassifierRun, DetectorRun
 
     kind: type[Any] = {"unet": SemanticRun, "classifier": ClassifierRun, "detector": DetectorRun}[family]
-    return kind(recipe, data, folder, progress, resume=resume), data
+    return kind(recipe, data, folder, progress, resume=resume, trusted=trusted), data
 
 
-def _check_model(recipe: Recipe) -> None:
+def _check_model(recipe: Recipe, *, trusted: bool) -> None:
     """Fail before anything is written where there are no weights to begin from, or settings are for other models."""
     family = family_of(recipe.model)
     if family == "ultralytics":
-        task = _ultralytics_task(recipe.model)
+        task = _ultralytics_task(recipe.model, trusted=trusted)
         if recipe.format and task != "detect":
             raise ConfigError(f"format says how boxes are written; leave it out for {recipe.model}, a model for {task}")
     else:
@@ -151,11 +162,11 @@ def _check_model(recipe: Recipe) -> None:
     check_settings(recipe, family)
 
 
-def _ultralytics_task(model: str) -> str:
+def _ultralytics_task(model: str, *, trusted: bool) -> str:
     import_ultralytics()
     from streamvision.training.ultralytics_run import model_task, resolve_weights
 
-    return model_task(resolve_weights(model))
+    return model_task(resolve_weights(model), trusted=trusted)
 
 
 def _note_command(folder: RunFolder, command: str) -> None:

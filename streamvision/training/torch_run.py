@@ -6,7 +6,6 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 from __future__ import annotations
 
 import io
-import pickle
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from streamvision.checkpoints.checkpoint_file import read_run, read_tensors
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.training.batches import Samples, batch_count
@@ -37,6 +37,7 @@ class TorchRun(ABC):
         folder: where everything goes.
         progress: shows how far the run is.
         resume: whether to go on from ``weights/last.pt``.
+        trusted: whether weights to begin from may run their author's code.
     """
 
     task: str
@@ -45,12 +46,20 @@ class TorchRun(ABC):
     """The figure by which the best epoch is chosen; larger is better."""
 
     def __init__(
-        self, recipe: Recipe, data: TrainingData[Any], folder: RunFolder, progress: TrainingProgress, *, resume: bool
+        self,
+        recipe: Recipe,
+        data: TrainingData[Any],
+        folder: RunFolder,
+        progress: TrainingProgress,
+        *,
+        resume: bool,
+        trusted: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
         self._recipe, self._data, self._folder, self._progress = recipe, data, folder, progress
+        self._trusted = trusted
         self._device = torch.device("cpu" if recipe.device == "auto" else recipe.device)
         self._bf16 = use_bf16(recipe.precision, self._device.type)
         self._samples = self._read_samples()
@@ -176,7 +185,9 @@ class TorchRun(ABC):
         _write_tensors(self._folder.last, state | {"optimizer": self._optimizer.state_dict(), **progress})
 
     def _load(self) -> None:
-        state = torch.load(self._folder.last, map_location=self._device, weights_only=True)
+        state = read_run(self._folder.last)
+        if state is None:
+            raise ModelError(f"{self._folder.last} is not the checkpoint of a run of these models; start a new run")
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._epochs_done, self._best, self._best_epoch = state["epoch"], state["best"], state["best_epoch"]
@@ -184,13 +195,14 @@ class TorchRun(ABC):
         self.beginning = f"went on after epoch {self._epochs_done}"
 
 
-def begin_from(model: Any, weights: Path | None) -> str:
+def begin_from(model: Any, weights: Path | None, *, trusted: bool = False) -> str:
     """Load the tensors of a file that fit, by name and shape, and return how the network begins, in words.
 
     A layer for another number of classes does not fit and begins from nothing.
 
     Raises:
         ConfigError: when there is no such file, or nothing in it fits.
+        ModelError: when it is no file of tensors, or is not trusted.
     """
     if weights is None:
         return "began from nothing"
@@ -199,13 +211,7 @@ def begin_from(model: Any, weights: Path | None) -> str:
             f"there are no weights at {weights}, and nothing is downloaded unasked: put the file there "
             "(https://docs.pytorch.org/vision/stable/models.html lists them), or leave --weights out"
         )
-    try:
-        stored = torch.load(weights, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        # The rest of what torch says is advice to run whatever the file holds.
-        cause = str(error).splitlines()[0].split(". ")[0]
-        raise ConfigError(f"{weights} is not a file of tensors ({cause}); give a .pth") from error
-    stored = stored.get("model", stored) if isinstance(stored, dict) else {}
+    stored = read_tensors(weights, trusted=trusted)
     own = model.state_dict()
     fitting = {key: value for key, value in stored.items() if key in own and own[key].shape == value.shape}
     if not fitting:

@@ -43,8 +43,8 @@ class DetectorRun(TorchRun):
         return DetectionSamples(self._data.train, side_px=self._recipe.imgsz)
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
-        recipe = self._recipe
-        return build_detector(recipe.model, classes=len(self._data.names), side_px=recipe.imgsz, weights=weights)
+        model = build_detector(self._recipe.model, classes=len(self._data.names), side_px=self._recipe.imgsz)
+        return model, begin_from(model, weights, trusted=self._trusted)
 
     def _blocks(self) -> list[Any]:
         return _backbone_blocks(self._model)
@@ -85,7 +85,7 @@ class ClassifierRun(TorchRun):
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         network = create(self._recipe.model, classes=len(self._data.names))
-        beginning = begin_from(network, weights)
+        beginning = begin_from(network, weights, trusted=self._trusted)
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d) and module.momentum is not None:
                 # MobileNet and others keep 99 % of their statistics a step: after a short run they would still be those
@@ -128,23 +128,19 @@ class ClassifierRun(TorchRun):
         return {"top1": result.top(1) or 0.0, f"top{TOP}": result.top(TOP) or 0.0}
 
 
-def build_detector(name: str, *, classes: int, side_px: int, weights: Path | None = None) -> tuple[Any, str]:
-    """Return a detector and how it begins, in words.
+def build_detector(name: str, *, classes: int, side_px: int) -> Any:
+    """Return a detector that has learnt nothing.
 
     Args:
         name: one of :data:`streamvision.training.families.TORCHVISION_MODELS`.
         classes: classes of the data set, without background.
         side_px: longer side of the pictures that it sees.
-        weights: state dict of the same architecture (any number of classes), or ``None`` to begin from nothing.
-
-    Raises:
-        ConfigError: when the weights are missing or of another architecture.
     """
     fixed = name.startswith("ssdlite")
     model = create(name, classes=classes + 1, **({} if fixed else {"min_size": side_px, "max_size": side_px}))
     if fixed:
         model.transform.fixed_size = (side_px, side_px)
-    return model, begin_from(model, weights)
+    return model
 
 
 def _backbone_blocks(model: Any) -> list[Any]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from streamvision.core.errors import ConfigError
+from streamvision.checkpoints.ultralytics import check_architecture, check_checkpoint
+from streamvision.core.errors import ConfigError, ModelError
 from streamvision.training.learning_rate import LrSweep
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import CurveFile, TrainingProgress
@@ -31,13 +32,22 @@ class UltralyticsRun:
         folder: where everything goes.
         progress: shows how far the run is.
         resume: whether to go on from ``weights/last.pt``.
+        trusted: whether checkpoints may run their author's code.
 
     Raises:
         ConfigError: when there are no weights, or they are for a task that is not supported.
+        ModelError: when a checkpoint is none, or is not trusted.
     """
 
     def __init__(
-        self, recipe: Recipe, data: Path, folder: RunFolder, progress: TrainingProgress, *, resume: bool
+        self,
+        recipe: Recipe,
+        data: Path,
+        folder: RunFolder,
+        progress: TrainingProgress,
+        *,
+        resume: bool,
+        trusted: bool = False,
     ) -> None:
         rows = CurveFile(folder.curves_csv).rows() if resume else []
         spent_s = rows[-1].get("time_s", 0.0) if rows else 0.0
@@ -47,8 +57,12 @@ class UltralyticsRun:
 
             weights = str(folder.last) if resume else resolve_weights(recipe.model)
             self.beginning = f"went on after epoch {len(rows)}" if resume else f"began from {Path(weights).name}"
-            self.task = model_task(weights)
+            self.task = model_task(weights, trusted=trusted)
             """What the model will do."""
+            if resume:
+                _check_resumed(folder, trusted=trusted)
+            elif recipe.weights:
+                read_network(recipe.weights, trusted=trusted)
             overrides = hyperparameters(recipe) | {
                 "task": self.task,
                 "model": weights,
@@ -84,13 +98,19 @@ class UltralyticsRun:
         return sweep
 
 
-def model_task(weights: str) -> str:
-    """Return what weights, or an architecture by its name, are for: detect, segment, pose, classify or another."""
-    if not weights.endswith(".pt"):
-        from ultralytics.nn.tasks import guess_model_task
+def model_task(weights: str, *, trusted: bool = False) -> str:
+    """Return what weights, or an architecture by its name, are for: detect, segment, pose, classify or another.
 
-        return str(guess_model_task(weights))
-    return str(getattr(_read_checkpoint(weights), "task", "detect"))
+    Raises:
+        ModelError: when they are a checkpoint that is none or is not trusted, or an architecture of other things than
+            layers.
+    """
+    if weights.endswith(".pt"):
+        return str(getattr(read_network(Path(weights), trusted=trusted), "task", "detect"))
+    from ultralytics.nn.tasks import guess_model_task
+
+    check_architecture(Path(weights))
+    return str(guess_model_task(weights))
 
 
 def resolve_weights(model: str) -> str:
@@ -114,19 +134,30 @@ def resolve_weights(model: str) -> str:
     )
 
 
-def _read_checkpoint(path: str) -> Any:
-    """Return the network of a checkpoint.
+def read_network(path: Path, *, trusted: bool) -> Any:
+    """Return the network of a checkpoint that ultralytics may train on.
 
     Raises:
-        ConfigError: when the file is not one.
+        ModelError: when the file is not one, or is not trusted.
     """
     from ultralytics.nn.tasks import load_checkpoint
 
+    check_checkpoint(path, trusted=trusted, rebuilt=True)
     try:
-        return load_checkpoint(path)[0]
-    except Exception as error:  # unpickling raises whatever the file's content leads to
+        return load_checkpoint(str(path))[0]
+    except Exception as error:  # ultralytics raises whatever the file's content leads to
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ConfigError(f"{path} is not a checkpoint that ultralytics can load ({first}); give another") from error
+        raise ModelError(f"{path} is not a checkpoint that ultralytics can load ({first}); give another") from error
+
+
+def _check_resumed(folder: RunFolder, *, trusted: bool) -> None:
+    """Refuse a run folder whose files ultralytics would read, or have others read, unseen."""
+    stored = check_checkpoint(folder.last, trusted=trusted, rebuilt=True)
+    settings = stored.get("train_args")
+    if isinstance(settings, dict) and settings.get("distill_model") and not trusted:
+        raise ModelError(f"{folder.last} learns from another model, which no run of ours does; start a new run")
+    if folder.best.exists():
+        check_checkpoint(folder.best, trusted=trusted)
 
 
 def hyperparameters(recipe: Recipe) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_what_is_no_model_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there are no weights at"):
         open_source("resnet18", weights=tmp_path / "none.pth")
     pytest.importorskip("ultralytics")
-    with pytest.raises(ModelError, match="not a checkpoint that ultralytics can load"):
+    with pytest.raises(ModelError, match="is a text and not a checkpoint"):
         open_source(text)
 
 

@@ -80,7 +80,7 @@ def test_weights_of_another_architecture_are_refused(detector_weights: Path, tmp
         open_source("resnet18", weights=detector_weights)
     text = tmp_path / "weights.pth"
     text.write_text("nothing", encoding="utf-8")
-    with pytest.raises(ModelError, match="not a file of tensors"):
+    with pytest.raises(ModelError, match="is a text and not a checkpoint"):
         open_source("resnet18", weights=text)
 
 
@@ -110,7 +110,7 @@ def test_a_network_of_one_size_is_refused_at_another() -> None:
 
 
 def test_the_best_of_a_training_run_is_known_by_its_content(tmp_path: Path) -> None:
-    network, _ = build_detector(DETECTOR, classes=2, side_px=96)
+    network = build_detector(DETECTOR, classes=2, side_px=96)
     path = tmp_path / "best.pt"
     state = {"model": network.state_dict(), "architecture": DETECTOR, "names": ["stop", "go"], "imgsz": 96, "epoch": 3}
     torch.save(state, path)

@@ -18,7 +18,7 @@ pytest.importorskip("torchvision")
 
 import torch
 
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, ModelError, StreamVisionError
 from streamvision.datasets.class_labels import read_class_folders
 from streamvision.evaluation.classify import evaluate_classifier
 from streamvision.evaluation.model import open_model
@@ -181,15 +181,26 @@ def test_one_class_only_is_refused(hues: Path, tmp_path: Path) -> None:
     ("more", "said"),
     [
         ({"weights": Path("none.pth")}, "nothing is downloaded"),
-        ({"weights": Path()}, "is not a file of tensors"),
-        ({"weights": Path(__file__)}, r"is not a file of tensors \(Weights only load failed\); give"),
+        ({"weights": Path()}, "no checkpoint at"),
+        ({"weights": Path(__file__)}, "is a text and not a checkpoint"),
         ({"balance": "class-weights"}, "ultralytics models only"),
         ({"init_classes": {"teal": "stop"}}, "ultralytics models only"),
     ],
 )
 def test_what_a_classifier_cannot_use_is_refused(hues: Path, tmp_path: Path, more: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(StreamVisionError, match=said):
         start_training(recipe(hues, epochs=1, **more), project=tmp_path, name="run", command="train")
+
+
+@pytest.mark.parametrize("model", [MODEL, "yolov8n-cls.yaml"])
+def test_weights_run_no_code(hues: Path, tmp_path: Path, model: str) -> None:
+    pytest.importorskip("ultralytics")
+    from support.hostile_checkpoints import write_hostile
+
+    weights = write_hostile("among tensors", tmp_path / "downloaded.pt", tmp_path / "ran")
+    with pytest.raises(ModelError, match=r"asks for builtins\.exec"):
+        start_training(recipe(hues, epochs=1, model=model, weights=weights), project=tmp_path, name="r", command="")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_weights_of_another_architecture_are_refused(hues: Path, beginning: Path, tmp_path: Path) -> None:
