@@ -82,6 +82,9 @@ class Recipe(Section):
         "torchvision."
     )
     weights: Path | None = Field(None, description="Weights for an architecture that was given by its name.")
+    partial_weights: bool = Field(
+        False, description="Begin from weights of which more than the head does not fit; the rest begins from nothing."
+    )
     epochs: int = Field(50, ge=1, description="Times that every picture is seen.")
     hours: float | None = Field(None, gt=0, description="Longest training time; the epochs are fitted into it.")
     imgsz: int = Field(

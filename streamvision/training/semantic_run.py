@@ -18,7 +18,7 @@ from streamvision.datasets.dataset import MappedPictures
 from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.inference.model import Model
 from streamvision.training.batches import RegionSamples
-from streamvision.training.torch_run import TorchRun, begin_from
+from streamvision.training.torch_run import TorchRun
 
 
 class SemanticRun(TorchRun):
@@ -32,7 +32,7 @@ class SemanticRun(TorchRun):
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         network = UNet(len(self._data.names))
-        beginning = begin_from(network, weights, trusted=self._trusted)
+        beginning = self._begin(network, weights, head=("last.weight", "last.bias"))
         # A CPU convolves twice as fast in this order of bytes.
         return network.to(memory_format=torch.channels_last), beginning
 

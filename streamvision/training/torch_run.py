@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from streamvision.training.learning_rate import LrSweep, epochs_that_fit, learni
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import CurveFile, TrainingProgress
 from streamvision.training.run_folder import RunFolder
+from streamvision.training.weights_fit import fitting_tensors
 
 LARGEST_GRADIENT = 10.0
 
@@ -82,6 +83,10 @@ class TorchRun(ABC):
     @abstractmethod
     def _blocks(self) -> list[Any]:
         """Return what ``freeze`` counts, from the picture on."""
+
+    def _begin(self, network: Any, weights: Path | None, *, head: Collection[str]) -> str:
+        """Load the weights that the recipe names; see :func:`begin_from`."""
+        return begin_from(network, weights, head=head, partial=self._recipe.partial_weights, trusted=self._trusted)
 
     def _batches(self, epoch: int, *, mixing: bool) -> Iterator[Any]:
         return self._samples.batches(self._data.repeats, self._recipe, epoch=epoch, mixing=mixing)
@@ -195,13 +200,20 @@ class TorchRun(ABC):
         self.beginning = f"went on after epoch {self._epochs_done}"
 
 
-def begin_from(model: Any, weights: Path | None, *, trusted: bool = False) -> str:
+def begin_from(
+    model: Any, weights: Path | None, *, head: Collection[str], partial: bool = False, trusted: bool = False
+) -> str:
     """Load the tensors of a file that fit, by name and shape, and return how the network begins, in words.
 
-    A layer for another number of classes does not fit and begins from nothing.
+    Args:
+        model: the network.
+        weights: the file; ``None`` to begin from nothing.
+        head: names of the tensors that differ with the number of classes; those that do not fit begin from nothing.
+        partial: whether others may do so, too.
+        trusted: whether the file may run its author's code.
 
     Raises:
-        ConfigError: when there is no such file, or nothing in it fits.
+        ConfigError: when there is no such file, or not enough of it fits.
         ModelError: when it is no file of tensors, or is not trusted.
     """
     if weights is None:
@@ -212,12 +224,11 @@ def begin_from(model: Any, weights: Path | None, *, trusted: bool = False) -> st
             "(https://docs.pytorch.org/vision/stable/models.html lists them), or leave --weights out"
         )
     stored = read_tensors(weights, trusted=trusted)
-    own = model.state_dict()
-    fitting = {key: value for key, value in stored.items() if key in own and own[key].shape == value.shape}
-    if not fitting:
-        raise ConfigError(f"no tensor of {weights} fits this architecture; give weights of the same one")
+    fitting, in_words = fitting_tensors(
+        model.state_dict(), stored, in_head=head.__contains__, partial=partial, name=str(weights)
+    )
     model.load_state_dict(fitting, strict=False)
-    return f"began from {weights.name} ({len(fitting)} of {len(own)} tensors fit)"
+    return f"began from {weights.name} ({in_words})"
 
 
 def set_frozen(blocks: Sequence[Any], layers: int) -> None:

@@ -27,7 +27,7 @@ from streamvision.evaluation.coco_metrics import coco_figures
 from streamvision.evaluation.predictions import Predictions
 from streamvision.inference.model import Model
 from streamvision.training.batches import ClassSamples, DetectionSamples, read_rgb, to_tensor
-from streamvision.training.torch_run import TorchRun, begin_from, flattened
+from streamvision.training.torch_run import TorchRun, flattened
 
 LEAST_MOMENTUM = 0.1
 """Share of a batch in the running statistics, torch's own default."""
@@ -44,7 +44,7 @@ class DetectorRun(TorchRun):
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         model = build_detector(self._recipe.model, classes=len(self._data.names), side_px=self._recipe.imgsz)
-        return model, begin_from(model, weights, trusted=self._trusted)
+        return model, self._begin(model, weights, head=class_tensors(self._recipe.model))
 
     def _blocks(self) -> list[Any]:
         return _backbone_blocks(self._model)
@@ -85,13 +85,13 @@ class ClassifierRun(TorchRun):
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
         network = create(self._recipe.model, classes=len(self._data.names))
-        beginning = begin_from(network, weights, trusted=self._trusted)
+        own = class_tensors(self._recipe.model)
+        beginning = self._begin(network, weights, head=own)
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d) and module.momentum is not None:
                 # MobileNet and others keep 99 % of their statistics a step: after a short run they would still be those
                 # of its beginning.
                 module.momentum = max(module.momentum, LEAST_MOMENTUM)
-        own = class_tensors(self._recipe.model)
         self._backbone = [
             block
             for name, block in flattened(network)

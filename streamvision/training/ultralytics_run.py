@@ -90,6 +90,7 @@ class UltralyticsRun:
         """Train to the end of the recipe, or until nothing gets better."""
         with contextlib.redirect_stdout(sys.stderr):
             self._trainer.train()
+        self.beginning += f" ({self._trainer.fit})" if self._trainer.fit else ""
 
     def find_lr(self) -> LrSweep:
         """Raise the learning rate step by step and watch the loss."""

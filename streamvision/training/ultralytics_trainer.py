@@ -19,6 +19,7 @@ from streamvision.training.learning_rate import LrSweep, epochs_that_fit, sweep
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import CurveFile, TrainingProgress
 from streamvision.training.run_folder import RunFolder
+from streamvision.training.weights_fit import fitting_tensors
 
 BASES = {
     "detect": yolo.detect.DetectionTrainer,
@@ -72,11 +73,15 @@ class TrainerMixin:
     progress: TrainingProgress
     bf16: bool
     spent_before_s: float
+    fit: str = ""
+    """How many tensors of the weights fit, in words."""
     _begin_s: float
 
     def get_model(self: Any, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         """Build the network; classes begin from the detectors that the recipe names."""
         model = super().get_model(cfg=cfg, weights=weights, verbose=verbose)  # type: ignore[misc]
+        if weights is not None and not self.resume:
+            self.fit = weights_fit(model, weights, self.recipe)
         if weights is not None and self.recipe.init_classes and not self.resume:
             model.names = self.data["names"]
             copy_class_rows(model, weights, self.recipe.init_classes)
@@ -235,6 +240,22 @@ def make_trainer(
         "spent_before_s": spent_before_s,
     }
     return type("RecipeTrainer", (TrainerMixin, BASES[task]), attributes)(overrides=deepcopy(overrides))
+
+
+def weights_fit(model: Any, weights: Any, recipe: Recipe) -> str:
+    """Return how many tensors of the weights fit a network of ultralytics, whose head is its last layer, in words.
+
+    Raises:
+        ConfigError: when more than the head does not fit, and the recipe does not ask for that.
+    """
+    head = f"model.{len(model.model) - 1}."
+    return fitting_tensors(
+        model.state_dict(),
+        weights.state_dict(),
+        in_head=lambda key: key.startswith(head),
+        partial=recipe.partial_weights,
+        name=str(recipe.weights or recipe.model),
+    )[1]
 
 
 def copy_class_rows(model: Any, weights: Any, source_of: Mapping[str, str]) -> None:
