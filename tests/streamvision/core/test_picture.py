@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamvision.core.picture import BgrPicture, YuvPicture
+from streamvision.core.picture import BgrPicture, ColorMatrix, YuvPicture, _yuv_to_rgb
 
 WIDTH_PX, HEIGHT_PX = 96, 64
 
@@ -53,6 +53,20 @@ def test_a_limited_range_picture_is_expanded_for_jpeg() -> None:
     canvas = white.to_canvas()
     assert canvas.y.min() == 255
     assert (canvas.u == 128).all()
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("matrix", ["bt601", "bt709", "smpte240m"])
+def test_a_canvas_shows_the_colours_of_its_picture(matrix: ColorMatrix, full_range: bool) -> None:
+    rgb = np.random.default_rng(7).integers(0, 256, (8, 12, 3))
+    to_rgb = _yuv_to_rgb(full_range, matrix).astype(float)
+    yuv = np.rint((rgb - to_rgb[:, 3]) @ np.linalg.inv(to_rgb[:, :3]).T).astype(np.uint8)
+    luma, blue, red = (np.kron(yuv[..., n], np.ones((16, 16), np.uint8)) for n in range(3))
+    picture = YuvPicture(luma, blue[::2, ::2], red[::2, ::2], full_range=full_range, matrix=matrix)
+    canvas = picture.to_canvas()
+    shown = YuvPicture(canvas.y, canvas.u, canvas.v, full_range=True, matrix="bt601").to_bgr()[8::16, 8::16, ::-1]
+    assert np.abs(shown.astype(int) - rgb).max() <= 4
+    assert np.shares_memory(canvas.y, picture.y) is False
 
 
 def test_drawing_on_a_canvas_leaves_the_decoders_planes_alone() -> None:
