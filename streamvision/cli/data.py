@@ -9,21 +9,24 @@ from typing import Any
 
 import click
 
+from streamvision.cli.data_labels import inspect_labelled, split_labelled
 from streamvision.cli.data_report import describe_inspection, describe_problems
-from streamvision.cli.dataset_options import WRITABLE_NAMES, format_option
+from streamvision.cli.dataset_options import LABEL_NAMES, WRITABLE_NAMES, format_option
 from streamvision.cli.options import parse_size
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
-from streamvision.datasets import detect_format, read_dataset, split_dataset, write_dataset
+from streamvision.datasets import read_dataset, split_dataset, write_dataset
 from streamvision.datasets.contact_sheet import draw_contact_sheet
 from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
 from streamvision.datasets.files import SPLITS
 from streamvision.datasets.formats import FORMATS, WRITABLE
 from streamvision.datasets.inspection import inspect_dataset
+from streamvision.datasets.label_folders import LABEL_TITLES, detect_labels
 from streamvision.datasets.writing import CopyOrLink
 
 _folder = click.argument("folder", type=Path)
 _given_format = format_option(name="given", of="FOLDER")
+_given_labels = format_option(name="given", of="FOLDER", formats=LABEL_NAMES)
 _output = click.option("--output", type=Path, required=True, metavar="DIR", help="Folder to write; new or empty.")
 _link = click.option("--link/--copy", help="Make symbolic links to the pictures instead of copies.  [default: copy]")
 _force = click.option("--force", is_flag=True, help="Replace what is in the output folder.")
@@ -48,6 +51,9 @@ def data() -> None:
       createml    Create ML's JSON
       kitti       KITTI's text files
       openimages  Open Images' CSV
+    inspect and split know pictures without boxes, too:
+      classes     a folder for each class
+      masks       images/ and masks/, a PNG of class ids for each
 
     FOLDER may also be the one file that describes the set (data.yaml, .json, .csv, .xml, .tfrecord).
     """
@@ -55,7 +61,7 @@ def data() -> None:
 
 @data.command(short_help="Balance, sizes, doubles, leaks and bad files of a data set.")
 @_folder
-@_given_format
+@_given_labels
 @click.option("--sheet", type=Path, metavar="F.png", help="Draw a contact sheet of pictures with their boxes.")
 @click.option("--sheet-pictures", type=click.IntRange(1, 200), default=24, show_default=True, help="Pictures on it.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed shows other pictures.")
@@ -72,7 +78,8 @@ def inspect(
 ) -> None:
     """Say what is in a data set, and what is wrong with it.
 
-    Every picture is decoded to its last pixel. Files that cannot be used are listed by name with the reason.
+    Every picture is decoded to its last pixel. Files that cannot be used are listed by name with the reason. Folders
+    of pictures for each class (classes) and maps of classes (masks) are looked at, too.
 
     \b
     Examples:
@@ -80,8 +87,13 @@ def inspect(
       streamvision data inspect roadsigns --sheet sheet.png
       streamvision data inspect coco/annotations/instances_val2017.json --json
     """
+    chosen = given or detect_labels(folder)
+    if chosen in LABEL_TITLES:
+        if sheet:
+            raise ConfigError(f"--sheet draws boxes, and {folder} has {LABEL_TITLES[chosen]}; leave it out")
+        inspect_labelled(folder, chosen, everything=everything, as_json=as_json)
+        return
     with StepProgress() as progress:
-        chosen = given or detect_format(folder)
         dataset = read_dataset(folder, format=chosen, progress=progress.show_work)
         found = inspect_dataset(dataset, progress=progress.show_work)
         if sheet:
@@ -135,7 +147,7 @@ def convert(
 
 @data.command(short_help="Split a data set into train, val and test.")
 @_folder
-@_given_format
+@_given_labels
 @click.option(
     "--fractions",
     default="0.8,0.1,0.1",
@@ -165,7 +177,8 @@ def split(
     """Split a data set into train, val and test.
 
     Each part gets its share of every class, and pictures that look alike stay together, so that no test picture was
-    seen in training. Splits that the set has already are replaced.
+    seen in training. Splits that the set has already are replaced. Folders of pictures for each class (classes) and
+    maps of classes (masks) are split, too.
 
     \b
     Examples:
@@ -173,8 +186,14 @@ def split(
       streamvision data split roadsigns --fractions 0.85,0.15 --seed 7 --to yolo --output roadsigns-yolo
     """
     shares = _shares(fractions)
+    chosen = given or detect_labels(folder)
+    if chosen in LABEL_TITLES:
+        if to:
+            raise ConfigError(f"--to {to} is for boxes, and {folder} has {LABEL_TITLES[chosen]}; leave it out")
+        options: dict[str, Any] = {"seed": seed, "link": link, "force": force, "everything": everything}
+        split_labelled(folder, chosen, output, shares, as_json=as_json, **options)
+        return
     with StepProgress() as progress:
-        chosen = given or detect_format(folder)
         written = to or (chosen if chosen in WRITABLE else "coco")
         dataset = read_dataset(folder, format=chosen, progress=progress.show_work)
         dataset = split_dataset(dataset, fractions=shares, seed=seed, progress=progress.show_work)

@@ -11,6 +11,7 @@ import click
 from streamvision.datasets.dataset import DatasetFormat, Problem, ProblemKind
 from streamvision.datasets.formats import FORMATS
 from streamvision.datasets.inspection import Alike, ClassSummary, Inspection
+from streamvision.datasets.label_inspection import LabelInspection
 
 BAR_CELLS = 30
 SHOWN = 10
@@ -42,18 +43,18 @@ def describe_inspection(found: Inspection, *, folder: Path, format: DatasetForma
     empty = f", {found.empty_pictures:,} of them without objects" if found.empty_pictures else ""
     ignored = f", {found.ignored_regions:,} ignored regions" if found.ignored_regions else ""
     yield f"  {found.pictures:,} pictures{empty}, {found.boxes:,} boxes{ignored}, {len(found.classes)} classes"
-    yield f"  {_picture_sizes(found)}"
+    yield f"  {picture_sizes(found)}"
     yield ""
     yield from _class_table(found.classes)
     if found.boxes:
         yield ""
         sides, areas = found.side_percentiles_px, found.area_percentiles
-        yield f"  {_heading('box sizes')}   shorter side: {_spread([f'{value:.0f} px' for value in sides.values()])}"
+        yield f"  {heading('box sizes')}   shorter side: {_spread([f'{value:.0f} px' for value in sides.values()])}"
         yield f"              share of the picture: {_spread([f'{value:.2%}' for value in areas.values()])}"
     yield ""
     yield from _split_table(found)
-    yield from _alike_list("leaks", "the same or nearly the same picture in two splits", found.leaks, everything)
-    yield from _alike_list("look-alikes", "pictures that are the same or nearly so", found.alike, everything)
+    yield from alike_list("leaks", "the same or nearly the same picture in two splits", found.leaks, everything)
+    yield from alike_list("look-alikes", "pictures that are the same or nearly so", found.alike, everything)
     yield ""
     yield from describe_problems(found.problems, folder=folder, everything=everything)
 
@@ -61,9 +62,9 @@ def describe_inspection(found: Inspection, *, folder: Path, format: DatasetForma
 def describe_problems(problems: Sequence[Problem], *, folder: Path, everything: bool) -> Iterator[str]:
     """Yield the problems by kind, each with its file and its reason."""
     if not problems:
-        yield f"  {_heading('problems')}    {click.style('none', fg='green')}"
+        yield f"  {heading('problems')}    {click.style('none', fg='green')}"
         return
-    yield f"  {_heading('problems')}    {click.style(f'{len(problems):,}', fg='red')}"
+    yield f"  {heading('problems')}    {click.style(f'{len(problems):,}', fg='red')}"
     by_kind: defaultdict[ProblemKind, list[Problem]] = defaultdict(list)
     for problem in problems:
         by_kind[problem.kind].append(problem)
@@ -92,7 +93,7 @@ def _class_table(classes: Sequence[ClassSummary]) -> Iterator[str]:
     longest = max((len(one.name) for one in classes), default=0)
     width = min(max(longest, len("classes")), 28)
     header = f"{'boxes':>7} {'pictures':>9}   {'small':>6} {'medium':>6} {'large':>6}"
-    yield f"  {_heading('classes')}{' ' * (width - 7 + BAR_CELLS + 4)}{click.style(header, dim=True)}"
+    yield f"  {heading('classes')}{' ' * (width - 7 + BAR_CELLS + 4)}{click.style(header, dim=True)}"
     most = max((one.boxes for one in classes), default=0)
     for one in sorted(classes, key=lambda one: -one.boxes):
         name = one.name if len(one.name) <= width else f"{one.name[: width - 1]}…"
@@ -105,9 +106,9 @@ def _class_table(classes: Sequence[ClassSummary]) -> Iterator[str]:
 
 def _split_table(found: Inspection) -> Iterator[str]:
     if set(found.splits) == {"none"}:
-        yield f"  {_heading('splits')}      none; make them with streamvision data split"
+        yield f"  {heading('splits')}      none; make them with streamvision data split"
         return
-    yield f"  {_heading('splits')}"
+    yield f"  {heading('splits')}"
     for split, count in found.splits.items():
         boxes = ", ".join(f"{one.name} {one.splits.get(split, 0):,}" for one in found.classes[:8])
         more = " ..." if len(found.classes) > 8 else ""
@@ -115,9 +116,10 @@ def _split_table(found: Inspection) -> Iterator[str]:
         yield f"    {title:<11} {count:>7,} pictures ({count / found.pictures:.0%})   {boxes}{more}"
 
 
-def _alike_list(title: str, meaning: str, groups: Sequence[Alike], everything: bool) -> Iterator[str]:
+def alike_list(title: str, meaning: str, groups: Sequence[Alike], everything: bool) -> Iterator[str]:
+    """Yield groups of pictures that look alike, by their names."""
     yield ""
-    label = f"  {_heading(title)}{' ' * (12 - len(title))}"
+    label = f"  {heading(title)}{' ' * (12 - len(title))}"
     if not groups:
         yield f"{label}{click.style('none', fg='green')}"
         return
@@ -131,7 +133,8 @@ def _alike_list(title: str, meaning: str, groups: Sequence[Alike], everything: b
         yield click.style(f"      and {len(groups) - SHOWN:,} more; --all lists them", dim=True)
 
 
-def _picture_sizes(found: Inspection) -> str:
+def picture_sizes(found: Inspection | LabelInspection) -> str:
+    """Return the commonest sizes of pictures and how many have them."""
     shown = [f"{width}x{height} ({count:,})" for width, height, count in found.picture_sizes[:3]]
     more = f" and {len(found.picture_sizes) - 3} other sizes" if len(found.picture_sizes) > 3 else ""
     return f"{', '.join(shown)}{more}"
@@ -146,5 +149,6 @@ def _short(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder)) if path != folder and path.is_relative_to(folder) else str(path)
 
 
-def _heading(text: str) -> str:
+def heading(text: str) -> str:
+    """Return the heading of a part of a report."""
     return click.style(text, bold=True)

@@ -11,7 +11,7 @@ The readers are our own; docs/datasets.md says what datumaro was found to do on 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,8 @@ FORMATS: dict[DatasetFormat, Format] = {
 WRITABLE: tuple[DatasetFormat, ...] = tuple(name for name, format in FORMATS.items() if format.write)
 """Formats that are written, too."""
 
+_BLANK_BYTES = 4096
+"""A file is blank where so many of its first bytes are."""
 _SNIFFED = 5
 """Files of a kind that are looked into; one of the right shape is enough."""
 
@@ -172,6 +174,15 @@ def detect_format(folder: Path, *, option: str = "--format") -> DatasetFormat:
     Raises:
         ConfigError: when there is no such folder, or its files have the mark of no format or of several.
     """
+    return the_one_format(folder, find_marks(folder), option=option)
+
+
+def find_marks(folder: Path) -> dict[DatasetFormat, Path]:
+    """Return the formats that a folder has the mark of, each with the file that shows it.
+
+    Raises:
+        ConfigError: when there is no such folder.
+    """
     if not folder.exists():
         raise ConfigError(f"there is no data set at {folder}; give an existing folder")
     marks = {
@@ -179,14 +190,22 @@ def detect_format(folder: Path, *, option: str = "--format") -> DatasetFormat:
         for name, format in FORMATS.items()
         if (path := next((path for path in format.find(folder)[:_SNIFFED] if format.matches(path)), None))
     }
-    if telling := {name: path for name, path in marks.items() if head_of(path, 1).strip()}:
-        marks = telling
+    return {name: path for name, path in marks.items() if head_of(path, _BLANK_BYTES).strip()} or marks
+
+
+def the_one_format(folder: Path, marks: Mapping[DatasetFormat, Path], *, option: str, more: str = "") -> DatasetFormat:
+    """Return the format of a folder with these marks; ``more`` names what is accepted beside the formats.
+
+    Raises:
+        ConfigError: when there are marks of no format or of several.
+    """
     if len(marks) == 1:
         return next(iter(marks))
     if marks:
         seen = " and ".join(f"{name} ({mark.relative_to(folder)})" for name, mark in marks.items())
         raise ConfigError(f"{folder} looks like {seen}; say which with {option}")
-    raise ConfigError(f"{folder} holds {_contents(folder)}, which is no known data set; accepted are {_accepted()}")
+    accepted = f"{_accepted()}{more}"
+    raise ConfigError(f"{folder} holds {_contents(folder)}, which is no known data set; accepted are {accepted}")
 
 
 def _with_ignored(dataset: Dataset, format: Format, output: OutputFolder) -> Dataset:

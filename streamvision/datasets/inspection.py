@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.boxes import overlaps
 from streamvision.datasets.collector import Progress, no_progress
-from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
+from streamvision.datasets.dataset import Dataset, LabelledImage, Picture, Problem
 from streamvision.datasets.files import SPLITS
 from streamvision.datasets.fingerprints import Fingerprint, alike_groups, exact_groups, fingerprint_all
 
@@ -123,13 +123,13 @@ def inspect_dataset(dataset: Dataset, *, progress: Progress = no_progress) -> In
         empty_pictures=sum(not image.boxes for image in dataset.images),
         boxes=len(sizes),
         ignored_regions=sum(len(image.ignored_xyxy_px) for image in dataset.images),
-        splits=_by_split(image.split for image in dataset.images),
+        splits=count_by_split(image.split for image in dataset.images),
         classes=_summarise_classes(dataset),
         side_percentiles_px=_percentiles(sizes.min(axis=1)) if len(sizes) else {},
         area_percentiles=_percentiles(sizes.prod(axis=1) / picture_areas) if len(sizes) else {},
         picture_sizes=tuple((width, height, count) for (width, height), count in shapes.most_common()),
-        problems=(*dataset.problems, *_undecodable(prints), *_odd_boxes(dataset), *_contradictions(dataset, prints)),
-        alike=tuple(_alike(dataset.images, prints)),
+        problems=(*dataset.problems, *undecodable(prints), *_odd_boxes(dataset), *_contradictions(dataset, prints)),
+        alike=tuple(alike_pictures(dataset.images, prints)),
     )
 
 
@@ -146,13 +146,14 @@ def _summarise_classes(dataset: Dataset) -> tuple[ClassSummary, ...]:
             small=sum(area < SMALL_AREA_PX for _, area, _ in marked[class_id]),
             medium=sum(SMALL_AREA_PX <= area < MEDIUM_AREA_PX for _, area, _ in marked[class_id]),
             large=sum(area >= MEDIUM_AREA_PX for _, area, _ in marked[class_id]),
-            splits=_by_split(image.split for image, _, _ in marked[class_id]),
+            splits=count_by_split(image.split for image, _, _ in marked[class_id]),
         )
         for class_id, name in enumerate(dataset.names)
     )
 
 
-def _undecodable(prints: Sequence[Fingerprint]) -> Iterator[Problem]:
+def undecodable(prints: Sequence[Fingerprint]) -> Iterator[Problem]:
+    """Yield the pictures that cannot be decoded to their last pixel."""
     return (Problem(one.path, f"{one.broken}", "broken_picture") for one in prints if one.broken)
 
 
@@ -178,17 +179,19 @@ def _contradictions(dataset: Dataset, prints: Sequence[Fingerprint]) -> Iterator
                 yield Problem(dataset.images[index].path, reason, "contradiction")
 
 
-def _alike(images: Sequence[LabelledImage], prints: Sequence[Fingerprint]) -> Iterator[Alike]:
+def alike_pictures(images: Sequence[Picture], prints: Sequence[Fingerprint]) -> Iterator[Alike]:
+    """Yield the groups of pictures that are the same or nearly so."""
     for group in alike_groups(prints):
         if len(group) > 1:
             yield Alike(
                 pictures=tuple(str(images[index].path) for index in group),
                 exact=len({prints[index].digest for index in group}) == 1,
-                splits=tuple(_by_split(images[index].split for index in group)),
+                splits=tuple(count_by_split(images[index].split for index in group)),
             )
 
 
-def _by_split(splits: Iterator[Any]) -> dict[str, int]:
+def count_by_split(splits: Iterable[str | None]) -> dict[str, int]:
+    """Return how many there are of each split, in their order; ``none`` for those without."""
     counts = Counter(split or "none" for split in splits)
     return {split: counts[split] for split in (*SPLITS, "none") if counts[split]}
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.collector import Progress, no_progress
-from streamvision.datasets.dataset import Dataset, LabelledImage
+from streamvision.datasets.dataset import Dataset, Picture
 from streamvision.datasets.files import SPLITS
 from streamvision.datasets.fingerprints import alike_groups, fingerprint_all
 
@@ -26,12 +26,27 @@ from streamvision.datasets.fingerprints import alike_groups, fingerprint_all
 def split_dataset(
     dataset: Dataset, *, fractions: Mapping[str, float], seed: int, progress: Progress = no_progress
 ) -> Dataset:
-    """Return the data set with every picture dealt to a split; splits that it had are forgotten.
+    """Return the data set with every picture dealt to a split by the boxes on it; see :func:`split_pictures`."""
+    classes = [[box.class_id for box in image.boxes] for image in dataset.images]
+    images = split_pictures(dataset.images, classes, fractions=fractions, seed=seed, progress=progress)
+    return Dataset(dataset.names, images, dataset.problems)
+
+
+def split_pictures(
+    images: Sequence[Picture],
+    classes: Sequence[Sequence[int]],
+    *,
+    fractions: Mapping[str, float],
+    seed: int,
+    progress: Progress = no_progress,
+) -> tuple[Picture, ...]:
+    """Return every picture dealt to a split; splits that they had are forgotten.
 
     The same pictures, fractions and seed give the same splits, wherever the pictures lie.
 
     Args:
-        dataset: what to split.
+        images: what to split.
+        classes: class ids of all that is marked on each picture.
         fractions: share of ``train``, ``val`` and ``test``; a split that is not named gets nothing.
         seed: another seed gives another split.
         progress: called for every picture that is compared.
@@ -43,23 +58,24 @@ def split_dataset(
     if set(fractions) - set(SPLITS) or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
         given = ", ".join(f"{name} {share:g}" for name, share in fractions.items()) or "none"
         raise ConfigError(f"fractions are {given}; give shares of {', '.join(SPLITS)} that sum to 1")
-    prints = fingerprint_all([image.path for image in dataset.images], progress=progress)
+    prints = fingerprint_all([image.path for image in images], progress=progress)
     groups = alike_groups(prints)
-    counts = np.array([_counts(dataset.images, group, len(dataset.names)) for group in groups])
+    count = 1 + max((class_id for ids in classes for class_id in ids), default=0)
+    counts = np.array([_counts(classes, group, count) for group in groups])
     chosen = _deal(counts, shares, np.random.default_rng(seed))
-    images = list(dataset.images)
+    dealt = list(images)
     for group, split in zip(groups, chosen, strict=True):
         for index in group:
-            images[index] = replace(images[index], split=SPLITS[split])
-    return Dataset(dataset.names, tuple(images), dataset.problems)
+            dealt[index] = replace(dealt[index], split=SPLITS[split])
+    return tuple(dealt)
 
 
-def _counts(images: Sequence[LabelledImage], group: Sequence[int], classes: int) -> NDArray[np.float64]:
-    """Return (2 + 2 * classes,): pictures, pictures that show nothing, pictures of each class, boxes of each class."""
-    boxes = [box.class_id for index in group for box in images[index].boxes]
-    shown = [class_id for index in group for class_id in {box.class_id for box in images[index].boxes}]
-    empty = sum(not images[index].boxes for index in group)
-    by_class = (np.bincount(ids, minlength=classes)[:classes] for ids in (shown, boxes))
+def _counts(classes: Sequence[Sequence[int]], group: Sequence[int], count: int) -> NDArray[np.float64]:
+    """Return (2 + 2 * count,): pictures, pictures that show nothing, pictures of each class, objects of each class."""
+    objects = [class_id for index in group for class_id in classes[index]]
+    shown = [class_id for index in group for class_id in set(classes[index])]
+    empty = sum(not classes[index] for index in group)
+    by_class = (np.bincount(ids, minlength=count) for ids in (shown, objects))
     return np.array([len(group), empty, *itertools.chain(*by_class)], float)
 
 

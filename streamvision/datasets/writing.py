@@ -7,11 +7,11 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.datasets.collector import Progress
-from streamvision.datasets.dataset import Dataset, LabelledImage, Problem
+from streamvision.datasets.dataset import LabelledImage, MappedPicture, Picture, PictureSet, Problem
 
 CopyOrLink = Literal["copy", "link"]
 
@@ -78,8 +78,8 @@ class OutputFolder:
             self.problems.append(Problem(image.path, reason, "other"))
 
     def names(
-        self, dataset: Dataset, folder_of: Callable[[LabelledImage], str], *, unique_stems: bool
-    ) -> Iterator[tuple[LabelledImage, Path]]:
+        self, dataset: PictureSet[Picture], folder_of: Callable[[Picture], str], *, unique_stems: bool
+    ) -> Iterator[tuple[Picture, Path]]:
         """Yield each picture with its place relative to the data set, without writing it.
 
         Two pictures that would get the same place (or the same stem, where labels are named after it) get
@@ -96,34 +96,42 @@ class OutputFolder:
             yield image, Path(folder) / name
 
     def place(
-        self, dataset: Dataset, folder_of: Callable[[LabelledImage], str], *, unique_stems: bool = False
-    ) -> Iterator[tuple[LabelledImage, Path]]:
+        self, dataset: PictureSet[Picture], folder_of: Callable[[Picture], str], *, unique_stems: bool = False
+    ) -> Iterator[tuple[Picture, Path]]:
         """Write each picture and yield it with its place relative to the data set; names as in :meth:`names`.
 
         Raises:
             OutputError: when a picture cannot be copied or linked.
         """
         for image, place in self.names(dataset, folder_of, unique_stems=unique_stems):
-            target = self.make_folder(str(place.parent)) / place.name
-            try:
-                if self._pictures == "link":
-                    target.symlink_to(image.path.resolve())
-                else:
-                    shutil.copyfile(image.path, target)
-            except OSError as error:
-                verb = "link" if self._pictures == "link" else "copy"
-                raise OutputError(
-                    f"cannot {verb} {image.path} to {target}: {error.strerror}; give a folder on a disk that takes it"
-                ) from error
+            self.put(image.path, place)
             yield image, place
 
+    def put(self, source: Path, place: Path) -> None:
+        """Copy or link a file to a place relative to the data set.
 
-def images_folder(image: LabelledImage) -> str:
+        Raises:
+            OutputError: when it cannot be copied or linked.
+        """
+        target = self.make_folder(str(place.parent)) / place.name
+        try:
+            if self._pictures == "link":
+                target.symlink_to(source.resolve())
+            else:
+                shutil.copyfile(source, target)
+        except OSError as error:
+            verb = "link" if self._pictures == "link" else "copy"
+            raise OutputError(
+                f"cannot {verb} {source} to {target}: {error.strerror}; give a folder on a disk that takes it"
+            ) from error
+
+
+def images_folder(image: LabelledImage | MappedPicture) -> str:
     """Return ``images/SPLIT``, or ``images`` for pictures without a split."""
     return f"images/{image.split}" if image.split else "images"
 
 
-def check_sources_outside(dataset: Dataset, folder: Path) -> None:
+def check_sources_outside(dataset: PictureSet[Any], folder: Path) -> None:
     """See that writing does not destroy the pictures that are to be written.
 
     Raises:
