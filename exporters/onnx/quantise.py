@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from exporters.converters import quiet
 from exporters.onnx.graph import find_regions
+from exporters.onnx.opset import with_scales_by_channel
 from streamvision.core.errors import ExportError
 
 OPERATORS = (
@@ -34,11 +35,13 @@ def quantise(model: Any, tensors: Iterable[NDArray[Any]], *, float_layers: int) 
         float_layers: how many learned layers before each output stay in float.
 
     Raises:
-        ExportError: when no learned layer is left to quantise.
+        ExportError: when no learned layer is left to quantise, or the file's operator set is too old and cannot be
+            raised.
     """
     import onnx
     from onnxruntime import quantization
 
+    model = with_scales_by_channel(model)
     regions = find_regions(model.graph)
     for number, node in enumerate(model.graph.node):
         node.name = node.name or f"node_{number}"

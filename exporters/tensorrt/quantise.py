@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnx.version_converter
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
@@ -28,11 +27,8 @@ from exporters.onnx.graph import (
     fold_constants,
     replace_nodes,
 )
+from exporters.onnx.opset import with_scales_by_channel
 from streamvision.core.errors import ExportError
-from streamvision.inference.tensors import last_line
-
-LEAST_OPSET = 13
-"""From here on DequantizeLinear takes one scale a channel."""
 
 _LEVELS = 127
 
@@ -50,7 +46,7 @@ def quantise(model: Any, batches: Iterable[NDArray[Any]], *, float_layers: int) 
         ExportError: when there is no picture, no learned layer is left to quantise, or the file's operator set is too
             old and cannot be raised.
     """
-    model = fold_constants(_recent(model))
+    model = fold_constants(with_scales_by_channel(model))
     stored = constants(model.graph)
     layers = [model.graph.node[i] for i in find_regions(model.graph).body(without_last=float_layers)]
     layers = [node for node in layers if node.input[0] not in stored and not _is_depthwise(node, stored)]
@@ -65,20 +61,6 @@ def quantise(model: Any, batches: Iterable[NDArray[Any]], *, float_layers: int) 
     cuts = measure_ranges(_runner(model, names), tensors, names)
     _insert(model.graph, layers, cuts, stored)
     return model
-
-
-def _recent(model: Any) -> Any:
-    """Return the model in an operator set that has scales by channel."""
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
-    if opset >= LEAST_OPSET:
-        return model
-    try:
-        return onnx.version_converter.convert_version(model, LEAST_OPSET)
-    except RuntimeError as error:
-        raise ExportError(
-            f"INT8 needs ONNX's operator set {LEAST_OPSET}, and this file's {opset} cannot be raised to it "
-            f"({last_line(error)}); export the model again with a newer one"
-        ) from error
 
 
 def _runner(model: Any, names: Sequence[str]) -> Any:
