@@ -97,21 +97,33 @@ class _Lookup:
         self._all = set(pictures)
 
     def find(self, annotation: Path, filename: str) -> Path:
-        """Return the picture: the one named inside the file, or else the one of the same stem; may not exist."""
-        name = filename.replace("\\", "/").rsplit("/", 1)[-1] or f"{annotation.stem}.jpg"
+        """Return the picture: the one named inside the file, or else the one of the same stem; may not exist.
+
+        Folders in the name count first, then those that the file itself lies in (``Annotations/cam1/00.xml`` is about
+        ``JPEGImages/cam1/00.jpg``).
+        """
+        given = filename.replace("\\", "/")
+        name = given.rsplit("/", 1)[-1] or f"{annotation.stem}.jpg"
+        parents = (annotation.parent.parent, annotation.parent, self._folder)
         folders = [
-            (parent / place)
-            for parent in (annotation.parent.parent, annotation.parent, self._folder)
-            for place in _PICTURE_FOLDERS
+            *(beside for place in _PICTURE_FOLDERS for beside in self._mirrored(annotation.parent, place)),
+            *(parent / place for parent in parents for place in _PICTURE_FOLDERS),
         ]
-        for folder in folders:
-            if (folder / name) in self._all:
-                return folder / name
+        for place in dict.fromkeys((given, name)):
+            for folder in folders:
+                if (folder / place) in self._all:
+                    return folder / place
         for folder in folders:
             for suffix in sorted(PICTURE_SUFFIXES):
                 if (found := folder / f"{annotation.stem}{suffix}") in self._all:
                     return found
-        return folders[0] / name
+        return annotation.parent.parent / _PICTURE_FOLDERS[0] / name
+
+    def _mirrored(self, folder: Path, place: str) -> Iterator[Path]:
+        """Yield a folder of annotations with one part of its path after the other put for that of pictures."""
+        parts = folder.relative_to(self._folder).parts if folder.is_relative_to(self._folder) else ()
+        for at in range(len(parts) - 1):
+            yield self._folder.joinpath(*parts[:at], place, *parts[at + 1 :])
 
 
 def _read_annotation(path: Path, lookup: _Lookup, split: Split | None, collector: Collector) -> None:

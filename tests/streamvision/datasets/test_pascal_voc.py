@@ -53,6 +53,39 @@ def test_pictures_are_found_where_sets_keep_them(pictures: str, tmp_path: Path) 
     assert read_dataset(tmp_path).images[0].path == tmp_path / pictures / "a.jpg"
 
 
+@pytest.mark.parametrize(
+    ("annotations", "pictures"),
+    [
+        ("Annotations/{}", "JPEGImages/{}"),
+        ("day/Annotations/{}", "day/images/{}"),
+        ("{}/Annotations", "{}/JPEGImages"),
+        ("{}", "{}"),
+    ],
+)
+def test_equal_names_in_folders_of_cameras(annotations: str, pictures: str, tmp_path: Path) -> None:
+    for left, camera in ((1, "cam1"), (20, "cam2")):
+        save_picture(tmp_path / pictures.format(camera) / "00.jpg", seed=left)
+        write_xml(tmp_path / "made", "00", ("car", left, 2, left + 10, 30))
+        place = tmp_path / annotations.format(camera) / "00.xml"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "made" / "Annotations" / "00.xml").rename(place)
+    dataset = read_dataset(tmp_path)
+    assert [image.boxes[0].box_xyxy_px[0] for image in dataset.images] == [1, 20]
+    assert ["cam1" in str(image.path) for image in dataset.images] == [True, False]
+    assert dataset.problems == ()
+
+
+def test_folders_in_the_name_of_the_picture_count(tmp_path: Path) -> None:
+    for camera in ("cam1", "cam2"):
+        save_picture(tmp_path / "JPEGImages" / camera / "00.jpg", seed=len(camera))
+        write_xml(tmp_path, f"{camera}_00", ("car", 1, 2, 3, 4))
+        path = tmp_path / "Annotations" / f"{camera}_00.xml"
+        path.write_text(path.read_text().replace(f"{camera}_00.jpg", f"{camera}/00.jpg"))
+    dataset = read_dataset(tmp_path)
+    assert [len(image.boxes) for image in dataset.images] == [1, 1]
+    assert dataset.problems == ()
+
+
 def test_boxes_that_cannot_be_are_named_and_left_out(tmp_path: Path) -> None:
     save_picture(tmp_path / "JPEGImages" / "a.jpg")
     write_xml(
