@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from av.video.frame import VideoFrame
 
 from pipelines.capture.ffmpeg.clock_rate import ClockRate
+from pipelines.capture.ffmpeg.container_format import ContainerFormat
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.timing import CaptureClock, LeapLog, MonotonicPts
 from pipelines.capture.wall_clock import RecordingClock, SenderClock, arrival_time, recording_clock
@@ -19,14 +20,6 @@ from streamvision.core.frame import WallTime
 log = logging.getLogger(__name__)
 
 _HELD_BACK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "vvc"})
-_HELD_BACK_FORMATS = frozenset({"rtsp", "hls", "mpegts", "h264", "hevc"})
-_NO_TIMESTAMPS = 0x80
-"""AVFMT_NOTIMESTAMPS: the times of such a format are FFmpeg's own, a count of frames at an assumed 25 fps."""
-_MPEG_FORMATS = frozenset({"mpegts", "mpeg", "hls"})
-_MPEG_WRAP_S = 2**33 / 90000
-"""After 26.5 h their timestamps begin again at 0; FFmpeg takes every large step back for that."""
-_DECODING_TIMES_ONLY = frozenset({"avi", "asf"})
-"""Formats that know the order of decoding alone: what FFmpeg takes for presentation times is wrong with B-frames."""
 
 
 class FrameTime(NamedTuple):
@@ -55,12 +48,12 @@ class FrameTimes:
     def __init__(
         self, container: Any, stream: Any, spec: SourceSpec, *, is_file: bool, at_its_own_pace: bool, fps: float
     ) -> None:
-        self._format = container.format.name.split(",")[0]
+        self._format = ContainerFormat.of(container)
         self._shown = spec.safe_uri
         self._is_file = is_file
         self._at_its_own_pace = at_its_own_pace
         self._fps = fps
-        self._pts = MonotonicPts(1 / fps, wraps_at_s=_MPEG_WRAP_S if self._format in _MPEG_FORMATS else None)
+        self._pts = MonotonicPts(1 / fps, wraps_at_s=self._format.wraps_at_s)
         self._leaps = LeapLog(spec.safe_uri)
         self._clock = CaptureClock()
         self._rate = ClockRate()
@@ -70,8 +63,8 @@ class FrameTimes:
             path = spec.uri if is_file else unquote(urlsplit(spec.uri).path)
             self._recorded = recording_clock(path, container.metadata, stream.metadata)
         self._arrivals: deque[tuple[int | None, float, WallTime | None]] = deque(maxlen=64)
-        self._held_back = self._format in _HELD_BACK_FORMATS and stream.codec.name in _HELD_BACK_CODECS
-        self._untimed = not is_file and bool(container.format.flags & _NO_TIMESTAMPS)
+        self._held_back = self._format.is_split_by_parser and stream.codec.name in _HELD_BACK_CODECS
+        self._untimed = not is_file and self._format.has_no_times
         self._last_read_s: float | None = None
         self._first_captured_at_s: float | None = None
         self._timed: tuple[float, float] | None = None
@@ -131,7 +124,7 @@ class FrameTimes:
             if self._first_captured_at_s is None:
                 self._first_captured_at_s = captured_at_s - self.end_s
             return captured_at_s - self._first_captured_at_s
-        if self._format in _DECODING_TIMES_ONLY:
+        if self._format.knows_decoding_times_only:
             if frame.dts is None or frame.time_base is None:
                 return None
             return float((frame.dts - self._held_frames(frame.dts)) * frame.time_base)

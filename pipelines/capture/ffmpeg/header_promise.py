@@ -8,6 +8,7 @@ from typing import Any
 import av
 
 from pipelines.capture.ffmpeg.avi_chunks import count_pictures
+from pipelines.capture.ffmpeg.container_format import ContainerFormat
 from pipelines.capture.ffmpeg.matroska_size import missing_bytes
 from pipelines.capture.ffmpeg.tracks import DURATION_TAG
 from pipelines.capture.source import SourceSpec
@@ -16,7 +17,6 @@ DEFAULT_FPS = 25.0
 """Assumed where a source has neither timestamps nor a frame rate."""
 END_TOLERANCE_S = 1.0
 """A header's duration is a promise to within about this much."""
-_PROMISING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf", "hls", "rtsp"})
 
 
 class HeaderPromise:
@@ -31,7 +31,7 @@ class HeaderPromise:
     def __init__(self, container: Any, stream: Any, spec: SourceSpec) -> None:
         self._container = container
         self._stream = stream
-        self._format = container.format.name.split(",")[0]
+        self._format = ContainerFormat.of(container)
         self._path = Path(spec.uri) if spec.kind == "file" else None
 
     @property
@@ -59,7 +59,7 @@ class HeaderPromise:
             packets: how many packets came.
             end_s: time of the last frame that came.
         """
-        if self._path is not None and self._format == "avi" and self._stream.frames > packets:
+        if self._path is not None and self._format.name == "avi" and self._stream.frames > packets:
             held = count_pictures(self._path, self._stream.index)
             return held is None or held < self._stream.frames
         promised_s = self._end_s()
@@ -68,13 +68,13 @@ class HeaderPromise:
             return packets < self._stream.frames and (promised_s is None or last_s < promised_s)
         if promised_s is None:
             return False
-        is_cut = self._path is not None and self._format == "matroska" and missing_bytes(self._path) > 0
+        is_cut = self._path is not None and self._format.name == "matroska" and missing_bytes(self._path) > 0
         tolerance_s = 1.5 / self.fps if is_cut else max(END_TOLERANCE_S, 0.02 * promised_s)
         return end_s < promised_s - tolerance_s
 
     def _end_s(self) -> float | None:
         """Return the time of the video's last frame; ``None`` where what the header says is only a guess."""
-        if self._format not in _PROMISING_FORMATS:
+        if not self._format.promises_length:
             return None
         start_s = (self._container.start_time or 0) / av.time_base
         if self._stream.duration and self._stream.time_base:

@@ -16,6 +16,7 @@ import av
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
+from pipelines.capture.ffmpeg.container_format import ContainerFormat
 from pipelines.capture.ffmpeg.damage import DamageGuard
 from pipelines.capture.ffmpeg.decoders import create_decoder
 from pipelines.capture.ffmpeg.frame_pictures import FramePictures
@@ -75,7 +76,7 @@ class PyAvReader:
         self._after_corrupt = False
         self._frames_read = 0
         self._frames_passed = 0
-        self._format = ""
+        self._is_playlist = False
 
     @property
     def expected_frames(self) -> int | None:
@@ -85,7 +86,7 @@ class PyAvReader:
     @property
     def paced(self) -> bool:
         """True for files played in real time, and for live HLS, which comes in bursts."""
-        return self._spec.realtime or (self._format == "hls" and self._spec.live)
+        return self._spec.realtime or (self._is_playlist and self._spec.live)
 
     def open(self) -> None:
         """Connect and find the video stream."""
@@ -97,8 +98,8 @@ class PyAvReader:
         except (OSError, ValueError, av.error.FFmpegError) as error:
             raise open_failure(error, self._spec, self._config) from None
         self._stream = self._container.streams[self._chosen_track().number]
-        self._format = self._container.format.name.split(",")[0]
-        if self._format == "hls":
+        self._is_playlist = ContainerFormat.of(self._container).is_playlist
+        if self._is_playlist:
             leave_out_others(self._container, self._stream.index)
         self._pictures = FramePictures(partial(_pixel_aspect, self._stream))
         self._promise = HeaderPromise(self._container, self._stream, self._spec)
@@ -308,7 +309,7 @@ class PyAvReader:
             return
         if self._spec.reconnects:
             self._damage.check()
-            if self._format != "hls":
+            if not self._is_playlist:
                 self._suspect(packet)
         self._times.decoding(packet)
         try:
