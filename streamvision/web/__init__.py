@@ -29,4 +29,6 @@ def web_server(
         return None
     from streamvision.web.server import WebServer  # Flask takes a fifth of the start, which other runs do without
 
-    return WebServer(view, host=config.host, port=config.port, listener=listener)
+    return WebServer(
+        view, host=config.host, port=config.port, host_names=(config.host, *config.host_names), listener=listener
+    )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from prometheus_client.exposition import choose_encoder
@@ -20,19 +18,16 @@ from streamvision.core.status import StreamStatus
 from streamvision.core.version import __version__
 from streamvision.web.analytics import add_analytics
 from streamvision.web.events import status_json
-from streamvision.web.fanout import Fanout
+from streamvision.web.hardening import harden
+from streamvision.web.live_response import LiveResponse
+from streamvision.web.live_service import LiveService
 from streamvision.web.metrics import build_registry
 from streamvision.web.refusal import Refused, refuse
 from streamvision.web.viewer import Subscription
-from streamvision.web.wire import CONTENT_TYPES, OPENINGS, Form, detections_json, event
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+from streamvision.web.wire import Form, detections_json, event
 
 _log = logging.getLogger(__name__)
 
-HAND_OVER = "streamvision.hand_over"
-"""Key of the WSGI environment under which the server offers to give the connection away."""
 NOT_READY = {"idle", "connecting", "failed"}
 """States of a stream that never gave a picture, or never will. One that is reconnecting is a fault of its camera,
 not of this process, and does not make the whole process unready."""
@@ -43,42 +38,20 @@ PENDING_AGES = 10
 """How many times as old as usual a frame of a slow network may be."""
 
 
-class ConnectionHandedOverError(ConnectionError):
-    """The request's socket belongs to somebody else now. Werkzeug takes it for a dropped connection: no answer."""
-
-
-class LiveResponse(Response):
-    """A response whose body is sent by the fan-out, on the request's own connection."""
-
-    def __init__(self, fanout: Fanout, subscription: Subscription, *, opening: bytes = b"") -> None:
-        super().__init__(content_type=CONTENT_TYPES[subscription.form])
-        self._fanout = fanout
-        self._subscription = subscription
-        self._first_bytes = OPENINGS[subscription.form] + opening
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        """Hand the connection over; a HEAD request is answered as usual."""
-        if environ["REQUEST_METHOD"] == "HEAD":
-            return super().__call__(environ, start_response)
-        fields = [(k, v) for k, v in self.headers.items() if k.lower() != "content-length"]
-        lines = [f"HTTP/1.1 {self.status}", *(f"{k}: {v}" for k, v in fields), "Connection: close", "", ""]
-        head = "\r\n".join(lines).encode("latin-1")
-        environ[HAND_OVER](
-            partial(self._fanout.adopt, subscription=self._subscription, opening=head + self._first_bytes)
-        )
-        raise ConnectionHandedOverError
-
-
-def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
-    """Build the application.
+def create_app(view: LiveView, *, live: LiveService | None = None, host_names: Iterable[str] = ()) -> Flask:
+    """Build the application, which any WSGI server can run, too; each live response then takes one of its threads.
 
     Args:
         view: the pipeline to show.
-        fanout: who sends live responses; without one (under a foreign WSGI server) they answer 501.
+        live: who sends live responses; by default one that begins with the first of them.
+        host_names: names of this machine under which requests are answered, beside those that it knows.
     """
+    live = live or LiveService(view)
+    fanout = live.fanout
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    harden(app, host_names=host_names)
     registry = build_registry(view, fanout)
 
     def channel_of(stream_id: str) -> LiveChannel:
@@ -97,18 +70,15 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
             )
         return newest
 
-    def live(form: Form, streams: tuple[str, ...], *, detections: bool = False, opening: bytes = b"") -> LiveResponse:
-        if fanout is None or HAND_OVER not in request.environ:
-            refuse(
-                HTTPStatus.NOT_IMPLEMENTED,
-                "live responses need StreamVision's own server; run it with --serve HOST:PORT",
-            )
+    def live_response(
+        form: Form, streams: tuple[str, ...], *, detections: bool = False, opening: bytes = b""
+    ) -> LiveResponse:
         if fanout.full:
             refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{fanout.max_viewers} viewers are connected and no more are admitted; try again when one has left",
             )
-        return LiveResponse(fanout, Subscription(form, streams, detections), opening=opening)
+        return LiveResponse(live, Subscription(form, streams, detections), opening=opening)
 
     def asked_streams() -> tuple[str, ...]:
         asked = [part for part in request.args.get("streams", "").split(",") if part]
@@ -139,7 +109,7 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
                 HTTPStatus.BAD_REQUEST,
                 f"boundary={short(boundary)} is not known; use early in Chromium, and plain, or nothing, elsewhere",
             )
-        return live("mjpeg_early" if boundary == "early" else "mjpeg", (stream,))
+        return live_response("mjpeg_early" if boundary == "early" else "mjpeg", (stream,))
 
     @app.get("/streams/<stream_id>/snapshot.jpg")
     def snapshot(stream_id: str) -> Response:
@@ -176,14 +146,14 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
     @app.get("/api/live")
     def multiplexed() -> Response:
         """Send the pictures of many streams over one connection."""
-        return live("live", asked_streams())
+        return live_response("live", asked_streams())
 
     @app.get("/api/events")
     def events() -> Response:
         """Send states, statuses and, if asked, detections as server-sent events."""
         wanted = request.args.get("detections", "0").lower() in ("1", "true", "yes")
         first = event("status", status_json(view, view.statuses()))
-        return live("events", asked_streams(), detections=wanted, opening=first)
+        return live_response("events", asked_streams(), detections=wanted, opening=first)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -219,14 +189,6 @@ def create_app(view: LiveView, *, fanout: Fanout | None = None) -> Flask:
     def fault(error: Exception) -> tuple[Response, int]:
         _log.error("%s failed", request.path, exc_info=error)
         return jsonify({"error": "the server made a mistake; its log says which"}), HTTPStatus.INTERNAL_SERVER_ERROR
-
-    @app.after_request
-    def harden(response: Response) -> Response:
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Content-Security-Policy"] = "default-src 'self'; img-src 'self' blob: data:"
-        response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
-        return response
 
     return app
 

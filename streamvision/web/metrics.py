@@ -17,7 +17,7 @@ from streamvision.core.version import __version__
 from streamvision.web.fanout import Fanout
 
 
-def build_registry(view: LiveView, fanout: Fanout | None) -> CollectorRegistry:
+def build_registry(view: LiveView, fanout: Fanout) -> CollectorRegistry:
     """Return a registry of its own, so that several pipelines may live in one process."""
     registry = CollectorRegistry()
     registry.register(PipelineCollector(view, fanout))
@@ -28,7 +28,7 @@ def build_registry(view: LiveView, fanout: Fanout | None) -> CollectorRegistry:
 class PipelineCollector(Collector):
     """Gives all metrics of one pipeline."""
 
-    def __init__(self, view: LiveView, fanout: Fanout | None) -> None:
+    def __init__(self, view: LiveView, fanout: Fanout) -> None:
         self._view = view
         self._fanout = fanout
 
@@ -51,14 +51,13 @@ class PipelineCollector(Collector):
             "stream",
             {channel.stream_id: channel.sent_age_s for channel in self._view.channels.values()},
         )
-        if self._fanout is not None:
-            yield GaugeMetricFamily("streamvision_live_connections", "Open live responses.", self._fanout.connections)
-            evicted = CounterMetricFamily(
-                "streamvision_evicted_connections", "Live responses closed by the server.", labels=["cause"]
-            )
-            for cause, count in sorted(self._fanout.evicted.items()):
-                evicted.add_metric([cause], count)
-            yield evicted
+        yield GaugeMetricFamily("streamvision_live_connections", "Open live responses.", self._fanout.connections)
+        evicted = CounterMetricFamily(
+            "streamvision_evicted_connections", "Live responses closed by the server.", labels=["cause"]
+        )
+        for cause, count in sorted(self._fanout.evicted.items()):
+            evicted.add_metric([cause], count)
+        yield evicted
 
 
 def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:

@@ -1,22 +1,16 @@
-"""One viewer's socket: what waits to be sent, and since when the viewer has taken nothing."""
+"""One live response: what its viewer asked for, and what waits to be sent."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Hashable
-from contextlib import suppress
+import asyncio
+import time
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from streamvision.web.wire import CLOSINGS, Form, Render
 
-SEND_BUFFER_BYTES = 256 * 1024
-"""Holds one picture or two; with the kernel's own default, seconds of old pictures pile up before a slow viewer."""
-UNSENT_BYTES = 64 * 1024
-"""How much the kernel may hold that it has not even put on the wire yet."""
 MAX_WAITING = 256
 """Messages that may wait for one viewer; the oldest go first. Pictures never come near it: one a stream."""
-MAX_READ_BYTES = 64 * 1024
-"""A viewer has nothing to say after its request; one that says more than this is not a viewer."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +31,28 @@ class Subscription:
 
 
 class Viewer:
-    """A connection that the fan-out thread owns. Not thread-safe, and need not be."""
+    """Messages for one viewer, the newest of each kind. Used on the event loop of the fan-out alone.
 
-    def __init__(self, sock: socket.socket, subscription: Subscription, *, opening: bytes, now_s: float) -> None:
-        self.socket = sock
+    Args:
+        subscription: what the viewer asked for.
+        unsent_bytes: tells how much of what was sent to it still waits on this machine.
+        abort: breaks its connection.
+    """
+
+    def __init__(
+        self, subscription: Subscription, *, unsent_bytes: Callable[[], int], abort: Callable[[], None]
+    ) -> None:
         self.subscription = subscription
+        self.abort = abort
         self.blocked = False
-        """True while the network takes no more: then the selector tells when it does again."""
-        self.active_at_s = now_s
-        """When the network last took a byte, or when there was last something new to give."""
-        self._outbox = [memoryview(opening)]
+        """True while the network takes no more."""
+        self.active_at_s = time.monotonic()
+        """When the network last took something, or when there was last something new to give."""
+        self._unsent_bytes = unsent_bytes
+        self._seen_unsent_bytes = 0
         self._waiting: dict[Hashable, Render] = {}
         self._closing = False
-        self._read_bytes = 0
+        self._offered: asyncio.Future[None] | None = None
 
     def offer(self, key: Hashable, render: Render) -> None:
         """Let a message wait for its turn.
@@ -57,83 +60,38 @@ class Viewer:
         It takes the place of the one that waits under the same key: newest wins, and the turn is kept, so that
         no stream of a viewer starves another.
         """
-        if not self._closing:
-            self._waiting[key] = render
-            if len(self._waiting) > MAX_WAITING:
-                self._waiting.pop(next(iter(self._waiting)))
+        if self._closing:
+            return
+        self._waiting[key] = render
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.pop(next(iter(self._waiting)))
+        if self._offered is not None and not self._offered.done():
+            self._offered.set_result(None)
 
     def finish(self) -> None:
         """Say goodbye once everything that waits is sent."""
         if not self._closing:
             closing = CLOSINGS[self.subscription.form]
-            self.offer("closing", lambda _: (closing,))
+            self.offer("closing", lambda _: closing)
             self._closing = True
 
-    def pump(self, now_s: float) -> bool:
-        """Hand over all that the network takes now and return whether the viewer is still wanted.
-
-        Raises:
-            OSError: when the connection is broken.
-        """
+    async def next_message(self) -> bytes | None:
+        """Wait for a message, the newest of its kind at this moment; ``None`` when the response is over."""
         self.blocked = False
-        while self._outbox or self._waiting:
-            if not self._outbox:
-                render = self._waiting.pop(next(iter(self._waiting)))
-                self._outbox = [memoryview(chunk) for chunk in render(now_s) if chunk]
-                self.active_at_s = now_s
-                continue
-            try:
-                sent = self.socket.sendmsg(self._outbox)
-            except BlockingIOError:
-                self.blocked = True
-                return True
+        while not self._waiting:
+            if self._closing:
+                return None
+            self._offered = asyncio.get_running_loop().create_future()
+            await self._offered
+        render = self._waiting.pop(next(iter(self._waiting)))
+        self.active_at_s = time.monotonic()
+        self.blocked = True
+        return render(self.active_at_s)
+
+    def blocked_s(self, now_s: float) -> float:
+        """Return for how long the network has taken nothing at all, in seconds; 0 while it is not blocked."""
+        unsent_bytes = self._unsent_bytes()
+        if unsent_bytes != self._seen_unsent_bytes:
+            self._seen_unsent_bytes = unsent_bytes
             self.active_at_s = now_s
-            self._forget_sent(sent)
-        return not self._closing
-
-    def _forget_sent(self, sent: int) -> None:
-        while sent:
-            first = self._outbox[0]
-            if sent < len(first):
-                self._outbox[0] = first[sent:]
-                return
-            sent -= len(first)
-            self._outbox.pop(0)
-
-    def listen(self) -> bool:
-        """Read and ignore what the viewer says; return False when it has gone.
-
-        Raises:
-            OSError: when the connection is broken.
-        """
-        try:
-            said = self.socket.recv(4096)
-        except BlockingIOError:
-            return True
-        self._read_bytes += len(said)
-        return bool(said) and self._read_bytes <= MAX_READ_BYTES
-
-    def close(self) -> None:
-        """Close the connection."""
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-
-
-def prepare_socket(sock: socket.socket, *, eviction_s: float) -> None:
-    """Make a socket non-blocking, with little room for old pictures and a kernel that notices a vanished peer."""
-    sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in {
-        "TCP_NODELAY": 1,
-        "TCP_NOTSENT_LOWAT": UNSENT_BYTES,
-        "TCP_KEEPIDLE": max(1, int(eviction_s / 2)),
-        "TCP_KEEPINTVL": max(1, int(eviction_s / 5)),
-        "TCP_KEEPCNT": 2,
-        "TCP_USER_TIMEOUT": int(eviction_s * 1000),
-    }.items():
-        option = getattr(socket, name, None)
-        if option is not None:  # not every system knows them all; they refine, nothing rests on them
-            with suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        return now_s - self.active_at_s if self.blocked else 0.0

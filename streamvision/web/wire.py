@@ -1,4 +1,4 @@
-"""What travels over a viewer's socket: MJPEG parts, records of the multiplexed live response, server-sent events.
+"""What travels over a viewer's connection: MJPEG parts, records of the multiplexed live response, server-sent events.
 
 The bytes of a frame are built once for each form and shared by all who watch.
 """
@@ -6,7 +6,7 @@ The bytes of a frame are built once for each form and shared by all who watch.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,8 +17,8 @@ from streamvision.core.rendered_frame import RenderedFrame
 Form = Literal["mjpeg", "mjpeg_early", "live", "events"]
 """How a viewer reads: see :class:`EncodedFrame` for the three forms of pictures; ``events`` carries no pictures."""
 
-Render = Callable[[float], Sequence[bytes]]
-"""Gives the chunks to send, at the moment (``time.monotonic()``) at which they are handed to the network."""
+Render = Callable[[float], bytes]
+"""Gives the bytes to send, at the moment (``time.monotonic()``) at which they are handed to the network."""
 
 BOUNDARY = "frame"
 CONTENT_TYPES: dict[Form, str] = {
@@ -46,7 +46,7 @@ CLOSINGS: dict[Form, bytes] = {
 
 
 class EncodedFrame:
-    """One frame of a channel in every form in which viewers take it. Used by the fan-out thread alone."""
+    """One frame of a channel in every form in which viewers take it. Used on the event loop of the fan-out alone."""
 
     def __init__(self, channel: LiveChannel, frame: RenderedFrame) -> None:
         self.stream_id = channel.stream_id
@@ -63,30 +63,34 @@ class EncodedFrame:
         """Return what sends this frame in ``form``."""
         return {"mjpeg": self._plain_part, "mjpeg_early": self._early_part, "live": self._record}[form]
 
-    def _plain_part(self, now_s: float) -> Sequence[bytes]:
+    def _plain_part(self, now_s: float) -> bytes:
         """Give a part as RFC 2046 has it: boundary, header with the length, picture."""
         self._mark_sent(now_s)
-        return self._plain_chunks
+        return self._plain
 
-    def _early_part(self, now_s: float) -> Sequence[bytes]:
+    def _early_part(self, now_s: float) -> bytes:
         """Give the picture with the next part's boundary and header right behind it.
 
         Chromium paints a picture when it meets the boundary after it: 20 ms after it was sent this way, 58 ms in the
         plain form, where that boundary comes with the next picture.
         """
         self._mark_sent(now_s)
-        return (self.jpeg, _EARLY_TAIL)
+        return self._early
 
-    def _record(self, now_s: float) -> Sequence[bytes]:
+    def _record(self, now_s: float) -> bytes:
         """Give one JSON line and the picture behind it; only the clocks in the line are the viewer's own."""
         self._mark_sent(now_s)
         age_s = self.frame.result.frame.age_s(now_s)
-        return (self._record_head, b'"age_s":%.4f,"sent_at_s":%.4f}\n' % (age_s, now_s), self.jpeg)
+        return b"".join((self._record_head, b'"age_s":%.4f,"sent_at_s":%.4f}\n' % (age_s, now_s), self.jpeg))
 
     @cached_property
-    def _plain_chunks(self) -> Sequence[bytes]:
+    def _plain(self) -> bytes:
         header = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.jpeg)}\r\n\r\n"
-        return (header.encode(), self.jpeg, b"\r\n")
+        return b"".join((header.encode(), self.jpeg, b"\r\n"))
+
+    @cached_property
+    def _early(self) -> bytes:
+        return self.jpeg + _EARLY_TAIL
 
     @cached_property
     def _record_head(self) -> bytes:
@@ -108,9 +112,9 @@ class EncodedFrame:
             self._channel.sent_age_s.add(self.frame.result.frame.age_s(now_s))
 
 
-def heartbeat_record(now_s: float) -> Sequence[bytes]:
+def heartbeat_record(now_s: float) -> bytes:
     """Give a record without a picture: it tells a reader of the live response that the server still breathes."""
-    return (b'{"heartbeat":true,"jpeg_bytes":0,"sent_at_s":%.4f}\n' % now_s,)
+    return b'{"heartbeat":true,"jpeg_bytes":0,"sent_at_s":%.4f}\n' % now_s
 
 
 def event(name: str, data: Any) -> bytes:

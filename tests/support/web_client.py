@@ -13,13 +13,13 @@ from typing import Any
 import simplejpeg
 
 
-def get(port: int, path: str, *, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+def get(port: int, path: str, *, method: str = "GET") -> tuple[int, http.client.HTTPMessage, bytes]:
     """Return status, headers and body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request(method, path)
         response = connection.getresponse()
-        return response.status, dict(response.getheaders()), response.read()
+        return response.status, response.headers, response.read()
     finally:
         connection.close()
 

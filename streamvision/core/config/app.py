@@ -111,6 +111,12 @@ class ServeConfig(Section):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 opens the page to the network.")
     port: int = Field(8080, ge=0, le=65535, description="TCP port; 0 takes any free one.")
     jpeg_quality: int = Field(80, ge=1, le=100, description="Quality of the pictures sent to viewers.")
+    host_names: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        description="Names under which the page is answered, beside this machine's own, `localhost` and addresses; "
+        "such as that of a proxy in front.",
+    )
 
 
 class SinkConfig(Section):

@@ -89,11 +89,6 @@ def test_head_of_a_live_response_is_answered_and_closed(server: WebServer) -> No
     assert status == 200 and headers["Content-Type"].startswith("multipart/x-mixed-replace") and body == b""
 
 
-def test_live_response_needs_the_own_server() -> None:
-    response = create_app(LiveFeed("gate").view).test_client().get("/streams/gate/mjpeg")
-    assert response.status_code == 501 and "own server" in response.get_json()["error"]
-
-
 def test_health_and_readiness(feed: LiveFeed, server: WebServer) -> None:
     assert get_json(server.port, "/healthz") == (200, {"alive": True})
     code, answer = get_json(server.port, "/readyz")

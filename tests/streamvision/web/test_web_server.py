@@ -9,7 +9,7 @@ import time
 import pytest
 
 from streamvision.core.errors import OutputError
-from streamvision.web import server as server_module
+from streamvision.web import asgi, connections
 from streamvision.web.server import WebServer
 from support.live_feed import LiveFeed
 from support.web_client import eventually, get, get_json, opened, raw_viewer, read_part
@@ -62,7 +62,7 @@ def test_ipv6(feed: LiveFeed) -> None:
     try:
         assert server.url == f"http://[::1]:{server.port}/"
         with socket.create_connection(("::1", server.port), timeout=5) as client:
-            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: [::1]\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
     finally:
         server.stop()
@@ -73,33 +73,155 @@ def test_url_of_all_addresses_is_one_that_a_browser_can_open(feed: LiveFeed) -> 
     assert WebServer(feed.view, host="::", port=8080).url == "http://[::1]:8080/"
 
 
-def test_a_client_that_never_finishes_its_request_is_cut_off(
-    feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("begin", [b"", b"GET / HTTP/1.1\r\n"])
+def test_a_client_that_never_finishes_its_header_is_cut_off(
+    feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch, begin: bytes
 ) -> None:
-    monkeypatch.setattr(server_module, "REQUEST_S", 0.5)
+    monkeypatch.setattr(connections, "HEADER_S", 0.5)
     server = serve(feed)
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
-        client.sendall(b"GET / HTTP/1.1\r\n")
-        assert client.recv(100) == b""
+        client.sendall(begin)
+        assert _rest(client) == b""
 
 
-def test_too_many_requests_at_a_time_are_turned_away(feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "MAX_REQUESTS", 3)
+def test_the_header_of_a_second_request_has_a_deadline_too(
+    feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEADER_S", 1.0)
     server = serve(feed)
-    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
-    assert eventually(lambda: get(server.port, "/healthz")[0] == 503)
-    for client in idle:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\n")
+        assert _rest(client).count(b"HTTP/1.1 200 OK") == 1
+
+
+def test_a_client_that_never_finishes_its_body_is_cut_off(
+    feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "REQUEST_S", 0.5)
+    server = serve(feed)
+    with half_a_body(server.port) as client:
+        assert _rest(client) == b""
+
+
+def test_too_many_requests_at_a_time_are_turned_away_but_health_answers(
+    feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "MAX_REQUESTS", 3)
+    server = serve(feed)
+    released, statuses = threading.Event(), feed.view.statuses
+    feed.view.statuses = lambda: statuses() if released.wait(30) else []
+    clients = [raw_viewer(server.port, "/api/streams") for _ in range(3)]
+    assert eventually(lambda: get(server.port, "/static/app.js")[0] == 503)
+    assert get_json(server.port, "/healthz")[0] == 200
+    released.set()
+    assert eventually(lambda: get(server.port, "/static/app.js")[0] == 200)
+    for client in clients:
+        assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
         client.close()
-    assert eventually(lambda: get(server.port, "/healthz")[0] == 200)
 
 
-def test_live_responses_hold_no_request_thread(feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "MAX_REQUESTS", 3)
+def test_a_hundred_viewers_that_come_at_once_are_all_served(feed: LiveFeed, server: WebServer) -> None:
+    viewers = [raw_viewer(server.port, "/streams/gate/mjpeg") for _ in range(100)]
+    assert eventually(lambda: feed["gate"].channel.viewers == 100)
+    for viewer in viewers:
+        viewer.close()
+
+
+def test_live_responses_count_as_no_request(feed: LiveFeed, serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "MAX_REQUESTS", 3)
     server = serve(feed)
     viewers = []
     for number in range(8):
         viewers.append(raw_viewer(server.port, "/api/events" if number % 2 else "/streams/gate/mjpeg"))
         assert eventually(lambda n=number: server.fanout.connections == n + 1)
-    assert eventually(lambda: get(server.port, "/healthz")[0] == 200)
+    assert eventually(lambda: get(server.port, "/api/streams")[0] == 200)
     for viewer in viewers:
         viewer.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n"])
+def test_two_hundred_silent_connections_shut_nobody_out(feed: LiveFeed, server: WebServer, said: bytes) -> None:
+    silent = []
+
+    def connect() -> bool:
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        client.sendall(said)
+        silent.append(client)
+        return _is_closed(silent[0])
+
+    for _ in range(200):
+        connect()
+    assert get_json(server.port, "/healthz")[0] == 200
+    with opened(server.port, "/streams/gate/mjpeg") as response:
+        read_part(response)
+    assert eventually(connect, within_s=5), "the oldest of too many from one address is closed"
+    for client in silent:
+        client.close()
+
+
+MALFORMED = {
+    "garbage": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(50) + b"\n\r\n\r\n",
+    "unknown version": b"GET / HTTP/x.y\r\n\r\n",
+    "header without colon": b"GET /healthz HTTP/1.1\r\nHost: a\r\nfoo\r\n\r\n",
+    "NUL in a header": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n",
+    "host with a space": b"GET /healthz HTTP/1.1\r\nHost: a b@c/\r\n\r\n",
+    "large header": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+    "long address": b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "address that is not ASCII": b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "query that is not ASCII": b"GET /api/streams?a=\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "length that is a word": b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: five\r\n\r\n{}",
+    "negative length": b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n{}",
+    "two lengths": b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\n{}",
+    "length and chunks": (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
+    "huge chunk": b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n",
+    "large body": (
+        b"POST /api/streams/gate/analytics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b" " * 0x10000 + b"\r\n") * 2 + b"0\r\n\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("request_bytes", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_requests_are_refused_without_noise(
+    server: WebServer, caplog: pytest.LogCaptureFixture, request_bytes: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(request_bytes)
+        answer = _rest(client)
+    assert answer.startswith(b"HTTP/1.1 4"), answer
+    assert answer.count(b"HTTP/1.1") == 1
+    assert not caplog.records
+    assert get_json(server.port, "/healthz")[0] == 200
+
+
+def half_a_body(port: int) -> socket.socket:
+    """Begin to post, and say no more."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client.sendall(
+        b"POST /api/streams/gate/analytics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 600\r\n\r\n{"
+    )
+    return client
+
+
+def _is_closed(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def _rest(client: socket.socket) -> bytes:
+    """Return all that comes until the server closes the connection."""
+    received = b""
+    try:
+        while data := client.recv(65536):
+            received += data
+    except ConnectionError:
+        pass
+    return received

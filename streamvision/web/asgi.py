@@ -1,0 +1,209 @@
+"""The ASGI application: live responses on the event loop, everything else by the Flask application in threads.
+
+Flask decides about every request, live ones too, so that there is one place for addresses, refusals and headers. For a
+live response it names what is to be sent, and its thread is free again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from http import HTTPStatus
+from typing import Any, cast
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+
+from streamvision.web.fanout import Fanout
+from streamvision.web.live_response import HAND_OVER, LiveOffer
+from streamvision.web.viewer import Viewer
+
+_log = logging.getLogger(__name__)
+
+THREADS = 16
+"""Short requests that are answered at the same time."""
+MAX_REQUESTS = 512
+"""Short requests that are answered or wait for a thread; further ones are turned away."""
+RESERVED_THREADS = 4
+MAX_RESERVED_REQUESTS = 64
+"""The same for health and metrics, which have threads of their own."""
+RESERVED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+REQUEST_S = 15.0
+"""Longest time for the body of a request to come, and for its answer to go: a client that trickles holds nothing."""
+MAX_BODY_BYTES = 64 * 1024
+TRANSPORT = "streamvision.transport"
+"""Key of the ASGI scope under which the server gives the connection's transport."""
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_NOTHING: Message = {"type": "http.response.body", "body": b"", "more_body": True}
+
+
+class _TooLargeError(Exception):
+    """The body of a request is larger than any that is accepted."""
+
+
+class _Threads:
+    """A WSGI application in so many threads, with a bound on the requests that are answered or wait for one."""
+
+    def __init__(self, app: Flask, *, threads: int, limit: int) -> None:
+        self._wsgi = WSGIMiddleware(cast(Any, app), workers=threads)
+        self._limit = limit
+        self._busy = 0
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer, or turn the request away."""
+        if self._busy >= self._limit:
+            sentence = f"{self._limit} requests are under way; try again in a second"
+            await _refuse(send, HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"retry-after": "1"})
+            return
+        self._busy += 1
+        try:
+            await self._wsgi(cast(Any, scope), cast(Any, receive), cast(Any, send))
+        finally:
+            self._busy -= 1
+
+    def close(self) -> None:
+        """Let the threads end when they are done."""
+        self._wsgi.executor.shutdown(wait=False, cancel_futures=True)
+
+
+class AsgiApp:
+    """Answers HTTP requests by a Flask application whose live responses are sent from the event loop.
+
+    Args:
+        app: the Flask application.
+        fanout: who offers pictures and events; it must run on the same event loop.
+    """
+
+    def __init__(self, app: Flask, fanout: Fanout) -> None:
+        self._fanout = fanout
+        self._ordinary = _Threads(app, threads=THREADS, limit=MAX_REQUESTS)
+        self._reserved = _Threads(app, threads=RESERVED_THREADS, limit=MAX_RESERVED_REQUESTS)
+
+    def close(self) -> None:
+        """Let the threads end when they are done."""
+        self._ordinary.close()
+        self._reserved.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            return
+        if not scope["query_string"].isascii():
+            await _refuse(send, HTTPStatus.BAD_REQUEST, "the address is not ASCII; write other characters as %XX")
+            return
+        offer = LiveOffer()
+        try:
+            await asyncio.wait_for(self._answer(scope, receive, send, offer), REQUEST_S)
+        except asyncio.TimeoutError:
+            _break_off(scope)
+            return
+        if offer.subscription is not None:
+            await self._send_live(offer, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, offer: LiveOffer) -> None:
+        """Let Flask answer; what it has to say of a live response is kept for the fan-out."""
+        try:
+            body = await _read_body(receive)
+        except _TooLargeError:
+            sentence = f"the body has more than {MAX_BODY_BYTES} bytes, which nothing here needs"
+            await _refuse(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
+            return
+        if body is None:
+            return
+        scope[HAND_OVER] = offer
+        said: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return said.pop() if said else await receive()
+
+        async def send_unless_live(message: Message) -> None:
+            if offer.subscription is None:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                offer.start = message
+
+        threads = self._reserved if scope["path"] in RESERVED_PATHS else self._ordinary
+        await threads.answer(scope, replay, send_unless_live)
+
+    async def _send_live(self, offer: LiveOffer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send messages until the response is over or the viewer has gone."""
+        transport = scope.get(TRANSPORT)
+        assert offer.subscription is not None and offer.start is not None
+        viewer = self._fanout.admit(
+            offer.subscription,
+            unsent_bytes=transport.get_write_buffer_size if transport else lambda: 0,
+            abort=transport.abort if transport else lambda: None,
+        )
+        sending = asyncio.ensure_future(_send_messages(viewer, offer, send))
+        leaving = asyncio.ensure_future(_until_gone(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._fanout.drop(viewer)
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+
+
+async def _send_messages(viewer: Viewer, offer: LiveOffer, send: Send) -> None:
+    await send(cast(Message, offer.start))
+    await send({**_NOTHING, "body": offer.opening})
+    while True:
+        # An empty chunk writes nothing, but waits until the network takes more: the message is chosen after that, and
+        # is therefore the newest.
+        await send(_NOTHING)
+        message = await viewer.next_message()
+        if message is None:
+            break
+        await send({"type": "http.response.body", "body": message, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """Return the whole body of a request; ``None`` where its client has gone.
+
+    Raises:
+        _TooLargeError: when it is larger than :data:`MAX_BODY_BYTES`.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise _TooLargeError
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _refuse(send: Send, status: HTTPStatus, sentence: str, headers: Mapping[str, str] = {}) -> None:
+    """Answer with one JSON sentence and close the connection."""
+    body = json.dumps({"error": sentence}).encode()
+    fields = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "connection": "close",
+        **headers,
+    }
+    raw = [(name.encode(), value.encode()) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": int(status), "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _break_off(scope: Scope) -> None:
+    transport = scope.get(TRANSPORT)
+    if transport is not None:
+        transport.abort()

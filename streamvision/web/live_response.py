@@ -1,0 +1,55 @@
+"""A response without an end: sent from the event loop where there is one, else by a generator in its own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from streamvision.web.live_service import LiveService
+from streamvision.web.viewer import Subscription
+from streamvision.web.wire import CONTENT_TYPES, OPENINGS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+HAND_OVER = "streamvision.hand_over"
+"""Key of the ASGI scope under which the server offers to send a live response itself."""
+
+
+@dataclass
+class LiveOffer:
+    """What Flask hands over to the event loop."""
+
+    subscription: Subscription | None = None
+    """What is to be sent; ``None`` where the response is an ordinary one."""
+    opening: bytes = b""
+    """The first bytes of the body."""
+    start: MutableMapping[str, Any] | None = None
+    """Status and headers, as an ASGI message."""
+
+
+class LiveResponse(Response):
+    """A response whose body is what the fan-out offers."""
+
+    def __init__(self, live: LiveService, subscription: Subscription, *, opening: bytes = b"") -> None:
+        super().__init__(content_type=CONTENT_TYPES[subscription.form])
+        self._live = live
+        self._subscription = subscription
+        self._opening = opening
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Hand the response over where that is offered, or send it here; a HEAD request is answered as usual."""
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return super().__call__(environ, start_response)
+        offer: LiveOffer | None = environ.get("asgi.scope", {}).get(HAND_OVER)
+        headers = [(name, value) for name, value in self.headers.items() if name.lower() != "content-length"]
+        if offer is None:
+            start_response(self.status, headers)
+            return self._live.blocking(self._subscription, opening=self._opening)
+        offer.opening = OPENINGS[self._subscription.form] + self._opening
+        offer.subscription = self._subscription
+        start_response(self.status, [*headers, ("Connection", "close")])
+        return ()

@@ -1,0 +1,59 @@
+"""Who is answered, and what every response promises to browsers."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+
+import pytest
+
+from streamvision.web.server import WebServer
+from support.live_feed import LiveFeed
+from support.web_client import get
+
+
+def _asked_as(port: int, host: str, path: str = "/api/streams") -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.putrequest("GET", path, skip_host=True)
+        connection.putheader("Host", host)
+        connection.endheaders()
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST:8080", "127.0.0.1", "192.168.1.20:80", "[::1]:80", "cams.localhost", socket.gethostname()],
+)
+def test_addresses_and_own_names_are_answered(server: WebServer, host: str) -> None:
+    assert _asked_as(server.port, host)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/api/streams", "/streams/gate/mjpeg", "/api/events", "/metrics"])
+def test_a_name_that_was_made_to_point_here_is_not(server: WebServer, path: str) -> None:
+    status, body = _asked_as(server.port, "evil.example", path)
+    assert status == 421 and "'evil.example'" in body and "serve.host_names" in body
+    assert server.fanout.connections == 0
+
+
+def test_a_configured_name_is_answered(feed: LiveFeed, serve) -> None:
+    server = serve(feed, host_names=("Cams.Example.org",))
+    assert _asked_as(server.port, "cams.example.org:443")[0] == 200
+    assert _asked_as(server.port, "example.org")[0] == 421
+
+
+@pytest.mark.parametrize("host", ["", "a@b", "a/b", "a:b:c", "[::1"])
+def test_a_host_that_is_none_is_refused(server: WebServer, host: str) -> None:
+    assert _asked_as(server.port, host)[0] == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/api/streams", "/streams/gate/snapshot.jpg", "/static/app.js", "/nowhere"])
+def test_nobody_frames_or_embeds_it_and_no_version_is_told(server: WebServer, path: str) -> None:
+    _, headers, _ = get(server.port, path)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["Server"] is None

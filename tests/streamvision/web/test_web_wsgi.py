@@ -1,0 +1,60 @@
+"""The Flask application under a WSGI server that knows nothing of event loops."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from werkzeug.serving import make_server
+
+from streamvision.web.app import create_app
+from streamvision.web.live_service import LiveService
+from support.live_feed import LiveFeed
+from support.web_client import eventually, get, opened, raw_viewer, read_event, read_part, read_record
+
+
+@pytest.fixture
+def port(feed: LiveFeed) -> Iterator[int]:
+    live = LiveService(feed.view, eviction_s=1.0)
+    server = make_server("127.0.0.1", 0, create_app(feed.view, live=live), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_port
+    live.stop()
+    server.shutdown()
+    thread.join(5)
+
+
+def test_pictures_records_and_events_flow(port: int) -> None:
+    with opened(port, "/streams/gate/mjpeg") as response:
+        assert response.getheader("Content-Type") == "multipart/x-mixed-replace; boundary=frame"
+        assert len({read_part(response) for _ in range(5)}) == 5
+    with opened(port, "/api/live") as response:
+        assert {read_record(response)[0]["stream"] for _ in range(8)} == {"gate", "yard"}
+    with opened(port, "/api/events") as response:
+        events = [read_event(response) for _ in range(3)]
+    assert [name for name, _ in events] == ["status"] * 3
+    assert json.loads(get(port, "/healthz")[2]) == {"alive": True}
+
+
+def test_a_viewer_that_leaves_is_forgotten(feed: LiveFeed, port: int) -> None:
+    viewer = raw_viewer(port, "/streams/gate/mjpeg")
+    assert eventually(lambda: feed["gate"].channel.viewers == 1)
+    viewer.close()
+    assert eventually(lambda: feed["gate"].channel.viewers == 0)
+
+
+def test_a_viewer_that_takes_nothing_keeps_nothing_encoded(feed: LiveFeed, port: int) -> None:
+    viewer = raw_viewer(port, "/streams/gate/mjpeg", receive_buffer_bytes=4096)
+    assert eventually(lambda: feed["gate"].channel.viewers == 1)
+    assert eventually(lambda: feed["gate"].channel.viewers == 0, within_s=30)
+    viewer.close()
+
+
+def test_mjpeg_of_a_stream_that_is_over_comes_to_an_end(feed: LiveFeed, port: int) -> None:
+    with opened(port, "/streams/gate/mjpeg") as response:
+        read_part(response)
+        feed["gate"].enter("ended")
+        assert response.read().endswith(b"--frame--\r\n")
