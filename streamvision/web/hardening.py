@@ -50,8 +50,8 @@ def harden(app: Flask, *, host_names: Iterable[str] = ()) -> None:
         if name not in known and not name.endswith(".localhost") and not _is_address(name):
             refuse(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                f"{short(name)!r} is not known to be a name of this machine; open the page by its address, or add the name "
-                "to serve.host_names",
+                f"{short(name)!r} is not known to be a name of this machine; open the page by its address, or add the "
+                "name to serve.host_names",
             )
 
     @app.after_request

@@ -11,7 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from streamvision.web.app import create_app
+from streamvision.web.live_service import LiveService
 from streamvision.web.server import WebServer
+from streamvision.web.wire import CONTENT_TYPES
 from support.fuzzing.config_targets import ANALYTICS
 from support.fuzzing.mutation import NAMES, Files, mutate_bytes, mutate_document
 from support.fuzzing.target import Target
@@ -162,15 +164,20 @@ def _run_client(folder: Path, rng: random.Random) -> list[str]:
     """Ask Flask's test client, without a socket; return the sentences of its errors."""
     feed, _, errors = _served()
     errors.seen.clear()
-    client = create_app(feed.view).test_client()
+    live = LiveService(feed.view)
+    client = create_app(feed.view, live=live).test_client()
     method = rng.choice(METHODS[:9])
     headers = [tuple(h.split(": ", 1)) for h in rng.sample(HEADERS, rng.choice((0, 1, 3))) if ": " in h]
     headers = [one for one in headers if one[0] not in ("Content-Length", "Host") and "\0" not in one[1]]
     body = _body(rng) if method != "GET" else b""
     path = "/" + _path(rng).lstrip("/").replace("\ud800", "?")
     kind = rng.choice(("application/json", "application/json", "text/plain", ""))
-    response = client.open(path, method=method, headers=headers, data=body, content_type=kind)
-    return _judge(response.status_code, response.content_type or "", response.get_data(), path) + _logged(errors)
+    with client.open(path, method=method, headers=headers, data=body, content_type=kind) as response:
+        is_live = (response.content_type or "").startswith(tuple(CONTENT_TYPES.values()))
+        said = next(iter(response.response), b"") if is_live else response.get_data()
+        sentences = _judge(response.status_code, response.content_type or "", said, path)
+    live.stop()
+    return sentences + _logged(errors)
 
 
 def _judge(status: int, content_type: str, body: bytes, path: str) -> list[str]:
