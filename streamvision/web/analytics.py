@@ -123,6 +123,13 @@ def _refuse_other_pages() -> None:
     if request.mimetype != "application/json":
         refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, with the header Content-Type: application/json")
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    own = site in ("same-origin", "none") if site else origin is None or urlsplit(origin).netloc == request.host
+    own = site in ("same-origin", "none") if site else origin is None or _netloc(origin) == request.host
     if not own:
         refuse(HTTPStatus.FORBIDDEN, f"pages of {origin or 'other sites'} may not change this; use the page itself")
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # it is no address at all, which no browser sends
+        return None

@@ -102,7 +102,7 @@ class AsgiApp:
         try:
             await asyncio.wait_for(self._answer(scope, receive, send, offer), REQUEST_S)
         except asyncio.TimeoutError:
-            _break_off(scope)
+            await _break_off(scope, receive)
             return
         if offer.subscription is not None:
             await self._send_live(offer, scope, receive, send)
@@ -203,7 +203,9 @@ async def _refuse(send: Send, status: HTTPStatus, sentence: str, headers: Mappin
     await send({"type": "http.response.body", "body": body})
 
 
-def _break_off(scope: Scope) -> None:
+async def _break_off(scope: Scope, receive: Receive) -> None:
+    """Break the connection, and wait until the server has noticed, which would answer in our place else."""
     transport = scope.get(TRANSPORT)
     if transport is not None:
         transport.abort()
+        await _until_gone(receive)

@@ -72,6 +72,7 @@ def test_the_configuration_comes_as_yaml_that_can_be_read_again(server: WebServe
     [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site", "Origin": "http://127.0.0.1:1"},
     ],
