@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from streamvision.cli.data_labels import inspect_labelled, split_labelled
+from streamvision.cli.data_labels import Sheet, inspect_labelled, split_labelled
 from streamvision.cli.data_report import describe_inspection, describe_problems
 from streamvision.cli.dataset_options import LABEL_NAMES, WRITABLE_NAMES, format_option
 from streamvision.cli.options import parse_size
@@ -62,7 +62,7 @@ def data() -> None:
 @data.command(short_help="Balance, sizes, doubles, leaks and bad files of a data set.")
 @_folder
 @_given_labels
-@click.option("--sheet", type=Path, metavar="F.png", help="Draw a contact sheet of pictures with their boxes.")
+@click.option("--sheet", type=Path, metavar="F.png", help="Draw a contact sheet of pictures and what is marked.")
 @click.option("--sheet-pictures", type=click.IntRange(1, 200), default=24, show_default=True, help="Pictures on it.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed shows other pictures.")
 @_all
@@ -89,9 +89,8 @@ def inspect(
     """
     chosen = given or detect_labels(folder)
     if chosen in LABEL_TITLES:
-        if sheet:
-            raise ConfigError(f"--sheet draws boxes, and {folder} has {LABEL_TITLES[chosen]}; leave it out")
-        inspect_labelled(folder, chosen, everything=everything, as_json=as_json)
+        drawing = Sheet(sheet, sheet_pictures, seed) if sheet else None
+        inspect_labelled(folder, chosen, drawing, everything=everything, as_json=as_json)
         return
     with StepProgress() as progress:
         dataset = read_dataset(folder, format=chosen, progress=progress.show_work)

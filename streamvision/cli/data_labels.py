@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,16 @@ import click
 from streamvision.cli.data_report import BAR_CELLS, alike_list, bar, describe_problems, heading, picture_sizes
 from streamvision.cli.progress import StepProgress
 from streamvision.datasets.class_labels import read_class_folders, read_class_maps
-from streamvision.datasets.dataset import DatasetFormat, PictureSet, Problem
+from streamvision.datasets.contact_sheet import draw_contact_sheet
+from streamvision.datasets.dataset import (
+    Dataset,
+    DatasetFormat,
+    LabelledBox,
+    LabelledImage,
+    MappedPicture,
+    PictureSet,
+    Problem,
+)
 from streamvision.datasets.files import SPLITS
 from streamvision.datasets.label_folders import CLASSES, LABEL_TITLES, write_class_folders, write_class_maps
 from streamvision.datasets.label_inspection import (
@@ -28,20 +37,40 @@ from streamvision.datasets.splitting import split_pictures
 from streamvision.datasets.writing import CopyOrLink
 
 
-def inspect_labelled(folder: Path, kind: DatasetFormat, *, everything: bool, as_json: bool) -> None:
-    """Print what is in a folder, and what is wrong with it.
+@dataclass(frozen=True)
+class Sheet:
+    """A contact sheet that was asked for."""
+
+    path: Path
+    """PNG to write."""
+    pictures: int
+    """At most so many."""
+    seed: int
+    """Another seed shows other pictures."""
+
+
+def inspect_labelled(
+    folder: Path, kind: DatasetFormat, sheet: Sheet | None, *, everything: bool, as_json: bool
+) -> None:
+    """Print what is in a folder, and what is wrong with it, and draw some of it where that is asked for.
 
     Raises:
         ConfigError: when there is no such picture in it.
+        OutputError: when the contact sheet cannot be written.
     """
     with StepProgress() as progress:
         pictures, labels = _read(folder, kind, progress)
         found = inspect_labels(pictures, labels, by_pixel=kind != CLASSES, progress=progress.show_work)
+        if sheet:
+            _draw(sheet, folder, pictures, labels, progress)
     if as_json:
-        click.echo(json.dumps({"path": str(folder), "format": kind} | found.to_json(), indent=2))
+        document = {"path": str(folder), "format": kind, "sheet": str(sheet.path) if sheet else None}
+        click.echo(json.dumps(document | found.to_json(), indent=2))
         return
     for line in describe(found, folder=folder, kind=kind, everything=everything):
         click.echo(line)
+    if sheet:
+        click.echo(f"\n  contact sheet: {sheet.path}")
 
 
 def split_labelled(
@@ -101,6 +130,26 @@ def _read(folder: Path, kind: DatasetFormat, progress: StepProgress) -> tuple[Pi
     if kind == CLASSES:
         return labels_of_folders(read_class_folders(folder))
     return labels_of_maps(read_class_maps(folder), progress=progress.show_work)
+
+
+def _draw(
+    sheet: Sheet, folder: Path, pictures: PictureSet[Any], labels: Sequence[Labels], progress: StepProgress
+) -> None:
+    drawn = []
+    for image, one in zip(pictures.images, labels, strict=True):
+        width, height = one.size_px
+        boxes = tuple(LabelledBox(class_id, (0.0, 0.0, float(width), float(height))) for class_id in one.pixels)
+        drawn.append(LabelledImage(image.path, width, height, boxes, image.split))
+    draw_contact_sheet(
+        Dataset(names_of(pictures, labels), tuple(drawn)),
+        sheet.path,
+        title=folder.resolve().name,
+        pictures=sheet.pictures,
+        seed=sheet.seed,
+        has_boxes=False,
+        maps={image.path: image.map_path for image in pictures.images if isinstance(image, MappedPicture)} or None,
+        progress=progress.show_work,
+    )
 
 
 def _class_table(found: LabelInspection) -> Iterator[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import colorsys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamvision.core.files import writing
+from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.collector import Corners, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage
 from streamvision.datasets.files import BrokenPictureError, decode, open_image
@@ -33,6 +35,8 @@ TEXT_PX = 22
 LABEL_PX = 17
 CAPTION_PX = 14
 BOX_LINE_PX = 3
+MAP_OPACITY = 150
+"""Of 255, so that the picture shows through the colours of its classes."""
 
 BACKGROUND: Rgb = (20, 23, 28)
 INK: Rgb = (240, 242, 245)
@@ -65,9 +69,11 @@ def draw_contact_sheet(
     title: str,
     pictures: int = 24,
     seed: int = 0,
+    has_boxes: bool = True,
+    maps: Mapping[Path, Path] | None = None,
     progress: Progress = no_progress,
 ) -> None:
-    """Write a PNG of some pictures with their boxes.
+    """Write a PNG of some pictures with their boxes, or in the colours of their classes.
 
     Args:
         dataset: where the pictures come from.
@@ -75,18 +81,21 @@ def draw_contact_sheet(
         title: the heading.
         pictures: at most so many; every class is shown as often as possible, the rarest first.
         seed: another seed shows other pictures.
+        has_boxes: whether boxes are marked, or stand for the classes of whole pictures.
+        maps: by picture the map of its classes, where each pixel has one; boxes then say only what is on a picture.
         progress: called for every picture.
 
     Raises:
+        SourceError: when a map cannot be read.
         OutputError: when the file cannot be written.
         MissingDependencyError: when Pillow is not installed.
     """
     chosen = choose_pictures(dataset, pictures, seed=seed)
     cells, height = _lay_out(chosen, top=MARGIN_PX + TITLE_PX + 2 * TEXT_PX + MARGIN_PX)
-    sheet = _Sheet(dataset, height + MARGIN_PX - GAP_PX, title=title)
+    sheet = _Sheet(dataset, height + MARGIN_PX - GAP_PX, title=title, has_boxes=has_boxes)
     for done, cell in enumerate(cells):
         progress("pictures drawn", done, len(cells))
-        sheet.draw_cell(cell)
+        sheet.draw_cell(cell, maps[cell.image.path] if maps else None)
     with writing(f"the contact sheet to {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.image.save(path, "PNG")
@@ -145,7 +154,7 @@ def _lay_out(images: Sequence[LabelledImage], *, top: int) -> tuple[list[_Cell],
 class _Sheet:
     """The drawing; the title, the legend and the counts are on it from the beginning."""
 
-    def __init__(self, dataset: Dataset, height_px: int, *, title: str) -> None:
+    def __init__(self, dataset: Dataset, height_px: int, *, title: str, has_boxes: bool) -> None:
         from PIL import Image, ImageDraw
 
         self._names = dataset.names
@@ -154,12 +163,16 @@ class _Sheet:
         self._draw = ImageDraw.Draw(self.image, "RGBA")
         counts = Counter(box.class_id for _, box in dataset.boxes())
         self._text((MARGIN_PX, MARGIN_PX - 8), title, INK, TITLE_PX)
-        summary = f"{len(dataset.images):,} pictures   {counts.total():,} boxes   {len(dataset.names)} classes"
+        boxes = f"{counts.total():,} boxes   " if has_boxes else ""
+        summary = f"{len(dataset.images):,} pictures   {boxes}{len(dataset.names)} classes"
         self._text((SHEET_WIDTH_PX - MARGIN_PX, MARGIN_PX + 6), summary, FAINT_INK, TEXT_PX, anchor="ra")
         self._draw_legend(counts, top=MARGIN_PX + TITLE_PX + TEXT_PX)
 
-    def draw_cell(self, cell: _Cell) -> None:
-        """Draw a picture with its boxes, its file name, and the names of the classes where there is room."""
+    def draw_cell(self, cell: _Cell, map_path: Path | None) -> None:
+        """Draw a picture with its boxes, its file name, and the names of the classes where there is room.
+
+        With a map of classes, its colours are laid over the picture instead.
+        """
         from PIL import Image, ImageOps
 
         frame = (cell.left, cell.top, cell.left + cell.width, cell.top + cell.height)
@@ -171,6 +184,10 @@ class _Sheet:
         except BrokenPictureError as error:
             self._draw.rectangle(frame, fill=(60, 24, 24))
             self._text((cell.left + 12, cell.top + 12), f"{cell.image.path.name}\n{error}", INK, LABEL_PX)
+            return
+        if map_path is not None:
+            self._lay_over(cell, read_class_map(map_path))
+            self._draw_caption(cell)
             return
         scale = cell.width / cell.image.width_px
         boxes = sorted(cell.image.boxes, key=lambda box: _area(box.box_xyxy_px), reverse=True)
@@ -192,6 +209,16 @@ class _Sheet:
             others = [corners for at, corners in enumerate(taken) if at != index]
             if area := self._draw_label(text, taken[index], others, frame, color_of_class(box.class_id)):
                 taken.append(area)
+
+    def _lay_over(self, cell: _Cell, classes: NDArray[np.uint8]) -> None:
+        """Draw the colours of classes over a picture; what is of no known class stays as it is."""
+        from PIL import Image
+
+        colors = np.array([color_of_class(class_id) for class_id in range(UNKNOWN + 1)], np.uint8)
+        size = (cell.width, cell.height)
+        mask = Image.fromarray(np.where(classes == UNKNOWN, 0, MAP_OPACITY).astype(np.uint8))
+        shown = Image.fromarray(colors[classes])
+        self.image.paste(shown.resize(size, Image.Resampling.NEAREST), (cell.left, cell.top), mask.resize(size))
 
     def _draw_legend(self, counts: Counter[int], *, top: int) -> None:
         left = float(MARGIN_PX)

@@ -54,7 +54,7 @@ def read_createml(path: Path, *, progress: Progress = no_progress) -> Dataset:
     """Read a data set from its folder or its one JSON file; what is wrong becomes problems of the result."""
     collector = Collector(progress)
     folder = root_of(path, labels_in=("annotations",))
-    lookup = PictureLookup(folder)
+    lookup = PictureLookup(folder, collector.doubt)
     for table in find_createml(path):
         try:
             document = read_json(table)

@@ -13,6 +13,8 @@ from streamvision.datasets.collector import Corners
 from streamvision.datasets.dataset import LabelledShape
 
 _ELLIPSE_POINTS = 64
+_FARTHEST_PX = 1e9
+"""Numbers beyond it are no coordinates, and their squares no numbers of 32 bits."""
 _MAX_MASK_PX = 200_000_000
 """As many as the largest picture that is read."""
 
@@ -117,7 +119,7 @@ def _number(attributes: Mapping[str, str], key: str, *, default: float | None = 
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= _FARTHEST_PX:
         raise BadShapeError(f"has no number for {key} ({text!r:.40})")
     return value
 
@@ -128,7 +130,7 @@ def _points(text: str) -> NDArray[np.float64]:
         points = np.array([[float(value) for value in pair.split(",")] for pair in text.split(";") if pair], float)
     except ValueError:
         points = np.zeros((0, 0))
-    if points.size and (points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all()):
+    if points.size and (points.ndim != 2 or points.shape[1] != 2 or not (np.abs(points) <= _FARTHEST_PX).all()):
         points = np.zeros((0, 0))
     if not points.size:
         raise BadShapeError(f"has no points ({text!r:.40})")

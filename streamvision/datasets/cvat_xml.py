@@ -52,7 +52,7 @@ def read_cvat(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     """
     collector = Collector(progress)
     folder = root_of(path, labels_in=("annotations",))
-    lookup = PictureLookup(folder)
+    lookup = PictureLookup(folder, collector.doubt)
     names: dict[str, None] = {}
     tables = find_cvat(path)
     for table in tables:

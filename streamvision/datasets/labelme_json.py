@@ -69,7 +69,7 @@ def read_labelme(path: Path, *, shapes: bool = False, progress: Progress = no_pr
     """
     collector = Collector(progress)
     folder = root_of(path)
-    lookup = PictureLookup(folder)
+    lookup = PictureLookup(folder, collector.doubt)
     delete_old(cache_folder(_CACHE))
     reader = _Reader(folder, lookup, collector, shapes)
     files = find_labelme(path)

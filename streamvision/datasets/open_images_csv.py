@@ -34,6 +34,8 @@ from streamvision.datasets.files import (
 COLUMNS = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 _HEAD_BYTES = 4096
 _DESCRIPTIONS = "class-descriptions"
+_DESCRIBES = (b"/m/", b"LabelName,DisplayName")
+"""Beginnings of such a table under another name: FiftyOne calls it classes.csv."""
 _Row = dict[str, str]
 
 
@@ -83,6 +85,8 @@ class _TableReader:
         self._collector = collector
         self._elsewhere = 0
         """Rows of pictures that are not there."""
+        self._ambiguous: dict[str, list[Path]] = {}
+        """By id, pictures that cannot be told apart."""
         self._unnamed: dict[str, None] = {}
         """Classes without a description."""
 
@@ -92,7 +96,7 @@ class _TableReader:
         for where, row in self._rows():
             path = self._picture_of((row.get("ImageID") or "").strip())
             if path is None:
-                self._elsewhere += 1
+                self._elsewhere += (row.get("ImageID") or "").strip() not in self._ambiguous
             else:
                 rows[path].append((where, row))
         used: set[str] = set()
@@ -132,8 +136,10 @@ class _TableReader:
         """Return the picture of an id, of several the one in a folder of the table's split."""
         places = self._pictures.get(image_id, [])
         if self._split and len(places) > 1:
-            return next((one for one in places if split_of_path(one, self._folder) == self._split), None)
-        return places[0] if places else None
+            places = [one for one in places if split_of_path(one, self._folder) == self._split]
+        if len(places) > 1:
+            self._ambiguous[image_id] = places
+        return places[0] if len(places) == 1 else None
 
     def _box(self, where: str, row: _Row, size_px: tuple[int, int], names: dict[str, str]) -> MarkedBox | None:
         image_id, label = row["ImageID"], (row.get("LabelName") or "").strip()
@@ -158,6 +164,10 @@ class _TableReader:
         if self._elsewhere:
             reason = f"has {self._elsewhere:,} rows of pictures that are not in {self._folder}; passed over"
             self._collector.note(self._path, "missing_picture", reason)
+        for image_id, places in self._ambiguous.items():
+            shown = " or ".join(str(place.relative_to(self._folder)) for place in places[:2])
+            reason = f"names the picture {image_id}, which may be {shown}; left out"
+            self._collector.note(self._path, "missing_picture", reason)
         if self._unnamed:
             shown = ", ".join(list(self._unnamed)[:5])
             reason = f"has classes that no {_DESCRIPTIONS}*.csv names ({shown}); they keep their ids"
@@ -168,7 +178,7 @@ def _read_descriptions(folder: Path, collector: Collector) -> dict[str, str]:
     """Return class names by machine id, in the order of the file."""
     names: dict[str, str] = {}
     for path in files_below(folder, {".csv"}):
-        if _DESCRIPTIONS not in path.name:
+        if not (_DESCRIPTIONS in path.name or head_of(path, _HEAD_BYTES).startswith(_DESCRIBES)):
             continue
         try:
             rows = list(csv.reader(read_text(path).splitlines()))

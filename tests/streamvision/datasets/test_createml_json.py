@@ -110,3 +110,13 @@ def test_label_studio_is_not_create_ml(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps([entry]))
     with pytest.raises(ConfigError, match="no known data set"):
         detect_format(tmp_path)
+
+
+def test_pictures_of_one_name_that_nothing_tells_apart_are_not_guessed(tmp_path: Path) -> None:
+    for seed, place in enumerate(("cam1/a.png", "cam2/a.png", "cam2/b.png")):
+        save_picture(tmp_path / place, seed=seed)
+    entries = [{"image": name, "annotations": [marked()]} for name in ("a.png", "b.png")]
+    write(tmp_path / "a.json", *entries)
+    dataset = read_dataset(tmp_path)
+    assert [image.path.name for image in dataset.images] == ["b.png"]
+    assert "may be cam1/a.png or cam2/a.png" in reasons(dataset, "missing_picture")[0]

@@ -184,3 +184,22 @@ def test_never_written_over_their_own_pictures(tmp_path: Path) -> None:
     mapped(tmp_path / "maps", "a", 0, 1, seed=1)
     with pytest.raises(ConfigError, match="holds the pictures"):
         write_class_maps(read_class_maps(tmp_path / "maps"), tmp_path / "maps", force=True)
+
+
+def test_the_contact_sheet_shows_classes_and_maps(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "set", count=2)
+    mapped(tmp_path / "maps", "a", 0, 255, seed=1)
+    for name, data in (("classes", folder), ("masks", tmp_path / "maps")):
+        done = streamvision("data", "inspect", data, "--sheet", tmp_path / f"{name}.png", "--json")
+        assert done.code == 0, done.stderr
+        assert done.report["sheet"] == str(tmp_path / f"{name}.png")
+    with Image.open(tmp_path / "masks.png") as sheet, Image.open(tmp_path / "maps" / "images" / "a.png") as picture:
+        pixels, original = (np.asarray(image.convert("RGB"), float) for image in (sheet, picture))
+    rows, columns = np.nonzero(np.abs(pixels - (20, 23, 28)).sum(axis=2) > 3)
+    bottom, left = rows.max(), columns.min()
+    scale = 400 * 1.15 / 40
+    at = [(bottom - 30 * scale, left + x * scale, 10, x) for x in (15, 45)]
+    shown = [pixels[int(y), int(x)] for y, x, _, _ in at]
+    own = [original[y, x] for _, _, y, x in at]
+    assert np.abs(shown[0] - (own[0] * 105 + np.array([255, 153, 0]) * 150) / 255).max() < 25
+    assert np.abs(shown[1] - own[1]).max() < 25

@@ -40,6 +40,15 @@ def test_the_newer_descriptions_have_a_header(tmp_path: Path) -> None:
     assert dataset.images[0].split == "train"
 
 
+def test_the_folders_of_fiftyone(tmp_path: Path) -> None:
+    save_picture(tmp_path / "train" / "data" / "0a1b.jpg")
+    write(tmp_path / "train" / "labels" / "detections.csv", ROW.format("0a1b", "/m/0k4j", 0))
+    (tmp_path / "train" / "metadata").mkdir()
+    (tmp_path / "train" / "metadata" / "classes.csv").write_text("/m/0k4j,Car\n/m/011k07,Tortoise\n")
+    dataset = read_dataset(tmp_path)
+    assert (dataset.names, dataset.problems, dataset.images[0].split) == (("Car",), (), "train")
+
+
 def test_without_descriptions_classes_keep_their_ids(tmp_path: Path) -> None:
     save_picture(tmp_path / "0a1b.jpg")
     write(tmp_path / "boxes.csv", ROW.format("0a1b", "/m/0k4j", 0))
@@ -103,3 +112,14 @@ def test_the_same_picture_in_two_tables_is_counted_once_and_said(tmp_path: Path)
     dataset = read_dataset(tmp_path)
     assert len(list(dataset.boxes())) == 1
     assert reasons(dataset, "broken_labels") == ["two.csv: names 0a1b again, in 1 rows; left out"]
+
+
+def test_pictures_of_one_id_that_nothing_tells_apart_are_not_guessed(tmp_path: Path) -> None:
+    for seed, place in enumerate(("cam1/0a.jpg", "cam2/0a.jpg", "cam2/0b.jpg")):
+        save_picture(tmp_path / place, seed=seed)
+    write(tmp_path / "boxes.csv", ROW.format("0a", "/m/0k4j", 0), ROW.format("0b", "/m/0k4j", 0))
+    dataset = read_dataset(tmp_path)
+    assert [image.path.name for image in dataset.images] == ["0b.jpg"]
+    assert reasons(dataset, "missing_picture") == [
+        "boxes.csv: names the picture 0a, which may be cam1/0a.jpg or cam2/0a.jpg; left out"
+    ]
