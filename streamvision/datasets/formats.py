@@ -21,7 +21,7 @@ from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.createml_json import find_createml, is_createml, read_createml
 from streamvision.datasets.cvat_xml import find_cvat, is_cvat, read_cvat
 from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
-from streamvision.datasets.files import files_below, head_of
+from streamvision.datasets.files import PICTURE_SUFFIXES, files_below, head_of
 from streamvision.datasets.kitti_txt import find_kitti, is_kitti, read_kitti
 from streamvision.datasets.labelme_json import find_labelme, is_labelme, read_labelme
 from streamvision.datasets.open_images_csv import COLUMNS as ID_COLUMNS
@@ -130,9 +130,8 @@ def read_dataset(
         count = len(dataset.problems)
         first = f": {dataset.problems[0].path} {dataset.problems[0].reason}" if count else ""
         more = f"; and {count - 1:,} problems more" if count > 1 else ""
-        what = "mend these, or give the folder that has both pictures and labels"
-        given = f", or leave {option} {format} out" if format else ""
-        raise ConfigError(f"no labelled picture could be read from {folder} as {chosen}{first}{more}; {what}{given}")
+        what = "mend these, or give a folder that has both pictures and labels in this format"
+        raise ConfigError(f"no labelled picture could be read from {folder} as {chosen}{first}{more}; {what}")
     return dataset
 
 
@@ -204,6 +203,8 @@ def the_one_format(folder: Path, marks: Mapping[DatasetFormat, Path], *, option:
     if marks:
         seen = " and ".join(f"{name} ({mark.relative_to(folder)})" for name, mark in marks.items())
         raise ConfigError(f"{folder} looks like {seen}; say which with {option}")
+    if folder.suffix.lower() in PICTURE_SUFFIXES and folder.is_file():
+        raise ConfigError(f"{folder} is one picture, and a data set is asked for; give the folder of its labels")
     accepted = f"{_accepted()}{more}"
     raise ConfigError(f"{folder} holds {_contents(folder)}, which is no known data set; accepted are {accepted}")
 
@@ -235,7 +236,8 @@ def _contents(folder: Path) -> str:
     kinds = Counter(path.suffix.lower() or "no ending" for path in files_below(folder, {""}))
     if not kinds:
         return "no files"
-    return ", ".join(
+    shown = ", ".join(
         f"{count} files with {kind}" if kind == "no ending" else f"{count} {kind}"
         for kind, count in kinds.most_common(5)
     )
+    return shown if kinds.keys() - PICTURE_SUFFIXES else f"{shown} and no labels"

@@ -51,14 +51,14 @@ class DataYaml:
 def find_yamls(folder: Path) -> list[Path]:
     """Return the YAML files that describe YOLO data sets: the one of a folder, or else all those below; or the file.
 
-    In one folder, ``data.yaml`` comes before others.
+    In one folder, ``data.yaml`` and ``dataset.yaml`` come before others.
     """
     if folder.is_file():
         return [folder] if is_data_yaml(folder) else []
     here = [path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern) if is_data_yaml(path)]
-    if here:
-        return [min(here, key=lambda path: (path.stem != "data", path.name))]
-    return [path for path in files_below(folder, {".yaml", ".yml"}) if is_data_yaml(path)]
+    if usual := [path for path in here if path.name in _USUAL_NAMES]:
+        return [min(usual, key=lambda path: _USUAL_NAMES.index(path.name))]
+    return sorted(here) or [path for path in files_below(folder, {".yaml", ".yml"}) if is_data_yaml(path)]
 
 
 def is_data_yaml(path: Path) -> bool:
@@ -73,7 +73,7 @@ def choose_yaml(path: Path) -> Path | None:
     """Return the YAML file that describes the data set in a folder or is given; ``None`` where there is none.
 
     Raises:
-        ConfigError: when there are several below the folder, or the one that should be it cannot be understood.
+        ConfigError: when there are several of the same rank, or the one that should be it cannot be understood.
     """
     found = find_yamls(path)
     if len(found) > 1:

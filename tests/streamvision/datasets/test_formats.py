@@ -149,5 +149,13 @@ def test_a_set_that_gives_nothing_says_how_to_go_on(tmp_path: Path) -> None:
         read_dataset(tmp_path, format="voc")
     assert str(refused.value) == (
         f"no labelled picture could be read from {tmp_path} as voc: {tmp_path}/0.jpg has no XML file; left out; and 2 "
-        "problems more; mend these, or give the folder that has both pictures and labels, or leave --format voc out"
+        "problems more; mend these, or give a folder that has both pictures and labels in this format"
     )
+
+
+def test_pictures_alone_are_called_so(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.jpg")
+    with pytest.raises(ConfigError, match=r"holds 1 \.jpg and no labels, which is no known data set"):
+        detect_format(tmp_path)
+    with pytest.raises(ConfigError, match=r"a\.jpg is one picture, and a data set is asked for; give the folder"):
+        detect_format(tmp_path / "a.jpg")

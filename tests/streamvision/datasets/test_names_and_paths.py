@@ -245,3 +245,20 @@ def test_a_set_in_an_unpacked_folder_is_found_by_its_yaml(tmp_path: Path) -> Non
     write_yolo(tmp_path / "download" / "lights", "train: images\nval: images\nnames: [red, green]\n")
     with pytest.raises(ConfigError, match=r"several YOLO data sets \(lights/data.yaml, signs/data.yaml\); give one"):
         read_dataset(tmp_path / "download")
+
+
+def test_of_two_descriptions_the_usual_one_is_taken_or_none(tmp_path: Path) -> None:
+    write_yolo(tmp_path, "train: images\nval: images\nnames: [bus, car]\n")
+    (tmp_path / "coarse.yaml").write_text("train: images\nval: images\nnames: [thing, vehicle]\n")
+    assert read_dataset(tmp_path).names == ("bus", "car")
+    (tmp_path / "data.yaml").rename(tmp_path / "fine.yaml")
+    with pytest.raises(
+        ConfigError, match=r"several YOLO data sets \(coarse.yaml, fine.yaml\); give one of these files"
+    ):
+        read_dataset(tmp_path)
+    assert read_dataset(tmp_path / "fine.yaml").names == ("bus", "car")
+
+
+def test_maps_of_no_folder_are_refused_as_such(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no folder at .*nowhere; give one with images/ and masks/"):
+        read_class_maps(tmp_path / "nowhere")
