@@ -260,5 +260,5 @@ def test_of_two_descriptions_the_usual_one_is_taken_or_none(tmp_path: Path) -> N
 
 
 def test_maps_of_no_folder_are_refused_as_such(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no folder at .*nowhere; give one with images/ and masks/"):
+    with pytest.raises(ConfigError, match=r"there is no folder at .*nowhere; give one with images/ and masks/"):
         read_class_maps(tmp_path / "nowhere")
