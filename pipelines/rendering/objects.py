@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
+
+import numpy as np
 
 from pipelines.rendering.labels import Rect, place_labels
 from pipelines.rendering.palette import UNCONFIRMED, Color, color_of
 from pipelines.rendering.shapes import draw_keypoints, outline_oriented, tint
 from pipelines.rendering.text import drawable, render
 from pipelines.rendering.yuv_drawing import Box, YuvDrawing
-from streamvision.core.detections import attributes_text
+from streamvision.core.detections import attributes_text, class_name
 from streamvision.core.frame import Result
 
 
@@ -45,25 +49,22 @@ def visible_objects(
         picture_px: width and height of the canvas.
         with_speed: whether the figures tell speeds.
     """
-    detections, width_px, height_px = result.detections, *picture_px
+    detections = result.detections
     tracked, attributes = detections.track_id is not None, detections.attributes
     speeds_kmh = result.analysis.speed_kmh if with_speed and result.analysis is not None else None
+    edges = np.rint(np.minimum(np.maximum(detections.box_xyxy_px, 0), picture_px * 2))
     columns = zip(
-        detections.box_xyxy_px.tolist(),
+        edges.tolist(),
         detections.class_id.tolist(),
         detections.identities(),
         detections.score.tolist(),
         strict=True,
     )
     visible = []
-    for row, (box, class_id, identity, score) in enumerate(columns):
-        if any(map(math.isnan, box)):
+    for row, ((left, top, right, bottom), class_id, identity, score) in enumerate(columns):
+        if not (left < right and top < bottom):  # as where one is no number
             continue
-        left, top = round(min(max(box[0], 0), width_px)), round(min(max(box[1], 0), height_px))
-        right, bottom = round(min(max(box[2], 0), width_px)), round(min(max(box[3], 0), height_px))
-        if left >= right or top >= bottom:
-            continue
-        name = _class_name(class_id, names)
+        name = _drawable_class(class_name(class_id, names), class_id)
         if identity is not None:
             name = f"{name} {identity}"
         if attributes is not None and (found := attributes_text(attributes[row])):
@@ -73,10 +74,9 @@ def visible_objects(
             figures = (*figures, f"{speeds_kmh[row]:.0f} km/h")
         confirmed = identity is not None or not tracked
         color = color_of(class_id if identity is None else identity) if confirmed else UNCONFIRMED
-        visible.append(
-            VisibleObject(row, (left, top, right, bottom), color, confirmed, name, figures, score + confirmed)
-        )
-    return sorted(visible, key=_negative_area)
+        box_px = int(left), int(top), int(right), int(bottom)
+        visible.append(VisibleObject(row, box_px, color, confirmed, name, figures, score + confirmed))
+    return sorted(visible, key=_area_px, reverse=True)
 
 
 def draw_objects(
@@ -114,12 +114,13 @@ def draw_labels(drawing: YuvDrawing, objects: Sequence[VisibleObject], *, taken:
         objects: the visible ones.
         taken: places that are in use already.
     """
-    scale = drawing.scale
-    objects = sorted(objects, key=lambda obj: -obj.importance)
+    scale, pad_px = drawing.scale, drawing.scale.pad_px
+    objects = sorted(objects, key=attrgetter("importance"), reverse=True)
     labels = []
     for obj in objects:
-        name = render(obj.name, scale.text_px, obj.color, obj.color.text_color, scale.pad_px, 0)
-        labels.append([name, *(drawing.text(text, background=obj.color) for text in obj.figures)])
+        colors = obj.color, obj.color.text_color
+        figures = [render(text, scale.text_px, *colors, pad_px, pad_px) for text in obj.figures]
+        labels.append([render(obj.name, scale.text_px, *colors, pad_px, 0), *figures])
     places = place_labels(
         [obj.box_px for obj in objects],
         [(sum(part.width_px for part in parts), scale.text_px) for parts in labels],
@@ -134,11 +135,12 @@ def draw_labels(drawing: YuvDrawing, objects: Sequence[VisibleObject], *, taken:
             left_px += part.width_px
 
 
-def _class_name(class_id: int, names: tuple[str, ...]) -> str:
-    name = drawable(names[class_id]) if class_id < len(names) else str(class_id)
-    return name if name.strip(" ?") else f"class {class_id}"  # a script that the font does not have
+@lru_cache(maxsize=1024)
+def _drawable_class(name: str, class_id: int) -> str:
+    drawn = drawable(name)
+    return drawn if drawn.strip(" ?") else f"class {class_id}"  # a script that the font does not have
 
 
-def _negative_area(obj: VisibleObject) -> int:
+def _area_px(obj: VisibleObject) -> int:
     left, top, right, bottom = obj.box_px
-    return -(right - left) * (bottom - top)
+    return (right - left) * (bottom - top)

@@ -101,29 +101,29 @@ class YuvDrawing:
 
     def paste(self, text: TextBitmap, left_px: int, top_px: int) -> None:
         """Copy a text to an even position; what reaches over the border is cut off."""
-        width_px, height_px = text.width_px, text.height_px
+        canvas, (height, width) = self.canvas, text.u.shape
         left, top = left_px // 2, top_px // 2  # in chroma, whose pixels are two wide and two high
-        right, bottom = left + width_px // 2, top + height_px // 2
-        planes = zip((self.canvas.y, self.canvas.u, self.canvas.v), (text.y, text.u, text.v), (2, 1, 1), strict=True)
+        right, bottom = left + width, top + height
         if left >= 0 and top >= 0 and 2 * right <= self.width_px and 2 * bottom <= self.height_px:
-            for plane, pixels, factor in planes:
-                plane[factor * top : factor * bottom, factor * left : factor * right] = pixels
+            canvas.y[2 * top : 2 * bottom, 2 * left : 2 * right] = text.y
+            canvas.u[top:bottom, left:right] = text.u
+            canvas.v[top:bottom, left:right] = text.v
             return
-        for plane, pixels, factor in planes:
+        for plane, pixels, factor in ((canvas.y, text.y, 2), (canvas.u, text.u, 1), (canvas.v, text.v, 1)):
             x, y = factor * left, factor * top
             inside = plane[max(y, 0) : max(factor * bottom, 0), max(x, 0) : max(factor * right, 0)]
             hidden_x, hidden_y = max(-x, 0), max(-y, 0)
             inside[...] = pixels[hidden_y : hidden_y + inside.shape[0], hidden_x : hidden_x + inside.shape[1]]
 
     def _outline_luma(self, left: int, top: int, right: int, bottom: int, level: int, line_px: int) -> None:
-        halo_px = self.scale.halo_px
+        halo_px, luma = self.scale.halo_px, self.canvas.y
         profile = _profile(level, line_px, halo_px)
         for start in (top - halo_px, bottom - line_px - halo_px):
             rows, inside = _clipped(start, profile, self.height_px)
-            self.canvas.y[rows, left:right] = inside[:, None]
+            luma[rows, left:right] = inside[:, None]
         for start in (left - halo_px, right - line_px - halo_px):
             columns, inside = _clipped(start, profile, self.width_px)
-            self.canvas.y[top + line_px : bottom - line_px, columns] = inside
+            luma[top + line_px : bottom - line_px, columns] = inside
 
     def _dash(self, left: int, top: int, right: int, bottom: int, level: int, line_px: int) -> None:
         luma, dash_px = self.canvas.y, 2 * self.scale.thin_px
@@ -145,6 +145,8 @@ def _profile(level: int, line_px: int, halo_px: int) -> U8:
 
 def _clipped(start: int, profile: U8, limit: int) -> tuple[slice, U8]:
     """Return where a profile that begins at ``start`` lies within 0..limit, and the part of it that does."""
+    if 0 <= start <= limit - len(profile):
+        return slice(start, start + len(profile)), profile
     first = max(-start, 0)
     return slice(start + first, start + len(profile)), profile[first : max(limit - start, first)]
 

@@ -85,7 +85,11 @@ class Batcher(Generic[T]):
             frames.append(taken[1])
             if len(served) == 1 and self._max_batch > 1:
                 deadline_s = time.monotonic() + self._window.seconds
-            if self._window.seconds > 0 and len(frames) >= sum(supply.active() for supply in self._supplies):
+            if (
+                self._max_batch > 1
+                and self._window.seconds > 0
+                and len(frames) >= sum(supply.active() for supply in self._supplies)
+            ):
                 deadline_s = 0.0  # all that may come soon is here; what has queued meanwhile goes along
         for supply in served:  # only now, so that each stream has one frame in the batch
             self.notify(supply)

@@ -58,14 +58,14 @@ class Detections:
                 f"boxes {self.box_xyxy_px.shape}, scores {self.score.shape} and classes {self.class_id.shape} "
                 "must be (N, 4), (N,) and (N,)"
             )
-        for name in _OPTIONAL:
-            if (value := getattr(self, name)) is not None and len(value) != count:
+        for name, value in vars(self).items():
+            if value is not None and len(value) != count:
                 raise ValueError(f"{name} must have a row for each of {count} objects, not the shape {value.shape}")
 
     @classmethod
     def empty(cls) -> Detections:
         """Return detections of no object."""
-        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
+        return _NOTHING
 
     @classmethod
     def concatenate(cls, parts: Sequence[Detections]) -> Detections:
@@ -211,8 +211,7 @@ class Detections:
         return f"Detections({len(self)}{tracked})"
 
 
-_OPTIONAL = tuple(f.name for f in fields(Detections))[3:]
-_NOTHING = Detections.empty()
+_NOTHING = Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
 
 def class_name(class_id: int, names: tuple[str, ...]) -> str:

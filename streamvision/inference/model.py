@@ -291,9 +291,8 @@ class Model:
         kept = candidates[self._best(candidates)]
         self._outputs.check_best(kept.score)
         detections = head.complete(kept, outputs, index=index, letterbox=letterbox)
-        left, top, right, bottom = detections.box_xyxy_px.T
-        has_area = (left < right) & (top < bottom)
-        return detections if has_area.all() else detections[has_area]
+        has_area = detections.box_xyxy_px[:, 2:] > detections.box_xyxy_px[:, :2]
+        return detections if has_area.all() else detections[has_area.all(axis=1)]
 
     def _best(self, candidates: Candidates) -> NDArray[np.intp]:
         """Return which candidates stay, the best score first."""

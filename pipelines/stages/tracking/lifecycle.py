@@ -286,7 +286,9 @@ class BoxTracker(ABC):
         rows = track_of[owned]
         box = detections.box_xyxy_px.astype(np.float32)
         if self._smooth:
-            box[owned] = self._smoothed(rows, measured.box_cxcywh_px.take(owned, axis=0), measured.error_px[owned])
+            box[owned] = self._smoothed(
+                rows, measured.box_cxcywh_px.take(owned, axis=0), measured.error_px.take(owned, axis=0)
+            )
         identity = np.zeros(len(detections), np.int64)
         identity[owned] = self._tracks["identity"][rows]
         shown = measured.reportable | (identity > 0)

@@ -6,6 +6,7 @@ from collections import Counter
 
 from pipelines.stages.base import FrameStage, StageContext
 from pipelines.stages.tracking import Tracker
+from streamvision.core.detections import class_name
 from streamvision.core.frame import Result
 
 
@@ -42,13 +43,11 @@ class Tracking(FrameStage):
         self._tracker.reset()
 
     def _count(self, result: Result) -> None:
-        detections = result.detections
-        if detections.track_id is None:
-            return
-        identity = detections.track_id.filled(-1)
-        if len(identity) and (highest := int(identity.max())) > self._highest_identity:
-            self.identities.update(detections[identity > self._highest_identity].count_by_name(self._names))
-            self._highest_identity = highest
+        known = self._highest_identity
+        for identity, class_id in zip(result.detections.identities(), result.detections.class_id.tolist(), strict=True):
+            if identity is not None and identity > known:
+                self.identities[class_name(class_id, self._names)] += 1
+                self._highest_identity = max(self._highest_identity, identity)
 
 
 def track(context: StageContext) -> Tracking | None:
