@@ -202,7 +202,7 @@ class BoxTracker(ABC):
 
     def _drop(self, kept: Mask) -> None:
         """Forget all tracks but those marked."""
-        self._tracks = self._tracks[kept]
+        self._tracks = self._tracks.compress(kept)
         self._state = self._state.compress(kept, axis=1)
 
     def _measure(self, detections: Detections) -> Measured:
@@ -261,7 +261,7 @@ class BoxTracker(ABC):
         tracks["hits"] = 1
         tracks["begun_s"] = tracks["seen_s"] = pts_s
         track_of[born] = np.arange(len(self._tracks), len(self._tracks) + len(born))
-        self._tracks = np.concatenate([self._tracks, tracks])
+        self._tracks = np.concatenate([self._tracks, tracks], dtype=TRACK)  # else it looks for a common type
         self._state = np.concatenate([self._state, self._filter.start(measured.box_cxcywh_px[born])], axis=1)
         self._added(measured, born, pts_s)
 
@@ -270,7 +270,7 @@ class BoxTracker(ABC):
         rows = (~self._tracks["confirmed"]).nonzero()[0]
         if not len(rows):
             return
-        new = self._tracks[rows]
+        new = self._tracks.take(rows)
         due = (pts_s - new["sure_s"] >= self._confirm_s) | (pts_s - new["begun_s"] >= self._unsure_confirm_s)
         due &= new["hits"] >= self._confirm_hits
         if first:
