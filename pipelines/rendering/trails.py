@@ -93,5 +93,5 @@ class Trails:
 
 def _extent_px(points: list[tuple[float, float]]) -> float:
     """Return how far points lie apart, across or down, whichever is more."""
-    x_px, y_px = zip(*points, strict=True)
-    return max(max(x_px) - min(x_px), max(y_px) - min(y_px))
+    extents_px: list[float] = [max(axis_px) - min(axis_px) for axis_px in zip(*points, strict=True)]
+    return max(extents_px)

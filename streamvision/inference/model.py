@@ -292,7 +292,7 @@ class Model:
         self._outputs.check_best(kept.score)
         detections = head.complete(kept, outputs, index=index, letterbox=letterbox)
         has_area = detections.box_xyxy_px[:, 2:] > detections.box_xyxy_px[:, :2]
-        return detections if has_area.all() else detections[has_area.all(axis=1)]
+        return detections if has_area.all() else detections[has_area[:, 0] & has_area[:, 1]]
 
     def _best(self, candidates: Candidates) -> NDArray[np.intp]:
         """Return which candidates stay, the best score first."""
