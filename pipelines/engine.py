@@ -184,6 +184,11 @@ class Pipeline:
         return self._models.first.notes()
 
     @property
+    def pictures_without_numbers(self) -> int:
+        """On how many pictures nothing was found and the model's outputs were no numbers."""
+        return self._models.first.pictures_without_numbers
+
+    @property
     def error(self) -> str | None:
         """Why the network failed for good, which ends all streams; ``None`` while it works."""
         return self._inference.error

@@ -25,6 +25,7 @@ from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution, quantiles_ms
 from streamvision.inference.backends.cores import core_groups, usable_cores
+from streamvision.inference.output_check import note_without_numbers
 
 START_TIMEOUT_S = 120.0
 """Longest wait for a worker process to open its model; some devices compile for minutes."""
@@ -97,8 +98,8 @@ class WorkerPool:
         self._watching = threading.Thread(target=self._watch, name="viewers", daemon=True)
 
     def notes(self) -> tuple[str, ...]:
-        """Return what had to be assumed of the model, a sentence each."""
-        return self._notes
+        """Return what had to be assumed of the model, and what its outputs have shown so far, a sentence each."""
+        return (*self._notes, *note_without_numbers(sum(w.report.pictures_without_numbers for w in self._workers)))
 
     def _wait_ready(self) -> list[Ready]:
         deadline_s = time.monotonic() + START_TIMEOUT_S

@@ -79,6 +79,8 @@ class Report:
     """Whether all have ended."""
     stage_times: dict[str, Distribution] | None = None
     """Seconds spent in each stage; in the last report only."""
+    pictures_without_numbers: int = 0
+    """On how many pictures nothing was found and the model's outputs were no numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +196,12 @@ class Worker:
 
     def _report(self) -> Report:
         pipeline = self._pipeline
-        return Report(pipeline.statuses(), pipeline.failures(), pipeline.wait(0))
+        return Report(
+            pipeline.statuses(),
+            pipeline.failures(),
+            pipeline.wait(0),
+            pictures_without_numbers=pipeline.pictures_without_numbers,
+        )
 
     def _receive(self, message: Any) -> None:
         if isinstance(message, Stop):

@@ -15,6 +15,7 @@ import click
 
 import streamvision
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.opening import left_behind
 from streamvision.core.packages import check_packages
 from streamvision.core.redaction import RedactingFormatter, redact
 
@@ -89,6 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"streamvision: the output could not be written: {error.strerror}; give it another place\n")
         sys.stderr.flush()
         os._exit(1)  # what is still buffered cannot be written either, and Python would say so with a traceback
+    if left_behind():
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -17,6 +17,7 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.image_result import ImageResult
+from streamvision.core.opening import opened_within
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.backends import open_backend
@@ -27,7 +28,7 @@ from streamvision.inference.input_sizes import InputSizes, Size, SizedInput
 from streamvision.inference.letterbox import Letterbox, rounded_up
 from streamvision.inference.model_card import CARD_KEY, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
-from streamvision.inference.output_check import OutputCheck, check_scores
+from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers
 
 MAX_DYNAMIC_BATCH = 16
 """Most pictures in one call of a model that takes any number; at 640x640 the input tensor takes 79 MB then."""
@@ -116,12 +117,38 @@ class Model:
             times: as for the class.
 
         Raises:
-            ModelError: when the file is not a model, its outputs are of no known head, or it does not take pictures of
-                that size.
+            ModelError: when the file is not a model, its outputs are of no known head, it does not take pictures of
+                that size, or it is not open after ``config.load_timeout_s``.
             MissingDependencyError: when the runtime that it needs is not installed.
             DeviceError: when the asked-for device or precision would not really execute it.
             ConfigError: when the configuration names a class that the model does not have.
         """
+        open_it = partial(
+            cls._open,
+            config,
+            side_px=side_px,
+            one_size=one_size,
+            score_floor=score_floor,
+            every_class=every_class,
+            max_batch=max_batch,
+            times=times or StageTimes(),
+        )
+        if backend is not None:
+            return open_it(backend)
+        model = opened_within(config.load_timeout_s, open_it, path=config.path)
+        model._open_again = partial(opened_within, config.load_timeout_s, open_it, path=config.path)
+        return model
+
+    @classmethod
+    def _open(
+        cls,
+        config: ModelConfig,
+        backend: Backend | None = None,
+        *,
+        side_px: int | None,
+        one_size: bool,
+        **settings: Any,
+    ) -> Model:
         opened = backend or open_backend(
             config.path,
             backend=config.backend,
@@ -136,28 +163,9 @@ class Model:
                 card = _with_side(card, opened, config.path, side_px)
             if one_size:
                 card = card.with_input(dynamic_size=False)
-            model = cls(
-                opened,
-                card,
-                config,
-                score_floor=score_floor,
-                every_class=every_class,
-                max_batch=max_batch,
-                times=times,
-            )
+            model = cls(opened, card, config, **settings)
             if CARD_KEY not in opened.metadata:
                 check_scores(opened, card, path=config.path)
-            if backend is None:
-                model._open_again = partial(
-                    cls.open,
-                    config,
-                    side_px=side_px,
-                    one_size=one_size,
-                    score_floor=score_floor,
-                    every_class=every_class,
-                    max_batch=max_batch,
-                    times=model.times,
-                )
             return model
         except BaseException:
             opened.close()
@@ -172,7 +180,9 @@ class Model:
         """
         if self._open_again is None:
             raise ModelError("it was not opened from a file by this program; open it with Model.open")
-        return self._open_again()
+        model = self._open_again()
+        model._open_again = self._open_again
+        return model
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -210,9 +220,12 @@ class Model:
 
     def notes(self) -> tuple[str, ...]:
         """Return what had to be assumed of the model, and what its outputs have shown so far, a sentence each."""
-        count = self._outputs.pictures_without_numbers
-        said = f"On {count} pictures the model gave values that are no numbers, so nothing was found there."
-        return (*self.card.assumed, said) if count else self.card.assumed
+        return (*self.card.assumed, *note_without_numbers(self.pictures_without_numbers))
+
+    @property
+    def pictures_without_numbers(self) -> int:
+        """On how many pictures nothing was found and the outputs held an infinity or NaN."""
+        return self._outputs.pictures_without_numbers
 
     def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         """Return the objects on each picture; see :meth:`find`."""

@@ -51,6 +51,12 @@ def _not_scores(path: Path, lowest: float, highest: float) -> ModelError:
     )
 
 
+def note_without_numbers(pictures: int) -> tuple[str, ...]:
+    """Return what is said of so many pictures whose outputs were no numbers; nothing of none."""
+    said = f"On {pictures} pictures the model gave values that are no numbers, so nothing was found there."
+    return (said,) if pictures else ()
+
+
 class OutputCheck:
     """Watches the outputs of a model while it is used.
 

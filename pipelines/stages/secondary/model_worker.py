@@ -263,6 +263,7 @@ def open_auxiliary(
         requests=1,
         head=config.head,
         names=config.names,
+        input=config.input,
         score=config.score,
     )
     return Model.open(model, one_size=True, max_batch=max_batch, times=times)

@@ -43,6 +43,9 @@ class ModelConfig(Section):
         description="Longest time for one call of the network, unless five times the slowest before is longer; then it "
         "is closed and opened again.",
     )
+    load_timeout_s: float = Field(
+        600.0, gt=0, le=86400, description="Longest time for opening it, compiling and trying it out included."
+    )
     score: float = Field(0.25, ge=0, le=1, description="Lowest score of a reported object.")
     class_scores: dict[str, float] = Field(default_factory=dict, description="Lowest score by class name.")
     iou: float = Field(0.6, gt=0, le=1, description="Overlap above which the weaker of two boxes is a duplicate.")

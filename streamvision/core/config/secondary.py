@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import Section
 
 
@@ -18,6 +19,9 @@ class AuxiliaryModelConfig(Section):
     threads: int | None = Field(None, ge=1, description="CPU threads of a call.")
     head: str | None = Field(None, description="Layout of the outputs, for files without it.")
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
+    input: ModelInputConfig = Field(
+        default_factory=ModelInputConfig, description="How pictures are fed to it, as for the first model."
+    )
 
 
 class SecondaryModelConfig(AuxiliaryModelConfig):

@@ -22,7 +22,7 @@ from streamvision.core.errors import DeviceError, MissingDependencyError, ModelE
 from streamvision.core.reading import UnreadableError, read_yaml
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import MAX_REQUESTS, share_cores
-from streamvision.inference.tensors import TensorSpec, last_line, picture_input
+from streamvision.inference.tensors import ModelInputs, TensorSpec, last_line
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +38,15 @@ class CompiledShapes:
     Args:
         compiled: the model compiled as it is.
         model: the model itself.
+        inputs: its inputs.
         compile_model: compiles a model in the same way.
     """
 
-    def __init__(self, compiled: Any, model: Any, *, compile_model: Callable[[Any], Any]) -> None:
+    def __init__(self, compiled: Any, model: Any, *, inputs: ModelInputs, compile_model: Callable[[Any], Any]) -> None:
         self._compiled = compiled
         self._model = model
-        self._free = compiled.input(0).get_partial_shape().is_dynamic
+        self._inputs = inputs
+        self._free = any(port.get_partial_shape().is_dynamic for port in compiled.inputs)
         self._compile_model = compile_model
         self.fixed: dict[Shape, Any] = {}
         """By shape, the forms that are compiled for one shape alone."""
@@ -75,7 +77,8 @@ class CompiledShapes:
     def _compiled_for(self, shape: Shape) -> Any:
         fixed = self._model.clone()
         try:
-            fixed.reshape(list(shape))
+            feeds = self._inputs.feeds(np.empty(shape, np.uint8))
+            fixed.reshape({_port(fixed, name): list(tensor.shape) for name, tensor in feeds.items()})
             return self._compile_model(fixed)
         except RuntimeError as error:
             logger.warning("the model cannot be compiled for %s and stays dynamic: %s", shape, last_line(error))
@@ -116,7 +119,8 @@ class OpenVinoBackend(LoadedBackend):
         core = openvino.Core()
         name = _device_name(device, core)
         model = _read(core, path)
-        if dynamic_batch and not _made_dynamic(model):
+        inputs = ModelInputs.of(tuple(_specs(model.inputs)), path=path)
+        if dynamic_batch and not (inputs.batched and _made_dynamic(model)):
             logger.warning("%s has its batch built in and keeps it: it cannot be reshaped", path)
         quantised = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
@@ -149,12 +153,13 @@ class OpenVinoBackend(LoadedBackend):
             path=path,
             device=executing,
             precision=real_precision,
-            input=picture_input(tuple(_specs(compiled.inputs)), path=path),
+            input=ModelInputs.of(tuple(_specs(compiled.inputs)), path=path).picture,
             outputs=tuple(_specs(compiled.outputs)),
             metadata={**_rt_info(model.get_rt_info()), **_beside(path)},
             requests=share.requests if name == "CPU" else requests or _useful_requests(compiled),
         )
-        super().__init__(facts, CompiledShapes(compiled, model, compile_model=compile_model))
+        self._inputs = inputs if inputs.companions or not inputs.batched else None
+        super().__init__(facts, CompiledShapes(compiled, model, inputs=inputs, compile_model=compile_model))
 
     @classmethod
     def version(cls) -> str:
@@ -173,7 +178,9 @@ class OpenVinoBackend(LoadedBackend):
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         request = engine.request(tensor.shape)
-        request.infer([np.ascontiguousarray(tensor)], share_inputs=True, share_outputs=True)
+        given = np.ascontiguousarray(tensor)
+        feeds = [given] if self._inputs is None else self._inputs.feeds(given)
+        request.infer(feeds, share_inputs=True, share_outputs=True)
         return [request.get_output_tensor(i).data for i in range(len(self.outputs))]
 
 
@@ -225,10 +232,10 @@ def _read(core: Any, path: Path) -> Any:
 
 def _made_dynamic(model: Any) -> bool:
     """Make the batch axis dynamic, unless the graph has constants that tie it down."""
-    before = list(model.input().get_partial_shape())
-    if before[0].is_dynamic:
+    before = {port: list(port.get_partial_shape()) for port in model.inputs}
+    if all(shape[0].is_dynamic for shape in before.values()):
         return True
-    model.reshape([-1, *before[1:]])
+    model.reshape({port: [-1, *shape[1:]] for port, shape in before.items()})
     if all(port.get_partial_shape()[0].is_dynamic for port in model.outputs):
         return True
     model.reshape(before)
@@ -244,10 +251,16 @@ def _executing_device(compiled: Any, asked: str) -> str:
 
 def _specs(ports: Any) -> Iterator[TensorSpec]:
     for port in ports:
-        names = sorted(port.get_names())
         shape = tuple(None if n.is_dynamic else n.get_length() for n in port.get_partial_shape())
-        name = names[0] if names else port.get_node().get_friendly_name()
-        yield TensorSpec(name, shape, np.dtype(port.get_element_type().to_dtype()).name)
+        yield TensorSpec(_name(port), shape, np.dtype(port.get_element_type().to_dtype()).name)
+
+
+def _name(port: Any) -> str:
+    return next(iter(sorted(port.get_names())), None) or str(port.get_node().get_friendly_name())
+
+
+def _port(model: Any, name: str) -> Any:
+    return next(port for port in model.inputs if _name(port) == name)
 
 
 def _rt_info(info: Any, prefix: str = "") -> dict[str, str]:

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from pipelines.engine import Pipeline
 from pipelines.workers import WorkerPool
@@ -21,6 +24,29 @@ from support.tiny_detector import tiny_detector
 
 FILE = "synthetic:drive?fps=30&size=320x180&frames=20&realtime=0&seed={}"
 LIVE = "synthetic:drive?fps=30&size=320x180&seed={}"
+
+
+def never_numbers(path: Path) -> Path:
+    """Write a detector whose outputs are all NaN."""
+    picture = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])
+    nodes = [
+        helper.make_node("ReduceMin", ["images"], ["least"], keepdims=1),
+        helper.make_node("Sub", ["least", "two"], ["below"]),
+        helper.make_node("Sqrt", ["below"], ["none"]),
+        helper.make_node("Reshape", ["none", "one"], ["single"]),
+        helper.make_node("Expand", ["single", "shape"], ["output0"]),
+    ]
+    stored = [
+        numpy_helper.from_array(np.array([2], np.float32), "two"),
+        numpy_helper.from_array(np.array([1, 1, 1]), "one"),
+        numpy_helper.from_array(np.array([1, 84, 84]), "shape"),
+    ]
+    out = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 84, 84])
+    graph = helper.make_graph(nodes, "never numbers", [picture], [out], stored)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(model, {"task": "detect", "names": str({n: f"c{n}" for n in range(80)}), "stride": "32"})
+    onnx.save(model, path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +185,11 @@ def test_each_process_keeps_to_its_own_cores(model: Path) -> None:
         first, second = (os.sched_getaffinity(pid) for pid in run.pids)
         assert first | second == usable
         assert not first & second
+
+
+def test_outputs_that_are_no_numbers_are_counted_over_all_processes(tmp_path: Path) -> None:
+    model = never_numbers(tmp_path / "never.onnx")
+    with WorkerPool(config_of(model, *(FILE.format(seed) for seed in (1, 2)))) as run:
+        assert run.wait(300)
+        assert not run.failures()
+    assert run.notes()[-1].startswith("On 40 pictures the model gave values that are no numbers")

@@ -44,6 +44,14 @@ def test_what_was_assumed_is_printed_and_in_the_report(scene: Path, tmp_path: Pa
     assert done.report["streams"][0]["objects"] == {"car": 1}
 
 
+def test_explain_feeds_as_it_is_told(scene: Path, tmp_path: Path) -> None:
+    fed = ("--input", "mean=0.5", "--input", "std=0.5,0.5,0.5", "--input", "color=bgr")
+    asked = ("explain", scene / "0.png", "--model", model(tmp_path / "model.onnx"), "--masks", "16", "--json")
+    out = ("--output", tmp_path / "why.png")
+    assert [one["class_name"] for one in streamvision(*asked, *fed, *out).report["objects"]] == ["car"]
+    assert streamvision(*asked, *out).report["objects"] == []
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ModelError, StreamVisionError, UnknownHeadError
@@ -364,6 +366,38 @@ class TestScores:
             assert "On 3 pictures the model gave values that are no numbers" in model.notes()[-1]
             assert model.notes()[:-1] == before
         assert caplog.text.count("no numbers") == 1
+
+
+@pytest.mark.parametrize("write", [detr_deploy, pp_yoloe, torchvision])
+def test_openvino_answers_what_they_ask_beside_the_picture(write: Writer, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    settings = next(settings for writer, settings, _ in KNOWN if writer is write)
+    with opened(write(tmp_path / "model.onnx"), **settings, backend="openvino") as model:
+        (found,) = model.detect([red_box_picture()])
+        np.testing.assert_allclose(found.box_xyxy_px, [BOX], atol=1.5)
+        np.testing.assert_allclose(found.score, [SCORE], atol=0.01)
+
+
+def test_openvino_takes_several_pictures_and_sizes_of_them(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    from streamvision.inference.backends.open_vino import OpenVinoBackend
+
+    picture = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    size = helper.make_tensor_value_info("im_shape", TensorProto.FLOAT, ["n", 2])
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Concat", ["flat", "im_shape"], ["both"], axis=1),
+    ]
+    both = helper.make_tensor_value_info("both", TensorProto.FLOAT, ["n", 5])
+    graph = helper.make_graph(nodes, "sizes", [picture, size], [both])
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    backend = OpenVinoBackend(path, threads=1, dynamic_batch=True)
+    for count, height, width in ((1, 32, 64), (3, 64, 32), (1, 32, 64)):
+        (rows,) = backend.run(np.full((count, 3, height, width), 0.5, np.float32))
+        np.testing.assert_allclose(rows, [[0.5, 0.5, 0.5, height, width]] * count)
+    backend.close()
 
 
 def test_fewer_names_than_classes_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import pipelines.stages.secondary.model_worker as look_module
 import streamvision
+from pipelines.stages.secondary.model_worker import open_auxiliary
 from pipelines.stages.secondary.secondary_inference import SecondaryInference, SecondaryModel, check_names
 from streamvision.core.config.secondary import SecondaryModelConfig
 from streamvision.core.crops import crop_edges, cut
@@ -271,3 +272,13 @@ def test_a_missing_package_or_file_is_said_with_what_to_do(tmp_path: Path) -> No
         second = [{"model": "package:no_such_ocr/x.onnx", "name": "text"}]
         first = tiny_detector(tmp_path / "tiny.onnx")
         streamvision.stream("synthetic:boxes?frames=1&realtime=0", model=first, second=second)
+
+
+def test_pictures_are_fed_as_the_configuration_says(model: Path) -> None:
+    red = BgrPicture(np.full((64, 64, 3), BGR["red"], np.uint8))
+    named = []
+    for fed in ({}, {"color": "bgr"}):
+        with open_auxiliary(SecondaryModelConfig(model=str(model), name="paint", input=fed)) as opened:
+            result = opened.find([red])[0].image_result
+            named.append(opened.names[int(result.class_score.argmax())])
+    assert named == ["red", "blue"]
