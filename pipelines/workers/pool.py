@@ -151,7 +151,7 @@ class WorkerPool:
 
     def statuses(self) -> list[StreamStatus]:
         """Return how each stream is doing now, in the order of the configuration."""
-        known = {s.id: s for worker in self._workers for s in worker.report.statuses}
+        known = {s.id: s for worker in self._workers for s in worker.statuses()}
         return [known[name] for name in self._owners]
 
     def failures(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveChannel
 from streamvision.core.picture import Canvas
 from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES, StreamState
 from streamvision.core.telemetry import Distribution
 
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 2.0
 """Longest wait for an answer."""
+SILENT_S = 5.0
+"""A process that tells ten times a second how it is doing, and has told nothing for so long, hangs."""
 _PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from pipelines.workers.process import main; main()"
 """What a worker process executes: it finds the same modules as this one, whatever its folder holds."""
 
@@ -64,6 +68,7 @@ class WorkerProcess:
         self._replied = threading.Condition()
         self._lost = False
         self._stopping = False
+        self._heard_s = math.inf
         self._thread = threading.Thread(target=self._listen, name=f"worker-{number}", daemon=True)
         self._send(order)
 
@@ -76,6 +81,16 @@ class WorkerProcess:
     def over(self) -> bool:
         """Whether all its streams have ended."""
         return self._lost or self.report.over
+
+    def statuses(self) -> list[StreamStatus]:
+        """Return how its streams are doing; where it hangs, what it told last, with that."""
+        silent_s = self._silent_s()
+        if silent_s < SILENT_S:
+            return self.report.statuses
+        return [_silenced(status, silent_s) for status in self.report.statuses]
+
+    def _silent_s(self) -> float:
+        return 0.0 if self.over else time.monotonic() - self._heard_s
 
     def read_ready(self) -> Ready:
         """Read what it says of its model, once its connection has something to read.
@@ -97,6 +112,7 @@ class WorkerProcess:
         if not self.connection.poll(max(deadline_s - time.monotonic(), 0.0)):
             raise StreamVisionError(f"worker process {self.number} did not start in time; its outputs may hang")
         self._read(Started)
+        self._heard_s = time.monotonic()
         self._thread.start()
 
     def _read(self, kind: type[M]) -> M:
@@ -138,7 +154,7 @@ class WorkerProcess:
             raise StreamVisionError(f"{method} of stream {stream_id}: its worker process does not answer; try again")
 
     def _call(self, stream_id: str, method: str, arguments: tuple[Any, ...]) -> Reply | None:
-        if not self._thread.is_alive():
+        if not self._thread.is_alive() or self._silent_s() >= SILENT_S:
             return None
         number = next(self._numbers)
         self._replies[number] = None
@@ -171,6 +187,7 @@ class WorkerProcess:
         try:
             while True:
                 message = self.connection.recv()
+                self._heard_s = time.monotonic()
                 if isinstance(message, Report):
                     self.report = message
                 elif isinstance(message, Published):
@@ -215,6 +232,21 @@ class WorkerProcess:
                 self.connection.send(message)
         except OSError:
             return  # it is gone; the listening thread says so
+
+
+def _silenced(status: StreamStatus, silent_s: float) -> StreamStatus:
+    """Return the status of a stream whose process has told nothing for so long."""
+    if status.state in {state.value for state in FINAL_STATES}:
+        return status
+    return replace(
+        status,
+        state=StreamState.STALLED.value,
+        reason=f"its worker process has told nothing for {silent_s:.0f} s",
+        state_age_s=silent_s,
+        fps=0.0,
+        newest_age_s=None if status.newest_age_s is None else status.newest_age_s + silent_s,
+        pending_s=status.pending_s + silent_s,
+    )
 
 
 class RemoteFrame(RenderedFrame):

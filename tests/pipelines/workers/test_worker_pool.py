@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -17,9 +18,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pipelines.engine import Pipeline
 from pipelines.workers import WorkerPool
+from pipelines.workers.remote import SILENT_S
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.app import AppConfig, parse_config
 from streamvision.core.errors import ConfigError, ModelError, OutputError
+from streamvision.web.app import create_app
 from support.tiny_detector import tiny_detector
 
 FILE = "synthetic:drive?fps=30&size=320x180&frames=20&realtime=0&seed={}"
@@ -130,6 +133,24 @@ def test_a_process_that_dies_takes_only_its_own_streams(model: Path) -> None:
         done = run.statuses()[1].frames_done
         wait_until(lambda: run.statuses()[1].frames_done > done)
         assert not run.wait(0)
+
+
+def test_a_process_that_hangs_is_seen_and_holds_up_nobody(model: Path) -> None:
+    with WorkerPool(config_of(model, LIVE.format(1), LIVE.format(2), serve={"port": 0})) as run:
+        page = create_app(run.view).test_client()
+        wait_until(lambda: page.get("/readyz").status_code == 200 and all(s.frames_done for s in run.statuses()))
+        os.kill(run.pids[0], signal.SIGSTOP)
+        wait_until(lambda: run.statuses()[0].state == "stalled")
+        hung, other = run.statuses()
+        assert "its worker process has told nothing for" in hung.reason
+        assert hung.newest_age_s is not None and hung.newest_age_s > SILENT_S
+        assert "stream s0 has finished no frame" in str(page.get("/readyz").get_json()["missing"])
+        assert run.view.analytics["s0"].report() == {}
+        wait_until(lambda: run.statuses()[1].frames_done > other.frames_done)
+        os.kill(run.pids[0], signal.SIGCONT)
+        wait_until(lambda: run.statuses()[0].state == "live" and page.get("/readyz").status_code == 200)
+        os.kill(run.pids[0], signal.SIGSTOP)
+    assert run._workers[0]._process.poll() is not None, "it is ended with the run"
 
 
 def test_questions_before_the_start_harm_nothing(model: Path) -> None:
