@@ -6,6 +6,7 @@ import pytest
 
 from streamvision.datasets import read_dataset
 from support.command_line import streamvision
+from support.label_formats import write_cvat
 from support.labelled import coco_subset
 from support.plain_coco import plain_map
 
@@ -72,6 +73,27 @@ def test_saved_predictions_give_the_same_figures_elsewhere(measured):
     assert {row["image_id"] for row in results} <= set(truth)
     assert set(results[0]) >= {"image_id", "category_id", "bbox", "score"}
     assert (report["map50_95"], report["map50"]) == pytest.approx(plain_map(truth, results), abs=1e-6)
+
+
+def test_figures_are_the_same_whichever_tool_wrote_the_labels(measured, data_dir, tmp_path):
+    folder, report, _ = measured
+    write_cvat(read_dataset(folder), tmp_path / "cvat")
+    done = streamvision(
+        *(
+            "eval",
+            "detect",
+            data_dir / MODEL,
+            "--data",
+            tmp_path / "cvat",
+            "--format",
+            "cvat",
+            "--threads",
+            "1",
+            "--json",
+        )
+    )
+    assert done.code == 0, done.stderr
+    assert (done.report["map50_95"], done.report["objects"]) == (report["map50_95"], report["objects"])
 
 
 def test_the_table_for_people(measured, data_dir):
