@@ -86,7 +86,7 @@ class TorchBackend(LoadedBackend):
         self, network: Any, *, path: Path, card: ModelCard, output_names: tuple[str, ...], device: str = "auto"
     ) -> None:
         torch = import_torch()
-        self._torch_device = _torch_device(torch, device)
+        self._torch_device = torch_device(torch, device)
         network = network.float().eval().to(self._torch_device)
         size = (card.input.height_px, card.input.width_px)
         with self._failing_on(path), torch.no_grad():
@@ -120,7 +120,12 @@ class TorchBackend(LoadedBackend):
         return [output.cpu().numpy() for output in outputs]
 
 
-def _torch_device(torch: Any, asked: str) -> Any:
+def torch_device(torch: Any, asked: str) -> Any:
+    """Return torch's device by its name: auto (CUDA where torch has it), cpu or cuda[:N].
+
+    Raises:
+        DeviceError: when torch does not have it.
+    """
     if asked == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind = asked.lower().partition(":")[0]
@@ -128,4 +133,7 @@ def _torch_device(torch: Any, asked: str) -> Any:
         raise DeviceError(f"torch runs a checkpoint on cpu or cuda[:N], not on {asked!r}; use one of these")
     if kind == "cuda" and not torch.cuda.is_available():
         raise DeviceError(f"device {asked!r} was asked for, but this torch has no CUDA: use --device cpu")
-    return torch.device(asked.lower())
+    try:
+        return torch.device(asked.lower())
+    except RuntimeError as error:
+        raise DeviceError(f"there is no device {asked!r}; use cpu, or cuda:N with a number") from error

@@ -22,8 +22,8 @@ _LIST = "https://docs.pytorch.org/vision/stable/models.html"
 _DETECTOR_SIDE_PX = 800
 _UNUSED = ("aux_classifier.", "num_batches_tracked", "AuxLogits.", "aux1.", "aux2.")
 """Tensors that only training needs."""
-_TRANSFORMS_INPUT = ("googlenet", "inception_v3")
-"""Classifiers whose published weights shift the colours once more inside."""
+INCEPTIONS = ("googlenet", "inception_v3")
+"""Classifiers whose published weights shift the colours once more inside, and that have further results in training."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """How torchvision's classifiers want their colours, red, green and blue, of 0..1."""
 
@@ -100,23 +100,12 @@ def build_run(stored: dict[str, Any], path: Path) -> TorchvisionNetwork:
     _check_name(name)
     beginning = f"trained, epoch {stored.get('epoch', '?')}"
     classifier = _kind(name) == "classify"
-    network = create(name, classes=len(names) if classifier else len(names) + 1)
+    sizes = input_sizes(name, side_px) if classifier else {}
+    network = create(name, classes=len(names) if classifier else len(names) + 1, **sizes)
     _load(network, stored["model"], path, name)
     if classifier:
         return as_classifier(name, network, names=names, side_px=side_px, beginning=beginning)
     return TorchvisionNetwork(network, name, _kind(name), names, beginning, side_px, stretches=name.startswith("ssd"))
-
-
-def is_classifier(name: str) -> bool:
-    """Say whether torchvision has a classifier of this name.
-
-    Raises:
-        MissingDependencyError: when torchvision is not installed.
-    """
-    import_torch()
-    from torchvision import models
-
-    return name in models.list_models(module=models)
 
 
 def as_classifier(
@@ -185,20 +174,32 @@ def _described(
     return TorchvisionNetwork(network, name, kind, names, beginning, side_px, stretches=stretches, keypoints=keypoints)
 
 
-def create(name: str, *, classes: int | None = None, **sizes: int) -> Any:
+def input_sizes(name: str, side_px: int) -> dict[str, Any]:
+    """Return what :func:`create` must be given for a classifier that learns places, to see squares of this side."""
+    if name.startswith("vit_"):
+        return {"image_size": side_px}
+    return {"input_size": (side_px, side_px)} if name.startswith("maxvit") else {}
+
+
+def published_side_px(name: str) -> int:
+    """Return the side of the squares that a classifier's published weights see; of several, the smallest."""
+    return min(int(entry.transforms().crop_size[0]) for entry in _published(name))
+
+
+def create(name: str, *, classes: int | None = None, **settings: Any) -> Any:
     """Return an architecture with random weights, in evaluation mode.
 
     Args:
         name: torchvision's name of it.
         classes: classes, background included where a detector counts it; ``None`` for those of its published weights.
-        sizes: of the pictures, as the architecture takes them.
+        settings: further ones of the architecture, such as the sizes of its pictures.
     """
     from torchvision.models import get_model
 
-    options: dict[str, Any] = {"weights": None, **sizes}
+    options: dict[str, Any] = {"weights": None, **settings}
     if _kind(name) != "classify":
         options["weights_backbone"] = None
-    if name in _TRANSFORMS_INPUT:
+    if name in INCEPTIONS:
         options |= {"transform_input": True, "init_weights": False}
     if classes is not None:
         options["num_classes"] = classes

@@ -13,7 +13,7 @@ import click
 from streamvision.cli.dataset_options import FORMAT_NAMES
 from streamvision.cli.options import field_option, together, trust_option
 from streamvision.core.errors import ConfigError
-from streamvision.training.recipe import Recipe, load_recipe
+from streamvision.training.recipe import Augmentation, Recipe, load_recipe
 
 NOT_OPTIONS = {"augment", "init_classes", "onnx_size"}
 """Settings with structure, which only recipes have."""
@@ -27,11 +27,20 @@ _recipe_options = together(
         if name not in NOT_OPTIONS
     )
 )
+_augment_options = together(
+    *(
+        field_option(
+            f"--{name.replace('_', '-')}", Augmentation, name, help=f"{field.description}  [default: --preset]"
+        )
+        for name, field in Augmentation.model_fields.items()
+    )
+)
 
 
 @click.command()
 @click.option("--config", type=Path, metavar="FILE.yaml", help="Recipe; the command line wins over it.")
 @_recipe_options
+@_augment_options
 @click.option("--project", type=Path, default=Path("runs/train"), show_default=True, help="Folder of run folders.")
 @click.option("--name", help="Name of the run folder; default: the model's name and a number.")
 @click.option("--resume", type=Path, metavar="RUN", help="Go on with a run that was killed; give its folder.")
@@ -59,12 +68,15 @@ def train(
       streamvision train --resume runs/train/yolov8n-1
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003
-      streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4
+      streamvision train --data flowers/ --model resnet18 --weights resnet18.pth --freeze 100 --unfreeze-at 4 \\
+        --unfreeze-layers 2 --balance class-weights --mixup 0.3 --cutmix 0.3
     """
     from streamvision.training.session import find_learning_rate, resume_training, start_training
 
     command = shlex.join(["streamvision", *sys.argv[1:]])
     chosen = {key: value for key, value in given.items() if value is not None}
+    if augment := {key: chosen.pop(key) for key in Augmentation.model_fields if key in chosen}:
+        chosen["augment"] = augment
     if resume:
         if chosen or config:
             raise ConfigError(

@@ -21,6 +21,7 @@ from streamvision.datasets.dataset import LabelledImage, MappedPicture, NamedPic
 from streamvision.datasets.files import read_picture
 from streamvision.evaluation.predictions import read_bgr
 from streamvision.training.augment import Sample, augment, augment_centre, fit, fitted_size
+from streamvision.training.class_loss import mix_batch
 from streamvision.training.recipe import Augmentation, Recipe
 
 CACHED_PICTURES = 2000
@@ -49,7 +50,8 @@ class Samples(ABC, Generic[Picture]):
         """
         settings, rng = recipe.augmentation(), np.random.default_rng([recipe.seed, epoch])
         for indices in batches_of(repeats, batch=recipe.batch, rng=rng):
-            yield self._collate(indices, [self._augmented(int(i), settings, mixing, rng) for i in indices])
+            batch = self._collate(indices, [self._augmented(int(i), settings, mixing, rng) for i in indices])
+            yield self._mixed(batch, settings, rng) if mixing else batch
 
     @abstractmethod
     def _load(self, index: int) -> Sample: ...
@@ -60,6 +62,10 @@ class Samples(ABC, Generic[Picture]):
     @abstractmethod
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
         """Return a batch as the trainer's loss takes it."""
+
+    def _mixed(self, batch: Any, settings: Augmentation, rng: np.random.Generator) -> Any:
+        """Return a batch whose pictures are blended as a whole, for those that do not blend them one by one."""
+        return batch
 
 
 class DetectionSamples(Samples[LabelledImage]):
@@ -91,8 +97,13 @@ class DetectionSamples(Samples[LabelledImage]):
 class ClassSamples(Samples[NamedPicture]):
     """Pictures with a class each, their shorter side scaled; a square is cut out of the middle.
 
-    A batch is (N, 3, S, S) float32 pictures of 0..1 and (N,) int64 classes.
+    A batch is (N, 3, S, S) float32 pictures of 0..1 and (N,) int64 classes, or where pictures are blended (N, classes)
+    float32 shares of each class.
     """
+
+    def __init__(self, images: Sequence[NamedPicture], *, side_px: int, classes: int) -> None:
+        super().__init__(images, side_px=side_px)
+        self._classes = classes
 
     def _load(self, index: int) -> Sample:
         image = read_rgb(self._images[index].path)
@@ -106,6 +117,9 @@ class ClassSamples(Samples[NamedPicture]):
     def _collate(self, indices: NDArray[np.intp], samples: list[Sample]) -> Any:
         classes = [self._images[int(index)].class_id for index in indices]
         return torch.stack([to_tensor(sample.image) for sample in samples]), torch.tensor(classes)
+
+    def _mixed(self, batch: Any, settings: Augmentation, rng: np.random.Generator) -> Any:
+        return mix_batch(*batch, settings=settings, classes=self._classes, rng=rng)
 
 
 class RegionSamples(Samples[MappedPicture]):

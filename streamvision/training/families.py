@@ -6,21 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from streamvision.core.errors import ConfigError
+from streamvision.training.model_names import DETECTORS, classifiers
 from streamvision.training.recipe import Recipe
 
 Family = Literal["unet", "classifier", "detector", "ultralytics"]
 """Our U-Net; torchvision's classifiers and detectors; whatever ultralytics trains."""
-TORCHVISION_MODELS = (
-    "ssdlite320_mobilenet_v3_large",
-    "retinanet_resnet50_fpn",
-    "retinanet_resnet50_fpn_v2",
-    "fasterrcnn_mobilenet_v3_large_320_fpn",
-    "fasterrcnn_mobilenet_v3_large_fpn",
-    "fasterrcnn_resnet50_fpn",
-    "fasterrcnn_resnet50_fpn_v2",
-    "fcos_resnet50_fpn",
-)
-"""Names that ``--model`` takes for the permissive path."""
 _YOURS = "yours to choose, as far as the data and the weights it began from allow"
 LICENCES: dict[Family, str] = {
     "unet": f"{_YOURS}.",
@@ -37,11 +27,14 @@ _WORDS: dict[Family, str] = {
 }
 _ONLY_FOR: dict[str, tuple[Family, ...]] = {
     "init_classes": ("ultralytics",),
-    "balance: class-weights": ("ultralytics",),
+    "balance: class-weights": ("classifier", "ultralytics"),
     "format": ("detector", "ultralytics"),
     "generated": ("detector", "ultralytics"),
     "label_smoothing": ("unet", "classifier"),
     "unfreeze_lr": ("unet", "classifier", "detector"),
+    "mosaic": ("detector", "ultralytics"),
+    "mixup": ("classifier", "detector", "ultralytics"),
+    "cutmix": ("classifier", "detector", "ultralytics"),
 }
 """Settings that only some trainers know."""
 
@@ -54,14 +47,12 @@ def family_of(model: str) -> Family:
     """
     if model == "unet":
         return "unet"
-    if model in TORCHVISION_MODELS:
+    if model in DETECTORS:
         return "detector"
     # A name without an ending may also be a file of ultralytics without its ending.
     if Path(model).suffix or Path(model).with_suffix(".pt").is_file():
         return "ultralytics"
-    from streamvision.checkpoints.torchvision_build import is_classifier
-
-    return "classifier" if is_classifier(model) else "ultralytics"
+    return "classifier" if model in classifiers() else "ultralytics"
 
 
 def check_settings(recipe: Recipe, family: Family) -> None:
@@ -77,6 +68,8 @@ def check_settings(recipe: Recipe, family: Family) -> None:
         "generated": bool(recipe.generated),
         "label_smoothing": bool(recipe.label_smoothing),
         "unfreeze_lr": recipe.unfreeze_lr is not None,
+        # A preset may bring these along for whom they are for; asked for by name they must do something.
+        **{name: bool(recipe.augment.get(name)) for name in ("mosaic", "mixup", "cutmix")},
     }
     for setting, known in _ONLY_FOR.items():
         if given[setting] and family not in known:

@@ -17,12 +17,12 @@ from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.ultralytics import UltralyticsSource
-from streamvision.core.errors import MissingDependencyError
+from streamvision.core.errors import ExportError, MissingDependencyError
 from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import ModelCard
 from streamvision.training.data import TrainingData
+from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
-from streamvision.training.report import TrainingProgress
 from streamvision.training.run_folder import RunFolder
 
 CHECKED_PICTURES = 6
@@ -31,7 +31,7 @@ CHECKED_PICTURES = 6
 def export_run(
     recipe: Recipe,
     folder: RunFolder,
-    data: TrainingData[Any] | None,
+    data: TrainingData[Any],
     progress: TrainingProgress,
     *,
     origin: str,
@@ -47,7 +47,7 @@ def export_run(
     Args:
         recipe: of the run.
         folder: of the run.
-        data: what was learned from; ``None`` for tasks whose labels StreamVision does not read.
+        data: what was learned from.
         progress: says so when there is no export.
         origin: what the weights were made from, for the card.
         measured: figures on the held-out pictures, for the card.
@@ -58,14 +58,18 @@ def export_run(
     except MissingDependencyError as error:
         progress.say(f"No ONNX file was made: {error}")
         return {}
-    source = open_source(folder.best, names=data.names if data else None, trust_checkpoint=trusted)
-    free = source.card.head != "rows"
+    source = open_source(folder.best, names=data.names, trust_checkpoint=trusted)
+    free = source.card.head not in ("rows", "rtdetr")
     options = ExportOptions(
         size_px=recipe.onnx_size or _own_size(recipe, source.card),
         dynamic_batch=free,
         dynamic_size=free and source.card.task != "classify",
     )
-    model, card = to_onnx(source, options)
+    try:
+        model, card = to_onnx(source, options)
+    except ExportError as error:  # what was learnt is kept
+        progress.say(f"No ONNX file was made: {error}")
+        return {}
     stored = "float32 weights"
     if recipe.onnx_megabytes:
         originals = source.stored_weights() if isinstance(source, UltralyticsSource) else None
@@ -74,7 +78,7 @@ def export_run(
     card = card.model_copy(update={"source": origin, "measured": measured})
     path = save(model, card, folder.best.with_suffix(".onnx"))
     facts: dict[str, Any] = {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
-    if data is None or card.task not in ("classify", "semantic"):
+    if card.task not in ("classify", "semantic"):
         return facts
     parity = _prove(source, UnverifiedArtifact("onnx", "fp32", path, card), options, [image.path for image in data.val])
     if not parity.passed:

@@ -22,8 +22,18 @@ class Augmentation(Section):
     mosaic_off_share: float = Field(
         0.33, ge=0, le=1, description="Last share of the epochs without mosaic, MixUp and CutMix."
     )
-    mixup: float = Field(0.0, ge=0, le=1, description="Probability of MixUp: two pictures blended.")
-    cutmix: float = Field(0.0, ge=0, le=1, description="Probability of CutMix: a part of one pasted into another.")
+    mixup: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Probability of MixUp: two pictures blended; for classifiers that of a batch, labels blended too.",
+    )
+    cutmix: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Probability of CutMix: a part of one pasted into another; for classifiers that of a batch.",
+    )
     rand_augment: int = Field(
         0, ge=0, le=4, description="RandAugment: random operations on brightness, colour and sharpness per picture."
     )
@@ -91,11 +101,18 @@ class Recipe(Section):
         416,
         ge=32,
         le=4096,
-        description="Longer side of the pictures as the network sees them, in px; for classifiers the square's side.",
+        description="Longer side of the pictures as the network sees them, in px; for classifiers the square's side, "
+        "and unless given that of the architecture's published weights (224 for most).",
     )
     batch: int = Field(16, ge=1, description="Pictures per step.")
     freeze: int = Field(0, ge=0, description="Layers, from the picture on, that do not learn at first.")
     unfreeze_at: int | None = Field(None, ge=1, description="Epoch before which the frozen layers stay frozen.")
+    unfreeze_layers: int | None = Field(
+        None,
+        ge=1,
+        description="How many of the frozen layers learn from unfreeze_at on, counted from the last frozen one "
+        "(nearest to the result) towards the picture; default: all of them.",
+    )
     lr: float = Field(1e-3, gt=0, description="Highest learning rate (AdamW).")
     unfreeze_lr: float | None = Field(
         None, gt=0, description="Highest learning rate from unfreeze_at on, with a warm-up and cosine of its own."
@@ -109,7 +126,9 @@ class Recipe(Section):
     preset: PresetName = Field("light", description="Named set of augmentations.")
     augment: dict[str, float] = Field(default_factory=dict, description="Changes to the preset, by augmentation.")
     balance: Literal["none", "oversample", "class-weights"] = Field(
-        "none", description="What is done for rare classes: show their pictures more often, or weigh their loss."
+        "none",
+        description="What is done for rare classes: show their pictures more often, or weigh their loss by the square "
+        "root of their rarity (classifiers and ultralytics models).",
     )
     oversample_most: int = Field(4, ge=1, le=16, description="Most times that a picture is shown in an epoch.")
     init_classes: dict[str, str] = Field(
@@ -138,6 +157,8 @@ class Recipe(Section):
     def _check(self) -> Recipe:
         if self.unfreeze_at and not self.freeze:
             raise ValueError("unfreeze_at needs freeze: give the number of layers that are frozen until then")
+        if self.unfreeze_layers and not self.unfreeze_at:
+            raise ValueError("unfreeze_layers needs unfreeze_at: give the epoch from which these layers learn")
         if self.unfreeze_lr and not self.unfreeze_at:
             raise ValueError("unfreeze_lr needs unfreeze_at: give the epoch from which it holds")
         if self.onnx_size and any(side < 32 or side % 32 for side in self.onnx_size):
@@ -156,12 +177,16 @@ class Recipe(Section):
 def load_recipe(path: Path | None, given: dict[str, Any]) -> Recipe:
     """Join a YAML recipe and what was given on the command line, which wins.
 
-    Relative paths in the file count from the present folder, as on the command line.
+    Relative paths in the file count from the present folder, as on the command line. Of ``augment`` each key counts by
+    itself.
 
     Raises:
         ConfigError: when the file cannot be read, or a key or value is not accepted.
     """
-    document = (read_yaml(path, Recipe, kind="recipe") if path else {}) | given
+    document = read_yaml(path, Recipe, kind="recipe") if path else {}
+    if isinstance(document.get("augment"), dict) and "augment" in given:
+        given = given | {"augment": document["augment"] | given["augment"]}
+    document = document | given
     for key, option in (("data", "--data DIR"), ("model", "--model NAME|WEIGHTS")):
         if key not in document:
             raise ConfigError(f"no {key} was given; give it with {option} or in a --config recipe")

@@ -1,76 +1,24 @@
-"""What a run reports: progress while it goes, figures by epoch and their curves, and a model card at the end."""
+"""What a run reports: figures by epoch and their curves, and a model card at the end."""
 
 from __future__ import annotations
 
 import csv
 import io
-import time
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from streamvision.core.files import write_whole
-from streamvision.core.terminal import TerminalLine
 from streamvision.training.data import TrainingData
 from streamvision.training.families import LICENCES, family_of
+from streamvision.training.figures import TITLES, shown
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder
 
-REDRAW_S = 0.3
-TITLES = {
-    "map50": "mAP50",
-    "map50_95": "mAP50-95",
-    "mean_iou": "mIoU",
-    "pixel_accuracy": "pixel accuracy",
-    "top1": "top-1",
-    "top5": "top-5",
-}
-"""By the names in ``curves.csv``, in the order in which they are shown."""
-PLOTTED = ("map50", "map50_95", "precision", "recall", "mean_iou", "pixel_accuracy", "top1", "top5")
+PLOTTED = (*TITLES, "precision", "recall")
 """What is drawn of the held-out pictures."""
-
-
-def shown(figures: Mapping[str, float]) -> list[str]:
-    """Return the names of those figures of an epoch that are shown to people."""
-    return [key for key in TITLES if key in figures]
-
-
-def in_words(figures: Mapping[str, float], *, between: str = ", ") -> str:
-    """Return them as text, such as ``mAP50 0.512, mAP50-95 0.301``."""
-    return between.join(f"{TITLES[key]} {figures[key]:.3f}" for key in shown(figures))
-
-
-class TrainingProgress:
-    """Writes to stderr how far a run is; a line that moves only where stderr is a terminal."""
-
-    def __init__(self) -> None:
-        self._line = TerminalLine(redraw_s=REDRAW_S, log_every_s=None)
-        self._epoch_begin_s = time.monotonic()
-
-    def say(self, sentence: str) -> None:
-        """Write a line that stays."""
-        self._line.say(sentence)
-
-    def begin_epoch(self) -> None:
-        """Start the clock of an epoch."""
-        self._epoch_begin_s = time.monotonic()
-
-    def step(self, *, epoch: int, epochs: int, step: int, steps: int, loss: float) -> None:
-        """Show how far an epoch is; ``epoch`` and ``step`` are counted from 1."""
-        left_s = (time.monotonic() - self._epoch_begin_s) / step * (steps - step)
-        self._line.show(
-            lambda: f"epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.3f}  {left_s:.0f} s left in this epoch"
-        )
-
-    def end_epoch(self, *, epoch: int, epochs: int, figures: Mapping[str, float], best: bool) -> None:
-        """Write an epoch's figures."""
-        seconds = time.monotonic() - self._epoch_begin_s
-        loss = sum(value for key, value in figures.items() if key.startswith("train_loss"))
-        self.say(
-            f"epoch {epoch}/{epochs}  loss {loss:.3f}  {in_words(figures, between='  ')}  {seconds:.0f} s"
-            f"{'  best so far' if best else ''}"
-        )
 
 
 @dataclass(frozen=True)
@@ -85,6 +33,15 @@ class CurveFile:
             return []
         with self.path.open(encoding="utf-8", newline="") as file:
             return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
+
+    def best(self, figure: str) -> dict[str, float]:
+        """Return the line of the epoch with the largest figure, the first of equals; not a number is the least."""
+
+        def rank(row: dict[str, float]) -> float:
+            value = row.get(figure, math.nan)
+            return -math.inf if math.isnan(value) else value
+
+        return max(self.rows(), key=rank)
 
     def append(self, epoch: int, figures: Mapping[str, float]) -> None:
         """Add an epoch; lines of this and later epochs, left by a run that was killed, give way."""
@@ -123,12 +80,12 @@ class CurveFile:
         figure.savefig(path, dpi=110)
 
 
-def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData[Any] | None, summary: dict[str, Any]) -> None:
+def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: dict[str, Any]) -> None:
     """Write ``MODEL_CARD.md``: what it is, what it was made from, how good it is, and under which licence."""
     write_whole(folder.card, "\n".join(_lines(recipe, folder, data, summary)) + "\n")
 
 
-def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any] | None, summary: dict[str, Any]) -> list[str]:
+def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: dict[str, Any]) -> list[str]:
     last = CurveFile(folder.curves_csv).rows()[-1]
     figures = shown(last)
     seen = "squares whose side" if summary["task"] == "classify" else "pictures whose longer side"
@@ -156,9 +113,8 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any] | None, su
         "The best epoch was chosen by these pictures, so other pictures may give a little less. Measure them with "
         f"`streamvision eval {summary['task']}`.",
     ]
-    if data is not None:
-        lines += ["", "## Data", "", f"The split is {data.split_origin}; `split.json` names every picture.", ""]
-        lines += _class_table(data)
+    lines += ["", "## Data", "", f"The split is {data.split_origin}; `split.json` names every picture.", ""]
+    lines += _class_table(data)
     lines += ["", "## Command", "", "```", folder.command.read_text(encoding="utf-8").rstrip(), "```"]
     return lines
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from streamvision.core.errors import ConfigError
@@ -38,31 +42,66 @@ class RunFolder:
         """The result, for programs."""
 
 
-def new_run_folder(project: Path, name: str | None, *, model: str) -> RunFolder:
+@contextmanager
+def new_run_folder(project: Path, name: str | None, *, model: str) -> Iterator[RunFolder]:
     """Make an empty run folder ``project/name``; without a name the next free ``MODEL-N``.
 
+    Where the block ends in an error before there is anything to keep (a checkpoint, or the figures of a learning-rate
+    test), what was made is removed again, the project's folder too.
+
     Raises:
-        ConfigError: when the named folder already holds a run.
+        ConfigError: when the named folder already holds a run, or cannot be made.
     """
-    if name:
-        root = project / name
-        if (root / "recipe.yaml").exists():
-            raise ConfigError(f"{root} already holds a run; go on with --resume {root}, or give another --name")
-        root.mkdir(parents=True, exist_ok=True)
-    else:
-        project.mkdir(parents=True, exist_ok=True)
-        stem = Path(model).stem
-        number = 1
-        while True:
-            root = project / f"{stem}-{number}"
-            try:
-                root.mkdir()
-                break
-            except FileExistsError:
-                number += 1
+    wanted = project / name if name else project
+    made = [folder for folder in (wanted, *wanted.parents) if not folder.exists()]
+    try:
+        root = _named(wanted) if name else _numbered(project, Path(model).stem)
+        before = set(root.iterdir())
+    except OSError as error:
+        raise ConfigError(
+            f"no run folder can be made in {project} ({error.strerror}); give another --project"
+        ) from error
     folder = RunFolder(root.resolve())
     folder.last.parent.mkdir(exist_ok=True)
-    return folder
+    try:
+        yield folder
+    except BaseException:
+        if not folder.last.exists():
+            _remove(root, before, made if name else [root, *made])
+        raise
+
+
+def _named(root: Path) -> Path:
+    if (root / "recipe.yaml").exists():
+        if RunFolder(root).last.exists():
+            raise ConfigError(f"{root} already holds a run; go on with --resume {root}, or give another --name")
+        raise ConfigError(f"{root} holds a run that ended before its first epoch; remove it, or give another --name")
+    root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def _numbered(project: Path, stem: str) -> Path:
+    project.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        root = project / f"{stem}-{number}"
+        try:
+            root.mkdir()
+        except FileExistsError:
+            continue
+        return root
+    raise AssertionError("unreachable")
+
+
+def _remove(root: Path, before: set[Path], made: list[Path]) -> None:
+    """Remove what a run wrote that did not begin, and the folders that were made for it, innermost first."""
+    for path in set(root.iterdir()) - before:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):  # somebody else's files are in there
+        for folder in made:
+            folder.rmdir()
 
 
 def existing_run_folder(path: Path) -> RunFolder:

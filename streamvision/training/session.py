@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
+from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics, torch_device
 from streamvision.core.errors import ConfigError
 from streamvision.core.files import write_whole
 from streamvision.training.data import (
@@ -19,15 +19,21 @@ from streamvision.training.data import (
     prepare_regions,
     write_yolo_layout,
 )
-from streamvision.training.families import check_settings, family_of
+from streamvision.training.families import Family, check_settings, family_of
+from streamvision.training.figures import in_words, shown
 from streamvision.training.onnx_export import export_run
+from streamvision.training.own_labels import prepare_own_labels
+from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
-from streamvision.training.report import CurveFile, TrainingProgress, in_words, shown, write_card
+from streamvision.training.report import CurveFile, write_card
 from streamvision.training.run_folder import RunFolder, existing_run_folder, new_run_folder
 
 if TYPE_CHECKING:
     from streamvision.training.torch_run import TorchRun
-    from streamvision.training.ultralytics_run import UltralyticsRun
+    from streamvision.training.ultralytics_run import Architecture, UltralyticsRun
+
+CLASSIFIER_SIDE_PX = 224
+"""Side of the squares that ultralytics' classifiers were made for."""
 
 
 def start_training(
@@ -35,18 +41,24 @@ def start_training(
 ) -> dict[str, Any]:
     """Train from the beginning; returns the summary that is also written to the run folder.
 
-    Checkpoints to begin from run their author's code only where they are trusted; else those that would are refused.
+    A run that is refused, or ends before its first epoch is over, leaves no folder. Checkpoints to begin from run their
+    author's code only where they are trusted; else those that would are refused.
     """
-    _check_model(recipe, trusted=trust_checkpoint)
-    folder = new_run_folder(project, name, model=recipe.model)
-    write_recipe(recipe, folder.recipe)
-    return _train(recipe, folder, TrainingProgress(), command=command, resume=False, trusted=trust_checkpoint)
+    recipe = _checked(recipe, trusted=trust_checkpoint)
+    with new_run_folder(project, name, model=recipe.model) as folder:
+        write_recipe(recipe, folder.recipe)
+        return _train(recipe, folder, TrainingProgress(), command=command, resume=False, trusted=trust_checkpoint)
 
 
 def resume_training(run: Path, *, command: str, trust_checkpoint: bool = False) -> dict[str, Any]:
     """Go on where a run was killed, with its own recipe."""
     folder = existing_run_folder(run)
     recipe = load_recipe(folder.recipe, {})
+    if folder.summary.exists():
+        weights = f"--model {folder.best}"
+        if family_of(recipe.model) != "ultralytics":
+            weights = f"--model {recipe.model} --weights {folder.best}"
+        raise ConfigError(f"the run in {folder.root} has ended; start a new one from its weights with {weights}")
     return _train(recipe, folder, TrainingProgress(), command=command, resume=True, trusted=trust_checkpoint)
 
 
@@ -55,15 +67,15 @@ def find_learning_rate(
 ) -> dict[str, Any]:
     """Run the learning-rate range test and leave its figures and plot in a run folder."""
     progress = TrainingProgress()
-    _check_model(recipe, trusted=trust_checkpoint)
-    folder = new_run_folder(project, name, model=f"{Path(recipe.model).stem}-find-lr")
-    write_recipe(recipe, folder.recipe)
-    _note_command(folder, command)
-    run, _ = _make_run(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
-    progress.say("Raising the learning rate until the loss runs away.")
-    sweep = run.find_lr()
-    table, plot = folder.root / "lr_finder.csv", folder.root / "lr_finder.png"
-    sweep.write(table, plot)
+    recipe = _checked(recipe, trusted=trust_checkpoint)
+    with new_run_folder(project, name, model=f"{Path(recipe.model).stem}-find-lr") as folder:
+        write_recipe(recipe, folder.recipe)
+        _note_command(folder, command)
+        run = _make_run(recipe, folder, progress, resume=False, trusted=trust_checkpoint)
+        progress.say("Raising the learning rate until the loss runs away.")
+        sweep = run.find_lr()
+        table, plot = folder.root / "lr_finder.csv", folder.root / "lr_finder.png"
+        sweep.write(table, plot)
     progress.say(f"Suggested: --lr {sweep.suggested:.2g} ({plot})")
     return {"run": str(folder.root), "suggested_lr": sweep.suggested, "csv": str(table), "png": str(plot)}
 
@@ -72,14 +84,13 @@ def _train(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, command: str, resume: bool, trusted: bool
 ) -> dict[str, Any]:
     _note_command(folder, command)
-    if resume and folder.summary.exists():
-        raise ConfigError(f"the run in {folder.root} has ended; start a new one from its {folder.best.name}")
-    run, data = _make_run(recipe, folder, progress, resume=resume, trusted=trusted)
+    run = _make_run(recipe, folder, progress, resume=resume, trusted=trusted)
     run.train()
+    data = run.data()
     curves = CurveFile(folder.curves_csv)
     curves.draw(folder.curves_png)
     rows = curves.rows()
-    best = max(rows, key=lambda row: row[run.figure])
+    best = curves.best(run.figure)
     figures = {key: best[key] for key in shown(best)}
     summary: dict[str, Any] = {
         "task": run.task,
@@ -93,7 +104,7 @@ def _train(
         "beginning": run.beginning,
     }
     origin = (
-        f"{recipe.data.resolve().name}, {len(data.train) if data else 0} pictures; {run.beginning}; held-out pictures: "
+        f"{recipe.data.resolve().name}, {len(data.train)} pictures; {run.beginning}; held-out pictures: "
         f"{in_words(best)}"
     )
     summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures, trusted=trusted)
@@ -108,65 +119,85 @@ def _train(
 
 def _make_run(
     recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool, trusted: bool
-) -> tuple[TorchRun | UltralyticsRun, TrainingData[Any] | None]:
+) -> TorchRun | UltralyticsRun:
     """Read the data and build the network."""
     family = family_of(recipe.model)
-    task = None
-    if family == "ultralytics":
-        task = _ultralytics_task(str(folder.last) if resume else recipe.model, trusted=trusted)
-    if task not in (None, "detect", "classify"):
-        # Masks and key points are not in the vocabulary of our data sets: ultralytics reads them itself.
-        if recipe.data.suffix not in {".yaml", ".yml"}:
-            raise ConfigError(
-                f"a model for {task!r} needs its own labels; give --data the data.yaml of a YOLO data set"
-            )
-        from streamvision.training.ultralytics_run import UltralyticsRun
-
-        run = UltralyticsRun(recipe, recipe.data.resolve(), folder, progress, resume=resume, trusted=trusted)
-        return run, None
     progress.say("Checking pictures and labels.")
-    data: Any
-    if family == "unet":
-        data = prepare_regions(folder, recipe)
-    elif family == "classifier" or task == "classify":
-        data = prepare_classes(folder, recipe)
-    else:
-        data = prepare_objects(folder, recipe)
-    for line in data.describe():
-        progress.say(line)
-    if data.problems and data.counted == "objects":
-        progress.say("See all of them with streamvision data inspect.")
     if family == "ultralytics":
-        from streamvision.training.ultralytics_run import UltralyticsRun
-
-        lay_out: Callable[[Any, Path], Path] = link_class_folders if task == "classify" else write_yolo_layout
-        laid_out = lay_out(data, folder.data)
-        return UltralyticsRun(recipe, laid_out, folder, progress, resume=resume, trusted=trusted), data
+        return _ultralytics_run(recipe, folder, progress, resume=resume, trusted=trusted)
     import_torch()
     from streamvision.training.semantic_run import SemanticRun
     from streamvision.training.torchvision_run import ClassifierRun, DetectorRun
 
-    kind: type[Any] = {"unet": SemanticRun, "classifier": ClassifierRun, "detector": DetectorRun}[family]
-    return kind(recipe, data, folder, progress, resume=resume, trusted=trusted), data
+    kinds: dict[Family, tuple[Callable[[RunFolder, Recipe], TrainingData[Any]], type[TorchRun]]] = {
+        "unet": (prepare_regions, SemanticRun),
+        "classifier": (prepare_classes, ClassifierRun),
+        "detector": (prepare_objects, DetectorRun),
+    }
+    prepare, kind = kinds[family]
+    data = prepare(folder, recipe)
+    _describe(data, progress)
+    return kind(recipe, data, folder, progress, resume=resume, trusted=trusted)
 
 
-def _check_model(recipe: Recipe, *, trusted: bool) -> None:
-    """Fail before anything is written where there are no weights to begin from, or settings are for other models."""
+def _ultralytics_run(
+    recipe: Recipe, folder: RunFolder, progress: TrainingProgress, *, resume: bool, trusted: bool
+) -> UltralyticsRun:
+    architecture = _architecture(str(folder.last) if resume else recipe.model, trusted=trusted)
+    from streamvision.training.ultralytics_run import UltralyticsRun
+
+    data: TrainingData[Any] | None = None
+    if architecture.task == "classify":
+        data = prepare_classes(folder, recipe)
+        laid_out = link_class_folders(data, folder.data)
+    elif architecture.task == "detect":
+        data = prepare_objects(folder, recipe)
+        laid_out = write_yolo_layout(data, folder.data)
+    else:  # masks, key points and oriented boxes are not in the vocabulary of our data sets
+        laid_out = prepare_own_labels(recipe.data, folder, task=architecture.task)
+    if data is not None:
+        _describe(data, progress)
+    return UltralyticsRun(recipe, architecture, laid_out, data, folder, progress, resume=resume, trusted=trusted)
+
+
+def _describe(data: TrainingData[Any], progress: TrainingProgress) -> None:
+    for line in data.describe():
+        progress.say(line)
+    if data.problems and data.counted == "objects":
+        progress.say("See all of them with streamvision data inspect.")
+
+
+def _checked(recipe: Recipe, *, trusted: bool) -> Recipe:
+    """Return a recipe with the size that its model takes.
+
+    Fails before anything is written where there are no weights to begin from, or settings are for other models.
+    """
     family = family_of(recipe.model)
+    task = {"classifier": "classify", "detector": "detect", "unet": "semantic"}.get(family)
     if family == "ultralytics":
-        task = _ultralytics_task(recipe.model, trusted=trusted)
+        task = _architecture(recipe.model, trusted=trusted).task
         if recipe.format and task != "detect":
             raise ConfigError(f"format says how boxes are written; leave it out for {recipe.model}, a model for {task}")
-    else:
-        import_torch()
+    torch = import_torch()
     check_settings(recipe, family)
+    torch_device(torch, recipe.device)
+    if task != "classify":
+        return recipe
+    from streamvision.checkpoints.torchvision_build import published_side_px
+    from streamvision.training.torchvision_run import check_side
+
+    own_px = published_side_px(recipe.model) if family == "classifier" else CLASSIFIER_SIDE_PX
+    side_px = recipe.imgsz if "imgsz" in recipe.model_fields_set else own_px
+    if family == "classifier":
+        check_side(recipe.model, side_px)
+    return recipe.model_copy(update={"imgsz": side_px})
 
 
-def _ultralytics_task(model: str, *, trusted: bool) -> str:
+def _architecture(model: str, *, trusted: bool) -> Architecture:
     import_ultralytics()
-    from streamvision.training.ultralytics_run import model_task, resolve_weights
+    from streamvision.training.ultralytics_run import architecture_of, resolve_weights
 
-    return model_task(resolve_weights(model), trusted=trusted)
+    return architecture_of(resolve_weights(model), trusted=trusted)
 
 
 def _note_command(folder: RunFolder, command: str) -> None:

@@ -20,9 +20,11 @@ from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.files import write_whole
 from streamvision.training.batches import Samples, batch_count
 from streamvision.training.data import TrainingData
+from streamvision.training.freezing import frozen_layers, thaw_sentence
 from streamvision.training.learning_rate import LrSweep, epochs_that_fit, learning_rate, sweep
+from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
-from streamvision.training.report import CurveFile, TrainingProgress
+from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.weights_fit import fitting_tensors
 
@@ -64,13 +66,19 @@ class TorchRun(ABC):
         self._device = torch.device("cpu" if recipe.device == "auto" else recipe.device)
         self._bf16 = use_bf16(recipe.precision, self._device.type)
         self._samples = self._read_samples()
-        self._model, self.beginning = self._build(None if resume else recipe.weights)
+        self._model, self._began = self._build(None if resume else recipe.weights)
+        self.beginning = self._began
+        """How the network began, in words."""
         self._model.to(self._device)
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         self._steps = batch_count(data.repeats, batch=recipe.batch)
-        self._epochs_done, self._best, self._best_epoch, self._spent_s = 0, -1.0, 0, 0.0
+        self._epochs_done, self._best_epoch, self._spent_s = 0, 0, 0.0
         if resume:
             self._load()
+
+    def data(self) -> TrainingData[Any]:
+        """Return what is learnt from."""
+        return self._data
 
     @abstractmethod
     def _read_samples(self) -> Samples[Any]:
@@ -113,10 +121,10 @@ class TorchRun(ABC):
             figures = {"train_loss": loss, **self._validate(), "lr": rate}
             self._spent_s += time.monotonic() - begin_s
             self._epochs_done = epoch
-            better = figures[self.figure] > self._best
-            if better:
-                self._best, self._best_epoch = figures[self.figure], epoch
-            CurveFile(self._folder.curves_csv).append(epoch, figures | {"time_s": self._spent_s})
+            curves = CurveFile(self._folder.curves_csv)
+            curves.append(epoch, figures | {"time_s": self._spent_s})
+            self._best_epoch = int(curves.best(self.figure)["epoch"])
+            better = self._best_epoch == epoch
             self._save(better=better)
             epochs = self._epochs_in_time()
             self._progress.end_epoch(epoch=epoch, epochs=epochs, figures=figures, best=better)
@@ -146,14 +154,24 @@ class TorchRun(ABC):
     def _train_epoch(self, epoch: int, epochs: int) -> tuple[float, float]:
         recipe = self._recipe
         self._model.train()
-        frozen = recipe.freeze if recipe.unfreeze_at is None or epoch < recipe.unfreeze_at else 0
-        set_frozen(self._blocks(), frozen)
+        blocks = self._blocks()
+        set_frozen(blocks, frozen_layers(recipe, epoch, blocks=len(blocks)))
+        if sentence := thaw_sentence(recipe, epoch, blocks=len(blocks)):
+            self._progress.say(sentence)
         mixing = epoch <= epochs * (1 - recipe.augmentation().mosaic_off_share)
         total, rate = 0.0, recipe.lr
         for number, batch in enumerate(self._batches(epoch, mixing=mixing), 1):
             rate = learning_rate(recipe, epoch - 1 + number / self._steps, epochs=epochs)
             total += self._step(batch, rate)
-            self._progress.step(epoch=epoch, epochs=epochs, step=number, steps=self._steps, loss=total / number)
+            self._progress.step(
+                epoch=epoch,
+                epochs=epochs,
+                step=number,
+                steps=self._steps,
+                loss=total / number,
+                pictures=recipe.batch,
+                rate=rate,
+            )
         return total / self._steps, rate
 
     def _step(self, batch: Any, rate: float) -> float:
@@ -186,7 +204,7 @@ class TorchRun(ABC):
         state = {"model": self._model.state_dict(), **about}
         if better:
             _write_tensors(self._folder.best, state)
-        progress = {"best": self._best, "best_epoch": self._best_epoch, "spent_s": self._spent_s}
+        progress = {"best_epoch": self._best_epoch, "spent_s": self._spent_s, "beginning": self._began}
         _write_tensors(self._folder.last, state | {"optimizer": self._optimizer.state_dict(), **progress})
 
     def _load(self) -> None:
@@ -195,9 +213,9 @@ class TorchRun(ABC):
             raise ModelError(f"{self._folder.last} is not the checkpoint of a run of these models; start a new run")
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._epochs_done, self._best, self._best_epoch = state["epoch"], state["best"], state["best_epoch"]
-        self._spent_s = state["spent_s"]
-        self.beginning = f"went on after epoch {self._epochs_done}"
+        self._epochs_done, self._best_epoch, self._spent_s = state["epoch"], state["best_epoch"], state["spent_s"]
+        self._began = state["beginning"]
+        self.beginning = f"{self._began}, went on after epoch {self._epochs_done}"
 
 
 def begin_from(

@@ -15,18 +15,23 @@ from streamvision.checkpoints.torchvision import TorchvisionSource
 from streamvision.checkpoints.torchvision_build import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    INCEPTIONS,
     as_classifier,
     class_tensors,
     create,
+    input_sizes,
+    published_side_px,
 )
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
+from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import NamedPictures
 from streamvision.evaluation.classify import TOP, evaluate_classifier
 from streamvision.evaluation.coco_metrics import coco_figures
 from streamvision.evaluation.predictions import Predictions
 from streamvision.inference.model import Model
 from streamvision.training.batches import ClassSamples, DetectionSamples, read_rgb, to_tensor
+from streamvision.training.class_loss import class_weights
 from streamvision.training.torch_run import TorchRun, flattened
 
 LEAST_MOMENTUM = 0.1
@@ -81,10 +86,10 @@ class ClassifierRun(TorchRun):
     figure = "top1"
 
     def _read_samples(self) -> ClassSamples:
-        return ClassSamples(self._data.train, side_px=self._recipe.imgsz)
+        return ClassSamples(self._data.train, side_px=self._recipe.imgsz, classes=len(self._data.names))
 
     def _build(self, weights: Path | None) -> tuple[Any, str]:
-        network = create(self._recipe.model, classes=len(self._data.names))
+        network = build_classifier(self._recipe.model, classes=len(self._data.names), side_px=self._recipe.imgsz)
         own = class_tensors(self._recipe.model)
         beginning = self._begin(network, weights, head=own)
         for module in network.modules():
@@ -92,6 +97,9 @@ class ClassifierRun(TorchRun):
                 # MobileNet and others keep 99 % of their statistics a step: after a short run they would still be those
                 # of its beginning.
                 module.momentum = max(module.momentum, LEAST_MOMENTUM)
+        counts = [self._data.learnt[class_id] for class_id in range(len(self._data.names))]
+        weighted = self._recipe.balance == "class-weights"
+        self._class_weights = torch.tensor(class_weights(counts), device=self._device) if weighted else None
         self._backbone = [
             block
             for name, block in flattened(network)
@@ -107,10 +115,10 @@ class ClassifierRun(TorchRun):
         mean, std = (torch.tensor(each, device=self._device)[:, None, None] for each in (IMAGENET_MEAN, IMAGENET_STD))
         pictures = ((pictures - mean) / std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            found = self._model(pictures)
-        # Inception and GoogLeNet give more than logits in training.
-        logits = getattr(found, "logits", found).float()
-        return torch.nn.functional.cross_entropy(logits, classes, label_smoothing=self._recipe.label_smoothing)
+            logits = self._model(pictures).float()
+        return torch.nn.functional.cross_entropy(
+            logits, classes, weight=self._class_weights, label_smoothing=self._recipe.label_smoothing
+        )
 
     def _validate(self) -> dict[str, float]:
         built = as_classifier(
@@ -128,11 +136,38 @@ class ClassifierRun(TorchRun):
         return {"top1": result.top(1) or 0.0, f"top{TOP}": result.top(TOP) or 0.0}
 
 
+def build_classifier(name: str, *, classes: int, side_px: int) -> Any:
+    """Return a classifier that has learnt nothing, for squares of this side in pixels.
+
+    The further results that GoogLeNet and Inception have in training are left out: they need large pictures, and their
+    use is to bring networks of their time to converge.
+    """
+    shallow = {"aux_logits": False} if name in INCEPTIONS else {}
+    return create(name, classes=classes, **input_sizes(name, side_px), **shallow)
+
+
+def check_side(name: str, side_px: int) -> None:
+    """Refuse pictures of a size that a classifier cannot learn from; nothing is computed.
+
+    Raises:
+        ConfigError: naming the size that its published weights take.
+    """
+    try:
+        with torch.device("meta"):
+            build_classifier(name, classes=2, side_px=side_px).train()(torch.empty(2, 3, side_px, side_px))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        cause = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{name} cannot learn from squares of {side_px} px ({cause}); give --imgsz {published_side_px(name)}, or "
+            "leave it out"
+        ) from error
+
+
 def build_detector(name: str, *, classes: int, side_px: int) -> Any:
     """Return a detector that has learnt nothing.
 
     Args:
-        name: one of :data:`streamvision.training.families.TORCHVISION_MODELS`.
+        name: one of :data:`streamvision.training.model_names.DETECTORS`.
         classes: classes of the data set, without background.
         side_px: longer side of the pictures that it sees.
     """

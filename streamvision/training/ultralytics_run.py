@@ -7,20 +7,43 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from streamvision.checkpoints.ultralytics import check_architecture, check_checkpoint
-from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.errors import ConfigError, ModelError, StreamVisionError
+from streamvision.training.data import TrainingData
 from streamvision.training.learning_rate import LrSweep
+from streamvision.training.model_names import architectures, refusal_of_head, refuse_missing, refuse_own_run
+from streamvision.training.own_labels import as_training_data
+from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
-from streamvision.training.report import CurveFile, TrainingProgress
+from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.torch_run import use_bf16
 
-RELEASES = "https://github.com/ultralytics/assets/releases"
+_REFUSALS = (RuntimeError, ValueError, KeyError, TypeError, AssertionError, SyntaxError, IndexError, OSError)
+"""What ultralytics raises at data sets, sizes and devices that it cannot use."""
+
+
+QUERIES_HEAD = "RTDETRDecoder"
+"""Last layer of RT-DETR, which has a trainer of its own."""
+TASKS = ("detect", "segment", "pose", "obb", "classify")
+"""What networks of ultralytics are trained for here."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What decides how a network of ultralytics is trained."""
+
+    task: str
+    """What it does, in ultralytics' words."""
+    head: str
+    """Class of its last layer."""
 
 
 class UltralyticsRun:
@@ -28,7 +51,9 @@ class UltralyticsRun:
 
     Args:
         recipe: what to do.
-        data: ``data.yaml`` in ultralytics' form, or a folder of classes for classifiers.
+        architecture: what the model is, as :func:`architecture_of` says it.
+        laid_out: ``data.yaml`` in ultralytics' form, or a folder of classes for classifiers.
+        data: what is learnt from; ``None`` where ultralytics reads the labels itself.
         folder: where everything goes.
         progress: shows how far the run is.
         resume: whether to go on from ``weights/last.pt``.
@@ -42,22 +67,25 @@ class UltralyticsRun:
     def __init__(
         self,
         recipe: Recipe,
-        data: Path,
+        architecture: Architecture,
+        laid_out: Path,
+        data: TrainingData[Any] | None,
         folder: RunFolder,
         progress: TrainingProgress,
         *,
         resume: bool,
         trusted: bool = False,
     ) -> None:
+        self._recipe, self._folder, self._data = recipe, folder, data
         rows = CurveFile(folder.curves_csv).rows() if resume else []
         spent_s = rows[-1].get("time_s", 0.0) if rows else 0.0
         # Ultralytics writes to stdout, which belongs to --json.
         with contextlib.redirect_stdout(sys.stderr):
-            from streamvision.training.ultralytics_trainer import make_trainer
+            from streamvision.training.ultralytics_trainer import CHOSEN_BY, make_trainer
 
             weights = str(folder.last) if resume else resolve_weights(recipe.model)
-            self.beginning = f"went on after epoch {len(rows)}" if resume else f"began from {Path(weights).name}"
-            self.task = model_task(weights, trusted=trusted)
+            self.beginning = _beginning(recipe) + (f", went on after epoch {len(rows)}" if resume else "")
+            self.task = architecture.task
             """What the model will do."""
             if resume:
                 _check_resumed(folder, trusted=trusted)
@@ -67,51 +95,104 @@ class UltralyticsRun:
                 "task": self.task,
                 "model": weights,
                 "pretrained": str(recipe.weights) if recipe.weights and not resume else True,
-                "data": str(data),
+                "data": str(laid_out),
                 "save_dir": str(folder.root),
                 "resume": str(folder.last) if resume else False,
             }
-            self._trainer = make_trainer(
-                recipe,
-                folder,
-                progress,
-                task=self.task,
-                overrides=overrides,
-                bf16=use_bf16(recipe.precision, overrides["device"]),
-                spent_before_s=spent_s,
-            )
-
-    @property
-    def figure(self) -> str:
-        """The figure by which the best epoch is chosen; larger is better."""
-        return "top1" if self.task == "classify" else "map50_95"
+            self.figure = CHOSEN_BY.get(self.task, "map50_95")
+            """The figure by which the best epoch is chosen; larger is better."""
+            with self._refusals():
+                self._trainer = make_trainer(
+                    recipe,
+                    folder,
+                    progress,
+                    task=self.task,
+                    queries=architecture.head == QUERIES_HEAD,
+                    overrides=overrides,
+                    bf16=use_bf16(recipe.precision, overrides["device"]),
+                    spent_before_s=spent_s,
+                )
 
     def train(self) -> None:
         """Train to the end of the recipe, or until nothing gets better."""
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), self._refusals():
             self._trainer.train()
         self.beginning += f" ({self._trainer.fit})" if self._trainer.fit else ""
 
+    def data(self) -> TrainingData[Any]:
+        """Return what was learnt from; of labels that ultralytics reads itself, once it has trained."""
+        if self._data is not None:
+            return self._data
+        learnt, held_out = self._trainer.train_loader.dataset, self._trainer.test_loader.dataset
+        return as_training_data(self._trainer.data["names"], learnt.labels, held_out.labels, self._folder)
+
     def find_lr(self) -> LrSweep:
         """Raise the learning rate step by step and watch the loss."""
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), self._refusals():
             sweep: LrSweep = self._trainer.find_lr()
         return sweep
 
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Turn what ultralytics says before the first epoch is over into a sentence; later it is a fault."""
+        try:
+            yield
+        except StreamVisionError:
+            raise
+        except _REFUSALS as error:
+            if self._folder.last.exists():
+                raise
+            cause = " ".join(str(error).split())
+            raise ConfigError(
+                f"ultralytics cannot train {self._recipe.model} on {self._recipe.data} with these settings: {cause}"
+            ) from error
 
-def model_task(weights: str, *, trusted: bool = False) -> str:
-    """Return what weights, or an architecture by its name, are for: detect, segment, pose, classify or another.
+
+def _beginning(recipe: Recipe) -> str:
+    """Return what a run began from, in words."""
+    name = Path(recipe.model).name
+    if recipe.weights:
+        return f"began from {recipe.weights.name} as {name}"
+    return f"began from {name}" if not name.endswith((".yaml", ".yml")) else f"began from nothing as {name}"
+
+
+def architecture_of(weights: str, *, trusted: bool = False) -> Architecture:
+    """Return what weights, or an architecture by its name, are.
 
     Raises:
+        ConfigError: when they are not trained here, saying what is.
         ModelError: when they are a checkpoint that is none or is not trusted, or an architecture of other things than
             layers.
     """
-    if weights.endswith(".pt"):
-        return str(getattr(read_network(Path(weights), trusted=trusted), "task", "detect"))
-    from ultralytics.nn.tasks import guess_model_task
+    found = _of_checkpoint(Path(weights), trusted=trusted) if weights.endswith(".pt") else _of_yaml(weights)
+    why = refusal_of_head(found.head)
+    if why is None and found.task not in TASKS:
+        why = f"it is for {found.task!r}; give one for {', '.join(TASKS)}"
+    if why is not None:
+        raise ConfigError(f"{weights} is not trained here: {why}")
+    return found
 
-    check_architecture(Path(weights))
-    return str(guess_model_task(weights))
+
+def _of_checkpoint(weights: Path, *, trusted: bool) -> Architecture:
+    if own := refuse_own_run(weights, trusted=trusted):
+        raise own
+    network = read_network(weights, trusted=trusted)
+    return Architecture(str(getattr(network, "task", "detect")), type(network.model[-1]).__name__)
+
+
+def _of_yaml(name: str) -> Architecture:
+    from ultralytics.nn.tasks import guess_model_task, yaml_model_load
+
+    check_architecture(Path(name))
+    try:
+        document = yaml_model_load(name)
+        head = str(document["head"][-1][2])
+        return Architecture("detect" if head == QUERIES_HEAD else str(guess_model_task(document)), head)
+    except Exception as error:  # whatever the file's content leads to
+        raise ConfigError(
+            f"{name} is not an architecture that ultralytics can build ({str(error).splitlines()[0]}); give one such "
+            "as yolo11n.yaml"
+        ) from error
 
 
 def resolve_weights(model: str) -> str:
@@ -120,19 +201,16 @@ def resolve_weights(model: str) -> str:
     A name without an ending stands for the file NAME.pt in the present folder.
 
     Raises:
-        ConfigError: when there is no such file, saying where to put it.
+        ConfigError: when there is no such file or architecture, saying what there is.
     """
     path = Path(model).expanduser()
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix in {".yaml", ".yml"} and (path.is_file() or path.stem in architectures()):
         return model
     if path.suffix == "":
         path = path.with_suffix(".pt")
-    if path.is_file():
+    if path.suffix == ".pt" and path.is_file():
         return str(path.resolve())
-    raise ConfigError(
-        f"there are no weights at {path}, and nothing is downloaded unasked: put the file there (ultralytics' own are "
-        f"at {RELEASES}), give another with --model, or begin from nothing with --model {path.stem}.yaml"
-    )
+    raise refuse_missing(model)
 
 
 def read_network(path: Path, *, trusted: bool) -> Any:

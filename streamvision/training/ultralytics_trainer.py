@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 from ultralytics.models import yolo
+from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.utils.torch_utils import unwrap_model
 
 from streamvision.core.errors import ConfigError
 from streamvision.training.augment import rand_augment
+from streamvision.training.class_loss import class_weights, mix_batch
+from streamvision.training.figures import as_written
+from streamvision.training.freezing import frozen_layers, thaw_sentence
 from streamvision.training.learning_rate import LrSweep, epochs_that_fit, sweep
+from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
-from streamvision.training.report import CurveFile, TrainingProgress
+from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.weights_fit import fitting_tensors
 
@@ -25,9 +30,11 @@ BASES = {
     "detect": yolo.detect.DetectionTrainer,
     "segment": yolo.segment.SegmentationTrainer,
     "pose": yolo.pose.PoseTrainer,
+    "obb": yolo.obb.OBBTrainer,
     "classify": yolo.classify.ClassificationTrainer,
 }
-
+CHOSEN_BY = {"segment": "map50_95_mask", "pose": "map50_95_keypoints", "classify": "top1"}
+"""The figure by which the best epoch of a task is chosen; ``map50_95`` for the others."""
 
 FIGURES = {"mAP50": "map50", "mAP50-95": "map50_95", "accuracy_top1": "top1", "accuracy_top5": "top5"}
 """Ultralytics' names of figures -> ours."""
@@ -49,6 +56,23 @@ class FullPrecisionLoss:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._criterion, name)
+
+
+class WeightedClassLoss:
+    """Cross-entropy of classifiers with a weight for each class; takes class ids, or shares of classes.
+
+    Args:
+        weight: (C,) float32.
+    """
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        self._weight = weight
+
+    def __call__(self, predictions: Any, batch: Any) -> Any:
+        """Return the loss, and by its name what is shown of it."""
+        logits = predictions[1] if isinstance(predictions, (list, tuple)) else predictions
+        loss = torch.nn.functional.cross_entropy(logits, batch["cls"], weight=self._weight.to(logits.device))
+        return loss, {"loss": loss.detach()}
 
 
 class RandAugmentTransform:
@@ -73,6 +97,7 @@ class TrainerMixin:
     progress: TrainingProgress
     bf16: bool
     spent_before_s: float
+    figure: str
     fit: str = ""
     """How many tensors of the weights fit, in words."""
     _begin_s: float
@@ -82,6 +107,8 @@ class TrainerMixin:
         model = super().get_model(cfg=cfg, weights=weights, verbose=verbose)  # type: ignore[misc]
         if weights is not None and not self.resume:
             self.fit = weights_fit(model, weights, self.recipe)
+        # The last layer always learns, as everywhere else.
+        self.args.freeze = min(self.recipe.freeze, len(model.model) - 1) or None
         if weights is not None and self.recipe.init_classes and not self.resume:
             model.names = self.data["names"]
             copy_class_rows(model, weights, self.recipe.init_classes)
@@ -107,6 +134,7 @@ class TrainerMixin:
     def _setup_train(self: Any) -> None:
         super()._setup_train()  # type: ignore[misc]
         self._begin_s = time.monotonic()
+        self._mixing_rng = np.random.default_rng([self.recipe.seed, self.start_epoch])
         if self.device.type == "cpu":
             # Ultralytics leaves one core free, which on two cores is half of the machine.
             torch.set_num_threads(self.recipe.threads or os.cpu_count() or 1)
@@ -138,17 +166,45 @@ class TrainerMixin:
         batch = super().preprocess_batch(batch)  # type: ignore[misc]
         if self.bf16:
             batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
+        return self._mixed(batch) if self.args.task == "classify" else batch
+
+    def set_class_weights(self: Any) -> None:
+        """Weigh the loss as the recipe says; ultralytics does so itself for all but classifiers."""
+        super().set_class_weights()  # type: ignore[misc]
+        if self.args.task == "classify" and self.recipe.balance == "class-weights":
+            counts = np.bincount([sample[1] for sample in self.train_loader.dataset.samples], minlength=self.data["nc"])
+            unwrap_model(self.model).criterion = WeightedClassLoss(torch.tensor(class_weights(counts.tolist())))
+
+    def _mixed(self: Any, batch: Any) -> Any:
+        """Blend the pictures of a classifier's batch, which ultralytics does for boxes only."""
+        settings = self.recipe.augmentation()
+        if self.epoch < self.epochs * (1 - settings.mosaic_off_share):
+            batch["img"], batch["cls"] = mix_batch(
+                batch["img"], batch["cls"], settings=settings, classes=self.data["nc"], rng=self._mixing_rng
+            )
         return batch
 
     def _model_train(self: Any) -> None:
         """Thaw the frozen layers when their epoch has come; then as ever."""
-        thaw_at = self.recipe.unfreeze_at
-        if thaw_at is not None and self.epoch + 1 >= thaw_at and len(self.freeze_layer_names) > 1:
-            self.freeze_layer_names = [".dfl"]
-            for name, parameter in unwrap_model(self.model).named_parameters():
-                if ".dfl" not in name:
-                    parameter.requires_grad_(True)
+        network = unwrap_model(self.model)
+        frozen = frozen_layers(self.recipe, self.epoch + 1, blocks=len(network.model) - 1)
+        self.freeze_layer_names = [*(f"model.{layer}." for layer in range(frozen)), ".dfl"]
+        for name, parameter in network.named_parameters():
+            held = any(part in name for part in self.freeze_layer_names)
+            if parameter.dtype.is_floating_point:
+                parameter.requires_grad_(not held)
+        if sentence := thaw_sentence(self.recipe, self.epoch + 1, blocks=len(network.model) - 1):
+            self.progress.say(sentence)
         super()._model_train()  # type: ignore[misc]
+
+    def validate(self: Any) -> Any:
+        """Measure the held-out pictures; the epoch's rank is the figure that is published for it."""
+        best = self.best_fitness
+        metrics, fitness = super().validate()  # type: ignore[misc]
+        if metrics is not None:
+            fitness = as_written(curve_row(metrics)[self.figure])
+            self.best_fitness = fitness if best is None or fitness > best else best
+        return metrics, fitness
 
     def run_callbacks(self: Any, event: str) -> None:
         """Show where training is; then as ever."""
@@ -159,7 +215,15 @@ class TrainerMixin:
             self._step += 1
             steps = len(self.train_loader)
             loss = float(sum(self.tloss.values()))
-            self.progress.step(epoch=self.epoch + 1, epochs=self.epochs, step=self._step, steps=steps, loss=loss)
+            self.progress.step(
+                epoch=self.epoch + 1,
+                epochs=self.epochs,
+                step=self._step,
+                steps=steps,
+                loss=loss,
+                pictures=self.batch_size,
+                rate=self.optimizer.param_groups[0]["lr"],
+            )
         elif event == "on_fit_epoch_end" and not self.stop:
             self._fit_into_time()
         super().run_callbacks(event)  # type: ignore[misc]
@@ -170,6 +234,8 @@ class TrainerMixin:
         self.last, self.best = (path.with_name(f".{path.name}.partial") for path in (last, best))
         try:
             saved = bool(super().save_model())  # type: ignore[misc]
+            if not self._improved():  # ultralytics keeps the later of two equals
+                self.best.unlink(missing_ok=True)
             # The best first: a kill between the two repeats the epoch instead of forgetting that it was the best.
             for partial, path in ((self.best, best), (self.last, last)):
                 if partial.exists():
@@ -182,8 +248,11 @@ class TrainerMixin:
         """Write one epoch's line of the curves, and show it."""
         row = curve_row(metrics) | {"time_s": self._spent_s()}
         CurveFile(self.folder.curves_csv).append(self.epoch + 1, row)
-        best = self.best_fitness == self.fitness
-        self.progress.end_epoch(epoch=self.epoch + 1, epochs=self.epochs, figures=row, best=best)
+        self.progress.end_epoch(epoch=self.epoch + 1, epochs=self.epochs, figures=row, best=self._improved())
+
+    def _improved(self: Any) -> bool:
+        best_epoch = int(CurveFile(self.folder.curves_csv).best(self.figure)["epoch"])
+        return best_epoch == int(self.epoch) + 1
 
     def read_results_csv(self) -> dict[str, Any]:
         """Return nothing: the curves live in the run folder, not in the checkpoint."""
@@ -221,25 +290,33 @@ def make_trainer(
     progress: TrainingProgress,
     *,
     task: str,
+    queries: bool,
     overrides: dict[str, Any],
     bf16: bool,
     spent_before_s: float,
 ) -> Any:
     """Return a trainer whose ``train()`` trains.
 
-    Raises:
-        ConfigError: when the weights are for a task that is not supported.
+    Args:
+        recipe: what to do.
+        folder: where everything goes.
+        progress: shows how far the run is.
+        task: what the network does, one of :data:`BASES`.
+        queries: whether it is RT-DETR, which has a trainer of its own.
+        overrides: ultralytics' own settings.
+        bf16: whether the network computes in bfloat16 on a CPU.
+        spent_before_s: seconds that epochs took before this start.
     """
-    if task not in BASES:
-        raise ConfigError(f"the model is for {task!r}; give one for {', '.join(BASES)}")
     attributes = {
         "recipe": recipe,
         "folder": folder,
         "progress": progress,
-        "bf16": bf16,
+        "bf16": bf16 and not queries,  # its matching of boxes to queries fails on rounded costs
         "spent_before_s": spent_before_s,
+        "figure": CHOSEN_BY.get(task, "map50_95"),
     }
-    return type("RecipeTrainer", (TrainerMixin, BASES[task]), attributes)(overrides=deepcopy(overrides))
+    base = RTDETRTrainer if queries else BASES[task]
+    return type("RecipeTrainer", (TrainerMixin, base), attributes)(overrides=deepcopy(overrides))
 
 
 def weights_fit(model: Any, weights: Any, recipe: Recipe) -> str:
@@ -264,8 +341,11 @@ def copy_class_rows(model: Any, weights: Any, source_of: Mapping[str, str]) -> N
     Only the classification branches (``cv3``, and ``one2one_cv3`` of models without NMS) have rows per class.
 
     Raises:
-        ConfigError: when a class is not one of the data set's, or its source is not one of the weights'.
+        ConfigError: when a class is not one of the data set's, or its source is not one of the weights', or the network
+            has no such rows.
     """
+    if not _branch(model, "cv3"):
+        raise ConfigError("init_classes works with YOLO's detectors only; leave it out for RT-DETR and classifiers")
     source_ids = {name: index for index, name in weights.names.items()}
     own_ids = {name: index for index, name in model.names.items()}
     for name, source in source_of.items():

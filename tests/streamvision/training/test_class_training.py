@@ -121,7 +121,8 @@ def transferred(hues: Path, beginning: Path, tmp_path_factory: pytest.TempPathFa
 
 def test_transfer_in_two_stages_beats_guessing(transferred: dict[str, Any]) -> None:
     assert transferred["task"] == "classify"
-    assert transferred["beginning"] == "went on after epoch 5"
+    assert transferred["beginning"].startswith("began from hues.pth")
+    assert transferred["beginning"].endswith(", went on after epoch 5")
     assert transferred["top1"] > 0.6  # a guess is right once in three times
     found = rows(Path(transferred["run"]))
     assert [row["epoch"] for row in found] == list(range(1, 8))
@@ -183,7 +184,6 @@ def test_one_class_only_is_refused(hues: Path, tmp_path: Path) -> None:
         ({"weights": Path("none.pth")}, "nothing is downloaded"),
         ({"weights": Path()}, "no checkpoint at"),
         ({"weights": Path(__file__)}, "is a text and not a checkpoint"),
-        ({"balance": "class-weights"}, "ultralytics models only"),
         ({"init_classes": {"teal": "stop"}}, "ultralytics models only"),
     ],
 )

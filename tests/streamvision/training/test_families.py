@@ -41,7 +41,13 @@ def test_names_without_ending_are_classifiers_of_torchvision_or_files(
     [
         ("unet", {"generated": 5}, "generated works with torchvision's detectors and ultralytics models only"),
         ("classifier", {"format": "coco"}, "format works with torchvision's detectors and ultralytics models only"),
-        ("unet", {"balance": "class-weights"}, "class-weights works with ultralytics models only"),
+        (
+            "unet",
+            {"balance": "class-weights"},
+            "class-weights works with torchvision's classifiers and ultralytics models only",
+        ),
+        ("unet", {"augment": {"mixup": 0.2}}, "mixup works with"),
+        ("classifier", {"augment": {"mosaic": 0.2}}, "mosaic works with"),
         ("detector", {"label_smoothing": 0.1}, "label_smoothing works with unet and torchvision's classifiers only"),
         ("ultralytics", {"freeze": 3, "unfreeze_at": 2, "unfreeze_lr": 1e-4}, "unfreeze_lr works with"),
     ],

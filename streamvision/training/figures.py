@@ -1,0 +1,34 @@
+"""The figures of an epoch: which there are, what they are called, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TITLES = {
+    "map50": "mAP50",
+    "map50_95": "mAP50-95",
+    "map50_mask": "mAP50 of masks",
+    "map50_95_mask": "mAP50-95 of masks",
+    "map50_keypoints": "mAP50 of keypoints",
+    "map50_95_keypoints": "mAP50-95 of keypoints",
+    "mean_iou": "mIoU",
+    "pixel_accuracy": "pixel accuracy",
+    "top1": "top-1",
+    "top5": "top-5",
+}
+"""By the names in ``curves.csv``, in the order in which they are shown."""
+
+
+def shown(figures: Mapping[str, float]) -> list[str]:
+    """Return the names of those figures of an epoch that are shown to people."""
+    return [key for key in TITLES if key in figures]
+
+
+def in_words(figures: Mapping[str, float], *, between: str = ", ") -> str:
+    """Return them as text, such as ``mAP50 0.512, mAP50-95 0.301``."""
+    return between.join(f"{TITLES[key]} {figures[key]:.3f}" for key in shown(figures))
+
+
+def as_written(value: float) -> float:
+    """Return a figure as ``curves.csv`` holds it, so that epochs compare alike there and in training."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,161 @@
+"""Names that ``--model`` takes, and what is said of one that it does not take: only what exists and can be trained."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics
+from streamvision.core.errors import ConfigError
+
+DETECTORS = (
+    "ssdlite320_mobilenet_v3_large",
+    "retinanet_resnet50_fpn",
+    "retinanet_resnet50_fpn_v2",
+    "fasterrcnn_mobilenet_v3_large_320_fpn",
+    "fasterrcnn_mobilenet_v3_large_fpn",
+    "fasterrcnn_resnet50_fpn",
+    "fasterrcnn_resnet50_fpn_v2",
+    "fcos_resnet50_fpn",
+)
+"""Those of torchvision's that are trained here."""
+RELEASES = "https://github.com/ultralytics/assets/releases"
+EXPORTS = (".onnx", ".tflite", ".engine", ".xml", ".mlpackage", ".mlmodel", ".torchscript", ".pb")
+TENSOR_FILES = (".pth", ".safetensors", ".bin", ".ckpt", ".h5")
+_KINDS = (
+    "Trained are unet, torchvision's classifiers and detectors (resnet18, ssdlite320_mobilenet_v3_large), and "
+    "ultralytics' architectures (yolo11n.yaml, rtdetr-l.yaml) and checkpoints (.pt)"
+)
+_INSTEAD = (
+    ("mask", "yolo11n-seg.yaml finds masks"),
+    ("keypoint", "yolo11n-pose.yaml finds keypoints"),
+    ("ssd300", "ssdlite320_mobilenet_v3_large is the SSD that is"),
+    ("", "unet is what learns scenes"),
+)
+"""By how the name of a torchvision model begins that is not trained here: what is trained for the same purpose."""
+_TEXT_HEADS = ("World", "YOLOE")
+_OTHER_HEADS = {"SemanticSegment": "scenes are learnt by --model unet", "Depth": "nothing that measures depth is"}
+
+
+def classifiers() -> list[str]:
+    """Return torchvision's classifiers.
+
+    Raises:
+        MissingDependencyError: when torchvision is not installed.
+    """
+    import_torch()
+    from torchvision import models
+
+    names: list[str] = models.list_models(module=models)
+    return names
+
+
+def architectures() -> list[str]:
+    """Return ultralytics' architectures that can be trained here, each scale by itself, without ``.yaml``."""
+    return [name for name, head in _heads().items() if refusal_of_head(head) is None]
+
+
+def refusal_of_head(head: str) -> str | None:
+    """Return why a network whose last layer is of this class is not trained here, and what is; ``None`` where it is."""
+    if head.startswith(_TEXT_HEADS):
+        return "it finds what a text names, and needs another network to read it; give one such as yolo11n.yaml"
+    return next((why for other, why in _OTHER_HEADS.items() if head.startswith(other)), None)
+
+
+def refuse_missing(model: str) -> ConfigError:
+    """Return the error for what is neither a file that training begins from nor a name that it knows."""
+    path = Path(model).expanduser()
+    suffix = path.suffix.lower()
+    if suffix in EXPORTS:
+        return ConfigError(
+            f"{model} is an export, which cannot learn; give the checkpoint (.pt) that it was made from, or the name "
+            f"of an architecture. {_KINDS}"
+        )
+    if suffix in TENSOR_FILES:
+        near = _near(re.sub(r"-[0-9a-f]{8}$", "", path.stem), [*classifiers(), *DETECTORS]) or ["NAME"]
+        return ConfigError(
+            f"{model} would be weights without their architecture; give its name too, as in --model {near[0]} "
+            f"--weights {model}"
+        )
+    if suffix in (".yaml", ".yml", "") and path.stem in _heads() and path.stem not in architectures():
+        return ConfigError(f"{model} is not trained here: {refusal_of_head(_heads()[path.stem])}")
+    if suffix in (".yaml", ".yml"):
+        return ConfigError(f"there is no architecture {model}{_meant(path.stem, architectures(), ending='.yaml')}")
+    if suffix == ".pt":
+        return _missing_checkpoint(path)
+    return _unknown_name(model, path)
+
+
+def refuse_own_run(path: Path, *, trusted: bool) -> ConfigError | None:
+    """Return the error for weights of a run whose networks take them by ``--weights``; ``None`` for other files."""
+    stored = read_run(path, trusted=trusted)
+    if stored is None:
+        return None
+    return ConfigError(
+        f"{path} holds weights of {stored['architecture']} that streamvision train made; go on from them with --model "
+        f"{stored['architecture']} --weights {path}"
+    )
+
+
+def _missing_checkpoint(path: Path) -> ConfigError:
+    absent = f"there are no weights at {path}, and nothing is downloaded unasked: put the file there"
+    if path.stem in architectures():
+        return ConfigError(
+            f"{absent} (ultralytics' own are at {RELEASES}), give another with --model, or begin from nothing with "
+            f"--model {path.stem}.yaml"
+        )
+    if path.stem in classifiers() or path.stem in DETECTORS:
+        return ConfigError(f"{absent}, or begin from nothing with --model {path.stem}")
+    return ConfigError(f"{absent}, or begin from nothing with the name of an architecture. {_KINDS}")
+
+
+def _unknown_name(model: str, path: Path) -> ConfigError:
+    from torchvision import models
+
+    if model in models.list_models(module=models.detection) or model in models.list_models(module=models.segmentation):
+        instead = next(words for beginning, words in _INSTEAD if model.startswith(beginning))
+        return ConfigError(f"torchvision's {model} is not trained here; {instead}")
+    if path.stem in architectures() and path.suffix == "":
+        return _missing_checkpoint(path.with_suffix(".pt"))
+    own = ["unet", *classifiers(), *DETECTORS]
+    known = [*own, *(f"{name}.yaml" for name in architectures())]
+    return ConfigError(f"{model} is neither a file nor the name of a model{_meant(model, known)}")
+
+
+def _meant(name: str, known: Sequence[str], *, ending: str = "") -> str:
+    near = _near(name, known)
+    if not near:
+        return f". {_KINDS}"
+    return f"; did you mean {' or '.join(f'{one}{ending}' for one in near)}? {_KINDS}"
+
+
+def _near(name: str, known: Sequence[str]) -> list[str]:
+    """Return up to two names that are most like one that was given, whatever its case."""
+    by_plain = {one.lower(): one for one in known}
+    return [by_plain[one] for one in difflib.get_close_matches(name.lower(), by_plain, n=2, cutoff=0.7)]
+
+
+def _scaled(stem: str, scales: Iterable[str]) -> list[str]:
+    """Return an architecture's names: ``yolo11-seg`` with its scales is ``yolo11n-seg`` and so on."""
+    parts = re.fullmatch(r"(yolo(?:e-)?v?\d+)(-.*)?", stem)
+    if parts is None:
+        return [stem]
+    return [stem, *(f"{parts[1]}{scale}{parts[2] or ''}" for scale in scales)]
+
+
+@lru_cache(maxsize=1)
+def _heads() -> dict[str, str]:
+    """Return the class of the last layer of each of ultralytics' architectures, by its name with its scale."""
+    folder = Path(str(import_ultralytics().__file__)).parent / "cfg" / "models"
+    documents = {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(folder.rglob("*.yaml"))}
+    return {
+        name: str(document["head"][-1][2])
+        for stem, document in documents.items()
+        for name in _scaled(stem, document.get("scales") or ())
+    }

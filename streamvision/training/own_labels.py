@@ -1,0 +1,109 @@
+"""Data sets whose masks, keypoints or oriented boxes ultralytics reads itself, from a ``data.yaml`` of its own form."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from streamvision.core.errors import ConfigError
+from streamvision.core.files import write_whole
+from streamvision.core.reading import UnreadableError, read_yaml
+from streamvision.datasets.dataset import LabelledBox, LabelledImage
+from streamvision.datasets.files import read_picture
+from streamvision.training.data import TrainingData
+from streamvision.training.run_folder import RunFolder
+
+ORIGIN = "the data set's own"
+
+
+def prepare_own_labels(data: Path, folder: RunFolder, *, task: str) -> Path:
+    """Write the ``data.yaml`` that ultralytics will read into the run folder, and return it.
+
+    What a data set's file would have downloaded or executed (``download``) is left out, and its paths count from the
+    folder that it lies in, or from the present one.
+
+    Raises:
+        ConfigError: when the file is not such a one, or pictures or the keys that the task needs are missing.
+    """
+    if data.suffix not in {".yaml", ".yml"}:
+        raise ConfigError(f"a model for {task!r} needs its own labels; give --data the data.yaml of a YOLO data set")
+    try:
+        document = read_yaml(data)
+    except UnreadableError as error:
+        raise ConfigError(f"{data} {error}; give the data.yaml of a YOLO data set") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{data} must be a mapping with the keys path, train, val and names")
+    document.setdefault("val", document.pop("validation", None))
+    needed = ["train", "val", "names", *(["kpt_shape"] if task == "pose" else [])]
+    if missing := [key for key in needed if not document.get(key)]:
+        raise ConfigError(f"{data} does not say {', '.join(missing)}, which a model for {task!r} needs; add it")
+    root = _root(data, document.get("path"))
+    parts = {part: _paths(data, root, document[part]) for part in ("train", "val")}
+    kept = {key: value for key, value in document.items() if key not in ("download", "test", "minival")}
+    path = folder.data / "data.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, yaml.safe_dump(kept | parts | {"path": str(root)}, sort_keys=False))
+    return path
+
+
+def as_training_data(
+    names: Mapping[int, str], train: Sequence[dict[str, Any]], val: Sequence[dict[str, Any]], folder: RunFolder
+) -> TrainingData[LabelledImage]:
+    """Return what ultralytics has read, and write down which picture belongs to which part.
+
+    Args:
+        names: class names by class id.
+        train: its labels of the pictures to learn from.
+        val: its labels of those that are held out.
+        folder: of the run.
+    """
+    parts = [tuple(map(_image, labels)) for labels in (train, val)]
+    counts = [Counter(box.class_id for image in part for box in image.boxes) for part in parts]
+    record = {
+        "origin": ORIGIN,
+        **{name: [str(i.path) for i in part] for name, part in zip(("train", "val"), parts, strict=True)},
+    }
+    write_whole(folder.split, json.dumps(record, indent=1))
+    learnt, held_out = parts
+    in_order = tuple(names[class_id] for class_id in sorted(names))
+    return TrainingData(in_order, learnt, (1,) * len(learnt), held_out, ORIGIN, (), "objects", *counts)
+
+
+def _root(data: Path, said: object) -> Path:
+    """Return the folder that paths count from."""
+    beside = data.resolve().parent
+    if said is None:
+        return beside
+    candidates = [beside / str(said), Path(str(said)).expanduser().resolve()]
+    found = next((folder for folder in candidates if folder.is_dir()), None)
+    if found is None:
+        raise ConfigError(
+            f"{data} says path: {said}, but there is no folder {candidates[0]}; correct it or leave it out"
+        )
+    return found.resolve()
+
+
+def _paths(data: Path, root: Path, said: object) -> list[str]:
+    entries = [str(entry) for entry in said] if isinstance(said, list) else [str(said)]
+    paths = [(root / entry).resolve() for entry in entries]
+    if absent := [path for path in paths if not path.exists()]:
+        raise ConfigError(f"{data} names {absent[0]}, which does not exist; correct its path, train or val")
+    return [str(path) for path in paths]
+
+
+def _image(label: dict[str, Any]) -> LabelledImage:
+    file = read_picture(Path(label["im_file"]))
+    width, height = file.width_px, file.height_px
+    centre, size = np.split(
+        np.asarray(label["bboxes"], float).reshape(-1, 4) * [width, height, width, height], 2, axis=1
+    )
+    corners = np.concatenate([centre - size / 2, centre + size / 2], axis=1).tolist()
+    classes = np.asarray(label["cls"]).reshape(-1).astype(int).tolist()
+    boxes = tuple(LabelledBox(class_id, tuple(box)) for class_id, box in zip(classes, corners, strict=True))
+    return LabelledImage(Path(label["im_file"]), width, height, boxes)

@@ -1,0 +1,93 @@
+"""What is said of models that are not trained here: what is named instead exists and is trained."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+pytest.importorskip("ultralytics")
+
+import torch
+
+from streamvision.core.errors import ConfigError
+from streamvision.training.families import family_of
+from streamvision.training.model_names import DETECTORS, architectures, classifiers
+from streamvision.training.ultralytics_run import architecture_of, resolve_weights
+
+pytestmark = [pytest.mark.reference]
+NAME = re.compile(r"(?:--model|such as|did you mean) ([\w.-]+)|([\w-]+\.yaml)|\(([\w]+), ")
+
+
+def refusal(model: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        architecture_of(resolve_weights(model))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("yolo11n", "begin from nothing with --model yolo11n.yaml"),
+        ("yolov8x-seg.pt", "begin from nothing with --model yolov8x-seg.yaml"),
+        ("resnet18.pt", "begin from nothing with --model resnet18"),
+        ("best.pt", "begin from nothing with the name of an architecture"),
+        ("resnet18-f37072fd.pth", "--model resnet18 --weights resnet18-f37072fd.pth"),
+        ("best.onnx", "best.onnx is an export, which cannot learn"),
+        ("yolo11nn.yaml", "did you mean yolo11n.yaml"),
+        ("ResNet50", "did you mean resnet50"),
+        ("efficientnet-b0", "did you mean efficientnet_b0"),
+        ("deeplabv3_resnet50", "unet is what learns scenes"),
+        ("maskrcnn_resnet50_fpn", "yolo11n-seg.yaml finds masks"),
+        ("keypointrcnn_resnet50_fpn", "yolo11n-pose.yaml finds keypoints"),
+        ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large is the SSD that is"),
+        ("yolov8s-worldv2.yaml", "such as yolo11n.yaml"),
+        ("yoloe-11s", "such as yolo11n.yaml"),
+        ("yolo26n-sem.yaml", "scenes are learnt by --model unet"),
+        ("yolo26n-depth", "nothing that measures depth is"),
+        ("gibberish", "neither a file nor the name of a model"),
+    ],
+)
+def test_advice_names_models_that_are_trained(
+    model: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sentence = refusal(model)
+    assert said in sentence
+    trained = {"unet", *classifiers(), *DETECTORS, *(f"{name}.yaml" for name in architectures())}
+    named = {name for groups in NAME.findall(sentence) for name in groups if name}
+    for name in named - {model}:
+        assert name in trained, (name, sentence)
+
+
+@pytest.mark.parametrize(
+    ("model", "task"),
+    [
+        ("yolov8n.yaml", "detect"),
+        ("yolov10n.yaml", "detect"),
+        ("rtdetr-l.yaml", "detect"),
+        ("yolov8n-rtdetr.yaml", "detect"),
+        ("yolov9c-seg.yaml", "segment"),
+        ("yolo11n-pose.yaml", "pose"),
+        ("yolo26n-obb.yaml", "obb"),
+        ("yolo11x-cls.yaml", "classify"),
+    ],
+)
+def test_an_architecture_says_its_task(model: str, task: str) -> None:
+    assert family_of(model) == "ultralytics"
+    assert architecture_of(resolve_weights(model)).task == task
+
+
+def test_a_file_that_is_no_architecture_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("backbone: 3\n", encoding="utf-8")
+    assert "is not an architecture that ultralytics can build" in refusal(str(file))
+
+
+def test_weights_of_an_own_run_are_told_where_they_belong(tmp_path: Path) -> None:
+    own = tmp_path / "best.pt"
+    torch.save({"architecture": "resnet18", "names": ["a"], "imgsz": 64, "model": {}}, own)
+    assert f"--model resnet18 --weights {own}" in refusal(str(own))

@@ -1,0 +1,149 @@
+"""Every kind of ultralytics' models learns for an epoch, and its files, figures and card say the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+pytest.importorskip("ultralytics")
+
+import torch
+
+from streamvision.core.errors import ConfigError
+from streamvision.training.recipe import load_recipe
+from streamvision.training.report import CurveFile
+from streamvision.training.session import start_training
+from streamvision.training.ultralytics_trainer import TrainerMixin
+from support.sign_pictures import draw_signs
+
+pytestmark = [pytest.mark.slow, pytest.mark.reference]
+
+
+def draw_shapes(folder: Path, task: str, **keys: Any) -> Path:
+    """Draw a data set of one red square a picture in ultralytics' form, and return its ``data.yaml``."""
+    rng = np.random.default_rng(4)
+    for part in ("train", "val"):
+        for kind in ("images", "labels"):
+            (folder / kind / part).mkdir(parents=True)
+        for number in range(4):
+            image = rng.integers(90, 160, (64, 64, 3), dtype=np.uint8)
+            left, top = (int(value) for value in rng.integers(6, 34, 2))
+            cv2.rectangle(image, (left, top), (left + 24, top + 24), (20, 20, 220), -1)
+            cv2.imwrite(str(folder / "images" / part / f"{number}.png"), image)
+            corners = np.array([(0, 0), (24, 0), (24, 24), (0, 24)]) + np.array([left, top])
+            outline = " ".join(f"{value / 64:.4f}" for value in corners.reshape(-1))
+            points = " ".join(f"{x / 64:.4f} {y / 64:.4f} 2" for x, y in corners)
+            box = f"{(left + 12) / 64:.4f} {(top + 12) / 64:.4f} 0.375 0.375"
+            line = f"0 {box} {points}" if task == "pose" else f"0 {outline}"
+            (folder / "labels" / part / f"{number}.txt").write_text(line + "\n", encoding="utf-8")
+    document = {"path": ".", "train": "images/train", "val": "images/val", "names": ["square"]} | keys
+    (folder / "data.yaml").write_text(json.dumps(document), encoding="utf-8")
+    return folder / "data.yaml"
+
+
+def recipe(data: Path, model: str, **more: Any) -> Any:
+    given = {"data": data, "model": model, "imgsz": 64, "batch": 4, "threads": 1, "preset": "plain", "epochs": 1}
+    return load_recipe(None, given | more)
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "keys"),
+    [
+        ("yolo11n-seg.yaml", "segment", {}),
+        ("yolo11n-pose.yaml", "pose", {"kpt_shape": [4, 3]}),
+        ("yolo26n-obb.yaml", "obb", {}),
+    ],
+)
+def test_labels_that_ultralytics_reads_are_counted(model: str, task: str, keys: dict[str, Any], tmp_path: Path) -> None:
+    # What the data set's author would have executed where a picture is missing must not come along.
+    data = draw_shapes(tmp_path / "data", task, download="import os; os.abort()", **keys)
+    done = start_training(recipe(data, model), project=tmp_path, name="run", command="train")
+    assert done["task"] == task
+    assert done["beginning"] == f"began from nothing as {model}"
+    card = (tmp_path / "run" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "to learn from (4 pictures) | held out (4 pictures)" in card
+    assert "| square | 4 | 4 |" in card
+    assert len(json.loads((tmp_path / "run" / "split.json").read_text(encoding="utf-8"))["val"]) == 4
+    assert "download" not in (tmp_path / "run" / "data" / "data.yaml").read_text(encoding="utf-8")
+
+
+def test_rtdetr_learns(tmp_path: Path) -> None:
+    data = draw_signs(tmp_path / "signs", count=8)
+    given = recipe(data, "rtdetr-l.yaml", val_share=0.3)
+    done = start_training(given, project=tmp_path, name="run", command="train")
+    assert done["task"] == "detect"
+    row = CurveFile(tmp_path / "run" / "curves.csv").rows()[0]
+    assert row["train_loss_giou"] > 0
+    assert row["train_loss_l1"] > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "figure", "other"),
+    [
+        ("yolo11n-seg.yaml", "segment", "metrics/mAP50-95(M)", "metrics/mAP50-95(B)"),
+        ("yolo11n-pose.yaml", "pose", "metrics/mAP50-95(P)", "metrics/mAP50-95(B)"),
+    ],
+)
+def test_the_published_epoch_is_the_one_whose_weights_are_kept(
+    model: str, task: str, figure: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task's own figure is best in epoch 2, equal in 3; the boxes' is best in epoch 4."""
+    data = draw_shapes(tmp_path / "data", task, **({"kpt_shape": [4, 3]} if task == "pose" else {}))
+    own, boxes = [0.1, 0.5, 0.5, 0.2], [0.1, 0.2, 0.3, 0.9]
+    kept: dict[int, dict[str, torch.Tensor]] = {}
+    measure = TrainerMixin.__mro__[0]
+
+    def measured(self: Any) -> dict[str, float]:
+        kept[self.epoch + 1] = {key: value.clone().half() for key, value in self.ema.ema.state_dict().items()}
+        return {figure: own[self.epoch], other: boxes[self.epoch], "fitness": own[self.epoch] + boxes[self.epoch]}
+
+    def get_validator(self: Any) -> Any:
+        validator = super(measure, self).get_validator()  # type: ignore[misc]
+        trainer = self
+
+        def validate(*given: Any, **named: Any) -> dict[str, float]:
+            return measured(trainer) if given else {"fitness": 0.0}
+
+        monkeypatch.setattr(type(validator), "__call__", lambda _self, *given, **named: validate(*given, **named))
+        return validator
+
+    monkeypatch.setattr(TrainerMixin, "get_validator", get_validator, raising=False)
+    done = start_training(recipe(data, model, epochs=4), project=tmp_path, name="run", command="train")
+    assert done["best_epoch"] == 2
+    published = {"segment": "map50_95_mask", "pose": "map50_95_keypoints"}[task]
+    assert done[published] == 0.5
+    best = torch.load(done["best"], weights_only=False)
+    weights = (best["ema"] or best["model"]).state_dict()
+    assert all(torch.equal(weights[key].half(), value) for key, value in kept[2].items())
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"train": "images/none", "kpt_shape": [4, 3]}, "does not exist"),
+        ({"path": "elsewhere", "kpt_shape": [4, 3]}, "there is no folder"),
+        ({"names": [], "kpt_shape": [4, 3]}, "does not say names"),
+        ({}, "does not say kpt_shape"),
+    ],
+)
+def test_a_data_set_that_cannot_be_used_is_one_sentence_and_no_folder(
+    keys: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    data = draw_shapes(tmp_path / "data", "pose", **keys)
+    with pytest.raises(ConfigError, match=said):
+        start_training(recipe(data, "yolo11n-pose.yaml"), project=tmp_path / "runs", name="run", command="train")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_ultralytics_refuses_is_one_sentence_and_no_folder(tmp_path: Path) -> None:
+    data = draw_shapes(tmp_path / "data", "pose", kpt_shape=[4])
+    with pytest.raises(ConfigError, match=r"ultralytics cannot train yolo11n-pose\.yaml"):
+        start_training(recipe(data, "yolo11n-pose.yaml"), project=tmp_path / "runs", name="run", command="train")
+    assert not (tmp_path / "runs").exists()
