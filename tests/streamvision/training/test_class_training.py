@@ -23,8 +23,8 @@ from streamvision.datasets.class_labels import read_class_folders
 from streamvision.evaluation.classify import evaluate_classifier
 from streamvision.evaluation.model import open_model
 from streamvision.training.data import prepare_classes
+from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import load_recipe
-from streamvision.training.report import TrainingProgress
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 

@@ -26,8 +26,8 @@ from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.training.augment import Sample, augment_centre
 from streamvision.training.batches import RegionSamples
 from streamvision.training.data import prepare_regions
+from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Augmentation, load_recipe
-from streamvision.training.report import TrainingProgress
 from streamvision.training.run_folder import RunFolder
 from streamvision.training.session import resume_training, start_training
 from support.command_line import streamvision
