@@ -1,7 +1,8 @@
 """The annotated video as fragmented MP4 (ISO/IEC 14496-12): after a crash or power loss it plays up to the last second.
 
 A plain MP4 has its index at the end, and none if the program dies first. Here the header comes first and each second
-is a fragment with an index of its own, handed to the operating system as soon as it is complete.
+is a fragment with an index of its own, handed to the operating system as soon as it is complete. For the index of all
+fragments at the end FFmpeg keeps 40 bytes a second, 3.5 MB a day.
 """
 
 from __future__ import annotations
