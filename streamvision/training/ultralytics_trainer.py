@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ultralytics.data import dataset
 from ultralytics.models import yolo
 from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.utils.torch_utils import unwrap_model
@@ -316,7 +317,17 @@ def make_trainer(
         "figure": CHOSEN_BY.get(task, "map50_95"),
     }
     base = RTDETRTrainer if queries else BASES[task]
+    read_no_caches()
     return type("RecipeTrainer", (TrainerMixin, base), attributes)(overrides=deepcopy(overrides))
+
+
+def read_no_caches() -> None:
+    """Have ultralytics read labels themselves: a ``labels.cache`` that came with them is a pickle and may run code."""
+
+    def absent(path: Any) -> dict[str, Any]:
+        raise FileNotFoundError(f"{path} is not read")
+
+    dataset.load_dataset_cache_file = absent
 
 
 def weights_fit(model: Any, weights: Any, recipe: Recipe) -> str:
