@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import MissingDependencyError
+from streamvision.core.resampling import scaled
 from streamvision.datasets.dataset import LabelledImage
 from streamvision.evaluation.diagnosis import Diagnosis
 from streamvision.evaluation.features import F32, CropEmbedder, centred
 from streamvision.evaluation.predictions import Predictions, read_bgr
 
+T = TypeVar("T")
 MARGIN = 0.1
 """How much of its surroundings a crop shows on each side, as a share of the box."""
+SMALL_PX = 160
+"""Longer side of a whole picture that is compared."""
 MIN_SIDE_PX = 6
 """Smaller objects show nothing that could be compared."""
 INSTALL = "pip install '.[eval]'"
@@ -37,12 +41,12 @@ LOOK_ALIKES = 6
 
 @dataclass(frozen=True, eq=False)
 class ObjectCrop:
-    """One marked object."""
+    """One marked object, or a whole picture that has a class."""
 
     path: Path
     """The picture."""
     object_index: int
-    """Which of the picture's objects it is."""
+    """Which of the picture's objects it is; 0 for a whole picture."""
     class_id: int
     """Its class."""
     bgr: NDArray[np.uint8]
@@ -62,10 +66,29 @@ def cut_crops(images: Sequence[LabelledImage], *, at_most: int, seed: int = 0) -
         for left, top, right, bottom in [box.box_xyxy_px]
         if not box.ignore and min(right - left, bottom - top) >= MIN_SIDE_PX
     ]
-    if len(places) > at_most:
-        chosen = np.random.default_rng(seed).choice(len(places), at_most, replace=False)
-        places = [places[index] for index in sorted(chosen.tolist())]
-    return list(_cut(places))
+    return list(_cut(_some(places, at_most, seed)))
+
+
+def small_pictures(pictures: Sequence[tuple[Path, int]], *, at_most: int, seed: int = 0) -> list[ObjectCrop]:
+    """Return whole pictures of (path, class) made small, a random choice where there are more than ``at_most``.
+
+    Raises:
+        SourceError: when a picture cannot be read any more.
+    """
+    chosen = _some(pictures, at_most, seed)
+    return [ObjectCrop(path, 0, class_id, small_picture(read_bgr(path))) for path, class_id in chosen]
+
+
+def small_picture(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture whose longer side has at most :data:`SMALL_PX` pixels."""
+    return scaled(bgr, min(SMALL_PX / max(bgr.shape[:2]), 1.0))
+
+
+def _some(rows: Sequence[T], at_most: int, seed: int) -> list[T]:
+    if len(rows) <= at_most:
+        return list(rows)
+    chosen = np.random.default_rng(seed).choice(len(rows), at_most, replace=False)
+    return [rows[index] for index in sorted(chosen.tolist())]
 
 
 def cut(bgr: NDArray[np.uint8], box_xyxy_px: Sequence[float]) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamvision.evaluation.heat import random_mask
+from streamvision.evaluation.explaining.covering import random_mask
 from support.command_line import streamvision
 
 MODEL = "models/yolox_nano.onnx"
