@@ -6,25 +6,26 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import numpy as np
 
 from streamvision.cli.dataset_options import format_option
-from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options
+from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, report_options
 from streamvision.cli.eval_track import track
 from streamvision.cli.progress import StepProgress
 from streamvision.core.terminal import table
 from streamvision.datasets import read_dataset
 from streamvision.datasets.class_labels import read_class_folders, read_class_maps
-from streamvision.datasets.dataset import Dataset, DatasetFormat
+from streamvision.datasets.dataset import DatasetFormat, PictureSet
 from streamvision.evaluation.classify import TOP, ClassifyEvaluation, evaluate_classifier
 from streamvision.evaluation.evaluate import Evaluation, ShapeEvaluation, ShapeTask, evaluate, evaluate_shapes
 from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import SemanticEvaluation, evaluate_semantic
 
 Rows = list[tuple[str, ...]]
+P = TypeVar("P", bound=PictureSet[Any])
 
 SHAPES: dict[ShapeTask, tuple[str, str]] = {
     "segment": (
@@ -81,15 +82,7 @@ evaluation.add_command(track)
 
 @evaluation.command(short_help="Average precision of a detector, and why it is wrong.")
 @measured_options(labels=True)
-@click.option(
-    "--report", type=Path, metavar="F.html", help="Write a page that explains the figures; it opens without network."
-)
-@click.option(
-    "--train-data",
-    type=Path,
-    metavar="DIR",
-    help="What the model was trained with, for look-alikes in the report; default: the train part of DIR.",
-)
+@report_options
 @format_option("--train-format", "train_format", of="--train-data")
 def detect(
     model: Path,
@@ -120,14 +113,10 @@ def detect(
     if save_predictions:
         result.predictions.save(save_predictions)
     if report:
-        from streamvision.evaluation.features import open_embedder
         from streamvision.evaluation.report import build_report
 
-        click.echo(f"Drawing {report} ...", err=True)
-        title = f"{model.name} on {data.resolve().name}"
         training = training or training_part(dataset, measured)
-        embedder = open_embedder(model, trust_checkpoint=given["trust_checkpoint"])
-        build_report(result, report, title=title, embedder=embedder, training=training)
+        _report(build_report, result, report, model=model, data=data, training=training, given=given)
     _print(result, result.images, box_rows(result), as_json=as_json)
 
 
@@ -156,7 +145,16 @@ for _task, (_short_help, _text) in SHAPES.items():
 
 @evaluation.command(short_help="Intersection over union of each class of pixels.")
 @measured_options(labels=False)
-def semantic(model: Path, data: Path, split: str | None, as_json: bool, **given: Any) -> None:
+@report_options
+def semantic(
+    model: Path,
+    data: Path,
+    split: str | None,
+    report: Path | None,
+    train_data: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Measure how well MODEL names the pixels of pictures.
 
     DIR has images/ and masks/, a PNG of the same name for each picture whose grey levels or palette indices are class
@@ -165,16 +163,32 @@ def semantic(model: Path, data: Path, split: str | None, as_json: bool, **given:
     \b
     Examples:
       streamvision eval semantic deeplabv3.onnx --data voc-maps
-      streamvision eval semantic unet.onnx --data road --class road --json
+      streamvision eval semantic unet.onnx --data road --report report.html
     """
-    result, _ = _measure(evaluate_semantic, model, read_class_maps(data), split, given)
+    pictures = read_class_maps(data)
+    training = read_class_maps(train_data) if train_data else None
+    result, measured = _measure(evaluate_semantic, model, pictures, split, given)
+    if report:
+        from streamvision.evaluation.report import build_semantic_report
+
+        training = training or training_part(pictures, measured)
+        _report(build_semantic_report, result, report, model=model, data=data, training=training, given=given)
     accuracy = f"{result.pixel_accuracy:.1%} of the pixels are named rightly."
     _print(result, result.images, pixel_rows(result), accuracy, as_json=as_json)
 
 
 @evaluation.command(short_help="Top-1 and top-5 accuracy of a classifier.")
 @measured_options(labels=False)
-def classify(model: Path, data: Path, split: str | None, as_json: bool, **given: Any) -> None:
+@report_options
+def classify(
+    model: Path,
+    data: Path,
+    split: str | None,
+    report: Path | None,
+    train_data: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Measure how often MODEL names pictures rightly.
 
     DIR has a folder of pictures for each class, or such folders within train, val and test. Classes are matched by
@@ -183,9 +197,16 @@ def classify(model: Path, data: Path, split: str | None, as_json: bool, **given:
     \b
     Examples:
       streamvision eval classify yolov8n-cls.onnx --data imagenette
-      streamvision eval classify flowers.onnx --data flowers --split test --json
+      streamvision eval classify flowers.onnx --data flowers --split test --report report.html
     """
-    result, _ = _measure(evaluate_classifier, model, read_class_folders(data), split, given)
+    pictures = read_class_folders(data)
+    training = read_class_folders(train_data) if train_data else None
+    result, measured = _measure(evaluate_classifier, model, pictures, split, given)
+    if report:
+        from streamvision.evaluation.report import build_classify_report
+
+        training = training or training_part(pictures, measured)
+        _report(build_classify_report, result, report, model=model, data=data, training=training, given=given)
     _print(result, len(result.place), class_rows(result), as_json=as_json)
 
 
@@ -199,6 +220,16 @@ def _measure(
         return evaluate(detector, part, classes=classes, notes=notes, on_progress=progress.show), part
 
 
+def _report(build: Callable[..., None], result: Any, report: Path, *, model: Path, data: Path, training: Any) -> None:
+    """Write the page that explains an evaluation."""
+    from streamvision.evaluation.features import open_embedder
+
+    click.echo(f"Drawing {report} ...", err=True)
+    title = f"{model.name} on {data.resolve().name}"
+    embedder = open_embedder(model, trust_checkpoint=given["trust_checkpoint"])
+    build(result, report, title=title, embedder=embedder, training=training)
+
+
 def _print(result: Any, pictures: int, rows: Rows, *remarks: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result.to_json()))
@@ -207,7 +238,7 @@ def _print(result: Any, pictures: int, rows: Rows, *remarks: str, as_json: bool)
     click.echo("\n".join([*lines, *(f"Note: {note}" for note in result.notes)]))
 
 
-def training_part(dataset: Dataset, measured: Dataset) -> Dataset | None:
+def training_part(dataset: P, measured: P) -> P | None:
     """Return the train part of a data set where it is not what is measured, ``None`` where there is none."""
     seen = {image.path for image in measured.images}
     part = dataset.part("train")

@@ -53,6 +53,23 @@ runtime_options = together(
 """Options that say how the model is opened; :func:`chosen_options` reads them."""
 
 
+report_options = together(
+    click.option(
+        "--report",
+        type=Path,
+        metavar="F.html",
+        help="Write a page that explains the figures; it opens without network.",
+    ),
+    click.option(
+        "--train-data",
+        type=Path,
+        metavar="DIR",
+        help="What the model was trained with, for look-alikes in the report; default: the train part of DIR.",
+    ),
+)
+"""Options of the commands that write a report."""
+
+
 def measured_options(*, labels: bool) -> Callable[[Any], Any]:
     """Return what adds the options of every command that measures a model on labelled pictures.
 

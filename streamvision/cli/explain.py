@@ -165,7 +165,7 @@ def _look_alikes(
     from streamvision.datasets.class_labels import read_class_folders
     from streamvision.evaluation.crops import cut, cut_crops, find_look_alikes, small_pictures
     from streamvision.evaluation.features import open_embedder
-    from streamvision.evaluation.report.build import MAX_TRAINING_CROPS
+    from streamvision.evaluation.report.parts import MAX_TRAINING_CROPS
 
     if explanation.task in OBJECT_TASKS:
         training: Any = read_dataset(train_data, format=format, option="--train-format")

@@ -130,8 +130,10 @@ def line_chart(series: Sequence[tuple[int, Series]], *, x_title: str, y_title: s
     return _figure(plot, [*_axes(plot, x_title, y_title), *lines], title)
 
 
-def reliability_chart(bins: Sequence[tuple[float, float, float | None, int]], *, title: str) -> Markup:
-    """Return the reliability diagram of bins (low edge, high edge, precision, count) for a page."""
+def reliability_chart(
+    bins: Sequence[tuple[float, float, float | None, int]], *, title: str, counted: str = "detections"
+) -> Markup:
+    """Return the reliability diagram of bins (low edge, high edge, precision, count) of what is counted for a page."""
     plot = _Plot()
     most = max((count for *_, count in bins), default=0) or 1
     parts = [_segment("ideal", plot.at(0, 0), plot.at(1, 1))]
@@ -146,15 +148,23 @@ def reliability_chart(bins: Sequence[tuple[float, float, float | None, int]], *,
         gap_top = min(top, promised)
         box = {"x": left, "width": right - left}
         content = (
-            _element("title", f"scores {low:.1f} to {high:.1f}: {precision:.1%} of {count} detections are right"),
+            _element("title", f"scores {low:.1f} to {high:.1f}: {precision:.1%} of {count} {counted} are right"),
             _element("rect", class_="kept", y=solid, height=floor - solid, **box),
             _element(
                 "rect", class_=f"gap {'over' if top > promised else 'under'}", y=gap_top, height=solid - gap_top, **box
             ),
-            _element("text", f"{count}", class_="tick", x=(left + right) / 2, y=gap_top - 5, text_anchor="middle"),
+            _element("text", _rough(count), class_="tick", x=(left + right) / 2, y=gap_top - 5, text_anchor="middle"),
         )
         parts.append(_element("g", *content, class_="bin", style=f"--weight:{0.55 + 0.45 * count / most:.2f}"))
     return _figure(plot, [*_axes(plot, "score that the model gives", "share that is right"), *parts], title)
+
+
+def _rough(count: int) -> str:
+    """Return a count in at most four letters or digits."""
+    for unit, sign in ((1_000_000, "M"), (1_000, "k")):
+        if count >= 10 * unit:
+            return f"{count / unit:.0f}{sign}"
+    return str(count)
 
 
 def scatter_chart(points: Sequence[Point], colors: Sequence[str], odd: Sequence[int], *, title: str) -> Markup:

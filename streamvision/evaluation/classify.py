@@ -1,4 +1,4 @@
-"""How well a model classifies pictures: how often the right class is its first, or among its first five."""
+"""How well a model classifies pictures: how often the right class is its first, or among five, and what is mixed up."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.picture import BgrPicture
-from streamvision.datasets.dataset import NamedPictures
+from streamvision.datasets.dataset import NamedPicture, NamedPictures
 from streamvision.evaluation.class_names import match_names
 from streamvision.evaluation.model import require_task
 from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
+from streamvision.evaluation.scores import Calibration, calibrated, score_bins
 from streamvision.inference.model import Model
 
 TOP = 5
@@ -30,6 +31,26 @@ class ClassifyEvaluation(Measurement):
     """(N,) how many classes the model finds likelier than the right one, for each picture; 0 is a hit."""
     truth: NDArray[np.intp]
     """(N,) the right class of each picture."""
+    images: tuple[NamedPicture, ...]
+    """(N,) the pictures."""
+    said: NDArray[np.intp]
+    """(N,) the class that the model finds likeliest, of its own."""
+    said_score: NDArray[np.float32]
+    """(N,) its probability."""
+    right_score: NDArray[np.float32]
+    """(N,) the probability of the right class."""
+    model_names: tuple[str, ...]
+    """Class names of the model."""
+    confusion: NDArray[np.int64]
+    """(C, C + 1) pictures by their class and the class that the model finds likeliest; the last column is for classes
+    of the model that the data set does not have."""
+    calibration: Calibration
+    """Whether the probabilities of the likeliest classes mean what they say."""
+
+    @property
+    def hit(self) -> NDArray[np.bool_]:
+        """(N,) whether the likeliest class is the right one."""
+        return self.place == 0
 
     def top(self, count: int, class_id: int | None = None) -> float | None:
         """Return how often the right class is among the first ``count``, 0..1; ``None`` where there is no picture."""
@@ -47,6 +68,8 @@ class ClassifyEvaluation(Measurement):
                 for n, name in enumerate(self.names)
                 if counts[n]
             },
+            "calibration": self.calibration.to_json("pictures"),
+            "confusion": {"names": [*self.names, None], "marked_by_said": self.confusion.tolist()},
             "images": len(self.place),
             **self.about_json(self.names),
         }
@@ -72,22 +95,45 @@ def evaluate_classifier(
     match = match_names(pictures.names, used, detector.names, only=classes)
     images = [image for image in pictures.images if image.class_id in match.measured]
     of_model = {class_id: at for at, class_id in enumerate(match.data_id.tolist()) if class_id is not None}
-    places: list[int] = []
+    rows: list[tuple[int, int, float, float]] = []
     begin_s = time.monotonic()
     for at in range(0, len(images), detector.max_batch):
         group = images[at : at + detector.max_batch]
         found = detector.find([BgrPicture(read_bgr(image.path)) for image in group])
         for image, one in zip(group, found, strict=True):
             assert one.image_result is not None and one.image_result.class_score is not None
-            order = np.argsort(-one.image_result.class_score, kind="stable")
-            places.append(int(np.flatnonzero(order == of_model[image.class_id])[0]))
-        on_progress(len(places), len(images))
+            rows.append(_answer(one.image_result.class_score, of_model[image.class_id]))
+        on_progress(len(rows), len(images))
+    columns = tuple(zip(*rows, strict=True)) or ((),) * 4
+    place, said = (np.array(column, np.intp) for column in columns[:2])
+    said_score, right_score = (np.array(column, np.float32) for column in columns[2:])
+    truth = np.array([image.class_id for image in images], np.intp)
     return ClassifyEvaluation(
         model=detector.describe(),
         names=match.names,
-        place=np.array(places, np.intp),
-        truth=np.array([image.class_id for image in images], np.intp),
+        place=place,
+        truth=truth,
+        images=tuple(images),
+        said=said,
+        said_score=said_score,
+        right_score=right_score,
+        model_names=detector.names,
+        confusion=_confusion(truth, match.data_id.filled(len(match.names))[said], len(match.names)),
+        calibration=calibrated(score_bins(said_score, place == 0)),
         seconds=time.monotonic() - begin_s,
         notes=(*notes, *match.notes, *detector.card.assumed),
         problems=pictures.problems,
     )
+
+
+def _answer(class_score: NDArray[np.float32], right: int) -> tuple[int, int, float, float]:
+    """Return how many classes are likelier than the right one, the likeliest, its probability and the right one's."""
+    order = np.argsort(-class_score, kind="stable")
+    place = int(np.flatnonzero(order == right)[0])
+    return place, int(order[0]), float(class_score[order[0]]), float(class_score[right])
+
+
+def _confusion(truth: NDArray[np.intp], said: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    counts = np.zeros((classes, classes + 1), np.int64)
+    np.add.at(counts, (truth, said), 1)
+    return counts

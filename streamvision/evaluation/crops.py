@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import MissingDependencyError
 from streamvision.core.resampling import scaled
-from streamvision.datasets.dataset import LabelledImage
+from streamvision.datasets.class_labels import read_class_map
+from streamvision.datasets.dataset import LabelledImage, MappedPicture
 from streamvision.evaluation.diagnosis import Diagnosis
 from streamvision.evaluation.features import F32, CropEmbedder, centred
 from streamvision.evaluation.predictions import Predictions, read_bgr
@@ -77,6 +79,36 @@ def small_pictures(pictures: Sequence[tuple[Path, int]], *, at_most: int, seed: 
     """
     chosen = _some(pictures, at_most, seed)
     return [ObjectCrop(path, 0, class_id, small_picture(read_bgr(path))) for path, class_id in chosen]
+
+
+def cut_regions(regions: Sequence[tuple[MappedPicture, int]], *, at_most: int, seed: int = 0) -> list[ObjectCrop]:
+    """Return crops of all pixels of a class on a picture, what is not of it in the crop's mean colour.
+
+    Of more than ``at_most`` it is a random choice; those that turn out to have no pixels are left out.
+
+    Raises:
+        SourceError: when a picture or a map cannot be read any more.
+    """
+    crops = []
+    path, bgr, marked = None, np.empty((0, 0, 3), np.uint8), np.empty((0, 0), np.uint8)
+    for image, class_id in _some(regions, at_most, seed):
+        if image.path != path:
+            path, marked = image.path, read_class_map(image.map_path)
+            bgr = np.asarray(
+                cv2.resize(read_bgr(image.path), marked.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8
+            )
+        inside = marked == class_id
+        if inside.any():
+            crops.append(ObjectCrop(image.path, class_id, class_id, small_picture(_region(bgr, inside))))
+    return crops
+
+
+def _region(bgr: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    part = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    crop, kept = bgr[part].copy(), inside[part]
+    crop[~kept] = crop[kept].mean(axis=0).round().astype(np.uint8)
+    return crop
 
 
 def small_picture(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -112,12 +112,7 @@ class Diagnosis:
                 kind: {"map50_cost": rounded(cost), "count": counts[kind], "count_at_operating_point": seen[kind]}
                 for kind, cost in self.errors.cost.items()
             },
-            "calibration": {
-                "expected_error": rounded(self.calibration.expected_error),
-                "largest_error": rounded(self.calibration.largest_error),
-                "overconfidence": rounded(self.calibration.overconfidence),
-                "detections": self.calibration.count,
-            },
+            "calibration": self.calibration.to_json("detections"),
             "confusion": {"names": [*names, None], "marked_by_said": self.confusion.tolist()},
             "by_height": [
                 {"low_px": band.low_px, "high_px": band.high_px, "objects": band.objects, "found": band.found}

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.evaluation.matching import ImageMatch
+from streamvision.evaluation.predictions import rounded
 
 SCORE_STEPS: NDArray[np.float64] = np.round(np.arange(0.01, 1.0, 0.01), 2)
 CALIBRATION_BINS = 10
@@ -108,7 +110,7 @@ def _curves(
 
 @dataclass(frozen=True)
 class Bin:
-    """Detections with about the same score."""
+    """Detections, pictures or pixels with about the same score."""
 
     low: float
     """Lowest score."""
@@ -135,7 +137,16 @@ class Calibration:
     overconfidence: float | None
     """Mean score minus precision: above 0 the model promises too much."""
     count: int
-    """How many detections were compared."""
+    """How many detections, pictures or pixels were compared."""
+
+    def to_json(self, counted: str) -> dict[str, Any]:
+        """Return the errors as plain values; ``counted`` says in the plural what was compared."""
+        return {
+            "expected_error": rounded(self.expected_error),
+            "largest_error": rounded(self.largest_error),
+            "overconfidence": rounded(self.overconfidence),
+            counted: self.count,
+        }
 
 
 def calibration(matches: Sequence[ImageMatch]) -> Calibration:
@@ -143,27 +154,29 @@ def calibration(matches: Sequence[ImageMatch]) -> Calibration:
     score = np.concatenate([match.score[~match.ignored] for match in matches])
     hit = np.concatenate([match.hit[~match.ignored] for match in matches])
     used = score >= LOWEST_CALIBRATED_SCORE
-    score, hit = score[used], hit[used]
-    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
-    place = np.clip(np.searchsorted(edges, score, side="right") - 1, 0, CALIBRATION_BINS - 1)
-    bins = []
-    for index in range(CALIBRATION_BINS):
-        inside = place == index
-        count = int(inside.sum())
-        mean_score = float(score[inside].mean()) if count else None
-        precision = float(hit[inside].mean()) if count else None
-        bins.append(Bin(float(edges[index]), float(edges[index + 1]), count, mean_score, precision))
-    gaps = [
-        (one.count, abs(one.mean_score - one.precision))
-        for one in bins
-        if one.mean_score is not None and one.precision is not None
-    ]
-    if not gaps:
-        return Calibration(tuple(bins), None, None, None, 0)
-    return Calibration(
-        tuple(bins),
-        sum(count * gap for count, gap in gaps) / len(score),
-        max(gap for _, gap in gaps),
-        float(score.mean() - hit.mean()),
-        len(score),
+    return calibrated(score_bins(score[used], hit[used]))
+
+
+def score_bins(score: NDArray[Any], hit: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return (3, bins) of each bin of scores 0..1 the count, the sum of the scores, and how many are right.
+
+    What several of these hold together is their sum.
+    """
+    place = np.clip((score * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
+    weights = (None, score, hit)
+    return np.stack([np.bincount(place, one, minlength=CALIBRATION_BINS).astype(np.float64) for one in weights])
+
+
+def calibrated(bins: NDArray[np.float64]) -> Calibration:
+    """Compare scores with the share that is right, from the (3, bins) of :func:`score_bins`."""
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1).tolist()
+    rows = tuple(
+        Bin(low, high, int(count), promised / count if count else None, kept / count if count else None)
+        for low, high, (count, promised, kept) in zip(edges[:-1], edges[1:], bins.T.tolist(), strict=True)
     )
+    total, promised, kept = bins.sum(axis=1).tolist()
+    if not total:
+        return Calibration(rows, None, None, None, 0)
+    gaps = np.abs(bins[1] - bins[2])
+    largest = float((gaps / np.maximum(bins[0], 1)).max())
+    return Calibration(rows, float(gaps.sum()) / total, largest, (promised - kept) / total, int(total))

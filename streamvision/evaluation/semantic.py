@@ -14,13 +14,49 @@ from numpy.typing import NDArray
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import BgrPicture
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
-from streamvision.datasets.dataset import MappedPictures
+from streamvision.datasets.dataset import MappedPicture, MappedPictures
 from streamvision.evaluation.class_names import ClassMatch, match_names
 from streamvision.evaluation.model import require_task
 from streamvision.evaluation.predictions import Measurement, OnProgress, read_bgr, rounded
+from streamvision.evaluation.scores import Calibration, calibrated, score_bins
+from streamvision.inference.heads.base import PictureHead
+from streamvision.inference.heads.maps import SemanticHead
+from streamvision.inference.input_sizes import InputSizes
 from streamvision.inference.model import Model
 
 LEVELS = 256
+MAX_WORST = 24
+"""Pictures that are kept with their maps, those on which most pixels are wrong."""
+WORST_PX = 480
+"""Longer side of these maps."""
+
+
+@dataclass(frozen=True, eq=False)
+class WorstScene:
+    """A picture on which many pixels are named wrongly."""
+
+    image: MappedPicture
+    """The picture."""
+    marked: NDArray[np.uint8]
+    """(h, w) the class of each cell, 255 where it is not known."""
+    said: NDArray[np.uint8]
+    """(h, w) the class that the model gave, of the data set; their number where it has none such."""
+    wrong_share: float
+    """Share of the known pixels that are wrong, 0..1."""
+
+
+@dataclass(frozen=True)
+class RegionFigures:
+    """All pixels of one class on one picture."""
+
+    image: MappedPicture
+    """The picture."""
+    class_id: int
+    """The class."""
+    share: float
+    """Their share of the picture's known pixels, 0..1."""
+    recall: float
+    """Share of them that got this class, 0..1."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,6 +72,13 @@ class SemanticEvaluation(Measurement):
     that the data set does not have."""
     images: int
     """How many pictures were measured."""
+    calibration: Calibration
+    """Whether the probabilities of the given classes mean what they say, pixel by pixel; empty for models that give
+    classes without probabilities."""
+    regions: tuple[RegionFigures, ...]
+    """Each measured class of each picture."""
+    worst: tuple[WorstScene, ...]
+    """The pictures with most wrong pixels, at most :data:`MAX_WORST`, the worst first."""
 
     def iou(self) -> NDArray[np.float64]:
         """Return (C,) the intersection over union of each class; NaN where it is neither marked nor found."""
@@ -67,6 +110,7 @@ class SemanticEvaluation(Measurement):
                 if not np.isnan(iou[n])
             },
             "confusion": self.confusion.tolist(),
+            "calibration": self.calibration.to_json("pixels"),
             "images": self.images,
             **self.about_json(self.names),
         }
@@ -94,19 +138,19 @@ def evaluate_semantic(
     match = match_names(names, set(), detector.names, only=())
     if not pictures.names:
         notes = (*notes, "The data set has no class names; its levels were taken for the model's classes.")
+    reader = _Reader(detector)
     table = _to_data(match, len(detector.names))
-    confusion = np.zeros((len(names), len(names) + 1), np.int64)
+    scenes = _Scenes(len(names))
     begin_s = time.monotonic()
     for done, image in enumerate(pictures.images, 1):
-        (found,) = detector.find([BgrPicture(read_bgr(image.path))])
-        assert found.image_result is not None and found.image_result.class_map is not None
+        class_map, confidence = reader.read(read_bgr(image.path))
         marked = read_class_map(image.map_path)
         if (wrong := marked[(marked != UNKNOWN) & (marked >= len(names))]).size:
             raise SourceError(f"{image.map_path} marks class {wrong[0]}, but there are {len(names)} classes")
-        confusion += _count(marked, table[found.image_result.class_map], len(names))
+        scenes.add(image, marked, table[class_map], confidence)
         on_progress(done, len(pictures.images))
     seconds = time.monotonic() - begin_s
-    used = set(np.flatnonzero(confusion.sum(axis=1)).tolist())
+    used = set(np.flatnonzero(scenes.confusion.sum(axis=1)).tolist())
     if not used:
         raise ConfigError("no pixel of any map is marked with a class, so there is nothing to measure; check the maps")
     match = match_names(names, used, detector.names, only=classes)
@@ -114,8 +158,11 @@ def evaluate_semantic(
         model=detector.describe(),
         names=names,
         measured=match.measured,
-        confusion=confusion,
+        confusion=scenes.confusion,
         images=len(pictures.images),
+        calibration=calibrated(scenes.bins),
+        regions=tuple(one for one in scenes.regions if one.class_id in match.measured),
+        worst=scenes.worst(),
         seconds=seconds,
         notes=(*notes, *match.notes, *detector.card.assumed),
         problems=pictures.problems,
@@ -129,9 +176,80 @@ def _to_data(match: ClassMatch, model_classes: int) -> NDArray[np.uint8]:
     return np.minimum(table, UNKNOWN).astype(np.uint8)
 
 
-def _count(marked: NDArray[np.uint8], found: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
-    height, width = marked.shape
-    sized = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST_EXACT))
-    known = marked != UNKNOWN
-    pairs = marked[known].astype(np.int64) * (classes + 1) + np.minimum(sized[known], classes)
-    return np.bincount(pairs, minlength=classes * (classes + 1)).reshape(classes, classes + 1)
+class _Reader:
+    """Runs a model over pictures for the class of each pixel and how probable it is."""
+
+    def __init__(self, detector: Model) -> None:
+        self._detector = detector
+        self._sizes = InputSizes(detector.card, detector.backend.outputs)
+
+    def read(self, bgr: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
+        """Return (h, w) the class of each cell, and its probability where the model gives it."""
+        pictures = [BgrPicture(bgr)]
+        ((size, _),) = self._sizes.calls(pictures, max_batch=1)
+        sized = self._sizes.of(size)
+        places = sized.fill(pictures)
+        outputs = self._detector.backend.run(sized.batch.tensor)
+        assert isinstance(sized.head, PictureHead)
+        (result,) = sized.head.read(outputs, places)
+        assert result.class_map is not None
+        if not isinstance(sized.head, SemanticHead):  # a head of another package
+            return result.class_map, None
+        return result.class_map, sized.head.confidence(outputs, places)[0]
+
+
+class _Scenes:
+    """Counts what a model gave picture by picture."""
+
+    def __init__(self, classes: int) -> None:
+        self._classes = classes
+        self.confusion = np.zeros((classes, classes + 1), np.int64)
+        self.bins = score_bins(np.empty(0), np.empty(0, bool))
+        self.regions: list[RegionFigures] = []
+        self._worst: list[WorstScene] = []
+
+    def add(
+        self,
+        image: MappedPicture,
+        marked: NDArray[np.uint8],
+        said: NDArray[np.uint8],
+        confidence: NDArray[np.float32] | None,
+    ) -> None:
+        """Count a picture; the map and the probabilities are brought to the size of the marked one."""
+        height, width = marked.shape
+        said = np.minimum(_stretched(said, width, height), self._classes).astype(np.uint8)
+        known = marked != UNKNOWN
+        counts = self._count(marked[known], said[known])
+        self.confusion += counts
+        if confidence is not None:
+            self.bins += score_bins(_stretched(confidence, width, height)[known], (marked == said)[known])
+        total, hits = max(int(counts.sum()), 1), np.diag(counts)
+        of_class = counts.sum(axis=1)
+        self.regions += [
+            RegionFigures(image, one, int(of_class[one]) / total, int(hits[one]) / int(of_class[one]))
+            for one in np.flatnonzero(of_class).tolist()
+        ]
+        if wrong := 1 - int(hits.sum()) / total if known.any() else 0.0:
+            self._keep(WorstScene(image, *(_smaller(one) for one in (marked, said)), wrong))
+
+    def worst(self) -> tuple[WorstScene, ...]:
+        """Return the worst pictures, the worst first."""
+        return tuple(self._worst)
+
+    def _keep(self, scene: WorstScene) -> None:
+        self._worst = sorted([*self._worst, scene], key=lambda one: -one.wrong_share)[:MAX_WORST]
+
+    def _count(self, marked: NDArray[np.uint8], said: NDArray[np.uint8]) -> NDArray[np.int64]:
+        columns = self._classes + 1
+        pairs = marked.astype(np.int64) * columns + said
+        return np.bincount(pairs, minlength=self._classes * columns).reshape(self._classes, columns)
+
+
+def _stretched(cells: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    return np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST_EXACT))
+
+
+def _smaller(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = cells.shape
+    scale = min(WORST_PX / max(height, width), 1.0)
+    return _stretched(cells, max(round(scale * width), 1), max(round(scale * height), 1))

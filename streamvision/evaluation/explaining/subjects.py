@@ -170,7 +170,10 @@ def ask(model: Model, bgr: U8, *, config: ModelConfig, score: float, most: int, 
     size = {"width_px": width_px, "height_px": height_px}
     class_ids = [_class_id(name, model.names) for name in classes]
     if model.card.task in OBJECT_TASKS:
-        return Objects(_objects(model, bgr, config, score=score, most=most, classes=classes), model.names, **size)
+        limits = {"score": score, "iou": NMS_IOU, "max_detections": most}
+        wanted = [model.names[one] for one in class_ids] or None
+        asked = Model(model.backend, model.card, config.model_copy(update={**limits, "classes": wanted}))
+        return Objects(asked.detect([BgrPicture(bgr)])[0], model.names, **size)
     (prediction,) = model.find([BgrPicture(bgr)])
     result = prediction.image_result
     if result is not None and result.class_score is not None:
@@ -182,14 +185,6 @@ def ask(model: Model, bgr: U8, *, config: ModelConfig, score: float, most: int, 
     if result is not None and result.embedding is not None:
         return Description(result.embedding)
     raise ConfigError(f"{model.describe()} is a model for {model.card.task}; only {EXPLAINED} can be explained")
-
-
-def _objects(
-    model: Model, bgr: U8, config: ModelConfig, *, score: float, most: int, classes: Sequence[str]
-) -> Detections:
-    limits = {"score": score, "iou": NMS_IOU, "max_detections": most, "classes": list(classes) or None}
-    (found,) = Model(model.backend, model.card, config.model_copy(update=limits)).detect([BgrPicture(bgr)])
-    return found
 
 
 def _class_id(name: str, names: Sequence[str]) -> int:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from streamvision.evaluation.error_types import ErrorKind
 from streamvision.evaluation.evaluate import Evaluation
+from streamvision.evaluation.scores import Calibration
 
 KIND_WORDS: dict[ErrorKind, tuple[str, str]] = {
     "classification": (
@@ -39,25 +45,43 @@ def in_short(result: Evaluation) -> list[str]:
     """Return the findings that matter most, one sentence each."""
     return [
         sentence
-        for sentence in (_classes(result), _costliest(result), _confused(result), _small(result), _scores(result))
+        for sentence in (
+            _classes(result),
+            _costliest(result),
+            _confused(result),
+            _small(result),
+            about_scores(result.diagnosis.calibration),
+        )
         if sentence
     ]
 
 
 def _classes(result: Evaluation) -> str | None:
-    ranked = sorted(
+    ranked = [
         (figures.map50_95, name, figures.objects)
         for name, figures in result.figures.per_class.items()
         if figures.map50_95 is not None
-    )
+    ]
+    return best_and_weakest(ranked, figure="an mAP50-95", counted="objects")
+
+
+def best_and_weakest(classes: Sequence[tuple[float, str, int]], *, figure: str, counted: str) -> str | None:
+    """Return which class is best and which weakest; ``None`` where there are fewer than two.
+
+    Args:
+        classes: the figure of each class, its name, and how many there are of it.
+        figure: what is compared, with its article.
+        counted: what there are so many of.
+    """
+    ranked = sorted(classes)
     if len(ranked) < 2:
         return None
     if len(frequent := [one for one in ranked if one[2] >= _ENOUGH_OBJECTS]) >= 2:
         ranked = frequent
     (low, worst, few), (high, best, many) = ranked[0], ranked[-1]
     return (
-        f"Best is {best} with an mAP50-95 of {high:.3f} ({many} objects), weakest is {worst} with {low:.3f} "
-        f"({few} objects)."
+        f"Best is {best} with {figure} of {high:.3f} ({many} {counted}), weakest is {worst} with {low:.3f} "
+        f"({few} {counted})."
     )
 
 
@@ -77,16 +101,25 @@ def _costliest(result: Evaluation) -> str | None:
 
 def _confused(result: Evaluation) -> str | None:
     names = result.predictions.names
-    mixed = result.diagnosis.confusion[:-1, :-1].copy()
-    if not mixed.size:
+    if (found := most_mixed(result.diagnosis.confusion, len(names))) is None:
+        return "No object was taken for another class at the operating score." if names else None
+    count, marked, said = found
+    return f"Most often mixed up: {names[marked]} was taken for {names[said]} {times(count)}."
+
+
+def most_mixed(confusion: NDArray[np.int64], classes: int) -> tuple[int, int, int] | None:
+    """Return how often the two classes that are mixed up most are, the marked one and the one said for it."""
+    mixed = confusion[:classes, :classes].copy()
+    np.fill_diagonal(mixed, 0)
+    if not mixed.any():
         return None
-    mixed[range(len(names)), range(len(names))] = 0
-    count = int(mixed.max())
-    if not count:
-        return "No object was taken for another class at the operating score."
-    marked, said = divmod(int(mixed.argmax()), len(names))
-    times = "once" if count == 1 else f"{count} times"
-    return f"Most often mixed up: {names[marked]} was taken for {names[said]} {times}."
+    marked, said = divmod(int(mixed.argmax()), classes)
+    return int(mixed[marked, said]), marked, said
+
+
+def times(count: int) -> str:
+    """Return how often in words."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def _small(result: Evaluation) -> str | None:
@@ -104,8 +137,8 @@ def _small(result: Evaluation) -> str | None:
     )
 
 
-def _scores(result: Evaluation) -> str | None:
-    found = result.diagnosis.calibration
+def about_scores(found: Calibration) -> str | None:
+    """Return whether scores mean what they say; ``None`` where there are none."""
     if found.expected_error is None or found.overconfidence is None:
         return None
     if found.expected_error <= _WELL_CALIBRATED:

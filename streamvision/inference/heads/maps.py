@@ -116,6 +116,24 @@ class SemanticHead(PictureHead):
             for channels, part in zip(logits, parts, strict=False)
         ]
 
+    def confidence(self, outputs: Sequence[NDArray[Any]], letterboxes: Sequence[Letterbox]) -> list[F32 | None]:
+        """Return (h, w) the probability of the class that :meth:`read` gives each cell, picture by picture.
+
+        ``None`` where the model gives class ids alone. Channels that are probabilities already stay what they are.
+
+        Raises:
+            ModelError: when the map has another shape than the model said.
+        """
+        assert self._at is not None
+        grid = outputs[self._at]
+        if grid.ndim == 3:
+            return [None] * len(letterboxes)
+        parts = [letterbox.visible(self._card) for letterbox in letterboxes]
+        return [
+            _confidence(np.stack(logits_on_content(channels, part, self._card)))
+            for channels, part in zip(self._channels_first(grid), parts, strict=False)
+        ]
+
     def _channels_first(self, grid: NDArray[Any]) -> F32:
         if grid.shape[1] in self._channels:
             return grid.astype(np.float32, copy=False)
@@ -135,6 +153,18 @@ def _largest(channels: list[F32]) -> NDArray[np.uint8]:
         class_map[channel > best] = class_id
         np.maximum(best, channel, out=best)
     return class_map
+
+
+def _confidence(channels: F32) -> F32:
+    """Return the largest probability among (C, h, w) logits or probabilities; of one channel, that of the likelier."""
+    if len(channels) == 1:
+        one: F32 = 1 / (1 + np.exp(-np.abs(channels[0])))
+        return one
+    best = channels.max(axis=0)
+    if channels.min() >= 0 and np.allclose(channels.sum(axis=0), 1, atol=1e-3):
+        return best
+    probability: F32 = 1 / np.exp(channels - best).sum(axis=0)
+    return probability
 
 
 class DepthHead(PictureHead):

@@ -26,29 +26,36 @@ def test_an_exported_model_is_explained_by_covering(data_dir, bear_in_a_corner, 
     target = tmp_path / "why.png"
     done = streamvision(
         *("explain", bear_in_a_corner, "--model", data_dir / MODEL, "--output", target, "--masks", "96"),
-        *("--max-objects", "1", "--json"),
+        *("--max-objects", "1", "--class", "Bear", "--json"),
     )
     assert done.code == 0, done.stderr
     report = done.report
     (bear,) = report["objects"]
     assert (report["method"], bear["class_name"]) == ("occlusion", "bear")
     assert bear["heat_inside_box"] > 0.4, "the box is an eighth of the picture"
+    assert bear["box_share_of_picture"] == pytest.approx(1 / 8, abs=0.05)
+    assert bear["deletion"]["area"] < bear["insertion"]["area"]
     sheet = cv2.imread(str(target))
     assert sheet.shape[1] > 900, "the overview and one panel"
 
 
 @pytest.mark.reference
 @pytest.mark.slow
-def test_a_checkpoint_is_explained_by_its_gradients(data_dir, bear_in_a_corner, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "share"),
+    [("auto", 0.5), ("grad-cam", 0.25), ("grad-cam++", 0.25)],
+    ids=["auto", "grad-cam", "plus-plus"],
+)
+def test_a_checkpoint_is_explained_by_its_gradients(data_dir, bear_in_a_corner, tmp_path, method, share):
     pytest.importorskip("ultralytics")
     done = streamvision(
         *("explain", bear_in_a_corner, "--model", data_dir / "models/yolov8n_coco.pt", "--imgsz", "320", "--json"),
-        *("--max-objects", "1", "--output", tmp_path / "why.png"),
+        *("--max-objects", "1", "--output", tmp_path / "why.png", "--method", method),
     )
     assert done.code == 0, done.stderr
     (bear,) = done.report["objects"]
-    assert (done.report["method"], bear["class_name"]) == ("gradient", "bear")
-    assert bear["heat_inside_box"] > 0.5
+    assert (done.report["method"], bear["class_name"]) == ("gradient" if method == "auto" else method, "bear")
+    assert bear["heat_inside_box"] > share, "Grad-CAM averages over the whole picture, so it promises no more"
 
 
 def test_look_alikes_come_from_the_training_data(data_dir, bear_in_a_corner, tmp_path):
