@@ -38,7 +38,7 @@ from streamvision.inference.model_card import InputCard, ModelCard
 
 SIDE_PX = 128
 METHODS = ("occlusion", "gradient", "grad-cam", "grad-cam++")
-CURVED = 12
+CURVED = 8
 """Pictures of each task whose curves are computed; they take 42 looks at each."""
 Case = tuple[NDArray[np.uint8], str, NDArray[np.bool_]]
 """A picture, the class of what is on it, and where that is."""
@@ -110,10 +110,10 @@ class Convolutions(torch.nn.Module):
         return (self.last(self.features(pictures).mean(dim=(2, 3))),)
 
 
-def trained_classifier(cases: Sequence[Case], *, epochs: int = 40) -> Model:
+def trained_classifier(cases: Sequence[Case], *, epochs: int = 24) -> Model:
     """Return a classifier that has learnt these windows."""
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     names = tuple(sorted({name for _, name, _ in cases}))
     pictures = torch.from_numpy(np.stack([bgr[..., ::-1].transpose(2, 0, 1) for bgr, *_ in cases])).float() / 255
     classes = torch.tensor([names.index(name) for _, name, _ in cases])
@@ -190,7 +190,7 @@ def explained(
     """Return the explanation of the best subject of a class; ``random`` has noise for heat."""
     options = {"path": path, "score": 0.25, "most": 1, "classes": (name,)}
     if method != "random":
-        one = explain(model, bgr, method=method, masks=300, curves=curves, **options)
+        one = explain(model, bgr, method=method, masks=200, curves=curves, **options)
         return one if one.subjects else None
     question = ask(model, bgr, config=ModelConfig(path=path), score=0.25, most=1, classes=(name,))
     noise = cv2.GaussianBlur(np.random.default_rng(0).random(bgr.shape[:2]), (0, 0), max(bgr.shape) / 16)

@@ -147,7 +147,7 @@ def _true_place(given: str, height_px: int, width_px: int) -> NDArray[np.bool_]:
         except (ValueError, OverflowError) as error:
             raise ConfigError(f"--truth {given}: give left,top,right,bottom in pixels, such as 40,30,90,80") from error
     else:
-        mask = read_bgr(Path(given)).any(axis=2)
+        mask = read_bgr(Path(given)).max(axis=2) > 0
     if mask.shape != (height_px, width_px):
         raise ConfigError(
             f"--truth {given} has {mask.shape[1]}x{mask.shape[0]} px, but the picture has {width_px}x{height_px}; give "

@@ -50,7 +50,8 @@ class ClassifyEvaluation(Measurement):
     @property
     def hit(self) -> NDArray[np.bool_]:
         """(N,) whether the likeliest class is the right one."""
-        return self.place == 0
+        hit: NDArray[np.bool_] = self.place == 0
+        return hit
 
     def top(self, count: int, class_id: int | None = None) -> float | None:
         """Return how often the right class is among the first ``count``, 0..1; ``None`` where there is no picture."""

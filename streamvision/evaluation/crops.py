@@ -106,7 +106,8 @@ def cut_regions(regions: Sequence[tuple[MappedPicture, int]], *, at_most: int, s
 def _region(bgr: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     part = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    crop, kept = bgr[part].copy(), inside[part]
+    kept = inside[part]
+    crop: NDArray[np.uint8] = bgr[part].copy()
     crop[~kept] = crop[kept].mean(axis=0).round().astype(np.uint8)
     return crop
 

@@ -230,7 +230,7 @@ class _Scenes:
             for one in np.flatnonzero(of_class).tolist()
         ]
         if wrong := 1 - int(hits.sum()) / total if known.any() else 0.0:
-            self._keep(WorstScene(image, *(_smaller(one) for one in (marked, said)), wrong))
+            self._keep(WorstScene(image, _smaller(marked), _smaller(said), wrong))
 
     def worst(self) -> tuple[WorstScene, ...]:
         """Return the worst pictures, the worst first."""

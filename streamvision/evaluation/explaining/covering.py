@@ -69,7 +69,8 @@ class CoveredPicture:
     @property
     def cover(self) -> F64:
         """(3,) the mean colour, which takes the place of what is covered."""
-        return self.bgr.reshape(-1, 3).mean(axis=0)
+        mean: F64 = self.bgr.reshape(-1, 3).mean(axis=0)
+        return mean
 
 
 def occlusion_heat(shown: CoveredPicture, *, masks: int, size_px: tuple[int, int], seed: int = 0) -> F32:

@@ -78,9 +78,8 @@ def inside_words(explanation: Explanation, index: int) -> str:
     place = explanation.place(index)
     if not explanation.heat[index].any():
         return "no heat"
-    if place is None:
+    if place is None or (share := explanation.share_inside(index, place)) is None:
         return "heat over the whole picture"
-    share = explanation.share_inside(index, place)
     what = "region" if explanation.subjects[index].region is not None else "box"
     return f"{100 * share:.0f} % of the heat is inside the {what}, {100 * place.mean():.2g} % of the area"
 

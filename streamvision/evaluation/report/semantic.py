@@ -116,7 +116,8 @@ def _color(at: int) -> tuple[int, int, int]:
 def _in_thousands(result: SemanticEvaluation) -> NDArray[np.int64]:
     """Return the confusions in thousandths of each class's own pixels."""
     marked = np.maximum(result.confusion.sum(axis=1, keepdims=True), 1)
-    return np.rint(1000 * result.confusion / marked).astype(np.int64)
+    thousandths: NDArray[np.int64] = np.rint(1000 * result.confusion / marked).astype(np.int64)
+    return thousandths
 
 
 def _in_short(classes: Sequence[dict[str, Any]], result: SemanticEvaluation) -> list[str]:

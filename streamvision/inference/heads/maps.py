@@ -160,7 +160,7 @@ def _confidence(channels: F32) -> F32:
     if len(channels) == 1:
         one: F32 = 1 / (1 + np.exp(-np.abs(channels[0])))
         return one
-    best = channels.max(axis=0)
+    best: F32 = channels.max(axis=0)
     if channels.min() >= 0 and np.allclose(channels.sum(axis=0), 1, atol=1e-3):
         return best
     probability: F32 = 1 / np.exp(channels - best).sum(axis=0)
