@@ -158,4 +158,4 @@ def test_a_report_that_cannot_be_written_is_one_sentence(data_dir, tmp_path):
 def without_torch(model: Path, folder: Path, target: Path) -> subprocess.CompletedProcess[str]:
     arguments = ["eval", "detect", str(model), "--data", str(folder), "--report", str(target)]
     command = [sys.executable, "-c", _WITHOUT_TORCH, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
