@@ -220,8 +220,17 @@ def _measure(
         return evaluate(detector, part, classes=classes, notes=notes, on_progress=progress.show), part
 
 
-def _report(build: Callable[..., None], result: Any, report: Path, *, model: Path, data: Path, training: Any) -> None:
-    """Write the page that explains an evaluation."""
+def _report(
+    build: Callable[..., None],
+    result: Any,
+    report: Path,
+    *,
+    model: Path,
+    data: Path,
+    training: Any,
+    given: dict[str, Any],
+) -> None:
+    """Write the page that explains an evaluation; ``given`` holds the options of the runtime."""
     from streamvision.evaluation.features import open_embedder
 
     click.echo(f"Drawing {report} ...", err=True)
