@@ -58,7 +58,10 @@ def _bgr(sequence: MotSequence, pictures: dict[int, Path], index: int) -> Any:
         width, height = sequence.size_px if min(sequence.size_px) > 0 else (1920, 1080)
         return np.full((height, width, 3), BACKGROUND, np.uint8)
     path = pictures.get(index + 1)
-    bgr: Any = None if path is None else cv2.imread(str(path))
+    try:
+        bgr: Any = None if path is None else cv2.imread(str(path))
+    except cv2.error:  # OpenCV refuses more than a billion pixels
+        bgr = None
     if bgr is None:
         raise SourceError(
             f"{sequence.name} has no readable picture for frame {index + 1} in {sequence.folder / 'img1'}"

@@ -66,7 +66,7 @@ def read_bytes(path: Path, *, limit: int = MAX_TABLE_BYTES) -> bytes:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise UnreadableError("is not an ordinary file")
-            content = file.read(limit + 1) if about.st_size <= limit else b""
+            content = file.read(about.st_size + 1) if about.st_size <= limit else b""  # what is asked for is reserved
     except UnreadableError:
         raise
     except OSError as error:
@@ -76,6 +76,15 @@ def read_bytes(path: Path, *, limit: int = MAX_TABLE_BYTES) -> bytes:
     if about.st_size > limit or len(content) > limit:
         raise UnreadableError(f"has {max(about.st_size, len(content)):,} bytes, of which {limit:,} are read")
     return content
+
+
+def read_head(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file, to see what it is; nothing where it cannot be read or is no ordinary file."""
+    try:
+        with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
+            return file.read(size) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except (OSError, ValueError):
+        return b""
 
 
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:

@@ -12,13 +12,14 @@ that is broken, where we list every bad one with its reason and go on.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
+from streamvision.core.reading import UnreadableError, finite, read_json, shown
+from streamvision.core.redaction import short
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledShape, Split
 from streamvision.datasets.files import SPLITS, PictureLookup, files_below, head_of, root_of, split_in, split_of_path
@@ -64,12 +65,9 @@ def read_coco(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     classes = _Classes()
     for table in find_tables(path):
         try:
-            document = json.loads(table.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            collector.note(table, "broken_labels", f"cannot be read ({error.strerror}); left out")
-            continue
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            collector.note(table, "broken_labels", f"is not valid JSON ({error}); left out")
+            document = read_json(table)
+        except UnreadableError as error:
+            collector.note(table, "broken_labels", f"{error}; left out")
             continue
         if not isinstance(document, dict) or not isinstance(document.get("images"), list):
             collector.note(table, "broken_labels", "has no list of images, so it is not COCO; left out")
@@ -163,14 +161,14 @@ class _TableReader:
             self._collector.progress(done, len(images))
             self._image(entry, boxes)
         for image_id, left in boxes.items():
-            reason = f"has {len(left)} boxes for image_id {image_id}, which is not among its images; left out"
+            reason = f"has {len(left)} boxes for image_id {shown(image_id)}, which is not among its images; left out"
             self._collector.note(self._path, "missing_picture", reason)
 
     def _image(self, entry: Any, boxes: dict[Any, list[MarkedBox]]) -> None:
         name = entry.get("file_name") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or not name or "id" not in entry:
+        if not isinstance(name, str) or not name or not _is_id(entry.get("id")):
             self._collector.note(
-                self._path, "broken_labels", f"has an image without file_name or id ({entry!r:.80}); left out"
+                self._path, "broken_labels", f"has an image without file_name or id ({shown(entry)}); left out"
             )
             return
         mine = boxes.pop(entry["id"], [])
@@ -178,44 +176,72 @@ class _TableReader:
         if self._collector.taken_before(path, self._split):
             if mine:
                 self._collector.note(
-                    self._path, "broken_labels", f"names {name} again, with {len(mine)} boxes; left out"
+                    self._path, "broken_labels", f"names {short(name)} again, with {len(mine)} boxes; left out"
                 )
             return
         if (picture := self._collector.open(path, labels=self._path)) is not None:
-            size = (entry.get("width"), entry.get("height"))
-            declared = (int(size[0]), int(size[1])) if all(isinstance(side, (int, float)) for side in size) else None
+            declared = self._declared_size(entry)
             self._collector.add(picture, mine, split=self._split, labels=self._path, declared_size_px=declared)
+
+    def _declared_size(self, entry: dict[str, Any]) -> tuple[int, int] | None:
+        sides = entry.get("width"), entry.get("height")
+        width, height = map(finite, sides)
+        if width is not None and height is not None:
+            return int(width), int(height)
+        if sides != (None, None):
+            said = f"says {shown(sides[0])}x{shown(sides[1])} for {short(entry['file_name'])}, which is no size"
+            self._collector.note(self._path, "wrong_size", f"{said}; the boxes were kept as written")
+        return None
 
     def _names(self, document: dict[str, Any]) -> dict[int, str]:
         names: dict[int, str] = {}
-        for category in document.get("categories") or ():
-            if isinstance(category, dict) and isinstance(category.get("id"), int) and category.get("name"):
+        for category in self._listed(document, "categories"):
+            if isinstance(category, dict) and type(category.get("id")) is int and _is_name(category.get("name")):
                 names[category["id"]] = str(category["name"])
                 self._parent_of[category["id"]] = str(category.get("supercategory") or "")
             else:
                 self._collector.note(
-                    self._path, "bad_class", f"has a category without id or name ({category!r:.80}); left out"
+                    self._path, "bad_class", f"has a category without id or name ({shown(category)}); left out"
                 )
         return names
 
     def _boxes(self, document: dict[str, Any], names: dict[int, str]) -> dict[Any, list[MarkedBox]]:
         boxes: defaultdict[Any, list[MarkedBox]] = defaultdict(list)
-        for entry in document.get("annotations") or ():
+        for entry in self._listed(document, "annotations"):
             try:
                 image_id, category_id = entry["image_id"], entry["category_id"]
                 x, y, width, height = (float(value) for value in entry["bbox"])
-            except (KeyError, TypeError, ValueError):
-                reason = f"has an annotation without image_id, category_id or bbox ({entry!r:.80}); left out"
+                if not _is_id(image_id) or not _is_id(category_id):
+                    raise ValueError
+            except (KeyError, TypeError, ValueError, OverflowError):
+                reason = f"has an annotation without image_id, category_id or bbox ({shown(entry)}); left out"
                 self._collector.note(self._path, "bad_box", reason)
                 continue
             if category_id not in names:
-                reason = f"annotation {entry.get('id')} has category_id {category_id}, which is no category; left out"
+                which = f"annotation {shown(entry.get('id'))} has category_id {shown(category_id)}"
+                reason = f"{which}, which is no category; left out"
                 self._collector.note(self._path, "bad_class", reason)
                 continue
             corners = (x, y, x + width, y + height)
             shape = _shape(entry) if self._shapes else None
             boxes[image_id].append(MarkedBox(names[category_id], corners, bool(entry.get("iscrowd")), shape))
         return dict(boxes)
+
+    def _listed(self, document: dict[str, Any], key: str) -> list[Any]:
+        """Return a list of the document, or note that it is none."""
+        given = document.get(key)
+        if given is not None and not isinstance(given, list):
+            self._collector.note(self._path, "broken_labels", f"has no list under {key} ({shown(given)}); left out")
+        return given if isinstance(given, list) else []
+
+
+def _is_id(value: Any) -> bool:
+    """Whether a value may be an id: a text or a whole number of 64 bits, since longer ones may be made to collide."""
+    return isinstance(value, str) or (type(value) is int and abs(value) < 1 << 63)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and bool(value)
 
 
 def _entry(box: LabelledBox) -> dict[str, Any]:
@@ -237,21 +263,30 @@ def _shape(entry: dict[str, Any]) -> LabelledShape | None:
     outline = entry.get("segmentation")
     if isinstance(outline, dict) and isinstance(outline.get("counts"), (list, str)):
         given = outline["counts"]
-        counts = given if isinstance(given, str) else tuple(int(run) for run in given)
+        counts = given if isinstance(given, str) else _runs(given)
     elif isinstance(outline, list):
         polygons = [tuple(map(float, one)) for one in outline if _is_polygon(one)]
     flat = entry.get("keypoints")
     keypoints: list[tuple[float, float, int]] = []
-    if isinstance(flat, list) and len(flat) % 3 == 0 and all(isinstance(value, (int, float)) for value in flat):
+    if isinstance(flat, list) and len(flat) % 3 == 0 and all(finite(value) is not None for value in flat):
         keypoints = [(float(x), float(y), int(v)) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
     if not polygons and counts is None and not keypoints:
         return None
-    area = entry.get("area")
-    stated = float(area) if isinstance(area, (int, float)) and math.isfinite(area) and area > 0 else None
-    return LabelledShape(tuple(polygons), counts, tuple(keypoints), stated)
+    area = finite(entry.get("area"))
+    return LabelledShape(tuple(polygons), counts, tuple(keypoints), area if area and area > 0 else None)
+
+
+def _runs(given: list[Any]) -> tuple[int, ...] | None:
+    """Return run lengths; ``None`` where one of them is none."""
+    runs = [finite(run) for run in given]
+    return (
+        tuple(int(run) for run in runs if run is not None)
+        if all(run is not None and run >= 0 for run in runs)
+        else None
+    )
 
 
 def _is_polygon(given: Any) -> bool:
     if not isinstance(given, list) or len(given) < 2 * 3 or len(given) % 2:
         return False
-    return all(isinstance(value, (int, float)) and math.isfinite(value) for value in given)
+    return all(finite(value) is not None for value in given)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamvision.core.redaction import printable
 from streamvision.datasets.dataset import (
     Dataset,
     LabelledBox,
@@ -27,8 +28,17 @@ from streamvision.datasets.dataset import (
     ProblemKind,
     Split,
 )
-from streamvision.datasets.files import BrokenPictureError, PictureFile, read_picture
+from streamvision.datasets.files import (
+    BrokenPictureError,
+    PictureFile,
+    class_name,
+    is_there,
+    read_picture,
+    real_place,
+)
 
+MAX_REASON = 600
+"""Most characters of a problem; whatever a file holds, reports stay readable."""
 EDGE_TOLERANCE_PX = 0.05
 """What formats with six decimals of the picture's width lose by rounding is less than this."""
 
@@ -74,7 +84,8 @@ class Collector:
 
     def note(self, path: Path, kind: ProblemKind, reason: str) -> None:
         """Note that something is wrong with a file."""
-        self._problems.append(Problem(path, reason, kind))
+        said = printable(reason).replace("\n", " ")
+        self._problems.append(Problem(path, said if len(said) <= MAX_REASON else f"{said[:MAX_REASON]}...", kind))
 
     def doubt(self, path: Path, reason: str) -> None:
         """Say why a picture that will be opened is not there; the clause goes on from its name."""
@@ -84,13 +95,13 @@ class Collector:
         """Return a file's place whatever way leads there: relative, absolute or through links to folders."""
         parent = path.parent
         if parent not in self._real_folders:
-            self._real_folders[parent] = parent.resolve()
+            self._real_folders[parent] = real_place(parent)
         return self._real_folders[parent] / path.name
 
     def open(self, path: Path, *, labels: Path | None = None) -> PictureFile | None:
         """Return the picture's size, or note why it cannot be read; ``labels`` is the file that names it."""
         try:
-            if not path.is_file():
+            if not is_there(path):
                 why = self._doubts.get(path, "is not there")
                 self.note(labels or path, "missing_picture", f"names the picture {path.name}, which {why}; left out")
                 return None
@@ -143,9 +154,11 @@ class Collector:
 
     def dataset(self, names: Sequence[str] = ()) -> Dataset:
         """Return everything; classes are ``names`` in their order, each once, then those only seen on boxes, sorted."""
-        used = {box.name for _, _, boxes, _ in self._pictures for box in boxes}
-        ordered = (*dict.fromkeys(names), *sorted(used.difference(names)))
-        ids = {name: class_id for class_id, name in enumerate(ordered)}
+        named = {name: class_name(name) for name in names}
+        used = {box.name: class_name(box.name) for _, _, boxes, _ in self._pictures for box in boxes}
+        ordered = (*dict.fromkeys(named.values()), *sorted(set(used.values()).difference(named.values())))
+        number_of = {name: class_id for class_id, name in enumerate(ordered)}
+        ids = {name: number_of[shown] for name, shown in used.items()}
         images = [
             LabelledImage(
                 picture.path,

@@ -27,7 +27,7 @@ def put_picture(kind: str, name: str, content: bytes) -> Path:
     folder = cache_folder(kind) / hashlib.sha256(content).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
-    path = folder / _safe_name(name, content)
+    path = folder / safe_name(name, content)
     if not path.is_file() or path.stat().st_size != len(content):
         unfinished = folder / f".{os.getpid()}-unfinished"
         unfinished.write_bytes(content)
@@ -43,10 +43,11 @@ def delete_old(cache: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _safe_name(name: str, content: bytes) -> str:
+def safe_name(name: str, content: bytes) -> str:
+    """Return the name of a file for a picture, whatever a label file calls it: no folder, printable, not too long."""
     shown = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable()).lstrip(".")
     path = PurePosixPath(shown or "picture")
-    suffix = path.suffix.lower() if path.suffix.lower() in PICTURE_SUFFIXES else _suffix(content)
+    suffix = path.suffix if path.suffix.lower() in PICTURE_SUFFIXES else _suffix(content)
     stem = path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
     return f"{stem.encode()[:_LONGEST_NAME].decode(errors='ignore')}{suffix}"
 

@@ -7,6 +7,7 @@ libraries load them; they are read without decoding the pixels.
 from __future__ import annotations
 
 import codecs
+import hashlib
 import io
 import os
 from collections import defaultdict
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from streamvision.core.errors import ConfigError, MissingDependencyError
+from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, read_bytes, read_head
+from streamvision.core.redaction import short
 from streamvision.datasets.dataset import Split
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ _SPLIT_WORDS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
+MAX_NAME = 200
 _CLASS_LISTS = ("classes.txt", "labels.txt", "obj.names", "names.txt", "_darknet.labels")
 _CLASS_LIST_FOLDERS = ("", "labels", "annotations", "Annotations")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
@@ -48,14 +52,48 @@ _FOLDERS = ("", "images", "JPEGImages", "data", "imgs", "img")
 def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """Return all files in a folder and those below whose names end so, in lower case; sorted.
 
-    Links to folders are followed, each folder once; hidden files and folders are passed over.
+    Links to folders are followed, each folder once, but not to those that the folder lies in. Hidden files and folders
+    are passed over, and so are links to files elsewhere, unless they are pictures: sets of linked pictures are made
+    here, links to other labels are a trap.
     """
-    found, visited = [], set()
+    found, visited = [], set(real_place(folder).parents)
     for place, folders, files in os.walk(folder, followlinks=True):
         visited.add(Path(place).resolve())
         folders[:] = [name for name in folders if name[0] != "." and Path(place, name).resolve() not in visited]
         found += [Path(place, name) for name in files if name[0] != "." and name.lower().endswith(tuple(suffixes))]
-    return sorted(found)
+    return sorted(path for path in found if path.suffix.lower() in PICTURE_SUFFIXES or not leads_out(path, folder))
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file is a link to one that is there, but not in the folder."""
+    return path.is_symlink() and path.exists() and not real_place(path).is_relative_to(real_place(folder))
+
+
+def place_inside(base: Path, name: str, folder: Path) -> Path | None:
+    """Return where a name in a label file leads, counted from ``base``; ``None`` where that is not in the folder."""
+    path = base / name
+    if ".." in name and ".." in path.parts:
+        return path if real_place(path).is_relative_to(real_place(folder)) else None
+    if not Path(name).is_absolute():
+        return path
+    inside = path.is_relative_to(folder.absolute()) or real_place(path).is_relative_to(real_place(folder))
+    return path if inside else None
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file is there, whatever characters its name has and however many."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def real_place(path: Path) -> Path:
+    """Return where a path leads through all links; itself where no file can be called so."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):  # no file has such a name
+        return path
 
 
 def files_marked(path: Path, suffixes: Collection[str], is_marked: Callable[[Path], bool]) -> list[Path]:
@@ -71,11 +109,7 @@ def files_marked(path: Path, suffixes: Collection[str], is_marked: Callable[[Pat
 
 def head_of(path: Path, size: int) -> bytes:
     """Return the first bytes of a file, to see what it is; nothing where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError:
-        return b""
+    return read_head(path, size)
 
 
 def split_named(name: str) -> Split | None:
@@ -140,7 +174,7 @@ def find_class_list(folder: Path) -> ClassList | None:
         ConfigError: when there are several below the folder that say different things.
     """
     usual = (folder / place / name for place in _CLASS_LIST_FOLDERS for name in _CLASS_LISTS)
-    if (path := next((path for path in usual if path.is_file()), None)) is not None:
+    if (path := next((path for path in usual if is_there(path) and not leads_out(path, folder)), None)) is not None:
         return _read_class_list(path)
     found = [_read_class_list(path) for path in files_below(folder, _CLASS_LISTS) if path.name in _CLASS_LISTS]
     if len({one.lines for one in found}) > 1:
@@ -166,13 +200,26 @@ def _shown(numbers: Sequence[int]) -> str:
 
 
 def _read_class_list(path: Path) -> ClassList:
-    content = path.read_bytes()
+    try:
+        content = read_bytes(path, limit=MAX_TEXT_BYTES)
+    except UnreadableError as error:
+        raise ConfigError(f"{path} {error}; give a text with the name of a class on each line") from None
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     text = content.decode(encoding, errors="replace").replace("\r\r\n", "\n").replace("\r\n", "\n")
     lines = [line.strip() for line in text.replace("\r", "\n").split("\n")]
     while lines and not lines[-1]:
         lines.pop()
-    return ClassList(path, tuple(lines))
+    return ClassList(path, tuple(map(class_name, lines)))
+
+
+def class_name(text: str) -> str:
+    """Return what a class is called: a name that can be printed, of :data:`MAX_NAME` characters at most."""
+    if len(text) <= MAX_NAME and text.isprintable():
+        return text
+    escaped = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:MAX_NAME])
+    if len(text) <= MAX_NAME:
+        return escaped
+    return f"{escaped}...{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:8]}"
 
 
 def root_of(path: Path, *, labels_in: Sequence[str] = ()) -> Path:
@@ -305,7 +352,7 @@ class PictureLookup:
         if _LOCAL_FILE in name:
             name = unquote(name.rpartition(_LOCAL_FILE)[2])
         for base in (labels.parent, self._folder, *(self._folder / place for place in _FOLDERS)):
-            if (path := base / name).is_file():
+            if (path := place_inside(base, name, self._folder)) is not None and is_there(path):
                 return path
         parts = tuple(part for part in name.split("/") if part not in ("", ".", ".."))
         candidates = self._by_ending.get(parts[-2:]) or self._by_ending.get(parts[-1:], [])
@@ -315,7 +362,11 @@ class PictureLookup:
         best = [path for path, value in likeness.items() if value == most]
         if len(best) == 1:
             return best[0]
-        place = labels.parent / name
+        if (inside := place_inside(labels.parent, name, self._folder)) is None:
+            place = labels.parent / name.rpartition("/")[2]
+            self._doubt(place, f"{short(name)} would be outside of {self._folder}")
+            return place
+        place = inside
         if candidates:
             shown = [str(path.relative_to(self._folder)) for path in (best or candidates)[:2]]
             reason = f"may be {' or '.join(shown)}, which only its folder would tell"

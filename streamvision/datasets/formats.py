@@ -128,7 +128,8 @@ def read_dataset(
         dataset = Dataset(dataset.names, dataset.images, (*skipped, *dataset.problems))
     if not dataset.images:
         count = len(dataset.problems)
-        first = f": {dataset.problems[0].path} {dataset.problems[0].reason}" if count else ""
+        problem = next(iter(dataset.problems), None)
+        first = f": {' '.join(str(problem.path).splitlines())} {problem.reason}" if problem else ""
         more = f"; and {count - 1:,} problems more" if count > 1 else ""
         what = "mend these, or give a folder that has both pictures and labels in this format"
         raise ConfigError(f"no labelled picture could be read from {folder} as {chosen}{first}{more}; {what}")

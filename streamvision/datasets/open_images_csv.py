@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from streamvision.core.reading import UnreadableError, read_text
+from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, Split
 from streamvision.datasets.files import (
@@ -117,18 +117,17 @@ class _TableReader:
 
     def _rows(self) -> Iterator[tuple[str, _Row]]:
         try:
-            with self._path.open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file)
-                reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-                if missing := set(COLUMNS).difference(reader.fieldnames):
-                    reason = f"has no column {', '.join(sorted(missing))}, so it is not Open Images'; left out"
-                    self._collector.note(self._path, "broken_labels", reason)
-                    return
-                for row in reader:
-                    yield f"row {reader.line_num}", row
-        except OSError as error:
-            self._collector.note(self._path, "broken_labels", f"cannot be read ({error.strerror}); left out")
-        except (csv.Error, UnicodeDecodeError) as error:
+            reader = csv.DictReader(read_text(self._path, limit=MAX_TABLE_BYTES).splitlines(keepends=True))
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            if missing := set(COLUMNS).difference(reader.fieldnames):
+                reason = f"has no column {', '.join(sorted(missing))}, so it is not Open Images'; left out"
+                self._collector.note(self._path, "broken_labels", reason)
+                return
+            for row in reader:
+                yield f"row {reader.line_num}", row
+        except UnreadableError as error:
+            self._collector.note(self._path, "broken_labels", f"{error}; left out")
+        except csv.Error as error:
             reason = f"is not valid CSV ({error}); the rows after that were left out"
             self._collector.note(self._path, "broken_labels", reason)
 

@@ -24,6 +24,8 @@ from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from xml.etree import ElementTree
 
+from streamvision.core.reading import UnreadableError, first_element, read_text, read_xml
+from streamvision.core.redaction import short
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Split
 from streamvision.datasets.files import (
@@ -37,9 +39,8 @@ from streamvision.datasets.files import (
 )
 from streamvision.datasets.writing import OutputFolder, number
 
-_BEGIN = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<annotation\b", re.DOTALL)
 _CHALLENGE = re.compile(r"^(the )?voc ?20\d\d( database)?$", re.IGNORECASE)
-_CLASS_FLAG = re.compile(r"\s+(-?1|0)\s*$")
+_CLASS_FLAGS = frozenset({"-1", "0", "1"})
 """The devkit's lists of one class say after each name whether the picture shows it."""
 _PICTURE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "img", ".")
 
@@ -51,7 +52,7 @@ def find_annotations(folder: Path) -> list[Path]:
 
 def is_annotation(path: Path) -> bool:
     """Whether a file begins as VOC annotations do."""
-    return _BEGIN.match(head_of(path, 4096)) is not None
+    return first_element(head_of(path, 4096)) == "annotation"
 
 
 def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
@@ -61,7 +62,7 @@ def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
     by_name = _Lookup(folder, pictures)
     annotations = find_annotations(folder)
     labelled = {path.stem for path in annotations}
-    splits = dict(_read_splits(folder, labelled))
+    splits = dict(_read_splits(folder, labelled, collector))
     for done, path in enumerate(annotations):
         collector.progress(done, len(annotations))
         split = splits.get(path.stem) if splits else split_of_path(path, folder)
@@ -128,15 +129,12 @@ class _Lookup:
 
 def _read_annotation(path: Path, lookup: _Lookup, split: Split | None, collector: Collector) -> None:
     try:
-        root = ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, UnicodeDecodeError, LookupError) as error:
-        collector.note(path, "broken_labels", f"is not valid XML ({error}); left out")
-        return
-    except OSError as error:
-        collector.note(path, "broken_labels", f"cannot be read ({error.strerror}); left out")
+        root = read_xml(path)
+    except UnreadableError as error:
+        collector.note(path, "broken_labels", f"{error}; left out")
         return
     if root.tag != "annotation":
-        collector.note(path, "broken_labels", f"begins with <{root.tag}> where VOC has <annotation>; left out")
+        collector.note(path, "broken_labels", f"begins with <{short(root.tag)}> where VOC has <annotation>; left out")
         return
     picture = collector.open(lookup.find(path, (root.findtext("filename") or "").strip()), labels=path)
     if picture is None:
@@ -156,7 +154,7 @@ def _read_boxes(root: ElementTree.Element, path: Path, collector: Collector) -> 
         try:
             left, top, right, bottom = (float(text or "") for text in texts)
         except ValueError:
-            collector.note(path, "bad_box", f"object {index} ({name}) has no <bndbox> of four numbers; left out")
+            collector.note(path, "bad_box", f"object {index} ({short(name)}) has no <bndbox> of four numbers; left out")
             continue
         ignore = (item.findtext("difficult") or "0").strip() in ("1", "true", "True")
         yield MarkedBox(name, (left - first_pixel, top - first_pixel, right, bottom), ignore)
@@ -170,15 +168,22 @@ def _counts_from_one(root: ElementTree.Element) -> bool:
 def _declared_size(root: ElementTree.Element) -> tuple[int, int] | None:
     try:
         return int(root.findtext("size/width") or ""), int(root.findtext("size/height") or "")
-    except ValueError:
+    except ValueError:  # thousands of digits are none either
         return None
 
 
-def _read_splits(folder: Path, stems: Set[str]) -> Iterator[tuple[str, Split]]:
+def _read_splits(folder: Path, stems: Set[str], collector: Collector) -> Iterator[tuple[str, Split]]:
     for path in files_below(folder, {".txt"}):
         if path.parent.parts[-2:] == ("ImageSets", "Main") and (split := split_named(path.stem)):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                yield (line.strip() if line.strip() in stems else _CLASS_FLAG.sub("", line).strip()), split
+            try:
+                lines = read_text(path).splitlines()
+            except UnreadableError as error:
+                collector.note(path, "broken_labels", f"{error}; left out")
+                continue
+            for line in lines:
+                name, _, flag = line.strip().rpartition(" ")
+                with_flag = flag in _CLASS_FLAGS and line.strip() not in stems
+                yield (name.rstrip() if with_flag else line.strip()), split
 
 
 def _annotation(image: LabelledImage, picture: Path, names: Sequence[str]) -> ElementTree.Element:

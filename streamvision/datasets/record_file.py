@@ -20,8 +20,13 @@ from typing import Any, BinaryIO, cast
 
 from streamvision.core.errors import MissingDependencyError
 
-MAX_RECORD_BYTES = 1 << 30
+MAX_RECORD_BYTES = 1 << 28
 """Longest record that is read; a damaged length would ask for all memory otherwise."""
+
+_MAX_UNFOLDING = 100
+"""How many times its size compressed data may unfold to. Pictures hardly shrink at all."""
+_SMALL_BYTES = 1 << 26
+"""What any compressed file may unfold to."""
 
 MISSING = "TFRecord needs {}, which is not installed; install it with pip install '.[eval]'"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -45,11 +50,14 @@ def read_records(path: Path) -> Iterator[bytes]:
         DamagedRecordError: at the first record that is damaged or cut short.
     """
     try:
+        most = max(_SMALL_BYTES, _MAX_UNFOLDING * path.stat().st_size)
         with _opened(path) as file:
             index = 0
             while header := file.read(_HEADER.size):
                 yield _read_record(file, header, index)
                 index += 1
+                if file.tell() > most:
+                    raise DamagedRecordError(f"unfolds to more than {_MAX_UNFOLDING} times its size")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DamagedRecordError(f"is damaged gzip data ({error})") from None
 
@@ -64,6 +72,8 @@ def write_records(path: Path, records: Iterable[bytes]) -> None:
 
 def is_record_file(path: Path) -> bool:
     """Whether a file begins with a record whose length bears a right checksum; an empty file does not."""
+    if not path.is_file():  # a pipe would keep the caller waiting
+        return False
     try:
         with _opened(path) as file:
             header = file.read(_HEADER.size)

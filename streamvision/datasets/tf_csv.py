@@ -12,6 +12,8 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
+from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text
+from streamvision.core.redaction import short
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, Split
 from streamvision.datasets.files import (
@@ -79,14 +81,13 @@ def _read_table(table: Path, split: Split | None, lookup: PictureLookup, collect
     boxes: defaultdict[str, list[MarkedBox]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-            for row in reader:
-                _read_row(row, f"row {reader.line_num}", table, boxes, sizes, collector)
-    except OSError as error:
-        collector.note(table, "broken_labels", f"cannot be read ({error.strerror}); left out")
-    except (csv.Error, UnicodeDecodeError) as error:
+        reader = csv.DictReader(read_text(table, limit=MAX_TABLE_BYTES).splitlines(keepends=True))
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        for row in reader:
+            _read_row(row, f"row {reader.line_num}", table, boxes, sizes, collector)
+    except UnreadableError as error:
+        collector.note(table, "broken_labels", f"{error}; left out")
+    except csv.Error as error:
         collector.note(table, "broken_labels", f"is not valid CSV ({error}); the rows after that were left out")
     for done, (name, marked) in enumerate(boxes.items()):
         collector.progress(done, len(boxes))
@@ -111,14 +112,14 @@ def _read_row(
         return
     marked = boxes.setdefault(name, [])
     if not class_name:
-        collector.note(table, "bad_class", f"{where} ({name}) has no class; left out")
+        collector.note(table, "bad_class", f"{where} ({short(name)}) has no class; left out")
         return
     try:
         left, top, right, bottom = (float(row[key] or "") for key in ("xmin", "ymin", "xmax", "ymax"))
     except (TypeError, ValueError, KeyError):
-        collector.note(table, "bad_box", f"{where} ({name}) has no four numbers for its box; left out")
+        collector.note(table, "bad_box", f"{where} ({short(name)}) has no four numbers for its box; left out")
         return
     width, height = (row.get("width") or "").strip(), (row.get("height") or "").strip()
-    if width.isdigit() and height.isdigit():
+    if all(side.isascii() and side.isdigit() and len(side) < 9 for side in (width, height)):
         sizes[name] = (int(width), int(height))
     marked.append(MarkedBox(class_name, (left, top, right, bottom)))

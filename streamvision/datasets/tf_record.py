@@ -16,14 +16,15 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from streamvision.core.files import cache_folder
+from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, read_bytes
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage, Split
-from streamvision.datasets.embedded import delete_old
-from streamvision.datasets.files import SPLITS, files_below, root_of, split_in, split_of_path
+from streamvision.datasets.embedded import delete_old, safe_name
+from streamvision.datasets.files import SPLITS, files_below, is_there, root_of, split_in, split_of_path
 from streamvision.datasets.record_file import (
     DamagedExampleError,
     DamagedRecordError,
@@ -37,10 +38,21 @@ from streamvision.datasets.writing import OutputFolder
 
 _RECORD_NAME = re.compile(r"\.(tfrecords?|records?)(\.gz)?(-\d+-of-\d+)?$|-\d{5}-of-\d{5}$", re.IGNORECASE)
 _MAP_ITEM = re.compile(r"item\s*\{([^{}]*)\}")
-_MAP_ID = re.compile(r"\bid\s*:\s*(\d+)")
+_MAP_ID = re.compile(r"\bid\s*:\s*(\d{1,9})\b")
 _MAP_NAME = re.compile(r"""\b(?:display_)?name\s*:\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")""")
 _FORMATS = {".jpg": b"jpeg", ".jpeg": b"jpeg", ".png": b"png", ".bmp": b"bmp", ".webp": b"webp"}
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_KINDS: dict[str, type] = {
+    "image/encoded": bytes,
+    "image/filename": bytes,
+    "image/width": int,
+    "image/height": int,
+    "image/object/class/text": bytes,
+    "image/object/class/label": int,
+    "image/object/is_crowd": int,
+    "image/object/difficult": int,
+    **{f"image/object/bbox/{key}": float for key in _CORNERS},
+}
 
 
 def find_record_files(path: Path) -> list[Path]:
@@ -61,6 +73,9 @@ def read_tf_record(path: Path, *, progress: Progress = no_progress) -> Dataset:
     for done, file in enumerate(files):
         collector.progress(done, len(files))
         split = split_in(file.name) or split_of_path(file, folder)
+        if not is_there(file):
+            collector.note(file, "broken_labels", "is not an ordinary file; left out")
+            continue
         reader = _RecordReader(file, _cache_of(file), split, names, collector)
         reader.read()
         labels_seen |= reader.labels_seen
@@ -80,11 +95,18 @@ def write_tf_record(dataset: Dataset, output: OutputFolder) -> None:
     output.write_text("label_map.pbtxt", "".join(items))
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return read_bytes(path, limit=MAX_TEXT_BYTES).decode("utf-8", "replace")
+    except UnreadableError:
+        return ""
+
+
 def read_label_map(folder: Path) -> dict[int, str]:
     """Return the class names by label of the first ``*.pbtxt`` of a folder; empty without such a file."""
     found = files_below(folder, {".pbtxt"})
     names = {}
-    for item in _MAP_ITEM.findall(found[0].read_text(encoding="utf-8", errors="replace")) if found else ():
+    for item in _MAP_ITEM.findall(_text_of(found[0])) if found else ():
         if (label := _MAP_ID.search(item)) and (name := _MAP_NAME.search(item)):
             names[int(label[1])] = re.sub(r"\\(.)", r"\1", name[1] if name[1] is not None else name[2])
     return names
@@ -118,6 +140,10 @@ class _RecordReader:
             self.collector.note(self.path, "broken_labels", f"{error}; this record and those after it were left out")
 
     def _take(self, index: int, example: dict[str, list[Any]]) -> None:
+        for key, kind in _KINDS.items():
+            if not isinstance(_first(example, key, kind()), kind):
+                self.collector.note(self.path, "broken_labels", f"record {index} has {key} of a wrong type; left out")
+                return
         encoded = _first(example, "image/encoded", b"")
         if not encoded:
             self.collector.note(self.path, "missing_picture", f"record {index} has no image/encoded; left out")
@@ -159,9 +185,7 @@ class _RecordReader:
             yield MarkedBox(name, (left * width, top * height, right * width, bottom * height), ignore)
 
     def _extract(self, index: int, encoded: bytes, filename: str) -> Path:
-        name = PurePosixPath(filename.replace("\\", "/")).name.lstrip(".")
-        if not PurePosixPath(name).suffix:
-            name = f"{name or f'{self.path.stem}-{index:06}'}{_suffix(encoded)}"
+        name = safe_name(filename or f"{self.path.stem}-{index:06}", encoded)
         path = self.pictures / name
         if self.collector.known(path):
             path = self.pictures / f"{index:06}" / name
@@ -211,10 +235,6 @@ def _first(example: dict[str, list[Any]], key: str, default: Any) -> Any:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _suffix(encoded: bytes) -> str:
-    return ".png" if encoded.startswith(b"\x89PNG") else ".jpg"
 
 
 def _quoted(name: str) -> str:

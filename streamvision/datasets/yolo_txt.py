@@ -23,6 +23,7 @@ from pathlib import Path
 
 import yaml
 
+from streamvision.core.reading import UnreadableError, read_text
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, LabelledShape, Split
 from streamvision.datasets.files import (
@@ -32,6 +33,8 @@ from streamvision.datasets.files import (
     find_class_list,
     find_pictures,
     head_of,
+    is_there,
+    leads_out,
     root_of,
     split_named,
     split_of_path,
@@ -106,7 +109,7 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     highest = -1
     for done, (file, split) in enumerate(groups.items()):
         collector.progress(done, len(groups))
-        labels = next((place for place in (labels_of(file), file.with_suffix(".txt")) if place.is_file()), None)
+        labels = _labels_beside(file, folder, collector)
         if labels:
             used.add(collector.key(labels))
         if (picture := collector.open(file)) is None:
@@ -125,6 +128,16 @@ def read_yolo(path: Path, *, shapes: bool = False, progress: Progress = no_progr
     return collector.dataset(names or [str(index) for index in range(highest + 1)])
 
 
+def _labels_beside(picture: Path, folder: Path, collector: Collector) -> Path | None:
+    """Return the labels of a picture; ``None`` where there are none, or they are a link out of the data set."""
+    places = (labels_of(picture), picture.with_suffix(".txt"))
+    labels = next((place for place in places if is_there(place)), None)
+    if labels is None or not leads_out(labels, folder):
+        return labels
+    collector.note(labels, "broken_labels", "is a link that leads out of the data set; its labels were left out")
+    return None
+
+
 def _listed_classes(folder: Path, collector: Collector) -> list[str]:
     listed = find_class_list(folder)
     if listed is None or not listed.names:
@@ -140,7 +153,7 @@ def _listed_splits(folder: Path, collector: Collector) -> dict[Path, Split | Non
     pictures = find_pictures(folder)
     split_of: dict[Path, Split] = {}
     for table in (path for path in folder.glob("*.txt") if split_named(path.stem)):
-        for picture in listed_pictures(table, folder):
+        for picture in listed_pictures(table, (table.parent, folder), collector):
             split_of.setdefault(collector.key(picture), split_named(table.stem) or "train")
     return {path: split_of.get(collector.key(path)) or split_of_path(path, folder) for path in pictures}
 
@@ -187,13 +200,10 @@ class _LabelReader:
 
     def __iter__(self) -> Iterator[MarkedBox]:
         try:
-            lines = self.path.read_text(encoding="utf-8-sig").splitlines()
-        except OSError as error:
-            reason = f"cannot be read ({error.strerror}); its picture was read as one without objects"
+            lines = read_text(self.path).splitlines()
+        except UnreadableError as error:
+            reason = f"{error}; its picture was read as one without objects"
             self.collector.note(self.path, "broken_labels", reason)
-            return
-        except UnicodeDecodeError:
-            self.collector.note(self.path, "broken_labels", "is not text; its picture was read as one without objects")
             return
         for number, line in enumerate(lines, 1):
             if fields := line.split():

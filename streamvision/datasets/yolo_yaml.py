@@ -16,10 +16,20 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from streamvision.core.errors import ConfigError
-from streamvision.core.reading import UnreadableError, read_yaml
+from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, read_bytes, read_yaml
+from streamvision.core.redaction import short
 from streamvision.datasets.collector import Collector
 from streamvision.datasets.dataset import Split
-from streamvision.datasets.files import ClassList, files_below, find_pictures, split_named
+from streamvision.datasets.files import (
+    ClassList,
+    files_below,
+    find_pictures,
+    is_there,
+    leads_out,
+    place_inside,
+    real_place,
+    split_named,
+)
 
 _SPLIT_KEYS: dict[Split, tuple[str, ...]] = {
     "train": ("train",),
@@ -28,6 +38,7 @@ _SPLIT_KEYS: dict[Split, tuple[str, ...]] = {
 }
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 """How YAML writes that there is no value."""
+OUTSIDE = "outside of the data set"
 _USUAL_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _MAX_CLASSES = 100_000
 
@@ -55,7 +66,8 @@ def find_yamls(folder: Path) -> list[Path]:
     """
     if folder.is_file():
         return [folder] if is_data_yaml(folder) else []
-    here = [path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern) if is_data_yaml(path)]
+    own = (path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern) if not leads_out(path, folder))
+    here = [path for path in own if is_data_yaml(path)]
     if usual := [path for path in here if path.name in _USUAL_NAMES]:
         return [min(usual, key=lambda path: _USUAL_NAMES.index(path.name))]
     return sorted(here) or [path for path in files_below(folder, {".yaml", ".yml"}) if is_data_yaml(path)]
@@ -120,7 +132,7 @@ def pictures_by_split(description: DataYaml, collector: Collector) -> Iterator[t
     for split, entries in description.entries.items():
         for entry in entries:
             if (place := _place_of(entry, description.root, path.parent)) is None:
-                reason = f"{split} is {entry!r:.200}, which is not there; left out"
+                reason = f"{split} is {short(entry)!r}, which {_missing(entry, path.parent)}; left out"
                 collector.note(path, "missing_picture", reason)
                 continue
             places[split].append(place)
@@ -129,7 +141,8 @@ def pictures_by_split(description: DataYaml, collector: Collector) -> Iterator[t
     for split, found in places.items():
         for place in found:
             again = 0
-            for picture in find_pictures(place) if place.is_dir() else listed_pictures(place, path.parent):
+            bases = (place.parent, path.parent, path.parent / description.root.replace("\\", "/"))
+            for picture in find_pictures(place) if place.is_dir() else listed_pictures(place, bases, collector):
                 key = collector.key(picture)
                 if key not in seen:
                     seen[key] = None if unsplit else split
@@ -143,38 +156,66 @@ def pictures_by_split(description: DataYaml, collector: Collector) -> Iterator[t
                 collector.note(place, "other", f"has {again} pictures of {split} that were there before; counted once")
 
 
-def listed_pictures(path: Path, folder: Path) -> Iterator[Path]:
+def listed_pictures(path: Path, folders: tuple[Path, ...], collector: Collector) -> Iterator[Path]:
     """Yield the pictures that a text file lists, one a line.
 
     Args:
         path: the text file.
-        folder: of the data set. Names count from the text file or from here; where a picture is in neither place, its
-            first folders are left out one by one, as ``data/`` of CVAT and darknet.
+        folders: that names count from. Where a picture is in none of them, its first folders are left out one by one,
+            as ``data/`` of CVAT and darknet; one outside of them all is not taken.
+        collector: takes what is wrong with the file.
     """
-    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
-        if name := line.strip():
-            yield next((place for place in _places(name, (path.parent, folder)) if place.is_file()), path.parent / name)
-
-
-def _places(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
-    """Yield where a file may be, its name taken at its word first."""
     bases = tuple(dict.fromkeys(folders))
+    if all(leads_out(path, base) for base in bases):
+        collector.note(path, "broken_labels", f"is a link that leads {OUTSIDE}; its pictures were left out")
+        return
+    try:
+        lines = read_bytes(path, limit=MAX_TEXT_BYTES).decode("utf-8-sig", "replace").splitlines()
+    except UnreadableError as error:
+        collector.note(path, "broken_labels", f"{error}; its pictures were left out")
+        return
+    for name in (line.strip() for line in lines):
+        if name:
+            yield next((place for place in _places(name, bases) if is_there(place)), None) or _absent(
+                name, path.parent, bases, collector
+            )
+
+
+def _absent(name: str, base: Path, folders: tuple[Path, ...], collector: Collector) -> Path:
+    """Return the likeliest place of a picture that is not there."""
+    if (place := _inside(base, name, folders)) is not None:
+        return place
+    place = base / name.replace("\\", "/").rpartition("/")[2]
+    collector.doubt(place, f"would be {OUTSIDE}")
+    return place
+
+
+def _places(name: str, bases: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield where a file may be, its name taken at its word first."""
     slashed = name.replace("\\", "/")
     for text in dict.fromkeys((name, slashed)):
-        yield from (base / text for base in bases)
+        yield from filter(None, (_inside(base, text, bases) for base in bases))
     parts = _plain_parts(slashed)
     for at in range(len(parts)):
         yield from (base.joinpath(*parts[at:]) for base in bases)
 
 
+def _inside(base: Path, name: str, folders: tuple[Path, ...]) -> Path | None:
+    return next((place for folder in folders if (place := place_inside(base, name, folder)) is not None), None)
+
+
 def _place_of(entry: str, root: str, beside: Path) -> Path | None:
     """Return where an entry of data.yaml is: below ``root``, or else beside the file, as moved sets have it."""
     slashed_entry, slashed_root = entry.replace("\\", "/"), root.replace("\\", "/")
+    folders = (beside, beside / root, beside / slashed_root)
     places = [
-        beside / root / entry,
-        beside / slashed_root / slashed_entry,
-        beside / entry,
-        beside / slashed_entry,
+        _inside(base, text, folders)
+        for base, text in (
+            (beside / root, entry),
+            (beside / slashed_root, slashed_entry),
+            (beside, entry),
+            (beside, slashed_entry),
+        )
     ]
     for text in (slashed_entry, f"{slashed_root}/{slashed_entry}"):
         parts = _plain_parts(text)
@@ -182,10 +223,25 @@ def _place_of(entry: str, root: str, beside: Path) -> Path | None:
             places.append(beside.joinpath(*parts[at:]))
             if split_named(parts[at]):
                 break
+    return next((place for place in places if place is not None and _is_place(place, beside)), None)
+
+
+def _is_place(path: Path, beside: Path) -> bool:
+    """Whether a path is a folder, but none that the set lies in, or a text that may list pictures."""
     try:
-        return next((place for place in places if place.exists()), None)
+        if path.is_dir():
+            return real_place(path) not in real_place(beside).parents
+        return path.suffix.lower() == ".txt" and path.is_file()
     except (OSError, ValueError):
-        return None
+        return False
+
+
+def _missing(entry: str, beside: Path) -> str:
+    try:
+        elsewhere = (beside / entry).exists()
+    except (OSError, ValueError):
+        elsewhere = False
+    return f"is {OUTSIDE}; give its folder as path:" if elsewhere else "is not there"
 
 
 def _plain_parts(text: str) -> list[str]:

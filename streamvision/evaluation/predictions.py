@@ -201,7 +201,7 @@ def read_bgr(path: Path) -> NDArray[np.uint8]:
         raise SourceError(f"{path} cannot be read ({error.strerror}); give an existing picture") from error
     try:
         bgr: Any = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    except cv2.error as error:
+    except (cv2.error, MemoryError) as error:
         raise SourceError(f"{path} has more pixels than are read, or is damaged; give a smaller one") from error
     if bgr is None:
         raise SourceError(f"{path} is not a picture that can be read, or is damaged; give another")

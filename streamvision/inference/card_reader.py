@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.redaction import short
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.coco import COCO_BY_NUMBER, COCO_NAMES
 from streamvision.inference.grid_probe import in_fractions, is_grid, settle_grid
@@ -92,7 +93,8 @@ def _own_card(backend: Backend, path: Path, head: str | None, names: tuple[str, 
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"
-        raise ModelError(f"the model card in {path} is not valid ({where}: {first['msg']}); export it again") from error
+        said = f"{short(where)}: {short(first['msg'])}"
+        raise ModelError(f"the model card in {path} is not valid ({said}); export it again") from error
     facts = _input_facts(backend.input, (card.input.width_px, card.input.height_px))
     if any(facts[key] != getattr(card.input, key) for key in ("width_px", "height_px", "layout")):
         raise ModelError(

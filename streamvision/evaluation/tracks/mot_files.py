@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, SourceError
+from streamvision.core.reading import read_text
+from streamvision.core.redaction import short
 from streamvision.evaluation.tracks.benchmarks import BENCHMARKS, Rules, rules_of
 from streamvision.evaluation.tracks.mot_text import (
     BOX,
@@ -50,6 +52,8 @@ __all__ = [
     "write_results",
 ]
 
+MAX_INFO_BYTES = 1 << 16
+"""Longest ``seqinfo.ini``."""
 MAX_FRAMES = 10_000_000
 """Most frames of a sequence: four days at 30 frames a second."""
 WELL_KNOWN_SCALE = 1.001
@@ -183,13 +187,13 @@ def _read_info(folder: Path) -> _Info:
     path = folder / "seqinfo.ini"
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text(encoding="utf-8-sig"))
+        parser.read_string(read_text(path, limit=MAX_INFO_BYTES))
         info = parser["Sequence"]
         frames, fps = int(info["seqLength"]), float(info["frameRate"])
         size_px = int(info.get("imWidth", "0")), int(info.get("imHeight", "0"))
-    except (configparser.Error, KeyError, ValueError, OSError) as error:
+    except (configparser.Error, KeyError, ValueError) as error:
         raise SourceError(
-            f"{path} cannot be used ({error}); it needs [Sequence] with seqLength and frameRate"
+            f"{path} cannot be used ({short(str(error))}); it needs [Sequence] with seqLength and frameRate"
         ) from error
     if not 1 <= frames <= MAX_FRAMES or not (math.isfinite(fps) and fps > 0):
         raise SourceError(

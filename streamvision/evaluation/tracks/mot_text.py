@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections
 from streamvision.core.errors import SourceError
+from streamvision.core.reading import MAX_TABLE_BYTES, read_text
+from streamvision.core.redaction import short
 
 F64 = NDArray[np.float64]
 
@@ -47,11 +49,13 @@ def read_table(path: Path, *, least_columns: int) -> F64:
         SourceError: when it is missing, or a line is not numbers.
     """
     try:
-        lines = [line.strip(" \t,;") for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        lines = [line.strip(" \t,;") for line in read_text(path, limit=MAX_TABLE_BYTES).splitlines()]
         lines = [line for line in lines if line]
         table = np.loadtxt(lines, delimiter=_delimiter(lines[0]), comments=None, ndmin=2) if lines else None
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read as MOTChallenge text ({error}); give numbers with commas") from error
+    except ValueError as error:
+        raise SourceError(
+            f"{path} cannot be read as MOTChallenge text ({short(str(error))}); give numbers with commas"
+        ) from error
     if table is None:
         return np.empty((0, 10))
     if table.shape[1] < least_columns:

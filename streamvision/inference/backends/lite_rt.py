@@ -6,6 +6,7 @@ import ast
 import importlib.metadata
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,16 @@ from streamvision.inference.tensors import TensorSpec, last_line, picture_input
 INSTALL = "pip install '.[litert]'"
 _METADATA_FILES = ("metadata.json", "temp_meta.txt")
 """Where ultralytics puts its metadata in the zip at the end of the file: now as JSON, before as a Python literal."""
+_ZIP_FAULTS = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    SyntaxError,
+    AttributeError,
+    RuntimeError,  # a password is asked for, or a kind of compression that there is not
+    MemoryError,
+)
 _METADATA_BYTES = 1 << 20
 """Far above any real metadata."""
 
@@ -147,7 +158,7 @@ def read_appended_metadata(path: Path) -> dict[str, str]:
                 text = stream.read(_METADATA_BYTES).decode("utf-8")
         document = json.loads(text) if present[0].endswith(".json") else ast.literal_eval(text)
         return {str(k): v if isinstance(v, str) else json.dumps(v, default=str) for k, v in document.items()}
-    except (OSError, zipfile.BadZipFile, ValueError, SyntaxError, AttributeError, RecursionError, MemoryError) as error:
+    except _ZIP_FAULTS as error:
         raise ModelError(f"the metadata in {path} is damaged ({last_line(error)}); export the model again") from error
 
 

@@ -136,6 +136,10 @@ class OnnxRuntimeBackend(LoadedBackend):
                 at_a_time = share.requests if kind == "cpu" else requests or _DEVICE_REQUESTS
                 super().__init__(replace(facts, requests=at_a_time), session)
                 break
+            except UnicodeDecodeError as error:
+                raise ModelError(
+                    f"{path} holds names or metadata that are not text in UTF-8; export or download it again"
+                ) from error
             except DeviceError as error:
                 if (kind, index) == candidates[-1]:
                     raise

@@ -155,7 +155,7 @@ class OpenVinoBackend(LoadedBackend):
             precision=real_precision,
             input=ModelInputs.of(tuple(_specs(compiled.inputs)), path=path).picture,
             outputs=tuple(_specs(compiled.outputs)),
-            metadata={**_rt_info(model.get_rt_info()), **_beside(path)},
+            metadata={**_inside(model, path), **_beside(path)},
             requests=share.requests if name == "CPU" else requests or _useful_requests(compiled),
         )
         self._inputs = inputs if inputs.companions or not inputs.batched else None
@@ -261,6 +261,13 @@ def _name(port: Any) -> str:
 
 def _port(model: Any, name: str) -> Any:
     return next(port for port in model.inputs if _name(port) == name)
+
+
+def _inside(model: Any, path: Path) -> dict[str, str]:
+    try:
+        return _rt_info(model.get_rt_info())
+    except (UnicodeDecodeError, RecursionError, RuntimeError) as error:
+        raise ModelError(f"the rt_info in {path} is damaged ({last_line(error)}); export the model again") from error
 
 
 def _rt_info(info: Any, prefix: str = "") -> dict[str, str]:
