@@ -23,6 +23,7 @@ from streamvision.datasets.files import (
     PictureLookup,
     files_marked,
     head_of,
+    is_there,
     read_class_list,
     root_of,
     split_in,
@@ -117,7 +118,7 @@ class _TableReader:
     def _find(self, name: str) -> Path:
         """Return where a picture is; a file that has the name as it is written goes before the one it may stand for."""
         path = self._lookup.find(name, labels=self._path, split=self._split)
-        if "%" not in name or path.is_file():
+        if "%" not in name or is_there(path):
             return path
         return self._lookup.find(unquote(name), labels=self._path, split=self._split)
 

@@ -17,8 +17,9 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
-from streamvision.core.reading import MAX_TABLE_BYTES, UnreadableError, read_text
+from streamvision.core.reading import UnreadableError, read_text
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, Split
 from streamvision.datasets.files import (
@@ -26,6 +27,7 @@ from streamvision.datasets.files import (
     files_marked,
     find_pictures,
     head_of,
+    is_there,
     root_of,
     split_in,
     split_of_path,
@@ -33,6 +35,7 @@ from streamvision.datasets.files import (
 
 COLUMNS = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 _HEAD_BYTES = 4096
+_LONGEST_LINE = 1 << 16
 _DESCRIPTIONS = "class-descriptions"
 _DESCRIBES = (b"/m/", b"LabelName,DisplayName")
 """Beginnings of such a table under another name: FiftyOne calls it classes.csv."""
@@ -116,18 +119,22 @@ class _TableReader:
         return used
 
     def _rows(self) -> Iterator[tuple[str, _Row]]:
+        if not is_there(self._path):
+            self._collector.note(self._path, "broken_labels", "is not an ordinary file; left out")
+            return
         try:
-            reader = csv.DictReader(read_text(self._path, limit=MAX_TABLE_BYTES).splitlines(keepends=True))
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            if missing := set(COLUMNS).difference(reader.fieldnames):
-                reason = f"has no column {', '.join(sorted(missing))}, so it is not Open Images'; left out"
-                self._collector.note(self._path, "broken_labels", reason)
-                return
-            for row in reader:
-                yield f"row {reader.line_num}", row
-        except UnreadableError as error:
-            self._collector.note(self._path, "broken_labels", f"{error}; left out")
-        except csv.Error as error:
+            with self._path.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(_lines(file))
+                reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+                if missing := set(COLUMNS).difference(reader.fieldnames):
+                    reason = f"has no column {', '.join(sorted(missing))}, so it is not Open Images'; left out"
+                    self._collector.note(self._path, "broken_labels", reason)
+                    return
+                for row in reader:
+                    yield f"row {reader.line_num}", row
+        except OSError as error:
+            self._collector.note(self._path, "broken_labels", f"cannot be read ({error.strerror}); left out")
+        except (csv.Error, UnicodeDecodeError) as error:
             reason = f"is not valid CSV ({error}); the rows after that were left out"
             self._collector.note(self._path, "broken_labels", reason)
 
@@ -171,6 +178,14 @@ class _TableReader:
             shown = ", ".join(list(self._unnamed)[:5])
             reason = f"has classes that no {_DESCRIPTIONS}*.csv names ({shown}); they keep their ids"
             self._collector.note(self._path, "bad_class", reason)
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a table, which may be larger than the memory, as that of all training pictures is (2.3 GB)."""
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error(f"a line is longer than {_LONGEST_LINE:,} characters")
+        yield line
 
 
 def _read_descriptions(folder: Path, collector: Collector) -> dict[str, str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_rows_that_are_none_are_named_and_the_rest_is_read(row: str, tmp_path: P
 def test_hostile_tables_are_one_sentence_with_their_name(tmp_path: Path) -> None:
     save_picture(tmp_path / "0a1b.jpg")
     write(tmp_path / "boxes.csv", "x" * 200_000 + ",", ROW.format("0a1b", "/m/0k4j", 0))
-    with pytest.raises(ConfigError, match=r"boxes\.csv is not valid CSV \(field larger"):
+    with pytest.raises(ConfigError, match=r"boxes\.csv is not valid CSV \(a line is longer than 65,536"):
         read_dataset(tmp_path)
 
 
@@ -123,3 +124,18 @@ def test_pictures_of_one_id_that_nothing_tells_apart_are_not_guessed(tmp_path: P
     assert reasons(dataset, "missing_picture") == [
         "boxes.csv: names the picture 0a, which may be cam1/0a.jpg or cam2/0a.jpg; left out"
     ]
+
+
+def test_the_table_is_read_line_by_line_however_large_it_is(tmp_path: Path) -> None:
+    save_picture(tmp_path / "0a1b.jpg")
+    table = write(tmp_path / "boxes.csv", ROW.format("0a1b", "/m/0k4j", 0))
+    rows = "".join(f"{ROW.format(f'{number:016x}', '/m/0k4j', 0)}\n" for number in range(200_000))
+    with table.open("a") as file:
+        file.write(rows)
+    tracemalloc.start()
+    dataset = read_dataset(table, format="openimages")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(list(dataset.boxes())) == 1
+    assert "has 200,000 rows of pictures that are not in" in reasons(dataset, "missing_picture")[0]
+    assert most < table.stat().st_size / 4
