@@ -122,7 +122,8 @@ def _ultralytics_card(
     tasks = [plugin.task for plugin in HEADS.built_in if plugin.ultralytics == "raw"]
     if metadata.task not in ("detect", *tasks):
         raise ModelError(
-            f"{path} is a model for {metadata.task!r}, which cannot be run; give one for detect, {', '.join(tasks)}"
+            f"{path} is a model for {short(metadata.task)!r}, which cannot be run; give one for detect, "
+            f"{', '.join(tasks)}"
         )
     names = names or metadata.names
     if head is None and metadata.task == "detect":

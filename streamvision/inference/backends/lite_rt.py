@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ _ZIP_FAULTS = (
     OSError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
+    EOFError,
     ValueError,
     SyntaxError,
     AttributeError,
