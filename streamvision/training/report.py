@@ -58,6 +58,12 @@ class CurveFile:
         """Draw losses, figures and learning rate over the epochs as a PNG."""
         from matplotlib.figure import Figure
 
+        figure = Figure(figsize=(14, 3.6), layout="constrained")
+        self.draw_on(figure)
+        figure.savefig(path, dpi=110)
+
+    def draw_on(self, figure: Any) -> None:
+        """Draw the same on a figure of matplotlib's, or a part of one."""
         rows = self.rows()
         epochs = [row["epoch"] for row in rows]
         groups = {
@@ -66,7 +72,6 @@ class CurveFile:
             "held-out pictures": [key for key in PLOTTED if any(key in row for row in rows)],
             "learning rate": ["lr"],
         }
-        figure = Figure(figsize=(14, 3.6), layout="constrained")
         axes = figure.subplots(1, len(groups))
         for axis, (title, columns) in zip(axes, groups.items(), strict=True):
             for column in columns:
@@ -77,7 +82,6 @@ class CurveFile:
             axis.grid(alpha=0.3)
             if len(columns) > 1:
                 axis.legend(fontsize=8)
-        figure.savefig(path, dpi=110)
 
 
 def write_card(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: dict[str, Any]) -> None:

@@ -36,6 +36,8 @@ class RunFolder:
         """Losses and figures, one epoch a line."""
         self.curves_png = root / "curves.png"
         """The same, drawn."""
+        self.results_png = root / "results.png"
+        """Curves, and what the best epoch says of held-out pictures."""
         self.card = root / "MODEL_CARD.md"
         """The model card, for people."""
         self.summary = root / "summary.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamvision.checkpoints.torch_runtime import import_torch, import_ultralytics, torch_device
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.files import write_whole
 from streamvision.training.data import (
     TrainingData,
@@ -21,11 +21,13 @@ from streamvision.training.data import (
 )
 from streamvision.training.families import Family, check_settings, family_of
 from streamvision.training.figures import in_words, shown
+from streamvision.training.next_steps import next_commands
 from streamvision.training.onnx_export import export_run
 from streamvision.training.own_labels import prepare_own_labels
 from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe, load_recipe, write_recipe
 from streamvision.training.report import CurveFile, write_card
+from streamvision.training.results_picture import draw_results
 from streamvision.training.run_folder import RunFolder, existing_run_folder, new_run_folder
 
 if TYPE_CHECKING:
@@ -108,12 +110,23 @@ def _train(
         f"{in_words(best)}"
     )
     summary |= export_run(recipe, folder, data, progress, origin=origin, measured=figures, trusted=trusted)
+    try:
+        draw_results(folder.results_png, curves, data, folder.best, trusted=trusted)
+        summary["results"] = str(folder.results_png)
+    except StreamVisionError as error:  # what was learnt is kept
+        progress.say(f"No picture of results was drawn: {error}")
+    summary["next"] = next_commands(folder, data, summary.get("onnx"))
     write_card(recipe, folder, data, summary)
     write_whole(folder.summary, json.dumps(summary, indent=1))
     progress.say(
         f"Best epoch {summary['best_epoch']} of {summary['epochs']}: {in_words(best)} on the held-out pictures. "
         f"Everything is in {folder.root}"
     )
+    if "results" in summary:
+        progress.say(f"Curves and held-out pictures: {summary['results']}")
+    progress.say("Next:")
+    for line in summary["next"]:
+        progress.say(f"  {line}")
     return summary
 
 

@@ -1,0 +1,102 @@
+"""One picture of a run's results: its curves, and what the best epoch says of held-out pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from streamvision.core.detections import Detections
+from streamvision.core.image_result import ImageResult
+from streamvision.core.picture import BgrPicture
+from streamvision.datasets.dataset import LabelledImage, NamedPicture
+from streamvision.evaluation.model import open_model
+from streamvision.evaluation.predictions import read_bgr
+from streamvision.training.data import TrainingData
+from streamvision.training.report import CurveFile
+
+SAMPLES, COLUMNS = 8, 4
+LEAST_SCORE = 0.25
+MOST_OBJECTS = 30
+"""Drawn on a picture, the surest first."""
+MARKED, FOUND = "#2ca02c", "#d62728"
+
+
+def draw_results(path: Path, curves: CurveFile, data: TrainingData[Any], weights: Path, *, trusted: bool) -> None:
+    """Draw the curves, and below them held-out pictures with what is marked (green) and what was found (red).
+
+    Args:
+        path: PNG to write.
+        curves: of the run.
+        data: what was learnt from.
+        weights: checkpoint of the best epoch.
+        trusted: whether it may run its author's code.
+    """
+    from matplotlib.figure import Figure
+
+    step = max(len(data.val) // SAMPLES, 1)
+    shown = data.val[::step][:SAMPLES]
+    rows = -(-len(shown) // COLUMNS)
+    figure = Figure(figsize=(14, 3.6 + 3.4 * rows), layout="constrained")
+    parts: Any = figure.subfigures(2, 1, height_ratios=[3.6, 3.4 * rows])
+    above, below = parts
+    curves.draw_on(above)
+    below.suptitle("Held-out pictures: marked in green, found by the best epoch in red", fontsize=10)
+    axes = below.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axis in axes:
+        axis.axis("off")
+    with open_model(weights, trust_checkpoint=trusted) as model:
+        for axis, image in zip(axes, shown, strict=False):
+            bgr = read_bgr(image.path)
+            axis.imshow(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+            (found,) = model.find([BgrPicture(bgr)])
+            if isinstance(image, LabelledImage):
+                for box in image.boxes:
+                    _draw_box(axis, box.box_xyxy_px, MARKED)
+            _draw_objects(axis, found.detections, data.names)
+            if found.image_result is not None:
+                _draw_whole(axis, image, found.image_result, data.names, bgr.shape[:2])
+    figure.savefig(path, dpi=90)
+
+
+def _draw_objects(axis: Any, found: Detections, names: tuple[str, ...]) -> None:
+    sure = np.flatnonzero(found.score >= LEAST_SCORE)
+    for index in sure[np.argsort(-found.score[sure])][:MOST_OBJECTS]:
+        box = found.box_xyxy_px[index]
+        if found.obb_cxcywhr_px is None:
+            _draw_box(axis, box, FOUND)
+        else:
+            centre_x, centre_y, width, height, radians = (float(v) for v in found.obb_cxcywhr_px[index])
+            corners = cv2.boxPoints(((centre_x, centre_y), (width, height), float(np.degrees(radians))))
+            axis.plot(*np.vstack([corners, corners[:1]]).T, color=FOUND, linewidth=1.2)
+        axis.text(
+            box[0], box[1] - 2, f"{names[found.class_id[index]]} {found.score[index]:.2f}", color=FOUND, fontsize=7
+        )
+        if found.keypoint_xy_px is not None:
+            axis.scatter(*found.keypoint_xy_px[index].T, s=6, color=FOUND)
+        if found.mask is not None:
+            mask = found.mask[index]
+            height_px, width_px = mask.bits.shape
+            extent = (mask.left_px, mask.left_px + width_px, mask.top_px + height_px, mask.top_px)
+            axis.imshow(np.ma.masked_equal(mask.bits.astype(float), 0), extent=extent, cmap="autumn", alpha=0.45)
+    axis.autoscale(False)
+
+
+def _draw_whole(axis: Any, image: Any, found: ImageResult, names: tuple[str, ...], size: tuple[int, int]) -> None:
+    """Write the class of a picture, or lay the classes of its pixels over it."""
+    if found.class_score is not None:
+        best = int(found.class_score.argmax())
+        right = isinstance(image, NamedPicture) and image.class_id == best
+        wrong = f", is {names[image.class_id]}" if isinstance(image, NamedPicture) and not right else ""
+        title = f"{names[best]} {found.class_score[best]:.2f}{wrong}"
+        axis.set_title(title, color=MARKED if right else FOUND, fontsize=9)
+    elif found.class_map is not None:
+        extent = (0, size[1], size[0], 0)
+        axis.imshow(found.class_map, extent=extent, cmap="tab20", vmin=0, vmax=max(len(names), 2), alpha=0.5)
+
+
+def _draw_box(axis: Any, box_xyxy_px: Any, colour: str) -> None:
+    left, top, right, bottom = (float(value) for value in box_xyxy_px)
+    axis.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=colour, linewidth=1.2)
