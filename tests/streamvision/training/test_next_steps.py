@@ -18,10 +18,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.reference]
 
 
 def test_the_printed_command_shows_the_model_at_work(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
     for level, name in ((60, "dark ones"), (200, "light ones")):
         (tmp_path / "data" / name).mkdir(parents=True)
         for number in range(6):
-            cv2.imwrite(str(tmp_path / "data" / name / f"{number}.png"), np.full((36, 48, 3), level + number, np.uint8))
+            blocks = rng.integers(level - 50, level + 50, (6, 8, 3), dtype=np.uint8)
+            picture = cv2.resize(blocks, (48, 36), interpolation=cv2.INTER_NEAREST)
+            cv2.imwrite(str(tmp_path / "data" / name / f"{number}.png"), picture)
     done = streamvision(
         *("train", "--data", tmp_path / "data", "--model", "squeezenet1_1", "--imgsz", "32", "--batch", "4"),
         *("--epochs", "1", "--threads", "1", "--val-share", "0.3", "--balance", "class-weights", "--mixup", "0.5"),
