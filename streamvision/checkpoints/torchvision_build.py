@@ -7,7 +7,9 @@ SHA-256 begins with the digits that end the name torchvision publishes it under.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -224,11 +226,19 @@ def _load(network: Any, tensors: dict[str, Any], path: Path, name: str) -> None:
         ) from error
 
 
+def without_memory(make: Callable[[], Any]) -> Any:
+    """Return a network on torch's ``meta`` device: its shapes and what it would do with them, and no numbers."""
+    torch = import_torch()
+    try:
+        with torch.device("meta"):
+            return make()
+    except NotImplementedError:  # RegNet computes its widths by tensors
+        return make().to("meta")
+
+
 def class_tensors(name: str) -> dict[str, tuple[int, int, int]]:
     """Return the tensors that grow with the number of classes: key -> (axis, elements per class, and besides)."""
-    torch = import_torch()
-    with torch.device("meta"):
-        few, more = (create(name, classes=count).state_dict() for count in (2, 3))
+    few, more = (without_memory(partial(create, name, classes=count)).state_dict() for count in (2, 3))
     found = {}
     for key, tensor in few.items():
         sizes = zip(tensor.shape, more[key].shape, strict=True)

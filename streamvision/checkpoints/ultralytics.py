@@ -208,7 +208,7 @@ def _check_layers(architecture: Any, path: Path) -> None:
 
     try:
         refuse_architecture(architecture)
-    except ValueError as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # whatever the file has in place of layers
         raise ModelError(f"{path} has an architecture that cannot be built: {error}") from error
 
 

@@ -5,6 +5,7 @@ This file imports torch; see :func:`streamvision.checkpoints.torch_runtime.impor
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from streamvision.checkpoints.torchvision_build import (
     create,
     input_sizes,
     published_side_px,
+    without_memory,
 )
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
@@ -153,8 +155,8 @@ def check_side(name: str, side_px: int) -> None:
         ConfigError: naming the size that its published weights take.
     """
     try:
-        with torch.device("meta"):
-            build_classifier(name, classes=2, side_px=side_px).train()(torch.empty(2, 3, side_px, side_px))
+        network = without_memory(partial(build_classifier, name, classes=2, side_px=side_px))
+        network.train()(torch.empty(2, 3, side_px, side_px, device="meta"))
     except (RuntimeError, ValueError, AssertionError) as error:
         cause = str(error).splitlines()[0]
         raise ConfigError(

@@ -13,7 +13,7 @@ pytest.importorskip("ultralytics")
 
 import torch
 
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, ModelError
 from streamvision.training.families import family_of
 from streamvision.training.model_names import DETECTORS, architectures, classifiers
 from streamvision.training.ultralytics_run import architecture_of, resolve_weights
@@ -84,7 +84,8 @@ def test_an_architecture_says_its_task(model: str, task: str) -> None:
 def test_a_file_that_is_no_architecture_is_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("backbone: 3\n", encoding="utf-8")
-    assert "is not an architecture that ultralytics can build" in refusal(str(file))
+    with pytest.raises(ModelError, match="has an architecture that cannot be built"):
+        architecture_of(resolve_weights(str(file)))
 
 
 def test_weights_of_an_own_run_are_told_where_they_belong(tmp_path: Path) -> None:
