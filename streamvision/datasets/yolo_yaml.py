@@ -129,12 +129,11 @@ def pictures_by_split(description: DataYaml, collector: Collector) -> Iterator[t
     """
     path = description.path
     places: dict[Split, list[Path]] = {split: [] for split in description.entries}
-    for split, entries in description.entries.items():
-        for entry in entries:
-            if (place := _place_of(entry, description.root, path.parent)) is None:
-                reason = f"{split} is {short(entry)!r}, which {_missing(entry, path.parent)}; left out"
-                collector.note(path, "missing_picture", reason)
-                continue
+    for split, entry, place in entry_places(description):
+        if place is None:
+            reason = f"{split} is {short(entry)!r}, which {missing_reason(entry, path.parent)}; left out"
+            collector.note(path, "missing_picture", reason)
+        else:
             places[split].append(place)
     unsplit = bool(places["train"]) and places["train"] == places["val"]
     seen: dict[Path, Split | None] = {}
@@ -154,6 +153,22 @@ def pictures_by_split(description: DataYaml, collector: Collector) -> Iterator[t
                     collector.note(picture, "leak", reason)
             if again:
                 collector.note(place, "other", f"has {again} pictures of {split} that were there before; counted once")
+
+
+def entry_places(description: DataYaml) -> Iterator[tuple[Split, str, Path | None]]:
+    """Yield each entry with its split and where it is, ``None`` where that is nowhere in the data set."""
+    for split, entries in description.entries.items():
+        for entry in entries:
+            yield split, entry, _place_of(entry, description.root, description.path.parent)
+
+
+def missing_reason(entry: str, beside: Path) -> str:
+    """Say why an entry of a file in ``beside`` has no place, in a clause."""
+    try:
+        elsewhere = (beside / entry).exists()
+    except (OSError, ValueError):
+        elsewhere = False
+    return f"is {OUTSIDE}; give its folder as path:" if elsewhere else "is not there"
 
 
 def listed_pictures(path: Path, folders: tuple[Path, ...], collector: Collector) -> Iterator[Path]:
@@ -236,14 +251,6 @@ def _is_place(path: Path, beside: Path) -> bool:
         return False
 
 
-def _missing(entry: str, beside: Path) -> str:
-    try:
-        elsewhere = (beside / entry).exists()
-    except (OSError, ValueError):
-        elsewhere = False
-    return f"is {OUTSIDE}; give its folder as path:" if elsewhere else "is not there"
-
-
 def _plain_parts(text: str) -> list[str]:
     return [part for part in PurePosixPath(text).parts if part not in ("..", ".", "/")]
 
@@ -268,7 +275,7 @@ def _is_given(value: Any) -> bool:
 def _class_names(document: dict[Any, Any], path: Path) -> tuple[str, ...]:
     names = document.get("names")
     if "names" not in document:
-        return tuple(f"class_{index}" for index in range(_number(document["nc"]) or 0))
+        return tuple(f"class_{index}" for index in range(_number(document.get("nc", "0")) or 0))
     if isinstance(names, dict):
         numbered = {_number(key): name for key, name in names.items()}
         if None in numbered:

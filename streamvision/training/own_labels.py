@@ -14,41 +14,44 @@ import yaml
 from streamvision.core.errors import ConfigError
 from streamvision.core.files import write_whole
 from streamvision.core.reading import UnreadableError, read_yaml
+from streamvision.core.redaction import short
 from streamvision.datasets.dataset import LabelledBox, LabelledImage
 from streamvision.datasets.files import read_picture
+from streamvision.datasets.yolo_yaml import DataYaml, entry_places, missing_reason, read_data_yaml
 from streamvision.training.data import TrainingData
 from streamvision.training.run_folder import RunFolder
 
 ORIGIN = "the data set's own"
+_SPLIT_NAMES = ("train", "val", "valid", "validation", "test", "minival")
 
 
 def prepare_own_labels(data: Path, folder: RunFolder, *, task: str) -> Path:
     """Write the ``data.yaml`` that ultralytics will read into the run folder, and return it.
 
-    What a data set's file would have downloaded or executed (``download``) is left out, and its paths count from the
-    folder that it lies in, or from the present one.
+    Names and places are read as those of detection's data sets are. What a data set's file would have downloaded or
+    executed (``download``) is left out.
 
     Raises:
         ConfigError: when the file is not such a one, or pictures or the keys that the task needs are missing.
     """
     if data.suffix not in {".yaml", ".yml"}:
         raise ConfigError(f"a model for {task!r} needs its own labels; give --data the data.yaml of a YOLO data set")
-    try:
-        document = read_yaml(data)
-    except UnreadableError as error:
-        raise ConfigError(f"{data} {error}; give the data.yaml of a YOLO data set") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{data} must be a mapping with the keys path, train, val and names")
-    document.setdefault("val", document.pop("validation", None))
+    description = read_data_yaml(data)
+    known: dict[str, Any] = {"names": description.classes.lines, "kpt_shape": description.keypoints}
+    known |= {str(split): entries for split, entries in description.entries.items()}
     needed = ["train", "val", "names", *(["kpt_shape"] if task == "pose" else [])]
-    if missing := [key for key in needed if not document.get(key)]:
+    if missing := [key for key in needed if not known[key]]:
         raise ConfigError(f"{data} does not say {', '.join(missing)}, which a model for {task!r} needs; add it")
-    root = _root(data, document.get("path"))
-    parts = {part: _paths(data, root, document[part]) for part in ("train", "val")}
-    kept = {key: value for key, value in document.items() if key not in ("download", "test", "minival")}
+    try:
+        document = read_yaml(data)  # its other keys have YAML's own types
+    except UnreadableError as error:
+        raise ConfigError(f"{data} {error}; give a data.yaml as ultralytics reads it") from error
+    kept = {key: value for key, value in document.items() if key not in ("download", "path", *_SPLIT_NAMES)}
+    kept["names"] = dict(enumerate(description.classes.names))
+    parts = _places(description)
     path = folder.data / "data.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, yaml.safe_dump(kept | parts | {"path": str(root)}, sort_keys=False))
+    write_whole(path, yaml.safe_dump(kept | parts, sort_keys=False))
     return path
 
 
@@ -75,26 +78,18 @@ def as_training_data(
     return TrainingData(in_order, learnt, (1,) * len(learnt), held_out, ORIGIN, (), "objects", *counts)
 
 
-def _root(data: Path, said: object) -> Path:
-    """Return the folder that paths count from."""
-    beside = data.resolve().parent
-    if said is None:
-        return beside
-    candidates = [beside / str(said), Path(str(said)).expanduser().resolve()]
-    found = next((folder for folder in candidates if folder.is_dir()), None)
-    if found is None:
-        raise ConfigError(
-            f"{data} says path: {said}, but there is no folder {candidates[0]}; correct it or leave it out"
-        )
-    return found.resolve()
-
-
-def _paths(data: Path, root: Path, said: object) -> list[str]:
-    entries = [str(entry) for entry in said] if isinstance(said, list) else [str(said)]
-    paths = [(root / entry).resolve() for entry in entries]
-    if absent := [path for path in paths if not path.exists()]:
-        raise ConfigError(f"{data} names {absent[0]}, which does not exist; correct its path, train or val")
-    return [str(path) for path in paths]
+def _places(description: DataYaml) -> dict[str, list[str]]:
+    """Return the absolute paths of what is learnt from and held out."""
+    places: dict[str, list[str]] = {"train": [], "val": []}
+    for split, entry, place in entry_places(description):
+        if place is None and split in places:
+            reason = missing_reason(entry, description.path.parent)
+            raise ConfigError(
+                f"{description.path} says {split}: {short(entry)}, which {reason}; correct its path, train or val"
+            )
+        if place is not None and split in places:
+            places[split].append(str(place.resolve()))
+    return places
 
 
 def _image(label: dict[str, Any]) -> LabelledImage:

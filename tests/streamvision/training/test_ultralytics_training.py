@@ -127,9 +127,9 @@ def test_the_published_epoch_is_the_one_whose_weights_are_kept(
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"train": "images/none", "kpt_shape": [4, 3]}, "does not exist"),
-        ({"path": "elsewhere", "kpt_shape": [4, 3]}, "there is no folder"),
+        ({"train": "images/none", "kpt_shape": [4, 3]}, "is not there"),
         ({"names": [], "kpt_shape": [4, 3]}, "does not say names"),
+        ({"kpt_shape": [4]}, "kpt_shape is 4; give the number of keypoints"),
         ({}, "does not say kpt_shape"),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_data_set_that_cannot_be_used_is_one_sentence_and_no_folder(
 
 
 def test_what_ultralytics_refuses_is_one_sentence_and_no_folder(tmp_path: Path) -> None:
-    data = draw_shapes(tmp_path / "data", "pose", kpt_shape=[4])
+    data = draw_shapes(tmp_path / "data", "pose", kpt_shape=[4, 3], flip_idx=[0])
     with pytest.raises(ConfigError, match=r"ultralytics cannot train yolo11n-pose\.yaml"):
         start_training(recipe(data, "yolo11n-pose.yaml"), project=tmp_path / "runs", name="run", command="train")
     assert not (tmp_path / "runs").exists()
