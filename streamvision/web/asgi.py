@@ -156,9 +156,10 @@ async def _send_messages(viewer: Viewer, offer: LiveOffer, send: Send) -> None:
     await send(cast(Message, offer.start))
     await send({**_NOTHING, "body": offer.opening})
     while True:
-        # An empty chunk writes nothing, but waits until the network takes more: the message is chosen after that, and
-        # is therefore the newest.
-        await send(_NOTHING)
+        if viewer.unsent_bytes():
+            # An empty chunk writes nothing, but waits until the network takes more: the message is chosen after that,
+            # and is therefore the newest.
+            await send(_NOTHING)
         message = await viewer.next_message()
         if message is None:
             break

@@ -48,7 +48,7 @@ class Viewer:
         """True while the network takes no more."""
         self.active_at_s = time.monotonic()
         """When the network last took something, or when there was last something new to give."""
-        self._unsent_bytes = unsent_bytes
+        self.unsent_bytes = unsent_bytes
         self._seen_unsent_bytes = 0
         self._waiting: dict[Hashable, Render] = {}
         self._closing = False
@@ -90,7 +90,7 @@ class Viewer:
 
     def blocked_s(self, now_s: float) -> float:
         """Return for how long the network has taken nothing at all, in seconds; 0 while it is not blocked."""
-        unsent_bytes = self._unsent_bytes()
+        unsent_bytes = self.unsent_bytes()
         if unsent_bytes != self._seen_unsent_bytes:
             self._seen_unsent_bytes = unsent_bytes
             self.active_at_s = now_s
