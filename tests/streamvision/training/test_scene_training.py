@@ -71,7 +71,7 @@ def run(drive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert [row["epoch"] for row in figures(project / "run")] == [1, 2, 3, 4]
     first = (project / "run" / "curves.csv").read_text(encoding="utf-8")
     done = resume_training(project / "run", command="train --resume")
-    assert done["beginning"] == "went on after epoch 4"
+    assert done["beginning"] == "began from nothing, went on after epoch 4"
     assert (project / "run" / "curves.csv").read_text(encoding="utf-8").startswith(first)
     return project / "run"
 
