@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Generic, Protocol, TypeVar
 
 from pipelines.scheduling.collection_window import CollectionWindow
@@ -43,7 +43,8 @@ class Batcher(Generic[T]):
         self._collecting = threading.Lock()
         self._max_batch = max_batch
         self._window = window
-        self._queue: SimpleQueue[FrameSupply[T] | None] = SimpleQueue()
+        # Not a SimpleQueue: where its get() comes back to an empty queue after the deadline, it waits for ever.
+        self._queue: Queue[FrameSupply[T] | None] = Queue()
         self._queued: set[FrameSupply[T]] = set()
 
     def add(self, supply: FrameSupply[T]) -> None:

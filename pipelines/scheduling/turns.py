@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import Empty, SimpleQueue
 
 from streamvision.inference.backends.cores import usable_cores
 
@@ -23,19 +23,14 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._free: SimpleQueue[None] = SimpleQueue()  # in a tenth of a semaphore's time
-        for _ in range(max(usable_cores() // 2, 1)):
-            self._free.put(None)
+        self._free = threading.Semaphore(max(usable_cores() // 2, 1))
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Hold a turn for the length of the block."""
-        try:
-            self._free.get(timeout=LONGEST_S)
-        except Empty:
-            yield
-            return
+        is_held = self._free.acquire(timeout=LONGEST_S)
         try:
             yield
         finally:
-            self._free.put(None)
+            if is_held:
+                self._free.release()
