@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +61,34 @@ class Alike:
     """The splits that they lie in; more than one is a leak."""
 
 
+class InspectionJson:
+    """What every inspection of a data set derives from its fields."""
+
+    problems: tuple[Problem, ...]
+    alike: tuple[Alike, ...]
+    picture_sizes: tuple[tuple[int, int, int], ...]
+
+    @property
+    def leaks(self) -> tuple[Alike, ...]:
+        """Groups of which some are in one split and some in another."""
+        return tuple(group for group in self.alike if len(group.splits) > 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        document = asdict(cast(Any, self))
+        document["problems"] = [
+            {"path": str(problem.path), "kind": problem.kind, "reason": problem.reason} for problem in self.problems
+        ]
+        document["problem_counts"] = dict(Counter(problem.kind for problem in self.problems))
+        document["leaks"] = [asdict(group) for group in self.leaks]
+        document["picture_sizes"] = [
+            {"width_px": width, "height_px": height, "pictures": count} for width, height, count in self.picture_sizes
+        ]
+        return document
+
+
 @dataclass(frozen=True)
-class Inspection:
+class Inspection(InspectionJson):
     """What was found."""
 
     pictures: int
@@ -87,24 +113,6 @@ class Inspection:
     """What is wrong with files."""
     alike: tuple[Alike, ...]
     """Groups of pictures that are the same or nearly so."""
-
-    @property
-    def leaks(self) -> tuple[Alike, ...]:
-        """Groups of which some are in one split and some in another."""
-        return tuple(group for group in self.alike if len(group.splits) > 1)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        document = asdict(self)
-        document["problems"] = [
-            {"path": str(problem.path), "kind": problem.kind, "reason": problem.reason} for problem in self.problems
-        ]
-        document["problem_counts"] = dict(Counter(problem.kind for problem in self.problems))
-        document["leaks"] = [asdict(group) for group in self.leaks]
-        document["picture_sizes"] = [
-            {"width_px": width, "height_px": height, "pictures": count} for width, height, count in self.picture_sizes
-        ]
-        return document
 
 
 def inspect_dataset(dataset: Dataset, *, progress: Progress = no_progress) -> Inspection:

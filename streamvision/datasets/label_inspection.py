@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import MappedPicture, MappedPictures, NamedPictures, Picture, PictureSet, Problem
 from streamvision.datasets.files import BrokenPictureError, PictureFile, read_picture
 from streamvision.datasets.fingerprints import Fingerprint, exact_groups, fingerprint_all
-from streamvision.datasets.inspection import Alike, alike_pictures, count_by_split, undecodable
+from streamvision.datasets.inspection import Alike, InspectionJson, alike_pictures, count_by_split, undecodable
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class LabelSummary:
 
 
 @dataclass(frozen=True)
-class LabelInspection:
+class LabelInspection(InspectionJson):
     """What was found."""
 
     pictures: int
@@ -51,24 +50,6 @@ class LabelInspection:
     """What is wrong with files."""
     alike: tuple[Alike, ...]
     """Groups of pictures that are the same or nearly so."""
-
-    @property
-    def leaks(self) -> tuple[Alike, ...]:
-        """Groups of which some are in one split and some in another."""
-        return tuple(group for group in self.alike if len(group.splits) > 1)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        document = asdict(self)
-        document["problems"] = [
-            {"path": str(problem.path), "kind": problem.kind, "reason": problem.reason} for problem in self.problems
-        ]
-        document["problem_counts"] = dict(Counter(problem.kind for problem in self.problems))
-        document["leaks"] = [asdict(group) for group in self.leaks]
-        document["picture_sizes"] = [
-            {"width_px": width, "height_px": height, "pictures": count} for width, height, count in self.picture_sizes
-        ]
-        return document
 
 
 @dataclass(frozen=True, eq=False)

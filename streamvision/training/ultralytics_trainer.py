@@ -25,6 +25,7 @@ from streamvision.training.progress import TrainingProgress
 from streamvision.training.recipe import Recipe
 from streamvision.training.report import CurveFile
 from streamvision.training.run_folder import RunFolder
+from streamvision.training.ultralytics_losses import FullPrecisionLoss, WeightedClassLoss
 from streamvision.training.weights_fit import fitting_tensors
 
 BASES = {
@@ -39,41 +40,6 @@ CHOSEN_BY = {"segment": "map50_95_mask", "pose": "map50_95_keypoints", "classify
 
 FIGURES = {"mAP50": "map50", "mAP50-95": "map50_95", "accuracy_top1": "top1", "accuracy_top5": "top5"}
 """Ultralytics' names of figures -> ours."""
-
-
-class FullPrecisionLoss:
-    """A criterion that computes in float32 whatever the network computed in.
-
-    Box coordinates in bfloat16 would be rounded to a quarter of a grid cell.
-    """
-
-    def __init__(self, criterion: Any) -> None:
-        self._criterion = criterion
-
-    def __call__(self, predictions: Any, batch: Any) -> Any:
-        """Return the criterion's result for float32 predictions."""
-        with torch.autocast(batch["img"].device.type, enabled=False):
-            return self._criterion(_to_float32(predictions), batch)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._criterion, name)
-
-
-class WeightedClassLoss:
-    """Cross-entropy of classifiers with a weight for each class; takes class ids, or shares of classes.
-
-    Args:
-        weight: (C,) float32.
-    """
-
-    def __init__(self, weight: torch.Tensor) -> None:
-        self._weight = weight
-
-    def __call__(self, predictions: Any, batch: Any) -> Any:
-        """Return the loss, and by its name what is shown of it."""
-        logits = predictions[1] if isinstance(predictions, (list, tuple)) else predictions
-        loss = torch.nn.functional.cross_entropy(logits, batch["cls"], weight=self._weight.to(logits.device))
-        return loss, {"loss": loss.detach()}
 
 
 class RandAugmentTransform:
@@ -395,13 +361,3 @@ def curve_row(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def _branch(model: Any, name: str) -> Any:
     return getattr(model.model[-1], name, None) or ()
-
-
-def _to_float32(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.float() if value.is_floating_point() else value
-    if isinstance(value, Mapping):
-        return {key: _to_float32(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_to_float32(item) for item in value)
-    return value
