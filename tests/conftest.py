@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from support.postgres_server import PostgresServer, binaries, postgres_server
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,3 +32,21 @@ def data_dir() -> Path:
     if not (folder / "videos").is_dir():
         pytest.skip(f"no test data at {folder}: set STREAMVISION_DATA to the folder that holds videos/ and models/")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; tests that need one are skipped where it is not installed."""
+    if binaries() is None:
+        pytest.skip("no PostgreSQL: apt-get install postgresql")
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database may be opened: a folder, or the address of a database on a real server."""
+    if request.param == "sqlite":
+        return str(tmp_path / "state")
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database()

@@ -75,6 +75,10 @@ class OutputError(StreamVisionError, OSError):
     """A result cannot be written where it was asked to go, or the port to serve on is taken."""
 
 
+class StateError(StreamVisionError, OSError):
+    """What a service remembers cannot be read or written: its folder, or its database."""
+
+
 class ExportError(StreamVisionError, RuntimeError):
     """A model cannot be turned into the asked-for format; the message says why and what can be done."""
 
