@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.core.errors import ExportError, MissingDependencyError
+from streamvision.core.install import install_command
 
 _LOGGERS = (None, "coremltools", "nncf", "torch.onnx")
 """Names of the loggers that converters speak through; ``None`` is the root."""
@@ -29,7 +30,7 @@ def import_converter(name: str) -> Any:
         with quiet():
             return importlib.import_module(name)
     except ImportError as error:
-        raise MissingDependencyError(f"this export needs {error.name or name}: pip install '.[export]'") from error
+        raise MissingDependencyError(f"this export needs {error.name or name}: {install_command('export')}") from error
 
 
 @contextlib.contextmanager

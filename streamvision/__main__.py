@@ -7,6 +7,6 @@ from pathlib import Path
 if Path(sys.path[0]).resolve() == Path.cwd() != Path(__file__).resolve().parents[1]:
     sys.path.append(sys.path.pop(0))  # stages of the user's own, module:function, are still found there
 
-from streamvision.cli.main import main
+from streamvision_edge import main
 
 main()

@@ -46,6 +46,8 @@ if [ ! -x "$venv/bin/python" ]; then
   "$venv/bin/python" -m pip install -q --upgrade 'pip>=25.1'
 fi
 pip=("$venv/bin/python" -m pip install -q)
+# Another project's package, or this one under its former name: their files would overwrite each other.
+"$venv/bin/python" -m pip uninstall -q -y streamvision 2>/dev/null
 
 case $purpose in
 runtime)
@@ -67,7 +69,7 @@ test)
   # ultralytics, trackeval and mediapipe bring opencv-python, which overwrites opencv-python-headless and needs libGL: keep exactly one.
   "$venv/bin/python" -m pip uninstall -q -y opencv-python opencv-contrib-python opencv-python-headless 2>/dev/null
   "${pip[@]}" "$("$venv/bin/python" -c 'import importlib.metadata as m
-print(next(r for r in m.requires("streamvision") if r.startswith("opencv-python-headless")))')"
+print(next(r for r in m.requires("streamvision-edge") if r.startswith("opencv-python-headless")))')"
   # Debian compiles GStreamer's bindings for its own Python; an environment of the same version can use them.
   site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
   tag=$("$venv/bin/python" -c 'import sys; print(f"cpython-{sys.version_info.major}{sys.version_info.minor}")')

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from exporters.base import TargetEntry
+from streamvision.core.install import with_extra
 from streamvision.core.registry import Registry
 
-_EXTRA = "'.[export]'"
+_EXTRA = with_extra("export")
 
 TARGETS = Registry(
     "export format",

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import DeviceError, MissingDependencyError
 from streamvision.core.files import cache_folder
+from streamvision.core.install import install_command
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
 
-INSTALL = "pip install '.[train]'"
+INSTALL = install_command("train")
 
 
 def import_torch() -> Any:

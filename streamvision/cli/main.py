@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import click
 
-import streamvision
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.opening import left_behind
 from streamvision.core.packages import check_packages
 from streamvision.core.redaction import RedactingFormatter, redact
+from streamvision.core.version import __version__
 
 COMMANDS = {
     "demo": "Watch a model at work in the browser.",
@@ -61,7 +61,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(streamvision.__version__, prog_name="streamvision")
+@click.version_option(__version__, prog_name="streamvision", message="%(prog)s %(version)s")
 @click.option("-v", "--verbose", count=True, help="Log what happens (-v) or every detail (-vv) to stderr.")
 def cli(verbose: int) -> None:
     """Cameras and files in; detected, tracked and drawn; live in a browser.

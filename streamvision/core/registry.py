@@ -32,7 +32,8 @@ class Plugin:
     config: type[Section] | str | None = None
     """The class of its settings, or ``"module:name"`` of that; ``None`` where it has none of its own."""
     extra: str | None = None
-    """What ``pip install`` needs beside the runtime, such as ``'.[openvino]'``; ``None`` where nothing."""
+    """What ``pip install`` needs beside the runtime, as :func:`streamvision.core.install.with_extra` says it; ``None``
+    where nothing."""
 
     def load(self) -> Any:
         """Return the factory, importing it where that is still to be done.

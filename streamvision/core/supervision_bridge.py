@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.detections import Detections, class_name
 from streamvision.core.errors import MissingDependencyError
+from streamvision.core.install import install_command
 from streamvision.core.masks import BoxMask
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _library() -> Any:
         import supervision as library
     except ImportError as error:
         raise MissingDependencyError(
-            "supervision's Detections need the package supervision; install it with pip install '.[supervision]'"
+            "supervision's Detections need the package supervision; install it with " + install_command("supervision")
         ) from error
     return library
 

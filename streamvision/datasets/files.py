@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from streamvision.core.errors import ConfigError, MissingDependencyError
+from streamvision.core.install import install_command
 from streamvision.core.reading import MAX_TEXT_BYTES, UnreadableError, read_bytes, read_head
 from streamvision.core.redaction import short
 from streamvision.datasets.dataset import Split
@@ -267,7 +268,7 @@ def open_image(file: Path | bytes) -> Image:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise MissingDependencyError(
-            "reading data sets needs Pillow, which is not installed; install it with pip install '.[eval]'"
+            f"reading data sets needs Pillow, which is not installed; install it with {install_command('eval')}"
         ) from error
     try:
         return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from streamvision.core.errors import MissingDependencyError
+from streamvision.core.install import install_command
 
 MAX_RECORD_BYTES = 1 << 28
 """Longest record that is read; a damaged length would ask for all memory otherwise."""
@@ -28,7 +29,7 @@ _MAX_UNFOLDING = 100
 _SMALL_BYTES = 1 << 26
 """What any compressed file may unfold to."""
 
-MISSING = "TFRecord needs {}, which is not installed; install it with pip install '.[eval]'"
+MISSING = "TFRecord needs {}, which is not installed; install it with " + install_command("eval")
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError, MissingDependencyError
+from streamvision.core.install import install_command
 from streamvision.evaluation.coco_shapes import (
     Likeness,
     is_marked,
@@ -24,7 +25,7 @@ from streamvision.evaluation.coco_shapes import (
 )
 from streamvision.evaluation.predictions import Predictions, Truth
 
-INSTALL = "pip install '.[eval]'"
+INSTALL = install_command("eval")
 RECALL_LEVELS: NDArray[np.float64] = np.linspace(0, 1, 101)
 """The recall levels at which precision is read off."""
 _LIBRARY_WORDS: dict[Likeness, str] = {"box": "bbox", "mask": "segm", "keypoints": "keypoints", "oriented": "bbox"}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import MissingDependencyError
+from streamvision.core.install import install_command
 from streamvision.core.resampling import scaled
 from streamvision.datasets.class_labels import read_class_map
 from streamvision.datasets.dataset import LabelledImage, MappedPicture
@@ -26,7 +27,7 @@ SMALL_PX = 160
 """Longer side of a whole picture that is compared."""
 MIN_SIDE_PX = 6
 """Smaller objects show nothing that could be compared."""
-INSTALL = "pip install '.[eval]'"
+INSTALL = install_command("eval")
 MIN_CROPS = 5
 """Fewer make no map."""
 NEIGHBOURS = 8

@@ -13,6 +13,7 @@ import numpy as np
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, MissingDependencyError, SourceError
 from streamvision.core.files import writing
+from streamvision.core.install import install_command
 from streamvision.evaluation.tracks.benchmarks import class_label
 from streamvision.evaluation.tracks.metrics import ALPHAS, TrackCounts, add_counts, count, match_sequence
 from streamvision.evaluation.tracks.mot_files import MotSequence
@@ -194,7 +195,7 @@ def plot(evaluation: TrackEvaluation, path: Path, *, title: str) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingDependencyError("a plot needs matplotlib: pip install '.[eval]'") from error
+        raise MissingDependencyError(f"a plot needs matplotlib: {install_command('eval')}") from error
     combined = add_counts(evaluation.counts.values())
     rows = {**evaluation.counts, "combined": combined}
     figure = Figure(figsize=(11, 4.5), layout="constrained")

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.core.install import install_command
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import network_threads
 from streamvision.inference.model_card import LABELS_KEY
 from streamvision.inference.tensors import TensorSpec, last_line, picture_input
 
-INSTALL = "pip install '.[litert]'"
+INSTALL = install_command("litert")
 _METADATA_FILES = ("metadata.json", "temp_meta.txt")
 """Where ultralytics puts its metadata in the zip at the end of the file: now as JSON, before as a Python literal."""
 _ZIP_FAULTS = (

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.core.install import install_command
 from streamvision.core.reading import UnreadableError, read_yaml
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import MAX_REQUESTS, share_cores
@@ -85,7 +86,7 @@ class CompiledShapes:
             return self._compiled
 
 
-INSTALL = "pip install '.[openvino]'"
+INSTALL = install_command("openvino")
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 _PRECISIONS = {hint: precision for precision, hint in _HINTS.items()}
 

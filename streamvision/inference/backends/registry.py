@@ -7,6 +7,7 @@ from pathlib import Path
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import ModelError
+from streamvision.core.install import with_extra
 from streamvision.core.registry import Plugin, Registry
 from streamvision.inference.backends.base import Backend
 
@@ -48,7 +49,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             name="openvino",
             factory="streamvision.inference.backends.open_vino:OpenVinoBackend",
             summary="OpenVINO, on cpu, gpu[.N], npu or auto:gpu,cpu",
-            extra="'.[openvino]'",
+            extra=with_extra("openvino"),
             endings=(".xml", ".onnx"),
             accepts="an OpenVINO .xml file (or its folder)",
             package="openvino",
@@ -58,7 +59,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             name="litert",
             factory="streamvision.inference.backends.lite_rt:LiteRtBackend",
             summary="LiteRT (TensorFlow Lite), on cpu",
-            extra="'.[litert]'",
+            extra=with_extra("litert"),
             endings=(".tflite",),
             accepts="a .tflite file",
             package="ai_edge_litert",

@@ -100,5 +100,5 @@ def test_supervisions_own_counter_counts_them() -> None:
 
 def test_its_absence_is_said_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "supervision", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install '\.\[supervision\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'streamvision-edge\[supervision\]'"):
         detections(1).to_supervision()

@@ -38,7 +38,7 @@ def test_checksums_of_rfc_3720_rotated_and_shifted(data: bytes, expected: int) -
 
 def test_without_google_crc32c_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "google_crc32c", None)
-    with pytest.raises(MissingDependencyError, match=r"needs google-crc32c, .*pip install '\.\[eval\]'"):
+    with pytest.raises(MissingDependencyError, match=r"needs google-crc32c, .*pip install 'streamvision-edge\[eval\]'"):
         masked_crc32c(b"")
 
 

@@ -143,7 +143,10 @@ def test_a_checkpoint_without_torch_is_one_sentence(data_dir, tmp_path):
     folder = coco_subset(data_dir, tmp_path / "coco", count=1)
     done = without_torch(data_dir / "models/yolov8n_coco.pt", folder, tmp_path / "report.html")
     assert done.returncode == 1
-    assert done.stderr.strip() == "streamvision: checkpoints and training need torch: pip install '.[train]'"
+    assert (
+        done.stderr.strip()
+        == "streamvision: checkpoints and training need torch: pip install 'streamvision-edge[train]'"
+    )
 
 
 def test_a_report_that_cannot_be_written_is_one_sentence(data_dir, tmp_path):

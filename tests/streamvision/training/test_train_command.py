@@ -164,5 +164,5 @@ def test_absence_of_torch_names_the_extra(signs: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "pip install '.[train]'" in done.stderr
+    assert "pip install 'streamvision-edge[train]'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="gradients need torch: pip install '.[train]'")
+torch = pytest.importorskip("torch", reason="gradients need torch: pip install 'streamvision-edge[train]'")
 
 from streamvision.checkpoints import open_source  # noqa: E402
 from streamvision.checkpoints.torch_runtime import TorchBackend  # noqa: E402

@@ -115,7 +115,7 @@ def test_an_absent_runtime_names_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, module, None)
     path = tmp_path / name
     path.write_bytes(b"x")
-    with pytest.raises(MissingDependencyError, match=rf"pip install '\.\[{extra}\]'"):
+    with pytest.raises(MissingDependencyError, match=rf"pip install 'streamvision-edge\[{extra}\]'"):
         open_backend(path, backend=backend)  # type: ignore[arg-type]
 
 
