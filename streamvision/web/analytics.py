@@ -18,7 +18,9 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import short
 from streamvision.web.fanout import Fanout
+from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
+from streamvision.web.schemas import AnalyticsQuery, ChangedAnalytics, StreamAnalytics
 from streamvision.web.wire import event
 
 
@@ -68,6 +70,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         return control
 
     @app.get("/api/streams/<stream_id>/analytics")
+    @describe(answer=StreamAnalytics, query=AnalyticsQuery, also=("text/yaml",))
     def analytics(stream_id: str) -> Response:
         """Give lines, zones, counts, the newest events and the model's classes; or the configuration alone as YAML."""
         control = control_of(stream_id)
@@ -87,6 +90,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         )
 
     @app.post("/api/streams/<stream_id>/analytics")
+    @describe(answer=ChangedAnalytics, body=AnalyticsConfig)
     def change(stream_id: str) -> Response:
         """Count and measure something else from the next frame on."""
         control = control_of(stream_id)
@@ -101,6 +105,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         return jsonify({"stream": stream_id, "config": config.model_dump(mode="json")})
 
     @app.get("/streams/<stream_id>/heat-map.png")
+    @describe(media_type="image/png")
     def heat_map(stream_id: str) -> Response:
         """Give the heat map."""
         png = control_of(stream_id).heat_map_png()

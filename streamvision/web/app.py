@@ -22,7 +22,17 @@ from streamvision.web.hardening import harden
 from streamvision.web.live_response import LiveResponse
 from streamvision.web.live_service import LiveService
 from streamvision.web.metrics import build_registry
+from streamvision.web.openapi import add_openapi, describe
 from streamvision.web.refusal import Refused, refuse
+from streamvision.web.schemas import (
+    Alive,
+    EventsQuery,
+    FrameDetections,
+    MjpegQuery,
+    Readiness,
+    StreamList,
+    StreamsQuery,
+)
 from streamvision.web.viewer import Subscription
 from streamvision.web.wire import Form, detections_json, event
 
@@ -100,6 +110,7 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         return page(channel_of(stream_id).stream_id)
 
     @app.get("/streams/<stream_id>/mjpeg")
+    @describe(query=MjpegQuery, media_type="multipart/x-mixed-replace", live=True)
     def mjpeg(stream_id: str) -> Response:
         """Send pictures for ever as multipart/x-mixed-replace."""
         stream = channel_of(stream_id).stream_id
@@ -112,6 +123,7 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         return live_response("mjpeg_early" if boundary == "early" else "mjpeg", (stream,))
 
     @app.get("/streams/<stream_id>/snapshot.jpg")
+    @describe(media_type="image/jpeg")
     def snapshot(stream_id: str) -> Response:
         """Give the newest annotated picture."""
         newest = newest_of(channel_of(stream_id))
@@ -125,30 +137,36 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         return response
 
     @app.get("/api/streams")
+    @describe(answer=StreamList)
     def streams() -> Response:
         """Give the status of every stream."""
         return jsonify(status_json(view, view.statuses()))
 
     @app.get("/api/streams/<stream_id>")
+    @describe(answer=StreamStatus)
     def stream(stream_id: str) -> Response:
         """Give the status of one stream."""
         channel_of(stream_id)
         return jsonify(next(s.to_json() for s in view.statuses() if s.id == stream_id))
 
     @app.get("/api/streams/<stream_id>/detections")
+    @describe(answer=FrameDetections)
     def detections(stream_id: str) -> Response:
         """Give the objects on the newest frame."""
         channel = channel_of(stream_id)
         return jsonify(detections_json(channel, newest_of(channel)))
 
     add_analytics(app, view, channel_of)
+    add_openapi(app)
 
     @app.get("/api/live")
+    @describe(query=StreamsQuery, media_type="application/vnd.streamvision.live", live=True)
     def multiplexed() -> Response:
         """Send the pictures of many streams over one connection."""
         return live_response("live", asked_streams())
 
     @app.get("/api/events")
+    @describe(query=EventsQuery, media_type="text/event-stream", live=True)
     def events() -> Response:
         """Send states, statuses and, if asked, detections as server-sent events."""
         wanted = request.args.get("detections", "0").lower() in ("1", "true", "yes")
@@ -156,11 +174,13 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         return live_response("events", asked_streams(), detections=wanted, opening=first)
 
     @app.get("/healthz")
+    @describe(answer=Alive)
     def healthz() -> Response:
         """Say that the process is alive."""
         return jsonify({"alive": True})
 
     @app.get("/readyz")
+    @describe(answer=Readiness)
     def readyz() -> tuple[Response, int]:
         """Say whether every stream has begun, none has failed, frames are finished, and every output is written to."""
         statuses = view.statuses()
@@ -170,6 +190,7 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         return jsonify({"ready": not missing, "missing": missing, "newest_age_s": ages_s}), status
 
     @app.get("/metrics")
+    @describe(media_type="text/plain", also=("application/openmetrics-text",))
     def metrics() -> Response:
         """Give all metrics in the format that the scraper asks for."""
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
