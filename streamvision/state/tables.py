@@ -43,7 +43,9 @@ EVENTS = Table(
     "events",
     METADATA,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # When it was, by the best clock that the stream has, and when it was written down here.
     Column("time_unix_s", Double, nullable=False),
+    Column("recorded_unix_s", Double, nullable=False),
     Column("stream", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("class_name", String(256)),
@@ -53,8 +55,8 @@ EVENTS = Table(
     Column("picture", String(128)),
     # Everything else that the event says.
     Column("details", JSON, nullable=False),
-    Index("events_by_time", "time_unix_s", "id"),
-    Index("events_by_stream", "stream", "time_unix_s", "id"),
+    Index("events_by_age", "recorded_unix_s"),
+    Index("events_by_stream", "stream", "id"),
     sqlite_autoincrement=True,
 )
 """What happened at lines and zones, newest last; bounded by count and by age."""

@@ -28,6 +28,7 @@ def upgrade() -> None:
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
         sa.Column("time_unix_s", sa.Double, nullable=False),
+        sa.Column("recorded_unix_s", sa.Double, nullable=False),
         sa.Column("stream", sa.String(64), nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("class_name", sa.String(256)),
@@ -37,8 +38,8 @@ def upgrade() -> None:
         sa.Column("details", sa.JSON, nullable=False),
         sqlite_autoincrement=True,
     )
-    op.create_index("events_by_time", "events", ["time_unix_s", "id"])
-    op.create_index("events_by_stream", "events", ["stream", "time_unix_s", "id"])
+    op.create_index("events_by_age", "events", ["recorded_unix_s"])
+    op.create_index("events_by_stream", "events", ["stream", "id"])
     op.create_table(
         "counts",
         sa.Column("stream", sa.String(64), primary_key=True),
