@@ -202,7 +202,7 @@ def _operation_json(one: _Operation, references: dict[tuple[int, JsonSchemaMode]
     success: dict[str, Any] = {"description": HTTPStatus(about.status).phrase}
     if about.media_type is not None:
         schema = references[id(about.answer), "serialization"] if about.answer is not None else {"type": "string"}
-        others = {media_type: {"schema": {}} for media_type in about.also}
+        others: dict[str, Any] = {media_type: {"schema": {}} for media_type in about.also}
         success["content"] = {about.media_type: {"schema": schema}, **others}
     refused = {"description": "Refused.", "content": {JSON: {"schema": references[id(ApiError), "serialization"]}}}
     operation: dict[str, Any] = {
