@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 import yaml
 from flask import Flask, Response, jsonify, request
@@ -17,6 +16,7 @@ from streamvision.core.config.app import parse_analytics
 from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import short
+from streamvision.web.access import access
 from streamvision.web.fanout import Fanout
 from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
@@ -70,6 +70,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         return control
 
     @app.get("/api/streams/<stream_id>/analytics")
+    @access("view")
     @describe(answer=StreamAnalytics, query=AnalyticsQuery, also=("text/yaml",))
     def analytics(stream_id: str) -> Response:
         """Give lines, zones, counts, the newest events and the model's classes; or the configuration alone as YAML."""
@@ -90,11 +91,11 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         )
 
     @app.post("/api/streams/<stream_id>/analytics")
+    @access("admin")
     @describe(answer=ChangedAnalytics, body=AnalyticsConfig)
     def change(stream_id: str) -> Response:
         """Count and measure something else from the next frame on."""
         control = control_of(stream_id)
-        _refuse_other_pages()
         try:
             config = parse_analytics(request.get_json(), origin="analytics")
             control.apply(config)
@@ -105,6 +106,7 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         return jsonify({"stream": stream_id, "config": config.model_dump(mode="json")})
 
     @app.get("/streams/<stream_id>/heat-map.png")
+    @access("view")
     @describe(media_type="image/png")
     def heat_map(stream_id: str) -> Response:
         """Give the heat map."""
@@ -118,23 +120,3 @@ def as_yaml(config: AnalyticsConfig) -> str:
     """Return a configuration as it stands in a YAML file, without what is at its default."""
     document = {"analytics": config.model_dump(mode="json", exclude_defaults=True)}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-
-
-def _refuse_other_pages() -> None:
-    """Refuse what another site's page sends through the browser of somebody who can reach this server.
-
-    JSON alone is taken, which browsers send to other sites only after asking, and the answer to that question is no.
-    """
-    if request.mimetype != "application/json":
-        refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, with the header Content-Type: application/json")
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    own = site in ("same-origin", "none") if site else origin is None or _netloc(origin) == request.host
-    if not own:
-        refuse(HTTPStatus.FORBIDDEN, f"pages of {origin or 'other sites'} may not change this; use the page itself")
-
-
-def _netloc(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:  # it is no address at all, which no browser sends
-        return None

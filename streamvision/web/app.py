@@ -16,6 +16,7 @@ from streamvision.core.redaction import redact_outside, short
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.version import __version__
+from streamvision.web.access import EVERYBODY, Identify, access, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
 from streamvision.web.events import status_json
 from streamvision.web.hardening import harden
@@ -23,6 +24,7 @@ from streamvision.web.live_response import LiveResponse
 from streamvision.web.live_service import LiveService
 from streamvision.web.metrics import build_registry
 from streamvision.web.openapi import add_openapi, describe
+from streamvision.web.other_sites import refuse_other_sites
 from streamvision.web.refusal import Refused, refuse
 from streamvision.web.schemas import (
     Alive,
@@ -48,13 +50,20 @@ PENDING_AGES = 10
 """How many times as old as usual a frame of a slow network may be."""
 
 
-def create_app(view: LiveView, *, live: LiveService | None = None, host_names: Iterable[str] = ()) -> Flask:
+def create_app(
+    view: LiveView,
+    *,
+    live: LiveService | None = None,
+    host_names: Iterable[str] = (),
+    identify: Identify = lambda: EVERYBODY,
+) -> Flask:
     """Build the application, which any WSGI server can run, too; each live response then takes one of its threads.
 
     Args:
         view: the pipeline to show.
         live: who sends live responses; by default one that begins with the first of them.
         host_names: names of this machine under which requests are answered, beside those that it knows.
+        identify: returns who made the present request; by default nobody signs in, and everybody may do everything.
     """
     live = live or LiveService(view)
     fanout = live.fanout
@@ -62,12 +71,14 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.json.sort_keys = False  # type: ignore[attr-defined]
     harden(app, host_names=host_names)
+    guard(app, identify)
+    refuse_other_sites(app)
     registry = build_registry(view, fanout)
 
     def channel_of(stream_id: str) -> LiveChannel:
         channel = view.channels.get(stream_id)
         if channel is None:
-            known = ", ".join(view.channels) or "none"
+            known = ", ".join(filter(present().may_see, view.channels)) or "none"
             refuse(HTTPStatus.NOT_FOUND, f"there is no stream {short(stream_id)!r}; the streams are: {known}")
         return channel
 
@@ -88,28 +99,34 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{fanout.max_viewers} viewers are connected and no more are admitted; try again when one has left",
             )
-        return LiveResponse(live, Subscription(form, streams, detections), opening=opening)
+        return LiveResponse(live, Subscription(form, streams, detections, present()), opening=opening)
+
+    def seen() -> list[StreamStatus]:
+        return [status for status in view.statuses() if present().may_see(status.id)]
 
     def asked_streams() -> tuple[str, ...]:
         asked = [part for part in request.args.get("streams", "").split(",") if part]
-        return tuple(dict.fromkeys(channel_of(stream_id).stream_id for stream_id in asked)) or tuple(view.channels)
+        check_streams(asked)
+        found = tuple(dict.fromkeys(channel_of(stream_id).stream_id for stream_id in asked))
+        return found or tuple(filter(present().may_see, view.channels))
 
     def page(focus: str | None) -> str:
-        return render_template(
-            "index.html", focus=focus, status=status_json(view, view.statuses()), version=__version__
-        )
+        return render_template("index.html", focus=focus, status=status_json(view, seen()), version=__version__)
 
     @app.get("/")
+    @access("view")
     def index() -> str:
         """Show all streams."""
         return page(None)
 
     @app.get("/streams/<stream_id>")
+    @access("view")
     def single(stream_id: str) -> str:
         """Show one stream, large."""
         return page(channel_of(stream_id).stream_id)
 
     @app.get("/streams/<stream_id>/mjpeg")
+    @access("view")
     @describe(query=MjpegQuery, media_type="multipart/x-mixed-replace", live=True)
     def mjpeg(stream_id: str) -> Response:
         """Send pictures for ever as multipart/x-mixed-replace."""
@@ -123,6 +140,7 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         return live_response("mjpeg_early" if boundary == "early" else "mjpeg", (stream,))
 
     @app.get("/streams/<stream_id>/snapshot.jpg")
+    @access("view")
     @describe(media_type="image/jpeg")
     def snapshot(stream_id: str) -> Response:
         """Give the newest annotated picture."""
@@ -137,12 +155,14 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         return response
 
     @app.get("/api/streams")
+    @access("view")
     @describe(answer=StreamList)
     def streams() -> Response:
         """Give the status of every stream."""
-        return jsonify(status_json(view, view.statuses()))
+        return jsonify(status_json(view, seen()))
 
     @app.get("/api/streams/<stream_id>")
+    @access("view")
     @describe(answer=StreamStatus)
     def stream(stream_id: str) -> Response:
         """Give the status of one stream."""
@@ -150,6 +170,7 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         return jsonify(next(s.to_json() for s in view.statuses() if s.id == stream_id))
 
     @app.get("/api/streams/<stream_id>/detections")
+    @access("view")
     @describe(answer=FrameDetections)
     def detections(stream_id: str) -> Response:
         """Give the objects on the newest frame."""
@@ -160,36 +181,44 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
     add_openapi(app)
 
     @app.get("/api/live")
+    @access("view")
     @describe(query=StreamsQuery, media_type="application/vnd.streamvision.live", live=True)
     def multiplexed() -> Response:
         """Send the pictures of many streams over one connection."""
         return live_response("live", asked_streams())
 
     @app.get("/api/events")
+    @access("view")
     @describe(query=EventsQuery, media_type="text/event-stream", live=True)
     def events() -> Response:
         """Send states, statuses and, if asked, detections as server-sent events."""
         wanted = request.args.get("detections", "0").lower() in ("1", "true", "yes")
-        first = event("status", status_json(view, view.statuses()))
+        first = event("status", status_json(view, seen()))
         return live_response("events", asked_streams(), detections=wanted, opening=first)
 
     @app.get("/healthz")
+    @access("public")
     @describe(answer=Alive)
     def healthz() -> Response:
         """Say that the process is alive."""
         return jsonify({"alive": True})
 
     @app.get("/readyz")
+    @access("public")
     @describe(answer=Readiness)
     def readyz() -> tuple[Response, int]:
         """Say whether every stream has begun, none has failed, frames are finished, and every output is written to."""
         statuses = view.statuses()
         missing = [sentence for status in statuses for sentence in _missing(status)]
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
+        asking = principal()
+        if asking is None or asking.streams is not None:
+            return jsonify({"ready": not missing}), status
         ages_s = {one.id: one.newest_age_s for one in statuses}
         return jsonify({"ready": not missing, "missing": missing, "newest_age_s": ages_s}), status
 
     @app.get("/metrics")
+    @access("metrics")
     @describe(media_type="text/plain", also=("application/openmetrics-text",))
     def metrics() -> Response:
         """Give all metrics in the format that the scraper asks for."""
@@ -202,9 +231,12 @@ def create_app(view: LiveView, *, live: LiveService | None = None, host_names: I
         if error.code == HTTPStatus.NOT_FOUND and not isinstance(error, Refused):
             sentence = f"there is nothing at {short(request.path)}; begin at / or /api/streams"
         if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
-            accepted = " or ".join(sorted({"GET", "POST"} & set(getattr(error, "valid_methods", None) or ["GET"])))
+            methods = set(getattr(error, "valid_methods", None) or ["GET"]) - {"HEAD", "OPTIONS"}
+            accepted = " or ".join(sorted(methods))
             sentence = f"{short(request.method)} is not accepted at {short(request.path)}; use {accepted}"
-        return jsonify({"error": redact_outside(sentence)}), error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+        response = jsonify({"error": redact_outside(sentence)})
+        response.headers.update(error.headers if isinstance(error, Refused) else {})
+        return response, error.code or HTTPStatus.INTERNAL_SERVER_ERROR
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> tuple[Response, int]:

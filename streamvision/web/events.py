@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES
+from streamvision.web.access import Principal
 from streamvision.web.fanout import Fanout
 from streamvision.web.wire import event
 
@@ -57,8 +59,11 @@ class StatusTicker:
             changed = self._tell_changes(statuses)
             if changed or time.monotonic() - sent_at_s >= STATUS_S - POLL_S / 2:
                 sent_at_s = time.monotonic()
-                self._fanout.broadcast(event("status", status_json(self._view, statuses)), key="status")
+                self._fanout.broadcast_seen(partial(self._status_event, statuses), key="status")
             self._finish_ended(statuses)
+
+    def _status_event(self, statuses: list[StreamStatus], principal: Principal) -> bytes:
+        return event("status", status_json(self._view, [one for one in statuses if principal.may_see(one.id)]))
 
     def _tell_changes(self, statuses: list[StreamStatus]) -> bool:
         changed = [s for s in statuses if self._states.get(s.id, s.state) != s.state]

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from streamvision.core.live import LiveChannel
+from streamvision.web.access import Principal
 from streamvision.web.viewer import Subscription, Viewer
 from streamvision.web.wire import OPENINGS, EncodedFrame, detections_json, event, heartbeat_record
 
@@ -48,6 +49,10 @@ def _nothing_unsent() -> int:
 
 def _leave() -> None:
     """Break no connection: a blocking reader's belongs to the server that reads."""
+
+
+def _as_is(message: bytes, _now_s: float) -> bytes:
+    return message
 
 
 class Fanout:
@@ -92,7 +97,7 @@ class Fanout:
         loop, self._loop = self._loop, None
         if loop is not None:
             with suppress(RuntimeError):  # the loop has ended, and all responses with it
-                loop.call_soon_threadsafe(self._end_all, loop)
+                loop.call_soon_threadsafe(self._end, lambda viewer: True)
 
     # --- from other threads -------------------------------------------------------------------------------------
 
@@ -102,6 +107,22 @@ class Fanout:
         A message with the same ``key`` that still waits is replaced.
         """
         self._call(partial(self._offer_event, message, key, stream_id))
+
+    def broadcast_seen(self, render: Callable[[Principal], bytes], *, key: str) -> None:
+        """Send an event to all who listen for events, to each what it may see, from any thread."""
+        self._call(partial(self._offer_seen, render, key))
+
+    def principals(self) -> set[Principal]:
+        """Return whose viewers are connected, from any thread.
+
+        Raises:
+            ConnectionError: when the fan-out has ended.
+        """
+        return self._run(self._connected_principals())
+
+    def end(self, principal: Principal) -> None:
+        """End every response of somebody who may see no more, or not the same, from any thread."""
+        self._call(partial(self._end, lambda viewer: viewer.subscription.principal == principal))
 
     def finish(self, stream_id: str) -> None:
         """Say that a stream is over: responses that carry it alone are completed and closed."""
@@ -138,6 +159,9 @@ class Fanout:
             except concurrent.futures.TimeoutError:
                 if not loop.is_running():
                     raise
+
+    async def _connected_principals(self) -> set[Principal]:
+        return {viewer.subscription.principal for viewer in self._viewers}
 
     async def _admitted(self, subscription: Subscription) -> Viewer:
         return self.admit(subscription, unsent_bytes=_nothing_unsent, abort=_leave)
@@ -250,7 +274,14 @@ class Fanout:
         for viewer in self._viewers:
             wanted = viewer.subscription
             if wanted.form == "events" and (stream_id is None or stream_id in wanted.streams):
-                viewer.offer(key, lambda _: message)
+                viewer.offer(key, partial(_as_is, message))
+
+    def _offer_seen(self, render: Callable[[Principal], bytes], key: str) -> None:
+        listeners = [viewer for viewer in self._viewers if viewer.subscription.form == "events"]
+        by_streams = {viewer.subscription.principal.streams: viewer.subscription.principal for viewer in listeners}
+        messages = {streams: render(one) for streams, one in by_streams.items()}
+        for viewer in listeners:
+            viewer.offer(key, partial(_as_is, messages[viewer.subscription.principal.streams]))
 
     def _finish(self, stream_id: str) -> None:
         for viewer in self._by_stream[stream_id]:
@@ -277,8 +308,10 @@ class Fanout:
             viewer.abort()
             self.drop(viewer)
 
-    def _end_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Complete every response, and break off those that do not take their end."""
-        for viewer in list(self._viewers):
+    def _end(self, meant: Callable[[Viewer], bool]) -> None:
+        """Complete responses without sending what still waits, and break off those that do not take their end."""
+        loop = asyncio.get_running_loop()
+        for viewer in filter(meant, list(self._viewers)):
+            viewer.discard()
             viewer.finish()
             loop.call_later(GOODBYE_S, self._break_off, viewer)

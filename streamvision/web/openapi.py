@@ -19,6 +19,7 @@ from pydantic.json_schema import JsonSchemaMode
 from werkzeug.routing import Rule
 
 from streamvision.core.version import __version__
+from streamvision.web.access import Level, access, level_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,6 +99,7 @@ def add_openapi(app: Flask) -> None:
     """Add ``/api/openapi.json``; routes that are added later are in it, too."""
 
     @app.get("/api/openapi.json")
+    @access("public")
     @describe(answer=dict[str, Any])
     def openapi() -> Response:
         """Give this description of the API."""
@@ -152,6 +154,7 @@ class _Operation:
     description: str
     parameters: tuple[dict[str, Any], ...]
     about: Description
+    level: Level
 
 
 def _operations(app: Flask, rule: Rule) -> Iterator[_Operation]:
@@ -172,6 +175,7 @@ def _operations(app: Flask, rule: Rule) -> Iterator[_Operation]:
             more.strip(),
             tuple(_path_parameter(rule, name) for name in sorted(rule.arguments)),
             about,
+            level_of(app, rule.endpoint),
         )
 
 
@@ -211,6 +215,8 @@ def _operation_json(one: _Operation, references: dict[tuple[int, JsonSchemaMode]
         "parameters": [*one.parameters, *_query_parameters(about.query)],
         "responses": {str(int(about.status)): success, "default": refused},
     }
+    if one.level == "public":
+        operation["security"] = []
     if one.description:
         operation["description"] = one.description
     if about.live:

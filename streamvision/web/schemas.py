@@ -99,9 +99,9 @@ class Readiness(Schema):
 
     ready: bool
     """Whether nothing is missing."""
-    missing: list[str]
-    """What is, one sentence each."""
-    newest_age_s: dict[str, float | None]
+    missing: list[str] = Field(default_factory=list)
+    """What is, one sentence each; this and what follows is told to those who may see all streams."""
+    newest_age_s: dict[str, float | None] = Field(default_factory=dict)
     """By stream, the age of its newest finished frame; null before the first."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 import uvicorn
 
 from streamvision.core.live import LiveView
+from streamvision.web.access import EVERYBODY, Identify
 from streamvision.web.app import create_app
 from streamvision.web.asgi import AsgiApp
 from streamvision.web.connections import bounded_protocol
@@ -37,6 +38,7 @@ class WebServer:
         eviction_s: float = EVICTION_S,
         max_viewers: int | None = None,
         host_names: Iterable[str] = (),
+        identify: Identify = lambda: EVERYBODY,
         listener: socket.socket | None = None,
     ) -> None:
         """Prepare a server; nothing is opened before :meth:`start`.
@@ -48,13 +50,15 @@ class WebServer:
             eviction_s: how long a viewer may take nothing before it is evicted.
             max_viewers: most live connections at a time; default: 1000, or half of the open-file limit.
             host_names: names of this machine under which requests are answered, beside those that it knows.
+            identify: returns who made the present request; by default nobody signs in.
             listener: a socket that listens there already.
         """
         self.host = host.strip("[]")
         self.port = port
         self._live = LiveService(view, eviction_s=eviction_s, max_viewers=max_viewers)
         self.fanout = self._live.fanout
-        self._app = AsgiApp(create_app(view, live=self._live, host_names=host_names), self.fanout)
+        app = create_app(view, live=self._live, host_names=host_names, identify=identify)
+        self._app = AsgiApp(app, self.fanout)
         self._eviction_s = eviction_s
         self._listener = listener
         self._server: uvicorn.Server | None = None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from streamvision.web.access import EVERYBODY, Principal
 from streamvision.web.wire import CLOSINGS, Form, Render
 
 MAX_WAITING = 256
@@ -23,6 +24,8 @@ class Subscription:
     """The streams that it follows."""
     detections: bool = False
     """Whether it wants the objects of each frame (events only)."""
+    principal: Principal = EVERYBODY
+    """Whose viewer it is."""
 
     @property
     def pictures(self) -> bool:
@@ -67,6 +70,10 @@ class Viewer:
             self._waiting.pop(next(iter(self._waiting)))
         if self._offered is not None and not self._offered.done():
             self._offered.set_result(None)
+
+    def discard(self) -> None:
+        """Forget everything that waits."""
+        self._waiting.clear()
 
     def finish(self) -> None:
         """Say goodbye once everything that waits is sent."""
