@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from streamvision.web.fanout import Fanout
+from streamvision.web.link import TransportLink
 from streamvision.web.live_response import HAND_OVER, LiveOffer
-from streamvision.web.viewer import Viewer
 
 _log = logging.getLogger(__name__)
 
@@ -33,15 +34,23 @@ RESERVED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 REQUEST_S = 15.0
 """Longest time for the body of a request to come, and for its answer to go: a client that trickles holds nothing."""
 MAX_BODY_BYTES = 64 * 1024
-TRANSPORT = "streamvision.transport"
-"""Key of the ASGI scope under which the server gives the connection's transport."""
+CONNECTION = "streamvision.connection"
+"""Key of the ASGI scope under which the server gives the :class:`Connection` of a request."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_NOTHING: Message = {"type": "http.response.body", "body": b"", "more_body": True}
+
+class Connection(Protocol):
+    """What a live response needs of the server, beyond ASGI."""
+
+    transport: asyncio.Transport
+    """The connection of the request."""
+
+    def send_unframed(self) -> None:
+        """Let the end of the connection be that of the body; before the response begins."""
 
 
 class _TooLargeError(Exception):
@@ -129,42 +138,53 @@ class AsgiApp:
             elif message["type"] == "http.response.start":
                 offer.start = message
 
+        if scope["http_version"] == "1.0":
+            send = _with_length(send)
         threads = self._reserved if scope["path"] in RESERVED_PATHS else self._ordinary
         await threads.answer(scope, replay, send_unless_live)
 
     async def _send_live(self, offer: LiveOffer, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send messages until the response is over or the viewer has gone."""
-        transport = scope.get(TRANSPORT)
+        """Serve a viewer until the response is over or the viewer has gone."""
+        connection: Connection = scope[CONNECTION]
+        chunked = scope["http_version"] != "1.0"
+        if not chunked:
+            connection.send_unframed()
         assert offer.subscription is not None and offer.start is not None
-        viewer = self._fanout.admit(
-            offer.subscription,
-            unsent_bytes=transport.get_write_buffer_size if transport else lambda: 0,
-            abort=transport.abort if transport else lambda: None,
-        )
-        sending = asyncio.ensure_future(_send_messages(viewer, offer, send))
+        await send(offer.start)
+        link = TransportLink(connection.transport, chunked=chunked)
+        link.write(offer.opening, time.monotonic())
         leaving = asyncio.ensure_future(_until_gone(receive))
+        viewer = self._fanout.admit(offer.subscription, link)
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({link.ended, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._fanout.drop(viewer)
-            for task in (sending, leaving):
-                task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            leaving.cancel()
+        if not connection.transport.is_closing():
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_messages(viewer: Viewer, offer: LiveOffer, send: Send) -> None:
-    await send(cast(Message, offer.start))
-    await send({**_NOTHING, "body": offer.opening})
-    while True:
-        if viewer.unsent_bytes():
-            # An empty chunk writes nothing, but waits until the network takes more: the message is chosen after that,
-            # and is therefore the newest.
-            await send(_NOTHING)
-        message = await viewer.next_message()
-        if message is None:
-            break
-        await send({"type": "http.response.body", "body": message, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+def _with_length(send: Send) -> Send:
+    """Return what sends a body whose length is not known as a whole: a client of HTTP/1.0 knows no chunks."""
+    held: list[Message] = []
+
+    async def send_whole(message: Message) -> None:
+        if not held and not _lacks_length(message):
+            await send(message)
+            return
+        held.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            body = b"".join(one.get("body", b"") for one in held[1:])
+            await send({**held[0], "headers": [*held[0]["headers"], (b"content-length", b"%d" % len(body))]})
+            await send({"type": "http.response.body", "body": body})
+
+    return send_whole
+
+
+def _lacks_length(message: Message) -> bool:
+    if message["type"] != "http.response.start":
+        return False
+    return all(name.lower() != b"content-length" for name, _ in message["headers"])
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -206,7 +226,6 @@ async def _refuse(send: Send, status: HTTPStatus, sentence: str, headers: Mappin
 
 async def _break_off(scope: Scope, receive: Receive) -> None:
     """Break the connection, and wait until the server has noticed, which would answer in our place else."""
-    transport = scope.get(TRANSPORT)
-    if transport is not None:
-        transport.abort()
-        await _until_gone(receive)
+    connection: Connection = scope[CONNECTION]
+    connection.transport.abort()
+    await _until_gone(receive)

@@ -10,11 +10,12 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from streamvision.web.asgi import TRANSPORT, Scope
+from streamvision.web.asgi import CONNECTION, Scope
 
 HEADER_S = 10.0
 """Longest time until the header of a request is complete."""
@@ -91,16 +92,12 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
 
-    def on_message_begin(self) -> None:
-        """Name the transport to the application."""
-        super().on_message_begin()
-        scope: Scope = self.scope  # type: ignore[assignment]
-        scope[TRANSPORT] = self.transport
-
     def on_headers_complete(self) -> None:
-        """Let the request take its time from here on; the application bounds that."""
+        """Let the request take its time from here on; the application bounds that, and is given the connection."""
         self._end_of_header()
         super().on_headers_complete()
+        scope: Scope = self.scope  # type: ignore[assignment]
+        scope[CONNECTION] = _Connection(self.transport, self.cycle)
 
     @property
     def address(self) -> str:
@@ -121,6 +118,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+@dataclass(frozen=True)
+class _Connection:
+    """The connection of one request; see :class:`streamvision.web.asgi.Connection`."""
+
+    transport: asyncio.Transport
+    cycle: RequestResponseCycle
+
+    def send_unframed(self) -> None:
+        self.cycle.chunked_encoding = False
 
 
 def bounded_protocol(*, eviction_s: float) -> Callable[..., asyncio.Protocol]:

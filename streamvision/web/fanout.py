@@ -11,15 +11,16 @@ import logging
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from streamvision.core.live import LiveChannel
 from streamvision.web.access import Principal
+from streamvision.web.link import Link, PulledLink
 from streamvision.web.viewer import Subscription, Viewer
-from streamvision.web.wire import OPENINGS, EncodedFrame, detections_json, event, heartbeat_record
+from streamvision.web.wire import OPENINGS, EncodedFrame, Render, detections_json, event, heartbeat_record
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -28,6 +29,8 @@ EVICTION_S = 10.0
 """A viewer that takes no byte for so long, while there is something to give, is gone."""
 SWEEP_S = 0.5
 """How often the dead are looked for."""
+HELD_S = 0.03
+"""How often those are looked at for whom something waits."""
 HEARTBEAT_S = 2.0
 """Longest silence on the multiplexed live response."""
 GOODBYE_S = 0.5
@@ -41,14 +44,6 @@ def default_max_viewers() -> int:
     """Return how many viewers to admit: 1000, or half of the files that the process may open if that is less."""
     soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_VIEWERS if soft_limit == resource.RLIM_INFINITY else min(MAX_VIEWERS, soft_limit // 2)
-
-
-def _nothing_unsent() -> int:
-    return 0
-
-
-def _leave() -> None:
-    """Break no connection: a blocking reader's belongs to the server that reads."""
 
 
 def _as_is(message: bytes, _now_s: float) -> bytes:
@@ -69,6 +64,8 @@ class Fanout:
         self._changed: set[str] = set()
         self._dispatching = False
         self._viewers: set[Viewer] = set()
+        self._held: set[Viewer] = set()
+        """Those for whom something waits."""
         self._by_stream: dict[str, set[Viewer]] = {stream_id: set() for stream_id in channels}
         self._encoded: dict[str, EncodedFrame] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -139,9 +136,10 @@ class Fanout:
             ConnectionError: when the fan-out has ended.
         """
         yield OPENINGS[subscription.form] + opening
-        viewer = self._run(self._admitted(subscription))
+        link = PulledLink()
+        viewer = self._run(self._admitted(subscription, link))
         try:
-            while (message := self._run(viewer.next_message())) is not None:
+            while (message := self._run(self._pulled(viewer, link))) is not None:
                 yield message
         finally:
             self._call(partial(self.drop, viewer))
@@ -163,8 +161,11 @@ class Fanout:
     async def _connected_principals(self) -> set[Principal]:
         return {viewer.subscription.principal for viewer in self._viewers}
 
-    async def _admitted(self, subscription: Subscription) -> Viewer:
-        return self.admit(subscription, unsent_bytes=_nothing_unsent, abort=_leave)
+    async def _admitted(self, subscription: Subscription, link: Link) -> Viewer:
+        return self.admit(subscription, link)
+
+    async def _pulled(self, viewer: Viewer, link: PulledLink) -> bytes | None:
+        return await link.next_message(lambda: self._note_held(viewer, viewer.send_waiting(time.monotonic())))
 
     def _on_publish(self, channel: LiveChannel) -> None:
         """Note that a channel has a new frame; runs in the pipeline's thread, so it only leaves a mark."""
@@ -182,17 +183,14 @@ class Fanout:
 
     # --- on the event loop --------------------------------------------------------------------------------------
 
-    def admit(
-        self, subscription: Subscription, *, unsent_bytes: Callable[[], int], abort: Callable[[], None]
-    ) -> Viewer:
+    def admit(self, subscription: Subscription, link: Link) -> Viewer:
         """Serve one viewer more, until :meth:`drop`.
 
         Args:
             subscription: what it asked for.
-            unsent_bytes: tells how much of what was sent to it still waits on this machine.
-            abort: breaks its connection; called when it takes nothing for too long.
+            link: the way to it.
         """
-        viewer = Viewer(subscription, unsent_bytes=unsent_bytes, abort=abort)
+        viewer = Viewer(subscription, link)
         self._viewers.add(viewer)
         for stream_id in self._followed(subscription):
             self._by_stream[stream_id].add(viewer)
@@ -206,7 +204,8 @@ class Fanout:
         if viewer not in self._viewers:
             return
         self._viewers.remove(viewer)
-        viewer.finish()
+        self._held.discard(viewer)
+        viewer.link.end()
         for stream_id in self._followed(viewer.subscription):
             self._by_stream[stream_id].discard(viewer)
             if viewer.subscription.pictures:
@@ -227,7 +226,7 @@ class Fanout:
         if viewer.subscription.pictures:
             encoded = self._encode(stream_id)
             if encoded is not None:
-                viewer.offer(stream_id, encoded.render(viewer.subscription.form))
+                self._offer(viewer, stream_id, encoded.render(viewer.subscription.form), time.monotonic())
         else:
             self._offer_detections(stream_id, [viewer])
 
@@ -258,8 +257,9 @@ class Fanout:
         readers = [v for v in followers if v.subscription.pictures]
         encoded = self._encode(stream_id) if readers else None
         if encoded is not None:
+            now_s = time.monotonic()
             for viewer in readers:
-                viewer.offer(stream_id, encoded.render(viewer.subscription.form))
+                self._offer(viewer, stream_id, encoded.render(viewer.subscription.form), now_s)
         self._offer_detections(stream_id, [v for v in followers if not v.subscription.pictures])
 
     def _offer_detections(self, stream_id: str, listeners: list[Viewer]) -> None:
@@ -267,26 +267,50 @@ class Fanout:
         if not listeners or channel.latest is None:
             return
         message = event("detections", detections_json(channel, channel.latest))
+        now_s = time.monotonic()
         for viewer in listeners:
-            viewer.offer(("detections", stream_id), lambda _: message)
+            self._offer(viewer, ("detections", stream_id), lambda _: message, now_s)
 
     def _offer_event(self, message: bytes, key: str, stream_id: str | None) -> None:
+        now_s = time.monotonic()
         for viewer in self._viewers:
             wanted = viewer.subscription
             if wanted.form == "events" and (stream_id is None or stream_id in wanted.streams):
-                viewer.offer(key, partial(_as_is, message))
+                self._offer(viewer, key, partial(_as_is, message), now_s)
 
     def _offer_seen(self, render: Callable[[Principal], bytes], key: str) -> None:
         listeners = [viewer for viewer in self._viewers if viewer.subscription.form == "events"]
         by_streams = {viewer.subscription.principal.streams: viewer.subscription.principal for viewer in listeners}
         messages = {streams: render(one) for streams, one in by_streams.items()}
+        now_s = time.monotonic()
         for viewer in listeners:
-            viewer.offer(key, partial(_as_is, messages[viewer.subscription.principal.streams]))
+            self._offer(viewer, key, partial(_as_is, messages[viewer.subscription.principal.streams]), now_s)
 
     def _finish(self, stream_id: str) -> None:
         for viewer in self._by_stream[stream_id]:
             if viewer.subscription.form in ("mjpeg", "mjpeg_early"):
-                viewer.finish()
+                self._note_held(viewer, viewer.finish(time.monotonic()))
+
+    # --- whoever does not take it now ---------------------------------------------------------------------------
+
+    def _offer(self, viewer: Viewer, key: Hashable, render: Render, now_s: float) -> None:
+        if viewer.offer(key, render, now_s):
+            self._note_held(viewer, True)
+
+    def _note_held(self, viewer: Viewer, held: bool) -> None:
+        """Come back to a viewer for whom something waits; the newest is chosen then."""
+        if not held:
+            self._held.discard(viewer)
+            return
+        if not self._held and self._loop is not None:
+            self._loop.call_later(HELD_S, self._send_held)
+        self._held.add(viewer)
+
+    def _send_held(self) -> None:
+        now_s = time.monotonic()
+        self._held = {viewer for viewer in self._held if viewer.send_waiting(now_s)}
+        if self._held and self._loop is not None:
+            self._loop.call_later(HELD_S, self._send_held)
 
     def _sweep(self) -> None:
         if self._loop is None:
@@ -298,14 +322,14 @@ class Fanout:
                 self.evicted["takes nothing"] += 1
                 self._break_off(viewer)
             elif self._needs_heartbeat(viewer, now_s):
-                viewer.offer("heartbeat", heartbeat_record)
+                self._offer(viewer, "heartbeat", heartbeat_record, now_s)
 
     def _needs_heartbeat(self, viewer: Viewer, now_s: float) -> bool:
         return viewer.subscription.form == "live" and not viewer.blocked and now_s - viewer.active_at_s >= HEARTBEAT_S
 
     def _break_off(self, viewer: Viewer) -> None:
         if viewer in self._viewers:
-            viewer.abort()
+            viewer.link.abort()
             self.drop(viewer)
 
     def _end(self, meant: Callable[[Viewer], bool]) -> None:
@@ -313,5 +337,5 @@ class Fanout:
         loop = asyncio.get_running_loop()
         for viewer in filter(meant, list(self._viewers)):
             viewer.discard()
-            viewer.finish()
+            self._note_held(viewer, viewer.finish(time.monotonic()))
             loop.call_later(GOODBYE_S, self._break_off, viewer)

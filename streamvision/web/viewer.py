@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from streamvision.web.access import EVERYBODY, Principal
+from streamvision.web.link import Link
 from streamvision.web.wire import CLOSINGS, Form, Render
 
 MAX_WAITING = 256
@@ -38,66 +38,70 @@ class Viewer:
 
     Args:
         subscription: what the viewer asked for.
-        unsent_bytes: tells how much of what was sent to it still waits on this machine.
-        abort: breaks its connection.
+        link: the way to it.
     """
 
-    def __init__(
-        self, subscription: Subscription, *, unsent_bytes: Callable[[], int], abort: Callable[[], None]
-    ) -> None:
+    def __init__(self, subscription: Subscription, link: Link) -> None:
         self.subscription = subscription
-        self.abort = abort
-        self.blocked = False
-        """True while the network takes no more."""
+        self.link = link
         self.active_at_s = time.monotonic()
         """When the network last took something, or when there was last something new to give."""
-        self.unsent_bytes = unsent_bytes
         self._seen_unsent_bytes = 0
         self._waiting: dict[Hashable, Render] = {}
         self._closing = False
-        self._offered: asyncio.Future[None] | None = None
+        self._over = False
 
-    def offer(self, key: Hashable, render: Render) -> None:
-        """Let a message wait for its turn.
+    @property
+    def blocked(self) -> bool:
+        """Whether there is something to give that the network does not take."""
+        return bool(self._waiting) or (self._closing and not self._over)
 
-        It takes the place of the one that waits under the same key: newest wins, and the turn is kept, so that
-        no stream of a viewer starves another.
+    def offer(self, key: Hashable, render: Render, now_s: float) -> bool:
+        """Send a message now where the network takes it, or let it wait for its turn; return whether it waits.
+
+        One that waits takes the place of the one under the same key: newest wins, and the turn is kept, so that no
+        stream of a viewer starves another.
         """
         if self._closing:
-            return
+            return False
+        if not self._waiting:
+            if self.link.ready(now_s):
+                self._send(render, now_s)
+                return False
+            self.active_at_s = now_s
         self._waiting[key] = render
         if len(self._waiting) > MAX_WAITING:
             self._waiting.pop(next(iter(self._waiting)))
-        if self._offered is not None and not self._offered.done():
-            self._offered.set_result(None)
+        return self.send_waiting(now_s)
 
     def discard(self) -> None:
         """Forget everything that waits."""
         self._waiting.clear()
 
-    def finish(self) -> None:
-        """Say goodbye once everything that waits is sent."""
+    def finish(self, now_s: float) -> bool:
+        """Say goodbye once everything that waits is sent; return whether something waits."""
         if not self._closing:
             closing = CLOSINGS[self.subscription.form]
-            self.offer("closing", lambda _: closing)
+            self.offer("closing", lambda _: closing, now_s)
             self._closing = True
+        return self.send_waiting(now_s)
 
-    async def next_message(self) -> bytes | None:
-        """Wait for a message, the newest of its kind at this moment; ``None`` when the response is over."""
-        self.blocked = False
-        while not self._waiting:
-            if self._closing:
-                return None
-            self._offered = asyncio.get_running_loop().create_future()
-            await self._offered
-        render = self._waiting.pop(next(iter(self._waiting)))
-        self.active_at_s = time.monotonic()
-        self.blocked = True
-        return render(self.active_at_s)
+    def send_waiting(self, now_s: float) -> bool:
+        """Send what waits as far as the network takes it; return whether something is left."""
+        while self._waiting and self.link.ready(now_s):
+            self._send(self._waiting.pop(next(iter(self._waiting))), now_s)
+        if self._closing and not self._waiting and not self._over and self.link.ready(now_s):
+            self._over = True
+            self.link.end()
+        return self.blocked
+
+    def _send(self, render: Render, now_s: float) -> None:
+        self.active_at_s = now_s
+        self.link.write(render(now_s), now_s)
 
     def blocked_s(self, now_s: float) -> float:
         """Return for how long the network has taken nothing at all, in seconds; 0 while it is not blocked."""
-        unsent_bytes = self.unsent_bytes()
+        unsent_bytes = self.link.unsent_bytes()
         if unsent_bytes != self._seen_unsent_bytes:
             self._seen_unsent_bytes = unsent_bytes
             self.active_at_s = now_s

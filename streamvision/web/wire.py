@@ -53,6 +53,7 @@ class EncodedFrame:
         self.frame = frame
         self._channel = channel
         self._sent = False
+        self._newest_record = 0.0, b""
 
     @cached_property
     def jpeg(self) -> bytes:
@@ -78,10 +79,14 @@ class EncodedFrame:
         return self._early
 
     def _record(self, now_s: float) -> bytes:
-        """Give one JSON line and the picture behind it; only the clocks in the line are the viewer's own."""
-        self._mark_sent(now_s)
-        age_s = self.frame.result.frame.age_s(now_s)
-        return b"".join((self._record_head, b'"age_s":%.4f,"sent_at_s":%.4f}\n' % (age_s, now_s), self.jpeg))
+        """Give one JSON line and the picture behind it; those who get it at the same moment share it."""
+        sent_at_s, record = self._newest_record
+        if sent_at_s != now_s:
+            self._mark_sent(now_s)
+            age_s = self.frame.result.frame.age_s(now_s)
+            record = b"".join((self._record_head, b'"age_s":%.4f,"sent_at_s":%.4f}\n' % (age_s, now_s), self.jpeg))
+            self._newest_record = now_s, record
+        return record
 
     @cached_property
     def _plain(self) -> bytes:

@@ -1,0 +1,112 @@
+"""The way to one viewer: whether it takes something now, what is written to it, and how its response ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Protocol
+
+
+class Link(Protocol):
+    """What the fan-out needs to know of a viewer's connection. Used on the event loop of the fan-out alone."""
+
+    def ready(self, now_s: float) -> bool:
+        """Return whether nothing that was written before still waits, so that the newest may be written now."""
+
+    def write(self, message: bytes, now_s: float) -> None:
+        """Hand over a message; only when it is ready."""
+
+    def unsent_bytes(self) -> int:
+        """Return how much of what was written still waits on this machine."""
+
+    def end(self) -> None:
+        """Complete the response; calling it twice is harmless."""
+
+    def abort(self) -> None:
+        """Break the connection."""
+
+
+class TransportLink:
+    """Writes to the transport of a connection by itself: no coroutine runs for a message.
+
+    Args:
+        transport: the connection.
+        chunked: whether each message is a chunk of HTTP/1.1; without chunks the end of the connection ends the body.
+    """
+
+    def __init__(self, transport: asyncio.Transport, *, chunked: bool) -> None:
+        self.ended = asyncio.get_running_loop().create_future()
+        """Done when the response is to be completed."""
+        self._transport = transport
+        self._chunked = chunked
+
+    def ready(self, now_s: float) -> bool:
+        """Return whether the network has taken all that was written."""
+        return not self._transport.get_write_buffer_size() and not self._transport.is_closing()
+
+    def write(self, message: bytes, now_s: float) -> None:
+        """Write a message."""
+        if message:
+            self._transport.write(_as_chunk(message) if self._chunked else message)
+
+    def unsent_bytes(self) -> int:
+        """Return how much the network has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    def end(self) -> None:
+        """Let the response be completed."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def abort(self) -> None:
+        """Break the connection."""
+        self._transport.abort()
+
+
+class PulledLink:
+    """Gives one message whenever the reader asks for it: servers whose flow of bytes is not ours to see."""
+
+    def __init__(self) -> None:
+        self._asked: asyncio.Future[bytes | None] | None = None
+        self._over = False
+
+    async def next_message(self, offer_waiting: Callable[[], None]) -> bytes | None:
+        """Wait for a message, the newest of its kind at this moment; ``None`` when the response is over.
+
+        Args:
+            offer_waiting: writes what waits.
+        """
+        if self._over:
+            return None
+        self._asked = asyncio.get_running_loop().create_future()
+        offer_waiting()
+        return await self._asked
+
+    def ready(self, now_s: float) -> bool:
+        """Return whether the reader waits for a message."""
+        return self._asked is not None and not self._asked.done()
+
+    def write(self, message: bytes, now_s: float) -> None:
+        """Answer the reader."""
+        assert self._asked is not None
+        self._asked.set_result(message)
+
+    def unsent_bytes(self) -> int:
+        """Return 0: it is not known."""
+        return 0
+
+    def end(self) -> None:
+        """Tell the reader that the response is over."""
+        self._over = True
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)
+
+    def abort(self) -> None:
+        """Break nothing: the connection belongs to the server that reads."""
+
+
+@lru_cache(maxsize=32)
+def _as_chunk(message: bytes) -> bytes:
+    """Frame a message as a chunk (RFC 9112, 7.1), once for all viewers that get the same one."""
+    return b"%x\r\n%b\r\n" % (len(message), message)
