@@ -15,6 +15,7 @@ from streamvision.cli.dataset_options import LABEL_NAMES, WRITABLE_NAMES, format
 from streamvision.cli.options import parse_size
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
+from streamvision.core.words import counted
 from streamvision.datasets import read_dataset, split_dataset, write_dataset
 from streamvision.datasets.contact_sheet import draw_contact_sheet
 from streamvision.datasets.dataset import Dataset, DatasetFormat, Problem
@@ -22,7 +23,7 @@ from streamvision.datasets.files import SPLITS
 from streamvision.datasets.formats import FORMATS, WRITABLE
 from streamvision.datasets.inspection import inspect_dataset
 from streamvision.datasets.label_folders import LABEL_TITLES, detect_labels
-from streamvision.datasets.writing import CopyOrLink
+from streamvision.datasets.writing import CopyOrLink, check_output_outside
 
 _folder = click.argument("folder", type=Path)
 _given_format = format_option(name="given", of="FOLDER")
@@ -138,6 +139,7 @@ def convert(
       streamvision data convert roadsigns --to yolo --output roadsigns-yolo
       streamvision data convert roadsigns --to coco --output roadsigns-coco --link
     """
+    check_output_outside(folder, output)
     with StepProgress() as progress:
         dataset = read_dataset(folder, format=given, progress=progress.show_work)
         lost = _write(dataset, output, to, link=link, force=force, progress=progress)
@@ -185,6 +187,7 @@ def split(
       streamvision data split roadsigns --fractions 0.85,0.15 --seed 7 --to yolo --output roadsigns-yolo
     """
     shares = _shares(fractions)
+    check_output_outside(folder, output)
     chosen = given or detect_labels(folder)
     if chosen in LABEL_TITLES:
         if to:
@@ -245,7 +248,7 @@ def synthetic(
     if as_json:
         click.echo(json.dumps({"output": str(output), "task": task, "pictures": sampling.total, "seed": seed}))
     else:
-        click.echo(f"{output}: {sampling.total:,} pictures for {task}, seed {seed}")
+        click.echo(f"{output}: {counted(sampling.total, 'pictures')} for {task}, seed {seed}")
 
 
 def _write(
@@ -276,7 +279,8 @@ def _report(
         return
     shares = ", ".join(f"{split} {count:,}" for split, count in parts.items() if count)
     click.echo(
-        f"{output}: {len(dataset.images):,} pictures, {boxes:,} boxes, {len(dataset.names)} classes as "
+        f"{output}: {counted(len(dataset.images), 'pictures')}, {counted(boxes, 'boxes')}, "
+        f"{counted(len(dataset.names), 'classes')} as "
         f"{FORMATS[format].title}{f' ({shares})' if shares else ''}"
     )
     if problems:

@@ -12,6 +12,7 @@ import click
 
 from streamvision.cli.data_report import BAR_CELLS, alike_list, bar, describe_problems, heading, picture_sizes
 from streamvision.cli.progress import StepProgress
+from streamvision.core.words import counted
 from streamvision.datasets.class_labels import read_class_folders, read_class_maps
 from streamvision.datasets.contact_sheet import draw_contact_sheet
 from streamvision.datasets.dataset import (
@@ -94,8 +95,8 @@ def split_labelled(
     placing: CopyOrLink = "link" if link else "copy"
     with StepProgress() as progress:
         pictures, labels = _read(folder, kind, progress)
-        classes = [list(one.pixels) for one in labels]
-        images = split_pictures(pictures.images, classes, fractions=fractions, seed=seed, progress=progress.show_work)
+        shown = [list(one.pixels) for one in labels]
+        images = split_pictures(pictures.images, shown, fractions=fractions, seed=seed, progress=progress.show_work)
         dealt: Any = replace(pictures, images=images)
         how: dict[str, Any] = {"placing": placing, "force": force, "progress": progress.show_work}
         write: Any = write_class_folders if kind == CLASSES else write_class_maps
@@ -105,7 +106,8 @@ def split_labelled(
         click.echo(json.dumps(_document(dealt, problems, names, output, kind), indent=2))
         return
     shares = ", ".join(f"{split} {count:,}" for split, count in _parts(dealt).items())
-    click.echo(f"{output}: {len(images):,} pictures, {len(names)} classes as {LABEL_TITLES[kind]} ({shares})")
+    written, classes = counted(len(images), "pictures"), counted(len(names), "classes")
+    click.echo(f"{output}: {written}, {classes} as {LABEL_TITLES[kind]} ({shares})")
     if problems:
         for line in describe_problems(problems, folder=folder, everything=everything):
             click.echo(line)
@@ -116,7 +118,7 @@ def describe(found: LabelInspection, *, folder: Path, kind: DatasetFormat, every
     yield f"{click.style(str(folder), bold=True)}  {LABEL_TITLES[kind]}"
     yield ""
     unknown = "" if found.unknown_pixels is None else f", {found.unknown_pixels:.1%} of the pixels of no known class"
-    yield f"  {found.pictures:,} pictures, {len(found.classes)} classes{unknown}"
+    yield f"  {counted(found.pictures, 'pictures')}, {counted(len(found.classes), 'classes')}{unknown}"
     yield f"  {picture_sizes(found)}"
     yield ""
     yield from _class_table(found)

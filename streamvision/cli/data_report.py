@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from streamvision.core.words import counted
 from streamvision.datasets.dataset import DatasetFormat, Problem, ProblemKind
 from streamvision.datasets.formats import FORMATS
 from streamvision.datasets.inspection import Alike, ClassSummary, Inspection
@@ -17,22 +18,23 @@ BAR_CELLS = 30
 SHOWN = 10
 """Entries of a list that are shown, unless all are asked for."""
 
-_KIND_TITLES: dict[ProblemKind, str] = {
-    "broken_picture": "pictures that cannot be read",
-    "missing_picture": "labels without picture",
-    "unlabelled_picture": "pictures without labels",
-    "broken_labels": "labels that cannot be read",
-    "bad_class": "unknown classes",
-    "bad_box": "boxes that are none",
-    "box_outside": "boxes out of bounds",
-    "double_box": "objects marked twice",
-    "tiny_box": "boxes less than 4 px wide or high",
-    "contradiction": "copies of a picture with other boxes",
-    "wrong_size": "wrong declared sizes",
-    "leak": "pictures listed in two splits",
-    "renamed": "pictures that got another name",
-    "other": "remarks",
+_KIND_TITLES: dict[ProblemKind, tuple[str, str]] = {
+    "broken_picture": ("picture that cannot be read", "pictures that cannot be read"),
+    "missing_picture": ("label without picture", "labels without picture"),
+    "unlabelled_picture": ("picture without labels", "pictures without labels"),
+    "broken_labels": ("label that cannot be read", "labels that cannot be read"),
+    "bad_class": ("unknown class", "unknown classes"),
+    "bad_box": ("box that is none", "boxes that are none"),
+    "box_outside": ("box out of bounds", "boxes out of bounds"),
+    "double_box": ("object marked twice", "objects marked twice"),
+    "tiny_box": ("box less than 4 px wide or high", "boxes less than 4 px wide or high"),
+    "contradiction": ("copy of a picture with other boxes", "copies of a picture with other boxes"),
+    "wrong_size": ("wrong declared size", "wrong declared sizes"),
+    "leak": ("picture listed in two splits", "pictures listed in two splits"),
+    "renamed": ("picture that got another name", "pictures that got another name"),
+    "other": ("remark", "remarks"),
 }
+"""By kind, what one and several of it are called."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -41,8 +43,9 @@ def describe_inspection(found: Inspection, *, folder: Path, format: DatasetForma
     yield f"{click.style(str(folder), bold=True)}  {FORMATS[format].title}"
     yield ""
     empty = f", {found.empty_pictures:,} of them without objects" if found.empty_pictures else ""
-    ignored = f", {found.ignored_regions:,} ignored regions" if found.ignored_regions else ""
-    yield f"  {found.pictures:,} pictures{empty}, {found.boxes:,} boxes{ignored}, {len(found.classes)} classes"
+    ignored = f", {counted(found.ignored_regions, 'ignored regions')}" if found.ignored_regions else ""
+    pictures, classes = counted(found.pictures, "pictures"), counted(len(found.classes), "classes")
+    yield f"  {pictures}{empty}, {counted(found.boxes, 'boxes')}{ignored}, {classes}"
     yield f"  {picture_sizes(found)}"
     yield ""
     yield from _class_table(found.classes)
@@ -68,10 +71,10 @@ def describe_problems(problems: Sequence[Problem], *, folder: Path, everything: 
     by_kind: defaultdict[ProblemKind, list[Problem]] = defaultdict(list)
     for problem in problems:
         by_kind[problem.kind].append(problem)
-    for kind, title in _KIND_TITLES.items():
+    for kind, (one, several) in _KIND_TITLES.items():
         if not (some := by_kind.get(kind)):
             continue
-        yield f"    {click.style(f'{len(some):,}', fg='red')} {title}"
+        yield f"    {click.style(f'{len(some):,}', fg='red')} {one if len(some) == 1 else several}"
         for problem in some if everything else some[:SHOWN]:
             yield f"      {_short(problem.path, folder)} {problem.reason}"
         if not everything and len(some) > SHOWN:
@@ -113,7 +116,7 @@ def _split_table(found: Inspection) -> Iterator[str]:
         boxes = ", ".join(f"{one.name} {one.splits.get(split, 0):,}" for one in found.classes[:8])
         more = " ..." if len(found.classes) > 8 else ""
         title = "in no split" if split == "none" else split
-        yield f"    {title:<11} {count:>7,} pictures ({count / found.pictures:.0%})   {boxes}{more}"
+        yield f"    {title:<11} {counted(count, 'pictures', width=7)} ({count / found.pictures:.0%})   {boxes}{more}"
 
 
 def alike_list(title: str, meaning: str, groups: Sequence[Alike], everything: bool) -> Iterator[str]:
@@ -124,7 +127,8 @@ def alike_list(title: str, meaning: str, groups: Sequence[Alike], everything: bo
         yield f"{label}{click.style('none', fg='green')}"
         return
     pictures = sum(len(group.pictures) for group in groups)
-    yield f"{label}{click.style(f'{len(groups):,}', fg='yellow')} groups, {pictures:,} {meaning}"
+    kind = "group" if len(groups) == 1 else "groups"
+    yield f"{label}{click.style(f'{len(groups):,}', fg='yellow')} {kind}, {pictures:,} {meaning}"
     for group in groups if everything else groups[:SHOWN]:
         names = ", ".join(Path(path).name for path in group.pictures)
         where = f"   in {' and '.join(group.splits)}" if len(group.splits) > 1 else ""
@@ -136,7 +140,7 @@ def alike_list(title: str, meaning: str, groups: Sequence[Alike], everything: bo
 def picture_sizes(found: Inspection | LabelInspection) -> str:
     """Return the commonest sizes of pictures and how many have them."""
     shown = [f"{width}x{height} ({count:,})" for width, height, count in found.picture_sizes[:3]]
-    more = f" and {len(found.picture_sizes) - 3} other sizes" if len(found.picture_sizes) > 3 else ""
+    more = f" and {counted(len(found.picture_sizes) - 3, 'other sizes')}" if len(found.picture_sizes) > 3 else ""
     return f"{', '.join(shown)}{more}"
 
 

@@ -16,6 +16,7 @@ from streamvision.cli.eval_options import cells, choose_split, chosen_options, m
 from streamvision.cli.eval_track import track
 from streamvision.cli.progress import StepProgress
 from streamvision.core.terminal import table
+from streamvision.core.words import counted
 from streamvision.datasets import read_dataset
 from streamvision.datasets.class_labels import read_class_folders, read_class_maps
 from streamvision.datasets.dataset import DatasetFormat, PictureSet
@@ -243,7 +244,7 @@ def _print(result: Any, pictures: int, rows: Rows, *remarks: str, as_json: bool)
     if as_json:
         click.echo(json.dumps(result.to_json()))
         return
-    lines = [f"{result.model} on {pictures} pictures, {result.seconds:.1f} s", *table(rows), *remarks]
+    lines = [f"{result.model} on {counted(pictures, 'pictures')}, {result.seconds:.1f} s", *table(rows), *remarks]
     click.echo("\n".join([*lines, *(f"Note: {note}" for note in result.notes)]))
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from streamvision.core.reading import UnreadableError, finite, read_json, shown
 from streamvision.core.redaction import short
+from streamvision.core.words import counted
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledShape, Split
 from streamvision.datasets.files import SPLITS, PictureLookup, files_below, head_of, root_of, split_in, split_of_path
@@ -161,7 +162,8 @@ class _TableReader:
             self._collector.progress(done, len(images))
             self._image(entry, boxes)
         for image_id, left in boxes.items():
-            reason = f"has {len(left)} boxes for image_id {shown(image_id)}, which is not among its images; left out"
+            boxes_of = f"{counted(len(left), 'boxes')} for image_id {shown(image_id)}"
+            reason = f"has {boxes_of}, which is not among its images; left out"
             self._collector.note(self._path, "missing_picture", reason)
 
     def _image(self, entry: Any, boxes: dict[Any, list[MarkedBox]]) -> None:
@@ -175,9 +177,8 @@ class _TableReader:
         path = self._lookup.find(name, labels=self._path, split=self._split)
         if self._collector.taken_before(path, self._split):
             if mine:
-                self._collector.note(
-                    self._path, "broken_labels", f"names {short(name)} again, with {len(mine)} boxes; left out"
-                )
+                reason = f"names {short(name)} again, with {counted(len(mine), 'boxes')}; left out"
+                self._collector.note(self._path, "broken_labels", reason)
             return
         if (picture := self._collector.open(path, labels=self._path)) is not None:
             declared = self._declared_size(entry)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.files import writing
+from streamvision.core.words import counted
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.collector import Corners, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage
@@ -163,8 +164,8 @@ class _Sheet:
         self._draw = ImageDraw.Draw(self.image, "RGBA")
         counts = Counter(box.class_id for _, box in dataset.boxes())
         self._text((MARGIN_PX, MARGIN_PX - 8), title, INK, TITLE_PX)
-        boxes = f"{counts.total():,} boxes   " if has_boxes else ""
-        summary = f"{len(dataset.images):,} pictures   {boxes}{len(dataset.names)} classes"
+        boxes = f"{counted(counts.total(), 'boxes')}   " if has_boxes else ""
+        summary = f"{counted(len(dataset.images), 'pictures')}   {boxes}{counted(len(dataset.names), 'classes')}"
         self._text((SHEET_WIDTH_PX - MARGIN_PX, MARGIN_PX + 6), summary, FAINT_INK, TEXT_PX, anchor="ra")
         self._draw_legend(counts, top=MARGIN_PX + TITLE_PX + TEXT_PX)
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from streamvision.core.reading import UnreadableError, finite, read_json
+from streamvision.core.words import counted
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, Split
 from streamvision.datasets.files import (
@@ -110,7 +111,7 @@ class _TableReader:
         split = self._split or split_of_path(path, self._folder)
         if self._collector.taken_before(path, split):
             if marked:
-                reason = f"names {name} again, with {len(marked)} boxes; left out"
+                reason = f"names {name} again, with {counted(len(marked), 'boxes')}; left out"
                 self._collector.note(self._path, "broken_labels", reason)
         elif (picture := self._collector.open(path, labels=self._path)) is not None:
             self._collector.add(picture, self._boxes(name, marked), split=split, labels=self._path)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamvision.core.errors import ConfigError
+from streamvision.core.words import counted
 from streamvision.datasets.coco_json import find_tables, is_coco, read_coco, write_coco
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.createml_json import find_createml, is_createml, read_createml
@@ -214,7 +215,7 @@ def _with_ignored(dataset: Dataset, format: Format, output: OutputFolder) -> Dat
     """Return a data set without ignored regions: as crowds of each class, or noted where a format knows no crowds."""
     for image in () if format.has_crowds else dataset.images:
         if regions := len(image.ignored_xyxy_px):
-            reason = f"has {regions} ignored regions, which {format.title} cannot say; left out"
+            reason = f"has {counted(regions, 'ignored regions')}, which {format.title} cannot say; left out"
             output.problems.append(Problem(image.path, reason, "other"))
     class_ids = range(len(dataset.names) if format.has_crowds else 0)
     images = tuple(image.with_ignored_boxes(class_ids) for image in dataset.images)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from streamvision.core.reading import UnreadableError, read_text
+from streamvision.core.words import counted
 from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, Split
 from streamvision.datasets.files import (
@@ -106,7 +107,7 @@ class _TableReader:
         for path, mine in rows.items():
             split = self._split or split_of_path(path, self._folder)
             if self._collector.taken_before(path, split):
-                reason = f"names {path.stem} again, in {len(mine)} rows; left out"
+                reason = f"names {path.stem} again, in {counted(len(mine), 'rows')}; left out"
                 self._collector.note(self._path, "broken_labels", reason)
                 continue
             if (picture := self._collector.open(path)) is None:
@@ -168,7 +169,7 @@ class _TableReader:
 
     def _tell(self, names: dict[str, str]) -> None:
         if self._elsewhere:
-            reason = f"has {self._elsewhere:,} rows of pictures that are not in {self._folder}; passed over"
+            reason = f"has {counted(self._elsewhere, 'rows')} of pictures that are not in {self._folder}; passed over"
             self._collector.note(self._path, "missing_picture", reason)
         for image_id, places in self._ambiguous.items():
             shown = " or ".join(str(place.relative_to(self._folder)) for place in places[:2])

@@ -1,6 +1,7 @@
 """Pascal VOC: one XML file a picture (``Annotations/``), pictures in ``JPEGImages/``, splits in ``ImageSets/Main/``.
 
-Without lists of splits, folders named after them tell the split.
+Without lists of splits, folders named after them tell the split. A line of a list names a file by its stem; where it
+names folders too, they are those of the annotation or of the picture.
 
 **Which pixels.** The original devkit counts pixels from 1 and its corners are the first and the last pixel of the
 object, so ``xmin`` 1 and ``xmax`` = width span the whole picture. Nearly all other sets in this format hold
@@ -20,8 +21,9 @@ whole pixels, and it stops at the first bad file without naming it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence, Set
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence, Set
+from operator import itemgetter
+from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from streamvision.core.reading import UnreadableError, first_element, read_text, read_xml
@@ -62,11 +64,10 @@ def read_voc(folder: Path, *, progress: Progress = no_progress) -> Dataset:
     by_name = _Lookup(folder, pictures)
     annotations = find_annotations(folder)
     labelled = {path.stem for path in annotations}
-    splits = dict(_read_splits(folder, labelled, collector))
+    lists = _SplitLists(folder, _read_splits(folder, labelled, collector))
     for done, path in enumerate(annotations):
         collector.progress(done, len(annotations))
-        split = splits.get(path.stem) if splits else split_of_path(path, folder)
-        _read_annotation(path, by_name, split, collector)
+        _read_annotation(path, by_name, lists, collector)
     for picture in pictures:
         if not collector.known(picture) and picture.stem not in labelled:
             collector.note(picture, "unlabelled_picture", "has no XML file; left out")
@@ -127,7 +128,52 @@ class _Lookup:
             yield self._folder.joinpath(*parts[:at], place, *parts[at + 1 :])
 
 
-def _read_annotation(path: Path, lookup: _Lookup, split: Split | None, collector: Collector) -> None:
+class _SplitLists:
+    """The splits that ``ImageSets/Main`` deals annotations to.
+
+    Args:
+        folder: of the data set.
+        lines: names as they are listed, each with its split; of equal ones the last counts.
+    """
+
+    def __init__(self, folder: Path, lines: Iterable[tuple[str, Split]]) -> None:
+        self._folder = folder
+        self._by_stem: dict[str, dict[tuple[str, ...], Split]] = {}
+        for line, split in lines:
+            for parts in {_without_suffix(line), tuple(PurePosixPath(line).parts)} - {()}:
+                self._by_stem.setdefault(parts[-1], {})[parts] = split
+
+    def split_of(self, annotation: Path, picture: Path) -> Split | None:
+        """Return the split of the line that shares most folders with an annotation or its picture.
+
+        Paths of other machines count by what of them lies in the data set. Without lists the folders decide.
+        """
+        if not self._by_stem:
+            return split_of_path(annotation, self._folder)
+        named = [
+            (len(line), split)
+            for path in (annotation, picture)
+            for line, split in self._by_stem.get(path.stem, {}).items()
+            if _ends_alike(line, (*self._parts(path.parent), path.stem))
+        ]
+        return max(named, default=(0, None), key=itemgetter(0))[1]
+
+    def _parts(self, path: Path) -> tuple[str, ...]:
+        return path.relative_to(self._folder).parts if path.is_relative_to(self._folder) else path.parts
+
+
+def _without_suffix(name: str) -> tuple[str, ...]:
+    path = PurePosixPath(name)
+    return (path.with_suffix("") if path.suffix.lower() in {*PICTURE_SUFFIXES, ".xml"} else path).parts
+
+
+def _ends_alike(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether the shorter of two paths is the end of the longer."""
+    common = min(len(one), len(other))
+    return one[-common:] == other[-common:]
+
+
+def _read_annotation(path: Path, lookup: _Lookup, lists: _SplitLists, collector: Collector) -> None:
     try:
         root = read_xml(path)
     except UnreadableError as error:
@@ -136,10 +182,12 @@ def _read_annotation(path: Path, lookup: _Lookup, split: Split | None, collector
     if root.tag != "annotation":
         collector.note(path, "broken_labels", f"begins with <{short(root.tag)}> where VOC has <annotation>; left out")
         return
-    picture = collector.open(lookup.find(path, (root.findtext("filename") or "").strip()), labels=path)
+    shown = lookup.find(path, (root.findtext("filename") or "").strip())
+    picture = collector.open(shown, labels=path)
     if picture is None:
         return
     boxes = list(_read_boxes(root, path, collector))
+    split = lists.split_of(path, shown)
     collector.add(picture, boxes, split=split, labels=path, declared_size_px=_declared_size(root))
 
 
@@ -181,9 +229,10 @@ def _read_splits(folder: Path, stems: Set[str], collector: Collector) -> Iterato
                 collector.note(path, "broken_labels", f"{error}; left out")
                 continue
             for line in lines:
-                name, _, flag = line.strip().rpartition(" ")
-                with_flag = flag in _CLASS_FLAGS and line.strip() not in stems
-                yield (name.rstrip() if with_flag else line.strip()), split
+                whole = line.strip().replace("\\", "/")
+                name, _, flag = whole.rpartition(" ")
+                with_flag = flag in _CLASS_FLAGS and whole.rpartition("/")[2] not in stems
+                yield (name.rstrip() if with_flag else whole), split
 
 
 def _annotation(image: LabelledImage, picture: Path, names: Sequence[str]) -> ElementTree.Element:

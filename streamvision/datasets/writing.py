@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from streamvision.core.errors import ConfigError, OutputError
+from streamvision.core.words import counted
 from streamvision.datasets.collector import Progress
 from streamvision.datasets.dataset import LabelledImage, MappedPicture, Picture, PictureSet, Problem
 
@@ -72,9 +73,8 @@ class OutputFolder:
     def note_ignored(self, image: LabelledImage, title: str) -> None:
         """Note that a format, called ``title``, has no word for the crowds and difficult objects of a picture."""
         if ignored := sum(box.ignore for box in image.boxes):
-            reason = (
-                f"{ignored} boxes are marked crowd or difficult, which {title} cannot say; written as ordinary ones"
-            )
+            marked = f"{counted(ignored, 'boxes')} marked crowd or difficult"
+            reason = f"has {marked}, which {title} cannot say; written as ordinary"
             self.problems.append(Problem(image.path, reason, "other"))
 
     def names(
@@ -141,6 +141,23 @@ def check_sources_outside(dataset: PictureSet[Any], folder: Path) -> None:
     for parent in {image.path.parent for image in dataset.images}:
         if parent.resolve().is_relative_to(target):
             raise ConfigError(f"{folder} holds the pictures that are to be written; give another folder")
+
+
+def check_output_outside(source: Path, folder: Path) -> None:
+    """See that what is written is not read again as a part of its own source.
+
+    Args:
+        source: folder of the data set that is read, or the file that describes it, which may lie beside the output.
+        folder: to be written.
+
+    Raises:
+        ConfigError: when the folder lies in the source's.
+    """
+    inside = folder.resolve() != source.resolve() and folder.resolve().is_relative_to(source.resolve())
+    if source.is_dir() and inside:
+        raise ConfigError(
+            f"{folder} lies inside {source}, which would then hold the pictures twice; give an --output outside of it"
+        )
 
 
 def _free_name(path: Path, taken: set[str], *, unique_stems: bool) -> str:

@@ -15,6 +15,7 @@ import yaml
 
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.files import write_whole
+from streamvision.core.words import counted
 from streamvision.datasets import read_dataset, split_dataset
 from streamvision.datasets.class_labels import UNKNOWN, read_class_folders, read_class_map, read_class_maps
 from streamvision.datasets.dataset import (
@@ -62,9 +63,9 @@ class TrainingData(Generic[Picture]):
         shown = sum(self.repeats)
         more = f" (shown {shown} times an epoch, rare classes more often)" if shown > len(self.train) else ""
         lines = [
-            f"{len(self.train)} pictures to learn from{more}, {len(self.val)} held out; the split is "
+            f"{counted(len(self.train), 'pictures')} to learn from{more}, {len(self.val)} held out; the split is "
             f"{self.split_origin}.",
-            f"{len(self.names)} classes: {', '.join(self.names)}.",
+            f"{counted(len(self.names), 'classes')}: {', '.join(self.names)}.",
         ]
         if self.problems:
             first = self.problems[0]

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streamvision.cli.data_report import bar
+import pytest
+from click import unstyle
+
+from streamvision.cli.data_report import bar, describe_problems
 from streamvision.datasets import read_dataset, write_dataset
+from streamvision.datasets.dataset import Problem
 from support.command_line import streamvision
 from support.label_formats import write_kitti
 from support.labelled_pictures import contents, make_dataset, save_picture
@@ -57,6 +61,31 @@ def test_fractions_that_are_none(tmp_path: Path) -> None:
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("kind", ["voc", "classes", "masks"])
+def test_an_output_inside_its_source_is_refused_before_any_work(kind: str, tmp_path: Path) -> None:
+    source = tmp_path / "data"
+    if kind == "voc":
+        write_dataset(make_dataset(tmp_path / "in", count=2), source, format="voc")
+    else:
+        for name in ("a", "b"):
+            save_picture(source / name / "1.png")
+    before = sorted(source.rglob("*"))
+    refused = [streamvision("data", "split", source, "--format", kind, "--output", source / "parts" / "one")]
+    if kind == "voc":
+        refused.append(streamvision("data", "convert", source, "--to", "coco", "--output", source / "coco"))
+    for done in refused:
+        assert done.code == 1
+        assert f"lies inside {source}, which would then hold the pictures twice; give an --output" in done.sentence()
+    assert sorted(source.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 remark"), (2, "2 remarks")])
+def test_one_of_a_kind_is_called_so(count: int, said: str) -> None:
+    problems = [Problem(Path("classes.txt"), "is odd", "other")] * count
+    lines = [unstyle(line).strip() for line in describe_problems(problems, folder=Path(), everything=False)]
+    assert said in lines
+
+
 def test_bars_have_the_right_length() -> None:
     assert bar(1, 8) == "█" * 8
     assert bar(0.25, 8).rstrip() == "██"
@@ -70,7 +99,7 @@ def test_what_is_only_read_is_inspected_and_split_into_coco(tmp_path: Path) -> N
         labels.write("DontCare -1 -1 -10 5 5 60 50 -1 -1 -1 -1000 -1000 -1000 -10\n")
     done = streamvision("data", "inspect", tmp_path / "kitti", "--sheet", tmp_path / "sheet.png")
     assert done.code == 0, done.stderr
-    assert "10 pictures, 1 of them without objects, 27 boxes, 1 ignored regions, 3 classes" in done.stdout
+    assert "10 pictures, 1 of them without objects, 27 boxes, 1 ignored region, 3 classes" in done.stdout
     done = streamvision("data", "split", tmp_path / "kitti", "--output", tmp_path / "parts", "--json")
     assert done.code == 0, done.stderr
     assert (done.report["format"], done.report["pictures"]) == ("coco", 10)

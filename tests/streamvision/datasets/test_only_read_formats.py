@@ -66,5 +66,5 @@ def test_ignored_regions_go_along_as_crowds_of_every_class(tmp_path: Path) -> No
         (1, region, True),
     }
     (lost,) = write_dataset(dataset, tmp_path / "yolo", format="yolo")
-    assert "1 ignored regions, which YOLO cannot say" in lost.reason
+    assert "1 ignored region, which YOLO cannot say" in lost.reason
     assert len(read_dataset(tmp_path / "yolo").images[0].boxes) == 1

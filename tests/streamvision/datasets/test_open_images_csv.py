@@ -112,7 +112,7 @@ def test_the_same_picture_in_two_tables_is_counted_once_and_said(tmp_path: Path)
     write(tmp_path / "two.csv", ROW.format("0a1b", "/m/0k4j", 0))
     dataset = read_dataset(tmp_path)
     assert len(list(dataset.boxes())) == 1
-    assert reasons(dataset, "broken_labels") == ["two.csv: names 0a1b again, in 1 rows; left out"]
+    assert reasons(dataset, "broken_labels") == ["two.csv: names 0a1b again, in 1 row; left out"]
 
 
 def test_pictures_of_one_id_that_nothing_tells_apart_are_not_guessed(tmp_path: Path) -> None:

@@ -178,6 +178,38 @@ def test_the_devkits_lists_of_one_class_are_read(tmp_path: Path) -> None:
     assert [image.split for image in read_dataset(tmp_path).images] == ["train", "val"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["{}/00", "{}/00  1", "{}\\00", "{}/00.jpg", "./{}/00", "JPEGImages/{}/00.jpg", "Annotations/{}/00.xml",
+     "/home/me/VOC/JPEGImages/{}/00.jpg"],
+)  # fmt: skip
+def test_lists_may_name_folders(line: str, tmp_path: Path) -> None:
+    for left, camera in ((1, "cam1"), (20, "cam2"), (30, "cam3")):
+        save_picture(tmp_path / "JPEGImages" / camera / "00.jpg", seed=left)
+        write_xml(tmp_path / camera, "00", ("car", left, 2, left + 10, 30))
+        (tmp_path / "Annotations" / camera).mkdir(parents=True)
+        (tmp_path / camera / "Annotations" / "00.xml").rename(tmp_path / "Annotations" / camera / "00.xml")
+    lists = tmp_path / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text(line.format("cam1") + "\n")
+    (lists / "val.txt").write_text(line.format("cam2") + "\n")
+    splits = {image.path.parent.name: image.split for image in read_dataset(tmp_path).images}
+    assert splits == {"cam1": "train", "cam2": "val", "cam3": None}
+
+
+def test_a_list_names_the_folder_of_the_picture(tmp_path: Path) -> None:
+    for camera in ("cam1", "cam2"):
+        save_picture(tmp_path / "JPEGImages" / camera / "00.jpg", seed=len(camera))
+        write_xml(tmp_path, f"{camera}_00", ("car", 1, 2, 3, 4))
+        path = tmp_path / "Annotations" / f"{camera}_00.xml"
+        path.write_text(path.read_text().replace(f"{camera}_00.jpg", f"{camera}/00.jpg"))
+    lists = tmp_path / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("cam1/00\ncam2/01\n")
+    (lists / "val.txt").write_text("cam2_00\n")
+    assert [image.split for image in read_dataset(tmp_path).images] == ["train", "val"]
+
+
 def test_folders_tell_the_split_where_no_list_does(tmp_path: Path) -> None:
     for folder, seed in (("train", 0), ("valid", 1)):
         save_picture(tmp_path / folder / "a.jpg", seed=seed)
