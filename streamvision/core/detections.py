@@ -219,6 +219,19 @@ def class_name(class_id: int, names: tuple[str, ...]) -> str:
     return names[class_id] if class_id < len(names) else str(class_id)
 
 
+def class_index(given: str, names: tuple[str, ...]) -> int | None:
+    """Return the id of a class that is given by its name or, where no class has that name, by its number.
+
+    >>> names = ("person", "car")
+    >>> class_index("car", names), class_index("1", names), class_index("2", names)
+    (1, 1, None)
+    """
+    if given in names:
+        return names.index(given)
+    is_number = given.isascii() and given.isdigit() and len(given) < 9
+    return int(given) if is_number and int(given) < len(names) else None
+
+
 def attributes_text(attributes: dict[str, dict[str, Any]] | None) -> str:
     """Return what a label says of the attributes that secondary models gave an object.
 

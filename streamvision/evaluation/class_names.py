@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.detections import class_index
 from streamvision.core.errors import ConfigError
 from streamvision.datasets.dataset import Dataset
 
@@ -98,10 +99,11 @@ def translate(class_id: NDArray[np.int32], match: ClassMatch) -> tuple[NDArray[n
 def _measured(names: tuple[str, ...], used: set[int], only: Sequence[str]) -> list[int]:
     if not only:
         return list(range(len(names)))
-    ids = {_key(name): class_id for class_id, name in enumerate(names)}
-    if unknown := [name for name in only if _key(name) not in ids]:
+    keys = tuple(_key(name) for name in names)
+    ids = {name: class_index(_key(name), keys) for name in only}
+    if unknown := [name for name, class_id in ids.items() if class_id is None]:
         raise ConfigError(f"--class {_listed(unknown)}: not a class of the data set, which has {_listed(names)}")
-    if not used & (chosen := {ids[_key(name)] for name in only}):
+    if not used & (chosen := {class_id for class_id in ids.values() if class_id is not None}):
         raise ConfigError(f"no picture of the data set shows {_listed(only)}; name classes that are marked")
     return sorted(chosen)
 

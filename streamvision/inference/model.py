@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.detections import Detections
+from streamvision.core.detections import Detections, class_index
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.image_result import ImageResult
 from streamvision.core.opening import opened_within
@@ -29,6 +29,7 @@ from streamvision.inference.letterbox import Letterbox, rounded_up
 from streamvision.inference.model_card import CARD_KEY, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
 from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers
+from streamvision.models import model_file
 
 MAX_DYNAMIC_BATCH = 16
 """Most pictures in one call of a model that takes any number; at 640x640 the input tensor takes 79 MB then."""
@@ -107,9 +108,10 @@ class Model:
         """Load the model that the configuration names, and read its card.
 
         Args:
-            config: which model, where it executes, thresholds and filters.
+            config: which model (a file, or the name of one that ships), where it executes, thresholds and filters.
             backend: the model where it is loaded already, such as a checkpoint in torch; closed when this fails.
-            side_px: longer side of the input, for models that take any size; by default the card's.
+            side_px: longer side of the input, for models that take any size; by default the configuration's, or the
+                card's.
             one_size: give pictures of every aspect the card's input size, so that they share a call.
             score_floor: as for the class.
             every_class: as for the class.
@@ -123,10 +125,12 @@ class Model:
             DeviceError: when the asked-for device or precision would not really execute it.
             ConfigError: when the configuration names a class that the model does not have.
         """
+        if (file := model_file(config.path)) != config.path:
+            config = config.model_copy(update={"path": file})
         open_it = partial(
             cls._open,
             config,
-            side_px=side_px,
+            side_px=side_px or config.side_px,
             one_size=one_size,
             score_floor=score_floor,
             every_class=every_class,
@@ -338,18 +342,17 @@ def lowest_scores(config: ModelConfig, names: tuple[str, ...], *, score_floor: f
     """
     general = config.score if score_floor is None else min(config.score, score_floor)
     lowest = np.full(len(names), general, np.float32)
-    ids: Mapping[str, int] = {name: class_id for class_id, name in enumerate(names)}
     for name, score in config.class_scores.items():
-        lowest[_class_id(name, ids, option="class_scores")] = score
+        lowest[_class_id(name, names, option="class_scores")] = score
     if config.classes is not None:
-        wanted = [_class_id(name, ids, option="classes") for name in config.classes]
+        wanted = [_class_id(name, names, option="classes") for name in config.classes]
         lowest[np.setdiff1d(np.arange(len(names)), wanted)] = np.inf
     return lowest
 
 
-def _class_id(name: str, ids: Mapping[str, int], *, option: str) -> int:
-    if name in ids:
-        return ids[name]
-    near = difflib.get_close_matches(name, ids, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(list(ids)[:10])}{' ...' * (len(ids) > 10)}"
+def _class_id(name: str, names: tuple[str, ...], *, option: str) -> int:
+    if (found := class_index(name, names)) is not None:
+        return found
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names[:10])}{' ...' * (len(names) > 10)}"
     raise ConfigError(f"{option} names {name!r}, which is not a class of this model: {hint}")

@@ -1,15 +1,43 @@
-"""The models that ship with the package, each with its card and its licence beside it."""
+"""The models that ship with the package, chosen by name, each with its card and its licence beside it."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from streamvision.core.errors import MissingDependencyError, ModelError
 
-DEFAULT_MODEL = "road_signs.onnx"
+DEFAULT_MODEL = "road_signs"
 TEXT_MODEL = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
 """A model that reads a line of text, as RapidOCR's package ships it (Apache-2.0)."""
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """A model that comes with the package."""
+
+    name: str
+    """What ``--model`` and ``model=`` call it; its file is ``NAME.onnx``, its card ``NAME.md``."""
+    finds: str
+    """What it finds, in words."""
+    licence: str
+    """Licence of its weights, which is another than the code's."""
+
+    @property
+    def path(self) -> Path:
+        """Where its file is."""
+        return Path(__file__).parent / f"{self.name}.onnx"
+
+
+SHIPPED = (ShippedModel("road_signs", "crosswalks, speed limits, stop signs and traffic lights", "AGPL-3.0"),)
+
+
+def shipped_models() -> dict[str, ShippedModel]:
+    """Return by name the shipped models whose files are there."""
+    return {model.name: model for model in SHIPPED if model.path.is_file()}
 
 
 def default_model_path() -> Path:
@@ -20,16 +48,33 @@ def default_model_path() -> Path:
     Raises:
         ModelError: when the package was installed without it.
     """
-    path = Path(__file__).parent / DEFAULT_MODEL
-    if not path.is_file():
-        raise ModelError(f"this installation has no {path}; install streamvision anew, or give a model with --model")
-    return path
+    if DEFAULT_MODEL not in shipped_models():
+        raise ModelError(f"this installation lacks the model {DEFAULT_MODEL}; install it anew, or give a model")
+    return shipped_models()[DEFAULT_MODEL].path
+
+
+def with_default_model(document: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """Return a configuration with the default model where it names none, and the sentence that says so, or ``None``.
+
+    Raises:
+        ModelError: when the package was installed without it.
+    """
+    section = document.get("model")
+    given = section if isinstance(section, Mapping) else {}
+    if "path" in given or document.get("models") or not (section is None or isinstance(section, Mapping)):
+        return dict(document), None
+    default_model_path()
+    model = shipped_models()[DEFAULT_MODEL]
+    said = (
+        f"No model was given: {model.name} is used, which finds {model.finds} (its weights are under {model.licence}); "
+        "--model FILE takes another."
+    )
+    return {**document, "model": {**given, "path": model.name}}, said
 
 
 def model_file(given: str | Path) -> Path:
-    """Return the file that a model setting means: a path, or ``package:NAME/FILE`` in an installed Python package.
-
-    The package is not imported.
+    """Return the file that a model setting means: a path, or a shipped model's name where there is no such path, or
+    ``package:NAME/FILE`` in an installed Python package, which is not imported.
 
     Raises:
         MissingDependencyError: when the package is not installed.
@@ -37,7 +82,8 @@ def model_file(given: str | Path) -> Path:
     """
     scheme, separator, place = str(given).partition(":")
     if scheme != "package" or not separator:
-        return Path(given)
+        path = Path(given)
+        return shipped_models()[str(given)].path if str(given) in shipped_models() and not path.exists() else path
     package, _, name = place.partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:

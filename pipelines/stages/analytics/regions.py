@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.stages.analytics.track_table import Change, Float, FrameTracks
 from streamvision.core.config.analytics import AnalyticsConfig, Anchor, LineConfig, ZoneConfig
-from streamvision.core.detections import Detections
+from streamvision.core.detections import Detections, class_index
 from streamvision.core.errors import ConfigError
 
 ANCHOR_OFFSET: dict[Anchor, tuple[float, float]] = {
@@ -42,9 +42,11 @@ def anchor_offsets(regions: Sequence[LineConfig | ZoneConfig]) -> Float:
 
 def class_filter(regions: Sequence[LineConfig | ZoneConfig], names: tuple[str, ...]) -> NDArray[np.bool_]:
     """Return (P, classes) whether each region counts each class; a class without a name counts where all do."""
-    known = np.array(
-        [[region.classes is None or name in region.classes for name in names] for region in regions], np.bool_
-    ).reshape(len(regions), len(names))
+    known = np.ones((len(regions), len(names)), np.bool_)
+    for row, region in zip(known, regions, strict=True):
+        if region.classes is not None:
+            row[:] = False
+            row[[found for name in region.classes if (found := class_index(name, names)) is not None]] = True
     unnamed = np.array([region.classes is None for region in regions], np.bool_)[:, None]
     return np.concatenate([known, unnamed], axis=1)
 
@@ -58,7 +60,7 @@ def check_classes(config: AnalyticsConfig, names: tuple[str, ...]) -> None:
     regions: tuple[LineConfig | ZoneConfig, ...] = (*config.lines, *config.zones)
     for region in regions:
         for name in region.classes or ():
-            if name not in names:
+            if class_index(name, names) is None:
                 raise ConfigError(
                     f"{region.name!r} asks for the class {name!r}, but the model knows only: {', '.join(names)}"
                 )

@@ -15,7 +15,7 @@ from pipelines.stages.secondary.attributes import Attributes, attributes_of, par
 from pipelines.stages.secondary.model_worker import Crop, ModelWorker, open_auxiliary
 from streamvision.core.config.secondary import AuxiliaryModelConfig, SecondaryModelConfig
 from streamvision.core.crops import crop_edges, cut
-from streamvision.core.detections import Detections
+from streamvision.core.detections import Detections, class_index
 from streamvision.core.errors import ConfigError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.stage_output import MAX_MARKS
@@ -81,7 +81,7 @@ def check_names(configs: Sequence[AuxiliaryModelConfig], names: tuple[str, ...])
     for config in configs:
         if not isinstance(config, SecondaryModelConfig):
             continue
-        unknown = [name for name in config.classes or () if name not in names]
+        unknown = [name for name in config.classes or () if class_index(name, names) is None]
         if unknown:
             raise ConfigError(
                 f"secondary model {config.name!r} is for {unknown[0]!r}, which is not a class of the first model; "
@@ -113,9 +113,9 @@ class SecondaryInference(FrameStage):
         self._draw = draw
         self._skeletons = {model.config.name: model.skeleton for model in models}
         self._wait = wait
+        wanted = [model.config.classes for model in models]
         self._class_ids = [
-            None if model.config.classes is None else np.array([names.index(name) for name in model.config.classes])
-            for model in models
+            None if classes is None else np.array([class_index(name, names) for name in classes]) for classes in wanted
         ]
 
     def process(self, result: Result) -> None:

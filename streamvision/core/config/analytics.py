@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from streamvision.core.config.section import Section
+from streamvision.core.config.section import ClassName, Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Fraction, Fraction]
@@ -32,7 +32,7 @@ class LineConfig(Section):
     name: str = Field(pattern=_NAME, description="Name of the line, in counts and events.")
     points: tuple[Point, Point] = Field(description="Both ends, [[x, y], [x, y]], in fractions of the picture.")
     directions: tuple[str, str] = Field(("in", "out"), description="Names of the direction of the arrow, and against.")
-    classes: tuple[str, ...] | None = Field(None, description="Count these classes only.")
+    classes: tuple[ClassName, ...] | None = Field(None, description="Count these classes only.")
     anchor: Anchor = Field("bottom", description="Which point of a box must cross: an edge's middle, corner or centre.")
     band: float = Field(
         0.1, ge=0, le=1, description="How far past the line it must get, as a share of its box; flicker stays below."
@@ -54,7 +54,7 @@ class ZoneConfig(Section):
     points: tuple[Point, ...] = Field(
         min_length=3, max_length=32, description="Corners in order, [[x, y], ...], in fractions of the picture."
     )
-    classes: tuple[str, ...] | None = Field(None, description="Count objects of these classes only.")
+    classes: tuple[ClassName, ...] | None = Field(None, description="Count objects of these classes only.")
     anchor: Anchor = Field(
         "bottom", description="Which point of a box must be inside; bottom: the lower edge's middle."
     )

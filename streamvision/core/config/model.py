@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from streamvision.core.config.model_input import ModelInputConfig
-from streamvision.core.config.section import Section, listed_in
+from streamvision.core.config.section import ClassName, Section, listed_in
 
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
@@ -18,7 +18,9 @@ class ModelConfig(Section):
 
     renamed_keys: ClassVar[dict[str, str]] = {"steady_s": "smoothing_s"}
 
-    path: Path = Field(description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT).")
+    path: Path = Field(
+        description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT), or road_signs, which ships."
+    )
     backend: str = Field(
         "auto",
         description="Runtime that executes it; auto: by the file's ending.",
@@ -36,6 +38,12 @@ class ModelConfig(Section):
     requests: int | None = Field(
         None, ge=1, le=64, description="Calls into the network at the same time; default: up to 4, by cores and device."
     )
+    side_px: int | None = Field(
+        None,
+        ge=32,
+        le=8192,
+        description="Longer side of the input in pixels, for models that take any size; default: the file's own.",
+    )
     call_timeout_s: float = Field(
         10.0,
         gt=0,
@@ -51,7 +59,7 @@ class ModelConfig(Section):
     iou: float = Field(0.6, gt=0, le=1, description="Overlap above which the weaker of two boxes is a duplicate.")
     agnostic_nms: bool = Field(False, description="Let boxes of different classes suppress each other.")
     max_detections: int = Field(300, ge=1, description="Most objects on one picture, the best by score.")
-    classes: tuple[str, ...] | None = Field(None, description="Report these classes only.")
+    classes: tuple[ClassName, ...] | None = Field(None, description="Report these classes only, by name or number.")
     head: str | None = Field(
         None,
         description="Layout of the outputs, for files that do not say it; docs/tasks.md explains them.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from streamvision.core.config.model_input import ModelInputConfig
-from streamvision.core.config.section import Section
+from streamvision.core.config.section import ClassName, Section
 
 
 class AuxiliaryModelConfig(Section):
@@ -29,7 +29,7 @@ class SecondaryModelConfig(AuxiliaryModelConfig):
     class, a text) is asked once for each object, and again when it appears larger or with a higher score, so the cost
     grows with the number of new objects and not of frames; what has a place on it (a pose, a part) is asked by time."""
 
-    classes: tuple[str, ...] | None = Field(None, description="Run on objects of these classes only.")
+    classes: tuple[ClassName, ...] | None = Field(None, description="Run on objects of these classes only.")
     margin: float = Field(0.05, ge=0, le=1, description="How far a crop reaches beyond its box, as a share of it.")
     min_side_px: int = Field(16, ge=2, description="Objects whose shorter side is below this are left out.")
     refresh: float = Field(

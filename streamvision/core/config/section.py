@@ -6,10 +6,10 @@ import difflib
 import logging
 import re
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from streamvision.core.addresses import MASK
 from streamvision.core.errors import ConfigError
@@ -27,6 +27,10 @@ def listed_in(registry: str) -> dict[str, Any]:
         registry: ``"module:NAME"``; ``--help`` and the documentation import it to list the names.
     """
     return {"registry": registry}
+
+
+ClassName = Annotated[str, BeforeValidator(lambda given: str(given) if type(given) is int else given)]
+"""A class by its name or, where no class of the model has that name, by its number."""
 
 
 class Section(BaseModel):

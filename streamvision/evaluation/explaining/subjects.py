@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from streamvision.core.boxes import overlaps
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections
+from streamvision.core.detections import class_index
 from streamvision.core.errors import ConfigError
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture
@@ -187,10 +188,9 @@ def ask(model: Model, bgr: U8, *, config: ModelConfig, score: float, most: int, 
     raise ConfigError(f"{model.describe()} is a model for {model.card.task}; only {EXPLAINED} can be explained")
 
 
-def _class_id(name: str, names: Sequence[str]) -> int:
-    lowered = [one.casefold() for one in names]
-    if name.casefold() in lowered:
-        return lowered.index(name.casefold())
+def _class_id(name: str, names: tuple[str, ...]) -> int:
+    if (found := class_index(name.casefold(), tuple(one.casefold() for one in names))) is not None:
+        return found
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names[:10])}{' ...' * (len(names) > 10)}"
     raise ConfigError(f"--class {name}: the model has no such class; {hint}")

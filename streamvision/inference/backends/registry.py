@@ -10,6 +10,7 @@ from streamvision.core.errors import ModelError
 from streamvision.core.install import with_extra
 from streamvision.core.registry import Plugin, Registry
 from streamvision.inference.backends.base import Backend
+from streamvision.models import shipped_models
 
 _EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
 
@@ -127,7 +128,8 @@ def _model_file(path: Path) -> Path:
     suffix = path.suffix.lower()
     known = any(suffix in plugin.endings for plugin in BACKENDS)
     if not path.exists():
-        raise ModelError(f"no model at {path}: give {_accepted()}")
+        named = ", ".join(shipped_models())
+        raise ModelError(f"no model at {path}: give {_accepted()}, or the name of a model that ships here: {named}")
     if path.is_dir() and known and suffix != ".xml":
         return path
     if path.is_dir():
