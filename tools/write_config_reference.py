@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streamvision.core.config.app import AppConfig
+from streamvision.core.config.section import ClassName
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 INTRODUCTION = """# Configuration
@@ -103,7 +104,9 @@ def _kind(annotation: Any) -> str:
         count = "" if ... in get_args(annotation) else f"{len(arguments)} "
         if get_origin(arguments[0]) is tuple:
             return f"{count}points" if count else "list of points"
-        return f"list of {count}{_kind(arguments[0])}"
+        return (
+            "list of class names or numbers" if arguments[0] == ClassName else f"list of {count}{_kind(arguments[0])}"
+        )
     if origin is dict:
         return f"mapping of {_kind(arguments[0])} to {_kind(arguments[1])}"
     return {int: "integer", float: "number", str: "text", bool: "true/false", Path: "path", Any: "anything"}[

@@ -9,6 +9,7 @@ from typing import Any
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.core.errors import ConfigError
+from streamvision.models import model_file
 
 ACCEPTED = (
     "an ultralytics checkpoint (.pt), the name of a torchvision model with --weights FILE, the best.pt of a run of "
@@ -46,7 +47,7 @@ def open_source(
         ModelError: when the file is not a model, of a kind that is not known, or not trusted.
         MissingDependencyError: when the library that it needs is not installed.
     """
-    path = Path(model).expanduser()
+    path = model_file(Path(model).expanduser())
     given = tuple(names) if names else None
     if path.suffix.lower() == ".onnx":
         _refuse(model, weights=weights, random_weights=random_weights)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from streamvision.cli.options import (
-    Sources,
-    SourcesCommand,
     build_config,
     field_option,
     model_options,
@@ -19,6 +17,7 @@ from streamvision.cli.options import (
     source_options,
 )
 from streamvision.cli.progress import StepProgress
+from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.core.config.app import AppConfig
 
 if TYPE_CHECKING:
@@ -178,9 +177,6 @@ def soak(
 
 
 def _config(sources: Sources, streams: int, given: dict[str, Any]) -> AppConfig:
-    from streamvision.models import default_model_path
-
-    given["model"] = given["model"] or default_model_path()
     return build_config(None, (sources or (DRIVE,)) * streams, given)
 
 

@@ -70,9 +70,10 @@ def build_engine(
     from exporters.tensorrt.engine_cache import EngineCache
     from exporters.tensorrt.engine_spec import parse_batch, read_engine_spec
     from exporters.tensorrt.engines import provide_engine
+    from streamvision.models import model_file
 
     spec = read_engine_spec(
-        model,
+        model_file(model),
         precision=precision,
         batch=parse_batch(batch) if batch else None,
         tf32=tf32,

@@ -41,7 +41,9 @@ def bundle(
     """
     from exporters.bundle import make_bundle
     from streamvision.inference.model import Model
+    from streamvision.models import model_file
 
+    path = model_file(path)
     config = ModelConfig(path=path, head=head, names=names)
     with Model.open(config) as detector:
         made = make_bundle(path, output, backend=detector.backend, card=detector.card, picture=picture, score=score)

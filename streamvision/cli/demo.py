@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import webbrowser
 from typing import Any
 
 import click
 
-from streamvision.cli.options import Sources, SourcesCommand, build_config, model_options, source_options
+from streamvision.cli.browser import open_page
+from streamvision.cli.options import build_config, model_options, source_options
 from streamvision.cli.session import run_session
-from streamvision.models import default_model_path
+from streamvision.cli.sources import Sources, SourcesCommand
 
 PAGE = "127.0.0.1:8080"
 DRIVE = "synthetic:drive?seed=1&fps=30&size=1280x720"
@@ -30,14 +29,8 @@ def demo(sources: Sources, browser: bool, **given: Any) -> int:
     \b
     Examples:
       streamvision demo
-      streamvision demo --source dashcam.mp4
-      streamvision demo --model yolo.onnx --source 0
+      streamvision demo dashcam.mp4
+      streamvision demo /dev/video0 --model yolo.onnx
     """
-    given["model"] = given["model"] or default_model_path()
     config = build_config(None, sources or (DRIVE,), given | {"realtime": True, "loop": True})
-    return run_session(config, as_json=False, on_served=_open_browser if browser else None)
-
-
-def _open_browser(url: str) -> None:
-    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(url)
+    return run_session(config, as_json=False, on_served=open_page if browser else None)

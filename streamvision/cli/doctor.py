@@ -18,7 +18,7 @@ import streamvision
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.registry import Registry
 from streamvision.inference.backends.probe import BackendReport, survey
-from streamvision.models import TEXT_MODEL, model_file
+from streamvision.models import TEXT_MODEL, model_file, shipped_models
 
 OPENCV_PACKAGES = (
     "opencv-python-headless",
@@ -169,6 +169,12 @@ def _opencv() -> Check:
     )
 
 
+def _models() -> Check:
+    found = [f"{model.name} ({model.finds}; weights under {model.licence})" for model in shipped_models().values()]
+    missing = "the files of the package are not all there; install it again"
+    return Check("models that ship, by name for --model", bool(found), ", ".join(found) or missing)
+
+
 def _text() -> Check:
     name = "reading text (second models)"
     try:
@@ -201,7 +207,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-CHECKS: tuple[Callable[[], Check], ...] = (_machine, _video, _recording, _opencv, _sources, _gstreamer, _cameras, _text)
+CHECKS: tuple[Callable[[], Check], ...] = (
+    _machine,
+    _video,
+    _recording,
+    _opencv,
+    _sources,
+    _gstreamer,
+    _cameras,
+    _models,
+    _text,
+)
 
 
 def _print(checks: list[Check], backends: list[BackendReport], plugins: list[FoundPlugin]) -> None:

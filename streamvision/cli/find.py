@@ -13,8 +13,9 @@ import numpy as np
 
 from pipelines.rendering.match_sheet import clock, draw_matches
 from streamvision.api.find import build_index, picture_of, recordings_of, settings_of
-from streamvision.cli.options import Sources, SourcesCommand, build_config, field_option, model_options, source_options
+from streamvision.cli.options import build_config, field_option, model_options, source_options
 from streamvision.cli.progress import Progress
+from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.core.config.app import AppConfig, TrackerConfig
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import writing

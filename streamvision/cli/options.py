@@ -11,6 +11,7 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from streamvision.cli.sources import Sources, several_paths
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.app import (
     AppConfig,
@@ -24,6 +25,7 @@ from streamvision.core.config.merging import join_options
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.errors import ConfigError
+from streamvision.models import with_default_model
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,42 +50,8 @@ class ListingOption(click.Option):
         return shown and (shown[0], f"{shown[1]}  [{', '.join(names)}]")
 
 
-Sources = tuple[str | tuple[str, ...], ...]
-"""What ``--source`` gave: a text each time, or several paths."""
-_BETWEEN_PATHS = "\0"
-"""No argument of a program can hold it."""
-
-
-class SourcesCommand(click.Command):
-    """A command whose ``--source`` takes several paths, as shells make them of a glob: they are one stream."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Join what follows ``--source``, up to the next option, before click takes only the first."""
-        joined: list[str] = []
-        takes_more = False
-        for number, arg in enumerate(args):
-            if joined and joined[-1] == "--source":
-                joined.append(arg)
-                takes_more = True
-            elif arg == "--":
-                joined += args[number:]
-                break
-            elif takes_more and (arg == "-" or not arg.startswith("-")):
-                joined[-1] += _BETWEEN_PATHS + arg
-            else:
-                joined.append(arg)
-                takes_more = arg.startswith("--source=")
-        return super().parse_args(ctx, joined)
-
-
-def _paths(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Sources:
-    """Return each source as a text, or as several where several paths were given for it."""
-    parts = [tuple(value.split(_BETWEEN_PATHS)) for value in values]
-    return tuple(part if len(part) > 1 else part[0] for part in parts)
-
-
 def field_option(
-    flag: str, section: type[BaseModel], field: str, *, name: str | None = None, **overrides: Any
+    flag: str, section: type[BaseModel], field: str, *, alias: str = "", name: str | None = None, **overrides: Any
 ) -> Callable[[F], F]:
     """Make an option out of a configuration field: its choices, type and help are the field's.
 
@@ -91,6 +59,7 @@ def field_option(
         flag: how the option is written.
         section: the part of the configuration that has the field.
         field: the field.
+        alias: how it may be written, too.
         name: name of the command's argument; default: the field's.
         overrides: what else :func:`click.option` takes.
     """
@@ -107,7 +76,8 @@ def field_option(
         options |= {"type": bool, "is_flag": True}
     elif info.default is not None and not info.is_required():
         options["help"] = f"{info.description}  [default: {info.default}]"
-    return click.option(flag, name or field, **(options | overrides))
+    flags = (flag, alias) if alias else (flag,)
+    return click.option(*flags, name or field, **(options | overrides))
 
 
 def _registry(field: FieldInfo) -> str | None:
@@ -181,17 +151,27 @@ def _number(text: str) -> float | str:
 
 
 model_options = together(
-    field_option("--model", ModelConfig, "path", name="model", metavar="FILE"),
+    field_option("--model", ModelConfig, "path", name="model", metavar="FILE|NAME"),
     field_option("--backend", ModelConfig, "backend"),
     field_option("--device", ModelConfig, "device"),
     field_option("--precision", ModelConfig, "precision"),
     field_option("--threads", ModelConfig, "threads"),
     field_option("--requests", ModelConfig, "requests"),
-    field_option("--score", ModelConfig, "score"),
+    field_option("--score", ModelConfig, "score", alias="--conf"),
+    field_option("--imgsz", ModelConfig, "side_px", metavar="PX"),
     field_option("--iou", ModelConfig, "iou"),
     field_option("--agnostic-nms", ModelConfig, "agnostic_nms"),
     field_option("--max-detections", ModelConfig, "max_detections"),
-    field_option("--class", ModelConfig, "classes", multiple=True, metavar="NAME"),
+    field_option(
+        "--class",
+        ModelConfig,
+        "classes",
+        alias="--classes",
+        multiple=True,
+        metavar="NAME|N",
+        help=f"{ModelConfig.model_fields['classes'].description} May be given several times; --classes A,B and "
+        "--classes 0 2 say the same.",
+    ),
     field_option("--head", ModelConfig, "head"),
     names_option(),
     input_option,
@@ -200,15 +180,17 @@ model_options = together(
 
 
 source_options = together(
+    click.argument("addresses", nargs=-1, metavar="[SOURCE]..."),
     click.option(
         "--source",
         "sources",
         multiple=True,
         metavar="URI...",
-        callback=_paths,
+        callback=several_paths,
         cls=ListingOption,
         registry=_registry(StreamConfig.model_fields["source"]),
-        help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams.",
+        help=f"{StreamConfig.model_fields['source'].description} Give it several times for several streams; the first "
+        "needs no --source.",
     ),
     field_option("--track", StreamConfig, "track", metavar="N"),
     field_option("--decode", StreamConfig, "decode"),
@@ -256,6 +238,7 @@ def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -
 
     Raises:
         ConfigError: when something needed is missing or not accepted.
+        ModelError: when no model was given, and none ships with this installation.
     """
     document: dict[str, Any] = load_config(config) if config else {}
     options = {key: value for key, value in given.items() if value is not None and value != () and value is not False}
@@ -264,18 +247,14 @@ def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -
     if stages := options.pop("stages", ()):
         document["stages"] = [*(document.get("stages") or ()), *({"path": path} for path in stages)]
     document = join_options(document, options)
-    if not config:
-        _require_essentials(document)
-    return parse_config(document, origin=str(config) if config else "command line")
-
-
-def _require_essentials(document: dict[str, Any]) -> None:
-    if "path" not in (document.get("model") or {}):
-        raise ConfigError("no model was given; give one with --model FILE (.onnx, .xml or .tflite), or a --config")
-    if not document.get("streams"):
+    if not config and not document.get("streams"):
         raise ConfigError(
-            "no source was given; give one with --source URI (file, rtsp://, http://, ...), or a --config"
+            "no source was given; name one, such as drive.mp4, rtsp://camera/ or /dev/video0, or give a --config"
         )
+    document, said = with_default_model(document)
+    if said:
+        click.echo(said, err=True)
+    return parse_config(document, origin=str(config) if config else "command line")
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from streamvision.cli.browser import open_page
 from streamvision.cli.options import (
-    Sources,
-    SourcesCommand,
     build_config,
     field_option,
     model_options,
@@ -17,7 +17,9 @@ from streamvision.cli.options import (
     source_options,
 )
 from streamvision.cli.session import run_session
-from streamvision.core.config.app import StreamConfig
+from streamvision.cli.sources import Sources, SourcesCommand
+from streamvision.cli.written_files import SAVED_IN, unique_recording
+from streamvision.core.config.app import ServeConfig, StreamConfig
 
 
 @click.command(cls=SourcesCommand)
@@ -27,8 +29,16 @@ from streamvision.core.config.app import StreamConfig
 @field_option("--loop", StreamConfig, "loop")
 @model_options
 @output_options
+@click.option(
+    "--save", is_flag=True, help=f"Record the annotated video as {SAVED_IN}/DATE.mp4; --record F.mp4 gives it a name."
+)
+@click.option(
+    "--show",
+    is_flag=True,
+    help="Open the page in the browser; there is no other window. It is at 127.0.0.1:8080 unless --serve says where.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the final report as one JSON document on stdout.")
-def run(config: Path | None, sources: Sources, as_json: bool, **given: Any) -> int:
+def run(config: Path | None, sources: Sources, save: bool, show: bool, as_json: bool, **given: Any) -> int:
     """Detect and track objects on one or more streams.
 
     Files are processed to the last frame. Live sources (cameras, RTSP, HTTP) keep only their newest frame, so what
@@ -36,9 +46,20 @@ def run(config: Path | None, sources: Sources, as_json: bool, **given: Any) -> i
 
     \b
     Examples:
-      streamvision run --source drive.mp4 --model yolo.onnx --detections drive.jsonl --record drive-boxes.mp4
-      streamvision run --source rtsp://user:password@camera/stream --model yolo.onnx --serve 127.0.0.1:8080
+      streamvision run drive.mp4 --save
+      streamvision run drive.mp4 --model yolo.onnx --detections drive.jsonl --record drive-boxes.mp4
+      streamvision run rtsp://user:password@camera/stream --model yolo.onnx --classes person,car --show
       streamvision run --source /dev/video0 --source rtsp://camera/ --model yolo.xml --serve 0.0.0.0:8080
       streamvision run --config configs/rtsp.yaml --model yolo.onnx
     """
-    return run_session(build_config(config, sources, given), as_json=as_json)
+    if save and given["record"] is None:
+        given["record"] = unique_recording(time.time())
+    settled = build_config(config, sources, given)
+    if show and settled.serve is None:
+        settled = settled.model_copy(update={"serve": ServeConfig()})
+    return run_session(settled, as_json=as_json, on_served=_show if show else None)
+
+
+def _show(url: str) -> None:
+    if not open_page(url):
+        click.echo(f"There is no screen here, so no browser was opened: open {url} yourself.", err=True)

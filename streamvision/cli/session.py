@@ -17,6 +17,7 @@ import click
 from pipelines.engine import Pipeline
 from pipelines.workers import WorkerPool
 from streamvision.cli.progress import Progress
+from streamvision.cli.written_files import described, written_files
 from streamvision.core.config.app import AppConfig
 from streamvision.core.status import StreamStatus
 from streamvision.web import listening, web_server
@@ -25,7 +26,7 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 POLL_S = 0.2
 
 
-def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], None] | None = None) -> int:
+def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], object] | None = None) -> int:
     """Run to the end of all streams, or until a signal; return the exit code.
 
     0: every stream ended well. 1: something failed for good. 128 + n: stopped by signal n (130 for Ctrl-C).
@@ -111,10 +112,17 @@ def _report(pipeline: Pipeline | WorkerPool, seconds: float, *, interrupted: boo
         "seconds": round(seconds, 3),
         "interrupted": interrupted,
         "failures": pipeline.failures(),
+        "files": [str(file) for file in written_files(pipeline.statuses())],
     }
 
 
 def _print_report(statuses: list[StreamStatus]) -> None:
+    _print_streams(statuses)
+    if files := written_files(statuses):
+        click.echo("\n".join(["Written:", *described(files)]))
+
+
+def _print_streams(statuses: list[StreamStatus]) -> None:
     for status in statuses:
         age = (
             f", age p50 {status.age_s['p50'] * 1e3:.0f} ms, p99 {status.age_s['p99'] * 1e3:.0f} ms"

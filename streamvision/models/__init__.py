@@ -66,8 +66,8 @@ def with_default_model(document: Mapping[str, Any]) -> tuple[dict[str, Any], str
     default_model_path()
     model = shipped_models()[DEFAULT_MODEL]
     said = (
-        f"No model was given: {model.name} is used, which finds {model.finds} (its weights are under {model.licence}); "
-        "--model FILE takes another."
+        f"No model was given: {model.name} is used, which ships with this package and finds {model.finds}; its weights "
+        f"are under {model.licence}."
     )
     return {**document, "model": {**given, "path": model.name}}, said
 

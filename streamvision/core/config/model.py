@@ -19,7 +19,8 @@ class ModelConfig(Section):
     renamed_keys: ClassVar[dict[str, str]] = {"steady_s": "smoothing_s"}
 
     path: Path = Field(
-        description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT), or road_signs, which ships."
+        description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT); or a shipped model: "
+        "road_signs, which run and the like use where none is given."
     )
     backend: str = Field(
         "auto",

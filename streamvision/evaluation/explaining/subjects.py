@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from streamvision.core.boxes import overlaps
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.detections import Detections
-from streamvision.core.detections import class_index
+from streamvision.core.detections import Detections, class_index
 from streamvision.core.errors import ConfigError
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import BgrPicture

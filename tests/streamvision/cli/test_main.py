@@ -47,8 +47,8 @@ def test_a_full_disk_behind_stdout_is_said_without_a_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_argument_that_is_no_option_is_told_without_its_password() -> None:
-    done = streamvision("run", "rtsp://admin:hunter2@camera/live")
-    assert done.code == 2
+def test_an_argument_that_is_no_source_is_told_without_its_password() -> None:
+    done = streamvision("run", "source=rtsp://admin:hunter2@camera/live")
+    assert done.code == 1
     assert "rtsp://***@camera/live" in done.stderr
     assert "hunter2" not in done.stderr

@@ -231,3 +231,14 @@ def best_overlap(center_box, class_id, found, shape):
     high = np.minimum(boxes[:, 2:], [x + width / 2, y + height / 2])
     common = np.prod(np.clip(high - low, 0, None), axis=1)
     return float((common / (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + width * height - common)).max())
+
+
+def test_classes_are_given_by_name_or_number():
+    assert ModelConfig(path=PATH, classes=[2, "car"], class_scores={"0": 0.5}).classes == ("2", "car")
+    config = ModelConfig(path=PATH, classes=[2, "car"], class_scores={"2": 0.5}, score=0.25)
+    assert lowest_scores(config, ("person", "car", "bus"), score_floor=None).tolist() == [np.inf, 0.25, 0.5]
+    # Where classes are called by numbers, it is the name that counts.
+    named = ModelConfig(path=PATH, classes=[2])
+    assert np.isfinite(lowest_scores(named, ("2", "1", "0"), score_floor=None)).tolist() == [True, False, False]
+    with pytest.raises(ConfigError, match="classes names '3', which is not a class of this model"):
+        lowest_scores(ModelConfig(path=PATH, classes=[3]), ("person", "car", "bus"), score_floor=None)

@@ -196,6 +196,14 @@ def test_a_class_that_the_model_does_not_know_is_refused_and_nothing_changes() -
     assert subject.config.lines[0].classes is None
 
 
+def test_a_class_may_be_given_by_its_number() -> None:
+    subject = analytics(lines=[{**ACROSS, "classes": [1]}, {**ACROSS, "name": "other", "classes": [0]}])
+    walk(subject, path(0.3, 0.7))
+    assert (totals(subject), totals(subject, "other")) == ({"down": 0, "up": 0}, {"down": 1, "up": 0})
+    with pytest.raises(ConfigError, match="'gate' asks for the class '2'"):
+        subject.apply(parse_analytics({"lines": [{**ACROSS, "classes": [2]}]}, origin="test"))
+
+
 def test_many_at_once_are_told_apart() -> None:
     subject = analytics(lines=[ACROSS])
     steps = np.linspace(0.2, 0.8, 13)
