@@ -1,4 +1,4 @@
-"""The Flask application: pages, JSON, metrics, and the doors to the live responses."""
+"""The Flask application: JSON, pictures, metrics, and the doors to the live responses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, jsonify, request
 from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
@@ -15,7 +15,6 @@ from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import redact_outside, short
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
-from streamvision.core.version import __version__
 from streamvision.web.access import EVERYBODY, Identify, access, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
 from streamvision.web.events import status_json
@@ -25,6 +24,7 @@ from streamvision.web.live_service import LiveService
 from streamvision.web.metrics import build_registry
 from streamvision.web.openapi import add_openapi, describe
 from streamvision.web.other_sites import refuse_other_sites
+from streamvision.web.pages import add_pages
 from streamvision.web.refusal import Refused, refuse
 from streamvision.web.schemas import (
     Alive,
@@ -110,20 +110,7 @@ def create_app(
         found = tuple(dict.fromkeys(channel_of(stream_id).stream_id for stream_id in asked))
         return found or tuple(filter(present().may_see, view.channels))
 
-    def page(focus: str | None) -> str:
-        return render_template("index.html", focus=focus, status=status_json(view, seen()), version=__version__)
-
-    @app.get("/")
-    @access("view")
-    def index() -> str:
-        """Show all streams."""
-        return page(None)
-
-    @app.get("/streams/<stream_id>")
-    @access("view")
-    def single(stream_id: str) -> str:
-        """Show one stream, large."""
-        return page(channel_of(stream_id).stream_id)
+    add_pages(app, view, channel_of)
 
     @app.get("/streams/<stream_id>/mjpeg")
     @access("view")

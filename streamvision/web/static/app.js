@@ -1,26 +1,32 @@
-// Joins the tiles, the connections and the address bar.
+// Joins the wall, its tiles, the connections and the address bar.
 
+import "./page.js";
 import { events, now, pictures } from "./connection.js";
+import { address, streamPath } from "./server.js";
 import { Tile } from "./tile.js";
+import { Wall } from "./wall.js";
 
 const TICK_MS = 100;
 const find = (id) => document.getElementById(id);
 
-const tiles = new Map([...document.querySelectorAll(".tile")].map((element) => {
-  const tile = new Tile(element);
-  return [tile.id, tile];
-}));
-const ids = [...tiles.keys()];
+const tiles = new Map(); // by id, in the server's order
 let focus = null;
 const newsLink = { connected: false, tried: false };
 const liveLink = { connected: false, tried: false };
 
+const wall = new Wall(tiles, watch);
 const live = pictures(
-  () => (focus ? [focus] : ids),
+  () => wall.wanted,
   (record) => tiles.get(record.stream)?.show(record),
   (change) => onLink(liveLink, change),
 );
 const news = events(onEvent, (change) => onLink(newsLink, change));
+
+// A hidden page, and one that shows nothing, needs no pictures.
+function watch() {
+  if (document.hidden || !wall.wanted.length) live.close();
+  else live.open();
+}
 
 function onLink(link, change) {
   Object.assign(link, change, { tried: true });
@@ -30,11 +36,25 @@ function onLink(link, change) {
 function onEvent(name, data) {
   if (name === "analytics") tiles.get(data.stream)?.happened(data);
   if (name !== "status") return; // each change of state is followed by a full status
+  keepTiles(data.streams);
   for (const status of data.streams) {
-    const sentence = tiles.get(status.id)?.update(status);
+    const sentence = tiles.get(status.id).update(status);
     if (sentence) find("announcer").textContent = sentence;
   }
   summarise();
+}
+
+// One tile for each stream that there is now, in the server's order.
+function keepTiles(statuses) {
+  const ids = statuses.map((status) => status.id);
+  if (ids.join("\n") === [...tiles.keys()].join("\n")) return;
+  const before = new Map(tiles);
+  tiles.clear();
+  for (const status of statuses) tiles.set(status.id, before.get(status.id) ?? new Tile(find("tile"), status));
+  for (const [id, tile] of before) if (!tiles.has(id)) tile.remove();
+  find("grid").replaceChildren(...[...tiles.values()].map((tile) => tile.element));
+  find("empty").hidden = tiles.size > 0;
+  setFocus(addressed());
 }
 
 function summarise() {
@@ -49,7 +69,9 @@ function summarise() {
   });
   find("summary").replaceChildren(...parts);
   const alive = byState.get("live") ?? 0;
-  document.title = focus ? `${focus} · StreamVision` : `${alive}/${tiles.size} live · StreamVision`;
+  const name = tiles.get(focus)?.name;
+  document.title = name ? `${name} · StreamVision` : `${alive}/${tiles.size} live · StreamVision`;
+  find("heading").textContent = name ? `Stream ${name}` : "All streams";
 }
 
 const lost = (link) => link.tried && !link.connected;
@@ -75,65 +97,59 @@ function tellLost() {
 // --- one stream or all -------------------------------------------------------------------------------------------
 
 function addressed() {
-  const match = /^\/streams\/([^/]+)$/.exec(location.pathname);
+  const match = /\/streams\/([^/]+)$/.exec(location.pathname);
   const asked = match && decodeURIComponent(match[1]);
   if (asked && tiles.has(asked)) return asked;
-  return ids.length === 1 ? ids[0] : null;
+  return tiles.size === 1 ? [...tiles.keys()][0] : null;
 }
 
 function setFocus(id) {
+  const ids = [...tiles.keys()];
   focus = id;
   document.body.classList.toggle("single", id !== null);
-  for (const tile of tiles.values()) {
-    tile.hidden = id !== null && tile.id !== id;
-    tile.focused = tile.id === id;
-  }
   find("crumbs").hidden = id === null || ids.length === 1;
   if (id !== null) {
     const place = ids.indexOf(id);
-    find("previous").href = address(ids.at(place - 1));
-    find("next").href = address(ids[(place + 1) % ids.length]);
+    find("previous").href = address(streamPath(ids.at(place - 1)));
+    find("next").href = address(streamPath(ids[(place + 1) % ids.length]));
   }
-  if (!document.hidden && ids.length) live.open();
-  summarise();
+  wall.focus = id;
+  if (tiles.size) summarise();
 }
 
-const address = (id) => `/streams/${encodeURIComponent(id)}`;
-
 function go(url) {
-  if (url !== location.pathname) history.pushState(null, "", url);
+  if (url !== location.href) history.pushState(null, "", url);
   setFocus(addressed());
   scrollTo(0, 0);
 }
 
 document.addEventListener("click", (event) => {
-  const anchor = event.target.closest("a.open, #back, #previous, #next, .brand");
+  const anchor = event.target.closest("a.open, #back, #previous, #next, .brand, .places a[aria-current]");
   if (!anchor || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  go(anchor.getAttribute("href"));
+  const id = anchor.closest(".tile")?.dataset.stream;
+  if (!(id && wall.enlarge(id))) go(anchor.href);
 });
 addEventListener("popstate", () => setFocus(addressed()));
 addEventListener("keydown", (event) => {
-  if (focus === null || ids.length === 1 || document.fullscreenElement || event.altKey || event.ctrlKey || event.metaKey) return;
-  if (event.key === "Escape") go("/");
-  if (event.key === "ArrowLeft") go(find("previous").getAttribute("href"));
-  if (event.key === "ArrowRight") go(find("next").getAttribute("href"));
+  if (focus === null || tiles.size === 1 || document.fullscreenElement || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.closest?.("input, select, textarea") || document.querySelector(":popover-open, dialog[open]")) return;
+  if (event.key === "Escape") go(address());
+  if (event.key === "ArrowLeft") go(find("previous").href);
+  if (event.key === "ArrowRight") go(find("next").href);
 });
 
 // --- begin; a hidden tab needs neither pictures nor figures ---------------------------------------------------------
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) {
-    live.close();
-    news.close();
-  } else {
-    if (ids.length) live.open();
-    news.open();
-  }
+  watch();
+  if (document.hidden) news.close();
+  else news.open();
 });
 
+for (const anchor of document.querySelectorAll("a[href]")) anchor.href = anchor.href; // the page's address changes, theirs must not
 onEvent("status", JSON.parse(find("status").textContent));
-setFocus(addressed());
+find("empty").hidden = tiles.size > 0;
 news.open();
 setInterval(() => {
   for (const tile of tiles.values()) tile.tick();

@@ -2,6 +2,7 @@
 // Chromium opens at most six connections to a host, so one for each camera would not do.
 
 import { Lateness, RecordParser } from "./records.js";
+import { address } from "./server.js";
 
 const SILENCE_MS = 6000; // the server says something at least every 2 s on either connection
 const FIRST_RETRY_MS = 500;
@@ -63,12 +64,15 @@ class Repeated {
   }
 }
 
-export function pictures(streams, onPicture, onChange) {
+// `wanted()` gives the streams as [id, width in pixels, or null for the whole picture].
+export function pictures(wanted, onPicture, onChange) {
   return new Repeated(async (signal, alive) => {
     const lateness = new Lateness();
     const parser = new RecordParser();
-    const names = streams().map(encodeURIComponent).join(",");
-    const response = await fetch(`/api/live?streams=${names}`, { signal, cache: "no-store" });
+    const streams = wanted();
+    const names = streams.map(([id]) => encodeURIComponent(id)).join(",");
+    const widths_px = streams.map(([, width_px]) => width_px ?? 0).join(",");
+    const response = await fetch(address(`api/live?streams=${names}&width=${widths_px}`), { signal, cache: "no-store" });
     if (!response.ok) throw new Error((await response.json()).error);
     const reader = response.body.getReader();
     for (;;) {
@@ -90,7 +94,7 @@ export function events(onEvent, onChange) {
   return new Repeated(
     (signal, alive) =>
       new Promise((resolve) => {
-        const source = new EventSource("/api/events");
+        const source = new EventSource(address("api/events"));
         const end = () => {
           source.close();
           resolve();

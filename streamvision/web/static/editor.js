@@ -1,35 +1,50 @@
-// Draws lines and zones over the picture of one stream: with mouse, pen or finger, applied as soon as they are let go.
+// Draws lines, zones and masks over the picture of one stream: with mouse, pen, finger or keys, applied at once.
 
-import { KINDS, moved, withChange, withCorner, withoutRegion, withRegion } from "./regions.js";
+import { Properties } from "./properties.js";
+import { FEWEST_CORNERS, fraction, KINDS, moved, nudged, withChange, withCorner, withoutRegion, withRegion } from "./regions.js";
+import { RegionList } from "./region_list.js";
+import { RegionStore } from "./region_store.js";
+import { crossShape, NEAR_PX, regionShape, unfinishedShape } from "./shapes.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-const HANDLE_PX = 7;
-const TOUCH_PX = 18;
-const NEAR_PX = 12;
+const STEP = 0.01; // of the picture, for an arrow key; with Shift five
+const REST_MS = 400; // a row of key presses is one change
+const SELECT_KEYS = "Keys: arrows move it, Page Down takes one corner after the other, Delete removes it.";
+const DRAW_KEYS = "Keys: arrows move the cross, Space sets a corner";
 const HINTS = {
-  select: "Drag a line, a zone or a corner to move it.",
-  line: "Draw a line from one end to the other; the arrow is its first direction.",
-  zone: "Click the corners of the zone one after the other; click the first again, or press Enter, to close it.",
+  select: `Drag a line, a zone, a mask or a corner to move it. ${SELECT_KEYS}`,
+  line: `Draw a line from one end to the other; the arrow is its first direction. ${DRAW_KEYS}.`,
+  zone: `Click the corners of the zone; click the first again, or press Enter, to close it. ${DRAW_KEYS}.`,
+  mask: `Objects in a mask are not looked at. Click its corners; click the first again, or press Enter, to close it. ${DRAW_KEYS}.`,
 };
+const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
 
 export class Editor {
   #element;
   #svg;
   #canvas;
-  #url;
+  #store;
+  #properties;
+  #list;
   #config = null;
+  #lasting = false;
   #selected = null; // {kind, index}
+  #held = null; // the corner that keys move; null: all
   #mode = "select";
   #corners = []; // points of what is being drawn, in fractions of the picture
+  #cross = [0.5, 0.5]; // where the keyboard draws
   #drag = null;
+  #resting = null; // {timer, before}: keys that were pressed and not yet sent
   #sending = Promise.resolve();
+  #onKey = (event) => this.#key(event);
 
   constructor(element, id) {
     this.#element = element;
     this.#svg = this.#find(".drawing");
     this.#canvas = this.#find("canvas.picture");
-    this.#url = `/api/streams/${encodeURIComponent(id)}/analytics`;
-    this.#find(".edit").addEventListener("click", () => (this.isOpen ? this.close() : this.open()));
+    this.#store = new RegionStore(id);
+    this.#properties = new Properties(this.#find(".properties"), (change) => this.#change(change));
+    this.#list = new RegionList(this.#find(".region-list"), (region) => this.#choose(region));
+    this.#find(".edit")?.addEventListener("click", () => (this.isOpen ? this.close() : this.open()));
     this.#find(".done").addEventListener("click", () => this.close());
     for (const button of element.querySelectorAll("[data-mode]")) {
       button.addEventListener("click", () => this.#enter(button.dataset.mode));
@@ -38,14 +53,10 @@ export class Editor {
     this.#find(".turn").addEventListener("click", () => this.#change({ points: [...this.#region().points].reverse() }));
     this.#find(".copy").addEventListener("click", () => this.#copy());
     this.#find(".close-yaml").addEventListener("click", () => this.#find(".yaml").close());
-    for (const input of element.querySelectorAll(".properties [name]")) {
-      input.addEventListener("change", () => this.#change({ [input.name]: valueOf(input) }));
-    }
     this.#svg.addEventListener("pointerdown", (event) => this.#press(event));
     this.#svg.addEventListener("pointermove", (event) => this.#move(event));
     this.#svg.addEventListener("pointerup", (event) => this.#release(event));
     this.#svg.addEventListener("pointercancel", () => this.#cancel());
-    addEventListener("keydown", (event) => this.#key(event), { capture: true });
     new ResizeObserver(() => this.isOpen && this.#paint()).observe(this.#svg);
   }
 
@@ -54,46 +65,68 @@ export class Editor {
   }
 
   async open() {
-    const response = await fetch(this.#url, { cache: "no-store" });
-    const answer = await response.json();
-    if (!response.ok) return this.#say(answer.error, true);
-    this.#config = answer.config;
-    const choices = answer.classes.map((name) => new Option(name, name));
-    this.#find('.properties [name="classes"]').replaceChildren(...choices);
+    try {
+      const { config, classes, lasting } = await this.#store.load();
+      this.#config = config;
+      this.#lasting = lasting;
+      this.#properties.classes = classes;
+    } catch (error) {
+      return this.#say(error.message, true);
+    }
+    this.#find('[data-mode="mask"]').hidden = !this.#lasting;
     this.#element.classList.add("editing");
     this.#find(".edit").setAttribute("aria-pressed", "true");
+    addEventListener("keydown", this.#onKey, { capture: true });
     this.#enter("select");
   }
 
   close() {
+    if (!this.isOpen) return;
+    this.#settle();
     this.#config = null;
     this.#selected = null;
     this.#corners = [];
     this.#element.classList.remove("editing");
     this.#find(".edit").setAttribute("aria-pressed", "false");
+    removeEventListener("keydown", this.#onKey, { capture: true });
   }
 
   #enter(mode) {
+    this.#settle();
     this.#mode = mode;
     this.#corners = [];
-    if (mode !== "select") this.#selected = null;
+    if (mode !== "select") this.#select(null);
     for (const button of this.#element.querySelectorAll("[data-mode]")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
     }
+    if (mode !== "select") this.#svg.focus({ preventScroll: true });
     this.#say(HINTS[mode]);
     this.#paint();
   }
 
-  // --- pointer and keys -------------------------------------------------------------------------------------------
+  #choose(region) {
+    this.#enter("select");
+    this.#select(region);
+    this.#paint();
+  }
+
+  #select(region) {
+    this.#settle();
+    this.#selected = region;
+    this.#held = null;
+  }
+
+  // --- pointer ----------------------------------------------------------------------------------------------------
 
   #press(event) {
     if (event.button) return;
     event.preventDefault();
-    document.activeElement?.blur(); // what was typed belongs to the region that was selected until now
+    this.#svg.focus({ preventScroll: true }); // what was typed belongs to the region that was selected until now
     this.#svg.setPointerCapture(event.pointerId);
     const point = this.#pointOf(event);
     if (this.#mode === "select") return this.#grab(event, point);
-    if (this.#mode === "zone" && this.#corners.length > 2 && this.#near(point, this.#corners[0])) return this.#finish();
+    const closes = this.#mode !== "line" && this.#complete && this.#near(point, this.#corners[0]);
+    if (closes) return this.#finish();
     if (this.#mode === "line" && this.#corners.length === 2) return this.#end(point);
     this.#corners = this.#mode === "line" ? [point, point] : [...this.#corners, point];
     this.#paint();
@@ -102,10 +135,10 @@ export class Editor {
   #grab(event, point) {
     const target = event.target.closest("[data-kind]");
     if (!target) {
-      this.#selected = null;
+      this.#select(null);
     } else {
       const corner = target.dataset.corner === undefined ? null : Number(target.dataset.corner);
-      this.#selected = { kind: target.dataset.kind, index: Number(target.dataset.index) };
+      this.#select({ kind: target.dataset.kind, index: Number(target.dataset.index) });
       this.#drag = { from: point, corner, points: this.#region().points, before: this.#config };
     }
     this.#paint();
@@ -148,41 +181,97 @@ export class Editor {
     this.#paint();
   }
 
+  // --- keys -------------------------------------------------------------------------------------------------------
+
   #key(event) {
-    if (!this.isOpen || event.target.closest?.("input, textarea, dialog")) return;
-    const handled = {
-      Escape: () => (this.#corners.length || this.#mode !== "select" ? this.#enter("select") : this.close()),
-      ...(this.#mode === "zone" && this.#corners.length > 2 && { Enter: () => this.#finish() }),
-      Delete: () => this.#selected && this.#remove(),
-      Backspace: () => this.#selected && this.#remove(),
-      ArrowLeft: () => {},
-      ArrowRight: () => {},
-    }[event.key];
-    if (!handled) return;
+    if (!this.isOpen || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.target.closest?.("input, select, textarea") || document.querySelector(":popover-open, dialog[open]")) return;
+    const onControl = event.target.closest?.("button, a");
+    const handled = this.#actions(event.shiftKey ? 5 : 1)[event.key];
+    if (!handled || (onControl && [" ", "Enter"].includes(event.key))) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // the page itself moves on by these keys
     handled();
   }
 
+  #actions(steps) {
+    const arrows = Object.entries(ARROWS).map(([key, [dx, dy]]) => [key, () => this.#step(dx * steps, dy * steps)]);
+    return {
+      Escape: () => (this.#corners.length || this.#mode !== "select" ? this.#enter("select") : this.close()),
+      ...Object.fromEntries(arrows),
+      ...(this.#mode === "select" && this.#selected && {
+        Delete: () => this.#remove(),
+        Backspace: () => this.#remove(),
+        PageDown: () => this.#hold(1),
+        PageUp: () => this.#hold(-1),
+      }),
+      ...(this.#mode !== "select" && { " ": () => this.#set(), Enter: () => (this.#complete ? this.#finish() : this.#set()) }),
+    };
+  }
+
+  #step(dx, dy) {
+    if (this.#mode !== "select") {
+      this.#cross = [fraction(this.#cross[0] + dx), fraction(this.#cross[1] + dy)];
+    } else if (this.#selected) {
+      const before = this.#resting?.before ?? this.#config;
+      clearTimeout(this.#resting?.timer);
+      this.#config = withChange(this.#config, this.#selected, { points: nudged(this.#region().points, this.#held, dx, dy) });
+      this.#resting = { before, timer: setTimeout(() => this.#settle(), REST_MS) };
+    }
+    this.#paint();
+  }
+
+  // Sends what keys have moved.
+  #settle() {
+    if (!this.#resting) return;
+    const { before, timer } = this.#resting;
+    clearTimeout(timer);
+    this.#resting = null;
+    this.#apply(before);
+  }
+
+  // Takes the next corner, and after the last of them all together.
+  #hold(by) {
+    const corners = this.#region().points.length;
+    const place = (this.#held === null ? corners : this.#held) + by + corners + 1;
+    this.#held = place % (corners + 1) === corners ? null : place % (corners + 1);
+    this.#say(this.#held === null ? "Arrow keys move all of it." : `Arrow keys move corner ${this.#held + 1} of ${corners}.`);
+    this.#paint();
+  }
+
+  #set() {
+    this.#corners = [...this.#corners, this.#cross];
+    if (this.#mode === "line" && this.#corners.length === 2) return this.#finish();
+    const n = this.#corners.length;
+    this.#say(`${n} corner${n === 1 ? "" : "s"} set. ${DRAW_KEYS}${this.#complete ? ", Enter closes it" : ""}.`);
+    this.#paint();
+  }
+
   // --- changes ----------------------------------------------------------------------------------------------------
+
+  get #complete() {
+    return this.#corners.length >= FEWEST_CORNERS[this.#mode];
+  }
 
   #finish() {
     const before = this.#config;
     const kind = this.#mode;
     this.#config = withRegion(before, kind, this.#corners);
     this.#enter("select");
-    this.#selected = { kind, index: this.#config[KINDS[kind]].length - 1 };
+    this.#select({ kind, index: this.#config[KINDS[kind]].length - 1 });
     this.#apply(before);
   }
 
   #remove() {
+    this.#settle();
     const before = this.#config;
     this.#config = withoutRegion(before, this.#selected);
-    this.#selected = null;
+    this.#select(null);
     this.#apply(before);
   }
 
   #change(change) {
+    this.#settle();
     const before = this.#config;
     this.#config = withChange(before, this.#selected, change);
     this.#apply(before);
@@ -194,15 +283,9 @@ export class Editor {
     const wanted = this.#config;
     this.#sending = this.#sending.then(async () => {
       try {
-        const response = await fetch(this.#url, {
-          method: "POST",
-          headers: { "Content-Type": "application/json" },
-          body: JSON.stringify(wanted),
-        });
-        const answer = await response.json();
-        if (!response.ok) throw new Error(answer.error);
-        if (this.#config === wanted) this.#config = answer.config;
-        this.#say("Applied. It lasts until the program ends: copy it as YAML to keep it.");
+        const accepted = await this.#store.save(wanted, before);
+        if (this.#config === wanted) this.#config = accepted;
+        this.#say(this.#lasting ? "Applied and saved." : "Applied. It lasts until the program ends: copy it as YAML to keep it.");
       } catch (error) {
         if (this.#config === wanted) this.#config = before;
         this.#say(error.message, true);
@@ -212,8 +295,7 @@ export class Editor {
   }
 
   async #copy() {
-    const response = await fetch(`${this.#url}?form=yaml`, { cache: "no-store" });
-    const text = await response.text();
+    const text = await this.#store.yaml();
     const box = this.#find(".yaml textarea");
     box.value = text;
     this.#find(".yaml").showModal();
@@ -228,55 +310,27 @@ export class Editor {
     const { width, height } = this.#canvas;
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const unit = width / (this.#svg.getBoundingClientRect().width || width); // picture pixels in one of the screen
-    const parts = [];
-    for (const kind of ["zone", "line"]) {
-      this.#config[KINDS[kind]].forEach((region, index) => parts.push(this.#shape(kind, index, region, unit)));
-    }
-    if (this.#corners.length) parts.push(this.#unfinishedShape(unit));
+    const parts = ["mask", "zone", "line"].flatMap((kind) =>
+      this.#config[KINDS[kind]].map((region, index) => {
+        const points = region.points.map((point) => this.#pixels(point));
+        return regionShape({ ...region, kind, index, points, chosen: this.#isSelected(kind, index), corner: this.#held }, unit);
+      }),
+    );
+    if (this.#corners.length) parts.push(unfinishedShape(this.#corners.map((point) => this.#pixels(point)), unit));
+    if (this.#mode !== "select") parts.push(crossShape(this.#pixels(this.#cross), unit));
     this.#svg.replaceChildren(...parts);
-    this.#showProperties();
+    this.#showSelected();
   }
 
-  #shape(kind, index, region, unit) {
-    const points = region.points.map((point) => this.#pixels(point));
-    const chosen = this.#selected?.kind === kind && this.#selected.index === index;
-    const group = make("g", { class: `region ${kind}${region.ignore ? " ignored" : ""}${chosen ? " chosen" : ""}`, "data-kind": kind, "data-index": index });
-    const path = points.map((point) => point.join(",")).join(" ");
-    const tag = kind === "zone" ? "polygon" : "polyline";
-    group.append(make(tag, { points: path, class: "reach", "stroke-width": 2 * NEAR_PX * unit }));
-    group.append(make(tag, { points: path, class: "edge" }));
-    if (kind === "line") group.append(arrow(points, unit));
-    const [x, y] = kind === "line" ? middle(points) : points[0];
-    const name = make("text", { x: x + 8 * unit, y: y - 8 * unit, "font-size": 14 * unit });
-    name.textContent = region.name;
-    group.append(name);
-    if (chosen) {
-      points.forEach(([cx, cy], corner) => {
-        const data = { cx, cy, "data-kind": kind, "data-index": index, "data-corner": corner };
-        group.append(make("circle", { ...data, r: HANDLE_PX * unit, class: "handle" }));
-        group.append(make("circle", { ...data, r: TOUCH_PX * unit, class: "reach" }));
-      });
-    }
-    return group;
-  }
-
-  #unfinishedShape(unit) {
-    const points = this.#corners.map((point) => this.#pixels(point));
-    const group = make("g", { class: "unfinished" });
-    group.append(make("polyline", { points: points.map((point) => point.join(",")).join(" "), class: "edge" }));
-    for (const [cx, cy] of points) group.append(make("circle", { cx, cy, r: HANDLE_PX * unit, class: "handle" }));
-    return group;
-  }
-
-  #showProperties() {
+  #showSelected() {
     const region = this.#selected && this.#region();
-    this.#find(".properties").hidden = !region;
     this.#find(".remove").disabled = !region;
-    if (!region) return;
-    this.#find(".properties").dataset.kind = this.#selected.kind;
-    for (const input of this.#element.querySelectorAll(".properties [name]")) {
-      if (document.activeElement !== input) show(input, region[input.name]);
-    }
+    this.#properties.show(this.#selected?.kind, region);
+    this.#list.show(this.#config, this.#selected);
+  }
+
+  #isSelected(kind, index) {
+    return this.#selected?.kind === kind && this.#selected.index === index;
   }
 
   #region() {
@@ -309,39 +363,4 @@ export class Editor {
   #find(selector) {
     return this.#element.querySelector(selector);
   }
-}
-
-// What an input says: text, or a number, or null where a number was taken out; names that are chosen, or null for none.
-function valueOf(input) {
-  if (input.type === "checkbox") return input.checked;
-  if (input.multiple) return input.selectedOptions.length ? Array.from(input.selectedOptions, (option) => option.value) : null;
-  if (input.type !== "number") return input.value;
-  return input.value === "" ? null : Number(input.value);
-}
-
-function show(input, value) {
-  if (input.type === "checkbox") input.checked = value ?? false;
-  else if (input.multiple) for (const option of input.options) option.selected = value?.includes(option.value) ?? false;
-  else input.value = value ?? (input.name === "anchor" ? "bottom" : "");
-}
-
-function middle([[x0, y0], [x1, y1]]) {
-  return [(x0 + x1) / 2, (y0 + y1) / 2];
-}
-
-// Points to the right of the line, seen from its first end: its first direction.
-function arrow(points, unit) {
-  const [[x0, y0], [x1, y1]] = points;
-  const length = Math.hypot(x1 - x0, y1 - y0) || 1;
-  const [ax, ay] = [(-(y1 - y0) / length) * 22 * unit, ((x1 - x0) / length) * 22 * unit];
-  const [mx, my] = middle(points);
-  const [tx, ty] = [mx + ax, my + ay];
-  const side = (sign) => `${tx - 0.4 * (ax + sign * ay)},${ty - 0.4 * (ay - sign * ax)}`;
-  return make("path", { d: `M${mx},${my}L${tx},${ty}M${side(1)}L${tx},${ty}L${side(-1)}`, class: "edge" });
-}
-
-function make(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
 }

@@ -1,4 +1,4 @@
-// The age of the picture over the last minute, as a small chart.
+// The age of the picture over the last minute, as a small chart; the dotted line is where a picture begins to be late.
 
 const SPAN_S = 60;
 const STEP_S = 0.5;
@@ -34,9 +34,7 @@ export class AgeHistory {
     const top_s = Math.max(LATE_S * 1.15, ...this.#samples.map((sample) => sample.age_s * 1.1));
     const x = (at_s) => width - ((now_s - at_s) / SPAN_S) * width;
     const y = (age_s) => height - 1 - (age_s / top_s) * (height - 2);
-    const colors = getComputedStyle(this.#canvas);
-
-    pen.strokeStyle = colors.getPropertyValue("--amber");
+    pen.strokeStyle = getComputedStyle(this.#canvas).color;
     pen.globalAlpha = 0.45;
     pen.setLineDash([3, 4]);
     pen.beginPath();
@@ -49,7 +47,6 @@ export class AgeHistory {
 
     const line = new Path2D();
     this.#samples.forEach(({ at_s, age_s }, i) => (i ? line.lineTo(x(at_s), y(age_s)) : line.moveTo(x(at_s), y(age_s))));
-    pen.strokeStyle = colors.getPropertyValue("--tone");
     pen.lineWidth = 1.75;
     pen.lineJoin = "round";
     pen.stroke(line);

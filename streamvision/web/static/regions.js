@@ -1,6 +1,7 @@
-// Lines and zones as they are edited: what there is, where it is, and what a change makes of it. No page in here.
+// Lines, zones and masks as they are edited: what there is, where, and what a change makes of it. No page in here.
 
-export const KINDS = { line: "lines", zone: "zones" };
+export const KINDS = { line: "lines", zone: "zones", mask: "masks" };
+export const FEWEST_CORNERS = { line: 2, zone: 3, mask: 3 };
 const MOST_DIGITS = 4;
 
 export const fraction = (value) => Number(Math.min(1, Math.max(0, value)).toFixed(MOST_DIGITS));
@@ -29,6 +30,13 @@ export function moved(points, dx, dy) {
   const limit = (values, by) => Math.min(1 - Math.max(...values), Math.max(-Math.min(...values), by));
   const [x, y] = [limit(points.map((p) => p[0]), dx), limit(points.map((p) => p[1]), dy)];
   return points.map((p) => [fraction(p[0] + x), fraction(p[1] + y)]);
+}
+
+// All points, or one of them, moved by a step.
+export function nudged(points, corner, dx, dy) {
+  if (corner === null) return moved(points, dx, dy);
+  const [x, y] = points[corner];
+  return withCorner(points, corner, [x + dx, y + dy]);
 }
 
 export function withCorner(points, corner, [x, y]) {

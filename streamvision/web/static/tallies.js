@@ -1,5 +1,7 @@
 // The counts of one stream's lines and zones, and the newest events.
 
+import { ask, streamPath } from "./server.js";
+
 const MOST_EVENTS = 8;
 const WORDS = {
   zone_entered: "entered",
@@ -19,7 +21,7 @@ export class Tallies {
 
   constructor(section, id) {
     this.#section = section;
-    this.#url = `/api/streams/${encodeURIComponent(id)}/analytics`;
+    this.#url = `api/${streamPath(id)}/analytics`;
   }
 
   // Takes the counts of a status; a stream without analytics has none.
@@ -39,9 +41,8 @@ export class Tallies {
   async show() {
     if (this.#asked || this.#section.hidden) return;
     this.#asked = true;
-    const response = await fetch(this.#url, { cache: "no-store" });
-    if (!response.ok) return;
-    this.#events = [...(await response.json()).events, ...this.#events].slice(-MOST_EVENTS);
+    const { events } = await ask(this.#url).catch(() => ({ events: [] }));
+    this.#events = [...events, ...this.#events].slice(-MOST_EVENTS);
     this.#list();
   }
 

@@ -2,8 +2,10 @@
 
 import { now } from "./connection.js";
 import { Editor } from "./editor.js";
+import { facts } from "./facts.js";
 import * as format from "./format.js";
 import { AgeHistory } from "./history.js";
+import { address, streamPath } from "./server.js";
 import { Tallies } from "./tallies.js";
 
 const OVER = new Set(["ended", "failed", "stopped"]);
@@ -34,15 +36,34 @@ export class Tile {
   #status = null;
   #status_at_s = 0;
 
-  constructor(element) {
-    this.id = element.dataset.stream;
-    this.#element = element;
+  // Takes the element to copy, and the stream's first status.
+  constructor(template, status) {
+    const { id } = status;
+    this.id = id;
+    this.#element = template.content.firstElementChild.cloneNode(true);
+    this.#element.dataset.stream = id;
+    for (const anchor of this.#element.querySelectorAll("[data-path]")) anchor.href = address(streamPath(id) + anchor.dataset.path);
+    for (const anchor of this.#element.querySelectorAll("[data-api]")) anchor.href = address(`api/${streamPath(id)}${anchor.dataset.api}`);
     this.#canvas = this.#find("canvas.picture");
     this.#context = this.#canvas.getContext("2d", { alpha: false });
     this.#history = new AgeHistory(this.#find(".history"));
     this.#tallies = new Tallies(this.#find(".analytics"), this.id);
-    this.#editor = new Editor(element, this.id);
+    this.#editor = new Editor(this.#element, this.id);
     this.#find(".fullscreen").addEventListener("click", () => this.#find(".stage").requestFullscreen?.());
+    this.update(status);
+  }
+
+  get element() {
+    return this.#element;
+  }
+
+  get name() {
+    return this.#status.name || this.id;
+  }
+
+  // How wide the picture is shown, in pixels of the screen.
+  get width_px() {
+    return this.#find(".stage").clientWidth * (window.devicePixelRatio || 1);
   }
 
   // The stream's state; one that is live is "starting" until it has a picture to show for it.
@@ -52,18 +73,23 @@ export class Tile {
     return state === "live" && awaited ? "starting" : state;
   }
 
-  get status() {
-    return this.#status;
-  }
-
   set hidden(hidden) {
     this.#element.hidden = hidden;
+  }
+
+  set large(large) {
+    this.#element.classList.toggle("large", large);
   }
 
   set focused(focused) {
     this.#element.classList.toggle("focused", focused);
     if (focused) this.#tallies.show();
-    else if (this.#editor.isOpen) this.#editor.close();
+    else this.#editor.close();
+  }
+
+  remove() {
+    this.#editor.close();
+    this.#element.remove();
   }
 
   // Takes a picture; where decoding cannot keep up, only the newest is painted.
@@ -102,6 +128,7 @@ export class Tile {
     const previous = this.#status;
     this.#status = status;
     this.#status_at_s = now();
+    this.#showName();
     this.#showPresent();
     this.#write(".fps", format.rate(status.fps));
     this.#write(".viewers", status.viewers);
@@ -113,7 +140,7 @@ export class Tile {
     this.#canvas.setAttribute("aria-label", this.#describe(status));
     this.tick();
     if (!previous || previous.state === status.state) return null;
-    return `${this.id}: ${WORDS[status.state] ?? status.state}${status.reason ? `, ${status.reason}` : ""}`;
+    return `${this.name}: ${WORDS[status.state] ?? status.state}${status.reason ? `, ${status.reason}` : ""}`;
   }
 
   // Takes an event of the analytics.
@@ -158,7 +185,7 @@ export class Tile {
 
   #describe(status) {
     const objects = Object.entries(status.objects).map(([name, n]) => `${n} ${name}`);
-    return `Picture of ${this.id}, ${WORDS[status.state] ?? status.state}: ${objects.join(", ") || "no objects"}`;
+    return `Picture of ${this.name}, ${WORDS[status.state] ?? status.state}: ${objects.join(", ") || "no objects"}`;
   }
 
   #writeCounts(status) {
@@ -193,24 +220,17 @@ export class Tile {
   }
 
   #writeFacts(status) {
-    const ages = status.age_s && ["p50", "p95", "p99"].map((name) => `${name} ${format.age(status.age_s[name])}`).join(", ");
-    const expected = status.frames_expected ? ` of ${format.count(status.frames_expected)}` : "";
-    const drops = Object.entries(status.drops).map(([cause, n]) => `${format.count(n)} ${cause.replaceAll("_", " ")}`);
-    const facts = {
-      Source: status.source,
-      ...(status.reason && { Reason: status.reason }),
-      Picture: status.width_px ? `${status.width_px} × ${status.height_px}` : "none yet",
-      "Pipeline age": ages ?? "none yet",
-      Processed: `${format.count(status.frames_done)}${expected} frames`,
-      Dropped: drops.join(", ") || "none",
-      ...(status.adaptive && { Adaptive: adaptiveWords(status.adaptive) }),
-      Reconnects: format.count(status.reconnects),
-      ...Object.fromEntries((status.stages ?? []).map((stage) => [`Stage ${stage.name}`, stageWords(stage)])),
-      ...Object.fromEntries((status.outputs ?? []).map((output) => [`Output ${output.name}`, outputWords(output)])),
-    };
-    this.#find(".facts").replaceChildren(
-      ...Object.entries(facts).flatMap(([name, value]) => [node("dt", "", name), node("dd", "", value)]),
-    );
+    const pairs = Object.entries(facts(status)).flatMap(([name, value]) => [node("dt", "", name), node("dd", "", value)]);
+    this.#find(".facts").replaceChildren(...pairs);
+  }
+
+  #showName() {
+    if (this.#element.getAttribute("aria-label") === `Stream ${this.name}`) return;
+    this.#element.setAttribute("aria-label", `Stream ${this.name}`);
+    this.#write("h2 .open", this.name);
+    this.#find(".stage .open").setAttribute("aria-label", `Enlarge ${this.name}`);
+    this.#find(".details").setAttribute("aria-label", `Details of ${this.name}`);
+    this.#find(".drawing").setAttribute("aria-label", `Lines, zones and masks of ${this.name}`);
   }
 
   #find(selector) {
@@ -222,26 +242,6 @@ export class Tile {
     const text = String(words);
     if (element.textContent !== text) element.textContent = text;
   }
-}
-
-// What the network was shown, in words.
-function adaptiveWords(adaptive) {
-  const plans = Object.entries(adaptive.plans).map(([kind, n]) => `${format.count(n)} ${kind}`);
-  return `${Math.round(100 * adaptive.share)} % of showing every frame; ${plans.join(", ")}`;
-}
-
-// How a stage of the user's is doing, in words.
-function stageWords(stage) {
-  const counts = [[stage.overruns, "too late"], [stage.skipped, "skipped"], [stage.failures, "failed"]];
-  const lost = counts.filter(([n]) => n).map(([n, what]) => `${format.count(n)} ${what}`);
-  return [stage.state + (stage.reason && `, ${stage.reason}`), `${format.count(stage.done)} done`, ...lost].join("; ");
-}
-
-// How an output is doing, in words.
-function outputWords(output) {
-  const lost = Object.entries(output.lost).map(([cause, n]) => `${format.count(n)} lost, ${cause.replaceAll("_", " ")}`);
-  const failed = output.failures ? [`failed ${format.count(output.failures)} times`] : [];
-  return [output.state + (output.reason && `, ${output.reason}`), ...failed, ...lost].join("; ");
 }
 
 // [name, now, since the start] of every class, what is in the picture first.

@@ -1,0 +1,26 @@
+// The application's addresses, wherever a proxy has put it, and requests that are answered in JSON.
+
+const ROOT = new URL("..", import.meta.url);
+const PATIENCE_MS = 40_000;
+
+export const address = (path = "") => new URL(path, ROOT).href;
+export const streamPath = (id) => `streams/${encodeURIComponent(id)}`;
+
+export class Refused extends Error {
+  constructor(sentence, status) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
+// Sends JSON, or nothing; returns the answer's JSON, its Blob where it is a picture, or null where it is empty.
+export async function ask(path, { method = "GET", body } = {}) {
+  const headers = method === "GET" ? {} : { "Content-Type": "application/json", "X-Requested-With": "fetch" };
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const response = await fetch(address(path), { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+  const type = response.headers.get("Content-Type") ?? "";
+  const answer = type.startsWith("application/json") ? await response.json() : null;
+  if (!response.ok) throw new Refused(answer?.error ?? `the server answered ${response.status}`, response.status);
+  if (answer !== null || response.status === 204) return answer;
+  return type.startsWith("image/") ? response.blob() : response.text();
+}
