@@ -110,7 +110,7 @@ def create_app(
         found = tuple(dict.fromkeys(channel_of(stream_id).stream_id for stream_id in asked))
         return found or tuple(filter(present().may_see, view.channels))
 
-    add_pages(app, view, channel_of)
+    add_pages(app, view, channel_of, seen)
 
     @app.get("/streams/<stream_id>/mjpeg")
     @access("view")

@@ -48,7 +48,7 @@ export class Tile {
     this.#context = this.#canvas.getContext("2d", { alpha: false });
     this.#history = new AgeHistory(this.#find(".history"));
     this.#tallies = new Tallies(this.#find(".analytics"), this.id);
-    this.#editor = new Editor(this.#element, this.id);
+    this.#editor = this.#find(".editor") && new Editor(this.#element, this.id); // viewers get none
     this.#find(".fullscreen").addEventListener("click", () => this.#find(".stage").requestFullscreen?.());
     this.update(status);
   }
@@ -84,11 +84,11 @@ export class Tile {
   set focused(focused) {
     this.#element.classList.toggle("focused", focused);
     if (focused) this.#tallies.show();
-    else this.#editor.close();
+    else this.#editor?.close();
   }
 
   remove() {
-    this.#editor.close();
+    this.#editor?.close();
     this.#element.remove();
   }
 

@@ -36,7 +36,7 @@ PATHS = (
     "/healthz",
     "/readyz",
     "/metrics",
-    "/static/app.css",
+    "/static/page.css",
     "/static/../app.py",
 )
 METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "get", "X" * 300, "G\0T", "")
