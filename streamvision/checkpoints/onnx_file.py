@@ -9,9 +9,15 @@ from typing import Any
 
 from streamvision.checkpoints.base import with_size
 from streamvision.core.errors import ExportError
+from streamvision.core.opening import opened_within
 from streamvision.inference.backends import open_backend
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
+from streamvision.inference.input_sizes import InputSizes
+from streamvision.inference.model_card import ModelCard
+
+LOAD_TIMEOUT_S = 600.0
+"""Longest time for opening a file, as for a run."""
 
 
 class OnnxSource:
@@ -23,9 +29,10 @@ class OnnxSource:
         names: class names, where the file does not say them.
         size_px: (width, height) of the input, where the file leaves it free.
         fed: how pictures are fed, by key of ``model.input``, where the file does not say it.
+        load_timeout_s: longest time for opening it and running it once.
 
     Raises:
-        ModelError: when the file is not an ONNX model, or does not take pictures of that size.
+        ModelError: when the file is not an ONNX model, does not take pictures of that size, or is not open in time.
         UnknownHeadError: when the layout of its outputs cannot be known.
     """
 
@@ -37,11 +44,24 @@ class OnnxSource:
         names: tuple[str, ...] | None = None,
         size_px: tuple[int, int] | None = None,
         fed: Mapping[str, Any] | None = None,
+        load_timeout_s: float = LOAD_TIMEOUT_S,
     ) -> None:
         self.path = self.onnx = path
-        with contextlib.closing(open_backend(path, backend="onnxruntime", device="cpu")) as backend:
-            card = read_card(backend, path=path, head=head, names=names, fed=fed)
+
+        def tried() -> Backend:
+            with contextlib.ExitStack() as undone:
+                backend = open_backend(path, backend="onnxruntime", device="cpu")
+                undone.callback(backend.close)
+                cards.append(read_card(backend, path=path, head=head, names=names, fed=fed))
+                sized = InputSizes(cards[0], backend.outputs).of((cards[0].input.width_px, cards[0].input.height_px))
+                backend.run(sized.batch.tensor)  # what is proven against it will run it many times
+                undone.pop_all()
+                return backend
+
+        cards: list[ModelCard] = []
+        with contextlib.closing(opened_within(load_timeout_s, tried, path=path, option="--load-timeout")) as backend:
             self.output_names = tuple(output.name for output in backend.outputs)
+        (card,) = cards
         own = (card.input.width_px, card.input.height_px)
         if size_px is not None and size_px != own and not card.input.dynamic_size:
             raise ExportError(

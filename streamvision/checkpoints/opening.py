@@ -8,6 +8,7 @@ from typing import Any
 
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.checkpoint_file import read_run
+from streamvision.checkpoints.torch_runtime import refuse_address
 from streamvision.core.errors import ConfigError
 from streamvision.models import model_file
 
@@ -27,6 +28,7 @@ def open_source(
     random_weights: int | None = None,
     fed: Mapping[str, Any] | None = None,
     trust_checkpoint: bool = False,
+    load_timeout_s: float | None = None,
 ) -> Source:
     """Open a trained model, whatever library it comes from.
 
@@ -41,19 +43,22 @@ def open_source(
         fed: how pictures are fed, by key of ``model.input``, for ONNX files that do not say it.
         trust_checkpoint: whether a checkpoint that asks for more than networks need is read all the same, which runs
             its author's code.
+        load_timeout_s: longest time for opening an ONNX file and running it once; ``None`` for ten minutes.
 
     Raises:
         ConfigError: when options do not belong together, or a model given by name has no weights.
         ModelError: when the file is not a model, of a kind that is not known, or not trusted.
         MissingDependencyError: when the library that it needs is not installed.
     """
+    refuse_address(model)
     path = model_file(Path(model).expanduser())
     given = tuple(names) if names else None
     if path.suffix.lower() == ".onnx":
         _refuse(model, weights=weights, random_weights=random_weights)
-        from streamvision.checkpoints.onnx_file import OnnxSource
+        from streamvision.checkpoints.onnx_file import LOAD_TIMEOUT_S, OnnxSource
 
-        return OnnxSource(path, head=head, names=given, size_px=size_px, fed=fed)
+        limit_s = LOAD_TIMEOUT_S if load_timeout_s is None else load_timeout_s
+        return OnnxSource(path, head=head, names=given, size_px=size_px, fed=fed, load_timeout_s=limit_s)
     if head is not None or fed:
         option = "--input" if head is None else "--head"
         raise ConfigError(f"{option} is for .onnx files; {model} says it itself, leave it out")

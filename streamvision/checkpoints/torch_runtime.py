@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import DeviceError, MissingDependencyError
+from streamvision.core.errors import ConfigError, DeviceError, MissingDependencyError
 from streamvision.core.files import cache_folder
 from streamvision.core.install import install_command
+from streamvision.core.redaction import redact
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.tensors import TensorSpec
@@ -59,9 +61,52 @@ def import_ultralytics() -> Any:
             raise MissingDependencyError(
                 f"checkpoints and training need {error.name or 'ultralytics'}: {INSTALL}"
             ) from error
+        _fetch_nothing()
         if ultralytics.settings["sync"]:
             ultralytics.settings.update({"sync": False})
     return ultralytics
+
+
+def _fetch_nothing() -> None:
+    """Have ultralytics refuse what it would fetch, and not look whether an address is there.
+
+    Offline as it is set, it still fetches weights, architectures and data sets by their addresses, and a font when it
+    reads a data set.
+    """
+    from ultralytics.utils import downloads
+
+    instead = {"is_url": _is_address, "safe_download": _refuse_download, "download": _refuse_download}
+    originals = {name: getattr(downloads, name) for name in instead}
+    for module in [module for name, module in sys.modules.items() if name.startswith("ultralytics.")]:
+        for name, original in originals.items():
+            if vars(module).get(name) is original:
+                setattr(module, name, instead[name])
+
+
+def _is_address(url: object, check: bool = False) -> bool:
+    return not check and "://" in str(url)
+
+
+def _refuse_download(url: object, *_: object, **__: object) -> None:
+    raise ConfigError(
+        f"ultralytics would fetch {redact(str(url))}, and nothing is downloaded unasked: fetch it yourself"
+    )
+
+
+def refuse_address(model: str | Path) -> None:
+    """Refuse a model that is an address; ultralytics would fetch it.
+
+    Raises:
+        ConfigError: when it is one, also one that a path has been made of.
+    """
+    if _ADDRESS.match(str(model)):
+        raise ConfigError(
+            f"{redact(str(model))} is an address, and nothing is downloaded unasked: fetch the file and give its path"
+        )
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""At least two letters, as one is a drive of Windows; one stroke, as paths have no two in a row."""
 
 
 class TorchBackend(LoadedBackend):

@@ -134,6 +134,13 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 @names_option(help="Class names that override the model's.")
 @input_option
 @trust_option
+@click.option(
+    "--load-timeout",
+    "load_timeout_s",
+    type=click.FloatRange(min=0, min_open=True, max=86400),
+    metavar="SECONDS",
+    help="Longest time for opening an .onnx file and running it once.  [default: 600]",
+)
 @click.option("--bundle", is_flag=True, help="For apps: a bundle beside each file, as 'streamvision bundle' makes it.")
 @click.option(
     "--bundle-picture", type=Path, metavar="FILE", help="What the golden vectors show; default: a drawn drive."
@@ -157,6 +164,7 @@ def export(
     names: tuple[str, ...] | None,
     input: dict[str, Any] | None,
     trust_checkpoint: bool,
+    load_timeout_s: float | None,
     bundle: bool,
     bundle_picture: Path | None,
     force: bool,
@@ -205,6 +213,7 @@ def export(
             random_weights=random_weights,
             fed=validate(ModelInputConfig, input or {}, origin="--input").given(),
             trust_checkpoint=trust_checkpoint,
+            load_timeout_s=load_timeout_s,
         )
         accuracy = None
         if dataset:

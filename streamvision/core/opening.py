@@ -62,8 +62,14 @@ def left_behind() -> bool:
     return any(thread.name.startswith(_THREAD) for thread in threading.enumerate())
 
 
-def opened_within(timeout_s: float, work: Callable[[], M], *, path: Path) -> M:
+def opened_within(timeout_s: float, work: Callable[[], M], *, path: Path, option: str = "model.load_timeout_s") -> M:
     """Return the model that ``work`` opens.
+
+    Args:
+        timeout_s: the longest time.
+        work: opens it.
+        path: of the model, for messages.
+        option: what sets the longest time, for messages.
 
     Raises:
         ModelError: when that takes longer.
@@ -76,6 +82,6 @@ def opened_within(timeout_s: float, work: Callable[[], M], *, path: Path) -> M:
     if opened is None:
         raise ModelError(
             f"{path} was not open after {timeout_s:g} s: it computes without end or is too much for this machine; give "
-            "another file, or a longer model.load_timeout_s"
+            f"another file, or a longer {option}"
         )
     return opened

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from streamvision.checkpoints.torch_runtime import refuse_address
 from streamvision.checkpoints.ultralytics import check_architecture, check_checkpoint
 from streamvision.core.errors import ConfigError, ModelError, StreamVisionError
 from streamvision.training.data import TrainingData
@@ -203,6 +204,7 @@ def resolve_weights(model: str) -> str:
     Raises:
         ConfigError: when there is no such file or architecture, saying what there is.
     """
+    refuse_address(model)
     path = Path(model).expanduser()
     if path.suffix in {".yaml", ".yml"} and (path.is_file() or path.stem in architectures()):
         return model

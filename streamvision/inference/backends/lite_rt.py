@@ -9,6 +9,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from streamvision.core.install import install_command
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import network_threads
 from streamvision.inference.model_card import LABELS_KEY
-from streamvision.inference.tensors import TensorSpec, last_line, picture_input
+from streamvision.inference.tensors import ModelInputs, TensorSpec, last_line
 
 INSTALL = install_command("litert")
 _METADATA_FILES = ("metadata.json", "temp_meta.txt")
@@ -76,12 +77,15 @@ class LiteRtBackend(LoadedBackend):
             raise ModelError(
                 f"{path} is not a TFLite model or is damaged ({last_line(error)}); export or download it again"
             ) from error
-        self._details_in = interpreter.get_input_details()
+        given = interpreter.get_input_details()
+        self._details_in = {_plain_name(d): d for d in given}
         self._details_out = interpreter.get_output_details()
+        self._inputs = ModelInputs.of(tuple(replace(_spec(d), name=_plain_name(d)) for d in given), path=path)
+        picture = self._inputs.picture
         facts = ModelFacts(
             path=path,
             device="cpu",
-            input=picture_input(tuple(_spec(d) for d in self._details_in), path=path),
+            input=replace(picture, name=self._details_in[picture.name]["name"]),
             outputs=tuple(_spec(d) for d in self._details_out),
             metadata=read_appended_metadata(path),
             precision=_precision(interpreter.get_tensor_details()),
@@ -91,7 +95,7 @@ class LiteRtBackend(LoadedBackend):
                 f"{path} runs in {facts.precision} in LiteRT and not in {precision}; export the model in {precision}, "
                 "or use --precision auto"
             )
-        self._shape = tuple(self._details_in[0]["shape"].tolist())
+        self._shapes = {name: tuple(d["shape"].tolist()) for name, d in self._details_in.items()}
         super().__init__(facts, interpreter)
 
     @classmethod
@@ -101,12 +105,15 @@ class LiteRtBackend(LoadedBackend):
         return importlib.metadata.version("ai-edge-litert")
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        details = self._details_in[0]
-        if tensor.shape != self._shape:
-            engine.resize_tensor_input(details["index"], tensor.shape, strict=True)
+        feeds = self._inputs.feeds(tensor)
+        shapes = {name: given.shape for name, given in feeds.items()}
+        if shapes != self._shapes:
+            for name, shape in shapes.items():
+                engine.resize_tensor_input(self._details_in[name]["index"], shape, strict=True)
             engine.allocate_tensors()
-            self._shape = tensor.shape
-        engine.set_tensor(details["index"], quantise(tensor, details))
+            self._shapes = shapes
+        for name, given in feeds.items():
+            engine.set_tensor(self._details_in[name]["index"], quantise(given, self._details_in[name]))
         engine.invoke()
         return [dequantise(engine.get_tensor(d["index"]), d) for d in self._details_out]
 
@@ -177,6 +184,11 @@ def _label_file(archive: zipfile.ZipFile) -> dict[str, str]:
 
 def _is_quantised(details: Mapping[str, Any]) -> bool:
     return bool(np.issubdtype(details["dtype"], np.integer) and details["quantization"][0] != 0)
+
+
+def _plain_name(details: Mapping[str, Any]) -> str:
+    """Return a tensor's name without what TensorFlow's converter puts around it (``serving_default_images:0``)."""
+    return str(details["name"]).removeprefix("serving_default_").removesuffix(":0")
 
 
 def _spec(details: Mapping[str, Any]) -> TensorSpec:

@@ -68,6 +68,16 @@ def test_a_network_that_never_ends_is_one_sentence(tmp_path: Path) -> None:
     assert "model.load_timeout_s" in done.report["error"]
 
 
+def test_a_source_of_exports_that_never_ends_is_one_sentence(tmp_path: Path) -> None:
+    path = endless(tmp_path / "endless.onnx")
+    options = ("--head", "yolo_v8", "--load-timeout", "2", "--output", tmp_path / "exported")
+    done = streamvision("export", path, "--format", "onnx", *options)
+    assert done.code == 1
+    assert "endless.onnx was not open after 2 s" in done.sentence()
+    assert "a longer --load-timeout" in done.sentence()
+    assert not (tmp_path / "exported").exists()
+
+
 def test_what_opens_too_late_is_closed() -> None:
     late, go = Late(), threading.Event()
 

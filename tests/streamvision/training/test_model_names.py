@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,8 @@ pytest.importorskip("ultralytics")
 
 import torch
 
+from streamvision.checkpoints import open_source
+from streamvision.checkpoints.torch_runtime import import_ultralytics
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.training.families import family_of
 from streamvision.training.model_names import DETECTORS, architectures, classifiers
@@ -86,6 +91,55 @@ def test_a_file_that_is_no_architecture_is_one_sentence(tmp_path: Path) -> None:
     file.write_text("backbone: 3\n", encoding="utf-8")
     with pytest.raises(ModelError, match="has an architecture that cannot be built"):
         architecture_of(resolve_weights(str(file)))
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[str, list[str]]]:
+    """Address of a server that has whatever is asked of it, and what was asked."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"nc: 2")
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["yolo11n.yaml", "yolo11n.pt", "mine.yaml"])
+def test_nothing_is_fetched_from_an_address(
+    name: str, asked: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    address, paths = asked
+    assert "is an address, and nothing is downloaded unasked" in refusal(f"{address}/{name}")
+    for given in (f"{address}/{name}", Path(f"{address}/{name}")):
+        with pytest.raises(ConfigError, match="fetch the file and give its path"):
+            open_source(given, random_weights=1 if name.endswith("yaml") else None)
+    assert paths == []
+
+
+def test_ultralytics_fetches_no_font(
+    asked: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_ultralytics()
+    from ultralytics.utils import checks
+
+    address, paths = asked
+    monkeypatch.setattr(checks, "ASSETS_URL", address)
+    monkeypatch.setattr(checks, "USER_CONFIG_DIR", tmp_path)
+    assert checks.check_font("None-has-this-one.ttf") is None
+    with pytest.raises(ConfigError, match="nothing is downloaded unasked"):
+        checks.check_file(f"{address}/yolo11n.yaml", download_dir=tmp_path)
+    assert paths == []
 
 
 def test_weights_of_an_own_run_are_told_where_they_belong(tmp_path: Path) -> None:

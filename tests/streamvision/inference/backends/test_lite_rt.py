@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import DeviceError, ModelError
+from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.probe import computes_right
+from streamvision.inference.model import Model
 from support.model_files import with_tflite_metadata
+from support.tflite_files import TfliteGraph
 
 pytest.importorskip("ai_edge_litert")
 
@@ -54,6 +58,49 @@ def test_damaged_metadata_is_an_error(tiny_tflite: Path, tmp_path: Path) -> None
     path.write_bytes(path.read_bytes().replace(b'{"task"', b'["task"'))
     with pytest.raises(ModelError, match=r"the metadata in .* is damaged"):
         read_appended_metadata(path)
+
+
+def detr(path: Path, size_name: str, size_dtype: str) -> Path:
+    """Write RT-DETR's deployed layout: an object at a quarter to a half of the picture, in pixels of the asked size."""
+    graph = TfliteGraph()
+    graph.given("serving_default_images:0", (1, 64, 96, 3))
+    size = graph.given(size_name, (1, 2), size_dtype)
+    real = size if size_dtype == "float32" else graph.run("CAST", [size], graph.tensor("real", (1, 2)))
+    sides = graph.run("CONCATENATION", [real, real], graph.tensor("sides", (1, 4)), axis=1)
+    fractions = np.zeros((1, 30, 4), np.float32)
+    fractions[0, 0] = (0.25, 0.25, 0.5, 0.5)
+    boxes = graph.run("MUL", [graph.stored(fractions), sides], graph.tensor("boxes", (1, 30, 4)))
+    scores = np.zeros((1, 30), np.float32)
+    scores[0, 0] = 0.9
+    one = graph.stored(np.ones(1, np.float32))
+    ids = graph.run("MUL", [graph.stored(np.full((1, 30), 2, np.float32)), one], graph.tensor("labels", (1, 30)))
+    sure = graph.run("MUL", [graph.stored(scores), one], graph.tensor("scores", (1, 30)))
+    return graph.save(path, [ids, boxes, sure])
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "box"),
+    [
+        ("orig_target_sizes", "int64", (48, 32, 96, 64)),
+        ("serving_default_orig_target_sizes:0", "int32", (48, 32, 96, 64)),
+        ("im_shape", "float32", (32, 48, 64, 96)),  # height, then width
+    ],
+)
+def test_what_is_asked_beside_the_picture_is_answered(
+    name: str, dtype: str, box: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    path = detr(tmp_path / "detr.tflite", name, dtype)
+    with Model.open(ModelConfig(path=path, score=0.5, threads=1, names=("coco",))) as model:
+        assert model.card.head == "detr_deploy"
+        assert model.backend.input.name == "serving_default_images:0"
+        (found,) = model.detect([BgrPicture(np.zeros((128, 192, 3), np.uint8))])
+        assert [model.names[class_id] for class_id in found.class_id] == ["car"]
+        np.testing.assert_allclose(found.box_xyxy_px, [box], atol=0.1)
+
+
+def test_an_input_that_nobody_knows_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"has 2 inputs \(images, prompt\).*export it again with the picture"):
+        LiteRtBackend(detr(tmp_path / "detr.tflite", "serving_default_prompt:0", "float32"))
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:0", "npu"])
