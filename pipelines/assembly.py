@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
+from pipelines.model_group import ModelGroup
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
-from pipelines.run_models import RunModels
 from pipelines.scheduling.turns import Turns
-from pipelines.stages.adaptive import AdaptiveInference, Budget
+from pipelines.stages.adaptive import AdaptiveInference
 from pipelines.stages.analytics.analytics import Analysing
 from pipelines.stages.base import StageContext
 from pipelines.stages.registry import ConfiguredStage, build_stages
@@ -28,7 +29,7 @@ Sources = Mapping[str, tuple[SourceSpec, StreamConfig]]
 """Where each stream comes from, by its name."""
 
 
-def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpec, StreamConfig]]:
+def name_streams(streams: Sequence[StreamConfig]) -> dict[str, tuple[SourceSpec, StreamConfig]]:
     """Parse each source and give each stream a name of its own: the configured one, or one made from the source.
 
     Raises:
@@ -36,132 +37,140 @@ def name_streams(streams: tuple[StreamConfig, ...]) -> dict[str, tuple[SourceSpe
         ConfigError: when two streams are given the same name, or the same pipe.
     """
     named: dict[str, tuple[SourceSpec, StreamConfig]] = {}
-    taken = {stream.id for stream in streams if stream.id}
+    configured = {stream.id for stream in streams if stream.id}
     for stream in streams:
         spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
-        if spec.kind == "pipe" and any(other.uri == spec.uri for other, _ in named.values()):
-            raise ConfigError(f"two streams read {spec.safe_uri}, and each would get a part of it; give it to one")
-        name = stream.id or _unused(spec.suggest_id, taken | named.keys())
-        if name in named:
-            raise ConfigError(f"two streams have the id {name!r}; give each its own")
-        named[name] = (spec, stream)
+        named[name_stream(spec, stream, named, taken=configured)] = (spec, stream)
     return named
 
 
-def build_streams(
-    sources: Sources,
-    config: AppConfig,
-    models: RunModels,
-    *,
-    stages: Sequence[ConfiguredStage],
-    times: StageTimes,
-    on_change: Callable[[Stream], None],
-    patient: bool,
-) -> dict[str, Stream]:
-    """Return each stream by its name, not yet started.
+def name_stream(spec: SourceSpec, stream: StreamConfig, others: Sources, *, taken: Set[str] = frozenset()) -> str:
+    """Return the name of a stream: the configured one, or an unused one made from its source.
 
     Args:
-        sources: where they come from.
-        config: everything else that can be set.
-        models: what they share.
-        stages: stages beyond the built-in ones.
-        times: where the seconds of each stage are recorded.
-        on_change: called when a stream has a frame for the network, or capacity behind it.
-        patient: whether streams wait for a camera that is not there yet; each does where another one is live.
+        spec: its source.
+        stream: what is set for it.
+        others: streams that there are already.
+        taken: further names that are not given to a stream without one.
+
+    Raises:
+        ConfigError: when another stream has its name, or reads the same pipe.
     """
-    turns = Turns()
-    budget = Budget(config.adaptive.full_frames_per_s)
-    live = {name for name, (spec, _) in sources.items() if spec.live}
-    return {
-        name: _build_stream(
-            name, spec, stream, config, models, budget, stages, times, on_change, turns, patient or bool(live - {name})
+    if spec.kind == "pipe" and any(other.uri == spec.uri for other, _ in others.values()):
+        raise ConfigError(f"two streams read {spec.safe_uri}, and each would get a part of it; give it to one")
+    name = stream.id or _unused(spec.suggest_id, taken | others.keys())
+    if name in others:
+        raise ConfigError(f"two streams have the id {name!r}; give each its own")
+    return name
+
+
+@dataclass(frozen=True)
+class StreamBuilder:
+    """Builds streams: of each, what stands before and behind the network."""
+
+    stages: Sequence[ConfiguredStage]
+    """Stages beyond the built-in ones, of every stream."""
+    times: StageTimes
+    """Where the seconds of each stage are recorded."""
+    turns: Turns = field(default_factory=Turns)
+    """What all streams share that compute."""
+
+    def build(
+        self,
+        name: str,
+        spec: SourceSpec,
+        stream: StreamConfig,
+        config: AppConfig,
+        group: ModelGroup,
+        *,
+        patient: bool,
+        channel: LiveChannel | None = None,
+    ) -> Stream:
+        """Return a stream, not yet started.
+
+        Args:
+            name: its id.
+            spec: where its frames come from.
+            stream: what is set for it.
+            config: what holds for it, beside that.
+            group: the streams of its model, which it does not belong to yet.
+            patient: whether it waits for a camera that is not there yet.
+            channel: where those who watch find its frames; by default a new one.
+
+        Raises:
+            StreamVisionError: when something that is set for it is refused.
+        """
+        models = group.models
+
+        def notify() -> None:
+            group.batcher.notify(built)
+
+        def note_frame() -> None:
+            if len(capture.buffer):
+                worker.note_waiting()
+            group.batcher.notify(built)
+
+        card = models.first.card
+        capture = StreamCapture(
+            name,
+            spec,
+            config=stream,
+            on_ready=note_frame,
+            max_frames=config.max_frames,
+            times=self.times,
+            patient=patient,
         )
-        for name, (spec, stream) in sources.items()
-    }
-
-
-def _build_stream(
-    name: str,
-    spec: SourceSpec,
-    stream_config: StreamConfig,
-    config: AppConfig,
-    models: RunModels,
-    budget: Budget,
-    stages: Sequence[ConfiguredStage],
-    times: StageTimes,
-    on_change: Callable[[Stream], None],
-    turns: Turns,
-    patient: bool,
-) -> Stream:
-    def notify() -> None:
-        on_change(stream)
-
-    def note_frame() -> None:
-        if len(capture.buffer):
-            worker.note_waiting()
-        on_change(stream)
-
-    card = models.first.card
-    capture = StreamCapture(
-        name,
-        spec,
-        config=stream_config,
-        on_ready=note_frame,
-        max_frames=config.max_frames,
-        times=times,
-        patient=patient,
-    )
-    tracker = create_tracker(config.tracker, score=config.model.score)
-    adaptive = None
-    if config.adaptive.mode == "adaptive":
-        adaptive = AdaptiveInference(
-            card,
-            refresh_s=config.adaptive.refresh_s,
-            sure_score=config.model.score,
+        tracker = create_tracker(config.tracker, score=config.model.score)
+        adaptive = None
+        if config.adaptive.mode == "adaptive":
+            adaptive = AdaptiveInference(
+                card,
+                refresh_s=config.adaptive.refresh_s,
+                sure_score=config.model.score,
+                tracker=tracker,
+                budget=group.budget if spec.live else None,
+                dropped=lambda: capture.drops.by_cause().get("newer_frame", 0),
+            )
+        context = StageContext(
+            stream_id=name,
+            live=spec.live,
+            config=config,
+            stream=stream,
+            card=card,
             tracker=tracker,
-            budget=budget if spec.live else None,
-            dropped=lambda: capture.drops.by_cause().get("newer_frame", 0),
+            adaptive=adaptive,
+            secondary=models.secondary,
         )
-    context = StageContext(
-        stream_id=name,
-        live=spec.live,
-        config=config,
-        stream=stream_config,
-        card=card,
-        tracker=tracker,
-        adaptive=adaptive,
-        secondary=models.secondary,
-    )
-    built = build_stages(context, stages)
-    skeleton = card.keypoints.skeleton if card.keypoints else ()
-    worker = StreamWorker(
-        name,
-        stages=built,
-        renderer=Renderer(
-            Overlay(config.overlay, card.names, skeleton=skeleton),
-            JpegEncoder((config.serve or ServeConfig()).jpeg_quality),
-            times,
-            turns,
-        ),
-        channel=LiveChannel(name, card.names),
-        times=times,
-        on_capacity=notify,
-        requests=models.first.requests,
-        drops=capture.drops,
-        turns=turns,
-    )
-    stream = Stream(
-        spec,
-        capture,
-        worker,
-        adaptive=adaptive,
-        tracking=next((stage for stage in built if isinstance(stage, Tracking)), None),
-        analytics=next((stage.analytics for stage in built if isinstance(stage, Analysing)), None),
-    )
-    return stream
+        stages = build_stages(context, self.stages)
+        skeleton = card.keypoints.skeleton if card.keypoints else ()
+        overlay = Overlay(config.overlay, card.names, skeleton=skeleton)
+        worker = StreamWorker(
+            name,
+            stages=stages,
+            renderer=Renderer(
+                overlay, JpegEncoder((config.serve or ServeConfig()).jpeg_quality), self.times, self.turns
+            ),
+            channel=channel or LiveChannel(name, card.names),
+            times=self.times,
+            on_capacity=notify,
+            requests=models.first.requests,
+            drops=capture.drops,
+            turns=self.turns,
+        )
+        built = Stream(
+            spec,
+            capture,
+            worker,
+            config=stream,
+            group=group,
+            adaptive=adaptive,
+            tracking=next((stage for stage in stages if isinstance(stage, Tracking)), None),
+            analytics=next((stage.analytics for stage in stages if isinstance(stage, Analysing)), None),
+        )
+        return built
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def _unused(name: str, taken: Set[str]) -> str:
     if name not in taken:
         return name
     number = 2

@@ -4,43 +4,47 @@
 
 Only the network is shared: as many threads as it takes requests at a time, each with one batch across all streams, so
 that one's preprocessing and decoding run beside another's network. Everything before and behind it belongs to one
-stream, so one stream's fault touches no other.
+stream, so one stream's fault touches no other, and streams come and go while the others run.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 
-from pipelines.assembly import build_streams, name_streams
-from pipelines.capture.registry import source_files
-from pipelines.inference_threads import InferenceThreads
-from pipelines.outputs.outputs import check_outputs, open_sinks
+from pipelines.assembly import StreamBuilder, name_stream, name_streams
+from pipelines.capture.registry import parse_source, source_files
+from pipelines.capture.source import SourceSpec
+from pipelines.model_groups import ModelGroups
+from pipelines.outputs.output import Output
+from pipelines.outputs.outputs import OpenedFiles, check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext, SinkFactory
-from pipelines.run_models import RunModels
-from pipelines.scheduling.batcher import Batcher
-from pipelines.scheduling.collection_window import CollectionWindow
 from pipelines.stages.registry import configured_stages
-from streamvision.core.config.app import AppConfig
-from streamvision.core.frame import Result
-from streamvision.core.live import LiveView
+from pipelines.stream import Stream
+from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.control import StreamExistsError, UnknownStreamError
+from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.live import LiveChannel, LiveView
+from streamvision.core.redaction import short
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution, StageTimes, quantiles_ms
 from streamvision.core.user_stage import Stage
 from streamvision.inference.model import Model
 
-log = logging.getLogger(__name__)
-
 STOP_TIMEOUT_S = 3.0
 FINISH_TIMEOUT_S = 60.0
 """Longest wait for the sinks of streams that have ended by themselves."""
+REMOVE_TIMEOUT_S = 3.0
+"""Longest wait for the end of a stream that is removed, its outputs included."""
+CHANGE_TIMEOUT_S = 10.0
+"""Longest wait for a change of the same stream that another thread is in the middle of."""
 
 
 class Pipeline:
-    """A whole run: built from a configuration, started once, stopped once.
+    """A whole run: built from a configuration, started once, stopped once; streams may come and go meanwhile.
 
     Args:
         config: everything that can be set.
@@ -48,6 +52,7 @@ class Pipeline:
         stages: the user's own code, in addition to what the configuration names.
         sinks: each makes one more output of every stream, in addition to what the configuration names.
         stream_ids: all streams of the run, where other processes have some of them; their outputs are shared then.
+        service: run on when no stream is left, until :meth:`stop`; there need not be any then.
 
     Raises:
         StreamVisionError: from the constructor, when a source, the model or an output is refused; nothing runs then.
@@ -61,49 +66,44 @@ class Pipeline:
         stages: Sequence[Stage] = (),
         sinks: Sequence[SinkFactory] = (),
         stream_ids: Sequence[str] = (),
+        service: bool = False,
     ) -> None:
+        if not config.streams and not service:
+            raise ConfigError("there is no stream to run; give at least one source")
         self.times = model.times if model else StageTimes()
         """Seconds spent in each stage, over all streams."""
-        self._outputs = config.outputs
+        self._config = config
+        self._service = service
         self._sinks = sinks
-        self._sources = name_streams(config.streams)
-        self._stream_ids = stream_ids or list(self._sources)
-        further = [*configured_stages(config.stages), *stages]
-        read = [path for spec, _ in self._sources.values() for path in source_files(spec)]
-        check_outputs(config.outputs, stream_ids=self._stream_ids, inputs=[config.model.path, *read])
-        self._models = RunModels(config, model=model, times=self.times)
-        first = self._models.first
-        window = CollectionWindow()
-        self._batcher: Batcher[Result] = Batcher(max_batch=first.useful_batch, window=window)
-        self._streams = build_streams(
-            self._sources,
-            config,
-            self._models,
-            stages=further,
-            times=self.times,
-            on_change=self._batcher.notify,
-            patient=config.serve is not None or len(self._stream_ids) > len(self._sources),
+        sources = name_streams(config.streams)
+        self._others = len(stream_ids) > len(sources)
+        self._several = service or len(stream_ids or sources) > 1
+        self._files = OpenedFiles()
+        self._builder = StreamBuilder([*configured_stages(config.stages), *stages], self.times)
+        read = [path for spec, _ in sources.values() for path in source_files(spec)]
+        check_outputs(
+            config.outputs,
+            stream_ids=list(stream_ids or sources),
+            inputs=[config.model.path, *read],
+            several=self._several,
         )
-        for stream in self._streams.values():
-            self._batcher.add(stream)
-        self.view = LiveView(
-            {name: stream.worker.channel for name, stream in self._streams.items()},
-            statuses=self.statuses,
-            stage_times=self.times.distributions,
-            model=first.describe(),
-            analytics={name: stream.analytics for name, stream in self._streams.items() if stream.analytics},
-        )
-        self._stopped = False
+        self._lock = threading.Condition()
+        self._busy: set[str] = set()  # streams that are in the middle of a change
+        self._streams: dict[str, Stream] = {}  # replaced, never changed: other threads go through it
+        self._started = self._stopped = self._ended = False
         self._over = threading.Event()
-        self._inference = InferenceThreads(
-            self._models,
-            self._batcher,
-            window,
-            streams=self._streams,
-            timeout_s=config.model.call_timeout_s,
-            all_over=self._all_over,
-            on_end=self._finish,
+        self._groups = ModelGroups(config, model=model, times=self.times, on_rest=self._rest)
+        self.view = LiveView(
+            {}, statuses=self.statuses, stage_times=self.times.distributions, model=self._groups.describe()
         )
+        live = {name for name, (spec, _) in sources.items() if spec.live}
+        patient = service or config.serve is not None or self._others
+        try:
+            for name, (spec, stream) in sources.items():
+                self._put(self._built(name, spec, stream, patient=patient or bool(live - {name})))
+        except BaseException:
+            self._groups.close(0.0)
+            raise
 
     def start(self) -> None:
         """Open the outputs and start capturing, inferring and publishing.
@@ -111,24 +111,17 @@ class Pipeline:
         Raises:
             OutputError: when an output cannot be opened; nothing runs then.
         """
-        contexts = [
-            SinkContext(
-                stream_id=name,
-                live=stream.spec.live,
-                names=self.names,
-                heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
-            )
-            for name, stream in self._streams.items()
-        ]
-        sinks = open_sinks(self._outputs, contexts, further=self._sinks, stream_ids=self._stream_ids)
-        for name, stream in self._streams.items():
-            stream.worker.start(sinks[name])
-            stream.capture.start()
-        self._models.secondary.start()
-        self._inference.start()
+        with self._lock:
+            streams = tuple(self._streams.values())
+            sinks = self._opened_sinks(streams)
+            self._started = True
+        for stream in streams:
+            stream.start(sinks[stream.id])
+        self._groups.start()
+        self._rest()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until every stream has ended or failed; return whether they have."""
+        """Wait until every stream has ended or failed, or a service was stopped; return whether that is so."""
         return self._over.wait(timeout_s)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
@@ -137,33 +130,98 @@ class Pipeline:
         What has not ended by then, such as a connection attempt that hangs, is left to its own timeouts; nothing that
         it brings is taken any more.
         """
-        if self._stopped:
-            return
-        self._stopped = True
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+            streams = tuple(self._streams.values())
         deadline_s = time.monotonic() + timeout_s
 
         def left_s() -> float:
             return max(deadline_s - time.monotonic(), 0.0)
 
-        streams = self._streams.values()
-        self._inference.request_stop()
+        self._groups.request_stop()
         for stream in streams:
             stream.capture.request_stop()
-        self._inference.join(deadline_s - timeout_s / 2)  # where it hangs, the outputs are finished nevertheless
+        self._groups.join(deadline_s - timeout_s / 2)  # where one hangs, the outputs are finished nevertheless
         for stream in streams:
             stream.worker.end()
         for stream in streams:
-            if not stream.worker.finish(left_s()):
-                stream.worker.note_failure(
-                    f"stream {stream.worker.stream_id}: its outputs did not finish in time; their ends may be missing"
-                )
+            stream.finish_outputs(deadline_s)
         for stream in streams:
             stream.capture.join(left_s())
-        self._models.close(left_s())
+        self._groups.close(left_s())
         self._over.set()
 
+    def add_stream(self, stream: StreamConfig) -> str:
+        """Run one stream more, while the others go on; return its id.
+
+        It waits for a camera that is not there yet. A model that no other stream has is opened first, which may take
+        as long as at the start.
+
+        Raises:
+            StreamExistsError: when there is a stream of that id.
+            StreamVisionError: when its source, its model or an output is refused, or the run is over; nothing has
+                changed then.
+        """
+        spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
+        with self._reserved(stream.id, spec, stream) as name:
+            built = self._built(name, spec, stream, patient=True)
+            try:
+                self._begin(built)
+            except BaseException:
+                self._end(built)
+                raise
+        return name
+
+    def remove_stream(self, stream_id: str) -> None:
+        """End a stream, finish its outputs and forget it, within a few seconds; the others go on.
+
+        Raises:
+            UnknownStreamError: when there is no stream of that id.
+            StreamVisionError: when another thread is in the middle of changing it.
+        """
+        with self._changing(stream_id):
+            with self._lock:
+                stream = self._known(stream_id)
+                self._streams = {name: one for name, one in self._streams.items() if one is not stream}
+            self.view.remove(stream_id)
+            self._end(stream)
+        self._rest()
+
+    def replace_stream(self, stream_id: str, stream: StreamConfig) -> None:
+        """Change what is set for a stream, while the others go on.
+
+        What is counted and measured changes from the next frame on. All else begins the stream anew, under the same
+        id, in the same place and for the same viewers.
+
+        Raises:
+            UnknownStreamError: when there is no stream of that id.
+            StreamVisionError: when what is set is refused, and the stream goes on as before; or when an output cannot
+                be opened, and the stream has failed.
+        """
+        if stream.id not in (None, stream_id):
+            raise ConfigError(f"stream {stream_id!r} cannot become {stream.id!r}; remove it and add the other")
+        with self._changing(stream_id):
+            before = self._known(stream_id)
+            if not before.begins_anew_for(stream):
+                before.apply(stream, self._config)
+                return
+            spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
+            channel = before.worker.channel
+            built = self._built(stream_id, spec, stream, patient=True, channel=channel)
+            before.worker.channel = LiveChannel(stream_id, ())  # what it may still bring goes nowhere
+            self._end(before)
+            channel.restart(built.names)
+            try:
+                self._begin(built)
+            except StreamVisionError as error:
+                built.give_up(str(error))
+                self._put(built)
+                raise
+
     def statuses(self) -> list[StreamStatus]:
-        """Return how each stream is doing now, in the order of the configuration."""
+        """Return how each stream is doing now, in the order in which they came."""
         return [stream.status() for stream in self._streams.values()]
 
     def ages(self) -> dict[str, Distribution]:
@@ -176,26 +234,27 @@ class Pipeline:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Class names of the model, by class id."""
-        return self._models.first.names
+        """Class names of the first model that is open, by class id."""
+        return next((group.models.first.names for group in self._groups.open), ())
 
     def notes(self) -> tuple[str, ...]:
-        """Return what had to be assumed of the model, and what its outputs have shown so far, a sentence each."""
-        return self._models.first.notes()
+        """Return what had to be assumed of the models, and what their outputs have shown so far, a sentence each."""
+        return tuple(note for group in self._groups.open for note in group.models.first.notes())
 
     @property
     def pictures_without_numbers(self) -> int:
         """On how many pictures nothing was found and the model's outputs were no numbers."""
-        return self._models.first.pictures_without_numbers
+        return sum(group.models.first.pictures_without_numbers for group in self._groups.open)
 
     @property
     def error(self) -> str | None:
-        """Why the network failed for good, which ends all streams; ``None`` while it works."""
-        return self._inference.error
+        """Why the network failed for good, which ends all streams; ``None`` while one works."""
+        errors = [group.error for group in self._groups.open]
+        return errors[0] if errors and all(errors) else None
 
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
-        own = [self._inference.error] if self._inference.error else []
+        own = [group.error for group in self._groups.open if group.error]
         return own + [failure for stream in self._streams.values() for failure in stream.failures()]
 
     def __enter__(self) -> Pipeline:
@@ -207,16 +266,117 @@ class Pipeline:
     ) -> None:
         self.stop()
 
-    def _finish(self) -> None:
-        """Finish the outputs of streams that have ended by themselves."""
-        if not self._inference.halted:
-            for stream in self._streams.values():
+    # --- streams that come and go -----------------------------------------------------------------------------------
+
+    def _built(
+        self, name: str, spec: SourceSpec, stream: StreamConfig, *, patient: bool, channel: LiveChannel | None = None
+    ) -> Stream:
+        """Return a stream that is not yet part of the run, with its model open."""
+        group = self._groups.acquire()
+        try:
+            return self._builder.build(name, spec, stream, self._config, group, patient=patient, channel=channel)
+        except BaseException:
+            self._groups.release(group)
+            raise
+
+    def _opened_sinks(self, streams: Sequence[Stream]) -> dict[str, list[Output]]:
+        contexts = [
+            SinkContext(
+                stream_id=stream.id,
+                live=stream.spec.live,
+                names=stream.names,
+                heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
+            )
+            for stream in streams
+        ]
+        return open_sinks(
+            self._config.outputs,
+            contexts,
+            further=self._sinks,
+            several=self._several,
+            shared=self._others,
+            files=self._files,
+        )
+
+    def _begin(self, stream: Stream) -> None:
+        """Let a stream that was built be part of the run, and start it where the run has begun."""
+        inputs = [self._config.model.path, *source_files(stream.spec)]
+        check_outputs(self._config.outputs, stream_ids=[stream.id], inputs=inputs, several=self._several)
+        with self._lock:
+            is_running = self._started
+        sinks = self._opened_sinks([stream])[stream.id] if is_running else []
+        self._put(stream)
+        if is_running:
+            stream.start(sinks)
+
+    def _put(self, stream: Stream) -> None:
+        with self._lock:
+            if self._stopped or self._ended:
+                raise StreamVisionError("the run is over; begin another")
+            self._streams = {**self._streams, stream.id: stream}
+        stream.group.add(stream)
+        self.view.model = self._groups.describe()
+        self.view.put(stream.worker.channel, stream.analytics)
+
+    def _end(self, stream: Stream) -> None:
+        """End a stream, and its model where no other stream has it."""
+        stream.stop(REMOVE_TIMEOUT_S)
+        stream.group.remove(stream)
+        self._groups.release(stream.group)
+        self.view.model = self._groups.describe()
+
+    def _known(self, stream_id: str) -> Stream:
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            known = ", ".join(self._streams) or "none"
+            raise UnknownStreamError(f"there is no stream {short(stream_id)!r}; the streams are: {known}")
+        return stream
+
+    @contextmanager
+    def _changing(self, stream_id: str) -> Iterator[None]:
+        """Let no other thread change the stream meanwhile."""
+        with self._lock:
+            self._wait_free(stream_id)
+            self._busy.add(stream_id)
+        try:
+            yield
+        finally:
+            self._set_free(stream_id)
+
+    @contextmanager
+    def _reserved(self, stream_id: str | None, spec: SourceSpec, stream: StreamConfig) -> Iterator[str]:
+        """Give the name of a stream that is to come, which no other may take meanwhile."""
+        with self._lock:
+            if stream_id is not None:
+                self._wait_free(stream_id)
+            if stream_id in self._streams:
+                raise StreamExistsError(f"there is a stream {stream_id!r} already; give another id")
+            others = {name: (one.spec, one.config) for name, one in self._streams.items()}
+            name = name_stream(spec, stream, others, taken=self._busy)
+            self._busy.add(name)
+        try:
+            yield name
+        finally:
+            self._set_free(name)
+
+    def _wait_free(self, stream_id: str) -> None:
+        if not self._lock.wait_for(lambda: stream_id not in self._busy, CHANGE_TIMEOUT_S):
+            raise StreamVisionError(f"stream {short(stream_id)!r} is in the middle of another change; try again")
+
+    def _set_free(self, stream_id: str) -> None:
+        with self._lock:
+            self._busy.discard(stream_id)
+            self._lock.notify_all()
+
+    def _rest(self) -> None:
+        """End the run where every stream is over, outputs included; called again and again while one model rests."""
+        with self._lock:
+            is_over = self._started and not self._busy and all(group.over for group in self._groups.open)
+            if self._service or self._ended or self._stopped or not is_over:
+                return
+            self._ended = True
+            streams = tuple(self._streams.values())
+        for stream in streams:
+            if stream.group.error is None:
                 stream.worker.finish(timeout_s=FINISH_TIMEOUT_S)
         self._over.set()
-
-    def _all_over(self) -> bool:
-        """Say whether every stream is over; the outputs of one that is are finished though others go on."""
-        drained = [stream for stream in self._streams.values() if stream.drained()]
-        for stream in drained:
-            stream.worker.end()
-        return len(drained) == len(self._streams)

@@ -11,15 +11,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow
-from pipelines.stream import Stream
+from pipelines.stream import Taken
 from streamvision.core.errors import ModelError, StreamVisionError
-from streamvision.core.frame import Result
 from streamvision.core.redaction import redact_outside
 
 log = logging.getLogger(__name__)
@@ -48,45 +47,42 @@ INFERENCE_HUNG = "inference_hung"
 class _Call:
     """One batch in the network."""
 
-    results: Sequence[Result]
+    batch: Sequence[Taken]
     begin_s: float | None = None
     """When the call began; ``None`` while it waits for the network to open again."""
     abandoned: bool = field(default=False)
 
 
 class InferenceThreads:
-    """As many threads as the network takes requests at a time, each with one batch across all streams.
+    """As many threads as the network takes requests at a time, each with one batch across all its streams.
 
     Args:
         models: what the batches go through.
         batcher: where they come from.
         window: told what each call costs.
-        streams: whose frames they are, by name.
         timeout_s: longest time for one call of the network.
-        all_over: says whether every stream is over.
-        on_end: called once, when every stream is over, all was stopped, or the network is broken.
+        between: called by each thread before each batch, several times a second where none comes.
+        on_broken: called once, when the network is broken and no batch is begun any more.
     """
 
     def __init__(
         self,
         models: RunModels,
-        batcher: Batcher[Result],
+        batcher: Batcher[Taken],
         window: CollectionWindow,
         *,
-        streams: Mapping[str, Stream],
         timeout_s: float,
-        all_over: Callable[[], bool],
-        on_end: Callable[[], None],
+        between: Callable[[], None],
+        on_broken: Callable[[], None],
     ) -> None:
         self.error: str | None = None
         """Why the network failed for good; ``None`` while it works."""
         self._models = models
         self._batcher = batcher
         self._window = window
-        self._streams = streams
         self._timeout_s = timeout_s
-        self._all_over = all_over
-        self._on_end = on_end
+        self._between = between
+        self._on_broken = on_broken
         self._stopping = threading.Event()
         self._usable = threading.Event()
         self._usable.set()
@@ -94,8 +90,6 @@ class InferenceThreads:
         self._calls: set[_Call] = set()
         self._threads: list[threading.Thread] = []
         self._generation = 0
-        self._running = 0
-        self._ended = False
         self._failures_in_row = 0
         self._slowest_s: float | None = None
         self._reopened_at_s: deque[float] = deque(maxlen=MAX_REOPENINGS)
@@ -122,18 +116,12 @@ class InferenceThreads:
         for thread in (*self._threads, self._watchdog):
             if thread.ident is not None and thread is not threading.current_thread():
                 thread.join(max(deadline_s - time.monotonic(), 0.0))
-        with self._lock:
-            left, self._calls = self._calls, set()
-            for call in left:
-                call.abandoned = True
-        for call in left:
-            self._give_up(call.results, STOPPED)
+        self._abandon_all(STOPPED)
 
     def _begin_generation(self) -> None:
         count = self._models.first.requests
         with self._lock:
             self._generation += 1
-            self._running = count
             self._slowest_s = None
             generation = self._generation
         self._threads = [
@@ -146,23 +134,19 @@ class InferenceThreads:
 
     def _run(self, generation: int) -> None:
         try:
-            while not self.halted and generation == self._generation and not self._all_over():
+            while not self.halted and generation == self._generation:
+                self._between()
                 self._infer_batch()
         except Exception as error:
             log.exception("inference")
             self._break(error)
-        with self._lock:
-            self._running -= generation == self._generation
-            is_last = self._running == 0 and generation == self._generation
-        if is_last:
-            self._end()
 
     def _infer_batch(self) -> None:
         batch = self._batcher.collect(stopped=lambda: self.halted)
-        for result in batch:
+        for stream, result in batch:
             if not result.plan.uses_network:
-                self._answer(result, result)
-        shown = [result for result in batch if result.plan.uses_network]
+                stream.worker.put(result.sequence, result)
+        shown = [taken for taken in batch if taken.result.plan.uses_network]
         if not shown:
             return
         call = _Call(shown)
@@ -175,8 +159,8 @@ class InferenceThreads:
                 return
         if error is None:
             self._failures_in_row = 0
-            for result in shown:
-                self._answer(result, result)
+            for stream, result in shown:
+                stream.worker.put(result.sequence, result)
             return
         self._give_up(shown, INFERENCE_FAILED)
         self._note_failure(error)
@@ -196,23 +180,29 @@ class InferenceThreads:
         begin_s = time.monotonic()
         call.begin_s = begin_s
         try:
-            self._models.infer(call.results)
+            self._models.infer(call.batch)
         except BaseException as error:  # sys.exit() in somebody's backend must not end the thread without a word
             return error
         finally:
             call.begin_s = None
         seconds = time.monotonic() - begin_s
         self._slowest_s = max(self._slowest_s or 0.0, seconds)
-        self._window.observe(len(call.results), seconds)
+        self._window.observe(len(call.batch), seconds)
         return None
 
-    def _answer(self, result: Result, answer: Result | None) -> None:
-        self._streams[result.frame.stream_id].worker.put(result.sequence, answer)
+    def _abandon_all(self, cause: str) -> None:
+        """Give up what is in the network; what comes back of it is not taken any more."""
+        with self._lock:
+            left, self._calls = self._calls, set()
+            for call in left:
+                call.abandoned = True
+        for call in left:
+            self._give_up(call.batch, cause)
 
-    def _give_up(self, results: Sequence[Result], cause: str) -> None:
-        for result in results:
-            self._streams[result.frame.stream_id].capture.drops.add(cause)
-            self._answer(result, None)
+    def _give_up(self, batch: Sequence[Taken], cause: str) -> None:
+        for stream, result in batch:
+            stream.capture.drops.add(cause)
+            stream.worker.put(result.sequence, None)
 
     def _note_failure(self, error: BaseException) -> None:
         with self._lock:
@@ -223,20 +213,17 @@ class InferenceThreads:
             self._break(error)
 
     def _break(self, error: BaseException) -> None:
-        """End all streams."""
+        """Begin no further batch, for good."""
         is_known = isinstance(error, StreamVisionError)
-        self.error = self.error or redact_outside(str(error) if is_known else f"inference failed: {error!r}")
-        self._end()
-
-    def _end(self) -> None:
+        fault = redact_outside(str(error) if is_known else f"inference failed: {error!r}")
         with self._lock:
-            if self._ended:
-                return
-            self._ended = True
-        self._on_end()
+            is_first, self.error = self.error is None, self.error or fault
+        if is_first:
+            self._abandon_all(INFERENCE_FAILED)
+            self._on_broken()
 
     def _watch(self) -> None:
-        while not self._ended and not self._stopping.wait(WATCH_S):
+        while not self.halted and not self._stopping.wait(WATCH_S):
             now_s = time.monotonic()
             slowest_s = self._slowest_s
             limit_s = PATIENCE * slowest_s if slowest_s is not None else PATIENCE * self._timeout_s
@@ -256,7 +243,7 @@ class InferenceThreads:
         fault = f"the network has not answered for {limit_s:.0f} s"
         log.error("%s; it is closed and opened again", fault)
         for call in hung:
-            self._give_up(call.results, INFERENCE_HUNG)
+            self._give_up(call.batch, INFERENCE_HUNG)
         now_s = time.monotonic()
         times = self._reopened_at_s
         if len(times) == MAX_REOPENINGS and now_s - times[0] < REOPENINGS_WITHIN_S:

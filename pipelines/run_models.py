@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -10,55 +9,60 @@ from pipelines.stages.adaptive.partial import run_planned
 from pipelines.stages.secondary import SecondaryModels
 from pipelines.stages.tracking import create_tracker
 from pipelines.stages.tracking.appearance import Appearance
+from pipelines.stream import Taken
 from streamvision.core.config.app import AppConfig
-from streamvision.core.frame import Result
 from streamvision.core.inference_plan import FULL
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model
 
 
 class RunModels:
-    """The model that every frame goes to, and those beside it.
+    """The model that every frame of its streams goes to, and those beside it.
 
     Args:
         config: which models.
         model: the first model, already open; by default the one that ``config.model`` names is opened.
+        secondary: models that are shown objects and key frames, shared with other first models.
         times: where the seconds of each stage are recorded.
 
     Raises:
         StreamVisionError: when a model is not there or cannot be run; none is left open then.
     """
 
-    def __init__(self, config: AppConfig, *, model: Model | None, times: StageTimes) -> None:
+    def __init__(
+        self, config: AppConfig, *, model: Model | None, secondary: SecondaryModels, times: StageTimes
+    ) -> None:
         tracker = create_tracker(config.tracker, score=config.model.score)
         floor = tracker.low_score if tracker else None
         self._times = times
+        self._closed = False
         with ExitStack() as opened:
             self.first = model or Model.open(config.model, score_floor=floor, times=times)
             """The model that every frame goes to."""
             opened.callback(self.first.close)
-            self.secondary = SecondaryModels(config, names=self.first.names)
+            self.secondary = secondary
             """Models that are shown objects and key frames."""
-            opened.callback(self.secondary.close)
+            secondary.open(names=self.first.names)
             self._tracker = config.tracker
             self._appearance = Appearance.open(config.tracker, requests=self.first.requests)
             opened.pop_all()
 
-    def infer(self, batch: Sequence[Result]) -> None:
+    def infer(self, batch: Sequence[Taken]) -> None:
         """Fill in what the first model finds on each frame, as its plan says, with embeddings for the tracker.
 
         Raises:
             ModelError: when a model fails, or returns something else than its card says.
         """
-        pictures = [result.frame.picture for result in batch]
-        if all(result.plan is FULL for result in batch):
+        results = [result for _, result in batch]
+        pictures = [result.frame.picture for result in results]
+        if all(result.plan is FULL for result in results):
             predictions = self.first.find(pictures)
         else:
-            predictions = run_planned(self.first, batch)
+            predictions = run_planned(self.first, results)
         if self._appearance is not None:
             with self._times.measure("appearance"):
                 predictions = self._appearance.describe(pictures, predictions)
-        for result, prediction in zip(batch, predictions, strict=True):
+        for result, prediction in zip(results, predictions, strict=True):
             result.detections, result.image_result = prediction.detections, prediction.image_result
 
     def reopen(self) -> None:
@@ -67,16 +71,18 @@ class RunModels:
         Raises:
             StreamVisionError: when that is not possible.
         """
-        self.first.close()
-        if self._appearance is not None:
-            self._appearance.close()
+        self._close_own()
         self.first = self.first.reopened()
         self._appearance = Appearance.open(self._tracker, requests=self.first.requests)
+        if self._closed:
+            self._close_own()
 
-    def close(self, timeout_s: float) -> None:
-        """Release all models, within about ``timeout_s``."""
-        deadline_s = time.monotonic() + timeout_s
-        self.secondary.close(max(deadline_s - time.monotonic(), 0.0))
+    def close(self) -> None:
+        """Release the models that every frame goes to; the secondary ones are others' too."""
+        self._closed = True
+        self._close_own()
+
+    def _close_own(self) -> None:
         if self._appearance is not None:
             self._appearance.close()
         self.first.close()

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
+from pipelines.outputs.sink import Sink
 from pipelines.stages.adaptive import AdaptiveInference
 from pipelines.stages.analytics import Analytics
 from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream_worker import StreamWorker
+from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES, StreamState
 
+if TYPE_CHECKING:
+    from pipelines.model_group import ModelGroup
+
 log = logging.getLogger(__name__)
+
+APPLIED = frozenset({"id", "analytics"})
+"""What changes without beginning anew."""
+POLL_S = 0.01
+
+
+class Taken(NamedTuple):
+    """A frame on its way through the network, and whose it is: a stream may leave, and another come by its name."""
+
+    stream: Stream
+    """The stream."""
+    result: Result
+    """The frame, and what the network finds on it."""
 
 
 class Stream:
@@ -27,6 +48,8 @@ class Stream:
         spec: where its frames come from.
         capture: decodes them.
         worker: what happens to them behind the network.
+        config: what is set for it.
+        group: the streams of its model.
         adaptive: decides what the network is shown of each frame; ``None`` where it is shown all.
         tracking: the stage that counts identities; ``None`` without a tracker.
         analytics: what counts and measures; ``None`` without.
@@ -38,6 +61,8 @@ class Stream:
         capture: StreamCapture,
         worker: StreamWorker,
         *,
+        config: StreamConfig,
+        group: ModelGroup,
         adaptive: AdaptiveInference | None = None,
         tracking: Tracking | None = None,
         analytics: Analytics | None = None,
@@ -45,17 +70,50 @@ class Stream:
         self.spec = spec
         self.capture = capture
         self.worker = worker
+        self.config = config
+        self.group = group
         self.analytics = analytics
         self._adaptive = adaptive
         self._tracking = tracking
         self._taking = threading.Lock()
 
+    @property
+    def id(self) -> str:
+        """Its name among all streams."""
+        return self.worker.stream_id
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names of its model, by class id."""
+        return self.group.models.first.names
+
+    def start(self, sinks: Sequence[Sink]) -> None:
+        """Begin; it closes the sinks at the end."""
+        self.worker.start(sinks)
+        self.capture.start()
+
+    def begins_anew_for(self, config: StreamConfig) -> bool:
+        """Say whether a change of what is set for it takes more than :meth:`apply`."""
+        return any(
+            getattr(config, key) != getattr(self.config, key) for key in StreamConfig.model_fields.keys() - APPLIED
+        )
+
+    def apply(self, config: StreamConfig, run: AppConfig) -> None:
+        """Change what is set for it, from the next frame on.
+
+        Raises:
+            ConfigError: when that is refused; nothing changes then.
+        """
+        if config.analytics != self.config.analytics and self.analytics is not None:
+            self.analytics.apply(run.analytics if config.analytics is None else config.analytics)
+        self.config = config
+
     def ready(self) -> bool:
         """Say whether a frame waits and the worker can take it."""
         return len(self.capture.buffer) > 0 and self.worker.has_capacity()
 
-    def take(self) -> Result | None:
-        """Take the waiting frame, as a result that the network has yet to fill in."""
+    def take(self) -> Taken | None:
+        """Take the waiting frame, with a result that the network has yet to fill in."""
         with self._taking:
             if not self.ready():
                 return None  # another thread was faster
@@ -64,7 +122,7 @@ class Stream:
             self.worker.note_waiting()
             frame = self.capture.buffer.get(0)
             if frame is not None:
-                return Result(frame, Detections.empty(), plan=self._plan(frame), sequence=sequence)
+                return Taken(self, Result(frame, Detections.empty(), plan=self._plan(frame), sequence=sequence))
         self.worker.put(sequence, None)
         return None
 
@@ -84,6 +142,31 @@ class Stream:
     def drained(self) -> bool:
         """Say whether no frame is left anywhere and none will come."""
         return self.capture.finished and self.worker.idle()
+
+    def give_up(self, reason: str) -> None:
+        """End the stream for a fault that lies elsewhere, in words; what is behind the network is finished."""
+        self.capture.give_up(reason)
+        self.worker.end()
+
+    def stop(self, timeout_s: float) -> None:
+        """End the stream and finish its outputs, in every state, within about ``timeout_s``.
+
+        What has not ended by then, such as a connection attempt that hangs, is left to its own timeouts; nothing that
+        it brings is taken any more.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        self.capture.request_stop()
+        while not self.worker.idle() and time.monotonic() < deadline_s - timeout_s / 2:
+            time.sleep(POLL_S)  # what is in the network, or behind it
+        self.finish_outputs(deadline_s)
+        self.capture.join(max(deadline_s - time.monotonic(), 0.0))
+
+    def finish_outputs(self, deadline_s: float) -> None:
+        """Finish what is behind the network until a moment of the monotonic clock, and note where that is too short."""
+        if not self.worker.finish(max(deadline_s - time.monotonic(), 0.0)):
+            self.worker.note_failure(
+                f"stream {self.worker.stream_id}: its outputs did not finish in time; their ends may be missing"
+            )
 
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""

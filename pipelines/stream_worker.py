@@ -136,6 +136,7 @@ class StreamWorker:
     def finish(self, timeout_s: float) -> bool:
         """Finish what is waiting, close the sinks and end the thread; return whether that fitted the time."""
         if self._thread.ident is None:
+            self._close()
             return True
         self.end()
         self._thread.join(timeout_s)
@@ -165,12 +166,15 @@ class StreamWorker:
                 self._waiting_since_s = None
                 self._results.finish()
                 self._on_capacity()
+        self._close()
+        self._on_capacity()
+
+    def _close(self) -> None:
         for sink in tuple(self._sinks):
             self._guard(sink, sink.close)
         for stage in self._closing:
             with suppress(Exception):
                 stage.close()
-        self._on_capacity()
 
     def _process(self, result: Result) -> None:
         frame = result.frame

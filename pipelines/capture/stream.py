@@ -110,7 +110,14 @@ class StreamCapture:
 
     def request_stop(self) -> None:
         """Ask the thread to end and let go of waiting frames; returns at once, legal in every state."""
-        self.state.move(StreamState.STOPPED)  # before the thread can see the stop and take it for an end
+        self._halt(StreamState.STOPPED)
+
+    def give_up(self, reason: str) -> None:
+        """End for a fault that lies elsewhere, in words; returns at once, as :meth:`request_stop` does."""
+        self._halt(StreamState.FAILED, reason)
+
+    def _halt(self, state: StreamState, reason: str = "") -> None:
+        self.state.move(state, reason)  # before the thread can see the stop and take it for an end
         self._stop.set()
         self.buffer.close(discard=True)
         self._over = True

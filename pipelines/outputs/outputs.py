@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.outputs.existing import Existing
@@ -27,13 +27,16 @@ def path_for_stream(path: Path, stream_id: str, *, several: bool) -> Path:
     return path.with_name(f"{path.stem}.{stream_id}{path.suffix}") if several else path
 
 
-def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], inputs: Iterable[Path] = ()) -> None:
+def check_outputs(
+    config: OutputsConfig, *, stream_ids: Sequence[str], inputs: Iterable[Path] = (), several: bool | None = None
+) -> None:
     """Find out whether every file can be written, without touching any; call it before anything slow begins.
 
     Args:
         config: the files that are wanted.
         stream_ids: all streams, since some files carry their names.
         inputs: the files that are read; none of them may be overwritten.
+        several: whether files of one stream carry its name; default: where these are several.
 
     Raises:
         OutputError: naming the first file that cannot be written, and why.
@@ -48,7 +51,7 @@ def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], inputs: I
         if plugin.suffixes is not None and target.suffix.lower() not in plugin.suffixes:
             accepted = " or ".join(suffix for suffix in plugin.suffixes if suffix)
             raise OutputError(f"cannot write {plugin.summary} to {target}: give a name that ends in {accepted}")
-        for path in _paths(plugin, target, stream_ids):
+        for path in _paths(plugin, target, stream_ids, several=len(stream_ids) > 1 if several is None else several):
             _check_writable(path)
             identity = _identity(path)
             if identity in taken:
@@ -60,41 +63,69 @@ def check_outputs(config: OutputsConfig, *, stream_ids: Sequence[str], inputs: I
         SINKS.get(one.name).options_of(one.options)
 
 
+@dataclass(frozen=True)
+class OpenedFiles:
+    """What a run has opened so far: streams that come later share text files, and overwrite nothing of this run."""
+
+    line_files: dict[Path, LineFile] = field(default_factory=dict)
+    """Text files that are open."""
+    paths: set[Path] = field(default_factory=set)
+    """All files that this run has opened; there is one more where a stream with a new id is added, which people do."""
+
+    def forget_closed(self) -> None:
+        """Let go of text files that nobody writes to any more."""
+        for path, file in tuple(self.line_files.items()):
+            if file.closed:
+                self.line_files.pop(path, None)
+
+
 def open_sinks(
     config: OutputsConfig,
     contexts: Sequence[SinkContext],
     *,
     further: Sequence[SinkFactory] = (),
-    stream_ids: Sequence[str] = (),
+    several: bool | None = None,
+    shared: bool = False,
+    files: OpenedFiles | None = None,
 ) -> dict[str, list[Output]]:
     """Open all files and return the outputs of each stream; what becomes of old files: :mod:`.existing`.
 
     Args:
         config: the files that are wanted.
-        contexts: all streams.
+        contexts: the streams.
         further: each makes one more sink of every stream.
-        stream_ids: all streams of the run, where other processes have some of them: files that all share are then
-            appended to, as :func:`prepare_shared_files` has left them.
+        several: whether files of one stream carry its name; default: where these are several.
+        shared: whether other processes have further streams: files that all share are then appended to, as
+            :func:`prepare_shared_files` has left them.
+        files: what the run has opened before.
 
     Raises:
         OutputError: when a file cannot be written; those opened before are closed again.
     """
     own = [context.stream_id for context in contexts]
-    stream_ids = stream_ids or own
-    check_outputs(config, stream_ids=stream_ids)
+    several = len(own) > 1 if several is None else several
+    files = OpenedFiles() if files is None else files
+    files.forget_closed()
+    check_outputs(config, stream_ids=own, several=several)
     outputs: dict[str, list[Output]] = {stream_id: [] for stream_id in own}
-    line_files: dict[Path, LineFile] = {}
     any_live = any(context.live for context in contexts)
+    before = frozenset(files.paths)
     try:
-        for context in (replace(one, outputs=config, line_files=line_files) for one in contexts):
+        for context in (replace(one, outputs=config, line_files=files.line_files) for one in contexts):
             opened = outputs[context.stream_id]
             for plugin, target in _wanted(config):
-                several = plugin.per_stream and len(stream_ids) > 1
-                shared = not plugin.per_stream and len(stream_ids) > len(own)
-                path = path_for_stream(target, context.stream_id, several=several)
-                live = shared or (context.live if plugin.per_stream else any_live)
-                existing = _existing(config, plugin, live=live) if not shared else "continue"
-                opened.append(_opened(plugin, replace(context, path=path, shared=shared, existing=existing)))
+                path = path_for_stream(target, context.stream_id, several=plugin.per_stream and several)
+                live = context.live if plugin.per_stream else any_live
+                existing = _existing(config, plugin, live=live)
+                if not plugin.per_stream and (shared or path in before):
+                    existing = "continue"
+                elif path in before:
+                    existing = "continue" if plugin.lines and live else "keep"
+                files.paths.add(path)
+                context_of_file = replace(
+                    context, path=path, shared=shared and not plugin.per_stream, existing=existing
+                )
+                opened.append(_opened(plugin, context_of_file))
             for one in config.sinks:
                 chosen = SINKS.get(one.name)
                 opened.append(_opened(chosen, replace(context, options=chosen.options_of(one.options))))
@@ -149,10 +180,10 @@ def _wanted(config: OutputsConfig) -> Iterator[tuple[SinkPlugin, Path]]:
             yield plugin, target
 
 
-def _paths(plugin: SinkPlugin, target: Path, stream_ids: Sequence[str]) -> list[Path]:
+def _paths(plugin: SinkPlugin, target: Path, stream_ids: Sequence[str], *, several: bool) -> list[Path]:
     if not plugin.per_stream:
         return [target]
-    return [path_for_stream(target, stream_id, several=len(stream_ids) > 1) for stream_id in stream_ids]
+    return [path_for_stream(target, stream_id, several=several) for stream_id in stream_ids]
 
 
 def _identity(path: Path) -> object:

@@ -39,7 +39,8 @@ class Batcher(Generic[T]):
     """
 
     def __init__(self, *, max_batch: int, window: CollectionWindow) -> None:
-        self._supplies: list[FrameSupply[T]] = []
+        self._changing = threading.Lock()
+        self._supplies: tuple[FrameSupply[T], ...] = ()  # replaced, never changed: other threads go through it
         self._collecting = threading.Lock()
         self._max_batch = max_batch
         self._window = window
@@ -49,8 +50,14 @@ class Batcher(Generic[T]):
 
     def add(self, supply: FrameSupply[T]) -> None:
         """Take frames from this stream too."""
-        self._supplies.append(supply)
+        with self._changing:
+            self._supplies = (*self._supplies, supply)
         self.notify(supply)
+
+    def remove(self, supply: FrameSupply[T]) -> None:
+        """Take no more frames from this stream, once it is not ready any more."""
+        with self._changing:
+            self._supplies = tuple(one for one in self._supplies if one is not supply)
 
     def notify(self, supply: FrameSupply[T]) -> None:
         """Tell that a frame has come, or that a later stage can take one again."""

@@ -59,6 +59,8 @@ class WorkerPool:
     """
 
     def __init__(self, config: AppConfig) -> None:
+        if not config.streams:
+            raise ConfigError("there is no stream to run; give at least one source")
         sources = name_streams(config.streams)
         read = [path for spec, _ in sources.values() for path in source_files(spec)]
         check_outputs(config.outputs, stream_ids=list(sources), inputs=[config.model.path, *read])

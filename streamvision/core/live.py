@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.rendered_frame import RenderedFrame
@@ -27,6 +28,7 @@ class LiveChannel:
         """Age of frames when they were handed to the network for the first viewer."""
         self._lock = threading.Lock()
         self._latest: RenderedFrame | None = None
+        self._sequence = 0
         self._viewers = 0
         self._listeners: tuple[Listener, ...] = ()
 
@@ -49,10 +51,20 @@ class LiveChannel:
         """
         if encode and self._viewers:
             rendered.jpeg()
-        rendered.sequence = self._latest.sequence + 1 if self._latest else 1
+        self._sequence += 1
+        rendered.sequence = self._sequence
         self._latest = rendered
         for listener in self._listeners:
             listener(self)
+
+    def restart(self, names: tuple[str, ...]) -> None:
+        """Begin anew for those who watch: the stream is read from elsewhere, or by another model.
+
+        Args:
+            names: the model's class names, by class id.
+        """
+        self.names = names
+        self._latest = None
 
     def add_listener(self, listener: Listener) -> None:
         """Call ``listener`` after each publish, from the pipeline's thread: it must return at once."""
@@ -84,25 +96,96 @@ class LiveChannel:
             self._viewers -= 1
 
 
+class ChannelFollower(Protocol):
+    """Whoever wants to know which streams there are; it is called from any thread and must return at once."""
+
+    def channel_added(self, channel: LiveChannel) -> None:
+        """Take note of a stream that has come."""
+
+    def channel_removed(self, channel: LiveChannel) -> None:
+        """Take note of a stream that has gone."""
+
+
 class LiveView:
-    """All that the web app may know of a running pipeline."""
+    """All that the web app may know of a running pipeline. Streams may come and go; any thread may use it.
+
+    Args:
+        channels: channel by stream id, in the order in which the streams are shown.
+        statuses: as :attr:`statuses`.
+        stage_times: as :attr:`stage_times`.
+        model: as :attr:`model`.
+        analytics: analytics by stream id.
+    """
 
     def __init__(
         self,
-        channels: dict[str, LiveChannel],
+        channels: Mapping[str, LiveChannel],
         *,
         statuses: Callable[[], list[StreamStatus]],
         stage_times: Callable[[], dict[str, Distribution]],
         model: str,
         analytics: Mapping[str, AnalyticsControl] | None = None,
     ) -> None:
-        self.channels = channels
-        """Channel by stream id, in the order of the configuration."""
         self.statuses = statuses
         """Returns the status of every stream, in the same order."""
         self.stage_times = stage_times
         """Returns the seconds spent in each stage, over all streams."""
         self.model = model
         """One line about model, backend, device and precision."""
-        self.analytics = analytics or {}
-        """Analytics by stream id."""
+        self._lock = threading.Lock()
+        # Both are replaced, never changed, so that whoever goes through them sees those of one moment.
+        self._channels = dict(channels)
+        self._analytics = dict(analytics or {})
+        self._followers: tuple[ChannelFollower, ...] = ()
+
+    @property
+    def channels(self) -> Mapping[str, LiveChannel]:
+        """Channel by stream id, as they are at this moment."""
+        return self._channels
+
+    @property
+    def analytics(self) -> Mapping[str, AnalyticsControl]:
+        """Analytics by stream id, as they are at this moment."""
+        return self._analytics
+
+    def put(self, channel: LiveChannel, analytics: AnalyticsControl | None) -> None:
+        """Show a stream; one that is there keeps its place, and its channel where it is the same."""
+        stream_id = channel.stream_id
+        with self._lock:
+            before = self._channels.get(stream_id)
+            self._channels = {**self._channels, stream_id: channel}
+            others = {name: one for name, one in self._analytics.items() if name != stream_id}
+            self._analytics = others if analytics is None else {**others, stream_id: analytics}
+            if before is channel:
+                return
+            for follower in self._followers:
+                if before is not None:
+                    follower.channel_removed(before)
+                follower.channel_added(channel)
+
+    def remove(self, stream_id: str) -> None:
+        """Show a stream no more; one that is not there is no fault."""
+        with self._lock:
+            gone = self._channels.get(stream_id)
+            if gone is None:
+                return
+            self._channels = {name: one for name, one in self._channels.items() if name != stream_id}
+            self._analytics = {name: one for name, one in self._analytics.items() if name != stream_id}
+            for follower in self._followers:
+                follower.channel_removed(gone)
+
+    def follow(self, follower: ChannelFollower) -> None:
+        """Tell a follower of every stream that is there, and of each that comes or goes from now on."""
+        with self._lock:
+            self._followers = (*self._followers, follower)
+            for channel in self._channels.values():
+                follower.channel_added(channel)
+
+    def unfollow(self, follower: ChannelFollower) -> None:
+        """Tell a follower that every stream has gone, and nothing more; calling it twice is harmless."""
+        with self._lock:
+            if follower not in self._followers:
+                return
+            self._followers = tuple(one for one in self._followers if one is not follower)
+            for channel in self._channels.values():
+                follower.channel_removed(channel)

@@ -24,7 +24,7 @@ class StreamState(str, Enum):
 
 _S = StreamState
 LEGAL_MOVES: dict[StreamState, frozenset[StreamState]] = {
-    _S.IDLE: frozenset({_S.CONNECTING, _S.STOPPED}),
+    _S.IDLE: frozenset({_S.CONNECTING, _S.FAILED, _S.STOPPED}),
     _S.CONNECTING: frozenset({_S.LIVE, _S.RECONNECTING, _S.ENDED, _S.FAILED, _S.STOPPED}),
     _S.LIVE: frozenset({_S.STALLED, _S.RECONNECTING, _S.ENDED, _S.FAILED, _S.STOPPED}),
     _S.STALLED: frozenset({_S.LIVE, _S.RECONNECTING, _S.FAILED, _S.STOPPED}),

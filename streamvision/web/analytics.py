@@ -34,13 +34,19 @@ class AnalyticsNews:
 
     def start(self) -> None:
         """Begin to tell."""
-        for channel in self._view.channels.values():
-            channel.add_listener(self._on_publish)
+        self._view.follow(self)
 
     def stop(self) -> None:
         """Tell no more; calling it twice is harmless."""
-        for channel in self._view.channels.values():
-            channel.remove_listener(self._on_publish)
+        self._view.unfollow(self)
+
+    def channel_added(self, channel: LiveChannel) -> None:
+        """Tell of a stream that has come, too."""
+        channel.add_listener(self._on_publish)
+
+    def channel_removed(self, channel: LiveChannel) -> None:
+        """Let go of a stream that has gone."""
+        channel.remove_listener(self._on_publish)
 
     def _on_publish(self, channel: LiveChannel) -> None:
         """Hand over what happened on the frame that was just published; runs in the pipeline's thread."""

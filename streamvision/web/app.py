@@ -92,7 +92,7 @@ def create_app(
         return newest
 
     def live_response(
-        form: Form, streams: tuple[str, ...], *, detections: bool = False, opening: bytes = b""
+        form: Form, streams: tuple[str, ...] | None, *, detections: bool = False, opening: bytes = b""
     ) -> LiveResponse:
         if fanout.full:
             refuse(
@@ -104,11 +104,10 @@ def create_app(
     def seen() -> list[StreamStatus]:
         return [status for status in view.statuses() if present().may_see(status.id)]
 
-    def asked_streams() -> tuple[str, ...]:
+    def asked_streams() -> tuple[str, ...] | None:
         asked = [part for part in request.args.get("streams", "").split(",") if part]
         check_streams(asked)
-        found = tuple(dict.fromkeys(channel_of(stream_id).stream_id for stream_id in asked))
-        return found or tuple(filter(present().may_see, view.channels))
+        return tuple(dict.fromkeys(channel_of(stream_id).stream_id for stream_id in asked)) or None
 
     add_pages(app, view, channel_of, seen)
 
@@ -154,7 +153,10 @@ def create_app(
     def stream(stream_id: str) -> Response:
         """Give the status of one stream."""
         channel_of(stream_id)
-        return jsonify(next(s.to_json() for s in view.statuses() if s.id == stream_id))
+        status = next((one for one in view.statuses() if one.id == stream_id), None)
+        if status is None:
+            refuse(HTTPStatus.NOT_FOUND, f"stream {short(stream_id)!r} has just been removed")
+        return jsonify(status.to_json())
 
     @app.get("/api/streams/<stream_id>/detections")
     @access("view")

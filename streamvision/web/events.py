@@ -66,6 +66,7 @@ class StatusTicker:
         return event("status", status_json(self._view, [one for one in statuses if principal.may_see(one.id)]))
 
     def _tell_changes(self, statuses: list[StreamStatus]) -> bool:
+        came_or_gone = self._states.keys() != {s.id for s in statuses}
         changed = [s for s in statuses if self._states.get(s.id, s.state) != s.state]
         for status in changed:
             self._serial += 1  # each change is sent, even to a listener that lags
@@ -78,7 +79,7 @@ class StatusTicker:
             }
             self._fanout.broadcast(event("state", data), key=f"state {self._serial}", stream_id=status.id)
         self._states = {s.id: s.state for s in statuses}
-        return bool(changed)
+        return bool(changed) or came_or_gone
 
     def _finish_ended(self, statuses: list[StreamStatus]) -> None:
         for status in statuses:

@@ -11,12 +11,12 @@ import logging
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from streamvision.core.live import LiveChannel
+from streamvision.core.live import LiveChannel, LiveView
 from streamvision.web.access import Principal
 from streamvision.web.link import Link, PulledLink
 from streamvision.web.viewer import Subscription, Viewer
@@ -51,22 +51,20 @@ def _as_is(message: bytes, _now_s: float) -> bytes:
 
 
 class Fanout:
-    """Offers the newest frames of all channels, and events, to everyone who asked."""
+    """Offers the newest frames of all streams, and events, to everyone who asked; streams may come and go."""
 
-    def __init__(
-        self, channels: Mapping[str, LiveChannel], *, eviction_s: float = EVICTION_S, max_viewers: int | None = None
-    ) -> None:
+    def __init__(self, view: LiveView, *, eviction_s: float = EVICTION_S, max_viewers: int | None = None) -> None:
         self.eviction_s = eviction_s
         self.max_viewers = default_max_viewers() if max_viewers is None else max_viewers
         self.evicted: Counter[str] = Counter()
         """Connections that were closed from this side, by cause."""
-        self._channels = channels
+        self._view = view
         self._changed: set[str] = set()
         self._dispatching = False
         self._viewers: set[Viewer] = set()
         self._held: set[Viewer] = set()
         """Those for whom something waits."""
-        self._by_stream: dict[str, set[Viewer]] = {stream_id: set() for stream_id in channels}
+        self._by_stream: dict[str, set[Viewer]] = {}
         self._encoded: dict[str, EncodedFrame] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -83,14 +81,12 @@ class Fanout:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to listen to the channels, from the thread in which the loop runs."""
         self._loop = loop
-        for channel in self._channels.values():
-            channel.add_listener(self._on_publish)
+        self._view.follow(self)
         self._sweep()
 
     def stop(self) -> None:
         """End every response; from any thread, and calling it twice is harmless."""
-        for channel in self._channels.values():
-            channel.remove_listener(self._on_publish)
+        self._view.unfollow(self)
         loop, self._loop = self._loop, None
         if loop is not None:
             with suppress(RuntimeError):  # the loop has ended, and all responses with it
@@ -167,9 +163,19 @@ class Fanout:
     async def _pulled(self, viewer: Viewer, link: PulledLink) -> bytes | None:
         return await link.next_message(lambda: self._note_held(viewer, viewer.send_waiting(time.monotonic())))
 
+    def channel_added(self, channel: LiveChannel) -> None:
+        """Serve a stream that has come to all who want it."""
+        channel.add_listener(self._on_publish)
+        self._call(partial(self._begin_stream, channel.stream_id))
+
+    def channel_removed(self, channel: LiveChannel) -> None:
+        """Serve a stream no more: responses that carry its pictures alone are completed, the others go on."""
+        channel.remove_listener(self._on_publish)
+        self._call(partial(self._end_stream, channel))
+
     def _on_publish(self, channel: LiveChannel) -> None:
         """Note that a channel has a new frame; runs in the pipeline's thread, so it only leaves a mark."""
-        if self._by_stream[channel.stream_id]:
+        if self._by_stream.get(channel.stream_id):
             self._changed.add(channel.stream_id)
             if not self._dispatching:
                 self._dispatching = True
@@ -192,11 +198,12 @@ class Fanout:
         """
         viewer = Viewer(subscription, link)
         self._viewers.add(viewer)
-        for stream_id in self._followed(subscription):
-            self._by_stream[stream_id].add(viewer)
-            if subscription.pictures:
-                self._channels[stream_id].add_viewer()
-            self._guarded(partial(self._offer_newest, viewer, stream_id))
+        channels = self._view.channels
+        if subscription.follows_frames:
+            for stream_id in filter(subscription.includes, channels):
+                self._attach(viewer, channels[stream_id])
+        if subscription.one_stream and not viewer.attached:  # it has gone since it was asked for
+            self._note_held(viewer, viewer.finish(time.monotonic()))
         return viewer
 
     def drop(self, viewer: Viewer) -> None:
@@ -206,10 +213,46 @@ class Fanout:
         self._viewers.remove(viewer)
         self._held.discard(viewer)
         viewer.link.end()
-        for stream_id in self._followed(viewer.subscription):
-            self._by_stream[stream_id].discard(viewer)
-            if viewer.subscription.pictures:
-                self._channels[stream_id].remove_viewer()
+        for channel in tuple(viewer.attached.values()):
+            self._detach(viewer, channel)
+
+    def _attach(self, viewer: Viewer, channel: LiveChannel) -> None:
+        """Let a viewer follow each frame of a stream."""
+        stream_id = channel.stream_id
+        if viewer.attached.get(stream_id) is channel:
+            return
+        viewer.attached[stream_id] = channel
+        self._by_stream.setdefault(stream_id, set()).add(viewer)
+        if viewer.subscription.pictures:
+            channel.add_viewer()
+        self._guarded(partial(self._offer_newest, viewer, stream_id))
+
+    def _detach(self, viewer: Viewer, channel: LiveChannel) -> None:
+        del viewer.attached[channel.stream_id]
+        self._by_stream[channel.stream_id].discard(viewer)
+        if viewer.subscription.pictures:
+            channel.remove_viewer()
+
+    def _begin_stream(self, stream_id: str) -> None:
+        channel = self._view.channels.get(stream_id)
+        if channel is None:
+            return  # it has gone again
+        for viewer in self._viewers:
+            wanted = viewer.subscription
+            if wanted.follows_frames and not wanted.one_stream and wanted.includes(stream_id):
+                self._attach(viewer, channel)
+
+    def _end_stream(self, channel: LiveChannel) -> None:
+        stream_id = channel.stream_id
+        for viewer in tuple(self._by_stream.get(stream_id, ())):
+            if viewer.attached.get(stream_id) is not channel:
+                continue  # it follows one of the same name that has come since
+            self._detach(viewer, channel)
+            if viewer.subscription.one_stream:
+                self._note_held(viewer, viewer.finish(time.monotonic()))
+        if not self._by_stream.get(stream_id):
+            self._by_stream.pop(stream_id, None)
+            self._encoded.pop(stream_id, None)
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Do something for one viewer or one stream whose failure must not end the pictures of all others."""
@@ -217,10 +260,6 @@ class Fanout:
             action()
         except Exception:
             _log.exception("viewers could not be served")
-
-    def _followed(self, subscription: Subscription) -> tuple[str, ...]:
-        """Return the streams whose every frame matters to the viewer."""
-        return subscription.streams if subscription.pictures or subscription.detections else ()
 
     def _offer_newest(self, viewer: Viewer, stream_id: str) -> None:
         if viewer.subscription.pictures:
@@ -232,11 +271,14 @@ class Fanout:
 
     def _encode(self, stream_id: str) -> EncodedFrame | None:
         """Return the newest frame of a stream, ready to send, or ``None`` where there is none or it cannot be."""
-        newest = self._channels[stream_id].latest
+        channel = self._view.channels.get(stream_id)
+        newest = channel.latest if channel is not None else None
+        if channel is None or newest is None:
+            return None
         encoded = self._encoded.get(stream_id)
-        if newest is None or (encoded is not None and encoded.frame is newest):
+        if encoded is not None and encoded.frame is newest:
             return encoded
-        encoded = EncodedFrame(self._channels[stream_id], newest)
+        encoded = EncodedFrame(channel, newest)
         try:
             _ = encoded.jpeg
         except Exception:  # the viewer is admitted, or served with the rest of its streams, all the same
@@ -250,10 +292,10 @@ class Fanout:
         self._dispatching = False
         while self._changed:
             self._guarded(partial(self._dispatch_stream, self._changed.pop()))
-        self._encoded = {s: e for s, e in self._encoded.items() if self._by_stream[s]}
+        self._encoded = {s: e for s, e in self._encoded.items() if self._by_stream.get(s)}
 
     def _dispatch_stream(self, stream_id: str) -> None:
-        followers = self._by_stream[stream_id]
+        followers = self._by_stream.get(stream_id, ())
         readers = [v for v in followers if v.subscription.pictures]
         encoded = self._encode(stream_id) if readers else None
         if encoded is not None:
@@ -263,10 +305,11 @@ class Fanout:
         self._offer_detections(stream_id, [v for v in followers if not v.subscription.pictures])
 
     def _offer_detections(self, stream_id: str, listeners: list[Viewer]) -> None:
-        channel = self._channels[stream_id]
-        if not listeners or channel.latest is None:
+        channel = self._view.channels.get(stream_id)
+        newest = channel.latest if channel is not None and listeners else None
+        if channel is None or newest is None:
             return
-        message = event("detections", detections_json(channel, channel.latest))
+        message = event("detections", detections_json(channel, newest))
         now_s = time.monotonic()
         for viewer in listeners:
             self._offer(viewer, ("detections", stream_id), lambda _: message, now_s)
@@ -275,7 +318,7 @@ class Fanout:
         now_s = time.monotonic()
         for viewer in self._viewers:
             wanted = viewer.subscription
-            if wanted.form == "events" and (stream_id is None or stream_id in wanted.streams):
+            if wanted.form == "events" and (stream_id is None or wanted.includes(stream_id)):
                 self._offer(viewer, key, partial(_as_is, message), now_s)
 
     def _offer_seen(self, render: Callable[[Principal], bytes], key: str) -> None:
@@ -287,8 +330,8 @@ class Fanout:
             self._offer(viewer, key, partial(_as_is, messages[viewer.subscription.principal.streams]), now_s)
 
     def _finish(self, stream_id: str) -> None:
-        for viewer in self._by_stream[stream_id]:
-            if viewer.subscription.form in ("mjpeg", "mjpeg_early"):
+        for viewer in self._by_stream.get(stream_id, ()):
+            if viewer.subscription.one_stream:
                 self._note_held(viewer, viewer.finish(time.monotonic()))
 
     # --- whoever does not take it now ---------------------------------------------------------------------------

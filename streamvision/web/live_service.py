@@ -23,7 +23,7 @@ class LiveService:
     """
 
     def __init__(self, view: LiveView, *, eviction_s: float = EVICTION_S, max_viewers: int | None = None) -> None:
-        self.fanout = Fanout(view.channels, eviction_s=eviction_s, max_viewers=max_viewers)
+        self.fanout = Fanout(view, eviction_s=eviction_s, max_viewers=max_viewers)
         self._ticker = StatusTicker(view, self.fanout)
         self._news = AnalyticsNews(view, self.fanout)
         self._lock = threading.Lock()

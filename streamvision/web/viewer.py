@@ -6,6 +6,7 @@ import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from streamvision.core.live import LiveChannel
 from streamvision.web.access import EVERYBODY, Principal
 from streamvision.web.link import Link
 from streamvision.web.wire import CLOSINGS, Form, Render
@@ -20,8 +21,8 @@ class Subscription:
 
     form: Form
     """How it reads."""
-    streams: tuple[str, ...]
-    """The streams that it follows."""
+    streams: tuple[str, ...] | None
+    """The streams that it follows; ``None`` for all that its principal may see, those that come later included."""
     detections: bool = False
     """Whether it wants the objects of each frame (events only)."""
     principal: Principal = EVERYBODY
@@ -31,6 +32,20 @@ class Subscription:
     def pictures(self) -> bool:
         """Whether it takes pictures, and so counts as a viewer of its streams."""
         return self.form != "events"
+
+    @property
+    def follows_frames(self) -> bool:
+        """Whether every frame of its streams matters to it."""
+        return self.pictures or self.detections
+
+    @property
+    def one_stream(self) -> bool:
+        """Whether it carries the pictures of one stream and ends with that."""
+        return self.form in ("mjpeg", "mjpeg_early")
+
+    def includes(self, stream_id: str) -> bool:
+        """Say whether it follows a stream."""
+        return self.principal.may_see(stream_id) if self.streams is None else stream_id in self.streams
 
 
 class Viewer:
@@ -44,6 +59,8 @@ class Viewer:
     def __init__(self, subscription: Subscription, link: Link) -> None:
         self.subscription = subscription
         self.link = link
+        self.attached: dict[str, LiveChannel] = {}
+        """Channels whose every frame it is offered, by stream."""
         self.active_at_s = time.monotonic()
         """When the network last took something, or when there was last something new to give."""
         self._seen_unsent_bytes = 0

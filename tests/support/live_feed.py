@@ -130,10 +130,10 @@ class LiveFeed:
     """Publishes all streams from one thread until it is stopped; streams that are not live stay silent."""
 
     def __init__(self, *stream_ids: str, fps: float = 25.0, width_px: int = 320, height_px: int = 180) -> None:
-        self.streams = {
-            name: FedStream(name, width_px=width_px, height_px=height_px, hue=100 + 23 * i)
-            for i, name in enumerate(stream_ids)
-        }
+        self._size_px = width_px, height_px
+        self.streams: dict[str, FedStream] = {}
+        for name in stream_ids:
+            self._create(name)
         self.stage_times = {"inference": Distribution()}
         self.stage_times["inference"].add(0.02)
         self.view = LiveView(
@@ -146,6 +146,22 @@ class LiveFeed:
         self._interval_s = 1 / fps
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def add(self, stream_id: str) -> None:
+        """Let a stream come, as a pipeline does."""
+        stream = self._create(stream_id)
+        self.view.put(stream.channel, stream.analytics)
+
+    def remove(self, stream_id: str) -> None:
+        """Let a stream go."""
+        self.streams = {name: stream for name, stream in self.streams.items() if name != stream_id}
+        self.view.remove(stream_id)
+
+    def _create(self, stream_id: str) -> FedStream:
+        width_px, height_px = self._size_px
+        stream = FedStream(stream_id, width_px=width_px, height_px=height_px, hue=100 + 23 * len(self.streams))
+        self.streams = {**self.streams, stream_id: stream}
+        return stream
 
     def __getitem__(self, stream_id: str) -> FedStream:
         return self.streams[stream_id]

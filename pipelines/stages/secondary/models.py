@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,38 +14,64 @@ from streamvision.core.config.app import AppConfig
 
 
 class SecondaryModels:
-    """Models for the crops of objects, and models for key frames.
+    """Models for the crops of objects, and models for key frames; one of each for a run, opened when they are needed.
 
     Args:
         config: which models.
-        names: class names of the first model, by class id.
-
-    Raises:
-        ConfigError: when the configuration asks for classes that the first model does not have, or a model is for
-            something else.
-        StreamVisionError: when a model is not there, or cannot be run; none is left open then.
     """
 
-    def __init__(self, config: AppConfig, *, names: tuple[str, ...]) -> None:
-        check_names([*config.secondary_models, *config.key_frames], names)
+    def __init__(self, config: AppConfig) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._opened = self._started = self._closed = False
         self.for_objects: list[SecondaryModel] = []
         """Models that are shown the crops of objects."""
         self.for_key_frames: list[KeyFrameModel] = []
         """Models that are shown a whole frame now and then."""
-        try:
-            self.for_objects += (SecondaryModel.open(one) for one in config.secondary_models)
-            self.for_key_frames += (KeyFrameModel.open(one) for one in config.key_frames)
-        except BaseException:
-            self.close()
-            raise
+
+    def open(self, *, names: tuple[str, ...]) -> None:
+        """Open the models, where they are not open already.
+
+        Args:
+            names: class names of the model whose objects they are shown, by class id.
+
+        Raises:
+            ConfigError: when the configuration asks for classes that this model does not have, or a model is for
+                something else.
+            StreamVisionError: when a model is not there, or cannot be run; none is left open then.
+        """
+        config = self._config
+        check_names([*config.secondary_models, *config.key_frames], names)
+        with self._lock:
+            if self._opened or self._closed:
+                return
+            try:
+                self.for_objects += (SecondaryModel.open(one) for one in config.secondary_models)
+                self.for_key_frames += (KeyFrameModel.open(one) for one in config.key_frames)
+            except BaseException:
+                self._close(0.0)
+                raise
+            self._opened = True
+            if self._started:
+                self._start()
 
     def start(self) -> None:
-        """Begin to work on what is handed over."""
-        for worker in self._workers:
-            worker.start()
+        """Begin to work on what is handed over, at once or as soon as the models are open."""
+        with self._lock:
+            self._started = True
+            self._start()
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop and release the models, within about ``timeout_s`` in all; calling it twice is harmless."""
+        with self._lock:
+            self._closed = True
+            self._close(timeout_s)
+
+    def _start(self) -> None:
+        for worker in self._workers:
+            worker.start()
+
+    def _close(self, timeout_s: float) -> None:
         deadline_s = time.monotonic() + timeout_s
         for worker in self._workers:
             worker.request_close()

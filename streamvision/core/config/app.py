@@ -151,7 +151,7 @@ class AppConfig(Section):
     renamed_keys: ClassVar[dict[str, str]] = {"effort": "adaptive", "second": "secondary_models"}
 
     model: ModelConfig = Field(description="The network.")
-    streams: tuple[StreamConfig, ...] = Field(min_length=1, description="The sources.")
+    streams: tuple[StreamConfig, ...] = Field((), description="The sources.")
     adaptive: AdaptiveConfig = Field(AdaptiveConfig(), description="Which part of each frame the network is shown.")
     tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
     analytics: AnalyticsConfig = Field(

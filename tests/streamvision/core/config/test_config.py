@@ -39,7 +39,6 @@ def test_little_is_needed_and_the_defaults_are_safe() -> None:
         ({"serve": {"prot": 1}}, "did you mean 'port'?"),
         ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
         ({"model": {}}, "'model.path' is missing"),
-        ({"streams": []}, "streams"),
         ({"streams": [{"source": "a", "id": "x"}, {"source": "b", "id": "x"}]}, "stands more than once"),
         ({"streams": [{"source": "a", "id": "x/y"}]}, "streams.0.id"),
     ],
@@ -90,11 +89,14 @@ def test_every_field_says_what_it_is() -> None:
 
 
 def test_one_mistake_in_a_list_is_told_once() -> None:
-    with pytest.raises(ConfigError, match=r"streams\.0\.id") as caught:
-        parse_config({"model": {"path": "m.onnx"}, "streams": [{"source": "a.mp4", "id": "a/b"}]}, origin="c.yaml")
-    assert "at least 1 item" not in str(caught.value)
-    with pytest.raises(ConfigError, match="at least 1 item"):
-        parse_config({"model": {"path": "m.onnx"}, "streams": []}, origin="c.yaml")
+    def with_points(*points: Any) -> dict[str, Any]:
+        return MINIMAL | {"analytics": {"zones": [{"name": "z", "points": list(points)}]}}
+
+    with pytest.raises(ConfigError, match=r"points\.2\.0") as caught:
+        parse_config(with_points([0, 0], [1, 0], ["left", 1]), origin="c.yaml")
+    assert "at least 3 items" not in str(caught.value)
+    with pytest.raises(ConfigError, match="at least 3 items"):
+        parse_config(with_points([0, 0], [1, 0]), origin="c.yaml")
 
 
 @pytest.mark.parametrize(

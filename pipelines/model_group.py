@@ -1,0 +1,129 @@
+"""One model of a run with all that its streams share: their batches, and the threads that take these through it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from pipelines.inference_threads import InferenceThreads
+from pipelines.run_models import RunModels
+from pipelines.scheduling.batcher import Batcher
+from pipelines.scheduling.collection_window import CollectionWindow
+from pipelines.stages.adaptive import Budget
+from pipelines.stages.secondary import SecondaryModels
+from pipelines.stream import Stream, Taken
+from streamvision.core.config.app import AppConfig
+from streamvision.core.telemetry import StageTimes
+from streamvision.inference.model import Model
+
+
+class ModelGroup:
+    """The streams of one model. They may come and go while it runs; any thread may add and remove them.
+
+    Args:
+        config: what holds for the run, with this group's model under ``model``.
+        model: the model, already open; by default the one that ``config.model`` names is opened.
+        secondary: models beside it, shared by all groups.
+        times: where the seconds of each stage are recorded.
+        on_rest: called several times a second while all its streams are over, from a thread of the network, and once
+            when the network is broken for good.
+
+    Raises:
+        StreamVisionError: when the model is not there or cannot be run.
+    """
+
+    def __init__(
+        self,
+        config: AppConfig,
+        *,
+        model: Model | None,
+        secondary: SecondaryModels,
+        times: StageTimes,
+        on_rest: Callable[[], None],
+    ) -> None:
+        self.users = 0
+        """How many streams have it or are about to; whoever hands out groups counts."""
+        self.models = RunModels(config, model=model, secondary=secondary, times=times)
+        """The model, and those beside it."""
+        window = CollectionWindow()
+        self.batcher: Batcher[Taken] = Batcher(max_batch=self.models.first.useful_batch, window=window)
+        """Where its streams' frames wait for the network."""
+        self.budget = Budget(config.adaptive.full_frames_per_s)
+        """Inference that its live streams share in adaptive mode."""
+        self._on_rest = on_rest
+        self._lock = threading.Lock()
+        self._streams: tuple[Stream, ...] = ()  # replaced, never changed: the threads of the network go through it
+        self._started = False
+        self._inference = InferenceThreads(
+            self.models,
+            self.batcher,
+            window,
+            timeout_s=config.model.call_timeout_s,
+            between=self._end_drained,
+            on_broken=self._end_broken,
+        )
+
+    @property
+    def error(self) -> str | None:
+        """Why the network failed for good; ``None`` while it works."""
+        return self._inference.error
+
+    @property
+    def over(self) -> bool:
+        """Whether no frame will go through it any more, as things are."""
+        return self.error is not None or all(stream.drained() for stream in self._streams)
+
+    def add(self, stream: Stream) -> None:
+        """Take a stream's frames too."""
+        with self._lock:
+            self._streams = (*self._streams, stream)
+        self.batcher.add(stream)
+        if self.error is not None:
+            self._end_broken()
+
+    def remove(self, stream: Stream) -> None:
+        """Take no more frames of a stream whose capture has ended."""
+        with self._lock:
+            self._streams = tuple(one for one in self._streams if one is not stream)
+        self.batcher.remove(stream)
+
+    def start(self) -> None:
+        """Begin to take frames through the network; calling it twice is harmless."""
+        with self._lock:
+            if self._started:
+                return
+            self._started = True
+        self._inference.start()
+
+    def request_stop(self) -> None:
+        """Begin no further batch."""
+        self._inference.request_stop()
+
+    def join(self, deadline_s: float) -> None:
+        """Wait for the network's threads until a moment of the monotonic clock; one that hangs is left behind."""
+        self._inference.join(deadline_s)
+
+    def close(self, timeout_s: float) -> None:
+        """Stop, and release the model, within about ``timeout_s``."""
+        deadline_s = time.monotonic() + timeout_s
+        self.request_stop()
+        self.join(deadline_s)
+        self.models.close()
+
+    def _end_drained(self) -> None:
+        """Finish the outputs of streams that are over though others go on."""
+        over = True
+        for stream in self._streams:
+            if stream.drained():
+                stream.worker.end()
+            else:
+                over = False
+        if over:
+            self._on_rest()
+
+    def _end_broken(self) -> None:
+        """End all streams: there is no network for them any more."""
+        for stream in self._streams:
+            stream.give_up(self.error or "")
+        self._on_rest()

@@ -1,0 +1,127 @@
+"""The models of a run: each is open while a stream has it, and opens and closes while other streams go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from pipelines.model_group import ModelGroup
+from pipelines.stages.secondary import SecondaryModels
+from streamvision.core.config.app import AppConfig
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.telemetry import StageTimes
+from streamvision.inference.model import Model
+
+CLOSE_TIMEOUT_S = 2.0
+"""Longest wait for the threads of a model that no stream has any more."""
+
+
+class ModelGroups:
+    """Hands out the group of each model, from any thread.
+
+    Args:
+        config: which models, and what holds for the run.
+        model: the run's model, already open; by default it is opened when a stream needs it.
+        times: where the seconds of each stage are recorded.
+        on_rest: called while all streams of a group are over; see :class:`ModelGroup`.
+    """
+
+    def __init__(
+        self, config: AppConfig, *, model: Model | None, times: StageTimes, on_rest: Callable[[], None]
+    ) -> None:
+        self._config = config
+        self._given = model
+        self._times = times
+        self._on_rest = on_rest
+        self._secondary = SecondaryModels(config)
+        self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._usable: ModelGroup | None = None
+        self._groups: tuple[ModelGroup, ...] = ()
+        self._started = self._stopped = False
+
+    @property
+    def open(self) -> tuple[ModelGroup, ...]:
+        """All groups that a stream has, broken ones included, the oldest first."""
+        return self._groups
+
+    def describe(self) -> str:
+        """Return one line about the models that are open and where they execute."""
+        lines = [group.models.first.describe() for group in self._groups]
+        return "; ".join(dict.fromkeys(lines)) or f"{self._config.model.path.name}: not open, since no stream needs it"
+
+    def acquire(self) -> ModelGroup:
+        """Return the group of a model for one stream more, until :meth:`release`; the model is opened if need be.
+
+        Raises:
+            StreamVisionError: when the model is not there or cannot be run, or the run has been stopped meanwhile.
+        """
+        if (group := self._acquired()) is not None:
+            return group
+        with self._opening:
+            if (group := self._acquired()) is not None:
+                return group
+            given, self._given = self._given, None
+            group = ModelGroup(
+                self._config, model=given, secondary=self._secondary, times=self._times, on_rest=self._on_rest
+            )
+            with self._lock:
+                is_late = self._stopped
+                if not is_late:
+                    group.users = 1
+                    self._usable = group
+                    self._groups = (*self._groups, group)
+                if self._started and not is_late:
+                    group.start()
+        if is_late:
+            group.close(0.0)
+            raise StreamVisionError("the run has been stopped; begin another")
+        return group
+
+    def release(self, group: ModelGroup, *, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Say that a stream has a group no more; the last one closes its model."""
+        with self._lock:
+            group.users -= 1
+            if group.users:
+                return
+            self._groups = tuple(one for one in self._groups if one is not group)
+            if self._usable is group:
+                self._usable = None
+        group.close(timeout_s)
+
+    def start(self) -> None:
+        """Begin to take frames through the networks, also of those that are opened later."""
+        with self._lock:
+            self._started = True
+            groups = self._groups
+        self._secondary.start()
+        for group in groups:
+            group.start()
+
+    def request_stop(self) -> None:
+        """Begin no further batch and open no further model."""
+        with self._lock:
+            self._stopped = True
+        for group in self._groups:
+            group.request_stop()
+
+    def join(self, deadline_s: float) -> None:
+        """Wait for the networks' threads until a moment of the monotonic clock; one that hangs is left behind."""
+        for group in self._groups:
+            group.join(deadline_s)
+
+    def close(self, timeout_s: float) -> None:
+        """Release all models, within about ``timeout_s``."""
+        deadline_s = time.monotonic() + timeout_s
+        self._secondary.close(timeout_s)
+        for group in self._groups:
+            group.close(max(deadline_s - time.monotonic(), 0.0))
+
+    def _acquired(self) -> ModelGroup | None:
+        with self._lock:
+            group = self._usable
+            if group is None or group.error is not None or self._stopped:
+                return None
+            group.users += 1
+            return group

@@ -1,0 +1,179 @@
+"""Streams that come, change and go while others run: those miss nothing, and what has gone leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.engine import Pipeline
+from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.control import StreamExistsError, UnknownStreamError
+from streamvision.core.errors import ConfigError, SourceError
+from streamvision.core.status import StreamStatus
+from support.tiny_detector import tiny_detector
+
+LIVE = "synthetic:boxes?fps=20&size=160x120"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_detector(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+def config_of(model: Path, *streams: dict[str, Any], **more: Any) -> AppConfig:
+    return parse_config({"model": {"path": model, "threads": 1}, "streams": list(streams)} | more, origin="test")
+
+
+def live(stream_id: str | None = None, **more: Any) -> StreamConfig:
+    return StreamConfig.model_validate({"source": LIVE, "id": stream_id} | more)
+
+
+def until(condition: Callable[[], object], what: str, timeout_s: float = 60) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, what
+        time.sleep(0.02)
+
+
+def status_of(pipeline: Pipeline, stream_id: str) -> StreamStatus:
+    return next(status for status in pipeline.statuses() if status.id == stream_id)
+
+
+def until_frames(pipeline: Pipeline, stream_id: str, count: int = 3) -> None:
+    goal = status_of(pipeline, stream_id).frames_done + count
+    until(lambda: status_of(pipeline, stream_id).frames_done >= goal, f"{stream_id} goes on")
+
+
+def test_a_service_waits_without_streams_and_takes_one(model: Path) -> None:
+    with Pipeline(config_of(model), service=True) as pipeline:
+        assert not pipeline.wait(0.3)
+        assert (pipeline.statuses(), pipeline.failures(), dict(pipeline.view.channels)) == ([], [], {})
+        assert "not open" in pipeline.view.model
+        assert pipeline.add_stream(live()) == "boxes"
+        assert pipeline.add_stream(live()) == "boxes-2"
+        until_frames(pipeline, "boxes-2")
+        assert "onnxruntime" in pipeline.view.model
+        for name in ("boxes", "boxes-2"):
+            pipeline.remove_stream(name)
+        assert pipeline.statuses() == []
+        assert "not open" in pipeline.view.model
+        assert not pipeline.wait(0.3)
+        pipeline.add_stream(live("again"))
+        until_frames(pipeline, "again")
+    assert pipeline.wait(0)
+
+
+def test_a_run_needs_a_stream(model: Path) -> None:
+    with pytest.raises(ConfigError, match="no stream to run"):
+        Pipeline(config_of(model))
+
+
+def test_a_run_ends_when_all_streams_have_left(model: Path) -> None:
+    with Pipeline(config_of(model, {"source": LIVE, "id": "a"})) as pipeline:
+        pipeline.add_stream(live("b"))
+        pipeline.remove_stream("a")
+        until_frames(pipeline, "b")
+        assert not pipeline.wait(0)
+        pipeline.remove_stream("b")
+        assert pipeline.wait(10)
+
+
+def test_a_run_ends_with_its_last_file_though_one_came_later(model: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "d.jsonl"
+    config = config_of(model, {"source": LIVE, "id": "a"}, max_frames=30, outputs={"detections": lines})
+    with Pipeline(config) as pipeline:
+        pipeline.add_stream(live("b"))
+        assert pipeline.wait(60)
+    written = [json.loads(line) for line in lines.read_text().splitlines()]
+    for name in "ab":
+        status = status_of(pipeline, name)
+        assert status.frames_done + sum(status.drops.values()) == 30
+        assert sum(line["stream"] == name for line in written) == status.frames_done
+
+
+def test_what_is_refused_changes_nothing(model: Path) -> None:
+    with Pipeline(config_of(model, {"source": LIVE, "id": "a"}), service=True) as pipeline:
+        with pytest.raises(StreamExistsError, match="'a'"):
+            pipeline.add_stream(live("a"))
+        with pytest.raises(SourceError, match="does not exist"):
+            pipeline.add_stream(StreamConfig(source="/nowhere.mp4"))
+        with pytest.raises(UnknownStreamError, match="there is no stream 'b'; the streams are: a"):
+            pipeline.remove_stream("b")
+        with pytest.raises(UnknownStreamError, match="there is no stream 'b'"):
+            pipeline.replace_stream("b", live("b"))
+        with pytest.raises(ConfigError, match="cannot become 'b'"):
+            pipeline.replace_stream("a", live("b"))
+        with pytest.raises(SourceError, match="does not exist"):
+            pipeline.replace_stream("a", StreamConfig(source="/nowhere.mp4"))
+        assert [status.id for status in pipeline.statuses()] == ["a"]
+        until_frames(pipeline, "a")
+        assert not pipeline.failures()
+
+
+def test_another_source_begins_that_stream_anew_for_the_same_viewers(model: Path) -> None:
+    streams = {"source": LIVE, "id": "a"}, {"source": LIVE, "id": "b"}
+    with Pipeline(config_of(model, *streams), service=True) as pipeline:
+        until_frames(pipeline, "a")
+        channel = pipeline.view.channels["a"]
+        with channel.watching():
+            before = channel.latest
+            assert before is not None
+            pipeline.replace_stream("a", StreamConfig(source="synthetic:boxes?fps=20&size=320x240"))
+            assert [status.id for status in pipeline.statuses()] == ["a", "b"]
+            until(lambda: channel.latest is not None, "the channel goes on")
+            newest = channel.latest
+            assert newest is not None
+            assert newest.sequence > before.sequence
+            assert (newest.result.frame.index < 5, newest.result.frame.picture.width_px) == (True, 320)
+        until_frames(pipeline, "b")
+
+
+def test_analytics_change_without_beginning_anew(model: Path) -> None:
+    with Pipeline(config_of(model, {"source": LIVE, "id": "a"}), service=True) as pipeline:
+        until_frames(pipeline, "a")
+        before = status_of(pipeline, "a").frames_in
+        line = {"name": "road", "points": [[0, 0.5], [1, 0.5]]}
+        pipeline.replace_stream("a", live("a", analytics={"lines": [line]}))
+        assert status_of(pipeline, "a").frames_in >= before
+        until(lambda: "road" in status_of(pipeline, "a").analytics["lines"], "the line counts")
+
+
+def test_threads_and_ids_come_back(model: Path) -> None:
+    with Pipeline(config_of(model, {"source": LIVE, "id": "a"}), service=True) as pipeline:
+        until_frames(pipeline, "a")
+        threads = threading.active_count()
+        for _ in range(5):
+            pipeline.add_stream(live("guest"))
+            until_frames(pipeline, "guest", 1)
+            pipeline.remove_stream("guest")
+        assert threading.active_count() == threads
+        assert list(pipeline.view.channels) == ["a"]
+
+
+def test_many_changes_at_once(model: Path) -> None:
+    faults: list[BaseException] = []
+
+    def come_and_go(number: int) -> None:
+        try:
+            for _ in range(3):
+                name = pipeline.add_stream(live(f"guest-{number % 2}" if number < 2 else None))
+                pipeline.replace_stream(name, live(realtime=True))
+                pipeline.remove_stream(name)
+        except BaseException as error:
+            faults.append(error)
+
+    with Pipeline(config_of(model, {"source": LIVE, "id": "a"}), service=True) as pipeline:
+        threads = [threading.Thread(target=come_and_go, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        assert not faults
+        assert [status.id for status in pipeline.statuses()] == ["a"]
+        until_frames(pipeline, "a")
