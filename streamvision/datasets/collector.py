@@ -84,7 +84,7 @@ class Collector:
 
     def note(self, path: Path, kind: ProblemKind, reason: str) -> None:
         """Note that something is wrong with a file."""
-        said = printable(reason).replace("\n", " ")
+        said = printable(reason).replace("\n", " ").replace("\t", " ")
         self._problems.append(Problem(path, said if len(said) <= MAX_REASON else f"{said[:MAX_REASON]}...", kind))
 
     def doubt(self, path: Path, reason: str) -> None:

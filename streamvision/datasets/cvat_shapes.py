@@ -166,10 +166,10 @@ def _run_lengths(mask: NDArray[np.uint8], box: Corners, size_px: tuple[int, int]
     """Return a mask as COCO's run lengths over the columns of the whole picture; ``None`` where it is not inside."""
     left, top = (int(value) for value in box[:2])
     height, width = mask.shape
-    if left < 0 or top < 0 or left + width > size_px[0] or top + height > size_px[1]:
+    if left < 0 or top < 0 or left + width > size_px[0] or top + height > size_px[1] or max(size_px) > _FARTHEST_PX:
         return None
-    columns = np.zeros((width, size_px[1]), np.uint8)
-    columns[:, top : top + height] = mask.T
-    changes = np.flatnonzero(np.diff(columns.ravel(), prepend=0, append=0)) + left * size_px[1]
+    columns, rows = np.nonzero(np.diff(mask.T, prepend=0, append=0, axis=1))
+    places, times = np.unique((left + columns) * size_px[1] + top + rows, return_counts=True)
+    changes = places[times == 1]  # a column that reaches the bottom goes on at the top of the next
     edges = np.concatenate([[0], changes, [size_px[0] * size_px[1]]])
     return LabelledShape(rle_counts=tuple(int(run) for run in np.diff(edges)), area_px=float(mask.sum()) or None)

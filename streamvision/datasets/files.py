@@ -214,7 +214,9 @@ def _read_class_list(path: Path) -> ClassList:
 
 
 def class_name(text: str) -> str:
-    """Return what a class is called: a name that can be printed, of :data:`MAX_NAME` characters at most."""
+    """Return what a class is called: a name that can be printed and seen, of :data:`MAX_NAME` characters at most."""
+    if text.isspace():
+        return repr(text[:MAX_NAME])
     if len(text) <= MAX_NAME and text.isprintable():
         return text
     escaped = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:MAX_NAME])
@@ -275,7 +277,7 @@ def open_image(file: Path | bytes) -> Image:
     except (UnidentifiedImageError, ImportError):
         # Once ultralytics is loaded, Pillow's opener asks for another package where it does not know a file.
         raise BrokenPictureError("is not a picture") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
         raise BrokenPictureError(f"cannot be opened ({_clause(error)})") from None
 
 
@@ -304,7 +306,7 @@ def decode(image: Image) -> None:
     """
     try:
         image.load()
-    except (OSError, ValueError, SyntaxError, IndexError) as error:
+    except (OSError, ValueError, SyntaxError, IndexError, MemoryError) as error:
         raise BrokenPictureError(f"cannot be decoded ({_clause(error)})") from None
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamvision.core.errors import ConfigError
+from streamvision.core.redaction import redact_outside
 from streamvision.core.words import counted
 from streamvision.datasets.coco_json import find_tables, is_coco, read_coco, write_coco
 from streamvision.datasets.collector import Progress, no_progress
@@ -91,6 +92,7 @@ WRITABLE: tuple[DatasetFormat, ...] = tuple(name for name, format in FORMATS.ite
 
 _BLANK_BYTES = 4096
 """A file is blank where so many of its first bytes are."""
+_PATH_SHOWN = 500
 _SNIFFED = 5
 """Files of a kind that are looked into; one of the right shape is enough."""
 
@@ -130,7 +132,7 @@ def read_dataset(
     if not dataset.images:
         count = len(dataset.problems)
         problem = next(iter(dataset.problems), None)
-        first = f": {' '.join(str(problem.path).splitlines())} {problem.reason}" if problem else ""
+        first = f": {_in_words(problem.path)} {problem.reason}" if problem else ""
         more = f"; and {count - 1:,} problems more" if count > 1 else ""
         what = "mend these, or give a folder that has both pictures and labels in this format"
         raise ConfigError(f"no labelled picture could be read from {folder} as {chosen}{first}{more}; {what}")
@@ -167,6 +169,12 @@ def write_dataset(
     output = OutputFolder(folder, pictures=pictures, force=force, progress=progress)
     chosen.write(_with_ignored(dataset, chosen, output), output)
     return tuple(output.problems)
+
+
+def _in_words(path: Path) -> str:
+    """Return a path for a message, however long and on however many lines a list of pictures writes it."""
+    text = " ".join(redact_outside(str(path)).split())
+    return text if len(text) <= _PATH_SHOWN else f"{text[:_PATH_SHOWN]}..."
 
 
 def detect_format(folder: Path, *, option: str = "--format") -> DatasetFormat:

@@ -19,7 +19,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -162,7 +162,7 @@ class _Reader:
             return named
         beside = [path.with_suffix(suffix) for suffix in sorted(PICTURE_SUFFIXES)]
         if name:
-            beside.insert(0, path.with_name(name.rsplit("/", 1)[-1]))
+            beside.insert(0, path.parent / PurePosixPath(name).name)
         if (found := next((one for one in beside if one in self._pictures), None)) is not None:
             return found
         if (data := document.get("imageData")) is not None:

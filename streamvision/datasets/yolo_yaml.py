@@ -41,6 +41,8 @@ _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 OUTSIDE = "outside of the data set"
 _USUAL_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _MAX_CLASSES = 100_000
+_MAX_PARTS = 100
+"""Most folders of a path that are left out one by one, each of which costs a look at the disk."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def choose_yaml(path: Path) -> Path | None:
         raise ConfigError(f"{path} holds several YOLO data sets ({shown}{more}); give one of these files")
     if found:
         return found[0]
-    asked = [path] if path.is_file() else [path / name for name in _USUAL_NAMES]
+    asked = [path] if path.is_file() else [path / name for name in _USUAL_NAMES if not leads_out(path / name, path)]
     for one in asked:
         if one.suffix in {".yaml", ".yml"} and one.is_file() and not _describes(_document(one)):
             raise ConfigError(
@@ -252,7 +254,8 @@ def _is_place(path: Path, beside: Path) -> bool:
 
 
 def _plain_parts(text: str) -> list[str]:
-    return [part for part in PurePosixPath(text).parts if part not in ("..", ".", "/")]
+    """Return the folders and the name in a path, the last :data:`_MAX_PARTS` of them."""
+    return [part for part in PurePosixPath(text).parts if part not in ("..", ".", "/")][-_MAX_PARTS:]
 
 
 def _document(path: Path) -> dict[Any, Any]:

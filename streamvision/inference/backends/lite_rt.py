@@ -35,6 +35,7 @@ _ZIP_FAULTS = (
     EOFError,
     ValueError,
     SyntaxError,
+    TypeError,
     AttributeError,
     RuntimeError,  # a password is asked for, or a kind of compression that there is not
     MemoryError,

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamvision.core.errors import DeviceError, ModelError
+from streamvision.core.reading import UnreadableError, parse_json
 from streamvision.inference.backends.cuda_memory import GpuFacts
 
 FORMAT = 1
@@ -96,8 +97,8 @@ def split_embedded(content: bytes) -> tuple[dict[str, str], bytes]:
     if not 2 <= length <= min(_METADATA_BYTES, len(content) - 4) or content[4:5] != b"{":
         return {}, content
     try:
-        document = json.loads(content[4 : 4 + length])
-    except ValueError:
+        document = parse_json(content[4 : 4 + length])
+    except UnreadableError:
         return {}, content
     metadata = {str(k): v if isinstance(v, str) else json.dumps(v, default=str) for k, v in document.items()}
     return metadata, content[4 + length :]

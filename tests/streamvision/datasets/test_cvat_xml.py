@@ -73,6 +73,32 @@ def test_outlines(tmp_path: Path) -> None:
     assert np.array_equal(decoded, expected)
 
 
+@pytest.mark.parametrize(
+    ("rle", "left", "top", "width", "height"),
+    [("0, 120", 4, 0, 3, 40), ("1, 80, 1, 38", 57, 0, 3, 40), ("0, 2400", 0, 0, 60, 40), ("2, 1, 1, 2", 0, 38, 3, 2)],
+    ids=["columns", "last", "everything", "bottom"],
+)
+def test_masks_that_reach_the_edges(rle: str, left: int, top: int, width: int, height: int, tmp_path: Path) -> None:
+    save_picture(tmp_path / "images" / "a.png")
+    place = f'left="{left}" top="{top}" width="{width}" height="{height}"'
+    write(tmp_path, image(f'<mask label="car" rle="{rle}" {place}/>'))
+    (box,) = read_dataset(tmp_path, shapes=True).images[0].boxes
+    assert box.shape is not None and isinstance(box.shape.rle_counts, tuple)
+    runs = [int(run) for run in rle.split(",")]
+    expected = np.zeros((40, 60), int)
+    expected[top : top + height, left : left + width] = np.repeat(np.arange(len(runs)) % 2, runs).reshape(height, width)
+    counts = box.shape.rle_counts
+    assert np.array_equal(np.repeat(np.arange(len(counts)) % 2, counts).reshape(60, 40).T, expected)
+    assert all(counts[1:-1])
+
+
+def test_a_mask_on_a_picture_of_a_size_that_none_has_is_left_out(tmp_path: Path) -> None:
+    save_picture(tmp_path / "images" / "a.png")
+    mask = '<mask label="car" rle="0, 1" left="0" top="0" width="1" height="1"/>'
+    write(tmp_path, image(mask).replace('height="40"', f'height="{10**15}"'))
+    assert [box.shape for box in read_dataset(tmp_path, shapes=True).images[0].boxes] in ([None], [])
+
+
 def test_beside_turned_boxes_upright_ones_have_their_corners(tmp_path: Path) -> None:
     save_picture(tmp_path / "images" / "a.png")
     write(tmp_path, image(BOX.format("", ""), BOX.format(' rotation="90"', "")))

@@ -13,11 +13,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.dataset import Dataset
-from streamvision.datasets.files import class_name, files_below
+from streamvision.datasets.files import BrokenPictureError, class_name, decode, files_below, open_image
 from streamvision.datasets.pascal_voc import is_annotation
 from streamvision.datasets.record_file import DamagedRecordError, encode_example, masked_crc32c, read_records
 from streamvision.evaluation.predictions import read_bgr
@@ -160,6 +161,41 @@ def test_labels_that_are_links_to_elsewhere_are_not_read(tmp_path: Path) -> None
     assert not any("secret" in problem.reason for problem in dataset.problems)
 
 
+def test_a_description_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret.json").write_text("a secret\n")
+    yolo(tmp_path / "set", "train: images\nnames: [car]\n")
+    for name in ("data.yaml", "dataset.yml"):
+        (tmp_path / "set" / name).unlink(missing_ok=True)
+        (tmp_path / "set" / name).symlink_to("../secret.json")
+    said = " ".join(problem.reason for problem in read_dataset(tmp_path / "set", format="yolo").problems)
+    assert "has no data.yaml" in said and "secret" not in said
+
+
+def test_a_list_with_endless_or_odd_names_is_told_shortly_and_soon(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    lines = ["images/a.jpg", "a/" * 8000, "b\tc\x1b[31m\x85d.jpg", "images/" + "x" * 5000 + ".jpg"]
+    (tmp_path / "set" / "train.txt").write_text("\n".join(lines))
+    begin_s = time.process_time()
+    dataset = yolo(tmp_path / "set", "train: train.txt\nnames: [car]\n")
+    assert time.process_time() - begin_s < 2  # 6 s where each of 8000 folders is left out in turn
+    assert all(problem.reason.isprintable() for problem in dataset.problems)
+    (tmp_path / "set" / "images" / "a.jpg").unlink()
+    with pytest.raises(ConfigError, match="no labelled picture could be read") as refused:
+        read_dataset(tmp_path / "set", format="yolo")
+    assert len(str(refused.value)) < 2000 and str(refused.value).isprintable()
+
+
+def test_a_picture_that_asks_for_all_memory_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_image: Image.Image) -> None:
+        raise MemoryError
+
+    path = save_picture(tmp_path / "a.png", 64, 48)
+    with open_image(path) as image:
+        monkeypatch.setattr(type(image), "load", load)
+        with pytest.raises(BrokenPictureError, match="cannot be decoded"):
+            decode(image)
+
+
 def test_links_to_folders_end(tmp_path: Path) -> None:
     save_picture(tmp_path / "set" / "a.jpg", 64, 48)
     for name, target in {"up": "..", "root": "/", "self": ".", "loop": "loop"}.items():
@@ -253,6 +289,7 @@ def test_a_label_map_with_an_endless_number(tmp_path: Path) -> None:
 def test_classes_are_called_what_can_be_printed() -> None:
     assert class_name("Ampel, rot") == "Ampel, rot"
     assert class_name("a\x1b[31m\0") == r"a\x1b[31m\x00"
+    assert class_name(" ") == "' '"
     first, second = class_name("x" * 5000), class_name("x" * 5001)
     assert first != second and len(first) < 300
 

@@ -94,10 +94,22 @@ def test_what_is_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["a.png", "..\\images\\a.png", "../images/a.png", "C:\\Users\\me\\a.png", "/home/me/a.png", None, 7]
+    "given",
+    [
+        "a.png",
+        "..\\images\\a.png",
+        "../images/a.png",
+        "C:\\Users\\me\\a.png",
+        "/home/me/a.png",
+        None,
+        7,
+        "b/",
+        "..",
+        ".",
+    ],
 )
 def test_the_picture_is_found_however_it_is_named(given: Any, tmp_path: Path) -> None:
-    beside = given is None or given == 7 or "images" not in given
+    beside = not isinstance(given, str) or "images" not in given
     picture = save_picture(tmp_path / "set" / ("labels" if beside else "images") / "a.png")
     write(tmp_path / "set" / "labels" / "a.json", shape("car", *TRIANGLE), image=given)
     dataset = read_dataset(tmp_path / "set")

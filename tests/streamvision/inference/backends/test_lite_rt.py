@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,16 @@ def test_metadata_as_json_is_read_too(tiny_tflite: Path, tmp_path: Path) -> None
 def test_damaged_metadata_is_an_error(tiny_tflite: Path, tmp_path: Path) -> None:
     path = with_tflite_metadata(tiny_tflite, tmp_path / "with.tflite", {"task": "detect"})
     path.write_bytes(path.read_bytes().replace(b'{"task"', b'["task"'))
+    with pytest.raises(ModelError, match=r"the metadata in .* is damaged"):
+        read_appended_metadata(path)
+
+
+@pytest.mark.parametrize("text", ["{['a']: 1}", "[" * 9000, "{1: 2", "-'a'", "7"])
+def test_a_damaged_literal_as_metadata_is_an_error(text: str, tiny_tflite: Path, tmp_path: Path) -> None:
+    path = tmp_path / "with.tflite"
+    path.write_bytes(tiny_tflite.read_bytes())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("temp_meta.txt", text)
     with pytest.raises(ModelError, match=r"the metadata in .* is damaged"):
         read_appended_metadata(path)
 

@@ -23,7 +23,7 @@ from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends import open_backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
 from streamvision.inference.backends.tensorrt_engine import TensorRtBackend
-from streamvision.inference.backends.tensorrt_header import header_path
+from streamvision.inference.backends.tensorrt_header import header_path, split_embedded
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model import Model
 from support.fake_cuda import FakeCuda, Gpu
@@ -204,6 +204,12 @@ def test_a_damaged_header_is_said(engine: Path, text: str) -> None:
     header_path(engine).write_text(text)
     with pytest.raises(ModelError, match=r"the header .*tiny\.engine\.json is damaged"):
         TensorRtBackend(engine)
+
+
+@pytest.mark.parametrize("text", [b'{"a":' * 9000, b"{" + b"1" * 5000, b'{"a": "\xff"}'])
+def test_metadata_in_front_that_is_none_belongs_to_the_engine(text: bytes) -> None:
+    content = len(text).to_bytes(4, "little") + text + b"engine"
+    assert split_embedded(content) == ({}, content)
 
 
 def test_an_engine_without_a_header_is_loaded_where_tensorrt_takes_it(tensorrt: FakeTensorRt, engine: Path) -> None:
