@@ -1,6 +1,8 @@
 # Two commands do all the set-up: `make demo` runs the main job, `make test` runs every test.
 VENV ?= .venv
 PYTHON ?= python3
+# Test processes at a time; each takes up to 4 GB. A file's tests stay together, in the order of their names.
+JOBS ?= 2
 export VENV PYTHON
 
 .PHONY: help demo test lint format clean
@@ -17,7 +19,7 @@ demo: $(VENV)/.ready-runtime
 	$(VENV)/bin/streamvision demo $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') $(ARGS)
 
 test: lint
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 $(ARGS)
 
 lint: $(VENV)/.ready-test
 	$(VENV)/bin/ruff format --check .

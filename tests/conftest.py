@@ -10,6 +10,8 @@ import pytest
 
 from support.postgres_server import PostgresServer, binaries, postgres_server
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # torch and NumPy read it when they are loaded; the cores are taken already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
