@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from streamvision.core.version import __version__
 
 if TYPE_CHECKING:
+    from streamvision.api.detect import detect
     from streamvision.api.find import index_objects
     from streamvision.api.result import StreamResult
     from streamvision.api.stream import ResultStream, stream
+    from streamvision.core.detection import Detection
     from streamvision.core.detections import Detections
     from streamvision.core.errors import StreamVisionError
     from streamvision.core.frame import Frame, Result
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from streamvision.search.index_file import load_index, save_index
 
 __all__ = [
+    "Detection",
     "Detections",
     "Frame",
     "ModelCard",
@@ -36,6 +39,7 @@ __all__ = [
     "StreamResult",
     "StreamVisionError",
     "__version__",
+    "detect",
     "index_objects",
     "load_index",
     "save_index",
@@ -44,6 +48,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Detection": "streamvision.core.detection",
     "Detections": "streamvision.core.detections",
     "Frame": "streamvision.core.frame",
     "ModelCard": "streamvision.inference.model_card",
@@ -57,6 +62,7 @@ _HOME = {
     "StageView": "streamvision.core.stage_view",
     "StreamResult": "streamvision.api.result",
     "StreamVisionError": "streamvision.core.errors",
+    "detect": "streamvision.api.detect",
     "index_objects": "streamvision.api.find",
     "load_index": "streamvision.search.index_file",
     "save_index": "streamvision.search.index_file",

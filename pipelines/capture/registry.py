@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
+from pipelines.capture.array_reader import ARRAYS
 from pipelines.capture.ffmpeg.sources import FILE, HTTP, NETWORK, PIPE, RTSP, V4L2, VIDEOS, video_source
 from pipelines.capture.file_list import is_pattern, list_files
 from pipelines.capture.gstreamer_reader import GSTREAMER
@@ -46,7 +47,8 @@ def parse_source(source: str | Sequence[str], *, policy: Policy = "auto", realti
     text = _local_name(source if isinstance(source, str) else source[0])
     if not text:
         raise _refused(text, "is empty")
-    for kind in SOURCES:
+    kinds: tuple[SourceKind, ...] = (*SOURCES, ARRAYS)
+    for kind in kinds:
         try:
             spec = kind.parsed(text, policy, realtime)
         except ValueError as error:
@@ -74,6 +76,10 @@ def _parse_paths(paths: list[str], policy: Policy, realtime: bool) -> SourceSpec
     return spec
 
 
+def _kind_of(spec: SourceSpec) -> SourceKind:
+    return ARRAYS if spec.kind == ARRAYS.name else SOURCES.get(spec.kind)
+
+
 def _local_name(text: str) -> str:
     """Return a text without what is around it; a file of exactly that name is meant as it is written."""
     if local_path(text) is not None:
@@ -87,13 +93,13 @@ def _local_name(text: str) -> str:
 
 def create_reader(spec: SourceSpec, *, config: StreamConfig, drops: DropCounter | None = None) -> Reader:
     """Return a fresh reader, not yet open, which counts what it loses in ``drops``."""
-    reader: Reader = SOURCES.get(spec.kind).load()(spec, config=config, drops=drops or DropCounter())
+    reader: Reader = _kind_of(spec).load()(spec, config=config, drops=drops or DropCounter())
     return reader
 
 
 def source_files(spec: SourceSpec) -> list[Path]:
     """Return the files of this machine that a source reads."""
-    files = SOURCES.get(spec.kind).files
+    files = _kind_of(spec).files
     return files(spec) if files is not None else []
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from streamvision.core.config.app import AppConfig, load_config, parse_config, parse_stage
 from streamvision.core.config.merging import join_options
+from streamvision.core.errors import ConfigError
 from streamvision.core.user_stage import Stage, stage_of
+from streamvision.models import with_default_model
 
-Source = str | Path
+Source = str | Path | int
 Sources = Source | Sequence[Source | Sequence[Source]] | Mapping[str, Source | Sequence[Source]]
+log = logging.getLogger("streamvision")
 
 
 def build_config(
@@ -26,7 +30,8 @@ def build_config(
     Args:
         sources: one source, several, or sources by stream id; ``None`` where the configuration has them. A
             sequence of files, folders and globs in place of a source is one stream.
-        model: the model file; ``None`` where the configuration has it.
+        model: the model file, or the name of one that ships; ``None`` where the configuration has it, or for the
+            default one, which is then said.
         config: YAML file or mapping with the keys of ``docs/configuration.md``.
         options: keys of the model, the streams, the outputs, and whole sections, by name.
 
@@ -39,7 +44,10 @@ def build_config(
     if sources is not None:
         document["streams"] = _streams(sources)
     given = {**options, "model": model} if model is not None else options
-    return parse_config(join_options(document, given), origin="streamvision.stream")
+    document, said = with_default_model(join_options(document, given))
+    if said:
+        log.warning("%s", said)
+    return parse_config(document, origin="streamvision.stream")
 
 
 def read_stage(given: Callable[..., object] | str | Mapping[str, Any]) -> Stage:
@@ -54,12 +62,26 @@ def read_stage(given: Callable[..., object] | str | Mapping[str, Any]) -> Stage:
 
 
 def _streams(sources: Sources) -> list[dict[str, Any]]:
-    if isinstance(sources, (str, Path)):
-        return [{"source": str(sources)}]
     if isinstance(sources, Mapping):
         return [{"id": name, "source": _texts(source)} for name, source in sources.items()]
+    if _is_one(sources) or not isinstance(sources, Sequence):
+        return [{"source": _text(sources)}]
     return [{"source": _texts(source)} for source in sources]
 
 
 def _texts(source: Source | Sequence[Source]) -> str | list[str]:
-    return str(source) if isinstance(source, (str, Path)) else [str(part) for part in source]
+    if _is_one(source) or not isinstance(source, Sequence):
+        return _text(source)
+    return [_text(part) for part in source]
+
+
+def _text(source: Any) -> str:
+    if not _is_one(source):
+        raise ConfigError(
+            f"a source is {type(source).__name__}; give a file or an address as text, a Path, or the number of a camera"
+        )
+    return str(source)
+
+
+def _is_one(source: object) -> bool:
+    return isinstance(source, (str, Path, int)) and not isinstance(source, bool)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.api.showing import png_of, save_picture, show_picture, table_of, unused_path
+from streamvision.core.detection import Detection
 from streamvision.core.frame import describe
 from streamvision.core.picture import YuvPicture
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.result_view import ResultView
 
 if TYPE_CHECKING:
+    import pandas
     import supervision
 
 
@@ -39,6 +44,52 @@ class StreamResult(ResultView):
         """(H, W, 3) uint8 BGR, read-only, with boxes, labels and whatever else is drawn."""
         canvas = self._rendered.canvas()
         return _read_only(YuvPicture(canvas.y, canvas.u, canvas.v, full_range=True).to_bgr())
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self.detections)
+
+    def __bool__(self) -> bool:
+        """Return true, also where nothing was found: it is a result."""
+        return True
+
+    def __iter__(self) -> Iterator[Detection]:
+        """Yield each object."""
+        return iter(self.detections)
+
+    def __getitem__(self, index: int) -> Detection:
+        """Return one object."""
+        return self.detections[index]
+
+    def show(self) -> None:
+        """Show the annotated picture: in a notebook below its cell, elsewhere in the program that opens pictures."""
+        show_picture(self, self._repr_png_())
+
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write the annotated picture and return its file.
+
+        Args:
+            path: the file, .png or .jpg, which is replaced if it is there; by default a new one in the present folder.
+
+        Raises:
+            OutputError: when it cannot be written.
+        """
+        file = unused_path(f"{self.stream_id}-{self.frame.index:06d}") if path is None else Path(path)
+        save_picture(self.annotated_bgr, file)
+        return file
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the objects as a table: stream, frame, pts_s, track_id, class_id, class_name, score, and the edges.
+
+        Raises:
+            MissingDependencyError: when pandas is not installed.
+        """
+        frame = self.frame
+        return table_of(self.detections, stream=frame.stream_id, frame=frame.index, pts_s=frame.pts_s)
+
+    def _repr_png_(self) -> bytes:
+        """Return the annotated picture for notebooks."""
+        return png_of(self.annotated_bgr)
 
     def jpeg(self) -> bytes:
         """Return the annotated picture as a JPEG file, encoded once for all who ask."""

@@ -8,6 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.capture.array_reader import hold, release
 from pipelines.engine import Pipeline
 from pipelines.outputs.sink import Sink, SinkContext, SinkFactory
 from streamvision.api.options import Sources, build_config, read_stage
@@ -15,6 +19,7 @@ from streamvision.api.result import StreamResult
 from streamvision.api.result_queue import ResultQueue
 from streamvision.core.config.app import AppConfig
 from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.given_picture import is_picture
 from streamvision.core.status import StreamStatus
 from streamvision.core.user_stage import Stage
 from streamvision.web import web_server
@@ -23,10 +28,12 @@ if TYPE_CHECKING:
     from streamvision.web.server import WebServer
 
 POLL_S = 0.2
+Pictures = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+"""Pictures in memory, as BGR; Pillow's images will do, too."""
 
 
 def stream(
-    source: Sources | None = None,
+    source: Sources | Pictures | None = None,
     *,
     model: str | Path | None = None,
     config: str | Path | Mapping[str, Any] | None = None,
@@ -41,8 +48,9 @@ def stream(
     The pipeline starts with the first result that is asked for and ends with the loop, however that is left.
 
     Args:
-        source: what ``--source`` takes; a list of such, or a mapping of stream id to source.
-        model: the model file.
+        source: what ``--source`` takes, a Path, or the number of a camera; a list of such, or a mapping of stream id to
+            source. Numpy arrays (BGR, uint8) or Pillow images in a list, or one of them, are one stream of pictures.
+        model: the model file, or the name of one that ships; by default ``road_signs``, which is then said.
         config: a YAML file or mapping in the form of ``docs/configuration.md``; the arguments win over it.
         stages: code of yours for every frame: functions, classes, dotted paths, or mappings as in the configuration.
         sinks: outputs of yours: each is called for every stream with a :class:`pipelines.outputs.sink.SinkContext` and
@@ -58,8 +66,24 @@ def stream(
         ConfigError: when an argument is not known or not accepted.
         StreamVisionError: when a source, the model or an output is refused; nothing runs then.
     """
-    settled = build_config(source, model=model, config=config, options=options)
-    return ResultStream(settled, stages=[read_stage(stage) for stage in stages], sinks=sinks)
+    held = _held(source)
+    try:
+        sources: Any = held or source
+        settled = build_config(sources, model=model, config=config, options=options)
+        results = ResultStream(settled, stages=[read_stage(stage) for stage in stages], sinks=sinks)
+    except BaseException:
+        release(held)
+        raise
+    weakref.finalize(results, release, held)
+    return results
+
+
+def _held(source: Any) -> str:
+    """Return the name under which pictures in memory are read; empty where the source is something else."""
+    if is_picture(source):
+        source = [source]
+    is_film = isinstance(source, np.ndarray) and source.ndim == 4
+    return hold(source) if is_film or (isinstance(source, (list, tuple)) and any(map(is_picture, source))) else ""
 
 
 class ResultStream(Iterator[StreamResult]):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.detection import Detection
 from streamvision.core.masks import encode_rle
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class Detections:
     attributes: NDArray[np.object_] | None = None
     """(N,) dict by the name of a second model of what it found on the object, or ``None`` where it has not (yet);
     ``None`` where there is no second model."""
+
+    class_name: NDArray[np.object_] | None = None
+    """(N,) str name of each object's class; ``None`` where only numbers are known."""
 
     def __post_init__(self) -> None:
         count = len(self.score)
@@ -96,14 +100,44 @@ class Detections:
     def __len__(self) -> int:
         return len(self.score)
 
-    def __getitem__(self, index: Index) -> Detections:
-        """Return the chosen rows, in the order chosen."""
+    @overload
+    def __getitem__(self, index: int) -> Detection: ...
+
+    @overload
+    def __getitem__(self, index: Index) -> Detections: ...
+
+    def __getitem__(self, index: int | Index) -> Detection | Detections:
+        """Return one object for a number, and for a slice, a mask or an array of numbers the chosen rows, in order."""
+        if isinstance(index, (int, np.integer)):
+            return self._one(int(index))
         columns = {name: rows[index] for name, rows in vars(self).items() if rows is not None and name != "track_id"}
         if self.track_id is not None:
             # Indexing a masked array as a whole costs several times what its two parts do.
             identity, mask = self.track_id.data[index], np.ma.getmaskarray(self.track_id)[index]
             columns["track_id"] = np.ma.MaskedArray(identity, mask=mask)
         return _NOTHING._changed(columns)
+
+    def __iter__(self) -> Iterator[Detection]:
+        """Yield each object as plain values; arrays are faster where there are many."""
+        return (self._one(index) for index in range(len(self)))
+
+    def _one(self, index: int) -> Detection:
+        given = {name: rows[index] for name, rows in vars(self).items() if rows is not None}  # an IndexError ends loops
+        identity = given.pop("track_id", np.ma.masked)
+        class_id = int(given.pop("class_id"))
+        return Detection(
+            class_id=class_id,
+            class_name=str(given.pop("class_name", class_id)),
+            score=float(given.pop("score")),
+            box_xyxy_px=tuple(given.pop("box_xyxy_px").tolist()),
+            track_id=None if identity is np.ma.masked else int(identity),
+            **given,
+        )
+
+    def with_names(self, names: tuple[str, ...]) -> Detections:
+        """Return the same objects with the names of their classes, given by class id."""
+        called = np.array([class_name(class_id, names) for class_id in self.class_id.tolist()], np.object_)
+        return self._changed({"class_name": called})
 
     def with_columns(self, **columns: Any) -> Detections:
         """Return the same objects with other values in these columns.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, KeyFrame, Result
 from streamvision.core.image_result import ImageResult
@@ -26,10 +28,10 @@ class ResultView:
         """The stream that the frame is of."""
         return self.frame.stream_id
 
-    @property
+    @cached_property
     def detections(self) -> Detections:
         """Objects in the frame's own pixels, with identities where a tracker has confirmed them."""
-        return self.result.detections
+        return self.result.detections.with_names(self.names)
 
     @property
     def image_result(self) -> ImageResult | None:

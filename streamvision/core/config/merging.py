@@ -18,8 +18,21 @@ SECTION_OPTIONS = tuple(name for name in AppConfig.model_fields if name not in (
 MODEL_OPTIONS = tuple(name for name in ModelConfig.model_fields if name != "path")
 STREAM_OPTIONS = tuple(name for name in StreamConfig.model_fields if name not in ("source", "id"))
 OUTPUT_OPTIONS = tuple(OutputsConfig.model_fields)
+ALIASES = {"conf": "score", "imgsz": "side_px"}
+"""By what other programs call them, options of ours."""
 MAIN_KEYS = {"model": "path", "tracker": "name", "adaptive": "mode"}
 """The key of a section that is meant where a plain value is given for all of it, as in ``tracker="botsort"``."""
+
+
+def with_aliases(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options by our names.
+
+    Raises:
+        ConfigError: when one is given under both names.
+    """
+    if twice := [name for name in options if ALIASES.get(name) in options]:
+        raise ConfigError(f"{twice[0]} is another name of {ALIASES[twice[0]]}, and both are given; leave one out")
+    return {ALIASES.get(name, name): value for name, value in options.items()}
 
 
 def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +47,7 @@ def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dic
         ConfigError: when an option is not known, or the address of ``serve`` is not one.
     """
     joined = _present_keys(document)
-    for name, value in _present_keys(options).items():
+    for name, value in _present_keys(with_aliases(options)).items():
         if name in SECTION_OPTIONS:
             joined[name] = _joined(joined.get(name), value, section=name)
         elif name in MODEL_OPTIONS or name in ModelConfig.renamed_keys:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import streamvision
+from pipelines.capture import array_reader
 from streamvision.core.errors import ConfigError, SourceError, StreamVisionError
 from support.tiny_detector import tiny_detector
 
@@ -24,6 +26,14 @@ LIVE = "synthetic:drive?fps=60&size=320x180"
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_detector(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture
+def data_held() -> Iterator[None]:
+    """Fail where pictures in memory are kept after their stream."""
+    yield
+    gc.collect()
+    assert not array_reader._held
 
 
 def pipeline_threads() -> set[str]:
@@ -184,3 +194,35 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert callable(streamvision.stream)
     with pytest.raises(AttributeError, match="no attribute 'strem'"):
         _ = streamvision.strem
+
+
+def test_pictures_in_memory_are_one_stream(model: Path, data_held: None) -> None:
+    black, white = np.zeros((64, 96, 3), np.uint8), np.full((64, 96, 3), 255, np.uint8)
+    for pictures in ([black, white, black], np.stack([black, white, black])):
+        results = list(streamvision.stream(pictures, model=model))
+        assert [int(one.bgr.mean()) for one in results] == [0, 255, 0]
+        assert [one.frame.pts_s for one in results] == pytest.approx([0, 0.1, 0.2])
+        assert {one.stream_id for one in results} == {"pictures"}
+    assert len(list(streamvision.stream(white, model=model))) == 1
+    with pytest.raises(StreamVisionError, match=r"an array of shape \(2, 2\) and type float64 is no picture"):
+        list(streamvision.stream([black, np.zeros((2, 2))], model=model))
+
+
+def test_a_camera_may_be_given_by_its_number(model: Path) -> None:
+    if Path("/dev/video63").exists():
+        pytest.skip("this machine has that camera")
+    with pytest.raises(StreamVisionError, match="/dev/video63 is no camera of this machine"):
+        list(streamvision.stream(63, model=model))
+
+
+@pytest.mark.parametrize(("source", "said"), [(1.5, "float"), ([None], "NoneType"), ({"gate": True}, "bool")])
+def test_what_is_no_source_is_one_sentence(model: Path, source: object, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"a source is {said}; give a file or an address as text"):
+        streamvision.stream(source, model=model)  # type: ignore[arg-type]
+
+
+def test_without_a_model_the_shipped_one_is_used_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING", "streamvision"):
+        (result,) = streamvision.stream(FILE.format(1))
+    assert result.names == ("crosswalk", "speedlimit", "stop", "trafficlight")
+    assert [said for said in caplog.messages if said.startswith("No model was given: road_signs is used")]
