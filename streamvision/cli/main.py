@@ -6,17 +6,19 @@ import errno
 import importlib
 import io
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
 import click
 
+from streamvision.cli.environment import environment_options, source_of
+from streamvision.cli.logs import configure, format_of, logging_options, report_crashes, say_failure
+from streamvision.cli.own_arguments import hide_secrets_of_own_arguments
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.opening import left_behind
 from streamvision.core.packages import check_packages
-from streamvision.core.redaction import RedactingFormatter, redact
+from streamvision.core.redaction import redact
 from streamvision.core.version import __version__
 
 COMMANDS = {
@@ -52,7 +54,10 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"streamvision.cli.{name.replace('-', '_')}")
-        return next(c for c in vars(module).values() if isinstance(c, click.Command) and c.name == name)
+        command = next(c for c in vars(module).values() if isinstance(c, click.Command) and c.name == name)
+        _take_logging_options(command)
+        context.default_map = {**(context.default_map or {}), name: environment_options(command, name, os.environ)}
+        return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -60,10 +65,18 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _take_logging_options(command: click.Command) -> None:
+    """Let a command, and those below it, take after their names what the program takes before them."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            _take_logging_options(below)
+    elif not any(option.name == "log_format" for option in command.params):
+        command.params += logging_options()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="streamvision", message="%(prog)s %(version)s")
-@click.option("-v", "--verbose", count=True, help="Log what happens (-v) or every detail (-vv) to stderr.")
-def cli(verbose: int) -> None:
+def cli() -> None:
     """Cameras and files in; detected, tracked and drawn; live in a browser.
 
     \b
@@ -71,16 +84,21 @@ def cli(verbose: int) -> None:
       streamvision demo                                    watch the road-sign model on a drawn drive
       streamvision run --source rtsp://camera/ --model yolo.onnx --serve 127.0.0.1:8080
       streamvision doctor                                  what works on this machine
+
+    Options come from the environment, too: `run --source` from STREAMVISION_RUN_SOURCE, and so on; one value a line
+    where an option may be given several times. The command line wins.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+cli.params += logging_options(from_environment=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every error that is meant for the user is one sentence and exit code 1 (usage: 2)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    hide_secrets_of_own_arguments()
+    configure(log_format=format_of(given, os.environ))
+    report_crashes()
     try:
         code = _run(given)
         sys.stdout.flush()
@@ -101,15 +119,22 @@ def _run(given: list[str]) -> int:
         check_packages()
         code = cli.main(given, prog_name="streamvision", standalone_mode=False)
     except click.ClickException as error:
-        shown = io.StringIO()
-        error.show(shown)
-        click.echo(redact(shown.getvalue()), err=True, nl=False)
+        _show_usage_error(error, given)
         return error.exit_code
     except StreamVisionError as error:
-        click.echo(f"streamvision: {error}", err=True)
+        say_failure(str(error))
         if "--json" in given:
             click.echo(json.dumps({"error": str(error)}))
         return 1
     except (click.Abort, KeyboardInterrupt):
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _show_usage_error(error: click.ClickException, given: Sequence[str]) -> None:
+    if format_of(given, os.environ) == "json":
+        say_failure(f"{error.format_message()}{source_of(error)}")
+        return
+    shown = io.StringIO()
+    error.show(shown)
+    click.echo(redact(f"{shown.getvalue().rstrip()}{source_of(error)}"), err=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from types import TracebackType
 
+from streamvision.cli.logs import is_quiet, log_failure, say
 from streamvision.core.status import StreamStatus
 from streamvision.core.terminal import TerminalLine
 
@@ -17,7 +19,10 @@ class _Shown:
 
     def __init__(self, *, redraw_s: float) -> None:
         self._begin_s = time.monotonic()
-        self._line = TerminalLine(redraw_s=redraw_s, log_every_s=LOG_EVERY_S)
+        never = is_quiet()
+        self._line = TerminalLine(
+            redraw_s=math.inf if never else redraw_s, log_every_s=None if never else LOG_EVERY_S, write_line=say
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -34,9 +39,10 @@ class Progress(_Shown):
     def __enter__(self) -> Progress:
         return self
 
-    def say(self, text: str) -> None:
-        """Say something that stays, above the line of progress."""
-        self._line.say(text)
+    def say_failure(self, failure: str) -> None:
+        """Say above the line of progress, or in the log, what failed for good while the run goes on."""
+        self._line.clear()
+        log_failure(failure)
 
     def show(self, statuses: list[StreamStatus]) -> None:
         """Show how the streams are doing, if it is time to."""

@@ -3,43 +3,60 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
+import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from pipelines.engine import Pipeline
 from pipelines.workers import WorkerPool
+from streamvision.cli.logs import say, say_failure, shown_once
 from streamvision.cli.progress import Progress
+from streamvision.cli.service_manager import ServiceManager
+from streamvision.cli.signals import exit_code, handled_signals
 from streamvision.cli.written_files import described, written_files
 from streamvision.core.config.app import AppConfig
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.health import hangs
 from streamvision.core.status import StreamStatus
 from streamvision.web import listening, web_server
+
+_log = logging.getLogger(__name__)
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 POLL_S = 0.2
 
 
-def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], object] | None = None) -> int:
+def run_session(
+    config: AppConfig,
+    *,
+    as_json: bool,
+    on_served: Callable[[str], object] | None = None,
+    on_reload: Callable[[], None] | None = None,
+) -> int:
     """Run to the end of all streams, or until a signal; return the exit code.
 
-    0: every stream ended well. 1: something failed for good. 128 + n: stopped by signal n (130 for Ctrl-C).
+    0: every stream ended well, or SIGTERM asked for the end. 1: something failed for good. 128 + n: stopped by another
+    signal n (130 for Ctrl-C).
+
+    Args:
+        config: everything that can be set.
+        as_json: whether the report is one JSON document.
+        on_served: called with the page's address.
+        on_reload: called at SIGHUP; without it, SIGHUP ends the run.
 
     Raises:
         StreamVisionError: when the run cannot begin.
     """
     begin_s = time.monotonic()
-    reported: set[str] = set()
-    with _stop_signals() as received, listening(config.serve) as listener:
+    told: set[str] = set()
+    manager = ServiceManager()
+    with handled_signals(reloads=on_reload is not None) as signals, listening(config.serve) as listener:
         pipeline = WorkerPool(config) if config.workers > 1 else Pipeline(config)
         for note in pipeline.notes():
-            click.echo(note, err=True)
+            say(note)
         server = web_server(config.serve, pipeline.view, listener=listener)
         try:
             if server:
@@ -48,59 +65,60 @@ def run_session(config: AppConfig, *, as_json: bool, on_served: Callable[[str], 
                 if on_served:
                     on_served(server.url)
             with pipeline, Progress() as progress:
-                while not received and not pipeline.wait(POLL_S):
-                    progress.show(pipeline.statuses())
-                    _say_failures(pipeline.failures(), reported, progress.say)
+                manager.ready()
+                while not signals.stop and not pipeline.wait(POLL_S):
+                    if on_reload and signals.take_reload():
+                        _reload(on_reload, manager)
+                    statuses = pipeline.statuses()
+                    progress.show(statuses)
+                    _say_failures(pipeline.failures(), told, progress)
+                    if not any(map(hangs, statuses)) and (server is None or server.serving):
+                        manager.alive()
+                manager.stopping()
         finally:
             if server:
                 server.stop()
-    report = _report(pipeline, time.monotonic() - begin_s, interrupted=bool(received))
+    report = _report(pipeline, time.monotonic() - begin_s, interrupted=signals.stop is not None)
     if as_json:
         click.echo(json.dumps(report))
     else:
         _print_report(pipeline.statuses())
-    _say_failures(report["failures"], reported, partial(click.echo, err=True))
+    for failure in report["failures"]:
+        if failure not in told or not shown_once():
+            say_failure(failure)
     if report["failures"]:
         return 1
-    return 128 + received[0] if received else 0
+    return exit_code(signals.stop)
 
 
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM; the second one acts as it always does, so that nobody is ever stuck."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in previous:
-        signal.signal(number, note)
+def _reload(on_reload: Callable[[], None], manager: ServiceManager) -> None:
+    """Read the configuration anew; a fault in it changes nothing."""
+    manager.reloading()
     try:
-        yield received
+        on_reload()
+    except StreamVisionError as error:
+        _log.error("the configuration was not reloaded: %s", error)
+    except Exception:
+        _log.exception("the configuration was not reloaded")
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        manager.ready()
 
 
 def _announce(url: str, config: AppConfig) -> None:
-    click.echo(f"Watch at {url}", err=True)
+    say(f"Watch at {url}")
     if config.serve and config.serve.host not in LOOPBACK:
-        click.echo(
-            "The page has no password and listens beyond this machine: keep it inside a trusted network.", err=True
+        say(
+            "The page has no password and listens beyond this machine: keep it inside a trusted network.",
+            level=logging.WARNING,
         )
 
 
-def _say_failures(failures: list[str], reported: set[str], say: Callable[[str], None]) -> None:
-    """Say what failed, each failure once: at once where other streams go on, else at the end."""
+def _say_failures(failures: list[str], told: set[str], progress: Progress) -> None:
+    """Say at once what failed while other streams go on, each failure once."""
     for failure in failures:
-        if failure not in reported:
-            reported.add(failure)
-            say(f"streamvision: {failure}")
+        if failure not in told:
+            told.add(failure)
+            progress.say_failure(failure)
 
 
 def _report(pipeline: Pipeline | WorkerPool, seconds: float, *, interrupted: bool) -> dict[str, Any]:

@@ -16,9 +16,13 @@ class TerminalLine:
     Args:
         redraw_s: shortest time between two drawings on a terminal.
         log_every_s: shortest time between two lines where stderr is a file; ``None``: none are written.
+        write_line: writes a line that stays.
     """
 
-    def __init__(self, *, redraw_s: float, log_every_s: float | None) -> None:
+    def __init__(
+        self, *, redraw_s: float, log_every_s: float | None, write_line: Callable[[str], None] | None = None
+    ) -> None:
+        self._write_line = write_line or (lambda text: self._write(f"{text}\n"))
         self._terminal = sys.stderr.isatty()
         self._every_s = redraw_s if self._terminal else log_every_s
         self._shown_s = time.monotonic()
@@ -34,12 +38,12 @@ class TerminalLine:
             self._write(f"{_CLEAR}{text()[: shutil.get_terminal_size().columns - 1]}")
             self._drawn = True
         else:
-            self._write(f"{text()}\n")
+            self._write_line(text())
 
     def say(self, text: str) -> None:
         """Write a line that stays, above the one of progress."""
         self.clear()
-        self._write(f"{text}\n")
+        self._write_line(text)
 
     def clear(self) -> None:
         """Remove the line of progress."""

@@ -11,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.health import hangs
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import redact_outside, short
 from streamvision.core.rendered_frame import RenderedFrame
@@ -43,11 +44,6 @@ _log = logging.getLogger(__name__)
 NOT_READY = {"idle", "connecting", "failed"}
 """States of a stream that never gave a picture, or never will. One that is reconnecting is a fault of its camera,
 not of this process, and does not make the whole process unready."""
-
-PENDING_S = 5.0
-"""A frame that waits for so long says that something behind it hangs, unless the network is known to be slow."""
-PENDING_AGES = 10
-"""How many times as old as usual a frame of a slow network may be."""
 
 
 def create_app(
@@ -240,7 +236,7 @@ def _missing(status: StreamStatus) -> Iterator[str]:
     if status.state in NOT_READY:
         reason = f": {status.reason}" if status.reason else ""
         yield f"stream {status.id} is {status.state}{reason}"
-    if status.pending_s > max(PENDING_S, PENDING_AGES * (status.age_s or {}).get("p50", 0.0)):
+    if hangs(status):
         yield (
             f"stream {status.id} has finished no frame for {status.pending_s:.1f} s though frames come; "
             "its network, a stage or an output hangs"
