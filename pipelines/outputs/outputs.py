@@ -132,7 +132,7 @@ def open_sinks(
             for number, factory in enumerate(further, 1):
                 own_drops = DropCounter()
                 sink = factory(replace(context, drops=own_drops))
-                opened.append(Output(f"sink {number}", sink, drops=own_drops))
+                opened.append(Output(getattr(factory, "name", f"sink {number}"), sink, drops=own_drops))
     except Exception:
         for output in (output for opened in outputs.values() for output in opened):
             output.close()

@@ -240,13 +240,7 @@ def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -
         ConfigError: when something needed is missing or not accepted.
         ModelError: when no model was given, and none ships with this installation.
     """
-    document: dict[str, Any] = load_config(config) if config else {}
-    options = {key: value for key, value in given.items() if value is not None and value != () and value is not False}
-    if sources:
-        document["streams"] = [{"source": source} for source in sources]
-    if stages := options.pop("stages", ()):
-        document["stages"] = [*(document.get("stages") or ()), *({"path": path} for path in stages)]
-    document = join_options(document, options)
+    document = joined_document(config, given_options(given), streams=[{"source": source} for source in sources])
     if not config and not document.get("streams"):
         raise ConfigError(
             "no source was given; name one, such as drive.mp4, rtsp://camera/ or /dev/video0, or give a --config"
@@ -255,6 +249,33 @@ def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -
     if said:
         click.echo(said, err=True)
     return parse_config(document, origin=str(config) if config else "command line")
+
+
+def given_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, by name; absent ones are ``None``, empty or ``False``."""
+    return {key: value for key, value in given.items() if value is not None and value != () and value is not False}
+
+
+def joined_document(
+    config: Path | None, options: dict[str, Any], *, streams: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """Join a YAML file and options, not yet validated.
+
+    Args:
+        config: the file; ``None`` where there is none.
+        options: by name, those that were given.
+        streams: replace the streams of the file, where there are any.
+
+    Raises:
+        ConfigError: when the file cannot be read, or an option is not known.
+    """
+    document: dict[str, Any] = load_config(config) if config else {}
+    options = dict(options)
+    if streams:
+        document["streams"] = list(streams)
+    if stages := options.pop("stages", ()):
+        document["stages"] = [*(document.get("stages") or ()), *({"path": path} for path in stages)]
+    return join_options(document, options)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,9 @@ from streamvision.core.health import hangs
 from streamvision.core.status import StreamStatus
 from streamvision.web import listening, web_server
 
+if TYPE_CHECKING:
+    from streamvision.service.service import Service
+
 _log = logging.getLogger(__name__)
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -35,6 +38,7 @@ def run_session(
     as_json: bool,
     on_served: Callable[[str], object] | None = None,
     on_reload: Callable[[], None] | None = None,
+    service: Service | None = None,
 ) -> int:
     """Run to the end of all streams, or until a signal; return the exit code.
 
@@ -46,6 +50,7 @@ def run_session(
         as_json: whether the report is one JSON document.
         on_served: called with the page's address.
         on_reload: called at SIGHUP; without it, SIGHUP ends the run.
+        service: what runs, in place of a pipeline of its own; what one of its streams lacks is no failure of it.
 
     Raises:
         StreamVisionError: when the run cannot begin.
@@ -54,7 +59,7 @@ def run_session(
     told: set[str] = set()
     manager = ServiceManager()
     with handled_signals(reloads=on_reload is not None) as signals, listening(config.serve) as listener:
-        pipeline = WorkerPool(config) if config.workers > 1 else Pipeline(config)
+        pipeline = service or (WorkerPool(config) if config.workers > 1 else Pipeline(config))
         for note in pipeline.notes():
             say(note)
         server = web_server(config.serve, pipeline.view, listener=listener)
@@ -86,7 +91,7 @@ def run_session(
     for failure in report["failures"]:
         if failure not in told or not shown_once():
             say_failure(failure)
-    if report["failures"]:
+    if report["failures"] and service is None:
         return 1
     return exit_code(signals.stop)
 
@@ -121,7 +126,7 @@ def _say_failures(failures: list[str], told: set[str], progress: Progress) -> No
             progress.say_failure(failure)
 
 
-def _report(pipeline: Pipeline | WorkerPool, seconds: float, *, interrupted: bool) -> dict[str, Any]:
+def _report(pipeline: Pipeline | WorkerPool | Service, seconds: float, *, interrupted: bool) -> dict[str, Any]:
     return {
         "streams": [status.to_json() for status in pipeline.statuses()],
         "model": pipeline.view.model,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.errors import StreamVisionError
 
 
@@ -52,6 +53,14 @@ class StreamControl(Protocol):
             UnknownStreamError: when there is no such stream.
             ConfigError: when a value is not accepted; nothing has changed then.
             SourceError: when there is no such source; nothing has changed then.
+        """
+
+    def replace_analytics(self, stream_id: str, config: AnalyticsConfig) -> None:
+        """Count and measure this from the next frame on; a line or zone that stays as it was keeps its counts.
+
+        Raises:
+            UnknownStreamError: when there is no such stream.
+            ConfigError: when a line or zone asks for a class that the model does not know; nothing changes then.
         """
 
     def remove_stream(self, stream_id: str) -> None:

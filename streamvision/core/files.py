@@ -33,8 +33,13 @@ def writing(what: object, *, instead: str = "give another file") -> Iterator[Non
         raise OutputError(f"cannot write {what}: {error.strerror or error}; {instead}") from error
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
+def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
     """Write a file in one step: whatever happens, under its name there is the old content or the new, never a part.
+
+    Args:
+        path: the file.
+        content: what it is to hold.
+        mode: who may read and write it; nobody else ever could.
 
     Raises:
         OutputError: when it cannot be written.
@@ -47,7 +52,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
                 stream.write(content.encode() if isinstance(content, str) else content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            scratch.chmod(0o644)
+            scratch.chmod(mode)
             scratch.replace(path)
     except OutputError:
         if scratch is not None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from streamvision.core.analysis import AnalyticsControl
+from streamvision.core.control import EventLog, StreamControl
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution
@@ -130,6 +131,12 @@ class LiveView:
         """Returns the status of every stream, in the same order."""
         self.stage_times = stage_times
         """Returns the seconds spent in each stage, over all streams."""
+        self.faults: Callable[[], list[str]] = list
+        """Returns what is wrong beside the streams, one sentence each."""
+        self.control: StreamControl | None = None
+        """Changes streams and settings; ``None`` where they stay what the run began with."""
+        self.event_log: EventLog | None = None
+        """What happened so far; ``None`` where nothing is kept."""
         self.model = model
         """One line about model, backend, device and precision."""
         self._lock = threading.Lock()

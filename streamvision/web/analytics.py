@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import yaml
 from flask import Flask, Response, jsonify, request
@@ -13,7 +14,6 @@ from werkzeug.exceptions import BadRequest
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.app import parse_analytics
-from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import short
 from streamvision.web.access import access
@@ -21,6 +21,7 @@ from streamvision.web.fanout import Fanout
 from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
 from streamvision.web.schemas import AnalyticsQuery, ChangedAnalytics, StreamAnalytics
+from streamvision.web.stream_control import refusing
 from streamvision.web.wire import event
 
 
@@ -68,31 +69,31 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
         channel_of: gives the channel of a stream, or refuses the request.
     """
 
-    def control_of(stream_id: str) -> AnalyticsControl:
+    def analytics_of(stream_id: str) -> AnalyticsControl:
         channel_of(stream_id)
-        control = view.analytics.get(stream_id)
-        if control is None:
+        found = view.analytics.get(stream_id)
+        if found is None:
             refuse(HTTPStatus.NOT_FOUND, f"stream {stream_id!r} has no analytics")
-        return control
+        return found
 
     @app.get("/api/streams/<stream_id>/analytics")
     @access("view")
     @describe(answer=StreamAnalytics, query=AnalyticsQuery, also=("text/yaml",))
     def analytics(stream_id: str) -> Response:
         """Give lines, zones, counts, the newest events and the model's classes; or the configuration alone as YAML."""
-        control = control_of(stream_id)
+        present = analytics_of(stream_id)
         form = request.args.get("form", "json")
         if form == "yaml":
-            return Response(as_yaml(control.config), content_type="text/yaml; charset=utf-8")
+            return Response(as_yaml(present.config), content_type="text/yaml; charset=utf-8")
         if form != "json":
             refuse(HTTPStatus.BAD_REQUEST, f"form={short(form)} is not known; use json or yaml")
         return jsonify(
             {
                 "stream": stream_id,
-                "config": control.config.model_dump(mode="json"),
+                "config": present.config.model_dump(mode="json"),
                 "classes": channel_of(stream_id).names,
-                **control.report(),
-                "events": [happened.to_json() for happened in control.recent()],
+                **present.report(),
+                "events": [happened.to_json() for happened in present.recent()],
             }
         )
 
@@ -101,14 +102,13 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
     @describe(answer=ChangedAnalytics, body=AnalyticsConfig)
     def change(stream_id: str) -> Response:
         """Count and measure something else from the next frame on."""
-        control = control_of(stream_id)
-        try:
-            config = parse_analytics(request.get_json(), origin="analytics")
-            control.apply(config)
-        except (BadRequest, RecursionError):
-            refuse(HTTPStatus.BAD_REQUEST, "the body is not JSON; send what GET gives under 'config'")
-        except ConfigError as error:
-            refuse(HTTPStatus.BAD_REQUEST, str(error))
+        present = analytics_of(stream_id)
+        with refusing():
+            config = parse_analytics(_json(), origin="analytics")
+            if view.control is None:
+                present.apply(config)
+            else:
+                view.control.replace_analytics(stream_id, config)
         return jsonify({"stream": stream_id, "config": config.model_dump(mode="json")})
 
     @app.get("/streams/<stream_id>/heat-map.png")
@@ -116,10 +116,17 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
     @describe(media_type="image/png")
     def heat_map(stream_id: str) -> Response:
         """Give the heat map."""
-        png = control_of(stream_id).heat_map_png()
+        png = analytics_of(stream_id).heat_map_png()
         if png is None:
             refuse(HTTPStatus.NOT_FOUND, f"stream {stream_id!r} has no heat map; configure analytics.heat_map")
         return Response(png, content_type="image/png")
+
+
+def _json() -> Any:
+    try:
+        return request.get_json()
+    except (BadRequest, RecursionError):
+        refuse(HTTPStatus.BAD_REQUEST, "the body is not JSON; send what GET gives under 'config'")
 
 
 def as_yaml(config: AnalyticsConfig) -> str:

@@ -18,6 +18,7 @@ from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.web.access import EVERYBODY, Identify, access, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
+from streamvision.web.event_log import add_event_log
 from streamvision.web.events import status_json
 from streamvision.web.hardening import harden
 from streamvision.web.live_response import LiveResponse
@@ -36,6 +37,7 @@ from streamvision.web.schemas import (
     StreamList,
     StreamsQuery,
 )
+from streamvision.web.stream_control import add_stream_control
 from streamvision.web.viewer import Subscription
 from streamvision.web.wire import Form, detections_json, event
 
@@ -163,6 +165,10 @@ def create_app(
         return jsonify(detections_json(channel, newest_of(channel)))
 
     add_analytics(app, view, channel_of)
+    if view.control is not None:
+        add_stream_control(app, view.control)
+    if view.event_log is not None:
+        add_event_log(app, view.event_log)
     add_openapi(app)
 
     @app.get("/api/live")
@@ -194,7 +200,7 @@ def create_app(
     def readyz() -> tuple[Response, int]:
         """Say whether every stream has begun, none has failed, frames are finished, and every output is written to."""
         statuses = view.statuses()
-        missing = [sentence for status in statuses for sentence in _missing(status)]
+        missing = [sentence for status in statuses for sentence in _missing(status)] + view.faults()
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
         asking = principal()
         if asking is None or asking.streams is not None:

@@ -93,4 +93,5 @@ class StatusTicker:
 
 def status_json(view: LiveView, statuses: list[StreamStatus]) -> dict[str, Any]:
     """Describe the model and all streams in plain values."""
-    return {"model": view.model, "streams": [status.to_json() for status in statuses]}
+    streams = [status.to_json() for status in statuses]
+    return {"model": view.model, "streams": streams, "faults": view.faults()}

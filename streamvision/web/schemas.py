@@ -19,6 +19,8 @@ class StreamList(Schema):
     """The model in words: file, backend, device, precision."""
     streams: list[StreamStatus]
     """Each stream, in the order of the configuration."""
+    faults: list[str]
+    """What is wrong beside the streams, one sentence each."""
 
 
 class DetectedObject(Schema):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from pipelines.stages.analytics.track_table import Change, Float, FrameTracks, R
 from pipelines.stages.analytics.zones import Incident, Zones
 from pipelines.stages.base import FrameStage, StageContext
 from streamvision.core.analysis import Analysis, AnalyticsEvent, EventKind
-from streamvision.core.config.analytics import AnalyticsConfig, ZoneConfig
+from streamvision.core.config.analytics import AnalyticsConfig, LineConfig, ZoneConfig
 from streamvision.core.detections import class_name
 from streamvision.core.frame import Frame, Result
 
@@ -175,6 +176,24 @@ class Analytics:
         """Return the counts so far as plain values."""
         with self._lock:
             return Analysis(lines=self._lines.tallies, zones=self._zones.tallies).to_json()
+
+    def saved_counts(self) -> list[tuple[LineConfig | ZoneConfig, dict[str, Any]]]:
+        """Return each line and zone that counts, with what :meth:`restore_counts` takes, as plain values."""
+        with self._lock:
+            return [*self._lines.saved(), *self._zones.saved()]
+
+    def restore_counts(self, saved: Iterable[tuple[LineConfig | ZoneConfig, Mapping[str, Any]]]) -> None:
+        """Add what lines and zones had counted in an earlier run; one that is not the same any more counts from nought.
+
+        Args:
+            saved: as :meth:`saved_counts` gave it.
+        """
+        with self._lock:
+            for region, counts in saved:
+                if isinstance(region, LineConfig):
+                    self._lines.restore(region, counts)
+                else:
+                    self._zones.restore(region, counts)
 
     def recent(self) -> list[AnalyticsEvent]:
         """Return the newest events, the newest last."""

@@ -9,8 +9,9 @@ line last: past the segment's ends does not count.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,21 @@ class Lines:
     def tallies(self) -> tuple[LineTally, ...]:
         """All lines with their counts."""
         return self._tallies
+
+    def saved(self) -> list[tuple[LineConfig, dict[str, Any]]]:
+        """Return each line with what :meth:`restore` takes, as plain values."""
+        return [
+            (line, {"there": dict(there), "back": dict(back)})
+            for line, (there, back) in zip(self.configs, self._counts, strict=True)
+        ]
+
+    def restore(self, line: LineConfig, counts: Mapping[str, Any]) -> None:
+        """Add what was counted at a line in an earlier run; nothing where it is not the same line any more."""
+        if line in self.configs:
+            index = self.configs.index(line)
+            for counter, earlier in zip(self._counts[index], (counts["there"], counts["back"]), strict=True):
+                counter.update(earlier)
+            self._tallies = tuple(self._tally(i) if i == index else old for i, old in enumerate(self._tallies))
 
     def follow(self, change: Change) -> None:
         """Follow a change of the table."""

@@ -8,8 +8,9 @@ deeper than half way to the middle of a thin zone; and a short step past the ban
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +114,28 @@ class Zones:
     def tallies(self) -> tuple[ZoneTally, ...]:
         """All zones with their counts."""
         return self._tallies
+
+    def saved(self) -> list[tuple[ZoneConfig, dict[str, Any]]]:
+        """Return each zone with what :meth:`restore` takes, as plain values."""
+        return [(zone, asdict(count)) for zone, count in zip(self.configs, self._counts, strict=True)]
+
+    def restore(self, zone: ZoneConfig, counts: Mapping[str, Any]) -> None:
+        """Add what was counted in a zone in an earlier run; nothing where it is not the same zone any more.
+
+        Whoever was inside at its end is not known here: one that still is comes in again.
+        """
+        if zone not in self.configs:
+            return
+        index = self.configs.index(zone)
+        count = self._counts[index]
+        count.entered += counts["left"]
+        count.left += counts["left"]
+        count.most = max(count.most, counts["most"])
+        count.dwell_sum_s += counts["dwell_sum_s"]
+        count.dwell_longest_s = max(count.dwell_longest_s, counts["dwell_longest_s"])
+        for name, times in counts["alarms"].items():
+            count.alarms[name] = count.alarms.get(name, 0) + times
+        self._tallies = tuple(self._tally(i) if i == index else old for i, old in enumerate(self._tallies))
 
     def follow(self, change: Change) -> None:
         """Follow a change of the table."""

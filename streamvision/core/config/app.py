@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.config.section import Section, listed_in, read_yaml, validate
@@ -169,6 +170,7 @@ class AppConfig(Section):
     overlay: OverlayConfig = Field(OverlayConfig(), description="Drawing.")
     serve: ServeConfig | None = Field(None, description="The web page; absent: no server.")
     outputs: OutputsConfig = Field(OutputsConfig(), description="Files.")
+    event_log: EventLogConfig = Field(EventLogConfig(), description="What a service keeps of the events.")
     max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
     workers: int = Field(
         1,

@@ -1,0 +1,34 @@
+"""How a stream is doing that could not begin: its source or its model is not there."""
+
+from __future__ import annotations
+
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.redaction import redact_source
+from streamvision.core.status import StreamStatus
+from streamvision.core.stream_state import StreamState
+
+
+def absent_status(stream_id: str, config: StreamConfig, reason: str) -> StreamStatus:
+    """Return the status of a stream that could not begin, for a reason in words."""
+    source = config.source if isinstance(config.source, str) else config.source[0]
+    return StreamStatus(
+        id=stream_id,
+        source=redact_source(source),
+        state=StreamState.FAILED.value,
+        reason=reason,
+        state_age_s=0.0,
+        live=True,
+        frames_in=0,
+        frames_done=0,
+        frames_expected=None,
+        drops={},
+        fps=0.0,
+        age_s=None,
+        newest_age_s=None,
+        width_px=None,
+        height_px=None,
+        reconnects=0,
+        objects={},
+        identities={},
+        viewers=0,
+    )

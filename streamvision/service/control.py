@@ -1,0 +1,183 @@
+"""Streams and settings that change at somebody's request: what may be asked, what is shown, what a mask stands for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.section import validate
+from streamvision.core.control import StreamExistsError, UnknownStreamError
+from streamvision.core.errors import ConfigError
+from streamvision.core.redaction import redact_source, short
+from streamvision.service.layers import MODEL_KEYS, Layers, unused
+from streamvision.service.masking import masked, unmasked
+from streamvision.service.patches import Plain, applied, joined, replacing
+from streamvision.service.service import Service
+from streamvision.service.trial import first_picture
+from streamvision.service.values import literal, parsed_stream, plain, resolved, suggested_id
+from streamvision.state.settings import read_setting
+from streamvision.state.streams import StoredStream
+
+LAYOUT = "layout"
+"""Name of the setting with how the page is laid out."""
+MAX_LAYOUT_BYTES = 32 * 1024
+RUN_SECTIONS = ("overlay", "tracker", "adaptive", "analytics", "event_log")
+MAX_STREAMS = 1000
+"""Most streams that may be added; a program that adds them in a loop must not fill the disk."""
+
+
+class ServiceControl:
+    """What the web asks of a service; see :class:`streamvision.core.control.StreamControl`."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    # --- streams ----------------------------------------------------------------------------------------------------
+
+    def stream_config(self, stream_id: str) -> Plain:
+        """Return what is set for a stream, secrets masked; keys at their defaults are left out."""
+        return self._shown(self._service.layers, stream_id)
+
+    def add_stream(self, document: Mapping[str, Any]) -> str:
+        """Add a stream and return its id."""
+        config = validate(StreamConfig, dict(document), origin="stream")
+        _refuse_local_power(config)
+        given = {key: value for key, value in plain(document).items() if key != "id" and value is not None}
+        unmasked(given, {})
+        with self._service.changing():
+            layers = self._service.layers
+            taken = layers.documents.keys()
+            if len(taken) >= MAX_STREAMS:
+                raise ConfigError(f"there are {MAX_STREAMS} streams, and no more are taken; remove some")
+            if config.id in taken:
+                raise StreamExistsError(f"there is a stream {config.id!r} already; give another id")
+            stream_id = config.id or unused(suggested_id(config), {*taken, *layers.streams})
+            below = layers.streams.get(stream_id)
+            changes = literal(given) if below is None else replacing(literal(given), below)
+            self._service.change(layers.with_stream(StoredStream(stream_id, added=below is None, changes=changes)))
+        return stream_id
+
+    def change_stream(self, stream_id: str, changes: Mapping[str, Any]) -> Plain:
+        """Change some keys of a stream and return what is set then."""
+        with self._service.changing():
+            layers = self._service.layers
+            present = _document(layers, stream_id)
+            patch = self._patch(stream_id, plain(changes), resolved(present))
+            config = parsed_stream({**applied(present, patch), "id": stream_id}, origin=f"stream {stream_id}")
+            if "source" in patch:
+                _refuse_local_power(config)
+            self._change(layers, stream_id, patch)
+            return self._shown(self._service.layers, stream_id)
+
+    def replace_analytics(self, stream_id: str, config: AnalyticsConfig) -> None:
+        """Count and measure this from the next frame on."""
+        with self._service.changing():
+            layers = self._service.layers
+            present = _document(layers, stream_id)
+            wanted = literal(config.model_dump(mode="json", exclude_defaults=True))
+            patch = {"analytics": replacing(wanted, present.get("analytics"))}
+            self._change(layers, stream_id, patch)
+
+    def remove_stream(self, stream_id: str) -> None:
+        """Remove a stream, for good."""
+        with self._service.changing():
+            layers = self._service.layers
+            _document(layers, stream_id)
+            self._service.change(layers.without_stream(stream_id))
+
+    def test_picture(self, document: Mapping[str, Any]) -> bytes:
+        """Open a source as a new stream would and return its first picture as a JPEG file."""
+        given = dict(document)
+        known = given.pop("id", None)
+        present: Plain = {}
+        if isinstance(known, str) and known in self._service.layers.documents:
+            present = resolved(self._service.layers.documents[known])
+        config = validate(StreamConfig, unmasked(given, present), origin="stream")
+        if given.get("source") != masked(present).get("source"):
+            _refuse_local_power(config)
+        return first_picture(config)
+
+    # --- the run ----------------------------------------------------------------------------------------------------
+
+    def models(self) -> list[Plain]:
+        """Return the models that a stream can choose."""
+        run = self._service.config
+        return [{"name": None, "path": str(run.model.path), "task": None, "classes": None, "default": True}]
+
+    def settings(self) -> Plain:
+        """Return what of the run may change, with its present values."""
+        with self._service.database.reading() as connection:
+            layout = read_setting(connection, LAYOUT)
+        return {**_run_values(self._service.run_config), LAYOUT: layout or {}}
+
+    def change_settings(self, changes: Mapping[str, Any]) -> Plain:
+        """Change some of the settings, key by key, and return all."""
+        known = (*RUN_SECTIONS, *MODEL_KEYS, LAYOUT)
+        if unknown := [key for key in changes if key not in known]:
+            raise ConfigError(f"settings: unknown key {short(str(unknown[0]))!r}: known keys are {', '.join(known)}")
+        patch = literal(plain({key: value for key, value in changes.items() if key in RUN_SECTIONS}))
+        if model := literal(plain({key: value for key, value in changes.items() if key in MODEL_KEYS})):
+            patch["model"] = model
+        with self._service.changing():
+            layers = self._service.layers
+            settings = {LAYOUT: self._layout(changes[LAYOUT])} if LAYOUT in changes else {}
+            self._service.change(layers.with_changes(patch), settings=settings)
+        return self.settings()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _change(self, layers: Layers, stream_id: str, patch: Plain) -> None:
+        stored = layers.stored.get(stream_id) or StoredStream(stream_id)
+        changed = StoredStream(stream_id, added=stored.added, changes=joined(stored.changes, patch))
+        self._service.change(layers.with_stream(changed))
+
+    def _patch(self, stream_id: str, changes: Plain, present: Plain) -> Plain:
+        """Return what a request changes, without what it only repeats."""
+        if changes.get("id") not in (None, stream_id):
+            raise ConfigError(f"the id of a stream stays {stream_id!r}; remove it and add another, or change its name")
+        shown = masked(present)
+        new = {key: one for key, one in changes.items() if key != "id" and (key not in shown or shown[key] != one)}
+        patch: Plain = literal(unmasked(new, present))
+        return patch
+
+    def _shown(self, layers: Layers, stream_id: str) -> Plain:
+        return {"id": stream_id, **masked(resolved(_document(layers, stream_id)))}
+
+    def _layout(self, layout: Any) -> Plain:
+        if layout is None:
+            return {}
+        if not isinstance(layout, Mapping) or len(json.dumps(layout)) > MAX_LAYOUT_BYTES:
+            raise ConfigError(f"settings: {LAYOUT} must be a JSON object of at most {MAX_LAYOUT_BYTES} bytes")
+        return dict(layout)
+
+
+def _document(layers: Layers, stream_id: str) -> Plain:
+    document = layers.documents.get(stream_id)
+    if document is None:
+        known = ", ".join(layers.documents) or "none"
+        raise UnknownStreamError(f"there is no stream {short(stream_id)!r}; the streams are: {known}")
+    return document
+
+
+def _run_values(run: AppConfig) -> Plain:
+    sections = {key: getattr(run, key).model_dump(mode="json") for key in RUN_SECTIONS}
+    return {**sections, "score": run.model.score, "classes": run.model.classes}
+
+
+def _refuse_local_power(config: StreamConfig) -> None:
+    """Refuse sources that can do more than give pictures; only whoever writes the configuration file may have them.
+
+    Raises:
+        ConfigError: for a GStreamer pipeline, which may write any file, and for the standard input.
+    """
+    sources = [config.source] if isinstance(config.source, str) else config.source
+    for source in sources:
+        text = source.strip()
+        if text.lower().startswith("gst:") or text == "-":
+            raise ConfigError(
+                f"source {redact_source(text)!r} can do more than give pictures and is taken from the configuration "
+                "file or the command line alone; give an address, a device or a file"
+            )

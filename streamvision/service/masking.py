@@ -1,0 +1,91 @@
+"""Secrets in what a stream's configuration shows, and what a masked value stands for when it comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamvision.core.addresses import MASK, SCHEME, split_user_info
+from streamvision.core.errors import ConfigError
+from streamvision.core.redaction import redact, redact_source
+
+SOURCE = "source"
+
+
+def masked(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what may be shown of a stream's configuration."""
+    return {key: _masked_source(value) if key == SOURCE else _masked(value) for key, value in document.items()}
+
+
+def unmasked(document: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
+    """Return what somebody has given, with what each ``***`` in it stands for.
+
+    Args:
+        document: what was given.
+        present: what is set now, secrets included.
+
+    Raises:
+        ConfigError: when a ``***`` stands for nothing that is known.
+    """
+    return {key: _unmasked(key, value, present.get(key)) for key, value in document.items()}
+
+
+def _masked_source(source: Any) -> Any:
+    return redact_source(source) if isinstance(source, str) else [redact_source(str(one)) for one in source]
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _masked(redact_pair(key, one)) for key, one in value.items()}
+    return [_masked(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def redact_pair(key: str, value: Any) -> Any:
+    """Return what may be shown of a text under a key, whose name may tell that it is a secret.
+
+    >>> redact_pair("api_key", "abc"), redact_pair("mode", "abc")
+    ('***', 'abc')
+    """
+    if not isinstance(value, str):
+        return value
+    return MASK if redact(f'"{key}"="x"') != f'"{key}"="x"' else value
+
+
+def _unmasked(key: str, value: Any, present: Any) -> Any:
+    if isinstance(value, str):
+        if MASK not in value:
+            return value
+        if isinstance(present, str) and value == (_masked_source(present) if key == SOURCE else _shown(key, present)):
+            return present
+        return _with_known_user(key, value, present)
+    if isinstance(value, dict):
+        below = present if isinstance(present, dict) else {}
+        return {name: _unmasked(name, one, below.get(name)) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        known = list(present) if isinstance(present, (list, tuple)) else []
+        return [_unmasked(key, one, known[at] if at < len(known) else None) for at, one in enumerate(value)]
+    return value
+
+
+def _shown(key: str, text: str) -> str:
+    return redact(str(redact_pair(key, text)))
+
+
+def _with_known_user(key: str, value: str, present: Any) -> str:
+    """Return an address on the same host with the user information that is known, in place of ``***``.
+
+    Raises:
+        ConfigError: for another host, which must not be given a password that was meant for this one.
+    """
+    given, known = SCHEME.match(value), SCHEME.match(present) if isinstance(present, str) else None
+    if key == SOURCE and given and known:
+        user, rest = split_user_info(value[given.end() :])
+        old_user, old_rest = split_user_info(present[known.end() :])
+        if user == MASK and old_user and MASK not in rest and _host(rest) == _host(old_rest):
+            return f"{given[0]}{old_user}@{rest}"
+    raise ConfigError(f"{key} holds {MASK} in place of a secret that is not known here; write the secret itself")
+
+
+def _host(rest: str) -> str:
+    return rest.partition("/")[0].partition("?")[0].lower()

@@ -1,0 +1,63 @@
+"""What the layers leave in the database, and what is found there at the next start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from streamvision.service.layers import Layers
+from streamvision.service.patches import Plain
+from streamvision.state.counts import forget_counts
+from streamvision.state.database import Database
+from streamvision.state.settings import read_setting, write_setting
+from streamvision.state.streams import StoredStream, forget_stream, read_streams, write_stream
+
+CHANGES = "run"
+"""Name of the setting with what was changed of the run."""
+BEGINNING = "beginning"
+"""Name of the setting with the file and the options of the last start."""
+DOCUMENT = "document"
+"""Name of the setting with what the file and the options said when they were read last."""
+GIVEN = "given"
+"""Name of the setting with the ids of streams that a command line has named, by source."""
+
+
+def remembered(database: Database) -> tuple[dict[str, StoredStream], Plain, dict[str, str]]:
+    """Return what was changed of streams, by id, and of the run, and the ids of streams that a command line has named.
+
+    Raises:
+        StateError: when the database does not answer.
+    """
+    with database.reading() as connection:
+        changes, given = read_setting(connection, CHANGES), read_setting(connection, GIVEN)
+        return read_streams(connection), dict(changes or {}), dict(given or {})
+
+
+def remember(database: Database, before: Layers, after: Layers, *, settings: Mapping[str, Any] | None = None) -> None:
+    """Write down what has changed, all of it or nothing.
+
+    Args:
+        database: where to.
+        before: what is written there.
+        after: what is to be.
+        settings: what else is to be remembered, by name.
+
+    Raises:
+        StateError: when that cannot be; nothing has changed then.
+    """
+    changed = [one for name, one in after.stored.items() if before.stored.get(name) != one]
+    forgotten = before.stored.keys() - after.stored.keys()
+    gone = before.documents.keys() - after.documents.keys()
+    if not (changed or forgotten or gone or settings or before.changes != after.changes):
+        return
+    with database.begin() as connection:
+        for one in changed:
+            write_stream(connection, one)
+        for stream_id in forgotten:
+            forget_stream(connection, stream_id)
+        for stream_id in gone:
+            forget_counts(connection, stream_id)
+        if before.changes != after.changes:
+            write_setting(connection, CHANGES, after.changes)
+        for name, value in (settings or {}).items():
+            write_setting(connection, name, value)

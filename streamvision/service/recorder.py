@@ -1,0 +1,240 @@
+"""Writes events, their pictures and the counts to the database, in a thread of its own, a few times a second.
+
+A stream's thread only appends to a bounded queue: a slow disk or a database that is away costs it nothing. What does
+not fit is counted; what waits is written when the database is back.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.outputs.event_pictures import picture_name
+from pipelines.outputs.sink import Sink, SinkContext
+from pipelines.stages.analytics import Analytics
+from streamvision.core.analysis import AnalyticsEvent
+from streamvision.core.errors import StreamVisionError
+from streamvision.core.redaction import redact_outside
+from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.telemetry import DropCounter
+from streamvision.service.counting import save_counts
+from streamvision.service.event_store import EventStore
+from streamvision.state.database import Database
+from streamvision.state.events import insert_events
+
+_log = logging.getLogger(__name__)
+
+FLUSH_S = 0.5
+"""How long an event waits for others, so that they share a transaction."""
+MAX_WAITING = 5000
+"""Most events that wait for the database, and as many again that are ready for it."""
+MAX_FRAMES = 8
+"""Most frames that wait to be encoded, 25 MB of 1080p pictures; events beyond have no picture."""
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 15.0
+CLOSE_S = 3.0
+"""Longest wait for what is left at the end."""
+
+
+@dataclass
+class _Waiting:
+    """What happened on one frame."""
+
+    stream_id: str
+    events: tuple[AnalyticsEvent, ...]
+    rendered: RenderedFrame | None
+    recorded_unix_s: float
+
+
+class EventRecorder:
+    """Takes the events of all streams; called with the context of a stream, it makes what its worker writes to.
+
+    Args:
+        database: where to.
+        store: where the pictures go, and what is kept.
+        counting: returns the analytics of the streams whose counts are to be written down, by stream id.
+    """
+
+    name = "event_log"
+    """What a stream's status calls it."""
+
+    def __init__(self, database: Database, store: EventStore, counting: Callable[[], Mapping[str, Analytics]]) -> None:
+        self.drops = DropCounter()
+        """Events and pictures that were lost, by cause."""
+        self._database = database
+        self._store = store
+        self._counting = counting
+        self._lock = threading.Lock()
+        self._working = threading.Lock()
+        self._waiting: deque[_Waiting] = deque()
+        self._ready: list[dict[str, Any]] = []
+        self._dirty: set[str] = set()
+        self._events = self._frames = 0
+        self._fault: str | None = None
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="event-recorder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is left, within a few seconds, and end."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_S)
+
+    def __call__(self, context: SinkContext) -> Sink:
+        """Return what takes the results of one stream."""
+        return _RecorderSink(self, context.stream_id)
+
+    def faults(self) -> list[str]:
+        """Return why events are not written down, in a sentence; empty while they are."""
+        return [] if self._fault is None else [f"events wait to be written down: {self._fault}"]
+
+    def put(self, stream_id: str, events: tuple[AnalyticsEvent, ...], rendered: RenderedFrame) -> None:
+        """Take what happened on a frame; returns at once."""
+        with self._lock:
+            if self._events + len(events) > MAX_WAITING:
+                self.drops.add("events", len(events))
+                return
+            with_picture = self._store.keeps_pictures and self._frames < MAX_FRAMES
+            if not with_picture and self._store.keeps_pictures:
+                self.drops.add("pictures")
+            self._events += len(events)
+            self._frames += with_picture
+            self._waiting.append(_Waiting(stream_id, events, rendered if with_picture else None, time.time()))
+
+    def note_counts(self, stream_id: str) -> None:
+        """Write a stream's counts down at the next flush, though nothing happened."""
+        with self._lock:
+            self._dirty.add(stream_id)
+
+    def flush(self) -> None:
+        """Write down what has happened so far.
+
+        Raises:
+            StateError: when the database cannot be written to.
+        """
+        with self._working:
+            self._encode()
+            self._write()
+
+    def _run(self) -> None:
+        retry_s = FIRST_RETRY_S
+        while True:
+            is_last = self._stopping
+            self._wake.clear()
+            try:
+                self.flush()
+                self._store.purge()
+                self._fault, retry_s, wait_s = None, FIRST_RETRY_S, FLUSH_S
+            except Exception as error:
+                self._note(error)
+                wait_s, retry_s = retry_s, min(2 * retry_s, LONGEST_RETRY_S)
+            if is_last:
+                return
+            self._wake.wait(wait_s)
+
+    def _note(self, error: Exception) -> None:
+        if not isinstance(error, StreamVisionError):
+            _log.error("events cannot be written down", exc_info=error)
+        fault = str(error) if isinstance(error, StreamVisionError) else f"a fault of ours: {error!r}"
+        if self._fault is None:
+            _log.warning("%s", fault)
+        self._fault = redact_outside(fault)
+
+    def _encode(self) -> None:
+        """Make rows of what waits; pictures are written before the events that name them."""
+        while len(self._ready) < MAX_WAITING:
+            with self._lock:
+                if not self._waiting:
+                    return
+                one = self._waiting.popleft()
+            picture = None
+            try:
+                picture = self._written(one)
+            finally:
+                with self._lock:
+                    self._events -= len(one.events)
+                    self._frames -= one.rendered is not None
+                    self._dirty.add(one.stream_id)
+                self._ready += [_row(event, one.recorded_unix_s, picture) for event in one.events]
+
+    def _written(self, one: _Waiting) -> str | None:
+        """Write the picture of a frame and return its name; ``None`` where there is none."""
+        if one.rendered is None:
+            return None
+        event = one.events[0]
+        taken_unix_s = one.recorded_unix_s if event.time_unix_s is None else event.time_unix_s
+        name = picture_name(one.stream_id, taken_unix_s, event.frame)
+        try:
+            self._store.write_picture(name, one.rendered.jpeg())
+        except (StreamVisionError, OSError) as error:
+            self.drops.add("pictures")
+            _log.warning("the picture of an event of %s is lost: %s", one.stream_id, error)
+            return None
+        return name
+
+    def _write(self) -> None:
+        with self._lock:
+            dirty, self._dirty = self._dirty, set()
+        if not self._ready and not dirty:
+            return
+        counting = self._counting()
+        try:
+            with self._database.begin() as connection:
+                insert_events(connection, self._ready)
+                for stream_id in dirty & counting.keys():
+                    save_counts(connection, stream_id, counting[stream_id])
+        except BaseException:
+            with self._lock:
+                self._dirty |= dirty
+            raise
+        self._store.note_events(len(self._ready))
+        self._ready = []
+
+
+class _RecorderSink:
+    """What one stream's worker writes to."""
+
+    def __init__(self, recorder: EventRecorder, stream_id: str) -> None:
+        self._recorder = recorder
+        self._stream_id = stream_id
+
+    def write(self, rendered: RenderedFrame) -> None:
+        analysis = rendered.result.analysis
+        if analysis is not None and analysis.events:
+            self._recorder.put(self._stream_id, analysis.events, rendered)
+
+    def close(self) -> None:
+        pass  # the recorder goes on
+
+
+def _row(event: AnalyticsEvent, recorded_unix_s: float, picture: str | None) -> dict[str, Any]:
+    return {
+        "time_unix_s": recorded_unix_s if event.time_unix_s is None else event.time_unix_s,
+        "recorded_unix_s": recorded_unix_s,
+        "stream": event.stream,
+        "kind": event.kind,
+        "class_name": event.class_name,
+        "region": event.place,
+        "track_id": event.track_id,
+        "picture": picture,
+        "details": {
+            "direction": event.direction,
+            "values": event.values,
+            "frame": event.frame,
+            "pts_s": event.pts_s,
+            "time_source": event.time_source,
+            "file": event.file,
+            "file_frame": event.file_frame,
+        },
+    }

@@ -1,0 +1,358 @@
+"""A run that is left alone for months: what is changed while it runs is there again after the next start."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pipelines.engine import Pipeline
+from pipelines.stages.analytics import Analytics
+from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.errors import StateError, StreamVisionError
+from streamvision.core.live import LiveView
+from streamvision.core.status import StreamStatus
+from streamvision.service.absent import absent_status
+from streamvision.service.beginning import Beginning, ReadDocument, changed_at
+from streamvision.service.counting import restored_counts
+from streamvision.service.event_store import EventStore
+from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers, unused
+from streamvision.service.memory import BEGINNING, DOCUMENT, GIVEN, remember, remembered
+from streamvision.service.recorder import EventRecorder
+from streamvision.service.values import parsed_run, parsed_stream, suggested_id
+from streamvision.state.database import Database
+from streamvision.state.streams import StoredStream
+
+_log = logging.getLogger(__name__)
+
+WATCH_S = 1.0
+"""How often the configuration file is looked at."""
+RETRY_S = 10.0
+"""How often a stream is tried again that could not begin."""
+CHANGE_TIMEOUT_S = 12.0
+"""Longest wait for a change that somebody else is in the middle of; requests end after 15 s."""
+STREAM_SECTIONS = ("overlay", "tracker", "adaptive", "analytics")
+
+
+class Service:
+    """Runs the streams of a state; used as a :class:`~pipelines.engine.Pipeline` is.
+
+    Args:
+        database: what is remembered.
+        folder: the state folder, for pictures.
+        beginning: a file and options; what was remembered of them where none are given anew.
+        read: joins them to one document.
+
+    Raises:
+        StreamVisionError: when the configuration or the state cannot be used; nothing runs then.
+    """
+
+    def __init__(self, database: Database, folder: Path, beginning: Beginning, read: ReadDocument) -> None:
+        self.database = database
+        """What is remembered."""
+        self._beginning = beginning
+        self._read = read
+        self._changing = threading.RLock()
+        self._running: dict[str, StreamConfig] = {}
+        self._absent: dict[str, str] = {}
+        self._counting: frozenset[str] = frozenset()
+        self._stopping = threading.Event()
+        self._file_at = beginning.file and changed_at(beginning.file)
+        document = beginning.document(read)
+        stored, changes, given = remembered(database)
+        self._layers = Layers.begin(document, stored, changes)
+        ids = self._take_given_streams(given)
+        self._opened = self._run_config(self._layers)
+        self.store = EventStore(database, folder, self._opened.event_log)
+        self.recorder = EventRecorder(database, self.store, self._counted)
+        self.pipeline = Pipeline(self._opened, sinks=[self.recorder], service=True)
+        self.pipeline.view.statuses = self.statuses
+        self.pipeline.view.faults = self.recorder.faults
+        self.pipeline.view.event_log = self.store
+        settings = {BEGINNING: beginning.to_json(), GIVEN: ids, DOCUMENT: document}
+        remember(database, Layers(stored=stored, changes=changes), self._layers, settings=settings)
+        self._keeper = threading.Thread(target=self._keep, name="service", daemon=True)
+
+    # --- as a pipeline ----------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> AppConfig:
+        """What the run was opened with."""
+        return self._opened
+
+    @property
+    def run_config(self) -> AppConfig:
+        """What is set for the run now."""
+        return self._run_config(self._layers)
+
+    @property
+    def view(self) -> LiveView:
+        """What the web may know of it."""
+        return self.pipeline.view
+
+    def __enter__(self) -> Service:
+        self.recorder.start()
+        self.pipeline.start()
+        for stream_id in self._layers.documents:
+            with self.changing():
+                self._begin(stream_id)
+        self._keeper.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self.pipeline.stop()
+        for stream_id in self._counting:
+            self.recorder.note_counts(stream_id)
+        self.recorder.stop()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it was stopped; return whether it was."""
+        return self.pipeline.wait(timeout_s)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what had to be assumed of the models."""
+        return self.pipeline.notes()
+
+    def failures(self) -> list[str]:
+        """Return what went wrong for good, one sentence each."""
+        return [*self._absent.values(), *self.pipeline.failures()]
+
+    def stages_ms(self) -> dict[str, dict[str, float]]:
+        """Return quantiles of the newest durations of each stage, in milliseconds."""
+        return self.pipeline.stages_ms()
+
+    def statuses(self) -> list[StreamStatus]:
+        """Return how each stream is doing, those that could not begin among them."""
+        running, absent = self._running, self._absent
+        absences = [absent_status(name, running[name], why) for name, why in absent.items() if name in running]
+        return [*self.pipeline.statuses(), *absences]
+
+    # --- changes ----------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> Layers:
+        """What is set."""
+        return self._layers
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Let nobody else change anything meanwhile.
+
+        Raises:
+            StateError: when somebody does, for long.
+        """
+        if not self._changing.acquire(timeout=CHANGE_TIMEOUT_S):
+            raise StateError("another change is being made, which takes its time; try again in some seconds")
+        try:
+            yield
+        finally:
+            self._changing.release()
+
+    def change(self, layers: Layers, *, settings: Mapping[str, Any] | None = None) -> None:
+        """Run and remember what is set anew, or neither; within :meth:`changing`.
+
+        Args:
+            layers: what is set.
+            settings: what else is to be remembered, by name.
+
+        Raises:
+            StreamVisionError: when something is refused, or cannot be remembered; nothing has changed then.
+        """
+        wanted = self._stream_configs(layers)
+        moves = {name: one for name, one in wanted.items() if one != self._running.get(name)}
+        before = dict(self._running)
+        moved: list[str] = []
+        try:
+            for name, config in moves.items():
+                moved.append(name)
+                self._move(name, config)
+            remember(self.database, self._layers, layers, settings=settings or {})
+        except BaseException:
+            for name in reversed(moved):
+                with suppress(StreamVisionError):
+                    self._move(name, before[name]) if name in before else self._remove(name)
+            raise
+        self._take(layers)
+        for name in before.keys() - wanted.keys():
+            self._remove(name)
+
+    def reload(self) -> None:
+        """Read the configuration file again: what it says now holds where nothing was changed since.
+
+        Raises:
+            ConfigError: when it is not accepted; nothing has changed then.
+        """
+        with self.changing():
+            document = self._beginning.document(self._read)
+            layers = Layers.begin(document, self._layers.stored, self._layers.changes)
+            wanted = self._stream_configs(layers)
+            remember(self.database, self._layers, layers, settings={DOCUMENT: document})
+            self._say_what_waits(layers)
+            self._take(layers)
+            for name in self._running.keys() - wanted.keys():
+                self._remove(name)
+            for name, config in wanted.items():
+                if config != self._running.get(name):
+                    self._try_move(name, config)
+        _log.info("the configuration was read again: %d streams", len(wanted))
+
+    def _take(self, layers: Layers) -> None:
+        self._layers = layers
+        self.store.config = self._run_config(layers).event_log
+
+    def _run_config(self, layers: Layers) -> AppConfig:
+        return parsed_run({**layers.run_document, "streams": []}, origin=self._origin)
+
+    @property
+    def _origin(self) -> str:
+        return str(self._beginning.file or "the configuration")
+
+    def _stream_configs(self, layers: Layers) -> dict[str, StreamConfig]:
+        """Return what is set for each stream, with what has changed of the run since it was opened."""
+        run = self._run_config(layers)
+        return {
+            name: self._with_run(parsed_stream({**document, "id": name}, origin=f"stream {name}"), run)
+            for name, document in layers.documents.items()
+        }
+
+    def _with_run(self, config: StreamConfig, run: AppConfig) -> StreamConfig:
+        pairs: list[tuple[str, Any, Any]] = [(key, run, self._opened) for key in STREAM_SECTIONS]
+        if getattr(config, "model", None) is None:
+            pairs += [(key, run.model, self._opened.model) for key in MODEL_KEYS]
+        pairs = [pair for pair in pairs if pair[0] in StreamConfig.model_fields]
+        changed = {key: getattr(now, key) for key, now, then in pairs if getattr(now, key) != getattr(then, key)}
+        return config.model_copy(update={key: one for key, one in changed.items() if getattr(config, key) is None})
+
+    def _say_what_waits(self, layers: Layers) -> None:
+        """Say what of the file takes effect at the next start only."""
+        now, then = self._run_config(layers), self._opened
+        at_once = {*APPLIED_AT_ONCE, "streams", "model"}
+        waiting = [
+            key for key in AppConfig.model_fields if key not in at_once and getattr(now, key) != getattr(then, key)
+        ]
+        if now.model.model_copy(update={key: getattr(then.model, key) for key in MODEL_KEYS}) != then.model:
+            waiting.append("model")
+        if waiting:
+            _log.warning(
+                "%s: %s was changed, which takes effect at the next start", self._origin, " and ".join(waiting)
+            )
+
+    # --- streams ----------------------------------------------------------------------------------------------------
+
+    def _begin(self, stream_id: str) -> None:
+        config = self._stream_configs(self._layers).get(stream_id)
+        if config is not None and stream_id not in self._running:
+            self._try_move(stream_id, config)
+
+    def _try_move(self, stream_id: str, config: StreamConfig) -> None:
+        """Change or add a stream; where that is refused, it is tried again later."""
+        try:
+            self._move(stream_id, config)
+        except StreamVisionError as error:
+            _log.error("stream %s: %s", stream_id, error)
+            if stream_id not in self.pipeline.view.channels:
+                self._running = {**self._running, stream_id: config}
+                self._absent = {**self._absent, stream_id: str(error)}
+
+    def _move(self, stream_id: str, config: StreamConfig) -> None:
+        analytics = self.pipeline.view.analytics.get(stream_id)
+        if stream_id in self.pipeline.view.channels:
+            with suppress(StateError):
+                self.recorder.flush()
+            self.pipeline.replace_stream(stream_id, config)
+        else:
+            self.pipeline.add_stream(config)
+        self._running = {**self._running, stream_id: config}
+        self._absent = {name: why for name, why in self._absent.items() if name != stream_id}
+        if self.pipeline.view.analytics.get(stream_id) is not analytics:
+            self._counting -= {stream_id}
+            self._restore(stream_id)
+        self.recorder.note_counts(stream_id)
+
+    def _remove(self, stream_id: str) -> None:
+        self._counting -= {stream_id}
+        self._running = {name: one for name, one in self._running.items() if name != stream_id}
+        self._absent = {name: why for name, why in self._absent.items() if name != stream_id}
+        if stream_id in self.pipeline.view.channels:
+            self.pipeline.remove_stream(stream_id)
+
+    def _restore(self, stream_id: str) -> None:
+        """Let lines and zones go on counting from where they were; where that is not known yet, try again later."""
+        analytics = self.pipeline.view.analytics.get(stream_id)
+        if not isinstance(analytics, Analytics):
+            return
+        try:
+            with self.database.reading() as connection:
+                counts = restored_counts(connection, stream_id)
+        except StateError as error:
+            _log.warning("stream %s counts from nought until the database answers: %s", stream_id, error)
+            return
+        analytics.restore_counts(counts)
+        self._counting |= {stream_id}
+
+    def _counted(self) -> Mapping[str, Analytics]:
+        analytics = self.pipeline.view.analytics
+        found = {name: analytics.get(name) for name in self._counting}
+        return {name: one for name, one in found.items() if isinstance(one, Analytics)}
+
+    def _take_given_streams(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Add the streams that the command line names for the first time; return the id of each by its source.
+
+        Args:
+            given: the ids of those that it named before: they are there, or were removed, which holds.
+        """
+        ids = dict(given)
+        for document in self._beginning.streams:
+            source = json.dumps(document["source"])
+            if source in ids:
+                if ids[source] not in self._layers.documents:
+                    _log.warning("stream %s was removed, and stays so; it can be added on the page", ids[source])
+                continue
+            config = parsed_stream(document, origin="command line")
+            taken = self._layers.streams.keys() | self._layers.stored.keys()
+            ids[source] = unused(suggested_id(config), taken)
+            self._layers = self._layers.with_stream(StoredStream(ids[source], added=True, changes=dict(document)))
+        return ids
+
+    # --- housekeeping -----------------------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        tried_at_s = time.monotonic()
+        while not self._stopping.wait(WATCH_S):
+            try:
+                self._watch()
+                if time.monotonic() - tried_at_s >= RETRY_S:
+                    tried_at_s = time.monotonic()
+                    self._retry()
+            except StreamVisionError as error:
+                _log.error("%s", error)
+            except Exception:
+                _log.exception("the service's housekeeping")
+
+    def _watch(self) -> None:
+        file = self._beginning.file
+        found = changed_at(file) if file else None
+        if file is None or found is None or found == self._file_at:
+            return
+        if self._stopping.wait(WATCH_S) or changed_at(file) != found:
+            return  # it is still being written
+        self._file_at = found
+        self.reload()
+
+    def _retry(self) -> None:
+        for stream_id in tuple(self._absent):
+            with self.changing():
+                if stream_id in self._absent:
+                    self._try_move(stream_id, self._running[stream_id])
+        for stream_id in self.pipeline.view.channels.keys() - self._counting:
+            with self.changing():
+                self._restore(stream_id)

@@ -1,0 +1,119 @@
+"""The event log: what happened, bounded by number and by age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, func, select, update
+
+from streamvision.core.control import EventQuery, LoggedEvent
+from streamvision.state.tables import EVENTS
+
+BATCH = 500
+"""Most rows that are deleted in one transaction, so that none lasts long."""
+
+
+def insert_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write events down; each row has the columns of the table, without the id."""
+    if rows:
+        connection.execute(EVENTS.insert(), list(rows))
+
+
+def find_events(connection: Connection, query: EventQuery) -> list[LoggedEvent]:
+    """Return what happened, the newest first."""
+    return [_event(row) for row in connection.execute(_matching(query))]
+
+
+def find_event(connection: Connection, event_id: int) -> LoggedEvent | None:
+    """Return one event; ``None`` where it is not there."""
+    row = connection.execute(select(EVENTS).where(EVENTS.c.id == event_id)).one_or_none()
+    return None if row is None else _event(row)
+
+
+def picture_of(connection: Connection, event_id: int) -> str | None:
+    """Return the name of an event's picture; ``None`` where there is none."""
+    name: str | None = connection.execute(select(EVENTS.c.picture).where(EVENTS.c.id == event_id)).scalar_one_or_none()
+    return name
+
+
+def known_pictures(connection: Connection) -> set[str]:
+    """Return the names of all pictures."""
+    return set(connection.execute(select(EVENTS.c.picture).where(EVENTS.c.picture.is_not(None)).distinct()).scalars())
+
+
+def count_events(connection: Connection) -> int:
+    """Return how many events are kept."""
+    return connection.execute(select(func.count()).select_from(EVENTS)).scalar_one()
+
+
+def forget_pictures(connection: Connection, names: Iterable[str]) -> None:
+    """Take note that these pictures are gone."""
+    connection.execute(update(EVENTS).where(EVENTS.c.picture.in_(sorted(names))).values(picture=None))
+
+
+def oldest_pictures(connection: Connection, count: int) -> list[str]:
+    """Return the names of the oldest pictures, so many at most."""
+    first = func.min(EVENTS.c.id)
+    oldest = select(EVENTS.c.picture).where(EVENTS.c.picture.is_not(None)).group_by(EVENTS.c.picture)
+    return list(connection.execute(oldest.order_by(first).limit(count)).scalars())
+
+
+def purge_events(connection: Connection, *, surplus: int, before_unix_s: float) -> tuple[int, set[str]]:
+    """Forget the oldest events, at most :data:`BATCH` of them.
+
+    Args:
+        connection: in a transaction.
+        surplus: how many there are too many.
+        before_unix_s: those that were written down before this time go, too.
+
+    Returns:
+        How many went, and the names of pictures to which none is left.
+    """
+    by_age = select(EVENTS.c.id).where(EVENTS.c.recorded_unix_s < before_unix_s).order_by(EVENTS.c.recorded_unix_s)
+    doomed = set(connection.execute(by_age.limit(BATCH)).scalars())
+    if surplus > len(doomed):
+        oldest = select(EVENTS.c.id).order_by(EVENTS.c.id).limit(min(surplus, BATCH))
+        doomed |= set(connection.execute(oldest).scalars())
+    if not doomed:
+        return 0, set()
+    of_doomed = EVENTS.c.id.in_(sorted(doomed)[:BATCH])
+    names = set(connection.execute(select(EVENTS.c.picture).where(of_doomed).distinct()).scalars()) - {None}
+    gone = connection.execute(delete(EVENTS).where(of_doomed)).rowcount
+    left = set(connection.execute(select(EVENTS.c.picture).where(EVENTS.c.picture.in_(names)).distinct()).scalars())
+    return gone, names - left
+
+
+def _matching(query: EventQuery) -> Select[Any]:
+    found = select(EVENTS).order_by(EVENTS.c.id.desc()).limit(query.limit)
+    if query.streams is not None:
+        found = found.where(EVENTS.c.stream.in_(sorted(query.streams)))
+    for column, wanted in (
+        (EVENTS.c.kind, query.kind),
+        (EVENTS.c.class_name, query.class_name),
+        (EVENTS.c.region, query.region),
+    ):
+        if wanted is not None:
+            found = found.where(column == wanted)
+    if query.since_unix_s is not None:
+        found = found.where(EVENTS.c.time_unix_s >= query.since_unix_s)
+    if query.until_unix_s is not None:
+        found = found.where(EVENTS.c.time_unix_s < query.until_unix_s)
+    if query.before is not None:
+        found = found.where(EVENTS.c.id < query.before)
+    return found
+
+
+def _event(row: Any) -> LoggedEvent:
+    return LoggedEvent(
+        id=row.id,
+        time_unix_s=row.time_unix_s,
+        stream=row.stream,
+        kind=row.kind,
+        class_name=row.class_name,
+        region=row.region,
+        track_id=row.track_id,
+        direction=row.details.get("direction"),
+        values=row.details.get("values") or {},
+        has_picture=row.picture is not None,
+    )

@@ -1,0 +1,127 @@
+"""Streams and settings that change while they run: what is added, changed and removed on the page or by programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import BadRequest
+
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.control import StreamControl, StreamExistsError, UnknownStreamError
+from streamvision.core.errors import StateError, StreamVisionError
+from streamvision.web.access import access
+from streamvision.web.openapi import describe
+from streamvision.web.refusal import refuse
+from streamvision.web.service_schemas import (
+    NewStream,
+    OfferedModels,
+    SettingChanges,
+    Settings,
+    StreamChanges,
+    TestedSource,
+)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Refuse the request with the sentence of what is raised within."""
+    try:
+        yield
+    except UnknownStreamError as error:
+        refuse(HTTPStatus.NOT_FOUND, str(error))
+    except StreamExistsError as error:
+        refuse(HTTPStatus.CONFLICT, str(error))
+    except StateError as error:
+        refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    except StreamVisionError as error:
+        refuse(HTTPStatus.BAD_REQUEST, str(error))
+
+
+def json_mapping() -> Mapping[str, Any]:
+    """Return the request's body, which must be a JSON object; what is not is refused."""
+    try:
+        body = request.get_json()
+    except (BadRequest, RecursionError):
+        refuse(HTTPStatus.BAD_REQUEST, "the body is not JSON; send an object with the keys that are to be set")
+    if not isinstance(body, dict):
+        refuse(HTTPStatus.BAD_REQUEST, "the body is no JSON object; send one with the keys that are to be set")
+    return body
+
+
+def add_stream_control(app: Flask, control: StreamControl) -> None:
+    """Add the addresses at which streams and settings change.
+
+    Args:
+        app: the application.
+        control: who does what is asked.
+    """
+
+    @app.post("/api/streams")
+    @access("admin")
+    @describe(answer=NewStream, body=StreamConfig, status=HTTPStatus.CREATED)
+    def add_stream() -> tuple[Response, int]:
+        """Add a stream; it is there again after a restart."""
+        with refusing():
+            stream_id = control.add_stream(json_mapping())
+        return jsonify({"id": stream_id}), HTTPStatus.CREATED
+
+    @app.get("/api/streams/<stream_id>/config")
+    @access("admin")
+    @describe(answer=StreamChanges)
+    def stream_config(stream_id: str) -> Response:
+        """Give what is set for a stream, without what is at its default; passwords are shown as `***`."""
+        with refusing():
+            return jsonify(control.stream_config(stream_id))
+
+    @app.patch("/api/streams/<stream_id>")
+    @access("admin")
+    @describe(answer=StreamChanges, body=StreamChanges)
+    def change_stream(stream_id: str) -> Response:
+        """Change some keys of a stream, as a merge patch (RFC 7396); a `***` that comes back is left as it was."""
+        with refusing():
+            return jsonify(control.change_stream(stream_id, json_mapping()))
+
+    @app.delete("/api/streams/<stream_id>")
+    @access("admin")
+    @describe(status=HTTPStatus.NO_CONTENT, media_type=None)
+    def remove_stream(stream_id: str) -> tuple[str, int]:
+        """Remove a stream for good; its events are kept."""
+        with refusing():
+            control.remove_stream(stream_id)
+        return "", HTTPStatus.NO_CONTENT
+
+    @app.post("/api/streams/test-picture")
+    @access("admin")
+    @describe(body=TestedSource, media_type="image/jpeg")
+    def picture_of_source() -> Response:
+        """Try a source for a few seconds and give its first picture."""
+        with refusing():
+            return Response(control.test_picture(json_mapping()), content_type="image/jpeg")
+
+    @app.get("/api/models")
+    @access("admin")
+    @describe(answer=OfferedModels)
+    def models() -> Response:
+        """Give the models that a stream can choose."""
+        with refusing():
+            return jsonify({"models": control.models()})
+
+    @app.get("/api/settings")
+    @access("view")
+    @describe(answer=Settings)
+    def settings() -> Response:
+        """Give what of the run may change."""
+        with refusing():
+            return jsonify(control.settings())
+
+    @app.patch("/api/settings")
+    @access("admin")
+    @describe(answer=Settings, body=SettingChanges)
+    def change_settings() -> Response:
+        """Change some of the settings, as a merge patch (RFC 7396)."""
+        with refusing():
+            return jsonify(control.change_settings(json_mapping()))
