@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, render_template, request
@@ -10,11 +11,23 @@ from flask import Flask, render_template, request
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.core.version import __version__
-from streamvision.web.access import access, principal
+from streamvision.web.access import Principal, access, principal
 from streamvision.web.events import status_json
+from streamvision.web.refusal import refuse
 
-_PLACES = (("Wall", "", "/"), ("Events", "events", "/api/event-log"), ("Settings", "settings", "/api/settings"))
-"""Name and path of each page, and the address without which it has nothing to show."""
+_EVENTS = "/api/event-log"
+_SETTINGS = "/api/settings"
+_KINDS = {
+    "line": "crossed a line",
+    "zone_entered": "entered a zone",
+    "zone_left": "left a zone",
+    "stay": "stays long",
+    "crowding": "crowded",
+    "wrong_way": "wrong way",
+    "idle": "stands",
+    "speeding": "too fast",
+}
+"""What can happen, in words."""
 
 
 def add_pages(
@@ -35,6 +48,14 @@ def add_pages(
     def offered(address: str) -> bool:
         return any(rule.rule == address for rule in app.url_map.iter_rules())
 
+    def places(person: Principal | None) -> list[tuple[str, str]]:
+        found = [("Wall", "")]
+        if person and offered(_EVENTS):
+            found.append(("Events", "events"))
+        if may_change(person) and offered(_SETTINGS):
+            found.append(("Settings", "settings"))
+        return found
+
     @app.context_processor
     def surroundings() -> dict[str, Any]:
         """Give what all pages need: the way to the application's root, who looks, the other pages."""
@@ -42,8 +63,12 @@ def add_pages(
         return {
             "root": "../" * (request.path.count("/") - 1) or "./",
             "version": __version__,
-            "places": [{"name": name, "path": path} for name, path, needs in _PLACES if offered(needs)],
-            "may_change": person is not None and person.role == "admin",
+            "places": places(person),
+            "offers_streams": offered("/api/streams/test-picture"),
+            "offers_onvif": offered("/api/onvif/discover"),
+            "offers_users": offered("/api/users"),
+            "may_change": may_change(person),
+            "person": person,
         }
 
     def wall(focus: str | None) -> str:
@@ -60,3 +85,29 @@ def add_pages(
     def single(stream_id: str) -> str:
         """Show one stream, large."""
         return wall(channel_of(stream_id).stream_id)
+
+    @app.get("/events")
+    @access("view")
+    def events_page() -> str:
+        """Show what happened on all cameras."""
+        if not offered(_EVENTS):
+            refuse(HTTPStatus.NOT_FOUND, "no events are kept here; `streamvision serve` keeps them")
+        streams = seen()
+        return render_template("events.html", streams=streams, names={one.id: _name(one) for one in streams}, kinds=_KINDS)
+
+    @app.get("/settings")
+    @access("admin")
+    def settings_page() -> str:
+        """Show what holds for all cameras, and who may do what."""
+        if not offered(_SETTINGS):
+            refuse(HTTPStatus.NOT_FOUND, "no settings are kept here; `streamvision serve` keeps them")
+        return render_template("settings.html", streams=seen())
+
+
+def may_change(person: Principal | None) -> bool:
+    """Return whether somebody may change something; what they may not is not shown."""
+    return person is not None and person.role == "admin"
+
+
+def _name(status: StreamStatus) -> str:
+    return status.name or status.id

@@ -1,13 +1,14 @@
 // Joins the wall, its tiles, the connections and the address bar.
 
 import "./page.js";
+import { CameraDialog } from "./camera.js";
 import { events, now, pictures } from "./connection.js";
+import { find } from "./dom.js";
 import { address, streamPath } from "./server.js";
 import { Tile } from "./tile.js";
 import { Wall } from "./wall.js";
 
 const TICK_MS = 100;
-const find = (id) => document.getElementById(id);
 
 const tiles = new Map(); // by id, in the server's order
 let focus = null;
@@ -138,6 +139,16 @@ addEventListener("keydown", (event) => {
   if (event.key === "ArrowLeft") go(find("previous").href);
   if (event.key === "ArrowRight") go(find("next").href);
 });
+
+// --- cameras, for those who may change them ---------------------------------------------------------------------------
+
+if (find("camera")) {
+  const camera = new CameraDialog();
+  for (const button of document.querySelectorAll(".add")) button.addEventListener("click", () => camera.open());
+  find("grid").addEventListener("click", (event) => {
+    if (event.target.closest(".settings")) camera.open(event.target.closest(".tile").dataset.stream);
+  });
+}
 
 // --- begin; a hidden tab needs neither pictures nor figures ---------------------------------------------------------
 

@@ -64,14 +64,14 @@ class Repeated {
   }
 }
 
-// `wanted()` gives the streams as [id, width in pixels, or null for the whole picture].
+// `wanted()` gives the streams as [id, width in pixels].
 export function pictures(wanted, onPicture, onChange) {
   return new Repeated(async (signal, alive) => {
     const lateness = new Lateness();
     const parser = new RecordParser();
     const streams = wanted();
     const names = streams.map(([id]) => encodeURIComponent(id)).join(",");
-    const widths_px = streams.map(([, width_px]) => width_px ?? 0).join(",");
+    const widths_px = streams.map(([, width_px]) => width_px).join(",");
     const response = await fetch(address(`api/live?streams=${names}&width=${widths_px}`), { signal, cache: "no-store" });
     if (!response.ok) throw new Error((await response.json()).error);
     const reader = response.body.getReader();

@@ -4,7 +4,8 @@ export const LAYOUTS = ["auto", "2x2", "3x3", "focus"];
 const SIDE = { "2x2": 2, "3x3": 3 };
 const NARROWEST_PX = 300; // of a tile with its caption
 const BESIDE_MOST = 8; // streams beside the large one, before they are paged
-const WIDTHS_PX = [160, 240, 320, 480, 640, 960, 1280, 1920];
+const WIDTHS_PX = [160, 320, 480, 640, 960, 1280]; // what the server scales to
+const WHOLE_PX = 4096; // wider than that it scales nothing
 
 // {shown, large, pages, columns, rows} of one page of the wall; `size` is the room in pixels, `chosen` the large stream.
 export function arrangement(layout, ids, { page, chosen, size }) {
@@ -42,7 +43,7 @@ function fitted(count, { width_px, height_px, gap_px, around_px }) {
   return { columns: best.columns, most_wide_px: best.columns * (best.tile_px + gap_px) - gap_px };
 }
 
-// The width to ask for: the next larger of a few, so that a window that is drawn wider does not ask at each pixel.
+// The width to ask for, so that a window that is drawn wider does not ask at each pixel.
 export function askedWidth(shown_px) {
-  return WIDTHS_PX.find((width_px) => width_px >= shown_px) ?? null;
+  return WIDTHS_PX.find((width_px) => width_px >= shown_px) ?? WHOLE_PX;
 }

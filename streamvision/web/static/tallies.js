@@ -1,17 +1,9 @@
 // The counts of one stream's lines and zones, and the newest events.
 
+import { happening } from "./happenings.js";
 import { ask, streamPath } from "./server.js";
 
 const MOST_EVENTS = 8;
-const WORDS = {
-  zone_entered: "entered",
-  zone_left: "left",
-  stay: "stays long",
-  crowding: "crowded",
-  wrong_way: "wrong way",
-  idle: "stands",
-  speeding: "too fast",
-};
 
 export class Tallies {
   #section;
@@ -56,9 +48,7 @@ export class Tallies {
       const item = document.createElement("li");
       const unix_s = event.time_unix_s;
       const time = unix_s === null ? `${event.pts_s.toFixed(1)} s` : new Date(unix_s * 1000).toLocaleTimeString("en-GB");
-      const who = event.track_id === null ? "" : ` ${event.class_name} ${event.track_id}`;
-      const speed = event.values.speed_kmh === undefined ? "" : ` ${Math.round(event.values.speed_kmh)} km/h`;
-      item.textContent = `${time} ${event.place}: ${event.direction ?? WORDS[event.kind] ?? event.kind}${who}${speed}`;
+      item.textContent = `${time} ${event.place}: ${happening(event)}`;
       item.dataset.kind = event.kind;
       return item;
     });

@@ -1,11 +1,11 @@
 // The wall: puts the tiles into the chosen layout, page by page, and says which streams are in sight, and how large.
 
+import { find } from "./dom.js";
 import { recall, remember } from "./kept.js";
 import { arrangement, askedWidth, LAYOUTS } from "./layout.js";
 
 const SETTLED_MS = 250;
 const AROUND_PX = 110; // head and caption of a tile
-const find = (id) => document.getElementById(id);
 
 export class Wall {
   #tiles;
@@ -34,7 +34,7 @@ export class Wall {
     addEventListener("resize", () => this.#settle());
   }
 
-  // The streams in sight, as [id, width to ask for in pixels of the screen, or null for the whole picture].
+  // The streams in sight, as [id, width to ask for in pixels of the screen].
   get wanted() {
     return this.#ids.map((id) => [id, askedWidth(this.#tiles.get(id).width_px)]);
   }
@@ -101,7 +101,9 @@ export class Wall {
 
   #showPager() {
     const { page, pages } = this.#plan;
-    find("wall-tools").hidden = this.#tiles.size < 2;
+    const many = this.#tiles.size > 1;
+    find("layouts").hidden = find("fill").hidden = !many;
+    find("wall-tools").hidden = many ? this.#focus !== null : !this.#tiles.size || !document.querySelector(".wall-tools .add");
     find("pager").hidden = pages < 2;
     find("page-words").textContent = pages < 2 ? "" : `${page + 1} of ${pages}`;
   }

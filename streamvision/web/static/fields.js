@@ -1,0 +1,119 @@
+// Fields of a form for keys of the configuration: what they are called, and what was changed as a merge patch (RFC 7396).
+
+export const DRAWN = [
+  { key: "overlay.boxes", words: "Boxes", kind: "flag" },
+  { key: "overlay.labels", words: "Labels: class, identity, score", kind: "flag" },
+  { key: "overlay.analytics", words: "Lines and zones with their counts", kind: "flag" },
+  { key: "overlay.status", words: "Frame rate and age", kind: "flag" },
+  { key: "overlay.trails_s", words: "Trail behind an object, in seconds", kind: "number", min: 0, max: 30, step: "any" },
+];
+export const FOUND = [
+  { key: "score", words: "Least score of an object", kind: "number", min: 0, max: 1, step: "any" },
+  { key: "classes", words: "Classes, with commas between them", kind: "names", otherwise: "all" },
+  {
+    key: "tracker.name",
+    words: "Tracker",
+    kind: "choice",
+    choices: { steady: "steady", sort: "SORT", bytetrack: "ByteTrack", ocsort: "OC-SORT", botsort: "BoT-SORT", none: "none: no identities" },
+  },
+  {
+    key: "adaptive.mode",
+    words: "The network looks at",
+    kind: "choice",
+    choices: { full: "all of every frame", adaptive: "what has changed" },
+  },
+];
+
+// Fields in an element. Where `optional`, each may be left to what holds otherwise, and says so.
+export class Fields {
+  #inputs = new Map(); // field -> input
+  #shown = {};
+  #optional;
+
+  constructor(element, fields, { optional = null } = {}) {
+    this.#optional = optional;
+    element.replaceChildren(...fields.map((field) => this.#row(field)));
+  }
+
+  show(config) {
+    this.#shown = config;
+    for (const [field, input] of this.#inputs) fill(input, at(config, field.key));
+  }
+
+  // What differs from what was shown, as a merge patch.
+  get patch() {
+    const patch = {};
+    for (const [field, input] of this.#inputs) {
+      const value = valueOf(field, input);
+      if (JSON.stringify(value) !== JSON.stringify(at(this.#shown, field.key) ?? null)) put(patch, field.key, value);
+    }
+    for (const [section, changes] of Object.entries(patch)) if (emptied(this.#shown[section], changes)) patch[section] = null;
+    return patch;
+  }
+
+  #row(field) {
+    const label = document.createElement("label");
+    label.className = "field";
+    const input = this.#input(field);
+    this.#inputs.set(field, input);
+    if (input.type === "checkbox") {
+      label.classList.add("flag");
+      label.append(input, field.words);
+    } else {
+      label.append(field.words, input);
+    }
+    return label;
+  }
+
+  #input(field) {
+    if (field.kind === "choice") return this.#select(Object.entries(field.choices));
+    if (field.kind === "flag" && this.#optional) return this.#select([["true", "yes"], ["false", "no"]]);
+    const input = document.createElement("input");
+    input.type = { flag: "checkbox", number: "number" }[field.kind] ?? "text";
+    for (const name of ["min", "max", "step"]) if (field[name] !== undefined) input[name] = field[name];
+    input.placeholder = this.#optional ?? field.otherwise ?? "";
+    return input;
+  }
+
+  #select(choices) {
+    const select = document.createElement("select");
+    if (this.#optional) select.append(new Option(this.#optional, ""));
+    for (const [value, words] of choices) select.append(new Option(words, value));
+    return select;
+  }
+}
+
+export function at(config, key) {
+  return key.split(".").reduce((value, name) => value?.[name], config) ?? undefined;
+}
+
+function put(patch, key, value) {
+  const [name, ...rest] = key.split(".");
+  if (rest.length) put((patch[name] ??= {}), rest.join("."), value);
+  else patch[name] = value;
+}
+
+// Whether nothing is left of a section once its nulls are taken out.
+function emptied(section, changes) {
+  if (changes === null || typeof changes !== "object" || Array.isArray(changes)) return false;
+  return Object.entries({ ...section, ...changes }).every(([, value]) => value === null);
+}
+
+function fill(input, value) {
+  if (input.type === "checkbox") {
+    input.checked = value ?? false;
+    return;
+  }
+  const text = Array.isArray(value) ? value.join(", ") : String(value ?? "");
+  if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === text)) input.append(new Option(text, text));
+  input.value = text;
+}
+
+function valueOf(field, input) {
+  if (input.type === "checkbox") return input.checked;
+  const text = input.value.trim();
+  if (text === "") return null;
+  if (field.kind === "flag") return text === "true";
+  if (field.kind === "number") return Number(text);
+  return field.kind === "names" ? text.split(",").map((name) => name.trim()).filter(Boolean) : text;
+}

@@ -1,0 +1,44 @@
+// The settings page: what holds for all cameras. Users and the audit are in files of their own.
+
+import "./page.js";
+import { listAudit } from "./audit.js";
+import { find, say } from "./dom.js";
+import { DRAWN, Fields, FOUND } from "./fields.js";
+import { ask } from "./server.js";
+import { manageUsers } from "./users.js";
+
+const KEPT = [
+  { key: "event_log.days", words: "For so many days", kind: "number", min: 0, step: "any" },
+  { key: "event_log.kept", words: "At most so many events", kind: "number", min: 1, step: 1 },
+  { key: "event_log.pictures_kept", words: "At most so many pictures", kind: "number", min: 1, step: 1 },
+  { key: "event_log.pictures", words: "With pictures", kind: "flag" },
+];
+const groups = [
+  new Fields(find("run-found"), FOUND),
+  new Fields(find("run-drawn"), DRAWN),
+  new Fields(find("run-kept"), KEPT),
+];
+
+const said = find("run-said");
+
+find("run").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    const settings = await ask("api/settings", { method: "PATCH", body: Object.assign({}, ...groups.map((group) => group.patch)) });
+    for (const group of groups) group.show(settings);
+    say(said, "Saved.");
+  } catch (error) {
+    say(said, error.message, true);
+  }
+});
+
+try {
+  const settings = await ask("api/settings");
+  for (const group of groups) group.show(settings);
+} catch (error) {
+  say(said, error.message, true);
+}
+if (find("users")) {
+  manageUsers();
+  listAudit();
+}
