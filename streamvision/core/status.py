@@ -117,6 +117,8 @@ class StreamStatus:
     """Second models and stages of the user's own, in their order."""
     outputs: tuple[OutputStatus, ...] = ()
     """What results are written to."""
+    name: str = ""
+    """What people call it; its id where it has no other name."""
     pending_s: float = 0.0
     """For how long a frame has been waiting or on its way without any being finished: grows where something hangs."""
 

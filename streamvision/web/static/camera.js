@@ -1,7 +1,7 @@
 // The dialog in which a camera is added, changed and removed.
 
 import { find } from "./dom.js";
-import { DRAWN, Fields, FOUND } from "./fields.js";
+import { DRAWN, Fields, FOUND, KEPT } from "./fields.js";
 import { finder } from "./finder.js";
 import { ask, streamPath } from "./server.js";
 
@@ -11,7 +11,9 @@ export class CameraDialog {
   #dialog = find("camera");
   #form = find("camera-form");
   #found = new Fields(find("camera-found"), FOUND, { optional: AS_ALL });
-  #drawn = new Fields(find("camera-drawn"), DRAWN, { optional: AS_ALL });
+  #kept = new Fields(find("camera-kept"), KEPT, { optional: AS_ALL });
+  #drawn = new Fields(find("camera-drawn"), DRAWN);
+  #own = find("camera-own"); // whether it says itself what is drawn
   #id = null; // of the camera that is changed; null: a new one
   #shown = {};
 
@@ -24,6 +26,7 @@ export class CameraDialog {
     find("try").addEventListener("click", () => this.#during(find("try"), () => this.#try()));
     find("camera-remove").addEventListener("click", () => this.#during(find("camera-remove"), () => this.#remove()));
     this.#dialog.addEventListener("close", () => this.#forgetPicture());
+    this.#own.addEventListener("change", () => this.#showOwn());
     finder((found) => this.#take(found));
   }
 
@@ -38,16 +41,16 @@ export class CameraDialog {
     find("camera-remove").hidden = id === null;
     find("camera-id").hidden = id !== null;
     find("camera-enabled").hidden = id === null;
-    this.#dialog.showModal();
     try {
-      const [{ models }, config] = await Promise.all([ask("api/models"), id === null ? {} : ask(`api/${streamPath(id)}/config`)]);
-      this.#fill(models, config);
+      const config = id === null ? {} : ask(`api/${streamPath(id)}/config`);
+      this.#fill(...(await Promise.all([ask("api/models"), ask("api/settings"), config])));
     } catch (error) {
       this.#wrong(error.message);
     }
+    this.#dialog.showModal(); // not before: what is typed is not to be filled over
   }
 
-  #fill(models, config) {
+  #fill({ models }, settings, config) {
     this.#shown = config;
     const named = models.filter((model) => model.name !== null && !model.default);
     const usual = models.find((model) => model.default);
@@ -59,7 +62,14 @@ export class CameraDialog {
     this.#field("model").value = config.model ?? "";
     this.#field("enabled").checked = config.enabled ?? true;
     this.#found.show(config);
-    this.#drawn.show(config);
+    this.#kept.show(config);
+    this.#own.checked = Boolean(config.overlay);
+    this.#drawn.show(config.overlay ? config : settings);
+    this.#showOwn();
+  }
+
+  #showOwn() {
+    find("camera-drawn").hidden = !this.#own.checked;
   }
 
   // Takes an address, and a name for it, that were found in the network.
@@ -75,7 +85,9 @@ export class CameraDialog {
     if (!this.#field("source").readOnly) wanted.source = typed("source");
     const before = { name: null, model: null, enabled: true, source: null, ...this.#shown };
     const changed = Object.fromEntries(Object.entries(wanted).filter(([key, value]) => value !== before[key]));
-    return { ...changed, ...this.#found.patch, ...this.#drawn.patch };
+    const overlay = this.#own.checked ? this.#drawn.values.overlay : null;
+    const redrawn = JSON.stringify(overlay) !== JSON.stringify(this.#shown.overlay ?? null);
+    return { ...changed, ...this.#found.patch, ...this.#kept.patch, ...(redrawn && { overlay }) };
   }
 
   async #save() {

@@ -6,7 +6,7 @@ export function facts(status) {
   const expected = status.frames_expected ? ` of ${format.count(status.frames_expected)}` : "";
   const drops = Object.entries(status.drops).map(([cause, n]) => `${format.count(n)} ${cause.replaceAll("_", " ")}`);
   return {
-    ...(status.name && { Id: status.id }),
+    ...(status.name && status.name !== status.id && { Id: status.id }),
     Source: status.source,
     ...(status.reason && { Reason: status.reason }),
     Picture: status.width_px ? `${status.width_px} × ${status.height_px}` : "none yet",

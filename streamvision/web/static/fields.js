@@ -24,6 +24,8 @@ export const FOUND = [
   },
 ];
 
+export const KEPT = [{ key: "record", words: "Recorded", kind: "flag" }];
+
 // Fields in an element. Where `optional`, each may be left to what holds otherwise, and says so.
 export class Fields {
   #inputs = new Map(); // field -> input
@@ -38,6 +40,13 @@ export class Fields {
   show(config) {
     this.#shown = config;
     for (const [field, input] of this.#inputs) fill(input, at(config, field.key));
+  }
+
+  // Everything, as a configuration has it.
+  get values() {
+    const values = {};
+    for (const [field, input] of this.#inputs) put(values, field.key, valueOf(field, input));
+    return values;
   }
 
   // What differs from what was shown, as a merge patch.
