@@ -21,7 +21,8 @@ async function more(before) {
 }
 
 function row(line) {
-  const what = [line.action.replaceAll("_", " "), line.target].filter(Boolean).join(" ");
+  const action = line.action.replace(/^[A-Z]+ /, "").replaceAll("_", " "); // of a change over HTTP the target says enough
+  const what = [action, line.target].filter(Boolean).join(", ");
   return node("tr", {
     children: [
       node("td", { children: [time(line.time_unix_s)] }),

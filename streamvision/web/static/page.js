@@ -1,10 +1,12 @@
-// What all pages do: the switch between light and dark.
+// What all pages do: the switch between light and dark, and one's own password.
 
+import { find, say } from "./dom.js";
 import { recall, remember } from "./kept.js";
+import { ask } from "./server.js";
 
 const THEMES = ["system", "light", "dark"];
 const WORDS = { system: "as the system", light: "light", dark: "dark" };
-const button = document.getElementById("theme");
+const button = find("theme");
 
 function show(theme) {
   document.documentElement.dataset.theme = theme;
@@ -18,3 +20,15 @@ button.addEventListener("click", () => {
   show(theme);
 });
 show(recall("theme", THEMES, "system"));
+
+find("own-password")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { current, password } = event.target.elements;
+  try {
+    await ask("api/me/password", { method: "POST", body: { current: current.value, password: password.value } });
+    event.target.reset();
+    say(find("own-said"), "Changed; you are signed out everywhere else.");
+  } catch (error) {
+    say(find("own-said"), error.message, true);
+  }
+});
