@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -106,6 +107,21 @@ def test_small_tiles_ask_for_small_pictures(page: Page, url: str) -> None:
     assert asks["streams"] == ["gate,yard,road,dock,hall"]
     large, *small = map(int, asks["width"][0].split(","))
     assert large >= 960 and len(small) == 4 and max(small) <= 320
+
+
+def test_a_stream_that_comes_is_shown_and_one_that_goes_is_not(page: Page, url: str, wall_feed: LiveFeed) -> None:
+    page.goto(url)
+    page.locator('.tile[data-stream="gate"].has-picture').wait_for()
+    wall_feed.add("late")
+    wall_feed["late"].status = replace(wall_feed["late"].status, name="Late & loud")
+    tile = page.locator('.tile[data-stream="late"]')
+    expect(tile.locator("h2")).to_have_text("Late & loud")
+    tile.and_(page.locator(".has-picture")).wait_for()
+    page.goto(f"{url}streams/late")
+    expect(page.locator("h1")).to_have_text("Stream Late & loud")
+    wall_feed.remove("late")
+    expect(tile).to_have_count(0)
+    assert in_sight(page) == STREAMS
 
 
 def test_light_and_dark_are_the_systems_until_one_is_chosen(page: Page, url: str) -> None:
