@@ -93,7 +93,9 @@ def add_pages(
         if not offered(_EVENTS):
             refuse(HTTPStatus.NOT_FOUND, "no events are kept here; `streamvision serve` keeps them")
         streams = seen()
-        return render_template("events.html", streams=streams, names={one.id: _name(one) for one in streams}, kinds=_KINDS)
+        return render_template(
+            "events.html", streams=streams, names={one.id: _name(one) for one in streams}, kinds=_KINDS
+        )
 
     @app.get("/settings")
     @access("admin")
