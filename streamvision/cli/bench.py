@@ -29,7 +29,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the fi
 plot_option = click.option("--plot", type=Path, metavar="F.svg", help="Draw the figures.")
 
 
-def seconds_option(default: float, text: str = "How long is measured.") -> Callable[[Any], Any]:
+def seconds_option(default: float, text: str = "Seconds that are measured.") -> Callable[[Any], Any]:
     """Return the option that says how long."""
     return click.option(
         "--seconds", type=click.FloatRange(min=0.5), default=default, show_default=True, metavar="T", help=text
@@ -44,10 +44,19 @@ def bench() -> None:
 @bench.command(cls=SourcesCommand, short_help="The whole way of a frame, and what the machine could do at most.")
 @source_options
 @model_options
-@click.option("--streams", type=click.IntRange(1, 256), default=1, show_default=True, help="Play each source so often.")
+@click.option(
+    "--streams", type=click.IntRange(1, 256), default=1, show_default=True, help="Streams of each source, side by side."
+)
 @click.option("--live", is_flag=True, help="Play files at their own speed, as cameras; else as fast as they can be.")
 @seconds_option(20.0)
-@click.option("--warmup", type=click.FloatRange(min=0), default=3.0, show_default=True, metavar="T", help="Run before.")
+@click.option(
+    "--warmup",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
+    metavar="T",
+    help="Seconds that it runs before.",
+)
 @field_option("--workers", AppConfig, "workers")
 @plot_option
 @json_option
@@ -70,8 +79,8 @@ def pipeline(
     \b
     Examples:
       streamvision bench pipeline
-      streamvision bench pipeline --source drive.mp4 --model yolo.onnx --streams 8 --seconds 60 --json
-      streamvision bench pipeline --source drive.mp4 --live --streams 4 --plot four.svg
+      streamvision bench pipeline drive.mp4 --model yolo.onnx --streams 8 --seconds 60 --json
+      streamvision bench pipeline drive.mp4 --live --streams 4 --plot four.svg
     """
     from streamvision.bench.pipeline import bench_pipeline
     from streamvision.bench.report import describe_pipeline, plot_pipeline
@@ -110,8 +119,14 @@ def model(sources: Sources, seconds: float, as_json: bool, **given: Any) -> None
 
 
 @bench.command(short_help="Many browsers at once: real MJPEG connections over loopback.")
-@click.option("--viewers", type=click.IntRange(1, 5000), default=300, show_default=True, help="Connections that read.")
-@click.option("--stalled", type=click.IntRange(0, 500), default=5, show_default=True, help="Connections that never do.")
+@click.option("--viewers", type=click.IntRange(1, 5000), default=300, show_default=True, help="Browsers that watch.")
+@click.option(
+    "--stalled",
+    type=click.IntRange(0, 500),
+    default=5,
+    show_default=True,
+    help="Browsers that are connected and never read.",
+)
 @click.option("--fps", type=click.FloatRange(1, 120), default=25.0, show_default=True, help="Pictures a second.")
 @click.option("--size", default="640x360", show_default=True, metavar="WxH", help="Size of the pictures.")
 @seconds_option(15.0)
@@ -138,11 +153,18 @@ def viewers(
 @bench.command(cls=SourcesCommand, short_help="Hours on end: does memory or age grow?")
 @source_options
 @model_options
-@click.option("--streams", type=click.IntRange(1, 256), default=1, show_default=True, help="Play each source so often.")
-@click.option("--live/--fast", default=True, help="Files at their own speed, as cameras, or as fast as they can be.")
-@seconds_option(600.0, "How long it runs; an hour is 3600.")
 @click.option(
-    "--every", type=click.FloatRange(min=0.5), default=10.0, show_default=True, metavar="T", help="Seconds a line."
+    "--streams", type=click.IntRange(1, 256), default=1, show_default=True, help="Streams of each source, side by side."
+)
+@click.option("--live/--fast", default=True, help="Files at their own speed, as cameras, or as fast as they can be.")
+@seconds_option(600.0, "Seconds that it runs; an hour is 3600.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.5),
+    default=10.0,
+    show_default=True,
+    metavar="T",
+    help="Seconds between two lines.",
 )
 @plot_option
 @json_option
@@ -160,7 +182,7 @@ def soak(
 
     \b
     Example:
-      streamvision bench soak --source drive.mp4 --seconds 14400 --every 60 --plot night.svg
+      streamvision bench soak drive.mp4 --seconds 14400 --every 60 --plot night.svg
     """
     from streamvision.bench.report import describe_note, describe_soak, plot_soak
     from streamvision.bench.soak import bench_soak

@@ -60,7 +60,7 @@ def data() -> None:
     """
 
 
-@data.command(short_help="Balance, sizes, doubles, leaks and bad files of a data set.")
+@data.command(short_help="Balance, sizes, duplicates, leaks and bad files of a data set.")
 @_folder
 @_given_labels
 @click.option("--sheet", type=Path, metavar="F.png", help="Draw a contact sheet of pictures and what is marked.")

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar, get_args
 import click
 
 from streamvision.cli.dataset_options import format_option
-from streamvision.cli.options import field_option, input_option, names_option, together, trust_option
+from streamvision.cli.options import field_option, input_option, names_option, trust_option
+from streamvision.cli.sections import together
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
@@ -80,7 +81,7 @@ def measured_options(*, labels: bool) -> Callable[[Any], Any]:
         click.argument("model", type=Path),
         click.option("--data", type=Path, required=True, metavar="DIR", help="Labelled pictures."),
         click.option("--split", type=click.Choice(SPLITS), help=_SPLIT_HELP),
-        click.option("--class", "classes", multiple=True, metavar="NAME", help="Measure these classes only."),
+        click.option("--class", "classes", multiple=True, metavar="NAME|N", help="Measure these classes only."),
         runtime_options,
         click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document on stdout."),
     ]

@@ -28,7 +28,14 @@ DEFAULT_MASKS = 400
 
 @click.command()
 @click.argument("image", type=Path)
-@click.option("--model", "path", type=Path, required=True, metavar="FILE", help="Checkpoint (.pt) or exported model.")
+@click.option(
+    "--model",
+    "path",
+    type=Path,
+    required=True,
+    metavar="FILE|NAME",
+    help="Checkpoint (.pt), exported model, or road_signs, which ships.",
+)
 @click.option("--output", type=Path, metavar="F.png", help="Where to draw it; default: IMAGE-explained.png right here.")
 @field_option("--score", ModelConfig, "score", default=0.25, help="Lowest score of an object that is explained.")
 @click.option(
@@ -38,7 +45,7 @@ DEFAULT_MASKS = 400
     "--class",
     "classes",
     multiple=True,
-    metavar="NAME",
+    metavar="NAME|N",
     help="Explain this class only; default: objects and regions of all classes, the likeliest class of a picture.",
 )
 @click.option(

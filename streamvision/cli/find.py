@@ -66,7 +66,7 @@ def find(
 
     \b
     Examples:
-      streamvision find --source gate.mp4 --model yolo.onnx --embedder reid.onnx --query car.jpg --index gate.npz
+      streamvision find gate.mp4 --model yolo.onnx --embedder reid.onnx --query car.jpg --index gate.npz
       streamvision find --index gate.npz --embedder reid.onnx --query gate.mp4 --frame 120 --box 40,80,200,190
       streamvision find --index gate.npz --identity 7 --sheet found.jpg
     """

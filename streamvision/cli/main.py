@@ -37,6 +37,7 @@ COMMANDS = {
     "explain": "See which parts of an image a model uses.",
     "bench": "Measure speed, freshness and many viewers here.",
     "bundle": "Pack a model for an app: decoders and golden vectors.",
+    "completion": "Let the shell complete commands, options and names.",
 }
 """By name, what each command is for, in the order in which people meet them.
 
@@ -83,9 +84,10 @@ def cli() -> None:
 
     \b
     First steps:
-      streamvision demo                                    watch the road-sign model on a drawn drive
-      streamvision run --source rtsp://camera/ --model yolo.onnx --serve 127.0.0.1:8080
-      streamvision doctor                                  what works on this machine
+      streamvision demo                       watch the road-sign model on a drawn drive
+      streamvision run drive.mp4 --save       find objects in a file, and record them drawn
+      streamvision run rtsp://camera/ --model yolo.onnx --show
+      streamvision doctor                     what works on this machine
 
     Options come from the environment, too: `run --source` from STREAMVISION_RUN_SOURCE, and so on; one value a line
     where an option may be given several times. The command line wins.
@@ -117,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(given: list[str]) -> int:
+    if os.environ.get("_STREAMVISION_COMPLETE"):
+        importlib.import_module("streamvision.cli.completion")  # the shell asks what could come next
     try:
         check_packages()
         code = cli.main(given, prog_name="streamvision", standalone_mode=False)

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
+from click.shell_completion import CompletionItem
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from streamvision.cli.logs import say
+from streamvision.cli.sections import together
 from streamvision.cli.sources import Sources, several_paths
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.app import (
@@ -25,7 +28,7 @@ from streamvision.core.config.merging import join_options
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.errors import ConfigError
-from streamvision.models import with_default_model
+from streamvision.models import shipped_models, with_default_model
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,10 +47,18 @@ class ListingOption(click.Option):
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the option and its help with the names."""
-        module, _, attribute = self._registry.partition(":")
-        names = getattr(import_module(module), attribute).names()
         shown = super().get_help_record(ctx)
-        return shown and (shown[0], f"{shown[1]}  [{', '.join(names)}]")
+        return shown and (shown[0], f"{shown[1]}  [{', '.join(self._names())}]")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the names that begin so; a source is named by its address, not by its kind."""
+        names = [] if self.multiple else self._names()
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+    def _names(self) -> list[str]:
+        module, _, attribute = self._registry.partition(":")
+        names: list[str] = getattr(import_module(module), attribute).names()
+        return names
 
 
 def field_option(
@@ -71,7 +82,7 @@ def field_option(
     else:
         options["type"] = next((k for k in (int, float, str, Path) if k in kinds), str)
     if registry := _registry(info):
-        options |= {"cls": ListingOption, "registry": registry}
+        options |= {"cls": ListingOption, "registry": registry, "metavar": "NAME"}
     if info.annotation is bool:
         options |= {"type": bool, "is_flag": True}
     elif info.default is not None and not info.is_required():
@@ -83,17 +94,6 @@ def field_option(
 def _registry(field: FieldInfo) -> str | None:
     said = field.json_schema_extra
     return str(said["registry"]) if isinstance(said, dict) and "registry" in said else None
-
-
-def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
-    """Return what adds several options to a command, which shows them in this order."""
-
-    def add(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
 
 
 def names_option(**overrides: Any) -> Callable[[F], F]:
@@ -150,8 +150,12 @@ def _number(text: str) -> float | str:
         return text
 
 
+def _shipped_names(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in shipped_models() if incomplete and name.startswith(incomplete)]
+
+
 model_options = together(
-    field_option("--model", ModelConfig, "path", name="model", metavar="FILE|NAME"),
+    field_option("--model", ModelConfig, "path", name="model", metavar="FILE|NAME", shell_complete=_shipped_names),
     field_option("--backend", ModelConfig, "backend"),
     field_option("--device", ModelConfig, "device"),
     field_option("--precision", ModelConfig, "precision"),
@@ -175,6 +179,7 @@ model_options = together(
     field_option("--head", ModelConfig, "head"),
     names_option(),
     input_option,
+    heading="The model",
 )
 """Options that say which model runs and how."""
 
@@ -200,6 +205,7 @@ source_options = together(
     field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),
     field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
     field_option("--tracker", TrackerConfig, "name", name="tracker"),
+    heading="Where frames come from, and how they are followed",
 )
 """Options that say where frames come from."""
 
@@ -213,7 +219,9 @@ output_options = together(
         help="Run code of yours on every frame; FILE.py:FUNCTION will do, too. May be given several times.",
     ),
     click.option(
-        "--serve", metavar="HOST:PORT", help="Show all streams live on a web page, at 127.0.0.1:8080 for one."
+        "--serve",
+        metavar="HOST:PORT",
+        help="Show all streams live on a web page at this address, such as 127.0.0.1:8080.",
     ),
     field_option("--detections", OutputsConfig, "detections", metavar="F.jsonl"),
     field_option("--mot", OutputsConfig, "mot", metavar="F.txt"),
@@ -224,6 +232,7 @@ output_options = together(
     field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
     field_option("--max-frames", AppConfig, "max_frames"),
     field_option("--workers", AppConfig, "workers"),
+    heading="What becomes of the results",
 )
 """Options that say where results go."""
 
@@ -247,7 +256,7 @@ def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -
         )
     document, said = with_default_model(document)
     if said:
-        click.echo(said, err=True)
+        say(said)
     return parse_config(document, origin=str(config) if config else "command line")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from streamvision.cli.browser import open_page
+from streamvision.cli.logs import say
 from streamvision.cli.options import (
     build_config,
     field_option,
@@ -62,4 +63,4 @@ def run(config: Path | None, sources: Sources, save: bool, show: bool, as_json: 
 
 def _show(url: str) -> None:
     if not open_page(url):
-        click.echo(f"There is no screen here, so no browser was opened: open {url} yourself.", err=True)
+        say(f"There is no screen here, so no browser was opened: open {url} yourself.")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pipelines.capture.source import local_path
+from streamvision.cli.sections import SectionedCommand
 from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import redact_source
 
@@ -20,7 +21,7 @@ _ASSIGNMENT = re.compile(r"(\w+)=(.*)", re.DOTALL)
 _GLOB = re.compile(r"[*?[%]")
 
 
-class SourcesCommand(click.Command):
+class SourcesCommand(SectionedCommand):
     """A command whose sources stand behind ``--source`` or by themselves, and whose ``--classes`` takes several.
 
     Several paths behind one ``--source``, as shells make them of a glob, are one stream; so are files and folders that
@@ -33,8 +34,10 @@ class SourcesCommand(click.Command):
         return super().parse_args(ctx, _with_joined_paths(_with_single_classes(before)) + rest)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command with all sources, those without ``--source`` first."""
-        ctx.params["sources"] = (*streams_of(ctx.params.pop("addresses")), *ctx.params["sources"])
+        """Call the command with all sources, those without ``--source`` first; the command line wins."""
+        addresses, sources = ctx.params.pop("addresses"), ctx.params["sources"]
+        is_typed = ctx.get_parameter_source("sources") is click.core.ParameterSource.COMMANDLINE
+        ctx.params["sources"] = (*streams_of(addresses), *(sources if is_typed or not addresses else ()))
         return super().invoke(ctx)
 
 

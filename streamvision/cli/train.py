@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from streamvision.cli.dataset_options import FORMAT_NAMES
-from streamvision.cli.options import field_option, together, trust_option
+from streamvision.cli.options import field_option, trust_option
+from streamvision.cli.sections import together
 from streamvision.core.errors import ConfigError
 from streamvision.training.recipe import Augmentation, Recipe, load_recipe
 

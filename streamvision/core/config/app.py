@@ -130,13 +130,13 @@ class SinkConfig(Section):
 class OutputsConfig(Section):
     """Files that results are written to. With several streams, .mot and .record files carry the stream's id."""
 
-    detections: Path | None = Field(None, description="JSON lines, one frame a line.")
-    mot: Path | None = Field(None, description="MOTChallenge text, confirmed identities only.")
-    record: Path | None = Field(None, description="Annotated video, fragmented MP4.")
-    events: Path | None = Field(None, description="Events of the analytics: JSON lines, or CSV for a name in .csv.")
+    detections: Path | None = Field(None, description="File for what was found: JSON lines, one frame a line.")
+    mot: Path | None = Field(None, description="File for the tracks: MOTChallenge text, confirmed identities only.")
+    record: Path | None = Field(None, description="File for the annotated video: MP4 that survives a crash.")
+    events: Path | None = Field(None, description="File for the events: JSON lines, or CSV for a name in .csv.")
     event_pictures: Path | None = Field(None, description="Folder for an annotated JPEG of each frame with an event.")
     event_pictures_kept: int = Field(1000, ge=1, le=1_000_000, description="Most of them; the oldest go first.")
-    heat_map: Path | None = Field(None, description="Heat map as PNG, at the end of the run.")
+    heat_map: Path | None = Field(None, description="File for the heat map, a PNG, at the end of the run.")
     overwrite: bool = Field(
         False,
         description="Replace existing files; by default text of live streams goes on, and the rest gets a dated name.",

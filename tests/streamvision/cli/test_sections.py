@@ -1,0 +1,32 @@
+"""Help that is read: what is used most comes first, the rest stands under its heading."""
+
+from __future__ import annotations
+
+import re
+
+from click.testing import CliRunner
+
+from streamvision.cli.eval import detect
+from streamvision.cli.run import run
+
+
+def test_the_options_of_run_stand_in_sections() -> None:
+    shown = CliRunner().invoke(run, ["--help"]).output
+    headings = re.findall(r"^(\S.*):$", shown, re.MULTILINE)
+    assert headings == [
+        "Options",
+        "Where frames come from, and how they are followed",
+        "The model",
+        "What becomes of the results",
+    ]
+    parts = dict(zip(headings, re.split(r"^\S.*:$", shown, flags=re.MULTILINE)[1:], strict=True))
+    assert "--save" in parts["Options"]
+    assert "--source" in parts[frames]
+    assert "--score, --conf" in parts[model]
+    assert "--record" in parts[results]
+
+
+def test_a_command_without_sections_lists_all_at_once() -> None:
+    shown = CliRunner().invoke(detect, ["--help"]).output
+    assert re.findall(r"^(\S.*):$", shown, re.MULTILINE) == ["Options"]
+    assert "--device" in shown
