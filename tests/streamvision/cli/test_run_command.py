@@ -80,7 +80,7 @@ def test_show_opens_the_page_in_the_browser(tmp_path: Path, tiny: Path) -> None:
         capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "BROWSER": f"{browser} %s"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    url = next(line.removeprefix("Watch at ") for line in done.stderr.splitlines() if line.startswith("Watch at "))
+    url = next(line.partition("Watch at ")[2] for line in done.stderr.splitlines() if "Watch at " in line)
     assert (tmp_path / "opened").read_text().strip() == url
 
 
