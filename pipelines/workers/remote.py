@@ -15,12 +15,17 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+import cv2
+import numpy as np
+
+from pipelines.rendering.renderer import JpegEncoder
 from pipelines.workers.process import Call, Order, Published, Ready, Reply, Report, Start, Started, Stop, Watch
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.app import ServeConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveChannel
-from streamvision.core.picture import Canvas
+from streamvision.core.picture import BgrPicture, Canvas
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES, StreamState
@@ -48,6 +53,7 @@ class WorkerProcess:
     def __init__(self, number: int, order: Order) -> None:
         self.number = number
         self.order = order
+        self._encode = JpegEncoder((order.config.serve or ServeConfig()).jpeg_quality)
         self.ready: Ready | None = None
         """What it said of its model, once it is ready."""
         self.report = Report([], [], over=False)
@@ -224,7 +230,7 @@ class WorkerProcess:
         channel = self.channels[stream_id]
         if message.jpeg is None and channel.viewers:
             return  # finished before the worker process knew that somebody watches; the next one has its picture
-        channel.publish(RemoteFrame(message, partial(self.ask, stream_id, "jpeg")), encode=False)
+        channel.publish(RemoteFrame(message, partial(self.ask, stream_id, "jpeg"), self._encode), encode=False)
 
     def _send(self, message: Any) -> None:
         try:
@@ -252,8 +258,8 @@ def _silenced(status: StreamStatus, silent_s: float) -> StreamStatus:
 class RemoteFrame(RenderedFrame):
     """A frame of a worker process: its JPEG file came along, or is fetched."""
 
-    def __init__(self, published: Published, fetch: Any) -> None:
-        super().__init__(published.result, draw=self._no_canvas, encode=lambda canvas: b"")
+    def __init__(self, published: Published, fetch: Any, encode: JpegEncoder) -> None:
+        super().__init__(published.result, draw=self._no_canvas, encode=encode)
         self._jpeg = published.jpeg
         self._fetch = fetch
 
@@ -269,6 +275,14 @@ class RemoteFrame(RenderedFrame):
                 raise StreamVisionError(f"{self!r} has no picture: its worker process does not answer")
             self._jpeg = fetched
         return self._jpeg
+
+    def scaled_jpeg(self, width_px: int) -> bytes:
+        """Return the drawn picture as a JPEG file of that width, made of the one that came along."""
+        jpeg = np.frombuffer(self.jpeg(), np.uint8)
+        picture: Any = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+        if width_px >= picture.shape[1]:
+            return self.jpeg()
+        return self._encode(BgrPicture(picture).to_canvas().scaled(width_px))
 
     def _no_canvas(self) -> Canvas:
         raise StreamVisionError(f"{self!r} is of another process; only its JPEG file can be had")

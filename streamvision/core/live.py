@@ -31,6 +31,8 @@ class LiveChannel:
         self._latest: RenderedFrame | None = None
         self._sequence = 0
         self._viewers = 0
+        self._full_size_viewers = 0
+        self._sent_sequence = 0
         self._listeners: tuple[Listener, ...] = ()
 
     @property
@@ -40,17 +42,17 @@ class LiveChannel:
 
     @property
     def viewers(self) -> int:
-        """How many watch the picture now: while it is above 0 the pipeline encodes each frame by itself."""
+        """How many watch the picture now."""
         return self._viewers
 
     def publish(self, rendered: RenderedFrame, *, encode: bool = True) -> None:
-        """Make this the newest frame and tell the listeners; when somebody watches, encode it first.
+        """Make this the newest frame and tell the listeners; when somebody watches in full size, encode it first.
 
         Args:
             rendered: the frame.
             encode: whether it is to be encoded here; not where its JPEG file comes from elsewhere.
         """
-        if encode and self._viewers:
+        if encode and self._full_size_viewers:
             rendered.jpeg()
         self._sequence += 1
         rendered.sequence = self._sequence
@@ -86,15 +88,27 @@ class LiveChannel:
         finally:
             self.remove_viewer()
 
-    def add_viewer(self) -> None:
-        """Count one viewer more."""
+    def add_viewer(self, *, full_size: bool = True) -> None:
+        """Count one viewer more.
+
+        Args:
+            full_size: whether it takes the picture in full size, which the pipeline then encodes by itself.
+        """
         with self._lock:
             self._viewers += 1
+            self._full_size_viewers += full_size
 
-    def remove_viewer(self) -> None:
-        """Count one viewer less."""
+    def remove_viewer(self, *, full_size: bool = True) -> None:
+        """Count one viewer less, which took the picture in full size, or did not."""
         with self._lock:
             self._viewers -= 1
+            self._full_size_viewers -= full_size
+
+    def note_sent(self, frame: RenderedFrame, now_s: float) -> None:
+        """Note the age of a frame that is handed to the network, the first time."""
+        if frame.sequence > self._sent_sequence:
+            self._sent_sequence = frame.sequence
+            self.sent_age_s.add(frame.result.frame.age_s(now_s))
 
 
 class ChannelFollower(Protocol):

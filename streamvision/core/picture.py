@@ -83,6 +83,18 @@ class Planes:
 class Canvas(Planes):
     """Writable full-range (0..255) BT.601 planes: what is drawn on, and what JPEG and video encoders take."""
 
+    def scaled(self, width_px: int) -> Canvas:
+        """Return a copy of that width, in the same shape; the canvas itself where it is no wider than that."""
+        if width_px >= self.width_px:
+            return self
+        half = (width_px // 2, max(round(width_px * self.height_px / self.width_px / 2), 1))
+        full = (2 * half[0], 2 * half[1])
+        y, u, v = (
+            cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+            for plane, size in ((self.y, full), (self.u, half), (self.v, half))
+        )
+        return Canvas(y, u, v)
+
     def __repr__(self) -> str:
         return f"Canvas({self.width_px}x{self.height_px})"
 

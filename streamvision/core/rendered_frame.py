@@ -43,6 +43,14 @@ class RenderedFrame:
                 self._jpeg = self._encode(self._drawn())
             return self._jpeg
 
+    def scaled_jpeg(self, width_px: int) -> bytes:
+        """Return the drawn picture as a JPEG file of that width, or of its own where that is smaller.
+
+        It is made anew by each call, and hinders nobody who wants the full size meanwhile.
+        """
+        canvas = self.canvas()
+        return self.jpeg() if width_px >= canvas.width_px else self._encode(canvas.scaled(width_px))
+
     def _drawn(self) -> Canvas:
         if self._canvas is None:
             self._canvas = self._draw()

@@ -18,6 +18,7 @@ from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.web.access import EVERYBODY, Identify, access, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
+from streamvision.web.asked_sizes import asked_sizes, asked_width
 from streamvision.web.event_log import add_event_log
 from streamvision.web.events import status_json
 from streamvision.web.hardening import harden
@@ -32,13 +33,15 @@ from streamvision.web.schemas import (
     Alive,
     EventsQuery,
     FrameDetections,
+    LiveQuery,
     MjpegQuery,
     Readiness,
+    SnapshotQuery,
     StreamList,
-    StreamsQuery,
 )
 from streamvision.web.stream_control import add_stream_control
 from streamvision.web.viewer import Subscription
+from streamvision.web.widths import AS_THEY_ARE
 from streamvision.web.wire import Form, detections_json, event
 
 _log = logging.getLogger(__name__)
@@ -92,12 +95,13 @@ def create_app(
     def live_response(
         form: Form, streams: tuple[str, ...] | None, *, detections: bool = False, opening: bytes = b""
     ) -> LiveResponse:
+        sizes = AS_THEY_ARE if form == "events" else asked_sizes(streams or ())
         if fanout.full:
             refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{fanout.max_viewers} viewers are connected and no more are admitted; try again when one has left",
             )
-        return LiveResponse(live, Subscription(form, streams, detections, present()), opening=opening)
+        return LiveResponse(live, Subscription(form, streams, detections, present(), sizes), opening=opening)
 
     def seen() -> list[StreamStatus]:
         return [status for status in view.statuses() if present().may_see(status.id)]
@@ -125,12 +129,14 @@ def create_app(
 
     @app.get("/streams/<stream_id>/snapshot.jpg")
     @access("view")
-    @describe(media_type="image/jpeg")
+    @describe(query=SnapshotQuery, media_type="image/jpeg")
     def snapshot(stream_id: str) -> Response:
         """Give the newest annotated picture."""
         newest = newest_of(channel_of(stream_id))
+        width_px = asked_width()
         try:
-            response = Response(newest.jpeg(), content_type="image/jpeg")
+            jpeg = newest.jpeg() if width_px is None else newest.scaled_jpeg(width_px)
+            response = Response(jpeg, content_type="image/jpeg")
         except StreamVisionError as error:
             refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         frame = newest.result.frame
@@ -173,7 +179,7 @@ def create_app(
 
     @app.get("/api/live")
     @access("view")
-    @describe(query=StreamsQuery, media_type="application/vnd.streamvision.live", live=True)
+    @describe(query=LiveQuery, media_type="application/vnd.streamvision.live", live=True)
     def multiplexed() -> Response:
         """Send the pictures of many streams over one connection."""
         return live_response("live", asked_streams())

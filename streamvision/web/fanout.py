@@ -11,7 +11,7 @@ import logging
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable, Iterator
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -19,7 +19,9 @@ from typing import Any, TypeVar
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.web.access import Principal
 from streamvision.web.link import Link, PulledLink
+from streamvision.web.pictures import Pictures
 from streamvision.web.viewer import Subscription, Viewer
+from streamvision.web.widths import Taken
 from streamvision.web.wire import OPENINGS, EncodedFrame, Render, detections_json, event, heartbeat_record
 
 _log = logging.getLogger(__name__)
@@ -50,6 +52,12 @@ def _as_is(message: bytes, _now_s: float) -> bytes:
     return message
 
 
+def _full_px(channel: LiveChannel) -> int | None:
+    """Return how wide a stream's pictures are; ``None`` where there is none yet."""
+    newest = channel.latest
+    return None if newest is None else newest.result.frame.picture.width_px
+
+
 class Fanout:
     """Offers the newest frames of all streams, and events, to everyone who asked; streams may come and go."""
 
@@ -65,7 +73,7 @@ class Fanout:
         self._held: set[Viewer] = set()
         """Those for whom something waits."""
         self._by_stream: dict[str, set[Viewer]] = {}
-        self._encoded: dict[str, EncodedFrame] = {}
+        self._pictures = Pictures(self._offer_scaled)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -89,6 +97,7 @@ class Fanout:
         self._view.unfollow(self)
         loop, self._loop = self._loop, None
         if loop is not None:
+            self._pictures.close()
             with suppress(RuntimeError):  # the loop has ended, and all responses with it
                 loop.call_soon_threadsafe(self._end, lambda viewer: True)
 
@@ -224,14 +233,14 @@ class Fanout:
         viewer.attached[stream_id] = channel
         self._by_stream.setdefault(stream_id, set()).add(viewer)
         if viewer.subscription.pictures:
-            channel.add_viewer()
+            self._begin_pictures(viewer, channel)
         self._guarded(partial(self._offer_newest, viewer, stream_id))
 
     def _detach(self, viewer: Viewer, channel: LiveChannel) -> None:
         del viewer.attached[channel.stream_id]
         self._by_stream[channel.stream_id].discard(viewer)
         if viewer.subscription.pictures:
-            channel.remove_viewer()
+            channel.remove_viewer(full_size=viewer.taking.pop(channel.stream_id) is None)
 
     def _begin_stream(self, stream_id: str) -> None:
         channel = self._view.channels.get(stream_id)
@@ -252,7 +261,7 @@ class Fanout:
                 self._note_held(viewer, viewer.finish(time.monotonic()))
         if not self._by_stream.get(stream_id):
             self._by_stream.pop(stream_id, None)
-            self._encoded.pop(stream_id, None)
+            self._keep_pictures()
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Do something for one viewer or one stream whose failure must not end the pictures of all others."""
@@ -263,46 +272,40 @@ class Fanout:
 
     def _offer_newest(self, viewer: Viewer, stream_id: str) -> None:
         if viewer.subscription.pictures:
-            encoded = self._encode(stream_id)
+            channel = viewer.attached[stream_id]
+            encoded = self._pictures.newest(channel, self._width_px(viewer, channel))
             if encoded is not None:
-                self._offer(viewer, stream_id, encoded.render(viewer.subscription.form), time.monotonic())
+                self._offer_picture(encoded, [viewer])
         else:
             self._offer_detections(stream_id, [viewer])
-
-    def _encode(self, stream_id: str) -> EncodedFrame | None:
-        """Return the newest frame of a stream, ready to send, or ``None`` where there is none or it cannot be."""
-        channel = self._view.channels.get(stream_id)
-        newest = channel.latest if channel is not None else None
-        if channel is None or newest is None:
-            return None
-        encoded = self._encoded.get(stream_id)
-        if encoded is not None and encoded.frame is newest:
-            return encoded
-        encoded = EncodedFrame(channel, newest)
-        try:
-            _ = encoded.jpeg
-        except Exception:  # the viewer is admitted, or served with the rest of its streams, all the same
-            _log.exception("stream %s: frame %d cannot be encoded", stream_id, newest.sequence)
-            return None
-        self._encoded[stream_id] = encoded
-        return encoded
 
     def _dispatch(self) -> None:
         """Offer each stream's new frame to all who follow the stream."""
         self._dispatching = False
         while self._changed:
             self._guarded(partial(self._dispatch_stream, self._changed.pop()))
-        self._encoded = {s: e for s, e in self._encoded.items() if self._by_stream.get(s)}
+        self._keep_pictures()
+
+    def _keep_pictures(self) -> None:
+        self._pictures.keep(lambda stream_id: bool(self._by_stream.get(stream_id)))
 
     def _dispatch_stream(self, stream_id: str) -> None:
         followers = self._by_stream.get(stream_id, ())
-        readers = [v for v in followers if v.subscription.pictures]
-        encoded = self._encode(stream_id) if readers else None
-        if encoded is not None:
-            now_s = time.monotonic()
-            for viewer in readers:
-                self._offer(viewer, stream_id, encoded.render(viewer.subscription.form), now_s)
+        readers: dict[tuple[LiveChannel, int | None], list[Viewer]] = {}
+        for viewer in followers:
+            if viewer.subscription.pictures:
+                channel = viewer.attached[stream_id]
+                readers.setdefault((channel, self._width_px(viewer, channel)), []).append(viewer)
+        for (channel, width_px), viewers in readers.items():
+            encoded = self._pictures.newest(channel, width_px)
+            if encoded is not None:
+                self._offer_picture(encoded, viewers)
         self._offer_detections(stream_id, [v for v in followers if not v.subscription.pictures])
+
+    def _offer_picture(self, encoded: EncodedFrame, viewers: Iterable[Viewer]) -> None:
+        now_s = time.monotonic()
+        for viewer in viewers:
+            self._offer(viewer, encoded.stream_id, encoded.render(viewer.subscription.form), now_s)
 
     def _offer_detections(self, stream_id: str, listeners: list[Viewer]) -> None:
         channel = self._view.channels.get(stream_id)
@@ -333,6 +336,52 @@ class Fanout:
         for viewer in self._by_stream.get(stream_id, ()):
             if viewer.subscription.one_stream:
                 self._note_held(viewer, viewer.finish(time.monotonic()))
+
+    # --- sizes of pictures --------------------------------------------------------------------------------------
+
+    def _begin_pictures(self, viewer: Viewer, channel: LiveChannel) -> None:
+        width_px = viewer.width_px(channel.stream_id, _full_px(channel))
+        viewer.taking[channel.stream_id] = width_px
+        channel.add_viewer(full_size=width_px is None)
+        if viewer.subscription.sizes.adapts:
+            viewer.link.on_taken = partial(self._note_taken, viewer)
+
+    def _width_px(self, viewer: Viewer, channel: LiveChannel) -> int | None:
+        """Return in which width a viewer gets a stream's pictures now, and let the channel know."""
+        before_px = viewer.taking[channel.stream_id]
+        width_px = viewer.width_px(channel.stream_id, _full_px(channel))
+        if width_px != before_px:
+            viewer.taking[channel.stream_id] = width_px
+            channel.add_viewer(full_size=width_px is None)
+            channel.remove_viewer(full_size=before_px is None)
+        return width_px
+
+    def _offer_scaled(self, channel: LiveChannel, width_px: int, encoded: EncodedFrame) -> None:
+        """Offer a picture that was made smaller, and make the next one smaller if it has come meanwhile."""
+        stream_id = channel.stream_id
+        followers = [one for one in self._by_stream.get(stream_id, ()) if one.attached.get(stream_id) is channel]
+        viewers = [one for one in followers if one.taking.get(stream_id, 0) == width_px]
+        self._offer_picture(encoded, viewers)
+        if viewers:
+            self._pictures.newest(channel, width_px)
+
+    def _note_taken(self, viewer: Viewer, take_s: float, sent_at_s: float, now_s: float) -> None:
+        """Learn how long a picture was on its way to a viewer; where another size fits, it gets that from now on."""
+        control = viewer.control
+        if not take_s and control.limit_px is None:
+            return
+        before_px = control.limit_px
+        widths_px = [width_px or _full_px(viewer.attached[name]) or 0 for name, width_px in viewer.taking.items()]
+        taken = Taken(take_s, sent_at_s=sent_at_s, at_s=now_s)
+        control.note_taken(taken, max(widths_px, default=0), streams=len(widths_px))
+        if control.limit_px != before_px and self._loop is not None:
+            viewer.discard_pictures()
+            for stream_id in viewer.taking:
+                self._loop.call_soon(self._guarded, partial(self._offer_again, viewer, stream_id))
+
+    def _offer_again(self, viewer: Viewer, stream_id: str) -> None:
+        if stream_id in viewer.taking:
+            self._offer_newest(viewer, stream_id)
 
     # --- whoever does not take it now ---------------------------------------------------------------------------
 

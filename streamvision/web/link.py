@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
+
+from streamvision.web.pacing import Pace, look_at
+
+OnTaken = Callable[[float, float, float], None]
+"""Is told for how many seconds a message was on its way (0 where that was too short to be seen), when it was written,
+and the present time."""
 
 
 class Link(Protocol):
@@ -26,6 +32,9 @@ class Link(Protocol):
     def abort(self) -> None:
         """Break the connection."""
 
+    on_taken: OnTaken | None
+    """Called when a message has been taken."""
+
 
 class TransportLink:
     """Writes to the transport of a connection by itself: no coroutine runs for a message.
@@ -38,21 +47,37 @@ class TransportLink:
     def __init__(self, transport: asyncio.Transport, *, chunked: bool) -> None:
         self.ended = asyncio.get_running_loop().create_future()
         """Done when the response is to be completed."""
+        self.on_taken: OnTaken | None = None
         self._transport = transport
         self._chunked = chunked
+        self._look = partial(look_at, transport.get_extra_info("socket"))
+        self._pace = Pace(self._look)
+        self._sent_at_s: float | None = None
+        self._refused = False
 
     def ready(self, now_s: float) -> bool:
-        """Return whether the network has taken all that was written."""
-        return not self._transport.get_write_buffer_size() and not self._transport.is_closing()
+        """Return whether the viewer has all that was written, or as good as all."""
+        transport = self._transport
+        if transport.get_write_buffer_size() or transport.is_closing() or not self._pace.has_room(now_s):
+            self._refused = True
+            return False
+        if self._sent_at_s is not None and self.on_taken is not None:
+            sent_at_s, self._sent_at_s = self._sent_at_s, None
+            self.on_taken(now_s - sent_at_s if self._refused else 0.0, sent_at_s, now_s)
+        self._refused = False
+        return True
 
     def write(self, message: bytes, now_s: float) -> None:
         """Write a message."""
         if message:
             self._transport.write(_as_chunk(message) if self._chunked else message)
+            self._pace.note_sent(len(message), now_s)
+            self._sent_at_s = now_s
 
     def unsent_bytes(self) -> int:
-        """Return how much the network has not taken yet."""
-        return self._transport.get_write_buffer_size()
+        """Return how much of what was written the viewer's machine has not taken yet."""
+        seen = self._look()
+        return self._transport.get_write_buffer_size() + (seen.unacknowledged_bytes if seen else 0)
 
     def end(self) -> None:
         """Let the response be completed."""
@@ -70,6 +95,7 @@ class PulledLink:
     def __init__(self) -> None:
         self._asked: asyncio.Future[bytes | None] | None = None
         self._over = False
+        self.on_taken: OnTaken | None = None
 
     async def next_message(self, offer_waiting: Callable[[], None]) -> bytes | None:
         """Wait for a message, the newest of its kind at this moment; ``None`` when the response is over.

@@ -6,10 +6,14 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from streamvision.core.config.app import ServeConfig
 from streamvision.core.errors import OutputError
+
+SEGMENT_BYTES = 4096
+"""Longest TCP segment. Networks have shorter ones; over loopback, with 64 kB, a viewer's kernel would tell too seldom
+how much is unread for :mod:`streamvision.web.pacing` to go by."""
 
 
 @contextmanager
@@ -49,6 +53,8 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)
         if family == socket.AF_INET6 and ipaddress.ip_address(address[0]).is_unspecified:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # "::" serves IPv4 too
         listener.bind(address)

@@ -107,8 +107,18 @@ class Readiness(Schema):
     """By stream, the age of its newest finished frame; null before the first."""
 
 
-class MjpegQuery(Schema):
-    """How pictures follow each other."""
+class SnapshotQuery(Schema):
+    """How large the picture is."""
+
+    width: str = ""
+    """Width in pixels; the next larger step (160, 320, 480, 640, 960, 1280) is taken. Empty: full size."""
+
+
+class MjpegQuery(SnapshotQuery):
+    """How large pictures are, and how they follow each other."""
+
+    adapt: Literal["0", "1"] = "1"
+    """0: pictures of one size, to slow viewers too."""
 
     boundary: Literal["plain", "early"] = "plain"
     """early: with the next boundary behind each picture, which Chromium shows sooner."""
@@ -119,6 +129,15 @@ class StreamsQuery(Schema):
 
     streams: str = ""
     """Ids, separated by commas; empty: all."""
+
+
+class LiveQuery(StreamsQuery):
+    """Which streams are meant, and how large their pictures are."""
+
+    width: str = ""
+    """Width in pixels as of a snapshot: one for all streams, or one for each, separated by commas."""
+    adapt: Literal["0", "1"] = "1"
+    """0: pictures of one size, to slow viewers too."""
 
 
 class EventsQuery(StreamsQuery):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from streamvision.core.live import LiveChannel
 from streamvision.web.access import EVERYBODY, Principal
 from streamvision.web.link import Link
+from streamvision.web.widths import AS_THEY_ARE, PictureSizes, WidthControl
 from streamvision.web.wire import CLOSINGS, Form, Render
 
 MAX_WAITING = 256
@@ -27,6 +28,8 @@ class Subscription:
     """Whether it wants the objects of each frame (events only)."""
     principal: Principal = EVERYBODY
     """Whose viewer it is."""
+    sizes: PictureSizes = AS_THEY_ARE
+    """In which sizes it wants pictures."""
 
     @property
     def pictures(self) -> bool:
@@ -61,6 +64,10 @@ class Viewer:
         self.link = link
         self.attached: dict[str, LiveChannel] = {}
         """Channels whose every frame it is offered, by stream."""
+        self.control = WidthControl()
+        """Decides how wide its pictures may be."""
+        self.taking: dict[str, int | None] = {}
+        """By stream, in which step of width it takes the pictures now; ``None``: in full size."""
         self.active_at_s = time.monotonic()
         """When the network last took something, or when there was last something new to give."""
         self._seen_unsent_bytes = 0
@@ -72,6 +79,17 @@ class Viewer:
     def blocked(self) -> bool:
         """Whether there is something to give that the network does not take."""
         return bool(self._waiting) or (self._closing and not self._over)
+
+    def width_px(self, stream_id: str, full_px: int | None) -> int | None:
+        """Return in which step of width it is to get a stream's pictures now; ``None``: in full size.
+
+        Args:
+            stream_id: the stream.
+            full_px: how wide its pictures are, where that is known.
+        """
+        asked, limit = self.subscription.sizes.of(stream_id), self.control.limit_px
+        width_px = limit if asked is None or (limit is not None and limit < asked) else asked
+        return None if width_px is None or (full_px is not None and width_px >= full_px) else width_px
 
     def offer(self, key: Hashable, render: Render, now_s: float) -> bool:
         """Send a message now where the network takes it, or let it wait for its turn; return whether it waits.
@@ -95,6 +113,11 @@ class Viewer:
         """Forget everything that waits."""
         self._waiting.clear()
 
+    def discard_pictures(self) -> None:
+        """Forget the pictures that wait: they are of a size that it should not get any more."""
+        for stream_id in self.taking:
+            self._waiting.pop(stream_id, None)
+
     def finish(self, now_s: float) -> bool:
         """Say goodbye once everything that waits is sent; return whether something waits."""
         if not self._closing:
@@ -106,7 +129,8 @@ class Viewer:
     def send_waiting(self, now_s: float) -> bool:
         """Send what waits as far as the network takes it; return whether something is left."""
         while self._waiting and self.link.ready(now_s):
-            self._send(self._waiting.pop(next(iter(self._waiting))), now_s)
+            if self._waiting:  # being ready may have told that what waits is too large
+                self._send(self._waiting.pop(next(iter(self._waiting))), now_s)
         if self._closing and not self._waiting and not self._over and self.link.ready(now_s):
             self._over = True
             self.link.end()

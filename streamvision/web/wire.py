@@ -46,19 +46,18 @@ CLOSINGS: dict[Form, bytes] = {
 
 
 class EncodedFrame:
-    """One frame of a channel in every form in which viewers take it. Used on the event loop of the fan-out alone."""
+    """One frame of a channel, in one size, in every form in which viewers take it.
 
-    def __init__(self, channel: LiveChannel, frame: RenderedFrame) -> None:
+    Used on the event loop of the fan-out alone.
+    """
+
+    def __init__(self, channel: LiveChannel, frame: RenderedFrame, jpeg: bytes) -> None:
         self.stream_id = channel.stream_id
         self.frame = frame
+        self.jpeg = jpeg
+        """The drawn picture, in full size or smaller."""
         self._channel = channel
-        self._sent = False
         self._newest_record = 0.0, b""
-
-    @cached_property
-    def jpeg(self) -> bytes:
-        """The drawn picture; encoded here only if the pipeline has not done so already."""
-        return self.frame.jpeg()
 
     def render(self, form: Form) -> Render:
         """Return what sends this frame in ``form``."""
@@ -66,7 +65,7 @@ class EncodedFrame:
 
     def _plain_part(self, now_s: float) -> bytes:
         """Give a part as RFC 2046 has it: boundary, header with the length, picture."""
-        self._mark_sent(now_s)
+        self._channel.note_sent(self.frame, now_s)
         return self._plain
 
     def _early_part(self, now_s: float) -> bytes:
@@ -75,14 +74,14 @@ class EncodedFrame:
         Chromium paints a picture when it meets the boundary after it: 20 ms after it was sent this way, 58 ms in the
         plain form, where that boundary comes with the next picture.
         """
-        self._mark_sent(now_s)
+        self._channel.note_sent(self.frame, now_s)
         return self._early
 
     def _record(self, now_s: float) -> bytes:
         """Give one JSON line and the picture behind it; those who get it at the same moment share it."""
         sent_at_s, record = self._newest_record
         if sent_at_s != now_s:
-            self._mark_sent(now_s)
+            self._channel.note_sent(self.frame, now_s)
             age_s = self.frame.result.frame.age_s(now_s)
             record = b"".join((self._record_head, b'"age_s":%.4f,"sent_at_s":%.4f}\n' % (age_s, now_s), self.jpeg))
             self._newest_record = now_s, record
@@ -110,11 +109,6 @@ class EncodedFrame:
             "jpeg_bytes": len(self.jpeg),
         }
         return compact_json(fields)[:-1].encode() + b","
-
-    def _mark_sent(self, now_s: float) -> None:
-        if not self._sent:
-            self._sent = True
-            self._channel.sent_age_s.add(self.frame.result.frame.age_s(now_s))
 
 
 def heartbeat_record(now_s: float) -> bytes:

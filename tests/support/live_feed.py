@@ -27,14 +27,16 @@ NAMES = ("person", "car", "truck")
 class FedStream:
     """One stream: a channel, its status, and the pictures to publish."""
 
-    def __init__(self, stream_id: str, *, width_px: int = 320, height_px: int = 180, hue: int = 100) -> None:
+    def __init__(
+        self, stream_id: str, *, width_px: int = 320, height_px: int = 180, hue: int = 100, grain: int = 0
+    ) -> None:
         self.channel = LiveChannel(stream_id, NAMES)
         self.analytics = Analytics(AnalyticsConfig(), NAMES, memory_s=1.0)
         self.encoded = 0
         self.published = 0
         self.since_s = time.monotonic()
         self._size = (width_px, height_px)
-        self._background = self._scenery(hue)
+        self._background = self._scenery(hue, grain)
         self.status = StreamStatus(
             id=stream_id,
             source=f"rtsp://127.0.0.1:8554/{stream_id}",
@@ -57,12 +59,15 @@ class FedStream:
             viewers=0,
         )
 
-    def _scenery(self, hue: int) -> np.ndarray:
+    def _scenery(self, hue: int, grain: int) -> np.ndarray:
         width, height = self._size
         rows = np.linspace(150, 60, height)[:, None] + np.zeros((1, width))
         hsv = np.stack([np.full_like(rows, hue % 180), np.full_like(rows, 70), rows], axis=2).astype(np.uint8)
         bgr = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
         cv2.rectangle(bgr, (0, int(height * 0.6)), (width, height), (70, 70, 70), -1)
+        if grain:  # JPEG files as large as those of a real camera
+            small = np.random.default_rng(hue).integers(0, grain, (height // 2, width // 2, 3), np.uint8)
+            bgr = cv2.add(bgr, cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
         return bgr
 
     def publish(self) -> None:
@@ -129,8 +134,11 @@ class FedStream:
 class LiveFeed:
     """Publishes all streams from one thread until it is stopped; streams that are not live stay silent."""
 
-    def __init__(self, *stream_ids: str, fps: float = 25.0, width_px: int = 320, height_px: int = 180) -> None:
+    def __init__(
+        self, *stream_ids: str, fps: float = 25.0, width_px: int = 320, height_px: int = 180, grain: int = 0
+    ) -> None:
         self._size_px = width_px, height_px
+        self._grain = grain
         self.streams: dict[str, FedStream] = {}
         for name in stream_ids:
             self._create(name)
@@ -159,7 +167,8 @@ class LiveFeed:
 
     def _create(self, stream_id: str) -> FedStream:
         width_px, height_px = self._size_px
-        stream = FedStream(stream_id, width_px=width_px, height_px=height_px, hue=100 + 23 * len(self.streams))
+        hue = 100 + 23 * len(self.streams)
+        stream = FedStream(stream_id, width_px=width_px, height_px=height_px, hue=hue, grain=self._grain)
         self.streams = {**self.streams, stream_id: stream}
         return stream
 
