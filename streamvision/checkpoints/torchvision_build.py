@@ -248,6 +248,18 @@ def class_tensors(name: str) -> dict[str, tuple[int, int, int]]:
     return found
 
 
+def is_classifier(name: str) -> bool:
+    """Say whether this is the name of one of torchvision's classifiers.
+
+    Raises:
+        MissingDependencyError: when torchvision is not installed.
+    """
+    import_torch()
+    from torchvision import models
+
+    return name in models.list_models(module=models)
+
+
 def _class_count(name: str, tensors: dict[str, Any], path: Path) -> int:
     for key, (axis, each, besides) in class_tensors(name).items():
         if key in tensors and len(tensors[key].shape) > axis:

@@ -1,4 +1,4 @@
-"""The appearance of crops as vectors: features of the network where it is a checkpoint, else shape and colour."""
+"""The appearance of crops as vectors: features of the network where it gives some, else shape and colour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from streamvision.checkpoints.checkpoint_file import read_run
 from streamvision.checkpoints.torch_runtime import import_torch
+from streamvision.checkpoints.torchvision import TorchvisionSource
+from streamvision.checkpoints.torchvision_build import build_run, class_tensors, is_classifier
 from streamvision.checkpoints.ultralytics import load_network
+from streamvision.core.picture import BgrPicture
+from streamvision.inference.preprocess import InputBatch
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -34,7 +38,8 @@ class CropEmbedder(Protocol):
 
 
 def open_embedder(model: Path, *, trust_checkpoint: bool = False) -> CropEmbedder:
-    """Return the features of the network itself where it is a checkpoint of ultralytics, else shape and colour.
+    """Return the features of the network itself where it is a checkpoint of ultralytics or a classifier that was
+    trained here, else shape and colour.
 
     Args:
         model: the model's file.
@@ -44,9 +49,11 @@ def open_embedder(model: Path, *, trust_checkpoint: bool = False) -> CropEmbedde
         MissingDependencyError: when the model is a checkpoint and torch or ultralytics is not installed.
         ModelError: when it cannot be loaded, or is not trusted.
     """
-    if model.suffix.lower() != ".pt" or read_run(model, trusted=trust_checkpoint):
+    if model.suffix.lower() != ".pt":
         return ShapeAndColour()
-    return BackboneEmbedder(model, trusted=trust_checkpoint)
+    if (stored := read_run(model, trusted=trust_checkpoint)) is None:
+        return BackboneEmbedder(model, trusted=trust_checkpoint)
+    return ClassifierEmbedder(stored, model) if is_classifier(str(stored["architecture"])) else ShapeAndColour()
 
 
 class ShapeAndColour:
@@ -107,6 +114,47 @@ class BackboneEmbedder:
                 hook.remove()
         # Each map is centred on nothing and has a scale of its own, so each counts as much as the others.
         return np.concatenate([_unit(maps.mean(dim=(2, 3)).float().numpy()) for maps in seen], axis=1)
+
+
+class ClassifierEmbedder:
+    """What a classifier that was trained here hands to its last layer, the one with the classes.
+
+    Args:
+        stored: what its ``best.pt`` holds.
+        path: of that file, for messages.
+
+    Raises:
+        MissingDependencyError: when torch or torchvision is not installed.
+        ModelError: when the tensors are not those of its architecture.
+    """
+
+    description = "the features that the network's own last layer decides by"
+
+    def __init__(self, stored: dict[str, Any], path: Path) -> None:
+        self._torch = import_torch()
+        described = build_run(stored, path)
+        self._network = described.network.eval()
+        self._input = TorchvisionSource(described, path=path).card.input
+        self._last = self._network.get_submodule(next(iter(class_tensors(described.name))).rpartition(".")[0])
+
+    def embed(self, crops: Sequence[U8]) -> F32:
+        """Return (N, D) float32 rows of length 1."""
+        parts = [self._batch(crops[at : at + BATCH]) for at in range(0, len(crops), BATCH)]
+        return _unit(np.concatenate(parts))
+
+    def _batch(self, crops: Sequence[U8]) -> F32:
+        batch = InputBatch(self._input, len(crops))
+        for index, crop in enumerate(crops):
+            batch.put(index, BgrPicture(crop))
+        seen: list[Any] = []
+        hook = self._last.register_forward_pre_hook(lambda _module, given: seen.append(given[0]))
+        try:
+            with self._torch.no_grad():
+                self._network(self._torch.from_numpy(batch.tensor))
+        finally:
+            hook.remove()
+        rows: F32 = seen[0].float().numpy()
+        return rows.mean(axis=(2, 3)) if rows.ndim == 4 else rows  # SqueezeNet's last layer is a convolution
 
 
 def backbone_layers(network: Any) -> list[int]:

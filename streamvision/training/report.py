@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from streamvision.core.files import write_whole
+from streamvision.core.words import counted
 from streamvision.training.data import TrainingData
 from streamvision.training.families import LICENCES, family_of
 from streamvision.training.figures import TITLES, shown
@@ -72,8 +73,9 @@ class CurveFile:
             "held-out pictures": [key for key in PLOTTED if any(key in row for row in rows)],
             "learning rate": ["lr"],
         }
-        axes = figure.subplots(1, len(groups))
-        for axis, (title, columns) in zip(axes, groups.items(), strict=True):
+        drawn = {title: columns for title, columns in groups.items() if columns}  # some trainers have no held-out loss
+        axes = figure.subplots(1, len(drawn), squeeze=False)[0]
+        for axis, (title, columns) in zip(axes, drawn.items(), strict=True):
             for column in columns:
                 values = [row.get(column, float("nan")) for row in rows]
                 label = column.replace("train_loss_", "").replace("val_loss_", "")
@@ -99,7 +101,8 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
         f"- Beginning: {summary['beginning']}.",
         f"- Input: {seen} is {recipe.imgsz} px.",
         f"- Training: {summary['epochs']} of at most {recipe.epochs} epochs in {summary['training_s'] / 60:.1f} "
-        f"minutes, preset {recipe.preset!r}, balance {recipe.balance!r}, seed {recipe.seed}.",
+        f"minutes, preset {recipe.preset!r}, seed {recipe.seed}.",
+        *(f"- {sentence}" for sentence in _choices(recipe, epochs=summary["epochs"])),
         f"- Licence of the weights: {LICENCES[family_of(recipe.model)]}",
     ]
     if "onnx" in summary:
@@ -121,6 +124,29 @@ def _lines(recipe: Recipe, folder: RunFolder, data: TrainingData[Any], summary: 
     lines += _class_table(data)
     lines += ["", "## Command", "", "```", folder.command.read_text(encoding="utf-8").rstrip(), "```"]
     return lines
+
+
+def _choices(recipe: Recipe, *, epochs: int) -> Iterator[str]:
+    """Yield what was chosen for the layers and for rare classes, a sentence each; nothing of what is usual."""
+    if recipe.freeze:
+        layers = "layer" if recipe.freeze == 1 else f"{recipe.freeze} layers"
+        yield f"Frozen: the first {layers}{_thawed(recipe, epochs)}."
+    if recipe.balance == "oversample":
+        most = counted(recipe.oversample_most, "times")
+        yield f"Rare classes: their pictures were shown more often, at most {most} an epoch (balance 'oversample')."
+    elif recipe.balance == "class-weights":
+        yield (
+            "Rare classes: each class's loss was weighed by the square root of its rarity (balance 'class-weights')."
+        )
+
+
+def _thawed(recipe: Recipe, epochs: int) -> str:
+    if recipe.unfreeze_at is None or recipe.unfreeze_at > epochs:
+        return ", throughout"
+    some = recipe.unfreeze_layers is not None and recipe.unfreeze_layers < recipe.freeze
+    which = f"the last {recipe.unfreeze_layers} of them" if some else "all of them" if recipe.freeze > 1 else "it"
+    rate = f", at a learning rate of at most {recipe.unfreeze_lr:g}" if recipe.unfreeze_lr else ""
+    return f"; {which} learnt from epoch {recipe.unfreeze_at} on{rate}"
 
 
 def _class_table(data: TrainingData[Any]) -> list[str]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamvision.evaluation.crops import cut, cut_crops, find_odd, map_crops, most_alike
-from streamvision.evaluation.features import ShapeAndColour
+from streamvision.evaluation.features import ShapeAndColour, open_embedder
 from support.labelled import truth
 
 
@@ -73,6 +73,34 @@ def test_shape_and_colour_tell_pictures_apart():
     features = ShapeAndColour().embed([red, noisy, blue])
     assert np.linalg.norm(features, axis=1) == pytest.approx(1, abs=1e-5)
     assert features[0] @ features[1] > features[0] @ features[2] + 0.1
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(("name", "width"), [("squeezenet1_1", 512), ("mobilenet_v3_small", 1024), ("resnet18", 512)])
+def test_a_classifier_that_was_trained_here_gives_its_own_features(name, width, tmp_path):
+    torch = pytest.importorskip("torch")
+    torchvision = pytest.importorskip("torchvision")
+    torch.manual_seed(3)
+    network = torchvision.models.get_model(name, weights=None, num_classes=3).eval()
+    path = tmp_path / "best.pt"
+    stored = {"architecture": name, "names": ["a", "b", "c"], "imgsz": 64, "model": network.state_dict(), "epoch": 1}
+    torch.save(stored, path)
+    embedder = open_embedder(path)
+    assert "own last layer" in embedder.description
+    crops = [np.random.default_rng(seed).integers(0, 256, (64, 64, 3), np.uint8) for seed in range(3)]
+    features = embedder.embed(crops)
+    assert features.shape == (3, width)
+    assert np.linalg.norm(features, axis=1) == pytest.approx(1, abs=1e-5)
+    rgb = torch.from_numpy(np.stack(crops)[..., ::-1].copy()).permute(0, 3, 1, 2) / 255
+    fed = torchvision.transforms.functional.normalize(rgb, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    with torch.no_grad():
+        expected = network(fed)
+    last = [module for module in network.modules() if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d))][-1]
+    weights = last.weight.detach().reshape(3, width).numpy()
+    if name != "squeezenet1_1":  # where a rectifier follows, and only then the mean
+        logits = expected.numpy() - last.bias.detach().numpy()
+        likeness = (features @ weights.T) / np.linalg.norm(features @ weights.T, axis=1, keepdims=True)
+        assert likeness == pytest.approx(logits / np.linalg.norm(logits, axis=1, keepdims=True), abs=1e-3)
 
 
 def test_crops_show_the_object_and_a_little_around_it(tmp_path):
