@@ -3,7 +3,7 @@
 import "./page.js";
 import { CameraDialog } from "./camera.js";
 import { events, now, pictures } from "./connection.js";
-import { find } from "./dom.js";
+import { find, node } from "./dom.js";
 import { address, streamPath } from "./server.js";
 import { Tile } from "./tile.js";
 import { Wall } from "./wall.js";
@@ -42,7 +42,15 @@ function onEvent(name, data) {
     const sentence = tiles.get(status.id).update(status);
     if (sentence) find("announcer").textContent = sentence;
   }
+  tellFaults(data.faults);
   summarise();
+}
+
+// What is wrong beside the streams, such as a full disk.
+function tellFaults(sentences) {
+  const shown = [...find("faults").children].map((line) => line.textContent);
+  if (shown.join("\n") === sentences.join("\n")) return;
+  find("faults").replaceChildren(...sentences.map((text) => node("p", { text })));
 }
 
 // One tile for each stream that there is now, in the server's order.
@@ -62,10 +70,8 @@ function summarise() {
   const byState = new Map();
   for (const tile of tiles.values()) byState.set(tile.state, (byState.get(tile.state) ?? 0) + 1);
   const parts = [...byState].map(([state, n]) => {
-    const part = document.createElement("span");
-    part.className = "tally";
+    const part = node("span", { look: "tally", text: `${n} ${state}` });
     part.dataset.state = state;
-    part.textContent = `${n} ${state}`;
     return part;
   });
   find("summary").replaceChildren(...parts);
