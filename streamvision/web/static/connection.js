@@ -2,7 +2,7 @@
 // Chromium opens at most six connections to a host, so one for each camera would not do.
 
 import { Lateness, RecordParser } from "./records.js";
-import { address } from "./server.js";
+import { address, signIn } from "./server.js";
 
 const SILENCE_MS = 6000; // the server says something at least every 2 s on either connection
 const FIRST_RETRY_MS = 500;
@@ -73,6 +73,7 @@ export function pictures(wanted, onPicture, onChange) {
     const names = streams.map(([id]) => encodeURIComponent(id)).join(",");
     const widths_px = streams.map(([, width_px]) => width_px).join(",");
     const response = await fetch(address(`api/live?streams=${names}&width=${widths_px}`), { signal, cache: "no-store" });
+    if (response.status === 401) signIn();
     if (!response.ok) throw new Error((await response.json()).error);
     const reader = response.body.getReader();
     for (;;) {

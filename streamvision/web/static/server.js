@@ -6,6 +6,11 @@ const PATIENCE_MS = 40_000;
 export const address = (path = "") => new URL(path, ROOT).href;
 export const streamPath = (id) => `streams/${encodeURIComponent(id)}`;
 
+// Goes to where one signs in, and from there back to this page.
+export function signIn() {
+  location.assign(address(`login?${new URLSearchParams({ next: `/${location.href.slice(ROOT.href.length)}` })}`));
+}
+
 export class Refused extends Error {
   constructor(sentence, status) {
     super(sentence);
@@ -18,6 +23,7 @@ export async function ask(path, { method = "GET", body } = {}) {
   const headers = method === "GET" ? {} : { "Content-Type": "application/json", "X-Requested-With": "fetch" };
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const response = await fetch(address(path), { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+  if (response.status === 401) signIn();
   const type = response.headers.get("Content-Type") ?? "";
   const answer = type.startsWith("application/json") ? await response.json() : null;
   if (!response.ok) throw new Refused(answer?.error ?? `the server answered ${response.status}`, response.status);
