@@ -59,7 +59,7 @@ export class Wall {
     this.#plan = arrangement(layout, ids, { page: this.#page, chosen: this.#chosen, size: this.#room() });
     this.#page = this.#plan.page;
     document.body.dataset.layout = layout;
-    document.body.classList.toggle("fills", layout !== "auto" && ids.length > 0);
+    document.body.classList.toggle("fills", this.#plan.rows !== null && ids.length > 0);
     this.#grid.classList.toggle("alone", ids.length === 1);
     this.#grid.style.setProperty("--columns", this.#plan.columns);
     this.#grid.style.setProperty("--rows", this.#plan.rows ?? 1);
@@ -84,7 +84,7 @@ export class Wall {
     const above_px = this.#grid.getBoundingClientRect().top + scrollY;
     const below_px = Number.parseFloat(style.paddingBottom) + document.querySelector(".foot").offsetHeight;
     const full = document.fullscreenElement === find("main");
-    return { width_px, height_px: innerHeight - (full ? 8 : above_px + below_px), gap_px, around_px: AROUND_PX };
+    return { width_px, height_px: innerHeight - (full ? 8 : above_px + below_px), gap_px, around_px: full ? 0 : AROUND_PX, full };
   }
 
   #choose(layout) {

@@ -107,6 +107,20 @@ def test_small_tiles_ask_for_small_pictures(page: Page, url: str) -> None:
     assert asks["streams"] == ["gate,yard,road,dock,hall"]
     large, *small = map(int, asks["width"][0].split(","))
     assert large >= 960 and len(small) == 4 and max(small) <= 320
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.locator("#layouts label", has_text="3 × 3").click()
+    page.wait_for_function("document.querySelector('[data-stream=yard] .picture').width === 160")
+
+
+def test_a_full_screen_holds_all_pictures(page: Page, url: str) -> None:
+    page.goto(url)
+    page.locator('.tile[data-stream="gate"].has-picture').wait_for()
+    page.locator("#fill").click()
+    page.wait_for_function("document.fullscreenElement && document.body.classList.contains('fills')")
+    boxes = [one.bounding_box() for one in page.locator(".tile").all()]
+    assert len(boxes) == 5 and all(box and box["y"] + box["height"] <= 800 for box in boxes)
+    page.evaluate("document.exitFullscreen()")
+    expect(page.locator(".tile .caption").first).to_be_visible()
 
 
 def test_a_stream_that_comes_is_shown_and_one_that_goes_is_not(page: Page, url: str, wall_feed: LiveFeed) -> None:
