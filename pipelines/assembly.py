@@ -19,6 +19,7 @@ from pipelines.stages.registry import ConfiguredStage, build_stages
 from pipelines.stages.tracking import create_tracker
 from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream import Stream
+from pipelines.stream_settings import StreamSettings
 from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import AppConfig, ServeConfig, StreamConfig
 from streamvision.core.errors import ConfigError
@@ -80,7 +81,7 @@ class StreamBuilder:
         name: str,
         spec: SourceSpec,
         stream: StreamConfig,
-        config: AppConfig,
+        run: AppConfig,
         group: ModelGroup,
         *,
         patient: bool,
@@ -92,7 +93,7 @@ class StreamBuilder:
             name: its id.
             spec: where its frames come from.
             stream: what is set for it.
-            config: what holds for it, beside that.
+            run: what is set for the run, as the stream sees it.
             group: the streams of its model, which it does not belong to yet.
             patient: whether it waits for a camera that is not there yet.
             channel: where those who watch find its frames; by default a new one.
@@ -116,17 +117,17 @@ class StreamBuilder:
             spec,
             config=stream,
             on_ready=note_frame,
-            max_frames=config.max_frames,
+            max_frames=run.max_frames,
             times=self.times,
             patient=patient,
         )
-        tracker = create_tracker(config.tracker, score=config.model.score)
+        tracker = create_tracker(run.tracker, score=run.model.score)
         adaptive = None
-        if config.adaptive.mode == "adaptive":
+        if run.adaptive.mode == "adaptive":
             adaptive = AdaptiveInference(
                 card,
-                refresh_s=config.adaptive.refresh_s,
-                sure_score=config.model.score,
+                refresh_s=run.adaptive.refresh_s,
+                sure_score=run.model.score,
                 tracker=tracker,
                 budget=group.budget if spec.live else None,
                 dropped=lambda: capture.drops.by_cause().get("newer_frame", 0),
@@ -134,7 +135,7 @@ class StreamBuilder:
         context = StageContext(
             stream_id=name,
             live=spec.live,
-            config=config,
+            config=run,
             stream=stream,
             card=card,
             tracker=tracker,
@@ -143,13 +144,11 @@ class StreamBuilder:
         )
         stages = build_stages(context, self.stages)
         skeleton = card.keypoints.skeleton if card.keypoints else ()
-        overlay = Overlay(config.overlay, card.names, skeleton=skeleton)
+        overlay = Overlay(run.overlay, card.names, skeleton=skeleton)
         worker = StreamWorker(
             name,
             stages=stages,
-            renderer=Renderer(
-                overlay, JpegEncoder((config.serve or ServeConfig()).jpeg_quality), self.times, self.turns
-            ),
+            renderer=Renderer(overlay, JpegEncoder((run.serve or ServeConfig()).jpeg_quality), self.times, self.turns),
             channel=channel or LiveChannel(name, card.names),
             times=self.times,
             on_capacity=notify,
@@ -157,15 +156,26 @@ class StreamBuilder:
             drops=capture.drops,
             turns=self.turns,
         )
+        analytics = next((stage.analytics for stage in stages if isinstance(stage, Analysing)), None)
+        settings = StreamSettings(
+            stream,
+            run,
+            model=models.first,
+            worker=worker,
+            overlay=overlay,
+            tracker=tracker,
+            adaptive=adaptive,
+            analytics=analytics,
+        )
         built = Stream(
             spec,
             capture,
             worker,
-            config=stream,
+            settings=settings,
             group=group,
             adaptive=adaptive,
             tracking=next((stage for stage in stages if isinstance(stage, Tracking)), None),
-            analytics=next((stage.analytics for stage in stages if isinstance(stage, Analysing)), None),
+            analytics=analytics,
         )
         return built
 

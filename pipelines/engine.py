@@ -19,6 +19,7 @@ from pipelines.assembly import StreamBuilder, name_stream, name_streams
 from pipelines.capture.registry import parse_source, source_files
 from pipelines.capture.source import SourceSpec
 from pipelines.model_groups import ModelGroups
+from pipelines.off_stream import OffStream
 from pipelines.outputs.output import Output
 from pipelines.outputs.outputs import OpenedFiles, check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext, SinkFactory
@@ -80,16 +81,17 @@ class Pipeline:
         self._several = service or len(stream_ids or sources) > 1
         self._files = OpenedFiles()
         self._builder = StreamBuilder([*configured_stages(config.stages), *stages], self.times)
+        self._model_files = [one.path for one in (config.model, *config.models.values())]
         read = [path for spec, _ in sources.values() for path in source_files(spec)]
         check_outputs(
             config.outputs,
             stream_ids=list(stream_ids or sources),
-            inputs=[config.model.path, *read],
+            inputs=[*self._model_files, *read],
             several=self._several,
         )
         self._lock = threading.Condition()
         self._busy: set[str] = set()  # streams that are in the middle of a change
-        self._streams: dict[str, Stream] = {}  # replaced, never changed: other threads go through it
+        self._streams: dict[str, Stream | OffStream] = {}  # replaced, never changed: other threads go through it
         self._started = self._stopped = self._ended = False
         self._over = threading.Event()
         self._groups = ModelGroups(config, model=model, times=self.times, on_rest=self._rest)
@@ -112,7 +114,7 @@ class Pipeline:
             OutputError: when an output cannot be opened; nothing runs then.
         """
         with self._lock:
-            streams = tuple(self._streams.values())
+            streams = self._running
             sinks = self._opened_sinks(streams)
             self._started = True
         for stream in streams:
@@ -134,7 +136,7 @@ class Pipeline:
             if self._stopped:
                 return
             self._stopped = True
-            streams = tuple(self._streams.values())
+            streams = self._running
         deadline_s = time.monotonic() + timeout_s
 
         def left_s() -> float:
@@ -192,8 +194,8 @@ class Pipeline:
     def replace_stream(self, stream_id: str, stream: StreamConfig) -> None:
         """Change what is set for a stream, while the others go on.
 
-        What is counted and measured changes from the next frame on. All else begins the stream anew, under the same
-        id, in the same place and for the same viewers.
+        Its name, score, classes, masks, what is counted and what is drawn change from the next frame on. All else
+        begins the stream anew, under the same id, in the same place and for the same viewers.
 
         Raises:
             UnknownStreamError: when there is no stream of that id.
@@ -204,19 +206,22 @@ class Pipeline:
             raise ConfigError(f"stream {stream_id!r} cannot become {stream.id!r}; remove it and add the other")
         with self._changing(stream_id):
             before = self._known(stream_id)
-            if not before.begins_anew_for(stream):
-                before.apply(stream, self._config)
+            run = self._config.for_stream(stream)
+            if isinstance(before, Stream) and not before.settings.begins_anew_for(stream, run):
+                before.settings.apply(stream, run)
                 return
             spec = parse_source(stream.source, policy=stream.policy, realtime=stream.realtime)
-            channel = before.worker.channel
+            channel = before.channel
             built = self._built(stream_id, spec, stream, patient=True, channel=channel)
-            before.worker.channel = LiveChannel(stream_id, ())  # what it may still bring goes nowhere
+            if isinstance(before, Stream):
+                before.worker.channel = LiveChannel(stream_id, ())  # what it may still bring goes nowhere
             self._end(before)
-            channel.restart(built.names)
+            channel.restart(built.names if isinstance(built, Stream) else ())
             try:
                 self._begin(built)
             except StreamVisionError as error:
-                built.give_up(str(error))
+                if isinstance(built, Stream):
+                    built.give_up(str(error))
                 self._put(built)
                 raise
 
@@ -226,7 +231,7 @@ class Pipeline:
 
     def ages(self) -> dict[str, Distribution]:
         """Return the ages of each stream's frames when they were finished, in seconds."""
-        return {name: stream.worker.age_s for name, stream in self._streams.items()}
+        return {stream.id: stream.worker.age_s for stream in self._running}
 
     def stages_ms(self) -> dict[str, dict[str, float]]:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""
@@ -255,7 +260,7 @@ class Pipeline:
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
         own = [group.error for group in self._groups.open if group.error]
-        return own + [failure for stream in self._streams.values() for failure in stream.failures()]
+        return own + [failure for stream in self._running for failure in stream.failures()]
 
     def __enter__(self) -> Pipeline:
         self.start()
@@ -268,13 +273,20 @@ class Pipeline:
 
     # --- streams that come and go -----------------------------------------------------------------------------------
 
+    @property
+    def _running(self) -> list[Stream]:
+        return [stream for stream in self._streams.values() if isinstance(stream, Stream)]
+
     def _built(
         self, name: str, spec: SourceSpec, stream: StreamConfig, *, patient: bool, channel: LiveChannel | None = None
-    ) -> Stream:
+    ) -> Stream | OffStream:
         """Return a stream that is not yet part of the run, with its model open."""
-        group = self._groups.acquire()
+        run = self._config.for_stream(stream)
+        if not stream.enabled:
+            return OffStream(spec, stream, channel or LiveChannel(name, ()))
+        group = self._groups.acquire(stream.model)
         try:
-            return self._builder.build(name, spec, stream, self._config, group, patient=patient, channel=channel)
+            return self._builder.build(name, spec, stream, run, group, patient=patient, channel=channel)
         except BaseException:
             self._groups.release(group)
             raise
@@ -286,6 +298,7 @@ class Pipeline:
                 live=stream.spec.live,
                 names=stream.names,
                 heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
+                without=frozenset({"record"}) if stream.config.record is False else frozenset(),
             )
             for stream in streams
         ]
@@ -298,9 +311,12 @@ class Pipeline:
             files=self._files,
         )
 
-    def _begin(self, stream: Stream) -> None:
+    def _begin(self, stream: Stream | OffStream) -> None:
         """Let a stream that was built be part of the run, and start it where the run has begun."""
-        inputs = [self._config.model.path, *source_files(stream.spec)]
+        if isinstance(stream, OffStream):
+            self._put(stream)
+            return
+        inputs = [*self._model_files, *source_files(stream.spec)]
         check_outputs(self._config.outputs, stream_ids=[stream.id], inputs=inputs, several=self._several)
         with self._lock:
             is_running = self._started
@@ -309,23 +325,26 @@ class Pipeline:
         if is_running:
             stream.start(sinks)
 
-    def _put(self, stream: Stream) -> None:
+    def _put(self, stream: Stream | OffStream) -> None:
         with self._lock:
             if self._stopped or self._ended:
                 raise StreamVisionError("the run is over; begin another")
             self._streams = {**self._streams, stream.id: stream}
-        stream.group.add(stream)
+        if isinstance(stream, Stream):
+            stream.group.add(stream)
         self.view.model = self._groups.describe()
-        self.view.put(stream.worker.channel, stream.analytics)
+        self.view.put(stream.channel, stream.analytics if isinstance(stream, Stream) else None)
 
-    def _end(self, stream: Stream) -> None:
+    def _end(self, stream: Stream | OffStream) -> None:
         """End a stream, and its model where no other stream has it."""
+        if isinstance(stream, OffStream):
+            return
         stream.stop(REMOVE_TIMEOUT_S)
         stream.group.remove(stream)
         self._groups.release(stream.group)
         self.view.model = self._groups.describe()
 
-    def _known(self, stream_id: str) -> Stream:
+    def _known(self, stream_id: str) -> Stream | OffStream:
         stream = self._streams.get(stream_id)
         if stream is None:
             known = ", ".join(self._streams) or "none"
@@ -375,7 +394,7 @@ class Pipeline:
             if self._service or self._ended or self._stopped or not is_over:
                 return
             self._ended = True
-            streams = tuple(self._streams.values())
+            streams = self._running
         for stream in streams:
             if stream.group.error is None:
                 stream.worker.finish(timeout_s=FINISH_TIMEOUT_S)

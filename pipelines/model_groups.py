@@ -37,7 +37,7 @@ class ModelGroups:
         self._secondary = SecondaryModels(config)
         self._lock = threading.Lock()
         self._opening = threading.Lock()
-        self._usable: ModelGroup | None = None
+        self._usable: dict[str | None, ModelGroup] = {}
         self._groups: tuple[ModelGroup, ...] = ()
         self._started = self._stopped = False
 
@@ -51,26 +51,26 @@ class ModelGroups:
         lines = [group.models.first.describe() for group in self._groups]
         return "; ".join(dict.fromkeys(lines)) or f"{self._config.model.path.name}: not open, since no stream needs it"
 
-    def acquire(self) -> ModelGroup:
+    def acquire(self, name: str | None) -> ModelGroup:
         """Return the group of a model for one stream more, until :meth:`release`; the model is opened if need be.
+
+        Args:
+            name: which of ``models``; ``None`` for the run's own.
 
         Raises:
             StreamVisionError: when the model is not there or cannot be run, or the run has been stopped meanwhile.
         """
-        if (group := self._acquired()) is not None:
+        if (group := self._acquired(name)) is not None:
             return group
         with self._opening:
-            if (group := self._acquired()) is not None:
+            if (group := self._acquired(name)) is not None:
                 return group
-            given, self._given = self._given, None
-            group = ModelGroup(
-                self._config, model=given, secondary=self._secondary, times=self._times, on_rest=self._on_rest
-            )
+            group = self._opened(name)
             with self._lock:
                 is_late = self._stopped
                 if not is_late:
                     group.users = 1
-                    self._usable = group
+                    self._usable[name] = group
                     self._groups = (*self._groups, group)
                 if self._started and not is_late:
                     group.start()
@@ -86,8 +86,7 @@ class ModelGroups:
             if group.users:
                 return
             self._groups = tuple(one for one in self._groups if one is not group)
-            if self._usable is group:
-                self._usable = None
+            self._usable = {name: one for name, one in self._usable.items() if one is not group}
         group.close(timeout_s)
 
     def start(self) -> None:
@@ -118,9 +117,17 @@ class ModelGroups:
         for group in self._groups:
             group.close(max(deadline_s - time.monotonic(), 0.0))
 
-    def _acquired(self) -> ModelGroup | None:
+    def _opened(self, name: str | None) -> ModelGroup:
+        given = None
+        if name is None:
+            given, self._given = self._given, None
+        config = self._config
+        own = config if name is None else config.model_copy(update={"model": config.models[name]})
+        return ModelGroup(own, model=given, secondary=self._secondary, times=self._times, on_rest=self._on_rest)
+
+    def _acquired(self, name: str | None) -> ModelGroup | None:
         with self._lock:
-            group = self._usable
+            group = self._usable.get(name)
             if group is None or group.error is not None or self._stopped:
                 return None
             group.users += 1

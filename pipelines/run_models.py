@@ -55,13 +55,15 @@ class RunModels:
         """
         results = [result for _, result in batch]
         pictures = [result.frame.picture for result in results]
+        limits = [stream.settings.limits for stream, _ in batch]
         if all(result.plan is FULL for result in results):
-            predictions = self.first.find(pictures)
+            predictions = self.first.find(pictures, limits=limits)
         else:
-            predictions = run_planned(self.first, results)
+            predictions = run_planned(self.first, results, limits)
         if self._appearance is not None:
+            wanted = [stream.settings.run.tracker.appearance is not None for stream, _ in batch]
             with self._times.measure("appearance"):
-                predictions = self._appearance.describe(pictures, predictions)
+                predictions = self._appearance.describe(pictures, predictions, wanted=wanted)
         for result, prediction in zip(results, predictions, strict=True):
             result.detections, result.image_result = prediction.detections, prediction.image_result
 

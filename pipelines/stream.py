@@ -14,11 +14,13 @@ from pipelines.outputs.sink import Sink
 from pipelines.stages.adaptive import AdaptiveInference
 from pipelines.stages.analytics import Analytics
 from pipelines.stages.tracking.stage import Tracking
+from pipelines.stream_settings import StreamSettings
 from pipelines.stream_worker import StreamWorker
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import StreamConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.inference_plan import FULL, InferencePlan
+from streamvision.core.live import LiveChannel
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES, StreamState
 
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-APPLIED = frozenset({"id", "analytics"})
-"""What changes without beginning anew."""
 POLL_S = 0.01
 
 
@@ -48,7 +48,7 @@ class Stream:
         spec: where its frames come from.
         capture: decodes them.
         worker: what happens to them behind the network.
-        config: what is set for it.
+        settings: what is set for it.
         group: the streams of its model.
         adaptive: decides what the network is shown of each frame; ``None`` where it is shown all.
         tracking: the stage that counts identities; ``None`` without a tracker.
@@ -61,7 +61,7 @@ class Stream:
         capture: StreamCapture,
         worker: StreamWorker,
         *,
-        config: StreamConfig,
+        settings: StreamSettings,
         group: ModelGroup,
         adaptive: AdaptiveInference | None = None,
         tracking: Tracking | None = None,
@@ -70,7 +70,7 @@ class Stream:
         self.spec = spec
         self.capture = capture
         self.worker = worker
-        self.config = config
+        self.settings = settings
         self.group = group
         self.analytics = analytics
         self._adaptive = adaptive
@@ -83,30 +83,24 @@ class Stream:
         return self.worker.stream_id
 
     @property
+    def config(self) -> StreamConfig:
+        """What is set for it."""
+        return self.settings.config
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Class names of its model, by class id."""
         return self.group.models.first.names
+
+    @property
+    def channel(self) -> LiveChannel:
+        """Where those who watch find its frames."""
+        return self.worker.channel
 
     def start(self, sinks: Sequence[Sink]) -> None:
         """Begin; it closes the sinks at the end."""
         self.worker.start(sinks)
         self.capture.start()
-
-    def begins_anew_for(self, config: StreamConfig) -> bool:
-        """Say whether a change of what is set for it takes more than :meth:`apply`."""
-        return any(
-            getattr(config, key) != getattr(self.config, key) for key in StreamConfig.model_fields.keys() - APPLIED
-        )
-
-    def apply(self, config: StreamConfig, run: AppConfig) -> None:
-        """Change what is set for it, from the next frame on.
-
-        Raises:
-            ConfigError: when that is refused; nothing changes then.
-        """
-        if config.analytics != self.config.analytics and self.analytics is not None:
-            self.analytics.apply(run.analytics if config.analytics is None else config.analytics)
-        self.config = config
 
     def ready(self) -> bool:
         """Say whether a frame waits and the worker can take it."""
@@ -206,4 +200,5 @@ class Stream:
             stages=worker.statuses(),
             outputs=worker.output_statuses(),
             pending_s=round(worker.pending_s(), 3),
+            name=self.config.name or worker.stream_id,
         )

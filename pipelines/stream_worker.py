@@ -84,6 +84,17 @@ class StreamWorker:
         self._last_done_s = 0.0
         self._thread = threading.Thread(target=self._run, name=f"stream-{stream_id}", daemon=True)
 
+    @property
+    def first_stage(self) -> FrameStage | None:
+        """The first of its stages."""
+        stages = tuple(self._stages)
+        return stages[0] if stages else None
+
+    def put_first(self, stage: FrameStage) -> None:
+        """Let a further stage work before all others, from the next frame on; any thread may ask for it."""
+        self._stages.insert(0, stage)
+        self._closing = (stage, *self._closing)
+
     def start(self, sinks: Sequence[Sink]) -> None:
         """Start the thread; it closes the sinks at the end."""
         self._sinks = list(sinks)

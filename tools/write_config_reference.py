@@ -9,12 +9,13 @@ import importlib
 import types
 import typing
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from streamvision.core.config.analytics import Polygon
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.section import ClassName
 
@@ -88,6 +89,8 @@ def _default(value: Any) -> str:
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
+    if get_origin(annotation) is dict:
+        return None
     candidates = [annotation, *get_args(annotation)]
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
@@ -102,13 +105,17 @@ def _kind(annotation: Any) -> str:
         return _kind(arguments[0])
     if origin is tuple:
         count = "" if ... in get_args(annotation) else f"{len(arguments)} "
+        if arguments[0] == Polygon:
+            return "list of polygons"
         if get_origin(arguments[0]) is tuple:
             return f"{count}points" if count else "list of points"
         return (
             "list of class names or numbers" if arguments[0] == ClassName else f"list of {count}{_kind(arguments[0])}"
         )
     if origin is dict:
-        return f"mapping of {_kind(arguments[0])} to {_kind(arguments[1])}"
+        # A key that is checked for its form is a name all the same.
+        key = get_args(arguments[0])[0] if get_origin(arguments[0]) is Annotated else arguments[0]
+        return f"mapping of {_kind(key)} to {_kind(arguments[1])}"
     return {int: "integer", float: "number", str: "text", bool: "true/false", Path: "path", Any: "anything"}[
         typing.cast(type, annotation)
     ]

@@ -114,6 +114,8 @@ def open_sinks(
         for context in (replace(one, outputs=config, line_files=files.line_files) for one in contexts):
             opened = outputs[context.stream_id]
             for plugin, target in _wanted(config):
+                if plugin.name in context.without:
+                    continue
                 path = path_for_stream(target, context.stream_id, several=plugin.per_stream and several)
                 live = context.live if plugin.per_stream else any_live
                 existing = _existing(config, plugin, live=live)

@@ -49,6 +49,8 @@ class SinkContext:
     """The settings of a sink of another package, checked by its configuration class."""
     heat_map_png: Callable[[], bytes | None] | None = None
     """Gives the stream's heat map as a PNG file; ``None`` where there is none."""
+    without: frozenset[str] = frozenset()
+    """Names of sinks that are set for all streams, and that this one does without."""
     shared: bool = False
     """Whether other processes write to :attr:`path`, too."""
     existing: Existing = "keep"

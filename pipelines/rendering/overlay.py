@@ -42,6 +42,12 @@ class Overlay:
         self._names = names
         self._trails = Trails(config.trails_s) if config.trails_s > 0 else None
 
+    def apply(self, config: OverlayConfig) -> None:
+        """Draw this from the next result on; any thread may ask for it."""
+        if config.trails_s != self._config.trails_s:
+            self._trails = Trails(config.trails_s) if config.trails_s > 0 else None
+        self._config = config
+
     def plan(self, result: Result, *, fps: float) -> FrameAnnotation:
         """Return what is to be drawn on this result; drawing itself is :meth:`FrameAnnotation.draw`, on any thread.
 
@@ -50,10 +56,11 @@ class Overlay:
             fps: the stream's present rate, for the status line; 0 where it is not known yet.
         """
         snapshot = TrailSnapshot()
-        if self._trails is not None:
+        trails = self._trails
+        if trails is not None:
             frame = result.frame
-            self._trails.update(result.detections, pts_s=frame.pts_s, segment=frame.segment)
-            snapshot = self._trails.snapshot()
+            trails.update(result.detections, pts_s=frame.pts_s, segment=frame.segment)
+            snapshot = trails.snapshot()
         return FrameAnnotation(result, self._config, self._names, snapshot, fps, self._skeleton)
 
 

@@ -21,6 +21,7 @@ FRAME_STAGES: Registry[Plugin] = Registry(
     "frame stage",
     group="streamvision.frame_stages",
     plugins=[
+        Plugin(name="ignore", factory="pipelines.stages.ignore:ignore", summary="objects in masked areas are dropped"),
         Plugin(
             name="complete_prediction",
             factory="pipelines.stages.adaptive.adaptive:complete",

@@ -44,6 +44,15 @@ class Prediction(NamedTuple):
     """What holds for the whole picture; ``None`` for models that only find objects."""
 
 
+class ScoreLimits(NamedTuple):
+    """From which score on objects are reported."""
+
+    lowest: NDArray[np.float32]
+    """(classes,) lowest score of each class; infinity for one that is filtered out."""
+    least: float
+    """The least of these."""
+
+
 class Model:
     """A model with everything around it. As many threads may use it at a time as it takes requests.
 
@@ -85,8 +94,7 @@ class Model:
         self.head = sizes.of((card.input.width_px, card.input.height_px)).head
         """What reads the network's outputs for inputs of the card's size."""
         self._idle_sizes = deque([sizes])  # one for each thread that is in the middle of a batch
-        self._lowest_score = lowest_scores(config, card.names, score_floor=score_floor)
-        self._threshold = float(self._lowest_score.min())
+        self._limits = self.limits_of(config, score_floor=score_floor)
         self._outputs = OutputCheck(config.path)
         self._open_again: Callable[[], Model] | None = None
         self.times = times or StageTimes()
@@ -235,7 +243,22 @@ class Model:
         """Return the objects on each picture; see :meth:`find`."""
         return [found.detections for found in self.find(pictures)]
 
-    def find(self, pictures: Sequence[Picture], *, sizes: Sequence[Size | None] | None = None) -> list[Prediction]:
+    def limits_of(self, config: ModelConfig, *, score_floor: float | None) -> ScoreLimits:
+        """Return the limits that a configuration sets, for :meth:`find`; ``score_floor`` is as for the class.
+
+        Raises:
+            ConfigError: when the configuration names a class that the model does not have.
+        """
+        lowest = lowest_scores(config, self.card.names, score_floor=score_floor)
+        return ScoreLimits(lowest, float(lowest.min()))
+
+    def find(
+        self,
+        pictures: Sequence[Picture],
+        *,
+        sizes: Sequence[Size | None] | None = None,
+        limits: Sequence[ScoreLimits] | None = None,
+    ) -> list[Prediction]:
         """Return what the model says about each picture.
 
         The pictures may differ in size. They go through the network in as few calls as its batch allows; where its
@@ -244,6 +267,7 @@ class Model:
         Args:
             pictures: the pictures.
             sizes: width and height that each is given in the network's input, where that is not to be so.
+            limits: which objects of each are reported; by default what the model's configuration says.
 
         Raises:
             ModelError: when the runtime fails, or the model returns something else than its card says.
@@ -256,7 +280,8 @@ class Model:
             predictions: dict[int, Prediction] = {}
             for size, members in own.calls(pictures, max_batch=self.max_batch, sizes=sizes):
                 batch = [pictures[member] for member in members]
-                predictions.update(zip(members, self._find_batch(own.of(size), batch), strict=True))
+                batch_limits = [self._limits if limits is None else limits[member] for member in members]
+                predictions.update(zip(members, self._find_batch(own.of(size), batch, batch_limits), strict=True))
         finally:
             self._idle_sizes.append(own)
         return [predictions[member] for member in range(len(pictures))]
@@ -271,7 +296,9 @@ class Model:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _find_batch(self, sized: SizedInput, pictures: Sequence[Picture]) -> list[Prediction]:
+    def _find_batch(
+        self, sized: SizedInput, pictures: Sequence[Picture], limits: Sequence[ScoreLimits]
+    ) -> list[Prediction]:
         begin_s = time.perf_counter()
         letterboxes = sized.fill(pictures)
         filled = len(pictures) if self.card.input.dynamic_batch else sized.batch.capacity
@@ -281,12 +308,13 @@ class Model:
         if isinstance(sized.head, PictureHead):
             predictions = [Prediction(Detections.empty(), one) for one in sized.head.read(outputs, letterboxes)]
         else:
-            candidates = sized.head.decode(outputs, score_threshold=self._threshold, every_class=self._every_class)
+            least = min(one.least for one in limits)
+            candidates = sized.head.decode(outputs, score_threshold=least, every_class=self._every_class)
             for index in (index for index in range(len(pictures)) if not len(candidates[index])):
                 self._outputs.check_numbers(outputs, index)
             predictions = [
-                Prediction(self._objects(sized.head, candidates[index], outputs, index, letterbox), None)
-                for index, letterbox in enumerate(letterboxes)
+                Prediction(self._objects(sized.head, candidates[index], outputs, index, letterbox, lowest), None)
+                for index, (letterbox, (lowest, _)) in enumerate(zip(letterboxes, limits, strict=True))
             ]
         self.times.add("preprocess", filled_s - begin_s)
         self.times.add("inference", executed_s - filled_s)
@@ -300,9 +328,10 @@ class Model:
         outputs: Sequence[NDArray[Any]],
         index: int,
         letterbox: Letterbox,
+        lowest: NDArray[np.float32],
     ) -> Detections:
         """Return the objects among one picture's candidates, the best score first."""
-        reached = candidates.score >= self._lowest_score[candidates.class_id]
+        reached = candidates.score >= lowest[candidates.class_id]
         if not reached.all():
             candidates = candidates[reached]
         kept = candidates[self._best(candidates)]

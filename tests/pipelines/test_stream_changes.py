@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from pipelines.engine import Pipeline
 from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError, SourceError
-from streamvision.core.status import StreamStatus
+from streamvision.inference.model import Model
+from support.changes import LIVE, status_of, until, until_frames
 from support.tiny_detector import tiny_detector
-
-LIVE = "synthetic:boxes?fps=20&size=160x120"
 
 
 @pytest.fixture(scope="module")
@@ -32,22 +32,6 @@ def config_of(model: Path, *streams: dict[str, Any], **more: Any) -> AppConfig:
 
 def live(stream_id: str | None = None, **more: Any) -> StreamConfig:
     return StreamConfig.model_validate({"source": LIVE, "id": stream_id} | more)
-
-
-def until(condition: Callable[[], object], what: str, timeout_s: float = 60) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, what
-        time.sleep(0.02)
-
-
-def status_of(pipeline: Pipeline, stream_id: str) -> StreamStatus:
-    return next(status for status in pipeline.statuses() if status.id == stream_id)
-
-
-def until_frames(pipeline: Pipeline, stream_id: str, count: int = 3) -> None:
-    goal = status_of(pipeline, stream_id).frames_done + count
-    until(lambda: status_of(pipeline, stream_id).frames_done >= goal, f"{stream_id} goes on")
 
 
 def test_a_service_waits_without_streams_and_takes_one(model: Path) -> None:
@@ -177,3 +161,81 @@ def test_many_changes_at_once(model: Path) -> None:
         assert not faults
         assert [status.id for status in pipeline.statuses()] == ["a"]
         until_frames(pipeline, "a")
+
+
+def test_a_stream_leaves_while_it_connects(model: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        Pipeline(config_of(model, {"source": LIVE, "id": "a"}), service=True) as pipeline,
+    ):
+        source = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
+        pipeline.add_stream(StreamConfig(source=source, id="dead", open_timeout_s=5))
+        until(lambda: status_of(pipeline, "dead").state == "connecting", "it connects")
+        pipeline.remove_stream("dead")
+        assert list(pipeline.view.channels) == ["a"]
+        pipeline.add_stream(live("dead"))
+        until_frames(pipeline, "dead")
+        until_frames(pipeline, "a")
+        until(lambda: _threads().count("capture-dead") == 1, "the attempt to connect ends by itself")
+
+
+def test_a_stream_leaves_while_the_network_has_its_frame_and_another_takes_its_name(model: Path) -> None:
+    config = config_of(model, {"source": LIVE, "id": "a"})
+    opened = Model.open(config.model)
+    run, hold, go_on, held = opened.backend.run, threading.Event(), threading.Event(), threading.Event()
+
+    def slow(tensor: np.ndarray) -> list[np.ndarray]:
+        if hold.is_set():
+            held.set()
+            go_on.wait(60)
+        return run(tensor)
+
+    opened.backend.run = slow  # type: ignore[method-assign]
+    with Pipeline(config, model=opened, service=True) as pipeline:
+        until_frames(pipeline, "a")
+        hold.set()
+        assert held.wait(30)
+        pipeline.remove_stream("a")
+        pipeline.add_stream(live("a"))  # its model was closed with its last stream, and is opened again
+        go_on.set()
+        until_frames(pipeline, "a")
+        status = status_of(pipeline, "a")
+        assert status.frames_done + sum(status.drops.values()) <= status.frames_in
+        assert not pipeline.failures()
+
+
+def test_a_stream_that_failed_leaves(model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film at all" * 100)
+    with Pipeline(config_of(model, {"source": LIVE, "id": "a"}), service=True) as pipeline:
+        pipeline.add_stream(StreamConfig(source=str(broken), id="b"))
+        until(lambda: status_of(pipeline, "b").state == "failed", "it fails")
+        assert len(pipeline.failures()) == 1
+        pipeline.replace_stream("b", live("b"))
+        until_frames(pipeline, "b")
+        pipeline.replace_stream("b", StreamConfig(source=str(broken), id="b"))
+        until(lambda: status_of(pipeline, "b").state == "failed", "it fails again")
+        pipeline.remove_stream("b")
+        assert pipeline.failures() == []
+        until_frames(pipeline, "a")
+
+
+def test_outputs_are_whole_when_a_stream_leaves_and_nothing_is_overwritten(model: Path, tmp_path: Path) -> None:
+    outputs = {"detections": tmp_path / "d.jsonl", "mot": tmp_path / "m.txt", "record": tmp_path / "v.mp4"}
+    config = config_of(model, outputs=outputs | {"overwrite": True})
+    with Pipeline(config, service=True) as pipeline:
+        for name in ("a", "b", "b"):
+            pipeline.add_stream(live(name))
+            until_frames(pipeline, name, 5)
+            pipeline.remove_stream(name)
+        videos = sorted(tmp_path.glob("v.*.mp4"))
+        assert len(videos) == 3, "the second stream of a name keeps what the first has recorded"
+        for video in videos:
+            with av.open(str(video)) as container:
+                assert len(list(container.decode(video=0))) >= 5
+    lines = [json.loads(line) for line in outputs["detections"].read_text().splitlines()]
+    assert [(line["stream"], line["frame"]) for line in lines if line["frame"] == 0] == [("a", 0), ("b", 0), ("b", 0)]
+
+
+def _threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]

@@ -119,6 +119,11 @@ class AdaptiveInference:
         with self._lock:
             self._memory.reset()
 
+    def set_sure_score(self, score: float) -> None:
+        """Show objects of this score on to the network again when they come or go, from the next frame on."""
+        with self._lock:
+            self._memory.sure_score = score
+
     def status(self) -> AdaptiveStatus:
         """Return the plans so far."""
         with self._lock:

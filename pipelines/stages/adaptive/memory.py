@@ -34,7 +34,8 @@ class Memory:
     """
 
     def __init__(self, *, sure_score: float) -> None:
-        self._sure_score = sure_score
+        self.sure_score = sure_score
+        """From this score on an object that comes or goes is unsettled."""
         self.reset()
 
     def reset(self) -> None:
@@ -69,7 +70,7 @@ class Memory:
             copies = _cut_copies(found.detections, before[~inside], plan.window)
             fresh, image_result = found.detections[np.flatnonzero(~copies)], found.image_result
         if found is not None:
-            self._came_or_went = _came_or_went(before[inside], found.detections, self._sure_score)
+            self._came_or_went = _came_or_went(before[inside], found.detections, self.sure_score)
         self._unseen_unconfirmed = before[~inside & self._unconfirmed]
         return Prediction(_joined(before[~inside & ~self._unconfirmed], fresh), image_result)
 

@@ -17,7 +17,7 @@ from streamvision.core.frame import Result
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.resampling import Window
 from streamvision.inference.letterbox import BY_ASPECT, sized_input
-from streamvision.inference.model import Model, Prediction
+from streamvision.inference.model import Model, Prediction, ScoreLimits
 from streamvision.inference.model_card import InputCard
 
 STEP_PX = 64
@@ -80,7 +80,7 @@ def share_of(plan: InferencePlan, *, picture_px: tuple[int, int], card: InputCar
     return plan.size[0] * plan.size[1] / (full.width_px * full.height_px)
 
 
-def run_planned(model: Model, results: Sequence[Result]) -> list[Prediction]:
+def run_planned(model: Model, results: Sequence[Result], limits: Sequence[ScoreLimits]) -> list[Prediction]:
     """Return what the network finds on each frame, as far as its plan shows it, in pixels of the full picture.
 
     Raises:
@@ -90,7 +90,7 @@ def run_planned(model: Model, results: Sequence[Result]) -> list[Prediction]:
         result.frame.picture if result.plan.window is None else part_of(result.frame.picture, result.plan.window)
         for result in results
     ]
-    predictions = model.find(parts, sizes=[result.plan.size for result in results])
+    predictions = model.find(parts, sizes=[result.plan.size for result in results], limits=limits)
     return [_in_full_picture(found, result) for found, result in zip(predictions, results, strict=True)]
 
 

@@ -84,6 +84,10 @@ class Polygons:
         self._inradius_px = np.empty((0, 1))
         self._inradius_for_px = (0, 0)
 
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._begin)
+
     def locate(self, point_px: Float, picture_px: tuple[int, int]) -> tuple[NDArray[np.bool_], Float]:
         """Return (P, n) whether points are inside, by the even-odd rule, and how far from the edge, in pixels.
 

@@ -94,6 +94,8 @@ class KeyFrames(FrameStage):
 
     def __init__(self, models: Sequence[KeyFrameModel], *, wait: bool) -> None:
         self._models = models
+        self.owner = object()
+        """First part of its keys: what is known of a stream that has left is not another's that has its name."""
         self._wait = wait
         self._handed_s: dict[str, float] = {}
         self._segment: int | None = None
@@ -101,10 +103,10 @@ class KeyFrames(FrameStage):
     def process(self, result: Result) -> None:
         """Hand the frame to the models that are due for one, and add what each last said."""
         frame = result.frame
-        key: Hashable = frame.stream_id, frame.segment
+        key: Hashable = self.owner, frame.segment
         if frame.segment != self._segment:
             for model in self._models:
-                model.forget((frame.stream_id, self._segment))  # maps are large, and a camera may reconnect for weeks
+                model.forget((self.owner, self._segment))  # maps are large, and a camera may reconnect for weeks
             self._segment = frame.segment
             self._handed_s.clear()
         known = []
@@ -122,6 +124,11 @@ class KeyFrames(FrameStage):
                 age_s = round(max(frame.pts_s - kept.quality, 0.0), 3)
                 known.append(KeyFrame(model.name, said, model.names, age_s, kept.value.summary))
         result.key_frames = tuple(known)
+
+    def close(self) -> None:
+        """Let the models forget the stream."""
+        for model in self._models:
+            model.forget_owner(self.owner)
 
     def statuses(self) -> tuple[StageStatus, ...]:
         """Return how each model is doing now."""

@@ -153,6 +153,15 @@ class ModelWorker(ABC, Generic[F]):
             self._under_way.discard(key)
             self._changed.notify_all()
 
+    def forget_owner(self, owner: Hashable) -> None:
+        """Let go of all keys whose first part this is, and of their crops."""
+        with self._changed:
+            for key in [key for key in (*self._kept, *self._waiting, *self._under_way) if _owner_of(key) is owner]:
+                self._kept.pop(key, None)
+                self._waiting.pop(key, None)
+                self._under_way.discard(key)
+            self._changed.notify_all()
+
     def wait(self, keys: Sequence[Hashable], timeout_s: float = PATIENCE_S) -> bool:
         """Wait until none of these objects waits any more; return whether that fitted the time."""
 
@@ -244,6 +253,10 @@ class ModelWorker(ABC, Generic[F]):
                 self._waiting.clear()
             self._under_way = set()
             self._changed.notify_all()
+
+
+def _owner_of(key: Hashable) -> Hashable:
+    return key[0] if isinstance(key, tuple) else None
 
 
 def open_auxiliary(

@@ -36,12 +36,12 @@ class SecondaryModels:
             names: class names of the model whose objects they are shown, by class id.
 
         Raises:
-            ConfigError: when the configuration asks for classes that this model does not have, or a model is for
-                something else.
+            ConfigError: when the configuration asks for classes that this model does not have (where there are several
+                models, secondary ones work beside those that do), or a model is for something else.
             StreamVisionError: when a model is not there, or cannot be run; none is left open then.
         """
         config = self._config
-        check_names([*config.secondary_models, *config.key_frames], names)
+        check_names([*config.secondary_models, *config.key_frames], None if config.models else names)
         with self._lock:
             if self._opened or self._closed:
                 return

@@ -72,14 +72,18 @@ class SecondaryModel(ModelWorker[Attributes]):
         )
 
 
-def check_names(configs: Sequence[AuxiliaryModelConfig], names: tuple[str, ...]) -> None:
+def check_names(configs: Sequence[AuxiliaryModelConfig], names: tuple[str, ...] | None) -> None:
     """Find out whether the first model has the classes that secondary models are for.
+
+    Args:
+        configs: the secondary models.
+        names: class names of the first model; ``None`` where there are several, each with its own.
 
     Raises:
         ConfigError: naming the class that it does not have, or the name that two have.
     """
     for config in configs:
-        if not isinstance(config, SecondaryModelConfig):
+        if names is None or not isinstance(config, SecondaryModelConfig):
             continue
         unknown = [name for name in config.classes or () if class_index(name, names) is None]
         if unknown:
@@ -110,6 +114,7 @@ class SecondaryInference(FrameStage):
         self, models: Sequence[SecondaryModel], *, names: tuple[str, ...], wait: bool, draw: bool = True
     ) -> None:
         self._models = models
+        self._owner = object()  # what is known of a stream that has left is not another's that has its name
         self._draw = draw
         self._skeletons = {model.config.name: model.skeleton for model in models}
         self._wait = wait
@@ -134,6 +139,11 @@ class SecondaryInference(FrameStage):
         """Return how each model is doing now."""
         return tuple(model.status() for model in self._models)
 
+    def close(self) -> None:
+        """Let the models forget the stream."""
+        for model in self._models:
+            model.forget_owner(self._owner)
+
     def _attach(
         self,
         attributes: NDArray[np.object_],
@@ -150,7 +160,7 @@ class SecondaryInference(FrameStage):
         if not len(rows):
             return
         keys: list[Hashable] = [
-            (frame.stream_id, frame.segment, identity) for identity in found.track_id.data[rows].tolist()
+            (self._owner, frame.segment, identity) for identity in found.track_id.data[rows].tolist()
         ]
         submitted = _submit(model, keys, frame, found[rows])
         if self._wait and submitted:
@@ -199,5 +209,10 @@ def secondary(context: StageContext) -> SecondaryInference | None:
     """Return the stage of one stream; ``None`` where there is no model for objects."""
     if context.secondary is None or not context.secondary.for_objects:
         return None
+    fitting = [
+        model
+        for model in context.secondary.for_objects
+        if model.config.classes is None or set(model.config.classes) <= set(context.names)
+    ]
     draw = context.config.overlay.boxes
-    return SecondaryInference(context.secondary.for_objects, names=context.names, wait=not context.live, draw=draw)
+    return SecondaryInference(fitting, names=context.names, wait=not context.live, draw=draw) if fitting else None

@@ -1,5 +1,5 @@
 """Identities over time."""
 
-from pipelines.stages.tracking.registry import TRACKERS, Tracker, TrackerPlugin, create_tracker
+from pipelines.stages.tracking.registry import TRACKERS, AdjustableTracker, Tracker, TrackerPlugin, create_tracker
 
-__all__ = ["TRACKERS", "Tracker", "TrackerPlugin", "create_tracker"]
+__all__ = ["TRACKERS", "AdjustableTracker", "Tracker", "TrackerPlugin", "create_tracker"]

@@ -27,6 +27,9 @@ MAX_CROPS = 100
 """Most objects of one picture that are described, the best by score."""
 
 
+NONE = np.empty(0, np.intp)
+
+
 class Appearance:
     """Describes objects with an embedding model. Several threads may use it at a time.
 
@@ -52,13 +55,21 @@ class Appearance:
             raise ConfigError(f"tracker.appearance is for the tracker botsort, but the tracker is {config.name!r}")
         return cls(Embedder.open(config.appearance, head=config.appearance_head, requests=requests))
 
-    def describe(self, pictures: Sequence[Picture], found: Sequence[Prediction]) -> list[Prediction]:
+    def describe(
+        self, pictures: Sequence[Picture], found: Sequence[Prediction], *, wanted: Sequence[bool] | None = None
+    ) -> list[Prediction]:
         """Return what was found with the embeddings of the strong detections.
+
+        Args:
+            pictures: the pictures.
+            found: what was found on each.
+            wanted: on which of them objects are to be described; default: on all.
 
         Raises:
             ModelError: when the model fails.
         """
-        rows = [_strong(one.detections) for one in found]
+        wanted = [True] * len(found) if wanted is None else wanted
+        rows = [_strong(one.detections) if is_wanted else NONE for one, is_wanted in zip(found, wanted, strict=True)]
         crops = [
             cut(picture, *edges)
             for picture, one, chosen in zip(pictures, found, rows, strict=True)
@@ -70,7 +81,10 @@ class Appearance:
         if self._dimensions is None:
             return list(found)
         described, taken = [], 0
-        for one, chosen in zip(found, rows, strict=True):
+        for one, chosen, is_wanted in zip(found, rows, wanted, strict=True):
+            if not is_wanted:
+                described.append(one)
+                continue
             embedding = np.zeros((len(one.detections), self._dimensions), np.float32)
             if len(chosen):
                 embedding[chosen] = vectors[taken : taken + len(chosen)]

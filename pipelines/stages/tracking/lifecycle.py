@@ -98,9 +98,8 @@ class BoxTracker(ABC):
     ) -> None:
         self._memory_s = memory_s
         self._class_agnostic = class_agnostic
-        self._report_score = report_score
-        self._low_score = min(low_score, report_score)
-        self._new_track_score = max(new_track_score, report_score)
+        self._own_scores = low_score, new_track_score
+        self.set_report_score(report_score)
         self._confirm_s = confirm_s
         self._confirm_hits = confirm_hits
         self._unsure_confirm_s = unsure_confirm_s
@@ -113,6 +112,13 @@ class BoxTracker(ABC):
     def low_score(self) -> float:
         """The lowest score that the tracker has use for."""
         return self._low_score
+
+    def set_report_score(self, score: float) -> None:
+        """Return detections of at least this score from the next frame on though they belong to no track."""
+        low_score, new_track_score = self._own_scores
+        self._report_score = score
+        self._low_score = min(low_score, score)
+        self._new_track_score = max(new_track_score, score)
 
     def reset(self) -> None:
         """Forget all tracks; their identities are never used again."""

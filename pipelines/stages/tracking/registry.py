@@ -6,7 +6,7 @@ A new tracker is one file, its test and its entry here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
@@ -46,6 +46,14 @@ class Tracker(Protocol):
 
     def reset(self) -> None:
         """Forget all tracks, as after a reconnect; identities are never used again."""
+
+
+@runtime_checkable
+class AdjustableTracker(Tracker, Protocol):
+    """A tracker whose score may change while it runs; with any other the stream begins anew then."""
+
+    def set_report_score(self, score: float) -> None:
+        """Report detections of at least this score, from the next frame on."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from streamvision.core.config.section import ClassName, Section
 
@@ -23,6 +23,21 @@ Metres = Annotated[float, Field(ge=-1e7, le=1e7)]
 MAX_REGIONS = 64
 """Most lines, and most zones, of one stream."""
 _NAME = r"^[^\x00-\x1f]{1,40}$"
+
+
+def _has_area(points: tuple[Point, ...]) -> bool:
+    ring = zip(points, (*points[1:], points[0]), strict=True)
+    return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in ring)) >= 1e-6
+
+
+def _with_area(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    if not _has_area(points):
+        raise ValueError("these points have no area; give at least three that are not on one line")
+    return points
+
+
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=32), AfterValidator(_with_area)]
+"""Corners in order."""
 
 
 class LineConfig(Section):
@@ -101,9 +116,8 @@ class ZoneConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _has_area(self) -> ZoneConfig:
-        ring = zip(self.points, (*self.points[1:], self.points[0]), strict=True)
-        if abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in ring)) < 1e-6:
+    def _spans_an_area(self) -> ZoneConfig:
+        if not _has_area(self.points):
             raise ValueError(f"zone {self.name!r} has no area; give at least three points that are not on one line")
         return self
 

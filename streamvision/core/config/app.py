@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from streamvision.core.config.adaptive import AdaptiveConfig
-from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Polygon
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
-from streamvision.core.config.section import Section, listed_in, read_yaml, validate
+from streamvision.core.config.section import ClassName, Section, listed_in, read_yaml, validate
 from streamvision.core.config.stage import StageConfig
+from streamvision.core.errors import ConfigError
+from streamvision.core.redaction import short
+
+
+class TrackerConfig(Section):
+    """Who gives identities."""
+
+    name: str = Field(
+        "steady",
+        description="Tracker: steady is our own, botsort also follows a moving camera; none: no identities.",
+        json_schema_extra=listed_in("pipelines.stages.tracking.registry:TRACKERS"),
+    )
+    memory_s: float = Field(
+        1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
+    )
+    class_agnostic: bool = Field(True, description="Keep an identity though the class of the object changes.")
+    appearance: Path | None = Field(
+        None,
+        description="For botsort: an embedding model that describes objects, so that their appearance counts, too.",
+    )
+    appearance_head: str | None = Field(
+        None, description="Layout of that model's output, for files that do not say it: embed."
+    )
+    smooth_keypoints: bool = Field(True, description="Smooth the keypoints of each identity, the slow ones the most.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of its own of a tracker that another package brings."
+    )
+
+
+class OverlayConfig(Section):
+    """What is drawn."""
+
+    boxes: bool = Field(True, description="Boxes around objects.")
+    labels: bool = Field(True, description="Class, identity and score beside each box.")
+    trails_s: float = Field(2.0, ge=0, le=30, description="Length of the trail behind an object, in seconds; 0: none.")
+    status: bool = Field(True, description="A small line with fps and frame age.")
+    analytics: bool = Field(True, description="Lines and zones with their counts, speeds, and the heat map if shown.")
+
+
+def _given_by(key: str) -> BeforeValidator:
+    """Return what reads a section that is given by its main key alone."""
+    return BeforeValidator(lambda given: {key: given} if isinstance(given, str) else given)
 
 
 class StreamConfig(Section):
@@ -68,42 +110,38 @@ class StreamConfig(Section):
         description="Damaged pictures and those predicted from them, up to the next clean one: drop counts them as "
         "lost, use gives them to the network.",
     )
-    analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
-
-
-class TrackerConfig(Section):
-    """Who gives identities."""
-
-    name: str = Field(
-        "steady",
-        description="Tracker: steady is our own, botsort also follows a moving camera; none: no identities.",
-        json_schema_extra=listed_in("pipelines.stages.tracking.registry:TRACKERS"),
-    )
-    memory_s: float = Field(
-        1.0, gt=0, le=60, description="How long an object may be out of sight and keep its identity."
-    )
-    class_agnostic: bool = Field(True, description="Keep an identity though the class of the object changes.")
-    appearance: Path | None = Field(
+    name: str | None = Field(
         None,
-        description="For botsort: an embedding model that describes objects, so that their appearance counts, too.",
+        pattern=r"^[^\x00-\x1f\x7f]{1,80}$",
+        description="What the page calls it; default: its id.",
     )
-    appearance_head: str | None = Field(
-        None, description="Layout of that model's output, for files that do not say it: embed."
+    enabled: bool = Field(True, description="Whether it runs; one that is switched off is shown as such.")
+    model: str | None = Field(None, description="Which of `models` it goes through; default: `model`.")
+    score: float | None = Field(
+        None, ge=0, le=1, description="Lowest score of a reported object here; default: that of its model."
     )
-    smooth_keypoints: bool = Field(True, description="Smooth the keypoints of each identity, the slow ones the most.")
-    options: dict[str, Any] = Field(
-        default_factory=dict, description="Settings of its own of a tracker that another package brings."
+    classes: tuple[ClassName, ...] | None = Field(
+        None, description="Report these classes only, by name or number; default: those of its model."
     )
-
-
-class OverlayConfig(Section):
-    """What is drawn."""
-
-    boxes: bool = Field(True, description="Boxes around objects.")
-    labels: bool = Field(True, description="Class, identity and score beside each box.")
-    trails_s: float = Field(2.0, ge=0, le=30, description="Length of the trail behind an object, in seconds; 0: none.")
-    status: bool = Field(True, description="A small line with fps and frame age.")
-    analytics: bool = Field(True, description="Lines and zones with their counts, speeds, and the heat map if shown.")
+    ignore: tuple[Polygon, ...] = Field(
+        (),
+        max_length=MAX_REGIONS,
+        description="Areas [[[x, y], ...], ...], in fractions of the picture: an object whose lower edge has its "
+        "middle in one is dropped before the tracker, as if it had not been found.",
+    )
+    analytics: AnalyticsConfig | None = Field(None, description="What is counted here; default: what the file says.")
+    overlay: OverlayConfig | None = Field(None, description="What is drawn here; default: what the file says.")
+    record: bool | None = Field(
+        None, description="Whether it is recorded to `outputs.record`; default: where that is set."
+    )
+    adaptive: Annotated[AdaptiveConfig | None, _given_by("mode")] = Field(
+        None,
+        description="Which part of each frame of it the network is shown; default: what the file says, which alone "
+        "sets full_frames_per_s.",
+    )
+    tracker: Annotated[TrackerConfig | None, _given_by("name")] = Field(
+        None, description="Who gives identities here; default: what the file says, which alone sets appearance."
+    )
 
 
 class ServeConfig(Section):
@@ -152,6 +190,11 @@ class AppConfig(Section):
     renamed_keys: ClassVar[dict[str, str]] = {"effort": "adaptive", "second": "secondary_models"}
 
     model: ModelConfig = Field(description="The network.")
+    models: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$")], ModelConfig] = Field(
+        default_factory=dict,
+        max_length=16,
+        description="Further networks by name, for streams that choose one; streams of one share its batches.",
+    )
     streams: tuple[StreamConfig, ...] = Field((), description="The sources.")
     adaptive: AdaptiveConfig = Field(AdaptiveConfig(), description="Which part of each frame the network is shown.")
     tracker: TrackerConfig = Field(TrackerConfig(), description="Identities.")
@@ -186,6 +229,46 @@ class AppConfig(Section):
         if twice := {name for name in named if named.count(name) > 1}:
             raise ValueError(f"stream ids must differ, but {sorted(twice)} stands more than once")
         return self
+
+    @model_validator(mode="after")
+    def _streams_fit_the_run(self) -> AppConfig:
+        for stream in self.streams:
+            self.for_stream(stream)
+        return self
+
+    def for_stream(self, stream: StreamConfig) -> AppConfig:
+        """Return the run as one stream sees it: what is set for the stream in place of what holds for all.
+
+        Raises:
+            ConfigError: when the stream asks for what the run does not have.
+        """
+        own = {key: value for key in ("analytics", "overlay") if (value := getattr(stream, key)) is not None}
+        own |= {"model": self._model_of(stream), "tracker": self._tracker_of(stream)}
+        if stream.adaptive is not None:
+            budget = {"full_frames_per_s": self.adaptive.full_frames_per_s}
+            own["adaptive"] = stream.adaptive.model_copy(update=budget)
+        if stream.record and self.outputs.record is None:
+            raise ConfigError("a stream is to be recorded, but outputs.record does not say where; set it, too")
+        if stream.record is False:
+            own["outputs"] = self.outputs.model_copy(update={"record": None})
+        return self.model_copy(update=own)
+
+    def _model_of(self, stream: StreamConfig) -> ModelConfig:
+        own = {key: value for key in ("score", "classes") if (value := getattr(stream, key)) is not None}
+        if stream.model is None:
+            return self.model.model_copy(update=own)
+        if stream.model not in self.models:
+            known = ", ".join(sorted(self.models)) or "none is set"
+            raise ConfigError(f"a stream is for the model {short(stream.model)!r}, but models are: {known}")
+        return self.models[stream.model].model_copy(update=own)
+
+    def _tracker_of(self, stream: StreamConfig) -> TrackerConfig:
+        own = stream.tracker
+        if own is None:
+            return self.tracker
+        if own.appearance not in (None, self.tracker.appearance):
+            raise ConfigError("tracker.appearance of a stream must be that of the run, since all share that model")
+        return own.model_copy(update={"appearance_head": self.tracker.appearance_head}) if own.appearance else own
 
 
 def load_config(path: Path) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def test_nothing_is_kept_of_before_a_reconnect(slow: Slow) -> None:
     processed(stage, frame(5.0, "blue", segment=1))  # the camera came back while the model was still at the first frame
     slow.go.release(2)
     slow.until(lambda: slow.look.calls == 2)
-    assert slow.look.known([("gate", 0)]) == [None]
+    assert slow.look.known([(stage.owner, 0)]) == [None]
     assert told(processed(stage, frame(5.5, "blue", segment=1))) == ("blue", 0.5)
 
 

@@ -156,9 +156,13 @@ def test_how_often_an_object_is_looked_at_can_be_set(model: Path, every_s: float
 
 def test_streams_and_reconnects_share_no_identities(watched: Watched) -> None:
     watched.look.start()
-    stage = watched.stage(wait=True)
-    assert paints(processed(stage, result("gate", "red"))) == ["red"]
-    assert paints(processed(stage, result("yard", "green"))) == ["green"]
+    gate, yard, later_gate = (watched.stage(wait=True) for _ in range(3))
+    assert paints(processed(gate, result("gate", "red"))) == ["red"]
+    assert paints(processed(yard, result("yard", "green"))) == ["green"]
+    gate.close()
+    assert paints(processed(later_gate, result("gate", "blue"))) == ["blue"]
+    assert paints(processed(yard, result("yard", "red"))) == ["green"]
+    assert paints(processed(gate, result("gate", "blue"))) == ["blue"], "it was forgotten when the stage was closed"
 
 
 def test_only_the_wanted_classes_and_sizes_are_looked_at(model: Path) -> None:

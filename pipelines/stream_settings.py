@@ -1,0 +1,104 @@
+"""What is set for a running stream, and what of it changes without beginning the stream anew."""
+
+from __future__ import annotations
+
+from pipelines.rendering.overlay import Overlay
+from pipelines.stages.adaptive import AdaptiveInference
+from pipelines.stages.analytics import Analytics
+from pipelines.stages.ignore import IgnoreAreas
+from pipelines.stages.tracking import AdjustableTracker, Tracker
+from pipelines.stream_worker import StreamWorker
+from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.inference.model import Model
+
+APPLIED = frozenset({"id", "name", "score", "classes", "ignore", "analytics", "overlay"})
+"""Keys of a stream that change while it runs."""
+RESOLVED = frozenset({"model", "tracker", "adaptive", "record"})
+"""Keys of a stream that count by what they come to, together with what is set for the run."""
+
+
+class StreamSettings:
+    """Of one stream; any thread may change them, one at a time.
+
+    Args:
+        config: what is set for the stream.
+        run: what is set for the run, as the stream sees it.
+        model: what its frames go through.
+        worker: what happens to its results.
+        overlay: decides what is drawn.
+        tracker: gives identities; ``None`` without.
+        adaptive: decides what the network is shown; ``None`` where it is shown all.
+        analytics: what counts and measures; ``None`` without.
+
+    Raises:
+        ConfigError: when a class is asked for that the model does not have.
+    """
+
+    def __init__(
+        self,
+        config: StreamConfig,
+        run: AppConfig,
+        *,
+        model: Model,
+        worker: StreamWorker,
+        overlay: Overlay,
+        tracker: Tracker | None,
+        adaptive: AdaptiveInference | None,
+        analytics: Analytics | None,
+    ) -> None:
+        self.config = config
+        """What is set for the stream."""
+        self.run = run
+        """What is set for the run, as the stream sees it."""
+        self._model = model
+        self._worker = worker
+        self._overlay = overlay
+        self._tracker = tracker
+        self._adaptive = adaptive
+        self._analytics = analytics
+        self.limits = model.limits_of(run.model, score_floor=tracker.low_score if tracker else None)
+        """Which objects the network is to report."""
+
+    def begins_anew_for(self, config: StreamConfig, run: AppConfig) -> bool:
+        """Say whether a change of what is set takes more than :meth:`apply`; the arguments are those of the class."""
+        before = self.run
+        same_model = before.model.model_copy(update={"score": run.model.score, "classes": run.model.classes})
+        resolved = (same_model, before.tracker, before.adaptive, before.outputs)
+        if resolved != (run.model, run.tracker, run.adaptive, run.outputs) or config.model != self.config.model:
+            return True
+        if run.secondary_models and run.overlay.boxes != before.overlay.boxes:
+            return True  # they outline what they find, where boxes are drawn
+        if run.model.score != before.model.score and not isinstance(self._tracker, (AdjustableTracker, type(None))):
+            return True
+        others = StreamConfig.model_fields.keys() - APPLIED - RESOLVED
+        return any(getattr(config, key) != getattr(self.config, key) for key in others)
+
+    def apply(self, config: StreamConfig, run: AppConfig) -> None:
+        """Change what is set, from the next frame on; the arguments are those of the class.
+
+        Raises:
+            ConfigError: when a class is asked for that the model does not have; nothing changes then.
+        """
+        score = run.model.score
+        self._model.limits_of(run.model, score_floor=None)
+        if run.analytics != self.run.analytics and self._analytics is not None:
+            self._analytics.apply(run.analytics)
+        if score != self.run.model.score:
+            if isinstance(self._tracker, AdjustableTracker):
+                self._tracker.set_report_score(score)
+            if self._adaptive is not None:
+                self._adaptive.set_sure_score(score)
+        floor = self._tracker.low_score if self._tracker else None
+        self.limits = self._model.limits_of(run.model, score_floor=floor)
+        if run.overlay != self.run.overlay:
+            self._overlay.apply(run.overlay)
+        if config.ignore != self.config.ignore:
+            self._ignore(config)
+        self.config, self.run = config, run
+
+    def _ignore(self, config: StreamConfig) -> None:
+        first = self._worker.first_stage
+        if isinstance(first, IgnoreAreas):
+            first.apply(config.ignore)
+        else:
+            self._worker.put_first(IgnoreAreas(config.ignore))
