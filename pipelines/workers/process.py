@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -20,7 +20,9 @@ from streamvision.core.config.app import AppConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.frame import Result
 from streamvision.core.live import LiveChannel
+from streamvision.core.logs import LogSettings, configure, log_settings, report_crashes
 from streamvision.core.picture import Picture
+from streamvision.core.redaction import known_secrets, remember_secrets
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution
 
@@ -49,6 +51,10 @@ class Order:
     """All streams of the run, by which files are named."""
     cores: frozenset[int] = frozenset()
     """The cores to run on; all where none are named."""
+    logs: LogSettings = field(default_factory=log_settings)
+    """What it logs."""
+    secrets: tuple[str, ...] = field(default_factory=known_secrets, repr=False)
+    """What must not be shown."""
 
 
 @dataclass(frozen=True)
@@ -276,6 +282,9 @@ def main() -> None:
     connection = Connection(int(sys.argv[1]))
     try:
         order = connection.recv()
+        configure(order.logs)
+        report_crashes()
+        remember_secrets(order.secrets)
         if order.cores:
             os.sched_setaffinity(0, order.cores)
         Worker(connection, order).run()

@@ -9,6 +9,7 @@ from typing import Any
 
 from streamvision.core.config.app import AppConfig, load_config, parse_config, parse_stage
 from streamvision.core.config.merging import join_options
+from streamvision.core.config.references import expand
 from streamvision.core.errors import ConfigError
 from streamvision.core.user_stage import Stage, stage_of
 from streamvision.models import with_default_model
@@ -38,9 +39,11 @@ def build_config(
     Raises:
         ConfigError: when something needed is missing, not known or not accepted.
     """
-    document: dict[str, Any] = (
-        dict(config) if isinstance(config, Mapping) else load_config(Path(config)) if config else {}
-    )
+    document: dict[str, Any] = {}
+    if isinstance(config, Mapping):
+        document = dict(config)
+    elif config:
+        document = expand(load_config(Path(config)), origin=str(config))
     if sources is not None:
         document["streams"] = _streams(sources)
     given = {**options, "model": model} if model is not None else options

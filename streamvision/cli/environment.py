@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from streamvision.cli.logs import say
+from streamvision.core.logs import say
 
 PREFIX = "STREAMVISION"
 _BESIDE = frozenset({"help", "verbose", "quiet", "log_format", "version"})

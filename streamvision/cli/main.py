@@ -13,9 +13,10 @@ from collections.abc import Sequence
 import click
 
 from streamvision.cli.environment import environment_options, source_of
-from streamvision.cli.logs import configure, format_of, logging_options, report_crashes, say_failure
+from streamvision.cli.log_options import format_of, logging_options
 from streamvision.cli.own_arguments import hide_secrets_of_own_arguments
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.logs import LogSettings, configure, report_crashes, say_failure
 from streamvision.core.opening import left_behind
 from streamvision.core.packages import check_packages
 from streamvision.core.redaction import redact
@@ -101,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every error that is meant for the user is one sentence and exit code 1 (usage: 2)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     hide_secrets_of_own_arguments()
-    configure(log_format=format_of(given, os.environ))
+    configure(LogSettings(log_format=format_of(given, os.environ)))
     report_crashes()
     try:
         code = _run(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,6 @@ from click.shell_completion import CompletionItem
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from streamvision.cli.logs import say
 from streamvision.cli.sections import together
 from streamvision.cli.sources import Sources, several_paths
 from streamvision.core.config.adaptive import AdaptiveConfig
@@ -27,7 +27,9 @@ from streamvision.core.config.app import (
 from streamvision.core.config.merging import join_options
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
+from streamvision.core.config.references import escape, expand
 from streamvision.core.errors import ConfigError
+from streamvision.core.logs import say
 from streamvision.models import shipped_models, with_default_model
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -249,7 +251,9 @@ def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -
         ConfigError: when something needed is missing or not accepted.
         ModelError: when no model was given, and none ships with this installation.
     """
-    document = joined_document(config, given_options(given), streams=[{"source": source} for source in sources])
+    origin = str(config) if config else "command line"
+    streams = [{"source": as_typed(source)} for source in sources]
+    document = expand(joined_document(config, given_options(given), streams=streams), origin=origin)
     if not config and not document.get("streams"):
         raise ConfigError(
             "no source was given; name one, such as drive.mp4, rtsp://camera/ or /dev/video0, or give a --config"
@@ -257,7 +261,14 @@ def build_config(config: Path | None, sources: Sources, given: dict[str, Any]) -
     document, said = with_default_model(document)
     if said:
         say(said)
-    return parse_config(document, origin=str(config) if config else "command line")
+    return parse_config(document, origin=origin)
+
+
+def as_typed(source: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """Return a source in which nothing is a reference where it names what there is, as shells write it for a glob."""
+    if isinstance(source, tuple):
+        return tuple(str(as_typed(part)) for part in source)
+    return escape(source) if "$" in source and os.access(source, os.F_OK) else source
 
 
 def given_options(given: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pipelines.capture.probe import SourceDescription, probe_source
 from pipelines.capture.registry import parse_source
 from streamvision.cli.options import field_option
 from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.references import expand
 
 
 @click.command()
@@ -27,6 +28,7 @@ def probe(source: str, as_json: bool, **given: Any) -> int:
       streamvision probe drive.mp4
       streamvision probe rtsp://user:password@camera/stream --json
     """
+    source = expand(source, origin="SOURCE")
     config = StreamConfig(source=source, **{key: value for key, value in given.items() if value is not None})
     described = probe_source(parse_source(source), config)
     if as_json:

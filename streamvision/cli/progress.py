@@ -6,7 +6,7 @@ import math
 import time
 from types import TracebackType
 
-from streamvision.cli.logs import is_quiet, log_failure, say
+from streamvision.core.logs import is_quiet, log_failure, say
 from streamvision.core.status import StreamStatus
 from streamvision.core.terminal import TerminalLine
 

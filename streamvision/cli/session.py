@@ -12,7 +12,6 @@ import click
 
 from pipelines.engine import Pipeline
 from pipelines.workers import WorkerPool
-from streamvision.cli.logs import say, say_failure, shown_once
 from streamvision.cli.progress import Progress
 from streamvision.cli.service_manager import ServiceManager
 from streamvision.cli.signals import exit_code, handled_signals
@@ -20,6 +19,7 @@ from streamvision.cli.written_files import described, written_files
 from streamvision.core.config.app import AppConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.health import hangs
+from streamvision.core.logs import say, say_failure, shown_once
 from streamvision.core.status import StreamStatus
 from streamvision.web import listening, web_server
 

@@ -7,8 +7,12 @@ holds the interpreter's lock.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import threading
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
 
 from streamvision.core.addresses import MASK, SCHEME, is_open, masked
 
@@ -42,8 +46,62 @@ _CONTROLS = (*range(32), 127, *range(0x80, 0xA0), 0x2028, 0x2029, *range(0xD800,
 _UNPRINTABLE = {code: " " for code in _CONTROLS if chr(code) not in "\t\n"}
 
 
+_MIN_SECRET = 4
+"""A shorter text stands in many words, and hiding these would only show it."""
+_MAX_SECRETS = 1024
+
+
+class _KnownSecrets:
+    """Texts that are secret wherever they stand, such as what a configuration's references stand for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._texts: dict[str, None] = {}
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Hide these from now on; of very many the oldest are forgotten."""
+        with self._lock:
+            new = [text for text in texts if len(text) >= _MIN_SECRET and text not in self._texts]
+            if new:
+                self._texts |= dict.fromkeys(new)
+                self._texts = dict.fromkeys(list(self._texts)[-_MAX_SECRETS:])
+                forms = {form for text in self._texts for form in _written_forms(text)}
+                self._pattern = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
+
+    def texts(self) -> tuple[str, ...]:
+        """Return all of them."""
+        return tuple(self._texts)
+
+    def hide(self, text: str) -> str:
+        """Return a text with ``***`` for each of them."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+_known = _KnownSecrets()
+remember_secrets = _known.add
+known_secrets = _known.texts
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether what has this name, such as ``CAMERA_PASSWORD``, is secret."""
+    return _STRONG.search(name) is not None or _WEAK.search(name) is not None
+
+
+def _written_forms(secret: str) -> set[str]:
+    """Return how a secret may stand in a text: as it is, escaped in an address, quoted in JSON and by Python."""
+    escaped = {quote(secret, safe=""), quote(secret, safe=":%"), quote(secret), quote_plus(secret)}
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+    } | escaped
+
+
 def redact(text: str) -> str:
     """Return ``text`` with the secrets of every address, option, header and GStreamer property in it as ``***``."""
+    text = _known.hide(text)
     parts: list[str] = []
     done = 0
     while mark := _MARK.search(text, done):
@@ -59,6 +117,7 @@ def redact_source(text: str) -> str:
     >>> redact_source("rtsp://admin:my 'pass@cam/live")
     'rtsp://***@cam/live'
     """
+    text = _known.hide(text)
     scheme = SCHEME.match(text)
     return f"{scheme[0]}{masked(text[scheme.end() :])}" if scheme else redact(text)
 

@@ -11,74 +11,28 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, TextIO
+from typing import Literal, NamedTuple, TextIO
 
-import click
-
-from streamvision.core.redaction import RedactingFormatter
+from streamvision.core.redaction import RedactingFormatter, printable, redact
 
 LogFormat = Literal["text", "json"]
-FORMAT_VARIABLE = "STREAMVISION_LOG_FORMAT"
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
-_META = "streamvision.logs"
 _OWN = "streamvision"
 _PLAIN = "plain"
 
 
-def logging_options(*, from_environment: bool = False) -> list[click.Option]:
-    """Return the options that say what is logged; the program and each of its commands take them.
+class LogSettings(NamedTuple):
+    """What is logged, and how."""
 
-    Args:
-        from_environment: whether they also come from variables such as :data:`FORMAT_VARIABLE`.
-    """
-    common: dict[str, Any] = {"expose_value": False, "is_eager": True, "callback": _choose}
-    options = [
-        click.Option(
-            ["-v", "--verbose"], count=True, help="Log what happens (-v) or every detail (-vv) to stderr.", **common
-        ),
-        click.Option(
-            ["-q", "--quiet"],
-            is_flag=True,
-            help="Say on stderr only what is wrong: no progress, no notes.",
-            **common,
-        ),
-        click.Option(
-            ["--log-format"],
-            type=click.Choice(["text", "json"]),
-            help="How stderr reads; json: one JSON object a line, with time, level, logger and message.",
-            **common,
-        ),
-    ]
-    for option in options if from_environment else ():
-        option.envvar = f"STREAMVISION_{option.name}".upper()
-    return options
-
-
-def _choose(context: click.Context, option: click.Parameter, value: Any) -> None:
-    """Take what was said before the command and after it together."""
-    chosen = context.meta.setdefault(_META, {"verbose": 0, "quiet": False, "log_format": None})
-    if option.name == "verbose":
-        chosen["verbose"] += value or 0
-    elif value:
-        chosen[option.name] = value
-    configure(
-        verbosity=chosen["verbose"],
-        quiet=chosen["quiet"],
-        log_format=chosen["log_format"] or _handler.log_format,
-    )
-
-
-def format_of(arguments: Sequence[str], environ: Mapping[str, str]) -> LogFormat:
-    """Return the format that is asked for, where the command line itself cannot be understood."""
-    asked = environ.get(FORMAT_VARIABLE, "text")
-    for place, argument in enumerate(arguments, start=1):
-        name, _, value = argument.partition("=")
-        if name == "--log-format":
-            asked = value or "".join(arguments[place : place + 1])
-    return "json" if asked == "json" else "text"
+    verbosity: int = 0
+    """0: warnings; 1: what happens; 2: every detail."""
+    quiet: bool = False
+    """Whether :func:`say` is silent, and only errors are logged."""
+    log_format: LogFormat = "text"
+    """How a line reads."""
 
 
 def _is_journal(environ: Mapping[str, str]) -> bool:
@@ -123,60 +77,58 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
-        self.quiet = False
-        self.configure("text")
+        self.configure(LogSettings())
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         """Where lines go."""
         return sys.stderr
 
-    def configure(self, log_format: LogFormat) -> None:
-        """Write in this format from now on."""
-        self.log_format: LogFormat = log_format
+    def configure(self, settings: LogSettings) -> None:
+        """Write so from now on."""
+        self.settings = settings
         stamped = not sys.stderr.isatty() and not _is_journal(os.environ)
-        self.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter(stamped=stamped))
+        self.setFormatter(_JsonFormatter() if settings.log_format == "json" else _TextFormatter(stamped=stamped))
 
 
 _handler = _Stderr()
 
 
-def configure(*, verbosity: int = 0, quiet: bool = False, log_format: LogFormat = "text") -> None:
-    """Send log records to stderr.
-
-    Args:
-        verbosity: 0: warnings; 1: what happens; 2: every detail.
-        quiet: whether :func:`say` is silent, and only errors are logged.
-        log_format: how a line reads.
-    """
-    _handler.quiet = quiet
-    _handler.configure(log_format)
-    level = logging.ERROR if quiet and not verbosity else _LEVELS[min(verbosity, 2)]
+def configure(settings: LogSettings) -> None:
+    """Send log records to stderr."""
+    _handler.configure(settings)
+    level = logging.ERROR if settings.quiet and not settings.verbosity else _LEVELS[min(settings.verbosity, 2)]
     logging.basicConfig(level=level, handlers=[_handler], force=True)
+
+
+def log_settings() -> LogSettings:
+    """Return what is logged now, and how."""
+    return _handler.settings
 
 
 def is_quiet() -> bool:
     """Say whether only what is wrong is to be said."""
-    return _handler.quiet
+    return _handler.settings.quiet
 
 
 def say(text: str, *, level: int = logging.INFO) -> None:
     """Write a line for people; a quiet command says warnings and errors alone."""
-    if level >= logging.WARNING or not _handler.quiet:
+    if level >= logging.WARNING or not _handler.settings.quiet:
         _emit(text, level)
 
 
 def say_failure(sentence: str) -> None:
     """Write the sentence with which a command fails, as ``streamvision: SENTENCE`` without a time, or as JSON."""
-    if _handler.log_format == "json":
+    if _handler.settings.log_format == "json":
         _emit(sentence, logging.ERROR)
     else:
-        click.echo(f"streamvision: {sentence}", err=True)
+        sys.stderr.write(f"streamvision: {printable(redact(sentence))}\n")
+        sys.stderr.flush()
 
 
 def log_failure(sentence: str) -> None:
     """Write what failed for good while the command goes on: on a terminal as it fails, elsewhere with the time."""
-    if _handler.log_format == "text" and sys.stderr.isatty():
+    if _handler.settings.log_format == "text" and sys.stderr.isatty():
         say_failure(sentence)
     else:
         logging.getLogger(_OWN).error("%s", sentence)
@@ -184,7 +136,7 @@ def log_failure(sentence: str) -> None:
 
 def shown_once() -> bool:
     """Say whether what :func:`log_failure` wrote is not to be said again at the end; scripts read the end."""
-    return _handler.log_format == "json" or sys.stderr.isatty()
+    return _handler.settings.log_format == "json" or sys.stderr.isatty()
 
 
 def report_crashes() -> None:
