@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from streamvision.cli.logs import say
 from streamvision.cli.options import (
+    as_typed,
     field_option,
     given_options,
     joined_document,
@@ -23,6 +23,7 @@ from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.cli.state_options import state_options
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import ConfigError
+from streamvision.core.logs import say
 from streamvision.models import with_default_model
 from streamvision.service.beginning import Beginning
 from streamvision.service.control import ServiceControl
@@ -62,7 +63,9 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
       streamvision config export -o cameras.yaml
     """
     options = given_options(given)
-    streams = joined_document(None, options, streams=[{"source": source} for source in sources]).get("streams", ())
+    streams = joined_document(None, options, streams=[{"source": as_typed(source)} for source in sources]).get(
+        "streams", ()
+    )
     with in_use(state):
         opened = Database.open(database or state)
         try:

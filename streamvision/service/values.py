@@ -9,23 +9,25 @@ from typing import Any
 
 from pipelines.capture.registry import parse_source
 from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.config.references import escape, expand
 from streamvision.core.config.section import validate
 from streamvision.core.errors import SourceError
 from streamvision.service.patches import Plain
 
 
-def resolved(document: Mapping[str, Any]) -> Plain:
-    """Return a document with what its references stand for.
+def resolved(document: Mapping[str, Any], *, origin: str = "") -> Plain:
+    """Return a document with what its references stand for; ``origin`` says in messages where it came from.
 
     Raises:
         ConfigError: when one stands for nothing.
     """
-    return dict(document)
+    expanded: Plain = expand(dict(document), origin=origin)
+    return expanded
 
 
 def literal(value: Any) -> Any:
     """Return what stands for a value that came from outside, in which nothing is a reference."""
-    return value
+    return escape(value)
 
 
 def parsed_stream(document: Mapping[str, Any], *, origin: str) -> StreamConfig:
@@ -34,7 +36,7 @@ def parsed_stream(document: Mapping[str, Any], *, origin: str) -> StreamConfig:
     Raises:
         ConfigError: when a value is not accepted.
     """
-    return validate(StreamConfig, resolved(document), origin=origin)
+    return validate(StreamConfig, resolved(document, origin=origin), origin=origin)
 
 
 def parsed_run(document: Mapping[str, Any], *, origin: str) -> AppConfig:
@@ -43,7 +45,7 @@ def parsed_run(document: Mapping[str, Any], *, origin: str) -> AppConfig:
     Raises:
         ConfigError: when a value is not accepted.
     """
-    return parse_config(resolved(document), origin=origin)
+    return parse_config(resolved(document, origin=origin), origin=origin)
 
 
 def suggested_id(config: StreamConfig) -> str:
