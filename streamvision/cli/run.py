@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from streamvision.cli.browser import open_page
-from streamvision.cli.logs import say
 from streamvision.cli.options import (
     build_config,
     field_option,
@@ -21,6 +20,7 @@ from streamvision.cli.session import run_session
 from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.cli.written_files import SAVED_IN, unique_recording
 from streamvision.core.config.app import ServeConfig, StreamConfig
+from streamvision.core.logs import say
 
 
 @click.command(cls=SourcesCommand)
