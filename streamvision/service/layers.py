@@ -34,14 +34,22 @@ class Layers:
     """What was changed of the run, as a patch."""
 
     @classmethod
-    def begin(cls, document: Mapping[str, Any], stored: dict[str, StoredStream], changes: Plain) -> Layers:
+    def begin(
+        cls, document: Mapping[str, Any], stored: dict[str, StoredStream], changes: Plain, *, origin: str = "config"
+    ) -> Layers:
         """Return the layers over a document, without the changes that it says itself.
+
+        Args:
+            document: what the file and the options say.
+            stored: what was changed of streams, by id.
+            changes: what was changed of the run, as a patch.
+            origin: where the document is from, for messages.
 
         Raises:
             ConfigError: when two of its streams have one id, or one is not accepted.
         """
         run = {key: value for key, value in document.items() if key != "streams"}
-        streams = named_streams(document.get("streams") or ())
+        streams = named_streams(document.get("streams") or (), origin=origin)
         kept = {one.id: one for one in _remaining_streams(streams, stored)}
         return cls(run=run, streams=streams, stored=kept, changes=remaining(changes, run))
 
@@ -87,20 +95,20 @@ class Layers:
         return {**self.run_document, "streams": streams}
 
 
-def named_streams(documents: Any) -> dict[str, Plain]:
+def named_streams(documents: Any, *, origin: str) -> dict[str, Plain]:
     """Return the streams of a document by id: the one that is set, or one made from the source.
 
     Raises:
         ConfigError: when two have one id, or one is not accepted.
     """
     given = [dict(one) if isinstance(one, Mapping) else one for one in documents]
-    configs = [parsed_stream(one, origin=f"streams.{at}") for at, one in enumerate(given)]
+    configs = [parsed_stream(one, origin=f"{origin}, streams.{at}") for at, one in enumerate(given)]
     taken = {config.id for config in configs if config.id}
     named: dict[str, Plain] = {}
     for document, config in zip(given, configs, strict=True):
         name = config.id or unused(suggested_id(config), taken | named.keys())
         if name in named:
-            raise ConfigError(f"two streams have the id {name!r}; give each its own")
+            raise ConfigError(f"{origin}: two streams have the id {name!r}; give each its own")
         named[name] = {key: value for key, value in document.items() if key != "id"}
     return named
 

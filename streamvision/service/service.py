@@ -66,7 +66,7 @@ class Service:
         self._file_at = beginning.file and changed_at(beginning.file)
         document = beginning.document(read)
         stored, changes, given = remembered(database)
-        self._layers = Layers.begin(document, stored, changes)
+        self._layers = Layers.begin(document, stored, changes, origin=self._origin)
         ids = self._take_given_streams(given)
         self._opened = self._run_config(self._layers)
         self.store = EventStore(database, folder, self._opened.event_log)
@@ -193,7 +193,7 @@ class Service:
         """
         with self.changing():
             document = self._beginning.document(self._read)
-            layers = Layers.begin(document, self._layers.stored, self._layers.changes)
+            layers = Layers.begin(document, self._layers.stored, self._layers.changes, origin=self._origin)
             wanted = self._stream_configs(layers)
             remember(self.database, self._layers, layers, settings={DOCUMENT: document})
             self._say_what_waits(layers)
@@ -333,8 +333,6 @@ class Service:
                 if time.monotonic() - tried_at_s >= RETRY_S:
                     tried_at_s = time.monotonic()
                     self._retry()
-            except StreamVisionError as error:
-                _log.error("%s", error)
             except Exception:
                 _log.exception("the service's housekeeping")
 
@@ -346,9 +344,13 @@ class Service:
         if self._stopping.wait(WATCH_S) or changed_at(file) != found:
             return  # it is still being written
         self._file_at = found
-        self.reload()
+        try:
+            self.reload()
+        except StreamVisionError as error:
+            _log.error("the configuration was not reloaded: %s", error)
 
     def _retry(self) -> None:
+        """Try again what could not begin, and counts that could not be read."""
         for stream_id in tuple(self._absent):
             with self.changing():
                 if stream_id in self._absent:

@@ -32,7 +32,7 @@ class StreamChanges(Schema):
     model_config = ConfigDict(
         extra="allow",
         json_schema_extra={
-            "properties": {name: {} for name in StreamConfig.model_fields if name != "id"},
+            "properties": {name: {} for name in StreamConfig.model_fields},
             "additionalProperties": False,
         },
     )

@@ -72,7 +72,7 @@ def test_streams_without_an_id_are_named_by_their_source() -> None:
     ]
     with pytest.raises(ConfigError, match="two streams have the id 'gate'"):
         _layers(GATE, GATE)
-    with pytest.raises(ConfigError, match=r"streams\.1: 'source' is missing"):
+    with pytest.raises(ConfigError, match=r"config, streams\.1: 'source' is missing"):
         _layers(GATE, {})
 
 

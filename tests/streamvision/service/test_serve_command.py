@@ -1,0 +1,210 @@
+"""``streamvision serve`` and ``config`` as people and systemd use them: real processes, signals, kill -9, files."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.command_line import running, streamvision
+from support.serving import BOXES, until, write_config
+
+SLOW = "synthetic:boxes?fps=1&size=32x32"
+
+
+class Process:
+    """A running ``streamvision serve``."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[str] = []
+        self._served = threading.Event()
+        self.port = 0
+        threading.Thread(target=self._listen, daemon=True).start()
+        assert self._served.wait(120), self.said
+        until(lambda: self.ask("GET", "/healthz")[0] == 200, "it answers")
+
+    def _listen(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line)
+            if "Watch at http" in line:
+                self.port = int(line.rstrip("/\n").rpartition(":")[2])
+                self._served.set()
+        self._served.set()
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Return status and JSON; ``None`` without a body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        data = None if body is None else json.dumps(body)
+        try:
+            connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+            response = connection.getresponse()
+            answer = response.read()
+            return response.status, json.loads(answer) if answer else None
+        finally:
+            connection.close()
+
+    def stream_ids(self) -> list[str]:
+        """Return the ids of all streams."""
+        return [stream["id"] for stream in self.ask("GET", "/api/streams")[1]["streams"]]
+
+    def stop(self) -> int:
+        """Ask for the end and return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def serve(*arguments: str | Path) -> Iterator[Process]:
+    """Run the command for the length of the block."""
+    with running(
+        "serve", *arguments, "--serve", "127.0.0.1:0", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as process:
+        yield Process(process)
+
+
+def test_a_killed_service_has_lost_nothing_that_it_acknowledged(
+    database_place: str, tmp_path: Path, config_file: Callable[..., Path]
+) -> None:
+    where = ["--state", tmp_path / "folder", "--config", config_file()]
+    if "://" in database_place:
+        where += ["--database", database_place]
+    acknowledged: dict[str, Any] = {"layout": None, "there": set(), "gone": set()}
+    failures: list[Any] = []
+    with serve(*where) as service:
+
+        def hear(work: Callable[[int], None]) -> None:
+            for number in range(10_000):
+                try:
+                    work(number)
+                except (OSError, http.client.HTTPException):
+                    return  # it was killed
+
+        def arrange(number: int) -> None:
+            status, answer = service.ask("PATCH", "/api/settings", {"layout": {"number": number}})
+            if status != 200:
+                failures.append(answer)
+            acknowledged["layout"] = number
+
+        def come_and_go(number: int) -> None:
+            status, answer = service.ask("POST", "/api/streams", {"source": SLOW, "id": f"n{number}", "loop": True})
+            if status != 201:
+                failures.append(answer)
+            acknowledged["there"].add(f"n{number}")
+            if number >= 3:
+                acknowledged["gone"].add(f"n{number - 3}")  # a removal that was asked for may have happened
+                status, answer = service.ask("DELETE", f"/api/streams/n{number - 3}")
+                if status != 204:
+                    failures.append(answer)
+                acknowledged["there"].discard(f"n{number - 3}")
+
+        threads = [threading.Thread(target=hear, args=(work,)) for work in (arrange, come_and_go)]
+        for thread in threads:
+            thread.start()
+        until(lambda: (acknowledged["layout"] or 0) > 10 and len(acknowledged["gone"]) > 4, "changes are made", 120)
+        service.process.send_signal(signal.SIGKILL)
+        service.process.wait(20)
+        for thread in threads:
+            thread.join(60)
+    assert failures == []
+    with serve(*where) as service:
+        layout = service.ask("GET", "/api/settings")[1]["layout"]["number"]
+        assert layout in (acknowledged["layout"], acknowledged["layout"] + 1)
+        until(lambda: acknowledged["there"] - acknowledged["gone"] <= set(service.stream_ids()), "all are there again")
+        number = max(int(name[1:]) for name in acknowledged["gone"])
+        removed = {f"n{index}" for index in range(number)}
+        assert not removed & set(service.stream_ids())
+
+
+def test_serve_by_itself_then_restarts_and_an_exported_file(tmp_path: Path, model: Path) -> None:
+    state, file = tmp_path / "state", tmp_path / "cameras.yaml"
+    with serve("--state", state, BOXES, "--model", model, "--loop") as service:
+        until(lambda: service.stream_ids() == ["boxes"], "the source is a stream")
+        secret = "rtsp://admin:geheim@127.0.0.1:9/live"
+        assert service.ask("POST", "/api/streams", {"source": secret, "id": "gate"}) == (201, {"id": "gate"})
+        refused = streamvision("serve", "--state", state)
+        assert refused.code == 1 and "is in use by a service that runs already" in refused.sentence()
+        shown = streamvision("config", "show", "--state", state)
+        assert shown.code == 0 and "geheim" not in shown.stdout and "rtsp://***@127.0.0.1:9/live" in shown.stdout
+        assert service.stop() == 0
+    assert "geheim" not in "".join(service.said)
+    with serve("--state", state) as service:  # nothing said: as before
+        until(lambda: service.stream_ids() == ["boxes", "gate"], "both are there")
+        assert service.ask("GET", "/api/models")[1]["models"][0]["path"] == str(model)
+        assert service.ask("DELETE", "/api/streams/boxes")[0] == 204
+        assert service.stop() == 0
+    file.write_text("# mine\n")
+    exported = streamvision("config", "export", "--state", state, "-o", file)
+    assert exported.code == 0 and "keep it to yourself" in exported.stderr
+    document = yaml.safe_load(file.read_text())
+    assert document["streams"] == [{"id": "gate", "source": secret}]
+    assert document["model"] == {"path": str(model)}
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (file, tmp_path / "cameras.yaml.before")] == [0o600, 0o600]
+    assert (tmp_path / "cameras.yaml.before").read_text() == "# mine\n"
+    with serve("--state", state, BOXES) as service:  # it was removed, and stays so
+        until(lambda: service.stream_ids() == ["gate"], "it stays removed")
+        assert any("stream boxes was removed, and stays so" in line for line in service.said)
+
+
+def test_a_file_that_changes_is_read_again(tmp_path: Path, model: Path) -> None:
+    file = tmp_path / "cameras.yaml"
+    gate, yard = {"id": "gate", "source": BOXES}, {"id": "yard", "source": SLOW}
+
+    def write(*streams: dict[str, Any], **more: Any) -> None:
+        time.sleep(0.01)
+        write_config(file, model, *streams, **more)
+
+    write(gate, yard)
+    with serve("--state", tmp_path / "state", "--config", file) as service:
+        until(lambda: service.stream_ids() == ["gate", "yard"], "both begin")
+        assert service.ask("PATCH", "/api/streams/gate", {"policy": "live"})[0] == 200
+        write({**gate, "policy": "file", "loop": True}, {"id": "new", "source": SLOW})
+        until(lambda: service.stream_ids() == ["gate", "new"], "one has come and one has gone")
+        changed = service.ask("GET", "/api/streams/gate/config")[1]
+        assert (changed["policy"], changed["loop"]) == ("live", True)
+        before = service.stream_ids(), changed
+        file.write_text("streams: [{id: gate, source: x, sorce: x}]\n")
+        fault = f"the configuration was not reloaded: {file}, streams.0: unknown key 'sorce': did you mean 'source'?"
+        until(lambda: any(fault in line for line in service.said), "the fault is said")
+        assert (service.stream_ids(), service.ask("GET", "/api/streams/gate/config")[1]) == before
+        stamp = file.stat().st_mtime_ns
+        write(gate)
+        os.utime(file, ns=(stamp, stamp))
+        os.kill(service.process.pid, signal.SIGHUP)
+        until(lambda: service.stream_ids() == ["gate"], "SIGHUP reads it, too")
+        write(gate, model={"path": str(tmp_path / "other.onnx")})
+        until(lambda: any("model was changed, which takes effect at the next start" in line for line in service.said),
+              "what waits is said")  # fmt: skip
+        assert service.stop() == 0
+
+
+def test_config_without_a_state_is_one_sentence(tmp_path: Path) -> None:
+    done = streamvision("config", "show", "--state", tmp_path / "none")
+    assert done.code == 1 and "there is no state in" in done.sentence()
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--workers", "2"], "a service runs in one process"),
+        (["--database", "mysql://a:geheim@b/c"], "'mysql' are not supported"),
+        (["--config", "missing.yaml"], "missing.yaml"),
+    ],
+)
+def test_what_a_service_cannot_do_is_one_sentence(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    done = streamvision("serve", "--state", tmp_path / "state", *arguments)
+    assert done.code == 1 and sentence in done.sentence() and "geheim" not in done.stderr
