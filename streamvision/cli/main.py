@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import importlib
 import io
@@ -46,6 +47,10 @@ COMMANDS = {
 """
 
 
+ELSEWHERE = {"detect": "run", "predict": "run", "track": "run", "val": "eval", "benchmark": "bench", "check": "doctor"}
+"""By what other programs call them, commands of ours."""
+
+
 class LazyGroup(click.Group):
     """Imports a command when it is called, so that help is quick and no command pays for another's libraries."""
 
@@ -62,6 +67,16 @@ class LazyGroup(click.Group):
         _take_logging_options(command)
         context.default_map = {**(context.default_map or {}), name: environment_options(command, name, os.environ)}
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for one that is not there, name the nearest."""
+        name = args[0]
+        near = [ELSEWHERE[name]] if name in ELSEWHERE else difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.6)
+        if name not in COMMANDS and near and not context.resilient_parsing:
+            context.fail(f"No such command {name!r}; did you mean {near[0]!r}?")
+        return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -35,7 +35,12 @@ def test_every_command_is_there_and_teaches(name: str) -> None:
 def test_an_unknown_command_is_a_usage_error() -> None:
     done = streamvision("runn")
     assert done.code == 2
-    assert "No such command 'runn'" in done.stderr
+    assert "No such command 'runn'; did you mean 'run'?" in done.stderr
+
+
+def test_what_other_programs_call_it_leads_to_our_command() -> None:
+    assert "No such command 'predict'; did you mean 'run'?" in streamvision("predict", "a.jpg").stderr
+    assert "No such command 'xyzzy'" in streamvision("xyzzy").stderr
 
 
 def test_a_full_disk_behind_stdout_is_said_without_a_traceback() -> None:
