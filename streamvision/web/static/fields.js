@@ -4,7 +4,7 @@ export const DRAWN = [
   { key: "overlay.boxes", words: "Boxes", kind: "flag" },
   { key: "overlay.labels", words: "Labels: class, identity, score", kind: "flag" },
   { key: "overlay.analytics", words: "Lines and zones with their counts", kind: "flag" },
-  { key: "overlay.status", words: "Frame rate and age", kind: "flag" },
+  { key: "overlay.status", words: "Id, fps and age, for recordings", kind: "flag" },
   { key: "overlay.trails_s", words: "Trail behind an object, in seconds", kind: "number", min: 0, max: 30, step: "any" },
 ];
 export const FOUND = [

@@ -222,7 +222,7 @@ def test_an_annotation_drawn_late_shows_what_was_planned() -> None:
 
 
 def test_the_status_line_sits_in_its_corner_and_grows_with_the_picture() -> None:
-    only_status = OverlayConfig(boxes=False, labels=False, trails_s=0)
+    only_status = OverlayConfig(boxes=False, labels=False, trails_s=0, status=True)
     heights = []
     for width_px, height_px in ((640, 360), (1920, 1080), (3840, 2160)):
         picture = flat(width_px=width_px, height_px=height_px)
