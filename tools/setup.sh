@@ -66,6 +66,8 @@ test)
   "${pip[@]}" -e '.[export]'
   # A package whose OCR models the second stage reads text with; it is never imported, so it needs none of what it asks for.
   "${pip[@]}" --no-deps 'rapidocr-onnxruntime==1.4.4'
+  # A virtual ONVIF camera; it asks for opencv-python, and has what it needs of that here.
+  "${pip[@]}" --no-deps 'ipycam==1.3.0'
   # ultralytics, trackeval and mediapipe bring opencv-python, which overwrites opencv-python-headless and needs libGL: keep exactly one.
   "$venv/bin/python" -m pip uninstall -q -y opencv-python opencv-contrib-python opencv-python-headless 2>/dev/null
   "${pip[@]}" "$("$venv/bin/python" -c 'import importlib.metadata as m

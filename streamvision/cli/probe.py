@@ -14,6 +14,8 @@ from streamvision.cli.options import field_option
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.references import expand
 
+ONVIF = "onvif://"
+
 
 @click.command()
 @click.argument("source", metavar="SOURCE")
@@ -23,12 +25,18 @@ from streamvision.core.config.references import expand
 def probe(source: str, as_json: bool, **given: Any) -> int:
     """Say what a source is: its tracks, which of them is read, and how its pictures are turned, stretched and coloured.
 
+    Of an ONVIF camera it says which streams it offers, and without a host which cameras are on the network.
+
     \b
     Examples:
       streamvision probe drive.mp4
       streamvision probe rtsp://user:password@camera/stream --json
+      streamvision probe onvif://user:password@camera
+      streamvision probe onvif://
     """
     source = expand(source, origin="SOURCE")
+    if source.lower().startswith(ONVIF):
+        return _probe_onvif(source, as_json)
     config = StreamConfig(source=source, **{key: value for key, value in given.items() if value is not None})
     described = probe_source(parse_source(source), config)
     if as_json:
@@ -36,6 +44,26 @@ def probe(source: str, as_json: bool, **given: Any) -> int:
     else:
         click.echo("\n".join(_lines(described)))
     return 0
+
+
+def _probe_onvif(source: str, as_json: bool) -> int:
+    """Say which streams a camera offers, or which cameras there are."""
+    from streamvision.service.onvif import Onvif, parse_login
+
+    address, user, password = parse_login(source[len(ONVIF) :])
+    if address:
+        found = {"profiles": [asdict(profile) for profile in Onvif().profiles(address, user, password)]}
+        lines = [f"{one['source']}  {one['name']}, {_size(one)}" for one in found["profiles"]]
+    else:
+        found = {"devices": [asdict(device) for device in Onvif().discover()]}
+        lines = [f"{one['address']}  {one['name']} {one['hardware']}".rstrip() for one in found["devices"]]
+    click.echo(json.dumps(found) if as_json else "\n".join(lines or ["nothing has answered"]))
+    return 0 if lines else 1
+
+
+def _size(profile: dict[str, Any]) -> str:
+    size = f"{profile['width_px']}x{profile['height_px']}" if profile["width_px"] else "size not said"
+    return f"{size}, {profile['fps']} fps" if profile["fps"] else size
 
 
 def _lines(described: SourceDescription) -> list[str]:

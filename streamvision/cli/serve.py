@@ -28,6 +28,7 @@ from streamvision.models import with_default_model
 from streamvision.service.beginning import Beginning
 from streamvision.service.control import ServiceControl
 from streamvision.service.memory import BEGINNING
+from streamvision.service.onvif import Onvif
 from streamvision.service.service import Service
 from streamvision.state.database import Database
 from streamvision.state.folder import in_use
@@ -72,6 +73,7 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
             beginning = replace(_beginning(opened, config, options), streams=tuple(streams))
             service = Service(opened, state, beginning, read_document)
             service.view.control = ServiceControl(service)
+            service.view.onvif = Onvif()
             _say_where(opened, service)
             return run_session(service.config, as_json=False, service=service, on_reload=service.reload)
         finally:

@@ -154,3 +154,55 @@ class EventLog(Protocol):
 
     def picture(self, event_id: int) -> bytes | None:
         """Return the picture of an event as a JPEG file; ``None`` where there is none, or none any more."""
+
+
+@dataclass(frozen=True)
+class OnvifDevice:
+    """A camera that has said that it is there."""
+
+    address: str
+    """Where its ONVIF service is, an HTTP address."""
+    name: str
+    """What it calls itself; empty where it does not."""
+    hardware: str
+    """Its model; empty where it does not say."""
+
+
+@dataclass(frozen=True)
+class OnvifProfile:
+    """One of the streams that a camera offers."""
+
+    name: str
+    """Its name."""
+    source: str
+    """Its address, with the user's name and password."""
+    width_px: int | None
+    """Width of its pictures, where the camera says it."""
+    height_px: int | None
+    """Height of its pictures, where the camera says it."""
+    fps: float | None
+    """Pictures a second, at most, where the camera says it."""
+
+
+class OnvifCameras(Protocol):
+    """Cameras that speak ONVIF.
+
+    Raises, each method: SourceError, in a bounded time.
+    """
+
+    def discover(self) -> list[OnvifDevice]:
+        """Ask the network which cameras there are."""
+
+    def profiles(self, address: str, user: str, password: str) -> list[OnvifProfile]:
+        """Ask a camera which streams it offers.
+
+        Args:
+            address: its name or address, with or without a port, or the HTTP address of its ONVIF service.
+            user: who asks; empty: nobody.
+            password: the user's.
+
+        Raises:
+            ConfigError: when the address is none.
+            MissingDependencyError: when the ONVIF library is not installed.
+            SourceRefusedError: when user or password are wrong.
+        """

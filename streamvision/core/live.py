@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from streamvision.core.analysis import AnalyticsControl
-from streamvision.core.control import EventLog, StreamControl
+from streamvision.core.control import EventLog, OnvifCameras, StreamControl
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution
@@ -149,6 +149,8 @@ class LiveView:
         """Returns what is wrong beside the streams, one sentence each."""
         self.control: StreamControl | None = None
         """Changes streams and settings; ``None`` where they stay what the run began with."""
+        self.onvif: OnvifCameras | None = None
+        """Finds cameras; ``None`` where no streams are added."""
         self.event_log: EventLog | None = None
         """What happened so far; ``None`` where nothing is kept."""
         self.model = model

@@ -25,6 +25,7 @@ from streamvision.web.hardening import harden
 from streamvision.web.live_response import LiveResponse
 from streamvision.web.live_service import LiveService
 from streamvision.web.metrics import build_registry
+from streamvision.web.onvif import add_onvif
 from streamvision.web.openapi import add_openapi, describe
 from streamvision.web.other_sites import refuse_other_sites
 from streamvision.web.pages import add_pages
@@ -173,6 +174,8 @@ def create_app(
     add_analytics(app, view, channel_of)
     if view.control is not None:
         add_stream_control(app, view.control)
+    if view.onvif is not None:
+        add_onvif(app, view.onvif)
     if view.event_log is not None:
         add_event_log(app, view.event_log)
     add_openapi(app)
