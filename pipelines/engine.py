@@ -98,6 +98,7 @@ class Pipeline:
         self.view = LiveView(
             {}, statuses=self.statuses, stage_times=self.times.distributions, model=self._groups.describe()
         )
+        self.view.frame_ages = self.ages
         live = {name for name, (spec, _) in sources.items() if spec.live}
         patient = service or config.serve is not None or self._others
         try:

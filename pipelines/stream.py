@@ -195,7 +195,9 @@ class Stream:
             objects=latest.result.detections.count_by_name(worker.channel.names) if latest else {},
             identities=dict(self._tracking.identities) if self._tracking else {},
             viewers=worker.channel.viewers,
-            analytics=self.analytics.report() if self.analytics else {},
+            analytics={**self.analytics.report(), "event_counts": self.analytics.event_counts()}
+            if self.analytics
+            else {},
             adaptive=self._adaptive.status() if self._adaptive else None,
             stages=worker.statuses(),
             outputs=worker.output_statuses(),

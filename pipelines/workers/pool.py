@@ -97,6 +97,7 @@ class WorkerPool:
             model=f"{ready[0].model}, {len(self._workers)} processes",
             analytics=analytics,
         )
+        self.view.frame_ages = self.ages
         self._watching = threading.Thread(target=self._watch, name="viewers", daemon=True)
 
     def notes(self) -> tuple[str, ...]:

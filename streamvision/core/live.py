@@ -145,6 +145,8 @@ class LiveView:
         """Returns the status of every stream, in the same order."""
         self.stage_times = stage_times
         """Returns the seconds spent in each stage, over all streams."""
+        self.frame_ages: Callable[[], dict[str, Distribution]] = dict
+        """Returns the ages of each stream's frames when they were finished, in seconds."""
         self.faults: Callable[[], list[str]] = list
         """Returns what is wrong beside the streams, one sentence each."""
         self.control: StreamControl | None = None

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,39 @@ from numpy.typing import NDArray
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
+BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the buckets in which all samples are counted, in seconds."""
+
+
+class Histogram(NamedTuple):
+    """How many samples there were, however long ago."""
+
+    cumulative: tuple[int, ...]
+    """For each of :data:`BUCKETS_S`, how many were not above it; then how many there were in all."""
+    total: float
+    """Their sum."""
+
+
 class Distribution:
-    """The newest ``capacity`` samples of one quantity, and their quantiles."""
+    """The newest ``capacity`` samples of one quantity, their quantiles, and how many there ever were of each size.
+
+    Samples are sorted into buckets when somebody asks, or their place is needed, so that adding one stays cheap.
+    """
 
     def __init__(self, capacity: int = 4096) -> None:
         self._ring = array("d", bytes(8 * capacity))  # all memory at once, so that a long run shows no growth
         self.count = 0
         self.total = 0.0
+        self._buckets = np.zeros(len(BUCKETS_S) + 1, np.int64)
+        self._sorted = 0
+        self._sorting = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_sorting"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._sorting = threading.Lock()
 
     @classmethod
     def merged(cls, parts: Sequence[Distribution]) -> Distribution:
@@ -31,13 +58,34 @@ class Distribution:
         merged = cls(max(len(samples), 1))
         merged._ring[: len(samples)] = array("d", samples.tobytes())
         merged.count, merged.total = sum(part.count for part in parts), sum(part.total for part in parts)
+        merged._buckets = sum((part._sort() for part in parts), merged._buckets)
+        merged._sorted = merged.count
         return merged
 
     def add(self, value: float) -> None:
         """Record one sample; one thread does."""
-        self._ring[self.count % len(self._ring)] = value
+        place = self.count % len(self._ring)
+        if place == 0:
+            self._sort()
+        self._ring[place] = value
         self.count += 1
         self.total += value
+
+    def histogram(self) -> Histogram:
+        """Return how many samples there ever were up to each bound."""
+        counts = self._sort()
+        return Histogram(tuple(np.cumsum(counts).tolist()), self.total)
+
+    def _sort(self) -> NDArray[np.int64]:
+        """Count the samples that came since the last time, which are all still there; return all counts."""
+        with self._sorting:
+            count = self.count
+            if count > self._sorted:
+                places = np.arange(self._sorted, count) % len(self._ring)
+                buckets = np.searchsorted(BUCKETS_S, np.array(self._ring)[places])
+                self._buckets = self._buckets + np.bincount(buckets, minlength=len(self._buckets))
+                self._sorted = count
+            return self._buckets
 
     def newest(self, count: int) -> NDArray[np.float64]:
         """Return the newest ``count`` samples, the newest first, or as many as there still are."""

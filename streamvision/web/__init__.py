@@ -30,5 +30,10 @@ def web_server(
     from streamvision.web.server import WebServer  # Flask takes a fifth of the start, which other runs do without
 
     return WebServer(
-        view, host=config.host, port=config.port, host_names=(config.host, *config.host_names), listener=listener
+        view,
+        host=config.host,
+        port=config.port,
+        host_names=(config.host, *config.host_names),
+        ready_age_s=config.ready_age_s,
+        listener=listener,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
@@ -11,7 +12,6 @@ from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
 from streamvision.core.errors import StreamVisionError
-from streamvision.core.health import hangs
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import redact_outside, short
 from streamvision.core.rendered_frame import RenderedFrame
@@ -29,6 +29,7 @@ from streamvision.web.onvif import add_onvif
 from streamvision.web.openapi import add_openapi, describe
 from streamvision.web.other_sites import refuse_other_sites
 from streamvision.web.pages import add_pages
+from streamvision.web.readiness import READY_AGE_S, what_is_missing
 from streamvision.web.refusal import Refused, refuse
 from streamvision.web.schemas import (
     Alive,
@@ -37,6 +38,7 @@ from streamvision.web.schemas import (
     LiveQuery,
     MjpegQuery,
     Readiness,
+    ReadinessQuery,
     SnapshotQuery,
     StreamList,
 )
@@ -47,10 +49,6 @@ from streamvision.web.wire import Form, detections_json, event
 
 _log = logging.getLogger(__name__)
 
-NOT_READY = {"idle", "connecting", "failed"}
-"""States of a stream that never gave a picture, or never will. One that is reconnecting is a fault of its camera,
-not of this process, and does not make the whole process unready."""
-
 
 def create_app(
     view: LiveView,
@@ -58,6 +56,7 @@ def create_app(
     live: LiveService | None = None,
     host_names: Iterable[str] = (),
     identify: Identify = lambda: EVERYBODY,
+    ready_age_s: float | None = READY_AGE_S,
 ) -> Flask:
     """Build the application, which any WSGI server can run, too; each live response then takes one of its threads.
 
@@ -65,6 +64,7 @@ def create_app(
         view: the pipeline to show.
         live: who sends live responses; by default one that begins with the first of them.
         host_names: names of this machine under which requests are answered, beside those that it knows.
+        ready_age_s: oldest that the newest frame of a live stream may be where all is ready; ``None``: any.
         identify: returns who made the present request; by default nobody signs in, and everybody may do everything.
     """
     live = live or LiveService(view)
@@ -205,11 +205,11 @@ def create_app(
 
     @app.get("/readyz")
     @access("public")
-    @describe(answer=Readiness)
+    @describe(answer=Readiness, query=ReadinessQuery)
     def readyz() -> tuple[Response, int]:
-        """Say whether every stream has begun, none has failed, frames are finished, and every output is written to."""
+        """Say whether every stream has begun and gives fresh frames, none hangs, and every output is written to."""
         statuses = view.statuses()
-        missing = [sentence for status in statuses for sentence in _missing(status)] + view.faults()
+        missing = what_is_missing(statuses, max_age_s=_asked_age_s() or ready_age_s) + view.faults()
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
         asking = principal()
         if asking is None or asking.streams is not None:
@@ -246,16 +246,13 @@ def create_app(
     return app
 
 
-def _missing(status: StreamStatus) -> Iterator[str]:
-    """Yield why a stream is not as it should be, one sentence each."""
-    if status.state in NOT_READY:
-        reason = f": {status.reason}" if status.reason else ""
-        yield f"stream {status.id} is {status.state}{reason}"
-    if hangs(status):
-        yield (
-            f"stream {status.id} has finished no frame for {status.pending_s:.1f} s though frames come; "
-            "its network, a stage or an output hangs"
-        )
-    for output in status.outputs:
-        if output.state == "failing":
-            yield f"stream {status.id}: its output {output.name} is failing: {output.reason}"
+def _asked_age_s() -> float | None:
+    """Return the oldest age that the request allows; ``None`` where it names none."""
+    given = request.args.get("max_age_s", "")
+    try:
+        age_s = float(given) if given else None
+    except ValueError:
+        age_s = math.nan
+    if age_s is not None and not 0 < age_s < math.inf:
+        refuse(HTTPStatus.BAD_REQUEST, f"max_age_s={short(given)} is no time; give seconds above 0, such as 5")
+    return age_s

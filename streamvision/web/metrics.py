@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streamvision.core.live import LiveView
 from streamvision.core.status import FORMER_PLAN_NAMES, StreamStatus
 from streamvision.core.stream_state import StreamState
-from streamvision.core.telemetry import QUANTILES, Distribution
+from streamvision.core.telemetry import BUCKETS_S, Distribution
 from streamvision.core.version import __version__
 from streamvision.web.fanout import Fanout
+from streamvision.web.region_metrics import bounded, region_metrics
 
 
 def build_registry(view: LiveView, fanout: Fanout) -> CollectorRegistry:
@@ -44,8 +45,15 @@ class PipelineCollector(Collector):
         yield from _counters(statuses)
         yield from _gauges(statuses)
         yield _states(statuses)
-        yield _summary("streamvision_stage_seconds", "Seconds spent in a stage.", "stage", self._view.stage_times())
-        yield _summary(
+        yield from region_metrics(statuses)
+        yield _histogram("streamvision_stage_seconds", "Seconds spent in a stage.", "stage", self._view.stage_times())
+        yield _histogram(
+            "streamvision_frame_age_seconds",
+            "Age of a frame at the end of the pipeline.",
+            "stream",
+            self._view.frame_ages(),
+        )
+        yield _histogram(
             "streamvision_sent_age_seconds",
             "Age of a frame when it was handed to the network for its first viewer.",
             "stream",
@@ -107,7 +115,7 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
         reconnects.add_metric([status.id], status.reconnects)
         for cause, count in sorted(status.drops.items()):
             dropped.add_metric([status.id, cause], count)
-        for name, count in sorted(status.identities.items()):
+        for name, count in sorted(bounded(status.identities).items()):
             identities.add_metric([status.id, name], count)
     yield from (frames_in, frames_done, dropped, reconnects, identities, plans, looks, stage_frames)
     yield from (output_failures, output_lost)
@@ -115,11 +123,6 @@ def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:
 
 def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
     fps = GaugeMetricFamily("streamvision_fps", "Frames done per second.", labels=["stream"])
-    age = GaugeMetricFamily(
-        "streamvision_frame_age_seconds",
-        "Age of frames at the end of the pipeline, over the newest frames.",
-        labels=["stream", "quantile"],
-    )
     newest = GaugeMetricFamily(
         "streamvision_newest_frame_age_seconds",
         "Age of the newest finished frame now; grows while the stream is silent.",
@@ -139,13 +142,11 @@ def _gauges(statuses: list[StreamStatus]) -> Iterator[Metric]:
         fps.add_metric([status.id], status.fps)
         pending.add_metric([status.id], status.pending_s)
         viewers.add_metric([status.id], status.viewers)
-        for name, seconds in (status.age_s or {}).items():
-            age.add_metric([status.id, str(QUANTILES.get(name, name))], seconds)
         if status.newest_age_s is not None:
             newest.add_metric([status.id], status.newest_age_s)
-        for name, count in sorted(status.objects.items()):
+        for name, count in sorted(bounded(status.objects).items()):
             objects.add_metric([status.id, name], count)
-    yield from (fps, age, newest, viewers, objects, writing, pending)
+    yield from (fps, newest, viewers, objects, writing, pending)
 
 
 def _states(statuses: list[StreamStatus]) -> Metric:
@@ -160,10 +161,10 @@ def _states(statuses: list[StreamStatus]) -> Metric:
     return states
 
 
-def _summary(name: str, documentation: str, label: str, distributions: dict[str, Distribution]) -> Metric:
-    family = SummaryMetricFamily(name, documentation, labels=[label])
+def _histogram(name: str, documentation: str, label: str, distributions: Mapping[str, Distribution]) -> Metric:
+    family = HistogramMetricFamily(name, documentation, labels=[label])
     for value, distribution in distributions.items():
-        for quantile, seconds in (distribution.quantiles() or {}).items():
-            family.add_sample(name, {label: value, "quantile": str(QUANTILES[quantile])}, seconds)
-        family.add_metric([value], distribution.count, distribution.total)
+        found = distribution.histogram()
+        bounds = [*map(str, BUCKETS_S), "+Inf"]
+        family.add_metric([value], list(zip(bounds, found.cumulative, strict=True)), found.total)
     return family

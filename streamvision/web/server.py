@@ -19,6 +19,7 @@ from streamvision.web.connections import bounded_protocol
 from streamvision.web.fanout import EVICTION_S
 from streamvision.web.listener import listen
 from streamvision.web.live_service import LiveService
+from streamvision.web.readiness import READY_AGE_S
 
 KEEP_ALIVE_S = 5
 """Longest silence of a client between two requests."""
@@ -39,6 +40,7 @@ class WebServer:
         max_viewers: int | None = None,
         host_names: Iterable[str] = (),
         identify: Identify = lambda: EVERYBODY,
+        ready_age_s: float | None = READY_AGE_S,
         listener: socket.socket | None = None,
     ) -> None:
         """Prepare a server; nothing is opened before :meth:`start`.
@@ -51,13 +53,14 @@ class WebServer:
             max_viewers: most live connections at a time; default: 1000, or half of the open-file limit.
             host_names: names of this machine under which requests are answered, beside those that it knows.
             identify: returns who made the present request; by default nobody signs in.
+            ready_age_s: oldest that the newest frame of a live stream may be where all is ready; ``None``: any.
             listener: a socket that listens there already.
         """
         self.host = host.strip("[]")
         self.port = port
         self._live = LiveService(view, eviction_s=eviction_s, max_viewers=max_viewers)
         self.fanout = self._live.fanout
-        app = create_app(view, live=self._live, host_names=host_names, identify=identify)
+        app = create_app(view, live=self._live, host_names=host_names, identify=identify, ready_age_s=ready_age_s)
         self._app = AsgiApp(app, self.fanout)
         self._eviction_s = eviction_s
         self._listener = listener

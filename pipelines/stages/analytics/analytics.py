@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -43,6 +43,7 @@ class Analytics:
         self._lock = threading.Lock()
         self._config = config
         self._recent: deque[AnalyticsEvent] = deque(maxlen=RECENT_EVENTS)
+        self._event_counts: Counter[str] = Counter()
         self._picture_px = (16, 9)
         self._segment: int | None = None
         self._table = TrackTable(memory_s)
@@ -101,6 +102,7 @@ class Analytics:
         if self._heat:
             self._heat.update(tracks)
         self._recent.extend(events)
+        self._event_counts.update(event.kind for event in events)
         shown = self._heat is not None and self._config.heat_map is not None and self._config.heat_map.show
         return Analysis(
             events=tuple(events),
@@ -176,6 +178,11 @@ class Analytics:
         """Return the counts so far as plain values."""
         with self._lock:
             return Analysis(lines=self._lines.tallies, zones=self._zones.tallies).to_json()
+
+    def event_counts(self) -> dict[str, int]:
+        """Return how many events of each kind there were since the start."""
+        with self._lock:
+            return dict(self._event_counts)
 
     def saved_counts(self) -> list[tuple[LineConfig | ZoneConfig, dict[str, Any]]]:
         """Return each line and zone that counts, with what :meth:`restore_counts` takes, as plain values."""

@@ -153,6 +153,12 @@ class ServeConfig(Section):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 opens the page to the network.")
     port: int = Field(8080, ge=0, le=65535, description="TCP port; 0 takes any free one.")
     jpeg_quality: int = Field(80, ge=1, le=100, description="Quality of the pictures sent to viewers.")
+    ready_age_s: float | None = Field(
+        30.0,
+        gt=0,
+        description="Oldest that the newest frame of a live stream may be for `/readyz` to say that all is ready; "
+        "null: any.",
+    )
     host_names: tuple[str, ...] = Field(
         (),
         max_length=64,

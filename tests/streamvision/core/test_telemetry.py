@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from streamvision.core.telemetry import Distribution, DropCounter, Rate, StageTimes
+from streamvision.core.telemetry import BUCKETS_S, Distribution, DropCounter, Rate, StageTimes
 
 
 def test_quantiles_are_of_the_newest_samples_only() -> None:
@@ -45,3 +47,27 @@ def test_drops_are_counted_by_cause() -> None:
     drops.add("decode_behind", 4)
     drops.add("newer_frame")
     assert drops.by_cause() == {"newer_frame": 2, "decode_behind": 4}
+
+
+def test_a_histogram_counts_every_sample_however_long_ago() -> None:
+    samples = Distribution(capacity=8)
+    values = [0.0005, 0.001, 0.002, 0.04, 0.3, 100.0] * 7
+    for number, value in enumerate(values):
+        samples.add(value)
+        if number % 5 == 0:
+            samples.histogram()
+    found = samples.histogram()
+    assert found.cumulative == tuple(sum(value <= bound for value in values) for bound in (*BUCKETS_S, float("inf")))
+    assert found.total == pytest.approx(sum(values))
+    assert Distribution().histogram().cumulative == (0,) * (len(BUCKETS_S) + 1)
+
+
+def test_a_histogram_crosses_processes_and_is_merged() -> None:
+    samples = Distribution(capacity=4)
+    for value in (0.01, 0.2) * 5:
+        samples.add(value)
+    copy = pickle.loads(pickle.dumps(samples))
+    copy.add(0.01)
+    merged = Distribution.merged([samples, copy])
+    assert merged.histogram().cumulative[-1] == 21
+    assert merged.histogram().cumulative[BUCKETS_S.index(0.01)] == 11

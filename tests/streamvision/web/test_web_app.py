@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+from dataclasses import replace
 from importlib import resources
 
 import simplejpeg
@@ -117,3 +120,20 @@ def test_a_fault_of_ours_is_one_sentence(feed: LiveFeed) -> None:
 def test_empty_page_says_what_to_do() -> None:
     body = create_app(LiveFeed().view).test_client().get("/").get_data(as_text=True)
     assert "No streams yet" in body and "streamvision run" in body
+
+
+def test_readiness_asks_how_old_the_newest_frame_is(feed: LiveFeed, server: WebServer) -> None:
+    feed["gate"].enter("reconnecting", "silent")
+    feed["yard"].status = replace(feed["yard"].status, live=False, state="stalled")
+    until_s = time.monotonic() + 10
+    while get_json(server.port, "/readyz?max_age_s=0.5")[0] == 200 and time.monotonic() < until_s:
+        time.sleep(0.05)
+    code, answer = get_json(server.port, "/readyz?max_age_s=0.5")
+    assert code == 503
+    (sentence,) = answer["missing"]
+    assert re.fullmatch(
+        r"stream gate: its newest frame is \d+\.\d s old, and 0\.5 s are allowed; it is reconnecting: silent", sentence
+    )
+    assert get_json(server.port, "/readyz")[0] == 200
+    for wrong in ("soon", "-1", "0", "nan", "inf", "1e400"):
+        assert get_json(server.port, f"/readyz?max_age_s={wrong}")[0] == 400
