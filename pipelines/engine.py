@@ -238,6 +238,10 @@ class Pipeline:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""
         return quantiles_ms(self.times.distributions())
 
+    def models(self) -> dict[str | None, Model]:
+        """Return the models that are open, by name; ``None`` is the name of the run's own."""
+        return self._groups.models()
+
     @property
     def names(self) -> tuple[str, ...]:
         """Class names of the first model that is open, by class id."""

@@ -46,6 +46,11 @@ class ModelGroups:
         """All groups that a stream has, broken ones included, the oldest first."""
         return self._groups
 
+    def models(self) -> dict[str | None, Model]:
+        """Return the models that are open and work, by name."""
+        with self._lock:
+            return {name: group.models.first for name, group in self._usable.items()}
+
     def describe(self) -> str:
         """Return one line about the models that are open and where they execute."""
         lines = [group.models.first.describe() for group in self._groups]

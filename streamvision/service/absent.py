@@ -31,4 +31,5 @@ def absent_status(stream_id: str, config: StreamConfig, reason: str) -> StreamSt
         objects={},
         identities={},
         viewers=0,
+        name=config.name or stream_id,
     )

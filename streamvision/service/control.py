@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from streamvision.core.config.analytics import AnalyticsConfig
@@ -12,6 +13,7 @@ from streamvision.core.config.section import validate
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import redact_source, short
+from streamvision.inference.model import Model
 from streamvision.service.layers import MODEL_KEYS, Layers, unused
 from streamvision.service.masking import masked, unmasked
 from streamvision.service.patches import Plain, applied, joined, replacing
@@ -104,8 +106,9 @@ class ServiceControl:
 
     def models(self) -> list[Plain]:
         """Return the models that a stream can choose."""
-        run = self._service.config
-        return [{"name": None, "path": str(run.model.path), "task": None, "classes": None, "default": True}]
+        run, opened = self._service.config, self._service.pipeline.models()
+        paths: dict[str | None, Path] = {None: run.model.path, **{name: one.path for name, one in run.models.items()}}
+        return [_offered(name, path, opened.get(name)) for name, path in paths.items()]
 
     def settings(self) -> Plain:
         """Return what of the run may change, with its present values."""
@@ -160,6 +163,16 @@ def _document(layers: Layers, stream_id: str) -> Plain:
         known = ", ".join(layers.documents) or "none"
         raise UnknownStreamError(f"there is no stream {short(stream_id)!r}; the streams are: {known}")
     return document
+
+
+def _offered(name: str | None, path: Path, model: Model | None) -> Plain:
+    return {
+        "name": name,
+        "path": str(path),
+        "task": model and model.card.task,
+        "classes": model and list(model.names),
+        "default": name is None,
+    }
 
 
 def _run_values(run: AppConfig) -> Plain:

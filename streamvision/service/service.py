@@ -61,7 +61,7 @@ class Service:
         self._changing = threading.RLock()
         self._running: dict[str, StreamConfig] = {}
         self._absent: dict[str, str] = {}
-        self._counting: frozenset[str] = frozenset()
+        self._counting: dict[str, Analytics] = {}
         self._stopping = threading.Event()
         self._file_at = beginning.file and changed_at(beginning.file)
         document = beginning.document(read)
@@ -226,9 +226,8 @@ class Service:
 
     def _with_run(self, config: StreamConfig, run: AppConfig) -> StreamConfig:
         pairs: list[tuple[str, Any, Any]] = [(key, run, self._opened) for key in STREAM_SECTIONS]
-        if getattr(config, "model", None) is None:
+        if config.model is None:
             pairs += [(key, run.model, self._opened.model) for key in MODEL_KEYS]
-        pairs = [pair for pair in pairs if pair[0] in StreamConfig.model_fields]
         changed = {key: getattr(now, key) for key, now, then in pairs if getattr(now, key) != getattr(then, key)}
         return config.model_copy(update={key: one for key, one in changed.items() if getattr(config, key) is None})
 
@@ -274,12 +273,11 @@ class Service:
         self._running = {**self._running, stream_id: config}
         self._absent = {name: why for name, why in self._absent.items() if name != stream_id}
         if self.pipeline.view.analytics.get(stream_id) is not analytics:
-            self._counting -= {stream_id}
             self._restore(stream_id)
         self.recorder.note_counts(stream_id)
 
     def _remove(self, stream_id: str) -> None:
-        self._counting -= {stream_id}
+        self._counting = {name: one for name, one in self._counting.items() if name != stream_id}
         self._running = {name: one for name, one in self._running.items() if name != stream_id}
         self._absent = {name: why for name, why in self._absent.items() if name != stream_id}
         if stream_id in self.pipeline.view.channels:
@@ -297,12 +295,12 @@ class Service:
             _log.warning("stream %s counts from nought until the database answers: %s", stream_id, error)
             return
         analytics.restore_counts(counts)
-        self._counting |= {stream_id}
+        self._counting = {**self._counting, stream_id: analytics}
 
     def _counted(self) -> Mapping[str, Analytics]:
-        analytics = self.pipeline.view.analytics
-        found = {name: analytics.get(name) for name in self._counting}
-        return {name: one for name, one in found.items() if isinstance(one, Analytics)}
+        """Return those whose counts are known in full, by stream id: one that began anew must be restored first."""
+        present = self.pipeline.view.analytics
+        return {name: one for name, one in self._counting.items() if present.get(name) is one}
 
     def _take_given_streams(self, given: Mapping[str, str]) -> dict[str, str]:
         """Add the streams that the command line names for the first time; return the id of each by its source.
@@ -355,6 +353,6 @@ class Service:
             with self.changing():
                 if stream_id in self._absent:
                     self._try_move(stream_id, self._running[stream_id])
-        for stream_id in self.pipeline.view.channels.keys() - self._counting:
+        for stream_id in self.pipeline.view.analytics.keys() - self._counted().keys():
             with self.changing():
                 self._restore(stream_id)

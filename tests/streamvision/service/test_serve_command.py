@@ -185,7 +185,7 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path, model: Path) -> None:
         os.utime(file, ns=(stamp, stamp))
         os.kill(service.process.pid, signal.SIGHUP)
         until(lambda: service.stream_ids() == ["gate"], "SIGHUP reads it, too")
-        write(gate, model={"path": str(tmp_path / "other.onnx")})
+        write_config(file, tmp_path / "other.onnx", gate)
         until(lambda: any("model was changed, which takes effect at the next start" in line for line in service.said),
               "what waits is said")  # fmt: skip
         assert service.stop() == 0

@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from pipelines.rendering.renderer import JpegEncoder
+from streamvision.core.picture import BgrPicture
 from streamvision.service.service import Service
 from streamvision.state.streams import read_streams
-from support.serving import BOXES, Served, serving, write_config
+from support.serving import BOXES, Served, serving, until, write_config
 
 Start = Callable[..., Any]
+CORNER = [[0.0, 0.0], [0.2, 0.0], [0.0, 0.2]]
 LINE = {"name": "door", "points": [[0.5, 0.0], [0.5, 1.0]]}
 
 
@@ -47,6 +51,50 @@ def test_lines_drawn_on_the_page_are_there_after_a_restart(start: Start, tmp_pat
         assert [len(config["lines"]), len(config["zones"])] == [1, 0]
     with start(str(tmp_path / "state")) as served:
         assert served.get("/api/streams/gate/analytics")["config"] == config
+
+
+def test_what_a_stream_has_of_its_own_wins_over_the_run_which_changes_for_the_others(
+    start: Start, tmp_path: Path, model: Path, config_file: Callable[..., Path]
+) -> None:
+    file = config_file(models={"second": {"path": str(model), "threads": 1}})
+    with start(str(tmp_path / "state"), file=file) as served:
+        served.add(id="own", name="Tür", score=0.6, overlay={"boxes": False}, model="second", ignore=[CORNER])
+        served.add(id="off", enabled=False)
+        served.add(id="plain")
+        assert served.ask("PATCH", "/api/settings", {"score": 0.3, "overlay": {"labels": False}})[0] == 200
+        settings = {name: served.service._running[name] for name in ("own", "plain")}
+        assert (settings["own"].score, settings["own"].overlay.boxes) == (0.6, False)
+        assert (settings["plain"].score, settings["plain"].overlay.labels) == (0.3, False)
+        names = {one["id"]: (one["name"], one["state"]) for one in served.get("/api/streams")["streams"]}
+        assert names["own"][0] == "Tür" and names["off"] == ("off", "stopped")
+        models = served.get("/api/models")["models"]
+        assert [(one["name"], one["default"], len(one["classes"])) for one in models] == [
+            (None, True, 3), ("second", False, 3),
+        ]  # fmt: skip
+        assert served.ask("POST", "/api/streams", {"source": BOXES, "model": "third"})[0] == 400
+        assert served.ask("PATCH", "/api/streams/off", {"enabled": True})[0] == 200
+        until(lambda: served.get("/api/streams/off")["frames_done"] > 2, "it runs now")
+
+
+def test_a_stream_whose_source_is_not_there_at_the_start_is_told_and_tried_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamvision.service.service.RETRY_S", 0.5)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "a.jpg").write_bytes(JpegEncoder()(BgrPicture(np.zeros((64, 64, 3), np.uint8)).to_canvas()))
+    with start(str(tmp_path / "state")) as served:
+        served.add(source=str(pictures), id="files", loop=True, realtime=True)
+        served.add(id="gate")
+    hidden = pictures.rename(tmp_path / "hidden")
+    with start(str(tmp_path / "state")) as served:
+        until(lambda: served.stream_ids() == ["gate", "files"], "both are shown")
+        (absent,) = [one for one in served.get("/api/streams")["streams"] if one["id"] == "files"]
+        assert absent["state"] == "failed" and "does not exist" in absent["reason"]
+        status, ready = served.ask("GET", "/readyz")
+        assert status == 503 and any("stream files is failed" in sentence for sentence in ready["missing"])
+        hidden.rename(pictures)
+        until(lambda: served.ask("GET", "/api/streams/files")[0] == 200, "it has begun")
 
 
 def test_null_means_the_default_again(start: Start, tmp_path: Path) -> None:
