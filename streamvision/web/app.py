@@ -205,7 +205,7 @@ def create_app(
 
     @app.get("/readyz")
     @access("public")
-    @describe(answer=Readiness, query=ReadinessQuery)
+    @describe(answer=Readiness, query=ReadinessQuery, or_status=HTTPStatus.SERVICE_UNAVAILABLE)
     def readyz() -> tuple[Response, int]:
         """Say whether every stream has begun and gives fresh frames, none hangs, and every output is written to."""
         statuses = view.statuses()

@@ -69,6 +69,8 @@ class Description:
     """Whether the answer goes on until the viewer or the stream ends."""
     also: tuple[str, ...] = ()
     """Further media types in which it can be asked for."""
+    or_status: int | None = None
+    """A status with which the same answer is given where something is not as it should be."""
 
 
 PAGE = Description(None, None, None, HTTPStatus.OK, "text/html", JSON, live=False)
@@ -85,11 +87,16 @@ def describe(
     body_type: str = JSON,
     live: bool = False,
     also: tuple[str, ...] = (),
+    or_status: int | None = None,
 ) -> Callable[[F], F]:
     """Say what a route takes and gives, as :class:`Description` has it; types are whatever pydantic takes."""
 
+    about = Description(answer, body, query, status, media_type, body_type, live, also, or_status)
+
     def note(function: F) -> F:
-        setattr(function, _ATTRIBUTE, Description(answer, body, query, status, media_type, body_type, live, also))
+        setattr(
+            function, _ATTRIBUTE, Description(answer, body, query, status, media_type, body_type, live, also, or_status)
+        )
         return function
 
     return note
@@ -213,7 +220,11 @@ def _operation_json(one: _Operation, references: dict[tuple[int, JsonSchemaMode]
         "operationId": f"{one.method}_{one.name.replace('.', '_')}",
         "summary": one.summary,
         "parameters": [*one.parameters, *_query_parameters(about.query)],
-        "responses": {str(int(about.status)): success, "default": refused},
+        "responses": {
+            str(int(about.status)): success,
+            **({str(int(about.or_status)): success | {"description": "Not all is well."}} if about.or_status else {}),
+            "default": refused,
+        },
     }
     if one.level == "public":
         operation["security"] = []
