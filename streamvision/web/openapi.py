@@ -94,9 +94,7 @@ def describe(
     about = Description(answer, body, query, status, media_type, body_type, live, also, or_status)
 
     def note(function: F) -> F:
-        setattr(
-            function, _ATTRIBUTE, Description(answer, body, query, status, media_type, body_type, live, also, or_status)
-        )
+        setattr(function, _ATTRIBUTE, about)
         return function
 
     return note
