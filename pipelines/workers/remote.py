@@ -22,7 +22,7 @@ from pipelines.rendering.renderer import JpegEncoder
 from pipelines.workers.process import Call, Order, Published, Ready, Reply, Report, Start, Started, Stop, Watch
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.analytics import AnalyticsConfig
-from streamvision.core.config.app import ServeConfig
+from streamvision.core.config.serve import ServeConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveChannel
 from streamvision.core.picture import BgrPicture, Canvas

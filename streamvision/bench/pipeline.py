@@ -19,7 +19,8 @@ from pipelines.workers import WorkerPool
 from streamvision.bench.costs import SECONDS_EACH, Costs, measure_costs
 from streamvision.bench.lock_probe import LockProbe
 from streamvision.bench.usage import Usage, machine, rss_mb
-from streamvision.core.config.app import AppConfig, ServeConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.serve import ServeConfig
 from streamvision.core.errors import SourceError, StreamVisionError
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution, quantiles_of

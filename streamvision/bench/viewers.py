@@ -17,7 +17,8 @@ from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.bench.usage import Usage, machine, rss_mb
 from streamvision.bench.viewer_clients import allow_open_files
-from streamvision.core.config.app import OverlayConfig, ServeConfig
+from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.serve import ServeConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.live import LiveChannel, LiveView

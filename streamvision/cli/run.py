@@ -16,10 +16,13 @@ from streamvision.cli.options import (
     output_options,
     source_options,
 )
+from streamvision.cli.page_options import page_options
 from streamvision.cli.session import run_session
 from streamvision.cli.sources import Sources, SourcesCommand
+from streamvision.cli.state_options import state_options
 from streamvision.cli.written_files import SAVED_IN, unique_recording
-from streamvision.core.config.app import ServeConfig, StreamConfig
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.serve import ServeConfig
 from streamvision.core.logs import say
 
 
@@ -30,6 +33,8 @@ from streamvision.core.logs import say
 @field_option("--loop", StreamConfig, "loop")
 @model_options
 @output_options
+@page_options
+@state_options
 @click.option(
     "--save", is_flag=True, help=f"Record the annotated video as {SAVED_IN}/DATE.mp4; --record F.mp4 gives it a name."
 )
@@ -39,7 +44,16 @@ from streamvision.core.logs import say
     help="Open the page in the browser; there is no other window. It is at 127.0.0.1:8080 unless --serve says where.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the final report as one JSON document on stdout.")
-def run(config: Path | None, sources: Sources, save: bool, show: bool, as_json: bool, **given: Any) -> int:
+def run(
+    config: Path | None,
+    sources: Sources,
+    save: bool,
+    show: bool,
+    as_json: bool,
+    state: Path,
+    database: str | None,
+    **given: Any,
+) -> int:
     """Detect and track objects on one or more streams.
 
     Files are processed to the last frame. Live sources (cameras, RTSP, HTTP) keep only their newest frame, so what
@@ -58,7 +72,7 @@ def run(config: Path | None, sources: Sources, save: bool, show: bool, as_json: 
     settled = build_config(config, sources, given)
     if show and settled.serve is None:
         settled = settled.model_copy(update={"serve": ServeConfig()})
-    return run_session(settled, as_json=as_json, on_served=_show if show else None)
+    return run_session(settled, as_json=as_json, on_served=_show if show else None, state=state, database=database)
 
 
 def _show(url: str) -> None:

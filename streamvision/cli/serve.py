@@ -18,10 +18,12 @@ from streamvision.cli.options import (
     output_options,
     source_options,
 )
+from streamvision.cli.page_options import page_options
 from streamvision.cli.session import run_session
 from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.cli.state_options import state_options
 from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.merging import SERVE_OPTIONS
 from streamvision.core.errors import ConfigError
 from streamvision.core.logs import say
 from streamvision.models import with_default_model
@@ -34,7 +36,7 @@ from streamvision.state.database import Database
 from streamvision.state.folder import in_use
 from streamvision.state.settings import read_setting
 
-ONCE = ("serve", "overwrite", "max_frames", "workers")
+ONCE = ("serve", *SERVE_OPTIONS, "overwrite", "max_frames", "workers")
 """Options that hold for the start at which they are given, and not for the next one."""
 
 _log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ _log = logging.getLogger(__name__)
 @field_option("--loop", StreamConfig, "loop")
 @model_options
 @output_options
+@page_options
 def serve(state: Path, database: str | None, config: Path | None, sources: Sources, **given: Any) -> int:
     """Leave cameras running, changed live on the page, with all of it there again after a restart.
 
@@ -75,7 +78,7 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
             service.view.control = ServiceControl(service)
             service.view.onvif = Onvif()
             _say_where(opened, service)
-            return run_session(service.config, as_json=False, service=service, on_reload=service.reload)
+            return run_session(service.config, as_json=False, service=service, on_reload=service.reload, state=state)
         finally:
             opened.close()
 

@@ -6,12 +6,14 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipelines.engine import Pipeline
 from pipelines.workers import WorkerPool
+from streamvision.cli.page_options import announce, ask_first_admin
 from streamvision.cli.progress import Progress
 from streamvision.cli.service_manager import ServiceManager
 from streamvision.cli.signals import exit_code, handled_signals
@@ -21,6 +23,8 @@ from streamvision.core.errors import StreamVisionError
 from streamvision.core.health import hangs
 from streamvision.core.logs import say, say_failure, shown_once
 from streamvision.core.status import StreamStatus
+from streamvision.service.page_access import page_access
+from streamvision.state.folder import default_folder
 from streamvision.web import listening, web_server
 
 if TYPE_CHECKING:
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 POLL_S = 0.2
 
 
@@ -39,6 +42,8 @@ def run_session(
     on_served: Callable[[str], object] | None = None,
     on_reload: Callable[[], None] | None = None,
     service: Service | None = None,
+    state: Path | None = None,
+    database: str | None = None,
 ) -> int:
     """Run to the end of all streams, or until a signal; return the exit code.
 
@@ -51,6 +56,8 @@ def run_session(
         on_served: called with the page's address.
         on_reload: called at SIGHUP; without it, SIGHUP ends the run.
         service: what runs, in place of a pipeline of its own; what one of its streams lacks is no failure of it.
+        state: the folder with the users of the page, and its certificate; default: the usual one.
+        database: address of a database with the users; default: in the state folder, or the service's.
 
     Raises:
         StreamVisionError: when the run cannot begin.
@@ -58,15 +65,28 @@ def run_session(
     begin_s = time.monotonic()
     told: set[str] = set()
     manager = ServiceManager()
-    with handled_signals(reloads=on_reload is not None) as signals, listening(config.serve) as listener:
+    state = state or default_folder()
+    with (
+        page_access(
+            config.serve,
+            state,
+            service.database if service else database,
+            ask_first_admin=ask_first_admin,
+            by_link=service is not None,
+        ) as access,
+        handled_signals(reloads=on_reload is not None) as signals,
+        listening(config.serve) as listener,
+    ):
         pipeline = service or (WorkerPool(config) if config.workers > 1 else Pipeline(config))
         for note in pipeline.notes():
             say(note)
-        server = web_server(config.serve, pipeline.view, listener=listener)
+        server = web_server(
+            config.serve, pipeline.view, listener=listener, login=access.login, certificate=access.certificate
+        )
         try:
-            if server:
+            if server and config.serve:
                 server.start()
-                _announce(server.url, config)
+                announce(server, config.serve, access, state)
                 if on_served:
                     on_served(server.url)
             with pipeline, Progress() as progress:
@@ -107,15 +127,6 @@ def _reload(on_reload: Callable[[], None], manager: ServiceManager) -> None:
         _log.exception("the configuration was not reloaded")
     finally:
         manager.ready()
-
-
-def _announce(url: str, config: AppConfig) -> None:
-    say(f"Watch at {url}")
-    if config.serve and config.serve.host not in LOOPBACK:
-        say(
-            "The page has no password and listens beyond this machine: keep it inside a trusted network.",
-            level=logging.WARNING,
-        )
 
 
 def _say_failures(failures: list[str], told: set[str], progress: Progress) -> None:

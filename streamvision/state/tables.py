@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -73,3 +74,68 @@ COUNTS = Table(
     Column("counts", JSON, nullable=False),
 )
 """How far the lines and zones had counted."""
+
+USERS = Table(
+    "users",
+    METADATA,
+    # The name in lower case: two users never differ by that alone.
+    Column("key", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    # admin or viewer
+    Column("role", String(8), nullable=False),
+    # Ids of the streams that may be seen; null: all.
+    Column("streams", JSON(none_as_null=True)),
+    # As argon2 writes it, with its parameters.
+    Column("password", String(256), nullable=False),
+    # Grows with each change.
+    Column("version", Integer, nullable=False),
+    Column("created_unix_s", Double, nullable=False),
+)
+"""Who may use the page."""
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    # SHA-256 of what the cookie holds.
+    Column("hash", String(64), primary_key=True),
+    Column("user", String(64), ForeignKey("users.key", ondelete="CASCADE"), nullable=False),
+    Column("created_unix_s", Double, nullable=False),
+    Column("used_unix_s", Double, nullable=False),
+    Index("sessions_by_user", "user", "created_unix_s"),
+)
+"""Who is signed in."""
+
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    # SHA-256 of the token.
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("user", String(64), ForeignKey("users.key", ondelete="CASCADE"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_unix_s", Double, nullable=False),
+    # Null: it does not expire.
+    Column("expires_unix_s", Double),
+    Column("used_unix_s", Double),
+    Index("tokens_by_user", "user"),
+    sqlite_autoincrement=True,
+)
+"""What programs prove with that they act for a user."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("time_unix_s", Double, nullable=False),
+    # Name of the user, and how it was proven.
+    Column("who", String(128), nullable=False),
+    # Where from: an address, or the command line.
+    Column("address", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    # What it was done to.
+    Column("target", String(256), nullable=False),
+    Column("details", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Who changed what, and who signed in or could not; bounded by count."""

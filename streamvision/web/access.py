@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, g, redirect, request
 
 from streamvision.core.redaction import short
 from streamvision.web.refusal import refuse
@@ -142,7 +142,8 @@ def _ask_to_sign_in() -> Response:
         Refused: where a program asks.
     """
     is_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
-    if not is_page or "Authorization" in request.headers or "login" not in current_app.view_functions:
+    is_page = is_page and not request.path.startswith("/api/")
+    if not is_page or "Authorization" in request.headers or "login_page" not in current_app.view_functions:
         # A browser would ask for name and password in a window of its own, which no page can style or sign out of.
         is_browser = "Mozilla" in request.headers.get("User-Agent", "") or "Sec-Fetch-Mode" in request.headers
         refuse(
@@ -151,4 +152,9 @@ def _ask_to_sign_in() -> Response:
             {"WWW-Authenticate": f"{'Bearer' if is_browser else 'Basic'} {_REALM}"},
         )
     asked = urlencode({"next": request.full_path.rstrip("?")})
-    return cast(Response, redirect(f"{url_for('login')}?{asked}", HTTPStatus.SEE_OTHER))
+    return cast(Response, redirect(f"{root()}login?{asked}", HTTPStatus.SEE_OTHER))
+
+
+def root() -> str:
+    """Return the way from the address of the present request to the application's root, wherever a proxy has put it."""
+    return "../" * (request.path.count("/") - 1) or "./"

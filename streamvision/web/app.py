@@ -6,17 +6,19 @@ import logging
 import math
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, jsonify, request
 from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
+from streamvision.core.config.serve import ProxyConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import redact_outside, short
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
-from streamvision.web.access import EVERYBODY, Identify, access, check_streams, guard, present, principal
+from streamvision.web.access import EVERYBODY, access, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
 from streamvision.web.asked_sizes import asked_sizes, asked_width
 from streamvision.web.event_log import add_event_log
@@ -24,11 +26,13 @@ from streamvision.web.events import status_json
 from streamvision.web.hardening import harden
 from streamvision.web.live_response import LiveResponse
 from streamvision.web.live_service import LiveService
+from streamvision.web.me import add_me
 from streamvision.web.metrics import build_registry
 from streamvision.web.onvif import add_onvif
 from streamvision.web.openapi import add_openapi, describe
 from streamvision.web.other_sites import refuse_other_sites
 from streamvision.web.pages import add_pages
+from streamvision.web.proxy import TrustedProxy
 from streamvision.web.readiness import READY_AGE_S, what_is_missing
 from streamvision.web.refusal import Refused, refuse
 from streamvision.web.schemas import (
@@ -47,6 +51,9 @@ from streamvision.web.viewer import Subscription
 from streamvision.web.widths import AS_THEY_ARE
 from streamvision.web.wire import Form, detections_json, event
 
+if TYPE_CHECKING:
+    from streamvision.web.login import Login
+
 _log = logging.getLogger(__name__)
 
 
@@ -55,8 +62,9 @@ def create_app(
     *,
     live: LiveService | None = None,
     host_names: Iterable[str] = (),
-    identify: Identify = lambda: EVERYBODY,
     ready_age_s: float | None = READY_AGE_S,
+    login: Login | None = None,
+    proxy: ProxyConfig | None = None,
 ) -> Flask:
     """Build the application, which any WSGI server can run, too; each live response then takes one of its threads.
 
@@ -65,16 +73,25 @@ def create_app(
         live: who sends live responses; by default one that begins with the first of them.
         host_names: names of this machine under which requests are answered, beside those that it knows.
         ready_age_s: oldest that the newest frame of a live stream may be where all is ready; ``None``: any.
-        identify: returns who made the present request; by default nobody signs in, and everybody may do everything.
+        login: how people sign in; by default nobody does, and everybody may do everything.
+        proxy: a reverse proxy in front whose word is taken.
     """
-    live = live or LiveService(view)
+    live = live or LiveService(view, credentials=login.credentials if login else None)
     fanout = live.fanout
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.json.sort_keys = False  # type: ignore[attr-defined]
     harden(app, host_names=host_names)
-    guard(app, identify)
+    guard(app, login.credentials.identify if login else lambda: EVERYBODY)
     refuse_other_sites(app)
+    app.wsgi_app = TrustedProxy(app.wsgi_app, proxy)  # type: ignore[method-assign]
+    add_me(app, login.credentials.required if login else lambda: False)
+    if login is not None:
+        from streamvision.web.accounts import add_accounts  # the database takes its time, which other runs do without
+        from streamvision.web.login import add_login
+
+        add_login(app, login)
+        add_accounts(app, login)
     registry = build_registry(view, fanout)
 
     def channel_of(stream_id: str) -> LiveChannel:

@@ -48,6 +48,8 @@ class Connection(Protocol):
 
     transport: asyncio.Transport
     """The connection of the request."""
+    unsent_bytes: Callable[[], int]
+    """Tells how much of what was written still waits on this machine."""
 
     def send_unframed(self) -> None:
         """Let the end of the connection be that of the body; before the response begins."""
@@ -107,6 +109,8 @@ class AsgiApp:
         if not scope["query_string"].isascii():
             await _refuse(send, HTTPStatus.BAD_REQUEST, "the address is not ASCII; write other characters as %XX")
             return
+        # In WSGI's environment X_Remote_User cannot be told from X-Remote-User, which only a proxy may set.
+        scope["headers"] = [header for header in scope["headers"] if b"_" not in header[0]]
         offer = LiveOffer()
         try:
             await asyncio.wait_for(self._answer(scope, receive, send, offer), REQUEST_S)
@@ -151,7 +155,7 @@ class AsgiApp:
             connection.send_unframed()
         assert offer.subscription is not None and offer.start is not None
         await send(offer.start)
-        link = TransportLink(connection.transport, chunked=chunked)
+        link = TransportLink(connection.transport, unsent_bytes=connection.unsent_bytes, chunked=chunked)
         link.write(offer.opening, time.monotonic())
         leaving = asyncio.ensure_future(_until_gone(receive))
         viewer = self._fanout.admit(offer.subscription, link)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -37,13 +37,24 @@ _HEADER_TOO_LARGE = (
 _SENTENCE = b'{"error": "the header of the request has more than %d bytes"}' % MAX_HEADER_BYTES
 
 
+class SilentConnection(Protocol):
+    """One whose request has not come yet."""
+
+    @property
+    def address(self) -> str:
+        """Where the client is, without its port."""
+
+    def abort(self) -> None:
+        """Break it without waiting for anything."""
+
+
 class SilentConnections:
     """Connections whose request has not come yet, oldest first. Used on one event loop."""
 
     def __init__(self) -> None:
-        self._since_s: dict[BoundedProtocol, float] = {}
+        self._since_s: dict[SilentConnection, float] = {}
 
-    def add(self, protocol: BoundedProtocol) -> None:
+    def add(self, protocol: SilentConnection) -> None:
         """Note one more, and close the oldest where there are too many."""
         now_s = time.monotonic()
         silent = [one for one, since_s in self._since_s.items() if now_s - since_s > SILENT_S]
@@ -54,7 +65,7 @@ class SilentConnections:
             silent[0].abort()
         self._since_s[protocol] = now_s
 
-    def remove(self, protocol: BoundedProtocol) -> None:
+    def remove(self, protocol: SilentConnection) -> None:
         """Forget one that has made its request, or has gone."""
         self._since_s.pop(protocol, None)
 
@@ -68,11 +79,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._eviction_s = eviction_s
         self._header_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self.unsent_bytes: Callable[[], int] = lambda: 0
+        """Tells how much of what was written still waits on this machine."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
         prepare_socket(transport.get_extra_info("socket"), eviction_s=self._eviction_s)
+        self.unsent_bytes = transport.get_write_buffer_size
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -97,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end_of_header()
         super().on_headers_complete()
         scope: Scope = self.scope  # type: ignore[assignment]
-        scope[CONNECTION] = _Connection(self.transport, self.cycle)
+        scope[CONNECTION] = _Connection(self.transport, self.unsent_bytes, self.cycle)
 
     @property
     def address(self) -> str:
@@ -125,20 +139,11 @@ class _Connection:
     """The connection of one request; see :class:`streamvision.web.asgi.Connection`."""
 
     transport: asyncio.Transport
+    unsent_bytes: Callable[[], int]
     cycle: RequestResponseCycle
 
     def send_unframed(self) -> None:
         self.cycle.chunked_encoding = False
-
-
-def bounded_protocol(*, eviction_s: float) -> Callable[..., asyncio.Protocol]:
-    """Return what makes the protocol of each connection of one server."""
-    silent = SilentConnections()
-
-    def make(*args: Any, **options: Any) -> asyncio.Protocol:
-        return BoundedProtocol(*args, silent=silent, eviction_s=eviction_s, **options)
-
-    return make
 
 
 def prepare_socket(sock: socket.socket, *, eviction_s: float) -> None:

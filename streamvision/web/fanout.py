@@ -394,15 +394,15 @@ class Fanout:
         if not held:
             self._held.discard(viewer)
             return
-        if not self._held and self._loop is not None:
-            self._loop.call_later(HELD_S, self._send_held)
+        if not self._held:
+            asyncio.get_running_loop().call_later(HELD_S, self._send_held)
         self._held.add(viewer)
 
     def _send_held(self) -> None:
         now_s = time.monotonic()
         self._held = {viewer for viewer in self._held if viewer.send_waiting(now_s)}
-        if self._held and self._loop is not None:
-            self._loop.call_later(HELD_S, self._send_held)
+        if self._held:
+            asyncio.get_running_loop().call_later(HELD_S, self._send_held)
 
     def _sweep(self) -> None:
         if self._loop is None:

@@ -41,14 +41,16 @@ class TransportLink:
 
     Args:
         transport: the connection.
+        unsent_bytes: tells how much of what was written still waits on this machine.
         chunked: whether each message is a chunk of HTTP/1.1; without chunks the end of the connection ends the body.
     """
 
-    def __init__(self, transport: asyncio.Transport, *, chunked: bool) -> None:
+    def __init__(self, transport: asyncio.Transport, *, unsent_bytes: Callable[[], int], chunked: bool) -> None:
         self.ended = asyncio.get_running_loop().create_future()
         """Done when the response is to be completed."""
         self.on_taken: OnTaken | None = None
         self._transport = transport
+        self._unsent_bytes = unsent_bytes
         self._chunked = chunked
         self._look = partial(look_at, transport.get_extra_info("socket"))
         self._pace = Pace(self._look)
@@ -58,7 +60,7 @@ class TransportLink:
     def ready(self, now_s: float) -> bool:
         """Return whether the viewer has all that was written, or as good as all."""
         transport = self._transport
-        if transport.get_write_buffer_size() or transport.is_closing() or not self._pace.has_room(now_s):
+        if self._unsent_bytes() or transport.is_closing() or not self._pace.has_room(now_s):
             self._refused = True
             return False
         if self._sent_at_s is not None and self.on_taken is not None:
@@ -77,7 +79,7 @@ class TransportLink:
     def unsent_bytes(self) -> int:
         """Return how much of what was written the viewer's machine has not taken yet."""
         seen = self._look()
-        return self._transport.get_write_buffer_size() + (seen.unacknowledged_bytes if seen else 0)
+        return self._unsent_bytes() + (seen.unacknowledged_bytes if seen else 0)
 
     def end(self) -> None:
         """Let the response be completed."""

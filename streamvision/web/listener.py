@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from streamvision.core.config.app import ServeConfig
+from streamvision.core.config.serve import ServeConfig
 from streamvision.core.errors import OutputError
 
 SEGMENT_BYTES = 4096

@@ -10,6 +10,7 @@ from streamvision.core.live import LiveView
 from streamvision.web.analytics import AnalyticsNews
 from streamvision.web.events import StatusTicker
 from streamvision.web.fanout import EVICTION_S, Fanout
+from streamvision.web.revocation import Holding, Revocation
 from streamvision.web.viewer import Subscription
 
 
@@ -20,12 +21,21 @@ class LiveService:
         view: the pipeline.
         eviction_s: how long a viewer may take nothing before it is evicted.
         max_viewers: most live connections at a time; default: 1000, or half of the open-file limit.
+        credentials: says who of those who watch may go on; by default everybody.
     """
 
-    def __init__(self, view: LiveView, *, eviction_s: float = EVICTION_S, max_viewers: int | None = None) -> None:
+    def __init__(
+        self,
+        view: LiveView,
+        *,
+        eviction_s: float = EVICTION_S,
+        max_viewers: int | None = None,
+        credentials: Holding | None = None,
+    ) -> None:
         self.fanout = Fanout(view, eviction_s=eviction_s, max_viewers=max_viewers)
         self._ticker = StatusTicker(view, self.fanout)
         self._news = AnalyticsNews(view, self.fanout)
+        self._revocation = Revocation(credentials, self.fanout) if credentials else None
         self._lock = threading.Lock()
         self._started = False
         self._own_loop: asyncio.AbstractEventLoop | None = None
@@ -37,10 +47,14 @@ class LiveService:
         self.fanout.start(loop)
         self._ticker.start()
         self._news.start()
+        if self._revocation:
+            self._revocation.start()
 
     def stop(self) -> None:
         """End every response; from any thread, and calling it twice is harmless."""
         self._ticker.stop()
+        if self._revocation:
+            self._revocation.stop()
         self._news.stop()
         self.fanout.stop()
         loop, self._own_loop = self._own_loop, None

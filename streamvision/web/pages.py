@@ -6,12 +6,12 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, render_template, request
+from flask import Flask, render_template
 
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.status import StreamStatus
 from streamvision.core.version import __version__
-from streamvision.web.access import Principal, access, principal
+from streamvision.web.access import Principal, access, principal, root
 from streamvision.web.events import status_json
 from streamvision.web.refusal import refuse
 
@@ -61,7 +61,7 @@ def add_pages(
         """Give what all pages need: the way to the application's root, who looks, the other pages."""
         person = principal()
         return {
-            "root": "../" * (request.path.count("/") - 1) or "./",
+            "root": root(),
             "version": __version__,
             "places": places(person),
             "offers_streams": offered("/api/streams/test-picture"),

@@ -6,23 +6,30 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from streamvision.core.config.serve import ProxyConfig
 from streamvision.core.live import LiveView
-from streamvision.web.access import EVERYBODY, Identify
 from streamvision.web.app import create_app
 from streamvision.web.asgi import AsgiApp
-from streamvision.web.connections import bounded_protocol
+from streamvision.web.certificate import Certificate
+from streamvision.web.connections import BoundedProtocol, SilentConnections
 from streamvision.web.fanout import EVICTION_S
 from streamvision.web.listener import listen
 from streamvision.web.live_service import LiveService
 from streamvision.web.readiness import READY_AGE_S
+from streamvision.web.tls_handshake import TlsHandshake
+
+if TYPE_CHECKING:
+    from streamvision.web.login import Login
 
 KEEP_ALIVE_S = 5
 """Longest silence of a client between two requests."""
+CERTIFICATE_S = 60.0
+"""How often it is looked whether the certificate was replaced, or is due."""
 STOP_S = 2.0
 """Longest wait for the server's thread."""
 
@@ -39,8 +46,10 @@ class WebServer:
         eviction_s: float = EVICTION_S,
         max_viewers: int | None = None,
         host_names: Iterable[str] = (),
-        identify: Identify = lambda: EVERYBODY,
         ready_age_s: float | None = READY_AGE_S,
+        login: Login | None = None,
+        proxy: ProxyConfig | None = None,
+        certificate: Certificate | None = None,
         listener: socket.socket | None = None,
     ) -> None:
         """Prepare a server; nothing is opened before :meth:`start`.
@@ -52,17 +61,23 @@ class WebServer:
             eviction_s: how long a viewer may take nothing before it is evicted.
             max_viewers: most live connections at a time; default: 1000, or half of the open-file limit.
             host_names: names of this machine under which requests are answered, beside those that it knows.
-            identify: returns who made the present request; by default nobody signs in.
             ready_age_s: oldest that the newest frame of a live stream may be where all is ready; ``None``: any.
+            login: how people sign in; by default nobody does, and everybody may do everything.
+            proxy: a reverse proxy in front whose word is taken.
+            certificate: what HTTPS is begun with; default: HTTP.
             listener: a socket that listens there already.
         """
         self.host = host.strip("[]")
         self.port = port
-        self._live = LiveService(view, eviction_s=eviction_s, max_viewers=max_viewers)
+        credentials = login.credentials if login else None
+        self._live = LiveService(view, eviction_s=eviction_s, max_viewers=max_viewers, credentials=credentials)
         self.fanout = self._live.fanout
-        app = create_app(view, live=self._live, host_names=host_names, identify=identify, ready_age_s=ready_age_s)
+        app = create_app(
+            view, live=self._live, host_names=host_names, ready_age_s=ready_age_s, login=login, proxy=proxy
+        )
         self._app = AsgiApp(app, self.fanout)
         self._eviction_s = eviction_s
+        self._certificate = certificate
         self._listener = listener
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -71,7 +86,8 @@ class WebServer:
     def url(self) -> str:
         """Where a browser on this machine finds the page."""
         shown = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"http://[{shown}]:{self.port}/" if ":" in shown else f"http://{shown}:{self.port}/"
+        scheme = "https" if self._certificate else "http"
+        return f"{scheme}://[{shown}]:{self.port}/" if ":" in shown else f"{scheme}://{shown}:{self.port}/"
 
     @property
     def serving(self) -> bool:
@@ -90,7 +106,7 @@ class WebServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 cast(Any, self._app),
-                http=cast(Any, bounded_protocol(eviction_s=self._eviction_s)),
+                http=cast(Any, _protocols(self._eviction_s, self._certificate)),
                 ws="none",
                 loop="asyncio",
                 lifespan="off",
@@ -113,7 +129,14 @@ class WebServer:
         self._live.start(asyncio.get_running_loop())
         serving.set()
         assert self._server is not None
+        keeping = asyncio.ensure_future(self._keep_certificate_fresh())
         await self._server.serve(sockets=[listener])
+        keeping.cancel()
+
+    async def _keep_certificate_fresh(self) -> None:
+        while self._certificate is not None:
+            await asyncio.sleep(CERTIFICATE_S)
+            await asyncio.to_thread(self._certificate.refresh)
 
     def stop(self) -> None:
         """Stop serving, close every connection and free the port, within 2 s; calling it twice is harmless."""
@@ -125,3 +148,14 @@ class WebServer:
         if self._thread is not None:
             self._thread.join(STOP_S)
         self._app.close()
+
+
+def _protocols(eviction_s: float, certificate: Certificate | None) -> Callable[..., asyncio.Protocol]:
+    """Return what makes the protocol of each connection of one server."""
+    silent = SilentConnections()
+
+    def make(*args: Any, **options: Any) -> asyncio.Protocol:
+        protocol = BoundedProtocol(*args, silent=silent, eviction_s=eviction_s, **options)
+        return TlsHandshake(protocol, context=certificate.context, silent=silent) if certificate else protocol
+
+    return make

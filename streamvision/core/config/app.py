@@ -13,6 +13,7 @@ from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.config.section import ClassName, Section, listed_in, read_yaml, validate
+from streamvision.core.config.serve import ServeConfig
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import short
@@ -144,26 +145,6 @@ class StreamConfig(Section):
     )
     tracker: Annotated[TrackerConfig | None, _given_by("name")] = Field(
         None, description="Who gives identities here; default: what the file says, which alone sets appearance."
-    )
-
-
-class ServeConfig(Section):
-    """The web page."""
-
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 opens the page to the network.")
-    port: int = Field(8080, ge=0, le=65535, description="TCP port; 0 takes any free one.")
-    jpeg_quality: int = Field(80, ge=1, le=100, description="Quality of the pictures sent to viewers.")
-    ready_age_s: float | None = Field(
-        30.0,
-        gt=0,
-        description="Oldest that the newest frame of a live stream may be for `/readyz` to say that all is ready; "
-        "null: any.",
-    )
-    host_names: tuple[str, ...] = Field(
-        (),
-        max_length=64,
-        description="Names under which the page is answered, beside this machine's own, `localhost` and addresses; "
-        "such as that of a proxy in front.",
     )
 
 
