@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streamvision.cli.logs import say
 from streamvision.cli.options import field_option
 from streamvision.cli.sections import together
 from streamvision.core.config.serve import ServeConfig
+from streamvision.core.logs import say
 
 if TYPE_CHECKING:
     from streamvision.service.page_access import PageAccess
