@@ -114,17 +114,19 @@ class ServiceControl:
         """Return what of the run may change, with its present values."""
         with self._service.database.reading() as connection:
             layout = read_setting(connection, LAYOUT)
-        return {**_run_values(self._service.run_config), LAYOUT: layout or {}}
+        return {**masked(_run_values(self._service.run_config)), LAYOUT: layout or {}}
 
     def change_settings(self, changes: Mapping[str, Any]) -> Plain:
         """Change some of the settings, key by key, and return all."""
         known = (*RUN_SECTIONS, *MODEL_KEYS, LAYOUT)
         if unknown := [key for key in changes if key not in known]:
             raise ConfigError(f"settings: unknown key {short(str(unknown[0]))!r}: known keys are {', '.join(known)}")
-        patch = literal(plain({key: value for key, value in changes.items() if key in RUN_SECTIONS}))
-        if model := literal(plain({key: value for key, value in changes.items() if key in MODEL_KEYS})):
-            patch["model"] = model
+        given = plain({key: value for key, value in changes.items() if key != LAYOUT})
         with self._service.changing():
+            given = literal(unmasked(given, _run_values(self._service.run_config)))
+            patch = {key: value for key, value in given.items() if key in RUN_SECTIONS}
+            if model := {key: value for key, value in given.items() if key in MODEL_KEYS}:
+                patch["model"] = model
             layers = self._service.layers
             settings = {LAYOUT: self._layout(changes[LAYOUT])} if LAYOUT in changes else {}
             self._service.change(layers.with_changes(patch), settings=settings)

@@ -54,7 +54,7 @@ def redact_pair(key: str, value: Any) -> Any:
 
 def _unmasked(key: str, value: Any, present: Any) -> Any:
     if isinstance(value, str):
-        if MASK not in value:
+        if MASK not in value or not _may_be_secret(key, present):
             return value
         if isinstance(present, str) and value == (_masked_source(present) if key == SOURCE else _shown(key, present)):
             return present
@@ -66,6 +66,12 @@ def _unmasked(key: str, value: Any, present: Any) -> Any:
         known = list(present) if isinstance(present, (list, tuple)) else []
         return [_unmasked(key, one, known[at] if at < len(known) else None) for at, one in enumerate(value)]
     return value
+
+
+def _may_be_secret(key: str, present: Any) -> bool:
+    """Say whether a value is one that is shown masked; elsewhere *** are three stars, as in a name."""
+    named = key == SOURCE or redact_pair(key, "x") == MASK
+    return named or (isinstance(present, str) and _shown(key, present) != present)
 
 
 def _shown(key: str, text: str) -> str:

@@ -35,6 +35,8 @@ MAX_WAITING = 5000
 """Most events that wait for the database, and as many again that are ready for it."""
 MAX_FRAMES = 8
 """Most frames that wait to be encoded, 25 MB of 1080p pictures; events beyond have no picture."""
+PICTURE_EVERY_S = 0.5
+"""What happens on a stream within so long of a picture shares it: a busy crossing must not cost a processor."""
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 15.0
 CLOSE_S = 3.0
@@ -48,6 +50,8 @@ class _Waiting:
     stream_id: str
     events: tuple[AnalyticsEvent, ...]
     rendered: RenderedFrame | None
+    """The frame, where a picture of it is still to be written."""
+    picture: str | None
     recorded_unix_s: float
 
 
@@ -74,6 +78,7 @@ class EventRecorder:
         self._waiting: deque[_Waiting] = deque()
         self._ready: list[dict[str, Any]] = []
         self._dirty: set[str] = set()
+        self._newest_picture: dict[str, tuple[float, str]] = {}
         self._events = self._frames = 0
         self._fault: str | None = None
         self._wake = threading.Event()
@@ -105,12 +110,31 @@ class EventRecorder:
             if self._events + len(events) > MAX_WAITING:
                 self.drops.add("events", len(events))
                 return
-            with_picture = self._store.keeps_pictures and self._frames < MAX_FRAMES
-            if not with_picture and self._store.keeps_pictures:
-                self.drops.add("pictures")
+            now_unix_s = time.time()
+            picture, is_new = self._picture_for(stream_id, events[0], now_unix_s)
             self._events += len(events)
-            self._frames += with_picture
-            self._waiting.append(_Waiting(stream_id, events, rendered if with_picture else None, time.time()))
+            self._frames += is_new
+            one = _Waiting(stream_id, events, rendered if is_new else None, picture, now_unix_s)
+            self._waiting.append(one)
+
+    def _picture_for(self, stream_id: str, event: AnalyticsEvent, now_unix_s: float) -> tuple[str | None, bool]:
+        """Return the name of the picture of what has just happened, and whether it is still to be written."""
+        if not self._store.keeps_pictures:
+            return None, False
+        taken_unix_s, name = self._newest_picture.get(stream_id, (-PICTURE_EVERY_S, ""))
+        if 0 <= now_unix_s - taken_unix_s < PICTURE_EVERY_S:
+            return name, False
+        if self._frames >= MAX_FRAMES:
+            self.drops.add("pictures")
+            return None, False
+        name = picture_name(stream_id, now_unix_s if event.time_unix_s is None else event.time_unix_s, event.frame)
+        self._newest_picture[stream_id] = now_unix_s, name
+        return name, True
+
+    def forget(self, stream_id: str) -> None:
+        """Let go of a stream that was removed."""
+        with self._lock:
+            self._newest_picture.pop(stream_id, None)
 
     def note_counts(self, stream_id: str) -> None:
         """Write a stream's counts down at the next flush, though nothing happened."""
@@ -158,7 +182,6 @@ class EventRecorder:
                 if not self._waiting:
                     return
                 one = self._waiting.popleft()
-            picture = None
             try:
                 picture = self._written(one)
             finally:
@@ -166,22 +189,19 @@ class EventRecorder:
                     self._events -= len(one.events)
                     self._frames -= one.rendered is not None
                     self._dirty.add(one.stream_id)
-                self._ready += [_row(event, one.recorded_unix_s, picture) for event in one.events]
+            self._ready += [_row(event, one.recorded_unix_s, picture) for event in one.events]
 
     def _written(self, one: _Waiting) -> str | None:
-        """Write the picture of a frame and return its name; ``None`` where there is none."""
-        if one.rendered is None:
-            return None
-        event = one.events[0]
-        taken_unix_s = one.recorded_unix_s if event.time_unix_s is None else event.time_unix_s
-        name = picture_name(one.stream_id, taken_unix_s, event.frame)
+        """Write the picture of a frame, where that is to be done, and return its name; ``None`` where there is none."""
+        if one.rendered is None or one.picture is None:
+            return one.picture
         try:
-            self._store.write_picture(name, one.rendered.jpeg())
-        except (StreamVisionError, OSError) as error:
+            self._store.write_picture(one.picture, one.rendered.jpeg())
+        except Exception as error:  # drawing is somebody's code, too; the event itself is not lost
             self.drops.add("pictures")
             _log.warning("the picture of an event of %s is lost: %s", one.stream_id, error)
             return None
-        return name
+        return one.picture
 
     def _write(self) -> None:
         with self._lock:

@@ -257,7 +257,8 @@ class Service:
         try:
             self._move(stream_id, config)
         except StreamVisionError as error:
-            _log.error("stream %s: %s", stream_id, error)
+            if self._absent.get(stream_id) != str(error):
+                _log.error("stream %s: %s", stream_id, error)
             if stream_id not in self.pipeline.view.channels:
                 self._running = {**self._running, stream_id: config}
                 self._absent = {**self._absent, stream_id: str(error)}
@@ -282,6 +283,7 @@ class Service:
         self._absent = {name: why for name, why in self._absent.items() if name != stream_id}
         if stream_id in self.pipeline.view.channels:
             self.pipeline.remove_stream(stream_id)
+        self.recorder.forget(stream_id)
 
     def _restore(self, stream_id: str) -> None:
         """Let lines and zones go on counting from where they were; where that is not known yet, try again later."""

@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 import simplejpeg
 
+from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.event_log import EventLogConfig
+from streamvision.core.control import EventQuery
 from streamvision.service.event_store import EventStore
+from streamvision.service.recorder import MAX_FRAMES, MAX_WAITING, EventRecorder
 from streamvision.state.database import Database
 from streamvision.state.events import count_events, insert_events
+from support.live_feed import LiveFeed, published_after
 from support.postgres_server import PostgresServer, binaries, postgres_server
 from support.serving import EVERYWHERE, Served, serving, until, write_config
 
@@ -132,6 +136,26 @@ def test_a_folder_of_pictures_is_for_its_owner_alone(start: Start, tmp_path: Pat
     for path in (tmp_path / "folder" / "event-pictures").iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "folder" / "event-pictures").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_burst_shares_pictures_and_a_full_queue_waits_for_nobody(tmp_path: Path) -> None:
+    database = Database.open(tmp_path)
+    store = EventStore(database, tmp_path, EventLogConfig())
+    recorder = EventRecorder(database, store, dict)
+    with LiveFeed("gate") as feed:
+        assert published_after(feed["gate"].channel, 0, 5)
+        rendered = feed["gate"].channel.latest
+    assert rendered is not None
+    event = AnalyticsEvent("line", "gate", 1, 0.0, None, 1, "car", "door", "in")
+    for _ in range(MAX_WAITING + 7):  # nobody takes anything
+        recorder.put("gate", (event,), rendered)
+    assert recorder.drops.by_cause() == {"events": 7}
+    recorder.flush()
+    with database.reading() as connection:
+        assert count_events(connection) == MAX_WAITING
+    assert len(list((tmp_path / "event-pictures").iterdir())) <= 1 + MAX_FRAMES
+    assert all(event.has_picture for event in store.find(EventQuery(limit=1000)))
+    database.close()
 
 
 @pytest.fixture

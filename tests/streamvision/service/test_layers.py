@@ -96,3 +96,9 @@ def test_a_masked_password_goes_to_another_path_but_to_no_other_host() -> None:
     for other in ("rtsp://***@evil/live", "rtsp://***@cam1:99/live", "rtsp://***@cam1.evil/live", "http://cam1/***"):
         with pytest.raises(ConfigError, match="write the secret itself"):
             unmasked({"source": other}, SECRET)
+
+
+def test_three_stars_in_a_name_are_three_stars() -> None:
+    assert unmasked({"name": "*** VIP ***"}, {"name": "Gate"}) == {"name": "*** VIP ***"}
+    with pytest.raises(ConfigError, match="api_key holds"):
+        unmasked({"tracker": {"options": {"api_key": "***x"}}}, SECRET)
