@@ -37,7 +37,14 @@ def main() -> int:
     if given.case is not None:
         with tempfile.NamedTemporaryFile(suffix=".jsonl") as notes:
             Path(notes.name).with_name("at").touch()
-            work(targets, seed=given.seed, first=given.case, until_s=time.time() + 0.001, notes=Path(notes.name))
+            work(
+                targets,
+                seed=given.seed,
+                first=given.case,
+                until_s=time.time() + STUCK_S,
+                notes=Path(notes.name),
+                most=1,
+            )
             print(Path(notes.name).read_text() or "nothing wrong")
         return 0
     return _long_run(given.group, given.seed, given.minutes, given.found)

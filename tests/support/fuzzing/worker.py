@@ -14,7 +14,7 @@ from support.fuzzing.target import Target
 from support.fuzzing.trial import Trials
 
 
-def work(targets: list[Target], *, seed: int, first: int, until_s: float, notes: Path) -> None:
+def work(targets: list[Target], *, seed: int, first: int, until_s: float, notes: Path, most: int | None = None) -> None:
     """Run cases until a point in time (``time.time()``), each target in turn.
 
     Args:
@@ -22,6 +22,7 @@ def work(targets: list[Target], *, seed: int, first: int, until_s: float, notes:
         seed: of the whole run.
         first: number of the first case.
         until_s: when to stop.
+        most: stop after so many cases.
         notes: file for one JSON line a fault; beside it ``at`` holds the number of the present case.
     """
     with tempfile.TemporaryDirectory(prefix="fuzzing-") as scratch, (notes.with_name("at")).open("r+b") as at:
@@ -33,7 +34,7 @@ def work(targets: list[Target], *, seed: int, first: int, until_s: float, notes:
             trials[target.name] = Trials(target, place.resolve())
         limited = False
         number = first
-        while time.time() < until_s:
+        while time.time() < until_s and (most is None or number < first + most):
             target = targets[number % len(targets)]
             os.pwrite(at.fileno(), number.to_bytes(8, "little"), 0)
             rng = random.Random(f"{seed}:{number}")
