@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import weakref
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,10 @@ _MOST_STRIDES = 256
 
 
 def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
-    """Return the source as an ``onnx.ModelProto`` in float32, and its card.
+    """Return the source as an ``onnx.ModelProto`` in float32, the caller's own, and its card.
 
-    Size, free axes, uint8 input and suppression are as the options say; precision is not looked at.
+    Size, free axes, uint8 input and suppression are as the options say; precision is not looked at. The last conversion
+    is kept, since several formats and precisions of one network begin with the same.
 
     Raises:
         ExportError: when the source cannot be exported so, saying why.
@@ -32,6 +35,33 @@ def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     require_onnx()
     if source.onnx is not None:
         return _as_it_is(source.onnx, source.card, options)
+    global _last
+    wanted = replace(options, precision="fp32", calibration=None)
+    last = _last
+    if last is None or last.source() is not source or last.options != wanted:
+        last = _last = None  # two are never held
+        last = _last = _Conversion(weakref.ref(source), wanted, *_converted(source, options))
+    import onnx
+
+    model = onnx.ModelProto()
+    model.CopyFrom(last.model)
+    return model, last.card
+
+
+@dataclass(frozen=True)
+class _Conversion:
+    """What a source became."""
+
+    source: weakref.ref[Source]
+    options: ExportOptions
+    model: Any
+    card: ModelCard
+
+
+_last: _Conversion | None = None
+
+
+def _converted(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     from exporters.graph.adapters import fed_nhwc
     from exporters.graph.nms import with_suppression
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -16,6 +17,7 @@ pytest.importorskip("ultralytics")
 from exporters.base import ExportOptions
 from exporters.onnx.conversion import to_onnx
 from streamvision.checkpoints import open_source
+from support.tiny_source import TinySource
 
 pytestmark = [pytest.mark.reference, pytest.mark.slow]
 
@@ -49,6 +51,29 @@ def test_a_free_batch_takes_any_number_and_keeps_pictures_apart(
             assert (len(one), len(of_three)) == (1, 3)
             np.testing.assert_allclose(of_three[at], one[0], atol=1e-3)
     assert np.abs(together[0][0] - together[0][1]).max() > 0.1
+
+
+def test_several_formats_of_one_network_are_converted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    calls, export = [], torch.onnx.export
+
+    def counted(*given: Any, **named: Any) -> Any:
+        calls.append(named)
+        return export(*given, **named)
+
+    monkeypatch.setattr(torch.onnx, "export", counted)
+    source = TinySource()
+    first, card = to_onnx(source, ExportOptions())
+    kept = first.SerializeToString()
+    del first.graph.node[:]  # what one format makes of it is nothing to the next
+    again, same = to_onnx(source, ExportOptions(precision="fp16"))
+    assert (again.SerializeToString(), same) == (kept, card)
+    assert len(calls) == 1
+    other, _ = to_onnx(source, ExportOptions(dynamic_batch=True))
+    assert other.SerializeToString() != kept
+    to_onnx(TinySource(), ExportOptions(dynamic_batch=True))
+    assert len(calls) == 3
 
 
 def _pictures(count: int, *, as_bytes: bool) -> NDArray[np.uint8] | NDArray[np.float32]:

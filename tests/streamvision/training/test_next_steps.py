@@ -17,7 +17,7 @@ pytest.importorskip("torchvision")
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 
 
-def test_the_printed_command_shows_the_model_at_work(tmp_path: Path) -> None:
+def test_the_printed_commands_show_the_model_at_work_and_export_it(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     for level, name in ((60, "dark ones"), (200, "light ones")):
         (tmp_path / "data" / name).mkdir(parents=True)
@@ -41,3 +41,8 @@ def test_the_printed_command_shows_the_model_at_work(tmp_path: Path) -> None:
     ran = streamvision(*shlex.split(shows)[1:])
     assert ran.code == 0, ran.stderr
     assert (tmp_path / "run" / "held-out.mp4").stat().st_size > 0
+    exported = streamvision(*shlex.split(exports)[1:], "--json")
+    assert exported.code == 0, exported.stderr
+    (artefact,) = exported.report["artefacts"]
+    assert artefact["parity"]["passed"]
+    assert Path(artefact["path"]).exists()

@@ -54,7 +54,7 @@ def test_fine_tuning_leaves_a_complete_run_folder(signs: Path, yolo: Path, tmp_p
     done = streamvision(
         *("train", "--data", signs, "--model", yolo, "--epochs", "2", "--imgsz", "96", "--batch", "4"),
         *("--preset", "strong", "--freeze", "4", "--unfreeze-at", "2", "--balance", "oversample"),
-        *("--onnx-megabytes", "0.2", "--project", tmp_path, "--name", "run", "--json"),
+        *("--onnx-megabytes", "0.5", "--project", tmp_path, "--name", "run", "--json"),
         timeout_s=TIMEOUT_S,
     )
     assert done.code == 0, done.stderr
@@ -69,7 +69,7 @@ def test_fine_tuning_leaves_a_complete_run_folder(signs: Path, yolo: Path, tmp_p
     assert "| square |" in card
     assert "epoch 2/2" in done.stderr
     onnx = run / "weights" / "best.onnx"
-    assert onnx.stat().st_size <= 200_000
+    assert onnx.stat().st_size <= 500_000
     assert done.report["onnx_weights"] != "float32 weights"
     ran = streamvision("run", "--source", signs / "images", "--model", onnx, "--json")
     assert ran.code == 0, ran.stderr
