@@ -1,8 +1,12 @@
-"""Runs the real command line in a process of its own."""
+"""Runs the real command line, in a process of its own or in that of the test."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import logging
+import os
 import signal
 import subprocess
 import sys
@@ -69,3 +73,23 @@ def streamvision(*arguments: str | Path, timeout_s: float = TIMEOUT_S, cwd: Path
     """Run ``streamvision`` to its end."""
     done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout_s, cwd=cwd, check=False)
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def called(*arguments: str | Path, cwd: Path | None = None) -> Finished:
+    """Call ``streamvision`` in this process, which has torch already: what is refused is refused before any work."""
+    from streamvision.cli.main import main
+
+    root, before = logging.getLogger(), Path.cwd()
+    handlers, level, ended = root.handlers[:], root.level, 0
+    stdout, stderr = io.StringIO(), io.StringIO()
+    os.chdir(cwd or before)
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            main([str(argument) for argument in arguments])
+    except SystemExit as error:
+        ended = int(error.code or 0)
+    finally:
+        os.chdir(before)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    return Finished(ended, stdout.getvalue(), stderr.getvalue())

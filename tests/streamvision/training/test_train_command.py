@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import command, running, streamvision
+from support.command_line import called, command, running, streamvision
 from support.sign_pictures import draw_signs
 from support.tiny_architectures import tiny_checkpoint
 
@@ -86,7 +86,7 @@ def test_a_killed_fine_tuning_goes_on(signs: Path, yolo: Path, tmp_path: Path) -
     assert done.code == 0, done.stderr
     assert epochs_of(run) == list(range(1, 31))
     assert len((run / "command.txt").read_text(encoding="utf-8").splitlines()) == 2
-    again = streamvision("train", "--resume", run)
+    again = called("train", "--resume", run)
     assert again.code == 1
     assert "has ended" in again.sentence()
 
@@ -118,7 +118,7 @@ def test_the_learning_rate_finder_leaves_a_plot(signs: Path, tmp_path: Path) -> 
 
 def test_missing_weights_are_one_sentence_that_says_where_to_put_them(signs: Path, tmp_path: Path) -> None:
     pytest.importorskip("ultralytics")
-    done = streamvision("train", "--data", signs, "--model", "yolo11n", "--project", tmp_path / "runs", cwd=tmp_path)
+    done = called("train", "--data", signs, "--model", "yolo11n", "--project", tmp_path / "runs", cwd=tmp_path)
     assert done.code == 1
     sentence = done.sentence()
     assert "yolo11n.pt" in sentence
@@ -128,7 +128,7 @@ def test_missing_weights_are_one_sentence_that_says_where_to_put_them(signs: Pat
 
 
 def test_missing_torchvision_weights_are_one_sentence(signs: Path, tmp_path: Path) -> None:
-    done = streamvision(
+    done = called(
         *("train", "--data", signs, "--model", "ssdlite320_mobilenet_v3_large", "--weights", tmp_path / "none.pth"),
         *("--project", tmp_path / "runs"),
     )
@@ -137,7 +137,7 @@ def test_missing_torchvision_weights_are_one_sentence(signs: Path, tmp_path: Pat
 
 
 def test_the_format_of_the_data_is_taken_at_its_word(signs: Path, tmp_path: Path) -> None:
-    done = streamvision(
+    done = called(
         *("train", "--data", signs, "--format", "coco", "--model", "ssdlite320_mobilenet_v3_large"),
         *("--project", tmp_path / "runs"),
     )
@@ -146,7 +146,7 @@ def test_the_format_of_the_data_is_taken_at_its_word(signs: Path, tmp_path: Path
 
 
 def test_resuming_what_is_no_run_is_one_sentence(tmp_path: Path) -> None:
-    done = streamvision("train", "--resume", tmp_path)
+    done = called("train", "--resume", tmp_path)
     assert done.code == 1
     assert "recipe.yaml" in done.sentence()
 
