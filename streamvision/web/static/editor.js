@@ -6,6 +6,7 @@ import { RegionList } from "./region_list.js";
 import { RegionStore } from "./region_store.js";
 import { crossShape, NEAR_PX, regionShape, unfinishedShape } from "./shapes.js";
 
+const WIDTH = 1000; // of the drawing: its own, since pictures come larger and smaller as the network has it
 const STEP = 0.01; // of the picture, for an arrow key; with Shift five
 const REST_MS = 400; // a row of key presses is one change
 const SELECT_KEYS = "Keys: arrows move it, Page Down takes one corner after the other, Delete removes it.";
@@ -25,6 +26,7 @@ export class Editor {
   #store;
   #properties;
   #list;
+  #size = [WIDTH, WIDTH];
   #config = null;
   #lasting = false;
   #selected = null; // {kind, index}
@@ -307,17 +309,17 @@ export class Editor {
   // --- drawing ----------------------------------------------------------------------------------------------------
 
   #paint() {
-    const { width, height } = this.#canvas;
+    const [width, height] = (this.#size = [WIDTH, (WIDTH * this.#canvas.height) / this.#canvas.width]);
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const unit = width / (this.#svg.getBoundingClientRect().width || width); // picture pixels in one of the screen
+    const unit = width / (this.#svg.getBoundingClientRect().width || width); // of the drawing, in one pixel of the screen
     const parts = ["mask", "zone", "line"].flatMap((kind) =>
       this.#config[KINDS[kind]].map((region, index) => {
-        const points = region.points.map((point) => this.#pixels(point));
+        const points = region.points.map((point) => this.#place(point));
         return regionShape({ ...region, kind, index, points, chosen: this.#isSelected(kind, index), corner: this.#held }, unit);
       }),
     );
-    if (this.#corners.length) parts.push(unfinishedShape(this.#corners.map((point) => this.#pixels(point)), unit));
-    if (this.#mode !== "select") parts.push(crossShape(this.#pixels(this.#cross), unit));
+    if (this.#corners.length) parts.push(unfinishedShape(this.#corners.map((point) => this.#place(point)), unit));
+    if (this.#mode !== "select") parts.push(crossShape(this.#place(this.#cross), unit));
     this.#svg.replaceChildren(...parts);
     this.#showSelected();
   }
@@ -337,20 +339,20 @@ export class Editor {
     return this.#config[KINDS[this.#selected.kind]][this.#selected.index];
   }
 
-  #pixels([x, y]) {
-    return [x * this.#canvas.width, y * this.#canvas.height];
+  #place([x, y]) {
+    return [x * this.#size[0], y * this.#size[1]];
   }
 
   #pointOf(event) {
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(this.#svg.getScreenCTM().inverse());
     const clamp = (value) => Math.min(1, Math.max(0, value));
-    return [clamp(at.x / this.#canvas.width), clamp(at.y / this.#canvas.height)];
+    return [clamp(at.x / this.#size[0]), clamp(at.y / this.#size[1])];
   }
 
   #near(a, b) {
     const scale = this.#svg.getScreenCTM().a;
-    const [ax, ay] = this.#pixels(a);
-    const [bx, by] = this.#pixels(b);
+    const [ax, ay] = this.#place(a);
+    const [bx, by] = this.#place(b);
     return Math.hypot(ax - bx, ay - by) * scale < NEAR_PX;
   }
 

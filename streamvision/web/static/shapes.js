@@ -1,4 +1,4 @@
-// Regions as SVG, in pixels of the picture; `unit` is how many of them one pixel of the screen takes.
+// Regions as SVG, in units of the drawing; `unit` is how many of them one pixel of the screen takes.
 
 const SVG = "http://www.w3.org/2000/svg";
 const HANDLE_PX = 7;

@@ -108,7 +108,7 @@ export class Tile {
         if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
           this.#canvas.width = bitmap.width;
           this.#canvas.height = bitmap.height;
-          this.#find(".stage").style.setProperty("--ratio", bitmap.width / bitmap.height);
+          this.#find(".stage").style.setProperty("--ratio", record.width_px / record.height_px);
         }
         this.#context.drawImage(bitmap, 0, 0);
         bitmap.close();

@@ -115,6 +115,21 @@ def test_a_zone_is_drawn_by_its_corners_and_closed_at_the_first(editor: Page, fe
     assert analytics.config.zones[0].crowd == 5, "what is refused changes nothing"
 
 
+def test_corners_stay_where_they_are_while_pictures_become_smaller(editor: Page, feed: LiveFeed) -> None:
+    visible(editor, '[data-mode="zone"]').click()
+    editor.mouse.click(*spot(editor, 0.1, 0.2))
+    editor.mouse.click(*spot(editor, 0.9, 0.2))
+    editor.evaluate(
+        "Object.defineProperty(window, 'devicePixelRatio', {value: 0.1}); dispatchEvent(new Event('resize'))"
+    )
+    editor.wait_for_function("() => document.querySelector('[data-stream=gate] .picture').width === 160")
+    editor.mouse.click(*spot(editor, 0.9, 0.8))
+    editor.keyboard.press("Enter")
+    analytics = feed["gate"].analytics
+    assert eventually(lambda: len(analytics.config.zones) == 1)
+    assert points(analytics.config.zones[0]) == [[0.1, 0.2], [0.9, 0.2], [0.9, 0.8]]
+
+
 def test_a_zone_gets_classes_an_anchor_and_becomes_a_mask(editor: Page, feed: LiveFeed) -> None:
     visible(editor, '[data-mode="zone"]').click()
     for corner in ((0.1, 0.2), (0.6, 0.2), (0.6, 0.8), (0.1, 0.2)):

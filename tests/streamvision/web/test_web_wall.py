@@ -109,14 +109,14 @@ def test_small_tiles_ask_for_small_pictures(page: Page, url: str) -> None:
     assert large >= 960 and len(small) == 4 and max(small) <= 320
     page.set_viewport_size({"width": 360, "height": 740})
     page.locator("#layouts label", has_text="3 × 3").click()
-    page.wait_for_function("document.querySelector('[data-stream=yard] .picture').width === 160")
+    page.wait_for_function("() => document.querySelector('[data-stream=yard] .picture').width === 160")
 
 
 def test_a_full_screen_holds_all_pictures(page: Page, url: str) -> None:
     page.goto(url)
     page.locator('.tile[data-stream="gate"].has-picture').wait_for()
     page.locator("#fill").click()
-    page.wait_for_function("document.fullscreenElement && document.body.classList.contains('fills')")
+    page.wait_for_function("() => document.fullscreenElement && document.body.classList.contains('fills')")
     boxes = [one.bounding_box() for one in page.locator(".tile").all()]
     assert len(boxes) == 5 and all(box and box["y"] + box["height"] <= 800 for box in boxes)
     page.evaluate("document.exitFullscreen()")
