@@ -61,7 +61,7 @@ def export(state: Path, database: str | None, output: Path | None) -> int:
 
 def as_yaml(document: dict[str, Any]) -> str:
     """Return a configuration as a file has it."""
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
 def _document(state: Path, database: str | None) -> dict[str, Any]:

@@ -17,11 +17,13 @@ BAR_CELLS = 24
 class _Shown:
     """Takes its line away at the end of a ``with`` block."""
 
-    def __init__(self, *, redraw_s: float) -> None:
+    def __init__(self, *, redraw_s: float, in_log: bool = True) -> None:
         self._begin_s = time.monotonic()
         never = is_quiet()
         self._line = TerminalLine(
-            redraw_s=math.inf if never else redraw_s, log_every_s=None if never else LOG_EVERY_S, write_line=say
+            redraw_s=math.inf if never else redraw_s,
+            log_every_s=LOG_EVERY_S if in_log and not never else None,
+            write_line=say,
         )
 
     def __exit__(
@@ -31,10 +33,14 @@ class _Shown:
 
 
 class Progress(_Shown):
-    """Shows frames, fps, age and the time left of each stream; writes to stderr only."""
+    """Shows frames, fps, age and the time left of each stream; writes to stderr only.
 
-    def __init__(self) -> None:
-        super().__init__(redraw_s=0.5)
+    Args:
+        in_log: whether it is said now and then where stderr is no terminal.
+    """
+
+    def __init__(self, *, in_log: bool = True) -> None:
+        super().__init__(redraw_s=0.5, in_log=in_log)
 
     def __enter__(self) -> Progress:
         return self

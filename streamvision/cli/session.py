@@ -89,7 +89,7 @@ def run_session(
                 announce(server, config.serve, access, state)
                 if on_served:
                     on_served(server.url)
-            with pipeline, Progress() as progress:
+            with pipeline, Progress(in_log=service is None) as progress:
                 manager.ready()
                 while not signals.stop and not pipeline.wait(POLL_S):
                     if on_reload and signals.take_reload():

@@ -174,12 +174,15 @@ class Service:
         try:
             for name, config in moves.items():
                 moved.append(name)
-                self._move(name, config)
+                is_absent = name in self._absent and config.source == before[name].source
+                (self._try_move if is_absent else self._move)(name, config)
             remember(self.database, self._layers, layers, settings=settings or {})
         except BaseException:
             for name in reversed(moved):
-                with suppress(StreamVisionError):
-                    self._move(name, before[name]) if name in before else self._remove(name)
+                if name in before:
+                    self._try_move(name, before[name])
+                else:
+                    self._remove(name)
             raise
         self._take(layers)
         for name in before.keys() - wanted.keys():

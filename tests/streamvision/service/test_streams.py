@@ -93,8 +93,14 @@ def test_a_stream_whose_source_is_not_there_at_the_start_is_told_and_tried_again
         assert absent["state"] == "failed" and "does not exist" in absent["reason"]
         status, ready = served.ask("GET", "/readyz")
         assert status == 503 and any("stream files is failed" in sentence for sentence in ready["missing"])
+        assert served.ask("PATCH", "/api/settings", {"score": 0.5})[0] == 200
+        assert served.ask("PATCH", "/api/streams/files", {"name": "Files"})[0] == 200
+        status, answer = served.ask("PATCH", "/api/streams/files", {"source": "elsewhere.mp4"})
+        assert status == 400 and "does not exist" in answer["error"]
         hidden.rename(pictures)
         until(lambda: served.ask("GET", "/api/streams/files")[0] == 200, "it has begun")
+        assert served.get("/api/streams/files")["name"] == "Files"
+        assert served.service._running["files"].score == 0.5
 
 
 def test_null_means_the_default_again(start: Start, tmp_path: Path) -> None:
