@@ -11,7 +11,7 @@ import logging
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -31,6 +31,8 @@ EVICTION_S = 10.0
 """A viewer that takes no byte for so long, while there is something to give, is gone."""
 SWEEP_S = 0.5
 """How often the dead are looked for."""
+TURN_VIEWERS = 64
+"""So many are served in a row before connections and requests have their turn: each may take 1 ms on a busy machine."""
 HELD_S = 0.03
 """How often those are looked at for whom something waits."""
 HEARTBEAT_S = 2.0
@@ -280,10 +282,14 @@ class Fanout:
             self._offer_detections(stream_id, [viewer])
 
     def _dispatch(self) -> None:
-        """Offer each stream's new frame to all who follow the stream."""
+        """Offer each stream's new frame to all who follow the stream.
+
+        What is published meanwhile has its turn later, so that those who connect have theirs on a machine that is busy.
+        """
         self._dispatching = False
-        while self._changed:
-            self._guarded(partial(self._dispatch_stream, self._changed.pop()))
+        for stream_id in tuple(self._changed):
+            self._changed.discard(stream_id)
+            self._guarded(partial(self._dispatch_stream, stream_id))
         self._keep_pictures()
 
     def _keep_pictures(self) -> None:
@@ -302,10 +308,14 @@ class Fanout:
                 self._offer_picture(encoded, viewers)
         self._offer_detections(stream_id, [v for v in followers if not v.subscription.pictures])
 
-    def _offer_picture(self, encoded: EncodedFrame, viewers: Iterable[Viewer]) -> None:
+    def _offer_picture(self, encoded: EncodedFrame, viewers: Sequence[Viewer]) -> None:
+        """Offer a picture to some of its viewers now, and to the others when other things have had their turn."""
         now_s = time.monotonic()
-        for viewer in viewers:
-            self._offer(viewer, encoded.stream_id, encoded.render(viewer.subscription.form), now_s)
+        for viewer in viewers[:TURN_VIEWERS]:
+            if viewer in self._viewers:
+                self._offer(viewer, encoded.stream_id, encoded.render(viewer.subscription.form), now_s)
+        if len(viewers) > TURN_VIEWERS and self._loop is not None:
+            self._loop.call_soon(self._guarded, partial(self._offer_picture, encoded, viewers[TURN_VIEWERS:]))
 
     def _offer_detections(self, stream_id: str, listeners: list[Viewer]) -> None:
         channel = self._view.channels.get(stream_id)

@@ -7,7 +7,6 @@ alone, a viewer of 40 kB/s is 1.6 s behind.
 
 from __future__ import annotations
 
-import fcntl
 import socket
 import struct
 import sys
@@ -33,11 +32,9 @@ MAX_UNTOLD_BYTES = 16 * 1024
 PATIENCE_S = 1.0
 """A picture is sent after so long where the kernel has room, whatever the viewer's window seems to say."""
 
-_TCP_INFO = struct.Struct("=16xI100xQ20xI76xI")
-"""``tcpi_snd_mss``, ``tcpi_bytes_acked``, ``tcpi_min_rtt``, ``tcpi_snd_wnd`` of ``tcp_info`` (linux/tcp.h)."""
-_INT = struct.Struct("=i")
-_OUTPUT_QUEUE = 0x5411
-"""SIOCOUTQ (man 7 tcp)."""
+_TCP_INFO = struct.Struct("=16xI100xQ16xII48xQQ12xI")
+"""Of ``struct tcp_info`` (linux/tcp.h): ``tcpi_snd_mss``, ``tcpi_bytes_acked``, ``tcpi_notsent_bytes``,
+``tcpi_min_rtt``, ``tcpi_bytes_sent``, ``tcpi_bytes_retrans``, ``tcpi_snd_wnd``."""
 
 
 class Look(NamedTuple):
@@ -176,10 +173,10 @@ def look_at(connection: socket.socket) -> Look | None:
         return None
     try:
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-        queued = fcntl.ioctl(connection.fileno(), _OUTPUT_QUEUE, bytes(4))
     except OSError:
         return None  # it is closed, or no TCP
     if len(info) < _TCP_INFO.size:
         return None
-    segment_bytes, acknowledged_bytes, rtt_us, window_bytes = _TCP_INFO.unpack(info)
-    return Look(acknowledged_bytes, _INT.unpack(queued)[0], window_bytes, rtt_us / 1e6, segment_bytes)
+    segment_bytes, taken_bytes, unsent_bytes, rtt_us, sent_bytes, repeated_bytes, window_bytes = _TCP_INFO.unpack(info)
+    under_way_bytes = unsent_bytes + sent_bytes - repeated_bytes - taken_bytes
+    return Look(taken_bytes, under_way_bytes, window_bytes, rtt_us / 1e6, segment_bytes)
