@@ -13,10 +13,13 @@ from typing import Any
 import yaml
 
 from streamvision.cli.serve import read_document
+from streamvision.core.config.serve import ServeConfig
 from streamvision.service.beginning import Beginning
 from streamvision.service.control import ServiceControl
 from streamvision.service.service import Service
+from streamvision.state.accounts import Accounts
 from streamvision.state.database import Database
+from streamvision.web.login import Login
 from streamvision.web.server import WebServer
 
 BOXES = "synthetic:boxes?fps=20&size=160x120"
@@ -85,7 +88,9 @@ def write_config(path: Path, model: Path, *streams: dict[str, Any], **more: Any)
 
 
 @contextmanager
-def serving(place: str, folder: Path, file: Path, streams: Sequence[dict[str, Any]] = ()) -> Iterator[Served]:
+def serving(
+    place: str, folder: Path, file: Path, streams: Sequence[dict[str, Any]] = (), *, login: bool = False
+) -> Iterator[Served]:
     """Run a service for the length of the block.
 
     Args:
@@ -93,13 +98,16 @@ def serving(place: str, folder: Path, file: Path, streams: Sequence[dict[str, An
         folder: its state folder.
         file: its configuration.
         streams: what a command line names.
+        login: whether people must sign in, as users of its database.
     """
     with ExitStack() as stack:
         database = Database.open(place)
         stack.callback(database.close)
         service = Service(database, folder, Beginning(file, streams=tuple(streams)), read_document)
         service.view.control = ServiceControl(service)
-        server = WebServer(service.view, port=0)
+        config = ServeConfig()
+        signing_in = Login(Accounts.of(database, config), config) if login else None
+        server = WebServer(service.view, port=0, login=signing_in)
         server.start()
         stack.callback(server.stop)
         stack.enter_context(service)

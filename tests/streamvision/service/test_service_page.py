@@ -1,0 +1,201 @@
+"""A service as people use it, in a real Chromium: sign in, add a camera, draw, see what happened, sign out."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.accounts import PASSWORD, people
+from support.rtsp_server import RtspServer, unavailable
+from support.serving import Served, serving, until, write_config
+
+pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from support.axe import Axe
+from support.browser import launched
+
+pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
+
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a camera that wants a password, and give its address."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    film = tmp_path_factory.mktemp("film") / "film.mp4"
+    drawn = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=4", "-pix_fmt", "yuv420p", str(film)]
+    subprocess.run(["ffmpeg", "-v", "error", *drawn], check=True, timeout=60)
+    with RtspServer(film, users={"cam": "secret"}) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("service")
+    config = write_config(folder / "cameras.yaml", model)
+    with people(folder / "state"):
+        pass  # they are in the database from now on
+    with serving(str(folder / "state"), folder / "state", config, login=True) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    fresh = context.new_page()
+    errors: list[str] = []
+    fresh.on("pageerror", lambda error: errors.append(str(error)))
+    fresh.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    yield fresh
+    context.close()
+    assert not errors
+
+
+def sign_in(page: Page, served: Served, name: str, path: str = "") -> None:
+    page.goto(f"http://127.0.0.1:{served.port}/{path}")
+    page.locator("#user").fill(name)
+    page.locator("#password").fill(PASSWORD)
+    page.locator(".sign-in button").click()
+
+
+def draw_everything(page: Page, tile: Locator, mode: str) -> None:
+    """Draw a region of four corners that holds nearly all of the picture."""
+    tile.locator(f'[data-mode="{mode}"]').click()
+    box = tile.locator(".drawing").bounding_box()
+    assert box is not None
+    corners = [(0.01, 0.02), (0.99, 0.02), (0.99, 0.98), (0.01, 0.98), (0.01, 0.02)]
+    for x, y in corners:
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    expect(tile.locator(".editor-words")).to_have_text("Applied and saved.")
+
+
+def masked_objects(served: Served) -> int:
+    """Count the objects on the newest frame whose lower edge has its middle in what :func:`draw_everything` draws."""
+    newest = served.service.view.channels["door"].latest
+    assert newest is not None
+    boxes = newest.result.detections.box_xyxy_px
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2 / 320, boxes[:, 3] / 180
+    return int(((x > 0.02) & (x < 0.98) & (y > 0.03) & (y < 0.97)).sum())
+
+
+def test_the_first_evening(page: Page, served: Served, camera: str, project_root: Path, reference_dir: Path) -> None:
+    axe = Axe(project_root, reference_dir)
+
+    def config() -> dict[str, Any]:
+        return served.service.view.control.stream_config("door")  # type: ignore[union-attr]
+
+    sign_in(page, served, "ann")
+    page.locator("#empty .add").click()
+    page.locator('#camera [name="source"]').fill(camera.replace("secret", "wrong"))
+    page.locator("#try").click()
+    expect(page.locator("#camera-wrong")).to_contain_text("password")
+    page.locator('#camera [name="source"]').fill(camera)
+    page.locator("#try").click()
+    page.locator("#tried").wait_for()
+    assert page.locator("#tried").evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
+    page.locator('#camera [name="name"]').fill("Front door")
+    page.locator('#camera [name="id"]').fill("door")
+    assert axe.findings(page) == []
+    page.locator("#camera-save").click()
+
+    tile = page.locator('.tile[data-stream="door"]')
+    expect(tile.locator("h2")).to_have_text("Front door")
+    tile.and_(page.locator(".has-picture")).wait_for()
+    assert "secret" not in page.content()
+
+    tile.locator(".edit").click()
+    draw_everything(page, tile, "zone")
+    tile.locator('.properties [name="crowd"]').fill("1")
+    page.keyboard.press("Tab")
+    expect(tile.locator(".happened li").first).to_contain_text("zone 1")
+    until(lambda: masked_objects(served), "something is there before")
+    draw_everything(page, tile, "mask")
+    assert len(config()["ignore"]) == 1
+    until(lambda: not masked_objects(served), "what is in the mask is dropped")
+
+    page.locator(".places a", has_text="Events").click()
+    page.locator(".filters [name=kind]").select_option("crowding")
+    page.locator(".filters [type=submit]").click()
+    expect(page.locator(".event").first).to_contain_text("zone 1: crowded")
+    expect(page.locator(".event").first).to_contain_text("Front door")
+    assert {e.get_attribute("data-kind") for e in page.locator(".event").all()} == {"crowding"}
+    page.locator(".event button.thumbnail").first.click()
+    wide = "image => image.decode().then(() => image.naturalWidth)"
+    assert page.locator("#large-picture").evaluate(wide) == 320
+    assert axe.findings(page) == []
+    page.keyboard.press("Escape")
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    assert "crowding" in download.value.path().read_text()
+
+    page.locator("#who").click()
+    page.locator("#sign-out").click()
+    expect(page.locator("h1")).to_have_text("Sign in")
+    page.goto(f"http://127.0.0.1:{served.port}/streams/door")
+    expect(page.locator("h1")).to_have_text("Sign in")
+
+
+def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served) -> None:
+    sign_in(page, served, "ann")
+    if "yard" not in served.service.layers.documents:
+        control = served.service.view.control
+        assert control is not None
+        control.add_stream({"id": "yard", "source": "synthetic:boxes?fps=5&size=160x120"})
+    page.goto(f"http://127.0.0.1:{served.port}/streams/yard")
+    tile = page.locator('.tile[data-stream="yard"]')
+    tile.and_(page.locator(".has-picture")).wait_for()
+    tile.locator(".settings").click()
+    page.locator('#camera [name="name"]').fill("The yard")
+    page.locator("#camera summary", has_text="found").click()
+    page.locator("#camera-found input").first.fill("0.5")
+    page.locator("#camera-save").click()
+    expect(tile.locator("h2")).to_have_text("The yard")
+    assert served.service.view.control.stream_config("yard")["score"] == 0.5  # type: ignore[union-attr]
+    tile.locator(".settings").click()
+    page.locator("#camera-remove").click()
+    page.locator("#sure button", has_text="Remove it").click()
+    expect(tile).to_have_count(0)
+    assert "yard" not in served.service.layers.documents
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_shuts_anybody_out_of_the_other_pages(
+    page: Page, served: Served, theme: str, project_root: Path, reference_dir: Path
+) -> None:
+    axe = Axe(project_root, reference_dir)
+    page.emulate_media(color_scheme=theme)
+    page.goto(f"http://127.0.0.1:{served.port}/settings")
+    assert axe.findings(page) == []
+    expect(page.locator("h1")).to_have_count(1)
+    sign_in(page, served, "ann", "settings")
+    page.locator("#user-list tr").first.wait_for()
+    page.locator("#audit-list tr").first.wait_for()
+    assert axe.findings(page) == []
+    expect(page.locator("h1")).to_have_count(1)
+    page.set_viewport_size({"width": 360, "height": 740})
+    for path in ("settings", "events"):
+        page.goto(f"http://127.0.0.1:{served.port}/{path}")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert axe.findings(page) == [], path
+
+
+def test_a_viewer_sees_and_changes_nothing(page: Page, served: Served) -> None:
+    sign_in(page, served, "bob")
+    page.locator("#link[data-link=connected]").wait_for()
+    expect(page.locator(".places a")).to_have_text(["Wall", "Events"])
+    expect(page.locator(".add, .edit, .settings, #camera")).to_have_count(0)
