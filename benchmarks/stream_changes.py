@@ -41,8 +41,8 @@ OTHER_MODEL_EVERY = 10
 GUEST_IDS = 4
 GUEST_FRAMES = 3
 PATIENCE_S = 60.0
-SETTLING_CYCLES = 20
-"""What is taken up by then is the program's own: caches and pools fill."""
+SETTLING = 1 / 3
+"""Share of the cycles that the trend of memory leaves out: caches and pools fill then."""
 MOST_AGE = 1.2
 MOST_MB_PER_100 = 1.0
 
@@ -52,6 +52,9 @@ class Missed:
 
     def __init__(self, channel: LiveChannel) -> None:
         self.count = 0
+        self.cycles: list[int] = []
+        """In which cycle each was missed; 0 before the first."""
+        self.cycle = 0
         self._last: int | None = None
         channel.add_listener(self._note)
 
@@ -60,7 +63,9 @@ class Missed:
         if newest is not None:
             index = newest.result.frame.index
             if self._last is not None:
-                self.count += index - self._last - 1
+                gap = index - self._last - 1
+                self.count += gap
+                self.cycles += [self.cycle] * gap
             self._last = index
 
 
@@ -119,6 +124,7 @@ def measured(config: AppConfig, url: str, *, cycles: int, before_s: float) -> di
         missed_before, first = missed.count, control_age_s.count
         samples, going_s = [{"cycle": 0, **held()}], []
         for cycle in range(1, cycles + 1):
+            missed.cycle = cycle
             own = {"id": f"guest-{cycle % GUEST_IDS}"} | ({} if cycle % OTHER_MODEL_EVERY else {"model": "other"})
             going_s.append(come_and_go(pipeline, server.port, StreamConfig.model_validate(guest | own)))
             if cycle % 10 == 0 or cycle == cycles:
@@ -131,6 +137,8 @@ def measured(config: AppConfig, url: str, *, cycles: int, before_s: float) -> di
                 "frames": control_age_s.count,
                 "missed_before": missed_before,
                 "missed": missed.count - missed_before,
+                "missed_in_cycles": missed.cycles,
+                "drops": next(status.drops for status in pipeline.statuses() if status.id == CONTROL),
                 "age_s_before": before,
                 "age_s_meanwhile": meanwhile,
             },
@@ -146,7 +154,7 @@ def measured(config: AppConfig, url: str, *, cycles: int, before_s: float) -> di
 
 def _growth(samples: list[dict[str, float]]) -> float | None:
     """Return the slope of the memory after the settling, by least squares."""
-    settled = [one for one in samples if one["cycle"] >= SETTLING_CYCLES]
+    settled = [one for one in samples if one["cycle"] >= SETTLING * samples[-1]["cycle"]]
     if len(settled) < 3:
         return None
     slope = np.polyfit([one["cycle"] for one in settled], [one["rss_mb"] for one in settled], 1)[0]

@@ -71,6 +71,10 @@ class Pipeline:
     ) -> None:
         if not config.streams and not service:
             raise ConfigError("there is no stream to run; give at least one source")
+        if config.workers > 1 and service:
+            raise ConfigError(
+                f"workers is {config.workers}, but streams come and go within one process only; leave workers out"
+            )
         self.times = model.times if model else StageTimes()
         """Seconds spent in each stage, over all streams."""
         self._config = config

@@ -17,6 +17,9 @@ from streamvision.core.config.app import AppConfig
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model
 
+LOOK_EVERY_S = 0.05
+"""How often it is looked whether a stream is over: not with each batch, since that costs with each stream."""
+
 
 class ModelGroup:
     """The streams of one model. They may come and go while it runs; any thread may add and remove them.
@@ -55,6 +58,7 @@ class ModelGroup:
         self._lock = threading.Lock()
         self._streams: tuple[Stream, ...] = ()  # replaced, never changed: the threads of the network go through it
         self._started = False
+        self._looked_at_s = 0.0
         self._inference = InferenceThreads(
             self.models,
             self.batcher,
@@ -112,7 +116,11 @@ class ModelGroup:
         self.models.close()
 
     def _end_drained(self) -> None:
-        """Finish the outputs of streams that are over though others go on."""
+        """Finish the outputs of streams that are over though others go on; looked at now and then is enough."""
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s < LOOK_EVERY_S:
+            return
+        self._looked_at_s = now_s
         over = True
         for stream in self._streams:
             if stream.drained():

@@ -58,6 +58,11 @@ def test_a_run_needs_a_stream(model: Path) -> None:
         Pipeline(config_of(model))
 
 
+def test_streams_come_and_go_within_one_process_only(model: Path) -> None:
+    with pytest.raises(ConfigError, match="within one process only"):
+        Pipeline(config_of(model, workers=2), service=True)
+
+
 def test_a_run_ends_when_all_streams_have_left(model: Path) -> None:
     with Pipeline(config_of(model, {"source": LIVE, "id": "a"})) as pipeline:
         pipeline.add_stream(live("b"))
