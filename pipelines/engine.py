@@ -28,6 +28,7 @@ from pipelines.stream import Stream
 from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.heap import give_back_free_memory
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import short
 from streamvision.core.status import StreamStatus
@@ -351,6 +352,7 @@ class Pipeline:
         stream.stop(REMOVE_TIMEOUT_S)
         stream.group.remove(stream)
         self._groups.release(stream.group)
+        give_back_free_memory()
         self.view.model = self._groups.describe()
 
     def _known(self, stream_id: str) -> Stream | OffStream:

@@ -167,6 +167,7 @@ class LiveFeed:
     def remove(self, stream_id: str) -> None:
         """Let a stream go."""
         self.streams = {name: stream for name, stream in self.streams.items() if name != stream_id}
+        self.frame_ages = {name: ages for name, ages in self.frame_ages.items() if name != stream_id}
         self.view.remove(stream_id)
 
     def _create(self, stream_id: str) -> FedStream:
