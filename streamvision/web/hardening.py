@@ -9,6 +9,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from werkzeug.routing import IntegerConverter, Map
 
 from streamvision.core.redaction import short
 from streamvision.web.refusal import refuse
@@ -27,6 +28,15 @@ HEADERS = {
 """Sent with every response: nobody frames the page, and no other site's page loads anything from here."""
 
 
+class StoredInteger(IntegerConverter):
+    """A number in a path, no larger than a database can hold."""
+
+    regex = r"\d{1,19}"
+
+    def __init__(self, map: Map, fixed_digits: int = 0, min: int | None = None, max: int | None = None) -> None:
+        super().__init__(map, fixed_digits, min, (1 << 63) - 1 if max is None else max)
+
+
 def harden(app: Flask, *, host_names: Iterable[str] = ()) -> None:
     """Answer only requests that name this machine, and send :data:`HEADERS` with every response.
 
@@ -37,6 +47,7 @@ def harden(app: Flask, *, host_names: Iterable[str] = ()) -> None:
         app: the application.
         host_names: names that are answered beside the machine's own, ``localhost`` and addresses.
     """
+    app.url_map.converters["int"] = StoredInteger
     own = socket.gethostname().lower()
     known = {"localhost", own, own.partition(".")[0], f"{own.partition('.')[0]}.local"}
     known |= {name.lower().rstrip(".") for name in host_names}

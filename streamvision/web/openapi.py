@@ -138,7 +138,7 @@ def openapi_document(app: Flask) -> dict[str, Any]:
                 "session": {"type": "apiKey", "in": "cookie", "name": "session", "description": "Of POST /login."},
             },
         },
-        "security": [{}, {"token": []}, {"session": []}],
+        "security": [{"token": []}, {"session": []}] if "login_page" in app.view_functions else [],
     }
 
 
@@ -186,7 +186,9 @@ def _operations(app: Flask, rule: Rule) -> Iterator[_Operation]:
 
 def _path_parameter(rule: Rule, name: str) -> dict[str, Any]:
     is_number = re.search(rf"<int(?:\([^)]*\))?:{name}>", rule.rule) is not None
-    schema = {"type": "integer", "minimum": 0} if is_number else {"type": "string", "minLength": 1}
+    schema = (
+        {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1} if is_number else {"type": "string", "minLength": 1}
+    )
     described = {"description": PATH_PARAMETERS[name]} if name in PATH_PARAMETERS else {}
     return {"name": name, "in": "path", "required": True, "schema": schema, **described}
 
@@ -213,7 +215,12 @@ def _operation_json(one: _Operation, references: dict[tuple[int, JsonSchemaMode]
         schema = references[id(about.answer), "serialization"] if about.answer is not None else {"type": "string"}
         others: dict[str, Any] = {media_type: {"schema": {}} for media_type in about.also}
         success["content"] = {about.media_type: {"schema": schema}, **others}
-    refused = {"description": "Refused.", "content": {JSON: {"schema": references[id(ApiError), "serialization"]}}}
+    refused: dict[str, Any] = {
+        "description": "Refused.",
+        "content": {JSON: {"schema": references[id(ApiError), "serialization"]}},
+    }
+    if about.body_type == FORM:
+        refused["content"]["text/html"] = {"schema": {"type": "string"}}
     operation: dict[str, Any] = {
         "operationId": f"{one.method}_{one.name.replace('.', '_')}",
         "summary": one.summary,
@@ -226,6 +233,8 @@ def _operation_json(one: _Operation, references: dict[tuple[int, JsonSchemaMode]
     }
     if one.level == "public":
         operation["security"] = []
+    else:
+        operation["x-access"] = one.level
     if one.description:
         operation["description"] = one.description
     if about.live:
