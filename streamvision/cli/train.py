@@ -65,7 +65,7 @@ def train(
     \b
     Examples:
       streamvision train --data signs/ --model yolov8n.pt --epochs 50 --imgsz 416 --freeze 10 --unfreeze-at 5
-      streamvision train --config configs/train-road-signs.yaml --data signs/
+      streamvision train --config recipe.yaml --data signs/
       streamvision train --resume runs/train/yolov8n-1
       streamvision train --data signs/ --model ssdlite320_mobilenet_v3_large --imgsz 320 --preset strong
       streamvision train --data road/ --model unet --imgsz 320 --lr 0.003

@@ -63,7 +63,7 @@ class ModelConfig(Section):
     classes: tuple[ClassName, ...] | None = Field(None, description="Report these classes only, by name or number.")
     head: str | None = Field(
         None,
-        description="Layout of the outputs, for files that do not say it; docs/tasks.md explains them.",
+        description="Layout of the outputs, for files that do not say it; the page on tasks explains them.",
         json_schema_extra=listed_in("streamvision.inference.heads.registry:HEADS"),
     )
     names: tuple[str, ...] | None = Field(None, description="Class names, for files that do not say them.")
