@@ -73,7 +73,7 @@ def announce(server: WebServer, config: ServeConfig, access: PageAccess, state: 
             f"There are no users yet in {state}. Make the admin within an hour, by this link, which works once; from "
             "another machine, put the address of this one in it:"
         )
-        say(f"{server.url}setup?code={access.setup.secret}")
+        click.echo(f"{server.url}setup/{access.setup.secret}", err=True)  # lines of the log would have it masked
     if not config.is_loopback:
         _warn(config, access)
 

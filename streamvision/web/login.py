@@ -46,33 +46,11 @@ class SignIn(Schema):
     """Where to go then, from the application's root."""
 
 
-class FirstAdmin(Schema):
-    """Name and password of the first admin."""
-
-    code: str = ""
-    """What the link holds."""
-    user: str = "admin"
-    """Name of the user."""
-    password: str = ""
-    """The password."""
-    again: str = ""
-    """The password once more."""
-    csrf: str = ""
-    """What the form holds, and the cookie that came with it."""
-
-
 class Next(Schema):
     """Where to go."""
 
     next: str = "/"
     """A path from the application's root."""
-
-
-class Code(Schema):
-    """Whose link it is."""
-
-    code: str = ""
-    """What the link holds."""
 
 
 @dataclass
@@ -172,11 +150,10 @@ def _add_setup(app: Flask, login: Login, setup: SetupCode) -> None:
     def is_over(code: str) -> bool:
         return not setup.fits(code) or login.accounts.users.exist()
 
-    @app.get("/setup")
+    @app.get("/setup/<code>")
     @access("public")
-    def setup_page() -> Response:
+    def setup_page(code: str) -> Response:
         """Show where the first admin chooses a password."""
-        code = request.args.get("code", "")
         return _over() if is_over(code) else _form("setup.html", code=code, user="admin")
 
     @app.post("/setup")

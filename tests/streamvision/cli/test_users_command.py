@@ -156,13 +156,13 @@ def test_a_run_serves_its_users_over_https(state: Path) -> None:
 def test_a_service_without_users_or_terminal_says_a_link_that_makes_the_admin(state: Path) -> None:
     port = _free_port()
     with running("serve", "--serve", f"0.0.0.0:{port}", stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
-        said = _said(process, "setup?code=")
-        link = re.search(rf"http://127\.0\.0\.1:{port}(/setup\?code=\S+)", said)
+        said = _said(process, "/setup/")
+        link = re.search(rf"http://127\.0\.0\.1:{port}(/setup/\S+)", said)
         assert link, said
         assert _ask(port, "GET", "/api/streams")[0] == 401
         _, headers, page = _ask(port, "GET", link[1])
         csrf = re.search(r'name="csrf" value="([^"]+)"', page)
-        code = link[1].partition("=")[2]
+        code = link[1].rpartition("/")[2]
         assert csrf
         word = PASSWORD.replace(" ", "+")
         form = f"code={code}&user=root&password={word}&again={word}&csrf={csrf[1]}"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -300,7 +300,7 @@ class TestFirstAdmin:
     def form(
         self, browser: Browser, code: str, password: str = PASSWORD, again: str = PASSWORD
     ) -> tuple[int, dict, str]:
-        _, _, page = browser.ask("GET", f"/setup?{urlencode({'code': code})}")
+        _, _, page = browser.ask("GET", f"/setup/{quote(code)}")
         csrf = re.search(r'name="csrf" value="([^"]+)"', page)
         form = {"code": code, "user": "root", "password": password, "again": again, "csrf": csrf[1] if csrf else ""}
         return browser.ask("POST", "/setup", form)
