@@ -16,6 +16,7 @@ from streamvision.cli.serve import read_document
 from streamvision.core.config.serve import ServeConfig
 from streamvision.service.beginning import Beginning
 from streamvision.service.control import ServiceControl
+from streamvision.service.onvif import Onvif
 from streamvision.service.service import Service
 from streamvision.state.accounts import Accounts
 from streamvision.state.database import Database
@@ -105,6 +106,7 @@ def serving(
         stack.callback(database.close)
         service = Service(database, folder, Beginning(file, streams=tuple(streams)), read_document)
         service.view.control = ServiceControl(service)
+        service.view.onvif = Onvif()
         config = ServeConfig()
         signing_in = Login(Accounts.of(database, config), config) if login else None
         server = WebServer(service.view, port=0, login=signing_in)

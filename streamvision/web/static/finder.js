@@ -8,9 +8,9 @@ export function finder(onFound) {
   if (!find("finder")) return; // this installation has no ONVIF
   find("discover").addEventListener("click", () =>
     listing(find("discover"), find("found"), "No camera answered.", async () => {
-      const { cameras } = await ask("api/onvif/discover");
-      return cameras.map((camera) => ({
-        words: [camera.name, camera.address].filter(Boolean).join(" · "),
+      const { devices } = await ask("api/onvif/discover");
+      return devices.map((camera) => ({
+        words: [camera.name, camera.hardware, camera.address].filter(Boolean).join(" · "),
         choose: () => {
           find("onvif-address").value = camera.address;
           find("onvif-user").focus();

@@ -12,6 +12,8 @@ import pytest
 from support.accounts import PASSWORD, people
 from support.rtsp_server import RtspServer, unavailable
 from support.serving import Served, serving, until, write_config
+from support.virtual_onvif_camera import PASSWORD as CAMERA_PASSWORD
+from support.virtual_onvif_camera import USER, virtual_camera
 
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -165,11 +167,37 @@ def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served
     page.locator("#camera-save").click()
     expect(tile.locator("h2")).to_have_text("The yard")
     assert served.service.view.control.stream_config("yard")["score"] == 0.5  # type: ignore[union-attr]
+    for wanted, word in ((False, "Stopped"), (True, "Live")):
+        tile.locator(".settings").click()
+        page.locator('#camera [name="enabled"]').set_checked(wanted)
+        page.locator("#camera-save").click()
+        expect(tile.locator(".badge")).to_have_text(word)
+    expect(tile).not_to_have_attribute("data-freshness", "old")
     tile.locator(".settings").click()
     page.locator("#camera-remove").click()
     page.locator("#sure button", has_text="Remove it").click()
     expect(tile).to_have_count(0)
     assert "yard" not in served.service.layers.documents
+
+
+def test_the_streams_of_an_onvif_camera_fill_the_dialog(page: Page, served: Served) -> None:
+    pytest.importorskip("onvif")
+    pytest.importorskip("ipycam")
+    sign_in(page, served, "ann")
+    with virtual_camera() as port:
+        page.locator(".add >> visible=true").first.click()
+        page.locator("#finder summary").click()
+        page.locator("#onvif-address").fill(f"127.0.0.1:{port}")
+        page.locator("#onvif-user").fill(USER)
+        page.locator("#onvif-password").fill("another")
+        page.locator("#profiles").click()
+        expect(page.locator("#profile-list .wrong")).to_contain_text("password")
+        page.locator("#onvif-password").fill(CAMERA_PASSWORD)
+        page.locator("#profiles").click()
+        page.locator("#profile-list button").first.click()
+    source = page.locator('#camera [name="source"]').input_value()
+    assert source.startswith("rtsp://root:") and "@127.0.0.1" in source
+    assert page.locator('#camera [name="name"]').input_value()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
