@@ -1,7 +1,7 @@
 """Many MJPEG viewers in one process, driven by one selector; some of them never read.
 
-``python -m streamvision.bench.viewer_clients PORT PATH VIEWERS STALLED SECONDS`` connects them to 127.0.0.1, counts the
-pictures of each once all have had one, and writes one JSON document to standard output.
+``python -m streamvision.bench.viewer_clients PORT PATH VIEWERS STALLED SECONDS [tls]`` connects them to 127.0.0.1,
+counts the pictures of each once all have had one, and writes one JSON document to standard output.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import resource
 import selectors
 import socket
+import ssl
 import sys
 import time
 from typing import Any
@@ -23,8 +24,11 @@ MAX_HEADER_BYTES = 8192
 class Viewer:
     """One connection: it reads the response's header, then part after part."""
 
-    def __init__(self, port: int, path: str) -> None:
+    def __init__(self, port: int, path: str, tls: ssl.SSLContext | None) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_TIMEOUT_S)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket)
+        self._tls = tls is not None
         self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         self.socket.setblocking(False)
         self.pictures = 0
@@ -35,16 +39,24 @@ class Viewer:
         self._head = b""
 
     def receive(self, buffer: memoryview) -> None:
-        """Take what there is."""
+        """Take what there is; a selector does not see what TLS has taken from the socket already."""
+        while self._receive(buffer) and self._tls:
+            pass
+
+    def _receive(self, buffer: memoryview) -> bool:
         try:
             size = self.socket.recv_into(buffer)
-        except BlockingIOError:
-            return
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
         except OSError:
             size = 0
         if size == 0:
             self.closed = True
-            return
+            return False
+        self._count(buffer, size)
+        return True
+
+    def _count(self, buffer: memoryview, size: int) -> None:
         at = 0
         while at < size:
             if self._left > 0:
@@ -75,12 +87,13 @@ def _content_length(header: bytes) -> int:
     return 0
 
 
-def watch(port: int, path: str, *, viewers: int, stalled: int, seconds: float) -> dict[str, Any]:
+def watch(port: int, path: str, *, viewers: int, stalled: int, seconds: float, tls: bool = False) -> dict[str, Any]:
     """Connect, wait until every viewer has a picture, and count for so many seconds."""
     allow_open_files(viewers + stalled + 64)
     selector = selectors.DefaultSelector()
-    silent = [Viewer(port, path) for _ in range(stalled)]
-    watching = [Viewer(port, path) for _ in range(viewers)]
+    context = ssl._create_unverified_context() if tls else None  # the certificate is made for this measurement
+    silent = [Viewer(port, path, context) for _ in range(stalled)]
+    watching = [Viewer(port, path, context) for _ in range(viewers)]
     for viewer in watching:
         selector.register(viewer.socket, selectors.EVENT_READ, viewer)
     buffer = memoryview(bytearray(RECEIVE_BYTES))
@@ -120,5 +133,6 @@ def allow_open_files(count: int) -> None:
 
 
 if __name__ == "__main__":
-    port, path, viewers, stalled, seconds = sys.argv[1:]
-    json.dump(watch(int(port), path, viewers=int(viewers), stalled=int(stalled), seconds=float(seconds)), sys.stdout)
+    port, path, viewers, stalled, seconds, *further = sys.argv[1:]
+    counts = {"viewers": int(viewers), "stalled": int(stalled)}
+    json.dump(watch(int(port), path, **counts, seconds=float(seconds), tls=further == ["tls"]), sys.stdout)

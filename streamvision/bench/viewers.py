@@ -9,6 +9,9 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,8 @@ from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import quantiles_of
 from streamvision.synthetic.boxes import BoxesScene
+from streamvision.web.certificate import Certificate
+from streamvision.web.self_signed import self_signed
 from streamvision.web.server import WebServer
 
 STREAM_ID = "bench"
@@ -98,7 +103,14 @@ class ViewerFigures:
 
 
 def bench_viewers(
-    *, viewers: int, stalled: int, fps: float, size_px: tuple[int, int], seconds: float, quality: int | None = None
+    *,
+    viewers: int,
+    stalled: int,
+    fps: float,
+    size_px: tuple[int, int],
+    seconds: float,
+    quality: int | None = None,
+    tls: bool = False,
 ) -> ViewerFigures:
     """Publish drawn pictures at a steady rate, serve them, and let a process of viewers count what they get.
 
@@ -109,6 +121,7 @@ def bench_viewers(
         size_px: width and height of the pictures.
         seconds: how long is measured.
         quality: of the JPEG files; default: as when serving.
+        tls: over HTTPS.
 
     Raises:
         OutputError: when the viewers could not connect.
@@ -117,7 +130,8 @@ def bench_viewers(
     channel = LiveChannel(STREAM_ID, ("box",))
     encode = JpegEncoder(ServeConfig().jpeg_quality if quality is None else quality)
     view = LiveView({STREAM_ID: channel}, statuses=list, stage_times=dict, model="none")
-    server = WebServer(view, port=0, max_viewers=viewers + stalled + 8)
+    certificate = _certificate() if tls else None
+    server = WebServer(view, port=0, max_viewers=viewers + stalled + 8, certificate=certificate)
     publisher = _Publisher(channel, encode, fps=fps, size_px=size_px)
     server.start()
     try:
@@ -127,7 +141,7 @@ def bench_viewers(
             before = Usage.now()
             time.sleep(min(seconds / 2, 5.0))
             idle_percent, memory_mb = Usage.now().cpu_percent_since(before), rss_mb()
-        child = _clients(server.port, viewers=viewers, stalled=stalled, seconds=seconds)
+        child = _clients(server.port, viewers=viewers, stalled=stalled, seconds=seconds, tls=tls)
         begin = _when_all_watch(channel, viewers, child)
         published, ages = publisher.published, channel.sent_age_s.count
         document = _finished(child, timeout_s=seconds + GRACE_S)
@@ -189,10 +203,21 @@ class _Publisher:
             index += 1
 
 
-def _clients(port: int, *, viewers: int, stalled: int, seconds: float) -> subprocess.Popen[bytes]:
+def _certificate() -> Certificate:
+    """Return a certificate for this measurement alone."""
+    folder = Path(mkdtemp(prefix="streamvision-bench-"))
+    try:
+        files = self_signed(folder)
+        return Certificate(lambda: files)
+    finally:
+        rmtree(folder)
+
+
+def _clients(port: int, *, viewers: int, stalled: int, seconds: float, tls: bool) -> subprocess.Popen[bytes]:
     module = "streamvision.bench.viewer_clients"
     path = f"/streams/{STREAM_ID}/mjpeg"
     command = [sys.executable, "-m", module, str(port), path, str(viewers), str(stalled), str(seconds)]
+    command += ["tls"] if tls else []
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

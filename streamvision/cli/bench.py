@@ -129,11 +129,12 @@ def model(sources: Sources, seconds: float, as_json: bool, **given: Any) -> None
 )
 @click.option("--fps", type=click.FloatRange(1, 120), default=25.0, show_default=True, help="Pictures a second.")
 @click.option("--size", default="640x360", show_default=True, metavar="WxH", help="Size of the pictures.")
+@click.option("--tls", is_flag=True, help="Over HTTPS.")
 @seconds_option(15.0)
 @plot_option
 @json_option
 def viewers(
-    viewers: int, stalled: int, fps: float, size: str, seconds: float, plot: Path | None, as_json: bool
+    viewers: int, stalled: int, fps: float, size: str, seconds: float, tls: bool, plot: Path | None, as_json: bool
 ) -> None:
     """Publish drawn pictures, serve them, and count what each viewer gets; they live in a process of their own.
 
@@ -144,7 +145,9 @@ def viewers(
     from streamvision.bench.report import describe_viewers, plot_viewers
     from streamvision.bench.viewers import bench_viewers
 
-    figures = bench_viewers(viewers=viewers, stalled=stalled, fps=fps, size_px=parse_size(size), seconds=seconds)
+    figures = bench_viewers(
+        viewers=viewers, stalled=stalled, fps=fps, size_px=parse_size(size), seconds=seconds, tls=tls
+    )
     if plot:
         plot_viewers(figures, plot)
     click.echo(json.dumps(figures.to_json()) if as_json else describe_viewers(figures))

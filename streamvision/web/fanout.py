@@ -396,8 +396,24 @@ class Fanout:
     # --- whoever does not take it now ---------------------------------------------------------------------------
 
     def _offer(self, viewer: Viewer, key: Hashable, render: Render, now_s: float) -> None:
-        if viewer.offer(key, render, now_s):
-            self._note_held(viewer, True)
+        try:
+            if viewer.offer(key, render, now_s):
+                self._note_held(viewer, True)
+        except Exception:  # the other viewers of this frame come after it
+            self._give_up(viewer)
+
+    def _still_waits(self, viewer: Viewer, now_s: float) -> bool:
+        try:
+            return viewer.send_waiting(now_s)
+        except Exception:
+            self._give_up(viewer)
+            return False
+
+    def _give_up(self, viewer: Viewer) -> None:
+        """Break off a viewer whose connection is at fault."""
+        _log.exception("a viewer could not be served and is broken off")
+        if self._loop is not None:
+            self._loop.call_soon(self._guarded, partial(self._break_off, viewer))
 
     def _note_held(self, viewer: Viewer, held: bool) -> None:
         """Come back to a viewer for whom something waits; the newest is chosen then."""
@@ -410,7 +426,7 @@ class Fanout:
 
     def _send_held(self) -> None:
         now_s = time.monotonic()
-        self._held = {viewer for viewer in self._held if viewer.send_waiting(now_s)}
+        self._held = {viewer for viewer in tuple(self._held) if self._still_waits(viewer, now_s)}
         if self._held:
             asyncio.get_running_loop().call_later(HELD_S, self._send_held)
 

@@ -60,7 +60,7 @@ class TransportLink:
     def ready(self, now_s: float) -> bool:
         """Return whether the viewer has all that was written, or as good as all."""
         transport = self._transport
-        if self._unsent_bytes() or transport.is_closing() or not self._pace.has_room(now_s):
+        if transport.is_closing() or self._unsent_bytes() or not self._pace.has_room(now_s):
             self._refused = True
             return False
         if self._sent_at_s is not None and self.on_taken is not None:
@@ -77,7 +77,9 @@ class TransportLink:
             self._sent_at_s = now_s
 
     def unsent_bytes(self) -> int:
-        """Return how much of what was written the viewer's machine has not taken yet."""
+        """Return how much of what was written the viewer's machine has not taken yet; 0 once it has gone."""
+        if self._transport.is_closing():
+            return 0
         seen = self._look()
         return self._unsent_bytes() + (seen.unacknowledged_bytes if seen else 0)
 

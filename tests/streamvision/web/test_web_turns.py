@@ -86,3 +86,25 @@ def test_many_viewers_are_served_in_several_turns(monkeypatch: pytest.MonkeyPatc
     turns, written = asyncio.run(asyncio.wait_for(watch(), 60))
     assert turns >= 2
     assert written == [0] + [1] * 11 or written == [1] * 12, "one who has left gets nothing more"
+
+
+def test_a_connection_that_is_at_fault_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    feed = LiveFeed("gate")
+
+    class BrokenLink(QuickLink):
+        def ready(self, now_s: float) -> bool:
+            raise AttributeError("the transport has gone")
+
+    async def watch() -> tuple[int, int]:
+        fanout = Fanout(feed.view)
+        fanout.start(asyncio.get_running_loop())
+        links = [QuickLink(), BrokenLink(), QuickLink()]
+        for link in links:
+            fanout.admit(Subscription("mjpeg", ("gate",)), link)
+        feed["gate"].publish()
+        await _turns_until(lambda: links[0].written + links[2].written >= 2 and fanout.connections == 2)
+        fanout.stop()
+        return links[0].written, links[2].written
+
+    assert asyncio.run(asyncio.wait_for(watch(), 60)) == (1, 1)
+    assert "broken off" in caplog.text
