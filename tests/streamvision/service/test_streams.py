@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from simplejpeg import decode_jpeg_header
 
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.picture import BgrPicture
@@ -101,6 +104,27 @@ def test_a_stream_whose_source_is_not_there_at_the_start_is_told_and_tried_again
         until(lambda: served.ask("GET", "/api/streams/files")[0] == 200, "it has begun")
         assert served.get("/api/streams/files")["name"] == "Files"
         assert served.service._running["files"].score == 0.5
+
+
+def test_a_source_is_tried_for_seconds_only_and_few_at_a_time(
+    unchanged: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, jpeg = unchanged.request("POST", "/api/streams/test-picture", {"source": BOXES})
+    assert (status, decode_jpeg_header(jpeg)[:2]) == (200, (120, 160))
+    monkeypatch.setattr("streamvision.service.trial.TRY_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
+        source = f"rtsp://user:geheim@127.0.0.1:{silent.getsockname()[1]}/live"
+        with ThreadPoolExecutor(5) as pool:
+            tries = [
+                pool.submit(unchanged.ask, "POST", "/api/streams/test-picture", {"source": source}) for _ in range(5)
+            ]
+            answers = [one.result(60) for one in tries]
+    assert {status for status, _ in answers} == {400}
+    sentences = sorted(answer["error"] for _, answer in answers)
+    assert sum("sources are being tried already" in sentence for sentence in sentences) == 2
+    assert not any("geheim" in sentence for sentence in sentences)
+    picture = {"source": BOXES}
+    until(lambda: unchanged.request("POST", "/api/streams/test-picture", picture)[0] == 200, "there is room again")
 
 
 def test_null_means_the_default_again(start: Start, tmp_path: Path) -> None:

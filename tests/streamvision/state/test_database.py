@@ -11,7 +11,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
@@ -19,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from streamvision.core.errors import ConfigError, StateError
 from streamvision.state.database import Database
 from streamvision.state.folder import default_folder, in_use
-from streamvision.state.migrating import VERSION_TABLE
+from streamvision.state.migrating import MIGRATIONS, VERSION_TABLE
 from streamvision.state.tables import METADATA, SETTINGS
 
 
@@ -69,13 +71,19 @@ def test_a_newer_state_is_refused_and_left_as_it_is(database_place: str) -> None
         Database.open(database_place)
 
 
-def test_a_state_of_an_older_version_is_migrated(database_place: str) -> None:
+def test_a_state_of_the_first_version_is_migrated_and_keeps_what_it_holds(database_place: str) -> None:
     database = Database.open(database_place)
     with database.begin() as connection:
-        connection.execute(text(f"DELETE FROM {VERSION_TABLE}"))
         METADATA.drop_all(connection)
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(SETTINGS.insert().values(name="layout", value={"columns": 3}))
     database.close()
     database = Database.open(database_place)
+    assert _get(database, "layout") == {"columns": 3}
     with database.reading() as connection:
         assert set(METADATA.tables) <= set(inspect(connection).get_table_names())
     database.close()
