@@ -93,10 +93,12 @@ def watch(port: int, path: str, *, viewers: int, stalled: int, seconds: float, t
     selector = selectors.DefaultSelector()
     context = ssl._create_unverified_context() if tls else None  # the certificate is made for this measurement
     silent = [Viewer(port, path, context) for _ in range(stalled)]
-    watching = [Viewer(port, path, context) for _ in range(viewers)]
-    for viewer in watching:
-        selector.register(viewer.socket, selectors.EVENT_READ, viewer)
     buffer = memoryview(bytearray(RECEIVE_BYTES))
+    watching: list[Viewer] = []
+    for _ in range(viewers):
+        watching.append(Viewer(port, path, context))
+        selector.register(watching[-1].socket, selectors.EVENT_READ, watching[-1])
+        _receive(selector, buffer, timeout_s=0.0)  # those that read nothing for ten seconds are evicted
     deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
     while not all(viewer.pictures or viewer.closed for viewer in watching) and time.monotonic() < deadline_s:
         _receive(selector, buffer)
@@ -117,8 +119,8 @@ def watch(port: int, path: str, *, viewers: int, stalled: int, seconds: float, t
     return found
 
 
-def _receive(selector: selectors.BaseSelector, buffer: memoryview) -> None:
-    for key, _ in selector.select(timeout=0.1):
+def _receive(selector: selectors.BaseSelector, buffer: memoryview, *, timeout_s: float = 0.1) -> None:
+    for key, _ in selector.select(timeout=timeout_s):
         viewer: Viewer = key.data
         viewer.receive(buffer)
         if viewer.closed:
