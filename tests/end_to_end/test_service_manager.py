@@ -64,7 +64,7 @@ def manager(address: str) -> Iterator[Manager]:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    deadline_s = time.monotonic() + 40
+    deadline_s = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < deadline_s, what
         time.sleep(0.05)
@@ -94,6 +94,29 @@ def test_what_systemd_is_told(model: Path, manager: Manager, address: str) -> No
     manager.wait_for("STOPPING=1")
     assert manager.told[0] == "READY=1"
     assert manager.told[-1] == "STOPPING=1"
+
+
+def test_systemd_is_told_of_a_reload(model: Path, tmp_path: Path) -> None:
+    config = tmp_path / "cameras.yaml"
+    config.write_text(json.dumps({"model": {"path": str(model)}, "streams": [{"source": LIVE}], "serve": {"port": 0}}))
+    listening = Manager(address := str(tmp_path / "notify"))
+    arguments = command("serve", "--config", config, "--state", tmp_path / "state")
+    with subprocess.Popen(
+        arguments, env={**os.environ, "NOTIFY_SOCKET": address}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as service:
+        try:
+            listening.wait_for("READY=1")
+            config.write_text("streams: 3\n")
+            service.send_signal(signal.SIGHUP)
+            listening.wait_for("READY=1", count=2)
+            service.terminate()
+            _, stderr = service.communicate(timeout=60)
+        finally:
+            service.kill()
+            listening.close()
+    assert service.returncode == 0, stderr
+    assert [said.partition("\n")[0] for said in listening.told] == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+    assert b"streams" in stderr and b"Traceback" not in stderr
 
 
 def test_the_watchdog_of_another_process_is_not_ours(manager: Manager, address: str) -> None:
