@@ -52,6 +52,7 @@ class _Waiting:
     rendered: RenderedFrame | None
     """The frame, where a picture of it is still to be written."""
     picture: str | None
+    drops: DropCounter
     recorded_unix_s: float
 
 
@@ -68,8 +69,6 @@ class EventRecorder:
     """What a stream's status calls it."""
 
     def __init__(self, database: Database, store: EventStore, counting: Callable[[], Mapping[str, Analytics]]) -> None:
-        self.drops = DropCounter()
-        """Events and pictures that were lost, by cause."""
         self._database = database
         self._store = store
         self._counting = counting
@@ -98,26 +97,30 @@ class EventRecorder:
 
     def __call__(self, context: SinkContext) -> Sink:
         """Return what takes the results of one stream."""
-        return _RecorderSink(self, context.stream_id)
+        return _RecorderSink(self, context)
 
     def faults(self) -> list[str]:
         """Return why events are not written down, in a sentence; empty while they are."""
         return [] if self._fault is None else [f"events wait to be written down: {self._fault}"]
 
-    def put(self, stream_id: str, events: tuple[AnalyticsEvent, ...], rendered: RenderedFrame) -> None:
-        """Take what happened on a frame; returns at once."""
+    def put(
+        self, stream_id: str, events: tuple[AnalyticsEvent, ...], rendered: RenderedFrame, drops: DropCounter
+    ) -> None:
+        """Take what happened on a frame; returns at once, and counts in ``drops`` what there is no room for."""
         with self._lock:
             if self._events + len(events) > MAX_WAITING:
-                self.drops.add("events", len(events))
+                drops.add("events", len(events))
                 return
             now_unix_s = time.time()
-            picture, is_new = self._picture_for(stream_id, events[0], now_unix_s)
+            picture, is_new = self._picture_for(stream_id, events[0], now_unix_s, drops)
             self._events += len(events)
             self._frames += is_new
-            one = _Waiting(stream_id, events, rendered if is_new else None, picture, now_unix_s)
+            one = _Waiting(stream_id, events, rendered if is_new else None, picture, drops, now_unix_s)
             self._waiting.append(one)
 
-    def _picture_for(self, stream_id: str, event: AnalyticsEvent, now_unix_s: float) -> tuple[str | None, bool]:
+    def _picture_for(
+        self, stream_id: str, event: AnalyticsEvent, now_unix_s: float, drops: DropCounter
+    ) -> tuple[str | None, bool]:
         """Return the name of the picture of what has just happened, and whether it is still to be written."""
         if not self._store.keeps_pictures:
             return None, False
@@ -125,7 +128,7 @@ class EventRecorder:
         if 0 <= now_unix_s - taken_unix_s < PICTURE_EVERY_S:
             return name, False
         if self._frames >= MAX_FRAMES:
-            self.drops.add("pictures")
+            drops.add("pictures")
             return None, False
         name = picture_name(stream_id, now_unix_s if event.time_unix_s is None else event.time_unix_s, event.frame)
         self._newest_picture[stream_id] = now_unix_s, name
@@ -198,7 +201,7 @@ class EventRecorder:
         try:
             self._store.write_picture(one.picture, one.rendered.jpeg())
         except Exception as error:  # drawing is somebody's code, too; the event itself is not lost
-            self.drops.add("pictures")
+            one.drops.add("pictures")
             _log.warning("the picture of an event of %s is lost: %s", one.stream_id, error)
             return None
         return one.picture
@@ -225,14 +228,14 @@ class EventRecorder:
 class _RecorderSink:
     """What one stream's worker writes to."""
 
-    def __init__(self, recorder: EventRecorder, stream_id: str) -> None:
+    def __init__(self, recorder: EventRecorder, context: SinkContext) -> None:
         self._recorder = recorder
-        self._stream_id = stream_id
+        self._context = context
 
     def write(self, rendered: RenderedFrame) -> None:
         analysis = rendered.result.analysis
         if analysis is not None and analysis.events:
-            self._recorder.put(self._stream_id, analysis.events, rendered)
+            self._recorder.put(self._context.stream_id, analysis.events, rendered, self._context.drops)
 
     def close(self) -> None:
         pass  # the recorder goes on

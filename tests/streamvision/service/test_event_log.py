@@ -16,6 +16,7 @@ import simplejpeg
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.control import EventQuery
+from streamvision.core.telemetry import DropCounter
 from streamvision.service.event_store import EventStore
 from streamvision.service.recorder import MAX_FRAMES, MAX_WAITING, EventRecorder
 from streamvision.state.database import Database
@@ -147,9 +148,10 @@ def test_a_burst_shares_pictures_and_a_full_queue_waits_for_nobody(tmp_path: Pat
         rendered = feed["gate"].channel.latest
     assert rendered is not None
     event = AnalyticsEvent("line", "gate", 1, 0.0, None, 1, "car", "door", "in")
+    drops = DropCounter()
     for _ in range(MAX_WAITING + 7):  # nobody takes anything
-        recorder.put("gate", (event,), rendered)
-    assert recorder.drops.by_cause() == {"events": 7}
+        recorder.put("gate", (event,), rendered, drops)
+    assert drops.by_cause() == {"events": 7}
     recorder.flush()
     with database.reading() as connection:
         assert count_events(connection) == MAX_WAITING
