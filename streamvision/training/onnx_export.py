@@ -17,7 +17,7 @@ from exporters.targets.onnx import OnnxTarget
 from streamvision.checkpoints import open_source
 from streamvision.checkpoints.base import Source
 from streamvision.checkpoints.ultralytics import UltralyticsSource
-from streamvision.core.errors import ExportError, MissingDependencyError
+from streamvision.core.errors import ConfigError, ExportError, MissingDependencyError
 from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model_card import ModelCard
 from streamvision.training.data import TrainingData
@@ -65,16 +65,16 @@ def export_run(
         dynamic_batch=free,
         dynamic_size=free and source.card.task != "classify",
     )
+    stored = "float32 weights"
     try:
         model, card = to_onnx(source, options)
-    except ExportError as error:  # what was learnt is kept
+        if recipe.onnx_megabytes:
+            originals = source.stored_weights() if isinstance(source, UltralyticsSource) else None
+            # The metadata that is yet to come takes its share.
+            model, stored = compact(model, megabytes=recipe.onnx_megabytes - 0.01, originals=originals)
+    except (ExportError, ConfigError) as error:  # what was learnt is kept
         progress.say(f"No ONNX file was made: {error}")
         return {}
-    stored = "float32 weights"
-    if recipe.onnx_megabytes:
-        originals = source.stored_weights() if isinstance(source, UltralyticsSource) else None
-        # The metadata that is yet to come takes its share.
-        model, stored = compact(model, megabytes=recipe.onnx_megabytes - 0.01, originals=originals)
     card = card.model_copy(update={"source": origin, "measured": measured})
     path = save(model, card, folder.best.with_suffix(".onnx"))
     facts: dict[str, Any] = {"onnx": str(path), "onnx_bytes": path.stat().st_size, "onnx_weights": stored}
