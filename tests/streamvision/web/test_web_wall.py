@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from support.accounts import PASSWORD, people
 from support.live_feed import LiveFeed
 from support.nginx import proxied
 from support.web_client import eventually
@@ -16,6 +17,8 @@ from support.web_client import eventually
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import Browser, Page, expect
 
+from streamvision.core.config.serve import ServeConfig
+from streamvision.web.login import Login
 from streamvision.web.server import WebServer
 from support.axe import Axe
 from support.browser import launched
@@ -151,6 +154,26 @@ def test_light_and_dark_are_the_systems_until_one_is_chosen(page: Page, url: str
     assert ground(page) == light
     page.reload()
     assert ground(page) == light
+
+
+def test_one_signs_in_and_out_under_a_path(page: Page, wall_feed: LiveFeed, tmp_path: Path) -> None:
+    (tmp_path / "nginx").mkdir()
+    with people(tmp_path / "state") as known:
+        login = Login(known.accounts, ServeConfig())
+        server = WebServer(wall_feed.view, host="127.0.0.1", port=0, login=login)
+        server.start()
+        with proxied(server.port, tmp_path / "nginx") as url:
+            page.goto(f"{url}streams/gate")
+            page.locator("#user").fill("bob")
+            page.locator("#password").fill(PASSWORD)
+            page.locator(".sign-in button").click()
+            page.locator(".tile.focused.has-picture").wait_for()
+            assert page.url == f"{url}streams/gate", "back to what was asked for"
+            page.locator("#who").click()
+            page.locator("#sign-out").click()
+            page.locator(".sign-in").wait_for()
+            assert page.url == f"{url}login"
+        server.stop()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
