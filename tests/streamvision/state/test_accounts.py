@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -24,8 +25,10 @@ WORDS = "correct horse battery staple"
 
 
 @pytest.fixture
-def database(database_place: str) -> Iterator[Database]:
-    opened = Database.open(database_place)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Open a database: for a test that asks for ``database_place``, too, in SQLite and on a PostgreSQL server."""
+    both = "database_place" in request.fixturenames
+    opened = Database.open(request.getfixturevalue("database_place") if both else tmp_path / "state")
     yield opened
     opened.close()
 
@@ -35,7 +38,7 @@ def accounts(database: Database) -> Accounts:
     return Accounts.of(database, ServeConfig())
 
 
-def test_users_are_added_found_changed_and_removed(accounts: Accounts) -> None:
+def test_users_are_added_found_changed_and_removed(database_place: str, accounts: Accounts) -> None:
     users = accounts.users
     assert not users.exist() and users.list() == []
     ann = users.add("Ann", WORDS)
@@ -66,7 +69,7 @@ def test_names_differ_by_more_than_case_and_are_plain(accounts: Accounts) -> Non
         accounts.users.add("bob", WORDS, streams=["a/b"])
 
 
-def test_there_is_always_an_admin(accounts: Accounts) -> None:
+def test_there_is_always_an_admin(database_place: str, accounts: Accounts) -> None:
     with pytest.raises(ConfigError, match="first user must be an admin"):
         accounts.users.add("bob", WORDS, role="viewer")
     accounts.users.add("ann", WORDS)
@@ -144,7 +147,9 @@ def test_sign_ins_end_by_themselves(database: Database, accounts: Accounts) -> N
     assert accounts.sessions.find(digest(secret)) is None
 
 
-def test_use_keeps_a_sign_in_and_old_ones_are_cleared(database: Database, accounts: Accounts) -> None:
+def test_use_keeps_a_sign_in_and_old_ones_are_cleared(
+    database_place: str, database: Database, accounts: Accounts
+) -> None:
     ann = accounts.users.add("ann", WORDS)
     secrets = [accounts.sessions.begin(ann) for _ in range(MAX_OF_USER + 3)]
     assert len(set(secrets)) == len(secrets)
@@ -163,7 +168,7 @@ def test_use_keeps_a_sign_in_and_old_ones_are_cleared(database: Database, accoun
         assert len(connection.execute(select(SESSIONS)).all()) == 2, "those that were not used have gone"
 
 
-def test_a_new_password_ends_sign_ins_and_removal_ends_tokens(accounts: Accounts) -> None:
+def test_a_new_password_ends_sign_ins_and_removal_ends_tokens(database_place: str, accounts: Accounts) -> None:
     accounts.users.add("root", WORDS)
     bob = accounts.users.add("bob", WORDS)
     secret, (_, token) = accounts.sessions.begin(bob), accounts.tokens.add("bob")
@@ -176,7 +181,7 @@ def test_a_new_password_ends_sign_ins_and_removal_ends_tokens(accounts: Accounts
     assert accounts.tokens.find(digest(token)) is None
 
 
-def test_tokens_are_shown_once_scoped_and_expire(database: Database, accounts: Accounts) -> None:
+def test_tokens_are_shown_once_scoped_and_expire(database_place: str, database: Database, accounts: Accounts) -> None:
     accounts.users.add("ann", WORDS)
     token, secret = accounts.tokens.add("Ann", name="prometheus", scopes=["metrics", "view"], expires_days=30)
     assert secret.startswith(PREFIX) and len(secret) > 40
@@ -208,7 +213,9 @@ def test_tokens_that_make_no_sense_are_refused(accounts: Accounts) -> None:
         accounts.tokens.add("nobody")
 
 
-def test_the_audit_is_paged_bounded_and_holds_no_secret(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_is_paged_bounded_and_holds_no_secret(
+    database_place: str, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(audit_module, "KEPT", 20)
     for number in range(205):
         accounts.audit.add(who="ann", address="192.0.2.1", action="change", target=f"stream {number}")

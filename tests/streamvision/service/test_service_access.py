@@ -1,0 +1,135 @@
+"""A service with users: by its own description, strangers and viewers are answered as they must and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from streamvision.core.config.serve import ServeConfig
+from streamvision.web.access import level_of
+from streamvision.web.app import create_app
+from streamvision.web.login import Login
+from support.accounts import People, people
+from support.serving import EVERYWHERE, Served, serving, write_config
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+BRIEF = settings(
+    max_examples=2,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+OPEN_TO_VIEWERS = {"POST /api/me/password", "POST /login", "POST /logout"}
+"""What changes something of whoever asks alone."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="module")
+def known(folder: Path) -> Iterator[People]:
+    with people(folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path, known: People, model: Path) -> Iterator[Served]:
+    with serving(str(folder), folder, write_config(folder / "cameras.yaml", model), login=True) as running:
+        for stream_id in ("gate", "yard"):
+            zones = {"zones": [EVERYWHERE]}
+            running.service.view.control.add_stream(
+                {"id": stream_id, "source": "synthetic:boxes?fps=20&size=160x120", "analytics": zones}
+            )
+        yield running
+
+
+@pytest.fixture(scope="module")
+def app(served: Served, known: People) -> Flask:
+    return create_app(served.service.view, login=Login(known.accounts, ServeConfig()))
+
+
+def operations(app: Flask) -> Iterator[Any]:
+    for found in schemathesis.openapi.from_wsgi("/api/openapi.json", app).get_all_operations():
+        yield found.ok()
+
+
+def endpoint_of(app: Flask, operation: Any) -> str:
+    path = operation.path
+    for rule in app.url_map.iter_rules():
+        shown = "".join("{" + part.rpartition(":")[2] if n else part for n, part in enumerate(rule.rule.split("<")))
+        if shown.replace(">", "}") == path and operation.method.upper() in (rule.methods or ()):
+            return rule.endpoint
+    raise AssertionError(operation.label)
+
+
+@pytest.mark.parametrize("who", [None, "bob"])
+def test_each_address_answers_those_who_may_not_with_401_or_403(app: Flask, known: People, who: str | None) -> None:
+    rights = {"view"} if who else set()
+    before = (known.accounts.users.list(), [token.id for token in known.accounts.tokens.list()])
+    refused = set()
+    for operation in operations(app):
+        level = level_of(app, endpoint_of(app, operation))
+        if level == "public" or level in rights:
+            continue
+
+        @BRIEF
+        @given(case=operation.as_strategy())
+        def answers(case: Any) -> None:
+            if "stream_id" in case.path_parameters:
+                case.path_parameters["stream_id"] = "gate"
+            case.headers = {**(case.headers or {}), **known.headers(who)}
+            if who is None:
+                case.headers.pop("Authorization", None)
+            status = case.call().status_code
+            assert status == (401 if who is None else 403) or status == 415, (case.operation.label, status)
+
+        answers()
+        refused.add(operation.label)
+    assert {"POST /api/users", "POST /api/streams", "DELETE /api/streams/{stream_id}", "PATCH /api/settings"} <= refused
+    changing = {one.label for one in operations(app) if one.method.upper() != "GET"}
+    assert changing - refused <= OPEN_TO_VIEWERS, "whatever else changes something is refused"
+    assert (known.accounts.users.list(), [token.id for token in known.accounts.tokens.list()]) == before
+
+
+def test_events_and_streams_of_others_are_not_shown(app: Flask, known: People) -> None:
+    client, eve = app.test_client(use_cookies=False), known.headers("eve")
+    assert [one["id"] for one in client.get("/api/streams", headers=eve).get_json()["streams"]] == ["yard"]
+    assert {one["stream"] for one in client.get("/api/event-log", headers=eve).get_json()["events"]} <= {"yard"}
+    assert client.get("/api/event-log?stream=gate", headers=eve).status_code == 403
+    page = client.get("/events", headers=eve).get_data(as_text=True)
+    assert "yard" in page and "gate" not in page
+
+
+def test_accounts_answer_an_admin_as_the_description_says(app: Flask, known: People) -> None:
+    asked = set()
+    for operation in operations(app):
+        if not operation.path.startswith(("/api/users", "/api/tokens", "/api/audit", "/api/me")):
+            continue
+
+        @BRIEF
+        @given(case=operation.as_strategy())
+        def answers(case: Any) -> None:
+            if "name" in case.path_parameters:
+                case.path_parameters["name"] = "bob" if case.method == "GET" else "nobody"
+            case.headers = {**(case.headers or {}), **known.headers("ann")}
+            case.validate_response(case.call(), checks=CHECKS)
+
+        answers()
+        asked.add(operation.label)
+    assert {"GET /api/users", "POST /api/users/{name}/tokens", "GET /api/audit", "GET /api/me"} <= asked
