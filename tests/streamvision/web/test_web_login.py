@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -330,3 +332,15 @@ class TestFirstAdmin:
     ) -> None:
         accounts.users.add("ann", PASSWORD)
         assert self.form(browser, setup.secret)[0] == 403
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_a_reader_of_mjpeg_gives_its_token_as_a_password(guarded: WebServer, known: People) -> None:
+    for secret, code in ((known.tokens["bob"], 0), ("svt_wrong", None)):
+        address = f"http://viewer:{secret}@127.0.0.1:{guarded.port}/streams/gate/mjpeg"
+        done = subprocess.run(
+            ["ffmpeg", "-v", "error", "-f", "mpjpeg", "-i", address, "-frames:v", "3", "-f", "null", "-"],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode == 0) == (code == 0), done.stderr
+        assert code == 0 or "401" in done.stderr
