@@ -101,7 +101,9 @@ def named_streams(documents: Any, *, origin: str) -> dict[str, Plain]:
     Raises:
         ConfigError: when two have one id, or one is not accepted.
     """
-    given = [dict(one) if isinstance(one, Mapping) else one for one in documents]
+    if not isinstance(documents, (list, tuple)) or not all(isinstance(one, Mapping) for one in documents):
+        raise ConfigError(f"{origin}: streams must be a list, each member a mapping with the key source")
+    given = [dict(one) for one in documents]
     configs = [parsed_stream(one, origin=f"{origin}, streams.{at}") for at, one in enumerate(given)]
     taken = {config.id for config in configs if config.id}
     named: dict[str, Plain] = {}

@@ -62,6 +62,8 @@ def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dic
             joined["serve"] = _joined(joined.get("serve"), {name: value}, section="serve")
         elif name in STREAM_OPTIONS:
             streams = joined.get("streams") or ()
+            if not isinstance(streams, (list, tuple)):
+                continue  # what is validated later says what is wrong
             joined["streams"] = [{**one, name: value} if isinstance(one, Mapping) else one for one in streams]
         else:
             known = [*MODEL_OPTIONS, *STREAM_OPTIONS, *OUTPUT_OPTIONS, *SERVE_OPTIONS, *SECTION_OPTIONS]
