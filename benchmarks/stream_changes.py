@@ -2,11 +2,11 @@
 
     PYTHONPATH=tests python -m benchmarks.stream_changes --video car-detection.mp4 --model tiny.onnx --cycles 200
 
-All read a real RTSP server. First the control stream and a guest run for a while; then guests come, are watched, and
-go, now and then with a model of their own. Written down are the frame numbers that the control stream misses, the age
-of its frames before and meanwhile, and threads, open files and memory. Writes DIR/stream_changes.json; ends with 1
-where the control stream misses a frame, its p99 of age grows by a fifth, threads or files are left, or memory grows by
-1 MB in 100 cycles.
+All read a real RTSP server. Beside a control stream guests come, are watched, and go, now and then with a model of
+their own; in turn with that, nobody comes or goes for a while, so that whatever else the machine does weighs on both.
+Written down are the frame numbers that the control stream misses, the age of its frames, and threads, open files and
+memory. Writes DIR/stream_changes.json; ends with 1 where the control stream misses more with the changes than without,
+its p99 of age grows by a fifth, threads or files are left, or memory grows by 1 MB in 100 cycles.
 """
 
 from __future__ import annotations
@@ -18,26 +18,28 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.engine import Pipeline
 from streamvision.bench.usage import machine, rss_mb
 from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
 from streamvision.core.live import LiveChannel
-from streamvision.core.telemetry import quantiles_of
+from streamvision.core.telemetry import Distribution, quantiles_of
 from streamvision.web.server import WebServer
 from support.rtsp_server import RtspServer
 
 CAMERA_FPS = 10.0
 CAMERA_SIZE = (320, 180)
 CONTROL = "control"
-OTHER_MODEL_EVERY = 10
-"""Each so many cycles the guest brings a model of its own, which opens and closes with it."""
+SPELL_CYCLES = 10
+"""Cycles in a row; the last of them brings a model of its own, which opens and closes with it."""
 GUEST_IDS = 4
 GUEST_FRAMES = 3
 PATIENCE_S = 60.0
@@ -47,15 +49,15 @@ MOST_AGE = 1.2
 MOST_MB_PER_100 = 1.0
 
 
-class Missed:
-    """Counts the frame numbers that a channel does not show."""
+class Control:
+    """Watches the stream that stays: the frame numbers that it misses, and the age of its frames."""
 
-    def __init__(self, channel: LiveChannel) -> None:
-        self.count = 0
-        self.cycles: list[int] = []
-        """In which cycle each was missed; 0 before the first."""
-        self.cycle = 0
+    def __init__(self, channel: LiveChannel, age_s: Distribution) -> None:
+        self._channel = channel
+        self._age_s = age_s
+        self._missed = 0
         self._last: int | None = None
+        self._spells: dict[str, list[tuple[int, NDArray[np.float64]]]] = {}
         channel.add_listener(self._note)
 
     def _note(self, channel: LiveChannel) -> None:
@@ -63,10 +65,27 @@ class Missed:
         if newest is not None:
             index = newest.result.frame.index
             if self._last is not None:
-                gap = index - self._last - 1
-                self.count += gap
-                self.cycles += [self.cycle] * gap
+                self._missed += index - self._last - 1
             self._last = index
+
+    @contextmanager
+    def spell(self, kind: str) -> Iterator[None]:
+        """Count what happens in the block as of that kind."""
+        missed, frames = self._missed, self._age_s.count
+        yield
+        ages_s = self._age_s.newest(self._age_s.count - frames)
+        self._spells.setdefault(kind, []).append((self._missed - missed, ages_s))
+
+    def figures(self) -> dict[str, Any]:
+        """Return frames, missed ones and ages by kind of spell."""
+        return {
+            kind: {
+                "frames": sum(len(ages_s) for _, ages_s in spells),
+                "missed": sum(missed for missed, _ in spells),
+                "age_s": quantiles_of(np.concatenate([ages_s for _, ages_s in spells])),
+            }
+            for kind, spells in self._spells.items()
+        }
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -105,45 +124,37 @@ def come_and_go(pipeline: Pipeline, port: int, stream: StreamConfig) -> float:
     return seconds
 
 
-def measured(config: AppConfig, url: str, *, cycles: int, before_s: float) -> dict[str, Any]:
-    """Run the control stream and the cycles, and return the figures."""
-    guest = {"source": url, "record": False}
+def measured(config: AppConfig, url: str, *, cycles: int, calm_s: float) -> dict[str, Any]:
+    """Run the control stream and the cycles, and return the figures.
+
+    Args:
+        config: what :func:`config_of` gives.
+        url: what the guests read.
+        cycles: how often one comes and goes.
+        calm_s: how long, before each few cycles, nobody comes or goes.
+    """
     with Pipeline(config, service=True) as pipeline:
         server = WebServer(pipeline.view, port=0)
         server.start()
         wait_until(lambda: pipeline.view.channels[CONTROL].latest, "frame of the control stream")
-        missed = Missed(pipeline.view.channels[CONTROL])
-        control_age_s = pipeline.ages()[CONTROL]
-        come_and_go(pipeline, server.port, StreamConfig.model_validate(guest | {"id": "first"}))
-        alone = held()
-        pipeline.add_stream(StreamConfig.model_validate(guest | {"id": "steady"}))
-        first = control_age_s.count
-        time.sleep(before_s)
-        before = quantiles_of(control_age_s.newest(control_age_s.count - first))
-        pipeline.remove_stream("steady")
-        missed_before, first = missed.count, control_age_s.count
+        come_and_go(pipeline, server.port, StreamConfig(source=url, id="first", record=False))
+        control = Control(pipeline.view.channels[CONTROL], pipeline.ages()[CONTROL])
         samples, going_s = [{"cycle": 0, **held()}], []
-        for cycle in range(1, cycles + 1):
-            missed.cycle = cycle
-            own = {"id": f"guest-{cycle % GUEST_IDS}"} | ({} if cycle % OTHER_MODEL_EVERY else {"model": "other"})
-            going_s.append(come_and_go(pipeline, server.port, StreamConfig.model_validate(guest | own)))
-            if cycle % 10 == 0 or cycle == cycles:
-                samples.append({"cycle": cycle, **held()})
-        meanwhile = quantiles_of(control_age_s.newest(control_age_s.count - first))
-        wait_until(lambda: all(held()[key] <= alone[key] for key in ("threads", "open_files")), "end of what was left")
+        for first in range(1, cycles + 1, SPELL_CYCLES):
+            with control.spell("calm"):
+                time.sleep(calm_s)
+            last = min(first + SPELL_CYCLES - 1, cycles)
+            with control.spell("changes"):
+                for cycle in range(first, last + 1):
+                    own = None if cycle % SPELL_CYCLES else "other"
+                    guest = StreamConfig(source=url, id=f"guest-{cycle % GUEST_IDS}", model=own, record=False)
+                    going_s.append(come_and_go(pipeline, server.port, guest))
+            samples.append({"cycle": last, **held()})
+        wait_until(lambda: all(held()[key] <= samples[0][key] for key in ("threads", "open_files")), "end of the rest")
         figures = {
             "cycles": cycles,
-            "control": {
-                "frames": control_age_s.count,
-                "missed_before": missed_before,
-                "missed": missed.count - missed_before,
-                "missed_in_cycles": missed.cycles,
-                "drops": next(status.drops for status in pipeline.statuses() if status.id == CONTROL),
-                "age_s_before": before,
-                "age_s_meanwhile": meanwhile,
-            },
+            "control": control.figures(),
             "going_s": quantiles_of(np.array(going_s)),
-            "held_alone": alone,
             "samples": samples,
             "mb_per_100_cycles": _growth(samples),
             "failures": pipeline.failures(),
@@ -174,11 +185,11 @@ def config_of(model: Path, url: str, folder: Path, **control: Any) -> AppConfig:
 
 def faults_of(figures: dict[str, Any]) -> list[str]:
     """Return what is not as it should be, in words."""
-    control, growth = figures["control"], figures["mb_per_100_cycles"]
-    grown = control["age_s_meanwhile"]["p99"] / control["age_s_before"]["p99"]
+    calm, changes, growth = figures["control"]["calm"], figures["control"]["changes"], figures["mb_per_100_cycles"]
+    grown = changes["age_s"]["p99"] / calm["age_s"]["p99"]
     faults = list(figures["failures"])
-    if control["missed"]:
-        faults.append(f"the control stream missed {control['missed']} frames")
+    if changes["missed"] * calm["frames"] > calm["missed"] * changes["frames"]:
+        faults.append(f"the control stream missed {changes['missed']} frames, and {calm['missed']} without changes")
     if grown >= MOST_AGE:
         faults.append(f"its p99 of age grew to {grown:.0%}")
     if growth is not None and growth >= MOST_MB_PER_100:
@@ -190,13 +201,13 @@ def faults_of(figures: dict[str, Any]) -> list[str]:
 @click.option("--video", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--model", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--cycles", default=200, show_default=True)
-@click.option("--before", "before_s", default=30.0, show_default=True, help="Seconds of the control stream before.")
+@click.option("--calm", "calm_s", default=15.0, show_default=True, help="Seconds without changes before each ten.")
 @click.option("--output", default=Path("runs/stream_changes"), show_default=True, type=Path, metavar="DIR")
-def stream_changes(video: Path, model: Path, cycles: int, before_s: float, output: Path) -> None:
+def stream_changes(video: Path, model: Path, cycles: int, calm_s: float, output: Path) -> None:
     """Measure, write down and judge."""
     output.mkdir(parents=True, exist_ok=True)
     with RtspServer(video, fps=CAMERA_FPS, size=CAMERA_SIZE) as camera, tempfile.TemporaryDirectory() as folder:
-        figures = measured(config_of(model, camera.url, Path(folder)), camera.url, cycles=cycles, before_s=before_s)
+        figures = measured(config_of(model, camera.url, Path(folder)), camera.url, cycles=cycles, calm_s=calm_s)
     document = {"machine": machine(), "load": os.getloadavg(), **figures}
     (output / "stream_changes.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     faults = faults_of(figures)

@@ -16,13 +16,12 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from pipelines.assembly import StreamBuilder, name_stream, name_streams
-from pipelines.capture.registry import parse_source, source_files
+from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.model_groups import ModelGroups
 from pipelines.off_stream import OffStream
-from pipelines.outputs.output import Output
-from pipelines.outputs.outputs import OpenedFiles, check_outputs, open_sinks
-from pipelines.outputs.sink import SinkContext, SinkFactory
+from pipelines.outputs.sink import SinkFactory
+from pipelines.run_outputs import RunOutputs
 from pipelines.stages.registry import configured_stages
 from pipelines.stream import Stream
 from streamvision.core.config.app import AppConfig, StreamConfig
@@ -80,20 +79,11 @@ class Pipeline:
         """Seconds spent in each stage, over all streams."""
         self._config = config
         self._service = service
-        self._sinks = sinks
         sources = name_streams(config.streams)
-        self._others = len(stream_ids) > len(sources)
-        self._several = service or len(stream_ids or sources) > 1
-        self._files = OpenedFiles()
+        shared, several = len(stream_ids) > len(sources), service or len(stream_ids or sources) > 1
+        self._outputs = RunOutputs(config, further=sinks, several=several, shared=shared)
         self._builder = StreamBuilder([*configured_stages(config.stages), *stages], self.times)
-        self._model_files = [one.path for one in (config.model, *config.models.values())]
-        read = [path for spec, _ in sources.values() for path in source_files(spec)]
-        check_outputs(
-            config.outputs,
-            stream_ids=list(stream_ids or sources),
-            inputs=[*self._model_files, *read],
-            several=self._several,
-        )
+        self._outputs.check(list(stream_ids or sources), [spec for spec, _ in sources.values()])
         self._lock = threading.Condition()
         self._busy: set[str] = set()  # streams that are in the middle of a change
         self._streams: dict[str, Stream | OffStream] = {}  # replaced, never changed: other threads go through it
@@ -105,7 +95,7 @@ class Pipeline:
         )
         self.view.frame_ages = self.ages
         live = {name for name, (spec, _) in sources.items() if spec.live}
-        patient = service or config.serve is not None or self._others
+        patient = service or config.serve is not None or shared
         try:
             for name, (spec, stream) in sources.items():
                 self._put(self._built(name, spec, stream, patient=patient or bool(live - {name})))
@@ -121,7 +111,7 @@ class Pipeline:
         """
         with self._lock:
             streams = self._running
-            sinks = self._opened_sinks(streams)
+            sinks = self._outputs.open(streams)
             self._started = True
         for stream in streams:
             stream.start(sinks[stream.id])
@@ -301,36 +291,15 @@ class Pipeline:
             self._groups.release(group)
             raise
 
-    def _opened_sinks(self, streams: Sequence[Stream]) -> dict[str, list[Output]]:
-        contexts = [
-            SinkContext(
-                stream_id=stream.id,
-                live=stream.spec.live,
-                names=stream.names,
-                heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
-                without=frozenset({"record"}) if stream.config.record is False else frozenset(),
-            )
-            for stream in streams
-        ]
-        return open_sinks(
-            self._config.outputs,
-            contexts,
-            further=self._sinks,
-            several=self._several,
-            shared=self._others,
-            files=self._files,
-        )
-
     def _begin(self, stream: Stream | OffStream) -> None:
         """Let a stream that was built be part of the run, and start it where the run has begun."""
         if isinstance(stream, OffStream):
             self._put(stream)
             return
-        inputs = [*self._model_files, *source_files(stream.spec)]
-        check_outputs(self._config.outputs, stream_ids=[stream.id], inputs=inputs, several=self._several)
+        self._outputs.check([stream.id], [stream.spec])
         with self._lock:
             is_running = self._started
-        sinks = self._opened_sinks([stream])[stream.id] if is_running else []
+        sinks = self._outputs.open([stream])[stream.id] if is_running else []
         self._put(stream)
         if is_running:
             stream.start(sinks)

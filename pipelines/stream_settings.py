@@ -81,7 +81,7 @@ class StreamSettings:
         """
         score = run.model.score
         self._model.limits_of(run.model, score_floor=None)
-        if run.analytics != self.run.analytics and self._analytics is not None:
+        if self._analytics is not None and run.analytics != self._analytics.config:  # which may be edited by itself
             self._analytics.apply(run.analytics)
         if score != self.run.model.score:
             if isinstance(self._tracker, AdjustableTracker):

@@ -22,10 +22,10 @@ def test_streams_that_come_and_go_cost_the_one_that_stays_nothing(data_dir: Path
     with RtspServer(video, fps=stream_changes.CAMERA_FPS, size=stream_changes.CAMERA_SIZE) as camera:
         # As a file, so that a busy machine loses no frame: what is missing then was lost by a change.
         config = stream_changes.config_of(model, camera.url, tmp_path, policy="file")
-        figures = stream_changes.measured(config, camera.url, cycles=CYCLES, before_s=1.0)
+        figures = stream_changes.measured(config, camera.url, cycles=CYCLES, calm_s=1.0)
     control = figures["control"]
-    assert (control["missed"], control["missed_before"], figures["failures"]) == (0, 0, [])
-    assert control["frames"] > CYCLES
-    assert [sample["cycle"] for sample in figures["samples"]] == [0, CYCLES]
-    for sample in figures["samples"]:
-        assert sample["threads"] <= figures["held_alone"]["threads"] + 2  # of the server, that end by themselves
+    assert (control["calm"]["missed"], control["changes"]["missed"], figures["failures"]) == (0, 0, [])
+    assert control["changes"]["frames"] > CYCLES
+    before, after = figures["samples"]
+    assert (before["cycle"], after["cycle"]) == (0, CYCLES)
+    assert after["threads"] <= before["threads"] + 2  # of the server, that end by themselves

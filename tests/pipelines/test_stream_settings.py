@@ -157,6 +157,9 @@ def test_what_changes_at_once_begins_nothing_anew(running: Pipeline) -> None:
     assert status_of(running, "a").name == "Gate"
     until(lambda: not len(newest(running, "a").result.detections), "nothing is so sure")
     until(lambda: "road" in status_of(running, "a").analytics["lines"], "the line counts")
+    running.view.analytics["b"].apply(running.view.analytics["a"].config)  # as the page's editor does
+    running.replace_stream("b", live("b", model="other"))
+    assert not running.view.analytics["b"].config.lines, "what is set holds"
     plain = newest(running, "a")
     assert (plain.canvas().y == plain.result.frame.picture.to_canvas().y).all()
     running.replace_stream("a", live("a", score=0.01, classes=["c1"], ignore=[]))

@@ -1,0 +1,67 @@
+"""The outputs of a run whose streams come and go: checked before anything slow begins, opened with each stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipelines.capture.registry import source_files
+from pipelines.capture.source import SourceSpec
+from pipelines.outputs.output import Output
+from pipelines.outputs.outputs import OpenedFiles, check_outputs, open_sinks
+from pipelines.outputs.sink import SinkContext, SinkFactory
+from pipelines.stream import Stream
+from streamvision.core.config.app import AppConfig
+
+
+class RunOutputs:
+    """Of one run.
+
+    Args:
+        config: what is set for it.
+        further: each makes one more output of every stream.
+        several: whether files of one stream carry its name.
+        shared: whether other processes write to the files that all streams share, too.
+    """
+
+    def __init__(self, config: AppConfig, *, further: Sequence[SinkFactory], several: bool, shared: bool) -> None:
+        self._config = config
+        self._further = further
+        self._several = several
+        self._shared = shared
+        self._files = OpenedFiles()
+
+    def check(self, stream_ids: Sequence[str], sources: Iterable[SourceSpec]) -> None:
+        """Find out whether the files of streams can be written, and are not what is read.
+
+        Raises:
+            OutputError: naming the first file that cannot be written, and why.
+            ConfigError: when there is no sink of a configured name, or it does not take its options.
+        """
+        models = [one.path for one in (self._config.model, *self._config.models.values())]
+        read = [path for spec in sources for path in source_files(spec)]
+        check_outputs(self._config.outputs, stream_ids=stream_ids, inputs=[*models, *read], several=self._several)
+
+    def open(self, streams: Sequence[Stream]) -> dict[str, list[Output]]:
+        """Open the outputs of streams and return them by stream.
+
+        Raises:
+            OutputError: when one cannot be opened; none of these is then.
+        """
+        return open_sinks(
+            self._config.outputs,
+            [_context(stream) for stream in streams],
+            further=self._further,
+            several=self._several,
+            shared=self._shared,
+            files=self._files,
+        )
+
+
+def _context(stream: Stream) -> SinkContext:
+    return SinkContext(
+        stream_id=stream.id,
+        live=stream.spec.live,
+        names=stream.names,
+        heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
+        without=frozenset({"record"}) if stream.config.record is False else frozenset(),
+    )
