@@ -3,7 +3,7 @@
     PYTHONPATH=tests python -m benchmarks.stream_changes --video car-detection.mp4 --model tiny.onnx --cycles 200
 
 All read a real RTSP server. Beside a control stream guests come, are watched, and go, now and then with a model of
-their own; in turn with that, nobody comes or goes for a while, so that whatever else the machine does weighs on both.
+their own; in turn with that, one guest stays for a while, so that whatever else the machine does weighs on both.
 Written down are the frame numbers that the control stream misses, the age of its frames, and threads, open files and
 memory. Writes DIR/stream_changes.json; ends with 1 where the control stream misses more with the changes than without,
 its p99 of age grows by a fifth, threads or files are left, or memory grows by 1 MB in 100 cycles.
@@ -124,6 +124,17 @@ def come_and_go(pipeline: Pipeline, port: int, stream: StreamConfig) -> float:
     return seconds
 
 
+def stay(pipeline: Pipeline, control: Control, stream: StreamConfig, seconds: float) -> None:
+    """Let a guest come and be watched for a while, as the others are, so that the work is the same; then it goes."""
+    name = pipeline.add_stream(stream)
+    channel = pipeline.view.channels[name]
+    with channel.watching():
+        wait_until(lambda: channel.latest, "frame of a guest")
+        with control.spell("calm"):
+            time.sleep(seconds)
+    pipeline.remove_stream(name)
+
+
 def measured(config: AppConfig, url: str, *, cycles: int, calm_s: float) -> dict[str, Any]:
     """Run the control stream and the cycles, and return the figures.
 
@@ -131,7 +142,7 @@ def measured(config: AppConfig, url: str, *, cycles: int, calm_s: float) -> dict
         config: what :func:`config_of` gives.
         url: what the guests read.
         cycles: how often one comes and goes.
-        calm_s: how long, before each few cycles, nobody comes or goes.
+        calm_s: how long, before each few cycles, a guest stays.
     """
     with Pipeline(config, service=True) as pipeline:
         server = WebServer(pipeline.view, port=0)
@@ -141,8 +152,7 @@ def measured(config: AppConfig, url: str, *, cycles: int, calm_s: float) -> dict
         control = Control(pipeline.view.channels[CONTROL], pipeline.ages()[CONTROL])
         samples, going_s = [{"cycle": 0, **held()}], []
         for first in range(1, cycles + 1, SPELL_CYCLES):
-            with control.spell("calm"):
-                time.sleep(calm_s)
+            stay(pipeline, control, StreamConfig(source=url, id="steady", record=False), calm_s)
             last = min(first + SPELL_CYCLES - 1, cycles)
             with control.spell("changes"):
                 for cycle in range(first, last + 1):
