@@ -32,10 +32,30 @@ password passwort passw0rd letmein welcome willkommen iloveyou sunshine princess
 dragon monkey master shadow michael jennifer charlie trustno qwertyuiop asdfghjkl zxcvbnm qwerty azerty qwertz
 starwars whatever computer internet jordan hunter killer pepper ginger cookie summer winter secret admin
 administrator changeme default guest login root system test user service security camera cameras webcam hikvision
-dahua streamvision streaming video supervisor operator installer liverpool chelsea arsenal barcelona samsung
-google facebook abcd abcdef abcdefg hello freedom nothing access mustang michelle daniel ashley jessica nicole
-andrew matthew joshua soccer hockey flower orange banana chocolate blink nirvana metallica pokemon naruto matrix
-merlin
+dahua streamvision streaming video supervisor operator installer liverpool chelsea arsenal barcelona samsung google
+facebook abcd abcdef abcdefg hello freedom nothing access mustang michelle daniel ashley jessica nicole andrew
+matthew joshua soccer hockey flower orange banana chocolate blink nirvana metallica pokemon naruto matrix merlin
+january february march april may june july august september october november december monday tuesday wednesday
+thursday friday saturday sunday spring autumn christmas halloween birthday alexander alexandra alejandro alejandra
+anderson andrea angelica angelina anthony barbara benjamin brandon brittany campbell caroline carolina catherine
+charlotte christian christina christine christopher cristina cynthia danielle dominique elizabeth emmanuel fernando
+fernanda francisco frederic gabriel gabriela hamilton heather isabella jasmine jeremiah jonathan katherine kathleen
+kimberly kristina lawrence leonardo margaret martinez mercedes mitchell natalie nicholas patricia patrick rebecca
+richard samantha santiago scarlett sebastian stephanie thompson valentina vanessa veronica victoria vincent virginia
+wilhelm william williams elephant dolphin dolphins kangaroo hedgehog dragonfly butterfly goldfish scorpion wolverine
+panther panthers tiger eagle falcon phoenix unicorn basketball volleyball softball swimming marathon champion
+champions lakers cowboys yankees patriots steelers warriors manchester juventus realmadrid bayern borussia celtic
+rangers startrek stargate skywalker darthvader jamesbond harrypotter spiderman catwoman garfield godzilla simpsons
+scoobydoo tinkerbell cinderella hellokitty spongebob nintendo playstation warcraft minecraft fortnite blizzard
+assassin terminator gandalf beautiful blessing bubbles business champagne cheyenne cocacola confused corvette
+creative darkness diamond diamonds director enterprise everything excalibur fireball firebird forever friends
+friendship gangster goodluck gorgeous guinness heaven hollywood icecream jesuschrist justdoit kittycat lollipop
+lovely loverboy marlboro microsoft midnight millennium moonlight motorola mountain pineapple precious predator
+rainbow remember revolution rockstar sapphire shopping sexygirl skittles snickers snowball snowflake something
+starlight strawberry sunflower superstar sweetheart sweetness swordfish teddybear thankyou treasure truelove
+twilight ultimate vacation valentine whocares babygirl bestfriend princesa teamo fuckyou bullshit asshole pussycat
+ilovegod ihateyou imissyou iloveu berlin boston brooklyn california chicago colorado dallas florida germany hamburg
+hongkong london michigan montreal newyork paris portugal scotland texas toronto ferrari porsche yamaha toyota
 """,
     )
 )
