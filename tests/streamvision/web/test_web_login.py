@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -215,7 +216,8 @@ def _watch(browser: Browser, path: str) -> http.client.HTTPResponse:
 def _ends_within(responses: list[http.client.HTTPResponse]) -> float:
     begin_s = time.monotonic()
     for response in responses:
-        response.read()
+        with suppress(http.client.IncompleteRead):  # who reads slowly is broken off
+            response.read()
         response.close()
     return time.monotonic() - begin_s
 
