@@ -30,6 +30,8 @@ def _missing(status: StreamStatus, max_age_s: float | None) -> Iterator[str]:
     if status.state in NOT_BEGUN:
         yield f"stream {status.id} is {status.state}{reason}"
     age_s = status.newest_age_s
+    if status.state in GOING_ON and age_s is None:
+        yield f"stream {status.id} has given no picture yet; it is {status.state}{reason}"
     if max_age_s and status.live and status.state in GOING_ON and age_s is not None and age_s > max_age_s:
         yield (
             f"stream {status.id}: its newest frame is {age_s:.1f} s old, and {max_age_s:g} s are allowed; it is "

@@ -107,6 +107,20 @@ def test_health_and_readiness(feed: LiveFeed, server: WebServer) -> None:
     assert get_json(server.port, "/healthz")[0] == 200
 
 
+def test_a_camera_that_never_gave_a_picture_is_not_ready() -> None:
+    feed = LiveFeed("gate")
+    client = create_app(feed.view, ready_age_s=None).test_client()
+    for state in ("reconnecting", "stalled", "live"):
+        feed["gate"].enter(state, "connection refused")
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.get_json()["missing"] == [
+            f"stream gate has given no picture yet; it is {state}: connection refused"
+        ]
+    feed["gate"].publish()
+    assert client.get("/readyz").status_code == 200
+
+
 def test_a_fault_of_ours_is_one_sentence(feed: LiveFeed) -> None:
     def broken() -> list:
         raise RuntimeError("secret detail")
