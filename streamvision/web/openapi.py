@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -101,14 +102,23 @@ def describe(
 
 
 def add_openapi(app: Flask) -> None:
-    """Add ``/api/openapi.json``; routes that are added later are in it, too."""
+    """Add ``/api/openapi.json``; routes that are added before the first request are in it, too."""
+    lock = threading.Lock()
+    built: list[bytes] = []
+
+    def built_once() -> bytes:
+        """Return the description, which takes seconds to build, whoever may ask for it and how often."""
+        with lock:
+            if not built:
+                built.append(jsonify(openapi_document(app)).get_data())
+            return built[0]
 
     @app.get("/api/openapi.json")
     @access("public")
     @describe(answer=dict[str, Any])
     def openapi() -> Response:
         """Give this description of the API."""
-        return jsonify(openapi_document(app))
+        return Response(built_once(), content_type=JSON)
 
 
 def openapi_document(app: Flask) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from streamvision.web import openapi
 from streamvision.web.app import create_app
 from streamvision.web.openapi import documented_rules, openapi_document
 from support.live_feed import LiveFeed, published_after
@@ -54,6 +56,21 @@ def test_a_route_without_a_description_is_noticed(feed: LiveFeed) -> None:
 
     with pytest.raises(LookupError, match="secret-door"):
         openapi_document(app)
+
+
+def test_it_is_built_once_however_often_it_is_asked_for(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[Flask] = []
+
+    def counted(of: Flask) -> dict[str, Any]:
+        built.append(of)
+        return openapi_document(of)
+
+    monkeypatch.setattr(openapi, "openapi_document", counted)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: app.test_client().get("/api/openapi.json"), range(8)))
+    assert len(built) == 1
+    assert {answer.get_data() for answer in answers} == {answers[0].get_data()}
+    assert answers[0].mimetype == "application/json" and answers[0].get_json() == openapi_document(app)
 
 
 def test_operations_have_names_of_their_own(app: Flask) -> None:
