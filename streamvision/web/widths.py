@@ -20,12 +20,18 @@ MARGIN = 0.85
 """What part of those times a width is chosen for, so that it is not given up again at once."""
 NEWEST_PART = 0.25
 """How much the newest picture counts, beside all before it."""
+QUICKER_PART = 0.5
+"""The same of one that was quicker than those before: at one picture a second they must not count for long."""
+MAX_SLOWNESS = 8.0
+"""Slower than this is not told apart, so that one picture that took very long is soon forgotten."""
 BYTES_EXPONENT = 1.6
 """The size of a JPEG file grows with the width to this power: less than its area does."""
-HOLD_S = 4.0
+NEXT_STEP_S = 1.0
 """A wider picture is tried after so long without trouble."""
-MAX_HOLD_S = 64.0
-"""The same where the last trials failed."""
+HOLD_S = 4.0
+"""The same for a width that was too slow before."""
+MAX_HOLD_S = 16.0
+"""The same where the last trials of that width failed."""
 
 
 def step_for(width_px: int) -> int | None:
@@ -74,6 +80,8 @@ class WidthControl:
         """Widest pictures to send; ``None``: as wide as they were asked for."""
         self._changed_at_s = -MAX_HOLD_S
         self._raised_at_s = -MAX_HOLD_S
+        self._raised_from_px: int | None = None
+        self._slow_px: int | None = None  # the narrowest pictures that are known to be too slow
         self._hold_s = HOLD_S
         self._slowness: float | None = None
 
@@ -88,30 +96,35 @@ class WidthControl:
         now_s = taken.at_s
         if taken.sent_at_s < self._changed_at_s:
             return  # it is of the former width
-        newest = max(taken.take_s / TAKE_S, taken.take_s * streams / ROUND_S)
+        newest = min(max(taken.take_s / TAKE_S, taken.take_s * streams / ROUND_S), MAX_SLOWNESS)
         before = newest if self._slowness is None else self._slowness
-        self._slowness = before + NEWEST_PART * (newest - before)
+        self._slowness = before + (NEWEST_PART if newest > before else QUICKER_PART) * (newest - before)
         if self._slowness > 1.0:
             self._reduce(self._slowness, widest_px, now_s)
-        elif self.limit_px is not None and now_s - self._changed_at_s >= self._hold_s:
-            self._raise(now_s)
+        elif self.limit_px is not None:
+            self._raise(self.limit_px, self._slowness, now_s)
 
     def _reduce(self, slowness: float, widest_px: int, now_s: float) -> None:
-        fitting_px = widest_px * (MARGIN / slowness) ** (1 / BYTES_EXPONENT)
         narrower = [step for step in STEPS_PX if step < widest_px]
-        if not narrower:
+        if not narrower:  # whatever makes it slow, it is not the width: no trial that failed says anything
+            self._slow_px, self._hold_s = None, HOLD_S
             return
-        failed = now_s - self._raised_at_s < 2 * HOLD_S
-        self._hold_s = min(2 * self._hold_s, MAX_HOLD_S) if failed else HOLD_S
-        self._set(max([step for step in narrower if step <= fitting_px], default=narrower[0]), now_s)
+        failed = self._raised_from_px in narrower and now_s - self._raised_at_s < 2 * HOLD_S
+        again = failed and widest_px == self._slow_px
+        self._hold_s = min(2 * self._hold_s, MAX_HOLD_S) if again else HOLD_S
+        self._slow_px = widest_px
+        fitting_px = widest_px * (MARGIN / slowness) ** (1 / BYTES_EXPONENT)
+        fitting = max([step for step in narrower if step <= fitting_px], default=narrower[0])
+        self._set(self._raised_from_px if failed else fitting, now_s)
 
-    def _raise(self, now_s: float) -> None:
-        assert self.limit_px is not None
-        wider_px = step_for(self.limit_px + 1)
-        growth = ((wider_px or 2 * self.limit_px) / self.limit_px) ** BYTES_EXPONENT
-        self._changed_at_s = now_s
-        if (self._slowness or 0.0) * growth < MARGIN:
-            self._raised_at_s = now_s
+    def _raise(self, limit_px: int, slowness: float, now_s: float) -> None:
+        wider_px = step_for(limit_px + 1)
+        tried_px = wider_px or 2 * limit_px
+        was_slow = self._slow_px is not None and limit_px < self._slow_px <= tried_px
+        if now_s - self._changed_at_s < (self._hold_s if was_slow else NEXT_STEP_S):
+            return
+        if slowness * (tried_px / limit_px) ** BYTES_EXPONENT < MARGIN:
+            self._raised_at_s, self._raised_from_px = now_s, limit_px
             self._set(wider_px, now_s)
 
     def _set(self, limit_px: int | None, now_s: float) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+
 import pytest
 
 from streamvision.web.pacing import Look, Pace
-from streamvision.web.widths import HOLD_S, Taken, WidthControl, step_for
+from streamvision.web.widths import HOLD_S, MAX_HOLD_S, Taken, WidthControl, step_for
 
 
 class Viewer:
@@ -68,6 +71,61 @@ def test_many_streams_share_the_link() -> None:
     one, nine = Viewer(200_000), Viewer(200_000, streams=9)
     one.take(20), nine.take(20)
     assert nine.width_px < one.width_px
+
+
+class SlowCamera:
+    """Gives a viewer about one picture a second; whether the last one has come is seen when the next one is there."""
+
+    def __init__(self) -> None:
+        self.control = WidthControl()
+        self.now_s = 100.0
+
+    @property
+    def width_px(self) -> int:
+        return self.control.limit_px or 1280
+
+    def give(self, seconds: float, take_s: Callable[[int], float]) -> list[int]:
+        """Give pictures, each of which takes so long for its width; return their widths."""
+        seen, end_s = [], self.now_s + seconds
+        while self.now_s < end_s:
+            seen.append(self.width_px)
+            sent_at_s, way_s = self.now_s, take_s(self.width_px)
+            self.now_s += max(way_s, 0.9)
+            taken = Taken(way_s if way_s > 0.9 else 0.0, sent_at_s=sent_at_s, at_s=self.now_s)
+            self.control.note_taken(taken, self.width_px)
+        return seen
+
+
+@pytest.mark.parametrize("slow_s", [1.2, 3.0, 10.0])
+@pytest.mark.parametrize("busy_s", [2.0, 15.0, 60.0])
+def test_pictures_that_were_slow_at_first_are_soon_in_full_size(slow_s: float, busy_s: float) -> None:
+    viewer = SlowCamera()
+    viewer.give(busy_s, lambda _: slow_s)
+    assert viewer.width_px < 1280
+    viewer.give(15.0, lambda _: 0.05)
+    assert viewer.width_px == 1280
+
+
+@pytest.mark.parametrize("period", [2, 3, 5])
+def test_pictures_that_were_slow_now_and_then_at_first_are_soon_in_full_size(period: int) -> None:
+    viewer, numbers = SlowCamera(), count()
+    viewer.give(90.0, lambda _: 2.0 if next(numbers) % period == 0 else 0.05)
+    viewer.give(MAX_HOLD_S + 10.0, lambda _: 0.05)
+    assert viewer.width_px == 1280
+
+
+@pytest.mark.parametrize("bytes_per_s", [5_000, 10_000, 40_000, 80_000])
+def test_few_pictures_over_a_slow_link_do_not_flap(bytes_per_s: float) -> None:
+    viewer = SlowCamera()
+
+    def take_s(width_px: int) -> float:
+        return 100_000 * (width_px / 1280) ** 1.6 / bytes_per_s
+
+    viewer.give(60.0, take_s)
+    seen = viewer.give(240.0, take_s)
+    usual_px = max(set(seen), key=seen.count)
+    assert seen.count(usual_px) > 0.85 * len(seen)
+    assert take_s(usual_px) < 1.0
 
 
 class Connection:
