@@ -86,6 +86,8 @@ def check_password(password: str, *, user: str) -> str:
         ConfigError: when it is too short or too long, or one of those that are tried first.
     """
     normal = normalised(password)
+    if not _is_text(normal):
+        raise ConfigError("the password holds half a character (a lone surrogate); give one of whole characters")
     if not MIN_CHARACTERS <= len(normal) <= MAX_CHARACTERS:
         raise ConfigError(
             f"the password has {len(normal)} characters; give one of {MIN_CHARACTERS} to {MAX_CHARACTERS}, such as "
@@ -124,7 +126,8 @@ def is_password(normal: str, kept: str | None) -> bool:
     with _Turn():
         nobodys = _nobodys()
         try:
-            return _hasher().verify(nobodys if kept is None else kept, normal) and kept is not None
+            given = normal.encode("utf-8", "surrogatepass")  # of what is no text, which nobody's password is
+            return _hasher().verify(nobodys if kept is None else kept, given) and kept is not None
         except (VerificationError, InvalidHashError):
             return False
 
@@ -153,6 +156,10 @@ def _hasher() -> PasswordHasher:
 @lru_cache(maxsize=1)
 def _nobodys() -> str:
     return _hasher().hash("nobody has this password")
+
+
+def _is_text(password: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in password)
 
 
 def _is_common(password: str, user: str) -> bool:

@@ -32,6 +32,7 @@ STATUSES = {
     ConfigError: HTTPStatus.BAD_REQUEST,
     StateError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+MAX_ID = 2**63 - 1
 MAX_KEYS = 32
 """Most keys of a change that are written down."""
 
@@ -136,7 +137,7 @@ class MadeToken(TokenShown):
 class AuditQuery(Schema):
     """Which lines are asked for."""
 
-    before: int | None = Field(default=None, ge=0)
+    before: int | None = Field(default=None, ge=0, le=MAX_ID)
     """Only those before the line with this number."""
     limit: int = Field(default=50, ge=1, le=1000)
     """Most of them."""
@@ -193,11 +194,19 @@ def add_accounts(app: Flask, login: Login) -> None:
     def note_change(response: Response) -> Response:
         is_change = request.method not in SAFE_METHODS and response.status_code < HTTPStatus.BAD_REQUEST
         if is_change and request.endpoint and request.path not in ("/login", "/logout", "/setup"):
-            _note(accounts, principal())
+            _note(accounts, principal(), _made(response))
         return response
 
 
-def _note(accounts: Accounts, who: Principal | None) -> None:
+def _made(response: Response) -> str:
+    """Return the id or name of what the present request has made; empty where it has made nothing."""
+    if response.status_code != HTTPStatus.CREATED:
+        return ""
+    made = response.get_json()
+    return f"/{made.get('id') or made.get('name')}"
+
+
+def _note(accounts: Accounts, who: Principal | None, made: str) -> None:
     body = request.get_json(silent=True) if request.is_json else None
     keys = sorted(short(key) for key in list(body)[:MAX_KEYS]) if isinstance(body, dict) else []
     named = "anybody" if who is None or who.user is None else who.user
@@ -207,7 +216,7 @@ def _note(accounts: Accounts, who: Principal | None) -> None:
             who=f"{named}{by}",
             address=request.remote_addr or "",
             action=f"{request.method} {request.endpoint}",
-            target=request.path,
+            target=f"{request.path}{made}",
             details={"keys": keys} if keys else {},
         )
     except StateError as error:  # the change is made, and the client must not think otherwise

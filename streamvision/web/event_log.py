@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
@@ -21,7 +22,8 @@ from streamvision.web.stream_control import refusing
 
 CSV_COLUMNS = ("id", "time", "stream", "kind", "class_name", "region", "track_id", "direction", "values")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r])")
+"""Where a formula begins: in a cell, and where a spreadsheet that splits at other signs sees one begin."""
 Q = TypeVar("Q", bound=EventLogQuery)
 
 
@@ -123,4 +125,4 @@ def _cells(event: LoggedEvent) -> list[object]:
 
 def _unarmed(cell: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell

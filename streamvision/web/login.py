@@ -79,8 +79,9 @@ class Login:
         user = self.accounts.users.verify(name, password)
         if user is None:
             known = self.accounts.users.find(name[:64])  # a name that is none may be a password in the wrong field
-            self.note(known.name if known else "unknown name", "sign-in failed")
-            _log.warning("a sign-in from %s failed", address)
+            who = known.name if known else "unknown name"
+            self.note(who, "sign-in failed")
+            _log.warning("a sign-in of %s from %s failed", who if known else "an unknown name", address)
             return None
         self.attempts.succeeded(address, name)
         self.note(user.name, "signed in")

@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.control import StreamControl, StreamExistsError, UnknownStreamError
 from streamvision.core.errors import StateError, StreamVisionError
-from streamvision.web.access import access
+from streamvision.web.access import access, present
 from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
 from streamvision.web.service_schemas import (
@@ -114,9 +114,10 @@ def add_stream_control(app: Flask, control: StreamControl) -> None:
     @access("view")
     @describe(answer=Settings)
     def settings() -> Response:
-        """Give what of the run may change."""
+        """Give what of the run may change; the layout, which names streams, to those alone who may see all."""
         with refusing():
-            return jsonify(control.settings())
+            found = control.settings()
+        return jsonify(found if present().streams is None else {**found, "layout": {}})
 
     @app.patch("/api/settings")
     @access("admin")

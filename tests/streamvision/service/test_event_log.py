@@ -60,6 +60,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Se
     with serving(str(folder / "state"), folder / "state", write_config(folder / "cameras.yaml", model)) as served:
         rows = [_row(number, time_unix_s=1000.0 + number) for number in range(120)]
         rows[50] |= {"stream": "yard", "kind": "stay", "class_name": "=cmd|bus", "region": "Tür"}
+        rows[50]["details"] = {"direction": "a;=1+1", "values": {}}
         with served.service.database.begin() as connection:
             insert_events(connection, rows)
         yield served
@@ -85,6 +86,7 @@ def test_the_file_holds_the_same_and_no_formula(logged: Served) -> None:
     (row,) = csv.DictReader(io.StringIO(body.decode()))
     assert status == 200
     assert (row["time"], row["class_name"], row["region"]) == ("1970-01-01T00:17:30.000+00:00", "'=cmd|bus", "Tür")
+    assert row["direction"] == "a;'=1+1"
 
 
 @pytest.mark.parametrize(

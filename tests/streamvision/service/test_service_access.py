@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from streamvision.core.config.serve import ServeConfig
+from streamvision.state.tokens import DEFAULT_DAYS
 from streamvision.web.access import level_of
 from streamvision.web.app import create_app
 from streamvision.web.login import Login
@@ -114,6 +116,19 @@ def test_events_and_streams_of_others_are_not_shown(app: Flask, known: People) -
     assert client.get("/api/event-log?stream=gate", headers=eve).status_code == 403
     page = client.get("/events", headers=eve).get_data(as_text=True)
     assert "yard" in page and "gate" not in page
+
+
+def test_the_layout_with_other_streams_is_not_shown(app: Flask, known: People) -> None:
+    client = app.test_client(use_cookies=False)
+    changed = client.patch("/api/settings", json={"layout": {"order": ["gate"]}}, headers=known.headers("ann"))
+    assert changed.get_json()["layout"] == {"order": ["gate"]}
+    shown = {who: client.get("/api/settings", headers=known.headers(who)).get_json() for who in ("bob", "eve")}
+    assert shown["bob"]["layout"] == {"order": ["gate"]} and shown["eve"] == {**shown["bob"], "layout": {}}
+
+
+def test_tokens_that_are_made_on_the_page_end_after_a_year(app: Flask, known: People) -> None:
+    page = app.test_client(use_cookies=False).get("/settings", headers=known.headers("ann")).get_data(as_text=True)
+    assert re.findall(r'name="expires_days"[^>]* value="(\d+)"', page) == [f"{DEFAULT_DAYS:g}"]
 
 
 def test_accounts_answer_an_admin_as_the_description_says(app: Flask, known: People) -> None:

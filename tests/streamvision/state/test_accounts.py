@@ -92,6 +92,14 @@ def test_passwords_are_verified_and_kept_as_argon2id(accounts: Accounts, databas
     assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
+def test_what_is_no_text_is_nobodys_password(accounts: Accounts) -> None:
+    accounts.users.add("ann", "a row? of words")
+    assert accounts.users.verify("ann", "a row\ud800 of words") is None
+    with pytest.raises(ConfigError, match="half a character"):
+        accounts.users.change("ann", password="a row\udcff of words")
+    assert accounts.users.verify("ann", "a row? of words") is not None
+
+
 def test_a_password_of_former_parameters_is_hashed_anew_when_it_is_used(accounts: Accounts, database: Database) -> None:
     accounts.users.add("ann", WORDS)
     old = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(WORDS)

@@ -72,6 +72,8 @@ def test_users_come_change_and_go(client: FlaskClient, known: People) -> None:
         ("DELETE", "/api/tokens/999999", None, 404, "no token"),
         ("GET", "/api/audit?limit=0", None, 400, "limit"),
         ("GET", "/api/audit?before=x", None, 400, "before"),
+        ("GET", f"/api/audit?before={2**63}", None, 400, "before"),
+        ("POST", "/api/users", {"name": "carl", "password": "half a row \ud800 of words"}, 400, ""),
     ],
 )
 def test_what_is_not_accepted_is_one_sentence(
@@ -102,7 +104,7 @@ def test_each_change_and_nothing_else_is_written_down(client: FlaskClient, known
     _, audit = ask(client, known, "GET", "/api/audit")
     assert [(line["who"], line["action"], line["target"], line["details"]) for line in audit["audit"]] == [
         ("ann by token", "POST change", "/api/streams/gate/analytics", {"keys": ["lines"]}),
-        ("ann by token", "POST add_user", "/api/users", {"keys": ["name", "password"]}),
+        ("ann by token", "POST add_user", "/api/users/carl", {"keys": ["name", "password"]}),
     ]
     assert audit["audit"][0]["address"] == "127.0.0.1" and audit["next"] is None
     assert "row of words" not in json.dumps(audit)
