@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -98,12 +99,21 @@ def natural(path: Path | str) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def _expanded(text: str) -> list[Path]:
+    try:
+        return _files_of(text)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # no file, but it may be another kind of source
+            return []
+        raise
+
+
+def _files_of(text: str) -> list[Path]:
     path = Path(text).expanduser()
     if path.is_dir():
         found = [Path(entry.path) for entry in os.scandir(path) if not entry.name.startswith(".") and entry.is_file()]
         return _known(found)
     if path.exists():
-        return [path]
+        return [path] if path.is_file() else []
     if glob.has_magic(str(path)):
         found = [file for name in _matches(path) if (file := Path(name)).is_file()]
         return _known(found) or sorted(found, key=natural)
@@ -128,7 +138,8 @@ def _numbered(pattern: Path) -> list[Path]:
     texts = [re.escape(text.replace("%%", "%")) for text in _NUMBER.split(pattern.name)[::2]]
     digits = [rf"\d{{{int(width or 1)},}}" for width in _NUMBER.split(pattern.name)[1::2]]
     name = re.compile("".join(text + number for text, number in zip(texts, [*digits, ""], strict=True)))
-    return sorted((file for file in pattern.parent.iterdir() if name.fullmatch(file.name)), key=natural)
+    found = (file for file in pattern.parent.iterdir() if name.fullmatch(file.name) and file.is_file())
+    return sorted(found, key=natural)
 
 
 def _count(files: Sequence[Path], word: str) -> str:

@@ -9,13 +9,14 @@ from urllib.parse import unquote
 
 from pipelines.capture.array_reader import ARRAYS
 from pipelines.capture.ffmpeg.sources import FILE, HTTP, NETWORK, PIPE, RTSP, V4L2, VIDEOS, video_source
-from pipelines.capture.file_list import is_pattern, list_files
+from pipelines.capture.file_list import is_pattern, list_files, printable
 from pipelines.capture.gstreamer_reader import GSTREAMER
 from pipelines.capture.pictures.images import IMAGES, picture_source
 from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, local_path
 from pipelines.capture.synthetic_reader import SYNTHETIC
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
+from streamvision.core.kept_files import first_kept
 from streamvision.core.redaction import redact_source
 from streamvision.core.registry import Registry
 from streamvision.core.telemetry import DropCounter
@@ -40,8 +41,15 @@ def parse_source(source: str | Sequence[str], *, policy: Policy = "auto", realti
         realtime: play a file at its own speed, as if it were live. ``policy="live"`` implies it for files.
 
     Raises:
-        SourceError: permanent; when the scheme is unknown, or a file or device does not exist.
+        SourceError: permanent; when the scheme is unknown, a file or device does not exist, or a file is one of the
+            database's of this process.
     """
+    spec = _parsed(source, policy, realtime)
+    _refuse_kept_files(spec)
+    return spec
+
+
+def _parsed(source: str | Sequence[str], policy: Policy, realtime: bool) -> SourceSpec:
     if not isinstance(source, str) and len(source) != 1:
         return _parse_paths([_local_name(text) for text in source], policy, realtime)
     text = _local_name(source if isinstance(source, str) else source[0])
@@ -53,6 +61,8 @@ def parse_source(source: str | Sequence[str], *, policy: Policy = "auto", realti
             spec = kind.parsed(text, policy, realtime)
         except ValueError as error:
             raise _refused(text, str(error)) from None
+        except (OSError, RuntimeError) as error:  # no right to look; the home of nobody
+            raise _refused(text, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
         if spec is not None:
             return spec
     scheme, separator, _ = text.partition("://")
@@ -92,9 +102,23 @@ def _local_name(text: str) -> str:
 
 
 def create_reader(spec: SourceSpec, *, config: StreamConfig, drops: DropCounter | None = None) -> Reader:
-    """Return a fresh reader, not yet open, which counts what it loses in ``drops``."""
+    """Return a fresh reader, not yet open, which counts what it loses in ``drops``.
+
+    Raises:
+        SourceError: permanent; when a file has become one of the database's since it was parsed.
+    """
+    _refuse_kept_files(spec)
     reader: Reader = _kind_of(spec).load()(spec, config=config, drops=drops or DropCounter())
     return reader
+
+
+def _refuse_kept_files(spec: SourceSpec) -> None:
+    if (kept := first_kept(source_files(spec))) is not None:
+        raise SourceError(
+            f"source {spec.safe_uri!r} reads {printable(kept.name)!r}, which belongs to the database of this service; "
+            "give a camera, a video or pictures",
+            permanent=True,
+        )
 
 
 def source_files(spec: SourceSpec) -> list[Path]:

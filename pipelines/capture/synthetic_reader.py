@@ -16,6 +16,9 @@ from streamvision.core.picture import Picture
 from streamvision.core.registry import Plugin, Registry
 from streamvision.core.telemetry import DropCounter
 
+MAX_NUMBER = 2**32 - 1
+"""Largest seed, and most frames."""
+
 
 class DrawnScene(Protocol):
     """A film that is a pure function of the frame's index, and so is its truth."""
@@ -59,7 +62,7 @@ class SyntheticOptions:
     height_px: int = 360
     """Height of the picture."""
     seed: int = 0
-    """Equal seeds give equal films."""
+    """Equal seeds give equal films; below 2**32."""
     frames: int | None = None
     """Length; ``None`` never ends."""
 
@@ -98,9 +101,10 @@ def parse_options(text: str) -> SyntheticOptions:
         )
     except ValueError:
         raise _refused(text, "write size as WxH and the others as numbers") from None
+    frames = 1 if options.frames is None else options.frames
     in_range = 0 < options.fps <= 1000 and all(32 <= side <= 8192 for side in (width_px, height_px))
-    if not in_range or (options.frames is not None and options.frames < 1) or options.seed < 0:
-        raise _refused(text, "fps goes to 1000, sides from 32 to 8192, frames from 1, seed from 0")
+    if not in_range or not 0 < frames <= MAX_NUMBER or not 0 <= options.seed <= MAX_NUMBER:
+        raise _refused(text, f"fps goes to 1000, sides from 32 to 8192, frames from 1 and seed from 0 to {MAX_NUMBER}")
     return options
 
 
@@ -108,8 +112,8 @@ def _parse(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     scheme, separator, scene = text.partition(":")
     if scheme.lower() != "synthetic" or not separator:
         return None
-    name, *options = re.split(r"[?&]", scene)
-    paced = "realtime=0" not in options
+    name = parse_options(scene).name
+    paced = "realtime=0" not in re.split(r"[?&]", scene)
     live = policy == "live" or (policy == "auto" and paced)
     return SourceSpec(kind="synthetic", uri=scene, text=text, name=name, live=live, realtime=paced or realtime)
 

@@ -19,7 +19,7 @@ from streamvision.service.masking import masked, unmasked
 from streamvision.service.patches import Plain, applied, joined, replacing
 from streamvision.service.service import Service
 from streamvision.service.trial import first_picture
-from streamvision.service.values import literal, parsed_stream, plain, resolved, suggested_id
+from streamvision.service.values import is_pipe, literal, parsed_stream, plain, resolved, suggested_id
 from streamvision.state.settings import read_setting
 from streamvision.state.streams import StoredStream
 
@@ -186,13 +186,14 @@ def _refuse_local_power(config: StreamConfig) -> None:
     """Refuse sources that can do more than give pictures; only whoever writes the configuration file may have them.
 
     Raises:
-        ConfigError: for a GStreamer pipeline, which may write any file, and for the standard input.
+        ConfigError: for a GStreamer pipeline, which may write any file, for the standard input, and for named pipes
+            and devices that are no camera, which waiting for or merely opening may harm.
     """
     sources = [config.source] if isinstance(config.source, str) else config.source
     for source in sources:
         text = source.strip()
-        if text.lower().startswith("gst:") or text == "-":
+        if text.lower().startswith("gst:") or is_pipe(source):
             raise ConfigError(
                 f"source {redact_source(text)!r} can do more than give pictures and is taken from the configuration "
-                "file or the command line alone; give an address, a device or a file"
+                "file or the command line alone; give an address, a camera or a file"
             )

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pipelines.capture.ffmpeg.sources import PIPE
 from pipelines.capture.registry import parse_source
 from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
 from streamvision.core.config.references import escape, expand
@@ -54,6 +55,14 @@ def suggested_id(config: StreamConfig) -> str:
         return parse_source(config.source, policy=config.policy, realtime=config.realtime).suggest_id
     except SourceError:
         return "stream"
+
+
+def is_pipe(source: str) -> bool:
+    """Say whether a source is a named pipe, or a device that gives bytes one after another; it is not opened."""
+    try:
+        return parse_source(source).kind == PIPE.name
+    except SourceError:
+        return False
 
 
 def plain(value: Any) -> Any:

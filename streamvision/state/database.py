@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityEr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from streamvision.core.errors import ConfigError, MissingDependencyError, StateError
+from streamvision.core.kept_files import keep, release
 from streamvision.core.redaction import redact_outside
 from streamvision.state.folder import DATABASE_FILE, prepare_file, prepare_folder
 from streamvision.state.migrating import migrate
@@ -35,10 +36,12 @@ class Database:
     Args:
         engine: connects to it.
         place: what messages call it; without a password.
+        file: where it is a file: that, which nothing but SQLite opens until :meth:`close`.
     """
 
-    def __init__(self, engine: Engine, place: str) -> None:
+    def __init__(self, engine: Engine, place: str, *, file: Path | None = None) -> None:
         self._engine = engine
+        self._file = file
         self.place = place
         """What messages call it: file, or address without a password."""
 
@@ -60,7 +63,8 @@ class Database:
             database = cls(_postgresql_engine(url), f"the database {url.render_as_string(hide_password=True)}")
         else:
             path = prepare_file(prepare_folder(Path(where)) / DATABASE_FILE)
-            database = cls(_sqlite_engine(path), f"the database {path}")
+            keep(path)
+            database = cls(_sqlite_engine(path), f"the database {path}", file=path)
         try:
             with database.begin() as connection:
                 migrate(connection, place=database.place)
@@ -93,6 +97,9 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if self._file is not None:
+            release(self._file)
+            self._file = None
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:

@@ -49,6 +49,9 @@ def prepare_file(path: Path) -> Path:
         StateError: when it cannot be made.
     """
     with _state_errors(str(path)):
+        if path.is_file():  # to close a file would end the locks that this process may hold on it
+            path.chmod(FILE_MODE)
+            return path
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
             os.fchmod(descriptor, FILE_MODE)

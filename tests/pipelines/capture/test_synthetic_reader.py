@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipelines.capture.registry import parse_source
 from pipelines.capture.synthetic_reader import SyntheticOptions, parse_options
 from streamvision.core.errors import SourceError
 from streamvision.core.picture import BgrPicture
@@ -27,15 +28,16 @@ def test_options() -> None:
         ("boxes?size=320", "size as WxH"),
         ("boxes?fps=0", "fps goes to"),
         ("boxes?frames=0", "frames from 1"),
+        (f"boxes?seed={'9' * 400}", "seed from 0 to"),
+        (f"boxes?frames={'9' * 400}", "frames from 1"),
     ],
 )
 def test_wrong_options_are_refused_in_one_sentence(text: str, fault: str) -> None:
     with pytest.raises(SourceError, match=fault) as caught:
         parse_options(text)
     assert caught.value.permanent
-    with capturing(f"synthetic:{text}") as capture:
-        assert take(capture) == []
-    assert capture.state.state is StreamState.FAILED
+    with pytest.raises(SourceError, match=fault):
+        parse_source(f"synthetic:{text}")
 
 
 def test_the_truth_is_where_the_objects_are_drawn() -> None:
