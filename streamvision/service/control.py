@@ -48,7 +48,7 @@ class ServiceControl:
         config = validate(StreamConfig, dict(document), origin="stream")
         _refuse_local_power(config)
         given = {key: value for key, value in plain(document).items() if key != "id" and value is not None}
-        unmasked(given, {})
+        given = unmasked(given, {})
         with self._service.changing():
             layers = self._service.layers
             taken = layers.documents.keys()
@@ -58,7 +58,7 @@ class ServiceControl:
                 raise StreamExistsError(f"there is a stream {config.id!r} already; give another id")
             stream_id = config.id or unused(suggested_id(config), {*taken, *layers.streams})
             below = layers.streams.get(stream_id)
-            changes = literal(given) if below is None else replacing(literal(given), below)
+            changes = given if below is None else replacing(given, below)
             self._service.change(layers.with_stream(StoredStream(stream_id, added=below is None, changes=changes)))
         return stream_id
 
@@ -67,7 +67,7 @@ class ServiceControl:
         with self._service.changing():
             layers = self._service.layers
             present = _document(layers, stream_id)
-            patch = self._patch(stream_id, plain(changes), resolved(present))
+            patch = self._patch(stream_id, plain(changes), present)
             config = parsed_stream({**applied(present, patch), "id": stream_id}, origin=f"stream {stream_id}")
             if "source" in patch:
                 _refuse_local_power(config)
@@ -96,9 +96,9 @@ class ServiceControl:
         known = given.pop("id", None)
         present: Plain = {}
         if isinstance(known, str) and known in self._service.layers.documents:
-            present = resolved(self._service.layers.documents[known])
-        config = validate(StreamConfig, unmasked(given, present), origin="stream")
-        if given.get("source") != masked(present).get("source"):
+            present = self._service.layers.documents[known]
+        config = parsed_stream(unmasked(given, present), origin="stream")
+        if given.get("source") != masked(resolved(present)).get("source"):
             _refuse_local_power(config)
         return first_picture(config)
 
@@ -123,11 +123,11 @@ class ServiceControl:
             raise ConfigError(f"settings: unknown key {short(str(unknown[0]))!r}: known keys are {', '.join(known)}")
         given = plain({key: value for key, value in changes.items() if key != LAYOUT})
         with self._service.changing():
-            given = literal(unmasked(given, _run_values(self._service.run_config)))
+            layers = self._service.layers
+            given = unmasked(given, layers.run_document)
             patch = {key: value for key, value in given.items() if key in RUN_SECTIONS}
             if model := {key: value for key, value in given.items() if key in MODEL_KEYS}:
                 patch["model"] = model
-            layers = self._service.layers
             settings = {LAYOUT: self._layout(changes[LAYOUT])} if LAYOUT in changes else {}
             self._service.change(layers.with_changes(patch), settings=settings)
         return self.settings()
@@ -143,10 +143,9 @@ class ServiceControl:
         """Return what a request changes, without what it only repeats."""
         if changes.get("id") not in (None, stream_id):
             raise ConfigError(f"the id of a stream stays {stream_id!r}; remove it and add another, or change its name")
-        shown = masked(present)
+        shown = masked(resolved(present))
         new = {key: one for key, one in changes.items() if key != "id" and (key not in shown or shown[key] != one)}
-        patch: Plain = literal(unmasked(new, present))
-        return patch
+        return unmasked(new, present)
 
     def _shown(self, layers: Layers, stream_id: str) -> Plain:
         return {"id": stream_id, **masked(resolved(_document(layers, stream_id)))}

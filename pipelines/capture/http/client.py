@@ -22,6 +22,7 @@ from streamvision.core.version import __version__
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PORTS = {"http": 80, "https": 443}
 _IN_PATHS = "!$%&'()*+,/:;=?@[]~|"
 """Characters of paths and queries that are left as they were written."""
 
@@ -34,12 +35,13 @@ class HttpClient:
     """Asks one address, again and again where that is wanted, over a connection that is kept where the server agrees.
 
     Args:
-        url: with user name and password, where there are some; they are sent to no other host.
+        url: with user name and password, where there are some; they are sent to no other scheme, host or port, except
+            from ``http://`` to ``https://`` of the same host.
     """
 
     def __init__(self, url: str) -> None:
         self._url, credentials = split_credentials(url)
-        self._host = urlsplit(self._url).hostname
+        self._trusted = _trusted_with_secrets_of(self._url)
         self._authorization = Authorization(credentials or Credentials("", ""))
         self._has_credentials = credentials is not None
         self._deadline = Deadline()
@@ -63,7 +65,7 @@ class HttpClient:
         url, answered = self._url, False
         for _ in range(MAX_REDIRECTS + 2):
             response = self._request(url, headers or {})
-            if response.status == http.client.UNAUTHORIZED and self._may_answer(url) and not answered:
+            if response.status == http.client.UNAUTHORIZED and self.trusts(url) and not answered:
                 self._authorization.take_challenges(response.raw.headers.get_all("WWW-Authenticate", []))
                 answered = True
             elif response.status in _REDIRECTS and (target := response.raw.headers.get("Location")):
@@ -83,8 +85,9 @@ class HttpClient:
             self._connection.close()
         self._connection = self._origin = None
 
-    def _may_answer(self, url: str) -> bool:
-        return self._has_credentials and urlsplit(url).hostname == self._host
+    def trusts(self, url: str) -> bool:
+        """Say whether user name and password, where there are some, are meant for the server of an address."""
+        return self._has_credentials and _server_of(url) in self._trusted
 
     def _request(self, url: str, headers: dict[str, str]) -> HttpResponse:
         parts = urlsplit(url)
@@ -93,7 +96,7 @@ class HttpClient:
             f"?{quote(parts.query, safe=_IN_PATHS)}" * bool(parts.query)
         )
         sent = {"User-Agent": f"streamvision/{__version__}", "Accept": "*/*", **headers}
-        if self._may_answer(url) and (authorization := self._authorization.header("GET", target)):
+        if self.trusts(url) and (authorization := self._authorization.header("GET", target)):
             sent["Authorization"] = authorization
         kept = self._connection is not None and self._connection.sock is not None
         connection = self._connected(parts.scheme, netloc)
@@ -236,6 +239,19 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp.close()
         self.timed = _TimedReader(_TimedSocket(sock, deadline))
         self.fp = self.timed
+
+
+def _trusted_with_secrets_of(url: str) -> set[tuple[str, str | None, int | None]]:
+    """Return the servers that may be told a password which was given for an address."""
+    scheme, host, port = own = _server_of(url)
+    safer = {("https", host, _PORTS["https"])} if (scheme, port) == ("http", _PORTS["http"]) else set()
+    return {own, *safer}
+
+
+def _server_of(url: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def goes_by_proxy(url: str) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from streamvision.core.addresses import SCHEME
+from streamvision.core.addresses import SCHEME, split_user_info
 from streamvision.core.errors import ConfigError
 from streamvision.core.reading import UnreadableError, read_text
 from streamvision.core.redaction import is_secret_name, remember_secrets, short
@@ -117,12 +117,30 @@ def _expanded_text(text: str, environ: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replaced, text)
 
 
+def written_user_info(text: str) -> str | None:
+    """Return user name and password of an address as they are written, references among them; ``None``: it has none.
+
+    >>> written_user_info("rtsp://admin:${file:/run/secrets/gate}@cam/live")
+    'admin:${file:/run/secrets/gate}'
+    """
+    scheme = SCHEME.match(text)
+    if scheme is None:
+        return None
+    user_info = split_user_info(_hidden(text)[scheme.end() :]).user_info
+    return user_info and text[scheme.end() : scheme.end() + len(user_info)]
+
+
+def _hidden(text: str) -> str:
+    """Return a text of the same length in which no reference has a sign that means something in an address."""
+    return _REFERENCE.sub(lambda found: "x" * len(found[0]), text)
+
+
 def _user_info(text: str) -> tuple[int, int]:
     """Return from where to where user name and password of an address reach; nowhere where it has none."""
     scheme = SCHEME.match(text)
     if scheme is None:
         return 0, 0
-    hidden = _REFERENCE.sub(lambda found: "x" * len(found[0]), text)
+    hidden = _hidden(text)
     authority = re.split(r"[/?#]", hidden[scheme.end() :], maxsplit=1)[0]
     return scheme.end(), scheme.end() + max(authority.rfind("@"), 0)
 

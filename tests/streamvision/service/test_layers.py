@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from streamvision.core.errors import ConfigError
 from streamvision.service.layers import Layers
 from streamvision.service.masking import masked, unmasked
+from streamvision.service.values import resolved
 from streamvision.state.streams import StoredStream
 
 GATE = {"id": "gate", "source": "rtsp://cam1/", "policy": "live"}
@@ -93,9 +96,45 @@ def test_secrets_are_masked_and_what_comes_back_masked_is_what_it_was() -> None:
 
 def test_a_masked_password_goes_to_another_path_but_to_no_other_host() -> None:
     assert unmasked({"source": "rtsp://***@cam1/other?x=1"}, SECRET)["source"] == "rtsp://admin:geheim@cam1/other?x=1"
-    for other in ("rtsp://***@evil/live", "rtsp://***@cam1:99/live", "rtsp://***@cam1.evil/live", "http://cam1/***"):
+    others = ["rtsp://***@evil/live", "rtsp://***@cam1:99/live", "rtsp://***@cam1.evil/live", "http://cam1/***"]
+    for other in [*others, "http://***@cam1/live", "rtsps://***@cam1/live", "tcp://***@cam1/live"]:
         with pytest.raises(ConfigError, match="write the secret itself"):
             unmasked({"source": other}, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("source", "user_info"),
+    [
+        ("rtsp://${GATE_USER}:${GATE_PASSWORD}@cam1/live", "${GATE_USER}:${GATE_PASSWORD}"),
+        ("rtsp://bob:${GATE_PASSWORD:-a/b@c}@cam1/live", "bob:${GATE_PASSWORD:-a/b@c}"),
+        ("rtsp://bob:${file:FOLDER/secret}@cam1/live", "bob:${file:FOLDER/secret}"),
+        ("rtsp://bob:a$$b@cam1/live", "bob:a$$b"),
+    ],
+)
+def test_a_secret_that_is_a_reference_stays_one(
+    source: str, user_info: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("geheim/@1\n")
+    monkeypatch.setenv("GATE_USER", "bob")
+    monkeypatch.setenv("GATE_PASSWORD", "geheim")
+    source, user_info = (text.replace("FOLDER", str(tmp_path)) for text in (source, user_info))
+    stored = {"source": source, "tracker": {"options": {"api_key": "${GATE_PASSWORD}", "mode": "fast"}}}
+    shown = masked(resolved(stored))
+    assert "geheim" not in str(shown)
+    assert unmasked(shown, stored) == stored
+    changed = unmasked({"source": "rtsp://***@cam1/other/${HOME}"}, stored)
+    assert changed == {"source": f"rtsp://{user_info}@cam1/other/$${{HOME}}"}
+    assert resolved(changed)["source"].endswith("@cam1/other/${HOME}")
+    assert unmasked({"source": [shown["source"]]}, {"source": [source]}) == {"source": [source]}
+    options = {"api_key": "***", "mode": "slow"}
+    kept = {"tracker": {"options": {"api_key": "${GATE_PASSWORD}", "mode": "slow"}}}
+    assert unmasked({"tracker": {"options": options}}, stored) == kept
+
+
+def test_user_information_within_a_longer_reference_is_not_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATE", "rtsp://bob:geheim@cam1/live")
+    with pytest.raises(ConfigError, match="write the secret itself"):
+        unmasked({"source": "rtsp://***@cam1/other"}, {"source": "${GATE}"})
 
 
 def test_three_stars_in_a_name_are_three_stars() -> None:

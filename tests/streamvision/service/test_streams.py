@@ -194,3 +194,27 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator
 def _all_that_is_set(service: Service) -> str:
     with service.database.reading() as connection:
         return json.dumps([str(read_streams(connection)), service.layers.exported()])
+
+
+def test_a_password_by_reference_is_written_nowhere_when_its_source_changes(
+    start: Start, tmp_path: Path, config_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATE_PASSWORD", "geheim-17")
+    file = config_file({"id": "gate", "source": "rtsp://bob:${GATE_PASSWORD}@127.0.0.1:9/live"})
+    with start(str(tmp_path / "state"), file=file) as served:
+        shown = served.get("/api/streams/gate/config")["source"]
+        assert shown == "rtsp://***@127.0.0.1:9/live"
+        changed = {"source": shown.replace("live", "other"), "name": "Gate"}
+        assert served.ask("PATCH", "/api/streams/gate", changed)[0] == 200
+        exported = served.service.layers.exported()["streams"][0]
+        assert exported["source"] == "rtsp://bob:${GATE_PASSWORD}@127.0.0.1:9/other"
+        stored = read_stream_changes(served.service, "gate")
+        assert stored == {"source": exported["source"], "name": "Gate"}
+        refused = {"source": "http://***@127.0.0.1:9/other"}
+        assert served.ask("PATCH", "/api/streams/gate", refused)[0] == 400
+
+
+def read_stream_changes(service: Service, stream_id: str) -> dict[str, Any]:
+    """Return what the database holds of a stream's changes."""
+    with service.database.reading() as connection:
+        return {one.id: dict(one.changes) for one in read_streams(connection).values()}[stream_id]

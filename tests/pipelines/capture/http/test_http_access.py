@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.capture.http.client import HttpClient
 from support.capturing import capturing, take, wait_until
 from support.odd_http_camera import MULTIPART, Habit, OddHttpCamera, Request, check_digest, picture, snapshots
 
@@ -96,19 +97,39 @@ def test_redirects_are_followed_without_giving_the_password_away() -> None:
         habits: dict[str, Habit] = {
             "/moved": lambda r: r.answer(302, "text/html", b"", ("Location", "/here?a=1")),
             "/here": lambda r: r.answer(307, "text/html", b"", ("Location", f"http://{elsewhere}/video")),
+            "/port": lambda r: r.answer(302, "text/html", b"", ("Location", f"http://{other.address}/video")),
             "/round": lambda r: r.answer(302, "text/html", b"", ("Location", "/round")),
             "/nowhere": lambda r: r.answer(302, "text/html", b"", ("Location", "http://bob:secret@[::x/")),
             "/rtsp": lambda r: r.answer(302, "text/html", b"", ("Location", "rtsp://bob:pw@cam/live")),
         }
         with OddHttpCamera(habits) as camera:
-            with capturing(f"http://bob:pw@{camera.address}/moved") as capture:
-                assert len(take(capture, 2)) == 2
+            for path in ("moved", "port"):
+                with capturing(f"http://bob:pw@{camera.address}/{path}") as capture:
+                    assert len(take(capture, 2)) == 2
             for path, words in (("round", "circle of"), ("rtsp", "leads to rtsp://"), ("nowhere", "cannot be read")):
                 with capturing(f"http://{camera.address}/{path}") as capture:
                     wait_until(lambda: capture.reconnects >= 1)
                     assert words in capture.state.snapshot()[1]
                     assert "secret" not in capture.state.snapshot()[1]
-        assert seen == [None]
+        assert seen == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("given", "leads_to", "is_told"),
+    [
+        ("http://cam", "http://cam:80/x", True),
+        ("http://CAM", "https://cam/x", True),
+        ("http://cam", "https://cam:444/x", False),
+        ("http://cam:8080", "https://cam/x", False),
+        ("https://cam", "http://cam/x", False),
+        ("https://cam", "https://cam:8443/x", False),
+        ("http://cam:8080", "http://cam:8081/x", False),
+        ("http://cam", "http://cam.evil/x", False),
+    ],
+)
+def test_a_password_is_for_one_server(given: str, leads_to: str, is_told: bool) -> None:
+    assert HttpClient(given.replace("://", "://bob:pw@")).trusts(leads_to) is is_told
+    assert not HttpClient(given).trusts(leads_to)
 
 
 def test_chunks_that_are_none_are_said() -> None:
