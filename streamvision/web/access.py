@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, current_app, g, redirect, request
 
@@ -141,9 +141,7 @@ def _ask_to_sign_in() -> Response:
     Raises:
         Refused: where a program asks.
     """
-    is_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
-    is_page = is_page and not request.path.startswith("/api/")
-    if not is_page or "Authorization" in request.headers or "login_page" not in current_app.view_functions:
+    if not asks_for_page() or "Authorization" in request.headers or "login_page" not in current_app.view_functions:
         # A browser would ask for name and password in a window of its own, which no page can style or sign out of.
         is_browser = "Mozilla" in request.headers.get("User-Agent", "") or "Sec-Fetch-Mode" in request.headers
         refuse(
@@ -155,6 +153,14 @@ def _ask_to_sign_in() -> Response:
     return cast(Response, redirect(f"{root()}login?{asked}", HTTPStatus.SEE_OTHER))
 
 
+def asks_for_page() -> bool:
+    """Return whether the present request is a browser's that wants to show something to somebody."""
+    is_page = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
+    return is_page and not request.path.startswith("/api/")
+
+
 def root() -> str:
-    """Return the way from the address of the present request to the application's root, wherever a proxy has put it."""
+    """Return the way to the application's root: as a proxy names it, or else from the present request's address."""
+    if request.script_root:
+        return f"{quote(request.script_root)}/"
     return "../" * (request.path.count("/") - 1) or "./"

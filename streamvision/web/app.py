@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
@@ -18,7 +18,7 @@ from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import redact_outside, short
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
-from streamvision.web.access import EVERYBODY, access, check_streams, guard, present, principal
+from streamvision.web.access import EVERYBODY, access, asks_for_page, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
 from streamvision.web.asked_sizes import asked_sizes, asked_width
 from streamvision.web.event_log import add_event_log
@@ -251,7 +251,7 @@ def create_app(
             methods = set(getattr(error, "valid_methods", None) or ["GET"]) - {"HEAD", "OPTIONS"}
             accepted = " or ".join(sorted(methods))
             sentence = f"{short(request.method)} is not accepted at {short(request.path)}; use {accepted}"
-        response = jsonify({"error": redact_outside(sentence)})
+        response = _refusal(error, redact_outside(sentence))
         response.headers.update(error.headers if isinstance(error, Refused) else {})
         return response, error.code or HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -261,6 +261,14 @@ def create_app(
         return jsonify({"error": "the server made a mistake; its log says which"}), HTTPStatus.INTERNAL_SERVER_ERROR
 
     return app
+
+
+def _refusal(error: HTTPException, sentence: str) -> Response:
+    """Return why a request is refused: a page for people, JSON for programs."""
+    is_page = asks_for_page() and "identify" in g and error.code != HTTPStatus.UNAUTHORIZED
+    if not is_page:  # also where it was refused before anybody was asked who it is
+        return jsonify({"error": sentence})
+    return make_response(render_template("refused.html", heading=error.name, sentence=sentence))
 
 
 def _asked_age_s() -> float | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hmac
 import logging
 import math
+import re
 import secrets
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from flask import Flask, Response, make_response, redirect, render_template, request
 
@@ -215,6 +217,8 @@ def _over() -> Response:
 def _within(target: str) -> str:
     """Return a path within the application, whatever was asked for."""
     is_path = target.startswith("/") and not target.startswith("//") and target.isprintable() and "\\" not in target
+    parts = set(unquote(re.split(r"[?#]", target)[0]).split("/"))
+    is_path = is_path and parts.isdisjoint({".", ".."})
     return target if is_path and len(target) <= MAX_NEXT else "/"
 
 

@@ -119,6 +119,35 @@ def test_a_viewer_of_some_streams_is_told_of_no_other(feed: LiveFeed, known: Peo
         assert me == {"user": "eve", "role": "viewer", "streams": ["yard"], "login": True}
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/streams/gate", 403, "Eve may not see &#39;gate&#39;; the streams to see are: yard."),
+        ("/nope", 404, "There is nothing at /nope; begin at / or /api/streams."),
+        ("/events", 404, "No events are kept here"),
+    ],
+)
+def test_a_browser_is_refused_with_a_page_and_a_way_back(
+    feed: LiveFeed, known: People, path: str, status: int, said: str
+) -> None:
+    with asking(feed, known) as client:
+        headers = known.headers("eve")
+        shown = client.get(path, headers={**headers, "Accept": "text/html,*/*;q=0.8"})
+        page = shown.get_data(as_text=True)
+        assert (shown.status_code, shown.mimetype) == (status, "text/html")
+        assert said in page.replace("A token of eve", "Eve") and 'class="button main" href=".' in page
+        assert client.get(path, headers=headers).get_json()["error"]
+        assert client.get("/api/nope", headers={**headers, "Accept": "text/html"}).get_json()["error"]
+        foreign = client.get(path, headers={**headers, "Accept": "text/html", "Host": "evil.example"})
+        assert foreign.status_code == 421 and foreign.get_json()["error"]
+
+
+def test_metrics_are_offered_to_those_alone_who_may_see_them(feed: LiveFeed, known: People) -> None:
+    with asking(feed, known) as client:
+        pages = {who: client.get("/", headers=known.headers(who)).get_data(as_text=True) for who in ("ann", "bob")}
+        assert 'metrics">' in pages["ann"] and 'metrics">' not in pages["bob"]
+
+
 def test_programs_are_asked_for_a_token_and_browsers_without_a_window_of_their_own(
     feed: LiveFeed, known: People
 ) -> None:

@@ -154,7 +154,18 @@ def test_a_form_that_is_not_ours_signs_nobody_in(browser: Browser) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "javascript:alert(1)", ""],
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+        "",
+        "/..//evil.example",
+        "/streams/../../x",
+        "/%2e%2E/x",
+        "/./x?a",
+    ],
 )
 def test_signing_in_leads_nowhere_else(browser: Browser, target: str) -> None:
     assert browser.sign_in("bob", target=target)[1]["Location"] == "./"

@@ -23,6 +23,7 @@ from werkzeug.wrappers import Request, Response
 from streamvision.core.config.section import validate
 from streamvision.core.config.serve import ProxyConfig, ServeConfig
 from streamvision.core.errors import ConfigError
+from streamvision.web.app import create_app
 from streamvision.web.certificate import CertificateFiles
 from streamvision.web.login import Login
 from streamvision.web.proxy import PROXY_USER, TrustedProxy
@@ -64,6 +65,14 @@ def test_a_trusted_proxy_says_who_where_and_how() -> None:
         "address": "198.51.100.7", "scheme": "https", "host": "cams.example", "root": "/cams", "path": "/a",
         "user": ["ann", "admin"],
     }  # fmt: skip
+
+
+def test_signing_in_stays_below_the_prefix_that_a_proxy_names(tmp_path: Path) -> None:
+    with people(tmp_path) as known:
+        app = create_app(LiveFeed("gate").view, login=Login(known.accounts, ServeConfig()), proxy=TRUSTED)
+        headers = {"X-Forwarded-Prefix": "/cams", "Accept": "text/html"}
+        led = app.test_client().get("/streams%2Fgate", headers=headers)
+    assert (led.status_code, led.headers["Location"]) == (303, "/cams/login?next=%2Fstreams%2Fgate")
 
 
 @pytest.mark.parametrize("config", [TRUSTED, None])
