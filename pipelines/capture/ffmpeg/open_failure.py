@@ -8,6 +8,7 @@ import socket
 import av
 
 from pipelines.capture.source import SourceSpec
+from streamvision.core.addresses import split_user_info
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceAbsentError, SourceError, SourceRefusedError
 from streamvision.core.redaction import redact_outside
@@ -29,7 +30,7 @@ def open_failure(error: Exception, spec: SourceSpec, config: StreamConfig) -> So
     if isinstance(error, SourceError):
         return error
     if isinstance(error, _REFUSED):
-        return refused(shown)
+        return refused(spec)
     if isinstance(error, av.error.HTTPNotFoundError):
         return not_served(shown)
     if spec.kind == "file":
@@ -55,9 +56,15 @@ def open_failure(error: Exception, spec: SourceSpec, config: StreamConfig) -> So
     )
 
 
-def refused(shown: str) -> SourceRefusedError:
-    """Return the error of a server that takes no such user name or password."""
-    return SourceRefusedError(f"{shown} refuses the user name or password; correct them in the source")
+def refused(spec: SourceSpec) -> SourceRefusedError:
+    """Return the error of a server that takes no such user name or password, or wants some where none are given."""
+    _, has_scheme, rest = spec.uri.partition("://")
+    if has_scheme and split_user_info(rest).user_info is None:
+        return SourceRefusedError(
+            f"{spec.safe_uri} lets nobody in without a user name and password; write them in front of the host, as in "
+            "user:password@camera, or correct the address"
+        )
+    return SourceRefusedError(f"{spec.safe_uri} refuses the user name or password; correct them in the source")
 
 
 def not_served(shown: str) -> SourceAbsentError:

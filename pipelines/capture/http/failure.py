@@ -42,7 +42,7 @@ def answer_failure(response: HttpResponse, spec: SourceSpec) -> SourceError | No
     """Return what is wrong with an answer by its status; ``None`` where it is a good one."""
     shown = spec.safe_uri
     if response.status in _REFUSED:
-        return refused(shown)
+        return refused(spec)
     if response.status in _ABSENT:
         return not_served(shown)
     if response.status != http.client.OK:

@@ -43,7 +43,13 @@ function onEvent(name, data) {
     if (sentence) find("announcer").textContent = sentence;
   }
   tellFaults(data.faults);
+  tellModel(data.model);
   summarise();
+}
+
+// The models are other ones once a stream needs another.
+function tellModel(line) {
+  if (find("model").textContent !== line) find("model").textContent = find("model").title = line;
 }
 
 // What is wrong beside the streams, such as a full disk.

@@ -1,7 +1,7 @@
 // The dialog in which a camera is added, changed and removed.
 
 import { find } from "./dom.js";
-import { DRAWN, Fields, FOUND, KEPT } from "./fields.js";
+import { DRAWN, Fields, FILM, FOUND, KEPT } from "./fields.js";
 import { finder } from "./finder.js";
 import { ask, streamPath } from "./server.js";
 
@@ -11,6 +11,7 @@ export class CameraDialog {
   #dialog = find("camera");
   #form = find("camera-form");
   #found = new Fields(find("camera-found"), FOUND, { optional: AS_ALL });
+  #film = new Fields(find("camera-film"), FILM);
   #kept = new Fields(find("camera-kept"), KEPT, { optional: AS_ALL });
   #drawn = new Fields(find("camera-drawn"), DRAWN);
   #own = find("camera-own"); // whether it says itself what is drawn
@@ -59,9 +60,11 @@ export class CameraDialog {
     this.#field("source").value = [config.source ?? ""].flat().join(" ");
     this.#field("source").readOnly = Array.isArray(config.source); // several files are one stream; a line cannot say that
     this.#field("name").value = config.name ?? "";
+    if (config.name) find("camera-title").textContent = `Settings of ${config.name}`;
     this.#field("model").value = config.model ?? "";
     this.#field("enabled").checked = config.enabled ?? true;
     this.#found.show(config);
+    this.#film.show(config);
     this.#kept.show(config);
     this.#own.checked = Boolean(config.overlay);
     this.#drawn.show(config.overlay ? config : settings);
@@ -87,7 +90,7 @@ export class CameraDialog {
     const changed = Object.fromEntries(Object.entries(wanted).filter(([key, value]) => value !== before[key]));
     const overlay = this.#own.checked ? this.#drawn.values.overlay : null;
     const redrawn = JSON.stringify(overlay) !== JSON.stringify(this.#shown.overlay ?? null);
-    return { ...changed, ...this.#found.patch, ...this.#kept.patch, ...(redrawn && { overlay }) };
+    return { ...changed, ...this.#found.patch, ...this.#film.patch, ...this.#kept.patch, ...(redrawn && { overlay }) };
   }
 
   async #save() {

@@ -1,5 +1,6 @@
 // Draws lines, zones and masks over the picture of one stream: with mouse, pen, finger or keys, applied at once.
 
+import { MaskView } from "./masks.js";
 import { Properties } from "./properties.js";
 import { FEWEST_CORNERS, fraction, KINDS, moved, nudged, withChange, withCorner, withoutRegion, withRegion } from "./regions.js";
 import { RegionList } from "./region_list.js";
@@ -23,6 +24,7 @@ export class Editor {
   #element;
   #svg;
   #canvas;
+  #masks;
   #store;
   #properties;
   #list;
@@ -44,6 +46,7 @@ export class Editor {
     this.#svg = this.#find(".drawing");
     this.#canvas = this.#find("canvas.picture");
     this.#store = new RegionStore(id);
+    this.#masks = this.#find(".masks") && new MaskView(element); // only a service has some
     this.#properties = new Properties(this.#find(".properties"), (change) => this.#change(change));
     this.#list = new RegionList(this.#find(".region-list"), (region) => this.#choose(region));
     this.#find(".edit")?.addEventListener("click", () => (this.isOpen ? this.close() : this.open()));
@@ -66,6 +69,18 @@ export class Editor {
     return this.#config !== null;
   }
 
+  // Shows the masks that there are, while nothing is edited.
+  async look() {
+    if (!this.#masks) return;
+    const masks = await this.#store.masks().catch(() => null); // a page that lost its server says so elsewhere
+    if (!this.isOpen) this.#masks.show(masks ?? []);
+  }
+
+  // Takes note that pictures come in another shape.
+  fit() {
+    this.#masks?.fit();
+  }
+
   async open() {
     try {
       const { config, classes, lasting } = await this.#store.load();
@@ -85,6 +100,7 @@ export class Editor {
   close() {
     if (!this.isOpen) return;
     this.#settle();
+    this.#masks?.show(this.#config.masks);
     this.#config = null;
     this.#selected = null;
     this.#corners = [];
@@ -287,9 +303,11 @@ export class Editor {
       try {
         const accepted = await this.#store.save(wanted, before);
         if (this.#config === wanted) this.#config = accepted;
+        if (!this.isOpen) this.#masks?.show(accepted.masks);
         this.#say(this.#lasting ? "Applied and saved." : "Applied. It lasts until the program ends: copy it as YAML to keep it.");
       } catch (error) {
         if (this.#config === wanted) this.#config = before;
+        if (!this.isOpen) this.#masks?.show(before.masks);
         this.#say(error.message, true);
       }
       if (this.isOpen) this.#paint();

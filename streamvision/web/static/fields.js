@@ -24,6 +24,10 @@ export const FOUND = [
   },
 ];
 
+export const FILM = [
+  { key: "realtime", words: "At its own speed, as if it were live", kind: "flag" },
+  { key: "loop", words: "Again from the beginning when it ends", kind: "flag" },
+];
 export const KEPT = [{ key: "record", words: "Recorded", kind: "flag" }];
 
 // Fields in an element. Where `optional`, each may be left to what holds otherwise, and says so.
@@ -54,7 +58,7 @@ export class Fields {
     const patch = {};
     for (const [field, input] of this.#inputs) {
       const value = valueOf(field, input);
-      if (JSON.stringify(value) !== JSON.stringify(at(this.#shown, field.key) ?? null)) put(patch, field.key, value);
+      if (JSON.stringify(value) !== JSON.stringify(at(this.#shown, field.key) ?? unset(input))) put(patch, field.key, value);
     }
     for (const [section, changes] of Object.entries(patch)) if (emptied(this.#shown[section], changes)) patch[section] = null;
     return patch;
@@ -95,6 +99,9 @@ export class Fields {
 export function at(config, key) {
   return key.split(".").reduce((value, name) => value?.[name], config) ?? undefined;
 }
+
+// What holds where a key is not set.
+const unset = (input) => (input.type === "checkbox" ? false : null);
 
 function put(patch, key, value) {
   const [name, ...rest] = key.split(".");

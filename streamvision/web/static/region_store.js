@@ -14,15 +14,17 @@ export class RegionStore {
   // {config, classes, lasting}: what there is, and whether a change outlives the program. Where nothing lasts there are
   // no masks either.
   async load() {
-    const [{ config, classes }, settings] = await Promise.all([
-      ask(this.#analytics),
-      ask(`${this.#settings}/config`).catch((error) => {
-        if (error.status === 404) return null;
-        throw error;
-      }),
-    ]);
-    const masks = settings && (settings.ignore ?? []).map((points, at) => ({ name: `mask ${at + 1}`, points }));
-    return { config: { ...config, masks: masks ?? [] }, classes, lasting: settings !== null };
+    const [{ config, classes }, masks] = await Promise.all([ask(this.#analytics), this.masks()]);
+    return { config: { ...config, masks: masks ?? [] }, classes, lasting: masks !== null };
+  }
+
+  // The masks alone; null where nothing lasts.
+  async masks() {
+    const settings = await ask(`${this.#settings}/config`).catch((error) => {
+      if (error.status === 404) return null;
+      throw error;
+    });
+    return settings && (settings.ignore ?? []).map((points, at) => ({ name: `mask ${at + 1}`, points }));
   }
 
   // Sends what differs; returns what the server made of it.

@@ -82,7 +82,9 @@ export class Tile {
   }
 
   set focused(focused) {
+    const before = this.#element.classList.contains("focused");
     this.#element.classList.toggle("focused", focused);
+    if (focused && !before) this.#editor?.look();
     if (focused) this.#tallies.show();
     else this.#editor?.close();
   }
@@ -109,6 +111,7 @@ export class Tile {
           this.#canvas.width = bitmap.width;
           this.#canvas.height = bitmap.height;
           this.#find(".stage").style.setProperty("--ratio", record.width_px / record.height_px);
+          this.#editor?.fit();
         }
         this.#context.drawImage(bitmap, 0, 0);
         bitmap.close();

@@ -172,12 +172,72 @@ def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served
         page.locator('#camera [name="enabled"]').set_checked(wanted)
         page.locator("#camera-save").click()
         expect(tile.locator(".badge")).to_have_text(word)
+    tile.locator(".settings").click()
+    expect(page.locator("#camera-title")).to_have_text("Settings of The yard")
+    limited = page.locator("#camera [pattern], #camera [required]").all()
+    assert len(limited) >= 2
+    assert all(one.get_attribute("title") for one in limited)
+    page.locator("#camera-cancel").click()
     expect(tile).not_to_have_attribute("data-freshness", "old")
     tile.locator(".settings").click()
     page.locator("#camera-remove").click()
     page.locator("#sure button", has_text="Remove it").click()
     expect(tile).to_have_count(0)
     assert "yard" not in served.service.layers.documents
+
+
+def test_a_film_is_played_as_the_dialog_says(page: Page, served: Served, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    drawn = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10:duration=2", "-pix_fmt", "yuv420p", str(film)]
+    subprocess.run(["ffmpeg", "-v", "error", *drawn], check=True, timeout=60)
+    control = served.service.view.control
+    assert control is not None
+    sign_in(page, served, "ann")
+    page.locator(".add >> visible=true").first.click()
+    page.locator('#camera [name="source"]').fill(str(film))
+    page.locator('#camera [name="id"]').fill("film")
+    page.locator("#camera summary", has_text="film").click()
+    for flag in page.locator("#camera-film input").all():
+        flag.check()
+    page.locator("#camera-save").click()
+    expect(page.locator("#camera")).to_be_hidden()
+    config = control.stream_config("film")
+    assert config["realtime"] is True
+    assert config["loop"] is True
+
+    page.goto(f"http://127.0.0.1:{served.port}/streams/film")
+    tile = page.locator('.tile[data-stream="film"]')
+    tile.and_(page.locator(".has-picture")).wait_for()
+    tile.locator(".settings").click()
+    assert [flag.is_checked() for flag in page.locator("#camera-film input").all()] == [True, True]
+    page.locator("#camera summary", has_text="film").click()
+    page.locator("#camera-film input").last.uncheck()
+    page.locator("#camera-save").click()
+    expect(page.locator("#camera")).to_be_hidden()
+    assert not control.stream_config("film").get("loop")
+    control.remove_stream("film")
+
+
+def test_masks_are_seen_while_nothing_is_edited(page: Page, served: Served) -> None:
+    control = served.service.view.control
+    assert control is not None
+    corners = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]
+    control.add_stream({"id": "masked", "source": "synthetic:boxes?fps=5&size=160x120", "ignore": [corners]})
+    sign_in(page, served, "ann", "streams/masked")
+    tile = page.locator('.tile[data-stream="masked"]')
+    tile.and_(page.locator(".has-picture")).wait_for()
+    expect(tile.locator(".masks .mask")).to_have_count(1)
+    expect(tile.locator(".mask-names li")).to_have_text(["mask 1"])
+    stage, mask = tile.locator(".stage .picture").bounding_box(), tile.locator(".masks .mask .edge").bounding_box()
+    assert stage is not None and mask is not None
+    assert mask["height"] == pytest.approx(0.4 * stage["height"], rel=0.1)
+    tile.locator(".edit").click()
+    draw_everything(page, tile, "mask")
+    expect(tile.locator(".masks")).to_be_hidden()
+    tile.locator(".done").click()
+    expect(tile.locator(".masks .mask")).to_have_count(2)
+    expect(tile.locator(".mask-names li")).to_have_text(["mask 1", "mask 2"])
+    control.remove_stream("masked")
 
 
 def test_the_streams_of_an_onvif_camera_fill_the_dialog(page: Page, served: Served) -> None:

@@ -161,6 +161,16 @@ def test_programs_are_asked_for_a_token_and_browsers_without_a_window_of_their_o
         assert (page.status_code, page.headers["Location"]) == (303, "../login?next=%2Fstreams%2Fgate%3Fa%3Db")
 
 
+def test_the_page_offers_only_what_its_reader_may_have(feed: LiveFeed, known: People) -> None:
+    with asking(feed, known) as client:
+        pages = {
+            who: client.get("/", headers=known.headers(who)).get_data(as_text=True) for who in ("bob", "eve", "ann")
+        }
+    assert {who: ">Metrics</a>" in page for who, page in pages.items()} == {"bob": False, "eve": False, "ann": True}
+    assert {who: "was given to you" in page for who, page in pages.items()} == {"bob": False, "eve": True, "ann": False}
+    assert "streamvision run" not in pages["eve"], "a viewer of some streams gives it no source"
+
+
 @pytest.mark.parametrize("form", ["bearer", "basic"])
 def test_a_token_is_taken_in_both_forms(feed: LiveFeed, known: People, form: str) -> None:
     with asking(feed, known) as client:

@@ -80,6 +80,15 @@ def test_twelve_streams_all_move_over_two_connections(page: Page, serve) -> None
         expect(tile(page, "cam-03").locator(".chip").first).to_contain_text("1 car")
 
 
+def test_the_header_names_the_models_that_are_open_now(page: Page, feed: LiveFeed, server: WebServer) -> None:
+    feed.view.model = "signs.onnx: not open, since no stream needs it"
+    page.goto(server.url)
+    expect(page.locator("#model")).to_have_text(feed.view.model)
+    feed.view.model = "signs.onnx on openvino, cpu, fp32"
+    expect(page.locator("#model")).to_have_text(feed.view.model, timeout=PATIENCE_MS)
+    expect(page.locator("#model")).to_have_attribute("title", feed.view.model)
+
+
 def test_a_stalled_stream_is_unmistakable_and_recovers(page: Page, feed: LiveFeed, server: WebServer) -> None:
     page.goto(server.url)
     wait_for_pictures(page, ["gate", "yard"])

@@ -57,6 +57,18 @@ def test_passwords_work_and_are_never_shown(challenges: list[str], caplog: pytes
     assert "p@ss" not in caplog.text
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_page_that_wants_a_password_where_none_is_given_says_so(status: int) -> None:
+    with (
+        OddHttpCamera({"/video.cgi": lambda request: request.answer(status, "text/html", b"no")}) as camera,
+        capturing(f"http://{camera.address}/video.cgi") as capture,
+    ):
+        assert take(capture) == []
+    assert capture.failure is not None
+    assert "lets nobody in without a user name and password" in capture.failure
+    assert "refuses the user name" not in capture.failure
+
+
 def test_a_nonce_that_expires_is_renewed() -> None:
     nonces = iter(f"nonce{number}" for number in range(100))
     current = [next(nonces)]
