@@ -26,6 +26,7 @@ from streamvision.core.status import StreamStatus
 from streamvision.service.page_access import page_access
 from streamvision.state.folder import default_folder
 from streamvision.web import listening, web_server
+from streamvision.web.open_files import raise_limit
 
 if TYPE_CHECKING:
     from streamvision.service.service import Service
@@ -80,6 +81,8 @@ def run_session(
         pipeline = service or (WorkerPool(config) if config.workers > 1 else Pipeline(config))
         for note in pipeline.notes():
             say(note)
+        if config.serve:
+            raise_limit()  # each viewer is one open file
         server = web_server(
             config.serve, pipeline.view, listener=listener, login=access.login, certificate=access.certificate
         )

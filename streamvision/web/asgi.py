@@ -50,6 +50,8 @@ class Connection(Protocol):
     """The connection of the request."""
     unsent_bytes: Callable[[], int]
     """Tells how much of what was written still waits on this machine."""
+    note_live: Callable[[], None]
+    """Lets the connection count among those of viewers alone from now on."""
 
     def send_unframed(self) -> None:
         """Let the end of the connection be that of the body; before the response begins."""
@@ -150,6 +152,7 @@ class AsgiApp:
     async def _send_live(self, offer: LiveOffer, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a viewer until the response is over or the viewer has gone."""
         connection: Connection = scope[CONNECTION]
+        connection.note_live()
         chunked = scope["http_version"] != "1.0"
         if not chunked:
             connection.send_unframed()
@@ -164,7 +167,9 @@ class AsgiApp:
         finally:
             self._fanout.drop(viewer)
             leaving.cancel()
-        if not connection.transport.is_closing():
+        if connection.transport.is_closing():
+            await _until_gone(receive)  # else the server takes the response for a forgotten one, and logs it
+        else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

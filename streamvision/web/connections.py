@@ -1,4 +1,4 @@
-"""Bounds on what a connection may do before it has made a request, for uvicorn's HTTP protocol.
+"""Bounds on what a connection may do until its request has come whole, for uvicorn's HTTP protocol.
 
 uvicorn waits for ever for the header of a request, and takes one of any size.
 """
@@ -7,25 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from streamvision.web.asgi import CONNECTION, Scope
+from streamvision.web.open_connections import OpenConnections
 
 HEADER_S = 10.0
 """Longest time until the header of a request is complete."""
 MAX_HEADER_BYTES = 64 * 1024
-MAX_SILENT = 512
-"""Connections that have not made their request for :data:`SILENT_S`; with one more, the oldest of them is closed."""
-MAX_SILENT_OF_ADDRESS = 64
-"""The same for one address, so that one machine cannot push the others out."""
-SILENT_S = 1.0
-"""A younger connection may be one of many that came at once, and whose request lies here unread."""
 SEND_BUFFER_BYTES = 256 * 1024
 """Holds one picture or two; with the kernel's own default, seconds of old pictures pile up before a slow viewer."""
 UNSENT_BYTES = 64 * 1024
@@ -37,47 +32,15 @@ _HEADER_TOO_LARGE = (
 _SENTENCE = b'{"error": "the header of the request has more than %d bytes"}' % MAX_HEADER_BYTES
 
 
-class SilentConnection(Protocol):
-    """One whose request has not come yet."""
-
-    @property
-    def address(self) -> str:
-        """Where the client is, without its port."""
-
-    def abort(self) -> None:
-        """Break it without waiting for anything."""
-
-
-class SilentConnections:
-    """Connections whose request has not come yet, oldest first. Used on one event loop."""
-
-    def __init__(self) -> None:
-        self._since_s: dict[SilentConnection, float] = {}
-
-    def add(self, protocol: SilentConnection) -> None:
-        """Note one more, and close the oldest where there are too many."""
-        now_s = time.monotonic()
-        silent = [one for one, since_s in self._since_s.items() if now_s - since_s > SILENT_S]
-        same = [one for one in silent if one.address == protocol.address]
-        if len(same) >= MAX_SILENT_OF_ADDRESS:
-            same[0].abort()
-        elif len(silent) >= MAX_SILENT:
-            silent[0].abort()
-        self._since_s[protocol] = now_s
-
-    def remove(self, protocol: SilentConnection) -> None:
-        """Forget one that has made its request, or has gone."""
-        self._since_s.pop(protocol, None)
-
-
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a deadline and a limit for the header of each request."""
 
-    def __init__(self, *args: Any, silent: SilentConnections, eviction_s: float, **options: Any) -> None:
+    def __init__(self, *args: Any, open_connections: OpenConnections, eviction_s: float, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._silent = silent
+        self._open = open_connections
         self._eviction_s = eviction_s
         self._header_bytes = 0
+        self._header_tail = b""
         self._deadline: asyncio.TimerHandle | None = None
         self.unsent_bytes: Callable[[], int] = lambda: 0
         """Tells how much of what was written still waits on this machine."""
@@ -92,6 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._end_of_header()
+        self._open.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -99,7 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._await_request()
         if self._deadline is not None:
-            self._header_bytes += len(data)
+            self._header_bytes += self._header_part(data)
             if self._header_bytes > MAX_HEADER_BYTES:
                 self.transport.write(_HEADER_TOO_LARGE % (len(_SENTENCE), _SENTENCE))
                 self.transport.close()
@@ -109,9 +73,22 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Let the request take its time from here on; the application bounds that, and is given the connection."""
         self._end_of_header()
+        self._open.note_silent(self)  # until its body has come, too
         super().on_headers_complete()
         scope: Scope = self.scope  # type: ignore[assignment]
-        scope[CONNECTION] = _Connection(self.transport, self.unsent_bytes, self.cycle)
+        leave = partial(self._open.leave, self)
+        scope[CONNECTION] = _Connection(self.transport, self.unsent_bytes, self.cycle, leave)
+
+    def on_message_complete(self) -> None:
+        """Note that the whole request has come."""
+        self._open.note_asked(self)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Note that the next request may come."""
+        super().on_response_complete()
+        if self.cycle.response_complete:  # else one that came meanwhile is answered
+            self._open.note_idle(self)
 
     @property
     def address(self) -> str:
@@ -124,11 +101,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _await_request(self) -> None:
         self._header_bytes = 0
+        self._header_tail = b""
         self._deadline = self.loop.call_later(HEADER_S, self.abort)
-        self._silent.add(self)
+        self._open.note_silent(self)
+
+    def _header_part(self, data: bytes) -> int:
+        """Return how many of the bytes that came belong to the header; a body may come with its end."""
+        kept = len(self._header_tail)
+        joined = self._header_tail + data
+        end = joined.find(b"\r\n\r\n")
+        self._header_tail = joined[-3:]
+        return len(data) if end < 0 else end + 4 - kept
 
     def _end_of_header(self) -> None:
-        self._silent.remove(self)
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -141,6 +126,7 @@ class _Connection:
     transport: asyncio.Transport
     unsent_bytes: Callable[[], int]
     cycle: RequestResponseCycle
+    note_live: Callable[[], None]
 
     def send_unframed(self) -> None:
         self.cycle.chunked_encoding = False

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.web.access import Principal
 from streamvision.web.link import Link, PulledLink
+from streamvision.web.open_files import default_max_viewers
 from streamvision.web.pictures import Pictures
 from streamvision.web.viewer import Subscription, Viewer
 from streamvision.web.widths import Taken
@@ -39,15 +39,8 @@ HEARTBEAT_S = 2.0
 """Longest silence on the multiplexed live response."""
 GOODBYE_S = 0.5
 """How long a viewer may take for the end of its response when the server stops."""
-MAX_VIEWERS = 1000
 BLOCKING_WAIT_S = 1.0
 """How often a blocking reader looks whether the fan-out has ended."""
-
-
-def default_max_viewers() -> int:
-    """Return how many viewers to admit: 1000, or half of the files that the process may open if that is less."""
-    soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_VIEWERS if soft_limit == resource.RLIM_INFINITY else min(MAX_VIEWERS, soft_limit // 2)
 
 
 def _as_is(message: bytes, _now_s: float) -> bytes:

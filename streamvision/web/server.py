@@ -16,10 +16,13 @@ from streamvision.core.live import LiveView
 from streamvision.web.app import create_app
 from streamvision.web.asgi import AsgiApp
 from streamvision.web.certificate import Certificate
-from streamvision.web.connections import BoundedProtocol, SilentConnections
+from streamvision.web.connections import BoundedProtocol
 from streamvision.web.fanout import EVICTION_S
 from streamvision.web.listener import listen
 from streamvision.web.live_service import LiveService
+from streamvision.web.loop_faults import LoopFaults
+from streamvision.web.open_connections import OpenConnections
+from streamvision.web.open_files import max_connections
 from streamvision.web.readiness import READY_AGE_S
 from streamvision.web.tls_handshake import TlsHandshake
 
@@ -106,7 +109,7 @@ class WebServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 cast(Any, self._app),
-                http=cast(Any, _protocols(self._eviction_s, self._certificate)),
+                http=cast(Any, _protocols(self.fanout.max_viewers, self._eviction_s, self._certificate)),
                 ws="none",
                 loop="asyncio",
                 lifespan="off",
@@ -126,6 +129,7 @@ class WebServer:
         serving.wait()
 
     async def _serve(self, listener: socket.socket, serving: threading.Event) -> None:
+        asyncio.get_running_loop().set_exception_handler(LoopFaults())
         self._live.start(asyncio.get_running_loop())
         serving.set()
         assert self._server is not None
@@ -150,12 +154,12 @@ class WebServer:
         self._app.close()
 
 
-def _protocols(eviction_s: float, certificate: Certificate | None) -> Callable[..., asyncio.Protocol]:
+def _protocols(max_viewers: int, eviction_s: float, certificate: Certificate | None) -> Callable[..., asyncio.Protocol]:
     """Return what makes the protocol of each connection of one server."""
-    silent = SilentConnections()
+    opened = OpenConnections(max_connections(max_viewers))
 
     def make(*args: Any, **options: Any) -> asyncio.Protocol:
-        protocol = BoundedProtocol(*args, silent=silent, eviction_s=eviction_s, **options)
-        return TlsHandshake(protocol, context=certificate.context, silent=silent) if certificate else protocol
+        protocol = BoundedProtocol(*args, open_connections=opened, eviction_s=eviction_s, **options)
+        return TlsHandshake(protocol, context=certificate.context, open_connections=opened) if certificate else protocol
 
     return make

@@ -12,7 +12,8 @@ import sys
 from typing import Any, cast
 
 from streamvision.web import connections
-from streamvision.web.connections import UNSENT_BYTES, BoundedProtocol, SilentConnections
+from streamvision.web.connections import UNSENT_BYTES, BoundedProtocol
+from streamvision.web.open_connections import OpenConnections
 
 SHUTDOWN_S = 2.0
 """Longest wait for a client's goodbye."""
@@ -25,13 +26,15 @@ class TlsHandshake(asyncio.Protocol):
     Args:
         protocol: what speaks HTTP.
         context: the certificate.
-        silent: connections that have said nothing yet.
+        open_connections: all connections but those of viewers.
     """
 
-    def __init__(self, protocol: BoundedProtocol, *, context: ssl.SSLContext, silent: SilentConnections) -> None:
+    def __init__(
+        self, protocol: BoundedProtocol, *, context: ssl.SSLContext, open_connections: OpenConnections
+    ) -> None:
         self._protocol = protocol
         self._context = context
-        self._silent = silent
+        self._open = open_connections
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self.address = ""
@@ -43,7 +46,7 @@ class TlsHandshake(asyncio.Protocol):
         self._transport.pause_reading()  # what comes is the handshake's
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else ""
-        self._silent.add(self)
+        self._open.note_silent(self)
         self._task = asyncio.get_running_loop().create_task(self._shake_hands(self._transport))
 
     def abort(self) -> None:
@@ -65,7 +68,7 @@ class TlsHandshake(asyncio.Protocol):
         except OSError:  # of the handshake, of the network, or its time is over; the transport is closed already
             return
         finally:
-            self._silent.remove(self)
+            self._open.leave(self)
         if tls is None or early.is_lost:
             return
         tls.set_write_buffer_limits(high=UNSENT_BYTES)  # with asyncio's own, seconds of old pictures pile up

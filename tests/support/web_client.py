@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import simplejpeg
@@ -93,6 +93,27 @@ def raw_viewer(port: int, path: str, *, receive_buffer_bytes: int | None = None)
     sock.connect(("127.0.0.1", port))
     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return sock
+
+
+def silent_client(port: int, said: bytes) -> socket.socket:
+    """Connect, say something, and wait."""
+    sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+    with suppress(OSError):  # it may be closed at once
+        sock.sendall(said)
+    return sock
+
+
+def is_closed(sock: socket.socket) -> bool:
+    """Return whether the other side has closed a connection; what it has said is passed over."""
+    sock.setblocking(False)
+    try:
+        while sock.recv(65536):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def eventually(holds: Callable[[], bool], *, within_s: float = 10.0) -> bool:

@@ -196,6 +196,24 @@ def test_malformed_requests_are_refused_without_noise(
     assert get_json(server.port, "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize("split", [0, 1, 3])
+def test_a_body_that_comes_with_its_header_is_no_part_of_it(server: WebServer, split: int) -> None:
+    header = b"POST /api/streams HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    header += b"Content-Length: 81920\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        if split:
+            client.sendall(header[:-split])
+            time.sleep(0.2)
+        client.sendall(header[len(header) - split if split else 0 :] + b" " * 81920)
+        assert client.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_header_that_is_too_large_is_refused(server: WebServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * connections.MAX_HEADER_BYTES)
+        assert client.recv(100).startswith(b"HTTP/1.1 431 ")
+
+
 def half_a_body(port: int) -> socket.socket:
     """Begin to post, and say no more."""
     client = socket.create_connection(("127.0.0.1", port), timeout=10)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from streamvision.core.errors import ConfigError
-from streamvision.web import connections
+from streamvision.web import connections, open_connections
 from streamvision.web import server as web_server
 from streamvision.web.certificate import Certificate, CertificateFiles
 from streamvision.web.self_signed import self_signed
@@ -132,7 +132,7 @@ def test_a_handshake_has_a_deadline(
 
 def test_two_hundred_half_open_handshakes_shut_nobody_out(https: WebServer, files: CertificateFiles) -> None:
     silent = [socket.create_connection(("127.0.0.1", https.port), 20) for _ in range(64)]
-    time.sleep(connections.SILENT_S + 0.2)
+    time.sleep(open_connections.SILENT_S + 0.2)
     silent += [socket.create_connection(("127.0.0.1", https.port), 20) for _ in range(136)]
     try:
         connection = client(https, files.certificate)
