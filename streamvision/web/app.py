@@ -114,11 +114,9 @@ def create_app(
         form: Form, streams: tuple[str, ...] | None, *, detections: bool = False, opening: bytes = b""
     ) -> LiveResponse:
         sizes = AS_THEY_ARE if form == "events" else asked_sizes(streams or ())
-        if fanout.full:
-            refuse(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{fanout.max_viewers} viewers are connected and no more are admitted; try again when one has left",
-            )
+        refused = fanout.places.refusal(present())
+        if refused:
+            refuse(HTTPStatus.SERVICE_UNAVAILABLE, refused)
         return LiveResponse(live, Subscription(form, streams, detections, present(), sizes), opening=opening)
 
     def seen() -> list[StreamStatus]:

@@ -53,6 +53,9 @@ class Connection(Protocol):
     note_live: Callable[[], None]
     """Lets the connection count among those of viewers alone from now on."""
 
+    def note_gone(self) -> None:
+        """Say that the client has gone, which the server notes of the last request of a connection alone."""
+
     def send_unframed(self) -> None:
         """Let the end of the connection be that of the body; before the response begins."""
 
@@ -168,7 +171,7 @@ class AsgiApp:
             self._fanout.drop(viewer)
             leaving.cancel()
         if connection.transport.is_closing():
-            await _until_gone(receive)  # else the server takes the response for a forgotten one, and logs it
+            connection.note_gone()  # else the server takes the response for a forgotten one, and logs it
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -128,6 +128,9 @@ class _Connection:
     cycle: RequestResponseCycle
     note_live: Callable[[], None]
 
+    def note_gone(self) -> None:
+        self.cycle.disconnected = True
+
     def send_unframed(self) -> None:
         self.cycle.chunked_encoding = False
 

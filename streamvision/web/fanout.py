@@ -20,6 +20,7 @@ from streamvision.web.access import Principal
 from streamvision.web.link import Link, PulledLink
 from streamvision.web.open_files import default_max_viewers
 from streamvision.web.pictures import Pictures
+from streamvision.web.places import Places
 from streamvision.web.viewer import Subscription, Viewer
 from streamvision.web.widths import Taken
 from streamvision.web.wire import OPENINGS, EncodedFrame, Render, detections_json, event, heartbeat_record
@@ -58,7 +59,8 @@ class Fanout:
 
     def __init__(self, view: LiveView, *, eviction_s: float = EVICTION_S, max_viewers: int | None = None) -> None:
         self.eviction_s = eviction_s
-        self.max_viewers = default_max_viewers() if max_viewers is None else max_viewers
+        self.places = Places(default_max_viewers() if max_viewers is None else max_viewers)
+        """How many may watch."""
         self.evicted: Counter[str] = Counter()
         """Connections that were closed from this side, by cause."""
         self._view = view
@@ -75,11 +77,6 @@ class Fanout:
     def connections(self) -> int:
         """How many live responses there are, those that carry events alone included."""
         return len(self._viewers)
-
-    @property
-    def full(self) -> bool:
-        """Whether one viewer more would be too many."""
-        return len(self._viewers) >= self.max_viewers
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to listen to the channels, from the thread in which the loop runs."""
@@ -202,6 +199,7 @@ class Fanout:
         """
         viewer = Viewer(subscription, link)
         self._viewers.add(viewer)
+        self.places.take(subscription.principal)
         channels = self._view.channels
         if subscription.follows_frames:
             for stream_id in filter(subscription.includes, channels):
@@ -215,6 +213,7 @@ class Fanout:
         if viewer not in self._viewers:
             return
         self._viewers.remove(viewer)
+        self.places.give_back(viewer.subscription.principal)
         self._held.discard(viewer)
         viewer.link.end()
         for channel in tuple(viewer.attached.values()):

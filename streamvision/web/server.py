@@ -109,7 +109,7 @@ class WebServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 cast(Any, self._app),
-                http=cast(Any, _protocols(self.fanout.max_viewers, self._eviction_s, self._certificate)),
+                http=cast(Any, _protocols(self.fanout.places.limit, self._eviction_s, self._certificate)),
                 ws="none",
                 loop="asyncio",
                 lifespan="off",

@@ -190,6 +190,19 @@ def test_one_viewer_too_many_is_refused_in_a_sentence(feed: LiveFeed, serve) -> 
     admitted[1].close()
 
 
+def test_a_viewer_that_asks_on_and_leaves_is_no_fault(feed: LiveFeed, serve, caplog: pytest.LogCaptureFixture) -> None:
+    server = serve(feed, eviction_s=1.0)
+    viewer = raw_viewer(server.port, "/streams/gate/mjpeg")
+    assert eventually(lambda: server.fanout.connections == 1)
+    viewer.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert viewer.recv(100)
+    time.sleep(0.2)  # the second request is read
+    viewer.close()
+    assert eventually(lambda: server.fanout.connections == 0)
+    server.stop()
+    assert not caplog.records
+
+
 def test_mjpeg_of_a_stream_that_is_over_comes_to_an_end(feed: LiveFeed, server: WebServer) -> None:
     with opened(server.port, "/streams/gate/mjpeg") as response:
         read_part(response)
