@@ -24,8 +24,9 @@ from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.cli.state_options import state_options
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.merging import SERVE_OPTIONS
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.logs import say
+from streamvision.inference.backends.registry import check_model_file
 from streamvision.models import with_default_model
 from streamvision.service.beginning import Beginning
 from streamvision.service.control import ServiceControl
@@ -70,11 +71,14 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
     streams = joined_document(None, options, streams=[{"source": as_typed(source)} for source in sources]).get(
         "streams", ()
     )
+    if "model" in options:
+        check_model_file(Path(options["model"]))
     with in_use(state):
         opened = Database.open(database or state)
         try:
             beginning = replace(_beginning(opened, config, options), streams=tuple(streams))
             service = Service(opened, state, beginning, read_document)
+            _say_which_model_lacks(service)
             service.view.control = ServiceControl(service)
             service.view.onvif = Onvif()
             _say_where(opened, service)
@@ -108,6 +112,15 @@ def _beginning(database: Database, config: Path | None, options: dict[str, Any])
         return Beginning(config, lasting, once)
     before = Beginning.from_json(remembered)
     return replace(before, options={**before.options, **lasting}, once=once)
+
+
+def _say_which_model_lacks(service: Service) -> None:
+    """Say at once what each stream would say: a disk with models may come later, so the service begins all the same."""
+    for model in (service.config.model, *service.config.models.values()):
+        try:
+            check_model_file(model.path)
+        except StreamVisionError as error:
+            _log.warning("%s", error)
 
 
 def _say_where(database: Database, service: Service) -> None:

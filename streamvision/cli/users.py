@@ -15,6 +15,7 @@ import click
 from streamvision.cli.page_options import ask_password
 from streamvision.cli.state_options import state_options
 from streamvision.core.config.serve import ServeConfig
+from streamvision.core.logs import say
 from streamvision.core.terminal import table
 from streamvision.state.accounts import Accounts
 from streamvision.state.database import Database
@@ -54,6 +55,7 @@ def add(state: Path, database: str | None, name: str, role: str | None, streams:
     with _accounts(state, database) as accounts:
         user = accounts.users.add(name, ask_password(name), role=role, streams=_ids(streams))
         _note(accounts, "user added", user.name)
+        _say_unknown_streams(state, database, user)
         _tell(as_json, _user_json(user), f"{user.name} is {_described(user)}.")
     return 0
 
@@ -84,6 +86,7 @@ def change(state: Path, database: str | None, name: str, role: str | None, strea
         allowed = UNCHANGED if streams is None else _ids(streams)
         user = accounts.users.change(name, role=role, streams=allowed)
         _note(accounts, "user changed", user.name)
+        _say_unknown_streams(state, database, user)
         _tell(as_json, _user_json(user), f"{user.name} is {_described(user)}.")
     return 0
 
@@ -189,6 +192,21 @@ def _ids(streams: str | None) -> list[str] | None:
     if streams is None or streams == "all":
         return None
     return [part for one in streams.split(",") if (part := one.strip())]
+
+
+def _say_unknown_streams(state: Path, database: str | None, user: User) -> None:
+    """Say which streams a user may see that no service has; they may be added later, so they are no fault."""
+    if not user.streams:
+        return
+    from streamvision.service.memory import known_stream_ids  # takes its time, which other commands do without
+
+    opened = Database.open(database or state)
+    try:
+        known = known_stream_ids(opened)
+    finally:
+        opened.close()
+    if known is not None and (unknown := [one for one in user.streams if one not in known]):
+        say(f"There is no stream {', '.join(unknown)} yet; the streams are: {', '.join(known) or 'none'}.")
 
 
 def _note(accounts: Accounts, action: str, target: str) -> None:

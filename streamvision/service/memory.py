@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from streamvision.core.errors import ConfigError
 from streamvision.service.layers import Layers
 from streamvision.service.patches import Plain
 from streamvision.state.counts import forget_counts
@@ -31,6 +32,23 @@ def remembered(database: Database) -> tuple[dict[str, StoredStream], Plain, dict
     with database.reading() as connection:
         changes, given = read_setting(connection, CHANGES), read_setting(connection, GIVEN)
         return read_streams(connection), dict(changes or {}), dict(given or {})
+
+
+def known_stream_ids(database: Database) -> list[str] | None:
+    """Return the ids of a service's streams; ``None`` where none has begun, or what it runs with cannot be told here.
+
+    Raises:
+        StateError: when the database does not answer.
+    """
+    with database.reading() as connection:
+        document = read_setting(connection, DOCUMENT)
+    if document is None:
+        return None
+    stored, changes, _ = remembered(database)
+    try:
+        return list(Layers.begin(document, stored, changes).documents)
+    except ConfigError:  # a secret that the service alone can read
+        return None
 
 
 def remember(database: Database, before: Layers, after: Layers, *, settings: Mapping[str, Any] | None = None) -> None:

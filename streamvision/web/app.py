@@ -47,6 +47,7 @@ from streamvision.web.schemas import (
     StreamList,
 )
 from streamvision.web.stream_control import add_stream_control
+from streamvision.web.strict_json import StrictJson
 from streamvision.web.viewer import Subscription
 from streamvision.web.widths import AS_THEY_ARE
 from streamvision.web.wire import Form, detections_json, event
@@ -80,7 +81,8 @@ def create_app(
     fanout = live.fanout
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = StrictJson(app)
+    app.json.sort_keys = False
     harden(app, host_names=host_names)
     guard(app, login.credentials.identify if login else lambda: EVERYBODY)
     refuse_other_sites(app)

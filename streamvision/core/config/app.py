@@ -12,7 +12,7 @@ from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Pol
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
-from streamvision.core.config.section import ClassName, Section, listed_in, read_yaml, validate
+from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, listed_in, read_yaml, validate
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.errors import ConfigError
@@ -73,7 +73,7 @@ class StreamConfig(Section):
     )
     id: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$",
+        pattern=ID,
         description="Name of the stream; default: made from the source.",
     )
     policy: Literal["auto", "live", "file"] = Field(
@@ -116,7 +116,7 @@ class StreamConfig(Section):
     )
     name: str | None = Field(
         None,
-        pattern=r"^[^\x00-\x1f\x7f]{1,80}$",
+        pattern=SHOWN_NAME,
         description="What the page calls it; default: its id.",
     )
     enabled: bool = Field(True, description="Whether it runs; one that is switched off is shown as such.")
@@ -180,7 +180,7 @@ class AppConfig(Section):
     renamed_keys: ClassVar[dict[str, str]] = {"effort": "adaptive", "second": "secondary_models"}
 
     model: ModelConfig = Field(description="The network.")
-    models: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$")], ModelConfig] = Field(
+    models: dict[Annotated[str, Field(pattern=ID)], ModelConfig] = Field(
         default_factory=dict,
         max_length=16,
         description="Further networks by name, for streams that choose one; streams of one share its batches.",
@@ -248,8 +248,9 @@ class AppConfig(Section):
         if stream.model is None:
             return self.model.model_copy(update=own)
         if stream.model not in self.models:
-            known = ", ".join(sorted(self.models)) or "none is set"
-            raise ConfigError(f"a stream is for the model {short(stream.model)!r}, but models are: {known}")
+            known = ", ".join(sorted(self.models))
+            there = f"models are: {known}" if known else "no model has a name here; leave it out, or set models"
+            raise ConfigError(f"a stream is for the model {short(stream.model)!r}, but {there}")
         return self.models[stream.model].model_copy(update=own)
 
     def _tracker_of(self, stream: StreamConfig) -> TrackerConfig:

@@ -19,6 +19,15 @@ from streamvision.core.redaction import redact_source, short
 _log = logging.getLogger(__name__)
 _QUOTED = re.compile(r"'([^']*)'")
 
+ID = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$"
+"""What the id of a stream, or the name of a model, looks like."""
+SHOWN_NAME = r"^[^\x00-\x1f\x7f]{1,80}$"
+"""What a name for people looks like."""
+_IN_WORDS = {
+    ID: "give 1 to 64 letters without accents, digits, hyphens, underscores and dots, no dot first",
+    SHOWN_NAME: "give 1 to 80 characters on one line",
+}
+
 
 def listed_in(registry: str) -> dict[str, Any]:
     """Return what a field says about itself (``json_schema_extra``) whose values are the names in a registry.
@@ -127,7 +136,18 @@ def _explain(error: Any, root: type[BaseModel]) -> str:
         given = short(redact_source(given))
     said = f" (given: {shown(given)})" if isinstance(given, (int, float)) else ""
     said = f" (given: {given!r})" if isinstance(given, str) else said
-    return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}{said}"
+    return f"{key or 'config'}: {_fault_in_words(error)}{said}"
+
+
+def _fault_in_words(error: Any) -> str:
+    """Return what is wrong with a value: as pydantic says it, but for what would need a programmer to read it."""
+    context = error.get("ctx") or {}
+    if error["type"] == "string_pattern_mismatch" and context["pattern"] in _IN_WORDS:
+        return _IN_WORDS[context["pattern"]]
+    if error["type"] == "too_short" and not context["actual_length"]:
+        return "is empty; give a value"
+    said: str = error["msg"]
+    return said.removeprefix("Value error, ")
 
 
 def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> list[str]:

@@ -10,7 +10,7 @@ from streamvision.core.errors import ModelError
 from streamvision.core.install import with_extra
 from streamvision.core.registry import Plugin, Registry
 from streamvision.inference.backends.base import Backend
-from streamvision.models import shipped_models
+from streamvision.models import model_file, shipped_models
 
 _EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
 
@@ -122,6 +122,16 @@ def open_backend(
         file, device=device, precision=precision, threads=threads, requests=requests, dynamic_batch=dynamic_batch
     )
     return opened
+
+
+def check_model_file(path: Path) -> None:
+    """Check that a model setting leads to a file that some backend may open; it is not loaded.
+
+    Raises:
+        ModelError: when there is no such file, or it is no model by its name.
+        MissingDependencyError: when it is in a package that is not installed.
+    """
+    _model_file(model_file(path))
 
 
 def _model_file(path: Path) -> Path:

@@ -17,9 +17,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from streamvision.cli.main import cli
+from support.accounts import PASSWORD
 from support.command_line import running, streamvision
-from support.serving import BOXES, until, write_config
+from support.serving import BOXES, serving, until, write_config
 
 SLOW = "synthetic:boxes?fps=1&size=32x32"
 
@@ -208,3 +211,28 @@ def test_config_without_a_state_is_one_sentence(tmp_path: Path) -> None:
 def test_what_a_service_cannot_do_is_one_sentence(tmp_path: Path, arguments: list[str], sentence: str) -> None:
     done = streamvision("serve", "--state", tmp_path / "state", *arguments)
     assert done.code == 1 and sentence in done.sentence() and "geheim" not in done.stderr
+
+
+def test_a_model_that_is_not_there_is_said_at_the_start(tmp_path: Path, model: Path) -> None:
+    state, file = tmp_path / "state", write_config(tmp_path / "cameras.yaml", tmp_path / "later.onnx")
+    refused = streamvision("serve", "--state", state, "--model", "nope")
+    assert refused.code == 1 and "no model at nope" in refused.sentence()
+    assert not state.exists()
+    with serve("--state", state, "--config", file) as service:  # what a file says may be there later
+        assert any("no model at" in line and "later.onnx" in line for line in service.said)
+        assert service.stop() == 0
+
+
+def test_a_user_of_a_stream_that_is_not_there_is_added_with_a_note(tmp_path: Path, model: Path) -> None:
+    state = tmp_path / "state"
+    add = ["users", "add", "--state", str(state), "--role", "viewer"]
+    assert CliRunner().invoke(cli, [*add[:4], "ann"], input=f"{PASSWORD}\n").exit_code == 0
+    first = CliRunner().invoke(cli, [*add, "dan", "--streams", "nix"], input=f"{PASSWORD}\n")
+    assert first.exit_code == 0 and "There is no stream" not in first.output  # no service has begun, so nobody knows
+    with serving(str(state), state, write_config(tmp_path / "cameras.yaml", model)) as served:
+        served.add(id="gate")
+        noted = CliRunner().invoke(cli, [*add, "bob", "--streams", "gate,nix"], input=f"{PASSWORD}\n")
+        silent = CliRunner().invoke(cli, [*add, "eve", "--streams", "gate"], input=f"{PASSWORD}\n")
+    assert [one.exit_code for one in (noted, silent)] == [0, 0]
+    assert "There is no stream nix yet; the streams are: gate." in noted.output
+    assert "There is no stream" not in silent.output

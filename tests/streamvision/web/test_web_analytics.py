@@ -121,7 +121,8 @@ def test_a_number_that_is_none_changes_nothing_and_the_page_goes_on(server: WebS
     assert post_json(server.port, PATH, {"lines": [DOOR], "speed": PLANE})[0] == 200
     body = json.dumps({"lines": [], "speed": {**PLANE, "ground_m": [[0, 0], [40, 0], [40, 20], [0, 12345]]}})
     status, answer = post_json(server.port, PATH, body.replace("12345", wrong).encode())
-    assert status == 400 and "speed.ground_m.3.1: Input should be" in answer["error"]
+    fault = "speed.ground_m.3.1: Input should be" if wrong == "1e300" else "the body is not JSON"
+    assert status == 400 and fault in answer["error"]
     _, _, now = get(server.port, PATH)
     config = json.loads(now, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))["config"]
     assert [line["name"] for line in config["lines"]] == ["door"]
