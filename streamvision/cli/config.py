@@ -18,7 +18,7 @@ from streamvision.service.layers import Layers
 from streamvision.service.masking import masked
 from streamvision.service.memory import BEGINNING, DOCUMENT, remembered
 from streamvision.state.database import Database
-from streamvision.state.folder import DATABASE_FILE, FILE_MODE
+from streamvision.state.folder import FILE_MODE, existing_folder
 from streamvision.state.settings import read_setting
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ def export(state: Path, database: str | None, output: Path | None) -> int:
         if output.exists():
             write_whole(output.with_name(f"{output.name}.before"), output.read_bytes(), mode=FILE_MODE)
         write_whole(output, text, mode=FILE_MODE)
+        click.echo(f"Written to {output}.", err=True)
     click.echo("It holds passwords as they were given: keep it to yourself.", err=True)
     return 0
 
@@ -70,9 +71,7 @@ def _document(state: Path, database: str | None) -> dict[str, Any]:
     Raises:
         StateError: when there is no state.
     """
-    if database is None and not (state / DATABASE_FILE).is_file():
-        raise StateError(f"there is no state in {state}; give the --state DIR of a service, or begin one with serve")
-    opened = Database.open(database or state)
+    opened = Database.open(database or existing_folder(state, begin="serve"))
     try:
         stored, changes, _ = remembered(opened)
         with opened.reading() as connection:

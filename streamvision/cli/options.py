@@ -93,6 +93,12 @@ def field_option(
     return click.option(*flags, name or field, **(options | overrides))
 
 
+def _refuse_port(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Say what the page's address is given with; many programs have an option of this name."""
+    if value is not None:
+        raise click.UsageError("No such option --port or --host; give the page's address with --serve HOST:PORT.")
+
+
 def _registry(field: FieldInfo) -> str | None:
     said = field.json_schema_extra
     return str(said["registry"]) if isinstance(said, dict) and "registry" in said else None
@@ -225,6 +231,7 @@ output_options = together(
         metavar="HOST:PORT",
         help="Show all streams live on a web page at this address, such as 127.0.0.1:8080.",
     ),
+    click.option("--port", "--host", hidden=True, expose_value=False, callback=_refuse_port),
     field_option("--detections", OutputsConfig, "detections", metavar="F.jsonl"),
     field_option("--mot", OutputsConfig, "mot", metavar="F.txt"),
     field_option("--record", OutputsConfig, "record", metavar="F.mp4"),

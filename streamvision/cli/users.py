@@ -19,6 +19,7 @@ from streamvision.core.logs import say
 from streamvision.core.terminal import table
 from streamvision.state.accounts import Accounts
 from streamvision.state.database import Database
+from streamvision.state.folder import existing_folder
 from streamvision.state.tokens import DEFAULT_DAYS, SCOPES, Token
 from streamvision.state.users import ROLES, UNCHANGED, User
 
@@ -52,7 +53,7 @@ def users() -> None:
 @json_option
 def add(state: Path, database: str | None, name: str, role: str | None, streams: str | None, as_json: bool) -> int:
     """Add a user: the first one is an admin, further ones are viewers unless told otherwise."""
-    with _accounts(state, database) as accounts:
+    with _accounts(state, database, begins=True) as accounts:
         user = accounts.users.add(name, ask_password(name), role=role, streams=_ids(streams))
         _note(accounts, "user added", user.name)
         _say_unknown_streams(state, database, user)
@@ -180,8 +181,14 @@ def revoke(state: Path, database: str | None, number: int, as_json: bool) -> int
 
 
 @contextmanager
-def _accounts(state: Path, database: str | None) -> Iterator[Accounts]:
-    opened = Database.open(database or state)
+def _accounts(state: Path, database: str | None, *, begins: bool = False) -> Iterator[Accounts]:
+    """Open the accounts; a state folder is made where none is, if the command begins with it.
+
+    Raises:
+        StateError: when there is none, or it does not answer.
+    """
+    folder = state if begins or database else existing_folder(state, begin="users add")
+    opened = Database.open(database or folder)
     try:
         yield Accounts.of(opened, ServeConfig())
     finally:

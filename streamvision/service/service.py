@@ -194,6 +194,9 @@ class Service:
         Raises:
             ConfigError: when it is not accepted; nothing has changed then.
         """
+        if self._beginning.file is None:
+            _log.warning("there is no configuration file to read again; start the service with --config to have one")
+            return
         with self.changing():
             document = self._beginning.document(self._read)
             layers = Layers.begin(document, self._layers.stored, self._layers.changes, origin=self._origin)

@@ -26,6 +26,21 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "streamvision"
 
 
+def existing_folder(folder: Path, *, begin: str) -> Path:
+    """Return a folder that holds a state.
+
+    Args:
+        folder: the folder.
+        begin: the command that makes a state, for the message.
+
+    Raises:
+        StateError: when there is no state in it; nothing is made then.
+    """
+    if not (folder / DATABASE_FILE).is_file():
+        raise StateError(f"there is no state in {folder}; give the --state DIR of a service, or begin one with {begin}")
+    return folder
+
+
 def prepare_folder(folder: Path) -> Path:
     """Make the folder, or a folder below a state folder, for its owner alone, unless it is there; return it.
 

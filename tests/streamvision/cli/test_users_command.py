@@ -47,7 +47,8 @@ def told(*arguments: str, given: str = "") -> Any:
 
 
 def test_users_are_added_listed_changed_and_removed(state: Path) -> None:
-    assert told("list") == {"users": []}
+    for wrong in (["list"], ["tokens"], ["remove", "ann"], ["passwd", "ann"], ["change", "ann", "--role", "viewer"]):
+        assert "there is no state in" in str(users(*wrong).exception) and not state.exists()
     added = told("add", "ann", given=f"{PASSWORD}\n")
     assert (added["name"], added["role"], added["streams"]) == ("ann", "admin", None)
     assert told("add", "bob", "--streams", "gate, yard", given=f"{PASSWORD}\n")["streams"] == ["gate", "yard"]

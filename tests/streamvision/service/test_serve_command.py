@@ -148,10 +148,13 @@ def test_serve_by_itself_then_restarts_and_an_exported_file(tmp_path: Path, mode
         until(lambda: service.stream_ids() == ["boxes", "gate"], "both are there")
         assert service.ask("GET", "/api/models")[1]["models"][0]["path"] == str(model)
         assert service.ask("DELETE", "/api/streams/boxes")[0] == 204
+        os.kill(service.process.pid, signal.SIGHUP)
+        until(lambda: any("no configuration file to read again" in line for line in service.said), "it says so")
         assert service.stop() == 0
     file.write_text("# mine\n")
     exported = streamvision("config", "export", "--state", state, "-o", file)
     assert exported.code == 0 and "keep it to yourself" in exported.stderr
+    assert f"Written to {file}." in exported.stderr
     document = yaml.safe_load(file.read_text())
     assert document["streams"] == [{"id": "gate", "source": secret}]
     assert document["model"] == {"path": str(model)}
@@ -192,6 +195,11 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path, model: Path) -> None:
         until(lambda: any("model was changed, which takes effect at the next start" in line for line in service.said),
               "what waits is said")  # fmt: skip
         assert service.stop() == 0
+
+
+def test_the_port_of_the_page_has_its_option_named(tmp_path: Path) -> None:
+    done = streamvision("serve", "--port", "80", "--state", tmp_path / "state")
+    assert done.code == 2 and "--serve HOST:PORT" in done.stderr and not (tmp_path / "state").exists()
 
 
 def test_config_without_a_state_is_one_sentence(tmp_path: Path) -> None:
