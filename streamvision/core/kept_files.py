@@ -36,10 +36,8 @@ def first_kept(paths: Iterable[Path]) -> Path | None:
         databases = list(_kept)
     if not databases:
         return None
-    kept = [Path(f"{database}{end}") for database in databases for end in _BESIDE]
-    names = {path.resolve() for path in kept}
-    numbers = {number for path in kept if (number := _number(path)) is not None}
-    return next((path for path in paths if _number(path) in numbers or path.resolve() in names), None)
+    kept = {_number(Path(f"{database}{end}")) for database in databases for end in _BESIDE} - {None}
+    return next((path for path in paths if _number(path) in kept), None)
 
 
 def _number(path: Path) -> tuple[int, int] | None:
