@@ -1,4 +1,4 @@
-"""Changes come from the page itself, or from programs: never from another site's page in somebody's browser."""
+"""Changes, answers and pictures are for the page itself and for programs: not for another site's page in a browser."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from streamvision.web.refusal import refuse
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 F = TypeVar("F", bound=Callable[..., Any])
 _FORM = "_takes_form"
+_NOT_FOR_OTHERS = ("/api/", "/streams/")
+"""Where a GET has effects, too: it takes the place of a viewer, or asks the cameras of the network."""
 
 
 def takes_form(view: F) -> F:
@@ -30,7 +32,10 @@ def refuse_other_sites(app: Flask) -> None:
 
     @app.before_request
     def check_site() -> None:
-        if request.method in SAFE_METHODS or request.endpoint is None:
+        if request.endpoint is None:
+            return
+        if request.method in SAFE_METHODS:
+            _check_reading()
             return
         has_body = request.method != "DELETE" or bool(request.content_length)
         if has_body and not _is_form_view(request.endpoint) and request.mimetype != "application/json":
@@ -39,6 +44,14 @@ def refuse_other_sites(app: Flask) -> None:
         own = site in ("same-origin", "none") if site else origin is None or _netloc(origin) == request.host
         if not own:
             refuse(HTTPStatus.FORBIDDEN, f"pages of {origin or 'other sites'} may not change this; use the page itself")
+
+
+def _check_reading() -> None:
+    """Refuse what another site's page loads, which its browser would not let it see anyhow; links may lead here."""
+    fetched = request.headers
+    followed = fetched.get("Sec-Fetch-Mode") == "navigate" and fetched.get("Sec-Fetch-Dest") == "document"
+    if fetched.get("Sec-Fetch-Site") == "cross-site" and request.path.startswith(_NOT_FOR_OTHERS) and not followed:
+        refuse(HTTPStatus.FORBIDDEN, "pages of other sites may not load this; open it by itself, or use a program")
 
 
 def _is_form_view(endpoint: str) -> bool:

@@ -57,3 +57,40 @@ def test_nobody_frames_or_embeds_it_and_no_version_is_told(server: WebServer, pa
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["Server"] is None
+
+
+@pytest.mark.parametrize("path", ["/api/events", "/api/live", "/streams/gate/mjpeg", "/streams/gate/snapshot.jpg"])
+@pytest.mark.parametrize("how", [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe")])
+def test_another_sites_page_loads_nothing_and_takes_no_place(
+    server: WebServer, path: str, how: tuple[str, str]
+) -> None:
+    assert _fetched(server.port, path, "cross-site", *how) == 403
+    assert server.fanout.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "site", "mode", "destination"),
+    [
+        ("/streams/gate", "cross-site", "navigate", "document"),
+        ("/streams/gate/snapshot.jpg", "cross-site", "navigate", "document"),
+        ("/api/streams", "same-origin", "cors", "empty"),
+        ("/streams/gate/snapshot.jpg", "same-origin", "no-cors", "image"),
+        ("/api/streams", "none", "navigate", "document"),
+        ("/healthz", "cross-site", "cors", "empty"),
+    ],
+)
+def test_links_and_the_page_itself_are_answered(
+    server: WebServer, path: str, site: str, mode: str, destination: str
+) -> None:
+    assert _fetched(server.port, path, site, mode, destination) == 200
+
+
+def _fetched(port: int, path: str, site: str, mode: str, destination: str) -> int:
+    """Ask as a browser does for a page, and return the status."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        fetched = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
+        connection.request("GET", path, headers=fetched)
+        return connection.getresponse().status
+    finally:
+        connection.close()
