@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Protocol
 
-from streamvision.web.pacing import Pace, look_at
+from streamvision.web.pacing import PATIENCE_S, Pace, look_at
 
 OnTaken = Callable[[float, float, float], None]
 """Is told for how many seconds a message was on its way (0 where that was too short to be seen), when it was written,
@@ -55,19 +55,34 @@ class TransportLink:
         self._look = partial(look_at, transport.get_extra_info("socket"))
         self._pace = Pace(self._look)
         self._sent_at_s: float | None = None
+        self._doubted: tuple[float, float] | None = None  # how long a message took at most, and when it was sent
         self._refused = False
+        self._refused_at_s = 0.0
 
     def ready(self, now_s: float) -> bool:
         """Return whether the viewer has all that was written, or as good as all."""
         transport = self._transport
         if transport.is_closing() or self._unsent_bytes() or not self._pace.has_room(now_s):
-            self._refused = True
+            if not self._refused:
+                self._refused, self._refused_at_s = True, now_s
             return False
         if self._sent_at_s is not None and self.on_taken is not None:
             sent_at_s, self._sent_at_s = self._sent_at_s, None
-            self.on_taken(now_s - sent_at_s if self._refused else 0.0, sent_at_s, now_s)
+            self._tell(now_s - sent_at_s if self._refused else 0.0, sent_at_s, now_s)
         self._refused = False
         return True
+
+    def _tell(self, take_s: float, sent_at_s: float, now_s: float) -> None:
+        """Tell how long a message took; where that is in doubt, the next one shows it."""
+        assert self.on_taken is not None
+        if self._doubted is not None:
+            (most_s, at_s), self._doubted = self._doubted, None
+            self.on_taken(0.0 if self._pace.passed_was_read else most_s, at_s, now_s)
+        asked_late = self._refused_at_s - sent_at_s > PATIENCE_S / 2  # pictures are few: nothing tells when it was read
+        if take_s and asked_late and self._pace.passed:
+            self._doubted = take_s, sent_at_s
+        else:
+            self.on_taken(take_s, sent_at_s, now_s)
 
     def write(self, message: bytes, now_s: float) -> None:
         """Write a message."""

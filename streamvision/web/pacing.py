@@ -71,11 +71,19 @@ class Pace:
         self._sent_bytes = 0
         self._sent_at_s = 0.0
         self._looked_at_s = 0.0
+        self._passed_bytes: int | None = None  # what was written when patience let a message pass
+        self.passed_was_read = False
+        """Whether what patience passed over turned out to have been read, once the next message had come."""
         self._drained_at_s = self._full_at_s = time.monotonic()
 
     def note_sent(self, size_bytes: int, now_s: float) -> None:
         """Take note of a message that was handed to the kernel."""
         self._sent_bytes, self._sent_at_s = size_bytes, now_s
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was patience that let the newest message pass: the one before may have been read long ago."""
+        return self._passed_bytes is not None
 
     def has_room(self, now_s: float) -> bool:
         """Return whether the next message may follow."""
@@ -101,6 +109,9 @@ class Pace:
         if read_bytes > self._read_bytes:
             self._read_bytes, self._read_at_s = read_bytes, now_s
         self._rate.note(self._read_bytes, now_s)
+        if self._passed_bytes is not None and seen.acknowledged_bytes > self._passed_bytes:
+            self.passed_was_read = self._read_bytes + _untold_bytes(seen) >= self._passed_bytes
+            self._passed_bytes = None
 
     def _just_come_bytes(self, seen: Look, now_s: float) -> float:
         """Return how much of the newest message has come so quickly that it cannot have been read yet."""
@@ -115,13 +126,21 @@ class Pace:
             return not seen.unacknowledged_bytes
         written_bytes = seen.acknowledged_bytes + seen.unacknowledged_bytes
         unread_bytes = written_bytes - self._read_bytes - rate * (now_s - self._read_at_s)
-        unread_bytes -= min(2 * seen.segment_bytes, MAX_UNTOLD_BYTES)
+        unread_bytes -= _untold_bytes(seen)
         if unread_bytes <= -DRAIN_S * rate:
             self._drained_at_s = now_s
         drains = now_s - self._drained_at_s > WINDOW_S and now_s - self._full_at_s < TRUST_S
         if unread_bytes <= rate * (-DRAIN_S if drains else max(AHEAD_S, 2 * seen.rtt_s)):
             return True
-        return not seen.unacknowledged_bytes and now_s - self._sent_at_s >= PATIENCE_S
+        if seen.unacknowledged_bytes or now_s - self._sent_at_s < PATIENCE_S:
+            return False
+        self._passed_bytes = written_bytes
+        return True
+
+
+def _untold_bytes(seen: Look) -> int:
+    """Return how much room there may be of which the viewer's kernel has not told."""
+    return min(2 * seen.segment_bytes, MAX_UNTOLD_BYTES)
 
 
 class _Largest:

@@ -174,3 +174,35 @@ def test_little_waits_before_a_slow_viewer_however_much_its_kernel_holds(
 
 def test_a_fast_viewer_gets_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     assert furthest_behind_s(5e6, window_bytes=500_000, picture_bytes=30_000, monkeypatch=monkeypatch) < 0.1
+
+
+@pytest.mark.parametrize(("rate", "was_read"), [(10e6, True), (12_000, False)])
+def test_a_message_that_patience_passes_over_is_judged_by_the_one_after_it(
+    rate: float, was_read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel does not tell of the room that reading made until something comes again."""
+    now_s = 50.0
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
+    connection, told = Connection(200_000), [Look(0, 0, 200_000, 0.001, 1448)]
+    pace = Pace(lambda: told[0])
+    judged, last = [], False
+    for picture_bytes in [4_000] * 8 + [40_000] * 2:
+        for _ in range(90):
+            now_s += 0.01
+            connection.move(rate * 0.01)
+        while not pace.has_room(now_s):
+            now_s += 0.01
+            connection.move(rate * 0.01)
+        if last:
+            judged.append(pace.passed_was_read)
+        last = pace.passed
+        connection.written += picture_bytes
+        pace.note_sent(picture_bytes, now_s)
+        connection.acknowledged = connection.written
+        told[0] = connection.look()
+    now_s += 0.9
+    pace.has_room(now_s)
+    if last:
+        judged.append(pace.passed_was_read)
+    assert judged
+    assert judged[-1] is was_read
