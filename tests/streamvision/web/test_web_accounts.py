@@ -114,7 +114,9 @@ def test_each_change_and_nothing_else_is_written_down(client: FlaskClient, known
     assert [line["action"] for line in rest["audit"]] == ["POST add_user"]
 
 
-def test_signing_in_and_failing_to_is_written_down_without_what_was_typed(client: FlaskClient, known: People) -> None:
+def test_signing_in_and_failing_to_is_written_down_without_what_was_typed(
+    client: FlaskClient, known: People, caplog: pytest.LogCaptureFixture
+) -> None:
     browser = client.application.test_client()
     csrf = browser.get("/login").get_data(as_text=True).partition('name="csrf" value="')[2][:43]
     for user, password in (("bob", "wrong"), ("my secret typed here", "x"), ("bob", PASSWORD)):
@@ -123,6 +125,8 @@ def test_signing_in_and_failing_to_is_written_down_without_what_was_typed(client
     assert [(line["who"], line["action"]) for line in audit["audit"]] == [
         ("bob", "signed in"), ("unknown name", "sign-in failed"), ("bob", "sign-in failed"),
     ]  # fmt: skip
+    said = [record.getMessage() for record in caplog.records if "a sign-in of" in record.getMessage()]
+    assert said == [f"a sign-in of {who} from 127.0.0.1 failed" for who in ("bob", "an unknown name")]
 
 
 def test_ones_own_password_needs_the_one_until_now_and_ends_other_sign_ins(client: FlaskClient, known: People) -> None:
