@@ -29,6 +29,7 @@ from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import quantiles_of
 from streamvision.synthetic.boxes import BoxesScene
 from streamvision.web.certificate import Certificate
+from streamvision.web.open_files import raise_limit
 from streamvision.web.self_signed import self_signed
 from streamvision.web.server import WebServer
 
@@ -131,6 +132,7 @@ def bench_viewers(
     encode = JpegEncoder(ServeConfig().jpeg_quality if quality is None else quality)
     view = LiveView({STREAM_ID: channel}, statuses=list, stage_times=dict, model="none")
     certificate = _certificate() if tls else None
+    raise_limit()  # so that connections have places, too, when all viewers come at once
     server = WebServer(view, port=0, max_viewers=viewers + stalled + 8, certificate=certificate)
     publisher = _Publisher(channel, encode, fps=fps, size_px=size_px)
     server.start()
