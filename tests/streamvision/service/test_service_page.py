@@ -165,12 +165,14 @@ def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served
     page.locator("#camera summary", has_text="found").click()
     page.locator("#camera-found input").first.fill("0.5")
     page.locator("#camera-save").click()
+    page.locator("#camera").wait_for(state="hidden")
     expect(tile.locator("h2")).to_have_text("The yard")
     assert served.service.view.control.stream_config("yard")["score"] == 0.5  # type: ignore[union-attr]
     for wanted, word in ((False, "Stopped"), (True, "Live")):
         tile.locator(".settings").click()
         page.locator('#camera [name="enabled"]').set_checked(wanted)
         page.locator("#camera-save").click()
+        page.locator("#camera").wait_for(state="hidden")  # what it shows when it opens again is what was saved
         expect(tile.locator(".badge")).to_have_text(word)
     tile.locator(".settings").click()
     expect(page.locator("#camera-title")).to_have_text("Settings of The yard")
