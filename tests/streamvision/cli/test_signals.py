@@ -13,7 +13,7 @@ from streamvision.cli.signals import exit_code, handled_signals
 
 @pytest.fixture(autouse=True)
 def hangup_as_it_was() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run behind nohup
     yield
     signal.signal(signal.SIGHUP, before)
 
