@@ -12,6 +12,7 @@ from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.rendered_frame import RenderedFrame
+from streamvision.core.spreadsheet import without_formula
 
 CSV_COLUMNS = (
     "kind",
@@ -90,13 +91,8 @@ def csv_lines(events: Iterable[AnalyticsEvent]) -> str:
     for event in events:
         fields = event.to_json()
         values = ";".join(f"{name}={json.dumps(value)}" for name, value in event.values.items())
-        rows.append([values if column == "values" else _unarmed(fields[column]) for column in CSV_COLUMNS])
+        rows.append([values if column == "values" else without_formula(fields[column]) for column in CSV_COLUMNS])
     return _csv(rows)
-
-
-def _unarmed(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
 def _csv(rows: Iterable[Iterable[object]]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from flask import Flask, Response, jsonify, request
 
 from streamvision.core.config.section import validate
 from streamvision.core.control import EventLog, EventQuery, LoggedEvent
+from streamvision.core.spreadsheet import without_formula
 from streamvision.web.access import access, check_streams, present
 from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
@@ -22,8 +22,6 @@ from streamvision.web.stream_control import refusing
 
 CSV_COLUMNS = ("id", "time", "stream", "kind", "class_name", "region", "track_id", "direction", "values")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r])")
-"""Where a formula begins: in a cell, and where a spreadsheet that splits at other signs sees one begin."""
 Q = TypeVar("Q", bound=EventLogQuery)
 
 
@@ -112,7 +110,7 @@ def _csv(events: Iterable[LoggedEvent]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
-    writer.writerows([_unarmed(cell) for cell in _cells(event)] for event in events)
+    writer.writerows([without_formula(cell) for cell in _cells(event)] for event in events)
     return text.getvalue()
 
 
@@ -121,8 +119,3 @@ def _cells(event: LoggedEvent) -> list[object]:
     values = ";".join(f"{name}={value}" for name, value in event.values.items())
     plain = [event.stream, event.kind, event.class_name, event.region, event.track_id, event.direction]
     return [event.id, when, *plain, values]
-
-
-def _unarmed(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
