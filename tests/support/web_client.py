@@ -47,7 +47,7 @@ def post_json(port: int, path: str, body: Any, **headers: str) -> tuple[int, Any
 @contextmanager
 def opened(port: int, path: str) -> Iterator[http.client.HTTPResponse]:
     """Open a live response for the length of the block."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path)
         with connection.getresponse() as response:

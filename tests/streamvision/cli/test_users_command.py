@@ -193,7 +193,7 @@ def test_a_first_start_on_a_terminal_offers_to_make_the_admin(state: Path) -> No
             while question not in shown:
                 shown += os.read(ours, 1000)
             shown = shown.partition(question)[2]
-            time.sleep(0.2)  # a password is read only after what stands in the terminal's queue is thrown away
+            time.sleep(1)  # a password is read only after what stands in the terminal's queue is thrown away
             os.write(ours, answer)
         _drain(ours)
         assert process.wait(120) == 0

@@ -291,8 +291,9 @@ def test_where_a_playlist_joins_its_segments_nothing_is_damaged(tmp_path: Path) 
     (tmp_path / "live.m3u8").write_text("\n".join([*playlist, "#EXT-X-ENDLIST", ""]))
     with served(tmp_path) as url, capturing(f"{url}/live.m3u8") as capture:
         frames = take(capture)
-    assert len(frames) == 100
-    assert "damaged" not in capture.drops.by_cause()
+    drops = capture.drops.by_cause()
+    assert len(frames) + drops.get("newer_frame", 0) == 100  # a busy machine takes not all of a live stream
+    assert "damaged" not in drops
 
 
 def jpegs(count: int) -> list[bytes]:
