@@ -170,9 +170,10 @@ def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served
     assert served.service.view.control.stream_config("yard")["score"] == 0.5  # type: ignore[union-attr]
     for wanted, word in ((False, "Stopped"), (True, "Live")):
         tile.locator(".settings").click()
+        page.locator("#camera").wait_for()  # a box that is hidden and has its default counts as checked
         page.locator('#camera [name="enabled"]').set_checked(wanted)
         page.locator("#camera-save").click()
-        page.locator("#camera").wait_for(state="hidden")  # what it shows when it opens again is what was saved
+        page.locator("#camera").wait_for(state="hidden")
         expect(tile.locator(".badge")).to_have_text(word)
     tile.locator(".settings").click()
     expect(page.locator("#camera-title")).to_have_text("Settings of The yard")
