@@ -225,6 +225,7 @@ class Fanout:
         if viewer.attached.get(stream_id) is channel:
             return
         viewer.attached[stream_id] = channel
+        viewer.forget_pictures(stream_id)
         self._by_stream.setdefault(stream_id, set()).add(viewer)
         if viewer.subscription.pictures:
             self._begin_pictures(viewer, channel)
@@ -304,7 +305,7 @@ class Fanout:
         """Offer a picture to some of its viewers now, and to the others when other things have had their turn."""
         now_s = time.monotonic()
         for viewer in viewers[:TURN_VIEWERS]:
-            if viewer in self._viewers:
+            if viewer in self._viewers and viewer.takes(encoded.stream_id, encoded.frame.sequence):
                 self._offer(viewer, encoded.stream_id, encoded.render(viewer.subscription.form), now_s)
         if len(viewers) > TURN_VIEWERS and self._loop is not None:
             self._loop.call_soon(self._guarded, partial(self._offer_picture, encoded, viewers[TURN_VIEWERS:]))

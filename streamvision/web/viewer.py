@@ -70,6 +70,7 @@ class Viewer:
         """By stream, in which step of width it takes the pictures now; ``None``: in full size."""
         self.active_at_s = time.monotonic()
         """When the network last took something, or when there was last something new to give."""
+        self._offered: dict[str, int] = {}
         self._seen_unsent_bytes = 0
         self._waiting: dict[Hashable, Render] = {}
         self._closing = False
@@ -116,7 +117,19 @@ class Viewer:
     def discard_pictures(self) -> None:
         """Forget the pictures that wait: they are of a size that it should not get any more."""
         for stream_id in self.taking:
-            self._waiting.pop(stream_id, None)
+            if self._waiting.pop(stream_id, None) is not None:
+                self._offered[stream_id] -= 1
+
+    def takes(self, stream_id: str, sequence: int) -> bool:
+        """Say whether a picture is newer than all that were offered, in whatever size, and take note of it."""
+        if sequence <= self._offered.get(stream_id, 0):
+            return False
+        self._offered[stream_id] = sequence
+        return True
+
+    def forget_pictures(self, stream_id: str) -> None:
+        """Begin anew with a stream, whose pictures are counted from 1 again."""
+        self._offered.pop(stream_id, None)
 
     def finish(self, now_s: float) -> bool:
         """Say goodbye once everything that waits is sent; return whether something waits."""
