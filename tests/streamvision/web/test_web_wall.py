@@ -226,8 +226,10 @@ def test_a_zone_is_drawn_moved_and_removed_by_keys_alone(page: Page, url: str, w
             page.keyboard.press(key)
 
     page.goto(f"{url}streams/yard")
+    page.locator(".focused.has-picture").wait_for()
     page.locator(".focused .edit").focus()
     press("Enter")
+    page.locator(".focused .drawing").wait_for()
     page.locator('.focused [data-mode="zone"]').focus()
     press("Enter")
     press(" ", *["Shift+ArrowRight"] * 4, " ", *["Shift+ArrowDown"] * 4, " ", "Enter")
