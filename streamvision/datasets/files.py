@@ -220,9 +220,8 @@ def class_name(text: str) -> str:
     if len(text) <= MAX_NAME and text.isprintable():
         return text
     escaped = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:MAX_NAME])
-    if len(text) <= MAX_NAME:
-        return escaped
-    return f"{escaped}...{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:8]}"
+    digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]
+    return escaped if len(text) <= MAX_NAME else f"{escaped}...{digest}"
 
 
 def root_of(path: Path, *, labels_in: Sequence[str] = ()) -> Path:
