@@ -1,4 +1,4 @@
-// What all pages do: the switch between light and dark, and one's own password.
+// What all pages do: the switch between light and dark, one's own password, and fields that wait for their script.
 
 import { find, say } from "./dom.js";
 import { recall, remember } from "./kept.js";
@@ -31,4 +31,9 @@ find("own-password")?.addEventListener("submit", async (event) => {
   } catch (error) {
     say(find("own-said"), error.message, true);
   }
+});
+
+// Fields that a script answers wait for it: what is chosen before would be lost, and a password would go into the address.
+addEventListener("DOMContentLoaded", () => {
+  for (const fields of document.querySelectorAll("fieldset.scripted")) fields.disabled = false;
 });

@@ -16,7 +16,7 @@ from support.virtual_onvif_camera import PASSWORD as CAMERA_PASSWORD
 from support.virtual_onvif_camera import USER, virtual_camera
 
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from support.axe import Axe
 from support.browser import launched
@@ -151,6 +151,27 @@ def test_the_first_evening(page: Page, served: Served, camera: str, project_root
     expect(page.locator("h1")).to_have_text("Sign in")
 
 
+def test_fields_wait_for_the_script_that_answers_them(page: Page, served: Served) -> None:
+    """What is chosen before would be lost, and a password would go into the address of a plain form."""
+    sign_in(page, served, "ann")
+    page.locator("#who").wait_for()
+    held: list[Route] = []
+    page.route("**/static/dom.js", lambda route: held.append(route))
+    with page.expect_request("**/static/dom.js"):
+        page.goto(f"http://127.0.0.1:{served.port}/events?kind=crowding", wait_until="commit")
+    kind, password = page.locator(".filters [name=kind]"), page.locator("#own-password [name=current]")
+    expect(kind).to_be_disabled()
+    expect(password).to_be_disabled()
+    for route in held:
+        route.continue_()
+    page.unroute("**/static/dom.js")
+    expect(kind).to_be_enabled()
+    expect(kind).to_have_value("crowding")
+    expect(password).to_be_enabled()
+    page.locator(".places a", has_text="Settings").click()
+    expect(page.locator("#run [type=submit]")).to_be_enabled()
+
+
 def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served) -> None:
     sign_in(page, served, "ann")
     if "yard" not in served.service.layers.documents:
@@ -212,6 +233,7 @@ def test_a_film_is_played_as_the_dialog_says(page: Page, served: Served, tmp_pat
     tile = page.locator('.tile[data-stream="film"]')
     tile.and_(page.locator(".has-picture")).wait_for()
     tile.locator(".settings").click()
+    page.locator("#camera").wait_for()  # its boxes are filled before it is shown
     assert [flag.is_checked() for flag in page.locator("#camera-film input").all()] == [True, True]
     page.locator("#camera summary", has_text="film").click()
     page.locator("#camera-film input").last.uncheck()
