@@ -10,20 +10,21 @@ import concurrent.futures
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.web.access import Principal
+from streamvision.web.delivery import Delivery
 from streamvision.web.link import Link, PulledLink
 from streamvision.web.open_files import default_max_viewers
 from streamvision.web.pictures import Pictures
 from streamvision.web.places import Places
 from streamvision.web.viewer import Subscription, Viewer
 from streamvision.web.widths import Taken
-from streamvision.web.wire import OPENINGS, EncodedFrame, Render, detections_json, event, heartbeat_record
+from streamvision.web.wire import OPENINGS, EncodedFrame, detections_json, event, heartbeat_record
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -34,8 +35,6 @@ SWEEP_S = 0.5
 """How often the dead are looked for."""
 TURN_VIEWERS = 64
 """So many are served in a row before connections and requests have their turn: each may take 1 ms on a busy machine."""
-HELD_S = 0.03
-"""How often those are looked at for whom something waits."""
 HEARTBEAT_S = 2.0
 """Longest silence on the multiplexed live response."""
 GOODBYE_S = 0.5
@@ -46,12 +45,6 @@ BLOCKING_WAIT_S = 1.0
 
 def _as_is(message: bytes, _now_s: float) -> bytes:
     return message
-
-
-def _full_px(channel: LiveChannel) -> int | None:
-    """Return how wide a stream's pictures are; ``None`` where there is none yet."""
-    newest = channel.latest
-    return None if newest is None else newest.result.frame.picture.width_px
 
 
 class Fanout:
@@ -67,9 +60,8 @@ class Fanout:
         self._changed: set[str] = set()
         self._dispatching = False
         self._viewers: set[Viewer] = set()
-        self._held: set[Viewer] = set()
-        """Those for whom something waits."""
         self._by_stream: dict[str, set[Viewer]] = {}
+        self._delivery = Delivery(lambda viewer: self._guarded(partial(self._break_off, viewer)))
         self._pictures = Pictures(self._offer_scaled)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -162,7 +154,7 @@ class Fanout:
         return self.admit(subscription, link)
 
     async def _pulled(self, viewer: Viewer, link: PulledLink) -> bytes | None:
-        return await link.next_message(lambda: self._note_held(viewer, viewer.send_waiting(time.monotonic())))
+        return await link.next_message(partial(self._delivery.send_waiting, viewer))
 
     def channel_added(self, channel: LiveChannel) -> None:
         """Serve a stream that has come to all who want it."""
@@ -205,7 +197,7 @@ class Fanout:
             for stream_id in filter(subscription.includes, channels):
                 self._attach(viewer, channels[stream_id])
         if subscription.one_stream and not viewer.attached:  # it has gone since it was asked for
-            self._note_held(viewer, viewer.finish(time.monotonic()))
+            self._delivery.finish(viewer)
         return viewer
 
     def drop(self, viewer: Viewer) -> None:
@@ -214,7 +206,7 @@ class Fanout:
             return
         self._viewers.remove(viewer)
         self.places.give_back(viewer.subscription.principal)
-        self._held.discard(viewer)
+        self._delivery.forget(viewer)
         viewer.link.end()
         for channel in tuple(viewer.attached.values()):
             self._detach(viewer, channel)
@@ -228,14 +220,16 @@ class Fanout:
         viewer.forget_pictures(stream_id)
         self._by_stream.setdefault(stream_id, set()).add(viewer)
         if viewer.subscription.pictures:
-            self._begin_pictures(viewer, channel)
+            viewer.begin_pictures(channel)
+            if viewer.subscription.sizes.adapts:
+                viewer.link.on_taken = partial(self._note_taken, viewer)
         self._guarded(partial(self._offer_newest, viewer, stream_id))
 
     def _detach(self, viewer: Viewer, channel: LiveChannel) -> None:
         del viewer.attached[channel.stream_id]
         self._by_stream[channel.stream_id].discard(viewer)
         if viewer.subscription.pictures:
-            channel.remove_viewer(full_size=viewer.taking.pop(channel.stream_id) is None)
+            viewer.end_pictures(channel)
 
     def _begin_stream(self, stream_id: str) -> None:
         channel = self._view.channels.get(stream_id)
@@ -253,7 +247,7 @@ class Fanout:
                 continue  # it follows one of the same name that has come since
             self._detach(viewer, channel)
             if viewer.subscription.one_stream:
-                self._note_held(viewer, viewer.finish(time.monotonic()))
+                self._delivery.finish(viewer)
         if not self._by_stream.get(stream_id):
             self._by_stream.pop(stream_id, None)
             self._keep_pictures()
@@ -268,7 +262,7 @@ class Fanout:
     def _offer_newest(self, viewer: Viewer, stream_id: str) -> None:
         if viewer.subscription.pictures:
             channel = viewer.attached[stream_id]
-            encoded = self._pictures.newest(channel, self._width_px(viewer, channel))
+            encoded = self._pictures.newest(channel, viewer.choose_width_px(channel))
             if encoded is not None:
                 self._offer_picture(encoded, [viewer])
         else:
@@ -294,7 +288,7 @@ class Fanout:
         for viewer in followers:
             if viewer.subscription.pictures:
                 channel = viewer.attached[stream_id]
-                readers.setdefault((channel, self._width_px(viewer, channel)), []).append(viewer)
+                readers.setdefault((channel, viewer.choose_width_px(channel)), []).append(viewer)
         for (channel, width_px), viewers in readers.items():
             encoded = self._pictures.newest(channel, width_px)
             if encoded is not None:
@@ -306,7 +300,7 @@ class Fanout:
         now_s = time.monotonic()
         for viewer in viewers[:TURN_VIEWERS]:
             if viewer in self._viewers and viewer.takes(encoded.stream_id, encoded.frame.sequence):
-                self._offer(viewer, encoded.stream_id, encoded.render(viewer.subscription.form), now_s)
+                self._delivery.offer(viewer, encoded.stream_id, encoded.render(viewer.subscription.form), now_s)
         if len(viewers) > TURN_VIEWERS and self._loop is not None:
             self._loop.call_soon(self._guarded, partial(self._offer_picture, encoded, viewers[TURN_VIEWERS:]))
 
@@ -318,14 +312,14 @@ class Fanout:
         message = event("detections", detections_json(channel, newest))
         now_s = time.monotonic()
         for viewer in listeners:
-            self._offer(viewer, ("detections", stream_id), lambda _: message, now_s)
+            self._delivery.offer(viewer, ("detections", stream_id), lambda _: message, now_s)
 
     def _offer_event(self, message: bytes, key: str, stream_id: str | None) -> None:
         now_s = time.monotonic()
         for viewer in self._viewers:
             wanted = viewer.subscription
             if wanted.form == "events" and (stream_id is None or wanted.includes(stream_id)):
-                self._offer(viewer, key, partial(_as_is, message), now_s)
+                self._delivery.offer(viewer, key, partial(_as_is, message), now_s)
 
     def _offer_seen(self, render: Callable[[Principal], bytes], key: str) -> None:
         listeners = [viewer for viewer in self._viewers if viewer.subscription.form == "events"]
@@ -333,31 +327,14 @@ class Fanout:
         messages = {streams: render(one) for streams, one in by_streams.items()}
         now_s = time.monotonic()
         for viewer in listeners:
-            self._offer(viewer, key, partial(_as_is, messages[viewer.subscription.principal.streams]), now_s)
+            self._delivery.offer(viewer, key, partial(_as_is, messages[viewer.subscription.principal.streams]), now_s)
 
     def _finish(self, stream_id: str) -> None:
         for viewer in self._by_stream.get(stream_id, ()):
             if viewer.subscription.one_stream:
-                self._note_held(viewer, viewer.finish(time.monotonic()))
+                self._delivery.finish(viewer)
 
     # --- sizes of pictures --------------------------------------------------------------------------------------
-
-    def _begin_pictures(self, viewer: Viewer, channel: LiveChannel) -> None:
-        width_px = viewer.width_px(channel.stream_id, _full_px(channel))
-        viewer.taking[channel.stream_id] = width_px
-        channel.add_viewer(full_size=width_px is None)
-        if viewer.subscription.sizes.adapts:
-            viewer.link.on_taken = partial(self._note_taken, viewer)
-
-    def _width_px(self, viewer: Viewer, channel: LiveChannel) -> int | None:
-        """Return in which width a viewer gets a stream's pictures now, and let the channel know."""
-        before_px = viewer.taking[channel.stream_id]
-        width_px = viewer.width_px(channel.stream_id, _full_px(channel))
-        if width_px != before_px:
-            viewer.taking[channel.stream_id] = width_px
-            channel.add_viewer(full_size=width_px is None)
-            channel.remove_viewer(full_size=before_px is None)
-        return width_px
 
     def _offer_scaled(self, channel: LiveChannel, width_px: int, encoded: EncodedFrame) -> None:
         """Offer a picture that was made smaller, and make the next one smaller if it has come meanwhile."""
@@ -374,8 +351,7 @@ class Fanout:
         if not take_s and control.limit_px is None:
             return
         before_px = control.limit_px
-        widths_px = [width_px or _full_px(viewer.attached[name]) or 0 for name, width_px in viewer.taking.items()]
-        taken = Taken(take_s, sent_at_s=sent_at_s, at_s=now_s)
+        taken, widths_px = Taken(take_s, sent_at_s=sent_at_s, at_s=now_s), viewer.widths_px()
         control.note_taken(taken, max(widths_px, default=0), streams=len(widths_px))
         if control.limit_px != before_px and self._loop is not None:
             viewer.discard_pictures()
@@ -386,42 +362,7 @@ class Fanout:
         if stream_id in viewer.taking:
             self._offer_newest(viewer, stream_id)
 
-    # --- whoever does not take it now ---------------------------------------------------------------------------
-
-    def _offer(self, viewer: Viewer, key: Hashable, render: Render, now_s: float) -> None:
-        try:
-            if viewer.offer(key, render, now_s):
-                self._note_held(viewer, True)
-        except Exception:  # the other viewers of this frame come after it
-            self._give_up(viewer)
-
-    def _still_waits(self, viewer: Viewer, now_s: float) -> bool:
-        try:
-            return viewer.send_waiting(now_s)
-        except Exception:
-            self._give_up(viewer)
-            return False
-
-    def _give_up(self, viewer: Viewer) -> None:
-        """Break off a viewer whose connection is at fault."""
-        _log.exception("a viewer could not be served and is broken off")
-        if self._loop is not None:
-            self._loop.call_soon(self._guarded, partial(self._break_off, viewer))
-
-    def _note_held(self, viewer: Viewer, held: bool) -> None:
-        """Come back to a viewer for whom something waits; the newest is chosen then."""
-        if not held:
-            self._held.discard(viewer)
-            return
-        if not self._held:
-            asyncio.get_running_loop().call_later(HELD_S, self._send_held)
-        self._held.add(viewer)
-
-    def _send_held(self) -> None:
-        now_s = time.monotonic()
-        self._held = {viewer for viewer in tuple(self._held) if self._still_waits(viewer, now_s)}
-        if self._held:
-            asyncio.get_running_loop().call_later(HELD_S, self._send_held)
+    # --- those who are gone, and the end --------------------------------------------------------------------------
 
     def _sweep(self) -> None:
         if self._loop is None:
@@ -433,7 +374,7 @@ class Fanout:
                 self.evicted["takes nothing"] += 1
                 self._break_off(viewer)
             elif self._needs_heartbeat(viewer, now_s):
-                self._offer(viewer, "heartbeat", heartbeat_record, now_s)
+                self._delivery.offer(viewer, "heartbeat", heartbeat_record, now_s)
 
     def _needs_heartbeat(self, viewer: Viewer, now_s: float) -> bool:
         return viewer.subscription.form == "live" and not viewer.blocked and now_s - viewer.active_at_s >= HEARTBEAT_S
@@ -448,5 +389,5 @@ class Fanout:
         loop = asyncio.get_running_loop()
         for viewer in filter(meant, list(self._viewers)):
             viewer.discard()
-            self._note_held(viewer, viewer.finish(time.monotonic()))
+            self._delivery.finish(viewer)
             loop.call_later(GOODBYE_S, self._break_off, viewer)

@@ -81,14 +81,33 @@ class Viewer:
         """Whether there is something to give that the network does not take."""
         return bool(self._waiting) or (self._closing and not self._over)
 
-    def width_px(self, stream_id: str, full_px: int | None) -> int | None:
-        """Return in which step of width it is to get a stream's pictures now; ``None``: in full size.
+    def begin_pictures(self, channel: LiveChannel) -> None:
+        """Let a channel know that its pictures are taken from now on."""
+        width_px = self.taking[channel.stream_id] = self._width_px(channel)
+        channel.add_viewer(full_size=width_px is None)
 
-        Args:
-            stream_id: the stream.
-            full_px: how wide its pictures are, where that is known.
+    def end_pictures(self, channel: LiveChannel) -> None:
+        """Let a channel know that its pictures are not taken any more."""
+        channel.remove_viewer(full_size=self.taking.pop(channel.stream_id) is None)
+
+    def choose_width_px(self, channel: LiveChannel) -> int | None:
+        """Return in which step of width it gets a channel's pictures now, and let the channel know.
+
+        ``None`` is the full size.
         """
-        asked, limit = self.subscription.sizes.of(stream_id), self.control.limit_px
+        before_px, width_px = self.taking[channel.stream_id], self._width_px(channel)
+        if width_px != before_px:
+            self.taking[channel.stream_id] = width_px
+            channel.add_viewer(full_size=width_px is None)
+            channel.remove_viewer(full_size=before_px is None)
+        return width_px
+
+    def widths_px(self) -> list[int]:
+        """Return how wide the pictures are that it takes now, one a stream; 0 where there is no picture yet."""
+        return [width_px or _full_px(self.attached[name]) or 0 for name, width_px in self.taking.items()]
+
+    def _width_px(self, channel: LiveChannel) -> int | None:
+        asked, limit, full_px = self.subscription.sizes.of(channel.stream_id), self.control.limit_px, _full_px(channel)
         width_px = limit if asked is None or (limit is not None and limit < asked) else asked
         return None if width_px is None or (full_px is not None and width_px >= full_px) else width_px
 
@@ -160,3 +179,9 @@ class Viewer:
             self._seen_unsent_bytes = unsent_bytes
             self.active_at_s = now_s
         return now_s - self.active_at_s if self.blocked else 0.0
+
+
+def _full_px(channel: LiveChannel) -> int | None:
+    """Return how wide a channel's pictures are; ``None`` where there is none yet."""
+    newest = channel.latest
+    return None if newest is None else newest.result.frame.picture.width_px

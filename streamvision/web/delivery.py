@@ -1,0 +1,76 @@
+"""Hands messages to viewers, and comes back to those who did not take them at once.
+
+A viewer whose connection is at fault costs the others of the same frame nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Hashable
+
+from streamvision.web.viewer import Viewer
+from streamvision.web.wire import Render
+
+_log = logging.getLogger(__name__)
+
+WAITING_S = 0.03
+"""How often those are looked at for whom something waits."""
+
+
+class Delivery:
+    """Used on the event loop of the fan-out alone.
+
+    Args:
+        break_off: ends the response of a viewer whose connection is at fault; called when other things had their turn.
+    """
+
+    def __init__(self, break_off: Callable[[Viewer], None]) -> None:
+        self._break_off = break_off
+        self._waiting: set[Viewer] = set()
+
+    def offer(self, viewer: Viewer, key: Hashable, render: Render, now_s: float) -> None:
+        """Send a message, or let it wait for its turn, in the place of the one under the same key."""
+        try:
+            if viewer.offer(key, render, now_s):
+                self._await(viewer)
+        except Exception:
+            self._give_up(viewer)
+
+    def finish(self, viewer: Viewer) -> None:
+        """Complete a viewer's response when what waits is sent."""
+        if viewer.finish(time.monotonic()):
+            self._await(viewer)
+
+    def send_waiting(self, viewer: Viewer) -> None:
+        """Send what waits for a viewer that has just taken something."""
+        if viewer.send_waiting(time.monotonic()):
+            self._await(viewer)
+
+    def forget(self, viewer: Viewer) -> None:
+        """Come back to a viewer no more."""
+        self._waiting.discard(viewer)
+
+    def _await(self, viewer: Viewer) -> None:
+        """Come back to a viewer for whom something waits; the newest is chosen then."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(WAITING_S, self._send_to_all)
+        self._waiting.add(viewer)
+
+    def _send_to_all(self) -> None:
+        now_s = time.monotonic()
+        self._waiting = {viewer for viewer in tuple(self._waiting) if self._still_waits(viewer, now_s)}
+        if self._waiting:
+            asyncio.get_running_loop().call_later(WAITING_S, self._send_to_all)
+
+    def _still_waits(self, viewer: Viewer, now_s: float) -> bool:
+        try:
+            return viewer.send_waiting(now_s)
+        except Exception:
+            self._give_up(viewer)
+            return False
+
+    def _give_up(self, viewer: Viewer) -> None:
+        _log.exception("a viewer could not be served and is broken off")
+        asyncio.get_running_loop().call_soon(self._break_off, viewer)
