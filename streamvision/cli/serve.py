@@ -76,13 +76,16 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
     with in_use(state):
         opened = Database.open(database or state)
         try:
-            beginning = replace(_beginning(opened, config, options), streams=tuple(streams))
-            service = Service(opened, state, beginning, read_document)
-            _say_which_model_lacks(service)
-            service.view.control = ServiceControl(service)
-            service.view.onvif = Onvif()
-            _say_where(opened, service)
-            return run_session(service.config, as_json=False, service=service, on_reload=service.reload, state=state)
+            with opened.in_use():
+                beginning = replace(_beginning(opened, config, options), streams=tuple(streams))
+                service = Service(opened, state, beginning, read_document)
+                _say_which_model_lacks(service)
+                service.view.control = ServiceControl(service)
+                service.view.onvif = Onvif()
+                _say_where(opened, service)
+                return run_session(
+                    service.config, as_json=False, service=service, on_reload=service.reload, state=state
+                )
         finally:
             opened.close()
 

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from streamvision.core.errors import ConfigError, MissingDependencyError, StateError
+from streamvision.core.install import install_command
 from streamvision.core.kept_files import keep, release
 from streamvision.core.redaction import redact_outside
 from streamvision.state.folder import DATABASE_FILE, prepare_file, prepare_folder
@@ -28,6 +29,10 @@ POOL_SIZE = 4
 POOL_OVERFLOW = 12
 POSTGRESQL = "postgresql+psycopg"
 _READS = "streamvision_reads"
+_SERVICE_LOCK = int.from_bytes(b"StreamVi", "big")
+"""Key of the advisory lock that a service holds on a PostgreSQL database."""
+_LOCK_NOT_AVAILABLE = "55P03"
+"""What PostgreSQL answers when a lock was not free for ``lock_timeout``."""
 
 
 class Database:
@@ -94,6 +99,38 @@ class Database:
         with self._sentences(), self._engine.connect().execution_options(**{_READS: True}) as connection:
             yield connection
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Hold the database for the service that runs within, against services with other state folders.
+
+        The lock ends with its connection: with the process, however that ends, and also with the server. SQLite's
+        database is held by the lock of its folder.
+
+        Raises:
+            StateError: when another service holds it and does not end within a few seconds.
+        """
+        if self._file is not None:
+            yield
+            return
+        with self._sentences():
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # closing it is to end its session, and so the lock
+        with connection:
+            with self._sentences():
+                self._lock_for_service(connection)
+            yield
+
+    def _lock_for_service(self, connection: Connection) -> None:
+        try:
+            connection.execute(select(func.pg_advisory_lock(_SERVICE_LOCK)))
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            raise StateError(
+                f"{self.place} is in use by a service that runs already, perhaps with another state folder; stop that, "
+                "or give another database with --database"
+            ) from None
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -156,8 +193,15 @@ def _postgresql_url(text: str) -> URL:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    milliseconds = {"statement_timeout": STATEMENT_S * 1000, "lock_timeout": WAIT_S * 1000}
-    options = " ".join(f"-c {name}={value}" for name, value in milliseconds.items())
+    # The server's own keepalives end the session, and so the locks, of a machine that lost its power.
+    settings = {
+        "statement_timeout": STATEMENT_S * 1000,
+        "lock_timeout": WAIT_S * 1000,
+        "tcp_keepalives_idle": 10,
+        "tcp_keepalives_interval": 5,
+        "tcp_keepalives_count": 2,
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     keepalives = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 20_000}
     try:
         return create_engine(
@@ -169,4 +213,4 @@ def _postgresql_engine(url: URL) -> Engine:
             pool_timeout=WAIT_S,
         )
     except ImportError as error:
-        raise MissingDependencyError("PostgreSQL needs its driver: pip install '.[postgres]'") from error
+        raise MissingDependencyError(f"PostgreSQL needs its driver: {install_command('postgres')}") from error

@@ -23,6 +23,7 @@ from streamvision.state.database import Database
 from streamvision.state.folder import default_folder, in_use
 from streamvision.state.migrating import MIGRATIONS, VERSION_TABLE
 from streamvision.state.tables import METADATA, SETTINGS
+from support.postgres_server import PostgresServer
 
 
 def _set(database: Database, name: str, value: object) -> None:
@@ -192,6 +193,35 @@ def test_a_folder_in_use_is_refused_until_its_service_has_ended_however_that_end
         pass
     with in_use(tmp_path):
         pass
+
+
+def test_a_postgresql_database_in_use_is_refused_until_its_service_has_ended_however_that_ends(
+    postgres: PostgresServer,
+) -> None:
+    """The folders differ, so that their locks say nothing."""
+    place = postgres.create_database()
+    code = (
+        "import time\nfrom streamvision.state.database import Database\n"
+        f"with Database.open({place!r}).in_use():\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    database = Database.open(place)
+    with pytest.raises(StateError, match="is in use by a service that runs already") as caught, database.in_use():
+        pass
+    assert "--database" in str(caught.value)
+    _set(database, "layout", 1)  # commands such as users need no lock
+    holder.kill()
+    holder.wait(timeout=20)
+    with database.in_use():
+        assert _get(database, "layout") == 1
+    with database.in_use():
+        pass
+    other = Database.open(postgres.create_database())
+    with database.in_use(), other.in_use():
+        pass
+    other.close()
+    database.close()
 
 
 @pytest.mark.parametrize("content", [b"this is a letter, no database" * 100, b"SQLite format 3\0" + b"\xff" * 2000])
