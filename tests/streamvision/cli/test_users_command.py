@@ -7,12 +7,12 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -189,13 +189,15 @@ def test_a_first_start_on_a_terminal_offers_to_make_the_admin(state: Path) -> No
                (b"for confirmation", PASSWORD.encode() + b"\n")]  # fmt: skip
     try:
         for question, answer in answers:
-            shown = b"" if answer else shown
             while question not in shown:
-                shown += os.read(ours, 1000)
-            shown = shown.partition(question)[2]
+                more = _read(ours)
+                assert more, (question, shown)
+                shown += more
+            shown = shown.partition(question)[2]  # what follows may hold the next question already
             time.sleep(1)  # a password is read only after what stands in the terminal's queue is thrown away
             os.write(ours, answer)
-        _drain(ours)
+        while _read(ours):
+            pass
         assert process.wait(120) == 0
     finally:
         process.kill()
@@ -203,13 +205,14 @@ def test_a_first_start_on_a_terminal_offers_to_make_the_admin(state: Path) -> No
     assert [(user["name"], user["role"]) for user in told("list")["users"]] == [("root", "admin")]
 
 
-def _drain(descriptor: int) -> Iterator[bytes] | None:
+def _read(terminal: int, wait_s: float = 60) -> bytes:
+    """Return what the command printed next; nothing when it has ended, or printed nothing for so long."""
+    if not select.select([terminal], [], [], wait_s)[0]:
+        return b""
     try:
-        while os.read(descriptor, 1000):
-            pass
+        return os.read(terminal, 1000)
     except OSError:  # the other end has gone
-        return None
-    return None
+        return b""
 
 
 def _free_port() -> int:
