@@ -11,6 +11,7 @@ from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Polygon
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.recording import RecordingConfig, StreamRecordingConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, listed_in, read_yaml, validate
 from streamvision.core.config.serve import ServeConfig
@@ -138,6 +139,9 @@ class StreamConfig(Section):
     record: bool | None = Field(
         None, description="Whether it is recorded to `outputs.record`; default: where that is set."
     )
+    recording: Annotated[StreamRecordingConfig | None, _given_by("mode")] = Field(
+        None, description="What a service records of its own packets; default: what the file says."
+    )
     adaptive: Annotated[AdaptiveConfig | None, _given_by("mode")] = Field(
         None,
         description="Which part of each frame of it the network is shown; default: what the file says, which alone "
@@ -204,6 +208,9 @@ class AppConfig(Section):
     serve: ServeConfig | None = Field(None, description="The web page; absent: no server.")
     outputs: OutputsConfig = Field(OutputsConfig(), description="Files.")
     event_log: EventLogConfig = Field(EventLogConfig(), description="What a service keeps of the events.")
+    recording: RecordingConfig = Field(
+        RecordingConfig(), description="What a service records of the cameras' own packets."
+    )
     max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
     workers: int = Field(
         1,

@@ -1,0 +1,66 @@
+"""Encoded packets of a source, as they came, for those who record them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True)
+class EncodedTrack:
+    """One track of a source: all that a file must say of it."""
+
+    kind: Literal["video", "audio"]
+    """What is in it."""
+    codec: str
+    """How it is encoded, in FFmpeg's words."""
+    time_base: Fraction
+    """Seconds of one tick of its packets' times."""
+    extradata: bytes = field(default=b"", repr=False)
+    """What decoders need before the first packet; empty where the packets say it themselves."""
+    width_px: int = 0
+    """Width of its pictures."""
+    height_px: int = 0
+    """Height of its pictures."""
+    sample_rate_hz: int = 0
+    """Samples a second of its sound."""
+    channels: int = 0
+    """Channels of its sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPacket:
+    """One packet, exactly as the source sent it."""
+
+    track: int
+    """Index of its track among those that :meth:`PacketListener.begin` was given."""
+    data: bytes = field(repr=False)
+    """What is in it."""
+    pts: int | None
+    """When it is shown, in ticks of its track."""
+    dts: int | None
+    """When it is decoded, in ticks of its track."""
+    duration: int
+    """How long it lasts, in ticks of its track; 0 where the source does not say."""
+    is_key: bool
+    """Whether decoding can begin here."""
+    arrived_at_s: float
+    """When it reached this machine, on ``time.monotonic()``; equals ``captured_at_s`` of the frame made of it."""
+
+
+class PacketListener(Protocol):
+    """Takes the packets of one stream on its capture thread, so every method returns at once and raises nothing."""
+
+    @property
+    def wants_sound(self) -> bool:
+        """Whether sound is to be asked for at the next connection."""
+
+    def begin(self, tracks: tuple[EncodedTrack, ...]) -> None:
+        """Take note of a connection and its tracks; the first is the one that is decoded."""
+
+    def take(self, packet: EncodedPacket) -> None:
+        """Take the next packet."""
+
+    def end(self) -> None:
+        """Take note that the connection ended."""
