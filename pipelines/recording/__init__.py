@@ -1,0 +1,1 @@
+"""Recording of the cameras' own packets, as they came."""

@@ -1,0 +1,133 @@
+"""Recorded files read again: as one MP4 file, as browsers play them, as pictures, and what moved on them.
+
+Files are read as far as they go: one that is cut short (power loss), or removed meanwhile, gives what there is of it.
+What a file holds is anybody's, so nothing in it is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamvision.core.config.app import OverlayConfig
+from streamvision.core.recordings import RecordedFrame, RecordedSpan, Recording
+
+Point = tuple[float, float]
+"""x and y, in fractions of the picture."""
+
+
+@dataclass(frozen=True)
+class RecordedFile:
+    """One recorded file, as the index knows it."""
+
+    path: Path
+    """The file; one that was renamed for its kind meanwhile is found nevertheless."""
+    recording: Recording
+    """What is in it."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How much of a region changed from one key frame to the next."""
+
+    time_unix_s: float
+    """When the later of the two arrived."""
+    share: float
+    """Share of the region's pixels that changed, 0 to 1."""
+
+
+def export(files: Sequence[RecordedFile], span: RecordedSpan) -> Iterator[bytes]:
+    """Return the pieces of one MP4 file with the camera's own packets.
+
+    It begins at the last key frame at or before the span, its times are continuous, and what was not recorded is left
+    out. Sound that MP4 does not take (G.711) makes it a QuickTime file. Close the iterator to end early.
+
+    Args:
+        files: those of one stream, the oldest first.
+        span: what of them.
+
+    Raises:
+        RecordingAbsentError: when there are no pictures in the span, at once.
+        ConfigError: when codec or size of the pictures change in the span, at once; it says when.
+    """
+    raise NotImplementedError
+
+
+def export_annotated(
+    files: Sequence[RecordedFile], span: RecordedSpan, *, overlay: OverlayConfig | None = None
+) -> Iterator[bytes]:
+    """Return the pieces of one MP4 file with the boxes drawn into it, encoded as H.264, a piece about each second.
+
+    Pictures of another size than the first are fitted in with black bars.
+
+    Args:
+        files: those of one stream, the oldest first.
+        span: what of them.
+        overlay: how it is drawn; by default boxes, labels and trails.
+
+    Raises:
+        RecordingAbsentError: when there are no pictures in the span, at once.
+    """
+    raise NotImplementedError
+
+
+def playable(file: RecordedFile) -> Iterator[bytes] | Path:
+    """Return one recorded file as browsers and their Media Source Extensions play it.
+
+    That is the file itself where it is H.264 with AAC or without sound; else its pieces, with what browsers do not
+    play encoded anew: sound as AAC, pictures as H.264.
+
+    Raises:
+        RecordingAbsentError: when there is no picture in it, or it was removed, at once.
+    """
+    raise NotImplementedError
+
+
+def media_type(file: RecordedFile) -> str:
+    """Return what :func:`playable` gives, as ``video/mp4; codecs="avc1.640028,mp4a.40.2"`` (RFC 6381).
+
+    Raises:
+        RecordingAbsentError: when there is no picture in it, or it was removed.
+    """
+    raise NotImplementedError
+
+
+def frames(files: Sequence[RecordedFile], span: RecordedSpan) -> list[RecordedFrame]:
+    """Return what was found on the frames of a span, the oldest first; a file without boxes beside it gives none."""
+    raise NotImplementedError
+
+
+def motion(files: Sequence[RecordedFile], span: RecordedSpan, polygon: Sequence[Point]) -> Iterator[Motion]:
+    """Yield how much of a region changed, by the key frames alone, at most one a second.
+
+    Args:
+        files: those of one stream, the oldest first.
+        span: what of them, at most four hours.
+        polygon: the region, three to 64 points.
+
+    Raises:
+        ConfigError: when the span is longer, or the polygon is none, at once.
+    """
+    raise NotImplementedError
+
+
+class Thumbnails:
+    """Small pictures of what was recorded; those that were asked for last are kept. Safe to call from any thread.
+
+    Args:
+        max_bytes: how much is kept.
+    """
+
+    def __init__(self, max_bytes: int = 16 << 20) -> None:
+        self._max_bytes = max_bytes
+
+    def jpeg(self, file: RecordedFile, at_unix_s: float, width_px: int) -> bytes | None:
+        """Return the key frame at or before a moment as a JPEG file; ``None`` where there is none.
+
+        Args:
+            file: which one to look into.
+            at_unix_s: the moment; before the first picture, that one is taken.
+            width_px: its width, 32 to 1920; a smaller picture keeps its own.
+        """
+        raise NotImplementedError
