@@ -139,3 +139,25 @@ AUDIT = Table(
     sqlite_autoincrement=True,
 )
 """Who changed what, and who signed in or could not; bounded by count."""
+
+RECORDINGS = Table(
+    "recordings",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("stream", String(64), nullable=False),
+    # Where its files lie below the folder of recordings, without the ends of their names, which change.
+    Column("place", String(128), nullable=False, unique=True),
+    # continuous, event or kept
+    Column("kind", String(16), nullable=False),
+    Column("start_unix_s", Double, nullable=False),
+    Column("end_unix_s", Double, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("codec", String(32), nullable=False),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("has_sound", Boolean, nullable=False),
+    Index("recordings_by_stream", "stream", "start_unix_s"),
+    Index("recordings_by_kind", "kind", "start_unix_s"),
+    sqlite_autoincrement=True,
+)
+"""What was recorded of the cameras' own packets, one row a file; the files themselves are what counts."""
