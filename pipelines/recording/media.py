@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamvision.core.config.app import OverlayConfig
-from streamvision.core.recordings import RecordedFrame, RecordedSpan, Recording
+from streamvision.core.recordings import Motion, RecordedFrame, RecordedSpan, Recording
 
 Point = tuple[float, float]
 """x and y, in fractions of the picture."""
@@ -25,16 +25,6 @@ class RecordedFile:
     """The file; one that was renamed for its kind meanwhile is found nevertheless."""
     recording: Recording
     """What is in it."""
-
-
-@dataclass(frozen=True)
-class Motion:
-    """How much of a region changed from one key frame to the next."""
-
-    time_unix_s: float
-    """When the later of the two arrived."""
-    share: float
-    """Share of the region's pixels that changed, 0 to 1."""
 
 
 def export(files: Sequence[RecordedFile], span: RecordedSpan) -> Iterator[bytes]:

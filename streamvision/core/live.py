@@ -12,6 +12,7 @@ from typing import Protocol
 
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.control import EventLog, OnvifCameras, StreamControl
+from streamvision.core.recordings import Recordings
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution
@@ -155,6 +156,8 @@ class LiveView:
         """Finds cameras; ``None`` where no streams are added."""
         self.event_log: EventLog | None = None
         """What happened so far; ``None`` where nothing is kept."""
+        self.recordings: Recordings | None = None
+        """What was recorded; ``None`` where nothing can be."""
         self.model = model
         """One line about model, backend, device and precision."""
         self._lock = threading.Lock()

@@ -6,7 +6,7 @@ jump.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -84,6 +84,16 @@ class RecordedFrame:
     """The objects; empty where there was none."""
 
 
+@dataclass(frozen=True)
+class Motion:
+    """How much of a region changed from one key frame to the next."""
+
+    time_unix_s: float
+    """When the later of the two arrived."""
+    share: float
+    """Share of the region's pixels that changed, 0 to 1."""
+
+
 class Recordings(Protocol):
     """What was recorded, as far as it is kept. Everything here is safe to call from any thread.
 
@@ -105,6 +115,17 @@ class Recordings(Protocol):
 
     def playable(self, recording_id: int) -> Iterator[bytes] | Path | None:
         """Return a file that browsers play, whole: the file itself, or its pieces with sound that they can play."""
+
+    def media_type(self, recording_id: int) -> str | None:
+        """Return what :meth:`playable` gives, as ``video/mp4; codecs="avc1.640028,mp4a.40.2"`` (RFC 6381)."""
+
+    def motion(self, span: RecordedSpan, polygon: Sequence[tuple[float, float]]) -> Iterator[Motion]:
+        """Yield how much of a region changed, by the key frames alone, at most one a second, the oldest first.
+
+        Args:
+            span: what of, at most four hours.
+            polygon: the region, three to 64 points in fractions of the picture.
+        """
 
     def thumbnail(self, stream: str, at_unix_s: float, width_px: int) -> bytes | None:
         """Return the key frame at or before a moment as a JPEG file; ``None`` where nothing was recorded there."""
