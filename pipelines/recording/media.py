@@ -6,25 +6,19 @@ What a file holds is anybody's, so nothing in it is trusted.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.recording.recorded_file import RecordedFile
+from pipelines.recording.remux import check_same_pictures, joined, overlapping, utc
 from streamvision.core.config.app import OverlayConfig
-from streamvision.core.recordings import Motion, RecordedFrame, RecordedSpan, Recording
+from streamvision.core.recordings import Motion, RecordedFrame, RecordedSpan, RecordingAbsentError
+
+__all__ = ["Motion", "RecordedFile", "Thumbnails", "export", "export_annotated", "frames", "media_type", "motion"]
 
 Point = tuple[float, float]
 """x and y, in fractions of the picture."""
-
-
-@dataclass(frozen=True)
-class RecordedFile:
-    """One recorded file, as the index knows it."""
-
-    path: Path
-    """The file; one that was renamed for its kind meanwhile is found nevertheless."""
-    recording: Recording
-    """What is in it."""
 
 
 def export(files: Sequence[RecordedFile], span: RecordedSpan) -> Iterator[bytes]:
@@ -41,7 +35,9 @@ def export(files: Sequence[RecordedFile], span: RecordedSpan) -> Iterator[bytes]
         RecordingAbsentError: when there are no pictures in the span, at once.
         ConfigError: when codec or size of the pictures change in the span, at once; it says when.
     """
-    raise NotImplementedError
+    chosen = overlapping(files, span)
+    check_same_pictures(chosen)
+    return _begun(joined(chosen, span), span)
 
 
 def export_annotated(
@@ -121,3 +117,14 @@ class Thumbnails:
             width_px: its width, 32 to 1920; a smaller picture keeps its own.
         """
         raise NotImplementedError
+
+
+def _begun(pieces: Iterator[bytes], span: RecordedSpan) -> Iterator[bytes]:
+    """Return the pieces of a file, the first of which is there already."""
+    first = next(pieces, None)
+    if first is None:
+        raise RecordingAbsentError(
+            f"nothing was recorded of {span.stream} from {utc(span.since_unix_s)} to {utc(span.until_unix_s)}, or it "
+            "is not kept any more; give another time"
+        )
+    return itertools.chain([first], pieces)
