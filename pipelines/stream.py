@@ -19,7 +19,7 @@ from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
-from streamvision.core.inference_plan import FULL, InferencePlan
+from streamvision.core.inference_plan import FULL, OFF, InferencePlan
 from streamvision.core.live import LiveChannel
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES, StreamState
@@ -121,6 +121,8 @@ class Stream:
         return None
 
     def _plan(self, frame: Frame) -> InferencePlan:
+        if not self.config.detect:
+            return OFF
         if self._adaptive is None:
             return FULL
         try:

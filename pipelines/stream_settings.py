@@ -11,7 +11,7 @@ from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.inference.model import Model
 
-APPLIED = frozenset({"id", "name", "score", "classes", "ignore", "analytics", "overlay"})
+APPLIED = frozenset({"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay"})
 """Keys of a stream that change while it runs."""
 RESOLVED = frozenset({"model", "tracker", "adaptive", "record"})
 """Keys of a stream that count by what they come to, together with what is set for the run."""

@@ -7,8 +7,9 @@ from typing import Literal
 
 from streamvision.core.resampling import Window
 
-PlanKind = Literal["full", "partial", "skipped", "predicted"]
+PlanKind = Literal["full", "partial", "skipped", "predicted", "off"]
 PLAN_KINDS: tuple[PlanKind, ...] = ("full", "partial", "skipped", "predicted")
+"""Those between which the adaptive mode chooses."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,11 @@ class InferencePlan:
     - ``partial``: :attr:`window`; the rest is taken from earlier frames.
     - ``skipped``: nothing, since nothing has changed.
     - ``predicted``: nothing, though something has changed: the tracker predicts where objects are by now.
+    - ``off``: nothing, since somebody has switched detection off; there are no objects then.
     """
 
     kind: PlanKind
-    """One of the four."""
+    """One of these."""
     window: Window | None = None
     """The part of the picture, in its pixels; left and top are even. Set for ``partial``."""
     size: tuple[int, int] | None = None
@@ -41,3 +43,4 @@ class InferencePlan:
 FULL = InferencePlan("full")
 SKIPPED = InferencePlan("skipped")
 PREDICTED = InferencePlan("predicted")
+OFF = InferencePlan("off")

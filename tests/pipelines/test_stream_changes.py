@@ -17,7 +17,7 @@ from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.inference.model import Model
-from support.changes import LIVE, status_of, until, until_frames
+from support.changes import LIVE, newest, status_of, until, until_frames
 from support.tiny_detector import tiny_detector
 
 
@@ -131,6 +131,24 @@ def test_analytics_change_without_beginning_anew(model: Path) -> None:
         pipeline.replace_stream("a", live("a", analytics={"lines": [line]}))
         assert status_of(pipeline, "a").frames_in >= before
         until(lambda: "road" in status_of(pipeline, "a").analytics["lines"], "the line counts")
+
+
+@pytest.mark.parametrize("mode", ["full", "adaptive"])
+def test_detection_is_switched_off_and_on_while_the_picture_goes_on(model: Path, mode: str) -> None:
+    analytics = {"zones": [{"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]], "anchor": "center"}]}
+    config = config_of(model, {"source": LIVE, "id": "a"}, analytics=analytics, adaptive={"mode": mode})
+    with Pipeline(config, service=True) as pipeline:
+        until(lambda: status_of(pipeline, "a").objects, "objects are found")
+        before = newest(pipeline, "a")
+        pipeline.replace_stream("a", live("a", detect=False))
+        until(lambda: newest(pipeline, "a").result.plan.kind == "off", "detection is off")
+        until_frames(pipeline, "a", 40)
+        after = newest(pipeline, "a")
+        assert (len(after.result.detections), after.result.image_result) == (0, None)
+        assert (after.result.frame.segment, after.sequence > before.sequence) == (before.result.frame.segment, True)
+        assert status_of(pipeline, "a").analytics["zones"]["all"]["inside"] == 0
+        pipeline.replace_stream("a", live("a", detect=True))
+        until(lambda: status_of(pipeline, "a").objects, "objects are found again")
 
 
 def test_threads_and_ids_come_back(model: Path) -> None:

@@ -96,6 +96,11 @@ class AdaptiveInference:
 
     def complete(self, result: Result) -> None:
         """Add to a result, before the tracker, what is known of the part that the network was not shown."""
+        if result.plan.kind == "off":
+            with self._lock:
+                self._memory.reset()
+                self._segment = None  # so that the network is shown all of the first frame when it is on again
+            return
         found = Prediction(result.detections, result.image_result) if result.plan.uses_network else None
         with self._lock:
             known = self._memory.update(result.plan, found)

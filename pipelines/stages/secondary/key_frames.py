@@ -102,6 +102,8 @@ class KeyFrames(FrameStage):
 
     def process(self, result: Result) -> None:
         """Hand the frame to the models that are due for one, and add what each last said."""
+        if result.plan.kind == "off":
+            return
         frame = result.frame
         key: Hashable = self.owner, frame.segment
         if frame.segment != self._segment:

@@ -121,6 +121,9 @@ class StreamConfig(Section):
         description="What the page calls it; default: its id.",
     )
     enabled: bool = Field(True, description="Whether it runs; one that is switched off is shown as such.")
+    detect: bool = Field(
+        True, description="Whether its frames go through the network; without, its picture is shown without objects."
+    )
     model: str | None = Field(None, description="Which of `models` it goes through; default: `model`.")
     score: float | None = Field(
         None, ge=0, le=1, description="Lowest score of a reported object here; default: that of its model."

@@ -63,6 +63,7 @@ export class CameraDialog {
     if (config.name) find("camera-title").textContent = `Settings of ${config.name}`;
     this.#field("model").value = config.model ?? "";
     this.#field("enabled").checked = config.enabled ?? true;
+    this.#field("detect").checked = config.detect ?? true;
     this.#found.show(config);
     this.#film.show(config);
     this.#kept.show(config);
@@ -84,9 +85,9 @@ export class CameraDialog {
 
   get #patch() {
     const typed = (name) => this.#field(name).value.trim() || null;
-    const wanted = { name: typed("name"), model: typed("model"), enabled: this.#field("enabled").checked };
+    const wanted = { name: typed("name"), model: typed("model"), enabled: this.#field("enabled").checked, detect: this.#field("detect").checked };
     if (!this.#field("source").readOnly) wanted.source = typed("source");
-    const before = { name: null, model: null, enabled: true, source: null, ...this.#shown };
+    const before = { name: null, model: null, enabled: true, detect: true, source: null, ...this.#shown };
     const changed = Object.fromEntries(Object.entries(wanted).filter(([key, value]) => value !== before[key]));
     const overlay = this.#own.checked ? this.#drawn.values.overlay : null;
     const redrawn = JSON.stringify(overlay) !== JSON.stringify(this.#shown.overlay ?? null);
