@@ -16,6 +16,7 @@ from streamvision.core.recordings import Recordings
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution
+from streamvision.core.tracklets import Tracklets
 
 Listener = Callable[["LiveChannel"], None]
 
@@ -158,6 +159,8 @@ class LiveView:
         """What happened so far; ``None`` where nothing is kept."""
         self.recordings: Recordings | None = None
         """What was recorded; ``None`` where nothing can be."""
+        self.tracklets: Tracklets | None = None
+        """Which identities were seen, and where; ``None`` where they are not kept."""
         self.model = model
         """One line about model, backend, device and precision."""
         self._lock = threading.Lock()
