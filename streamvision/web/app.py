@@ -34,6 +34,7 @@ from streamvision.web.other_sites import refuse_other_sites
 from streamvision.web.pages import add_pages
 from streamvision.web.proxy import TrustedProxy
 from streamvision.web.readiness import READY_AGE_S, what_is_missing
+from streamvision.web.recordings import add_recordings
 from streamvision.web.refusal import Refused, refuse
 from streamvision.web.schemas import (
     Alive,
@@ -195,6 +196,8 @@ def create_app(
         add_onvif(app, view.onvif)
     if view.event_log is not None:
         add_event_log(app, view.event_log)
+    if view.recordings is not None:
+        add_recordings(app, view.recordings)
     add_openapi(app)
 
     @app.get("/api/live")

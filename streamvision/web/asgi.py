@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
@@ -19,7 +19,8 @@ from flask import Flask
 
 from streamvision.web.fanout import Fanout
 from streamvision.web.link import TransportLink
-from streamvision.web.live_response import HAND_OVER, LiveOffer
+from streamvision.web.live_response import HAND_OVER, Offer
+from streamvision.web.long_response import PieceSender
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +59,9 @@ class Connection(Protocol):
 
     def send_unframed(self) -> None:
         """Let the end of the connection be that of the body; before the response begins."""
+
+    def note_unframed(self, size_bytes: int) -> None:
+        """Say how many bytes of such a body are sent next, which go through the server."""
 
 
 class _TooLargeError(Exception):
@@ -101,11 +105,13 @@ class AsgiApp:
         self._fanout = fanout
         self._ordinary = _Threads(app, threads=THREADS, limit=MAX_REQUESTS)
         self._reserved = _Threads(app, threads=RESERVED_THREADS, limit=MAX_RESERVED_REQUESTS)
+        self._pieces = PieceSender()
 
     def close(self) -> None:
         """Let the threads end when they are done."""
         self._ordinary.close()
         self._reserved.close()
+        self._pieces.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -116,16 +122,19 @@ class AsgiApp:
             return
         # In WSGI's environment X_Remote_User cannot be told from X-Remote-User, which only a proxy may set.
         scope["headers"] = [header for header in scope["headers"] if b"_" not in header[0]]
-        offer = LiveOffer()
+        offer = Offer()
         try:
             await asyncio.wait_for(self._answer(scope, receive, send, offer), REQUEST_S)
         except asyncio.TimeoutError:
+            offer.withdraw()
             await _break_off(scope, receive)
             return
         if offer.subscription is not None:
             await self._send_live(offer, scope, receive, send)
+        elif offer.pieces is not None:
+            await self._send_long(offer.pieces, offer, scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, offer: LiveOffer) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, offer: Offer) -> None:
         """Let Flask answer; what it has to say of a live response is kept for the fan-out."""
         try:
             body = await _read_body(receive)
@@ -142,17 +151,30 @@ class AsgiApp:
             return said.pop() if said else await receive()
 
         async def send_unless_live(message: Message) -> None:
-            if offer.subscription is None:
-                await send(message)
+            if not offer.taken:
+                await whole(message)
             elif message["type"] == "http.response.start":
                 offer.start = message
 
-        if scope["http_version"] == "1.0":
-            send = _with_length(send)
+        whole = _with_length(send) if scope["http_version"] == "1.0" else send
         threads = self._reserved if scope["path"] in RESERVED_PATHS else self._ordinary
         await threads.answer(scope, replay, send_unless_live)
 
-    async def _send_live(self, offer: LiveOffer, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send_long(
+        self, pieces: Iterable[bytes], offer: Offer, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Send the pieces of a long response until they are over or the client has gone."""
+        connection: Connection = scope[CONNECTION]
+        assert offer.start is not None
+        unframed = scope["http_version"] == "1.0" and _lacks_length(offer.start)
+        if unframed:
+            connection.send_unframed()
+            offer.start["headers"] = [*offer.start["headers"], (b"connection", b"close")]
+        await send(offer.start)
+        note = connection.note_unframed if unframed else None
+        await self._pieces.send(pieces, receive=receive, send=send, connection=connection, note=note)
+
+    async def _send_live(self, offer: Offer, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a viewer until the response is over or the viewer has gone."""
         connection: Connection = scope[CONNECTION]
         connection.note_live()

@@ -134,6 +134,9 @@ class _Connection:
     def send_unframed(self) -> None:
         self.cycle.chunked_encoding = False
 
+    def note_unframed(self, size_bytes: int) -> None:
+        self.cycle.expected_content_length += size_bytes
+
 
 def prepare_socket(sock: socket.socket, *, eviction_s: float) -> None:
     """Leave little room for old pictures, and let the kernel notice a vanished peer."""

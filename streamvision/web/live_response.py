@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
@@ -16,19 +17,50 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 HAND_OVER = "streamvision.hand_over"
-"""Key of the ASGI scope under which the server offers to send a live response itself."""
+"""Key of the ASGI scope under which the server offers to send a live, or a long, response itself."""
 
 
 @dataclass
-class LiveOffer:
-    """What Flask hands over to the event loop."""
+class Offer:
+    """What Flask hands over to the event loop: a subscription, pieces, or nothing where the response is short."""
 
     subscription: Subscription | None = None
-    """What is to be sent; ``None`` where the response is an ordinary one."""
+    """What is to be sent of live pictures or events."""
     opening: bytes = b""
-    """The first bytes of the body."""
+    """The first bytes of a live body."""
+    pieces: Iterable[bytes] | None = None
+    """The body of a long response."""
     start: MutableMapping[str, Any] | None = None
     """Status and headers, as an ASGI message."""
+    withdrawn: bool = False
+    """Whether nobody waits for it any more."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held for what is taken and withdrawn, by different threads."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether there is something that the event loop is to send."""
+        return self.subscription is not None or self.pieces is not None
+
+    def take(self, pieces: Iterable[bytes]) -> None:
+        """Hand over the body of a long response; it is closed where nobody waits for it any more."""
+        with self.lock:
+            self.pieces = pieces
+            if self.withdrawn:
+                _close(pieces)
+
+    def withdraw(self) -> None:
+        """Take nothing any more, and end what was handed over."""
+        with self.lock:
+            self.withdrawn = True
+            if self.pieces is not None:
+                _close(self.pieces)
+
+
+def _close(pieces: Iterable[bytes]) -> None:
+    close = getattr(pieces, "close", None)
+    if close is not None:
+        close()
 
 
 class LiveResponse(Response):
@@ -44,7 +76,7 @@ class LiveResponse(Response):
         """Hand the response over where that is offered, or send it here; a HEAD request is answered as usual."""
         if environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        offer: LiveOffer | None = environ.get("asgi.scope", {}).get(HAND_OVER)
+        offer: Offer | None = environ.get("asgi.scope", {}).get(HAND_OVER)
         headers = [(name, value) for name, value in self.headers.items() if name.lower() != "content-length"]
         if offer is None:
             start_response(self.status, headers)

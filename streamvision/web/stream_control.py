@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.control import StreamControl, StreamExistsError, UnknownStreamError
 from streamvision.core.errors import StateError, StreamVisionError
+from streamvision.core.recordings import RecordingAbsentError
 from streamvision.web.access import access, present
 from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
@@ -31,7 +32,7 @@ def refusing() -> Iterator[None]:
     """Refuse the request with the sentence of what is raised within."""
     try:
         yield
-    except UnknownStreamError as error:
+    except (UnknownStreamError, RecordingAbsentError) as error:
         refuse(HTTPStatus.NOT_FOUND, str(error))
     except StreamExistsError as error:
         refuse(HTTPStatus.CONFLICT, str(error))
