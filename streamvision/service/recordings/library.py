@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pipelines.recording import media
 from pipelines.recording.media import RecordedFile
 from streamvision.core.config.app import OverlayConfig
 from streamvision.core.errors import ConfigError
-from streamvision.core.recordings import RecordedFrame, RecordedSpan, Recording
+from streamvision.core.recordings import Motion, RecordedFrame, RecordedSpan, Recording
 from streamvision.service.recordings.files import KINDS
 from streamvision.service.recordings.probe import content_of
 from streamvision.service.recordings.store import RecordingStore
@@ -53,17 +53,26 @@ class RecordingLibrary:
 
     def file(self, recording_id: int) -> Path | None:
         """Return its file; ``None`` where it is not there, or not any more."""
-        found = self._indexed(recording_id)
-        return None if found is None else self._store.files.find(found.place, found.recording.kind)
+        found = self._recorded_file(recording_id)
+        return None if found is None else found.path
 
     def frames(self, span: RecordedSpan) -> list[RecordedFrame]:
         """Return what was found on the recorded frames of a span, the oldest first."""
         return media.frames(self.files(span), span)
 
     def playable(self, recording_id: int) -> Iterator[bytes] | Path | None:
-        """Return a file that browsers play."""
-        recording, path = self.recording(recording_id), self.file(recording_id)
-        return None if recording is None or path is None else media.playable(RecordedFile(path, recording))
+        """Return a file that browsers play: the file itself, or its pieces."""
+        found = self._recorded_file(recording_id)
+        return None if found is None else media.playable(found)
+
+    def media_type(self, recording_id: int) -> str | None:
+        """Return what :meth:`playable` gives, with its codecs."""
+        found = self._recorded_file(recording_id)
+        return None if found is None else media.media_type(found)
+
+    def motion(self, span: RecordedSpan, polygon: Sequence[tuple[float, float]]) -> Iterator[Motion]:
+        """Yield how much of a region changed, by the key frames alone, the oldest first."""
+        return media.motion(self.files(span), span, polygon)
 
     def thumbnail(self, stream: str, at_unix_s: float, width_px: int) -> bytes | None:
         """Return the key frame at or before a moment as a JPEG file; ``None`` where nothing was recorded there."""
@@ -132,6 +141,12 @@ class RecordingLibrary:
     ) -> list[IndexedRecording]:
         with self._database.reading() as connection:
             return find_recordings(connection, streams, since_unix_s, until_unix_s)
+
+    def _recorded_file(self, recording_id: int) -> RecordedFile | None:
+        found = self._indexed(recording_id)
+        if found is None or (path := self._store.files.find(found.place, found.recording.kind)) is None:
+            return None
+        return RecordedFile(path, found.recording)
 
     def _indexed(self, recording_id: int) -> IndexedRecording | None:
         with self._database.reading() as connection:
