@@ -10,13 +10,19 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipelines.recording.motion_search import checked_polygon, checked_span, moments
+from pipelines.recording.recorded_boxes import BoxFrame, recorded_boxes
 from pipelines.recording.recorded_file import RecordedFile
 from pipelines.recording.remux import check_same_pictures, joined, overlapping, utc
+from pipelines.recording.thumbnails import Thumbnails
 from streamvision.core.config.app import OverlayConfig
-from streamvision.core.recordings import Motion, RecordedFrame, RecordedSpan, RecordingAbsentError
+from streamvision.core.errors import ConfigError
+from streamvision.core.recordings import Motion, RecordedFrame, RecordedObject, RecordedSpan, RecordingAbsentError
 
 __all__ = ["Motion", "RecordedFile", "Thumbnails", "export", "export_annotated", "frames", "media_type", "motion"]
 
+MAX_FRAMES = 100_000
+"""Most frames whose objects are given at once; an hour of 25 a second has 90,000."""
 Point = tuple[float, float]
 """x and y, in fractions of the picture."""
 
@@ -80,8 +86,15 @@ def media_type(file: RecordedFile) -> str:
 
 
 def frames(files: Sequence[RecordedFile], span: RecordedSpan) -> list[RecordedFrame]:
-    """Return what was found on the frames of a span, the oldest first; a file without boxes beside it gives none."""
-    raise NotImplementedError
+    """Return what was found on the frames of a span, the oldest first; a file without boxes beside it gives none.
+
+    Raises:
+        ConfigError: when there are more than 100,000.
+    """
+    return [
+        RecordedFrame(moment_s, tuple(RecordedObject(o.track_id, o.class_name, o.score, o.box) for o in found.objects))
+        for moment_s, found in _boxes(overlapping(files, span), span)
+    ]
 
 
 def motion(files: Sequence[RecordedFile], span: RecordedSpan, polygon: Sequence[Point]) -> Iterator[Motion]:
@@ -95,28 +108,8 @@ def motion(files: Sequence[RecordedFile], span: RecordedSpan, polygon: Sequence[
     Raises:
         ConfigError: when the span is longer, or the polygon is none, at once.
     """
-    raise NotImplementedError
-
-
-class Thumbnails:
-    """Small pictures of what was recorded; those that were asked for last are kept. Safe to call from any thread.
-
-    Args:
-        max_bytes: how much is kept.
-    """
-
-    def __init__(self, max_bytes: int = 16 << 20) -> None:
-        self._max_bytes = max_bytes
-
-    def jpeg(self, file: RecordedFile, at_unix_s: float, width_px: int) -> bytes | None:
-        """Return the key frame at or before a moment as a JPEG file; ``None`` where there is none.
-
-        Args:
-            file: which one to look into.
-            at_unix_s: the moment; before the first picture, that one is taken.
-            width_px: its width, 32 to 1920; a smaller picture keeps its own.
-        """
-        raise NotImplementedError
+    checked_span(span)
+    return moments(overlapping(files, span), span, checked_polygon(polygon))
 
 
 def _begun(pieces: Iterator[bytes], span: RecordedSpan) -> Iterator[bytes]:
@@ -128,3 +121,14 @@ def _begun(pieces: Iterator[bytes], span: RecordedSpan) -> Iterator[bytes]:
             "is not kept any more; give another time"
         )
     return itertools.chain([first], pieces)
+
+
+def _boxes(files: Sequence[RecordedFile], span: RecordedSpan) -> Iterator[tuple[float, BoxFrame]]:
+    count = 0
+    for file in files:
+        for found in recorded_boxes(file.path):
+            moment_s = file.recording.start_unix_s + found.t_s
+            if span.since_unix_s <= moment_s < span.until_unix_s:
+                if (count := count + 1) > MAX_FRAMES:
+                    raise ConfigError(f"the span has more than {MAX_FRAMES:,} frames with objects; give a shorter one")
+                yield moment_s, found

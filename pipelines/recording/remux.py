@@ -12,9 +12,9 @@ from typing import Any
 from av.packet import Packet
 
 from pipelines.recording.joined_times import JoinedTimes
-from pipelines.recording.parameter_sets import with_parameter_sets
 from pipelines.recording.pieces import PiecesFile, takes
 from pipelines.recording.recorded_file import OpenedFile, RecordedFile, RecordedPacket, opened
+from pipelines.recording.sets_in_front import with_parameter_sets
 from streamvision.core.errors import ConfigError
 from streamvision.core.recordings import RecordedSpan, Recording
 

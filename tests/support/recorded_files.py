@@ -57,9 +57,14 @@ def write_recording(
     kind: Any = "continuous",
     stream: str = "door",
     number: int = 1,
+    pictures: Sequence[np.ndarray] | None = None,
     objects: Sequence[tuple[float, list[dict[str, Any]]]] | None = None,
 ) -> RecordedFile:
-    """Write a fragmented file of ``count`` pictures from the number ``first`` on; ``objects`` go beside it."""
+    """Write a fragmented file of ``count`` pictures from the number ``first`` on; ``objects`` go beside it.
+
+    ``pictures`` are shown instead of the numbers, where they are given.
+    """
+    count = count if pictures is None else len(pictures)
     moment = datetime.fromtimestamp(start_unix_s, timezone.utc)
     stem = f"{moment:%M-%S}.{moment.microsecond // 1000:03d}Z"
     folder = folder / stream / f"{moment:%Y-%m-%d}" / f"{moment:%H}"
@@ -84,8 +89,8 @@ def write_recording(
     command += ["-c:a", sound] if sound else []
     command += ["-f", "mov" if sound and "pcm" in sound else "mp4", "-video_track_timescale", "90000"]
     command += ["-movflags", "frag_keyframe+empty_moov+default_base_moof", str(path)]
-    pictures = b"".join(bar_code(first + one, width_px, height_px).tobytes() for one in range(count))
-    subprocess.run(command, input=pictures, check=True, timeout=120)
+    shown = pictures or [bar_code(first + one, width_px, height_px) for one in range(count)]
+    subprocess.run(command, input=b"".join(one.tobytes() for one in shown), check=True, timeout=120)
     if objects is not None:
         write_boxes(folder / f"{stem}.boxes.jsonl", stream, start_unix_s, objects)
     with av.open(str(path)) as container:
