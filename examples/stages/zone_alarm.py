@@ -40,7 +40,7 @@ class ZoneAlarm:
         alarms = tuple(
             streamvision.StageEvent("alarm", event.track_id, {"zone": self._zone, "class_name": event.class_name})
             for event in view.analysis.events
-            if event.kind == "zone_entered" and event.place == self._zone
+            if event.kind == "zone_entered" and event.region == self._zone
         )
         if alarms:
             self._until_s = view.frame.pts_s + self._hold_s

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipelines.outputs.existing import set_aside
 from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.analysis import AnalyticsEvent
+from streamvision.core.event_message import CSV_COLUMNS, csv_cells, csv_text
 from streamvision.core.rendered_frame import RenderedFrame
-from streamvision.core.spreadsheet import without_formula
 
-CSV_COLUMNS = (
-    "kind",
-    "stream",
-    "frame",
-    "pts_s",
-    "time_unix_s",
-    "time_source",
-    "track_id",
-    "class_name",
-    "place",
-    "direction",
-    "values",
-    "file",
-    "file_frame",
-)
+HEADER = csv_text([CSV_COLUMNS])
+"""First line of a file of CSV."""
 
 
 class EventSink:
@@ -63,12 +49,16 @@ class EventSink:
 def open_events(context: SinkContext) -> EventSink:
     """Return the sink of one stream; all streams share the file, whose first line names the columns where it is CSV.
 
+    A file with other columns, of another version, gets a dated name.
+
     Raises:
         OutputError: when it cannot be written.
     """
+    if is_csv(context.target) and context.existing == "continue" and _has_other_columns(context.target):
+        set_aside(context.target)
     file = context.line_file()
     if is_csv(file.path):
-        file.begin(_csv([CSV_COLUMNS]))
+        file.begin(HEADER)
     return EventSink(file)
 
 
@@ -86,16 +76,15 @@ def json_lines(events: Iterable[AnalyticsEvent]) -> str:
 
 
 def csv_lines(events: Iterable[AnalyticsEvent]) -> str:
-    """Return one line of CSV for each event; its numbers stand in one column, as ``name=value`` with ``;`` between."""
-    rows = []
-    for event in events:
-        fields = event.to_json()
-        values = ";".join(f"{name}={json.dumps(value)}" for name, value in event.values.items())
-        rows.append([values if column == "values" else without_formula(fields[column]) for column in CSV_COLUMNS])
-    return _csv(rows)
+    """Return one line of CSV for each event."""
+    return csv_text(map(csv_cells, events))
 
 
-def _csv(rows: Iterable[Iterable[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+def _has_other_columns(path: Path) -> bool:
+    """Say whether a file holds events of a version that had other columns."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            first = file.readline(len(HEADER) + 1)
+    except OSError:
+        return False
+    return first not in ("", HEADER)

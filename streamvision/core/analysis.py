@@ -2,49 +2,70 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
+from uuid import uuid4
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 from streamvision.core.config.analytics import AnalyticsConfig
 
 EventKind = Literal["line", "zone_entered", "zone_left", "stay", "crowding", "wrong_way", "idle", "speeding"]
+TimeSource = Literal["rtcp", "container", "file_name", "arrival"]
+"""Who says what time it was: the camera's RTCP sender reports, the file's container, its name, or our own clock."""
 _HEAT_BLUR_CELLS = 1.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnalyticsEvent:
-    """Something that happened, once."""
+    """Something that happened at a line or in a zone, once; the same keys in files, the API, MQTT and webhooks."""
 
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True, extra="allow")
+
+    schema: Literal[1] = 1
+    """Version of these keys: what is new in a version may be ignored by who reads an older one."""
+    id: str = field(default_factory=lambda: uuid4().hex)
+    """32 hexadecimal digits that no other event has: who is told of one twice knows it by them."""
     kind: EventKind
     """What happened."""
     stream: str
     """Where: the stream's id."""
+    time_unix_s: float | None
+    """When the frame was taken, on the wall clock, in seconds since 1970 UTC; null where nobody knows."""
+    time_source: TimeSource | None = None
+    """Who says when it was: rtcp, container, file_name or arrival; null where nobody does."""
+    captured_unix_s: float = field(default_factory=time.time)
+    """When the frame reached this machine, by this machine's clock; recordings are placed by it."""
     frame: int
-    """On which frame it was noticed."""
+    """On which frame of the stream it was noticed, from 0."""
     pts_s: float
     """The frame's time in the stream's own clock."""
-    time_unix_s: float | None
-    """When the frame was taken, on the wall clock, in seconds since 1970 UTC; ``None`` where nobody knows."""
     track_id: int | None
-    """The identity that it is about; ``None`` for crowding."""
+    """The identity that it is about; null for crowding."""
     class_name: str | None
-    """The class that this identity had most of the time; ``None`` for crowding."""
-    place: str
-    """Name of the line or zone; ``ground`` for speed."""
+    """The class that this identity had most of the time; null for crowding."""
+    region: str
+    """Name of the line or zone; ground for speed."""
     direction: str | None = None
-    """Name of the direction in which a line was crossed."""
+    """Name of the direction in which a line was crossed; null for what is no line."""
+    box: tuple[float, float, float, float] | None = None
+    """Left, top, right and bottom of the object, as fractions of the picture; null where it is not on the frame."""
+    score: float | None = None
+    """How sure the model was of it, 0 to 1; null where it is not on the frame."""
     values: dict[str, float | bool] = field(default_factory=dict)
     """Numbers that belong to it, with their units in their names."""
-    time_source: str | None = None
-    """Who says when it was: rtcp, container, file_name or arrival; ``None`` where nobody does."""
     file: str | None = None
-    """Name of the file that the frame is from; ``None`` where it is from none."""
+    """Name of the file that the frame is from; null where it is from none."""
     file_frame: int | None = None
     """The frame's number in that file, from 0."""
+    picture: str | None = None
+    """Address of its picture, from the root of the page unless it is a whole one; null where there is none."""
+    clip: str | None = None
+    """Address of what was recorded around it, in the same form; null where nothing was, or is not kept any more."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as plain values."""

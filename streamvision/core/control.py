@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.errors import StreamVisionError
 
@@ -109,7 +110,7 @@ class EventQuery:
     until_unix_s: float | None = None
     """Before this time."""
     before: int | None = None
-    """Those that were written down before the event with this id."""
+    """Those that were written down before the event of this number."""
     limit: int = 50
     """Most of them."""
 
@@ -118,24 +119,10 @@ class EventQuery:
 class LoggedEvent:
     """Something that happened, as it was written down."""
 
-    id: int
+    number: int
     """Its number; later ones are greater."""
-    time_unix_s: float
-    """When it was, in seconds since 1970 UTC."""
-    stream: str
-    """Where: the stream's id."""
-    kind: str
-    """What happened, a value of :data:`streamvision.core.analysis.EventKind`."""
-    class_name: str | None
-    """The class of the object; ``None`` where it is about none."""
-    region: str
-    """Name of the line or zone; ``ground`` for speed."""
-    track_id: int | None
-    """The object's identity; ``None`` where it is about none."""
-    direction: str | None
-    """Name of the direction in which a line was crossed."""
-    values: dict[str, float | bool]
-    """Numbers that belong to it, with their units in their names."""
+    event: AnalyticsEvent
+    """What happened."""
     has_picture: bool
     """Whether its picture is there."""
 
@@ -149,10 +136,10 @@ class EventLog(Protocol):
     def find(self, query: EventQuery) -> list[LoggedEvent]:
         """Return what happened, the newest first."""
 
-    def event(self, event_id: int) -> LoggedEvent | None:
+    def event(self, number: int) -> LoggedEvent | None:
         """Return one event; ``None`` where it is not there, or not any more."""
 
-    def picture(self, event_id: int) -> bytes | None:
+    def picture(self, number: int) -> bytes | None:
         """Return the picture of an event as a JPEG file; ``None`` where there is none, or none any more."""
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from streamvision.core.analysis import Analysis
+from streamvision.core.analysis import Analysis, TimeSource
 from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.picture import Picture
 from streamvision.core.stage_output import Mark
-
-TimeSource = Literal["rtcp", "container", "file_name", "arrival"]
-"""Who says what time it was: the camera's RTCP sender reports, the file's container, its name, or our own clock."""
 
 
 class WallTime(NamedTuple):
@@ -74,6 +71,11 @@ class Frame:
     def time_source(self) -> TimeSource | None:
         """Who says so."""
         return self.wall_time.source if self.wall_time else None
+
+    @property
+    def captured_unix_s(self) -> float:
+        """When it reached this machine, by this machine's clock, in seconds since 1970 UTC."""
+        return time.time() - self.age_s()
 
     def age_s(self, now_s: float | None = None) -> float:
         """Return how old the frame is, in seconds, at ``now_s`` (monotonic; default: now)."""

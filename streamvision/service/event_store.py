@@ -58,15 +58,15 @@ class EventStore:
         with self._database.reading() as connection:
             return find_events(connection, query)
 
-    def event(self, event_id: int) -> LoggedEvent | None:
+    def event(self, number: int) -> LoggedEvent | None:
         """Return one event; ``None`` where it is not there, or not any more."""
         with self._database.reading() as connection:
-            return find_event(connection, event_id)
+            return find_event(connection, number)
 
-    def picture(self, event_id: int) -> bytes | None:
+    def picture(self, number: int) -> bytes | None:
         """Return the picture of an event as a JPEG file; ``None`` where there is none, or none any more."""
         with self._database.reading() as connection:
-            name = picture_of(connection, event_id)
+            name = picture_of(connection, number)
         try:
             return None if name is None else (self._pictures / name).read_bytes()
         except OSError:

@@ -25,7 +25,7 @@ from streamvision.core.telemetry import DropCounter
 from streamvision.service.counting import save_counts
 from streamvision.service.event_store import EventStore
 from streamvision.state.database import Database
-from streamvision.state.events import insert_events
+from streamvision.state.events import DETAILS, insert_events
 
 _log = logging.getLogger(__name__)
 
@@ -248,16 +248,8 @@ def _row(event: AnalyticsEvent, recorded_unix_s: float, picture: str | None) -> 
         "stream": event.stream,
         "kind": event.kind,
         "class_name": event.class_name,
-        "region": event.place,
+        "region": event.region,
         "track_id": event.track_id,
         "picture": picture,
-        "details": {
-            "direction": event.direction,
-            "values": event.values,
-            "frame": event.frame,
-            "pts_s": event.pts_s,
-            "time_source": event.time_source,
-            "file": event.file,
-            "file_frame": event.file_frame,
-        },
+        "details": {key: value for key, value in event.to_json().items() if key in DETAILS},
     }

@@ -7,9 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, select, update
 
+from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.control import EventQuery, LoggedEvent
 from streamvision.state.tables import EVENTS
 
+DETAILS = (
+    *("id", "captured_unix_s", "time_source", "frame", "pts_s"),
+    *("direction", "box", "score", "values", "file", "file_frame"),
+)
+"""What of an event has no column of its own."""
 BATCH = 500
 """Most rows that are deleted in one transaction, so that none lasts long."""
 
@@ -105,15 +111,16 @@ def _matching(query: EventQuery) -> Select[Any]:
 
 
 def _event(row: Any) -> LoggedEvent:
-    return LoggedEvent(
-        id=row.id,
-        time_unix_s=row.time_unix_s,
-        stream=row.stream,
+    """Return a row; one of an earlier version lacks details, and has an id made of its number."""
+    told = {"id": f"{row.id:032x}", "captured_unix_s": row.recorded_unix_s, "frame": 0, "pts_s": 0.0} | row.details
+    told |= {"box": tuple(told["box"]) if told.get("box") else None, "values": told.get("values") or {}}
+    event = AnalyticsEvent(
+        **{key: told[key] for key in DETAILS if key in told},
         kind=row.kind,
+        stream=row.stream,
+        time_unix_s=row.time_unix_s if told.get("time_source") else None,
+        track_id=row.track_id,
         class_name=row.class_name,
         region=row.region,
-        track_id=row.track_id,
-        direction=row.details.get("direction"),
-        values=row.details.get("values") or {},
-        has_picture=row.picture is not None,
     )
+    return LoggedEvent(number=row.id, event=event, has_picture=row.picture is not None)

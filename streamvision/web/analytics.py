@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.app import parse_analytics
+from streamvision.core.event_message import event_schema
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import short
 from streamvision.web.access import access
@@ -110,6 +111,13 @@ def add_analytics(app: Flask, view: LiveView, channel_of: Callable[[str], LiveCh
             else:
                 view.control.replace_analytics(stream_id, config)
         return jsonify({"stream": stream_id, "config": config.model_dump(mode="json")})
+
+    @app.get("/api/event-schema.json")
+    @access("view")
+    @describe(answer=dict[str, Any])
+    def schema_of_events() -> Response:
+        """Give the JSON Schema of an event."""
+        return jsonify(event_schema())
 
     @app.get("/streams/<stream_id>/heat-map.png")
     @access("view")

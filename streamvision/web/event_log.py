@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask import Flask, Response, jsonify, request
 
+from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.section import validate
 from streamvision.core.control import EventLog, EventQuery, LoggedEvent
-from streamvision.core.spreadsheet import without_formula
+from streamvision.core.event_message import CSV_COLUMNS, csv_cells, csv_text
 from streamvision.web.access import access, check_streams, present
 from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
 from streamvision.web.service_schemas import EventFileQuery, EventLogQuery, EventPage
 from streamvision.web.stream_control import refusing
 
-CSV_COLUMNS = ("id", "time", "stream", "kind", "class_name", "region", "track_id", "direction", "values")
+LOG_COLUMNS = ("number", "time", *CSV_COLUMNS)
+"""Columns of the file: the row's number, when it was (ISO 8601), and what the event says."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 Q = TypeVar("Q", bound=EventLogQuery)
 
@@ -41,7 +41,7 @@ def add_event_log(app: Flask, log: EventLog) -> None:
         with refusing():
             query = _asked(EventLogQuery)
             found = log.find(query)
-        more = found[-1].id if len(found) == query.limit else None
+        more = found[-1].number if len(found) == query.limit else None
         return jsonify({"events": [_plain(one) for one in found], "next": more})
 
     @app.get("/api/event-log.csv")
@@ -51,22 +51,22 @@ def add_event_log(app: Flask, log: EventLog) -> None:
         """Give what happened as CSV (RFC 4180), the newest first."""
         with refusing():
             found = log.find(_asked(EventFileQuery))
-        response = Response(_csv(found), content_type="text/csv; charset=utf-8")
+        response = Response(csv_text([LOG_COLUMNS, *map(_cells, found)]), content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = 'attachment; filename="events.csv"'
         return response
 
-    @app.get("/api/event-log/<int(max=9223372036854775807):event_id>/picture")
+    @app.get("/api/event-log/<int(max=9223372036854775807):number>/picture")
     @access("view")
     @describe(media_type="image/jpeg")
-    def event_picture(event_id: int) -> Response:
+    def event_picture(number: int) -> Response:
         """Give the picture of an event."""
         with refusing():
-            event = log.event(event_id)
+            event = log.event(number)
             if event is not None:
-                check_streams([event.stream])
-            jpeg = log.picture(event_id)
+                check_streams([event.event.stream])
+            jpeg = log.picture(number)
         if jpeg is None:
-            refuse(HTTPStatus.NOT_FOUND, f"there is no picture of an event {event_id}, or it is not kept any more")
+            refuse(HTTPStatus.NOT_FOUND, f"there is no picture of an event {number}, or it is not kept any more")
         return Response(jpeg, content_type="image/jpeg")
 
 
@@ -91,31 +91,17 @@ def _asked(kind: type[Q]) -> EventQuery:
     )
 
 
-def _plain(event: LoggedEvent) -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "time_unix_s": event.time_unix_s,
-        "stream": event.stream,
-        "kind": event.kind,
-        "class_name": event.class_name,
-        "region": event.region,
-        "track_id": event.track_id,
-        "direction": event.direction,
-        "values": event.values,
-        "picture": f"api/event-log/{event.id}/picture" if event.has_picture else None,
-    }
+def _plain(one: LoggedEvent) -> dict[str, Any]:
+    return {"number": one.number, **_addressed(one).to_json()}
 
 
-def _csv(events: Iterable[LoggedEvent]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(CSV_COLUMNS)
-    writer.writerows([without_formula(cell) for cell in _cells(event)] for event in events)
-    return text.getvalue()
+def _addressed(one: LoggedEvent) -> AnalyticsEvent:
+    """Return the event with the address of its picture."""
+    return replace(one.event, picture=f"api/event-log/{one.number}/picture" if one.has_picture else None)
 
 
-def _cells(event: LoggedEvent) -> list[object]:
-    when = (_EPOCH + timedelta(seconds=event.time_unix_s)).isoformat(timespec="milliseconds")
-    values = ";".join(f"{name}={value}" for name, value in event.values.items())
-    plain = [event.stream, event.kind, event.class_name, event.region, event.track_id, event.direction]
-    return [event.id, when, *plain, values]
+def _cells(one: LoggedEvent) -> list[object]:
+    event = one.event
+    unix_s = event.captured_unix_s if event.time_unix_s is None else event.time_unix_s
+    when = (_EPOCH + timedelta(seconds=unix_s)).isoformat(timespec="milliseconds")
+    return [one.number, when, *csv_cells(_addressed(one))]

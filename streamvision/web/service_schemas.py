@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from streamvision.core.analysis import EventKind
+from streamvision.core.analysis import AnalyticsEvent, EventKind
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.section import Section
 from streamvision.web.openapi import Schema
@@ -84,29 +85,12 @@ class SettingChanges(Schema):
     model_config = ConfigDict(extra="allow")
 
 
-class StoredEvent(Schema):
-    """Something that happened at a line or in a zone."""
+@dataclass(frozen=True, kw_only=True)
+class StoredEvent(AnalyticsEvent):
+    """Something that happened at a line or in a zone, as it was written down."""
 
-    id: int
-    """Its number; later ones are greater."""
-    time_unix_s: float
-    """When it was, in seconds since 1970 UTC."""
-    stream: str
-    """Where: the stream's id."""
-    kind: str
-    """What happened."""
-    class_name: str | None
-    """The class of the object; null where it is about none."""
-    region: str
-    """Name of the line or zone; ground for speed."""
-    track_id: int | None
-    """The object's identity; null where it is about none."""
-    direction: str | None
-    """Name of the direction in which a line was crossed."""
-    values: dict[str, float | bool]
-    """Numbers that belong to it, with their units in their names."""
-    picture: str | None
-    """Where its picture is, from the root of the application; null where there is none, or none any more."""
+    number: int
+    """Its number in this log; later ones are greater."""
 
 
 class EventPage(Schema):
@@ -127,7 +111,7 @@ class EventLogQuery(Section):
     region: str | None = Field(None, pattern=_TEXT, description="Those at a line or in a zone of this name.")
     since: float | None = Field(None, description="Not before this time, in seconds since 1970 UTC.")
     until: float | None = Field(None, description="Before this time.")
-    before: int | None = Field(None, ge=0, le=MAX_ID, description="Those that came before the event with this id.")
+    before: int | None = Field(None, ge=0, le=MAX_ID, description="Those that came before the event of this number.")
     limit: int = Field(50, ge=1, le=MAX_EVENTS, description="Most of them.")
 
 

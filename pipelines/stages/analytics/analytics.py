@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.stages.analytics.heat_map import HeatMap
 from pipelines.stages.analytics.lines import Lines
@@ -23,6 +25,29 @@ from streamvision.core.frame import Frame, Result
 
 RECENT_EVENTS = 100
 """How many of the newest events :meth:`Analytics.recent` returns at most."""
+
+Seen = tuple[tuple[float, float, float, float], float]
+"""An object's box, as fractions of the picture, and its score."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """When something happened, and who was to be seen then."""
+
+    frame: Frame
+    tracks: FrameTracks | None = None
+    """The identities on the frame; ``None`` for what is told of those that are not on it."""
+    score: NDArray[np.float32] | None = None
+    """(N,) scores of the frame's detections."""
+
+    def seen(self, row: int | None) -> Seen | tuple[None, None]:
+        """Return where an identity was, a row of the table, and how sure the network was of it."""
+        column = [] if self.tracks is None or row is None else np.flatnonzero(self.tracks.row == row).tolist()
+        if self.tracks is None or self.score is None or not column:
+            return None, None
+        fractions = np.clip(self.tracks.box_xyxy_px[column[0]] / np.tile(self.tracks.scale_px, 2), 0, 1)
+        left, top, right, bottom = (round(value, 4) for value in fractions.tolist())
+        return (left, top, right, bottom), round(float(self.score[self.tracks.detection[column[0]]]), 4)
 
 
 class Analytics:
@@ -95,10 +120,11 @@ class Analytics:
         tracks = self._table.update(detections, pts_s=frame.pts_s, picture_px=self._picture_px, ignored=ignored)
         self._follow(tracks.arrival)
         speed_kmh = self._speeds.update(tracks) if self._speeds else None
-        events += self._crossed(frame, tracks, speed_kmh)
-        events += self._zone_events(frame, self._zones.update(tracks))
+        here = _Moment(frame, tracks, detections.score)
+        events += self._crossed(here, speed_kmh)
+        events += self._zone_events(here, self._zones.update(tracks))
         events += self._forget(frame, self._table.departing(frame.pts_s))
-        events += self._zone_events(frame, self._zones.crowds())
+        events += self._zone_events(here, self._zones.crowds())
         if self._heat:
             self._heat.update(tracks)
         self._recent.extend(events)
@@ -118,24 +144,25 @@ class Analytics:
         self._segment = frame.segment
         return self._forget(frame, np.arange(len(self._table))) if new else []
 
-    def _crossed(self, frame: Frame, tracks: FrameTracks, speed_kmh: Float | None) -> list[AnalyticsEvent]:
+    def _crossed(self, here: _Moment, speed_kmh: Float | None) -> list[AnalyticsEvent]:
         """Return the events of lines and of speeds."""
-        events = []
+        events, tracks = [], here.tracks
+        assert tracks is not None
         for crossing in self._lines.update(tracks):
             values = _speed_of(crossing.row, tracks, speed_kmh)
             events.append(
-                self._event("line", frame, crossing.row, crossing.line.name, values, direction=crossing.direction)
+                self._event("line", here, crossing.row, crossing.line.name, values, direction=crossing.direction)
             )
         if self._speeds and speed_kmh is not None:
             for column in self._speeds.speeding(tracks, speed_kmh):
                 row = int(tracks.row[column])
-                events.append(self._event("speeding", frame, row, "ground", _speed_of(row, tracks, speed_kmh)))
+                events.append(self._event("speeding", here, row, "ground", _speed_of(row, tracks, speed_kmh)))
         return events
 
     def _forget(self, frame: Frame, departing: Rows) -> list[AnalyticsEvent]:
         if not len(departing):
             return []
-        events = self._zone_events(frame, self._zones.forget(self._table, departing))
+        events = self._zone_events(_Moment(frame), self._zones.forget(self._table, departing))
         self._follow(self._table.forget(departing))
         return events
 
@@ -145,33 +172,38 @@ class Analytics:
         if self._speeds:
             self._speeds.follow(change)
 
-    def _zone_events(self, frame: Frame, incidents: list[Incident]) -> list[AnalyticsEvent]:
-        return [self._event(one.kind, frame, one.row, one.zone.name, one.values) for one in incidents]
+    def _zone_events(self, here: _Moment, incidents: list[Incident]) -> list[AnalyticsEvent]:
+        return [self._event(one.kind, here, one.row, one.zone.name, one.values) for one in incidents]
 
     def _event(
         self,
         kind: EventKind,
-        frame: Frame,
+        here: _Moment,
         row: int | None,
         region: str,
         values: dict[str, float | bool],
         *,
         direction: str | None = None,
     ) -> AnalyticsEvent:
+        frame = here.frame
+        box, score = here.seen(row)
         return AnalyticsEvent(
             kind=kind,
             stream=frame.stream_id,
-            frame=frame.index,
-            pts_s=round(frame.pts_s, 6),
             time_unix_s=None if frame.time_unix_s is None else round(frame.time_unix_s, 3),
             time_source=frame.time_source,
-            file=frame.place.name if frame.place else None,
-            file_frame=frame.place.frame if frame.place else None,
+            captured_unix_s=round(frame.captured_unix_s, 3),
+            frame=frame.index,
+            pts_s=round(frame.pts_s, 6),
             track_id=None if row is None else int(self._table.identity[row]),
             class_name=None if row is None else class_name(int(self._table.class_id[row]), self._names),
-            place=region,
+            region=region,
             direction=direction,
+            box=box,
+            score=score,
             values=values,
+            file=frame.place.name if frame.place else None,
+            file_frame=frame.place.frame if frame.place else None,
         )
 
     def report(self) -> dict[str, Any]:

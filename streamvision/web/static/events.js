@@ -75,7 +75,7 @@ function card(event, place) {
     children: [
       node("strong", { text: `${event.region}: ${happening(event)}` }),
       node("span", { text: nameOf(event) }),
-      time(event.time_unix_s),
+      time(whenOf(event)),
     ],
   });
   const item = node("li", { look: "event", children: [thumbnail(event, place), words] });
@@ -92,8 +92,9 @@ function thumbnail(event, place) {
   return frame;
 }
 
+const whenOf = (event) => event.time_unix_s ?? event.captured_unix_s;
 const nameOf = (event) => names[event.stream] ?? event.stream;
-const inWords = (event) => `${event.region}: ${happening(event)}; ${nameOf(event)}, ${time(event.time_unix_s).textContent}`;
+const inWords = (event) => `${event.region}: ${happening(event)}; ${nameOf(event)}, ${time(whenOf(event)).textContent}`;
 
 function suggest(id, values) {
   find(id).replaceChildren(...[...new Set(values)].filter(Boolean).map((value) => new Option("", value)));

@@ -48,7 +48,7 @@ export class Tallies {
       const item = document.createElement("li");
       const unix_s = event.time_unix_s;
       const time = unix_s === null ? `${event.pts_s.toFixed(1)} s` : new Date(unix_s * 1000).toLocaleTimeString("en-GB");
-      item.textContent = `${time} ${event.place}: ${happening(event)}`;
+      item.textContent = `${time} ${event.region}: ${happening(event)}`;
       item.dataset.kind = event.kind;
       return item;
     });

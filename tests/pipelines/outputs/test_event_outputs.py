@@ -32,12 +32,18 @@ CROSSED = AnalyticsEvent(
     time_unix_s=1.75e9,
     track_id=3,
     class_name="car",
-    place="Straße, 1",
+    region="Straße, 1",
     direction="in",
     values={"speed_kmh": 41.5},
 )
 CROWDED = replace(
-    CROSSED, kind="crowding", track_id=None, class_name=None, direction=None, place="=HYPERLINK()", values={"inside": 4}
+    CROSSED,
+    kind="crowding",
+    track_id=None,
+    class_name=None,
+    direction=None,
+    region="=HYPERLINK()",
+    values={"inside": 4},
 )
 
 
@@ -66,8 +72,8 @@ def test_csv_has_a_header_quotes_what_needs_it_and_arms_no_spreadsheet(tmp_path:
     text = write(tmp_path / "e.csv", annotated(7, CROSSED, CROWDED))
     first, second = csv.DictReader(text.splitlines())
     assert tuple(first) == CSV_COLUMNS
-    assert (first["place"], first["values"], first["track_id"]) == ("Straße, 1", "speed_kmh=41.5", "3")
-    assert (second["place"], second["track_id"], second["direction"]) == ("'=HYPERLINK()", "", "")
+    assert (first["region"], first["values"], first["track_id"]) == ("Straße, 1", "speed_kmh=41.5", "3")
+    assert (second["region"], second["track_id"], second["direction"]) == ("'=HYPERLINK()", "", "")
 
 
 def test_a_run_without_events_leaves_an_empty_file(tmp_path: Path) -> None:

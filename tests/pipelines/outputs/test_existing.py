@@ -25,7 +25,10 @@ from streamvision.core.picture import BgrPicture
 from streamvision.core.rendered_frame import RenderedFrame
 
 NAMES = ("person", "car")
-EVENT = AnalyticsEvent("line", "gate", 1, 0.04, 1790000000.25, 5, "person", "door", "in", {})
+EVENT = AnalyticsEvent(
+    kind="line", stream="gate", frame=1, pts_s=0.04, time_unix_s=1790000000.25, track_id=5, class_name="person",
+    region="door", direction="in",
+)  # fmt: skip
 
 
 def rendered(index: int) -> RenderedFrame:
@@ -74,11 +77,20 @@ def test_a_live_run_goes_on_in_the_lines_and_begins_a_new_video(tmp_path: Path) 
         *range(3),
     ]
     rows = list(csv.DictReader((tmp_path / "e.csv").read_text().splitlines()))
-    assert [row["place"] for row in rows] == ["door", "door"], "one header, two events"
+    assert [row["region"] for row in rows] == ["door", "door"], "one header, two events"
     videos = sorted(tmp_path.glob("v*.mp4"))
     assert [frames_in(video) for video in videos] == [5, 3]
     assert videos[0].read_bytes() == before
     assert len(list(tmp_path.glob("h*.png"))) == 2
+
+
+def test_a_table_of_a_version_with_other_columns_is_set_aside_and_not_continued(tmp_path: Path) -> None:
+    old = "kind,stream,place\nline,gate,door\n"
+    (tmp_path / "e.csv").write_text(old)
+    run(tmp_path, live=True)
+    rows = list(csv.DictReader((tmp_path / "e.csv").read_text().splitlines()))
+    assert [(row["region"], row["id"]) for row in rows] == [("door", EVENT.id)]
+    assert [path.read_text() for path in tmp_path.glob("e.*.csv")] == [old]
 
 
 def test_numbers_of_a_continued_mot_file_do_not_come_twice(tmp_path: Path) -> None:

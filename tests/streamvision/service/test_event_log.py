@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import simplejpeg
 
@@ -33,8 +34,23 @@ def _row(number: int, *, picture: str | None = None, age_s: float = 0.0, **more:
     when = time.time() - age_s
     return {
         "time_unix_s": when, "recorded_unix_s": when, "stream": "gate", "kind": "line", "class_name": "car",
-        "region": "door", "track_id": number, "picture": picture, "details": {"direction": "in", "values": {}},
+        "region": "door", "track_id": number, "picture": picture,
+        "details": {"direction": "in", "values": {}, "time_source": "arrival"},
     } | more  # fmt: skip
+
+
+def test_the_log_gives_the_same_keys_and_values_as_what_is_told_live(start: Start, tmp_path: Path) -> None:
+    with start(str(tmp_path / "state")) as served:
+        served.add(id="gate", analytics={"zones": [EVERYWHERE]})
+        until(lambda: served.events("?kind=zone_entered"), "something came in")
+        live = {event["id"]: event for event in served.get("/api/streams/gate/analytics")["events"]}
+        schema = served.get("/api/event-schema.json")
+        logged = served.events("?limit=1000")
+        assert logged and all(event["id"] in live for event in logged)
+        for event in logged:
+            jsonschema_rs.validate(schema, event)
+            assert event.pop("number") > 0
+            assert event == live[event["id"]] | {"picture": event["picture"]}
 
 
 def test_what_happens_is_kept_with_its_picture_and_counts_go_on(start: Start, database_place: str) -> None:
@@ -60,7 +76,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Se
     with serving(str(folder / "state"), folder / "state", write_config(folder / "cameras.yaml", model)) as served:
         rows = [_row(number, time_unix_s=1000.0 + number) for number in range(120)]
         rows[50] |= {"stream": "yard", "kind": "stay", "class_name": "=cmd|bus", "region": "Tür"}
-        rows[50]["details"] = {"direction": "a;=1+1", "values": {}}
+        rows[50]["details"] = {"direction": "a;=1+1", "values": {}, "time_source": "arrival"}
         with served.service.database.begin() as connection:
             insert_events(connection, rows)
         yield served
@@ -149,7 +165,10 @@ def test_a_burst_shares_pictures_and_a_full_queue_waits_for_nobody(tmp_path: Pat
         assert published_after(feed["gate"].channel, 0, 5)
         rendered = feed["gate"].channel.latest
     assert rendered is not None
-    event = AnalyticsEvent("line", "gate", 1, 0.0, None, 1, "car", "door", "in")
+    event = AnalyticsEvent(
+        kind="line", stream="gate", frame=1, pts_s=0.0, time_unix_s=None, track_id=1, class_name="car", region="door",
+        direction="in",
+    )  # fmt: skip
     drops = DropCounter()
     for _ in range(MAX_WAITING + 7):  # nobody takes anything
         recorder.put("gate", (event,), rendered, drops)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 
@@ -41,8 +43,15 @@ def test_a_line_counts_from_the_next_frame_on_and_is_told_as_it_happens(server: 
             told = read_analytics_event(response)
             kinds.add(told["kind"])
             assert (told["stream"], told["track_id"], told["class_name"]) == ("gate", 1, "car")
-            assert told["place"] == ("door" if told["kind"] == "line" else "hall")
+            assert told["region"] == ("door" if told["kind"] == "line" else "hall")
     _, now = get_json(server.port, PATH)
+    schema = get_json(server.port, "/api/event-schema.json")[1]
+    for event in (told, *now["events"]):
+        jsonschema_rs.validate(schema, event)
+        assert set(event) == set(schema["required"])
+    assert told["box"] is not None and 0 <= told["box"][0] < told["box"][2] <= 1 and 0 < told["score"] <= 1
+    assert abs(told["captured_unix_s"] - time.time()) < 60
+    assert len({event["id"] for event in now["events"]}) == len(now["events"])
     counts = now["lines"]["door"]
     assert counts["west"]["total"] + counts["east"]["total"] == sum(event["kind"] == "line" for event in now["events"])
     assert get_json(server.port, "/api/streams/gate")[1]["analytics"]["zones"]["hall"]["entered"] >= 1

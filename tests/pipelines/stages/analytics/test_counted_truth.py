@@ -126,5 +126,5 @@ def test_signs_that_the_default_model_finds_are_counted(tmp_path: Path) -> None:
     [status] = pipeline.statuses()
     assert status.analytics["lines"]["near"]["out"]["total"] == expected
     rows = (tmp_path / "events.csv").read_text().splitlines()
-    assert rows[0].startswith("kind,stream,frame,pts_s,")
+    assert rows[0].startswith("schema,id,kind,stream,")
     assert len(rows) == 1 + expected

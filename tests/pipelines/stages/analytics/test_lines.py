@@ -31,7 +31,7 @@ def test_who_crosses_counts_once_and_in_its_direction(ys, expected) -> None:
     said = walk(subject, path(*ys))
     assert totals(subject) == expected
     [event] = events(said)
-    assert (event.kind, event.track_id, event.class_name, event.place) == ("line", 1, "car", "gate")
+    assert (event.kind, event.track_id, event.class_name, event.region) == ("line", 1, "car", "gate")
     assert expected[event.direction] == 1
     assert said[-1].lines[0].counts[0 if event.direction == "down" else 1] == {"car": 1}
 

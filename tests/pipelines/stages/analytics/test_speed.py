@@ -75,7 +75,7 @@ def test_speeding_is_told_once_each() -> None:
     subject = analytics(speed={**plane, "limit_kmh": 40})
     said = walk(subject, [[(1, 0.05 + 0.035 * step, 0.3), (2, 0.05 + 0.02 * step, 0.7)] for step in range(20)])
     [told] = events(said)  # 50.4 and 28.8 km/h
-    assert (told.kind, told.track_id, told.place) == ("speeding", 1, "ground")
+    assert (told.kind, told.track_id, told.region) == ("speeding", 1, "ground")
     assert told.values == {"speed_kmh": pytest.approx(50.4, abs=0.2)}
 
 
