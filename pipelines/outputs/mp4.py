@@ -18,19 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
-import numpy as np
 from av.container import OutputContainer
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
+from pipelines.encoding.video_frame import even, note_colours, video_frame
 from pipelines.outputs.background import BackgroundSink
 from pipelines.outputs.existing import set_aside
 from pipelines.outputs.line_file import cannot_write
 from pipelines.outputs.output import FAILING
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.errors import MissingDependencyError, OutputError
-from streamvision.core.picture import U8, Canvas
+from streamvision.core.picture import Canvas
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
 
@@ -49,9 +48,6 @@ _CONTAINER_OPTIONS = {
     "flush_packets": "1",  # each finished fragment leaves the process at once
 }
 _NOMINAL_FPS = 30  # for the encoder's rate control only; the frames carry their own times
-_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-_BT601 = 6  # AVCOL_SPC_SMPTE170M, AVCOL_TRC_SMPTE170M
-_SRGB_PRIMARIES = 1  # AVCOL_PRI_BT709, which JFIF pictures have
 
 
 @dataclass(frozen=True)
@@ -172,14 +168,13 @@ class Mp4Sink:
             container.metadata["creation_time"] = datetime.fromtimestamp(taken_unix_s, timezone.utc).isoformat()
         stream = container.add_stream(self._codec.name, rate=_NOMINAL_FPS, options=self._codec.options)
         assert isinstance(stream, VideoStream)
-        stream.width, stream.height = canvas.width_px + canvas.width_px % 2, canvas.height_px + canvas.height_px % 2
+        stream.width, stream.height = even(canvas.width_px), even(canvas.height_px)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = self._codec.time_base
         context.gop_size = 10_000  # key frames are asked for by time, not by count
         context.thread_count = 2
-        context.color_range = _FULL_RANGE
-        context.colorspace, context.color_trc, context.color_primaries = _BT601, _BT601, _SRGB_PRIMARIES
+        note_colours(context)
         return stream
 
     def _shorten_gap(self, pts_s: float) -> None:
@@ -198,9 +193,8 @@ class Mp4Sink:
     def _encode(self, stream: VideoStream, canvas: Canvas, time_s: float) -> None:
         ticks_per_s = self._codec.time_base.denominator
         tick = max(round(time_s * ticks_per_s), self._last_tick + 1)
-        frame = _video_frame(canvas, stream.width, stream.height)
+        frame = video_frame(canvas, stream.width, stream.height)
         frame.pts, frame.time_base = tick, self._codec.time_base
-        frame.color_range, frame.colorspace = _FULL_RANGE, _BT601
         begins_fragment = self._last_tick < 0 or tick - self._key_tick >= _FRAGMENT_S * ticks_per_s
         if begins_fragment:
             frame.pict_type = PictureType.I
@@ -258,43 +252,6 @@ def _choose_codec(name: str | None) -> _Codec:
     wanted = name or ", ".join(codec.name for codec in _CODECS)
     raise MissingDependencyError(
         f"this PyAV has no video encoder {wanted}; pip install --force-reinstall av brings a wheel with libx264"
-    )
-
-
-def _video_frame(canvas: Canvas, width_px: int, height_px: int) -> av.VideoFrame:
-    """Copy a canvas into an encoder frame of the given even size."""
-    frame = av.VideoFrame(width_px, height_px, "yuv420p")
-    sources = canvas.y, canvas.u, canvas.v
-    same_size = (canvas.width_px + canvas.width_px % 2, canvas.height_px + canvas.height_px % 2) == (
-        width_px,
-        height_px,
-    )
-    for plane, source, black in zip(frame.planes, sources, (0, 128, 128), strict=True):
-        target = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-        if same_size:
-            _copy_with_edge(source, target)
-        else:
-            _letterbox(source, target, aspect=canvas.width_px / canvas.height_px, black=black)
-    return frame
-
-
-def _copy_with_edge(source: U8, target: U8) -> None:
-    """Copy a plane into one that may have one row and column more; they repeat their neighbours."""
-    height, width = source.shape
-    target[:height, :width] = source
-    target[:height, width:] = source[:, -1:]
-    target[height:] = target[height - 1]
-
-
-def _letterbox(source: U8, target: U8, *, aspect: float, black: int) -> None:
-    """Fit a plane into another one of different size, centred, in its own proportions."""
-    height, width = target.shape
-    fitted_width = max(1, min(width, round(height * aspect)))
-    fitted_height = max(1, min(height, round(width / aspect)))
-    left, top = (width - fitted_width) // 2, (height - fitted_height) // 2
-    target[...] = black
-    target[top : top + fitted_height, left : left + fitted_width] = cv2.resize(
-        source, (fitted_width, fitted_height), interpolation=cv2.INTER_AREA
     )
 
 

@@ -259,7 +259,7 @@ class RemoteFrame(RenderedFrame):
     """A frame of a worker process: its JPEG file came along, or is fetched."""
 
     def __init__(self, published: Published, fetch: Any, encode: JpegEncoder) -> None:
-        super().__init__(published.result, draw=self._no_canvas, encode=encode)
+        super().__init__(published.result, draw=self._decoded, encode=encode)
         self._jpeg = published.jpeg
         self._fetch = fetch
 
@@ -278,14 +278,12 @@ class RemoteFrame(RenderedFrame):
 
     def scaled_jpeg(self, width_px: int) -> bytes:
         """Return the drawn picture as a JPEG file of that width, made of the one that came along."""
-        jpeg = np.frombuffer(self.jpeg(), np.uint8)
-        picture: Any = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
-        if width_px >= picture.shape[1]:
-            return self.jpeg()
-        return self._encode(BgrPicture(picture).to_canvas().scaled(width_px))
+        canvas = self.canvas()
+        return self.jpeg() if width_px >= canvas.width_px else self._encode(canvas.scaled(width_px))
 
-    def _no_canvas(self) -> Canvas:
-        raise StreamVisionError(f"{self!r} is of another process; only its JPEG file can be had")
+    def _decoded(self) -> Canvas:
+        picture: Any = cv2.imdecode(np.frombuffer(self.jpeg(), np.uint8), cv2.IMREAD_COLOR)
+        return BgrPicture(picture).to_canvas()
 
 
 class RemoteAnalytics:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipelines.capture.array_reader import hold, release
 from pipelines.engine import Pipeline
 from pipelines.outputs.sink import Sink, SinkContext, SinkFactory
+from pipelines.restream import offer_videos
 from streamvision.api.options import Sources, build_config, read_stage
 from streamvision.api.result import StreamResult
 from streamvision.api.result_queue import ResultQueue
@@ -110,6 +111,8 @@ class ResultStream(Iterator[StreamResult]):
         results = ResultQueue()
         self._results = results
         self._pipeline = Pipeline(config, stages=stages, sinks=[*sinks, results.add])
+        if config.serve:
+            offer_videos(self._pipeline.view)
         server = web_server(config.serve, self._pipeline.view)
         self._server = server
         self._started = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.engine import Pipeline
+from pipelines.restream import offer_videos
 from pipelines.workers import WorkerPool
 from streamvision.cli.page_options import announce, ask_first_admin
 from streamvision.cli.progress import Progress
@@ -83,6 +84,7 @@ def run_session(
             say(note)
         if config.serve:
             raise_limit()  # each viewer is one open file
+            offer_videos(pipeline.view)
         server = web_server(
             config.serve, pipeline.view, listener=listener, login=access.login, certificate=access.certificate
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.control import EventLog, OnvifCameras, StreamControl
@@ -17,6 +17,9 @@ from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution
 from streamvision.core.tracklets import Tracklets
+
+if TYPE_CHECKING:
+    from streamvision.core.restream import LiveVideos
 
 Listener = Callable[["LiveChannel"], None]
 
@@ -161,6 +164,8 @@ class LiveView:
         """What was recorded; ``None`` where nothing can be."""
         self.tracklets: Tracklets | None = None
         """Which identities were seen, and where; ``None`` where they are not kept."""
+        self.videos: LiveVideos | None = None
+        """Makes videos of the streams; ``None`` where nobody does."""
         self.model = model
         """One line about model, backend, device and precision."""
         self._lock = threading.Lock()

@@ -24,6 +24,7 @@ from streamvision.web.asked_sizes import asked_sizes, asked_width
 from streamvision.web.event_log import add_event_log
 from streamvision.web.events import status_json
 from streamvision.web.hardening import harden
+from streamvision.web.hls import add_hls
 from streamvision.web.live_response import LiveResponse
 from streamvision.web.live_service import LiveService
 from streamvision.web.me import add_me
@@ -198,6 +199,8 @@ def create_app(
         add_event_log(app, view.event_log)
     if view.recordings is not None:
         add_recordings(app, view.recordings)
+    if view.videos is not None:
+        add_hls(app, view.videos, channel_of)
     add_openapi(app)
 
     @app.get("/api/live")

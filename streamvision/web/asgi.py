@@ -21,6 +21,7 @@ from streamvision.web.fanout import Fanout
 from streamvision.web.link import TransportLink
 from streamvision.web.live_response import HAND_OVER, Offer
 from streamvision.web.long_response import PieceSender
+from streamvision.web.waiting import WAIT_S
 
 _log = logging.getLogger(__name__)
 
@@ -145,12 +146,21 @@ class AsgiApp:
         if body is None:
             return
         scope[HAND_OVER] = offer
+        await self._ask(scope, body, receive, send, offer)
+        if (waits_for := offer.waits_for) is not None:
+            await asyncio.wait({asyncio.wrap_future(waits_for)}, timeout=WAIT_S)
+            offer.waits_for, offer.has_waited = None, True
+            await self._ask(scope, body, receive, send, offer)
+
+    async def _ask(self, scope: Scope, body: bytes, receive: Receive, send: Send, offer: Offer) -> None:
         said: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
             return said.pop() if said else await receive()
 
-        async def send_unless_live(message: Message) -> None:
+        async def send_unless_later(message: Message) -> None:
+            if offer.waits_for is not None:
+                return
             if not offer.taken:
                 await whole(message)
             elif message["type"] == "http.response.start":
@@ -158,7 +168,7 @@ class AsgiApp:
 
         whole = _with_length(send) if scope["http_version"] == "1.0" else send
         threads = self._reserved if scope["path"] in RESERVED_PATHS else self._ordinary
-        await threads.answer(scope, replay, send_unless_live)
+        await threads.answer(scope, replay, send_unless_later)
 
     async def _send_long(
         self, pieces: Iterable[bytes], offer: Offer, scope: Scope, receive: Receive, send: Send

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, MutableMapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,10 @@ class Offer:
     """The body of a long response."""
     start: MutableMapping[str, Any] | None = None
     """Status and headers, as an ASGI message."""
+    waits_for: Future[Any] | None = None
+    """What the answer waits for: Flask is asked again once it is there; what it says meanwhile is not sent."""
+    has_waited: bool = False
+    """Whether it was waited for, so that Flask has to answer now."""
     withdrawn: bool = False
     """Whether nobody waits for it any more."""
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -1,0 +1,1 @@
+"""From drawn pictures to video: encoded once, for all who take it."""
