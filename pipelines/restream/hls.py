@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
 from pipelines.encoding.fragments import Fragment, Fragmenter
@@ -23,6 +23,8 @@ READER_S = 10.0
 """A reader that has asked for nothing for so long is gone; players ask once a second."""
 SWEEP_S = 1.0
 """How often it is looked who is gone."""
+BEGIN_S = 3.0
+"""How much there is before a reader gets any: Chromium gives up where the second playlist has nothing new."""
 MAX_SEGMENTS = 12
 """Most pieces of a stream that are kept: readers that are half a playlist behind still find theirs."""
 MAX_BYTES = 32 << 20
@@ -108,7 +110,7 @@ class HlsVideo:
             if reader not in self._readers:
                 self._admit(reader)
             self._readers[reader] = time.monotonic()
-            if not self._segments:
+            if not self._has_begun():
                 return self._begun
             done: Future[VideoWindow] = Future()
             done.set_result(self._present())
@@ -117,7 +119,7 @@ class HlsVideo:
     def window(self) -> VideoWindow | None:
         """Return the newest part; ``None`` where there is none."""
         with self._lock:
-            return self._present() if self._segments else None
+            return self._present() if self._has_begun() else None
 
     def take(self, unit: AccessUnit, encoder: H264Encoder) -> None:
         """Take the next picture."""
@@ -133,6 +135,7 @@ class HlsVideo:
         self._end_fragments()
         with self._lock:
             self._is_over = True
+            self._tell()
 
     def close(self) -> None:
         """Let all readers go."""
@@ -197,9 +200,16 @@ class HlsVideo:
                 self._segments.popleft()
             kept = {segment.generation for segment in self._segments}
             self._headers = {name: header for name, header in self._headers.items() if name in kept}
-            if not self._begun.done():
-                with suppress(Exception):
-                    self._begun.set_result(self._present())
+            self._tell()
+
+    def _has_begun(self) -> bool:
+        enough = self._is_over or sum(one.duration_s for one in self._segments) >= BEGIN_S
+        return bool(self._segments) and enough
+
+    def _tell(self) -> None:
+        if self._has_begun() and not self._begun.done():
+            with suppress(InvalidStateError):  # whoever waited has just gone
+                self._begun.set_result(self._present())
 
     def _is_too_much(self) -> bool:
         return len(self._segments) > MAX_SEGMENTS or sum(len(one.data) for one in self._segments) > MAX_BYTES

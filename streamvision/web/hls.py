@@ -27,8 +27,6 @@ from streamvision.web.waiting import awaited
 PLAYLIST = "application/vnd.apple.mpegurl"
 SEGMENTS_LISTED = 6
 """Most pieces in a playlist; players begin with the third from its end."""
-MIN_TARGET_S = 2
-"""Shortest that a playlist says its pieces are at most: it should not change while somebody plays."""
 _READER = "streamvision.hls_reader"
 
 
@@ -119,7 +117,7 @@ def _index(window: VideoWindow, reader: str) -> str:
 
 def _playlist(window: VideoWindow) -> str:
     segments = window.segments[-SEGMENTS_LISTED:]
-    target_s = max(MIN_TARGET_S, *(math.ceil(one.duration_s) for one in segments))
+    target_s = max(1, *(math.floor(one.duration_s + 0.5) for one in segments))
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",

@@ -121,14 +121,14 @@ def _goes_on(thread: threading.Thread) -> bool:
 def test_what_is_kept_is_bounded_and_told_as_the_standard_has_it(
     feed: LiveFeed, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hls, "MAX_SEGMENTS", 3)
+    monkeypatch.setattr(hls, "MAX_SEGMENTS", 4)
     lines = playlist(server.port)
     assert lines[0] == "#EXTM3U"
-    assert "#EXT-X-TARGETDURATION:2" in lines
+    assert "#EXT-X-TARGETDURATION:1" in lines
 
     def first_number() -> int:
         listed = ask(server.port, "/streams/gate/hls/live.m3u8?reader=ab")[2].decode().splitlines()
-        assert sum(line.endswith(".m4s") for line in listed) <= 3
+        assert sum(line.endswith(".m4s") for line in listed) <= 4
         return int(next(line for line in listed if line.startswith("#EXT-X-MEDIA-SEQUENCE:")).rpartition(":")[2])
 
     assert eventually(lambda: first_number() >= 2, within_s=60)
@@ -234,6 +234,7 @@ def test_a_server_without_an_event_loop_waits_in_its_thread(feed: LiveFeed, enco
     assert response.headers["Cache-Control"] == "no-store"
     assert client.get("/streams/gate/hls/1.mp4").data[4:8] == b"ftyp"
     assert client.get("/streams/gate/hls/9.mp4").status_code == 404
+    assert INDEX.replace("gate", "{stream_id}") in client.get("/api/openapi.json").json["paths"]
 
 
 @pytest.mark.browser
