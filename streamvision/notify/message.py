@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+EVENT_BYTES = 1024
+"""About how much room an event takes without its picture."""
 
 
 @dataclass(frozen=True)
@@ -25,4 +28,11 @@ class Message:
     @property
     def size_bytes(self) -> int:
         """About how much room it takes."""
-        return 1024 + len(self.jpeg or b"")
+        return EVENT_BYTES + len(self.jpeg or b"")
+
+
+class Waiting(NamedTuple):
+    """A message and its number in the spool; later ones are greater."""
+
+    number: int
+    message: Message

@@ -14,4 +14,15 @@ class TargetPlugin(Plugin):
     """One kind of target; its factory takes a :class:`.target.TargetContext` and returns a :class:`.target.Target`."""
 
 
-TARGETS: Registry[TargetPlugin] = Registry("kind of target", group="streamvision.notify_targets", plugins=[])
+TARGETS: Registry[TargetPlugin] = Registry(
+    "kind of target",
+    group="streamvision.notify_targets",
+    plugins=[
+        TargetPlugin(
+            name="webhook",
+            factory="streamvision.notify.targets.webhook:webhook",
+            config="streamvision.notify.targets.webhook:WebhookConfig",
+            summary="one HTTP POST an event, signed as Standard Webhooks has it",
+        ),
+    ],
+)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+import logging
+from pathlib import Path
+from typing import Protocol
 
-from streamvision.notify.message import Message
+from streamvision.notify.disk_spool import DiskSpool, SpoolInUseError
+from streamvision.notify.memory_spool import MemorySpool
+from streamvision.notify.message import Message, Waiting
 
-
-class Waiting(NamedTuple):
-    """A message and its number in the spool; later ones are greater."""
-
-    number: int
-    message: Message
+_log = logging.getLogger(__name__)
 
 
 class Spool(Protocol):
@@ -46,3 +45,23 @@ class Spool(Protocol):
 
     def close(self) -> None:
         """Let go of what is open; what waits on disk is there at the next start. Calling it twice is harmless."""
+
+
+def open_spool(folder: Path | None, name: str, *, max_messages: int, max_bytes: int) -> Spool:
+    """Return the spool of a target, with what waits in it since an earlier run.
+
+    Args:
+        folder: where it lies on disk, for its owner alone; ``None``: in memory.
+        name: the target's name.
+        max_messages: most messages that wait.
+        max_bytes: most room that they take, pictures included.
+
+    Raises:
+        OutputError: when it cannot be written.
+    """
+    if folder is not None:
+        try:
+            return DiskSpool(folder / f"{name}.db", max_messages=max_messages, max_bytes=max_bytes)
+        except SpoolInUseError as error:
+            _log.warning("%s", error)
+    return MemorySpool(max_messages=max_messages, max_bytes=max_bytes)
