@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from pipelines.recording.recorded_file import RecordedPacket
 
 LONGEST_STEP_S = 60.0
@@ -17,7 +15,6 @@ class JoinedTimes:
         self._shift_s: float | None = None
         self._end_s: float | None = None
         self._last_dts_s = 0.0
-        self._last_tick: dict[bool, int] = {}
 
     def begin_file(self) -> None:
         """Take note that the next packets are those of another file."""
@@ -37,13 +34,3 @@ class JoinedTimes:
             lasts_s = float(packet.duration * packet.time_base) if packet.duration and packet.time_base else 0.0
             self._end_s, self._last_dts_s = max(self._end_s or 0.0, pts_s + min(lasts_s, 1.0)), dts_s
         return pts_s, dts_s
-
-    def ticks(self, found: RecordedPacket, time_base: Fraction) -> tuple[int, int] | None:
-        """Return the same in ticks of the track that is written; no two packets of it are decoded at a time."""
-        times_s = self.of(found)
-        if times_s is None:
-            return None
-        pts, dts = (round(time_s / time_base) for time_s in times_s)
-        dts = max(dts, self._last_tick.get(found.is_video, -1) + 1)
-        self._last_tick[found.is_video] = dts
-        return max(pts, dts), dts

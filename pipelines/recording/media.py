@@ -6,20 +6,32 @@ What a file holds is anybody's, so nothing in it is trusted.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipelines.recording.annotation import RecordedOverlay
+from pipelines.recording.browsers import played
+from pipelines.recording.joining import copied, drawn, joined
 from pipelines.recording.motion_search import checked_polygon, checked_span, moments
 from pipelines.recording.recorded_boxes import BoxFrame, recorded_boxes
 from pipelines.recording.recorded_file import RecordedFile
-from pipelines.recording.remux import check_same_pictures, joined, overlapping, utc
+from pipelines.recording.spans import begun, check_same_pictures, overlapping
 from pipelines.recording.thumbnails import Thumbnails
 from streamvision.core.config.app import OverlayConfig
 from streamvision.core.errors import ConfigError
-from streamvision.core.recordings import Motion, RecordedFrame, RecordedObject, RecordedSpan, RecordingAbsentError
+from streamvision.core.recordings import Motion, RecordedFrame, RecordedObject, RecordedSpan
 
-__all__ = ["Motion", "RecordedFile", "Thumbnails", "export", "export_annotated", "frames", "media_type", "motion"]
+__all__ = [
+    "Motion",
+    "RecordedFile",
+    "Thumbnails",
+    "export",
+    "export_annotated",
+    "frames",
+    "media_type",
+    "motion",
+    "playable",
+]
 
 MAX_FRAMES = 100_000
 """Most frames whose objects are given at once; an hour of 25 a second has 90,000."""
@@ -43,7 +55,7 @@ def export(files: Sequence[RecordedFile], span: RecordedSpan) -> Iterator[bytes]
     """
     chosen = overlapping(files, span)
     check_same_pictures(chosen)
-    return _begun(joined(chosen, span), span)
+    return begun(joined(chosen, span, copied), span)
 
 
 def export_annotated(
@@ -61,7 +73,8 @@ def export_annotated(
     Raises:
         RecordingAbsentError: when there are no pictures in the span, at once.
     """
-    raise NotImplementedError
+    chosen = overlapping(files, span)
+    return begun(joined(chosen, span, drawn(RecordedOverlay(overlay or OverlayConfig()))), span)
 
 
 def playable(file: RecordedFile) -> Iterator[bytes] | Path:
@@ -73,7 +86,7 @@ def playable(file: RecordedFile) -> Iterator[bytes] | Path:
     Raises:
         RecordingAbsentError: when there is no picture in it, or it was removed, at once.
     """
-    raise NotImplementedError
+    return played(file)[1]
 
 
 def media_type(file: RecordedFile) -> str:
@@ -82,7 +95,8 @@ def media_type(file: RecordedFile) -> str:
     Raises:
         RecordingAbsentError: when there is no picture in it, or it was removed.
     """
-    raise NotImplementedError
+    codecs = played(file)[0]
+    return f'video/mp4; codecs="{",".join(codecs)}"'
 
 
 def frames(files: Sequence[RecordedFile], span: RecordedSpan) -> list[RecordedFrame]:
@@ -110,17 +124,6 @@ def motion(files: Sequence[RecordedFile], span: RecordedSpan, polygon: Sequence[
     """
     checked_span(span)
     return moments(overlapping(files, span), span, checked_polygon(polygon))
-
-
-def _begun(pieces: Iterator[bytes], span: RecordedSpan) -> Iterator[bytes]:
-    """Return the pieces of a file, the first of which is there already."""
-    first = next(pieces, None)
-    if first is None:
-        raise RecordingAbsentError(
-            f"nothing was recorded of {span.stream} from {utc(span.since_unix_s)} to {utc(span.until_unix_s)}, or it "
-            "is not kept any more; give another time"
-        )
-    return itertools.chain([first], pieces)
 
 
 def _boxes(files: Sequence[RecordedFile], span: RecordedSpan) -> Iterator[tuple[float, BoxFrame]]:

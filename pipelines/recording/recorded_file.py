@@ -65,7 +65,7 @@ class OpenedFile:
     """A recorded file that pictures can be read of.
 
     Args:
-        path: its name, for messages.
+        path: where it is.
         container: the file, opened.
         video: its pictures.
         audio: its sound, if there is any.
@@ -73,6 +73,7 @@ class OpenedFile:
 
     def __init__(self, path: Path, container: InputContainer, video: VideoStream, audio: AudioStream | None) -> None:
         self.path = path
+        """Where it was when it was opened."""
         self.video = video
         self.audio = audio
         self._container = container
@@ -137,11 +138,12 @@ def opened(file: RecordedFile) -> Iterator[OpenedFile | None]:
     """Open a recorded file and close it at the end; ``None`` where it is not there or no picture can be read of it."""
     with contextlib.ExitStack() as stack:
         try:
-            stream = stack.enter_context(_open(file.path))
+            path, stream = _open(file.path)
+            stack.enter_context(stream)
             container = stack.enter_context(
                 av.open(stream, format="mov", buffer_size=_BUFFER_BYTES, container_options=_PROBED)
             )
-            found = _read(file.path, container)
+            found = _read(path, container)
         except FileNotFoundError:
             found = None
         except (OSError, av.FFmpegError, ValueError) as error:
@@ -170,13 +172,13 @@ def _sound_of(audio: AudioStream) -> tuple[str, int, int, bytes]:
     return context.codec.canonical_name, context.sample_rate, context.layout.nb_channels, context.extradata or b""
 
 
-def _open(path: Path) -> io.FileIO:
+def _open(path: Path) -> tuple[Path, io.FileIO]:
     """Open a file under its name or, where its kind has changed meanwhile, under its new one."""
     stem = path.name.rsplit(".", 2)[0]
     names = [path, *(path.with_name(f"{stem}.{kind}{path.suffix}") for kind in get_args(RecordingKind))]
     for name in names:
         with contextlib.suppress(FileNotFoundError):
-            return _open_regular(name)
+            return name, _open_regular(name)
     raise FileNotFoundError(path)
 
 
