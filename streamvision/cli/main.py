@@ -28,6 +28,7 @@ COMMANDS = {
     "run": "Detect and track objects on one or more streams.",
     "serve": "Leave cameras running: changed on the page, there again after a restart.",
     "config": "Show what a service runs with, or write it to a file.",
+    "recordings": "See, export, keep and remove what a service has recorded.",
     "users": "Manage who may use the page, and tokens for programs.",
     "probe": "See what a source is: its tracks, size, rotation, colours.",
     "find": "Find an object again in recordings, by its appearance.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import click
 
 from streamvision.cli.page_options import ask_password
 from streamvision.cli.state_options import state_options
+from streamvision.cli.system_user import system_user
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.logs import say
 from streamvision.core.terminal import table
@@ -217,14 +217,7 @@ def _say_unknown_streams(state: Path, database: str | None, user: User) -> None:
 
 
 def _note(accounts: Accounts, action: str, target: str) -> None:
-    accounts.audit.add(who=_system_user(), address="command line", action=action, target=target)
-
-
-def _system_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number without a name
-        return "unknown"
+    accounts.audit.add(who=system_user(), address="command line", action=action, target=target)
 
 
 def _tell(as_json: bool, document: dict[str, Any], *lines: str) -> None:

@@ -26,7 +26,7 @@ from streamvision.state.streams import StoredStream
 LAYOUT = "layout"
 """Name of the setting with how the page is laid out."""
 MAX_LAYOUT_BYTES = 32 * 1024
-RUN_SECTIONS = ("overlay", "tracker", "adaptive", "analytics", "event_log")
+RUN_SECTIONS = ("overlay", "tracker", "adaptive", "analytics", "event_log", "recording")
 MAX_STREAMS = 1000
 """Most streams that may be added; a program that adds them in a loop must not fill the disk."""
 
@@ -125,6 +125,7 @@ class ServiceControl:
         with self._service.changing():
             layers = self._service.layers
             given = unmasked(given, layers.run_document)
+            self._refuse_another_folder(given)
             patch = {key: value for key, value in given.items() if key in RUN_SECTIONS}
             if model := {key: value for key, value in given.items() if key in MODEL_KEYS}:
                 patch["model"] = model
@@ -149,6 +150,19 @@ class ServiceControl:
 
     def _shown(self, layers: Layers, stream_id: str) -> Plain:
         return {"id": stream_id, **masked(resolved(_document(layers, stream_id)))}
+
+    def _refuse_another_folder(self, given: Plain) -> None:
+        """Leave out the folder of recordings where it stays; whoever writes the file alone may set another one."""
+        recording = given.get("recording")
+        if not isinstance(recording, Mapping) or "folder" not in recording:
+            return
+        present = self._service.run_config.recording.folder
+        if recording["folder"] != (None if present is None else str(present)):
+            raise ConfigError(
+                "recording.folder is taken from the configuration file alone, since files are written and removed "
+                "there; set it there, or leave it out"
+            )
+        given["recording"] = {key: value for key, value in recording.items() if key != "folder"}
 
     def _layout(self, layout: Any) -> Plain:
         if layout is None:

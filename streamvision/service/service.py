@@ -25,6 +25,8 @@ from streamvision.service.event_store import EventStore
 from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers, unused
 from streamvision.service.memory import BEGINNING, DOCUMENT, GIVEN, remember, remembered
 from streamvision.service.recorder import EventRecorder
+from streamvision.service.recordings.library import RecordingLibrary
+from streamvision.service.recordings.opening import open_store
 from streamvision.service.values import parsed_run, parsed_stream, suggested_id
 from streamvision.state.database import Database
 from streamvision.state.streams import StoredStream
@@ -73,8 +75,11 @@ class Service:
         self.recorder = EventRecorder(database, self.store, self._counted)
         self.pipeline = Pipeline(self._opened, sinks=[self.recorder], service=True)
         self.pipeline.view.statuses = self.statuses
-        self.pipeline.view.faults = self.recorder.faults
+        self.recordings = open_store(database, folder, self._opened.recording)
+        self._library = RecordingLibrary(self.recordings, self._opened.overlay)
+        self.pipeline.view.faults = lambda: [*self.recorder.faults(), *self.recordings.faults()]
         self.pipeline.view.event_log = self.store
+        self.pipeline.view.recordings = self._library
         settings = {BEGINNING: beginning.to_json(), GIVEN: ids, DOCUMENT: document}
         remember(database, Layers(stored=stored, changes=changes), self._layers, settings=settings)
         self._keeper = threading.Thread(target=self._keep, name="service", daemon=True)
@@ -98,6 +103,7 @@ class Service:
 
     def __enter__(self) -> Service:
         self.recorder.start()
+        self.recordings.start()
         self.pipeline.start()
         for stream_id in self._layers.documents:
             with self.changing():
@@ -113,6 +119,7 @@ class Service:
         for stream_id in self._counting:
             self.recorder.note_counts(stream_id)
         self.recorder.stop()
+        self.recordings.stop()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it was stopped; return whether it was."""
@@ -213,7 +220,10 @@ class Service:
 
     def _take(self, layers: Layers) -> None:
         self._layers = layers
-        self.store.config = self._run_config(layers).event_log
+        run = self._run_config(layers)
+        self.store.config = run.event_log
+        self.recordings.config = run.recording
+        self._library.overlay = run.overlay
 
     def _run_config(self, layers: Layers) -> AppConfig:
         return parsed_run({**layers.run_document, "streams": []}, origin=self._origin)

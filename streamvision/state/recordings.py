@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,6 +63,12 @@ def set_kind(connection: Connection, ids: Iterable[int], kind: RecordingKind) ->
     """Take note why recordings are kept."""
     for some in _some(ids):
         connection.execute(update(RECORDINGS).where(RECORDINGS.c.id.in_(some)).values(kind=kind))
+
+
+def set_sizes(connection: Connection, sizes: Mapping[str, int]) -> None:
+    """Take note how large the files at some places are."""
+    for place, size_bytes in sizes.items():
+        connection.execute(update(RECORDINGS).where(RECORDINGS.c.place == place).values(size_bytes=size_bytes))
 
 
 def forget_recordings(connection: Connection, ids: Iterable[int], *, kind: RecordingKind | None = None) -> None:

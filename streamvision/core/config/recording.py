@@ -20,6 +20,18 @@ class RetentionConfig(Section):
     gb: float | None = Field(None, gt=0, le=1_000_000, description="At most so many gigabytes; default: no bound.")
 
 
+class ContinuousRetentionConfig(RetentionConfig):
+    """How long what is continuous is kept."""
+
+    days: float | None = Field(3, gt=0, le=3650, description="For how many days; null: until there is no room.")
+
+
+class EventRetentionConfig(RetentionConfig):
+    """How long what was around events is kept."""
+
+    days: float | None = Field(14, gt=0, le=3650, description="For how many days; null: until there is no room.")
+
+
 class RecordingConfig(Section):
     """What `streamvision serve` records of the cameras' own packets, which are not encoded again."""
 
@@ -34,8 +46,10 @@ class RecordingConfig(Section):
     folder: Path | None = Field(None, description="Where to; default: `recordings` in the state folder.")
     gb: float = Field(20.0, gt=0, le=1_000_000, description="Most that recordings may take in all, in gigabytes.")
     min_free_gb: float = Field(1.0, ge=0, le=100_000, description="What is left free on that disk, in gigabytes.")
-    continuous: RetentionConfig = Field(RetentionConfig(days=3), description="How long what is continuous is kept.")
-    events: RetentionConfig = Field(RetentionConfig(days=14), description="How long what was around events is kept.")
+    continuous: ContinuousRetentionConfig = Field(
+        ContinuousRetentionConfig(), description="How long what is continuous is kept."
+    )
+    events: EventRetentionConfig = Field(EventRetentionConfig(), description="How long what was around events is kept.")
 
 
 class StreamRecordingConfig(Section):

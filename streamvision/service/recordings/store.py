@@ -22,12 +22,12 @@ from streamvision.core.config.recording import RecordingConfig
 from streamvision.core.errors import OutputError, StateError, StreamVisionError
 from streamvision.core.recordings import RecordedSpan, Recording, RecordingKind
 from streamvision.core.redaction import redact_outside
-from streamvision.service.recordings.files import RecordingFiles, place_of
+from streamvision.service.recordings.files import KINDS, RecordingFiles, place_of
 from streamvision.service.recordings.index import RecordingIndex
 from streamvision.service.recordings.rebuild import Rebuild, Rebuilt
 from streamvision.service.recordings.retention import LEAST_ROOM_BYTES, Retention
 from streamvision.state.database import Database
-from streamvision.state.recordings import IndexedRecording, all_of_span, forget_recordings, set_kind
+from streamvision.state.recordings import IndexedRecording, all_of_span, forget_recordings, set_kind, set_sizes
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +37,12 @@ FLUSH_S = 0.3
 """How long what is to be written down waits for more of it, so that they share a transaction."""
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 15.0
+LATE_S = 20.0
+"""How long after its end boxes may still be written beside a file."""
+MAX_LATE = 10_000
+"""Most files that are weighed again."""
+ABANDONED_S = 60.0
+"""A file that is empty for so long after its beginning is not written any more."""
 CLOSE_S = 5.0
 """Longest wait for what is left at the end."""
 MAX_EVENT_SPANS = 64
@@ -52,6 +58,7 @@ class _WrittenFile:
     stream: str
     start_unix_s: float
     expected_bytes: int
+    begun_at_s: float
     is_kept: bool = False
 
 
@@ -77,6 +84,7 @@ class RecordingStore:
         self._sizes: dict[str, int] = {}
         self._happened: dict[str, deque[tuple[float, float]]] = {}
         self._events: dict[str, RecordedSpan] = {}
+        self._late: deque[tuple[float, str, int]] = deque(maxlen=MAX_LATE)
         self._fault: str | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -119,6 +127,7 @@ class RecordingStore:
     def begin(self, stream: str, start_unix_s: float, kind: SegmentKind) -> Path:
         """Make room and return where the next file of a stream goes."""
         with self.lock:
+            self._drop_abandoned(stream)
             expected = self._sizes.get(stream, 0)
             try:
                 self.retention.make_room(kind, expected, self._written_bytes())
@@ -127,7 +136,7 @@ class RecordingStore:
             place = self._free_place(stream, start_unix_s)
             self.files.prepare(place)
             path = self.files.path(place, kind)
-            self._written[path] = _WrittenFile(place, kind, stream, start_unix_s, expected)
+            self._written[path] = _WrittenFile(place, kind, stream, start_unix_s, expected, time.monotonic())
             return path
 
     def end(self, segment: WrittenSegment) -> None:
@@ -157,6 +166,7 @@ class RecordingStore:
                 has_sound=segment.has_sound,
             )
             self.index.add(IndexedRecording(one.place, recording))
+            self._late.append((time.monotonic(), one.place, size))
         self._wake.set()
 
     def note_event(self, stream: str, since_unix_s: float, until_unix_s: float) -> None:
@@ -252,6 +262,28 @@ class RecordingStore:
                 self._move(span, ("continuous",), "event")
                 del self._events[stream]
 
+    def weigh(self, *, all_of_them: bool = False) -> None:
+        """Write down how large files are by now of which boxes came after their end.
+
+        Args:
+            all_of_them: whether also those to which more may come.
+
+        Raises:
+            StateError: when the database cannot be written to.
+        """
+        until_s = time.monotonic() - (0 if all_of_them else LATE_S)
+        with self.lock:
+            sizes: dict[str, int] = {}
+            while self._late and self._late[0][0] <= until_s:
+                _, place, before = self._late.popleft()
+                found = [size for kind in KINDS if (size := self.files.size(place, kind)) is not None]
+                if found and found[0] != before:
+                    sizes[place] = found[0]
+            if sizes:
+                self.index.flush()
+                with self._changing() as connection:
+                    set_sizes(connection, sizes)
+
     def look_after(self) -> None:
         """Remove what is too old or too much by now.
 
@@ -261,6 +293,7 @@ class RecordingStore:
         if self.index.is_doubtful:
             said = self.rebuild()
             _log.info("recordings: %d files, %d of them new to the index", said.files, said.added)
+        self.weigh()
         with self.lock:
             self.index.take_stock()
             self.retention.expire()
@@ -278,6 +311,8 @@ class RecordingStore:
                 if self.index.is_doubtful or time.monotonic() - looked_at_s >= HOUSEKEEPING_S:
                     looked_at_s = time.monotonic()
                     self.look_after()
+                if is_last:
+                    self.weigh(all_of_them=True)
                 self._fault, retry_s = None, FIRST_RETRY_S
             except Exception as error:
                 self._note(error)
@@ -310,6 +345,14 @@ class RecordingStore:
             size = self.files.size(one.place, one.kind) or 0
             sizes[one.kind] = sizes.get(one.kind, 0) + max(size, one.expected_bytes)
         return sizes
+
+    def _drop_abandoned(self, stream: str) -> None:
+        """Let go of a file of a stream that was begun and never got anything: its recorder failed right then."""
+        latest_s = time.monotonic() - ABANDONED_S
+        for path, one in tuple(self._written.items()):
+            if one.stream == stream and one.begun_at_s < latest_s and not self.files.size(one.place, one.kind):
+                del self._written[path]
+                self._drop(one)
 
     def _drop(self, one: _WrittenFile) -> None:
         """Let go of a file in which there is nothing."""

@@ -28,7 +28,15 @@ export const FILM = [
   { key: "realtime", words: "At its own speed, as if it were live", kind: "flag" },
   { key: "loop", words: "Again from the beginning when it ends", kind: "flag" },
 ];
-export const KEPT = [{ key: "record", words: "Recorded", kind: "flag" }];
+export const KEPT = [
+  { key: "record", words: "Recorded with what is drawn", kind: "flag" },
+  {
+    key: "recording.mode",
+    words: "Recorded as the camera sends it",
+    kind: "choice",
+    choices: { off: "not", events: "around events", continuous: "all the time" },
+  },
+];
 
 // Fields in an element. Where `optional`, each may be left to what holds otherwise, and says so.
 export class Fields {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.recording.segment_store import boxes_path
 from streamvision.core.errors import OutputError
 from streamvision.core.recordings import RecordedSpan
 from streamvision.service.recordings.library import RecordingLibrary
@@ -282,3 +283,14 @@ def test_what_others_leave_free_is_kept_free_and_where_nothing_is_left_it_is_sai
         with pytest.raises(OutputError, match=r"no recordings are left that may be removed; free space"):
             store.begin("door", NOON + 99, "continuous")
         assert store.full()
+
+
+def test_boxes_that_come_after_the_end_of_a_file_are_counted(database_place: str, tmp_path: Path) -> None:
+    with recording_store(database_place, tmp_path / "r") as store:
+        path = record(store, start_unix_s=NOON, boxes="{}\n")
+        boxes_path(path).write_text("{}\n" * 100)
+        store.flush()
+        store.weigh()
+        assert indexed(store) != files_below(tmp_path / "r")
+        store.weigh(all_of_them=True)
+        assert indexed(store) == files_below(tmp_path / "r")
