@@ -49,19 +49,19 @@ class RunOutputs:
         """
         return open_sinks(
             self._config.outputs,
-            [_context(stream) for stream in streams],
+            [self._context(stream) for stream in streams],
             further=self._further,
             several=self._several,
             shared=self._shared,
             files=self._files,
         )
 
-
-def _context(stream: Stream) -> SinkContext:
-    return SinkContext(
-        stream_id=stream.id,
-        live=stream.spec.live,
-        names=stream.names,
-        heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
-        without=frozenset({"record"}) if stream.config.record is False else frozenset(),
-    )
+    def _context(self, stream: Stream) -> SinkContext:
+        return SinkContext(
+            stream_id=stream.id,
+            live=stream.spec.live,
+            names=stream.names,
+            heat_map_png=stream.analytics.heat_map_png if stream.analytics else None,
+            without=frozenset({"record"}) if stream.config.record is False else frozenset(),
+            identity_memory_s=(stream.config.tracker or self._config.tracker).memory_s,
+        )

@@ -91,18 +91,21 @@ class LineFile:
                 raise OutputError(f"cannot write {self.path}: it was closed already; open a new one")
             with self._other_processes_waiting(self._descriptor):
                 end = os.fstat(self._descriptor).st_size
-                if only_first and end:
-                    return
-                if not self._whole:
-                    data, self._whole = memoryview(_behind_whole_line(self._descriptor, end) + data), True
-                written = 0
-                try:
-                    while written < len(data):
-                        written += os.write(self._descriptor, data[written:])
-                except OSError as error:
-                    if written:
-                        self._forget_half_line(self._descriptor, end)
-                    raise cannot_write(self.path, error) from error
+                if not (only_first and end):
+                    self._append(self._descriptor, data, end)
+
+    def _append(self, descriptor: int, data: memoryview, end: int) -> None:
+        """Write behind the end of the file, all or nothing; within ``_lock``."""
+        if not self._whole:
+            data, self._whole = memoryview(_behind_whole_line(descriptor, end) + data), True
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(descriptor, data[written:])
+        except OSError as error:
+            if written:
+                self._forget_half_line(descriptor, end)
+            raise cannot_write(self.path, error) from error
 
     @contextmanager
     def _other_processes_waiting(self, descriptor: int) -> Iterator[None]:

@@ -67,5 +67,12 @@ SINKS: Registry[Plugin] = Registry(
             per_stream=True,
             suffixes=(".mp4", ".m4v", ".mov", ""),
         ),
+        SinkPlugin(
+            name="table",
+            factory="pipelines.outputs.table:open_table",
+            summary="a table with a row an identity, as CSV, and pictures of them",
+            lines=True,
+            suffixes=(".csv",),
+        ),
     ],
 )

@@ -55,6 +55,8 @@ class SinkContext:
     """Whether other processes write to :attr:`path`, too."""
     existing: Existing = "keep"
     """What becomes of a file that is there already; a sink that cannot continue one gives it a dated name."""
+    identity_memory_s: float = 1.0
+    """How long the tracker remembers an identity out of sight, in seconds."""
     memory: dict[str, Any] = field(default_factory=dict)
     """What the sink has to know when it is opened again after a fault."""
     line_files: dict[Path, LineFile] = field(default_factory=dict)

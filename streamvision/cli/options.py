@@ -237,6 +237,7 @@ output_options = together(
     field_option("--record", OutputsConfig, "record", metavar="F.mp4"),
     field_option("--events", OutputsConfig, "events", metavar="F.jsonl|F.csv"),
     field_option("--event-pictures", OutputsConfig, "event_pictures", metavar="DIR"),
+    field_option("--table", OutputsConfig, "table", metavar="F.csv"),
     field_option("--overwrite", OutputsConfig, "overwrite"),
     field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
     field_option("--max-frames", AppConfig, "max_frames"),

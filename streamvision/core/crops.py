@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.picture import BgrPicture, Picture, YuvPicture
-from streamvision.core.resampling import Window
+from streamvision.core.resampling import Window, scaled
+
+_JPEG_QUALITY = 85
 
 
 def part_of(picture: Picture, window: Window) -> Picture:
@@ -46,3 +51,10 @@ def cut(picture: Picture, left: int, top: int, right: int, bottom: int) -> Pictu
     if isinstance(part, YuvPicture):
         return YuvPicture(part.y.copy(), part.u.copy(), part.v.copy(), full_range=part.full_range, matrix=part.matrix)
     return BgrPicture(part.to_bgr().copy())
+
+
+def small_jpeg(picture: Picture, *, longest_px: int) -> bytes:
+    """Return a picture as a JPEG file whose longer side has that many pixels at most."""
+    small = scaled(picture.to_bgr(), min(longest_px / max(picture.width_px, picture.height_px), 1.0))
+    encoded: Any = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
+    return bytes(encoded.tobytes())

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.crops import crop_edges, cut
+from streamvision.core.crops import crop_edges, cut, small_jpeg
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import Picture
-from streamvision.core.resampling import scaled
 from streamvision.search.embedder import Embedder
 from streamvision.search.index import ObjectIndex, Recording, Tracklet, mean_direction
 
@@ -35,7 +32,6 @@ MAX_TRACKLETS = 20_000
 """Most identities of an index, with descriptions and thumbnails some 200 MB; the briefest are left out beyond it."""
 THUMBNAIL_PX = 160
 """Longest side of a thumbnail."""
-_JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,12 +200,5 @@ class TrackletCollector:
             best_frame=best.frame_index,
             best_s=round(best.pts_s, 3),
             box_xyxy_px=best.box_xyxy_px,
-            thumbnail_jpeg=thumbnail_jpeg(best.picture),
+            thumbnail_jpeg=small_jpeg(best.picture, longest_px=THUMBNAIL_PX),
         )
-
-
-def thumbnail_jpeg(picture: Picture) -> bytes:
-    """Return a picture as a small JPEG file."""
-    small = scaled(picture.to_bgr(), min(THUMBNAIL_PX / max(picture.width_px, picture.height_px), 1.0))
-    encoded: Any = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
-    return bytes(encoded.tobytes())

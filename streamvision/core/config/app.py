@@ -172,6 +172,12 @@ class OutputsConfig(Section):
     event_pictures: Path | None = Field(None, description="Folder for an annotated JPEG of each frame with an event.")
     event_pictures_kept: int = Field(1000, ge=1, le=1_000_000, description="Most of them; the oldest go first.")
     heat_map: Path | None = Field(None, description="File for the heat map, a PNG, at the end of the run.")
+    table: Path | None = Field(
+        None, description="File for one row an identity, CSV; pictures of them in a folder beside it, `F.crops`."
+    )
+    table_crops_kept: int = Field(
+        10_000, ge=0, le=1_000_000, description="Most of these pictures of a stream; the oldest go first. 0: none."
+    )
     overwrite: bool = Field(
         False,
         description="Replace existing files; by default text of live streams goes on, and the rest gets a dated name.",
@@ -228,6 +234,13 @@ class AppConfig(Section):
         named = [s.id for s in self.streams if s.id]
         if twice := {name for name in named if named.count(name) > 1}:
             raise ValueError(f"stream ids must differ, but {sorted(twice)} stands more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _table_has_identities(self) -> AppConfig:
+        trackers = [stream.tracker or self.tracker for stream in self.streams] or [self.tracker]
+        if self.outputs.table is not None and all(tracker.name == "none" for tracker in trackers):
+            raise ValueError("outputs.table has a row an identity, but the tracker is none; choose one, or no table")
         return self
 
     @model_validator(mode="after")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import streamvision.search.collector as collector_module
+from streamvision.core.crops import small_jpeg
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import BgrPicture
 from streamvision.models import default_model_path
-from streamvision.search.collector import MAX_CROPS, TrackletCollector, thumbnail_jpeg
+from streamvision.search.collector import MAX_CROPS, TrackletCollector
 from streamvision.search.embedder import Embedder, mark_of
 from support.tiny_embedder import DIMENSIONS, tiny_embedder
 
@@ -119,10 +120,14 @@ def test_nothing_seen_is_an_empty_index(embedder: Counted) -> None:
 
 
 def test_a_thumbnail_is_small_and_keeps_its_shape() -> None:
-    decoded = cv2.imdecode(np.frombuffer(thumbnail_jpeg(BgrPicture(np.zeros((800, 200, 3), np.uint8))), np.uint8), 1)
-    assert decoded is not None and decoded.shape == (160, 40, 3)
-    tiny = cv2.imdecode(np.frombuffer(thumbnail_jpeg(BgrPicture(np.zeros((9, 5, 3), np.uint8))), np.uint8), 1)
-    assert tiny is not None and tiny.shape == (9, 5, 3), "nothing is blown up"
+    def shape_of(height_px: int, width_px: int) -> tuple[int, ...]:
+        jpeg = small_jpeg(BgrPicture(np.zeros((height_px, width_px, 3), np.uint8)), longest_px=160)
+        decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)
+        assert decoded is not None
+        return decoded.shape
+
+    assert shape_of(800, 200) == (160, 40, 3)
+    assert shape_of(9, 5) == (9, 5, 3), "nothing is blown up"
 
 
 def test_a_model_is_known_by_its_content(model: Path, tmp_path: Path) -> None:
