@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import socket
 import ssl
 import threading
@@ -27,6 +26,7 @@ from streamvision.core.config.section import Section
 from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import redact_outside
 from streamvision.core.version import __version__
+from streamvision.notify.body import body_of
 from streamvision.notify.message import Message
 from streamvision.notify.options import SECRET, SECRET_ADDRESS
 from streamvision.notify.target import DeliveryError, TargetContext
@@ -106,16 +106,6 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     """Return the signature of a request, as Standard Webhooks has it."""
     digest = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
-
-
-def body_of(message: Message) -> bytes:
-    """Return what is sent: the event, the names of the rules, and the picture, which is JSON like the rest.
-
-    Base64 makes a picture a third longer, but leaves one body that is signed as it stands and read by one parser.
-    """
-    picture = None if message.jpeg is None else base64.b64encode(message.jpeg).decode()
-    told = {**message.event, "rules": list(message.rules), "picture_jpeg_base64": picture}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def webhook(context: TargetContext) -> Webhook:
