@@ -134,9 +134,10 @@ class RabbitMq:
 
     def _opened(self) -> BlockingChannel:
         """Return the channel of the present connection, or of a new one where the server has closed it."""
-        if self._connection is not None:
+        before: Any = self._connection
+        if before is not None:
             with suppress(AMQPError, OSError):
-                self._connection.process_data_events(time_limit=0)
+                before.process_data_events(time_limit=0)
         if self._channel is not None and self._channel.is_open:
             return self._channel
         self._let_go()
@@ -175,10 +176,10 @@ class RabbitMq:
             mandatory=self._config.queue is not None,
         )
 
-    def _answer_heartbeats(self, connection: Any) -> None:
+    def _answer_heartbeats(self, connection: pika.BlockingConnection) -> None:
         while not self._closed.wait(LOOK_S):
             with self._lock:
-                if self._connection is not connection:
+                if connection != self._connection:
                     return
                 try:
                     connection.process_data_events(time_limit=0)
