@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+from pipelines.capture.packets import PacketListener
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
@@ -27,6 +28,8 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import StageTimes
 
+PacketListeners = Callable[[str, StreamConfig], PacketListener | None]
+"""Gives who takes the encoded packets of a stream, by its id and what is set for it; ``None`` where nobody does."""
 Sources = Mapping[str, tuple[SourceSpec, StreamConfig]]
 """Where each stream comes from, by its name."""
 
@@ -76,6 +79,8 @@ class StreamBuilder:
     """Where the seconds of each stage are recorded."""
     turns: Turns = field(default_factory=Turns)
     """What all streams share that compute."""
+    packets: PacketListeners | None = None
+    """Who takes the encoded packets of each stream; ``None`` where nobody does."""
 
     def build(
         self,
@@ -113,6 +118,7 @@ class StreamBuilder:
             group.batcher.notify(built)
 
         card = models.first.card
+        packets = self.packets(name, stream) if self.packets is not None else None
         capture = StreamCapture(
             name,
             spec,
@@ -121,6 +127,7 @@ class StreamBuilder:
             max_frames=run.max_frames,
             times=self.times,
             patient=patient,
+            packets=packets,
         )
         tracker = create_tracker(run.tracker, score=run.model.score)
         adaptive = None
@@ -167,6 +174,7 @@ class StreamBuilder:
             tracker=tracker,
             adaptive=adaptive,
             analytics=analytics,
+            packets=packets,
         )
         built = Stream(
             spec,

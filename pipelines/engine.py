@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 
-from pipelines.assembly import StreamBuilder, name_stream, name_streams
+from pipelines.assembly import PacketListeners, StreamBuilder, name_stream, name_streams
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.model_groups import ModelGroups
@@ -53,6 +53,7 @@ class Pipeline:
         stages: the user's own code, in addition to what the configuration names.
         sinks: each makes one more output of every stream, in addition to what the configuration names.
         stream_ids: all streams of the run, where other processes have some of them; their outputs are shared then.
+        packets: gives who takes the encoded packets of a stream; by default nobody does.
         service: run on when no stream is left, until :meth:`stop`; there need not be any then.
 
     Raises:
@@ -67,6 +68,7 @@ class Pipeline:
         stages: Sequence[Stage] = (),
         sinks: Sequence[SinkFactory] = (),
         stream_ids: Sequence[str] = (),
+        packets: PacketListeners | None = None,
         service: bool = False,
     ) -> None:
         if not config.streams and not service:
@@ -82,7 +84,7 @@ class Pipeline:
         sources = name_streams(config.streams)
         shared, several = len(stream_ids) > len(sources), service or len(stream_ids or sources) > 1
         self._outputs = RunOutputs(config, further=sinks, several=several, shared=shared)
-        self._builder = StreamBuilder([*configured_stages(config.stages), *stages], self.times)
+        self._builder = StreamBuilder([*configured_stages(config.stages), *stages], self.times, packets=packets)
         self._outputs.check(list(stream_ids or sources), [spec for spec, _ in sources.values()])
         self._lock = threading.Condition()
         self._busy: set[str] = set()  # streams that are in the middle of a change

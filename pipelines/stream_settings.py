@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.capture.packets import PacketListener
 from pipelines.rendering.overlay import Overlay
 from pipelines.stages.adaptive import AdaptiveInference
 from pipelines.stages.analytics import Analytics
@@ -11,7 +12,7 @@ from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.inference.model import Model
 
-APPLIED = frozenset({"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay"})
+APPLIED = frozenset({"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay", "recording"})
 """Keys of a stream that change while it runs."""
 RESOLVED = frozenset({"model", "tracker", "adaptive", "record"})
 """Keys of a stream that count by what they come to, together with what is set for the run."""
@@ -29,6 +30,7 @@ class StreamSettings:
         tracker: gives identities; ``None`` without.
         adaptive: decides what the network is shown; ``None`` where it is shown all.
         analytics: what counts and measures; ``None`` without.
+        packets: who takes its encoded packets; ``None`` where nobody does.
 
     Raises:
         ConfigError: when a class is asked for that the model does not have.
@@ -45,6 +47,7 @@ class StreamSettings:
         tracker: Tracker | None,
         adaptive: AdaptiveInference | None,
         analytics: Analytics | None,
+        packets: PacketListener | None = None,
     ) -> None:
         self.config = config
         """What is set for the stream."""
@@ -56,6 +59,7 @@ class StreamSettings:
         self._tracker = tracker
         self._adaptive = adaptive
         self._analytics = analytics
+        self._packets = packets
         self.limits = model.limits_of(run.model, score_floor=tracker.low_score if tracker else None)
         """Which objects the network is to report."""
 
@@ -94,6 +98,8 @@ class StreamSettings:
             self._overlay.apply(run.overlay)
         if config.ignore != self.config.ignore:
             self._ignore(config)
+        if self._packets is not None and config.recording != self.config.recording:
+            self._packets.apply(config)
         self.config, self.run = config, run
 
     def _ignore(self, config: StreamConfig) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, Protocol
 
+from streamvision.core.config.app import StreamConfig
+
 
 @dataclass(frozen=True)
 class EncodedTrack:
@@ -27,6 +29,8 @@ class EncodedTrack:
     """Samples a second of its sound."""
     channels: int = 0
     """Channels of its sound."""
+    header: bytes = field(default=b"", repr=False)
+    """All that FFmpeg knows of it, as a NUT file with a packet of no meaning; what it is written into copies that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,22 @@ class EncodedPacket:
 
 
 class PacketListener(Protocol):
-    """Takes the packets of one stream on its capture thread, so every method returns at once and raises nothing."""
+    """Takes the packets of one stream on its capture thread, so every method returns at once and raises nothing.
+
+    Connections are told one after another, each by :meth:`begin` and :meth:`end`; where none is told, as of sources
+    that have no packets, the others are not called.
+    """
+
+    @property
+    def wants_packets(self) -> bool:
+        """Whether :meth:`take` is to be called just now; asked for each packet, so it answers at once."""
 
     @property
     def wants_sound(self) -> bool:
         """Whether sound is to be asked for at the next connection."""
+
+    def apply(self, stream: StreamConfig) -> None:
+        """Take note of what is set for the stream from now on."""
 
     def begin(self, tracks: tuple[EncodedTrack, ...]) -> None:
         """Take note of a connection and its tracks; the first is the one that is decoded."""

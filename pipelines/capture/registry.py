@@ -11,6 +11,7 @@ from pipelines.capture.array_reader import ARRAYS
 from pipelines.capture.ffmpeg.sources import FILE, HTTP, NETWORK, PIPE, RTSP, V4L2, VIDEOS, video_source
 from pipelines.capture.file_list import is_pattern, list_files, printable
 from pipelines.capture.gstreamer_reader import GSTREAMER
+from pipelines.capture.packets import PacketListener
 from pipelines.capture.pictures.images import IMAGES, picture_source
 from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, local_path
 from pipelines.capture.synthetic_reader import SYNTHETIC
@@ -101,14 +102,24 @@ def _local_name(text: str) -> str:
     return name if local_path(name) is not None else unquote(name)
 
 
-def create_reader(spec: SourceSpec, *, config: StreamConfig, drops: DropCounter | None = None) -> Reader:
+def create_reader(
+    spec: SourceSpec,
+    *,
+    config: StreamConfig,
+    drops: DropCounter | None = None,
+    packets: PacketListener | None = None,
+) -> Reader:
     """Return a fresh reader, not yet open, which counts what it loses in ``drops``.
+
+    ``packets`` is told of the encoded packets of live sources that have any.
 
     Raises:
         SourceError: permanent; when a file has become one of the database's since it was parsed.
     """
     _refuse_kept_files(spec)
-    reader: Reader = _kind_of(spec).load()(spec, config=config, drops=drops or DropCounter())
+    kind, drops = _kind_of(spec), drops or DropCounter()
+    tapped = {"packets": packets} if packets is not None and kind.has_packets else {}
+    reader: Reader = kind.load()(spec, config=config, drops=drops, **tapped)
     return reader
 
 

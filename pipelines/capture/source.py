@@ -89,6 +89,8 @@ class SourceKind(Plugin):
     """Takes the text, the policy and whether to play in real time; returns ``None`` where it is of another kind, and
     raises ``ValueError`` with what is wrong ("is an empty pipeline") where it is of this one and faulty. By default,
     ``NAME:REST`` with the name of the kind is a live source that reconnects, and ``REST`` is what the reader opens."""
+    has_packets: bool = False
+    """Whether its factory takes ``packets=``, too: a :class:`pipelines.capture.packets.PacketListener` or ``None``."""
     files: Callable[[SourceSpec], list[Path]] | None = None
     """Returns the files of this machine that a source reads; ``None`` where it reads none."""
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from pipelines.capture.packets import PacketListener
 from pipelines.capture.reconnect import Backoff, after_refusal, is_reachable
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import NOT_YET, Captured, Reader, SourceSpec
@@ -47,11 +48,13 @@ class StreamCapture:
         max_frames: int | None = None,
         times: StageTimes | None = None,
         patient: bool = False,
+        packets: PacketListener | None = None,
     ) -> None:
         """Prepare; ``on_ready`` is called from the capture thread after each frame and when the stream is over.
 
         A ``patient`` one waits for a path or a camera that is not there yet, and for a password that is refused.
         The ``decode`` of files is recorded in ``times``; of live sources it would be their silence, too.
+        ``packets`` is told of the encoded packets, where the source has any.
         """
         self.stream_id = stream_id
         self.spec = spec
@@ -71,6 +74,7 @@ class StreamCapture:
         self._max_frames = max_frames
         self._times = None if spec.live or spec.realtime else times
         self._patient = patient
+        self._packets = packets
         self._expected: int | None = None
         self._stop = threading.Event()
         self._timeline = StreamTimeline(stream_id)
@@ -165,7 +169,7 @@ class StreamCapture:
 
     def _read_once(self) -> None:
         """Open the source and hand on all that it has."""
-        reader = create_reader(self.spec, config=self._config, drops=self._lost)
+        reader = create_reader(self.spec, config=self._config, drops=self._lost, packets=self._packets)
         try:
             reader.open()
             self._expected = None if self._config.loop else reader.expected_frames

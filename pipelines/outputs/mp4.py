@@ -8,14 +8,12 @@ fragments at the end FFmpeg keeps 40 bytes a second, 3.5 MB a day.
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 from av.container import OutputContainer
@@ -24,6 +22,7 @@ from av.video.stream import VideoStream
 
 from pipelines.encoding.video_frame import even, note_colours, video_frame
 from pipelines.outputs.background import BackgroundSink
+from pipelines.outputs.checked_file import CheckedFile, end_of_fragments
 from pipelines.outputs.existing import set_aside
 from pipelines.outputs.line_file import cannot_write
 from pipelines.outputs.output import FAILING
@@ -89,7 +88,7 @@ class Mp4Sink:
         self._path = path
         self._codec = _choose_codec(codec)
         self._container: OutputContainer | None = None
-        self._file: _CheckedFile | None = None
+        self._file: CheckedFile | None = None
         self._stream: VideoStream | None = None
         self._closed = False
         self._first_pts_s = 0.0
@@ -132,7 +131,7 @@ class Mp4Sink:
             self._finish()
         except (av.FFmpegError, OSError) as error:
             with contextlib.suppress(OSError):
-                os.truncate(self._path, _end_of_fragments(self._path))
+                os.truncate(self._path, end_of_fragments(self._path))
             self._drops.add(FAILING, self._unwritten)
             self._unwritten = 0
             raise self._failure(error) from error
@@ -161,7 +160,7 @@ class Mp4Sink:
     def _open(self, canvas: Canvas, taken_unix_s: float | None) -> VideoStream:
         if not self._overwrite:
             set_aside(self._path)
-        self._file = _CheckedFile(self._path, "wb")
+        self._file = CheckedFile(self._path, "wb")
         container = av.open(self._file, "w", format="mp4", options=_CONTAINER_OPTIONS)
         self._container = container
         if taken_unix_s is not None:
@@ -210,39 +209,6 @@ class Mp4Sink:
         if isinstance(error, OSError):
             return cannot_write(self._path, error)
         return OutputError(f"cannot record {self._path}: the encoder {self._codec.name} failed with {error}")
-
-
-class _CheckedFile(io.FileIO):
-    """Writes all or raises, and remembers that: FFmpeg says nothing of what it could not write at the very end."""
-
-    error_number: int | None = None
-
-    def write(self, data: Any, /) -> int:
-        """Write all of the data."""
-        left = memoryview(data).cast("B")
-        try:
-            while left:
-                left = left[super().write(left) or 0 :]
-        except OSError as error:
-            self.error_number = self.error_number or error.errno
-            raise
-        return len(memoryview(data))
-
-
-def _end_of_fragments(path: Path) -> int:
-    """Return where the last whole fragment of an MP4 file ends, an ``mdat`` box; 0 where there is none."""
-    found = 0
-    with path.open("rb") as file:
-        end, place = file.seek(0, os.SEEK_END), file.seek(0)
-        while place < end:
-            head = file.read(8)
-            size = int.from_bytes(head[:4], "big")
-            if size < 8 or place + size > end:
-                break
-            place = file.seek(place + size)
-            if head[4:] == b"mdat":
-                found = place
-    return found
 
 
 def _choose_codec(name: str | None) -> _Codec:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from pipelines.outputs.sink import Sink
+from pipelines.outputs.sink import ReportingSink, Sink
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.redaction import redact_outside
 from streamvision.core.rendered_frame import RenderedFrame
@@ -94,15 +94,23 @@ class Output:
 
     def status(self) -> OutputStatus:
         """Return how it is doing now."""
-        is_failing = self._is_failing()
+        state, reason = self._report()
         return OutputStatus(
             name=self._name,
             target=self._target,
-            state="failing" if is_failing else "closed" if self._closed else "writing",
-            reason=self._reason if is_failing else "",
+            state=state,
+            reason=reason,
             failures=self._times_failed,
             lost=self._drops.by_cause(),
         )
+
+    def _report(self) -> tuple[str, str]:
+        if self._is_failing():
+            return "failing", self._reason
+        if self._closed:
+            return "closed", ""
+        sink = self._sink
+        return sink.report() if isinstance(sink, ReportingSink) else ("writing", "")
 
     def _is_failing(self) -> bool:
         failed_at_s = self._failed_at_s

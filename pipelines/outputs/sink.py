@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pipelines.outputs.existing import Existing
 from pipelines.outputs.line_file import LineFile
@@ -27,6 +27,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish whatever was begun, so that it can be read; calling it twice is harmless."""
+
+
+@runtime_checkable
+class ReportingSink(Sink, Protocol):
+    """A sink that says itself how it is doing, since it does not fail by raising."""
+
+    def report(self) -> tuple[str, str]:
+        """Return ``writing``, ``failing`` or ``off``, and why in words; empty where all is well."""
 
 
 @dataclass(frozen=True)

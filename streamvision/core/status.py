@@ -35,13 +35,14 @@ class OutputStatus:
     """A file or folder that results are written to, at one moment."""
 
     name: str
-    """What it is: detections, events, event_pictures, heat_map, mot, record, or the name of another sink."""
+    """What it is: detections, events, event_pictures, heat_map, mot, record, recording, or the name of another sink."""
     target: str | None
     """The file or folder; ``None`` where there is none."""
     state: str
-    """writing; failing, then it is tried again; or closed, when the stream is over."""
+    """writing; failing, then it is tried again; off, where it is switched off or cannot be; or closed, when the stream
+    is over."""
     reason: str
-    """Why it fails, in words."""
+    """Why it fails or is off, in words."""
     failures: int
     """How often it failed."""
     lost: dict[str, int]

@@ -14,8 +14,12 @@ and repeated for ever at its own speed, or at ``fps``. All clients share one enc
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
+import itertools
 import os
+import random
+import re
 import select
 import signal
 import subprocess
@@ -26,7 +30,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 START_TIMEOUT_S = 15.0
 
@@ -56,14 +60,22 @@ class RtspServer:
         auth: str = "basic",
         fps: float | None = None,
         size: tuple[int, int] | None = None,
+        sound: Literal["aac", "pcmu"] | None = None,
+        sent: Path | None = None,
     ) -> None:
-        """Prepare; ``users`` maps names to passwords, ``auth`` is ``basic`` or ``digest``, port 0 takes a free one."""
+        """Prepare; ``users`` maps names to passwords, ``auth`` is ``basic`` or ``digest``, port 0 takes a free one.
+
+        Of all that is sent, ``sent`` gets a line: ``video`` and the hash of the picture's slices, or ``sound`` and its
+        bytes.
+        """
         self.port = port
         self._video = Path(video)
         self._users = dict(users or {})
         self._auth = auth
         self._fps = fps
         self._size = size
+        self._sound = sound
+        self._sent = sent
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -85,6 +97,8 @@ class RtspServer:
         command += ["--auth", self._auth, *(f"--user={name}:{word}" for name, word in self._users.items())]
         command += [f"--fps={self._fps}"] if self._fps else []
         command += [f"--size={self._size[0]}x{self._size[1]}"] if self._size else []
+        command += [f"--sound={self._sound}"] if self._sound else []
+        command += [f"--sent={self._sent}"] if self._sent else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert process.stdout is not None
         readable, _, _ = select.select([process.stdout], [], [], START_TIMEOUT_S)
@@ -128,6 +142,27 @@ class RtspServer:
         self.kill()
 
 
+_SOUND_SOURCE = "appsrc name=sound is-live=true format=time block=false max-bytes=400000 leaky-type=downstream caps="
+_SOUND = {
+    "pcmu": f"{_SOUND_SOURCE}audio/x-mulaw,rate=8000,channels=1 ! rtppcmupay name=pay1 pt=0 ",
+    "aac": f"{_SOUND_SOURCE}audio/mpeg,mpegversion=4,stream-format=raw,rate=16000,channels=1,codec_data=(buffer)1408"
+    " ! rtpmp4gpay name=pay1 pt=97 ",
+}
+
+
+def slices_hash(data: bytes) -> str:
+    """Return the SHA-256 of an H.264 picture's slices, whatever stands between and before them."""
+    if data.startswith(b"\0\0\0\1"):
+        units = re.split(rb"\x00*\x00\x00\x01", data)[1:]
+    else:
+        units, place = [], 0
+        while place < len(data):
+            end = place + 4 + int.from_bytes(data[place : place + 4], "big")
+            units.append(data[place + 4 : end])
+            place = end
+    return hashlib.sha256(b"".join(unit for unit in units if unit and unit[0] & 0x1F in (1, 5))).hexdigest()
+
+
 def _serve(options: argparse.Namespace) -> None:
     import gi
 
@@ -145,7 +180,7 @@ def _serve(options: argparse.Namespace) -> None:
     factory.set_launch(
         "( appsrc name=source is-live=true format=time block=false max-bytes=4000000 leaky-type=downstream"
         " caps=video/x-h264,stream-format=byte-stream,alignment=au"
-        " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+        " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 " + _SOUND.get(options.sound, "") + ")"
     )
     if options.user:
         _protect(server, factory, options, GstRtsp, GstRtspServer)
@@ -180,10 +215,14 @@ def _feed_media(media: Any, options: argparse.Namespace, gst: Any) -> None:
     source = media.get_element().get_by_name_recurse_up("source")
     over = threading.Event()
     media.connect("unprepared", lambda _: over.set())
-    threading.Thread(target=_feed, args=(source, options, gst, over), daemon=True).start()
+    log = options.sent.open("a", buffering=1) if options.sent else None
+    threading.Thread(target=_feed, args=(source, options, gst, over, log), daemon=True).start()
+    if options.sound:
+        sound = media.get_element().get_by_name_recurse_up("sound")
+        threading.Thread(target=_feed_sound, args=(sound, options, gst, over, log), daemon=True).start()
 
 
-def _feed(source: Any, options: argparse.Namespace, gst: Any, over: threading.Event) -> None:
+def _feed(source: Any, options: argparse.Namespace, gst: Any, over: threading.Event, log: Any) -> None:
     """Push access units into ``source`` at the video's own speed until the media is over."""
     begin_s = time.monotonic()
     for data, at_s in _access_units(options):
@@ -193,6 +232,48 @@ def _feed(source: Any, options: argparse.Namespace, gst: Any, over: threading.Ev
         buffer.pts = buffer.dts = int(at_s * gst.SECOND)
         if source.emit("push-buffer", buffer) != gst.FlowReturn.OK:
             return
+        if log is not None:
+            log.write(f"video {slices_hash(data)}\n")
+
+
+def _feed_sound(source: Any, options: argparse.Namespace, gst: Any, over: threading.Event, log: Any) -> None:
+    """Push packets of sound into ``source`` at its own speed until the media is over."""
+    begin_s = time.monotonic()
+    for data, at_s in _coded_aac() if options.sound == "aac" else _noise():
+        if over.wait(max(0.0, begin_s + at_s - time.monotonic())):
+            return
+        buffer = gst.Buffer.new_wrapped(data)
+        buffer.pts = buffer.dts = int(at_s * gst.SECOND)
+        if source.emit("push-buffer", buffer) != gst.FlowReturn.OK:
+            return
+        if log is not None:
+            log.write(f"sound {data.hex()}\n")
+
+
+def _noise() -> Any:
+    """Yield (20 ms of G.711 noise, time in seconds) without end."""
+    numbers = random.Random(1)
+    for index in itertools.count():
+        yield numbers.randbytes(160), index * 0.02
+
+
+def _coded_aac() -> Any:
+    """Yield (AAC packet of a rising tone, time in seconds) without end."""
+    import av
+    import numpy as np
+
+    encoder: Any = av.CodecContext.create("aac", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 16000, "mono", "fltp"
+    encoder.time_base = Fraction(1, 16000)
+    sent = 0
+    for index in itertools.count():
+        at = np.arange(index * 1024, (index + 1) * 1024) / 16000
+        wave = (0.3 * np.sin(2 * np.pi * (200 + 20 * (at % 20)) * at)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(wave[None, :], "fltp", "mono")
+        frame.sample_rate, frame.pts, frame.time_base = 16000, index * 1024, Fraction(1, 16000)
+        for packet in encoder.encode(frame):
+            yield bytes(packet), sent * 1024 / 16000
+            sent += 1
 
 
 def _access_units(options: argparse.Namespace) -> Any:
@@ -241,4 +322,6 @@ if __name__ == "__main__":
     parser.add_argument("--auth", choices=("basic", "digest"), default="basic")
     parser.add_argument("--fps", type=float)
     parser.add_argument("--size", type=_size)
+    parser.add_argument("--sound", choices=tuple(_SOUND))
+    parser.add_argument("--sent", type=Path)
     _serve(parser.parse_args())

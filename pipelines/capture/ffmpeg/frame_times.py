@@ -73,6 +73,11 @@ class FrameTimes:
         self.end_s = 0.0
         """Time of the newest frame."""
 
+    @property
+    def untimed(self) -> bool:
+        """Whether the source's own times say nothing, so that arrival counts."""
+        return self._untimed
+
     def of(self, frame: VideoFrame) -> FrameTime:
         """Return the times of the next frame."""
         captured_at_s, taken = self._arrival_of(frame)

@@ -24,6 +24,11 @@ def transport_refused(error: Exception) -> bool:
     return getattr(error, "errno", None) == errno.EPROTONOSUPPORT or isinstance(error, _TRANSPORT_REPLIES)
 
 
+def track_refused(error: Exception) -> bool:
+    """Say whether a camera may have refused one of its tracks rather than the connection."""
+    return transport_refused(error) or isinstance(error, av.error.InvalidDataError)
+
+
 def open_failure(error: Exception, spec: SourceSpec, config: StreamConfig) -> SourceError:
     """Explain why a source could not be opened, and whether trying again could help."""
     shown = spec.safe_uri

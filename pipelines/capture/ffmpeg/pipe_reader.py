@@ -15,6 +15,7 @@ import av
 
 from pipelines.capture.ffmpeg.open_failure import unreadable_pipe
 from pipelines.capture.ffmpeg.reader import PyAvReader
+from pipelines.capture.packets import PacketListener
 from pipelines.capture.source import STDIN, SourceSpec
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
@@ -29,8 +30,10 @@ BUFFER_BYTES = 64 * 1024
 class PipeReader(PyAvReader):
     """Reads a film from a pipe to its end; its writer waits where this is slower, unless only new frames count."""
 
-    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
-        super().__init__(spec, config=config, drops=drops)
+    def __init__(
+        self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter, packets: PacketListener | None = None
+    ) -> None:
+        super().__init__(spec, config=config, drops=drops, packets=packets)
         self._is_file = not spec.live
         self._input: PipeInput | None = None
 

@@ -22,8 +22,10 @@ from pipelines.capture.ffmpeg.decoders import create_decoder
 from pipelines.capture.ffmpeg.frame_pictures import FramePictures
 from pipelines.capture.ffmpeg.frame_times import FrameTimes
 from pipelines.capture.ffmpeg.header_promise import HeaderPromise
-from pipelines.capture.ffmpeg.open_failure import fault_text, open_failure, transport_refused
+from pipelines.capture.ffmpeg.open_failure import fault_text, open_failure, track_refused, transport_refused
+from pipelines.capture.ffmpeg.packet_tap import PacketTap
 from pipelines.capture.ffmpeg.tracks import Track, choose_track, leave_out_others, listed, tracks_of
+from pipelines.capture.packets import PacketListener
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
 from pipelines.capture.timing import LagGuard
@@ -48,8 +50,13 @@ _SAY_WHAT_IS_DAMAGED = frozenset({"hevc", "vvc"})
 class PyAvReader:
     """One open FFmpeg input and its video decoder."""
 
-    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
-        """Prepare; ``drops`` counts ``decode_behind`` (skipped undecoded to catch up) and ``damaged``."""
+    def __init__(
+        self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter, packets: PacketListener | None = None
+    ) -> None:
+        """Prepare; ``drops`` counts ``decode_behind`` (skipped undecoded to catch up) and ``damaged``.
+
+        A live source's ``packets`` are handed on as they come.
+        """
         self._spec = spec
         self._is_file = spec.kind == "file"
         self._config = config
@@ -69,6 +76,7 @@ class PyAvReader:
         self._pictures: FramePictures
         self._lag = LagGuard()
         self._drops = drops
+        self._tap = PacketTap(packets, spec.safe_uri) if packets is not None and spec.live else None
         self._ready: deque[VideoFrame] = deque()
         self._damage = DamageGuard(drops, used=config.damaged == "use", shown=spec.safe_uri)
         self._packets_read = 0
@@ -99,8 +107,10 @@ class PyAvReader:
             raise open_failure(error, self._spec, self._config) from None
         self._stream = self._container.streams[self._chosen_track().number]
         self._is_playlist = ContainerFormat.of(self._container).is_playlist
+        if self._tap is not None:
+            self._tap.begin(self._container, self._stream)
         if self._is_playlist:
-            leave_out_others(self._container, self._stream.index)
+            leave_out_others(self._container, self._tap.tracks if self._tap else {self._stream.index})
         self._pictures = FramePictures(partial(_pixel_aspect, self._stream))
         self._promise = HeaderPromise(self._container, self._stream, self._spec)
         self._times = FrameTimes(
@@ -113,7 +123,7 @@ class PyAvReader:
         )
         self._prepare_decoder()
         self._decoder = create_decoder(self._stream, self._config.decode, self._spec.safe_uri)
-        self._packets = self._container.demux(self._stream)
+        self._packets = self._demuxed()
 
     def read(self) -> Captured | NotYet | None:
         """Return the next picture; damaged ones are left out."""
@@ -153,6 +163,8 @@ class PyAvReader:
         """Release decoder and connection; pictures already given out stay valid."""
         self._packets = None
         self._ready.clear()
+        if self._tap is not None:
+            self._tap.end()
         if self._container is not None:
             self._container.close()
             self._container = None
@@ -185,6 +197,15 @@ class PyAvReader:
         """Return the open container; of RTSP with ``auto``, over UDP where the camera takes nothing over TCP."""
         if self._spec.kind != "rtsp":
             return self._open_container({})
+        try:
+            return self._connect_to_camera()
+        except av.error.FFmpegError as error:
+            if self._tap is None or not self._tap.wants_sound or not track_refused(error):
+                raise
+        self._tap.leave_out_sound()
+        return self._connect_to_camera()
+
+    def _connect_to_camera(self) -> Any:
         if self._config.rtsp_transport != "auto":
             return self._open_container(self._rtsp_options(self._config.rtsp_transport))
         try:
@@ -216,11 +237,16 @@ class PyAvReader:
         # throws the probed packets, and with them the first key frame, away.
         return {
             "rtsp_transport": transport,
-            "allowed_media_types": "video",
+            "allowed_media_types": "video+audio" if self._tap and self._tap.wants_sound else "video",
             "probesize": "32",
             "analyzeduration": "0",
             "buffer_size": "2000000",
         }
+
+    def _demuxed(self) -> Any:
+        if self._tap is None:
+            return self._container.demux(self._stream)
+        return self._tap.demuxed(self._container, self._stream, self._read_timeout_s)
 
     def _next_packet(self) -> Any | None:
         """Return the next packet; ``None`` at the end."""
@@ -243,6 +269,8 @@ class PyAvReader:
                 continue
             now_s = time.monotonic()
             if packet is None or self._is_file:
+                if self._tap is not None and packet is not None:
+                    self._tap.take(packet, now_s, untimed=False)
                 return packet
             timed_out = now_s - begin_s >= self._read_timeout_s
             if timed_out and not self._parser_is_empty:
@@ -257,6 +285,8 @@ class PyAvReader:
             self._parser_is_empty = timed_out
             if timed_out:
                 self._times.complete_since(None)
+            if self._tap is not None:
+                self._tap.take(packet, arrival_s, untimed=self._times.untimed)
             return packet
 
     def _wait_on(self, begin_s: float) -> None:
@@ -277,7 +307,7 @@ class PyAvReader:
             return
         self._times.complete_since(None)
         self._parser_is_empty = True
-        self._packets = self._container.demux(self._stream)
+        self._packets = self._demuxed()
 
     def _goes_over_udp(self) -> bool:
         """Connect anew over UDP to a camera that took TCP and has sent nothing yet; return whether it took UDP, too."""

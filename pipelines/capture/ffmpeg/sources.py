@@ -127,6 +127,7 @@ FILE = SourceKind(
     summary="any file that FFmpeg reads",
     accepts="a video file",
     example="drive.mp4",
+    has_packets=True,
     factory=_READER,
     parse=_file,
     files=lambda spec: [Path(spec.uri)],
@@ -136,6 +137,7 @@ VIDEOS = SourceKind(
     summary="folder or glob of videos",
     accepts="a folder or glob of videos",
     example="drive/",
+    has_packets=True,
     factory="pipelines.capture.ffmpeg.videos_reader:VideosReader",
     parse=_videos,
     files=lambda spec: list(spec.files),
@@ -145,6 +147,7 @@ RTSP = SourceKind(
     summary="RTSP, over TCP or UDP",
     accepts="rtsp:// or rtsps://",
     example="rtsp://user:password@camera/stream",
+    has_packets=True,
     factory=_READER,
     parse=partial(_network, "rtsp"),
 )
@@ -153,6 +156,7 @@ HTTP = SourceKind(
     summary="HTTP: MJPEG, snapshots, HLS",
     accepts="http:// or https://",
     example="http://camera/video.mjpg",
+    has_packets=True,
     factory="pipelines.capture.http.reader:HttpReader",
     parse=partial(_network, "http"),
 )
@@ -161,6 +165,7 @@ NETWORK = SourceKind(
     summary="RTMP, SRT, UDP, RTP and TCP streams",
     accepts="rtmp://, srt://, udp://, rtp:// or tcp://",
     example="udp://239.0.0.1:5000",
+    has_packets=True,
     factory=_READER,
     parse=partial(_network, "network"),
 )
@@ -169,6 +174,7 @@ PIPE = SourceKind(
     summary="standard input or a named pipe",
     accepts="- (the standard input) or a named pipe",
     example="-",
+    has_packets=True,
     factory="pipelines.capture.ffmpeg.pipe_reader:PipeReader",
     parse=_pipe,
 )
@@ -177,6 +183,7 @@ V4L2 = SourceKind(
     summary="USB camera",
     accepts="/dev/videoN",
     example="/dev/video0",
+    has_packets=True,
     factory=_READER,
     parse=_camera,
 )

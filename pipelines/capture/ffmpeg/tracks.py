@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,10 +92,10 @@ def choose_track(tracks: Sequence[Track], wanted: int | None, shown: str) -> Tra
     )
 
 
-def leave_out_others(container: Any, number: int) -> None:
-    """Tell the container that only one track is read, or else all qualities of a playlist would be downloaded."""
+def leave_out_others(container: Any, numbers: Set[int]) -> None:
+    """Tell the container that only these tracks are read, or else all qualities of a playlist would be downloaded."""
     for stream in container.streams:
-        if stream.index != number and hasattr(stream, "discard"):  # older versions of PyAV have no such thing
+        if stream.index not in numbers and hasattr(stream, "discard"):  # older versions of PyAV have no such thing
             stream.discard = _DISCARD_ALL
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pipelines.capture.ffmpeg.header_promise import DEFAULT_FPS
 from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.file_list import names_of
+from pipelines.capture.packets import PacketListener
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec, local_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
@@ -19,8 +20,11 @@ log = logging.getLogger(__name__)
 class VideosReader:
     """Videos in their order; one without a frame is skipped and counted, one that is cut is told of at the end."""
 
-    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
+    def __init__(
+        self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter, packets: PacketListener | None = None
+    ) -> None:
         """Prepare; ``drops`` counts ``unreadable`` files, beside what is lost of the others."""
+        self._packets = packets
         self.expected_frames: int | None = None  # the headers of a thousand clips are not read for a number
         self.paced = spec.realtime
         self._spec = spec
@@ -76,7 +80,9 @@ class VideosReader:
             self._next += 1
             self._clock.begin_next()
             spec = local_source("file", path, str(path), path.stem, "auto", self._spec.realtime)
-            self._reader = PyAvReader(replace(spec, file_name=name), config=self._config, drops=self._drops)
+            self._reader = PyAvReader(
+                replace(spec, file_name=name), config=self._config, drops=self._drops, packets=self._packets
+            )
             try:
                 self._reader.open()
             except SourceError as error:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pipelines.capture.http.client import HttpClient, HttpResponse
 from pipelines.capture.http.failure import answer_failure, request_failure
 from pipelines.capture.http.jpeg_stream import MAX_PICTURE_BYTES, JpegStream
+from pipelines.capture.http.picture_tap import PictureTap
 from pipelines.capture.http.snapshots import LastSnapshot, SnapshotPace
 from pipelines.capture.pictures.still import StillDecoder, is_still
 from pipelines.capture.silence import SilenceLimit
@@ -49,6 +50,7 @@ class HttpPictures:
         client: HttpClient,
         response: HttpResponse,
         begin: bytes,
+        tap: PictureTap | None = None,
     ) -> None:
         """Prepare.
 
@@ -59,11 +61,13 @@ class HttpPictures:
             client: what asks.
             response: its first answer.
             begin: what was read of it.
+            tap: takes each picture's file, those too that are skipped undecoded.
         """
         self._spec = spec
         self._config = config
         self._drops = drops
         self._client = client
+        self._tap = tap
         self._response: HttpResponse | None = response
         self._decoder = StillDecoder()
         self._silence = SilenceLimit(config.read_timeout_s)
@@ -107,6 +111,8 @@ class HttpPictures:
         self._client.close()
         self._response = None
         self._files.clear()
+        if self._tap is not None:
+            self._tap.end()
 
     def _begin_answer(self, response: HttpResponse) -> None:
         self._jpegs = JpegStream()
@@ -160,7 +166,7 @@ class HttpPictures:
             if not self._is_snapshot:
                 self._silence.arrived(now_s)
                 self._newest = picture
-                self._files.append(_File(picture, now_s))
+                self._add(_File(picture, now_s))
             elif self._found == 1:
                 self._take_snapshot(picture)
         if self._found > 1:
@@ -172,7 +178,12 @@ class HttpPictures:
         changed = self._last.take(picture, headers, time.monotonic())
         self._pace.answered(changed=changed)
         if changed:
-            self._files.append(_File(picture, self._answered_s - self._last.age_s(headers)))
+            self._add(_File(picture, self._answered_s - self._last.age_s(headers)))
+
+    def _add(self, file: _File) -> None:
+        self._files.append(file)
+        if self._tap is not None:
+            self._tap.take(file.data, file.captured_at_s)
 
     def _end_answer(self, response: HttpResponse) -> None:
         """Decide at the end of an answer what it was: a snapshot, a stream that broke, or nothing of use."""

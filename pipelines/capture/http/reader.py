@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.http.client import HttpClient, HttpResponse, goes_by_proxy
 from pipelines.capture.http.failure import answer_failure, page_failure, request_failure
+from pipelines.capture.http.picture_tap import PictureTap
 from pipelines.capture.http.pictures import HttpPictures
+from pipelines.capture.packets import PacketListener
 from pipelines.capture.pictures.still import is_still
 from pipelines.capture.source import Captured, NotYet, SourceSpec
 from streamvision.core.config.app import StreamConfig
@@ -29,10 +31,14 @@ _PART = (b"--", b"content-type:", b"content-length:")
 class HttpReader:
     """One connection to an HTTP source, of whatever kind it turns out to be."""
 
-    def __init__(self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter) -> None:
+    def __init__(
+        self, spec: SourceSpec, *, config: StreamConfig, drops: DropCounter, packets: PacketListener | None = None
+    ) -> None:
+        """Prepare, as :class:`PyAvReader` does."""
         self._spec = spec
         self._config = config
         self._drops = drops
+        self._packets = packets if spec.live else None
         self._reader: HttpPictures | PyAvReader | None = None
         self._client: HttpClient | None = None
 
@@ -51,7 +57,7 @@ class HttpReader:
         if not self._is_for_ffmpeg() and (pictures := self._pictures()) is not None:
             self._reader = pictures
             return
-        self._reader = PyAvReader(self._spec, config=self._config, drops=self._drops)
+        self._reader = PyAvReader(self._spec, config=self._config, drops=self._drops, packets=self._packets)
         try:
             self._reader.open()
         except SourceError as error:
@@ -99,7 +105,13 @@ class HttpReader:
             raise SourceError(request_failure(error, self._spec)) from None
         if _has_pictures(response, begin):
             return HttpPictures(
-                self._spec, config=self._config, drops=self._drops, client=client, response=response, begin=begin
+                self._spec,
+                config=self._config,
+                drops=self._drops,
+                client=client,
+                response=response,
+                begin=begin,
+                tap=PictureTap(self._packets) if self._packets is not None else None,
             )
         client.close()
         if failure := page_failure(response, begin, self._spec):

@@ -51,6 +51,11 @@ class RecordingConfig(Section):
     )
     events: EventRetentionConfig = Field(EventRetentionConfig(), description="How long what was around events is kept.")
 
+    def of_stream(self, own: StreamRecordingConfig | None) -> RecordingConfig:
+        """Return what counts for a stream, given what is set for it alone."""
+        given = own.model_dump(exclude_none=True) if own is not None else {}
+        return self.model_copy(update=given)
+
 
 class StreamRecordingConfig(Section):
     """What is recorded of one stream; what is left out is as the file says."""

@@ -1,0 +1,397 @@
+"""What of a stream is recorded: modes, what came before an event, where files end, what full and slow disks cost."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.capture.packets import EncodedPacket
+from pipelines.recording.boxes_file import FoundObjects
+from pipelines.recording.recording_writer import RecordingWriter
+from pipelines.recording.segment_store import SegmentKind
+from pipelines.recording.stream_recorder import StreamRecorder
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.recording import RecordingConfig
+from streamvision.core.detections import Detections
+from streamvision.core.telemetry import DropCounter
+from support.changes import until
+from support.coded_videos import FPS, CodedVideo, coded
+from support.recording import FolderStore, boxes_of, packets_of, pictures_of
+
+START_S = time.monotonic() - 100
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> CodedVideo:
+    return coded(tmp_path_factory.mktemp("video"), seconds=12)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path)
+
+
+def writer_for(store: FolderStore, **settings: Any) -> RecordingWriter:
+    return RecordingWriter("cam", RecordingConfig.model_validate(settings), store, DropCounter())
+
+
+def numbers(path: Path) -> list[int]:
+    return [number for _, number in pictures_of(path)]
+
+
+def all_numbers(store: FolderStore) -> list[list[int]]:
+    return [numbers(segment.path) for segment in store.written]
+
+
+def feed(writer: RecordingWriter, packets: Iterable[EncodedPacket], until_s: float | None = None) -> None:
+    for packet in packets:
+        if until_s is not None and packet.arrived_at_s > until_s:
+            return
+        writer.packet(packet)
+
+
+def second(video: CodedVideo, since_s: float, until_s: float = 1e9, **clock: float) -> Iterator[EncodedPacket]:
+    """Yield the packets of these seconds of the video."""
+    origin_s = next(video.at(0)).arrived_at_s
+    for packet in video.at(START_S - origin_s, **clock):
+        if since_s <= round(packet.arrived_at_s - START_S, 4) < until_s:
+            yield packet
+
+
+def seconds(since: int, until_: int) -> list[int]:
+    return list(range(since * FPS, until_ * FPS))
+
+
+def test_continuous_recording_loses_nothing_between_files(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store, mode="continuous", segment_s=5)
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0))
+    writer.finish()
+    assert all_numbers(store) == [seconds(0, 5), seconds(5, 10), seconds(10, 12)]
+    first, then, last = store.written
+    assert [round(one.end_unix_s - one.start_unix_s, 2) for one in store.written] == [5, 5, 2]
+    assert then.start_unix_s == pytest.approx(first.end_unix_s, abs=0.01)
+    assert (last.codec, last.width_px, last.height_px, last.has_sound, last.pictures) == ("h264", 320, 240, False, 40)
+    assert [kind for _, _, kind in store.begun] == ["continuous"] * 3
+
+
+def test_off_records_nothing(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store)
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0))
+    writer.event(START_S + 5)
+    writer.finish()
+    assert store.begun == []
+
+
+def test_an_event_has_what_came_before_it_and_after_it(video: CodedVideo, store: FolderStore) -> None:
+    """It is told late, when the pictures are behind the network."""
+    writer = writer_for(store, mode="events", pre_s=2, post_s=3)
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0, 7.5))
+    writer.event(START_S + 5.5)
+    feed(writer, second(video, 7.5))
+    writer.finish()
+    assert all_numbers(store) == [seconds(3, 9)]  # from the key frame before 3.5 to the one behind 8.5
+    assert store.begun[0][2] == "event"
+    since_s, until_s = (round(at_s - store.written[0].start_unix_s, 1) for at_s in store.events[0])
+    assert since_s == pytest.approx(0.5, abs=0.11)
+    assert until_s == pytest.approx(5.5 + 1, abs=0.11)
+
+
+def test_events_one_after_another_are_one_file_and_none_is_written_twice(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store, mode="events", pre_s=2, post_s=1)
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0, 3.2))
+    for at_s in (3.0, 3.05, 3.1):
+        writer.event(START_S + at_s)
+    feed(writer, second(video, 3.2, 4.0))
+    writer.event(START_S + 3.9)
+    feed(writer, second(video, 4.0, 7.5))
+    writer.event(START_S + 7.2)
+    feed(writer, second(video, 7.5))
+    writer.finish()
+    assert all_numbers(store) == [seconds(1, 5), seconds(5, 9)]
+    assert len(store.events) == 2  # the store is not asked about each frame
+
+
+def test_an_event_that_is_told_when_all_of_it_is_over_is_recorded(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store, mode="events", pre_s=1, post_s=1)
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0, 10.5))
+    writer.event(START_S + 5.5)
+    assert all_numbers(store) == [seconds(4, 7)]
+    writer.event(START_S + 10.4)
+    writer.finish()
+    assert all_numbers(store)[1] == list(range(9 * FPS, 210))
+
+
+def test_memory_bounds_how_far_an_event_reaches_back(video: CodedVideo, store: FolderStore) -> None:
+    size = sum(len(packet.data) for packet in second(video, 4, 8))
+    writer = writer_for(store, mode="events", pre_s=100, post_s=1, ring_mb=size / 1e6)
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0, 8))
+    writer.event(START_S + 7.9)
+    writer.finish()
+    (recorded,) = all_numbers(store)
+    assert 2 * FPS <= len(recorded) <= 5 * FPS
+    assert recorded == list(range(recorded[0], 8 * FPS))
+
+
+def test_another_size_begins_another_file(tmp_path: Path, store: FolderStore) -> None:
+    """In the middle of a connection, as when somebody sets the camera; no packet is lost."""
+    small = coded(tmp_path, seconds=2)
+    large = coded(tmp_path, seconds=2, first=2 * FPS, size_px=(640, 480))
+    writer = writer_for(store, mode="continuous")
+    writer.begin(small.tracks)
+    feed(writer, small.at(START_S))
+    feed(writer, large.at(START_S + 2, clock_s=2))
+    writer.finish()
+    assert [(one.width_px, one.pictures) for one in store.written] == [(320, 40), (640, 40)]
+    assert numbers(store.written[0].path) == seconds(0, 2)
+
+
+@pytest.mark.parametrize("codec", ["libx265", "mjpeg"])
+def test_a_new_connection_begins_another_file_whatever_its_codec(
+    tmp_path: Path, store: FolderStore, codec: str
+) -> None:
+    first = coded(tmp_path, seconds=1)
+    then = coded(tmp_path, codec, container="mkv", seconds=1, first=FPS)
+    writer = writer_for(store, mode="continuous")
+    for number, one in enumerate((first, then)):
+        writer.begin(one.tracks)
+        feed(writer, one.at(START_S + number))
+        writer.interrupt()
+    assert [segment.codec for segment in store.written] == ["h264", {"libx265": "hevc"}.get(codec, codec)]
+    assert all_numbers(store) == [seconds(0, 1), seconds(1, 2)]
+
+
+@pytest.mark.parametrize("jump_s", [7200.0, -7200.0])
+def test_a_clock_that_is_set_squeezes_and_stretches_nothing(
+    video: CodedVideo, store: FolderStore, jump_s: float
+) -> None:
+    writer = writer_for(store, mode="continuous")
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0, 2.5, clock_s=10_000))
+    feed(writer, second(video, 2.5, 5, clock_s=10_000 + jump_s))
+    writer.finish()
+    pictures = pictures_of(store.written[0].path)
+    assert [number for _, number in pictures] == seconds(0, 5)
+    assert [time_s for time_s, _ in pictures] == pytest.approx([n / FPS for n in range(5 * FPS)], abs=0.06)
+
+
+def test_sound_goes_with_the_pictures_over_files(tmp_path: Path, store: FolderStore) -> None:
+    video = coded(tmp_path, container="ts", sound="aac", seconds=4)
+    writer = writer_for(store, mode="continuous", segment_s=2)
+    writer.begin(video.tracks)
+    feed(writer, video.at(START_S))
+    writer.finish()
+    assert [segment.has_sound for segment in store.written][-1]
+    heard = sum(len(packets_of(one.path, "audio")) for one in store.written if one.has_sound)
+    given = sum(packet.track for packet in video.packets)
+    # its form is known with its first packet; MPEG-TS sends that some pictures late
+    assert given - heard <= sum(packet.track for packet in video.packets[: video.packets.index(_third_key(video))])
+    assert sum(map(len, all_numbers(store))) == 4 * FPS
+
+
+def _third_key(video: CodedVideo) -> EncodedPacket:
+    return [packet for packet in video.packets if packet.track == 0 and packet.is_key][2]
+
+
+def test_sound_is_left_out_where_it_is_not_wanted(tmp_path: Path, store: FolderStore) -> None:
+    video = coded(tmp_path, container="mp4", sound="aac", seconds=2)
+    writer = writer_for(store, mode="continuous", sound=False)
+    writer.begin(video.tracks)
+    feed(writer, video.at(START_S))
+    writer.finish()
+    assert [(one.has_sound, one.pictures) for one in store.written] == [(False, 40)]
+
+
+def test_a_change_of_mode_counts_from_the_next_key_frame(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store, mode="off")
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0, 2.5))
+    writer.apply(RecordingConfig(mode="continuous"))
+    feed(writer, second(video, 2.5, 5.5))
+    writer.apply(RecordingConfig(mode="off"))
+    assert all_numbers(store) == [list(range(3 * FPS, 110))]
+    feed(writer, second(video, 5.5, 7.5))
+    writer.apply(RecordingConfig(mode="events", pre_s=1, post_s=0))
+    feed(writer, second(video, 7.5, 11.2))
+    writer.event(START_S + 10.5)
+    writer.finish()
+    assert all_numbers(store)[1:] == [seconds(9, 11)]
+
+
+def found(at_s: float, count: int) -> FoundObjects:
+    identity = np.ma.MaskedArray(np.array([7] * count, np.int64), mask=[False] * count)
+    boxes = np.array([[-5, 24, 160, 120]] * count, np.float32).reshape(-1, 4)
+    score, kind = np.full(count, 0.91234, np.float32), np.ones(count, np.int32)
+    return FoundObjects(at_s, Detections(boxes, score, kind, identity), (320, 240), ("a", "b"))
+
+
+def test_boxes_lie_beside_the_file_at_the_times_of_their_pictures(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store, mode="events", pre_s=2, post_s=1)
+    writer.begin(video.tracks)
+    packets = list(second(video, 0, 12))
+    for number, packet in enumerate(packets):
+        writer.packet(packet)
+        if number >= 10:  # the network is half a second behind
+            writer.found(found(packets[number - 10].arrived_at_s, count=number % 2))
+        if number == 5 * FPS + 15:
+            writer.event(packets[5 * FPS].arrived_at_s)
+    writer.finish()
+    (segment,) = store.written
+    head, *lines = boxes_of(segment.path)
+    assert head == {"schema": 1, "stream": "cam", "start_unix_s": segment.start_unix_s, "names": ["a", "b"]}
+    shown = [time_s for time_s, _ in pictures_of(segment.path)]
+    with_objects = [line for line in lines if line["objects"]]
+    assert [line["t_s"] for line in with_objects] == pytest.approx(shown[1::2], abs=0.002)
+    assert with_objects[0]["objects"] == [{"track_id": 7, "class_id": 1, "score": 0.9123, "box": [0.0, 0.1, 0.5, 0.5]}]
+    gaps = [b["t_s"] - a["t_s"] for a, b in pairwise(lines)]
+    assert max(gaps) <= 1.01
+
+
+def test_that_nothing_is_found_is_said_once_a_second(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store, mode="continuous")
+    writer.begin(video.tracks)
+    for packet in second(video, 0, 5):
+        writer.packet(packet)
+        writer.found(found(packet.arrived_at_s, 0))
+    writer.finish()
+    assert len(boxes_of(store.written[0].path)) - 1 in (5, 6)
+
+
+# --- disks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], capture_output=True)
+    if mount.returncode:
+        pytest.skip("no right to mount a small file system here")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=False)
+
+
+class OldestGoes(FolderStore):
+    """Removes its oldest files where the disk is full."""
+
+    def full(self) -> bool:
+        super().full()
+        done = [segment.path for segment in self.written if segment.path.exists()]
+        for path in done:
+            path.unlink()
+        return not done
+
+
+def noisy(folder: Path) -> CodedVideo:
+    return coded(folder, seconds=12, crf="0", first=1000)
+
+
+def test_on_a_full_disk_the_oldest_goes_and_nothing_is_lost(tmp_path: Path, small_disk: Path) -> None:
+    video = noisy(tmp_path)
+    size = sum(len(packet.data) for packet in video.packets)
+    video = _padded(video, 1_200_000 - size)
+    store = OldestGoes(small_disk)
+    writer = writer_for(store, mode="continuous", segment_s=2)
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0))
+    writer.finish()
+    assert store.asked_for_room >= 2
+    assert writer.report() == ("writing", "")
+    left = [one for one in store.written if one.path.exists() and one.pictures]
+    assert left
+    assert writer.drops.by_cause() == {}
+    assert numbers(left[-1].path)[-1] == 1000 + 12 * FPS - 1
+    spans = [(one.start_unix_s, one.end_unix_s) for one in store.written]
+    assert all(begin <= end + 0.02 for (_, end), (begin, _) in pairwise(spans))
+
+
+def _padded(video: CodedVideo, more_bytes: int) -> CodedVideo:
+    """Return the video with a filler unit in each packet (H.264, 7.3.2.7), as cameras of constant bit rate send."""
+    each = more_bytes // len(video.packets)
+    filler = b"\x00\x00\x00\x01\x0c" + b"\xff" * each + b"\x80"
+    return CodedVideo(video.tracks, tuple(replace(one, data=one.data + filler) for one in video.packets))
+
+
+def test_a_disk_that_stays_full_is_said_and_counted_and_tried_again(tmp_path: Path, small_disk: Path) -> None:
+    video = _padded(noisy(tmp_path), 1_200_000)
+    store = FolderStore(small_disk)
+    store.is_full = True
+    writer = writer_for(store, mode="continuous", segment_s=60)
+    writer.begin(video.tracks)
+    feed(writer, second(video, 0))
+    writer.interrupt()
+    state, reason = writer.report()
+    assert state == "failing"
+    assert "No space left on device" in reason
+    assert writer.drops.by_cause()["failing"] > FPS
+    assert store.written[0].pictures > 0
+    assert numbers(store.written[0].path)[:FPS] == list(range(1000, 1000 + FPS))
+    for path in small_disk.iterdir():
+        path.unlink()
+    calm = coded(tmp_path, seconds=12)
+    writer.begin(calm.tracks)
+    feed(writer, calm.at(START_S + 30))
+    writer.finish()
+    assert writer.report() == ("writing", "")
+    assert numbers(store.written[-1].path) == seconds(0, 12)
+
+
+class HangingStore(FolderStore):
+    """A disk that takes nothing until it is let go."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.goes_on = threading.Event()
+
+    def begin(self, stream: str, start_unix_s: float, kind: SegmentKind) -> Path:
+        assert self.goes_on.wait(60)
+        return super().begin(stream, start_unix_s, kind)
+
+
+def test_a_disk_that_hangs_holds_no_capture_up_and_what_is_lost_is_counted(video: CodedVideo, tmp_path: Path) -> None:
+    store = HangingStore(tmp_path)
+    size = sum(len(packet.data) for packet in second(video, 0, 4.5))
+    run = RecordingConfig(mode="continuous", ring_mb=size / 1e6)
+    recorder = StreamRecorder("cam", run, StreamConfig(source="x"), store)
+    drops = DropCounter()
+    recorder.start(drops)
+    recorder.begin(video.tracks)
+    begin_s = time.perf_counter()
+    for packet in second(video, 0, 8):
+        recorder.take(packet)
+    assert time.perf_counter() - begin_s < 10  # the disk would hang for a minute
+    lost = drops.by_cause()["recorder_behind"]
+    assert lost >= 3 * FPS
+    store.goes_on.set()
+    until(lambda: store.begun, "the disk goes on")
+    until(lambda: recorder._queue._bytes_in == recorder._queue._bytes_out, "what waited is written")
+    for packet in second(video, 8):
+        recorder.take(packet)
+    recorder.close()
+    first, then = all_numbers(store)
+    assert first == list(range(len(first)))
+    assert then == seconds(8, 12)
+    assert len(first) + lost == 8 * FPS
+    assert recorder.report() == ("off", "")
+
+
+def test_what_is_no_stream_of_packets_says_so(store: FolderStore) -> None:
+    recorder = StreamRecorder("cam", RecordingConfig(mode="continuous"), StreamConfig(source="x"), store)
+    assert recorder.report() == ("off", "")
+    recorder._sees_frames = True
+    assert "only cameras and streams over the network give their own packets" in recorder.report()[1]
