@@ -17,6 +17,8 @@ _VIDEO = re.compile(
     re.IGNORECASE,
 )
 """What is taken for a video in a folder; files that are named, or as in ``*.bin``, may have any ending."""
+_DAY, _HOUR = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), re.compile(r"\d\d", re.ASCII)
+"""Folders that recordings of a stream are laid into."""
 _NUMBER = re.compile(r"%(?:0(\d{1,2}))?d")
 
 
@@ -54,7 +56,8 @@ def list_files(paths: Sequence[str]) -> FileList:
     """Return the files that one path means, or several in their order.
 
     Each is a file, a folder, a glob or a numbered pattern (``f_%04d.png``) and gives its files in natural order, ``2``
-    before ``10``. So do several paths in alphabetical order, which is how a shell lists a glob.
+    before ``10``. A folder of recordings, with folders for days and hours in it, gives those of all. Several paths in
+    alphabetical order, which is how a shell lists a glob, are put into natural order, too.
     """
     if list(paths) in (sorted(paths), sorted(paths, key=str.casefold)):
         paths = sorted(paths, key=natural)
@@ -111,13 +114,21 @@ def _files_of(text: str) -> list[Path]:
     path = Path(text).expanduser()
     if path.is_dir():
         found = [Path(entry.path) for entry in os.scandir(path) if not entry.name.startswith(".") and entry.is_file()]
-        return _known(found)
+        return _known(found) or _recorded(path)
     if path.exists():
         return [path] if path.is_file() else []
     if glob.has_magic(str(path)):
         found = [file for name in _matches(path) if (file := Path(name)).is_file()]
         return _known(found) or sorted(found, key=natural)
     return _numbered(path)
+
+
+def _recorded(folder: Path) -> list[Path]:
+    """Return the recordings of a stream, or of one of its days, which lie in folders for their days and hours."""
+    inner = sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+    days = [one for one in inner if _DAY.fullmatch(one.name)]
+    hours = [one for one in inner if _HOUR.fullmatch(one.name)] if _DAY.fullmatch(folder.name) else []
+    return [file for one in days for file in _recorded(one)] + [file for one in hours for file in _files_of(str(one))]
 
 
 def _matches(pattern: Path) -> list[str]:

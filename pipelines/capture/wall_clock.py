@@ -29,7 +29,7 @@ _STAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ]+(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6})\d*)?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
 _NAME = re.compile(
-    r"(?<!\d)(20\d\d)[-_. ]?(\d\d)[-_. ]?(\d\d)(?: at |[-_. T/]){0,4}(\d\d)[-_.:h ]?(\d\d)[-_.:m ]?(\d\d)"
+    r"(?<!\d)(20\d\d)[-_. ]?(\d\d)[-_. ]?(\d\d)(?: at |[-_. T/]){0,4}(\d\d)[-_.:h/ ]?(\d\d)[-_.:m ]?(\d\d)"
     r"(?:\.?(\d{3}))?(Z)?(?!\d)",
     re.IGNORECASE,
 )
@@ -106,12 +106,12 @@ def recording_clock(path: str, *metadata: Mapping[str, str]) -> RecordingClock |
 
 
 def time_in_name(path: str) -> float | None:
-    """Return the date and time in a file's name, or in those of its folder and itself, in seconds since 1970 UTC.
+    """Return the date and time in a file's name, or in those of its folders and itself, in seconds since 1970 UTC.
 
     Without a Z behind it the time is taken for one of this machine's time zone.
     """
     file = PurePath(path)
-    for text in (file.stem, f"{file.parent.name}/{file.stem}"):
+    for text in (file.stem, f"{file.parent.name}/{file.stem}", "/".join([*file.parts[-3:-1], file.stem])):
         for found in _NAME.finditer(text):
             if (start_s := _unix_s(found)) is not None:
                 return start_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
 import cv2
 import numpy as np
@@ -56,7 +57,9 @@ def draw_matches(query_bgr: U8, matches: Sequence[Match], *, title: str = "query
             drawing,
             [
                 f"{match.similarity:.2f}  {one.class_name} {one.track_id}",
-                f"{clock(one.first_s)} - {clock(one.last_s)}",
+                f"{clock(one.first_s)} - {clock(one.last_s)}"
+                if one.first_unix_s is None
+                else _moment(one.first_unix_s),
                 one.stream_id[:_LETTERS],
             ],
             *place,
@@ -74,6 +77,10 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"
+
+
+def _moment(unix_s: float) -> str:
+    return f"{datetime.fromtimestamp(unix_s, timezone.utc):%m-%d %H:%M:%S}Z"
 
 
 def _fit(sheet: U8, picture: U8, left_px: int, top_px: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import writing
 from streamvision.core.picture import U8, YuvPicture
 from streamvision.search.embedder import Embedder
-from streamvision.search.index import EmbedderMark, Match, ObjectIndex
+from streamvision.search.index import EmbedderMark, Match, ObjectIndex, Tracklet
 from streamvision.search.index_file import load_index, save_index
 
 _HINT = "give --source, --model and --embedder, or an --index made before"
@@ -69,6 +70,7 @@ def find(
       streamvision find gate.mp4 --model yolo.onnx --embedder reid.onnx --query car.jpg --index gate.npz
       streamvision find --index gate.npz --embedder reid.onnx --query gate.mp4 --frame 120 --box 40,80,200,190
       streamvision find --index gate.npz --identity 7 --sheet found.jpg
+      streamvision find recordings/gate/2026-05-01 --model yolo.onnx --embedder reid.onnx --query car.jpg
     """
     begin_s = time.monotonic()
     if query is not None and identity is not None:
@@ -191,7 +193,16 @@ def _told(report: dict[str, Any], matches: list[Match], *, asked: bool) -> str:
         one = match.tracklet
         lines.append(
             f"  {match.similarity:.3f}  {one.stream_id} {one.class_name} {one.track_id}: "
-            f"{clock(one.first_s)} - {clock(one.last_s)}, {one.frames} frames, score {one.score:.2f}, "
+            f"{_seen(one)}, {one.frames} frames, score {one.score:.2f}, "
             f"best on frame {one.best_frame}"
         )
     return "\n".join(lines)
+
+
+def _seen(one: Tracklet) -> str:
+    """Return from when to when an object was seen: in UTC where that is known, else in the time of its recording."""
+    if one.first_unix_s is None or one.last_unix_s is None:
+        return f"{clock(one.first_s)} - {clock(one.last_s)}"
+    first, last = (datetime.fromtimestamp(unix_s, timezone.utc) for unix_s in (one.first_unix_s, one.last_unix_s))
+    end = f"{last:%H:%M:%S}Z" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}Z"
+    return f"{first:%Y-%m-%d %H:%M:%S} - {end}"

@@ -56,9 +56,18 @@ class _TrackletState:
     track_id: int
     first_s: float
     last_s: float
+    first_unix_s: float | None
+    last_unix_s: float | None
     frames: int = 0
     classes: Counter[int] = field(default_factory=Counter)
     crops: list[_TrackletCrop] = field(default_factory=list)
+
+    def unseen_s(self, frame: Frame) -> float:
+        """Return for how long it has not been seen, by the clock of the stream or, if that is more, on the wall."""
+        passed_s = frame.pts_s - self.last_s
+        if self.last_unix_s is None or frame.time_unix_s is None:
+            return passed_s
+        return max(passed_s, frame.time_unix_s - self.last_unix_s)
 
     def replaced_by(self, pts_s: float) -> int | None:
         """Return the index of the crop that one of this time would replace; ``None`` where it would be one more."""
@@ -100,7 +109,7 @@ class TrackletCollector:
         """
         frame, found = result.frame, result.detections
         for key, state in [*self._in_view.items()]:
-            if state.stream_id == frame.stream_id and frame.pts_s - state.last_s > self._memory_s + INTERVAL_S:
+            if state.stream_id == frame.stream_id and state.unseen_s(frame) > self._memory_s + INTERVAL_S:
                 self._ended.append(self._in_view.pop(key))
         if found.track_id is not None:
             size_px = frame.picture.width_px, frame.picture.height_px
@@ -136,9 +145,9 @@ class TrackletCollector:
     def _of(self, frame: Frame, track_id: int) -> _TrackletState:
         key = frame.stream_id, track_id
         if key not in self._in_view:
-            self._in_view[key] = _TrackletState(*key, first_s=frame.pts_s, last_s=frame.pts_s)
+            self._in_view[key] = _TrackletState(*key, frame.pts_s, frame.pts_s, frame.time_unix_s, frame.time_unix_s)
         state = self._in_view[key]
-        state.last_s = frame.pts_s
+        state.last_s, state.last_unix_s = frame.pts_s, frame.time_unix_s
         state.frames += 1
         return state
 
@@ -201,4 +210,10 @@ class TrackletCollector:
             best_s=round(best.pts_s, 3),
             box_xyxy_px=best.box_xyxy_px,
             thumbnail_jpeg=small_jpeg(best.picture, longest_px=THUMBNAIL_PX),
+            first_unix_s=_rounded(state.first_unix_s),
+            last_unix_s=_rounded(state.last_unix_s),
         )
+
+
+def _rounded(unix_s: float | None) -> float | None:
+    return None if unix_s is None else round(unix_s, 3)

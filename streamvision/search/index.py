@@ -61,6 +61,10 @@ class Tracklet:
     """Where it was on that frame: left, top, right, bottom in the picture's pixels."""
     thumbnail_jpeg: bytes
     """The object on that frame, as a small JPEG file."""
+    first_unix_s: float | None = None
+    """When it was first seen, in seconds since 1970 UTC; ``None`` where the recording does not say."""
+    last_unix_s: float | None = None
+    """When it was last seen, likewise."""
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the picture as plain values."""

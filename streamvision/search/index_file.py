@@ -23,6 +23,8 @@ from streamvision.search.index import EmbedderMark, ObjectIndex, Recording, Trac
 FORM, VERSION = "streamvision.objects", 1
 MAX_BYTES = 1 << 30
 """Largest archive that is read, unpacked: a million times what a small recording takes."""
+LAST_UNIX_S = 253_402_300_799.0
+"""The last second of the year 9999; later ones have no date."""
 _DAMAGE = (
     OSError,
     ValueError,
@@ -51,6 +53,8 @@ class _Record(BaseModel):
     best_frame: int = Field(ge=0)
     best_s: float
     box_xyxy_px: tuple[float, float, float, float]
+    first_unix_s: float | None = Field(None, ge=0, le=LAST_UNIX_S)
+    last_unix_s: float | None = Field(None, ge=0, le=LAST_UNIX_S)
 
 
 class _Header(BaseModel):

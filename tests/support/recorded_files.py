@@ -62,7 +62,7 @@ def write_recording(
 ) -> RecordedFile:
     """Write a fragmented file of ``count`` pictures from the number ``first`` on; ``objects`` go beside it.
 
-    ``pictures`` are shown instead of the numbers, where they are given.
+    ``pictures`` are shown instead of the numbers, where they are given: (H, W) grey, or (H, W, 3) BGR.
     """
     count = count if pictures is None else len(pictures)
     moment = datetime.fromtimestamp(start_unix_s, timezone.utc)
@@ -71,7 +71,8 @@ def write_recording(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stem}.{kind}.mp4"
     width_px, height_px = size_px
-    command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width_px}x{height_px}"]
+    coded = "bgr24" if pictures is not None and pictures[0].ndim == 3 else "gray"
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", coded, "-s", f"{width_px}x{height_px}"]
     command += ["-r", str(FPS), "-i", "-"]
     if sound:
         command += ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=" + ("8000" if "pcm" in sound else "48000")]

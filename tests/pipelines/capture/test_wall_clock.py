@@ -18,6 +18,7 @@ from pipelines.capture.wall_clock import recording_clock, time_in_name
 from streamvision.core.frame import Frame
 from support.capturing import capturing, take, write_video
 from support.clock_camera import ClockCamera
+from support.recorded_files import START_UNIX_S, write_recording
 
 NOON = datetime(2024, 1, 1, 12, 30, 5)
 NOON_UTC_S = datetime(2024, 1, 1, 12, 30, 5, tzinfo=timezone.utc).timestamp()
@@ -163,3 +164,22 @@ def test_a_camera_whose_clock_was_never_set_has_the_time_of_its_arrival() -> Non
     with ClockCamera(unix_offset_s=-time.time() + 60) as camera, capturing(camera.url) as capture:
         frames = take(capture, 40)
     assert {frame.time_source for frame in frames} == {"arrival"}
+
+
+def test_a_recording_of_ours_is_named_for_its_moment_in_utc() -> None:
+    recorded = "/srv/recordings/door/2024-01-01/12/30-05.250Z.continuous.mp4"
+    assert time_in_name(recorded) == NOON_UTC_S + 0.25
+    assert time_in_name("/srv/2024-01-01/12/film.mp4") is None
+
+
+@pytest.mark.parametrize("part", ["door", "door/2026-05-01"])
+def test_a_folder_of_recordings_is_one_stream_in_the_order_of_time(tmp_path: Path, part: str) -> None:
+    starts_s = (0.0, 1.0, 1800.0 + 0.25)
+    for start_s in reversed(starts_s):
+        write_recording(tmp_path, start_unix_s=START_UNIX_S + start_s, count=5, sound=None)
+    (tmp_path / "door" / "2026-05-01" / "notes").mkdir()
+    shutil.copy(next(tmp_path.rglob("*.mp4")), tmp_path / "door" / "2026-05-01" / "notes" / "other.mp4")
+    frames = frames_of(tmp_path / part)
+    assert len(frames) == 15
+    begun = [frame.time_unix_s for frame in frames[::5]]
+    assert begun == pytest.approx([START_UNIX_S + start_s for start_s in starts_s], abs=0.001)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import streamvision.search.collector as collector_module
 from streamvision.core.crops import small_jpeg
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
-from streamvision.core.frame import Frame, Result
+from streamvision.core.frame import Frame, Result, WallTime
 from streamvision.core.picture import BgrPicture
 from streamvision.models import default_model_path
 from streamvision.search.collector import MAX_CROPS, TrackletCollector
@@ -148,3 +149,15 @@ def test_a_model_is_known_by_its_content(model: Path, tmp_path: Path) -> None:
 def test_a_model_that_does_not_describe_is_refused() -> None:
     with pytest.raises(ConfigError, match="is for 'detect'; give an embedding model"):
         Embedder.open(default_model_path())
+
+
+def test_who_is_seen_hours_later_by_the_clock_is_another_identity(embedder: Counted) -> None:
+    collector = TrackletCollector(embedder, names=("car",), memory_s=1.0)
+    for index in range(20):
+        result = frame(index, (1, "red", 40))
+        unix_s = 1_777_638_600.0 + index / FPS + (7200 if index >= 10 else 0)
+        collector.add(replace(result, frame=replace(result.frame, wall_time=WallTime(unix_s, "file_name"))))
+    first, second = collector.finish({}).tracklets
+    assert (first.frames, second.frames) == (10, 10)
+    assert (first.first_unix_s, first.last_unix_s) == (1_777_638_600.0, 1_777_638_600.9)
+    assert second.first_unix_s == 1_777_638_600.0 + 7201
