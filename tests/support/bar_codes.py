@@ -27,7 +27,7 @@ def bar_code_video(path: Path, *, frames: int, fps: int) -> Path:
 
 def number_on(frame: av.VideoFrame) -> int:
     """Return the number on a picture."""
-    levels = frame.to_ndarray(format="gray")[:, : _CELL_PX * BITS]
+    levels = frame.reformat(*SIZE_PX, "gray").to_ndarray()[:, : _CELL_PX * BITS]
     cells = levels.reshape(levels.shape[0], BITS, _CELL_PX)[40:200, :, 5:-5].mean(axis=(0, 2))
     return int("".join("1" if level > 128 else "0" for level in cells), 2)
 
