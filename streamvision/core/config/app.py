@@ -11,6 +11,7 @@ from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Polygon
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.mqtt import MqttConfig
 from streamvision.core.config.recording import RecordingConfig, StreamRecordingConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, listed_in, read_yaml, validate
@@ -219,6 +220,9 @@ class AppConfig(Section):
     event_log: EventLogConfig = Field(EventLogConfig(), description="What a service keeps of the events.")
     recording: RecordingConfig = Field(
         RecordingConfig(), description="What a service records of the cameras' own packets."
+    )
+    mqtt: Annotated[MqttConfig | None, _given_by("host")] = Field(
+        None, description="A broker that is told of streams and events; absent: none is."
     )
     max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
     workers: int = Field(
