@@ -27,7 +27,7 @@ from streamvision.notify.mqtt.topics import (
 MOST_CLASSES = 64
 """Most classes of a stream that have a presence and a count."""
 HEALTH_EVERY_S = 15.0
-"""Shortest time between two messages with the frame rate and age of a stream."""
+"""Time between two messages with the frame rate and age of a stream, unless it comes or goes."""
 
 
 @dataclass
@@ -52,6 +52,7 @@ class _Known:
     present_until_s: dict[str, float] = field(default_factory=dict)
     health: bytes = b""
     health_at_s: float = float("-inf")
+    health_of: tuple[str, bool] | None = None
 
 
 class States:
@@ -121,7 +122,8 @@ class States:
         return json.dumps(told, sort_keys=True).encode()
 
     def _health(self, status: StreamStatus, known: _Known, now_s: float) -> bytes:
-        if now_s - known.health_at_s >= HEALTH_EVERY_S:
+        news = status.state, status.newest_age_s is None
+        if news != known.health_of or now_s - known.health_at_s >= HEALTH_EVERY_S:
             told = {
                 "state": status.state,
                 "reason": status.reason,
@@ -129,7 +131,7 @@ class States:
                 "newest_age_s": status.newest_age_s,
                 "frames_done": status.frames_done,
             }
-            known.health, known.health_at_s = json.dumps(told).encode(), now_s
+            known.health, known.health_at_s, known.health_of = json.dumps(told).encode(), now_s, news
         return known.health
 
     def _entities(self, status: StreamStatus, known: _Known, switched: Switched | None) -> dict[str, bytes]:
