@@ -14,6 +14,7 @@ import click
 from pipelines.engine import Pipeline
 from pipelines.restream import offer_videos
 from pipelines.workers import WorkerPool
+from streamvision.cli.mqtt import mqtt_publisher
 from streamvision.cli.page_options import announce, ask_first_admin
 from streamvision.cli.progress import Progress
 from streamvision.cli.service_manager import ServiceManager
@@ -88,6 +89,7 @@ def run_session(
         server = web_server(
             config.serve, pipeline.view, listener=listener, login=access.login, certificate=access.certificate
         )
+        publisher = mqtt_publisher(config, pipeline.view, state / "mqtt" if service else None)
         try:
             if server and config.serve:
                 server.start()
@@ -96,6 +98,8 @@ def run_session(
                     on_served(server.url)
             with pipeline, Progress(in_log=service is None) as progress:
                 manager.ready()
+                if publisher:
+                    publisher.start()
                 while not signals.stop and not pipeline.wait(POLL_S):
                     if on_reload and signals.take_reload():
                         _reload(on_reload, manager)
@@ -106,6 +110,8 @@ def run_session(
                         manager.alive()
                 manager.stopping()
         finally:
+            if publisher:
+                publisher.stop()
             if server:
                 server.stop()
     report = _report(pipeline, time.monotonic() - begin_s, interrupted=signals.stop is not None)

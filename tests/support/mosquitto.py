@@ -147,7 +147,7 @@ def kept_by(broker: Mosquitto, topics: str = "#", *, settle_s: float = 1.0) -> d
     found: dict[str, bytes] = {}
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
     client.on_connect = lambda *_: client.subscribe(topics, 1)
-    client.on_message = lambda _client, _data, message: found.update({message.topic: message.payload})
+    client.on_message = lambda _client, _data, one: found.update({one.topic: one.payload} if one.retain else {})
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
     time.sleep(settle_s)

@@ -248,6 +248,15 @@ class AppConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _mqtt_sees_all_frames(self) -> AppConfig:
+        if self.mqtt is not None and self.workers > 1:
+            raise ValueError(
+                f"workers is {self.workers}, but mqtt tells of every event and sees all frames in one process only; "
+                "leave out one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _streams_fit_the_run(self) -> AppConfig:
         for stream in self.streams:
             self.for_stream(stream)

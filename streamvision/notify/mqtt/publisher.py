@@ -16,7 +16,9 @@ from typing import Any
 from streamvision.core.config.mqtt import MqttConfig
 from streamvision.core.errors import OutputError, StreamVisionError
 from streamvision.core.live import LiveView
+from streamvision.core.notify import TargetState, TargetStatus
 from streamvision.core.redaction import redact_outside
+from streamvision.notify.delivery import OVERFLOW
 from streamvision.notify.message import Message
 from streamvision.notify.mqtt.connection import Connection
 from streamvision.notify.mqtt.discovery import service_entities
@@ -75,7 +77,7 @@ class MqttPublisher:
         self._pictures_at_s: dict[str, float] = {}
         self._opened_at_s = 0.0
         self._states_at_s = float("-inf")
-        self._fault: str | None = "it has not been tried yet"
+        self._fault = "it has not been connected yet"
         self._sent = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -104,24 +106,11 @@ class MqttPublisher:
         self._spool_events()
         self._spool.close()
 
-    def faults(self) -> list[str]:
-        """Return why the broker is not told, in a sentence; empty while it is."""
-        return [] if self._fault is None else [f"mqtt: {self._fault}"]
-
-    @property
-    def sent(self) -> int:
-        """How many events the broker has confirmed."""
-        return self._sent
-
-    @property
-    def lost(self) -> int:
-        """How many events had to make room for newer ones."""
-        return self._watch.lost + self._spool.lost
-
-    @property
-    def waiting(self) -> int:
-        """How many events wait for the broker."""
-        return len(self._spool)
+    def status(self) -> TargetStatus:
+        """Return how the broker is doing now, as other targets of events do."""
+        waiting, lost = len(self._spool), self._watch.lost + self._spool.lost
+        state: TargetState = "failing" if self._fault else "sending" if waiting else "idle"
+        return TargetStatus("mqtt", "mqtt", state, self._fault, waiting, self._sent, {OVERFLOW: lost} if lost else {})
 
     # --- the publisher's thread -------------------------------------------------------------------------------------
 
@@ -152,9 +141,9 @@ class MqttPublisher:
         connection.subscribe([self._topics.all_counts, self._topics.all_configs])
         if self._switches is not None:
             connection.subscribe(self._topics.commands)
-        if self._fault is not None:
+        if self._fault:
             _log.info("mqtt: %s is connected", self._config.place)
-        self._fault = None
+        self._fault = ""
 
     def _serve(self, connection: Connection) -> None:
         is_settled = False

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,40 +8,11 @@ from typing import Any
 import pytest
 
 from streamvision.core.config.mqtt import MqttConfig
-from streamvision.notify.message import Message
 from streamvision.notify.mqtt.publisher import MqttPublisher
-from streamvision.notify.spool import Spool, Waiting
+from streamvision.notify.spool import Spool, open_spool
 from support.mosquitto import Mosquitto
 from support.serving import Served, serving, write_config
 from support.tiny_detector import tiny_detector
-
-
-class ListSpool:
-    def __init__(self, most: int = 10_000) -> None:
-        self.lost = 0
-        self._most = most
-        self._waiting: deque[Waiting] = deque()
-        self._number = 0
-
-    def put(self, message: Message) -> None:
-        self._number += 1
-        self._waiting.append(Waiting(self._number, message))
-        if len(self._waiting) > self._most:
-            self._waiting.popleft()
-            self.lost += 1
-
-    def first(self, count: int) -> list[Waiting]:
-        return list(self._waiting)[:count]
-
-    def remove(self, number: int) -> None:
-        while self._waiting and self._waiting[0].number <= number:
-            self._waiting.popleft()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +46,12 @@ def publishing() -> Callable[..., AbstractContextManager[MqttPublisher]]:
     @contextmanager
     def run(broker: Mosquitto, served: Served, *, spool: Spool | None = None, **more: Any) -> Iterator[MqttPublisher]:
         config = MqttConfig(host="127.0.0.1", port=broker.port, **{"counts_every_s": 0.2, **more})
-        publisher = MqttPublisher(config, served.service.view, spool=spool or ListSpool(), usual_recording="off")
+        publisher = MqttPublisher(
+            config,
+            served.service.view,
+            spool=spool or open_spool(None, "mqtt", max_messages=10_000, max_bytes=10**8),
+            usual_recording="off",
+        )
         publisher.start()
         try:
             yield publisher

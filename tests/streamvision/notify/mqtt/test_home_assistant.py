@@ -26,12 +26,10 @@ def test_home_assistant_shows_cameras_presence_and_counts_by_itself_and_switches
         found = until(lambda: len(shown := _shown(home)) >= 18 and shown, "the entities are there")
         kinds = {"camera", "event", "switch", "sensor", "binary_sensor"}
         assert {entity.partition(".")[0] for entity in found} == kinds
-        until(lambda: _state(home, "binary_sensor.gate_c0_present") == "on", "presence is shown")
+        _until(home, "binary_sensor.gate_c0", "on")
         until(lambda: int(_state(home, "sensor.gate_c0_count")) > 0, "the count is shown")
-        until(lambda: _state(home, "binary_sensor.gate_connectivity") == "on", "it is connected")
+        _until(home, "binary_sensor.gate_connectivity", "on")
         until(lambda: int(_state(home, "sensor.gate_zone_left_entered")) > 0, "the zone counts")
-        until(lambda: _state(home, "event.gate_event") not in ("unknown", "unavailable"), "an event is shown")
-        assert home.states()["event.gate_event"]["attributes"]["event_type"] in {"zone_entered", "zone_left", "line"}
         named = home.states()["camera.gate_camera"]["attributes"]["friendly_name"]
         assert named == "Süd/Tor {{ 1 }} Camera"
         picture = until(lambda: home.picture("camera.gate_camera"), "the picture is there")
@@ -39,21 +37,28 @@ def test_home_assistant_shows_cameras_presence_and_counts_by_itself_and_switches
 
         assert _state(home, "switch.gate_recording") == "off"
         home.call("switch", "turn_on", "switch.gate_recording")
-        until(lambda: _state(home, "switch.gate_recording") == "on", "recording is on")
+        _until(home, "switch.gate_recording", "on")
         assert served.get("/api/streams/gate/config")["recording"]["mode"] == "continuous"
         home.call("switch", "turn_off", "switch.gate_recording")
-        until(lambda: _state(home, "switch.gate_recording") == "off", "recording is off")
+        _until(home, "switch.gate_recording", "off")
         assert served.get("/api/streams/gate/config")["recording"]["mode"] == "off"
         home.call("switch", "turn_off", "switch.gate_detection")
-        until(lambda: _state(home, "binary_sensor.gate_c0_present") == "off", "nothing is found any more")
+        _until(home, "binary_sensor.gate_c0", "off")
         assert _state(home, "binary_sensor.gate_connectivity") == "on"
+        until(lambda: _state(home, "event.gate_event") not in ("unknown", "unavailable"), "an event is shown")
+        assert home.states()["event.gate_event"]["attributes"]["event_type"] in {"zone_entered", "zone_left", "line"}
 
         broker.kill()
-        until(lambda: _state(home, "switch.gate_recording") == "unavailable", "the broker is away")
+        _until(home, "switch.gate_recording", "unavailable")
         broker.start()
-        until(lambda: _state(home, "switch.gate_detection") == "off", "what holds is there again")
+        _until(home, "switch.gate_detection", "off")
         assert served.ask("DELETE", "/api/streams/gate")[0] == 204
         until(lambda: _shown(home) == {"binary_sensor.streamvision_connectivity"}, "its entities have gone")
+
+
+def _until(home: HomeAssistant, entity: str, *wanted: str) -> None:
+    """Wait until an entity is in one of these states."""
+    until(lambda: _state(home, entity) in wanted, f"{entity} becomes {wanted}", 20)
 
 
 def _shown(home: HomeAssistant) -> set[str]:

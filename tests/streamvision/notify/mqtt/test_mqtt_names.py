@@ -16,8 +16,8 @@ from streamvision.notify.mqtt.discovery import Described, service_entities, stre
 from streamvision.notify.mqtt.topics import COUNTS, Topics, entity_of, slug
 
 NAMES = [
-    "yard", "Süd tor", "a/b", "a+b", "a#b", "#", "+", "/", "$SYS", "a%2Fb", "it's", 'say "so"', "{{ 7*7 }}", "}}", "{% raw %}",
-    "\\", "\\u0041", "车", "🚗", "a.b", "a-b", "a_b", "A.b", " ", "x" * 80, "line\nbreak",
+    "yard", "Süd tor", "a/b", "a+b", "a#b", "#", "+", "/", "$SYS", "a%2Fb", "it's", 'say "so"', "{{ 7*7 }}", "}}",
+    "{% raw %}", "\\", "\\u0041", "车", "🚗", "a.b", "a-b", "a_b", "A.b", " ", "x" * 80, "line\nbreak",
 ]  # fmt: skip
 
 
