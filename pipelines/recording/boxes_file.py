@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+
 from pipelines.outputs.line_file import cannot_write
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Result
@@ -43,7 +45,8 @@ class FoundObjects:
         """Return the objects as plain values, boxes in fractions of the picture."""
         width, height = self.size_px
         found = self.detections
-        boxes = (found.box_xyxy_px / (width, height, width, height)).clip(0.0, 1.0).round(4).tolist()
+        fractions = np.nan_to_num(found.box_xyxy_px / (width, height, width, height)).clip(0.0, 1.0)
+        boxes = fractions.round(4).tolist()
         identities = [None] * len(found) if found.track_id is None else found.track_id.tolist()
         rows = zip(identities, found.class_id.tolist(), found.score.tolist(), boxes, strict=True)
         return [

@@ -15,7 +15,7 @@ from pipelines.capture.packets import EncodedPacket, EncodedTrack
 from pipelines.recording.boxes_file import FoundObjects
 from pipelines.recording.parameter_sets import parameters, stored_parameters
 from pipelines.recording.ring import PacketRing
-from pipelines.recording.segment_file import described, described_sound, recordable
+from pipelines.recording.segment_file import described, described_sound
 from pipelines.recording.segment_store import SegmentKind, SegmentStore, WrittenSegment
 from pipelines.recording.segment_writer import SegmentWriter, unix_s
 from pipelines.recording.stamps import Stamps
@@ -67,26 +67,16 @@ class RecordingWriter:
         self._retry_at_s = float("-inf")
         self._recovered_from_s = float("-inf")
         self._reason = ""
-        self._unsuited = ""
 
     def report(self) -> tuple[str, str]:
-        """Return how it is doing, writing, failing or off, and why in words."""
-        if self._unsuited:
-            return "off", self._unsuited
+        """Return whether it is writing or failing, and why in words."""
         return ("failing", self._reason) if self._reason else ("writing", "")
 
     def begin(self, tracks: tuple[EncodedTrack, ...]) -> None:
-        """Take note of a connection."""
+        """Take note of a connection and those of its tracks that can be recorded."""
         self.interrupt()
-        self._unsuited = ""
-        try:
-            self._tracks = recordable(tracks)
-        except OutputError as error:
-            self._tracks, self._unsuited = (), str(error)
-            log.warning("stream %s: %s", self._stream, error)
-        if len(self._tracks) < len(tracks) and self._tracks:
-            log.warning("stream %s: its sound is %s, which is not recorded", self._stream, tracks[1].codec)
-        self._stamps = [Stamps(track.time_base) for track in self._tracks]
+        self._tracks = tracks
+        self._stamps = [Stamps(track.time_base) for track in tracks]
 
     def interrupt(self) -> None:
         """End the file, since packets are missing from here on."""

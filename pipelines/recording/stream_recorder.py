@@ -11,6 +11,7 @@ from pipelines.capture.packets import EncodedPacket, EncodedTrack
 from pipelines.recording.boxes_file import FoundObjects
 from pipelines.recording.packet_queue import Gap, PacketQueue
 from pipelines.recording.recording_writer import RecordingWriter
+from pipelines.recording.segment_file import recordable
 from pipelines.recording.segment_store import SegmentStore
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.recording import RecordingConfig
@@ -68,6 +69,7 @@ class StreamRecorder:
         self._is_on = self._settings.mode != "off"
         self._has_connection = False
         self._sees_frames = False
+        self._unsuited = ""
         self._reason = ""
         self._died = False
 
@@ -75,8 +77,8 @@ class StreamRecorder:
 
     @property
     def wants_packets(self) -> bool:
-        """Whether something is to be recorded."""
-        return self._is_on
+        """Whether something is to be recorded, and can be."""
+        return self._is_on and not self._unsuited
 
     @property
     def wants_sound(self) -> bool:
@@ -86,7 +88,16 @@ class StreamRecorder:
     def begin(self, tracks: tuple[EncodedTrack, ...]) -> None:
         """Take note of a connection and its tracks."""
         self._has_connection = True
-        self._queue.put(_Begin(tracks))
+        self._unsuited = ""
+        recorded: tuple[EncodedTrack, ...] = ()
+        try:
+            recorded = recordable(tracks)
+        except OutputError as error:
+            self._unsuited = str(error)
+        if self._is_on and len(recorded) < len(tracks):
+            what = self._unsuited or f"its sound is {tracks[-1].codec}, which is not recorded"
+            log.warning("stream %s: %s", self.stream_id, what)
+        self._queue.put(_Begin(recorded))
 
     def take(self, packet: EncodedPacket) -> None:
         """Take the next packet."""
@@ -140,7 +151,7 @@ class StreamRecorder:
             return "off", ""
         if not self._has_connection:
             return "off", _WITHOUT_PACKETS if self._sees_frames else ""
-        return self._writer.report()
+        return ("off", self._unsuited) if self._unsuited else self._writer.report()
 
     def _resolve(self) -> None:
         settings = self._run.of_stream(self._own)

@@ -23,7 +23,7 @@ class PictureTap:
 
     def take(self, data: bytes, captured_at_s: float) -> None:
         """Hand on a picture's file; one that is no JPEG is left out."""
-        if not self._begun_with(data) or not self._listener.wants_packets:
+        if not self._listener.wants_packets or not self._begun_with(data):
             return
         tick = round(captured_at_s / _TICK_S)
         self._listener.take(

@@ -395,3 +395,16 @@ def test_what_is_no_stream_of_packets_says_so(store: FolderStore) -> None:
     assert recorder.report() == ("off", "")
     recorder._sees_frames = True
     assert "only cameras and streams over the network give their own packets" in recorder.report()[1]
+
+
+def test_what_cannot_be_recorded_is_not_even_copied(tmp_path: Path, store: FolderStore) -> None:
+    raw, coded_ = coded(tmp_path, "rawvideo", container="nut", seconds=1), coded(tmp_path, seconds=1)
+    recorder = StreamRecorder("cam", RecordingConfig(mode="continuous"), StreamConfig(source="x"), store)
+    recorder.begin(raw.tracks)
+    assert not recorder.wants_packets
+    assert recorder.report()[0] == "off"
+    assert "its pictures are rawvideo" in recorder.report()[1]
+    recorder.end()
+    recorder.begin(coded_.tracks)
+    assert recorder.wants_packets
+    assert recorder.report() == ("writing", "")
