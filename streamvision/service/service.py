@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from pipelines.engine import Pipeline
+from pipelines.recording.recorders import StreamRecorders
 from pipelines.stages.analytics import Analytics
 from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.errors import StateError, StreamVisionError
@@ -73,9 +74,12 @@ class Service:
         self._opened = self._run_config(self._layers)
         self.store = EventStore(database, folder, self._opened.event_log)
         self.recorder = EventRecorder(database, self.store, self._counted)
-        self.pipeline = Pipeline(self._opened, sinks=[self.recorder], service=True)
-        self.pipeline.view.statuses = self.statuses
         self.recordings = open_store(database, folder, self._opened.recording)
+        self._recorders = StreamRecorders(self._opened.recording, self.recordings)
+        self.pipeline = Pipeline(
+            self._opened, sinks=[self.recorder, self._recorders], packets=self._recorders.listener, service=True
+        )
+        self.pipeline.view.statuses = self.statuses
         self._library = RecordingLibrary(self.recordings, self._opened.overlay)
         self.pipeline.view.faults = lambda: [*self.recorder.faults(), *self.recordings.faults()]
         self.pipeline.view.event_log = self.store
@@ -223,6 +227,7 @@ class Service:
         run = self._run_config(layers)
         self.store.config = run.event_log
         self.recordings.config = run.recording
+        self._recorders.configure(run.recording)
         self._library.overlay = run.overlay
 
     def _run_config(self, layers: Layers) -> AppConfig:
@@ -256,6 +261,8 @@ class Service:
         ]
         if now.model.model_copy(update={key: getattr(then.model, key) for key in MODEL_KEYS}) != then.model:
             waiting.append("model")
+        if now.recording.folder != then.recording.folder:
+            waiting.append("recording.folder")
         if waiting:
             _log.warning(
                 "%s: %s was changed, which takes effect at the next start", self._origin, " and ".join(waiting)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
-from support.recorded_segments import record
+from support.recorded_segments import clip, files_below, indexed, record
+from support.rtsp_server import RtspServer, unavailable
 from support.serving import serving, until, write_config
 from support.tiny_detector import tiny_detector
 
@@ -47,6 +51,51 @@ def test_how_much_is_kept_is_set_while_it_runs_and_holds_at_once(
     with serving(database_place, folder, tmp_path / "cameras.yaml") as served:
         assert served.get("/api/recordings/summary")["bounds"]["gb"] == 5
         assert served.get(f"/api/recordings?{EVER}")["recordings"] == [first]
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if (reason := unavailable()) is not None:
+        pytest.skip(reason)
+    film = tmp_path_factory.mktemp("film") / "film.mp4"
+    film.write_bytes(clip(8, 10))
+    with RtspServer(film, fps=10, size=(64, 48)) as server:
+        yield server.url
+
+
+@pytest.mark.gstreamer
+def test_a_camera_is_recorded_switched_off_and_on_while_it_runs_and_seen_again(
+    tmp_path: Path, config: Callable[..., Path], camera: str
+) -> None:
+    def found() -> list[dict[str, Any]]:
+        return served.get(f"/api/recordings?{EVER}")["recordings"]
+
+    def output() -> dict[str, Any]:
+        return next(one for one in served.get("/api/streams/door")["outputs"] if one["name"] == "recording")
+
+    with serving(str(tmp_path / "state"), tmp_path / "folder", config(min_free_gb=0, segment_s=2)) as served:
+        served.add(id="door", source=camera)
+        until(lambda: output()["state"] == "off", "nothing is recorded unasked")
+        assert served.ask("PATCH", "/api/settings", {"recording": {"mode": "continuous"}})[0] == 200
+        until(lambda: len(found()) >= 2, "files come")
+        assert output()["state"] == "writing"
+        first, then = found()[:2]
+        assert (first["stream"], first["kind"], first["codec"], first["width_px"]) == ("door", "continuous", "h264", 64)
+        assert 0 <= then["start_unix_s"] - first["end_unix_s"] < 0.5
+        now_s = time.time()
+        span = f"stream=door&since={now_s - 1}&until={now_s}"  # is in the file that is being written
+        _, film = until(lambda: _if_ok(served.request("GET", f"/api/recordings/export.mp4?{span}")), "the newest, too")
+        with av.open(io.BytesIO(film)) as container:
+            assert list(container.decode(video=0))
+        assert served.ask("PATCH", "/api/streams/door", {"recording": {"mode": "off"}})[0] == 200
+        until(lambda: output()["state"] == "off", "one camera alone is switched off")
+    with serving(str(tmp_path / "state"), tmp_path / "folder", tmp_path / "cameras.yaml") as served:
+        until(lambda: indexed(served.service.recordings) == files_below(tmp_path / "folder/recordings"), "all is known")
+        assert (found()[0]["id"], found()[0]["start_unix_s"]) == (first["id"], first["start_unix_s"])
+
+
+def _if_ok(answer: tuple[int, bytes]) -> tuple[int, bytes] | None:
+    return answer if answer[0] == 200 else None
 
 
 def test_what_is_wrong_with_the_disk_is_said_where_readiness_is_asked(

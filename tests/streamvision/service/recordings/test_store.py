@@ -14,6 +14,7 @@ from pipelines.recording.segment_store import boxes_path
 from streamvision.core.errors import OutputError
 from streamvision.core.recordings import RecordedSpan
 from streamvision.service.recordings.library import RecordingLibrary
+from streamvision.state.events import insert_events
 from support.recorded_segments import clip, files_below, indexed, record, recording_store, segment
 from support.serving import until
 
@@ -294,3 +295,36 @@ def test_boxes_that_come_after_the_end_of_a_file_are_counted(database_place: str
         assert indexed(store) != files_below(tmp_path / "r")
         store.weigh(all_of_them=True)
         assert indexed(store) == files_below(tmp_path / "r")
+
+
+def test_what_a_crash_cut_is_of_an_event_where_the_event_log_says_so(database_place: str, tmp_path: Path) -> None:
+    with recording_store(database_place, tmp_path / "r") as store:
+        for stream in ("door", "yard"):
+            store.begin(stream, NOON, "continuous").write_bytes(clip())
+        event = {
+            "time_unix_s": NOON, "recorded_unix_s": NOON + 1, "stream": "door", "kind": "line", "region": "gate",
+            "details": {},
+        }  # fmt: skip
+        with store.index.database.begin() as connection:
+            insert_events(connection, [event])
+    with recording_store(database_place, tmp_path / "r") as store:
+        assert store.rebuild().added == 2
+        assert set(indexed(store)) == set(files_below(tmp_path / "r"))
+        assert [name.rsplit(".", 2)[1] for name in sorted(indexed(store))] == ["event", "continuous"]
+
+
+def test_what_another_process_keeps_or_removes_is_taken_note_of(database_place: str, tmp_path: Path) -> None:
+    folder, size = tmp_path / "r", len(clip())
+    bounds = {"gb": 5.5 * size / GB}
+    with recording_store(database_place, folder, **bounds) as service, recording_store(database_place, folder) as other:
+        for number in range(5):
+            record(service, start_unix_s=NOON + 10 * number)
+        service.look_after()  # knows which are the oldest
+        assert other.keep(RecordedSpan("door", NOON, NOON + 5), kept=True) == 1
+        assert other.remove(RecordedSpan("door", NOON + 10, NOON + 15)) == 1
+        for number in range(5, 12):
+            record(service, start_unix_s=NOON + 10 * number)
+        service.look_after()
+        there = files_below(folder)
+        assert indexed(service) == there and sum(there.values()) <= 5.5 * size
+        assert "door/2026-05-01/12/00-00.000Z.kept.mp4" in there
