@@ -62,12 +62,14 @@ class RtspServer:
         size: tuple[int, int] | None = None,
         sound: Literal["aac", "pcmu"] | None = None,
         sent: Path | None = None,
+        copied: bool = False,
     ) -> None:
         """Prepare; ``users`` maps names to passwords, ``auth`` is ``basic`` or ``digest``, port 0 takes a free one.
 
         Of all that is sent, ``sent`` gets a line: ``video`` and the hash of the picture's slices, or ``sound`` and its
-        bytes.
+        bytes. ``copied`` sends the video's own H.264 packets, over and over, which costs the camera nothing.
         """
+        self._copied = copied
         self.port = port
         self._video = Path(video)
         self._users = dict(users or {})
@@ -99,6 +101,7 @@ class RtspServer:
         command += [f"--size={self._size[0]}x{self._size[1]}"] if self._size else []
         command += [f"--sound={self._sound}"] if self._sound else []
         command += [f"--sent={self._sent}"] if self._sent else []
+        command += ["--copied"] if self._copied else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert process.stdout is not None
         readable, _, _ = select.select([process.stdout], [], [], START_TIMEOUT_S)
@@ -276,10 +279,28 @@ def _coded_aac() -> Any:
             sent += 1
 
 
+def _copied_units(video: str) -> Any:
+    """Yield the (Annex B access unit, time in seconds) of a video, over and over."""
+    import av
+    from av.bitstream import BitStreamFilterContext
+
+    index = 0
+    while True:
+        with av.open(video) as container:
+            stream = container.streams.video[0]
+            annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
+            for packet in container.demux(stream):
+                for unit in annex_b.filter(packet) if packet.size else ():
+                    yield bytes(unit), index / float(stream.average_rate)
+                    index += 1
+
+
 def _access_units(options: argparse.Namespace) -> Any:
     """Yield (Annex B access unit, time in seconds) without end."""
     import av
 
+    if options.copied:
+        yield from _copied_units(options.video)
     encoder: Any = None
     index = 0
     while True:
@@ -324,4 +345,5 @@ if __name__ == "__main__":
     parser.add_argument("--size", type=_size)
     parser.add_argument("--sound", choices=tuple(_SOUND))
     parser.add_argument("--sent", type=Path)
+    parser.add_argument("--copied", action="store_true")
     _serve(parser.parse_args())
