@@ -40,20 +40,23 @@ class Embedder:
         self._detector = detector
 
     @classmethod
-    def open(cls, path: str | Path, *, head: str | None = None, requests: int = 1) -> Embedder:
+    def open(
+        cls, path: str | Path, *, head: str | None = None, requests: int = 1, threads: int | None = None
+    ) -> Embedder:
         """Load the model.
 
         Args:
             path: its file, or ``package:NAME/FILE``.
             head: layout of its output, for files that do not say it: ``embed``.
             requests: how many threads may use it at a time.
+            threads: how many threads of the processor it may use; by default as many as it likes.
 
         Raises:
             ConfigError: when the model does not give embeddings.
             StreamVisionError: when it cannot be loaded.
         """
         file = model_file(path)
-        detector = Model.open(ModelConfig(path=file, head=head, requests=requests))
+        detector = Model.open(ModelConfig(path=file, head=head, requests=requests, threads=threads))
         try:
             return cls(detector, file)
         except BaseException:

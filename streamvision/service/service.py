@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from pipelines.engine import Pipeline
+from pipelines.outputs.sink import SinkFactory
 from pipelines.recording.recorders import StreamRecorders
 from pipelines.stages.analytics import Analytics
 from streamvision.core.config.app import AppConfig, StreamConfig
@@ -28,6 +29,7 @@ from streamvision.service.memory import BEGINNING, DOCUMENT, GIVEN, remember, re
 from streamvision.service.recorder import EventRecorder
 from streamvision.service.recordings.library import RecordingLibrary
 from streamvision.service.recordings.opening import open_store
+from streamvision.service.tracklets.recorder import TrackletRecorder
 from streamvision.service.values import parsed_run, parsed_stream, suggested_id
 from streamvision.state.database import Database
 from streamvision.state.streams import StoredStream
@@ -74,16 +76,18 @@ class Service:
         self._opened = self._run_config(self._layers)
         self.store = EventStore(database, folder, self._opened.event_log)
         self.recorder = EventRecorder(database, self.store, self._counted)
+        self.tracklets = TrackletRecorder.open(database, folder, self._opened.tracklets)
+        """Writes identities down; ``None`` where they are not kept."""
         self.recordings = open_store(database, folder, self._opened.recording)
         self._recorders = StreamRecorders(self._opened.recording, self.recordings)
-        self.pipeline = Pipeline(
-            self._opened, sinks=[self.recorder, self._recorders], packets=self._recorders.listener, service=True
-        )
+        sinks: list[SinkFactory] = [self.recorder, self._recorders, *self._identities()]
+        self.pipeline = Pipeline(self._opened, sinks=sinks, packets=self._recorders.listener, service=True)
         self.pipeline.view.statuses = self.statuses
         self._library = RecordingLibrary(self.recordings, self._opened.overlay)
-        self.pipeline.view.faults = lambda: [*self.recorder.faults(), *self.recordings.faults()]
+        self.pipeline.view.faults = self._faults
         self.pipeline.view.event_log = self.store
         self.pipeline.view.recordings = self._library
+        self.pipeline.view.tracklets = None if self.tracklets is None else self.tracklets.store
         settings = {BEGINNING: beginning.to_json(), GIVEN: ids, DOCUMENT: document}
         remember(database, Layers(stored=stored, changes=changes), self._layers, settings=settings)
         self._keeper = threading.Thread(target=self._keep, name="service", daemon=True)
@@ -108,6 +112,8 @@ class Service:
     def __enter__(self) -> Service:
         self.recorder.start()
         self.recordings.start()
+        for identities in self._identities():
+            identities.start()
         self.pipeline.start()
         for stream_id in self._layers.documents:
             with self.changing():
@@ -124,6 +130,8 @@ class Service:
             self.recorder.note_counts(stream_id)
         self.recorder.stop()
         self.recordings.stop()
+        for identities in self._identities():
+            identities.stop()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it was stopped; return whether it was."""
@@ -146,6 +154,13 @@ class Service:
         running, absent = self._running, self._absent
         absences = [absent_status(name, running[name], why) for name, why in absent.items() if name in running]
         return [*self.pipeline.statuses(), *absences]
+
+    def _identities(self) -> list[TrackletRecorder]:
+        return [self.tracklets] if self.tracklets is not None else []
+
+    def _faults(self) -> list[str]:
+        identities = [fault for one in self._identities() for fault in one.faults()]
+        return [*self.recorder.faults(), *self.recordings.faults(), *identities]
 
     # --- changes ----------------------------------------------------------------------------------------------------
 

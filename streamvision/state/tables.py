@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -161,3 +162,39 @@ RECORDINGS = Table(
     sqlite_autoincrement=True,
 )
 """What was recorded of the cameras' own packets, one row a file; the files themselves are what counts."""
+
+TRACKLETS = Table(
+    "tracklets",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("stream", String(64), nullable=False),
+    Column("track_id", BigInteger, nullable=False),
+    Column("class_name", String(256), nullable=False),
+    Column("first_unix_s", Double, nullable=False),
+    Column("last_unix_s", Double, nullable=False),
+    Column("frames", BigInteger, nullable=False),
+    Column("best_score", Double, nullable=False),
+    Column("best_unix_s", Double, nullable=False),
+    # Where it was then, in fractions of the picture.
+    Column("best_left", Double, nullable=False),
+    Column("best_top", Double, nullable=False),
+    Column("best_right", Double, nullable=False),
+    Column("best_bottom", Double, nullable=False),
+    # Where it was, one bit a cell of the picture, 48 a number: see core/cells.py.
+    Column("cells_0", BigInteger, nullable=False),
+    Column("cells_1", BigInteger, nullable=False),
+    Column("cells_2", BigInteger, nullable=False),
+    # Name of the picture's file below the state folder; null where there is none, or none any more.
+    Column("crop", String(128)),
+    # False while it may be seen again.
+    Column("is_over", Boolean, nullable=False),
+    # Digest of the embedding model that has described it, or could not.
+    Column("described_by", String(64)),
+    # What it looks like: a direction, 16-bit floats, little-endian.
+    Column("embedding", LargeBinary),
+    Index("tracklets_by_stream", "stream", "id"),
+    Index("tracklets_by_age", "last_unix_s"),
+    Index("tracklets_by_description", "described_by", "id"),
+    sqlite_autoincrement=True,
+)
+"""The identities that were seen, newest last; bounded by count and by age."""

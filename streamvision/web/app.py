@@ -50,6 +50,7 @@ from streamvision.web.schemas import (
 )
 from streamvision.web.stream_control import add_stream_control
 from streamvision.web.strict_json import StrictJson
+from streamvision.web.tracklets import add_tracklets
 from streamvision.web.viewer import Subscription
 from streamvision.web.widths import AS_THEY_ARE
 from streamvision.web.wire import Form, detections_json, event
@@ -199,6 +200,8 @@ def create_app(
         add_event_log(app, view.event_log)
     if view.recordings is not None:
         add_recordings(app, view.recordings)
+    if view.tracklets is not None:
+        add_tracklets(app, view.tracklets)
     if view.videos is not None:
         add_hls(app, view.videos, channel_of)
     add_openapi(app)

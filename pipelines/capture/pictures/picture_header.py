@@ -29,9 +29,17 @@ def read_header(path: Path) -> PictureHeader | None:
     """Return the header of a PNG, JPEG, WebP, BMP, TIFF or PNM file; ``None`` where it has none that is known."""
     try:
         with path.open("rb") as file:
-            begin = file.read(512)
-            reader = next((read for mark, read in _READERS if begin.startswith(mark)), None)
-            return reader(begin, file) if reader is not None else None
+            return header_in(file)
+    except OSError:
+        return None
+
+
+def header_in(file: BinaryIO) -> PictureHeader | None:
+    """Return the header of an open file, as :func:`read_header` does."""
+    try:
+        begin = file.read(512)
+        reader = next((read for mark, read in _READERS if begin.startswith(mark)), None)
+        return reader(begin, file) if reader is not None else None
     except (OSError, struct.error, IndexError):
         return None
 

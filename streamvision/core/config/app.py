@@ -17,6 +17,7 @@ from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelCon
 from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, listed_in, read_yaml, validate
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.config.stage import StageConfig
+from streamvision.core.config.tracklets import TrackletsConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import short
 
@@ -224,6 +225,7 @@ class AppConfig(Section):
     mqtt: Annotated[MqttConfig | None, _given_by("host")] = Field(
         None, description="A broker that is told of streams and events; absent: none is."
     )
+    tracklets: TrackletsConfig = Field(TrackletsConfig(), description="What a service keeps of each identity.")
     max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
     workers: int = Field(
         1,

@@ -19,7 +19,7 @@ from streamvision.web.app import create_app
 from support.serving import EVERYWHERE, serving, write_config
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-OWN = ("/api/settings", "/api/models", "/api/event-log", "/api/streams")
+OWN = ("/api/settings", "/api/models", "/api/event-log", "/api/streams", "/api/tracklets")
 
 
 def test_what_is_asked_by_the_description_is_answered_as_it_says(tmp_path: Path, model: Path) -> None:
@@ -54,5 +54,7 @@ def test_what_is_asked_by_the_description_is_answered_as_it_says(tmp_path: Path,
         "POST /api/streams", "PATCH /api/streams/{stream_id}", "DELETE /api/streams/{stream_id}",
         "GET /api/streams/{stream_id}/config", "POST /api/streams/test-picture", "GET /api/models",
         "GET /api/settings", "PATCH /api/settings", "GET /api/event-log", "GET /api/event-log.csv",
-        "GET /api/event-log/{event_id}/picture",
+        "GET /api/event-log/{number}/picture",
+        "GET /api/tracklets", "GET /api/tracklets/{tracklet_id}/crop.jpg", "GET /api/tracklets/{tracklet_id}/similar",
+        "POST /api/tracklets/similar",
     } <= asked  # fmt: skip

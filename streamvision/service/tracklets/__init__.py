@@ -1,0 +1,1 @@
+"""The identities that a service has seen: written down, kept within bounds, found again."""
