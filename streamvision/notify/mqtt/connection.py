@@ -127,11 +127,14 @@ class Connection:
         sent = [self._client.publish(topic, content, qos=1, retain=retain) for topic, content in messages]
         deadline_s = time.monotonic() + CONFIRM_TIMEOUT_S
         for number, info in enumerate(sent):
-            while not info.is_published():
-                if self.lost or info.rc > 0 or time.monotonic() > deadline_s:
-                    reason = "broke the connection" if self.lost or info.rc > 0 else "confirms nothing"
-                    raise DeliveryError(f"{self._config.place} {reason}", retry=True, delivered=number)
-                info.wait_for_publish(WAIT_S)
+            try:
+                while not info.is_published():
+                    if self.lost or time.monotonic() > deadline_s:
+                        raise ConnectionError
+                    info.wait_for_publish(WAIT_S)
+            except (ConnectionError, RuntimeError, ValueError):  # the library's, where it could not even begin to send
+                reason = "broke the connection" if time.monotonic() <= deadline_s else "confirms nothing"
+                raise DeliveryError(f"{self._config.place} {reason}", retry=True, delivered=number) from None
         return len(sent)
 
     def close(self) -> None:

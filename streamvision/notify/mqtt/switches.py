@@ -20,6 +20,8 @@ MOST_WAITING = 64
 LOOK_EVERY_S = 3.0
 """How often it is looked how the switches of a stream stand."""
 WAIT_S = 0.5
+WARN_EVERY_S = 10.0
+"""Shortest time between two lines in the log about commands that are none."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class Switches:
         self._changed = changed
         self._commands: Queue[tuple[str, str, bool]] = Queue(MOST_WAITING)
         self._known: dict[str, tuple[float, Switched]] = {}
+        self._warned_at_s = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt-switches", daemon=True)
 
@@ -76,16 +79,19 @@ class Switches:
         """Take a command; what is none is said and changes nothing."""
         word = content[:8].decode("ascii", "replace").strip().upper()
         if word not in (ON, OFF) or len(content) > len(b" OFF \r\n"):
-            _log.warning(
-                "mqtt: %s of %s was told %s; give ON or OFF", switch, short(stream_id), short(repr(content[:40]))
-            )
+            self._warn(f"{switch} of {short(stream_id)} was told {short(repr(content[:40]))}; give ON or OFF")
             return
         try:
             self._commands.put_nowait((stream_id, switch, word == ON))
         except Full:
-            _log.warning(
-                "mqtt: more than %d commands wait; %s of %s is ignored", MOST_WAITING, switch, short(stream_id)
-            )
+            self._warn(f"more than {MOST_WAITING} commands wait; {switch} of {short(stream_id)} is ignored")
+
+    def _warn(self, sentence: str) -> None:
+        """Log what a stranger may cause, now and then: he must not fill the disk."""
+        now_s = time.monotonic()
+        if now_s - self._warned_at_s >= WARN_EVERY_S:
+            self._warned_at_s = now_s
+            _log.warning("mqtt: %s", sentence)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
