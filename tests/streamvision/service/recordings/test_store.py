@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import stat
 import time
 from pathlib import Path
 
+import av
 import pytest
 
+from pipelines.recording.recording_writer import RecordingWriter
 from pipelines.recording.segment_store import boxes_path
+from streamvision.core.config.recording import RecordingConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.recordings import RecordedSpan
+from streamvision.core.telemetry import DropCounter
 from streamvision.service.recordings.library import RecordingLibrary
 from streamvision.state.events import insert_events
+from support.coded_videos import FPS, coded
 from support.recorded_segments import clip, files_below, indexed, record, recording_store, segment
 from support.serving import until
+from support.small_disk import small_disk
 
 EVER = (0.0, 1e11)
 NOON = 1_777_636_800.0  # 2026-05-01 12:00 UTC
@@ -242,8 +249,6 @@ def test_recording_goes_on_while_the_database_is_away(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_disk_that_is_full_loses_its_oldest_and_it_is_said(tmp_path: Path) -> None:
-    from support.small_disk import small_disk
-
     with small_disk(tmp_path / "disk", megabytes=4) as folder, recording_store(str(tmp_path / "s"), folder) as store:
         store.start()
         written = 0
@@ -266,8 +271,6 @@ def test_a_disk_that_is_full_loses_its_oldest_and_it_is_said(tmp_path: Path) -> 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_what_others_leave_free_is_kept_free_and_where_nothing_is_left_it_is_said(tmp_path: Path) -> None:
-    from support.small_disk import small_disk
-
     with (
         small_disk(tmp_path / "disk", megabytes=4) as folder,
         recording_store(str(tmp_path / "s"), folder / "r", min_free_gb=0.001) as store,
@@ -328,3 +331,34 @@ def test_what_another_process_keeps_or_removes_is_taken_note_of(database_place: 
         there = files_below(folder)
         assert indexed(service) == there and sum(there.values()) <= 5.5 * size
         assert "door/2026-05-01/12/00-00.000Z.kept.mp4" in there
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_camera_goes_on_being_recorded_on_a_disk_that_is_full(tmp_path: Path) -> None:
+    video = coded(tmp_path, seconds=8, size_px=(640, 480))
+    second_bytes = sum(len(packet.data) for packet in video.packets) / 8
+    with (
+        small_disk(tmp_path / "disk", megabytes=4) as folder,
+        recording_store(str(tmp_path / "s"), folder / "r") as store,
+    ):
+        free_bytes = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+        (folder / "theirs").write_bytes(bytes(free_bytes - int(12 * second_bytes)))
+        drops = DropCounter()
+        writer = RecordingWriter("door", RecordingConfig(mode="continuous", segment_s=2), store, drops)
+        begin_s = time.monotonic() - 100
+        writer.begin(video.tracks)
+        for turn in range(4):  # 32 s, of which 12 have room
+            for packet in video.at(begin_s + 8 * turn, clock_s=8 * turn):
+                writer.packet(packet)
+        writer.finish()
+        store.flush()
+        library = RecordingLibrary(store)
+        found = library.find(None, *EVER)
+        assert indexed(store) == files_below(folder / "r")
+        assert found[-1].end_unix_s - found[0].start_unix_s > 5
+        assert found[-1].end_unix_s == pytest.approx(time.time() - 100 + 32, abs=5)
+        assert any("is full, so the oldest recordings are removed" in one for one in store.faults())
+        assert sum(drops.by_cause().values()) == 0
+        pictures = b"".join(library.export(RecordedSpan("door", *EVER), annotated=False))
+        with av.open(io.BytesIO(pictures)) as container:
+            assert sum(1 for _ in container.decode(video=0)) > 5 * FPS
