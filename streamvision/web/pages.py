@@ -16,6 +16,8 @@ from streamvision.web.events import status_json
 from streamvision.web.refusal import refuse
 
 _EVENTS = "/api/event-log"
+_RECORDINGS = "/api/recordings"
+_TRACKLETS = "/api/tracklets"
 _SETTINGS = "/api/settings"
 _KINDS = {
     "line": "crossed a line",
@@ -50,6 +52,8 @@ def add_pages(
 
     def places(person: Principal | None) -> list[tuple[str, str]]:
         found = [("Wall", "")]
+        if person and offered(_RECORDINGS):
+            found.append(("Timeline", "timeline"))
         if person and offered(_EVENTS):
             found.append(("Events", "events"))
         if may_change(person) and offered(_SETTINGS):
@@ -65,6 +69,8 @@ def add_pages(
             "version": __version__,
             "places": places(person),
             "offers_streams": offered("/api/streams/test-picture"),
+            "offers_recordings": offered(_RECORDINGS),
+            "offers_tracklets": offered(_TRACKLETS),
             "offers_onvif": offered("/api/onvif/discover"),
             "offers_users": offered("/api/users"),
             "may_change": may_change(person),
@@ -85,6 +91,15 @@ def add_pages(
     def single(stream_id: str) -> str:
         """Show one stream, large."""
         return wall(channel_of(stream_id).stream_id)
+
+    @app.get("/timeline")
+    @access("view")
+    def timeline_page() -> str:
+        """Show what was recorded, and play it again."""
+        if not offered(_RECORDINGS):
+            refuse(HTTPStatus.NOT_FOUND, "nothing is recorded here; `streamvision serve` records")
+        streams = seen()
+        return render_template("timeline.html", streams=streams, names={one.id: _name(one) for one in streams})
 
     @app.get("/events")
     @access("view")

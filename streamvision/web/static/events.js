@@ -7,6 +7,8 @@ import { address, ask } from "./server.js";
 
 const form = find("filters");
 const names = JSON.parse(find("names").textContent);
+const BEFORE_S = 3; // an event is seen again from so long before it
+const WIDTH_S = 600; // that the timeline shows around it
 let shown = []; // events on this page
 let next = null; // where the older ones begin
 let asked = 0; // which answer is awaited
@@ -76,6 +78,7 @@ function card(event, place) {
       node("strong", { text: `${event.region}: ${happening(event)}` }),
       node("span", { text: nameOf(event) }),
       time(whenOf(event)),
+      ...(find("events").dataset.recorded === undefined ? [] : [node("a", { look: "look-back", href: lookBack(event), text: "Look back" })]),
     ],
   });
   const item = node("li", { look: "event", children: [thumbnail(event, place), words] });
@@ -90,6 +93,12 @@ function thumbnail(event, place) {
   frame.setAttribute("aria-label", `Enlarge: ${inWords(event)}`);
   frame.append(image);
   return frame;
+}
+
+// Where the moment is seen again, if it was recorded.
+function lookBack(event) {
+  const at = (event.captured_unix_s ?? event.time_unix_s) - BEFORE_S;
+  return address(`timeline?${new URLSearchParams({ of: event.stream, at: at.toFixed(1), width: WIDTH_S })}`);
 }
 
 const whenOf = (event) => event.time_unix_s ?? event.captured_unix_s;
@@ -110,6 +119,7 @@ function enlarge(place) {
   find("large-picture").src = address(event.picture);
   find("large-picture").alt = `Picture of ${inWords(event)}`;
   find("large-words").textContent = inWords(event);
+  find("large-look-back")?.setAttribute("href", lookBack(event));
   find("later").disabled = beside(-1) === null;
   find("earlier").disabled = beside(1) === null;
   if (!find("large").open) find("large").showModal();

@@ -44,6 +44,7 @@ export class Tile {
     this.#element.dataset.stream = id;
     for (const anchor of this.#element.querySelectorAll("[data-path]")) anchor.href = address(streamPath(id) + anchor.dataset.path);
     for (const anchor of this.#element.querySelectorAll("[data-api]")) anchor.href = address(`api/${streamPath(id)}${anchor.dataset.api}`);
+    this.#find(".look-back")?.setAttribute("href", address(`timeline?${new URLSearchParams({ stream: id })}`));
     this.#canvas = this.#find("canvas.picture");
     this.#context = this.#canvas.getContext("2d", { alpha: false });
     this.#history = new AgeHistory(this.#find(".history"));

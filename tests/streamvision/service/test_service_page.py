@@ -310,5 +310,5 @@ def test_nothing_shuts_anybody_out_of_the_other_pages(
 def test_a_viewer_sees_and_changes_nothing(page: Page, served: Served) -> None:
     sign_in(page, served, "bob")
     page.locator("#link[data-link=connected]").wait_for()
-    expect(page.locator(".places a")).to_have_text(["Wall", "Events"])
+    expect(page.locator(".places a")).to_have_text(["Wall", "Timeline", "Events"])
     expect(page.locator(".add, .edit, .settings, #camera")).to_have_count(0)
