@@ -4,8 +4,8 @@
 
 A camera in a process of its own sends 1080p H.264 over RTSP. This process reads and decodes it, as a run does, and
 records it all or nothing, in turn, on one connection; each turn is as long as the camera's clip, so that all decode the
-same pictures. Written down is the processor time of this process in each turn, the medians, and their difference: that
-of neighbours, too, since the machine may be busy with other things. Writes DIR/recording_cost.json.
+same pictures. Written down is the processor time of this process in each turn, the medians, and their difference: by
+picture, too, since on a machine that is busy with other things not all of them come. Writes DIR/recording_cost.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,7 @@ class Turn:
 
     recorded: bool
     cpu_percent: float
+    ms_per_picture: float
     others_percent: float | None
     frames: int
 
@@ -94,7 +94,9 @@ def _turn(recorder: StreamRecorder, stream: StreamConfig, frames: list[int], *, 
     before, seen = Usage.now(), frames[0]
     time.sleep(turn_s)
     now = Usage.now()
-    return Turn(recorded, now.cpu_percent_since(before), now.others_percent_since(before), frames[0] - seen)
+    came = frames[0] - seen
+    ms_per_picture = 1000 * (now.cpu_s - before.cpu_s) / max(came, 1)
+    return Turn(recorded, now.cpu_percent_since(before), ms_per_picture, now.others_percent_since(before), came)
 
 
 def _wait_for_frames(frames: list[int]) -> None:
@@ -106,15 +108,18 @@ def _wait_for_frames(frames: list[int]) -> None:
 
 
 def figures_of(turns: list[Turn]) -> dict[str, Any]:
-    """Return the medians and their difference, in percent of one core."""
+    """Return the medians and their difference, in percent of one core; by picture, at the camera's full rate."""
     off, on = ([one.cpu_percent for one in turns if one.recorded == recorded] for recorded in (False, True))
-    steps = [(late.cpu_percent - soon.cpu_percent) * (1 if late.recorded else -1) for soon, late in pairwise(turns)]
+    by_picture = {
+        recorded: statistics.median(one.ms_per_picture for one in turns if one.recorded == recorded)
+        for recorded in (False, True)
+    }
     others = [one.others_percent for one in turns if one.others_percent is not None]
     return {
         "off_percent": round(statistics.median(off), 2),
         "recorded_percent": round(statistics.median(on), 2),
         "cost_percent": round(statistics.median(on) - statistics.median(off), 2),
-        "cost_of_neighbours_percent": round(statistics.median(steps), 2),
+        "cost_by_picture_percent": round((by_picture[True] - by_picture[False]) * FPS / 10, 2),
         "others_percent": round(statistics.median(others)) if others else None,
         "turns": [vars(one) for one in turns],
     }
