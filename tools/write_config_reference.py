@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -17,7 +18,9 @@ from pydantic_core import PydanticUndefined
 
 from streamvision.core.config.analytics import Polygon
 from streamvision.core.config.app import AppConfig
+from streamvision.core.config.notify import TargetConfig
 from streamvision.core.config.section import ClassName
+from streamvision.notify.registry import TARGETS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 INTRODUCTION = """# Configuration
@@ -46,11 +49,21 @@ def _inner_tables(outer: type[BaseModel], path: str, written: set[type[BaseModel
     """Return the tables of the sections inside a section, but for those that stand elsewhere."""
     parts = []
     for name, field in outer.model_fields.items():
-        section = _section(field.annotation)
+        by_name = get_origin(field.annotation) is dict
+        section = _section(get_args(field.annotation)[1] if by_name else field.annotation)
         if section is not None and section not in written:
             written.add(section)
-            parts += [_table(section, f"`{path}.{name}`"), *_inner_tables(section, f"{path}.{name}", written)]
+            at = f"{path}.{name}.NAME" if by_name else f"{path}.{name}"
+            parts += [_table(section, f"`{at}`"), *_inner_tables(section, at, written)]
+            if section is TargetConfig:
+                parts += [_table(config, f"`{at}` of the kind `{kind}`") for kind, config in _target_kinds()]
     return parts
+
+
+def _target_kinds() -> Iterator[tuple[str, type[BaseModel]]]:
+    for plugin in TARGETS.built_in:
+        if (config := plugin.config_class()) is not None:
+            yield plugin.name, config
 
 
 def _table(section: type[BaseModel], title: str) -> str:
@@ -71,7 +84,7 @@ def _table(section: type[BaseModel], title: str) -> str:
 def _names(field: FieldInfo) -> str | None:
     """Return the built-in names that a field may have where a registry lists them; a source is given by its URI."""
     said = field.json_schema_extra
-    if not isinstance(said, dict) or field.is_required():
+    if not isinstance(said, dict) or "registry" not in said or field.is_required():
         return None
     module, _, attribute = str(said["registry"]).partition(":")
     names = [plugin.name for plugin in getattr(importlib.import_module(module), attribute).built_in]
@@ -113,6 +126,8 @@ def _kind(annotation: Any) -> str:
         return (
             "list of class names or numbers" if arguments[0] == ClassName else f"list of {count}{_kind(arguments[0])}"
         )
+    if origin is Annotated:
+        return _kind(arguments[0])
     if origin is dict:
         # A key that is checked for its form is a name all the same.
         key = get_args(arguments[0])[0] if get_origin(arguments[0]) is Annotated else arguments[0]

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from pipelines.engine import Pipeline
 from pipelines.restream import offer_videos
 from pipelines.workers import WorkerPool
 from streamvision.cli.mqtt import mqtt_publisher
+from streamvision.cli.notifying import notifying
 from streamvision.cli.page_options import announce, ask_first_admin
 from streamvision.cli.progress import Progress
 from streamvision.cli.service_manager import ServiceManager
@@ -31,6 +33,7 @@ from streamvision.web import listening, web_server
 from streamvision.web.open_files import raise_limit
 
 if TYPE_CHECKING:
+    from streamvision.notify.notifier import Notifier
     from streamvision.service.service import Service
 
 _log = logging.getLogger(__name__)
@@ -79,8 +82,9 @@ def run_session(
         ) as access,
         handled_signals(reloads=on_reload is not None) as signals,
         listening(config.serve) as listener,
+        nullcontext(None) if service else notifying(config, state) as notifier,
     ):
-        pipeline = service or (WorkerPool(config) if config.workers > 1 else Pipeline(config))
+        pipeline = service or _pipeline(config, notifier)
         for note in pipeline.notes():
             say(note)
         if config.serve:
@@ -125,6 +129,14 @@ def run_session(
     if report["failures"] and service is None:
         return 1
     return exit_code(signals.stop)
+
+
+def _pipeline(config: AppConfig, notifier: Notifier | None) -> Pipeline | WorkerPool:
+    if config.workers > 1:
+        return WorkerPool(config)
+    pipeline = Pipeline(config, sinks=[notifier] if notifier else [])
+    pipeline.view.notify = notifier
+    return pipeline
 
 
 def _reload(on_reload: Callable[[], None], manager: ServiceManager) -> None:

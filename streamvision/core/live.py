@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.control import EventLog, OnvifCameras, StreamControl
+from streamvision.core.notify import Notifications
 from streamvision.core.recordings import Recordings
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
@@ -162,6 +163,8 @@ class LiveView:
         """What happened so far; ``None`` where nothing is kept."""
         self.recordings: Recordings | None = None
         """What was recorded; ``None`` where nothing can be."""
+        self.notify: Notifications | None = None
+        """Who is told of events; ``None`` where nobody can be."""
         self.tracklets: Tracklets | None = None
         """Which identities were seen, and where; ``None`` where they are not kept."""
         self.videos: LiveVideos | None = None

@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from streamvision.core.errors import StreamVisionError
+
 TargetState = Literal["idle", "sending", "failing"]
 """idle: nothing waits; sending: something does; failing: the last try failed, and why is said."""
+
+
+class UnknownTargetError(StreamVisionError, LookupError):
+    """There is no target of that name."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,42 @@ class TargetStatus:
     """Messages that it never will have, by cause, since the start."""
 
 
+@dataclass(frozen=True)
+class TargetOption:
+    """A setting of a kind of target."""
+
+    name: str
+    """Its key."""
+    words: str
+    """What it is."""
+    form: Literal["text", "number", "flag", "texts", "pairs"]
+    """A text, a number, yes or no, several texts, or texts by name."""
+    required: bool
+    """Whether it must be given."""
+    secret: bool
+    """Whether it is shown as ``***``."""
+
+
+@dataclass(frozen=True)
+class TargetKind:
+    """A kind of target."""
+
+    name: str
+    """What the configuration calls it."""
+    summary: str
+    """What it is, in one line."""
+    options: list[TargetOption]
+    """Its settings."""
+
+
 class Notifications(Protocol):
     """Targets of events; safe to use from any thread."""
 
     def statuses(self) -> list[TargetStatus]:
         """Return how each target is doing."""
+
+    def kinds(self) -> list[TargetKind]:
+        """Return the kinds of targets that can be used here."""
 
     def test(self, name: str) -> None:
         """Send a target a message now, beside what waits for it; back when it is confirmed, within 15 s.

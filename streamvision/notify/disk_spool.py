@@ -117,6 +117,12 @@ class DiskSpool:
                 raise _cannot(self._path, error) from error
 
 
+def forget_file(path: Path) -> None:
+    """Remove the file of a spool that is closed, with what waits in it."""
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
 def _cannot(path: Path, error: sqlite3.Error) -> OutputError:
     return OutputError(f"messages cannot be kept in {path}: {error}; free space, or give another folder with --state")
 

@@ -16,6 +16,7 @@ from streamvision.core.redaction import redact_source, short
 from streamvision.inference.model import Model
 from streamvision.service.layers import MODEL_KEYS, Layers, unused
 from streamvision.service.masking import masked, unmasked
+from streamvision.service.notify_masking import shown_notify, stored_notify
 from streamvision.service.patches import Plain, applied, joined, replacing
 from streamvision.service.service import Service
 from streamvision.service.trial import first_picture
@@ -25,8 +26,9 @@ from streamvision.state.streams import StoredStream
 
 LAYOUT = "layout"
 """Name of the setting with how the page is laid out."""
+NOTIFY = "notify"
 MAX_LAYOUT_BYTES = 32 * 1024
-RUN_SECTIONS = ("overlay", "tracker", "adaptive", "analytics", "event_log", "recording")
+RUN_SECTIONS = ("overlay", "tracker", "adaptive", "analytics", "event_log", "recording", "notify")
 MAX_STREAMS = 1000
 """Most streams that may be added; a program that adds them in a loop must not fill the disk."""
 
@@ -114,7 +116,9 @@ class ServiceControl:
         """Return what of the run may change, with its present values."""
         with self._service.database.reading() as connection:
             layout = read_setting(connection, LAYOUT)
-        return {**masked(_run_values(self._service.run_config)), LAYOUT: layout or {}}
+        values = _run_values(self._service.run_config)
+        notify = shown_notify(values.pop(NOTIFY))
+        return {**masked(values), NOTIFY: notify, LAYOUT: layout or {}}
 
     def change_settings(self, changes: Mapping[str, Any]) -> Plain:
         """Change some of the settings, key by key, and return all."""
@@ -124,7 +128,10 @@ class ServiceControl:
         given = plain({key: value for key, value in changes.items() if key != LAYOUT})
         with self._service.changing():
             layers = self._service.layers
+            told = given.pop(NOTIFY, None)
             given = unmasked(given, layers.run_document)
+            if NOTIFY in changes:
+                given[NOTIFY] = stored_notify(told, layers.run_document.get(NOTIFY) or {})
             self._refuse_another_folder(given)
             patch = {key: value for key, value in given.items() if key in RUN_SECTIONS}
             if model := {key: value for key, value in given.items() if key in MODEL_KEYS}:

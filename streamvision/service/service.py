@@ -20,6 +20,7 @@ from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.errors import StateError, StreamVisionError
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
+from streamvision.notify.notifier import Notifier, check_notify
 from streamvision.service.absent import absent_status
 from streamvision.service.beginning import Beginning, ReadDocument, changed_at
 from streamvision.service.counting import restored_counts
@@ -78,14 +79,19 @@ class Service:
         self.recorder = EventRecorder(database, self.store, self._counted)
         self.tracklets = TrackletRecorder.open(database, folder, self._opened.tracklets)
         """Writes identities down; ``None`` where they are not kept."""
+        public_url = self._opened.serve.public_url if self._opened.serve else None
+        self.notifier = Notifier(
+            self._opened.notify, folder=folder / "notify", public_url=public_url, clip_span=self._clip_span
+        )
         self.recordings = open_store(database, folder, self._opened.recording)
         self._recorders = StreamRecorders(self._opened.recording, self.recordings)
-        sinks: list[SinkFactory] = [self.recorder, self._recorders, *self._identities()]
+        sinks: list[SinkFactory] = [self.recorder, self._recorders, self.notifier, *self._identities()]
         self.pipeline = Pipeline(self._opened, sinks=sinks, packets=self._recorders.listener, service=True)
         self.pipeline.view.statuses = self.statuses
         self._library = RecordingLibrary(self.recordings, self._opened.overlay)
         self.pipeline.view.faults = self._faults
         self.pipeline.view.event_log = self.store
+        self.pipeline.view.notify = self.notifier
         self.pipeline.view.recordings = self._library
         self.pipeline.view.tracklets = None if self.tracklets is None else self.tracklets.store
         settings = {BEGINNING: beginning.to_json(), GIVEN: ids, DOCUMENT: document}
@@ -111,6 +117,7 @@ class Service:
 
     def __enter__(self) -> Service:
         self.recorder.start()
+        self.notifier.start()
         self.recordings.start()
         for identities in self._identities():
             identities.start()
@@ -129,6 +136,7 @@ class Service:
         for stream_id in self._counting:
             self.recorder.note_counts(stream_id)
         self.recorder.stop()
+        self.notifier.stop()
         self.recordings.stop()
         for identities in self._identities():
             identities.stop()
@@ -194,6 +202,7 @@ class Service:
             StreamVisionError: when something is refused, or cannot be remembered; nothing has changed then.
         """
         wanted = self._stream_configs(layers)
+        check_notify(self._run_config(layers).notify)
         moves = {name: one for name, one in wanted.items() if one != self._running.get(name)}
         before = dict(self._running)
         moved: list[str] = []
@@ -227,6 +236,7 @@ class Service:
             document = self._beginning.document(self._read)
             layers = Layers.begin(document, self._layers.stored, self._layers.changes, origin=self._origin)
             wanted = self._stream_configs(layers)
+            check_notify(self._run_config(layers).notify)
             remember(self.database, self._layers, layers, settings={DOCUMENT: document})
             self._say_what_waits(layers)
             self._take(layers)
@@ -244,6 +254,20 @@ class Service:
         self.recordings.config = run.recording
         self._recorders.configure(run.recording)
         self._library.overlay = run.overlay
+        try:
+            self.notifier.configure(run.notify)
+        except StreamVisionError as error:
+            _log.error("%s", error)
+
+    def _clip_span(self, stream_id: str) -> tuple[float, float] | None:
+        """Return how much is recorded around an event of a stream, in seconds; ``None`` where nothing is."""
+        stream, run = self._running.get(stream_id), self.recordings.config
+        own = None if stream is None else stream.recording
+        mode, pre_s, post_s = (
+            getattr(run, key) if own is None or getattr(own, key) is None else getattr(own, key)
+            for key in ("mode", "pre_s", "post_s")
+        )
+        return None if mode == "off" else (pre_s, post_s)
 
     def _run_config(self, layers: Layers) -> AppConfig:
         return parsed_run({**layers.run_document, "streams": []}, origin=self._origin)

@@ -29,6 +29,7 @@ from streamvision.web.live_response import LiveResponse
 from streamvision.web.live_service import LiveService
 from streamvision.web.me import add_me
 from streamvision.web.metrics import build_registry
+from streamvision.web.notify import add_notify
 from streamvision.web.onvif import add_onvif
 from streamvision.web.openapi import add_openapi, describe
 from streamvision.web.other_sites import refuse_other_sites
@@ -204,6 +205,8 @@ def create_app(
         add_tracklets(app, view.tracklets)
     if view.videos is not None:
         add_hls(app, view.videos, channel_of)
+    if view.notify is not None:
+        add_notify(app, view.notify)
     add_openapi(app)
 
     @app.get("/api/live")

@@ -15,6 +15,7 @@ from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import BUCKETS_S, Distribution
 from streamvision.core.version import __version__
 from streamvision.web.fanout import Fanout
+from streamvision.web.notify_metrics import notify_metrics
 from streamvision.web.region_metrics import bounded, region_metrics
 
 
@@ -46,6 +47,8 @@ class PipelineCollector(Collector):
         yield from _gauges(statuses)
         yield _states(statuses)
         yield from region_metrics(statuses)
+        if self._view.notify is not None:
+            yield from notify_metrics(self._view.notify.statuses())
         yield _histogram("streamvision_stage_seconds", "Seconds spent in a stage.", "stage", self._view.stage_times())
         yield _histogram(
             "streamvision_frame_age_seconds",

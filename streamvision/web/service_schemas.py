@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from streamvision.core.analysis import AnalyticsEvent, EventKind
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.section import Section
+from streamvision.core.notify import TargetKind, TargetStatus
 from streamvision.web.openapi import Schema
 
 MAX_EVENTS = 1000
@@ -91,6 +92,15 @@ class StoredEvent(AnalyticsEvent):
 
     number: int
     """Its number in this log; later ones are greater."""
+
+
+class NotifyState(Schema):
+    """Who is told of events."""
+
+    targets: list[TargetStatus]
+    """How each target is doing."""
+    kinds: list[TargetKind]
+    """Which kinds of targets there are."""
 
 
 class EventPage(Schema):

@@ -12,6 +12,7 @@ from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Pol
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.mqtt import MqttConfig
+from streamvision.core.config.notify import NotifyConfig
 from streamvision.core.config.recording import RecordingConfig, StreamRecordingConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, listed_in, read_yaml, validate
@@ -226,6 +227,7 @@ class AppConfig(Section):
         None, description="A broker that is told of streams and events; absent: none is."
     )
     tracklets: TrackletsConfig = Field(TrackletsConfig(), description="What a service keeps of each identity.")
+    notify: NotifyConfig = Field(NotifyConfig(), description="Who is told of events.")
     max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
     workers: int = Field(
         1,

@@ -77,6 +77,12 @@ class ServeConfig(Section):
         description="Names under which the page is answered, beside this machine's own, `localhost` and addresses; "
         "such as that of a proxy in front.",
     )
+    public_url: str | None = Field(
+        None,
+        max_length=512,
+        pattern=r"^https?://[^\s?#]+$",
+        description="Address under which people reach the page, such as https://cams.example/; messages lead there.",
+    )
     login: Literal["auto", "none"] = Field(
         "auto",
         description="auto: users sign in where there are any, and without them the page listens on this machine alone; "
