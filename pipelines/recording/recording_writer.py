@@ -32,6 +32,10 @@ _LATE_S = 10.0
 """What was found on a frame comes so much after its packet at most; events, too."""
 _LONGEST_GROUP_S = 30.0
 """So far apart key frames are, at most, where what came before an event has its boxes, too."""
+_SOUND_WAIT_S = 2.0
+"""So long a file waits for the first sound of a connection that has some: its header is written with it."""
+_SILENT_S = 5.0
+"""A camera that has sent no sound for so long is recorded without from the next file on."""
 _MOST_FOUND = 8000
 _EVENT_STEP_S = 1.0
 """The store is not told of each frame by which an event grows longer."""
@@ -58,6 +62,9 @@ class RecordingWriter:
         self._stamps: list[Stamps] = []
         self._ring = PacketRing(int(settings.ring_mb * 1_000_000))
         self._unsafe: deque[list[EncodedPacket]] = deque(maxlen=2)
+        self._heard_at_s: float | None = None
+        self._sound_due_s: float | None = None  # until then all waits in the ring for the first sound
+        self._is_new = True
         self._segment: SegmentWriter | None = None
         self._parameters = b""
         self._ended: SegmentWriter | None = None
@@ -77,12 +84,16 @@ class RecordingWriter:
         self.interrupt()
         self._tracks = tracks
         self._stamps = [Stamps(track.time_base) for track in tracks]
+        self._heard_at_s = self._sound_due_s = None
+        self._is_new = True
 
     def interrupt(self) -> None:
         """End the file, since packets are missing from here on."""
         for stamps in self._stamps:
             for packet in stamps.flush():
                 self._place(packet)
+        if self._sound_due_s is not None:
+            self._wait_no_longer()
         self._end_segment(None)
         self._ring.clear()
 
@@ -90,8 +101,13 @@ class RecordingWriter:
         """Take the next packet of the connection."""
         if packet.track >= len(self._tracks) or self._settings.mode == "off":
             return
+        if self._is_new and len(self._tracks) > 1 and self._settings.sound:
+            self._sound_due_s = packet.arrived_at_s + _SOUND_WAIT_S
+        self._is_new = False
         if packet.track:
-            self._describe_sound(packet)
+            self._hear(packet)
+        if self._sound_due_s is not None and (packet.track or packet.arrived_at_s >= self._sound_due_s):
+            self._wait_no_longer()
         for ready in self._stamps[packet.track].put(packet):
             self._place(ready)
 
@@ -125,6 +141,7 @@ class RecordingWriter:
             self._ring.clear()
             self._found.clear()
             self._reason = ""
+            self._sound_due_s = None
             self._stamps = [Stamps(track.time_base) for track in self._tracks]
 
     def tick(self, now_s: float) -> None:
@@ -144,6 +161,9 @@ class RecordingWriter:
     def _place(self, packet: EncodedPacket) -> None:
         """Write a packet, or keep it for what may yet happen."""
         is_key = packet.track == 0 and packet.is_key
+        if self._sound_due_s is not None:
+            self._ring.add(packet, keep_since_s=packet.arrived_at_s - self._settings.pre_s - _LATE_S)
+            return
         if is_key and self._segment is not None and self._ends_at(packet, self._segment):
             self._end_segment(packet.arrived_at_s)
         if is_key and self._segment is None and self._is_wanted(packet):
@@ -164,13 +184,27 @@ class RecordingWriter:
         if key.arrived_at_s - segment.start_at_s >= self._settings.segment_s or not self._is_wanted(key):
             return True
         said = parameters(self._tracks[0].codec, key.data)
-        return (bool(said) and said != self._parameters) or len(segment.tracks) != 1 + len(self._sound())
+        return (bool(said) and said != self._parameters) or len(segment.tracks) != 1 + len(self._sound(key))
 
-    def _sound(self) -> list[EncodedTrack]:
-        """Return the track of sound where it is to be recorded and enough is known of it."""
-        return [one for one in self._tracks[1:] if self._settings.sound and (one.codec != "aac" or one.extradata)]
+    def _sound(self, key: EncodedPacket) -> list[EncodedTrack]:
+        """Return the track of sound where it is to be recorded, enough is known of it, and there is some.
 
-    def _describe_sound(self, packet: EncodedPacket) -> None:
+        A file whose header names sound that never comes would be written at its end only.
+        """
+        heard_at_s = self._heard_at_s
+        if not self._settings.sound or heard_at_s is None or key.arrived_at_s - heard_at_s > _SILENT_S:
+            return []
+        return [one for one in self._tracks[1:] if one.codec != "aac" or one.extradata]
+
+    def _wait_no_longer(self) -> None:
+        """Place what waited for the first sound of the connection."""
+        self._sound_due_s = None
+        for packet in self._ring.take_since(float("-inf")):
+            self._place(packet)
+
+    def _hear(self, packet: EncodedPacket) -> None:
+        """Take note of sound, and of what its packet says of its form."""
+        self._heard_at_s = packet.arrived_at_s
         video, sound = self._tracks
         if not sound.extradata:
             self._tracks = video, described_sound(sound, packet.data)
@@ -179,7 +213,7 @@ class RecordingWriter:
         video = described(self._tracks[0], key.data)
         if video is None:
             return
-        tracks = [video, *self._sound()]
+        tracks = [video, *self._sound(key)]
         start_unix_s = unix_s(key.arrived_at_s)
         kind: SegmentKind = "event" if key.arrived_at_s <= self._until_s else "continuous"
         try:
