@@ -5,10 +5,11 @@ from __future__ import annotations
 from support.fuzzing.config_targets import CONFIGURATION
 from support.fuzzing.model_targets import MODELS
 from support.fuzzing.reader_targets import READERS
+from support.fuzzing.recording_targets import RECORDINGS
 from support.fuzzing.target import Target
 from support.fuzzing.web_targets import WEB
 
-TARGETS = [*READERS, *MODELS, *CONFIGURATION, *WEB]
+TARGETS = [*READERS, *RECORDINGS, *MODELS, *CONFIGURATION, *WEB]
 GROUPS = tuple(dict.fromkeys(target.group for target in TARGETS))
 
 
