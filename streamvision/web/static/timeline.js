@@ -5,16 +5,15 @@ import { BoxOverlay } from "./box_overlay.js";
 import { find, say } from "./dom.js";
 import { happening } from "./happenings.js";
 import { Lanes } from "./lanes.js";
-import { eventItem, foundItem } from "./moments.js";
+import { eventItem } from "./moments.js";
 import { Peek } from "./peek.js";
 import { Player } from "./player.js";
 import { Recorded } from "./recorded.js";
-import { HINT, RegionDrawing } from "./region_drawing.js";
 import { address, streamPath } from "./server.js";
-import { motion, objects } from "./searches.js";
 import { SpanPanel } from "./span.js";
 import { Thumbnails } from "./thumbnails.js";
 import { around, clock, fromLocalTime, holding, localTime, moment, moved, share, spanWords, widthOf, zoomed } from "./timescale.js";
+import { WhatWasHere } from "./what_was_here.js";
 
 const BEFORE_S = 3; // an event is seen from so long before it
 const SPAN_S = [-5, 10]; // around an event, where it is to be saved
@@ -29,7 +28,7 @@ const form = find("filters");
 const nameOf = (stream) => names[stream] ?? stream;
 const present = () => Date.now() / 1000;
 
-const state = { stream: null, at: null, shown: around(present() - 1500, 3600), found: [] };
+const state = { stream: null, at: null, shown: around(present() - 1500, 3600) };
 const thumbnails = new Thumbnails();
 const recorded = new Recorded(arrived);
 const player = new Player(find("video"), { time: followed, state: playerSays, file: (file) => boxes.load(file), over: goOn });
@@ -53,7 +52,12 @@ const panel = new SpanPanel({
     ask();
   },
 }, nameOf);
-const drawing = new RegionDrawing(find("drawing"), { done: drawn, ended: () => drawEnded() });
+const here = new WhatWasHere(thumbnails, {
+  begun: () => player.pause(),
+  where: () => ({ stream: state.stream, shown: state.shown, className: filters().class }),
+  found: (found) => lanes.update({ found }),
+  go: (one) => go(one.stream, one.at - 1, { play: true }),
+});
 
 // --- the address bar says what is shown ---------------------------------------------------------------------------
 
@@ -157,7 +161,7 @@ let wanted = 0; // which moment the player is to show
 async function go(stream, at, { play }) {
   if (stream === null) return;
   const mine = (wanted += 1);
-  if (state.stream !== stream) forgetRegion();
+  if (state.stream !== stream) here.forget();
   choose(stream);
   place(at);
   if (!(at >= state.shown.since && at <= state.shown.until)) show(around(at, widthOf(state.shown)));
@@ -251,83 +255,6 @@ function toggle() {
   if (next !== null) go(state.stream, next, { play: true });
 }
 
-// --- what was here --------------------------------------------------------------------------------------------------
-
-let search = 0;
-
-function forgetRegion() {
-  search += 1;
-  for (const id of ["find-motion", "find-objects"]) if (find(id)) find(id).disabled = true;
-  find("drawing").setAttribute("hidden", "");
-  showFound([]);
-  say(find("here-said"), "");
-}
-
-function startDrawing() {
-  if (state.stream === null) return say(find("here-said"), "Choose a moment of a camera first.", true);
-  player.pause();
-  forgetRegion();
-  find("draw").setAttribute("aria-pressed", "true");
-  say(find("here-said"), HINT);
-  drawing.open();
-}
-
-function drawEnded() {
-  find("draw").setAttribute("aria-pressed", "false");
-  if (!drawing.region) say(find("here-said"), "");
-}
-
-function drawn() {
-  for (const id of ["find-motion", "find-objects"]) if (find(id)) find(id).disabled = false;
-  say(find("here-said"), "Now look for what moved in it, or which objects were there.");
-  find("find-motion").focus();
-}
-
-async function searching(act) {
-  const mine = (search += 1);
-  const isWanted = () => mine === search;
-  find("stop-search").hidden = false;
-  say(find("here-said"), "Looking …");
-  showFound([]);
-  try {
-    await act(isWanted);
-  } catch (error) {
-    if (isWanted()) say(find("here-said"), error.message, true);
-  }
-  if (isWanted()) find("stop-search").hidden = true;
-}
-
-function searchMotion() {
-  const [stream, span] = [state.stream, { since: state.shown.since, until: Math.min(state.shown.until, present()) }];
-  return searching(async (isWanted) => {
-    let counted = 0;
-    for await (const { moments, until } of motion(stream, span, drawing.region, isWanted)) {
-      if (!isWanted()) return;
-      counted = moments.length;
-      showFound(moments);
-      say(find("here-said"), `${momentsWords(counted)}; looked until ${moment(until)} …`);
-    }
-    if (isWanted()) say(find("here-said"), `${momentsWords(counted)} in the time that was shown.`);
-  });
-}
-
-const momentsWords = (n) => (n ? `Something moved at ${n} moment${n === 1 ? "" : "s"}` : "Nothing moved here");
-
-function searchObjects() {
-  return searching(async (isWanted) => {
-    const found = await objects(state.stream, state.shown, drawing.region, filters().class);
-    if (!isWanted()) return;
-    showFound(found);
-    say(find("here-said"), found.length ? `${found.length} object${found.length === 1 ? " was" : "s were"} here.` : "No object was here in the time that is shown.");
-  });
-}
-
-function showFound(found) {
-  document.querySelector('.legend [data-kind="motion"]').hidden = !found.length;
-  lanes.update({ found });
-  find("found").replaceChildren(...found.slice(0, LISTED).map((one) => foundItem(one, thumbnails, () => go(one.stream, one.at - 1, { play: true }))));
-}
-
 // --- controls and keys ----------------------------------------------------------------------------------------------
 
 const KEYS = {
@@ -390,14 +317,6 @@ onClick("closer", () => zoom(0.5));
 onClick("wider", () => zoom(2));
 onClick("begin-here", () => state.at !== null && panel.end("since", state.at));
 onClick("end-here", () => state.at !== null && panel.end("until", state.at));
-onClick("draw", () => (find("draw").getAttribute("aria-pressed") === "true" ? drawing.close() : startDrawing()));
-onClick("find-motion", searchMotion);
-onClick("find-objects", searchObjects);
-onClick("stop-search", () => {
-  search += 1;
-  find("stop-search").hidden = true;
-  say(find("here-said"), "Stopped.");
-});
 onClick("now", () => show(around(present(), widthOf(state.shown), 0.96)));
 for (const one of document.querySelectorAll("[data-width]")) {
   one.addEventListener("click", () => show(around(state.at ?? present(), Number(one.dataset.width), state.at === null ? 0.96 : 0.5)));
