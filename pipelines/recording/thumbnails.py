@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from pipelines.recording.key_frames import FileDecoder, key_packets
+from pipelines.recording.key_frames import FileDecoder
 from pipelines.recording.recorded_file import OpenedFile, RecordedFile, RecordedPacket, opened
 from pipelines.recording.segment_store import boxes_path
 from pipelines.rendering.renderer import JpegEncoder
@@ -61,12 +61,13 @@ class Thumbnails:
         return made.jpeg
 
     def _keep(self, key: tuple[str, int], made: _Thumbnail) -> None:
-        self._kept.setdefault(key, []).append(made)
+        others = [one for one in self._kept.get(key, ()) if one.since_s != made.since_s]
+        self._bytes += _size([*others, made]) - _size(self._kept.get(key, []))
+        self._kept[key] = [*others, made]
         self._kept.move_to_end(key)
-        self._bytes += len(made.jpeg)
         while self._bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
-            self._bytes -= sum(len(one.jpeg) for one in oldest)
+            self._bytes -= _size(oldest)
 
     def _made(self, file: RecordedFile, at_s: float, width_px: int) -> _Thumbnail | None:
         with opened(file) as source:
@@ -84,10 +85,19 @@ class Thumbnails:
 
 
 def _around(source: OpenedFile, at_s: float) -> tuple[RecordedPacket | None, float]:
-    """Return the last key frame at or before a time, and from when on there is a later one."""
+    """Return the last key frame at or before a time, and until when it is that; a file may be growing at its end."""
     before: RecordedPacket | None = None
-    for found in key_packets(source, at_s, at_s + _MAX_KEY_INTERVAL_S):
-        if before is not None and found.pts_s > at_s:
-            return before, found.pts_s
-        before = found
-    return before, at_s + _MAX_KEY_INTERVAL_S if before is not None else at_s
+    last_s = 0.0
+    for found in source.packets(at_s, at_s + _MAX_KEY_INTERVAL_S):
+        if not found.is_video:
+            continue
+        if found.packet.is_keyframe:
+            if before is not None and found.pts_s > at_s:
+                return before, found.pts_s
+            before = found
+        last_s = max(last_s, found.dts_s)
+    return before, last_s
+
+
+def _size(thumbnails: list[_Thumbnail]) -> int:
+    return sum(len(one.jpeg) for one in thumbnails)

@@ -62,6 +62,18 @@ def test_thumbnails_that_are_kept_need_no_file_and_are_bounded(tmp_path: Path) -
     assert again == [None, *first[1:]]
 
 
+def test_a_file_that_grows_shows_its_newest_key_frame(tmp_path: Path) -> None:
+    file = write_recording(tmp_path, count=50, gop=10, sound=None)
+    content = file.path.read_bytes()
+    fragments = [place - 4 for place in range(len(content)) if content.startswith(b"moof", place)]
+    thumbnails, at_unix_s = Thumbnails(), START_UNIX_S + 1.9
+    file.path.write_bytes(content[: fragments[2]])
+    assert number_on(decoded(thumbnails.jpeg(file, at_unix_s, 160))) == 10
+    assert number_on(decoded(thumbnails.jpeg(file, START_UNIX_S + 0.3, 160))) == 0
+    file.path.write_bytes(content)
+    assert number_on(decoded(thumbnails.jpeg(file, at_unix_s, 160))) == 40
+
+
 def test_what_is_no_recording_has_no_thumbnail(tmp_path: Path) -> None:
     file = write_recording(tmp_path, sound=None)
     content = file.path.read_bytes()
