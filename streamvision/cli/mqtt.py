@@ -27,4 +27,4 @@ def mqtt_publisher(config: AppConfig, view: LiveView, folder: Path | None) -> Mq
         return None
     bound = config.mqtt.spooled
     spool = open_spool(folder, "mqtt", max_messages=bound, max_bytes=4 * EVENT_BYTES * bound)
-    return MqttPublisher(config.mqtt, view, spool=spool, usual_recording=config.recording.mode)
+    return MqttPublisher(config.mqtt, view, spool=spool)

@@ -23,7 +23,7 @@ from streamvision.notify.message import Message
 from streamvision.notify.mqtt.connection import Connection
 from streamvision.notify.mqtt.discovery import service_entities
 from streamvision.notify.mqtt.states import MOST_CLASSES, States
-from streamvision.notify.mqtt.switches import Mode, Switches
+from streamvision.notify.mqtt.switches import Switches
 from streamvision.notify.mqtt.topics import COUNTS, EVENTS, OFFLINE, ONLINE, PICTURE, RETAINED, SWITCHES, Topics
 from streamvision.notify.mqtt.watching import Watch
 from streamvision.notify.spool import Spool
@@ -51,15 +51,12 @@ class MqttPublisher:
         config: which broker, and what it is told.
         view: the streams; where it has a control, detection and recording can be switched.
         spool: where events wait.
-        usual_recording: what is recorded of streams that do not say so themselves; ``None`` where nothing can be.
 
     Raises:
         MissingDependencyError: when the extra is not installed.
     """
 
-    def __init__(
-        self, config: MqttConfig, view: LiveView, *, spool: Spool, usual_recording: Mode | None = None
-    ) -> None:
+    def __init__(self, config: MqttConfig, view: LiveView, *, spool: Spool) -> None:
         self._config = config
         self._view = view
         self._spool = spool
@@ -67,7 +64,8 @@ class MqttPublisher:
         self._states = States(config, self._topics)
         self._wake = threading.Event()
         self._watch = Watch(self._wake.set)
-        self._switches = self._switches_of(view, usual_recording)
+        control = view.control
+        self._switches = Switches(control, on=config.recording, changed=self._look_again) if control else None
         Connection(config, self._topics, self._received)  # says at once what is not installed
         self._lock = threading.Lock()
         self._kept: dict[str, bytes] = {}
@@ -81,11 +79,6 @@ class MqttPublisher:
         self._sent = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
-
-    def _switches_of(self, view: LiveView, usual: Mode | None) -> Switches | None:
-        if view.control is None:
-            return None
-        return Switches(view.control, usual=usual, on=self._config.recording, changed=self._look_again)
 
     def start(self) -> None:
         """Begin; the broker need not be there yet."""

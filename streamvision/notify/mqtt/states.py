@@ -35,12 +35,11 @@ class Switched:
     """How the switches of a stream stand."""
 
     detection: bool
-    recording: bool | None
-    """``None`` where nothing is recorded here at all."""
+    recording: bool
 
     def contents(self) -> dict[str, bytes]:
         """Return what is told of each switch."""
-        found = {DETECTION: self.detection} | ({} if self.recording is None else {RECORDING: self.recording})
+        found = {DETECTION: self.detection, RECORDING: self.recording}
         return {name: (ON if is_on else OFF).encode() for name, is_on in found.items()}
 
 

@@ -33,17 +33,15 @@ class Switches:
 
     Args:
         control: changes the streams.
-        usual: what is recorded of streams that do not say so themselves; ``None`` where nothing can be recorded.
-        on: what the recording switch switches on; by default what is usual, or everything where that is nothing.
+        on: what the recording switch switches on; by default what the run records, or everything where that is nothing.
         changed: called after each command, whatever became of it.
     """
 
-    def __init__(
-        self, control: StreamControl, *, usual: Mode | None, on: Mode | None, changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, control: StreamControl, *, on: Mode | None, changed: Callable[[], None]) -> None:
         self._control = control
-        self._usual = usual
-        self._on = on or (usual if usual != "off" else None) or "continuous"
+        self._on = on
+        self._usual: Mode = "off"
+        self._usual_at_s = float("-inf")
         self._changed = changed
         self._commands: Queue[tuple[str, str, bool]] = Queue(MOST_WAITING)
         self._known: dict[str, tuple[float, Switched]] = {}
@@ -112,14 +110,27 @@ class Switches:
         switched = self._switched(self._control.stream_config(stream_id))
         if switch == DETECTION and switched.detection != is_on:
             self._control.change_stream(stream_id, {"detect": is_on})
-        elif switch == RECORDING and switched.recording not in (None, is_on):
-            self._control.change_stream(stream_id, {"recording": {"mode": self._on if is_on else "off"}})
+        elif switch == RECORDING and switched.recording != is_on:
+            self._control.change_stream(
+                stream_id, {"recording": {"mode": self._recorded_when_on() if is_on else "off"}}
+            )
         else:
             return
         _log.info("mqtt: %s of %s was switched %s", switch, stream_id, ON if is_on else OFF)
 
     def _switched(self, config: dict[str, Any]) -> Switched:
         own = config.get("recording")
-        mode = own if isinstance(own, str) else (own or {}).get("mode") or self._usual
-        recording = None if self._usual is None else mode != "off"
-        return Switched(detection=config.get("detect", True), recording=recording)
+        mode = own if isinstance(own, str) else (own or {}).get("mode") or self._recorded_usually()
+        return Switched(detection=config.get("detect", True), recording=mode != "off")
+
+    def _recorded_when_on(self) -> Mode:
+        usual = self._recorded_usually()
+        return self._on or (usual if usual != "off" else "continuous")
+
+    def _recorded_usually(self) -> Mode:
+        """Return what is recorded of streams that do not say so themselves, which may change while they run."""
+        now_s = time.monotonic()
+        if now_s - self._usual_at_s >= LOOK_EVERY_S:
+            self._usual = self._control.settings()["recording"]["mode"]
+            self._usual_at_s = now_s
+        return self._usual

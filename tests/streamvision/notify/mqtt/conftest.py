@@ -50,7 +50,6 @@ def publishing() -> Callable[..., AbstractContextManager[MqttPublisher]]:
             config,
             served.service.view,
             spool=spool or open_spool(None, "mqtt", max_messages=10_000, max_bytes=10**8),
-            usual_recording="off",
         )
         publisher.start()
         try:

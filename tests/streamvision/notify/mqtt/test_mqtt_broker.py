@@ -26,6 +26,8 @@ from streamvision.notify.target import DeliveryError
 from support.command_line import running, streamvision
 from support.live_feed import LiveFeed, published_after
 from support.mosquitto import Authority, Client, Mosquitto, kept_by
+from support.recorded_segments import clip
+from support.rtsp_server import RtspServer, unavailable
 from support.serving import BOXES, Served, until
 from support.told import happened
 
@@ -112,6 +114,38 @@ def test_switches_act_and_nothing_else_does(
             until(lambda: witness.newest(switches[0]) == b"ON", "a change elsewhere is told, too")
     assert 1 <= len([one for one in caplog.records if "give ON or OFF" in one.message]) <= 3  # not one for each
     assert not [one for one in caplog.records if one.exc_info]
+
+
+@pytest.mark.gstreamer
+def test_the_recording_switch_records_a_real_camera(
+    tmp_path: Path, broker: Mosquitto, served: Served, publishing: Publishing
+) -> None:
+    if (reason := unavailable()) is not None:
+        pytest.skip(reason)
+    switch, ever = "streamvision/gate/recording", "since=0&until=9000000000"
+    (tmp_path / "film.mp4").write_bytes(clip(8, 10))
+    assert served.ask("PATCH", "/api/settings", {"recording": {"min_free_gb": 0, "segment_s": 2}})[0] == 200
+
+    def recorder() -> dict[str, Any] | None:
+        outputs = served.get("/api/streams/gate")["outputs"]
+        return next((one["state"] for one in outputs if one["name"] == "recording"), None)
+
+    with RtspServer(tmp_path / "film.mp4", fps=10, size=(64, 48)) as camera, Client(broker) as witness:
+        served.add(id="gate", source=camera.url)
+        with publishing(broker, served):
+            until(lambda: witness.newest(switch) == b"OFF" and recorder() == "off", "nothing is recorded unasked")
+            witness.send(f"{switch}/set", "ON")
+            until(lambda: served.get(f"/api/recordings?{ever}")["recordings"], "a file comes")
+            assert (witness.newest(switch), recorder()) == (b"ON", "writing")
+            assert served.ask("PATCH", "/api/streams/gate", {"recording": None})[0] == 200
+            until(lambda: witness.newest(switch) == b"OFF", "a change on the page is told")
+            assert served.ask("PATCH", "/api/settings", {"recording": {"mode": "events"}})[0] == 200
+            until(lambda: witness.newest(switch) == b"ON", "and one for all cameras")
+            witness.send(f"{switch}/set", "OFF")
+            until(lambda: witness.newest(switch) == b"OFF" and recorder() == "off", "it is off")
+            witness.send(f"{switch}/set", "ON")
+            until(lambda: witness.newest(switch) == b"ON", "it is on")
+            assert served.get("/api/streams/gate/config")["recording"]["mode"] == "events"
 
 
 def test_what_an_earlier_run_left_is_taken_away_or_taken_up(
