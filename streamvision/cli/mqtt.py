@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamvision.core.config.app import AppConfig
 from streamvision.core.live import LiveView
-from streamvision.notify.message import EVENT_BYTES
-from streamvision.notify.mqtt.publisher import MqttPublisher
-from streamvision.notify.spool import open_spool
+
+if TYPE_CHECKING:
+    from streamvision.notify.mqtt.publisher import MqttPublisher
 
 
 def mqtt_publisher(config: AppConfig, view: LiveView, folder: Path | None) -> MqttPublisher | None:
@@ -25,6 +26,10 @@ def mqtt_publisher(config: AppConfig, view: LiveView, folder: Path | None) -> Mq
     """
     if config.mqtt is None:
         return None
+    from streamvision.notify.message import EVENT_BYTES  # what most runs do without
+    from streamvision.notify.mqtt.publisher import MqttPublisher
+    from streamvision.notify.spool import open_spool
+
     bound = config.mqtt.spooled
     spool = open_spool(folder, "mqtt", max_messages=bound, max_bytes=4 * EVENT_BYTES * bound)
     return MqttPublisher(config.mqtt, view, spool=spool)
