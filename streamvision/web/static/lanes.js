@@ -3,7 +3,8 @@
 import { node } from "./dom.js";
 import { atShare, moved, share, ticks, widthOf, zoomed } from "./timescale.js";
 
-const NEAR_PX = 7; // events as near as this are one mark
+const MARK_PX = 18; // events as near as this are one mark, since its number takes as much room
+const NEAR_PX = 9; // of the pointer to a mark
 const STILL_PX = 5; // a pointer that moved less was clicked
 const WHEEL = 0.0016;
 const LEAST_PX = 2; // that a stretch is wide, however short it is
@@ -104,7 +105,7 @@ export class Lanes {
       const x = share(this.#model.shown, event.at) * this.#width_px;
       if (x < -NEAR_PX || x > this.#width_px + NEAR_PX) continue;
       const last = clusters.at(-1);
-      if (last && x - last.x < NEAR_PX) last.events.push(event);
+      if (last && x - last.x < MARK_PX) last.events.push(event);
       else clusters.push({ stream, x, events: [event] });
     }
     return clusters;

@@ -83,3 +83,15 @@ def test_what_happened_is_seen_again(page: Page, served: Served) -> None:
     page.wait_for_function(f"() => +new URLSearchParams(location.search).get('at') > {event['captured_unix_s'] - 2}")
     page.wait_for_function("() => document.getElementById('boxes').width > 0")
     expect(page.locator("#stage-words")).to_be_empty()
+
+    page.locator("#draw").click()
+    box = page.locator("#stage").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 3, box["y"] + 3)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3, steps=4)
+    page.mouse.up()
+    page.locator("#find-objects").click()
+    expect(page.locator("#here-said")).to_contain_text("in the time that was shown")
+    page.locator("#find-motion").click()
+    expect(page.locator("#here-said")).to_contain_text("Something moved at")
