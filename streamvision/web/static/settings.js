@@ -4,6 +4,7 @@ import "./page.js";
 import { listAudit } from "./audit.js";
 import { find, say } from "./dom.js";
 import { DRAWN, Fields, FOUND } from "./fields.js";
+import { manageNotify } from "./notify.js";
 import { ask } from "./server.js";
 import { manageUsers } from "./users.js";
 
@@ -53,6 +54,7 @@ find("run").addEventListener("submit", async (event) => {
 try {
   const settings = await ask("api/settings");
   for (const group of groups) group.show(settings);
+  await manageNotify(settings.notify);
 } catch (error) {
   say(said, error.message, true);
 }
