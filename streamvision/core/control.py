@@ -125,6 +125,8 @@ class LoggedEvent:
     """What happened."""
     has_picture: bool
     """Whether its picture is there."""
+    clip_span_s: tuple[float, float] | None = None
+    """How much was recorded before and behind it, in seconds; ``None`` where nothing was."""
 
 
 class EventLog(Protocol):

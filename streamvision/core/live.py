@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.control import EventLog, OnvifCameras, StreamControl
-from streamvision.core.notify import Notifications
+from streamvision.core.notify import Notifications, TargetStatus
 from streamvision.core.recordings import Recordings
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
@@ -164,6 +164,7 @@ class LiveView:
         self.recordings: Recordings | None = None
         """What was recorded; ``None`` where nothing can be."""
         self.notify: Notifications | None = None
+        self.mqtt: Callable[[], TargetStatus] | None = None
         """Who is told of events; ``None`` where nobody can be."""
         self.tracklets: Tracklets | None = None
         """Which identities were seen, and where; ``None`` where they are not kept."""

@@ -6,10 +6,11 @@ jump.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
+from urllib.parse import urlencode
 
 from streamvision.core.errors import StreamVisionError
 
@@ -58,6 +59,27 @@ class RecordedSpan:
     """Where it begins."""
     until_unix_s: float
     """Where it ends."""
+
+
+ClipSpan = Callable[[str], "tuple[float, float] | None"]
+"""Returns how much is recorded before and behind an event of a stream, in seconds; ``None`` where nothing is."""
+
+
+def no_clips(stream_id: str) -> None:
+    """Say that nothing is recorded."""
+
+
+def clip_address(stream: str, at_unix_s: float, span_s: tuple[float, float]) -> str:
+    """Return the address of what was recorded around an event, from the application's root.
+
+    Args:
+        stream: where it was.
+        at_unix_s: when its frame arrived.
+        span_s: how much is recorded before and behind it, in seconds.
+    """
+    since, until = at_unix_s - span_s[0], at_unix_s + span_s[1]
+    asked = urlencode({"stream": stream, "since": round(since, 3), "until": round(until, 3)})
+    return f"api/recordings/export.mp4?{asked}"
 
 
 @dataclass(frozen=True)

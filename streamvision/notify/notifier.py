@@ -10,17 +10,16 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from pipelines.outputs.sink import Sink, SinkContext
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.notify import NotifyConfig, RuleConfig, TargetConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.notify import TargetKind, TargetStatus, UnknownTargetError
+from streamvision.core.recordings import ClipSpan, clip_address, no_clips
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
 from streamvision.notify.delivery import Delivery
@@ -42,13 +41,6 @@ PATIENCE_S = 30.0
 """Longest wait of a file's stream for room."""
 STOP_S = 5.0
 """Longest wait at the end for what is on its way."""
-
-ClipSpan = Callable[[str], "tuple[float, float] | None"]
-"""Returns how much is recorded before and behind an event of a stream, in seconds; ``None`` where nothing is."""
-
-
-def no_clips(stream_id: str) -> None:
-    """Say that nothing is recorded."""
 
 
 def check_notify(config: NotifyConfig) -> None:
@@ -244,11 +236,7 @@ class Notifier:
 
     def _clip(self, event: AnalyticsEvent) -> str | None:
         span = self._clip_span(event.stream)
-        if span is None:
-            return None
-        since, until = event.captured_unix_s - span[0], event.captured_unix_s + span[1]
-        asked = urlencode({"stream": event.stream, "since": round(since, 3), "until": round(until, 3)})
-        return f"{self._root}api/recordings/export.mp4?{asked}"
+        return None if span is None else self._root + clip_address(event.stream, event.captured_unix_s, span)
 
     @property
     def _fate(self) -> str:

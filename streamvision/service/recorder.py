@@ -19,13 +19,14 @@ from pipelines.outputs.sink import Sink, SinkContext
 from pipelines.stages.analytics import Analytics
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.recordings import ClipSpan, no_clips
 from streamvision.core.redaction import redact_outside
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
 from streamvision.service.counting import save_counts
 from streamvision.service.event_store import EventStore
 from streamvision.state.database import Database
-from streamvision.state.events import DETAILS, insert_events
+from streamvision.state.events import CLIP_SPAN, DETAILS, insert_events
 
 _log = logging.getLogger(__name__)
 
@@ -63,15 +64,23 @@ class EventRecorder:
         database: where to.
         store: where the pictures go, and what is kept.
         counting: returns the analytics of the streams whose counts are to be written down, by stream id.
+        clip_span: how much is recorded around an event of a stream.
     """
 
     name = "event_log"
     """What a stream's status calls it."""
 
-    def __init__(self, database: Database, store: EventStore, counting: Callable[[], Mapping[str, Analytics]]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: EventStore,
+        counting: Callable[[], Mapping[str, Analytics]],
+        clip_span: ClipSpan = no_clips,
+    ) -> None:
         self._database = database
         self._store = store
         self._counting = counting
+        self._clip_span = clip_span
         self._lock = threading.Lock()
         self._working = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
@@ -192,7 +201,8 @@ class EventRecorder:
                     self._events -= len(one.events)
                     self._frames -= one.rendered is not None
                     self._dirty.add(one.stream_id)
-            self._ready += [_row(event, one.recorded_unix_s, picture) for event in one.events]
+            span_s = self._clip_span(one.stream_id)
+            self._ready += [_row(event, one.recorded_unix_s, picture, span_s) for event in one.events]
 
     def _written(self, one: _Waiting) -> str | None:
         """Write the picture of a frame, where that is to be done, and return its name; ``None`` where there is none."""
@@ -241,7 +251,10 @@ class _RecorderSink:
         pass  # the recorder goes on
 
 
-def _row(event: AnalyticsEvent, recorded_unix_s: float, picture: str | None) -> dict[str, Any]:
+def _row(
+    event: AnalyticsEvent, recorded_unix_s: float, picture: str | None, clip_span_s: tuple[float, float] | None
+) -> dict[str, Any]:
+    details = {key: value for key, value in event.to_json().items() if key in DETAILS}
     return {
         "time_unix_s": recorded_unix_s if event.time_unix_s is None else event.time_unix_s,
         "recorded_unix_s": recorded_unix_s,
@@ -251,5 +264,5 @@ def _row(event: AnalyticsEvent, recorded_unix_s: float, picture: str | None) -> 
         "region": event.region,
         "track_id": event.track_id,
         "picture": picture,
-        "details": {key: value for key, value in event.to_json().items() if key in DETAILS},
+        "details": details | {CLIP_SPAN: clip_span_s},
     }

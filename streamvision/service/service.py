@@ -13,25 +13,19 @@ from types import TracebackType
 from typing import Any
 
 from pipelines.engine import Pipeline
-from pipelines.outputs.sink import SinkFactory
-from pipelines.recording.recorders import StreamRecorders
 from pipelines.stages.analytics import Analytics
 from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.errors import StateError, StreamVisionError
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
-from streamvision.notify.notifier import Notifier, check_notify
+from streamvision.notify.notifier import check_notify
 from streamvision.service.absent import absent_status
 from streamvision.service.beginning import Beginning, ReadDocument, changed_at
 from streamvision.service.counting import restored_counts
-from streamvision.service.event_store import EventStore
 from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers, unused
 from streamvision.service.memory import BEGINNING, DOCUMENT, GIVEN, remember, remembered
-from streamvision.service.recorder import EventRecorder
-from streamvision.service.recordings.library import RecordingLibrary
-from streamvision.service.recordings.opening import open_store
-from streamvision.service.tracklets.recorder import TrackletRecorder
 from streamvision.service.values import parsed_run, parsed_stream, suggested_id
+from streamvision.service.writers import Writers
 from streamvision.state.database import Database
 from streamvision.state.streams import StoredStream
 
@@ -75,25 +69,13 @@ class Service:
         self._layers = Layers.begin(document, stored, changes, origin=self._origin)
         ids = self._take_given_streams(given)
         self._opened = self._run_config(self._layers)
-        self.store = EventStore(database, folder, self._opened.event_log)
-        self.recorder = EventRecorder(database, self.store, self._counted)
-        self.tracklets = TrackletRecorder.open(database, folder, self._opened.tracklets)
-        """Writes identities down; ``None`` where they are not kept."""
-        public_url = self._opened.serve.public_url if self._opened.serve else None
-        self.notifier = Notifier(
-            self._opened.notify, folder=folder / "notify", public_url=public_url, clip_span=self._clip_span
+        self.writers = Writers(
+            database, folder, self._opened, counting=self._counted, stream_config=lambda name: self._running.get(name)
         )
-        self.recordings = open_store(database, folder, self._opened.recording)
-        self._recorders = StreamRecorders(self._opened.recording, self.recordings)
-        sinks: list[SinkFactory] = [self.recorder, self._recorders, self.notifier, *self._identities()]
-        self.pipeline = Pipeline(self._opened, sinks=sinks, packets=self._recorders.listener, service=True)
+        """What takes the results beside the page."""
+        self.pipeline = Pipeline(self._opened, sinks=self.writers.sinks, packets=self.writers.packets, service=True)
         self.pipeline.view.statuses = self.statuses
-        self._library = RecordingLibrary(self.recordings, self._opened.overlay)
-        self.pipeline.view.faults = self._faults
-        self.pipeline.view.event_log = self.store
-        self.pipeline.view.notify = self.notifier
-        self.pipeline.view.recordings = self._library
-        self.pipeline.view.tracklets = None if self.tracklets is None else self.tracklets.store
+        self.writers.show(self.pipeline.view)
         settings = {BEGINNING: beginning.to_json(), GIVEN: ids, DOCUMENT: document}
         remember(database, Layers(stored=stored, changes=changes), self._layers, settings=settings)
         self._keeper = threading.Thread(target=self._keep, name="service", daemon=True)
@@ -116,11 +98,7 @@ class Service:
         return self.pipeline.view
 
     def __enter__(self) -> Service:
-        self.recorder.start()
-        self.notifier.start()
-        self.recordings.start()
-        for identities in self._identities():
-            identities.start()
+        self.writers.start()
         self.pipeline.start()
         for stream_id in self._layers.documents:
             with self.changing():
@@ -134,12 +112,8 @@ class Service:
         self._stopping.set()
         self.pipeline.stop()
         for stream_id in self._counting:
-            self.recorder.note_counts(stream_id)
-        self.recorder.stop()
-        self.notifier.stop()
-        self.recordings.stop()
-        for identities in self._identities():
-            identities.stop()
+            self.writers.events.note_counts(stream_id)
+        self.writers.stop()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it was stopped; return whether it was."""
@@ -162,13 +136,6 @@ class Service:
         running, absent = self._running, self._absent
         absences = [absent_status(name, running[name], why) for name, why in absent.items() if name in running]
         return [*self.pipeline.statuses(), *absences]
-
-    def _identities(self) -> list[TrackletRecorder]:
-        return [self.tracklets] if self.tracklets is not None else []
-
-    def _faults(self) -> list[str]:
-        identities = [fault for one in self._identities() for fault in one.faults()]
-        return [*self.recorder.faults(), *self.recordings.faults(), *identities]
 
     # --- changes ----------------------------------------------------------------------------------------------------
 
@@ -249,25 +216,7 @@ class Service:
 
     def _take(self, layers: Layers) -> None:
         self._layers = layers
-        run = self._run_config(layers)
-        self.store.config = run.event_log
-        self.recordings.config = run.recording
-        self._recorders.configure(run.recording)
-        self._library.overlay = run.overlay
-        try:
-            self.notifier.configure(run.notify)
-        except StreamVisionError as error:
-            _log.error("%s", error)
-
-    def _clip_span(self, stream_id: str) -> tuple[float, float] | None:
-        """Return how much is recorded around an event of a stream, in seconds; ``None`` where nothing is."""
-        stream, run = self._running.get(stream_id), self.recordings.config
-        own = None if stream is None else stream.recording
-        mode, pre_s, post_s = (
-            getattr(run, key) if own is None or getattr(own, key) is None else getattr(own, key)
-            for key in ("mode", "pre_s", "post_s")
-        )
-        return None if mode == "off" else (pre_s, post_s)
+        self.writers.configure(self._run_config(layers))
 
     def _run_config(self, layers: Layers) -> AppConfig:
         return parsed_run({**layers.run_document, "streams": []}, origin=self._origin)
@@ -329,7 +278,7 @@ class Service:
         analytics = self.pipeline.view.analytics.get(stream_id)
         if stream_id in self.pipeline.view.channels:
             with suppress(StateError):
-                self.recorder.flush()
+                self.writers.events.flush()
             self.pipeline.replace_stream(stream_id, config)
         else:
             self.pipeline.add_stream(config)
@@ -337,7 +286,7 @@ class Service:
         self._absent = {name: why for name, why in self._absent.items() if name != stream_id}
         if self.pipeline.view.analytics.get(stream_id) is not analytics:
             self._restore(stream_id)
-        self.recorder.note_counts(stream_id)
+        self.writers.events.note_counts(stream_id)
 
     def _remove(self, stream_id: str) -> None:
         self._counting = {name: one for name, one in self._counting.items() if name != stream_id}
@@ -345,7 +294,7 @@ class Service:
         self._absent = {name: why for name, why in self._absent.items() if name != stream_id}
         if stream_id in self.pipeline.view.channels:
             self.pipeline.remove_stream(stream_id)
-        self.recorder.forget(stream_id)
+        self.writers.events.forget(stream_id)
 
     def _restore(self, stream_id: str) -> None:
         """Let lines and zones go on counting from where they were; where that is not known yet, try again later."""

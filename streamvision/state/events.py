@@ -16,6 +16,8 @@ DETAILS = (
     *("direction", "box", "score", "values", "file", "file_frame"),
 )
 """What of an event has no column of its own."""
+CLIP_SPAN = "clip_span_s"
+"""Among the details: how much was recorded before and behind the event, in seconds; null where nothing was."""
 BATCH = 500
 """Most rows that are deleted in one transaction, so that none lasts long."""
 
@@ -123,4 +125,5 @@ def _event(row: Any) -> LoggedEvent:
         class_name=row.class_name,
         region=row.region,
     )
-    return LoggedEvent(number=row.id, event=event, has_picture=row.picture is not None)
+    span_s = tuple(told[CLIP_SPAN]) if told.get(CLIP_SPAN) else None
+    return LoggedEvent(number=row.id, event=event, has_picture=row.picture is not None, clip_span_s=span_s)

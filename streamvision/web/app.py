@@ -206,7 +206,7 @@ def create_app(
     if view.videos is not None:
         add_hls(app, view.videos, channel_of)
     if view.notify is not None:
-        add_notify(app, view.notify)
+        add_notify(app, view.notify, lambda: view.mqtt() if view.mqtt else None)
     add_openapi(app)
 
     @app.get("/api/live")

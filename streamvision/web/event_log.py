@@ -13,6 +13,7 @@ from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.section import validate
 from streamvision.core.control import EventLog, EventQuery, LoggedEvent
 from streamvision.core.event_message import CSV_COLUMNS, csv_cells, csv_text
+from streamvision.core.recordings import clip_address
 from streamvision.web.access import access, check_streams, present
 from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
@@ -96,8 +97,13 @@ def _plain(one: LoggedEvent) -> dict[str, Any]:
 
 
 def _addressed(one: LoggedEvent) -> AnalyticsEvent:
-    """Return the event with the address of its picture."""
-    return replace(one.event, picture=f"api/event-log/{one.number}/picture" if one.has_picture else None)
+    """Return the event with the addresses of its picture and of what was recorded around it."""
+    event, span_s = one.event, one.clip_span_s
+    return replace(
+        event,
+        picture=f"api/event-log/{one.number}/picture" if one.has_picture else None,
+        clip=None if span_s is None else clip_address(event.stream, event.captured_unix_s, span_s),
+    )
 
 
 def _cells(one: LoggedEvent) -> list[object]:

@@ -47,8 +47,10 @@ class PipelineCollector(Collector):
         yield from _gauges(statuses)
         yield _states(statuses)
         yield from region_metrics(statuses)
-        if self._view.notify is not None:
-            yield from notify_metrics(self._view.notify.statuses())
+        targets = [] if self._view.notify is None else self._view.notify.statuses()
+        broker = [] if self._view.mqtt is None else [self._view.mqtt()]
+        if told := [*targets, *broker]:
+            yield from notify_metrics(told)
         yield _histogram("streamvision_stage_seconds", "Seconds spent in a stage.", "stage", self._view.stage_times())
         yield _histogram(
             "streamvision_frame_age_seconds",

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify
 
 from streamvision.core.errors import StreamVisionError
-from streamvision.core.notify import Notifications, UnknownTargetError
+from streamvision.core.notify import Notifications, TargetStatus, UnknownTargetError
 from streamvision.web.access import access
 from streamvision.web.openapi import describe
 from streamvision.web.refusal import refuse
 from streamvision.web.service_schemas import NotifyState
 
 
-def add_notify(app: Flask, notify: Notifications) -> None:
+def add_notify(app: Flask, notify: Notifications, broker: Callable[[], TargetStatus | None]) -> None:
     """Add the addresses about who is told of events.
 
     Args:
         app: the application.
         notify: who tells.
+        broker: returns how the MQTT broker is doing; ``None`` where none is set.
     """
 
     @app.get("/api/notify")
     @access("admin")
     @describe(answer=NotifyState)
     def notify_state() -> Response:
-        """Give how each target is doing, and the kinds that there are."""
-        return jsonify({"targets": notify.statuses(), "kinds": notify.kinds()})
+        """Give how each target and the MQTT broker are doing, and the kinds of targets that there are."""
+        return jsonify({"targets": notify.statuses(), "mqtt": broker(), "kinds": notify.kinds()})
 
     @app.post("/api/notify/<name>/test")
     @access("admin")

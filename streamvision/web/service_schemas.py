@@ -99,6 +99,8 @@ class NotifyState(Schema):
 
     targets: list[TargetStatus]
     """How each target is doing."""
+    mqtt: TargetStatus | None
+    """How the MQTT broker is doing; null where none is set."""
     kinds: list[TargetKind]
     """Which kinds of targets there are."""
 

@@ -82,6 +82,7 @@ class MqttPublisher:
 
     def start(self) -> None:
         """Begin; the broker need not be there yet."""
+        self._view.mqtt = self.status
         self._view.follow(self._watch)
         if self._switches is not None:
             self._switches.start()

@@ -78,17 +78,22 @@ async function listTargets() {
   try {
     const state = await ask("api/notify");
     kinds = state.kinds;
-    find("target-list").replaceChildren(...state.targets.map(targetRow));
+    find("target-list").replaceChildren(...state.targets.map(targetRow), ...(state.mqtt ? [row(cells(state.mqtt), "mqtt", [])] : []));
   } catch (error) {
     say(find("notify-said"), error.message, true);
   }
 }
 
-function targetRow({ name, kind, state, reason, waiting, sent, lost }) {
+function cells({ name, kind, state, reason, waiting, sent, lost }) {
   const gone = Object.entries(lost).map(([cause, count]) => `${count} ${cause}`).join(", ");
+  return [name, kind, reason ? `${state}: ${reason}` : state, `${waiting} waiting, ${sent} sent${gone ? `, lost: ${gone}` : ""}`];
+}
+
+function targetRow(status) {
+  const { name } = status;
   const test = () => attempt(() => ask(`api/notify/${encodeURIComponent(name)}/test`, { method: "POST", body: {} }), `${name} has taken a message.`);
   const acts = [["Test", test], ["Change", () => openTarget(name)], ["Remove", () => attempt(() => patch({ targets: { [name]: null } }))]];
-  return row([name, kind, reason ? `${state}: ${reason}` : state, `${waiting} waiting, ${sent} sent${gone ? `, lost: ${gone}` : ""}`], name, acts);
+  return row(cells(status), name, acts);
 }
 
 function openTarget(name) {

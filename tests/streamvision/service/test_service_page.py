@@ -23,7 +23,7 @@ from support.browser import launched
 
 pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
@@ -52,6 +53,13 @@ def _page(browser: Browser) -> Iterator[Page]:
     assert not errors
 
 
+def shown_s(address: str) -> float:
+    """Return how long a video is."""
+    with av.open(address, timeout=30) as video:
+        times = [float(packet.pts * packet.time_base) for packet in video.demux(video=0) if packet.pts is not None]
+    return max(times) - min(times)
+
+
 def test_what_happened_is_seen_again(page: Page, served: Served) -> None:
     root = f"http://127.0.0.1:{served.port}/"
     page.goto(f"{root}streams/door")
@@ -71,6 +79,8 @@ def test_what_happened_is_seen_again(page: Page, served: Served) -> None:
     event = until(lambda: served.events("?region=again&kind=crowding"), "something happens")[0]
     assert event["captured_unix_s"] > begun
     until(lambda: served.get(recorded)["recordings"][-1]["end_unix_s"] > event["captured_unix_s"] + 1, "it is written")
+
+    until(lambda: shown_s(f"{root}{event['clip']}") > 3.5, "its clip is written")
 
     page.goto(f"{root}events?region=again&kind=crowding")
     page.locator("#events .look-back").first.click()

@@ -57,6 +57,9 @@ def test_a_broker_keeps_what_holds_and_hears_what_happens(
             events = until(lambda: witness.of("streamvision/gate/events"), "an event is told")
             status = next(one for one in served.get("/api/streams")["streams"] if one["id"] == "gate")
             logged = until(lambda: served.events("?kind=zone_entered"), "it is in the log, too")
+            state = served.get("/api/notify")["mqtt"]
+            assert (state["state"] != "failing", state["lost"], state["sent"] > 0) == (True, {}, True)
+            assert b'streamvision_notify_failing{target="mqtt"} 0.0' in served.request("GET", "/metrics")[1]
             kept = kept_by(broker, "streamvision/#")
             told = {name: json.loads(kept[f"streamvision/gate/{name}"]) for name in ("counts", "health")}
             assert told["counts"]["objects"].keys() == told["counts"]["present"].keys() >= set(status["identities"])

@@ -36,7 +36,7 @@ def test_how_much_is_kept_is_set_while_it_runs_and_holds_at_once(
     folder = tmp_path / "folder"
     with serving(database_place, folder, config(folder=str(tmp_path / "films"))) as served:
         assert served.get("/api/settings")["recording"]["gb"] == 20
-        record(served.service.recordings)
+        record(served.service.writers.recordings)
         until(lambda: served.get(f"/api/recordings?{EVER}")["recordings"], "the file is in the index")
         assert served.get("/api/recordings/summary")["bounds"]["gb"] == 20
         status, shown = served.ask("PATCH", "/api/settings", {"recording": {"gb": 5, "continuous": {"days": 1}}})
@@ -90,7 +90,10 @@ def test_a_camera_is_recorded_switched_off_and_on_while_it_runs_and_seen_again(
         assert served.ask("PATCH", "/api/streams/door", {"recording": {"mode": "off"}})[0] == 200
         until(lambda: output()["state"] == "off", "one camera alone is switched off")
     with serving(str(tmp_path / "state"), tmp_path / "folder", tmp_path / "cameras.yaml") as served:
-        until(lambda: indexed(served.service.recordings) == files_below(tmp_path / "folder/recordings"), "all is known")
+        until(
+            lambda: indexed(served.service.writers.recordings) == files_below(tmp_path / "folder/recordings"),
+            "all is known",
+        )
         assert (found()[0]["id"], found()[0]["start_unix_s"]) == (first["id"], first["start_unix_s"])
 
 
@@ -103,8 +106,8 @@ def test_what_is_wrong_with_the_disk_is_said_where_readiness_is_asked(
 ) -> None:
     with serving(str(tmp_path / "state"), tmp_path / "folder", config(min_free_gb=0)) as served:
         for _ in range(2):
-            record(served.service.recordings)
-        assert not served.service.recordings.full()
+            record(served.service.writers.recordings)
+        assert not served.service.writers.recordings.full()
         status, body = served.request("GET", "/readyz")
         missing: list[Any] = json.loads(body)["missing"]
         assert status == 503
