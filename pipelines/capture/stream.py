@@ -278,9 +278,9 @@ class StreamCapture:
         self._faulty_since_s = None
 
     def _fail(self, reason: str) -> None:
+        self.state.move(StreamState.FAILED, reason)  # first, so that whoever sees the failure sees that it is over
         self.failure = f"stream {self.stream_id}: {reason}"
         log.info("%s", self.failure)  # the pipeline's owner reports it
-        self.state.move(StreamState.FAILED, reason)
 
     def _wait_before_reconnect(self) -> None:
         """Wait as long as the fault asks for, or until a server that refused connections accepts them again."""

@@ -27,6 +27,7 @@ from streamvision.core.errors import StreamVisionError
 from streamvision.core.health import hangs
 from streamvision.core.logs import say, say_failure, shown_once
 from streamvision.core.status import StreamStatus
+from streamvision.core.stream_state import FINAL_STATES
 from streamvision.service.page_access import page_access
 from streamvision.state.folder import default_folder
 from streamvision.web import listening, web_server
@@ -107,9 +108,10 @@ def run_session(
                 while not signals.stop and not pipeline.wait(POLL_S):
                     if on_reload and signals.take_reload():
                         _reload(on_reload, manager)
-                    statuses = pipeline.statuses()
+                    failures, statuses = pipeline.failures(), pipeline.statuses()
                     progress.show(statuses)
-                    _say_failures(pipeline.failures(), told, progress)
+                    if service or any(status.state not in FINAL_STATES for status in statuses):  # else the end says it
+                        _say_failures(failures, told, progress)
                     if not any(map(hangs, statuses)) and (server is None or server.serving):
                         manager.alive()
                 manager.stopping()

@@ -11,7 +11,8 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
 
-from support.command_line import running, streamvision
+from streamvision.cli import session
+from support.command_line import called, running, streamvision
 
 
 def test_a_missing_file(model: Path) -> None:
@@ -59,13 +60,16 @@ def test_no_log_shows_a_password_and_no_reason_is_endless(model: Path, tmp_path:
     assert max(map(len, text.splitlines())) < 2200
 
 
-def test_a_source_that_is_no_video(model: Path, tmp_path: Path) -> None:
+def test_a_source_that_is_no_video(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "notes.mp4"
     file.write_text("this is not a video\n" * 50)
     done = streamvision("run", "--source", file, "--model", model)
     assert done.code == 1
     assert "notes.mp4" in done.sentence()
     assert done.stderr.count("notes.mp4") == 1, "said once"
+    monkeypatch.setattr(session, "POLL_S", 0.0)
+    often = called("run", "--source", file, "--model", model)
+    assert (often.code, often.stderr.count("notes.mp4")) == (1, 1), "however often it is looked"
 
 
 def test_a_file_that_is_no_model(video: Path, tmp_path: Path) -> None:
