@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.recording.annotation import RecordedOverlay
-from pipelines.recording.browsers import played
+from pipelines.recording.browsers import played, plays_as_it_is
 from pipelines.recording.joining import copied, drawn, joined
 from pipelines.recording.motion_search import checked_polygon, checked_span, moments
 from pipelines.recording.recorded_boxes import BoxFrame, recorded_boxes
@@ -31,10 +31,13 @@ __all__ = [
     "media_type",
     "motion",
     "playable",
+    "plays_as_it_is",
 ]
 
 MAX_FRAMES = 100_000
 """Most frames whose objects are given at once; an hour of 25 a second has 90,000."""
+MAX_OBJECTS = 250_000
+"""Most objects that are given at once, some hundred megabytes on the way; two minutes with 80 on each frame."""
 Point = tuple[float, float]
 """x and y, in fractions of the picture."""
 
@@ -103,7 +106,7 @@ def frames(files: Sequence[RecordedFile], span: RecordedSpan) -> list[RecordedFr
     """Return what was found on the frames of a span, the oldest first; a file without boxes beside it gives none.
 
     Raises:
-        ConfigError: when there are more than 100,000.
+        ConfigError: when there are more than 100,000, or more than 250,000 objects on them.
     """
     return [
         RecordedFrame(moment_s, tuple(RecordedObject(o.track_id, o.class_name, o.score, o.box) for o in found.objects))
@@ -127,11 +130,13 @@ def motion(files: Sequence[RecordedFile], span: RecordedSpan, polygon: Sequence[
 
 
 def _boxes(files: Sequence[RecordedFile], span: RecordedSpan) -> Iterator[tuple[float, BoxFrame]]:
-    count = 0
+    frames = objects = 0
     for file in files:
         for found in recorded_boxes(file.path):
             moment_s = file.recording.start_unix_s + found.t_s
             if span.since_unix_s <= moment_s < span.until_unix_s:
-                if (count := count + 1) > MAX_FRAMES:
-                    raise ConfigError(f"the span has more than {MAX_FRAMES:,} frames with objects; give a shorter one")
+                frames, objects = frames + 1, objects + len(found.objects)
+                if frames > MAX_FRAMES or objects > MAX_OBJECTS:
+                    most = f"{MAX_FRAMES:,} frames with objects" if frames > MAX_FRAMES else f"{MAX_OBJECTS:,} objects"
+                    raise ConfigError(f"the span has more than {most}; give a shorter one")
                 yield moment_s, found

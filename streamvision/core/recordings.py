@@ -135,6 +135,9 @@ class Recordings(Protocol):
     def frames(self, span: RecordedSpan) -> list[RecordedFrame]:
         """Return what was found on the recorded frames of a span, the oldest first."""
 
+    def plays_as_it_is(self, recording_id: int) -> bool:
+        """Say whether :meth:`playable` gives the file itself; what else it gives takes work from the beginning on."""
+
     def playable(self, recording_id: int) -> Iterator[bytes] | Path | None:
         """Return a file that browsers play, whole: the file itself, or its pieces with sound that they can play."""
 

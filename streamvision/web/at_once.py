@@ -16,32 +16,26 @@ class AtOnce:
     Args:
         most: how many at a time.
         what: what is done, in the plural, for the sentence.
+        wait_s: how long it is waited for a place.
     """
 
-    def __init__(self, most: int, what: str) -> None:
+    def __init__(self, most: int, what: str, *, wait_s: float = 0.0) -> None:
         self._most = most
         self._what = what
+        self._wait_s = wait_s
         self._free = threading.BoundedSemaphore(most)
 
-    def enter(self) -> None:
-        """Take a place, which :meth:`leave` gives back.
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Take a place for the length of the block.
 
         Raises:
             Refused: when none is free.
         """
-        if not self._free.acquire(blocking=False):
+        if not self._free.acquire(timeout=self._wait_s):
             sentence = f"there are no more than {self._most} {self._what} at a time; try again in a while"
             refuse(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "1"})
-
-    def leave(self) -> None:
-        """Give a place back."""
-        self._free.release()
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Take a place for the length of the block."""
-        self.enter()
         try:
             yield
         finally:
-            self.leave()
+            self._free.release()

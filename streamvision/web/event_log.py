@@ -63,9 +63,8 @@ def add_event_log(app: Flask, log: EventLog) -> None:
         """Give the picture of an event."""
         with refusing():
             event = log.event(number)
-            if event is not None:
-                check_streams([event.event.stream])
-            jpeg = log.picture(number)
+            may_see = event is not None and present().may_see(event.event.stream)
+            jpeg = log.picture(number) if may_see else None
         if jpeg is None:
             refuse(HTTPStatus.NOT_FOUND, f"there is no picture of an event {number}, or it is not kept any more")
         return Response(jpeg, content_type="image/jpeg")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
@@ -41,7 +42,7 @@ from streamvision.web.recording_schemas import (
     StretchesQuery,
     ThumbnailQuery,
 )
-from streamvision.web.refusal import Refused, refuse
+from streamvision.web.refusal import refuse
 from streamvision.web.stream_control import json_mapping, refusing
 from streamvision.web.stretches import stretches_of
 
@@ -113,15 +114,20 @@ def _add_pictures(app: Flask, recordings: Recordings) -> None:
     @describe(media_type="video/mp4")
     def recording_media(recording_id: int) -> Response:
         """Give one recording as browsers play it; in parts (Range), where it is a file as it was recorded."""
-        with refusing():
+        absent = f"there is no recording {recording_id}, or it is not kept any more"
+        with refusing(), ExitStack() as place:
             recording = recordings.recording(recording_id)
-            if recording is not None:
-                check_streams([recording.stream])
-            media_type = recordings.media_type(recording_id) if recording else None
+            if recording is None or not present().may_see(recording.stream):
+                refuse(HTTPStatus.NOT_FOUND, absent)  # a number must not tell which other streams there are
+            if not recordings.plays_as_it_is(recording_id):
+                place.enter_context(conversions.one())
+            media_type = recordings.media_type(recording_id)
             media = recordings.playable(recording_id) if media_type else None
-        if media is None or media_type is None:
-            refuse(HTTPStatus.NOT_FOUND, f"there is no recording {recording_id}, or it is not kept any more")
-        return _file(media, media_type) if isinstance(media, Path) else _pieces(media, media_type, conversions)
+            if media is None or media_type is None:
+                refuse(HTTPStatus.NOT_FOUND, absent)
+            if isinstance(media, Path):
+                return _file(media, media_type)
+            return _pieces(media, media_type, place.pop_all())
 
     @app.get("/api/recordings/thumbnail.jpg")
     @access("view")
@@ -142,18 +148,19 @@ def _add_pictures(app: Flask, recordings: Recordings) -> None:
     @describe(query=ExportQuery, media_type="video/mp4")
     def export() -> Response:
         """Give a span as one file, from the last key frame before it on; no more than two are made at once."""
-        with refusing():
+        with refusing(), ExitStack() as place:
             asked = _asked(ExportQuery)
             span = _span(asked, MAX_EXPORT_S)
-            # Called here, since it refuses at once what it cannot do; it costs nothing before the first piece.
+            place.enter_context(exports.one())  # the first piece is made here
             pieces = recordings.export(span, annotated=asked.annotated == "1")
-        response = _pieces(pieces, "video/mp4", exports)
+            response = _pieces(pieces, "video/mp4", place.pop_all())
         response.headers["Content-Disposition"] = f'attachment; filename="{_file_name(span)}"'
         return response
 
 
 def _add_searches(app: Flask, recordings: Recordings) -> None:
     searches = AtOnce(1, "searches for motion")
+    lists = AtOnce(3, "lists of boxes", wait_s=5.0)
 
     @app.get("/api/recordings/boxes")
     @access("view")
@@ -161,8 +168,9 @@ def _add_searches(app: Flask, recordings: Recordings) -> None:
     def boxes() -> Response:
         """Give what was found on the recorded frames of a span of at most a quarter of an hour."""
         with refusing():
-            found = recordings.frames(_span(_asked(SpanQuery), MAX_BOXES_S))
-        return jsonify({"frames": [asdict(one) for one in found]})
+            span = _span(_asked(SpanQuery), MAX_BOXES_S)
+            with lists.one():
+                return jsonify({"frames": [asdict(one) for one in recordings.frames(span)]})
 
     @app.get("/api/recordings/motion")
     @access("view")
@@ -246,15 +254,10 @@ def _file(path: Path, media_type: str) -> Response:
     return cast(Response, response)
 
 
-def _pieces(pieces: Iterator[bytes], media_type: str, places: AtOnce) -> Response:
-    """Send pieces that are made while they are sent, where a place for that is free."""
-    try:
-        places.enter()
-    except Refused:
-        getattr(pieces, "close", lambda: None)()
-        raise
+def _pieces(pieces: Iterator[bytes], media_type: str, place: ExitStack) -> Response:
+    """Send pieces that are made while they are sent, and give the place for that back behind them."""
     response = LongResponse(pieces, content_type=media_type)
-    response.call_on_close(places.leave)
+    response.call_on_close(place.close)
     return response
 
 

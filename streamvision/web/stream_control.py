@@ -115,10 +115,12 @@ def add_stream_control(app: Flask, control: StreamControl) -> None:
     @access("view")
     @describe(answer=Settings)
     def settings() -> Response:
-        """Give what of the run may change; the layout, which names streams, to those alone who may see all."""
+        """Give what of the run may change; what names streams and others only to those who may see these."""
         with refusing():
-            found = control.settings()
-        return jsonify(found if present().streams is None else {**found, "layout": {}})
+            found, asking = control.settings(), present()
+        if "admin" not in asking.scopes:
+            found = {key: value for key, value in found.items() if key != "notify"}
+        return jsonify(found if asking.streams is None else {**found, "layout": {}})
 
     @app.patch("/api/settings")
     @access("admin")

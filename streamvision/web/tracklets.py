@@ -86,11 +86,10 @@ def _add_searches(app: Flask, tracklets: Tracklets) -> None:
 
 
 def _check(tracklets: Tracklets, tracklet_id: int) -> None:
-    """Refuse an identity that is not there, or whose stream may not be seen."""
+    """Refuse an identity that is not there and, in the same words, one whose stream may not be seen."""
     found = tracklets.tracklet(tracklet_id)
-    if found is None:
+    if found is None or not present().may_see(found.stream):
         refuse(HTTPStatus.NOT_FOUND, f"there is no tracklet {tracklet_id}, or it is not kept any more")
-    check_streams([found.stream])
 
 
 def _asked(kind: type[Q]) -> Q:

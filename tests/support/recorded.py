@@ -105,6 +105,10 @@ class RecordedFolder:
         found = self._files.get(recording_id)
         return found and found.path
 
+    def plays_as_it_is(self, recording_id: int) -> bool:
+        """Say so."""
+        return isinstance(self.playable(recording_id), Path)
+
     def playable(self, recording_id: int) -> Iterator[bytes] | Path | None:
         """Return its file."""
         return self.file(recording_id)

@@ -60,6 +60,11 @@ class RecordingLibrary:
         """Return what was found on the recorded frames of a span, the oldest first."""
         return media.frames(self.files(span), span)
 
+    def plays_as_it_is(self, recording_id: int) -> bool:
+        """Say whether browsers play the file itself."""
+        found = self._recorded_file(recording_id)
+        return found is not None and media.plays_as_it_is(found)
+
     def playable(self, recording_id: int) -> Iterator[bytes] | Path | None:
         """Return a file that browsers play: the file itself, or its pieces."""
         found = self._recorded_file(recording_id)

@@ -125,6 +125,16 @@ def test_lines_that_are_torn_or_made_up_cost_only_themselves(tmp_path: Path) -> 
     assert (told[0.4][0].track_id, told[0.4][0].class_name, told[0.4][0].score) == (None, "99", 1.0)
 
 
+def test_as_many_boxes_as_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    file = write_recording(tmp_path, count=30, sound=None)
+    line = json.dumps({"t_s": 0.5, "objects": [{"class_id": 0, "score": 0.5, "box": [0, 0, 1, 1]}] * 5000})
+    boxes_path(file.path).write_text("\n".join(['{"names": ["a"]}', *[line] * 51]))
+    with pytest.raises(ConfigError, match="more than 250,000 objects; give a shorter one"):
+        frames([file], span())
+    boxes_path(file.path).write_text("\n".join(['{"names": ["a"]}', *[line] * 2]))
+    assert [len(one.objects) for one in frames([file], span())] == [5000, 5000]
+
+
 def test_boxes_that_are_missing_or_no_file_are_none(tmp_path: Path) -> None:
     file = write_recording(tmp_path, sound=None)
     assert frames([file], span()) == []

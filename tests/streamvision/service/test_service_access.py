@@ -24,6 +24,7 @@ from streamvision.web.access import level_of
 from streamvision.web.app import create_app
 from streamvision.web.login import Login
 from support.accounts import People, people
+from support.changes import until
 from support.serving import EVERYWHERE, Served, serving, write_config
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -116,6 +117,40 @@ def test_events_and_streams_of_others_are_not_shown(app: Flask, known: People) -
     assert client.get("/api/event-log?stream=gate", headers=eve).status_code == 403
     page = client.get("/events", headers=eve).get_data(as_text=True)
     assert "yard" in page and "gate" not in page
+
+
+def test_numbers_tell_nobody_of_events_and_identities_of_others(app: Flask, known: People) -> None:
+    client, eve, ann = app.test_client(use_cookies=False), known.headers("eve"), known.headers("ann")
+    numbers: dict[str, int] = {}
+
+    def have_come() -> bool:
+        events = client.get("/api/event-log?stream=gate&limit=1", headers=ann).get_json()["events"]
+        seen = client.get("/api/tracklets?streams=gate&limit=1", headers=ann).get_json()["tracklets"]
+        if events and seen:
+            numbers["event-log/{}/picture"] = events[0]["number"]
+            numbers["tracklets/{}/crop.jpg"] = numbers["tracklets/{}/similar"] = seen[0]["id"]
+        return bool(numbers)
+
+    until(have_come, "something was seen")
+    for path, number in numbers.items():
+        hidden, absent = (client.get(f"/api/{path.format(one)}", headers=eve) for one in (number, 10**9))
+        assert hidden.status_code == absent.status_code == 404, path
+        assert hidden.get_data() == absent.get_data().replace(b"1000000000", b"%d" % number)
+
+
+def test_who_is_told_of_events_is_shown_to_administrators_alone(app: Flask, known: People) -> None:
+    client = app.test_client(use_cookies=False)
+    notify = {
+        "targets": {"hook": {"kind": "webhook", "url": "http://127.0.0.1:9/inside"}},
+        "rules": [{"name": "At the gate", "streams": ["gate"]}],
+    }
+    changed = client.patch("/api/settings", json={"notify": notify}, headers=known.headers("ann"))
+    assert changed.get_json()["notify"]["rules"][0]["streams"] == ["gate"]
+    for who in ("bob", "eve", "reader"):
+        shown = client.get("/api/settings", headers=known.headers(who))
+        assert shown.status_code == 200 and "gate" not in shown.get_data(as_text=True), who
+        assert "notify" not in shown.get_json() and "recording" in shown.get_json()
+    client.patch("/api/settings", json={"notify": None}, headers=known.headers("ann"))
 
 
 def test_the_layout_with_other_streams_is_not_shown(app: Flask, known: People) -> None:

@@ -237,7 +237,6 @@ def test_a_long_look_for_motion_goes_on_where_it_ended(site: Site, monkeypatch: 
 @pytest.mark.parametrize(
     "path",
     [
-        "/api/recordings/1/media.mp4",
         f"/api/recordings/thumbnail.jpg?stream=gate&at={T}",
         f"/api/recordings/export.mp4?stream=gate&since={T}&until={T + 1}",
         f"/api/recordings/boxes?stream=gate&since={T}&until={T + 1}",
@@ -255,6 +254,40 @@ def test_other_peoples_streams_are_not_shown(site: Site, path: str) -> None:
     connection.request("GET", path)
     assert connection.getresponse().status == 401
     connection.close()
+
+
+def test_the_number_of_a_recording_tells_nobody_which_other_streams_there_are(site: Site) -> None:
+    path = "/api/recordings/{}/media.mp4"
+    hidden, absent = site.ask(path.format(1), "eve"), site.ask(path.format(99), "eve")
+    assert hidden[0] == absent[0] == 404
+    assert hidden[2] == absent[2].replace(b"99", b"1")
+    assert site.ask(path.format(3), "eve")[0] == 200 and site.ask(path.format(1), "scraper")[0] == 403
+
+
+def test_what_has_no_place_takes_no_work(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first piece of an export, and of what browsers do not play as it is, is made before it is sent."""
+    begun: list[str] = []
+
+    def endless(what: str) -> Iterator[bytes]:
+        begun.append(what)
+        return iter(lambda: bytes(1 << 16), None)
+
+    monkeypatch.setattr(site.recordings, "export", lambda *_, **__: endless("export"))
+    monkeypatch.setattr(site.recordings, "playable", lambda *_: endless("conversion"))
+    for path in (f"/api/recordings/export.mp4?stream=gate&since={T}&until={T + 5}", "/api/recordings/1/media.mp4"):
+        monkeypatch.setattr(site.recordings, "plays_as_it_is", lambda *_: False)
+        begun.clear()
+        running = [site.connection() for _ in range(2)]
+        responses = []
+        for connection in running:
+            connection.request("GET", path, headers=site.known.headers("bob"))
+            responses.append(connection.getresponse())
+        assert [response.status for response in responses] == [200, 200]
+        assert site.ask(path)[0] == 503 and len(begun) == 2
+        for connection, response in zip(running, responses, strict=True):
+            connection.close()
+            response.close()
+        assert eventually(lambda asked=path: _begins(site, asked)), "who has gone makes room"
 
 
 def test_admins_keep_and_remove_and_that_is_written_down(site: Site) -> None:
