@@ -18,13 +18,12 @@ from pipelines.outputs.event_pictures import picture_name
 from pipelines.outputs.sink import Sink, SinkContext
 from pipelines.stages.analytics import Analytics
 from streamvision.core.analysis import AnalyticsEvent
-from streamvision.core.errors import StreamVisionError
 from streamvision.core.recordings import ClipSpan, no_clips
-from streamvision.core.redaction import redact_outside
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
 from streamvision.service.counting import save_counts
 from streamvision.service.event_store import EventStore
+from streamvision.service.periodic_task import PeriodicTask
 from streamvision.state.database import Database
 from streamvision.state.events import CLIP_SPAN, DETAILS, insert_events
 
@@ -38,8 +37,6 @@ MAX_FRAMES = 8
 """Most frames that wait to be encoded, 25 MB of 1080p pictures; events beyond have no picture."""
 PICTURE_EVERY_S = 0.5
 """What happens on a stream within so long of a picture shares it: a busy crossing must not cost a processor."""
-FIRST_RETRY_S = 1.0
-LONGEST_RETRY_S = 15.0
 CLOSE_S = 3.0
 """Longest wait for what is left at the end."""
 
@@ -88,21 +85,15 @@ class EventRecorder:
         self._dirty: set[str] = set()
         self._newest_picture: dict[str, tuple[float, str]] = {}
         self._events = self._frames = 0
-        self._fault: str | None = None
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="event-recorder", daemon=True)
+        self._task = PeriodicTask(self._look_after, name="event-recorder")
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._task.start()
 
     def stop(self) -> None:
         """Write what is left, within a few seconds, and end."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(CLOSE_S)
+        self._task.stop(CLOSE_S)
 
     def __call__(self, context: SinkContext) -> Sink:
         """Return what takes the results of one stream."""
@@ -110,7 +101,8 @@ class EventRecorder:
 
     def faults(self) -> list[str]:
         """Return why events are not written down, in a sentence; empty while they are."""
-        return [] if self._fault is None else [f"events wait to be written down: {self._fault}"]
+        fault = self._task.fault
+        return [] if fault is None else [f"events wait to be written down: {fault}"]
 
     def put(
         self, stream_id: str, events: tuple[AnalyticsEvent, ...], rendered: RenderedFrame, drops: DropCounter
@@ -163,29 +155,10 @@ class EventRecorder:
             self._encode()
             self._write()
 
-    def _run(self) -> None:
-        retry_s = FIRST_RETRY_S
-        while True:
-            is_last = self._stopping
-            self._wake.clear()
-            try:
-                self.flush()
-                self._store.purge()
-                self._fault, retry_s, wait_s = None, FIRST_RETRY_S, FLUSH_S
-            except Exception as error:
-                self._note(error)
-                wait_s, retry_s = retry_s, min(2 * retry_s, LONGEST_RETRY_S)
-            if is_last:
-                return
-            self._wake.wait(wait_s)
-
-    def _note(self, error: Exception) -> None:
-        if not isinstance(error, StreamVisionError):
-            _log.error("events cannot be written down", exc_info=error)
-        fault = str(error) if isinstance(error, StreamVisionError) else f"a fault of ours: {error!r}"
-        if self._fault is None:
-            _log.warning("%s", fault)
-        self._fault = redact_outside(fault)
+    def _look_after(self, is_last: bool) -> float:
+        self.flush()
+        self._store.purge()
+        return FLUSH_S
 
     def _encode(self) -> None:
         """Make rows of what waits; pictures are written before the events that name them."""

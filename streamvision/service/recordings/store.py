@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 
 from pipelines.recording.segment_store import SegmentKind, WrittenSegment
 from streamvision.core.config.recording import RecordingConfig
-from streamvision.core.errors import OutputError, StateError, StreamVisionError
+from streamvision.core.errors import OutputError, StateError
 from streamvision.core.recordings import RecordedSpan, Recording, RecordingKind
-from streamvision.core.redaction import redact_outside
+from streamvision.service.periodic_task import PeriodicTask
 from streamvision.service.recordings.files import KINDS, RecordingFiles, place_of
 from streamvision.service.recordings.index import RecordingIndex
 from streamvision.service.recordings.rebuild import Rebuild, Rebuilt
@@ -35,8 +35,6 @@ HOUSEKEEPING_S = 10.0
 """How often bounds are looked at between files."""
 FLUSH_S = 0.3
 """How long what is to be written down waits for more of it, so that they share a transaction."""
-FIRST_RETRY_S = 1.0
-LONGEST_RETRY_S = 15.0
 LATE_S = 20.0
 """How long after its end boxes may still be written beside a file."""
 MAX_LATE = 10_000
@@ -85,10 +83,8 @@ class RecordingStore:
         self._happened: dict[str, deque[tuple[float, float]]] = {}
         self._events: dict[str, RecordedSpan] = {}
         self._late: deque[tuple[float, str, int]] = deque(maxlen=MAX_LATE)
-        self._fault: str | None = None
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
+        self._looked_at_s = float("-inf")
+        self._task = PeriodicTask(self._keep_house, name="recordings", gather_s=FLUSH_S)
 
     @property
     def config(self) -> RecordingConfig:
@@ -98,7 +94,7 @@ class RecordingStore:
     @config.setter
     def config(self, config: RecordingConfig) -> None:
         self.retention.config = config
-        self._wake.set()
+        self._task.wake()
 
     def start(self) -> None:
         """Learn what there is, and begin to look after it.
@@ -109,18 +105,15 @@ class RecordingStore:
         with self.lock:
             self.index.take_stock()
             self.index.is_doubtful = True  # whatever ended the run before
-        self._thread.start()
+        self._task.start()
 
     def stop(self) -> None:
         """Write down what is left, within a few seconds, and end."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(CLOSE_S)
+        self._task.stop(CLOSE_S)
 
     def faults(self) -> list[str]:
         """Return what is wrong, one sentence each."""
-        return [fault for fault in (self._fault, self.retention.fault()) if fault is not None]
+        return [fault for fault in (self._task.fault, self.retention.fault()) if fault is not None]
 
     # --- what recorders ask -----------------------------------------------------------------------------------------
 
@@ -167,7 +160,7 @@ class RecordingStore:
             )
             self.index.add(IndexedRecording(one.place, recording))
             self._late.append((time.monotonic(), one.place, size))
-        self._wake.set()
+        self._task.wake()
 
     def note_event(self, stream: str, since_unix_s: float, until_unix_s: float) -> None:
         """Take note that something happened: what overlaps this time becomes of the kind ``event``."""
@@ -178,7 +171,7 @@ class RecordingStore:
             waiting = self._events.get(stream)
             before = None if waiting is None else (waiting.since_unix_s, waiting.until_unix_s)
             self._events[stream] = RecordedSpan(stream, *_joined(since_unix_s, until_unix_s, before))
-        self._wake.set()
+        self._task.wake()
 
     def full(self) -> bool:
         """Make room, since a write failed for the want of it; return whether there is none to be made."""
@@ -300,35 +293,14 @@ class RecordingStore:
             self.retention.make_room("continuous", 0, self._written_bytes())
             self.index.flush()
 
-    def _run(self) -> None:
-        retry_s, looked_at_s = FIRST_RETRY_S, 0.0
-        while True:
-            is_last = self._stopping.is_set()
-            self._wake.clear()
-            wait_s = HOUSEKEEPING_S
-            try:
-                self.flush()
-                if self.index.is_doubtful or time.monotonic() - looked_at_s >= HOUSEKEEPING_S:
-                    looked_at_s = time.monotonic()
-                    self.look_after()
-                if is_last:
-                    self.weigh(all_of_them=True)
-                self._fault, retry_s = None, FIRST_RETRY_S
-            except Exception as error:
-                self._note(error)
-                wait_s, retry_s = retry_s, min(2 * retry_s, LONGEST_RETRY_S)
-            if is_last:
-                return
-            if self._wake.wait(wait_s):
-                self._stopping.wait(FLUSH_S)
-
-    def _note(self, error: Exception) -> None:
-        if not isinstance(error, StreamVisionError):
-            _log.error("recordings cannot be looked after", exc_info=error)
-        fault = str(error) if isinstance(error, StreamVisionError) else f"a fault of ours: {error!r}"
-        if self._fault is None:
-            _log.warning("%s", fault)
-        self._fault = redact_outside(fault)
+    def _keep_house(self, is_last: bool) -> float:
+        self.flush()
+        if self.index.is_doubtful or time.monotonic() - self._looked_at_s >= HOUSEKEEPING_S:
+            self._looked_at_s = time.monotonic()
+            self.look_after()
+        if is_last:
+            self.weigh(all_of_them=True)
+        return HOUSEKEEPING_S
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ At most so many a second as is set, on one thread of the processor: the streams'
 from __future__ import annotations
 
 import io
-import logging
 import threading
 import time
 from dataclasses import replace
@@ -18,11 +17,11 @@ from numpy.typing import NDArray
 
 from pipelines.capture.pictures.picture_header import header_in
 from streamvision.core.config.tracklets import TrackletsConfig
-from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture, Picture
-from streamvision.core.redaction import redact_outside
 from streamvision.core.tracklets import SimilarTracklet, TrackletQuery
 from streamvision.search.embedder import Embedder
+from streamvision.service.periodic_task import PeriodicTask
 from streamvision.state.database import Database
 from streamvision.state.tracklets import (
     Description,
@@ -32,8 +31,6 @@ from streamvision.state.tracklets import (
     tracklets_of,
     undescribed,
 )
-
-_log = logging.getLogger(__name__)
 
 IDLE_S = 2.0
 """How often identities are looked for that are to be described."""
@@ -64,23 +61,22 @@ class TrackletDescriber:
         self._model: Embedder | None = None
         self._mark = ""
         self._asking = threading.Lock()
-        self._stopping = threading.Event()
-        self._fault: str | None = None
-        self._thread = threading.Thread(target=self._run, name="tracklet-describer", daemon=True)
+        self._task = PeriodicTask(
+            self._describe, name="tracklet-describer", first_retry_s=RETRY_S, longest_retry_s=RETRY_S
+        )
 
     def start(self) -> None:
         """Begin; the model is loaded in the background."""
-        self._thread.start()
+        self._task.start()
 
     def stop(self) -> None:
         """End, within a few seconds."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(CLOSE_S)
+        self._task.stop(CLOSE_S)
 
     def faults(self) -> list[str]:
         """Return why nothing is described, in a sentence; empty where all is well."""
-        return [] if self._fault is None else [f"identities are not described: {self._fault}"]
+        fault = self._task.fault
+        return [] if fault is None else [f"identities are not described: {fault}"]
 
     def similar(self, tracklet_id: int, query: TrackletQuery) -> list[SimilarTracklet]:
         """Return those of a query that look most like an identity, without itself, the most similar first.
@@ -134,17 +130,15 @@ class TrackletDescriber:
 
     # --- in the background ------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if self._model is None:
-                    self._open()
-                wait_s = 0.0 if self._describe_some() else IDLE_S
-                self._fault = None
-            except Exception as error:
-                self._note(error)
-                wait_s = RETRY_S
-            self._stopping.wait(wait_s)
+    def _describe(self, is_last: bool) -> float:
+        if is_last:
+            self._close()
+            return IDLE_S
+        if self._model is None:
+            self._open()
+        return 0.0 if self._describe_some() else IDLE_S
+
+    def _close(self) -> None:
         if self._model is not None:
             with self._asking:
                 self._model.close()
@@ -154,14 +148,6 @@ class TrackletDescriber:
         model = Embedder.open(self._config.embedder, head=self._config.embedder_head, threads=1)
         self._mark = model.mark.sha256
         self._model = model
-
-    def _note(self, error: Exception) -> None:
-        if not isinstance(error, StreamVisionError):
-            _log.error("identities cannot be described", exc_info=error)
-        fault = str(error) if isinstance(error, StreamVisionError) else f"a fault of ours: {error!r}"
-        if self._fault is None:
-            _log.warning("%s", fault)
-        self._fault = redact_outside(fault)
 
     def _describe_some(self) -> bool:
         """Describe some identities, no faster than is set; return whether there were any."""
@@ -173,7 +159,7 @@ class TrackletDescriber:
             with self._database.begin() as connection:
                 describe_tracklet(connection, number, self._mark, embedding)
             left_s = 1 / self._config.describe_per_s - (time.monotonic() - begin_s)
-            if self._stopping.wait(max(left_s, 0.0)):
+            if self._task.pause(max(left_s, 0.0)):
                 break
         return bool(waiting)
 

@@ -17,11 +17,11 @@ from pipelines.outputs.tracklet_crops import CROP_PX, crop_name
 from pipelines.outputs.tracklet_log import LOST, TrackletLog
 from streamvision.core.config.tracklets import TrackletsConfig
 from streamvision.core.crops import small_jpeg
-from streamvision.core.errors import OutputError, StreamVisionError
-from streamvision.core.redaction import redact_outside
+from streamvision.core.errors import OutputError
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
 from streamvision.core.tracklet import Tracklet
+from streamvision.service.periodic_task import PeriodicTask
 from streamvision.service.tracklets.store import TrackletStore
 from streamvision.state.database import Database
 
@@ -33,8 +33,6 @@ MAX_WAITING = 20_000
 """Most identities that wait for a database that is away; new ones beyond are lost, and counted."""
 MAX_NAME = 256
 """Longest name of a class that is written down."""
-FIRST_RETRY_S = 1.0
-LONGEST_RETRY_S = 15.0
 CLOSE_S = 3.0
 """Longest wait for what is left at the end."""
 
@@ -59,10 +57,7 @@ class TrackletRecorder:
         self._waiting: dict[int, Tracklet] = {}
         self._ids: dict[int, int] = {}
         self._crops: dict[int, str] = {}
-        self._fault: str | None = None
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="tracklet-recorder", daemon=True)
+        self._task = PeriodicTask(self._write_down, name="tracklet-recorder")
 
     @classmethod
     def open(cls, database: Database, folder: Path, config: TrackletsConfig) -> TrackletRecorder | None:
@@ -71,7 +66,7 @@ class TrackletRecorder:
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._task.start()
         if self.store.describer is not None:
             self.store.describer.start()
 
@@ -79,10 +74,7 @@ class TrackletRecorder:
         """Write what is left, within a few seconds, and end."""
         if self.store.describer is not None:
             self.store.describer.stop()
-        self._stopping = True
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(CLOSE_S)
+        self._task.stop(CLOSE_S)
 
     def __call__(self, context: SinkContext) -> Sink:
         """Return what takes the results of one stream."""
@@ -105,7 +97,8 @@ class TrackletRecorder:
 
     def faults(self) -> list[str]:
         """Return why identities are not written down, or not described, in sentences; empty while they are."""
-        writing = [] if self._fault is None else [f"identities wait to be written down: {self._fault}"]
+        fault = self._task.fault
+        writing = [] if fault is None else [f"identities wait to be written down: {fault}"]
         describer = self.store.describer
         return writing + (describer.faults() if describer is not None else [])
 
@@ -121,28 +114,9 @@ class TrackletRecorder:
             self._write()
             self.store.purge()
 
-    def _run(self) -> None:
-        retry_s = FIRST_RETRY_S
-        while True:
-            is_last = self._stopping
-            self._wake.clear()
-            try:
-                self.flush()
-                self._fault, retry_s, wait_s = None, FIRST_RETRY_S, FLUSH_S
-            except Exception as error:
-                self._note(error)
-                wait_s, retry_s = retry_s, min(2 * retry_s, LONGEST_RETRY_S)
-            if is_last:
-                return
-            self._wake.wait(wait_s)
-
-    def _note(self, error: Exception) -> None:
-        if not isinstance(error, StreamVisionError):
-            _log.error("identities cannot be written down", exc_info=error)
-        fault = str(error) if isinstance(error, StreamVisionError) else f"a fault of ours: {error!r}"
-        if self._fault is None:
-            _log.warning("%s", fault)
-        self._fault = redact_outside(fault)
+    def _write_down(self, is_last: bool) -> float:
+        self.flush()
+        return FLUSH_S
 
     def _take(self) -> None:
         """Take what has changed, and write the pictures, before the rows that name them."""
