@@ -20,9 +20,8 @@ from streamvision.core.redaction import short
 from streamvision.web.access import access
 from streamvision.web.fanout import Fanout
 from streamvision.web.openapi import describe
-from streamvision.web.refusal import refuse
+from streamvision.web.refusal import refuse, refusing
 from streamvision.web.schemas import AnalyticsQuery, ChangedAnalytics, StreamAnalytics
-from streamvision.web.stream_control import refusing
 from streamvision.web.wire import event
 
 

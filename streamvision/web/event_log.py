@@ -5,25 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify
 
 from streamvision.core.analysis import AnalyticsEvent
-from streamvision.core.config.section import validate
 from streamvision.core.control import EventLog, EventQuery, LoggedEvent
 from streamvision.core.event_message import CSV_COLUMNS, csv_cells, csv_text
 from streamvision.core.recordings import clip_address
-from streamvision.web.access import access, check_streams, present
+from streamvision.web.access import access, present
+from streamvision.web.asked import asked, asked_streams
 from streamvision.web.openapi import describe
-from streamvision.web.refusal import refuse
+from streamvision.web.refusal import refuse, refusing
 from streamvision.web.service_schemas import EventFileQuery, EventLogQuery, EventPage
-from streamvision.web.stream_control import refusing
 
 LOG_COLUMNS = ("number", "time", *CSV_COLUMNS)
 """Columns of the file: the row's number, when it was (ISO 8601), and what the event says."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-Q = TypeVar("Q", bound=EventLogQuery)
 
 
 def add_event_log(app: Flask, log: EventLog) -> None:
@@ -40,7 +38,7 @@ def add_event_log(app: Flask, log: EventLog) -> None:
     def event_log() -> Response:
         """Give what happened, the newest first."""
         with refusing():
-            query = _asked(EventLogQuery)
+            query = _query(asked(EventLogQuery))
             found = log.find(query)
         more = found[-1].number if len(found) == query.limit else None
         return jsonify({"events": [_plain(one) for one in found], "next": more})
@@ -51,12 +49,12 @@ def add_event_log(app: Flask, log: EventLog) -> None:
     def event_file() -> Response:
         """Give what happened as CSV (RFC 4180), the newest first."""
         with refusing():
-            found = log.find(_asked(EventFileQuery))
+            found = log.find(_query(asked(EventFileQuery)))
         response = Response(csv_text([LOG_COLUMNS, *map(_cells, found)]), content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = 'attachment; filename="events.csv"'
         return response
 
-    @app.get("/api/event-log/<int(max=9223372036854775807):number>/picture")
+    @app.get("/api/event-log/<int:number>/picture")
     @access("view")
     @describe(media_type="image/jpeg")
     def event_picture(number: int) -> Response:
@@ -70,17 +68,10 @@ def add_event_log(app: Flask, log: EventLog) -> None:
         return Response(jpeg, content_type="image/jpeg")
 
 
-def _asked(kind: type[Q]) -> EventQuery:
-    """Return what the request asks for, of the streams that may be seen.
-
-    Raises:
-        ConfigError: when a parameter is not accepted.
-    """
-    given = validate(kind, {name: value for name, value in request.args.items() if value}, origin="the address")
-    streams = frozenset(one for one in (given.stream or "").split(",") if one) or None
-    check_streams(streams or ())
+def _query(given: EventLogQuery) -> EventQuery:
+    """Return what is asked for, of the streams that may be seen."""
     return EventQuery(
-        streams=streams or present().streams,
+        streams=asked_streams(given.stream or ""),
         kind=given.kind,
         class_name=given.class_name,
         region=given.region,

@@ -10,9 +10,9 @@ from pydantic import Field, ValidationError
 
 from streamvision.core.control import OnvifCameras, OnvifDevice, OnvifProfile
 from streamvision.web.access import access
+from streamvision.web.asked import json_mapping
 from streamvision.web.openapi import Schema, describe
-from streamvision.web.refusal import refuse
-from streamvision.web.stream_control import json_mapping, refusing
+from streamvision.web.refusal import refuse, refusing
 
 
 class FoundCameras(Schema):

@@ -34,6 +34,7 @@ _DOCUMENTED = ("/api", "/streams", "/healthz", "/readyz", "/metrics", "/login", 
 PATH_PARAMETERS = {
     "stream_id": "The stream's id, as /api/streams names it.",
     "name": "Its name.",
+    "recording_id": "The number of a recording, as /api/recordings names it.",
     "tracklet_id": "The number of a tracklet, as /api/tracklets names it.",
 }
 

@@ -13,16 +13,16 @@ from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.utils import send_file
 from werkzeug.wsgi import FileWrapper
 
-from streamvision.core.config.section import Section, validate
 from streamvision.core.errors import ConfigError
 from streamvision.core.recordings import Motion, RecordedSpan, Recordings
 from streamvision.web.access import access, check_streams, present
+from streamvision.web.asked import asked, asked_body, asked_streams
 from streamvision.web.at_once import AtOnce
 from streamvision.web.long_response import LongResponse
 from streamvision.web.openapi import describe
@@ -42,8 +42,7 @@ from streamvision.web.recording_schemas import (
     StretchesQuery,
     ThumbnailQuery,
 )
-from streamvision.web.refusal import refuse
-from streamvision.web.stream_control import json_mapping, refusing
+from streamvision.web.refusal import refuse, refusing
 from streamvision.web.stretches import stretches_of
 
 MOTION_S = 4.0
@@ -54,8 +53,6 @@ MAX_EXPORT_S = 24 * 3600.0
 
 PIECE_BYTES = 256 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-Q = TypeVar("Q", bound=Section)
 
 
 def add_recordings(app: Flask, recordings: Recordings) -> None:
@@ -78,8 +75,8 @@ def _add_lists(app: Flask, recordings: Recordings) -> None:
     def list_recordings() -> Response:
         """Give the recorded files of a time."""
         with refusing():
-            asked = _asked(RecordingsQuery)
-            found = recordings.find(_streams(asked.streams), asked.since, asked.until)
+            query = asked(RecordingsQuery)
+            found = recordings.find(asked_streams(query.streams), query.since, query.until)
             summary = recordings.summary() if present().streams is None else {}
         return jsonify({"recordings": [asdict(one) for one in found], "summary": summary})
 
@@ -89,9 +86,9 @@ def _add_lists(app: Flask, recordings: Recordings) -> None:
     def recorded_stretches() -> Response:
         """Give when there is something to be seen, without telling files apart."""
         with refusing():
-            asked = _asked(StretchesQuery)
+            query = asked(StretchesQuery)
             found, following = stretches_of(
-                recordings, _streams(asked.streams), asked.since, asked.until, gap_s=asked.gap_s
+                recordings, asked_streams(query.streams), query.since, query.until, gap_s=query.gap_s
             )
         return jsonify({"stretches": found, "next": following})
 
@@ -135,10 +132,10 @@ def _add_pictures(app: Flask, recordings: Recordings) -> None:
     def thumbnail() -> Response:
         """Give a small picture of what was recorded at a moment, or shortly before it."""
         with refusing():
-            asked = _asked(ThumbnailQuery)
-            check_streams([asked.stream])
+            query = asked(ThumbnailQuery)
+            check_streams([query.stream])
             with thumbnails.one():
-                jpeg = recordings.thumbnail(asked.stream, asked.at, asked.width)
+                jpeg = recordings.thumbnail(query.stream, query.at, query.width)
         if jpeg is None:
             refuse(HTTPStatus.NOT_FOUND, "nothing was recorded at that moment, or it is not kept any more")
         return Response(jpeg, content_type="image/jpeg")
@@ -149,10 +146,10 @@ def _add_pictures(app: Flask, recordings: Recordings) -> None:
     def export() -> Response:
         """Give a span as one file, from the last key frame before it on; no more than two are made at once."""
         with refusing(), ExitStack() as place:
-            asked = _asked(ExportQuery)
-            span = _span(asked, MAX_EXPORT_S)
+            query = asked(ExportQuery)
+            span = _span(query, MAX_EXPORT_S)
             place.enter_context(exports.one())  # the first piece is made here
-            pieces = recordings.export(span, annotated=asked.annotated == "1")
+            pieces = recordings.export(span, annotated=query.annotated == "1")
             response = _pieces(pieces, "video/mp4", place.pop_all())
         response.headers["Content-Disposition"] = f'attachment; filename="{_file_name(span)}"'
         return response
@@ -168,7 +165,7 @@ def _add_searches(app: Flask, recordings: Recordings) -> None:
     def boxes() -> Response:
         """Give what was found on the recorded frames of a span of at most a quarter of an hour."""
         with refusing():
-            span = _span(_asked(SpanQuery), MAX_BOXES_S)
+            span = _span(asked(SpanQuery), MAX_BOXES_S)
             with lists.one():
                 return jsonify({"frames": [asdict(one) for one in recordings.frames(span)]})
 
@@ -178,9 +175,9 @@ def _add_searches(app: Flask, recordings: Recordings) -> None:
     def motion() -> Response:
         """Give how much changed in a region, for a few seconds of looking; where these do not do, ask on."""
         with refusing():
-            asked = _asked(MotionQuery)
-            span = _span(asked, MAX_MOTION_S)
-            polygon = polygon_of(asked.polygon)
+            query = asked(MotionQuery)
+            span = _span(query, MAX_MOTION_S)
+            polygon = polygon_of(query.polygon)
             with searches.one():
                 moments, until = _looked(recordings.motion(span, polygon), span)
         return jsonify({"moments": [asdict(one) for one in moments], "until": until})
@@ -193,8 +190,8 @@ def _add_changes(app: Flask, recordings: Recordings) -> None:
     def keep_recordings() -> Response:
         """Keep what was recorded in a span for good, or no longer."""
         with refusing():
-            asked = validate(KeepChange, dict(json_mapping()), origin="the body")
-            return jsonify({"files": recordings.keep(_in_order(asked.span()), kept=asked.kept)})
+            change = asked_body(KeepChange)
+            return jsonify({"files": recordings.keep(_in_order(change.span()), kept=change.kept)})
 
     @app.post("/api/recordings/remove")
     @access("admin")
@@ -202,34 +199,18 @@ def _add_changes(app: Flask, recordings: Recordings) -> None:
     def remove_recordings() -> Response:
         """Remove what was recorded in a span, in whole files; it is gone for good."""
         with refusing():
-            asked = validate(SpanChange, dict(json_mapping()), origin="the body")
-            return jsonify({"files": recordings.remove(_in_order(asked.span()))})
+            change = asked_body(SpanChange)
+            return jsonify({"files": recordings.remove(_in_order(change.span()))})
 
 
-def _asked(kind: type[Q]) -> Q:
-    """Return what the request asks for.
-
-    Raises:
-        ConfigError: when a parameter is not accepted.
-    """
-    return validate(kind, {name: value for name, value in request.args.items() if value}, origin="the address")
-
-
-def _streams(asked: str) -> frozenset[str] | None:
-    """Return the streams of a list; without any those that may be seen; ``None``: all."""
-    streams = frozenset(one for one in asked.split(",") if one) or None
-    check_streams(streams or ())
-    return streams or present().streams
-
-
-def _span(asked: SpanChange, longest_s: float) -> RecordedSpan:
+def _span(given: SpanChange, longest_s: float) -> RecordedSpan:
     """Return the span that is asked for, of a stream that may be seen.
 
     Raises:
         ConfigError: when it is no span, or too long.
     """
-    check_streams([asked.stream])
-    span = _in_order(asked.span())
+    check_streams([given.stream])
+    span = _in_order(given.span())
     if span.until_unix_s - span.since_unix_s > longest_s:
         raise ConfigError(f"the span has more than {longest_s / 60:g} minutes; ask for it part by part")
     return span

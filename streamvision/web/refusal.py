@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import NoReturn
 
 from werkzeug.exceptions import HTTPException
+
+from streamvision.core.control import StreamExistsError, UnknownStreamError
+from streamvision.core.errors import StateError, StreamVisionError
+from streamvision.core.recordings import RecordingAbsentError
 
 
 class Refused(HTTPException):
@@ -25,3 +30,18 @@ def refuse(status: HTTPStatus, sentence: str, headers: Mapping[str, str] = {}) -
     refusal.code = status
     refusal.headers = headers
     raise refusal
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Refuse the request with the sentence of what is raised within."""
+    try:
+        yield
+    except (UnknownStreamError, RecordingAbsentError) as error:
+        refuse(HTTPStatus.NOT_FOUND, str(error))
+    except StreamExistsError as error:
+        refuse(HTTPStatus.CONFLICT, str(error))
+    except StateError as error:
+        refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    except StreamVisionError as error:
+        refuse(HTTPStatus.BAD_REQUEST, str(error))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
 
-from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import BadRequest
+from flask import Flask, Response, jsonify
 
 from streamvision.core.config.app import StreamConfig
-from streamvision.core.control import StreamControl, StreamExistsError, UnknownStreamError
-from streamvision.core.errors import StateError, StreamVisionError
-from streamvision.core.recordings import RecordingAbsentError
+from streamvision.core.control import StreamControl
 from streamvision.web.access import access, present
+from streamvision.web.asked import json_mapping
 from streamvision.web.openapi import describe
-from streamvision.web.refusal import refuse
+from streamvision.web.refusal import refusing
 from streamvision.web.service_schemas import (
     NewStream,
     OfferedModels,
@@ -25,32 +20,6 @@ from streamvision.web.service_schemas import (
     StreamChanges,
     TestedSource,
 )
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Refuse the request with the sentence of what is raised within."""
-    try:
-        yield
-    except (UnknownStreamError, RecordingAbsentError) as error:
-        refuse(HTTPStatus.NOT_FOUND, str(error))
-    except StreamExistsError as error:
-        refuse(HTTPStatus.CONFLICT, str(error))
-    except StateError as error:
-        refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-    except StreamVisionError as error:
-        refuse(HTTPStatus.BAD_REQUEST, str(error))
-
-
-def json_mapping() -> Mapping[str, Any]:
-    """Return the request's body, which must be a JSON object; what is not is refused."""
-    try:
-        body = request.get_json()
-    except (BadRequest, RecursionError):
-        refuse(HTTPStatus.BAD_REQUEST, "the body is not JSON; send an object with the keys that are to be set")
-    if not isinstance(body, dict):
-        refuse(HTTPStatus.BAD_REQUEST, "the body is no JSON object; send one with the keys that are to be set")
-    return body
 
 
 def add_stream_control(app: Flask, control: StreamControl) -> None:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify
 
 from streamvision.core.cells import cells_of_polygon
-from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
 from streamvision.core.tracklets import SimilarTracklet, StoredTracklet, TrackletQuery, Tracklets
-from streamvision.web.access import access, check_streams, present
+from streamvision.web.access import access, present
+from streamvision.web.asked import asked, asked_body, asked_streams
 from streamvision.web.at_once import AtOnce
 from streamvision.web.openapi import describe
 from streamvision.web.polygon import polygon_of
-from streamvision.web.refusal import refuse
-from streamvision.web.stream_control import json_mapping, refusing
+from streamvision.web.refusal import refuse, refusing
 from streamvision.web.tracklet_schemas import AskedPicture, LookAlikes, SimilarQuery, TrackletPage, TrackletsQuery
-
-Q = TypeVar("Q", TrackletsQuery, SimilarQuery)
 
 
 def add_tracklets(app: Flask, tracklets: Tracklets) -> None:
@@ -42,12 +39,12 @@ def _add_list(app: Flask, tracklets: Tracklets) -> None:
     def list_tracklets() -> Response:
         """Give the identities that were seen, those that began last first."""
         with refusing():
-            query = _query(_asked(TrackletsQuery))
+            query = _query(asked(TrackletsQuery))
             found = tracklets.find(query)
         following = found[-1].id if len(found) == query.limit else None
         return jsonify({"tracklets": [_plain(one) for one in found], "next": following})
 
-    @app.get("/api/tracklets/<int(max=9223372036854775807):tracklet_id>/crop.jpg")
+    @app.get("/api/tracklets/<int:tracklet_id>/crop.jpg")
     @access("view")
     @describe(media_type="image/jpeg")
     def tracklet_crop(tracklet_id: int) -> Response:
@@ -63,13 +60,13 @@ def _add_list(app: Flask, tracklets: Tracklets) -> None:
 def _add_searches(app: Flask, tracklets: Tracklets) -> None:
     searches = AtOnce(2, "searches for similar objects")
 
-    @app.get("/api/tracklets/<int(max=9223372036854775807):tracklet_id>/similar")
+    @app.get("/api/tracklets/<int:tracklet_id>/similar")
     @access("view")
     @describe(answer=LookAlikes, query=SimilarQuery)
     def similar_tracklets(tracklet_id: int) -> Response:
         """Give those that look most like an identity, the most similar first."""
         with refusing(), searches.one():
-            query = _query(_asked(SimilarQuery))
+            query = _query(asked(SimilarQuery))
             _check(tracklets, tracklet_id)
             found = tracklets.similar(tracklet_id, query)
         return jsonify({"tracklets": [_alike(one) for one in found]})
@@ -80,8 +77,8 @@ def _add_searches(app: Flask, tracklets: Tracklets) -> None:
     def similar_to_picture() -> Response:
         """Give those that look most like a picture, the most similar first."""
         with refusing(), searches.one():
-            asked = validate(AskedPicture, json_mapping(), origin="the body")
-            found = tracklets.similar_to_picture(_picture(asked.picture), _query(asked))
+            given = asked_body(AskedPicture)
+            found = tracklets.similar_to_picture(_picture(given.picture), _query(given))
         return jsonify({"tracklets": [_alike(one) for one in found]})
 
 
@@ -92,31 +89,20 @@ def _check(tracklets: Tracklets, tracklet_id: int) -> None:
         refuse(HTTPStatus.NOT_FOUND, f"there is no tracklet {tracklet_id}, or it is not kept any more")
 
 
-def _asked(kind: type[Q]) -> Q:
-    """Return what the address asks for.
-
-    Raises:
-        ConfigError: when a parameter is not accepted.
-    """
-    return validate(kind, {name: value for name, value in request.args.items() if value}, origin="the address")
-
-
-def _query(asked: TrackletsQuery | SimilarQuery) -> TrackletQuery:
+def _query(given: TrackletsQuery | SimilarQuery) -> TrackletQuery:
     """Return what is asked for, of the streams that may be seen.
 
     Raises:
         ConfigError: when the region is none.
     """
-    streams = frozenset(one for one in asked.streams.split(",") if one) or None
-    check_streams(streams or ())
     return TrackletQuery(
-        streams=streams or present().streams,
-        class_name=asked.class_name,
-        since_unix_s=asked.since,
-        until_unix_s=asked.until,
-        cells=cells_of_polygon(polygon_of(asked.polygon)) if asked.polygon else None,
-        before=asked.before if isinstance(asked, TrackletsQuery) else None,
-        limit=asked.limit,
+        streams=asked_streams(given.streams),
+        class_name=given.class_name,
+        since_unix_s=given.since,
+        until_unix_s=given.until,
+        cells=cells_of_polygon(polygon_of(given.polygon)) if given.polygon else None,
+        before=given.before if isinstance(given, TrackletsQuery) else None,
+        limit=given.limit,
     )
 
 
