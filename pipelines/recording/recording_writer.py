@@ -39,6 +39,8 @@ _SILENT_S = 5.0
 _MOST_FOUND = 8000
 _EVENT_STEP_S = 1.0
 """The store is not told of each frame by which an event grows longer."""
+_LONGEST_SILENT_GROUP_S = 600.0
+"""A file is ended where no key frame comes for so long: it would pass every bound, since none else ends it."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -61,7 +63,8 @@ class RecordingWriter:
         self._tracks: tuple[EncodedTrack, ...] = ()
         self._stamps: list[Stamps] = []
         self._ring = PacketRing(int(settings.ring_mb * 1_000_000))
-        self._unsafe: deque[list[EncodedPacket]] = deque(maxlen=2)
+        self._unsafe = PacketRing(self._ring.max_bytes)
+        self._keys_at_s = (float("-inf"), float("-inf"))
         self._heard_at_s: float | None = None
         self._sound_due_s: float | None = None  # until then all waits in the ring for the first sound
         self._is_new = True
@@ -135,7 +138,7 @@ class RecordingWriter:
     def apply(self, settings: RecordingConfig) -> None:
         """Change what is set, from the next key frame on; where nothing is to be recorded any more, at once."""
         self._settings = settings
-        self._ring.max_bytes = int(settings.ring_mb * 1_000_000)
+        self._ring.max_bytes = self._unsafe.max_bytes = int(settings.ring_mb * 1_000_000)
         if settings.mode == "off":
             self._end_segment(None)
             self._ring.clear()
@@ -224,6 +227,7 @@ class RecordingWriter:
             return
         self._parameters = parameters(video.codec, key.data) or stored_parameters(video.codec, video.extradata)
         self._unsafe.clear()
+        self._keys_at_s = (key.arrived_at_s, key.arrived_at_s)
         for found in self._found:
             if found.captured_at_s >= key.arrived_at_s:
                 self._segment.note(found)
@@ -232,32 +236,49 @@ class RecordingWriter:
         segment = self._segment
         assert segment is not None
         if packet.track == 0 and packet.is_key:
-            self._unsafe.append([])
-        self._unsafe[-1].append(packet)
+            self._keys_at_s = self._keys_at_s[1], packet.arrived_at_s
+        elif packet.arrived_at_s - self._keys_at_s[1] > _LONGEST_SILENT_GROUP_S:
+            self._end_for_want_of_a_key(packet)
+            return
+        self._unsafe.add(packet, keep_since_s=self._keys_at_s[0])
         try:
             segment.write(packet)
         except OutputError as error:
             self._recover(error, segment, packet.arrived_at_s)
             return
-        if self._reason and packet.arrived_at_s - segment.start_at_s > _RETRY_S:
+        if self._reason and packet.arrived_at_s - self._retry_at_s > _RETRY_S:  # whatever the length of files
             log.warning("stream %s: is recorded again", self._stream)
             self._reason = ""
 
     def _recover(self, error: OutputError, segment: SegmentWriter, now_s: float) -> None:
         """Keep what is whole of a file that cannot be written on, and go on in another where there is room again."""
-        unsafe = [packet for group in self._unsafe for packet in group]
+        unsafe = list(self._unsafe.take_since(float("-inf")))
+        unsafe_since_s = unsafe[0].arrived_at_s if unsafe else now_s  # none where a group was too large to be kept
         self._segment = None
         self._follow(segment)
-        self._tell(lambda: segment.cut(unsafe[0].arrived_at_s))
+        self._tell(lambda: segment.cut(unsafe_since_s))
         is_full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
-        if not is_full or unsafe[0].arrived_at_s <= self._recovered_from_s or self._store.full():
+        if not is_full or not unsafe or unsafe_since_s <= self._recovered_from_s or self._store.full():
             self._fail(error, now_s)
             self.drops.add(FAILING, sum(packet.track == 0 for packet in unsafe))
             return
         log.warning("stream %s: %s; room was made, and nothing is lost", self._stream, error)
-        self._recovered_from_s = unsafe[0].arrived_at_s  # from there once only
+        self._recovered_from_s = unsafe_since_s  # from there once only
         for packet in unsafe:
             self._place(packet)
+
+    def _end_for_want_of_a_key(self, packet: EncodedPacket) -> None:
+        """End a file that no key frame ends; none begins before the next one."""
+        self._end_segment(packet.arrived_at_s)
+        self.drops.add(FAILING, packet.track == 0)
+        minutes = _LONGEST_SILENT_GROUP_S / 60
+        self._fail(
+            OutputError(
+                f"the camera has sent no key frame for {minutes:g} minutes, and a file begins with one; set its key "
+                "frame interval to some seconds"
+            ),
+            packet.arrived_at_s,
+        )
 
     def _end_segment(self, next_at_s: float | None) -> None:
         """End the file, at a key frame that arrived then or where nothing follows."""

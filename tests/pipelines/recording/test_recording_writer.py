@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import threading
 import time
@@ -146,6 +147,48 @@ def test_memory_bounds_how_far_an_event_reaches_back(video: CodedVideo, store: F
     (recorded,) = all_numbers(store)
     assert 2 * FPS <= len(recorded) <= 5 * FPS
     assert recorded == list(range(recorded[0], 8 * FPS))
+
+
+def one_group(video: CodedVideo, step_s: float, count: int) -> Iterator[EncodedPacket]:
+    """Yield one key frame and pictures behind it, as a camera sends them that refreshes its picture bit by bit."""
+    key, other = list(second(video, 0))[:2]
+    ticks = round(step_s / video.tracks[0].time_base)
+    for number in range(count):
+        place = number * ticks
+        packet = other if number else key
+        yield replace(
+            packet, data=packet.data[:1] + packet.data[1:], pts=place, dts=place, arrived_at_s=START_S + number * step_s
+        )
+
+
+def test_a_group_of_pictures_without_end_takes_no_memory_without_end(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store, mode="continuous", ring_mb=0.02)
+    writer.begin(video.tracks)
+    sent_bytes = 0
+    for packet in one_group(video, 0.04, 2000):
+        sent_bytes += len(packet.data)
+        writer.packet(packet)
+    del packet
+    gc.collect()
+    held = [one for one in gc.get_objects() if isinstance(one, EncodedPacket) and one.arrived_at_s >= START_S + 1]
+    assert sent_bytes > 100_000
+    assert sum(len(one.data) for one in held) <= 20_000
+    writer.finish()
+    assert [one.pictures for one in store.written] == [2000]
+
+
+def test_a_camera_that_sends_no_more_key_frames_fills_no_disk(video: CodedVideo, store: FolderStore) -> None:
+    writer = writer_for(store, mode="continuous", segment_s=5)
+    writer.begin(video.tracks)
+    feed(writer, one_group(video, 1.0, 700))
+    (written,) = store.written
+    assert written.end_unix_s - written.start_unix_s == pytest.approx(601, abs=1)
+    state, reason = writer.report()
+    assert state == "failing" and "no key frame for 10 minutes" in reason
+    assert writer.drops.by_cause() == {"failing": 700 - written.pictures}
+    feed(writer, (replace(packet, arrived_at_s=packet.arrived_at_s + 700) for packet in second(video, 0)))
+    assert len(store.begun) > 1 and writer.report() == ("writing", "")
+    writer.finish()
 
 
 def test_another_size_begins_another_file(tmp_path: Path, store: FolderStore) -> None:
