@@ -166,7 +166,7 @@ class _Run:
             self._key_tick = tick
         self._captured_at_s = frame.captured_at_s
         data = self.encoder.encode(canvas, tick, is_key=is_key)
-        return AccessUnit(data, is_key, tick, time.time() - frame.age_s(), self._generation) if data else None
+        return AccessUnit(data, is_key, tick, frame.captured_unix_s, self._generation) if data else None
 
 
 class _Times:

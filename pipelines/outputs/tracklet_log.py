@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -157,7 +156,7 @@ class TrackletLog:
         if found.track_id is None or not len(found):
             return
         track_ids: list[int] = found.track_id.data.tolist()
-        moment = Moment(frame.index, frame.pts_s, time.time() - frame.age_s(), frame.wall_time, frame.place)
+        moment = Moment(frame.index, frame.pts_s, frame.captured_unix_s, frame.wall_time, frame.place)
         # The score of a box that was predicted is that of an earlier one.
         score = found.score if is_seen else np.full(len(found), -1, np.float32)
         with self._adding:

@@ -101,10 +101,6 @@ class Writers:
 
     def _clip_span(self, stream_id: str) -> tuple[float, float] | None:
         """Return how much is recorded around an event of a stream, in seconds; ``None`` where nothing is."""
-        stream, run = self._stream_config(stream_id), self.recordings.config
-        own = None if stream is None else stream.recording
-        mode, pre_s, post_s = (
-            getattr(run, key) if own is None or getattr(own, key) is None else getattr(own, key)
-            for key in ("mode", "pre_s", "post_s")
-        )
-        return None if mode == "off" else (pre_s, post_s)
+        stream = self._stream_config(stream_id)
+        settings = self.recordings.config.of_stream(None if stream is None else stream.recording)
+        return None if settings.mode == "off" else (settings.pre_s, settings.post_s)
