@@ -33,13 +33,14 @@ def writing(what: object, *, instead: str = "give another file") -> Iterator[Non
         raise OutputError(f"cannot write {what}: {error.strerror or error}; {instead}") from error
 
 
-def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
+def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644, sync: bool = True) -> None:
     """Write a file in one step: whatever happens, under its name there is the old content or the new, never a part.
 
     Args:
         path: the file.
         content: what it is to hold.
         mode: who may read and write it; nobody else ever could.
+        sync: whether it is on the disk on return, which takes a slow disk its time.
 
     Raises:
         OutputError: when it cannot be written.
@@ -51,7 +52,8 @@ def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
                 scratch = Path(stream.name)
                 stream.write(content.encode() if isinstance(content, str) else content)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if sync:
+                    os.fsync(stream.fileno())
             scratch.chmod(mode)
             scratch.replace(path)
     except OutputError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.control import EventQuery, LoggedEvent
-from streamvision.core.files import writing
+from streamvision.service.picture_folder import PictureFolder
 from streamvision.state.database import Database
 from streamvision.state.events import (
     BATCH,
@@ -20,7 +20,6 @@ from streamvision.state.events import (
     picture_of,
     purge_events,
 )
-from streamvision.state.folder import FILE_MODE, prepare_folder
 
 PICTURE_FOLDER = "event-pictures"
 PURGE_S = 600.0
@@ -43,9 +42,9 @@ class EventStore:
         self.config = config
         """What is kept; may be replaced at any time."""
         self._database = database
-        self._pictures = prepare_folder(folder / PICTURE_FOLDER)
+        self.pictures = PictureFolder(folder / PICTURE_FOLDER)
+        """Their pictures."""
         self._event_count: int | None = None
-        self._picture_count = 0
         self._purged_at_s = -PURGE_S
 
     @property
@@ -67,23 +66,7 @@ class EventStore:
         """Return the picture of an event as a JPEG file; ``None`` where there is none, or none any more."""
         with self._database.reading() as connection:
             name = picture_of(connection, number)
-        try:
-            return None if name is None else (self._pictures / name).read_bytes()
-        except OSError:
-            return None
-
-    def write_picture(self, name: str, jpeg: bytes) -> None:
-        """Write the picture of a frame, for its owner alone.
-
-        Raises:
-            OutputError: when the disk is full, say.
-        """
-        path = self._pictures / name
-        with writing(path, instead="free space on that disk"):
-            is_new = not path.exists()
-            path.write_bytes(jpeg)
-            path.chmod(FILE_MODE)
-        self._picture_count += is_new
+        return self.pictures.read(name)
 
     def note_events(self, count: int) -> None:
         """Take note of events that were written down."""
@@ -99,16 +82,14 @@ class EventStore:
         if is_time or self._event_count > self.config.kept * (1 + SLACK):
             self._purge_events()
             self._purged_at_s = time.monotonic()
-        if self._picture_count > self.config.pictures_kept * (1 + SLACK):
+        if self.pictures.count > self.config.pictures_kept * (1 + SLACK):
             self._purge_pictures()
 
     def _take_stock(self) -> None:
-        """Count what is there, and remove pictures that no event names: those of events that a crash has taken."""
+        """Count what is there; pictures of events that a crash has taken go."""
         with self._database.reading() as connection:
             count, known = count_events(connection), known_pictures(connection)
-        there = {path.name for path in self._pictures.iterdir()}
-        self._remove(there - known)
-        self._picture_count = len(there & known)
+        self.pictures.take_stock(known)
         self._event_count = count
 
     def _purge_events(self) -> None:
@@ -118,19 +99,13 @@ class EventStore:
             with self._database.begin() as connection:
                 gone, pictures = purge_events(connection, surplus=surplus, before_unix_s=oldest_unix_s)
             self._event_count = (self._event_count or 0) - gone
-            self._picture_count -= self._remove(pictures)
+            self.pictures.remove(pictures)
             if gone < BATCH:
                 return
 
     def _purge_pictures(self) -> None:
-        surplus = self._picture_count - self.config.pictures_kept
+        surplus = self.pictures.count - self.config.pictures_kept
         with self._database.begin() as connection:
             names = oldest_pictures(connection, min(surplus, BATCH))
             forget_pictures(connection, names)
-        self._remove(names)
-        self._picture_count -= len(names)
-
-    def _remove(self, names: set[str] | list[str]) -> int:
-        for name in names:
-            (self._pictures / name).unlink(missing_ok=True)
-        return len(names)
+        self.pictures.remove(names)

@@ -182,7 +182,7 @@ class EventRecorder:
         if one.rendered is None or one.picture is None:
             return one.picture
         try:
-            self._store.write_picture(one.picture, one.rendered.jpeg())
+            self._store.pictures.write(one.picture, one.rendered.jpeg())
         except Exception as error:  # drawing is somebody's code, too; the event itself is not lost
             one.drops.add("pictures")
             _log.warning("the picture of an event of %s is lost: %s", one.stream_id, error)

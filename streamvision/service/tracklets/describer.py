@@ -9,7 +9,6 @@ import io
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from streamvision.core.picture import BgrPicture, Picture
 from streamvision.core.tracklets import SimilarTracklet, TrackletQuery
 from streamvision.search.embedder import Embedder
 from streamvision.service.periodic_task import PeriodicTask
+from streamvision.service.picture_folder import PictureFolder
 from streamvision.state.database import Database
 from streamvision.state.tracklets import (
     Description,
@@ -50,11 +50,11 @@ class TrackletDescriber:
 
     Args:
         database: where the identities are.
-        crops: the folder with their pictures.
+        crops: their pictures.
         config: which model, and how fast.
     """
 
-    def __init__(self, database: Database, crops: Path, config: TrackletsConfig) -> None:
+    def __init__(self, database: Database, crops: PictureFolder, config: TrackletsConfig) -> None:
         self._database = database
         self._crops = crops
         self._config = config
@@ -155,7 +155,7 @@ class TrackletDescriber:
             waiting = undescribed(connection, self._mark, BATCH)
         for number, name in waiting:
             begin_s = time.monotonic()
-            embedding = self._embedding_of(self._crops / name)
+            embedding = self._embedding_of(name)
             with self._database.begin() as connection:
                 describe_tracklet(connection, number, self._mark, embedding)
             left_s = 1 / self._config.describe_per_s - (time.monotonic() - begin_s)
@@ -163,13 +163,14 @@ class TrackletDescriber:
                 break
         return bool(waiting)
 
-    def _embedding_of(self, path: Path) -> bytes | None:
+    def _embedding_of(self, name: str) -> bytes | None:
         """Return what the picture of an identity looks like; ``None`` where it is gone or cannot be read."""
+        content = self._crops.read(name)
         try:
-            picture = _decoded(path.read_bytes())
-        except (OSError, ConfigError):
+            picture = None if content is None else _decoded(content)
+        except ConfigError:
             return None
-        return self._described(self._ready(), picture).astype("<f2").tobytes()
+        return None if picture is None else self._described(self._ready(), picture).astype("<f2").tobytes()
 
 
 def _vector(embedding: bytes) -> NDArray[np.float32]:

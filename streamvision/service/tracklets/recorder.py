@@ -138,7 +138,7 @@ class TrackletRecorder:
         assert one.crop is not None
         name = crop_name(one)
         try:
-            self.store.write_crop(name, small_jpeg(one.crop, longest_px=CROP_PX))
+            self.store.crops.write(name, small_jpeg(one.crop, longest_px=CROP_PX))
             self._crops[one.key] = name
         except OutputError as error:
             drops.add("pictures")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from streamvision.core.config.tracklets import TrackletsConfig
 from streamvision.core.errors import ConfigError
-from streamvision.core.files import writing
 from streamvision.core.tracklets import SimilarTracklet, StoredTracklet, TrackletQuery
+from streamvision.service.picture_folder import PictureFolder
 from streamvision.service.tracklets.describer import TrackletDescriber
 from streamvision.state.database import Database
-from streamvision.state.folder import FILE_MODE, prepare_folder
 from streamvision.state.tracklets import (
     BATCH,
     count_tracklets,
@@ -49,11 +48,11 @@ class TrackletStore:
         self.config = config
         """What is kept."""
         self._database = database
-        self._crops = prepare_folder(folder / CROP_FOLDER)
+        self.crops = PictureFolder(folder / CROP_FOLDER)
+        """Their pictures."""
         self._count: int | None = None
-        self._crop_count = 0
         self._purged_at_s = -PURGE_S
-        self.describer = TrackletDescriber(database, self._crops, config) if config.embedder is not None else None
+        self.describer = TrackletDescriber(database, self.crops, config) if config.embedder is not None else None
         """Describes the pictures; ``None`` where no embedding model is set."""
 
     # --- asked by the web -------------------------------------------------------------------------------------------
@@ -72,10 +71,7 @@ class TrackletStore:
         """Return the picture of one as a JPEG file; ``None`` where there is none, or none any more."""
         with self._database.reading() as connection:
             name = crop_of(connection, tracklet_id)
-        try:
-            return None if name is None else (self._crops / name).read_bytes()
-        except OSError:
-            return None
+        return self.crops.read(name)
 
     def similar(self, tracklet_id: int, query: TrackletQuery) -> list[SimilarTracklet]:
         """Return those of a query that look most like an identity, the most similar first."""
@@ -103,25 +99,8 @@ class TrackletStore:
         with self._database.begin() as connection:
             end_all(connection)
             count, known = count_tracklets(connection), known_crops(connection)
-        there = {path.name for path in self._crops.iterdir()}
-        self._remove(there - known)
-        self._crop_count = len(there & known)
+        self.crops.take_stock(known)
         self._count = count
-
-    def write_crop(self, name: str, jpeg: bytes) -> None:
-        """Write a picture, for its owner alone, in place of an earlier one.
-
-        Raises:
-            OutputError: when the disk is full, say.
-        """
-        path = self._crops / name
-        with writing(path, instead="free space on that disk"):
-            is_new = not path.exists()
-            scratch = path.with_suffix(".part")
-            scratch.write_bytes(jpeg)
-            scratch.chmod(FILE_MODE)
-            scratch.replace(path)
-        self._crop_count += is_new
 
     def write(self, new: Sequence[dict[str, Any]], changed: Sequence[dict[str, Any]]) -> list[int]:
         """Write identities down in one transaction, and return the ids of the new ones.
@@ -141,7 +120,7 @@ class TrackletStore:
         if is_time or (self._count or 0) > self.config.kept * (1 + SLACK):
             self._purge_tracklets()
             self._purged_at_s = time.monotonic()
-        while self._crop_count > self.config.crops_kept * (1 + SLACK):
+        while self.crops.count > self.config.crops_kept * (1 + SLACK):
             if not self._purge_crops():
                 return
 
@@ -153,15 +132,10 @@ class TrackletStore:
             with self._database.begin() as connection:
                 gone, crops = purge_tracklets(connection, surplus=surplus, before_unix_s=oldest_unix_s)
             self._count = (self._count or 0) - gone
-            self._crop_count -= self._remove(crops)
+            self.crops.remove(crops)
 
     def _purge_crops(self) -> bool:
         with self._database.begin() as connection:
-            names = forget_oldest_crops(connection, self._crop_count - self.config.crops_kept)
-        self._crop_count -= self._remove(names)
+            names = forget_oldest_crops(connection, self.crops.count - self.config.crops_kept)
+        self.crops.remove(names)
         return bool(names)
-
-    def _remove(self, names: Collection[str]) -> int:
-        for name in names:
-            (self._crops / name).unlink(missing_ok=True)
-        return len(names)

@@ -129,7 +129,7 @@ def test_events_and_pictures_are_bounded_by_number_and_by_age(database_place: st
     store = EventStore(database, tmp_path, EventLogConfig(kept=100, pictures_kept=20, days=1))
     folder = tmp_path / "event-pictures"
     for number in range(60):
-        store.write_picture(f"{number:03d}.jpg", b"jpeg")
+        store.pictures.write(f"{number:03d}.jpg", b"jpeg")
     (folder / "left-by-a-crash.jpg").write_bytes(b"")
     with database.begin() as connection:
         old = [_row(number, picture=f"{number:03d}.jpg", age_s=2 * 86400.0) for number in range(30)]
