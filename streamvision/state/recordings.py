@@ -103,10 +103,14 @@ def find_recording(connection: Connection, recording_id: int) -> IndexedRecordin
     return None if row is None else _indexed(row)
 
 
-def oldest_recordings(connection: Connection, kind: RecordingKind, count: int) -> list[IndexedRecording]:
-    """Return the oldest of a kind, so many at most."""
-    found = select(RECORDINGS).where(RECORDINGS.c.kind == kind)
-    ordered = found.order_by(RECORDINGS.c.start_unix_s, RECORDINGS.c.id).limit(count)
+def oldest_recordings(
+    connection: Connection, kind: RecordingKind, count: int, *, since_unix_s: float, until_unix_s: float
+) -> list[IndexedRecording]:
+    """Return the oldest of a kind that begin in a time, so many at most."""
+    columns = RECORDINGS.c
+    begins = (columns.start_unix_s >= since_unix_s) & (columns.start_unix_s < until_unix_s)
+    found = select(RECORDINGS).where(columns.kind == kind, begins)
+    ordered = found.order_by(columns.start_unix_s, columns.id).limit(count)
     return [_indexed(row) for row in connection.execute(ordered)]
 
 

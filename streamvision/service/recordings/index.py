@@ -6,6 +6,7 @@ recordings are known here, and new rows wait for :meth:`RecordingIndex.flush`. O
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,9 @@ from streamvision.state.recordings import (
 
 LOOK_AHEAD = 256
 """How many of the oldest of each kind are known: so long recording goes on while the database is away."""
+AHEAD_S = 3600.0
+"""What begins so far in the future was recorded while the clock was ahead."""
+_NEVER_UNIX_S = 1e12
 MAX_WAITING = 10_000
 """Most rows that wait for the database; beyond, the files must be looked through again."""
 
@@ -43,6 +47,7 @@ class RecordingIndex:
         self._sizes: Counter[RecordingKind] = Counter()
         self._counts: Counter[RecordingKind] = Counter()
         self._oldest: dict[RecordingKind, deque[IndexedRecording]] = {kind: deque() for kind in KINDS}
+        self._ahead: dict[RecordingKind, deque[IndexedRecording]] = {kind: deque() for kind in KINDS}
         self._added: deque[IndexedRecording] = deque()
         self._gone: deque[IndexedRecording] = deque()
 
@@ -66,9 +71,15 @@ class RecordingIndex:
             self.look_ahead(kind)
         return self._oldest[kind][0] if self._oldest[kind] else None
 
-    def take_oldest(self, kind: RecordingKind) -> None:
-        """Forget the oldest of a kind, whose files are gone."""
-        gone = self._oldest[kind].popleft()
+    def ahead(self, kind: RecordingKind) -> IndexedRecording | None:
+        """Return the oldest of those of a kind that begin in the future; ``None`` where there is none."""
+        return self._ahead[kind][0] if self._ahead[kind] else None
+
+    def take(self, gone: IndexedRecording) -> None:
+        """Forget one that :meth:`oldest` or :meth:`ahead` gave, whose files are gone."""
+        for known in (self._oldest[gone.recording.kind], self._ahead[gone.recording.kind]):
+            if known and known[0] is gone:
+                known.popleft()
         self._note(gone, -1)
         self._gone.append(gone)
         self._bound(self._gone)
@@ -99,10 +110,15 @@ class RecordingIndex:
         with suppress(StateError):  # a full disk takes no more rows, and that is when something must go
             self.flush()
         gone = {one.recording.id for one in self._gone}
-        with self.database.reading() as connection:
-            found = oldest_recordings(connection, kind, LOOK_AHEAD + len(gone))
-        self._oldest[kind] = deque(one for one in found if one.recording.id not in gone)
-        if not self._oldest[kind] and not self._added:
+        count, ahead_unix_s = LOOK_AHEAD + len(gone), time.time() + AHEAD_S
+        for known, since_unix_s, until_unix_s in (
+            (self._oldest, -_NEVER_UNIX_S, ahead_unix_s),
+            (self._ahead, ahead_unix_s, _NEVER_UNIX_S),
+        ):
+            with self.database.reading() as connection:
+                found = oldest_recordings(connection, kind, count, since_unix_s=since_unix_s, until_unix_s=until_unix_s)
+            known[kind] = deque(one for one in found if one.recording.id not in gone)
+        if not self._oldest[kind] and not self._ahead[kind] and not self._added:
             self._sizes[kind] = self._counts[kind] = 0
 
     def take_stock(self) -> None:

@@ -96,7 +96,7 @@ class Retention:
             while days is not None and (found := self._index.oldest(kind)):
                 if found.recording.end_unix_s >= now_s - days * DAY_S:
                     break
-                self._remove_oldest(kind)
+                self._remove_files_of(found)
 
     def free(self, wanted_bytes: int, why: str) -> bool:
         """Remove the oldest since the disk is full, and say so; return whether there was anything to remove.
@@ -142,18 +142,21 @@ class Retention:
             )
 
     def _remove_first(self, kinds: Iterable[RecordingKind]) -> int | None:
-        """Remove the oldest of some kinds and return how much room that gave; ``None`` where there is none."""
-        found = [one for kind in kinds if (one := self._index.oldest(kind))]
+        """Remove the oldest of some kinds and return how much room that gave; ``None`` where there is none.
+
+        What begins in the future goes before all others: the clock was ahead then, and it would outlive all that is
+        recorded from now on.
+        """
+        kinds = tuple(kinds)
+        found = [one for kind in kinds if (one := self._index.ahead(kind))]
+        found = found or [one for kind in kinds if (one := self._index.oldest(kind))]
         if not found:
             return None
-        first = min(found, key=lambda one: (one.recording.start_unix_s, one.recording.id))
-        return self._remove_oldest(first.recording.kind)
+        return self._remove_files_of(min(found, key=lambda one: (one.recording.start_unix_s, one.recording.id)))
 
-    def _remove_oldest(self, kind: RecordingKind) -> int:
-        found = self._index.oldest(kind)
-        assert found is not None
+    def _remove_files_of(self, found: IndexedRecording) -> int:
         was_there = self._remove(found)
-        self._index.take_oldest(kind)
+        self._index.take(found)
         if not was_there:
             self._index.is_doubtful = True  # somebody removed it, or renamed it for another kind
         return found.recording.size_bytes if was_there else 0

@@ -100,6 +100,31 @@ def test_a_day_never_passes_its_quota_by_more_than_a_file(database_place: str, t
         assert store.faults() == []
 
 
+def test_a_clock_that_was_ahead_does_not_cost_what_is_recorded_after_it(database_place: str, tmp_path: Path) -> None:
+    room, year_s = 6, 365 * 86400
+    with recording_store(
+        database_place, tmp_path / "r", gb=(room + 0.5) * len(clip()) / GB, continuous={"days": 1}
+    ) as store:
+        store.start()
+        for number in range(room):
+            record(store, start_unix_s=time.time() + 10 * year_s + 60 * number)
+        store.flush()
+        store.look_after()
+        assert len(indexed(store)) == room, "as long as there is room it stays"
+        for number in range(room):
+            record(store, "yard", start_unix_s=time.time() - 600 + 60 * number)
+            store.flush()
+            store.look_after()
+        left = [one.stream for one in RecordingLibrary(store).find(None, *EVER)]
+        assert left.count("yard") == room
+        record(store, start_unix_s=time.time() - 3 * 86400)
+        record(store, start_unix_s=time.time() + 10 * year_s)
+        store.flush()
+        store.look_after()
+        starts = [one.start_unix_s for one in RecordingLibrary(store).find(frozenset({"door"}), *EVER)]
+        assert all(start > time.time() - 86400 for start in starts), "what is too old goes whatever is ahead"
+
+
 def test_each_kind_has_bounds_of_its_own_and_what_is_kept_stays(database_place: str, tmp_path: Path) -> None:
     now_s, folder, size = time.time(), tmp_path / "r", len(clip())
     bounds = {"continuous": {"days": 3, "gb": 2.5 * size / GB}, "events": {"days": 14, "gb": None}}
