@@ -137,8 +137,8 @@ class RecordingLibrary:
         _checked(span)
         found = self._found(frozenset({span.stream}), span.since_unix_s, span.until_unix_s)
         indexed = [RecordedFile(self._store.files.path(one.place, one.recording.kind), one.recording) for one in found]
-        written = [_described(*one) for one in self._store.written_files(span)]
-        files = [*indexed, *(one for one in written if one is not None)]
+        still_open = [_described(*one) for one in self._store.open_files(span)]
+        files = [*indexed, *(one for one in still_open if one is not None)]
         return sorted(files, key=lambda one: one.recording.start_unix_s)
 
     def _found(

@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -22,8 +21,9 @@ from streamvision.core.config.recording import RecordingConfig
 from streamvision.core.errors import OutputError, StateError
 from streamvision.core.recordings import RecordedSpan, Recording, RecordingKind
 from streamvision.service.periodic_task import PeriodicTask
-from streamvision.service.recordings.files import KINDS, RecordingFiles, place_of
+from streamvision.service.recordings.files import KINDS, RecordingFiles
 from streamvision.service.recordings.index import RecordingIndex
+from streamvision.service.recordings.open_files import OpenFile, OpenFiles
 from streamvision.service.recordings.rebuild import Rebuild, Rebuilt
 from streamvision.service.recordings.retention import LEAST_ROOM_BYTES, Retention
 from streamvision.state.database import Database
@@ -39,25 +39,10 @@ LATE_S = 20.0
 """How long after its end boxes may still be written beside a file."""
 MAX_LATE = 10_000
 """Most files that are weighed again."""
-ABANDONED_S = 60.0
-"""A file that is empty for so long after its beginning is not written any more."""
 CLOSE_S = 5.0
 """Longest wait for what is left at the end."""
 MAX_EVENT_SPANS = 64
 """Most stretches of a stream, in which something happened, that are known to concern files yet to be written."""
-
-
-@dataclass
-class _WrittenFile:
-    """A file that is being written."""
-
-    place: str
-    kind: RecordingKind
-    stream: str
-    start_unix_s: float
-    expected_bytes: int
-    begun_at_s: float
-    is_kept: bool = False
 
 
 class RecordingStore:
@@ -78,7 +63,7 @@ class RecordingStore:
         """What there is."""
         self.retention = Retention(self.index, self.files, config, self._remove_files)
         """What goes, and when."""
-        self._written: dict[Path, _WrittenFile] = {}
+        self._open = OpenFiles(self.files)
         self._sizes: dict[str, int] = {}
         self._happened: dict[str, deque[tuple[float, float]]] = {}
         self._events: dict[str, RecordedSpan] = {}
@@ -120,22 +105,23 @@ class RecordingStore:
     def begin(self, stream: str, start_unix_s: float, kind: SegmentKind) -> Path:
         """Make room and return where the next file of a stream goes."""
         with self.lock:
-            self._drop_abandoned(stream)
+            for abandoned in self._open.take_abandoned(stream):
+                self._drop(abandoned)
             expected = self._sizes.get(stream, 0)
             try:
-                self.retention.make_room(kind, expected, self._written_bytes())
+                self.retention.make_room(kind, expected, self._open.size_bytes())
             except StateError as error:
                 raise OutputError(f"there is no telling what may be removed: {error}") from error
-            place = self._free_place(stream, start_unix_s)
+            place = self._open.free_place(stream, start_unix_s)
             self.files.prepare(place)
             path = self.files.path(place, kind)
-            self._written[path] = _WrittenFile(place, kind, stream, start_unix_s, expected, time.monotonic())
+            self._open.add(path, OpenFile(place, kind, stream, start_unix_s, expected, time.monotonic()))
             return path
 
     def end(self, segment: WrittenSegment) -> None:
         """Take note of a file that is complete."""
         with self.lock:
-            one = self._written.pop(segment.path, None)
+            one = self._open.take(segment.path)
             if one is None:
                 raise OutputError(f"{segment.path} is not being written; say begin before")
             size = self.files.size(one.place, one.kind)
@@ -196,7 +182,7 @@ class RecordingStore:
             OutputError: when a file cannot be renamed.
         """
         with self.lock:
-            written = [one for one in self._written.values() if _overlaps(one, span) and one.is_kept != kept]
+            written = [one for _, one in self._open.of_span(span) if one.is_kept != kept]
             for one in written:
                 one.is_kept = kept
             before: tuple[RecordingKind, ...] = ("continuous", "event") if kept else ("kept",)
@@ -225,20 +211,13 @@ class RecordingStore:
         Raises:
             StateError: when the database does not answer.
         """
-        return Rebuild(self.index, self.files, self.config, self.lock, self.written_places).run()
+        return Rebuild(self.index, self.files, self.config, self.lock, self._open.places).run()
 
-    def written_places(self) -> set[str]:
-        """Return the places at which files are being written."""
-        return {one.place for one in self._written.values()}
-
-    def written_files(self, span: RecordedSpan) -> list[tuple[Path, Recording]]:
+    def open_files(self, span: RecordedSpan) -> list[tuple[Path, Recording]]:
         """Return the files of a span that are being written: they can be read as far as they go."""
-        now_s = time.time()
         with self.lock:
             return [
-                (path, _unfinished(one, now_s, self.files.size(one.place, one.kind) or 0))
-                for path, one in self._written.items()
-                if _overlaps(one, span)
+                (path, one.so_far(self.files.size(one.place, one.kind) or 0)) for path, one in self._open.of_span(span)
             ]
 
     # --- housekeeping -----------------------------------------------------------------------------------------------
@@ -290,7 +269,7 @@ class RecordingStore:
         with self.lock:
             self.index.take_stock()
             self.retention.expire()
-            self.retention.make_room("continuous", 0, self._written_bytes())
+            self.retention.make_room("continuous", 0, self._open.size_bytes())
             self.index.flush()
 
     def _keep_house(self, is_last: bool) -> float:
@@ -304,29 +283,7 @@ class RecordingStore:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _free_place(self, stream: str, start_unix_s: float) -> str:
-        """Return a place at which there is nothing yet: a clock that was set back gives the same moment twice."""
-        written = self.written_places()
-        while (place := place_of(stream, start_unix_s)) in written or self.files.is_taken(place):
-            start_unix_s += 0.001
-        return place
-
-    def _written_bytes(self) -> dict[RecordingKind, int]:
-        sizes: dict[RecordingKind, int] = {}
-        for one in self._written.values():
-            size = self.files.size(one.place, one.kind) or 0
-            sizes[one.kind] = sizes.get(one.kind, 0) + max(size, one.expected_bytes)
-        return sizes
-
-    def _drop_abandoned(self, stream: str) -> None:
-        """Let go of a file of a stream that was begun and never got anything: its recorder failed right then."""
-        latest_s = time.monotonic() - ABANDONED_S
-        for path, one in tuple(self._written.items()):
-            if one.stream == stream and one.begun_at_s < latest_s and not self.files.size(one.place, one.kind):
-                del self._written[path]
-                self._drop(one)
-
-    def _drop(self, one: _WrittenFile) -> None:
+    def _drop(self, one: OpenFile) -> None:
         """Let go of a file in which there is nothing."""
         try:
             self.files.remove(one.place, one.kind)
@@ -335,7 +292,7 @@ class RecordingStore:
             raise OutputError(f"{one.place}, which is empty, cannot be removed: {error.strerror}") from error
         self._tidy(one.place)
 
-    def _settled_kind(self, one: _WrittenFile, end_unix_s: float) -> RecordingKind:
+    def _settled_kind(self, one: OpenFile, end_unix_s: float) -> RecordingKind:
         if one.is_kept:
             return "kept"
         happened = any(
@@ -379,28 +336,9 @@ class RecordingStore:
 
     def _tidy(self, place: str) -> None:
         """Remove folders that are empty, unless a file is about to be made in one."""
-        if not any(one.rsplit("/", 1)[0] == place.rsplit("/", 1)[0] for one in self.written_places()):
+        if not any(one.rsplit("/", 1)[0] == place.rsplit("/", 1)[0] for one in self._open.places()):
             self.files.tidy(place)
 
 
 def _joined(since_s: float, until_s: float, before: tuple[float, float] | None) -> tuple[float, float]:
     return (since_s, until_s) if before is None else (min(since_s, before[0]), max(until_s, before[1]))
-
-
-def _overlaps(one: _WrittenFile, span: RecordedSpan) -> bool:
-    return one.stream == span.stream and one.start_unix_s < span.until_unix_s and span.since_unix_s < time.time()
-
-
-def _unfinished(one: _WrittenFile, now_s: float, size_bytes: int) -> Recording:
-    return Recording(
-        id=0,
-        stream=one.stream,
-        kind="kept" if one.is_kept else one.kind,
-        start_unix_s=one.start_unix_s,
-        end_unix_s=max(now_s, one.start_unix_s),
-        size_bytes=size_bytes,
-        codec="",
-        width_px=0,
-        height_px=0,
-        has_sound=False,
-    )
