@@ -72,6 +72,8 @@ def list_recordings(
         return 0
     if found:
         click.echo("\n".join(table([("id", "stream", "kind", "from", "to", "MB", "codec"), *map(_row, found)])))
+    else:
+        click.echo(f"Nothing was recorded{' of ' + ', '.join(streams) if streams else ''} in that time.")
     files = sum(kind["files"] for kind in summary["kinds"].values())
     click.echo(f"{counted(files, 'files')} in all, {summary['bytes'] / 1e9:.3g} GB of {summary['bounds']['gb']:g} GB.")
     return 0
@@ -96,7 +98,7 @@ def export(
     """Write what was recorded in a span as one MP4 file, from the key frame before it on."""
     if output.exists():
         raise ConfigError(f"{output} is there already; give another name with --output")
-    span = RecordedSpan(stream, since, _end(until))
+    span = _span(stream, since, until)
     with _store(state, database) as store:
         size = _write(RecordingLibrary(store).export(span, annotated=annotated), output)
     _tell(as_json, {"file": str(output), "bytes": size}, f"{output}: {size / 1e6:.3g} MB.")
@@ -115,7 +117,11 @@ def keep(
     with _store(state, database) as store:
         count = store.keep(_span(stream, since, until), kept=not no_longer)
         _note(store, "recordings kept no longer" if no_longer else "recordings kept", stream, since, until)
-    _tell(as_json, {"kept": not no_longer, "files": count}, f"{counted(count, 'files')}.")
+    _tell(
+        as_json,
+        {"kept": not no_longer, "files": count},
+        f"{counted(count, 'files')} kept {'no longer' if no_longer else 'for good'}.",
+    )
     return 0
 
 
@@ -136,7 +142,7 @@ def remove(state: Path, database: str | None, stream: str, since: float, until: 
 @state_options
 @json_option
 def rebuild(state: Path, database: str | None, as_json: bool) -> int:
-    """Make the index equal to the files; each start of a service does the same."""
+    """Make the index equal to the files, while no service runs; each start of one does the same."""
     with _store(state, database, alone=True) as store:
         done = store.rebuild()
     text = (

@@ -168,8 +168,9 @@ class Service:
         Raises:
             StreamVisionError: when something is refused, or cannot be remembered; nothing has changed then.
         """
-        wanted = self._stream_configs(layers)
-        check_notify(self._run_config(layers).notify)
+        run = self._run_config(layers, origin="settings")
+        wanted = self._stream_configs(layers, run)
+        check_notify(run.notify)
         moves = {name: one for name, one in wanted.items() if one != self._running.get(name)}
         before = dict(self._running)
         moved: list[str] = []
@@ -202,8 +203,9 @@ class Service:
         with self.changing():
             document = self._beginning.document(self._read)
             layers = Layers.begin(document, self._layers.stored, self._layers.changes, origin=self._origin)
-            wanted = self._stream_configs(layers)
-            check_notify(self._run_config(layers).notify)
+            run = self._run_config(layers)
+            wanted = self._stream_configs(layers, run)
+            check_notify(run.notify)
             remember(self.database, self._layers, layers, settings={DOCUMENT: document})
             self._say_what_waits(layers)
             self._take(layers)
@@ -218,16 +220,15 @@ class Service:
         self._layers = layers
         self.writers.configure(self._run_config(layers))
 
-    def _run_config(self, layers: Layers) -> AppConfig:
-        return parsed_run({**layers.run_document, "streams": []}, origin=self._origin)
+    def _run_config(self, layers: Layers, *, origin: str | None = None) -> AppConfig:
+        return parsed_run({**layers.run_document, "streams": []}, origin=origin or self._origin)
 
     @property
     def _origin(self) -> str:
         return str(self._beginning.file or "the configuration")
 
-    def _stream_configs(self, layers: Layers) -> dict[str, StreamConfig]:
+    def _stream_configs(self, layers: Layers, run: AppConfig) -> dict[str, StreamConfig]:
         """Return what is set for each stream, with what has changed of the run since it was opened."""
-        run = self._run_config(layers)
         return {
             name: self._with_run(parsed_stream({**document, "id": name}, origin=f"stream {name}"), run)
             for name, document in layers.documents.items()
@@ -259,7 +260,7 @@ class Service:
     # --- streams ----------------------------------------------------------------------------------------------------
 
     def _begin(self, stream_id: str) -> None:
-        config = self._stream_configs(self._layers).get(stream_id)
+        config = self._stream_configs(self._layers, self._run_config(self._layers)).get(stream_id)
         if config is not None and stream_id not in self._running:
             self._try_move(stream_id, config)
 

@@ -70,6 +70,7 @@ def add_pages(
             "places": places(person),
             "offers_streams": offered("/api/streams/test-picture"),
             "offers_recordings": offered(_RECORDINGS),
+            "offers_hls": offered("/streams/<stream_id>/hls/index.m3u8"),
             "offers_tracklets": offered(_TRACKLETS),
             "offers_onvif": offered("/api/onvif/discover"),
             "offers_users": offered("/api/users"),
@@ -118,7 +119,7 @@ def add_pages(
         """Show what holds for all cameras, and who may do what."""
         if not offered(_SETTINGS):
             refuse(HTTPStatus.NOT_FOUND, "no settings are kept here; `streamvision serve` keeps them")
-        return render_template("settings.html", streams=seen())
+        return render_template("settings.html", streams=seen(), event_kinds=list(_KINDS))
 
 
 def may_change(person: Principal | None) -> bool:

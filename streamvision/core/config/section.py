@@ -146,6 +146,8 @@ def _fault_in_words(error: Any) -> str:
         return _IN_WORDS[context["pattern"]]
     if error["type"] == "too_short" and not context["actual_length"]:
         return "is empty; give a value"
+    if error["type"] == "model_type":
+        return "is a section; give its keys, each with a value"
     said: str = error["msg"]
     return said.removeprefix("Value error, ")
 

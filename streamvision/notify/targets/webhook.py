@@ -46,7 +46,9 @@ _OWN_HEADERS = frozenset({"content-type", "content-length", "host", "transfer-en
 class WebhookConfig(Section):
     """A program that takes events by HTTP POST."""
 
-    url: str = Field(min_length=1, max_length=2048, description="Where to.", json_schema_extra=SECRET_ADDRESS)
+    url: str = Field(
+        min_length=1, max_length=2048, description="Where to: http:// or https://.", json_schema_extra=SECRET_ADDRESS
+    )
     secret: str | None = Field(
         None,
         min_length=8,
@@ -57,7 +59,7 @@ class WebhookConfig(Section):
     headers: dict[Annotated[str, Field(pattern=_HEADER_NAME)], Annotated[str, Field(pattern=_HEADER_VALUE)]] = Field(
         default_factory=dict, max_length=16, description="Further headers of each request.", json_schema_extra=SECRET
     )
-    timeout_s: float = Field(10.0, ge=0.5, le=12.0, description="Longest wait for an answer.")
+    timeout_s: float = Field(10.0, ge=0.5, le=12.0, description="Longest wait for an answer, in seconds.")
     ca: Path | None = Field(
         None, description="Certificates (PEM) of who may have signed the server's; default: the system's."
     )

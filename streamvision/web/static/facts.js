@@ -2,6 +2,9 @@
 
 import * as format from "./format.js";
 
+// What of a service's outputs people know under other names.
+const OUTPUTS = { event_log: "Event log", recording: "Recording", notify: "Messages", tracklets: "Identities" };
+
 export function facts(status) {
   const expected = status.frames_expected ? ` of ${format.count(status.frames_expected)}` : "";
   const drops = Object.entries(status.drops).map(([cause, n]) => `${format.count(n)} ${cause.replaceAll("_", " ")}`);
@@ -15,7 +18,7 @@ export function facts(status) {
     ...(status.adaptive && { Adaptive: adaptiveWords(status.adaptive) }),
     Reconnects: format.count(status.reconnects),
     ...Object.fromEntries((status.stages ?? []).map((stage) => [`Stage ${stage.name}`, stageWords(stage)])),
-    ...Object.fromEntries((status.outputs ?? []).map((output) => [`Output ${output.name}`, outputWords(output)])),
+    ...Object.fromEntries((status.outputs ?? []).map((output) => [OUTPUTS[output.name] ?? `Output ${output.name}`, outputWords(output)])),
   };
 }
 

@@ -93,6 +93,7 @@ export class Fields {
     input.type = { flag: "checkbox", number: "number" }[field.kind] ?? "text";
     for (const name of ["min", "max", "step"]) if (field[name] !== undefined) input[name] = field[name];
     input.placeholder = this.#optional ?? field.otherwise ?? "";
+    input.required = field.required ?? false;
     return input;
   }
 

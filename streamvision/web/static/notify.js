@@ -6,7 +6,7 @@ import { ask } from "./server.js";
 
 const STATE_S = 5;
 const RULE = [
-  { key: "name", words: "Name", kind: "text" },
+  { key: "name", words: "Name", kind: "text", required: true },
   { key: "to", words: "Targets", kind: "names", otherwise: "all" },
   { key: "kinds", words: "Kinds of events", kind: "names", otherwise: "all" },
   { key: "classes", words: "Classes", kind: "names", otherwise: "all" },
@@ -78,7 +78,9 @@ async function listTargets() {
   try {
     const state = await ask("api/notify");
     kinds = state.kinds;
-    find("target-list").replaceChildren(...state.targets.map(targetRow), ...(state.mqtt ? [row(cells(state.mqtt), "mqtt", [])] : []));
+    const rows = [...state.targets.map(targetRow), ...(state.mqtt ? [row(cells(state.mqtt), "mqtt", [])] : [])];
+    find("target-list").replaceChildren(...rows);
+    find("targets").hidden = rows.length === 0;
   } catch (error) {
     say(find("notify-said"), error.message, true);
   }
@@ -112,11 +114,16 @@ function openTarget(name) {
 const options = () => kinds.find((kind) => kind.name === target.elements.kind.value)?.options ?? [];
 
 function showOptions(present) {
-  const fields = options().map(({ name, words, form }) => ({ key: name, words: form === "pairs" ? `${words} As Name: value.` : words, kind: FORMS[form], step: "any" }));
+  const fields = options().map(({ name, words, form, required }) => ({ key: name, words: labelOf(words, form), kind: FORMS[form], step: "any", required }));
   targetFields = new Fields(find("target-fields"), fields);
   const pairs = options().filter(({ name, form }) => form === "pairs" && present[name]);
   const lists = pairs.map(({ name }) => [name, Object.entries(present[name]).map(([key, value]) => `${key}: ${value}`)]);
   targetFields.show({ ...present, ...Object.fromEntries(lists) });
+}
+
+function labelOf(words, form) {
+  const label = words.replace(/\.$/, "");
+  return form === "pairs" ? `${label}, as Name: value` : label;
 }
 
 function targetValues() {
@@ -137,6 +144,8 @@ function pair(text) {
 
 function listRules() {
   find("rule-list").replaceChildren(...settings.rules.map(ruleRow));
+  find("rules").hidden = settings.rules.length === 0;
+  find("no-rules").hidden = settings.rules.length > 0;
 }
 
 function ruleRow(one, place) {

@@ -27,9 +27,9 @@ const RECORDED = [
   { key: "recording.gb", words: "At most so many gigabytes in all", kind: "number", min: 0, step: "any" },
   { key: "recording.min_free_gb", words: "Left free on the disk, in gigabytes", kind: "number", min: 0, step: "any" },
   { key: "recording.continuous.days", words: "All the time: for so many days", kind: "number", min: 0, step: "any" },
-  { key: "recording.continuous.gb", words: "All the time: at most so many gigabytes", kind: "number", min: 0, step: "any" },
+  { key: "recording.continuous.gb", words: "All the time: at most so many gigabytes", kind: "number", min: 0, step: "any", otherwise: "no bound" },
   { key: "recording.events.days", words: "Around events: for so many days", kind: "number", min: 0, step: "any" },
-  { key: "recording.events.gb", words: "Around events: at most so many gigabytes", kind: "number", min: 0, step: "any" },
+  { key: "recording.events.gb", words: "Around events: at most so many gigabytes", kind: "number", min: 0, step: "any", otherwise: "no bound" },
 ];
 const groups = [
   new Fields(find("run-found"), FOUND),

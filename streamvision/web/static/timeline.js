@@ -117,7 +117,7 @@ function showLatest() {
   const wanted = recorded.stretches.filter((one) => !state.stream || one.stream === state.stream);
   const last = wanted.reduce((newest, one) => (one.end_unix_s > (newest?.end_unix_s ?? 0) ? one : newest), null);
   if (last) go(last.stream, Math.max(last.start_unix_s, last.end_unix_s - 10), { play: false });
-  else say(find("stage-words"), "Nothing was recorded in this time.");
+  else say(find("stage-words"), "Nothing was recorded in this time. What is being recorded appears here once its file is complete.");
 }
 
 function listEvents() {

@@ -57,6 +57,8 @@ def test_what_there_is_is_listed(state: Path) -> None:
     assert len(answer(state, "list", "door", "--since", "150s")["recordings"]) == 1
     shown = recordings(state, "list").stdout
     assert "4 files in all" in shown and "h264" in shown
+    nothing = recordings(state, "list", "attic", "yard", "--since", "2h").stdout
+    assert nothing.startswith("Nothing was recorded of attic, yard in that time.")
 
 
 def test_a_span_is_exported_as_one_file_and_nothing_is_replaced(state: Path, tmp_path: Path) -> None:
@@ -67,6 +69,8 @@ def test_a_span_is_exported_as_one_file_and_nothing_is_replaced(state: Path, tmp
         assert sum(1 for _ in container.decode(video=0)) == 30
     again = recordings(state, "export", "door", "--since", "10m", "-o", str(film))
     assert isinstance(again.exception, ConfigError) and "is there already" in str(again.exception)
+    turned = recordings(state, "export", "door", "--since", "1m", "--until", "2m", "-o", str(tmp_path / "turned.mp4"))
+    assert isinstance(turned.exception, ConfigError) and str(turned.exception) == "--since must come before --until"
     nothing = recordings(state, "export", "attic", "--since", "10m", "-o", str(tmp_path / "attic.mp4"))
     assert isinstance(nothing.exception, RecordingAbsentError) and not (tmp_path / "attic.mp4").exists()
 

@@ -32,13 +32,19 @@ def test_a_target_and_a_rule_are_added_tried_changed_and_removed(tmp_path: Path,
         page.locator("#new-target").click()
         page.locator('#target [name="name"]').fill("hook")
         page.locator('#target [name="kind"]').select_option("webhook")
-        page.get_by_label("Where to.").fill(receiver.url)
+        page.locator('#target button[type="submit"]').click()
+        assert page.locator("#target-fields input:invalid").count() == 1
+        page.get_by_label("Where to:").fill(receiver.url)
         page.get_by_label("Further headers").fill("Authorization: Bearer abc, X-Two: 2")
         page.locator('#target button[type="submit"]').click()
         page.get_by_role("button", name="Test hook").click()
         expect(page.locator("#notify-said")).to_have_text("hook has taken a message.")
         assert receiver.taken[0].headers["authorization"] == "Bearer abc"
+        expect(page.locator("#no-rules")).to_be_visible()
         page.locator("#new-rule").click()
+        expect(page.locator("#rule")).to_contain_text("zone_entered")
+        page.locator('#rule button[type="submit"]').click()
+        assert page.locator("#rule-fields input:invalid").count() == 1
         page.get_by_label("Name", exact=True).locator("visible=true").fill("who comes")
         page.get_by_label("Kinds of events").fill("zone_entered, stay")
         page.get_by_label("Times of the day").fill("half past nine")
@@ -51,7 +57,7 @@ def test_a_target_and_a_rule_are_added_tried_changed_and_removed(tmp_path: Path,
         (rule,) = served.service.run_config.notify.rules
         assert (rule.kinds, rule.picture, rule.clip) == (("zone_entered", "stay"), True, False)
         page.get_by_role("button", name="Change hook").click()
-        expect(page.get_by_label("Where to.")).to_have_value(f"http://127.0.0.1:{receiver.port}/***")
+        expect(page.get_by_label("Where to:")).to_have_value(f"http://127.0.0.1:{receiver.port}/***")
         page.get_by_label("Longest wait").fill("3")
         page.locator('#target button[type="submit"]').click()
         expect(page.locator("#target")).to_be_hidden()

@@ -106,6 +106,7 @@ def test_secrets_stay_here_and_a_masked_value_means_what_it_stood_for(served: Se
     assert served.service.run_config.notify.targets["hook"].options == run, "nothing has changed"
     status, answer = served.ask("PATCH", "/api/settings", {"notify": {"rules": [{"name": "x", "to": ["nobody"]}]}})
     assert status == 400 and "'nobody', which is no target" in answer["error"]
+    assert answer["error"].startswith("settings: "), "not the file, which says nothing of it"
     tell(served, targets={"hook": None})
 
 

@@ -39,6 +39,7 @@ def test_little_is_needed_and_the_defaults_are_safe() -> None:
         ({"serve": {"prot": 1}}, "did you mean 'port'?"),
         ({"model": {"path": "m", "score": 2}}, "model.score: Input should be less than or equal to 1 (given: 2)"),
         ({"model": {}}, "'model.path' is missing"),
+        ({"recording": "events"}, "recording: is a section; give its keys, each with a value (given: 'events')"),
         ({"streams": [{"source": "a", "id": "x"}, {"source": "b", "id": "x"}]}, "stands more than once"),
         ({"streams": [{"source": "a", "id": "x/y"}]}, "streams.0.id"),
     ],
