@@ -18,6 +18,7 @@ from streamvision.service.recordings.store import RecordingStore
 from streamvision.state.recordings import (
     IndexedRecording,
     RecordedTotal,
+    all_of_span,
     find_recording,
     find_recordings,
     recorded_totals,
@@ -135,7 +136,8 @@ class RecordingLibrary:
             ConfigError: when the span ends before it begins.
         """
         _checked(span)
-        found = self._found(frozenset({span.stream}), span.since_unix_s, span.until_unix_s)
+        with self._database.reading() as connection:
+            found = all_of_span(connection, span.stream, span.since_unix_s, span.until_unix_s)
         indexed = [RecordedFile(self._store.files.path(one.place, one.recording.kind), one.recording) for one in found]
         still_open = [_described(*one) for one in self._store.open_files(span)]
         files = [*indexed, *(one for one in still_open if one is not None)]

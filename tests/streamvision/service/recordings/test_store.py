@@ -16,10 +16,12 @@ from pipelines.recording.recording_writer import RecordingWriter
 from pipelines.recording.segment_store import boxes_path
 from streamvision.core.config.recording import RecordingConfig
 from streamvision.core.errors import OutputError
-from streamvision.core.recordings import RecordedSpan
+from streamvision.core.recordings import RecordedSpan, Recording
 from streamvision.core.telemetry import DropCounter
+from streamvision.service.recordings.files import place_of
 from streamvision.service.recordings.library import RecordingLibrary
 from streamvision.state.events import insert_events
+from streamvision.state.recordings import IndexedRecording, put_recordings
 from support.coded_videos import FPS, coded
 from support.recorded_segments import clip, files_below, indexed, record, recording_store, segment
 from support.serving import until
@@ -59,6 +61,33 @@ def test_two_files_of_one_moment_get_two_places(tmp_path: Path) -> None:
         paths = [record(store, start_unix_s=NOON) for _ in range(3)]
         begun = [store.begin("door", NOON, "continuous") for _ in range(2)]
         assert len({*paths, *begun}) == 5
+
+
+def test_a_day_of_short_files_is_read_to_its_end(tmp_path: Path) -> None:
+    length_s, count = 12.0, 24 * 3600 // 12
+    with recording_store(str(tmp_path / "s"), tmp_path / "r") as store:
+        day = [
+            IndexedRecording(
+                place_of("door", NOON + length_s * number),
+                Recording(
+                    0,
+                    "door",
+                    "continuous",
+                    NOON + length_s * number,
+                    NOON + length_s * (number + 1),
+                    1,
+                    "h264",
+                    64,
+                    48,
+                    False,
+                ),
+            )
+            for number in range(count)
+        ]
+        with store.index.database.begin() as connection:
+            put_recordings(connection, day)
+        files = RecordingLibrary(store).files(RecordedSpan("door", NOON, NOON + 86400))
+        assert len(files) == count == 7200 and files[-1].recording.end_unix_s == NOON + 86400
 
 
 def test_an_empty_file_leaves_nothing(tmp_path: Path) -> None:
