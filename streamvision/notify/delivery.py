@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -20,6 +21,8 @@ FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
 LONGEST_ASKED_S = 3600.0
 """Longest wait that the other side may ask for."""
+LONGEST_SEND_S = 45.0
+"""A target that has said nothing for so long is said to be failing; it has half a minute."""
 MAX_FAULTS = 5
 """How often a message is tried whose sending fails by a fault in the target's own code."""
 OVERFLOW, REFUSED, FAULT, DISK = "overflow", "refused", "fault", "disk"
@@ -44,6 +47,7 @@ class Delivery:
         self._lost: Counter[str] = Counter()
         self._reason = ""
         self._faults = 0
+        self._sending_since_s: float | None = None
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._idle = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"notify-{name}", daemon=True)
@@ -70,11 +74,11 @@ class Delivery:
 
     def status(self) -> TargetStatus:
         """Return how it is doing now."""
-        waiting = len(self._spool)
-        state: TargetState = "failing" if self._reason else "sending" if waiting else "idle"
+        waiting, reason = len(self._spool), self._reason or self._silence()
+        state: TargetState = "failing" if reason else "sending" if waiting else "idle"
         with self._lock:
             lost = {**self._lost, **({OVERFLOW: self._spool.lost} if self._spool.lost else {})}
-        return TargetStatus(self.name, self.kind, state, self._reason, waiting, self._sent, lost)
+        return TargetStatus(self.name, self.kind, state, reason, waiting, self._sent, lost)
 
     def stop(self, patience_s: float) -> None:
         """End, once all is delivered or this time is over; what then waits on disk is sent by the next run."""
@@ -117,6 +121,7 @@ class Delivery:
         if not waiting:
             self._idle.set()
             return LONGEST_RETRY_S
+        self._sending_since_s = time.monotonic()
         try:
             self._target.send([one.message for one in waiting])
         except DeliveryError as error:
@@ -128,9 +133,17 @@ class Delivery:
         except Exception as error:
             self._on_fault(waiting[0], error)
             return None
+        finally:
+            self._sending_since_s = None
         self._take_out(waiting, sent=True)
         self._reason, self._faults = "", 0
         return None
+
+    def _silence(self) -> str:
+        """Return that the target takes too long, in words; empty where it does not."""
+        since_s = self._sending_since_s
+        lasts_s = 0.0 if since_s is None else time.monotonic() - since_s
+        return "" if lasts_s < LONGEST_SEND_S else f"it has not confirmed for {lasts_s:.0f} s what it was sent"
 
     def _take_out(self, waiting: Sequence[Waiting], *, sent: bool) -> int:
         if waiting:

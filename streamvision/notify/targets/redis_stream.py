@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from streamvision.notify.target import DeliveryError, TargetContext
 
 CONNECT_S = 5.0
 ANSWER_S = 10.0
+LONGEST_S = 30.0
+"""Longest time of one transaction."""
 IDLE_S = 15.0
 """A connection that was unused for longer is tried before it is trusted."""
 
@@ -95,13 +98,18 @@ class RedisStream:
             DeliveryError: when the server has not said that they are there.
         """
         config = self._config
+        over = threading.Timer(LONGEST_S, self.close)  # the answer's parts may each come in time, without end
+        over.daemon = True
+        over.start()
         try:
             with self._redis.pipeline(transaction=True) as pipeline:
                 for message in messages:
                     pipeline.xadd(config.stream, _fields(message), maxlen=config.max_length, approximate=True)
                 pipeline.execute()
-        except (redis.RedisError, OSError) as error:
+        except (redis.RedisError, OSError, ValueError) as error:  # the last where it is closed meanwhile
             raise DeliveryError(f"Redis did not take events: {redact_outside(str(error))}", retry=True) from error
+        finally:
+            over.cancel()
 
     def close(self) -> None:
         """Let go of the connection; what is under way fails at once."""

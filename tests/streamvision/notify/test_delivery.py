@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -236,3 +237,26 @@ def test_a_stop_waits_for_no_target_that_is_away(tmp_path: Path) -> None:
         assert eventually(lambda: one.status().state == "failing")
     with delivering({"url": receiver.url}, tmp_path, patience_s=60.0), receiver.listening():
         assert eventually(lambda: len(receiver.taken) == 1)
+
+
+def test_a_target_that_never_comes_back_is_said_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LONGEST_SEND_S", 0.2)
+    over = threading.Event()
+
+    class Silent:
+        batch = 1
+
+        def send(self, messages: Sequence[Message]) -> None:
+            over.wait(60)
+
+        def close(self) -> None:
+            over.set()
+
+    one = Delivery("hook", "silent", Silent(), MemorySpool(max_messages=10, max_bytes=1 << 20))
+    one.start()
+    one.put(message(1))
+    assert eventually(lambda: one.status().state == "failing")
+    assert "has not confirmed for" in one.status().reason and one.status().waiting == 1
+    over.set()
+    assert eventually(lambda: one.status().state == "idle" and one.status().sent == 1)
+    one.stop(1.0)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from streamvision.core.errors import ConfigError
 from streamvision.notify.target import DeliveryError
+from streamvision.notify.targets import redis_stream
 from support.message_servers import RedisServer, redis_server
 from support.telling import JPEG, deliver, message, target, without_repeats
 
@@ -123,3 +126,33 @@ def test_a_wrong_password_is_said_without_it(server: RedisServer) -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"redis://host:6379/0|at least 1 character"):
         target("redis", url=url)
+
+
+def test_a_server_whose_answer_has_no_end_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_stream, "LONGEST_S", 1.0)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"+")
+                while not over.wait(0.1):
+                    connection.sendall(b"x")
+
+        serving = threading.Thread(target=answer, daemon=True)
+        serving.start()
+        failures: list[DeliveryError] = []
+
+        def send() -> None:
+            try:
+                target("redis", url=f"redis://127.0.0.1:{listener.getsockname()[1]}").send([message(1)])
+            except DeliveryError as error:
+                failures.append(error)
+
+        sending = threading.Thread(target=send, daemon=True)
+        sending.start()
+        sending.join(20)
+        over.set()
+        serving.join(5)
+    assert len(failures) == 1 and failures[0].retry
