@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from pipelines.outputs.line_file import cannot_write
-from streamvision.core.detections import Detections
+from streamvision.core.detections import Detections, box_fractions
 from streamvision.core.frame import Result
 
 _EMPTY_EVERY_S = 1.0
@@ -43,10 +41,8 @@ class FoundObjects:
 
     def to_json(self) -> list[dict[str, object]]:
         """Return the objects as plain values, boxes in fractions of the picture."""
-        width, height = self.size_px
         found = self.detections
-        fractions = np.nan_to_num(found.box_xyxy_px / (width, height, width, height)).clip(0.0, 1.0)
-        boxes = fractions.round(4).tolist()
+        boxes = box_fractions(found.box_xyxy_px, picture_px=self.size_px)
         identities = [None] * len(found) if found.track_id is None else found.track_id.tolist()
         rows = zip(identities, found.class_id.tolist(), found.score.tolist(), boxes, strict=True)
         return [

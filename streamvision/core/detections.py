@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from streamvision.core.detection import Detection
 from streamvision.core.masks import encode_rle
@@ -277,3 +277,17 @@ def attributes_text(attributes: dict[str, dict[str, Any]] | None) -> str:
         first = found.get("objects", [found])[0]
         words.append(str(first.get("text") or first.get("class_name") or ""))
     return " ".join(word for word in words if word)
+
+
+def box_fractions(box_xyxy_px: ArrayLike, *, picture_px: tuple[int, int]) -> list[tuple[float, float, float, float]]:
+    """Return boxes in fractions of the picture, left, top, right, bottom, to four digits, cut off at its edges.
+
+    Args:
+        box_xyxy_px: (N, 4) boxes.
+        picture_px: width and height of the picture.
+
+    >>> box_fractions([[-8, 24, 32, 48]], picture_px=(64, 48))
+    [(0.0, 0.5, 0.5, 1.0)]
+    """
+    fractions = np.nan_to_num(np.asarray(box_xyxy_px, np.float64) / (2 * picture_px)).clip(0, 1).round(4)
+    return [(left, top, right, bottom) for left, top, right, bottom in fractions.tolist()]

@@ -1,4 +1,4 @@
-"""Events as others read them: their JSON Schema, and rows of CSV (RFC 4180)."""
+"""Events as others read them: when they were, their JSON Schema, and rows of CSV (RFC 4180)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,24 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from streamvision.core.analysis import AnalyticsEvent
+from streamvision.core.frame import Frame
 from streamvision.core.spreadsheet import without_formula
 
 CSV_COLUMNS = tuple(one.name for one in fields(AnalyticsEvent))
 """The keys of an event, in order."""
+
+
+def moment_of(frame: Frame) -> dict[str, Any]:
+    """Return what an event says of the frame on which it was noticed, by the names of its fields."""
+    return {
+        "time_unix_s": None if frame.time_unix_s is None else round(frame.time_unix_s, 3),
+        "time_source": frame.time_source,
+        "captured_unix_s": round(frame.captured_unix_s, 3),
+        "frame": frame.index,
+        "pts_s": round(frame.pts_s, 6),
+        "file": frame.place.name if frame.place else None,
+        "file_frame": frame.place.frame if frame.place else None,
+    }
 
 
 def event_schema() -> dict[str, Any]:

@@ -12,6 +12,8 @@ import numpy as np
 
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.notify import RuleConfig, minutes_of
+from streamvision.core.detections import box_fractions
+from streamvision.core.event_message import moment_of
 from streamvision.core.frame import Result
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -173,21 +175,15 @@ def _stay(entered: AnalyticsEvent, result: Result) -> AnalyticsEvent:
     box: tuple[float, float, float, float] | None = None
     score: float | None = None
     if rows:
-        fractions = found.box_xyxy_px[rows[0]] / (2 * (frame.picture.width_px, frame.picture.height_px))
-        left, top, right, bottom = (round(float(value), 4) for value in np.clip(fractions, 0, 1))
-        box, score = (left, top, right, bottom), round(float(found.score[rows[0]]), 4)
+        picture_px = frame.picture.width_px, frame.picture.height_px
+        (box,) = box_fractions(found.box_xyxy_px[rows[:1]], picture_px=picture_px)
+        score = round(float(found.score[rows[0]]), 4)
     return replace(
         entered,
         id=uuid4().hex,
         kind="stay",
-        time_unix_s=None if frame.time_unix_s is None else round(frame.time_unix_s, 3),
-        time_source=frame.time_source,
-        captured_unix_s=round(frame.captured_unix_s, 3),
-        frame=frame.index,
-        pts_s=round(frame.pts_s, 6),
+        **moment_of(frame),
         box=box,
         score=score,
         values={"dwell_s": round(frame.pts_s - entered.pts_s, 3)},
-        file=frame.place.name if frame.place else None,
-        file_frame=frame.place.frame if frame.place else None,
     )

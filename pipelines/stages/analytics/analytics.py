@@ -20,7 +20,8 @@ from pipelines.stages.analytics.zones import Incident, Zones
 from pipelines.stages.base import FrameStage, StageContext
 from streamvision.core.analysis import Analysis, AnalyticsEvent, EventKind
 from streamvision.core.config.analytics import AnalyticsConfig, LineConfig, ZoneConfig
-from streamvision.core.detections import class_name
+from streamvision.core.detections import box_fractions, class_name
+from streamvision.core.event_message import moment_of
 from streamvision.core.frame import Frame, Result
 
 RECENT_EVENTS = 100
@@ -45,9 +46,8 @@ class _Moment:
         column = [] if self.tracks is None or row is None else np.flatnonzero(self.tracks.row == row).tolist()
         if self.tracks is None or self.score is None or not column:
             return None, None
-        fractions = np.clip(self.tracks.box_xyxy_px[column[0]] / np.tile(self.tracks.scale_px, 2), 0, 1)
-        left, top, right, bottom = (round(value, 4) for value in fractions.tolist())
-        return (left, top, right, bottom), round(float(self.score[self.tracks.detection[column[0]]]), 4)
+        (box,) = box_fractions(self.tracks.box_xyxy_px[column], picture_px=self.tracks.picture_px)
+        return box, round(float(self.score[self.tracks.detection[column[0]]]), 4)
 
 
 class Analytics:
@@ -190,11 +190,7 @@ class Analytics:
         return AnalyticsEvent(
             kind=kind,
             stream=frame.stream_id,
-            time_unix_s=None if frame.time_unix_s is None else round(frame.time_unix_s, 3),
-            time_source=frame.time_source,
-            captured_unix_s=round(frame.captured_unix_s, 3),
-            frame=frame.index,
-            pts_s=round(frame.pts_s, 6),
+            **moment_of(frame),
             track_id=None if row is None else int(self._table.identity[row]),
             class_name=None if row is None else class_name(int(self._table.class_id[row]), self._names),
             region=region,
@@ -202,8 +198,6 @@ class Analytics:
             box=box,
             score=score,
             values=values,
-            file=frame.place.name if frame.place else None,
-            file_frame=frame.place.frame if frame.place else None,
         )
 
     def report(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pipelines.outputs.tracklet_crops import CROP_PX, crop_name
 from pipelines.outputs.tracklet_log import LOST, TrackletLog
 from streamvision.core.config.tracklets import TrackletsConfig
 from streamvision.core.crops import small_jpeg
+from streamvision.core.detections import box_fractions
 from streamvision.core.errors import OutputError
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
@@ -163,8 +164,7 @@ class TrackletRecorder:
             self._crops.pop(one.key, None)
 
     def _row(self, one: Tracklet) -> dict[str, Any]:
-        width_px, height_px = one.picture_px
-        left, top, right, bottom = one.best_box_xyxy_px
+        ((left, top, right, bottom),) = box_fractions([one.best_box_xyxy_px], picture_px=one.picture_px)
         return {
             "stream": one.stream,
             "track_id": one.track_id,
@@ -174,10 +174,10 @@ class TrackletRecorder:
             "frames": one.frames,
             "best_score": one.best_score,
             "best_unix_s": one.best.captured_unix_s,
-            "best_left": _share(left, width_px),
-            "best_top": _share(top, height_px),
-            "best_right": _share(right, width_px),
-            "best_bottom": _share(bottom, height_px),
+            "best_left": left,
+            "best_top": top,
+            "best_right": right,
+            "best_bottom": bottom,
             "cells_0": one.cells[0],
             "cells_1": one.cells[1],
             "cells_2": one.cells[2],
@@ -198,7 +198,3 @@ class _RecorderSink:
 
     def close(self) -> None:
         self._recorder.end(self._log)
-
-
-def _share(px: float, whole_px: int) -> float:
-    return round(min(max(px / whole_px, 0.0), 1.0), 4)
