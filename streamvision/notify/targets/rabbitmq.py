@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import threading
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ LOOK_S = 3.0
 BLOCKED_S = 15.0
 """Longest time for which the server may take nothing, when its disk or memory is full."""
 _PRECONDITION_FAILED = 406
+logging.getLogger("pika").setLevel(logging.CRITICAL)  # it writes each failed try down in pages, and we in a sentence
 
 
 class RabbitMqConfig(Section):

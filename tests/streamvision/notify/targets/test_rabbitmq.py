@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from streamvision.core.errors import ConfigError
 from streamvision.notify.target import DeliveryError
 from streamvision.notify.targets import rabbitmq
-from support.message_servers import RabbitMqServer, rabbitmq_server
+from support.message_servers import RabbitMqServer, free_port, rabbitmq_server
 from support.telling import JPEG, deliver, message, target, without_repeats
 
 pika = pytest.importorskip("pika")
@@ -127,3 +128,11 @@ def test_a_wrong_password_is_said_without_it(server: RabbitMqServer) -> None:
 def test_what_is_no_address_is_refused() -> None:
     with pytest.raises(ConfigError, match="amqp://host:5672"):
         target("rabbitmq", url="http://host")
+
+
+def test_a_server_that_is_away_is_a_sentence_and_no_pages_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    away = target("rabbitmq", url=f"amqp://ann:s3cret@127.0.0.1:{free_port()}/%2F")
+    with caplog.at_level(logging.INFO), pytest.raises(DeliveryError, match="RabbitMQ did not take events"):
+        away.send([message(1)])
+    away.close()
+    assert caplog.records == []
