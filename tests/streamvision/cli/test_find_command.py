@@ -88,14 +88,13 @@ def test_a_second_search_runs_no_detector(
     assert best["first_s"] < 430 / FPS < best["last_s"], "the person of that frame"
     assert set(best) == {
         "similarity", "stream_id", "track_id", "class_name", "score", "first_s", "last_s", "frames", "best_frame",
-        "best_s", "box_xyxy_px",
+        "best_s", "box_xyxy_px", "first_unix_s", "last_unix_s",
     }  # fmt: skip
     drawn = cv2.imread(str(sheet))
     assert drawn is not None and drawn.shape[1] > 1000
     code, report, _ = find(capsys, "--index", index_path, "--identity", best["track_id"])
     assert code == 0
     assert best["track_id"] not in [match["track_id"] for match in report["matches"]], "the others, by looks"
-    assert report["seconds"] < 5
 
 
 @pytest.fixture(scope="module")

@@ -200,10 +200,10 @@ def test_a_database_that_goes_away_is_said_and_nothing_is_lost_or_stalled(
         assert status == 503 and "cannot be used" in answer["error"]
         assert served.get("/api/streams/gate/analytics")["config"]["zones"] == []
         served.service.pipeline.replace_stream("gate", _with_zones(served, zones))  # something happens nevertheless
-        faults = until(lambda: served.get("/api/streams")["faults"], "the fault is told")
-        assert faults[0].startswith("events wait to be written down: ")
+        waiting = "events wait to be written down: "
+        until(lambda: _beginning(waiting, served.get("/api/streams")["faults"]), "the fault is told")
         status, ready = served.ask("GET", "/readyz")
-        assert (status, ready["missing"]) == (503, faults)
+        assert (status, _beginning(waiting, ready["missing"])) == (503, 1)
         done = served.get("/api/streams/gate")["frames_done"]
         until(lambda: served.get("/api/streams/gate")["frames_done"] > done + 5, "frames go on")
         assert served.ask("GET", "/api/event-log")[0] == 503
@@ -212,6 +212,11 @@ def test_a_database_that_goes_away_is_said_and_nothing_is_lost_or_stalled(
         regions = {event["region"] for event in served.events("?kind=crowding")}
         assert regions == {"a", "b"}
         assert served.ask("PATCH", "/api/streams/gate", {"loop": True})[0] == 200
+
+
+def _beginning(words: str, sentences: list[str]) -> int:
+    """Count the sentences that begin so: whatever else is written down waits for the database, too."""
+    return sum(one.startswith(words) for one in sentences)
 
 
 def _with_zones(served: Served, zones: list[dict[str, Any]]) -> Any:
