@@ -24,6 +24,7 @@ TARGETS: Registry[TargetPlugin] = Registry(
             factory="streamvision.notify.targets.webhook:webhook",
             config="streamvision.notify.targets.webhook:WebhookConfig",
             summary="one HTTP POST an event, signed as Standard Webhooks has it",
+            extra=with_extra("notify"),
         ),
         TargetPlugin(
             name="redis",

@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from urllib3.exceptions import LocationParseError
-from urllib3.util import parse_url
-
 from streamvision.core.addresses import MASK
 from streamvision.core.errors import ConfigError
 from streamvision.notify.registry import TARGETS
@@ -79,6 +76,9 @@ def _shown_address(address: str) -> str:
     >>> _shown_address("https://user:pw@hooks.example/services/T0/x?key=1")
     'https://***@hooks.example/***'
     """
+    from urllib3.exceptions import LocationParseError  # of the extra that targets need
+    from urllib3.util import parse_url
+
     try:
         url = parse_url(address)
     except LocationParseError:
@@ -90,6 +90,9 @@ def _shown_address(address: str) -> str:
 
 
 def _host(address: Any) -> tuple[Any, ...]:
+    from urllib3.exceptions import LocationParseError
+    from urllib3.util import parse_url
+
     try:
         url = parse_url(str(address))
     except LocationParseError:

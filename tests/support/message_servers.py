@@ -106,6 +106,7 @@ class RedisServer(MessageServer):
             "bind": "127.0.0.1",
             "dir": str(self.folder),
             "appendonly": "yes",
+            "appendfsync": "always",  # else a kill may lose what was confirmed
             "save": "",
             "requirepass": self.password,
         }
