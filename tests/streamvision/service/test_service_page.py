@@ -77,7 +77,10 @@ def sign_in(page: Page, served: Served, name: str, path: str = "") -> None:
 def draw_everything(page: Page, tile: Locator, mode: str) -> None:
     """Draw a region of four corners that holds nearly all of the picture."""
     tile.locator(f'[data-mode="{mode}"]').click()
-    box = tile.locator(".drawing").bounding_box()
+    box, before = tile.locator(".drawing").bounding_box(), None
+    while box != before:  # the page is still making room
+        page.wait_for_timeout(300)
+        box, before = tile.locator(".drawing").bounding_box(), box
     assert box is not None
     corners = [(0.01, 0.02), (0.99, 0.02), (0.99, 0.98), (0.01, 0.98), (0.01, 0.02)]
     for x, y in corners:
