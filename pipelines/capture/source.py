@@ -18,6 +18,7 @@ from pipelines.capture.file_list import printable
 from streamvision.core.addresses import with_escaped_user_info
 from streamvision.core.frame import FilePlace, WallTime
 from streamvision.core.picture import Picture
+from streamvision.core.position import Position
 from streamvision.core.redaction import redact_source
 from streamvision.core.registry import Plugin
 
@@ -117,6 +118,8 @@ class Captured(NamedTuple):
     """Where it stands in a file; ``None`` where it is of none."""
     wall_time: WallTime | None = None
     """When it was taken, where the source says so."""
+    position: Position | None = None
+    """Where on earth the camera was, where the source says so."""
 
 
 class NotYet(Enum):

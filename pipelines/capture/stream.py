@@ -240,6 +240,7 @@ class StreamCapture:
             picture=captured.picture,
             segment=self._segment,
             place=captured.place,
+            position=captured.position,
             wall_time=captured.wall_time or (arrival_time(captured.captured_at_s) if self.spec.live else None),
         )
         self._handed_on += 1

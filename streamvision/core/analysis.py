@@ -15,8 +15,8 @@ from pydantic import ConfigDict
 from streamvision.core.config.analytics import AnalyticsConfig
 
 EventKind = Literal["line", "zone_entered", "zone_left", "stay", "crowding", "wrong_way", "idle", "speeding"]
-TimeSource = Literal["rtcp", "container", "file_name", "arrival"]
-"""Who says what time it was: the camera's RTCP sender reports, the file's container, its name, or our own clock."""
+TimeSource = Literal["gps", "rtcp", "container", "file_name", "arrival"]
+"""Who says what time it was: satellites, the camera's RTCP sender reports, the container, a file's name, or our clock."""
 _HEAT_BLUR_CELLS = 1.5
 
 

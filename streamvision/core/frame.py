@@ -12,6 +12,7 @@ from streamvision.core.detections import Detections
 from streamvision.core.image_result import ImageResult
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.picture import Picture
+from streamvision.core.position import Position
 from streamvision.core.stage_output import Mark
 
 
@@ -55,6 +56,8 @@ class Frame:
     """Where it stands in a file; ``None`` for cameras and what else is no file."""
     wall_time: WallTime | None = None
     """When it was taken, on the wall clock; ``None`` where nobody knows."""
+    position: Position | None = None
+    """Where on earth the camera was; ``None`` where nobody knows."""
 
     def __post_init__(self) -> None:
         if self.index < 0 or not self.stream_id:
@@ -146,8 +149,10 @@ def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     if place is not None:
         told |= {"file": place.name, "file_frame": place.frame, "file_pts_s": round(place.pts_s, 6)}
     taken = result.frame.wall_time
+    position = result.frame.position
     return {
         **({"time_unix_s": round(taken.unix_s, 3), "time_source": taken.source} if taken else {}),
+        **({"position": position.summary()} if position is not None else {}),
         "objects": objects,
         **told,
         **(result.image_result.summary(names) if result.image_result is not None else {}),

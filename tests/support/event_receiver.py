@@ -61,7 +61,11 @@ class EventReceiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # the sender was killed on the way
+                    self.close_connection = True
+                    return
                 one = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 receiver.received.append(one)
                 status = receiver.answer(self, one)

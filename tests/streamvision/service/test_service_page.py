@@ -77,14 +77,11 @@ def sign_in(page: Page, served: Served, name: str, path: str = "") -> None:
 def draw_everything(page: Page, tile: Locator, mode: str) -> None:
     """Draw a region of four corners that holds nearly all of the picture."""
     tile.locator(f'[data-mode="{mode}"]').click()
-    box, before = tile.locator(".drawing").bounding_box(), None
-    while box != before:  # the page is still making room
-        page.wait_for_timeout(300)
-        box, before = tile.locator(".drawing").bounding_box(), box
-    assert box is not None
-    corners = [(0.01, 0.02), (0.99, 0.02), (0.99, 0.98), (0.01, 0.98), (0.01, 0.02)]
-    for x, y in corners:
-        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    drawing = tile.locator(".drawing")
+    for x, y in [(0.01, 0.02), (0.99, 0.02), (0.99, 0.98), (0.01, 0.98), (0.01, 0.02)]:
+        box = drawing.bounding_box()  # anew for each corner: the page may still be making room
+        assert box is not None
+        drawing.click(position={"x": x * box["width"], "y": y * box["height"]})
     expect(tile.locator(".editor-words")).to_have_text("Applied and saved.")
 
 

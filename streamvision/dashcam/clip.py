@@ -1,0 +1,82 @@
+"""What is known of the clips of a card, and of the drives that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from streamvision.core.frame import WallTime
+from streamvision.gps.clip_gps import ClipGps
+
+View = Literal["front", "rear", "interior", "left", "right", "left_pillar", "right_pillar", "tele"]
+"""Where a lens of the car looks."""
+Mode = Literal["normal", "event", "manual", "parking", "lapse"]
+"""Why a clip was recorded: in the loop, by a shock, by hand, while the car stood, or as a time lapse."""
+
+
+@dataclass(frozen=True)
+class ClipName:
+    """What a file's name and its folders say."""
+
+    maker: str
+    """Name of the scheme, such as ``viofo``."""
+    stamp: datetime | None
+    """When the clip begins (naive: the camera's own clock and zone); ``None`` where the name is a counter alone."""
+    counter: int | None
+    """The number in the name."""
+    view: View
+    """Where the lens looks; ``front`` where the name does not say."""
+    mode: Mode
+    """Why it was recorded."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One video file of a card."""
+
+    path: Path
+    """Where it is."""
+    name: ClipName | None
+    """What its name says; ``None`` where no scheme knows it."""
+    view: View
+    """Where the lens looks."""
+    mode: Mode
+    """Why it was recorded."""
+    duration_s: float | None
+    """How long it plays, by its header; ``None`` where that is missing, as at a clip that the ignition cut off."""
+    created_unix_s: float | None
+    """What the container says of its beginning or end, as if it were UTC; ``None`` where it says nothing."""
+    modified_unix_s: float
+    """When the file was last written, by the file system."""
+    gps: ClipGps | None
+    """Its fixes; ``None`` where there are none."""
+
+
+@dataclass(frozen=True)
+class PlacedClip:
+    """A clip on the clock of its drive."""
+
+    clip: Clip
+    """The file."""
+    start: WallTime
+    """When its first frame was taken, in UTC as well as it is known, and who says so."""
+    drop_s: float = 0.0
+    """How much of its beginning the clip before it shows already: these frames are left out."""
+    gap_s: float = 0.0
+    """How much time was not recorded between the end of the clip before it and its own beginning."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Clips without a real gap between them, in their order, lens by lens."""
+
+    id: str
+    """Its beginning in UTC, as ``20260628-133416``; unique on the card."""
+    views: dict[View, tuple[PlacedClip, ...]]
+    """The clips of each lens."""
+    camera_minus_utc_s: float | None
+    """How far the camera's clock was ahead of UTC; ``None`` where nothing tells."""
+    notes: tuple[str, ...] = ()
+    """What the user should know, one sentence each: a wrong clock, a missing zone, clips that overlap."""

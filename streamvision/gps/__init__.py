@@ -1,0 +1,1 @@
+"""Positions: read from videos, files beside them, gpsd and NMEA; cleaned, joined, written as GPX and GeoJSON."""
