@@ -16,7 +16,7 @@ from streamvision.core.config.analytics import AnalyticsConfig
 
 EventKind = Literal["line", "zone_entered", "zone_left", "stay", "crowding", "wrong_way", "idle", "speeding"]
 TimeSource = Literal["gps", "rtcp", "container", "file_name", "arrival"]
-"""Who says what time it was: satellites, the camera's RTCP sender reports, the container, a file's name, or our clock."""
+"""Who says what time it was: satellites, the camera's RTCP reports, the container, a file's name, or our own clock."""
 _HEAT_BLUR_CELLS = 1.5
 
 
