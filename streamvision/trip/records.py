@@ -12,6 +12,18 @@ ObjectState = Literal["seen", "gone"]
 
 
 @dataclass(frozen=True)
+class ObjectView:
+    """When one drive saw an object."""
+
+    drive: str
+    """Identifier of the drive."""
+    first_unix_s: float
+    """Its first frame in this drive, UTC."""
+    last_unix_s: float
+    """Its last frame in this drive, UTC: about when the camera passed it."""
+
+
+@dataclass(frozen=True)
 class SeenObject:
     """One physical object, all drives together."""
 
@@ -47,6 +59,10 @@ class SeenObject:
     """``gone`` where later drives should have seen it and did not."""
     speed_limit_kmh: float | None = None
     """The limit that it sets, where its text is one."""
+    views: tuple[ObjectView, ...] = ()
+    """When each drive saw it, in the order of time."""
+    covariance_m2: tuple[float, float, float] | None = None
+    """Variance of its place to the east, covariance, variance to the north; ``None`` where only the radius is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +86,7 @@ class DriveSummary:
     track: NDArray[np.float64]
     """(N, 6) time_unix_s, latitude_deg, longitude_deg, speed_m_s, course_deg, error_m; NaN where not known."""
     video: str | None
-    """The annotated video, from the output folder; ``None`` where none was asked for."""
+    """The annotated video, from the output folder; its time is that since ``start_unix_s``. ``None``: none."""
 
 
 @dataclass(frozen=True)
