@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 import yaml
@@ -55,6 +55,24 @@ class UnreadableError(ValueError):
     """A file cannot be read as what it should be; the message is a clause that goes on from the file's name."""
 
 
+def open_ordinary(path: Path) -> BinaryIO:
+    """Return an ordinary file, open for reading bytes; what opens it closes it.
+
+    Raises:
+        UnreadableError: when it is not there, or no ordinary file.
+    """
+    try:
+        file = os.fdopen(os.open(path, _OPEN_FLAGS), "rb")
+    except OSError as error:
+        raise UnreadableError(f"cannot be read ({error.strerror})") from None
+    except ValueError:  # NUL, or half of a surrogate pair
+        raise UnreadableError("has a name that no file can have") from None
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise UnreadableError("is not an ordinary file")
+    return file
+
+
 def read_bytes(path: Path, *, limit: int = MAX_TABLE_BYTES) -> bytes:
     """Return what is in a file.
 
@@ -62,19 +80,13 @@ def read_bytes(path: Path, *, limit: int = MAX_TABLE_BYTES) -> bytes:
         UnreadableError: when it is not there, no ordinary file, or longer than ``limit``.
     """
     try:
-        with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise UnreadableError("is not an ordinary file")
-            content = file.read(about.st_size + 1) if about.st_size <= limit else b""  # what is asked for is reserved
-    except UnreadableError:
-        raise
+        with open_ordinary(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size + 1) if size <= limit else b""  # what is asked for is reserved
     except OSError as error:
         raise UnreadableError(f"cannot be read ({error.strerror})") from None
-    except ValueError:  # NUL, or half of a surrogate pair
-        raise UnreadableError("has a name that no file can have") from None
-    if about.st_size > limit or len(content) > limit:
-        raise UnreadableError(f"has {max(about.st_size, len(content)):,} bytes, of which {limit:,} are read")
+    if size > limit or len(content) > limit:
+        raise UnreadableError(f"has {max(size, len(content)):,} bytes, of which {limit:,} are read")
     return content
 
 
