@@ -73,3 +73,83 @@ class PlacedTrack:
     """Where it stands; ``None`` where its boxes say too little, as of what was seen from afar only."""
     reason: str | None = None
     """Why it has no place, in a few words."""
+    parts: tuple[TrackBoxes, ...] = ()
+    """The identities that :attr:`track` was joined from where they proved to be one object; empty: it is one."""
+    size_m: float | None = None
+    """How high the object itself is."""
+    unshared_covariance_m2: tuple[float, float, float] | None = None
+    """As :attr:`PlaceOnEarth.covariance_m2`, without what all places of one pass have in common: the receiver's own
+    error. Two places of one pass are compared by it."""
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """A number that was estimated."""
+
+    value: float
+    """The most likely value."""
+    spread: float
+    """Its standard deviation."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What is known of the camera: a pinhole that looks along the way, all but for its yaw."""
+
+    focal_px: Estimated
+    """Focal length, in pixels of the picture."""
+    yaw_deg: Estimated
+    """Direction in which it looks, clockwise from the direction of travel."""
+    delay_s: Estimated
+    """How much later the receiver says what the pictures show: a frame of the time ``t`` was taken where the way is at
+    ``t + delay_s``."""
+    horizon_px: Estimated
+    """Row of the horizon."""
+    picture_px: tuple[int, int]
+    """Width and height of the picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """What a drive saw: one row for each physical object."""
+
+    placed: tuple[PlacedTrack, ...]
+    """The objects, in the order in which they were seen first."""
+    left_out: tuple[PlacedTrack, ...]
+    """What is taken for no object, each with its reason."""
+    camera: Camera | None
+    """The camera, as the tracks show it; ``None`` where there was nothing to estimate it from."""
+
+
+@dataclass(frozen=True)
+class KnownObject:
+    """A physical object, all drives until now together."""
+
+    id: int
+    """Its number, from 1."""
+    class_name: str
+    """What it is."""
+    text: str | None
+    """What a second model read on it."""
+    place: PlaceOnEarth | None
+    """Where it stands; ``None`` where no drive could place it."""
+    size_m: float | None = None
+    """How high it is."""
+    times_seen: int = 1
+    """How many drives saw it."""
+    times_passed: int = 1
+    """How many drives should have seen it, with those that did."""
+    misses: int = 0
+    """How many of the newest of these did not see it, one after the other."""
+    gone: bool = False
+    """Whether so many misses mean that it is no longer there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """What is known after one more drive."""
+
+    objects: tuple[KnownObject, ...]
+    """All objects, in the order of their numbers."""
+    object_ids: tuple[int, ...]
+    """The object of each row of :attr:`Placement.placed`."""
