@@ -10,8 +10,8 @@ from typing import Literal
 from streamvision.core.frame import WallTime
 from streamvision.gps.clip_gps import ClipGps
 
-View = Literal["front", "rear", "interior", "left", "right", "left_pillar", "right_pillar", "tele"]
-"""Where a lens of the car looks."""
+View = Literal["front", "rear", "interior", "left", "right", "left_pillar", "right_pillar", "tele", "other"]
+"""Where a lens of the car looks; ``other``: where its owner put it, as BlackVue's optional camera."""
 Mode = Literal["normal", "event", "manual", "parking", "lapse"]
 """Why a clip was recorded: in the loop, by a shock, by hand, while the car stood, or as a time lapse."""
 
@@ -30,6 +30,10 @@ class ClipName:
     """Where the lens looks; ``front`` where the name does not say."""
     mode: Mode
     """Why it was recorded."""
+    chapter: int = 0
+    """Which part of one take, where its number counts takes, as GoPro's do."""
+    is_copy: bool = False
+    """Whether it is a smaller copy of another file, made for telephones."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Clip:
     """When the file was last written, by the file system."""
     gps: ClipGps | None
     """Its fixes; ``None`` where there are none."""
+    size_bytes: int = 0
+    """How long the file is."""
 
 
 @dataclass(frozen=True)

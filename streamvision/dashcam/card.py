@@ -1,0 +1,100 @@
+"""The clips on the card of a dashcam, wherever its folders are: each one once, previews and smaller copies left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+
+from streamvision.dashcam.clip import Clip, ClipName
+from streamvision.dashcam.folders import mode_of_folder, view_of_folder
+from streamvision.dashcam.headers import read_header
+from streamvision.dashcam.naming import name_of
+
+SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".360", ".3gp", ".ts", ".m2ts", ".mts", ".avi", ".mkv"})
+"""What dashcams write. Previews have other suffixes (``.thm``, ``.lrv``)."""
+MAX_DEPTH = 8
+"""How many folders deep clips are looked for; cards have four at most."""
+MAX_FILES = 200_000
+"""Most files that are looked at. A card of 1 TB holds 20,000 clips."""
+_NO_FOLDERS = frozenset(
+    {"system volume information", "$recycle.bin", "lost.dir", "thumb", "thumbs", "thumbnail", "preview"}
+)
+
+
+def find_clips(folder: Path, *, known: Mapping[Path, Clip] | None = None) -> list[Clip]:
+    """Return the clips below a folder, in the order of their paths.
+
+    Hidden files and folders, links, empty files and smaller copies of what is there are left out.
+
+    Args:
+        folder: the card, or any part of it.
+        known: clips of an earlier call by their paths; those whose size and time have not changed are not read again.
+
+    Raises:
+        OSError: when the folder itself cannot be read.
+    """
+    os.scandir(folder).close()
+    home = folder.absolute().parent
+    files = [(path, name_of(path.absolute().relative_to(home))) for path in sorted(_videos(folder))]
+    clips = [_clip(path, name, home, known or {}) for path, name in _without_copies(files)]
+    return [clip for clip in clips if clip is not None]
+
+
+def _clip(path: Path, name: ClipName | None, home: Path, known: Mapping[Path, Clip]) -> Clip | None:
+    try:
+        about = path.stat()
+    except OSError:  # gone since it was listed: the camera goes on recording
+        return None
+    if about.st_size == 0:
+        return None
+    before = known.get(path)
+    if before is not None and (before.size_bytes, before.modified_unix_s) == (about.st_size, about.st_mtime):
+        return before
+    header = read_header(path)
+    below = path.absolute().relative_to(home)
+    return Clip(
+        path=path,
+        name=name,
+        view=name.view if name else view_of_folder(below) or "front",
+        mode=name.mode if name else mode_of_folder(below) or "normal",
+        duration_s=header.duration_s,
+        created_unix_s=header.created_unix_s,
+        modified_unix_s=about.st_mtime,
+        gps=None,
+        size_bytes=about.st_size,
+    )
+
+
+def _videos(folder: Path) -> Iterator[Path]:
+    budget = MAX_FILES
+    waiting = [(folder, 0)]
+    while waiting and budget > 0:
+        inside, depth = waiting.pop()
+        for entry in _entries(inside)[:budget]:
+            budget -= 1
+            if entry.name.startswith(".") or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                if depth < MAX_DEPTH and entry.name.lower() not in _NO_FOLDERS:
+                    waiting.append((Path(entry.path), depth + 1))
+            elif entry.is_file() and PurePath(entry.name).suffix.lower() in SUFFIXES:
+                yield Path(entry.path)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:  # a damaged folder of a card hides no other
+        return []
+
+
+def _without_copies(files: Sequence[tuple[Path, ClipName | None]]) -> list[tuple[Path, ClipName | None]]:
+    """Leave out smaller copies where what they copy is there: it may be that only they were fetched from the camera."""
+    full = {_shown(name) for _, name in files if name is not None and not name.is_copy}
+    return [(path, name) for path, name in files if name is None or not name.is_copy or _shown(name) not in full]
+
+
+def _shown(name: ClipName) -> tuple[object, ...]:
+    return name.maker, name.stamp, name.view, name.chapter, None if name.stamp else name.counter
