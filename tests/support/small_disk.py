@@ -1,4 +1,4 @@
-"""A disk of a few megabytes in memory, for tests that fill it; only root may mount one."""
+"""A small disk in memory, for tests that fill it; only root may mount one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
+def small_disk(folder: Path, *, megabytes: float) -> Iterator[Path]:
     """Mount a disk at a folder, which is made, for the length of the block."""
     folder.mkdir(parents=True)
-    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    options = ["-t", "tmpfs", "-o", f"size={round(megabytes * 1000)}k", "tmpfs", str(folder)]
     if subprocess.run(["mount", *options], capture_output=True, timeout=30, check=False).returncode:
         pytest.skip("no disk may be mounted here, not even by root: a container without that right")
     try:
