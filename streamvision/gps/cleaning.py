@@ -23,6 +23,8 @@ STANDS_M_S = 1.0
 """Below this speed the same place twice is likely."""
 STALE_S, STALE_REPEATED_S = 30.0, 2.0
 """Time after which what follows shows that the first fix was an old one: where it stood once, and several times."""
+LAST_UNIX_S = 253_402_300_800
+"""The year 10,000, which calendars do not write."""
 RUNS_BACK = 32
 """How many stretches back the one before is looked for."""
 
@@ -35,7 +37,7 @@ def cleaned(fixes: Iterable[Fix]) -> list[Fix]:
 
 def _is_one(fix: Fix) -> bool:
     is_nowhere = abs(fix.latitude_deg) < 1e-6 and abs(fix.longitude_deg) < 1e-6
-    return fix.unix_s is not None and math.isfinite(fix.unix_s) and not is_nowhere
+    return fix.unix_s is not None and 0 <= fix.unix_s < LAST_UNIX_S and not is_nowhere
 
 
 def _time_s(fix: Fix) -> float:

@@ -82,6 +82,12 @@ class GpsTrack:
         first, beyond = bisect_left(self._times_s, begin_unix_s), bisect_right(self._times_s, end_unix_s)
         return self._of(self.fixes[first:beyond])
 
+    def pieces(self) -> list[GpsTrack]:
+        """Return it cut at its holes of more than two minutes, where nobody knows the way."""
+        holes = [at for at, (before, after) in enumerate(pairwise(self._times_s), 1) if after - before > HOLE_S]
+        ends = [0, *holes, len(self.fixes)]
+        return [self._of(self.fixes[first:beyond]) for first, beyond in pairwise(ends) if beyond > first]
+
     @property
     def begin_unix_s(self) -> float | None:
         """The time of the first fix; ``None`` where there is none."""
