@@ -1,0 +1,1 @@
+"""Positions in video files, one format a file; ``registry.py`` lists them."""
