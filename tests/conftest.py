@@ -37,6 +37,14 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def trip_cards(reference_dir: Path) -> dict[str, Path]:
+    """A card of each maker with three clips of one drive, made once; never write there (see support/trip_cards.py)."""
+    from support.trip_cards import trip_cards
+
+    return trip_cards(reference_dir)
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server; tests that need one are skipped where it is not installed."""
     if binaries() is None:

@@ -35,13 +35,19 @@ class DriveScene:
 
     names = CLASS_NAMES
 
-    def __init__(self, width_px: int, height_px: int, fps: float, seed: int) -> None:
+    def __init__(
+        self, width_px: int, height_px: int, fps: float, seed: int, *, start_s: float = 0.0, traffic: int = 0
+    ) -> None:
+        """``start_s`` is the drive's time at frame 0; another number of ``traffic`` brings other vehicles."""
         streams = [np.random.default_rng((seed, part)) for part in range(6)]
-        self._width_px, self._height_px, self._fps = width_px, height_px, fps
+        if traffic:
+            streams[2] = np.random.default_rng((seed, 2, traffic))
+        self._width_px, self._height_px, self._fps, self._start_s = width_px, height_px, fps, start_s
         focal_px = create_camera(width_px, height_px, time_s=0, speed_m_s=0).focal_px
         self.roadside = create_roadside(streams[0])
-        self._course = Course(streams[1], self.roadside.slow_zones)
-        self._traffic = Traffic(streams[2], self._course)
+        self.course = Course(streams[1], self.roadside.slow_zones)
+        """The road and the speeds."""
+        self._traffic = Traffic(streams[2], self.course)
         self._ground = Ground(streams[3], width_px, focal_px)
         self._backdrop = Backdrop(streams[4], width_px, height_px, focal_px)
         self._lens = Lens(streams[5], width_px, height_px)
@@ -59,7 +65,7 @@ class DriveScene:
     @property
     def lap_frames(self) -> int:
         """How many frames a lap takes; then the weather and the places repeat, and the traffic differs."""
-        return int(np.ceil(self._course.lap_s * self._fps))
+        return int(np.ceil(self.course.lap_s * self._fps))
 
     def objects_at(self, index: int) -> Detections:
         """Return the boxes of the signs and lights of a frame that are large enough and not hidden, with identities.
@@ -100,7 +106,8 @@ class DriveScene:
         return MOODS[best], weights[best]
 
     def _moment(self, index: int) -> Moment:
-        return moment_at(self._course, index, fps=self._fps, width_px=self._width_px, height_px=self._height_px)
+        time_s = self._start_s + index / self._fps
+        return moment_at(self.course, time_s, width_px=self._width_px, height_px=self._height_px)
 
     def _draw_things(self, planes: Painting, moment: Moment, without: Sequence[int]) -> None:
         """Paint all that stands and moves on the ground, the farthest first."""

@@ -90,6 +90,8 @@ class Face:
     """Index into :data:`CLASS_NAMES`; ``None`` for what the model is not to find."""
     lamp: Lamp | None = None
     """What it shows, if it is a traffic light."""
+    text: str | None = None
+    """What is written on it."""
 
     @property
     def height_m(self) -> float:
@@ -164,7 +166,7 @@ def speed_limit(speed_km_h: int) -> Face:
     board.disc(0.5, 0.5, 0.390, _WHITE)
     height, stretch = (0.36, 0.80) if speed_km_h >= 100 else (0.43, 0.98)
     board.text(str(speed_km_h), 0.5, height, 0.19, _BLACK, stretch=stretch)
-    return Face(board.finish(speed_km_h), 0.95, CLASS_NAMES.index("speedlimit"))
+    return Face(board.finish(speed_km_h), 0.95, CLASS_NAMES.index("speedlimit"), text=str(speed_km_h))
 
 
 @lru_cache(maxsize=4)
@@ -199,7 +201,7 @@ def stop() -> Face:
     board.polygon(octagon(0.0), (226, 228, 228))
     board.polygon(octagon(0.032), _RED)
     board.text("STOP", 0.5, 0.33, 0.20, _WHITE, stretch=0.72)
-    return Face(board.finish(2), 1.0, CLASS_NAMES.index("stop"))
+    return Face(board.finish(2), 1.0, CLASS_NAMES.index("stop"), text="STOP")
 
 
 _LAMP_COLORS: dict[str, tuple[Color, Color]] = {  # lit, dark

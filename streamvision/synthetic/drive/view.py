@@ -20,8 +20,8 @@ F64 = NDArray[np.float64]
 CAMERA_HEIGHT_M = 1.4
 NEAR_M = 0.8
 """Nothing is projected from nearer than this."""
-_FOCAL_PER_WIDTH = 0.9  # a horizontal field of view of 58 degrees, as many dashcams have
-_HORIZON_PER_HEIGHT = 0.46
+FOCAL_PER_WIDTH = 0.9  # a horizontal field of view of 58 degrees, as many dashcams have
+HORIZON_PER_HEIGHT = 0.46
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def create_camera(width_px: int, height_px: int, *, time_s: float, speed_m_s: fl
     """Return the camera of a moment: the engine shakes it a little, the road's waves pitch it slowly."""
     wobble = 0.0011 * np.sin(2 * np.pi * 0.43 * time_s) + 0.0007 * np.sin(2 * np.pi * 1.13 * time_s + 1.0)
     shake = 0.00028 * np.sin(2 * np.pi * 7.3 * time_s) * min(speed_m_s / 14.0, 1.2)
-    focal_px = _FOCAL_PER_WIDTH * width_px
-    return Camera(width_px, height_px, focal_px, _HORIZON_PER_HEIGHT * height_px + focal_px * float(wobble + shake))
+    focal_px = FOCAL_PER_WIDTH * width_px
+    return Camera(width_px, height_px, focal_px, HORIZON_PER_HEIGHT * height_px + focal_px * float(wobble + shake))
 
 
 LAP_M = 1104.0
@@ -188,9 +188,8 @@ def _between(table: list[float], z_m: float) -> float:
     return table[index] + (place - index) * (table[index + 1] - table[index])
 
 
-def moment_at(course: Course, index: int, *, fps: float, width_px: int, height_px: int) -> Moment:
-    """Return the state at a frame."""
-    time_s = index / fps
+def moment_at(course: Course, time_s: float, *, width_px: int, height_px: int) -> Moment:
+    """Return the state at a time since the start of the film."""
     s_m = course.position_m(time_s)
     camera = create_camera(width_px, height_px, time_s=time_s, speed_m_s=course.speed_m_s(s_m))
     return Moment(time_s, s_m, camera, weather_at((s_m % LAP_M) / LAP_M), course)

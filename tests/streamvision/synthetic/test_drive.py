@@ -161,7 +161,7 @@ def test_an_object_behind_a_truck_does_not_count() -> None:
     rng = np.random.default_rng(5)
     roadside = create_roadside(rng)
     course = Course(rng, list(roadside.slow_zones))
-    moments = [moment_at(course, index, fps=30.0, width_px=1280, height_px=720) for index in range(0, 600, 7)]
+    moments = [moment_at(course, index / 30.0, width_px=1280, height_px=720) for index in range(0, 600, 7)]
     moment, free = max(
         ((moment, objects_in_view(moment, roadside, [])) for moment in moments),
         key=lambda item: (item[1].box_xyxy_px[:, 3] - item[1].box_xyxy_px[:, 1]).max(initial=0),
