@@ -17,6 +17,36 @@ GPS_FORMATS: Registry[GpsFormat] = Registry(
             summary="freeGPS blocks that an index names: Viofo, Novatek boards and many others.",
         ),
         GpsFormat(
+            name="nmea_log",
+            factory=f"{_HERE}.nmea_log:read",
+            summary="A log of NMEA sentences in a box: BlackVue, Datakam, DENVER.",
+        ),
+        GpsFormat(
+            name="garmin",
+            factory=f"{_HERE}.garmin:read",
+            summary="Rows in a uuid box or packets in a track: Garmin dashcams.",
+        ),
+        GpsFormat(
+            name="gps0",
+            factory=f"{_HERE}.gps0:read",
+            summary="Records in a box gps0: DuDuBell, VSYS, Lamax, Auto-Vox.",
+        ),
+        GpsFormat(
+            name="70mai",
+            factory=f"{_HERE}.seventy_mai:read",
+            summary="Records in a box GPS: 70mai Pro.",
+        ),
+        GpsFormat(
+            name="kenwood",
+            factory=f"{_HERE}.kenwood:read",
+            summary="Lines of text in the file's own data: Kenwood.",
+        ),
+        GpsFormat(
+            name="insta360",
+            factory=f"{_HERE}.insta360:read",
+            summary="Records behind the movie: Insta360.",
+        ),
+        GpsFormat(
             name="novatek_scan",
             factory=f"{_HERE}.freegps.reader:read_found",
             summary="freeGPS blocks without an index, as in a clip that was cut off.",
