@@ -10,6 +10,7 @@ from streamvision.dashcam.clip import Clip, ClipName
 from streamvision.dashcam.folders import mode_of_folder, view_of_folder
 from streamvision.dashcam.headers import read_header
 from streamvision.dashcam.naming import name_of
+from streamvision.gps.reading import read_gps
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".360", ".3gp", ".ts", ".m2ts", ".mts", ".avi", ".mkv"})
 """What dashcams write. Previews have other suffixes (``.thm``, ``.lrv``)."""
@@ -61,7 +62,7 @@ def _clip(path: Path, name: ClipName | None, home: Path, known: Mapping[Path, Cl
         duration_s=header.duration_s,
         created_unix_s=header.created_unix_s,
         modified_unix_s=about.st_mtime,
-        gps=None,
+        gps=read_gps(path),
         size_bytes=about.st_size,
     )
 

@@ -69,9 +69,10 @@ class PlacedClip:
     start: WallTime
     """When its first frame was taken, in UTC as well as it is known, and who says so."""
     drop_s: float = 0.0
-    """How much of its beginning the clip before it shows already: these frames are left out."""
+    """How much of its beginning the clips before it show already, by their clocks: these frames are left out. Below a
+    second it is an estimate, which the pictures tell better."""
     gap_s: float = 0.0
-    """How much time was not recorded between the end of the clip before it and its own beginning."""
+    """How much time was not recorded between the end of the clip before it and its own beginning, by their clocks."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +87,13 @@ class Drive:
     """How far the camera's clock was ahead of UTC; ``None`` where nothing tells."""
     notes: tuple[str, ...] = ()
     """What the user should know, one sentence each: a wrong clock, a missing zone, clips that overlap."""
+
+    @property
+    def start_unix_s(self) -> float:
+        """When its first clip begins, UTC."""
+        return min(clips[0].start.unix_s for clips in self.views.values())
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether all of it was recorded while the car stood: by a shock in the night, or as a time lapse."""
+        return all(one.clip.mode in ("parking", "lapse") for clips in self.views.values() for one in clips)
