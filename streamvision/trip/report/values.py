@@ -38,13 +38,16 @@ def text(value: str | None) -> str | None:
 
 
 def file_url(path: str | None) -> str | None:
-    """Return the URL of a file below the page's folder; ``None`` for what lies elsewhere."""
+    """Return the URL of a file below the page's folder; ``None`` for what lies elsewhere or is no name of a file."""
     if not path:
         return None
     parts = PurePosixPath(path).parts
     if path.startswith(("/", "\\")) or ".." in parts or not parts:
         return None
-    return "/".join(quote(os.fsencode(part), safe="") for part in parts)
+    try:
+        return "/".join(quote(os.fsencode(part), safe="") for part in parts)
+    except UnicodeEncodeError:
+        return None
 
 
 def json_for_a_script(data: Any) -> str:

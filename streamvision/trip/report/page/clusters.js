@@ -1,6 +1,6 @@
 // Objects that would cover each other become one mark with their number.
 
-const CLUSTER_PX = 30;
+const CLUSTER_PX = 42;
 const SEPARATE_FROM_ZOOM = 20;
 
 const pointOf = new Map();
