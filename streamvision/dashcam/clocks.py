@@ -17,7 +17,7 @@ from typing import NamedTuple
 from streamvision.core.frame import WallTime
 from streamvision.dashcam.camera_time import KINDS, Reading, ReadingKind, readings_of
 from streamvision.dashcam.clip import Clip
-from streamvision.dashcam.numbers import in_number_order
+from streamvision.dashcam.numbers import beside_neighbours, in_number_order
 from streamvision.dashcam.receiver_time import Span, first_frame
 from streamvision.dashcam.timed_clip import HOUR_S, Note, TimedClip, note
 
@@ -96,11 +96,11 @@ def time_clips(
         witnesses = list(_rolled_over(witnesses))
         receiver_ahead_s, told = _receiver_ahead(witnesses, zone)
         clock = _clock_of(witnesses, receiver_ahead_s)
-        timed += _by_clock(own, readings, witnesses, clock, receiver_ahead_s, lengths)
+        timed += beside_neighbours(_by_clock(own, readings, witnesses, clock, receiver_ahead_s, lengths))
         notes += told + _about_clock(maker, witnesses, clock, zone)
     for own, readings in unknown:
         known_zone = zone or _zone_of(timed)
-        timed += _by_zone(own, readings, known_zone, lengths)
+        timed += beside_neighbours(_by_zone(own, readings, known_zone, lengths))
         if known_zone is None:
             notes.append(note("No satellites tell the time: the camera's clock was taken for this machine's zone; "
                               "give the camera's by --zone", *own))  # fmt: skip
@@ -131,7 +131,8 @@ def _by_clock(
             right = _right_clip(witness, receiver_ahead_s)
             timed.append(TimedClip(right, WallTime(start_s, "gps"), length_s, True, ahead_s))
         elif best is not None and by_camera_s is not None:
-            timed.append(TimedClip(clip, WallTime(by_camera_s, best[0].source), length_s, False, best[1]))
+            start, is_rough = WallTime(by_camera_s, best[0].source), best[0].kind == "file"
+            timed.append(TimedClip(clip, start, length_s, False, best[1], is_rough=is_rough))
         else:
             timed.append(_after_the_one_before(clip, timed, length_s))
     return timed
@@ -149,7 +150,8 @@ def _by_zone(
         reading = readings[clip.path][0]
         ahead_s = 0.0 if reading.kind == "file" else _zone_ahead_s(reading.local_s, zone)
         start = WallTime(reading.local_s - ahead_s, reading.source)
-        timed.append(TimedClip(clip, start, length_s, False, ahead_s if zone is not None else None))
+        known_s = ahead_s if zone is not None else None
+        timed.append(TimedClip(clip, start, length_s, False, known_s, is_rough=reading.kind == "file"))
     return timed
 
 
@@ -168,7 +170,9 @@ def _clock_of(witnesses: Sequence[_Witness], receiver_ahead_s: float) -> _Clock:
     for witness in exact or witnesses:
         for reading in witness.readings:
             ahead_s = reading.local_s - (witness.span.middle_s - receiver_ahead_s)
-            clock.known[reading.kind].append(_Known(reading.local_s, ahead_s))
+            told_s = witness.clip.gps.camera_minus_utc_s if witness.clip.gps else None
+            is_its_own = told_s is not None and abs(told_s - ahead_s) <= SAME_CLOCK_S
+            clock.known[reading.kind].append(_Known(reading.local_s, told_s if told_s and is_its_own else ahead_s))
     return clock
 
 

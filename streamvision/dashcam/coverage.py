@@ -46,7 +46,7 @@ def place(clips: Sequence[TimedClip]) -> list[PlacedClip]:
     before: TimedClip | None = None
     for clip in clips:
         seam_s = _seam_s(before, clip)
-        drop_s, gap_s = max(-seam_s, 0.0), max(seam_s, 0.0)
+        drop_s, gap_s = (-seam_s if seam_s < 0 else 0.0), max(seam_s, 0.0)
         if drop_s and clip.length_s - drop_s < SHARED_S:
             continue
         back_s = 0.0 if before is None else before.end_s - (clip.start_s + drop_s)

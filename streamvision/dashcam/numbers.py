@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from streamvision.dashcam.clip import Clip
+from streamvision.dashcam.timed_clip import TimedClip
 
 
 def in_number_order(clips: Sequence[Clip]) -> list[Clip]:
@@ -23,6 +24,32 @@ def in_number_order(clips: Sequence[Clip]) -> list[Clip]:
     if hole <= numbers[0] + round_trip - numbers[-1]:
         return ordered
     return sorted(ordered, key=lambda clip: bool(clip.name and (clip.name.counter or 0) < first))
+
+
+def beside_neighbours(clips: Sequence[TimedClip]) -> list[TimedClip]:
+    """Return clips with those beside the next numbers that lost their index and have no time but that of their file.
+
+    Args:
+        clips: of one camera, in the order of their numbers.
+    """
+    moved = list(clips)
+    for lens in {clip.clip.view for clip in clips}:
+        places = [at for at, clip in enumerate(clips) if clip.clip.view == lens]
+        for order, at in enumerate(places):
+            clip = moved[at]
+            if clip.is_rough and clip.clip.duration_s is None:
+                before = moved[places[order - 1]] if order else None
+                after = moved[places[order + 1]] if order + 1 < len(places) else None
+                moved[at] = _beside(clip, before, after)
+    return moved
+
+
+def _beside(clip: TimedClip, before: TimedClip | None, after: TimedClip | None) -> TimedClip:
+    if before is not None and abs(clip.start_s - before.end_s) <= before.length_s:
+        return clip.moved(before.end_s - clip.start_s)
+    if after is not None and abs(after.start_s - clip.end_s) <= after.length_s:
+        return clip.moved(after.start_s - after.length_s - clip.start_s)
+    return clip
 
 
 def _key(clip: Clip) -> tuple[datetime, int, int, str]:

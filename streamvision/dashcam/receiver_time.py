@@ -7,6 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 from streamvision.dashcam.clip import Clip
+from streamvision.gps.clip_gps import ClipGps
 
 MIN_FIXES = 2
 """A single one may be the last of the drive before, which many cameras repeat until they have a new one."""
@@ -42,8 +43,15 @@ def first_frame(clip: Clip, length_s: float) -> Span | None:
     if len(placed) >= max(MIN_FIXES, len(rows) / 2):
         middle = median(placed)
         near = [start_s for start_s in placed if abs(start_s - middle) <= SAME_CLOCK_S]
-        return Span(median(near), median(near)) if len(near) >= max(MIN_FIXES, len(placed) / 2) else None
+        if len(near) < max(MIN_FIXES, len(placed) / 2):
+            return None
+        return Span(median(near) - (ROW_S if _counts_from_its_first_row(clip.gps) else 0.0), median(near))
     return _by_ends([unix_s for unix_s, _ in rows], length_s)
+
+
+def _counts_from_its_first_row(gps: ClipGps) -> bool:
+    """Say whether the times in the video are those of a log by the camera's clock that does not say when that began."""
+    return gps.camera_minus_utc_s is not None and gps.fixes[0].media_s == 0
 
 
 def _by_ends(times: list[float], length_s: float) -> Span | None:

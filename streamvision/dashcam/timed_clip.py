@@ -25,6 +25,8 @@ class TimedClip:
     """Whether its own positions say when it was."""
     camera_minus_utc_s: float | None = None
     """How far the camera's clock was ahead of UTC; ``None`` where nothing tells."""
+    is_rough: bool = False
+    """Whether its beginning is the time of its file less its length."""
     lost_before_s: float | None = None
     """How much is missing between the clip that it follows on from and itself, less than nothing where both show it;
     ``None`` where it follows on from none."""
