@@ -11,7 +11,7 @@ python=${PYTHON:-python3}
 test_packages="python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav chromium libgles2 libegl1 postgresql nginx prometheus
-  mosquitto redis-server rabbitmq-server"
+  mosquitto redis-server rabbitmq-server gpsd libimage-exiftool-perl"
 
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
