@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pipelines.capture.packets import PacketListener
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
-from pipelines.capture.stream import StreamCapture
+from pipelines.capture.stream import PositionAt, StreamCapture
 from pipelines.model_group import ModelGroup
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
@@ -81,6 +81,8 @@ class StreamBuilder:
     """What all streams share that compute."""
     packets: PacketListeners | None = None
     """Who takes the encoded packets of each stream; ``None`` where nobody does."""
+    position_at: PositionAt | None = None
+    """Says where live streams are; ``None`` where nobody does."""
 
     def build(
         self,
@@ -128,6 +130,7 @@ class StreamBuilder:
             times=self.times,
             patient=patient,
             packets=packets,
+            position_at=self.position_at,
         )
         tracker = create_tracker(run.tracker, score=run.model.score)
         adaptive = None

@@ -33,6 +33,7 @@ from streamvision.core.redaction import short
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution, StageTimes, quantiles_ms
 from streamvision.core.user_stage import Stage
+from streamvision.gps.live.receiver import LivePosition
 from streamvision.inference.model import Model
 
 STOP_TIMEOUT_S = 3.0
@@ -84,7 +85,10 @@ class Pipeline:
         sources = name_streams(config.streams)
         shared, several = len(stream_ids) > len(sources), service or len(stream_ids or sources) > 1
         self._outputs = RunOutputs(config, further=sinks, several=several, shared=shared)
-        self._builder = StreamBuilder([*configured_stages(config.stages), *stages], self.times, packets=packets)
+        self._position = None if config.position is None else LivePosition(config.position)
+        position_at = None if self._position is None else self._position.at
+        own_stages = [*configured_stages(config.stages), *stages]
+        self._builder = StreamBuilder(own_stages, self.times, packets=packets, position_at=position_at)
         self._outputs.check(list(stream_ids or sources), [spec for spec, _ in sources.values()])
         self._lock = threading.Condition()
         self._busy: set[str] = set()  # streams that are in the middle of a change
@@ -115,6 +119,8 @@ class Pipeline:
             streams = self._running
             sinks = self._outputs.open(streams)
             self._started = True
+        if self._position is not None:
+            self._position.start()
         for stream in streams:
             stream.start(sinks[stream.id])
         self._groups.start()
@@ -151,6 +157,8 @@ class Pipeline:
         for stream in streams:
             stream.capture.join(left_s())
         self._groups.close(left_s())
+        if self._position is not None:
+            self._position.close(left_s())
         self._over.set()
 
     def add_stream(self, stream: StreamConfig) -> str:

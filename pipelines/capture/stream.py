@@ -24,6 +24,7 @@ from streamvision.core.errors import (
 )
 from streamvision.core.frame import Frame
 from streamvision.core.heap import give_back_free_memory
+from streamvision.core.position import Position
 from streamvision.core.redaction import redact_outside
 from streamvision.core.stream_state import StateMachine, StreamState
 from streamvision.core.telemetry import DropCounter, StageTimes
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 PROBE_EVERY_S = 0.8
 """With it a server that is back is noticed in time to be live within two seconds."""
 PROBE_TIMEOUT_S = 0.5
+PositionAt = Callable[[float], Position | None]
+"""Says where this machine was at a moment on ``time.monotonic()``; ``None`` where nobody knows."""
 
 
 class StreamCapture:
@@ -49,12 +52,14 @@ class StreamCapture:
         times: StageTimes | None = None,
         patient: bool = False,
         packets: PacketListener | None = None,
+        position_at: PositionAt | None = None,
     ) -> None:
         """Prepare; ``on_ready`` is called from the capture thread after each frame and when the stream is over.
 
         A ``patient`` one waits for a path or a camera that is not there yet, and for a password that is refused.
         The ``decode`` of files is recorded in ``times``; of live sources it would be their silence, too.
-        ``packets`` is told of the encoded packets, where the source has any.
+        ``packets`` is told of the encoded packets, where the source has any. ``position_at`` is asked where a live
+        source was, where it does not say so itself.
         """
         self.stream_id = stream_id
         self.spec = spec
@@ -75,6 +80,7 @@ class StreamCapture:
         self._times = None if spec.live or spec.realtime else times
         self._patient = patient
         self._packets = packets
+        self._position_at = position_at if spec.live else None
         self._expected: int | None = None
         self._stop = threading.Event()
         self._timeline = StreamTimeline(stream_id)
@@ -240,12 +246,17 @@ class StreamCapture:
             picture=captured.picture,
             segment=self._segment,
             place=captured.place,
-            position=captured.position,
+            position=self._position(captured),
             wall_time=captured.wall_time or (arrival_time(captured.captured_at_s) if self.spec.live else None),
         )
         self._handed_on += 1
         if not self.buffer.put(frame, give_up=self._stop.is_set):
             self.drops.add("stopped")
+
+    def _position(self, captured: Captured) -> Position | None:
+        if captured.position is not None or self._position_at is None:
+            return captured.position
+        return self._position_at(captured.captured_at_s)
 
     def _broken(self, error: StreamVisionError, state: StreamState) -> bool:
         """Note a fault; return whether the source is worth another try."""

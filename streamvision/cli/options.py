@@ -211,6 +211,7 @@ source_options = together(
     field_option("--rtsp-transport", StreamConfig, "rtsp_transport"),
     field_option("--snapshot-fps", StreamConfig, "snapshot_fps", metavar="FPS"),
     field_option("--read-timeout", StreamConfig, "read_timeout_s", metavar="SECONDS"),
+    field_option("--position", AppConfig, "position", metavar="URI"),
     field_option("--effort", AdaptiveConfig, "mode", name="adaptive"),
     field_option("--tracker", TrackerConfig, "name", name="tracker"),
     heading="Where frames come from, and how they are followed",

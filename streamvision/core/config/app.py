@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Polygon
@@ -20,6 +20,7 @@ from streamvision.core.config.serve import ServeConfig
 from streamvision.core.config.stage import StageConfig
 from streamvision.core.config.tracklets import TrackletsConfig
 from streamvision.core.errors import ConfigError
+from streamvision.core.position_address import parse_position_address
 from streamvision.core.redaction import short
 
 
@@ -228,6 +229,11 @@ class AppConfig(Section):
     )
     tracklets: TrackletsConfig = Field(TrackletsConfig(), description="What a service keeps of each identity.")
     notify: NotifyConfig = Field(NotifyConfig(), description="Who is told of events.")
+    position: str | None = Field(
+        None,
+        description="Where the position of live sources comes from while they run: gpsd://HOST[:PORT], or "
+        "nmea-udp://[HOST]:PORT for sentences that arrive there; default: they have none.",
+    )
     max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
     workers: int = Field(
         1,
@@ -236,6 +242,20 @@ class AppConfig(Section):
         description="Processes that the streams are shared out over, each with a model of its own: for many cores "
         "where the network is fast.",
     )
+
+    @field_validator("position")
+    @classmethod
+    def _position_is_an_address(cls, given: str | None) -> str | None:
+        return None if given is None else str(parse_position_address(given))
+
+    @model_validator(mode="after")
+    def _sentences_reach_all_workers(self) -> AppConfig:
+        if self.position is not None and self.position.startswith("nmea-udp:") and self.workers > 1:
+            raise ValueError(
+                f"workers is {self.workers}, but what arrives at a UDP port goes to one process only; leave out "
+                "workers, or let gpsd listen there and give its address"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> AppConfig:

@@ -1,0 +1,1 @@
+"""Positions while we look: of the gpsd program, or of sentences that arrive by UDP."""
