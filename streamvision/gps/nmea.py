@@ -25,7 +25,7 @@ DAY_S = 86_400
 OLDEST_YEAR = 80
 """Two digits of a year: from here on it is of the 1900s, as those of a receiver without a date (1980)."""
 
-_SENTENCE = re.compile(r"\$([A-Z]{2})(RMC|GGA|GST),([^$*\r\n\x00]{0,400})(?:\*([0-9A-Fa-f]{2}))?")
+_SENTENCE = re.compile(r"\$?([A-Z]{2})(RMC|GGA|GST),([^$*\r\n\x00]{0,400})(?:\*([0-9A-Fa-f]{2}))?")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d|60)(\.\d{0,9})?", re.ASCII)
 _DAY = re.compile(r"(\d\d)(\d\d)(\d\d)", re.ASCII)
 _ANGLE = re.compile(r"(\d{1,3})([0-5]\d(?:\.\d{0,12})?)", re.ASCII)
@@ -62,15 +62,24 @@ class Sentence:
     """Standard deviation in each direction, as told (GST) or by the dilution of precision (GGA)."""
 
 
-def sentences_in(text: str) -> Iterator[Sentence]:
-    """Yield the sentences that stand anywhere in a text; what is none, and what is damaged, is passed over.
+Timed = tuple[Sentence, float | None]
+"""A sentence and its time in the video, where that is known."""
 
-    A check sum that is wrong rejects its sentence, save where not one in the text is right: some firmwares never
-    reckon it.
-    """
-    found = [sentence for match in _SENTENCE.finditer(text) if (sentence := _understood(match)) is not None]
-    trusts_sums = any(sentence.intact for sentence in found)
-    return (sentence for sentence in found if not trusts_sums or sentence.intact is not False)
+
+def sentences_in(text: str) -> Iterator[Sentence]:
+    """Yield the sentences that stand anywhere in a text; what is none, and what is damaged, is passed over."""
+    return (sentence for sentence, _ in intact_ones([(sentence, None) for sentence in every_sentence(text)]))
+
+
+def every_sentence(text: str) -> Iterator[Sentence]:
+    """Yield the sentences of a text that are understood, those with a wrong check sum too."""
+    return (sentence for match in _SENTENCE.finditer(text) if (sentence := _understood(match)) is not None)
+
+
+def intact_ones(sentences: list[Timed]) -> Iterator[Timed]:
+    """Yield those without a wrong check sum; all, where not one is right: some firmwares never reckon it."""
+    trusts_sums = any(sentence.intact for sentence, _ in sentences)
+    return ((sentence, media_s) for sentence, media_s in sentences if not trusts_sums or sentence.intact is not False)
 
 
 def parse_sentence(line: str) -> Sentence | None:
@@ -85,7 +94,7 @@ def fixes_in(text: str) -> list[Fix]:
     return list(joined((sentence, None) for sentence in sentences_in(text)))
 
 
-def joined(sentences: Iterable[tuple[Sentence, float | None]]) -> Iterator[Fix]:
+def joined(sentences: Iterable[Timed]) -> Iterator[Fix]:
     """Join sentences, each with its time in the video (s, or ``None``), to fixes."""
     joiner = FixJoiner()
     for sentence, media_s in sentences:

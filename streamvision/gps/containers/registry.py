@@ -47,6 +47,21 @@ GPS_FORMATS: Registry[GpsFormat] = Registry(
             summary="Records behind the movie: Insta360.",
         ),
         GpsFormat(
+            name="gpmf",
+            factory=f"{_HERE}.gpmf:read_gpmf",
+            summary="GPMF, the telemetry of GoPro.",
+        ),
+        GpsFormat(
+            name="camm",
+            factory=f"{_HERE}.camm:read_camm",
+            summary="CAMM, the motion of cameras for Street View.",
+        ),
+        GpsFormat(
+            name="text",
+            factory=f"{_HERE}.text_tracks:read_texts",
+            summary="NMEA and other text in a track of its own: Thinkware, DJI, BlueSkySea, Roadhawk and many others.",
+        ),
+        GpsFormat(
             name="novatek_scan",
             factory=f"{_HERE}.freegps.reader:read_found",
             summary="freeGPS blocks without an index, as in a clip that was cut off.",
