@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import click
 
 from streamvision.cli.data_labels import Sheet, inspect_labelled, split_labelled
 from streamvision.cli.data_report import describe_inspection, describe_problems
+from streamvision.cli.data_synthetic import synthetic
 from streamvision.cli.dataset_options import LABEL_NAMES, WRITABLE_NAMES, format_option
-from streamvision.cli.options import parse_size
 from streamvision.cli.progress import StepProgress
 from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
@@ -203,52 +203,7 @@ def split(
     _report(dataset, lost, folder=folder, output=output, format=written, everything=everything, as_json=as_json)
 
 
-@data.command(short_help="Draw a labelled data set of the synthetic drive.")
-@click.option(
-    "--task",
-    type=click.Choice(("detect", "semantic", "classify")),
-    required=True,
-    help="detect: boxes of signs and lights, as YOLO; semantic: the class of every pixel, as images/ and masks/; "
-    "classify: a folder each for day, dusk and rain.",
-)
-@click.option("--images", type=click.IntRange(1, 1_000_000), default=400, show_default=True, help="Pictures.")
-@click.option(
-    "--val-images",
-    type=click.IntRange(0, 1_000_000),
-    default=0,
-    show_default=True,
-    help="More pictures, of other drives, as part val; the others are then part train.",
-)
-@click.option("--size", metavar="WxH", default="1280x720", show_default=True, help="Width and height in pixels.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed draws other drives.")
-@_output
-@_force
-@_json
-def synthetic(
-    task: str, images: int, val_images: int, size: str, seed: int, output: Path, force: bool, as_json: bool
-) -> None:
-    """Draw a labelled data set of the synthetic drive, to try training and evaluation without any data.
-
-    \b
-    Examples:
-      streamvision data synthetic --task semantic --images 400 --val-images 100 --size 640x360 --output drive-regions
-      streamvision data synthetic --task classify --images 300 --val-images 90 --size 320x180 --output drive-moods
-    """
-    from streamvision.datasets.drive import DriveSampling, write_drive_dataset, write_drive_moods, write_drive_regions
-
-    width_px, height_px = parse_size(size)
-    sampling = DriveSampling(images, seed=seed, width_px=width_px, height_px=height_px, val_images=val_images)
-    writers: dict[str, Callable[..., object]] = {
-        "detect": write_drive_dataset,
-        "semantic": write_drive_regions,
-        "classify": write_drive_moods,
-    }
-    with StepProgress() as progress:
-        writers[task](output, sampling, force=force, progress=progress.show_work)
-    if as_json:
-        click.echo(json.dumps({"output": str(output), "task": task, "pictures": sampling.total, "seed": seed}))
-    else:
-        click.echo(f"{output}: {counted(sampling.total, 'pictures')} for {task}, seed {seed}")
+data.add_command(synthetic)
 
 
 def _write(

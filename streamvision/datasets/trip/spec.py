@@ -10,6 +10,7 @@ from streamvision.core.errors import ConfigError
 
 MAX_FRAMES = 2_000_000
 _LONGEST_SEAM_S = 10.0
+_FARTHEST_CLOCK_S = 10 * 365 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,12 @@ class TripSpec:
 
     def __post_init__(self) -> None:
         self._check(
-            1 <= self.fps <= 240 and self.frames >= 2 and self.frames * self.drives <= MAX_FRAMES,
+            1 <= self.fps <= 240
+            and 0 < self.duration_s < MAX_FRAMES
+            and self.frames >= 2
+            and self.frames * self.drives <= MAX_FRAMES,
             f"{self.drives} drives of {self.duration_s:g} s at {self.fps:g} fps",
-            f"give 1 to 240 fps and at most {MAX_FRAMES:,} frames in all",
+            f"give 1 to 240 fps, two frames and at most {MAX_FRAMES:,} in all",
         )
         self._check(
             min(self.width_px, self.height_px) >= 64 and not (self.width_px % 2 or self.height_px % 2),
@@ -108,6 +112,16 @@ class TripSpec:
             self.drives == 1 or self.between_s >= self.duration_s + 120,
             f"drives that begin every {self.between_s:g} s and take {self.duration_s:g} s",
             "leave two minutes between them",
+        )
+        self._check(
+            abs(self.zone_s + self.clock_error_s) <= _FARTHEST_CLOCK_S,
+            f"a clock that is {self.zone_s + self.clock_error_s:g} s ahead of UTC",
+            "give at most ten years",
+        )
+        self._check(
+            0 <= self.noise.total_m <= 1000 and 0 <= self.gps_delay_s <= 5,
+            f"GPS noise of {self.noise.total_m:g} m, {self.gps_delay_s:g} s late,",
+            "give 0 to 1000 m and 0 to 5 s",
         )
         self._check(
             self.seed >= 0 and self.begin_s >= 1, f"seed {self.seed} from {self.begin_s:g} s on", "give 0 and 1 or more"

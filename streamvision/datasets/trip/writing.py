@@ -30,9 +30,14 @@ class Card:
     maker: str
     """Whose."""
     folder: Path
-    """Where; what is true stands in its folder :data:`TRUTH`."""
+    """Where."""
     clips: tuple[str, ...]
     """Its clips, from the folder, in the order of time."""
+
+    @property
+    def truth(self) -> Path:
+        """The folder with what is true about it."""
+        return self.folder / TRUTH
 
 
 def write_trip(
