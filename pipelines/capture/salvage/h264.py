@@ -1,0 +1,145 @@
+"""Units of H.264 (ITU-T H.264, 7.3 and 7.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipelines.capture.salvage.bits import Bits
+from pipelines.capture.salvage.units import Slice, Unit, kind_of
+
+_SLICES = (1, 5)
+_IDR = 5
+_HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
+_REFERENCE_IS_ZERO = frozenset({6, 9, 10, 11, 12})
+_LARGEST = {6: 1 << 16, 7: 1 << 12, 8: 1 << 12, 9: 8, 10: 4, 11: 4}
+"""Bytes of units that are no slices; what fills space (12) may be as long as a picture."""
+_TRAILS = frozenset({10, 11, 12})
+
+
+class _SequenceSet(NamedTuple):
+    number_bits: int
+    order_bits: int | None
+    frames_only: bool
+    separate_planes: bool
+
+
+class H264Syntax:
+    """The units of an H.264 track.
+
+    Args:
+        units: its parameter sets, with their headers.
+        length_bytes: as :class:`pipelines.capture.salvage.units.Syntax` has it.
+
+    Raises:
+        ValueError: when there is no pair of sets.
+    """
+
+    codec = "h264"
+    header_bytes = tuple(
+        reference << 5 | kind
+        for kind in (1, 5, 6, 7, 8, 9, 10, 11, 12)
+        for reference in ((0,) if kind in _REFERENCE_IS_ZERO else range(kind != 1, 4))
+    )
+
+    def __init__(self, units: Sequence[bytes], length_bytes: int = 4) -> None:
+        self.length_bytes = length_bytes
+        self._sequences = dict(_sequence_set(unit[1:]) for unit in units if unit[:1] and unit[0] & 31 == 7)
+        pairs = [_ids(unit[1:]) for unit in units if unit[:1] and unit[0] & 31 == 8]
+        self._sequence_of = {one: sequence for one, sequence in pairs if sequence in self._sequences}
+        if not self._sequence_of:
+            raise ValueError("no parameter sets")
+        self.orders = 1 << max(one.order_bits or 1 for one in self._sequences.values())
+        self._numbers = 1 << max(one.number_bits for one in self._sequences.values())
+
+    def unit(self, head: bytes, size: int) -> Unit | None:
+        """Return what a unit says."""
+        if len(head) < 2 or head[0] not in self.header_bytes:
+            return None
+        kind = head[0] & 31
+        if kind not in _SLICES:
+            return Unit(None, kind in _TRAILS) if size <= _LARGEST.get(kind, size) else None
+        try:
+            found = self._slice(head[0], Bits(head[1:]))
+        except ValueError:
+            return None
+        return None if found is None else Unit(found)
+
+    def missing(self, before: Slice, this: Slice) -> int:
+        """Return how many reference pictures are missing."""
+        if this.is_key or this.number is None or before.number is None:
+            return 0
+        return (this.number - before.number - before.is_anchor) % self._numbers
+
+    def _slice(self, first_byte: int, bits: Bits) -> Slice | None:
+        kind = first_byte & 31
+        first, slice_kind, picture_set = bits.ue(), bits.ue(), bits.ue()
+        if slice_kind > 9 or picture_set not in self._sequence_of:
+            return None
+        sequence = self._sequences[self._sequence_of[picture_set]]
+        is_intra = slice_kind % 5 in (2, 4)
+        bits.u(2 * sequence.separate_planes)
+        number = bits.u(sequence.number_bits)
+        if kind == _IDR and (number or not is_intra):
+            return None
+        if not sequence.frames_only and bits.u(1):
+            bits.u(1)
+        if kind == _IDR and bits.ue() > 0xFFFF:
+            return None
+        order = bits.u(sequence.order_bits) if sequence.order_bits is not None else None
+        return Slice(
+            begins=first == 0,
+            is_key=kind == _IDR,
+            is_intra=is_intra,
+            is_leading=False,
+            is_anchor=first_byte >> 5 > 0,
+            number=number,
+            kind=kind_of(first_byte, slice_kind),
+            order=order,
+        )
+
+
+def _sequence_set(content: bytes) -> tuple[int, _SequenceSet]:
+    bits = Bits(content)
+    profile = bits.u(8)
+    bits.u(16)
+    set_id = bits.ue()
+    separate = _skip_colours(bits) if profile in _HIGH_PROFILES else False
+    number_bits = bits.ue() + 4
+    order_kind = bits.ue()
+    order_bits = bits.ue() + 4 if order_kind == 0 else None
+    if order_kind == 1:
+        bits.u(1)
+        bits.se(), bits.se()
+        for _ in range(bits.ue()):
+            bits.se()
+    bits.ue()
+    bits.u(1)
+    bits.ue(), bits.ue()
+    return set_id, _SequenceSet(number_bits, order_bits, bool(bits.u(1)), separate)
+
+
+def _skip_colours(bits: Bits) -> bool:
+    """Read on behind what a high profile says of colours; return whether their planes are coded separately."""
+    colours = bits.ue()
+    separate = colours == 3 and bool(bits.u(1))
+    bits.ue(), bits.ue()
+    bits.u(1)
+    if bits.u(1):
+        for number in range(8 if colours != 3 else 12):
+            if bits.u(1):
+                _skip_scaling(bits, 16 if number < 6 else 64)
+    return separate
+
+
+def _skip_scaling(bits: Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.se()) % 256
+        last = following or last
+
+
+def _ids(content: bytes) -> tuple[int, int]:
+    bits = Bits(content)
+    return bits.ue(), bits.ue()
