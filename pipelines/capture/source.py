@@ -54,6 +54,8 @@ class SourceSpec:
     """Files that are read one after another; empty where it is one address."""
     file_name: str | None = field(default=None, repr=False)
     """What results call the file that is read; ``None`` where it is none."""
+    siblings: tuple[Path, ...] = field(default=(), repr=False)
+    """Videos of the same camera, by which a file that has lost its index is read; empty: those beside it."""
     endpoint: tuple[str, int] | Path | None = None
     """Host and TCP port that must accept, or device that must exist, before the source can work; ``None``: unknown."""
 
@@ -120,6 +122,8 @@ class Captured(NamedTuple):
     """When it was taken, where the source says so."""
     position: Position | None = None
     """Where on earth the camera was, where the source says so."""
+    begins_anew: bool = False
+    """Whether nothing carries over from the picture before it, as where another drive begins."""
 
 
 class NotYet(Enum):

@@ -228,7 +228,7 @@ class StreamCapture:
     def _hand_on(self, captured: Captured, pts_s: float) -> None:
         size = (captured.picture.width_px, captured.picture.height_px)
         new_connection = self._live_since_s is None
-        if self._size is not None and (new_connection or size != self._size):
+        if self._size is not None and (new_connection or captured.begins_anew or size != self._size):
             self._segment += 1
         if new_connection:
             self._live_since_s = time.monotonic()

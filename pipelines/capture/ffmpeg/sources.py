@@ -128,7 +128,7 @@ FILE = SourceKind(
     accepts="a video file",
     example="drive.mp4",
     has_packets=True,
-    factory=_READER,
+    factory="pipelines.capture.salvage.reader:FileReader",
     parse=_file,
     files=lambda spec: [Path(spec.uri)],
 )

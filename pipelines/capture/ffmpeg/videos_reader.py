@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 from pipelines.capture.ffmpeg.header_promise import DEFAULT_FPS
-from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.file_list import names_of
 from pipelines.capture.packets import PacketListener
+from pipelines.capture.salvage.film import likeliest_first
+from pipelines.capture.salvage.reader import FileReader
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec, local_source
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
+
+MOST_SIBLINGS = 16
+"""A video that has lost its index may be read by so many others."""
 
 
 class VideosReader:
@@ -32,7 +37,7 @@ class VideosReader:
         self._drops = drops
         self._files = list(zip(spec.files, names_of(spec.files), strict=True))
         self._next = 0
-        self._reader: PyAvReader | None = None
+        self._reader: FileReader | None = None
         self._clock = JoinedClock()
         self._unreadable = 0
         self._cut = 0
@@ -80,8 +85,11 @@ class VideosReader:
             self._next += 1
             self._clock.begin_next()
             spec = local_source("file", path, str(path), path.stem, "auto", self._spec.realtime)
-            self._reader = PyAvReader(
-                replace(spec, file_name=name), config=self._config, drops=self._drops, packets=self._packets
+            self._reader = FileReader(
+                replace(spec, file_name=name, siblings=self._siblings_of(path)),
+                config=self._config,
+                drops=self._drops,
+                packets=self._packets,
             )
             try:
                 self._reader.open()
@@ -93,6 +101,10 @@ class VideosReader:
                 f"none of the {len(self._files)} videos of {self._spec.safe_uri} can be read: {self._fault}",
                 permanent=True,
             )
+
+    def _siblings_of(self, path: Path) -> tuple[Path, ...]:
+        """Return videos by which one that has lost its index may be read, the likeliest first."""
+        return tuple(likeliest_first(path, self._spec.files)[:MOST_SIBLINGS])
 
     def _note(self, error: SourceError) -> None:
         """Set down what is wrong with the video that is open."""

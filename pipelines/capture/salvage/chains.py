@@ -87,6 +87,7 @@ class ChainReader:
         self._reach = template.reach
         self._largest = template.largest
         self._kinds = template.kinds
+        self._countable_bytes = (template.picture_bytes or 0.0) * template.syntax.numbers / 4
         self._end = min(end, size_of(file))
         self._first_bytes = np.zeros(256, np.bool_)
         self._first_bytes[list(template.first_bytes or self._syntax.header_bytes)] = True
@@ -99,7 +100,7 @@ class ChainReader:
         while place < self._end and left and self._work_left > 0:
             picture = self._picture(place)
             if picture is not None:
-                if before is not None and (skipped > self._reach or self._syntax.missing(before, picture.head)):
+                if before is not None and self._is_hole(before, picture.head, skipped):
                     yield chain
                     chain = Chain(picture.start, skipped)
                 chain.pictures.append(picture)
@@ -118,6 +119,12 @@ class ChainReader:
                     break
                 skipped, place = skipped + found - place, found
         yield chain
+
+    def _is_hole(self, before: Slice, this: Slice, skipped: int) -> bool:
+        """Say whether pictures are missing between two, by their numbers, or by the bytes where these cannot tell."""
+        if skipped <= self._reach or not (this.is_key or skipped > self._countable_bytes):
+            return self._syntax.missing(before, this) > 0
+        return True
 
     def _picture(self, place: int) -> CodedPicture | None:
         """Return the picture that begins at a place; ``None`` where none does, or its first slice is not all there."""
@@ -157,31 +164,43 @@ class ChainReader:
         Sound may look like the beginning of a picture, whose length is by chance then: of two that would overlap, the
         one counts behind which more follow in the same bytes.
         """
+        last: CodedPicture | None = None
         for place in self._candidates(start, start + MAX_HOLE_BYTES):
-            picture = self._confirmed(place, before)
-            if picture is not None:
-                inside = (self._confirmed(one, before) for one in self._candidates(place + 1, picture.end))
-                rivals = [picture, *islice((one for one in inside if one is not None), _MOST_RIVALS)]
-                horizon = max(one.end for one in rivals) + self._reach
-                return max(rivals, key=lambda one: self._count(one, horizon)).start if rivals[1:] else place
+            picture = self._picture(place)
+            if picture is not None and self._is_confirmed(picture, before):
+                return self._likeliest(picture, before)
             if self._box(place) is not None:
-                return place
-        return None
+                return last.start if last is not None and last.end <= place else place
+            if last is None and picture is not None and self._may_be_last(picture, before):
+                last = picture
+        return last.start if last is not None else None
 
-    def _confirmed(self, place: int, before: Slice | None) -> CodedPicture | None:
-        """Return the picture that begins at a place, if others follow behind it as they should."""
-        picture = self._picture(place)
-        if picture is None or not (self._kinds is None or picture.head.kind in self._kinds):
-            return None
-        goes_on = before is not None and not self._syntax.missing(before, picture.head)
-        last = picture
-        for _ in range(1 if goes_on else 3):
-            following = self._following(last)
-            if following is None:
-                at_end = last.end + self._reach >= self._end
-                return picture if at_end and (goes_on or picture.head.is_key) else None
-            last = following
-        return picture
+    def _likeliest(self, picture: CodedPicture, before: Slice | None) -> int:
+        inside = (self._picture(one) for one in self._candidates(picture.start + 1, picture.end))
+        confirmed = (one for one in inside if one is not None and self._is_confirmed(one, before))
+        rivals = [picture, *islice(confirmed, _MOST_RIVALS)]
+        horizon = max(one.end for one in rivals) + self._reach
+        return max(rivals, key=lambda one: self._count(one, horizon)).start if rivals[1:] else picture.start
+
+    def _is_confirmed(self, picture: CodedPicture, before: Slice | None) -> bool:
+        """Say whether others follow behind a picture as they should."""
+        if not self._is_usual(picture):
+            return False
+        following: CodedPicture | None = picture
+        for _ in range(1 if self._follows(before, picture) else 3):
+            following = self._following(following) if following is not None else None
+        return following is not None
+
+    def _may_be_last(self, picture: CodedPicture, before: Slice | None) -> bool:
+        """Say whether a picture may be one though none follows, since the file ends behind it."""
+        is_likely = self._follows(before, picture) or picture.head.is_key
+        return is_likely and self._is_usual(picture) and picture.end + self._reach >= self._end
+
+    def _follows(self, before: Slice | None, picture: CodedPicture) -> bool:
+        return before is not None and not self._syntax.missing(before, picture.head)
+
+    def _is_usual(self, picture: CodedPicture) -> bool:
+        return self._kinds is None or picture.head.kind in self._kinds
 
     def _count(self, picture: CodedPicture, horizon: int) -> int:
         """Return how many pictures follow on each other from this one up to a place."""
@@ -197,8 +216,7 @@ class ChainReader:
             place = box.end
         for at in (place, *self._candidates(place + 1, place + self._reach)):
             found = self._picture(at)
-            is_likely = found is not None and (at == place or self._kinds is None or found.head.kind in self._kinds)
-            if found is not None and is_likely and not self._syntax.missing(picture.head, found.head):
+            if found is not None and (at == place or self._is_usual(found)) and self._follows(picture.head, found):
                 return found
         return None
 
@@ -216,7 +234,9 @@ class ChainReader:
         values = np.frombuffer(data, np.uint8)
         count = max(min(len(values) - lengths, window), 0)
         most_in_front = self._largest >> 8 * (lengths - 1)
-        likely = np.flatnonzero(self._first_bytes[values[lengths : lengths + count]] & (values[:count] <= most_in_front))
+        likely = np.flatnonzero(
+            self._first_bytes[values[lengths : lengths + count]] & (values[:count] <= most_in_front)
+        )
         sizes = np.zeros(len(likely), np.int64)
         for number in range(lengths):
             sizes = sizes << 8 | values[likely + number]

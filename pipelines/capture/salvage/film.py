@@ -6,31 +6,30 @@ import io
 import os
 import re
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 
 from pipelines.capture.file_list import natural, printable
-from pipelines.capture.salvage.chains import Chain, ChainReader
+from pipelines.capture.salvage.chains import ChainReader
 from pipelines.capture.salvage.index import PlacedPicture, index_of
 from pipelines.capture.salvage.order import Found, ordered
 from pipelines.capture.salvage.template import Template, read_template, template_in_data, template_of
 from streamvision.core.reading import UnreadableError, open_ordinary
-from streamvision.gps.boxes import Box, read_at, read_box, size_of, walk_boxes
+from streamvision.gps.boxes import Box, read_at, size_of, walk_boxes
+from streamvision.gps.containers.freegps.blocks import BLOCK_BYTES
+from streamvision.gps.containers.freegps.reader import block_fixes
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".3gp", ".3g2", ".insv", ".360"})
 """Of files in which an index may be missing."""
 _SIBLINGS = 8
 """Most clips of the same camera that are asked."""
-_INDEX_BYTES = 32 << 20
-"""Where a clip's size is not known, its index is looked for in so many bytes before its end."""
 _AFTER_DATA = frozenset({b"moov", b"free", b"skip", b"udta", b"mdat", b"uuid", b"wide"})
 _HEADER_BYTES = 16
-_PROVEN = 16
-"""So many samples prove that an index is that of the bytes before it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,9 @@ class Salvaged:
 
     def __str__(self) -> str:
         by = f" by the parameters of {printable(self.template.name)}" if self.template is not None else ""
-        text = f"has no index that can be used: {self.pictures} pictures ({self.pictures / self.fps:.1f} s) are read{by}"
+        text = (
+            f"has no index that can be used: {self.pictures} pictures ({self.pictures / self.fps:.1f} s) are read{by}"
+        )
         if self.holes or self.lost:
             places = f" at {self.holes} place{'s' if self.holes != 1 else ''}" if self.holes else ""
             text += f"; about {self.lost_s:.1f} s are lost{places}"
@@ -133,52 +134,47 @@ def lacks_index(path: Path) -> bool:
         return False
 
 
-def salvage(
-    path: Path, siblings: Sequence[Path] = (), *, clock: Callable[[bytes], float | None] | None = None
-) -> Salvaged | None:
+def salvage(path: Path, siblings: Sequence[Path] = ()) -> Salvaged | None:
     """Find the pictures of a film that has lost its index.
 
     Args:
         path: the film.
         siblings: clips of the same camera and lens, the likeliest first; by default those in the same folder.
-        clock: returns the time that the content of a block of positions says, in seconds since 1970.
 
     Returns:
         ``None`` where it has no picture, or nothing tells how it is coded.
     """
     try:
         with open_ordinary(path) as file:
-            return _salvaged(file, path, siblings or siblings_of(path), clock or (lambda _: None))
+            return _salvaged(file, path, siblings or siblings_of(path))
     except (UnreadableError, OSError):
         return None
 
 
 def siblings_of(path: Path) -> list[Path]:
-    """Return the other clips in a folder, those first whose names differ in their numbers only, and by least."""
+    """Return the other clips in a folder, the likeliest to be of the same camera first."""
     try:
-        entries = [
-            Path(one.path) for one in os.scandir(path.parent) if one.is_file() and not one.name.startswith(".")
-        ]
+        entries = [Path(one.path) for one in os.scandir(path.parent) if one.is_file() and not one.name.startswith(".")]
     except OSError:
         return []
-    clips = sorted((one for one in entries if one.suffix.lower() == path.suffix.lower()), key=natural)
-    if path not in clips:
-        return clips
-    place = clips.index(path)
-    form = _form(path)
-    return sorted(clips[:place] + clips[place + 1 :], key=lambda one: (_form(one) != form, abs(clips.index(one) - place)))
+    return likeliest_first(path, [one for one in entries if one.suffix.lower() == path.suffix.lower()])
+
+
+def likeliest_first(path: Path, clips: Sequence[Path]) -> list[Path]:
+    """Return clips but this one, those first whose names differ from its in their numbers only, and by least."""
+    places = {one: place for place, one in enumerate(sorted({path, *clips}, key=natural))}
+    others = [one for one in places if one != path]
+    return sorted(others, key=lambda one: (_form(one) != _form(path), abs(places[one] - places[path])))
 
 
 def _form(path: Path) -> str:
     return re.sub(r"\d", "0", path.stem).casefold()
 
 
-def _salvaged(
-    file: BinaryIO, path: Path, siblings: Sequence[Path], clock: Callable[[bytes], float | None]
-) -> Salvaged | None:
+def _salvaged(file: BinaryIO, path: Path, siblings: Sequence[Path]) -> Salvaged | None:
     start, end = _data_of(file)
     for template in _templates(file, path, start, siblings):
-        found = _pictures(file, template, start, end, clock)
+        found = _pictures(file, template, start, end)
         if found is not None and found.pictures and _can_be_decoded(file, found.pictures, template):
             return _told(found, template)
     return None
@@ -204,15 +200,15 @@ def _data_of(file: BinaryIO) -> tuple[int, int]:
     return 0, size
 
 
-def _pictures(
-    file: BinaryIO, template: Template, start: int, end: int, clock: Callable[[bytes], float | None]
-) -> Found | None:
-    chains: list[Chain] = list(ChainReader(file, template, end).chains(start))
+def _pictures(file: BinaryIO, template: Template, start: int, end: int) -> Found | None:
+    chains = list(ChainReader(file, template, end).chains(start))
+    return ordered(chains, template, partial(_time_in, file)) if any(one.pictures for one in chains) else None
 
-    def time_in(box: Box) -> float | None:
-        return clock(read_box(file, box, limit=1 << 16))
 
-    return ordered(chains, template, time_in) if any(one.pictures for one in chains) else None
+def _time_in(file: BinaryIO, box: Box) -> float | None:
+    """Return the time that a block of positions says, in seconds since 1970; ``None`` where it says none."""
+    fixes = block_fixes(read_at(file, box.start, min(box.end - box.start, BLOCK_BYTES)))
+    return fixes[-1].unix_s if fixes else None
 
 
 def _can_be_decoded(file: BinaryIO, pictures: Sequence[PlacedPicture], template: Template) -> bool:
@@ -222,7 +218,7 @@ def _can_be_decoded(file: BinaryIO, pictures: Sequence[PlacedPicture], template:
 
 
 def _decodes(data: bytes, template: Template) -> bool:
-    context = av.CodecContext.create(template.syntax.codec, "r")
+    context: Any = av.CodecContext.create(template.syntax.codec, "r")
     context.extradata = template.extradata
     context.options = {"err_detect": "explode"}
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipelines.capture.salvage.bits import Bits
-from pipelines.capture.salvage.units import Slice, Unit, kind_of
+from pipelines.capture.salvage.units import Slice, Unit, kind_of, leap_between
 
 _SLICES = (1, 5)
 _IDR = 5
@@ -36,6 +36,7 @@ class H264Syntax:
     """
 
     codec = "h264"
+    leap = 64
     header_bytes = tuple(
         reference << 5 | kind
         for kind in (1, 5, 6, 7, 8, 9, 10, 11, 12)
@@ -50,7 +51,7 @@ class H264Syntax:
         if not self._sequence_of:
             raise ValueError("no parameter sets")
         self.orders = 1 << max(one.order_bits or 1 for one in self._sequences.values())
-        self._numbers = 1 << max(one.number_bits for one in self._sequences.values())
+        self.numbers = 1 << max(one.number_bits for one in self._sequences.values())
 
     def unit(self, head: bytes, size: int) -> Unit | None:
         """Return what a unit says."""
@@ -66,10 +67,11 @@ class H264Syntax:
         return None if found is None else Unit(found)
 
     def missing(self, before: Slice, this: Slice) -> int:
-        """Return how many reference pictures are missing."""
+        """Return how many reference pictures are missing, or else by how far the order leaps."""
         if this.is_key or this.number is None or before.number is None:
             return 0
-        return (this.number - before.number - before.is_anchor) % self._numbers
+        missing = (this.number - before.number - before.is_anchor) % self.numbers
+        return missing or max(leap_between(before, this, self.orders) - self.leap, 0)
 
     def _slice(self, first_byte: int, bits: Bits) -> Slice | None:
         kind = first_byte & 31

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipelines.capture.salvage.bits import Bits
-from pipelines.capture.salvage.units import Slice, Unit, kind_of
+from pipelines.capture.salvage.units import Slice, Unit, kind_of, leap_between
 
 _SLICES = frozenset({*range(10), *range(16, 22)})
 _OTHERS = frozenset({*range(32, 41)})
@@ -14,8 +14,6 @@ _IDR = (19, 20)
 _TRAILS = frozenset({36, 37, 38, 40})
 _LARGEST = {32: 1 << 12, 33: 1 << 12, 34: 1 << 12, 35: 8, 36: 4, 37: 4, 39: 1 << 16, 40: 1 << 16}
 """Bytes of units that are no slices; what fills space (38) may be as long as a picture."""
-_REACH = 16
-"""Pictures are shown at most about so many places from where they are decoded."""
 
 
 class _PictureSet(NamedTuple):
@@ -37,6 +35,7 @@ class HevcSyntax:
     """
 
     codec = "hevc"
+    leap = 16
     header_bytes = tuple(kind << 1 for kind in sorted(_SLICES | _OTHERS))  # of the first layer only
 
     def __init__(self, units: Sequence[bytes], length_bytes: int = 4) -> None:
@@ -46,7 +45,7 @@ class HevcSyntax:
         self._sets = dict(pair for pair in pictures if pair is not None)
         if not self._sets:
             raise ValueError("no parameter sets")
-        self.orders = 1 << max(one.order_bits for one in self._sets.values())
+        self.orders = self.numbers = 1 << max(one.order_bits for one in self._sets.values())
 
     def unit(self, head: bytes, size: int) -> Unit | None:
         """Return what a unit says."""
@@ -63,10 +62,7 @@ class HevcSyntax:
 
     def missing(self, before: Slice, this: Slice) -> int:
         """Return how far the order of showing leaps, beyond what it does from picture to picture."""
-        if this.is_key or this.order is None or before.order is None:
-            return 0
-        ahead = (this.order - before.order) % self.orders
-        return max(min(ahead, self.orders - ahead) - _REACH, 0)
+        return max(leap_between(before, this, self.orders) - self.leap, 0)
 
     def _slice(self, kind: int, is_base: bool, bits: Bits) -> Slice | None:
         begins = bool(bits.u(1))

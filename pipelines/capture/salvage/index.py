@@ -39,7 +39,9 @@ def index_of(pictures: Sequence[PlacedPicture], template: Template) -> bytes:
     scale = template.timescale.to_bytes(4, "big")
     length = duration.to_bytes(8, "big")
     shape = template.shape if len(template.shape) == len(_UNITY) + 8 else _UNITY + bytes(8)
-    movie = _box(b"mvhd", b"\1\0\0\0", bytes(16), scale, length, b"\0\1\0\0\1\0", bytes(10), _UNITY, bytes(24), b"\0\0\0\2")
+    movie = _box(
+        b"mvhd", b"\1\0\0\0", bytes(16), scale, length, b"\0\1\0\0\1\0", bytes(10), _UNITY, bytes(24), b"\0\0\0\2"
+    )
     track = _box(b"tkhd", b"\1\0\0\7", bytes(16), b"\0\0\0\1", bytes(4), length, bytes(16), shape)
     media = _box(b"mdhd", b"\1\0\0\0", bytes(16), scale, length, b"\x55\xc4\0\0")
     handler = _box(b"hdlr", bytes(8), b"vide", bytes(13))

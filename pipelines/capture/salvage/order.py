@@ -7,6 +7,7 @@ beginning of a film behind it, and, where no more than a few pictures can be mis
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,9 +71,7 @@ def ordered(chains: Sequence[Chain], template: Template, clock: Callable[[Box], 
     return Found(tuple(pictures), lost, max(len(parts) - 1, 0), old, tuple(times))
 
 
-def _own_parts(
-    chains: Sequence[Chain], template: Template, clock: Callable[[Box], float | None]
-) -> list[_Part]:
+def _own_parts(chains: Sequence[Chain], template: Template, clock: Callable[[Box], float | None]) -> list[_Part]:
     """Return the chains up to the first one that is another clip's, with how many pictures are missing before each."""
     parts = [_Part(chain, 0) for chain in chains[:1]]
     interval = _key_interval(chains)
@@ -120,7 +119,7 @@ def _key_interval(chains: Sequence[Chain]) -> int | None:
     steps: Counter[int] = Counter()
     for chain in chains:
         keys = [number for number, one in enumerate(chain.pictures) if one.head.is_key]
-        steps.update(b - a for a, b in zip(keys, keys[1:], strict=False))
+        steps.update(b - a for a, b in itertools.pairwise(keys))
     (step, count), *_ = steps.most_common(1) or [(0, 0)]
     return step if count >= 2 and count >= 0.9 * steps.total() else None
 
@@ -152,7 +151,7 @@ def _shown(pictures: Sequence[CodedPicture], orders: int, at: int) -> list[Place
     """Return pictures with their times; ``None`` for those that depend on what is not there."""
     placed: list[PlacedPicture | None] = []
     keys = [number for number, one in enumerate(pictures) if one.head.is_key or number == 0]
-    for begin, end in zip(keys, [*keys[1:], len(pictures)], strict=True):
+    for begin, end in zip(keys, [*keys[1:], len(pictures)], strict=False):
         group = pictures[begin:end]
         places = _unfolded([one.head for one in group], orders)
         ranks = {number: rank for rank, number in enumerate(sorted(range(len(group)), key=lambda n: (places[n], n)))}

@@ -8,6 +8,7 @@ front of each key picture.
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ import numpy as np
 
 from pipelines.capture.salvage.h264 import H264Syntax
 from pipelines.capture.salvage.hevc import HevcSyntax
-from pipelines.capture.salvage.units import HEAD_BYTES, Slice, Syntax, kind_of, sets_of_record
+from pipelines.capture.salvage.units import HEAD_BYTES, Slice, Syntax, kind_of, leap_between, sets_of_record
 from streamvision.core.reading import UnreadableError, open_ordinary
 from streamvision.gps.boxes import find_box, read_at, read_box, walk_boxes
 from streamvision.gps.sample_tables import Sample, Track, read_tracks
@@ -35,9 +36,10 @@ LARGEST_UNIT = 8 << 20
 """Bytes of a unit where nothing is known of the camera's pictures; a key picture of 4K has up to 2 MiB."""
 DEFAULT_REACH = 256 << 10
 """Bytes between pictures where nothing is known of the camera's sound."""
+_LEAST_REACH = 4096
 _LOOKED_AT = 600
 """Samples of a clip by which the camera is known."""
-_FEW = 100
+_FEW = 50
 """Fewer than so many samples may not show all kinds of pictures."""
 _IN_BAND_BYTES = 4 << 20
 _FIRST_SETS = {
@@ -109,7 +111,7 @@ def template_of(file: BinaryIO, path: Path | None) -> Template | None:
 
 
 def syntax_of(format_name: bytes, record: bytes) -> Syntax | None:
-    """Return how the units of a track are to be read, given its ``avcC`` or ``hvcC``; ``None`` where that is damaged."""
+    """Return how a track's units are to be read, given its ``avcC`` or ``hvcC``; ``None`` where that is damaged."""
     sets = sets_of_record(format_name, record)
     if sets is None:
         return None
@@ -142,7 +144,7 @@ def _template(
     steps = np.diff(starts)[between >= 0]
     return Template(
         **common,  # type: ignore[arg-type]
-        reach=int(between.max(initial=0)) * 2 + (64 << 10),
+        reach=int(between.max(initial=0)) * 3 // 2 + _LEAST_REACH,
         largest=min(int(sizes.max()) * 4 + (64 << 10), LARGEST_UNIT),
         picture_bytes=float(steps.mean()) if len(steps) else None,
     )
@@ -163,13 +165,16 @@ class _Head(NamedTuple):
 
 def _follow(syntax: Syntax, heads: Sequence[_Head | None]) -> bool:
     """Say whether the heads of a clip's own pictures can be read, and go on from picture to picture."""
-    pairs = list(zip(heads, heads[1:], strict=False))
+    pairs = list(itertools.pairwise(heads))
     good = sum(a is not None and b is not None and not syntax.missing(a.slice, b.slice) for a, b in pairs)
     return heads[0] is not None and good >= 0.95 * len(pairs)
 
 
 def _with_kinds(template: Template, heads: Sequence[_Head | None]) -> Template:
     found = [one for one in heads if one is not None]
+    slices = [one.slice for one in found]
+    orders = template.syntax.orders
+    template.syntax.leap = max((leap_between(a, b, orders) for a, b in itertools.pairwise(slices)), default=0)
     intra = {kind_of(one.slice.kind >> 8, kind) for one in found for kind in (2, 7)}
     return replace(
         template,

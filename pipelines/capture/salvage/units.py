@@ -49,12 +49,24 @@ class Syntax(Protocol):
     """What a unit's first byte may be."""
     orders: int
     """After so many places the order of showing begins again."""
+    numbers: int
+    """After so many pictures their numbers begin again."""
+    leap: int
+    """By most so many places the order of showing goes on or back from a picture to the next one that is decoded."""
 
     def unit(self, head: bytes, size: int) -> Unit | None:
         """Return what a unit of this size and with these first bytes says; ``None`` where it is none."""
 
     def missing(self, before: Slice, this: Slice) -> int:
         """Return how many pictures are missing between two slices, by their numbers; 0: they follow on each other."""
+
+
+def leap_between(before: Slice, this: Slice, orders: int) -> int:
+    """Return by how many places the order of showing goes on or back; 0 where that cannot be told."""
+    if this.is_key or this.order is None or before.order is None:
+        return 0
+    ahead = (this.order - before.order) % orders
+    return min(ahead, orders - ahead)
 
 
 class ParameterSets(NamedTuple):

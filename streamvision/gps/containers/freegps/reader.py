@@ -81,6 +81,11 @@ def read_found(file: BinaryIO) -> Readings | None:
     return _readings(file, blocks, FOUND) if blocks else None
 
 
+def block_fixes(block: bytes) -> list[Fix]:
+    """Return the fixes of one block, which begins with its size; none where its layout is not known."""
+    return _decoded(block, FOUND)[1] if len(block) >= MIN_BLOCK_BYTES else []
+
+
 def _readings(file: BinaryIO, blocks: Sequence[Block | None], layouts: Sequence[Layout]) -> Readings:
     times = media_times(file, [None if block is None else block.start for block in blocks])
     fixes: list[Fix] = []

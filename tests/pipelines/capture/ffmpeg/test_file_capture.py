@@ -175,7 +175,7 @@ def test_an_avi_with_empty_frames_is_whole(tmp_path: Path, codec: str, empty: ra
 
 def test_a_file_without_its_index_or_that_is_no_video(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.mp4", sizes=[(320, 180)])
-    headless = tmp_path / "headless.mp4"
+    (headless := tmp_path / "alone" / "headless.mp4").parent.mkdir()
     headless.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     text = tmp_path / "text.mp4"
     text.write_text("I am no film.\n" * 100)
