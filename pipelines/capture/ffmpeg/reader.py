@@ -73,6 +73,7 @@ class PyAvReader:
         self._decoder: Any = None
         self._promise: HeaderPromise
         self._times: FrameTimes
+        self._new_times: Callable[[], FrameTimes]
         self._pictures: FramePictures
         self._lag = LagGuard()
         self._drops = drops
@@ -113,7 +114,8 @@ class PyAvReader:
             leave_out_others(self._container, self._tap.tracks if self._tap else {self._stream.index})
         self._pictures = FramePictures(partial(_pixel_aspect, self._stream))
         self._promise = HeaderPromise(self._container, self._stream, self._spec)
-        self._times = FrameTimes(
+        self._new_times = partial(
+            FrameTimes,
             self._container,
             self._stream,
             self._spec,
@@ -121,6 +123,7 @@ class PyAvReader:
             at_its_own_pace=self._spec.live and not self.paced,
             fps=self._promise.fps,
         )
+        self._times = self._new_times()
         self._prepare_decoder()
         self._decoder = create_decoder(self._stream, self._config.decode, self._spec.safe_uri)
         self._packets = self._demuxed()
@@ -145,6 +148,22 @@ class PyAvReader:
         name = self._spec.file_name
         place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
         return Captured(self._pictures.picture(frame), pts_s, captured_at_s, place, wall_time)
+
+    def seek(self, pts_s: float) -> None:
+        """Go to the last key frame of a file before a time; numbers of pictures are counted anew from there.
+
+        Raises:
+            SourceError: when the file cannot be read from its middle.
+        """
+        try:
+            self._container.seek(round(pts_s / self._stream.time_base), stream=self._stream, backward=True)
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            raise SourceError(f"{self._spec.safe_uri} cannot be read from its middle: {fault_text(error)}") from None
+        self._decoder.flush_buffers()
+        self._ready.clear()
+        self._frames_read = 0
+        self._times = self._new_times()
+        self._packets = self._demuxed()
 
     def describe(self) -> dict[str, Any]:
         """Return what the source is, as :class:`pipelines.capture.probe.SourceDescription` has it."""

@@ -1,0 +1,130 @@
+"""The best picture of each object, cut out of the clip that shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamvision.core.crops import crop_edges, cut, small_jpeg
+from streamvision.core.files import write_whole, writing
+from streamvision.core.picture import Picture
+from streamvision.trip.stills import Moment, stills
+
+Hide = Callable[[Picture], Picture]
+"""Makes faces and plates of a picture unreadable."""
+FOLDER = "pictures"
+"""Where they lie, in the output folder."""
+MARGIN = 0.6
+"""How far a picture reaches beyond the object on each side, as a share of it."""
+LONGEST_PX = 480
+"""Longer side of a picture, at most."""
+_KEPT = ".kept.json"
+_NO_NAME = re.compile(r"[^A-Za-z0-9]+")
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True)
+class BestView:
+    """Where an object is seen best."""
+
+    object_id: int
+    """Its number."""
+    class_name: str
+    """What it is; any text."""
+    clip: Path
+    """The file."""
+    pts_s: float
+    """The picture's time as the file has it."""
+    file_frame: int
+    """Its number in the file, from 0, among those that could be decoded."""
+    box_xyxy_px: tuple[float, float, float, float]
+    """The object on it."""
+
+    @property
+    def file_name(self) -> str:
+        """What its picture is called."""
+        name = _NO_NAME.sub("-", self.class_name)[:_LONGEST_NAME].strip("-")
+        return f"{self.object_id}-{name or 'object'}.jpg"
+
+
+def write_pictures(views: Iterable[BestView], output: Path, *, hide: Hide | None = None) -> dict[int, str]:
+    """Write the pictures that are not there yet, and remove those that an earlier run left and nobody wants now.
+
+    Args:
+        views: of each object, the best one.
+        output: the folder of the trip; they go into ``pictures`` in it.
+        hide: makes faces and plates unreadable before anything is cut out.
+
+    Returns:
+        By the number of the object its picture's path from the output folder; absent where it cannot be decoded.
+
+    Raises:
+        OutputError: when one cannot be written.
+    """
+    folder = output / FOLDER
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    wanted = {view.file_name: view for view in views}
+    kept = {
+        name: origin
+        for name, origin in _read_kept(folder).items()
+        if name in wanted and origin == _origin(wanted[name], hide) and (folder / name).is_file()
+    }
+    _remove_others(folder, kept)
+    try:
+        for view, picture in _decoded([view for name, view in wanted.items() if name not in kept]):
+            write_whole(folder / view.file_name, _cut_out(picture if hide is None else hide(picture), view), sync=False)
+            kept[view.file_name] = _origin(view, hide)
+    finally:
+        write_whole(folder / _KEPT, json.dumps(kept), sync=False)
+    return {wanted[name].object_id: f"{FOLDER}/{name}" for name in kept}
+
+
+def _decoded(views: Iterable[BestView]) -> Iterable[tuple[BestView, Picture]]:
+    """Yield views with their pictures, clip by clip."""
+    by_clip: defaultdict[Path, defaultdict[Moment, list[BestView]]] = defaultdict(lambda: defaultdict(list))
+    for view in views:
+        by_clip[view.clip][Moment(view.pts_s, view.file_frame)].append(view)
+    for clip, by_moment in by_clip.items():
+        for moment, picture in stills(clip, by_moment):
+            for view in by_moment[moment]:
+                yield view, picture
+
+
+def _cut_out(picture: Picture, view: BestView) -> bytes:
+    """Return the object with a margin as a JPEG file; all of the picture where the box lies outside of it."""
+    size_px = picture.width_px, picture.height_px
+    box = np.array([view.box_xyxy_px], np.float32)
+    left, top, right, bottom = crop_edges(box, picture_px=size_px, margin=MARGIN)[0].tolist()
+    if right <= left or bottom <= top:
+        left, top, right, bottom = 0, 0, *size_px
+    return small_jpeg(cut(picture, left, top, right, bottom), longest_px=LONGEST_PX)
+
+
+def _origin(view: BestView, hide: Hide | None) -> list[Any]:
+    """Return what a picture is made of, as JSON has it: one that is made of the same is not made again."""
+    return [str(view.clip), round(view.pts_s, 6), [round(edge, 2) for edge in view.box_xyxy_px], hide is not None]
+
+
+def _read_kept(folder: Path) -> dict[str, Any]:
+    try:
+        kept = json.loads((folder / _KEPT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _remove_others(folder: Path, kept: Mapping[str, Any]) -> None:
+    """Remove what an earlier run wrote and is not wanted, or is to be hidden now; files of others stay."""
+    for name in _read_kept(folder):
+        if name not in kept and Path(name).name == name and name.endswith(".jpg"):
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
