@@ -55,6 +55,10 @@ class PlaceOnEarth:
     """Direction in which the camera moved past it, clockwise from true north."""
     side_m: float
     """How far right of the camera's way it stands; negative: left."""
+    side_error_m: float = 1.0
+    """Standard deviation of :attr:`side_m`. The receiver's error is not in it, which moves way and object alike."""
+    rise_m: float | None = None
+    """How much higher than the camera its middle is."""
 
     @property
     def error_m(self) -> float:
@@ -75,6 +79,9 @@ class PlacedTrack:
     """Why it has no place, in a few words."""
     parts: tuple[TrackBoxes, ...] = ()
     """The identities that :attr:`track` was joined from where they proved to be one object; empty: it is one."""
+    rough_place: PlaceOnEarth | None = None
+    """Where :attr:`place` is ``None``: somewhere in a long ellipse around this. No place to show; but a later drive's
+    place in the ellipse may be that of the same object."""
     size_m: float | None = None
     """How high the object itself is."""
     unshared_covariance_m2: tuple[float, float, float] | None = None
@@ -133,6 +140,8 @@ class KnownObject:
     """What a second model read on it."""
     place: PlaceOnEarth | None
     """Where it stands; ``None`` where no drive could place it."""
+    rough_place: PlaceOnEarth | None = None
+    """Where :attr:`place` is ``None``: somewhere in a long ellipse around this."""
     size_m: float | None = None
     """How high it is."""
     times_seen: int = 1
