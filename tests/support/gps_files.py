@@ -146,6 +146,48 @@ def movie_header(duration_s: float = 60.0, created_unix_s: int = 1_790_488_000) 
     return box(b"mvhd", times + b"\0\1\0\0\1\0" + bytes(10) + unity + bytes(24) + struct.pack(">I", 2))
 
 
+def with_track(
+    samples: Sequence[bytes],
+    *,
+    handler: bytes,
+    coding: bytes,
+    entry: bytes = bytes(30),
+    blocks: Sequence[bytes] = (),
+    seconds: float = 1.0,
+) -> bytes:
+    """Return a file with a track.
+
+    Args:
+        samples: what is in it, each in a chunk of its own.
+        handler: what the track is.
+        coding: how it is coded.
+        entry: what describes its samples, from the reserved bytes on.
+        blocks: what lies behind each of the first samples and is named by ``moov/gps ``.
+        seconds: how long a sample lasts.
+    """
+    data = box(b"ftyp", b"isom\0\0\2\0isomiso2avc1mp41")
+    place, content, chunks, index = len(data) + 8, b"", [], b""
+    for number, sample in enumerate(samples):
+        chunks.append(place + len(content))
+        content += sample
+        if number < len(blocks):
+            index += struct.pack(">II", place + len(content), len(blocks[number]))
+            content += blocks[number]
+
+    def full(kind: bytes, *numbers: int, more: bytes = b"") -> bytes:
+        return box(kind, struct.pack(f">{len(numbers) + 1}I", 0, *numbers) + more)
+
+    described = full(b"stsd", 1, more=box(coding, bytes(6) + b"\0\1" + entry))
+    lasting = full(b"stts", 1, len(samples), round(1000 * seconds))
+    sizes = full(b"stsz", 0, len(samples), *(len(sample) for sample in samples))
+    table = described + lasting + full(b"stsc", 1, 1, 1, 1) + sizes + full(b"stco", len(chunks), *chunks)
+    times = full(b"mdhd", 0, 0, 1000, round(1000 * seconds * len(samples)), 0)
+    named = full(b"hdlr", 0, int.from_bytes(handler, "big"), 0, 0, 0, more=b"\0")
+    track = box(b"trak", box(b"mdia", times + named + box(b"minf", box(b"stbl", table))))
+    listed = box(b"gps ", struct.pack(">II", 0x101, len(blocks)) + index) if blocks else b""
+    return data + box(b"mdat", content) + box(b"moov", track + listed)
+
+
 def written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path

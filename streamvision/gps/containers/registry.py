@@ -62,6 +62,11 @@ GPS_FORMATS: Registry[GpsFormat] = Registry(
             summary="NMEA and other text in a track of its own: Thinkware, DJI, BlueSkySea, Roadhawk and many others.",
         ),
         GpsFormat(
+            name="tesla",
+            factory=f"{_HERE}.tesla:read",
+            summary="A message in each picture: Tesla, firmware 2025.44.25 and later.",
+        ),
+        GpsFormat(
             name="novatek_scan",
             factory=f"{_HERE}.freegps.reader:read_found",
             summary="freeGPS blocks without an index, as in a clip that was cut off.",

@@ -18,7 +18,7 @@ BLOCK_BYTES = 4096
 """Bytes of a block that are read. The longest layout, a ring of 30 records, has 1608."""
 MAX_BLOCKS = 100_000
 """Most blocks of a file; a day of one a second has 86,400."""
-SILENCE_BYTES = 64 << 20
+SILENCE_BYTES = 32 << 20
 """Where the search gives up: as many bytes without a block. Cameras write one a second, the first within 20 MB."""
 MAX_SEARCHED_BYTES = 8 << 30
 """Most bytes that are searched; cards split their files at 4 GB."""

@@ -9,7 +9,7 @@ import pytest
 from streamvision.gps.clip_gps import ClipGps
 from streamvision.gps.reading import read_gps
 from support.exiftool import exiftool_rows, needs_exiftool, same_rows
-from support.gps_files import Place, box, digits, film, places, sentence, written
+from support.gps_files import Place, box, digits, film, places, sentence, with_track, written
 
 QUARTERS = [(b"N", b"E"), (b"S", b"E"), (b"N", b"W"), (b"S", b"W")]
 WAY = [place for north, east in QUARTERS for place in places(2, north=north, east=east)]
@@ -191,29 +191,6 @@ class TestGarminPackets:
         assert [(fix.latitude_deg, fix.longitude_deg) for fix in fixes] == [
             pytest.approx(signed_deg(place), abs=1e-6) for place in WAY
         ]
-
-
-def with_track(samples: list[bytes], *, handler: bytes, coding: bytes) -> bytes:
-    """Return a file with a track of samples, one a second."""
-    lead = box(b"ftyp", b"isom\0\0\2\0isomiso2avc1mp41")
-    start = len(lead) + 8
-
-    def full(kind: bytes, *numbers: int, more: bytes = b"") -> bytes:
-        return box(kind, struct.pack(f">{len(numbers) + 1}I", 0, *numbers) + more)
-
-    entry = full(b"stsd", 1, more=box(coding, bytes(6) + b"\0\1" + bytes(30)))
-    table = box(
-        b"stbl",
-        entry
-        + full(b"stts", 1, len(samples), 1000)
-        + full(b"stsc", 1, 1, len(samples), 1)
-        + full(b"stsz", 0, len(samples), *(len(sample) for sample in samples))
-        + full(b"stco", 1, start),
-    )
-    times = full(b"mdhd", 0, 0, 1000, 1000 * len(samples), 0)
-    named = full(b"hdlr", 0, int.from_bytes(handler, "big"), 0, 0, 0, more=b"\0")
-    track = box(b"trak", box(b"mdia", times + named + box(b"minf", table)))
-    return lead + box(b"mdat", b"".join(samples)) + box(b"moov", track)
 
 
 @pytest.mark.parametrize("seed", range(40))

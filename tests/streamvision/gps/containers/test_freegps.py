@@ -10,7 +10,7 @@ import pytest
 from streamvision.gps.clip_gps import ClipGps
 from streamvision.gps.reading import read_gps
 from support.exiftool import exiftool_rows, needs_exiftool, same_rows
-from support.gps_files import Place, digits, film, free_gps, places, standard_block, viofo_block, written
+from support.gps_files import Place, digits, film, free_gps, places, standard_block, viofo_block, with_track, written
 
 Maker = Callable[[Place], bytes]
 
@@ -208,6 +208,20 @@ class TestEqualToExiftool:
         path = written(tmp_path / "clip.mp4", film([standard_block(place) for place in places(6)], among=False))
         same_rows(read(path).fixes, exiftool_rows(path))
 
+    @pytest.mark.parametrize("size", ["64 bits", "to the end", "too large"])
+    def test_media_data_of_any_size(self, size: str, tmp_path: Path) -> None:
+        data = film([standard_block(place) for place in places(6)], header=False)
+        start = data.index(b"mdat") - 4
+        head = {
+            "64 bits": b"\0\0\0\1mdat" + (len(data) - start + 8).to_bytes(8, "big"),
+            "to the end": b"\0\0\0\0mdat",
+            "too large": b"\x7f\0\0\0mdat",
+        }[size]
+        path = written(tmp_path / "clip.mp4", data[:start] + head + data[start + 8 :])
+        rows = exiftool_rows(path)
+        assert len(rows) >= 4
+        same_rows(read(path).fixes[: len(rows)], rows)
+
     def test_without_an_index_all_of_its_rows_and_none_else(self, tmp_path: Path) -> None:
         path = written(tmp_path / "clip.mp4", film([standard_block(place) for place in places(6)], header=False))
         same_rows(read(path).fixes, exiftool_rows(path))
@@ -267,6 +281,13 @@ class TestTimes:
         way = [standard_block(Place(status=b"V")), *(standard_block(place) for place in places(3))]
         fixes = read(written(tmp_path / "clip.mp4", film(way))).fixes
         assert [fix.media_s for fix in fixes] == [1.0, 2.0, 3.0]
+
+    def test_blocks_among_the_pictures_were_written_behind_them(self, tmp_path: Path) -> None:
+        pictures = [bytes(100)] * 50
+        blocks = [standard_block(place) for place in places(50)]
+        data = with_track(pictures, handler=b"vide", coding=b"avc1", blocks=blocks, seconds=0.2)
+        fixes = read(written(tmp_path / "clip.mp4", data)).fixes
+        assert [fix.media_s for fix in fixes] == pytest.approx([0.2 * (n + 1) for n in range(50)])
 
     def test_they_may_be_local(self, tmp_path: Path) -> None:
         assert read(written(tmp_path / "clip.mp4", film([standard_block(Place())]))).may_be_local
