@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": "Watch a model at work in the browser.",
     "run": "Detect and track objects on one or more streams.",
     "serve": "Leave cameras running: changed on the page, there again after a restart.",
+    "trip": "Turn the clips of a dashcam into drives, and a map of what was seen.",
     "config": "Show what a service runs with, or write it to a file.",
     "recordings": "See, export, keep and remove what a service has recorded.",
     "users": "Manage who may use the page, and tokens for programs.",

@@ -130,6 +130,21 @@ class Result:
     """Place of the result among those of its stream that entered the network."""
 
 
+def describe_when(taken: WallTime | None, position: Position | None) -> dict[str, Any]:
+    """Return when and where on earth a frame was taken, as plain values; empty where nobody knows."""
+    return {
+        **({"time_unix_s": round(taken.unix_s, 3), "time_source": taken.source} if taken else {}),
+        **({"position": position.summary()} if position is not None else {}),
+    }
+
+
+def describe_place(place: FilePlace | None) -> dict[str, Any]:
+    """Return where a frame stands in its file, as plain values; empty where it is of none."""
+    if place is None:
+        return {}
+    return {"file": place.name, "file_frame": place.frame, "file_pts_s": round(place.pts_s, 6)}
+
+
 def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     """Return what was found as plain Python values, in the form that files and the web API carry.
 
@@ -145,15 +160,11 @@ def describe(result: Result, names: tuple[str, ...]) -> dict[str, Any]:
     told: dict[str, Any] = {"stage_events": list(result.stage_events)} if result.stage_events else {}
     if result.key_frames:
         told["key_frames"] = {one.name: {"age_s": one.age_s, **one.summary} for one in result.key_frames}
-    place = result.frame.place
-    if place is not None:
-        told |= {"file": place.name, "file_frame": place.frame, "file_pts_s": round(place.pts_s, 6)}
-    taken = result.frame.wall_time
-    position = result.frame.position
+    frame = result.frame
     return {
-        **({"time_unix_s": round(taken.unix_s, 3), "time_source": taken.source} if taken else {}),
-        **({"position": position.summary()} if position is not None else {}),
+        **describe_when(frame.wall_time, frame.position),
         "objects": objects,
         **told,
+        **describe_place(frame.place),
         **(result.image_result.summary(names) if result.image_result is not None else {}),
     }

@@ -1,0 +1,201 @@
+"""``streamvision trip``: the clips of a dashcam become drives, and a map of what was seen on them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import Any, get_args
+from zoneinfo import ZoneInfo, available_timezones
+
+import click
+
+from streamvision.cli.options import field_option, given_options, joined_document, model_options
+from streamvision.cli.progress import StepProgress
+from streamvision.cli.sections import SectionedCommand, together
+from streamvision.cli.signals import exit_code, handled_signals
+from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.section import validate
+from streamvision.core.errors import ConfigError
+from streamvision.core.logs import say
+from streamvision.core.words import counted
+from streamvision.dashcam.clip import View
+from streamvision.models import with_default_model
+from streamvision.trip.detecting import StoppedError
+from streamvision.trip.records import DriveSummary, SeenObject
+from streamvision.trip.run import Trip, TripReport
+from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
+
+ORIGIN = "command line"
+_ZONE = re.compile(r"(?P<sign>[+-]?)(?P<hours>\d{1,2})(:?(?P<minutes>\d\d))?", re.ASCII)
+_MOST_SHOWN = 20
+
+
+def _zone(_context: click.Context, _option: click.Parameter, text: str | None) -> tzinfo | None:
+    """Return a zone from +02:00, +2, -0330, UTC or Europe/Berlin."""
+    if text is None:
+        return None
+    if "/" in text and text in available_timezones():
+        return ZoneInfo(text)
+    found = _ZONE.fullmatch("+0" if text.upper() in ("UTC", "Z") else text.strip())
+    away = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0)) if found else timedelta(days=1)
+    if found is None or away > timedelta(hours=14):
+        raise ConfigError(f"--zone {text} is no time zone; give +02:00, or a place such as Europe/Berlin")
+    return timezone(-away if found["sign"] == "-" else away)
+
+
+def _stride(_context: click.Context, _option: click.Parameter, text: str) -> int | None:
+    """Return every how many pictures the model is shown one; ``None`` for ``auto``."""
+    if text.lower() == "auto":
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+        raise ConfigError(f"--stride {text} is no step; give a whole number from 1 to 1000, or auto")
+    return int(text)
+
+
+drive_options = together(
+    click.option("--view", type=click.Choice(get_args(View)), default="front", show_default=True, help="Which lens."),
+    click.option(
+        "--zone",
+        metavar="±HH:MM",
+        callback=_zone,
+        help="Time zone of the camera's clock, where no positions tell the time: +02:00, or a place such as "
+        "Europe/Berlin; default: this machine's.",
+    ),
+    click.option(
+        "--gap-s",
+        type=click.FloatRange(1, 86_400),
+        default=60.0,
+        show_default=True,
+        help="Seconds without a recording from which on a new drive begins.",
+    ),
+    heading="How clips become drives",
+)
+looking_options = together(
+    click.option(
+        "--stride",
+        metavar="N|auto",
+        default="auto",
+        show_default=True,
+        callback=_stride,
+        help="Show the model every Nth picture; auto: by the speed of the car.",
+    ),
+    field_option("--tracker", TrackerConfig, "name", name="tracker"),
+    heading="How objects are found",
+)
+
+
+@click.command(cls=SectionedCommand)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="OUT",
+    help="Folder of the results.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of what is kept for the next run.  [default: state in the folder of the results]",
+)
+@click.option("--no-video", is_flag=True, help="Write no annotated videos, which take the longest.")
+@drive_options
+@looking_options
+@model_options
+@click.option("--json", "as_json", is_flag=True, help="Print the drives and objects as one JSON document on stdout.")
+def trip(
+    folder: Path,
+    output: Path,
+    state: Path | None,
+    no_video: bool,
+    view: View,
+    zone: tzinfo | None,
+    gap_s: float,
+    stride: int | None,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Turn the clips of a dashcam in DIR into drives, and a map of the objects that were seen on them.
+
+    DIR is the card, a copy of it, or any folder of clips. They are put in order by their names, clocks and
+    positions; each is decoded once, and what was found is kept, so that the next run works on new clips only, and one
+    that was stopped goes on where it was. OUT then holds report.html, which opens in any browser without a network;
+    objects.csv and objects.geojson, one row a physical object with its place on earth; track.gpx and track.geojson;
+    and results.jsonl, one line a frame.
+
+    \b
+    Examples:
+      streamvision trip /media/me/DASHCAM --output drives
+      streamvision trip clips --model yolo.onnx --classes stop,yield --output drives --no-video
+      streamvision trip clips --output drives --zone +02:00 --json
+    """
+    settings = TripSettings(
+        folder=folder,
+        output=output,
+        state=state or output / "state",
+        view=view,
+        zone=zone,
+        gap_s=gap_s,
+        stride=stride,
+        video=not no_video,
+        **_sections(given),
+    )
+    with handled_signals(reloads=False) as signals:
+        try:
+            with (
+                StepProgress() as progress,
+                Trip(settings, is_stopped=lambda: signals.stop is not None, on_progress=progress.show_work) as running,
+            ):
+                report = running.update()
+        except StoppedError:
+            say(f"Stopped; what is done is kept in {settings.state}, and the same command goes on from there.")
+            return exit_code(signals.stop)
+    click.echo(json.dumps(report.to_json(), allow_nan=False) if as_json else "\n".join(_told(report)))
+    return exit_code(signals.stop)
+
+
+def _sections(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the sections of the configuration that the options are of."""
+    tracker = {"name": given.pop("tracker") or "steady", "memory_s": TRACKER_MEMORY_S}
+    document, said = with_default_model(joined_document(None, given_options(given)))
+    if said:
+        say(said)
+    return {
+        "model": validate(ModelConfig, document["model"], origin=ORIGIN),
+        "tracker": validate(TrackerConfig, tracker, origin=ORIGIN),
+    }
+
+
+def _told(report: TripReport) -> Iterator[str]:
+    """Yield what people want to know, line by line."""
+    clips = report.clips
+    drives = report.summary.drives
+    yield f"{counted(clips.found, 'clips')}, of them {clips.new} new, in {counted(len(drives), 'drives')}"
+    for drive in drives:
+        yield _drive_line(drive)
+        yield from (f"    {note}" for note in drive.notes)
+    for one in report.summary.objects[:_MOST_SHOWN]:
+        yield _object_line(one)
+    if len(report.summary.objects) > _MOST_SHOWN:
+        yield f"  and {len(report.summary.objects) - _MOST_SHOWN:,} more in objects.csv"
+    yield f"Open {report.output.absolute() / 'report.html'} in a browser."
+
+
+def _drive_line(drive: DriveSummary) -> str:
+    minutes, seconds = divmod(round(drive.end_unix_s - drive.start_unix_s), 60)
+    way = "no positions" if drive.distance_m is None else f"{drive.distance_m / 1000:.1f} km"
+    lost = f", {drive.lost_s:.1f} s lost" if drive.lost_s else ""
+    return f"  drive {drive.id}: {minutes} min {seconds} s, {way}, {counted(len(drive.clips), 'clips')}{lost}"
+
+
+def _object_line(one: SeenObject) -> str:
+    place = "no place" if one.latitude_deg is None else f"{one.latitude_deg:.5f}, {one.longitude_deg:.5f}"
+    error = "" if one.error_m is None else f" to {one.error_m:.0f} m"
+    text = f" {one.text!r}" if one.text else ""
+    return f"  {one.id}: {one.class_name}{text} at {place}{error}, seen by {counted(len(one.drives), 'drives')}"

@@ -1,0 +1,142 @@
+"""What a model found on one clip, picture by picture, as it is kept so that no clip is decoded twice for it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamvision.core.detections import Detections
+from streamvision.core.files import write_whole
+
+FORMAT = 1
+"""Grows with each change of what the file holds; files of another format are made again."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClipDetections:
+    """All pictures of a clip that could be decoded, and the objects on those that the model was shown.
+
+    Raises:
+        ValueError: when the arrays do not belong together.
+    """
+
+    file_frame: NDArray[np.int32]
+    """(F,) number of each picture in the file, growing."""
+    media_s: NDArray[np.float64]
+    """(F,) its time in the file, in seconds from the first picture."""
+    pts_s: NDArray[np.float64]
+    """(F,) its time as the file has it."""
+    shown: NDArray[np.bool_]
+    """(F,) whether the model was shown it."""
+    row_end: NDArray[np.int64]
+    """(F,) where its objects end among the rows; they begin where those of the picture before end."""
+    box_xyxy_px: NDArray[np.float32]
+    """(M, 4) the objects, in pixels of the picture."""
+    score: NDArray[np.float32]
+    """(M,) confidence, 0..1."""
+    class_id: NDArray[np.int32]
+    """(M,) index into the names of the model."""
+    picture_px: tuple[int, int]
+    """Width and height of the pictures; zeros where there is none."""
+    lost_s: float
+    """How much of the clip could not be decoded."""
+    note: str
+    """What is wrong with the clip, one sentence; empty where nothing is."""
+
+    def __post_init__(self) -> None:
+        frames = {len(one) for one in (self.file_frame, self.media_s, self.pts_s, self.shown, self.row_end)}
+        rows = {len(one) for one in (self.box_xyxy_px, self.score, self.class_id)}
+        if len(frames) != 1 or rows != {int(self.row_end[-1]) if len(self.row_end) else 0}:
+            raise ValueError("each picture needs a time and an end of its objects, each object a box, score and class")
+
+    def __len__(self) -> int:
+        return len(self.file_frame)
+
+    @property
+    def duration_s(self) -> float:
+        """How long the pictures play, the last one as long as they do on average."""
+        frames = len(self)
+        return float(self.media_s[-1]) * frames / (frames - 1) if frames > 1 else 0.0
+
+    def objects(self) -> Iterator[Detections]:
+        """Yield the objects of each picture, in order."""
+        begin = 0
+        for end in self.row_end.tolist():
+            rows = slice(begin, end)
+            yield Detections(self.box_xyxy_px[rows], self.score[rows], self.class_id[rows])
+            begin = end
+
+    def save(self, path: Path) -> None:
+        """Write a compressed file, in one step.
+
+        Raises:
+            OutputError: when it cannot be written.
+        """
+        content = io.BytesIO()
+        np.savez_compressed(content, format=FORMAT, **vars(self))
+        write_whole(path, content.getvalue(), mode=0o600, sync=False)
+
+    @classmethod
+    def load(cls, path: Path) -> ClipDetections | None:
+        """Return what :meth:`save` wrote; ``None`` where there is none, or it is damaged or of another format."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                if int(stored["format"]) != FORMAT:
+                    return None
+                columns: dict[str, Any] = {name: stored[name] for name in cls.__dataclass_fields__}
+                width_px, height_px = columns["picture_px"].tolist()
+                scalars = {"lost_s": float(columns["lost_s"]), "note": str(columns["note"])}
+                return cls(**columns | {"picture_px": (width_px, height_px)} | scalars)
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error):
+            return None
+
+
+class ClipDetectionsBuilder:
+    """Collects what is found on a clip, picture by picture."""
+
+    def __init__(self) -> None:
+        self._frames: list[tuple[int, float, bool, int]] = []
+        self._found: list[Detections] = []
+        self._rows = 0
+        self.picture_px = (0, 0)
+        """Width and height of the pictures."""
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def add(self, file_frame: int, pts_s: float, found: Detections | None) -> None:
+        """Take the next picture; ``found`` is ``None`` where the model was not shown it."""
+        if found is not None and len(found):
+            self._found.append(found)
+            self._rows += len(found)
+        self._frames.append((file_frame, pts_s, found is not None, self._rows))
+
+    def finish(self, *, lost_s: float, note: str) -> ClipDetections:
+        """Return all of it."""
+        numbers, times, shown, ends = zip(*self._frames, strict=True) if self._frames else ((), (), (), ())
+        pts_s = np.array(times, np.float64)
+        return ClipDetections(
+            file_frame=np.array(numbers, np.int32),
+            media_s=pts_s - pts_s[0] if len(pts_s) else pts_s,
+            pts_s=pts_s,
+            shown=np.array(shown, np.bool_),
+            row_end=np.array(ends, np.int64),
+            box_xyxy_px=_joined([one.box_xyxy_px for one in self._found], (0, 4), np.float32),
+            score=_joined([one.score for one in self._found], (0,), np.float32),
+            class_id=_joined([one.class_id for one in self._found], (0,), np.int32),
+            picture_px=self.picture_px,
+            lost_s=lost_s,
+            note=note,
+        )
+
+
+def _joined(parts: list[Any], empty: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    return np.concatenate(parts).astype(dtype, copy=False) if parts else np.empty(empty, dtype)

@@ -1,0 +1,125 @@
+"""What one drive comes to, from what is kept of its clips: a line a frame, and its identities."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.stages.tracking.registry import create_tracker
+from streamvision.core.config.app import TrackerConfig
+from streamvision.core.errors import ConfigError
+from streamvision.core.frame import describe_place, describe_when
+from streamvision.dashcam.clip import Drive
+from streamvision.geolocation.records import TrackBoxes
+from streamvision.gps.track import GpsTrack
+from streamvision.trip.following import DriveClip, FollowedFrame, TrackCollector, follow
+
+
+@dataclass(frozen=True, eq=False)
+class DriveResult:
+    """A drive that has been gone through."""
+
+    drive: Drive
+    """Its clips."""
+    clips: tuple[DriveClip, ...]
+    """Those of the lens that was worked on."""
+    way: GpsTrack | None
+    """Where it went; ``None`` where nobody knows."""
+    tracks: tuple[TrackBoxes, ...]
+    """The identities."""
+    lines: Path
+    """The file with a line a frame."""
+    frames: int
+    """How many frames it has."""
+    start_unix_s: float
+    """When its first frame was taken."""
+    end_unix_s: float
+    """When its last frame was taken."""
+    looked_unix_s: NDArray[np.float64]
+    """(N,) when the frames were taken that the model was shown."""
+    lost_s: float
+    """How much of it could not be decoded."""
+    notes: tuple[str, ...]
+    """What the user should know."""
+
+
+def go_through(
+    drive: Drive,
+    clips: Sequence[DriveClip],
+    way: GpsTrack | None,
+    lines: Path,
+    *,
+    names: tuple[str, ...],
+    tracker: TrackerConfig,
+    score: float,
+) -> DriveResult:
+    """Give identities over a drive, and write a line a frame.
+
+    Args:
+        drive: the drive.
+        clips: those of the lens that is worked on, in order.
+        way: where it went.
+        lines: the file to write.
+        names: class names by class id.
+        tracker: gives the identities.
+        score: lowest score of an object that is reported without an identity.
+
+    Raises:
+        ConfigError: when there is no such tracker, or none at all.
+    """
+    following = create_tracker(tracker, score=score)
+    if following is None:
+        raise ConfigError("a trip needs identities, but the tracker is none; give --tracker steady")
+    collector, times, looked = TrackCollector(names), array("d"), array("d")
+    with lines.open("w", encoding="utf-8") as stream:
+        for frame in follow(clips, following):
+            collector.add(frame)
+            _write_line(stream, drive.id, frame, way, names)
+            times.append(frame.taken.unix_s)
+            if frame.shown:
+                looked.append(frame.taken.unix_s)
+    lost_s, notes = _losses(clips)
+    return DriveResult(
+        drive=drive,
+        clips=tuple(clips),
+        way=way,
+        tracks=tuple(collector.tracks()),
+        lines=lines,
+        frames=len(times),
+        start_unix_s=times[0] if times else 0.0,
+        end_unix_s=times[-1] if times else 0.0,
+        looked_unix_s=np.array(looked),
+        lost_s=lost_s,
+        notes=(*drive.notes, *notes),
+    )
+
+
+def _write_line(stream: TextIO, drive: str, frame: FollowedFrame, way: GpsTrack | None, names: tuple[str, ...]) -> None:
+    position = way.at(frame.taken.unix_s) if way is not None else None
+    record = {
+        "stream": drive,
+        "frame": frame.number,
+        "pts_s": round(frame.pts_s, 6),
+        **describe_when(frame.taken, position),
+        "objects": list(frame.detections.objects(names)),
+        **describe_place(frame.place),
+    }
+    stream.write(json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n")
+
+
+def _losses(clips: Sequence[DriveClip]) -> tuple[float, list[str]]:
+    """Return how much of the clips could not be decoded, and a sentence about each of which something is missing."""
+    lost_s, notes = 0.0, []
+    for clip in clips:
+        found = clip.load()
+        lost_s += found.lost_s
+        if found.note or found.lost_s:
+            notes.append(found.note or f"{clip.name}: {found.lost_s:.1f} s could not be decoded")
+    return lost_s, notes

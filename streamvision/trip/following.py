@@ -1,0 +1,205 @@
+"""Identities over a drive, from what is kept of its clips: the tracker goes on from one clip to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from pipelines.stages.tracking.registry import Tracker
+from streamvision.core.detections import Detections, class_name
+from streamvision.core.frame import FilePlace, WallTime
+from streamvision.dashcam.clip import PlacedClip
+from streamvision.geolocation.records import TrackBoxes
+from streamvision.trip.clip_detections import ClipDetections
+
+HALF_FRAME_S = 0.005
+"""Pictures this close to where a clip begins to count are not left out."""
+
+
+class DriveClip(NamedTuple):
+    """A clip of a drive and what was found on it."""
+
+    key: str
+    """Its name in the index."""
+    placed: PlacedClip
+    """The clip on the clock of its drive."""
+    name: str
+    """What results call it."""
+    load: Callable[[], ClipDetections]
+    """Gives what was found; not kept in memory."""
+
+
+class FollowedFrame(NamedTuple):
+    """One picture of a drive."""
+
+    number: int
+    """Its number in the drive, from 0."""
+    pts_s: float
+    """Its time since the drive's first picture."""
+    taken: WallTime
+    """When it was taken."""
+    place: FilePlace
+    """Where it stands."""
+    clip: DriveClip
+    """The clip that it is of."""
+    picture_px: tuple[int, int]
+    """Its width and height."""
+    shown: bool
+    """Whether the model was shown it; else its objects are where the tracker expects them."""
+    detected: Detections
+    """What the model found, in the rows of ``detections``; empty where it was not shown it."""
+    detections: Detections
+    """Objects, with identities."""
+
+
+def follow(clips: Sequence[DriveClip], tracker: Tracker) -> Iterator[FollowedFrame]:
+    """Yield each picture of a drive once, in order, with the identities of its objects.
+
+    Args:
+        clips: in their order.
+        tracker: a new one; its memory bridges what is missing between two clips.
+    """
+    index, begin_s, last_s = 0, None, 0.0
+    for clip in clips:
+        found = clip.load()
+        start = clip.placed.start
+        rows = zip(
+            found.file_frame.tolist(),
+            found.media_s.tolist(),
+            found.pts_s.tolist(),
+            found.shown,
+            found.objects(),
+            strict=True,
+        )
+        for file_frame, media_s, file_pts_s, shown, objects in rows:
+            unix_s = start.unix_s + media_s
+            begin_s = unix_s if begin_s is None else begin_s
+            if media_s < clip.placed.drop_s - HALF_FRAME_S or (index and unix_s - begin_s <= last_s):
+                continue
+            last_s = unix_s - begin_s
+            detected, tracked = _tracked(tracker, objects, last_s, found.picture_px, shown=bool(shown))
+            place = FilePlace(clip.name, file_frame, file_pts_s)
+            yield FollowedFrame(
+                index,
+                last_s,
+                WallTime(unix_s, start.source),
+                place,
+                clip,
+                found.picture_px,
+                bool(shown),
+                detected,
+                tracked,
+            )
+            index += 1
+
+
+def _tracked(
+    tracker: Tracker, objects: Detections, pts_s: float, picture_px: tuple[int, int], *, shown: bool
+) -> tuple[Detections, Detections]:
+    """Return what the model found of each object, and the same with identities and smoothed boxes."""
+    if not shown:
+        return Detections.empty(), tracker.predict(pts_s=pts_s, picture_px=picture_px)
+    rows = np.empty(len(objects), np.object_)
+    rows[:] = range(len(objects))
+    tracked = tracker.update(objects.with_columns(attributes=rows), pts_s=pts_s)
+    kept = tracked.attributes.astype(np.intp) if tracked.attributes is not None else np.empty(0, np.intp)
+    return objects[kept], tracked.with_columns(attributes=None)
+
+
+@dataclass(eq=False)
+class _Growing:
+    """The boxes of an identity, so far."""
+
+    class_id: list[int] = field(default_factory=list)
+    time_unix_s: list[float] = field(default_factory=list)
+    box_xyxy_px: list[list[float]] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)
+    picture_px: tuple[int, int] = (0, 0)
+    best: tuple[float, FollowedFrame, int] | None = None
+    first: FollowedFrame | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BestPicture:
+    """Where an identity is seen best."""
+
+    key: str
+    """Name of the clip in the index."""
+    clip: PlacedClip
+    """The clip."""
+    file_frame: int
+    """Number of the picture in the file."""
+    pts_s: float
+    """Its time in the file."""
+    box_xyxy_px: tuple[float, float, float, float]
+    """The object's box on it."""
+    clearness: float
+    """How well it is seen: confidence times size."""
+
+
+class TrackCollector:
+    """Collects the boxes of each identity of a drive.
+
+    Args:
+        names: class names by class id.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._tracks: dict[int, _Growing] = {}
+
+    def add(self, frame: FollowedFrame) -> None:
+        """Take the objects of the next picture; what the model was not shown says nothing new."""
+        if not frame.shown:
+            return
+        for row, identity in enumerate(frame.detections.identities()):
+            if identity is not None:
+                self._add(self._tracks.setdefault(identity, _Growing()), frame, row)
+
+    def tracks(self) -> list[TrackBoxes]:
+        """Return the identities, in the order in which they were given."""
+        return [self._finished(identity, one) for identity, one in sorted(self._tracks.items())]
+
+    def _add(self, track: _Growing, frame: FollowedFrame, row: int) -> None:
+        box = frame.detected.box_xyxy_px[row].tolist()
+        score = float(frame.detected.score[row])
+        track.class_id.append(int(frame.detected.class_id[row]))
+        track.time_unix_s.append(frame.taken.unix_s)
+        track.box_xyxy_px.append(box)
+        track.score.append(score)
+        track.picture_px = frame.picture_px
+        track.first = track.first or frame
+        clearness = score * _area_share(box, frame.picture_px)
+        if track.best is None or clearness > track.best[0]:
+            track.best = clearness, frame, row
+
+    def _finished(self, identity: int, track: _Growing) -> TrackBoxes:
+        assert track.best is not None and track.first is not None
+        clearness, frame, row = track.best
+        left, top, right, bottom = frame.detected.box_xyxy_px[row].tolist()
+        votes = np.bincount(track.class_id, weights=track.score)
+        box = (left, top, right, bottom)
+        best = BestPicture(frame.clip.key, frame.clip.placed, frame.place.frame, frame.place.pts_s, box, clearness)
+        corners = ",".join(f"{at:.0f}" for at in track.box_xyxy_px[0])
+        first = f"{track.first.clip.key}:{track.first.place.frame}:{corners}"
+        return TrackBoxes(
+            track_id=identity,
+            class_name=class_name(int(votes.argmax()), self._names),
+            time_unix_s=np.array(track.time_unix_s),
+            box_xyxy_px=np.array(track.box_xyxy_px, np.float64),
+            score=np.array(track.score),
+            picture_px=track.picture_px,
+            details={"best": best, "first_seen": first},
+        )
+
+
+def _area_share(box_xyxy_px: list[float], picture_px: tuple[int, int]) -> float:
+    """Return the root of the part of the picture that a box takes; one that an edge cuts counts half."""
+    left, top, right, bottom = box_xyxy_px
+    width_px, height_px = picture_px
+    is_cut = left <= 1 or top <= 1 or right >= width_px - 1 or bottom >= height_px - 1
+    share = max(right - left, 0.0) * max(bottom - top, 0.0) / max(width_px * height_px, 1)
+    return float(np.sqrt(share)) * (0.5 if is_cut else 1.0)

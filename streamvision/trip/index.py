@@ -1,0 +1,136 @@
+"""What is remembered of a card between two runs: its clips, what was found on them, and the numbers of objects.
+
+A SQLite file and a folder of files beside it. Everything else is made anew from these, so that a run that was killed
+and one that was not come to the same.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from streamvision.core.errors import StateError
+from streamvision.dashcam.clip import Clip
+from streamvision.state.folder import FILE_MODE, prepare_folder
+from streamvision.trip.clip_detections import ClipDetections
+from streamvision.trip.clip_key import clip_key, is_continued
+from streamvision.trip.clip_record import clip_from, clip_row
+
+INDEX_FILE = "trip.db"
+LOCK_WAIT_S = 10.0
+_TABLES = """
+CREATE TABLE IF NOT EXISTS clips (
+    key TEXT PRIMARY KEY, path TEXT NOT NULL, size INTEGER, modified_ns INTEGER, clip TEXT
+);
+CREATE INDEX IF NOT EXISTS clips_by_path ON clips (path);
+CREATE TABLE IF NOT EXISTS objects (first_seen TEXT PRIMARY KEY, id INTEGER NOT NULL);
+"""
+
+
+class TripIndex:
+    """The clips that are known, and what was found on them.
+
+    Args:
+        folder: where it is kept; made where it is not there.
+        settings: a short name of all that decides what is found on a clip: the model, its thresholds, the pace.
+
+    Raises:
+        StateError: when the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, settings: str) -> None:
+        self.folder = prepare_folder(folder)
+        """Where it is kept."""
+        self._settings = settings
+        prepare_folder(folder / "clips")
+        with self._errors():
+            self._database = sqlite3.connect(folder / INDEX_FILE, timeout=LOCK_WAIT_S)
+            (folder / INDEX_FILE).chmod(FILE_MODE)
+            self._database.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def __enter__(self) -> TripIndex:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, clips: Iterable[Clip]) -> dict[str, Clip]:
+        """Take note of clips that are there, and return them by key; a file that is not there any more is left out."""
+        added: dict[str, Clip] = {}
+        with self._errors(), self._database:
+            for clip in clips:
+                if (key := self._key_of(clip)) is not None and key not in added:
+                    added[key] = clip
+        return added
+
+    def known(self) -> dict[str, Clip]:
+        """Return all clips that were ever seen and worked on, by key; those that a card has overwritten, too."""
+        with self._errors():
+            rows = self._database.execute("SELECT key, clip FROM clips ORDER BY key").fetchall()
+        return {key: clip_from(json.loads(text)) for key, text in rows if self._file(key).is_file()}
+
+    def _key_of(self, clip: Clip) -> str | None:
+        """Return the key of a clip; its file is read where size or date are new."""
+        try:
+            status = clip.path.stat()
+            path, stamp = str(clip.path.absolute()), (status.st_size, status.st_mtime_ns)
+            row = self._database.execute("SELECT key, size, modified_ns FROM clips WHERE path = ?", (path,)).fetchone()
+            key: str = row[0] if row is not None and row[1:] == stamp else clip_key(clip.path)
+        except OSError:
+            return None
+        if row is not None and row[0] != key and is_continued(row[0], key):
+            self._database.execute("DELETE FROM clips WHERE key = ?", (row[0],))
+        self._database.execute(
+            "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?)", (key, path, *stamp, json.dumps(clip_row(clip)))
+        )
+        return key
+
+    def detections(self, key: str) -> ClipDetections | None:
+        """Return what was found on a clip; ``None`` where it has not been worked on with these settings."""
+        return ClipDetections.load(self._file(key))
+
+    def is_done(self, key: str) -> bool:
+        """Say whether a clip has been worked on with these settings."""
+        return self._file(key).is_file()
+
+    def keep(self, key: str, found: ClipDetections) -> None:
+        """Keep what was found on a clip.
+
+        Raises:
+            OutputError: when the disk takes nothing.
+        """
+        found.save(self._file(key))
+
+    def numbers(self, first_seen: Iterable[str]) -> list[int]:
+        """Return the numbers of objects, each named by where it was seen first; new ones get the next ones, from 1."""
+        with self._errors(), self._database:
+            taken = dict(self._database.execute("SELECT first_seen, id FROM objects"))
+            highest = max(taken.values(), default=0)
+            numbers = []
+            for name in first_seen:
+                if name not in taken:
+                    highest += 1
+                    taken[name] = highest
+                    self._database.execute("INSERT INTO objects VALUES (?, ?)", (name, highest))
+                numbers.append(taken[name])
+        return numbers
+
+    def _file(self, key: str) -> Path:
+        return self.folder / "clips" / f"{key}-{self._settings}.npz"
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StateError(
+                f"the index {self.folder / INDEX_FILE} cannot be used: {error}; give another folder with --state DIR, "
+                "or remove it to begin anew"
+            ) from error

@@ -1,0 +1,38 @@
+"""Puts the identities of all drives on the earth, drive by drive, and together those that are one object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamvision.geolocation.absence import absent
+from streamvision.geolocation.merging import merge
+from streamvision.geolocation.placing import place_tracks
+from streamvision.geolocation.records import KnownObject
+from streamvision.trip.drive_result import DriveResult
+from streamvision.trip.objects import ObjectViews, unplaced
+
+
+def objects_of(results: Sequence[DriveResult]) -> list[ObjectViews]:
+    """Return the objects of drives, given in the order of time, in the order in which they were seen first."""
+    known: tuple[KnownObject, ...] = ()
+    placed_views: dict[int, ObjectViews] = {}
+    others: list[ObjectViews] = []
+    for result in results:
+        if result.way is None:
+            others += unplaced(result)
+            continue
+        placement = place_tracks(result.tracks, result.way)
+        merged = merge(known, placement)
+        known = absent(
+            merged.objects,
+            seen=set(merged.object_ids),
+            way=result.way,
+            camera=placement.camera,
+            looked_unix_s=result.looked_unix_s,
+        )
+        for number, placed in zip(merged.object_ids, placement.placed, strict=True):
+            views = placed_views.setdefault(number, ObjectViews(None, placed.track.class_name, placed.track.text))
+            views.seen.append((result, placed))
+    for one in known:
+        placed_views[one.id].known = one
+    return sorted([*placed_views.values(), *others], key=lambda views: float(views.tracks[0].time_unix_s[0]))

@@ -1,0 +1,176 @@
+"""What is kept of clips between runs, and how they are told apart."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamvision.core.detections import Detections
+from streamvision.core.position import Fix
+from streamvision.dashcam.clip import Clip, ClipName
+from streamvision.gps.clip_gps import ClipGps
+from streamvision.trip.arrivals import Arrivals, is_being_written
+from streamvision.trip.clip_detections import ClipDetections, ClipDetectionsBuilder
+from streamvision.trip.clip_record import clip_from, clip_row
+from streamvision.trip.index import TripIndex
+from streamvision.trip.pace import Pace
+
+STAMP = 1_780_000_000.0
+
+
+def found_on(*frames: int | None) -> ClipDetections:
+    """Return a clip of 10 pictures a second with so many objects on each; ``None``: the model was not shown it."""
+    builder = ClipDetectionsBuilder()
+    builder.picture_px = (320, 180)
+    for number, count in enumerate(frames):
+        found = None
+        if count is not None:
+            box = np.arange(4 * count, dtype=np.float32).reshape(count, 4)
+            found = Detections(box, np.full(count, 0.5, np.float32), np.arange(count, dtype=np.int32))
+        builder.add(number, 2.0 + number / 10, found)
+    return builder.finish(lost_s=0.4, note="cut, it is")
+
+
+def clip_at(path: Path) -> Clip:
+    return Clip(path, None, "front", "normal", 60.0, None, STAMP, None)
+
+
+def test_what_was_found_is_read_back(tmp_path: Path) -> None:
+    before = found_on(2, None, 0, 1)
+    before.save(tmp_path / "one.npz")
+    after = ClipDetections.load(tmp_path / "one.npz")
+    assert after is not None
+    assert after.picture_px == (320, 180)
+    assert (after.lost_s, after.note) == (0.4, "cut, it is")
+    assert after.shown.tolist() == [True, False, True, True]
+    assert after.media_s.tolist() == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert [len(one) for one in after.objects()] == [2, 0, 0, 1]
+    assert after.duration_s == pytest.approx(0.4)
+    for name in ("box_xyxy_px", "score", "class_id", "pts_s", "file_frame"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+
+
+@pytest.mark.parametrize("kept", [0, 10, 500])
+def test_a_damaged_file_counts_as_none(tmp_path: Path, kept: int) -> None:
+    found_on(2, 1).save(tmp_path / "one.npz")
+    (tmp_path / "one.npz").write_bytes((tmp_path / "one.npz").read_bytes()[:kept])
+    assert ClipDetections.load(tmp_path / "one.npz") is None
+    assert ClipDetections.load(tmp_path / "none.npz") is None
+
+
+def test_a_clip_without_a_picture_can_be_kept(tmp_path: Path) -> None:
+    found_on().save(tmp_path / "one.npz")
+    after = ClipDetections.load(tmp_path / "one.npz")
+    assert after is not None
+    assert len(after) == 0
+    assert after.duration_s == 0
+
+
+def test_a_clip_is_the_same_when_it_is_read_back_from_the_index() -> None:
+    gps = ClipGps((Fix(50.0, 10.0, unix_s=STAMP, speed_m_s=15.0, media_s=0.5),), "novatek", "container", Path("a.MP4"))
+    name = ClipName("viofo", datetime(2026, 6, 1, 10, 30, 12), 7, "front", "event")
+    clip = Clip(Path("/card/a.MP4"), name, "front", "event", 60.0, None, STAMP, gps)
+    assert clip_from(clip_row(clip)) == clip
+
+
+def test_the_index_knows_clips_by_their_content(tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    first, other = card / "GRMN0001.MP4", card / "GRMN0002.MP4"
+    first.write_bytes(os.urandom(200_000))
+    other.write_bytes(os.urandom(200_000))
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        key, other_key = index.add([clip_at(first), clip_at(other)])
+        index.keep(key, found_on(1))
+        assert index.is_done(key)
+        assert not index.is_done(other_key)
+    moved = card / "RO" / "GRMN0009.MP4"
+    moved.parent.mkdir()
+    first.rename(moved)
+    first.write_bytes(os.urandom(200_000))  # the counter has begun anew: another clip under the old name
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        keys = list(index.add([clip_at(moved), clip_at(first)]))
+        assert keys[0] == key
+        assert keys[1] not in (key, other_key)
+        assert {one: clip.path for one, clip in index.known().items()} == {key: moved}
+    with TripIndex(tmp_path / "state", settings="another model") as index:
+        assert not index.is_done(key)
+
+
+def test_a_clip_that_was_written_further_takes_the_place_of_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "clip.MP4"
+    content = os.urandom(300_000)
+    path.write_bytes(content[:200_000])
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        (begun,) = index.add([clip_at(path)])
+        index.keep(begun, found_on(1))
+        path.write_bytes(content)
+        (complete,) = index.add([clip_at(path)])
+        assert complete != begun
+        assert not index.is_done(complete)
+        index.keep(complete, found_on(1, 1))
+        assert list(index.known()) == [complete]
+
+
+def test_numbers_of_objects_stay(tmp_path: Path) -> None:
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        assert index.numbers(["x", "y"]) == [1, 2]
+    with TripIndex(tmp_path / "state", settings="b") as index:
+        assert index.numbers(["w", "y", "x", "v"]) == [3, 2, 1, 4]
+
+
+def test_a_file_has_come_when_it_has_not_changed_for_a_while(tmp_path: Path) -> None:
+    path, now_s = tmp_path / "clip.MP4", [0.0]
+    arrivals = Arrivals(quiet_s=10, clock=lambda: now_s[0])
+
+    def is_complete_at(second: float) -> bool:
+        now_s[0] = second
+        return path in arrivals.complete([path])
+
+    assert not is_complete_at(0)
+    path.write_bytes(b"a")
+    assert not is_complete_at(1)
+    assert not is_complete_at(10)
+    path.write_bytes(b"ab")
+    assert not is_complete_at(12)
+    assert not is_complete_at(21)
+    assert is_complete_at(22)
+    path.write_bytes(b"abc")
+    assert not is_complete_at(23)
+
+
+def test_a_file_that_somebody_writes_has_not_come(tmp_path: Path) -> None:
+    path = tmp_path / "clip.MP4"
+    path.write_bytes(b"a")
+    assert not is_being_written(path)
+    with path.open("ab"):
+        if not is_being_written(path):
+            pytest.skip("this file system grants no leases")
+        arrivals = Arrivals(quiet_s=0)
+        assert arrivals.complete([path]) == set()
+    assert arrivals.complete([path]) == {path}
+    assert not is_being_written(tmp_path / "none")
+
+
+def _looks(pace: Pace, seconds: float, fps: float = 30.0) -> list[float]:
+    return [number / fps for number in range(round(seconds * fps)) if pace.takes(number / fps)]
+
+
+def test_a_fast_car_is_looked_from_more_often() -> None:
+    fixes = tuple(
+        Fix(50, 10, media_s=float(second), speed_m_s=speed) for second, speed in ((0, 0), (10, 0), (11, 30), (20, 30))
+    )
+    looks = _looks(Pace(None, ClipGps(fixes, "gpmf", "container", Path("a"))), 20)
+    standing = [one for one in looks if one < 10]
+    driving = [one for one in looks if one >= 12]
+    assert len(standing) == 20
+    assert 8 * 14 < len(driving) <= 8 * 20
+
+
+def test_the_pace_may_be_set_and_has_one_for_the_unknown() -> None:
+    assert _looks(Pace(3, None), 1) == [number / 30 for number in range(0, 30, 3)]
+    assert len(_looks(Pace(None, None), 1)) == 10

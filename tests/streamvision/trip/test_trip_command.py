@@ -1,0 +1,150 @@
+"""The command from beginning to end, on a small card with the model that ships."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamvision.gps.earth import offset_m
+from support.command_line import Finished, running, streamvision
+from support.trip_cards import copied_card, true_frames, true_objects
+
+QUICK = ("--imgsz", "320", "--no-video", "--score", "0.4")
+WAIT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Made:
+    """A card and what the command made of it."""
+
+    truth: Path
+    card: Path
+    output: Path
+    finished: Finished
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.output / "results.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def made(trip_cards: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("trip")
+    card = copied_card(trip_cards["viofo"], folder / "card")
+    finished = streamvision("trip", card, "--output", folder / "out", *QUICK, "--json")
+    return Made(trip_cards["viofo"], card, folder / "out", finished)
+
+
+def test_each_frame_is_told_once_in_order_at_its_time_and_place(made: Made) -> None:
+    truth = true_frames(made.truth)
+    lines = made.lines
+    assert [line["frame"] for line in lines] == list(range(len(truth)))
+    assert [(Path(line["file"]).name, line["file_frame"]) for line in lines] == [
+        (Path(one["file"]).name, one["file_frame"]) for one in truth
+    ]
+    for line, one in zip(lines, truth, strict=True):
+        assert line["time_source"] == "gps"
+        assert abs(line["time_unix_s"] - one["time_unix_s"]) < 1
+        place = line["position"]["latitude_deg"], line["position"]["longitude_deg"]
+        east_m, north_m = offset_m(*place, from_deg=(one["latitude_deg"], one["longitude_deg"]))
+        assert abs(east_m) < 15
+        assert abs(north_m) < 15
+
+
+def test_the_report_counts_clips_and_drives(made: Made) -> None:
+    report = made.finished.report
+    assert report["clips"] == {"found": 3, "new": 3, "skipped": 0}
+    assert [len(drive["clips"]) for drive in report["drives"]] == [3]
+    assert report["lost_s"] == 0
+    assert report["output"] == str(made.output)
+    for name in ("report.html", "objects.csv", "objects.geojson", "track.gpx", "track.geojson"):
+        assert (made.output / name).stat().st_size > 100, name
+
+
+def test_objects_stand_where_they_stand(made: Made) -> None:
+    placed = [one for one in made.finished.report["objects"] if one["latitude_deg"] is not None]
+    truth = true_objects(made.truth)
+    assert placed
+    for one in placed:
+        apart_m = [
+            sum(at**2 for at in offset_m(one["latitude_deg"], one["longitude_deg"], from_deg=_place(other))) ** 0.5
+            for other in truth.values()
+            if other["class_name"] == one["class_name"]
+        ]
+        assert min(apart_m) < 20, one
+
+
+def test_table_and_map_hold_the_objects_of_the_report(made: Made) -> None:
+    objects = made.finished.report["objects"]
+    with (made.output / "objects.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [str(one["id"]) for one in objects]
+    assert [row["class_name"] for row in rows] == [one["class_name"] for one in objects]
+    assert [(made.output / row["picture"]).read_bytes()[:2] for row in rows] == [b"\xff\xd8"] * len(rows)
+    features = json.loads((made.output / "objects.geojson").read_text())["features"]
+    assert [(one["id"], one["geometry"]["coordinates"]) for one in features] == [
+        (one["id"], [one["longitude_deg"], one["latitude_deg"]]) for one in objects if one["latitude_deg"] is not None
+    ]
+
+
+def test_a_second_run_works_on_no_clip_and_says_the_same(made: Made) -> None:
+    before = _contents(made.output)
+    finished = streamvision("trip", made.card, "--output", made.output, *QUICK, "--json")
+    assert finished.report["clips"] == {"found": 3, "new": 0, "skipped": 3}
+    assert finished.report | {"clips": 0} == made.finished.report | {"clips": 0}
+    assert _contents(made.output) == before
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was_and_comes_to_the_same(made: Made, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with running("trip", made.card, "--output", output, *QUICK) as killed:
+        deadline_s = time.monotonic() + WAIT_S
+        while not list(output.glob("state/clips/*.npz")):
+            assert time.monotonic() < deadline_s
+            assert killed.poll() is None
+            time.sleep(0.02)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(WAIT_S)
+    assert not (output / "objects.csv").exists()
+    finished = streamvision("trip", made.card, "--output", output, *QUICK, "--json")
+    clips = finished.report["clips"]
+    assert clips["skipped"] >= 1
+    assert clips["new"] + clips["skipped"] == 3
+    assert _contents(output) == _contents(made.output)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere",), "give the folder of a card"),
+        (("empty",), "holds no clips"),
+        (("empty", "--zone", "teatime"), "--zone teatime is no time zone"),
+        (("empty", "--stride", "0"), "--stride 0 is no step"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    finished = streamvision("trip", tmp_path / arguments[0], *arguments[1:], "--output", tmp_path / "out", *QUICK)
+    assert finished.code == 1
+    assert said in finished.sentence()
+
+
+def _contents(output: Path) -> dict[str, bytes]:
+    """Return the files of the results, without what is kept for the next run."""
+    return {str(path.relative_to(output)): path.read_bytes() for path in _files(output)}
+
+
+def _files(output: Path) -> Iterator[Path]:
+    return (path for path in output.rglob("*") if path.is_file() and output / "state" not in path.parents)
+
+
+def _place(one: dict[str, Any]) -> tuple[float, float]:
+    return one["latitude_deg"], one["longitude_deg"]
