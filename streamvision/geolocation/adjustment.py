@@ -132,6 +132,13 @@ class Scene:
             / np.maximum(np.add.reduceat(weight.sum(axis=1), begin), _SOLVABLE),
         )
 
+    def misfits(self, camera: F64, tracks: F64) -> F64:
+        """Return (N,) mean squared residual of each observation, in variances; NaN where the edge cuts its box."""
+        residual, _, _, weight = self._residuals(camera, tracks)
+        told = weight > 0
+        mean = (told * residual**2).sum(axis=1) / np.maximum(told.sum(axis=1), 1)
+        return np.where(told.any(axis=1), mean, np.nan)
+
     def _residuals(self, camera: F64, tracks: F64) -> tuple[F64, F64, F64, F64]:
         """Return (N, 3) residuals in standard deviations, their derivatives and weights."""
         seen, focal_px = self.observations, np.exp(camera[LOG_FOCAL])

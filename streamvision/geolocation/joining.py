@@ -20,6 +20,8 @@ _FAR_M = 60.0
 """Places that lie farther apart than this are not even compared; what is seen for moments lies somewhere on a ray."""
 _WORSE = 8.0
 """By how much two tracks may fit worse as one object than as two, in the unit of chi squared with four degrees."""
+_MOST_OFF = 4.0
+"""Mean squared misfit, in variances, of a part's boxes to the object that it is said to belong to."""
 _SAME_BOX_IOU, _SAME_BOX_SHARE = 0.6, 0.5
 """Boxes that overlap so much are one; tracks of which so many do are one, under two names."""
 _APART_FRAMES = 2
@@ -63,10 +65,12 @@ def joined_identities(
     ]
     if not pairs:
         return [[track] for track in own], [(tracks[a], tracks[b]) for a, b in doubles.items()]
-    _, together = _fitted([joined([own[a], own[b]]) for a, b in pairs], way, eye)
+    both, together = _fitted([joined([own[a], own[b]]) for a, b in pairs], way, eye)
     first, second = np.array(pairs).T
     worse = together.equations.cost - alone.equations.cost[first] - alone.equations.cost[second]
-    order = [pairs[index] for index in np.argsort(worse, kind="stable") if worse[index] < _WORSE]
+    off = both.misfits(eye.numbers, together.tracks)
+    fits = [_fits([own[a], own[b]], *_rows_of(both, index, off)) for index, (a, b) in enumerate(pairs)]
+    order = [pairs[index] for index in np.argsort(worse, kind="stable") if worse[index] < _WORSE and fits[index]]
     groups = _grouped(len(own), order, lambda a, b: not _seen_apart(own[a], own[b]))
     return [[own[index] for index in group] for group in groups], [(tracks[a], tracks[b]) for a, b in doubles.items()]
 
@@ -75,6 +79,8 @@ def joined_passes(rows: Sequence[PlacedTrack]) -> list[PlacedTrack]:
     """Return the rows, those that a drive saw again when it came back joined to one: the best placed of them."""
     tracks = [row.track for row in rows]
     apart = disagreement(rows, rows)
+    is_placed = np.array([row.place is not None for row in rows], bool)
+    apart[~(is_placed[:, None] & is_placed)] = np.inf
     pairs = [(int(a), int(b)) for a, b in np.argwhere(np.triu(apart, 1) < MOST_APART) if a < b]
     pairs.sort(key=lambda pair: float(apart[pair]))
     groups = _grouped(len(rows), pairs, lambda a, b: _gap_s(tracks[a], tracks[b]) > _GAP_S)
@@ -92,6 +98,23 @@ def _one_of(rows: Sequence[PlacedTrack]) -> PlacedTrack:
 def _fitted(tracks: Sequence[TrackBoxes], way: Way, eye: Eye) -> tuple[Scene, Fit]:
     scene = Scene(observe(tracks, [way.driven_m(track.time_unix_s) for track in tracks]), way, eye)
     return scene, fit(scene, eye.numbers, camera_known=True)
+
+
+def _rows_of(scene: Scene, index: int, off: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times and misfits of a track's observations."""
+    rows = scene.observations.track == index
+    return scene.observations.time_s[rows], off[rows]
+
+
+def _fits(parts: Sequence[TrackBoxes], time_s: NDArray[np.float64], off: NDArray[np.float64]) -> bool:
+    """Say whether the boxes of each part, not only most boxes together, fit what was fitted to all."""
+    away_s = np.array([np.abs(time_s[:, None] - part.time_unix_s).min(axis=1) for part in parts])
+    part_of = away_s.argmin(axis=0)
+    told = np.isfinite(off)
+    return all(
+        bool((told & (part_of == index)).any()) and float(np.median(off[told & (part_of == index)])) < _MOST_OFF
+        for index in range(len(parts))
+    )
 
 
 def _grouped(count: int, pairs: Sequence[tuple[int, int]], may_be_one: Callable[[int, int], bool]) -> list[list[int]]:

@@ -22,6 +22,8 @@ _SIDE_ERROR_M = 1.5
 _RISE_ERROR_M = 0.6
 _SIZE_ERROR = 0.3
 """Of the logarithm of the height."""
+_USUAL_VARIANCE_M2 = 36.0
+"""Places that are less sure than this together agree with much, by chance: that counts against them, by likelihood."""
 
 
 def place_of(row: Placeable) -> PlaceOnEarth | None:
@@ -74,6 +76,7 @@ def _disagreement(first: _Traits, second: _Traits, i: NDArray[np.intp], j: NDArr
     determinant = np.maximum(east * north - both**2, 1e-9)
     x, y = off_m[..., 0], off_m[..., 1]
     apart = (north * x**2 - 2 * both * x * y + east * y**2) / determinant
+    apart = apart + np.maximum(np.log(determinant / _USUAL_VARIANCE_M2**2), 0)
     side_m2 = _SIDE_ERROR_M**2 + one[..., 7] ** 2 + other[..., 7] ** 2
     apart = apart + (one[..., 6] - other[..., 6]) ** 2 / side_m2
     apart = apart + np.nan_to_num((one[..., 8] - other[..., 8]) / _RISE_ERROR_M) ** 2
