@@ -46,7 +46,10 @@ def first_frame(clip: Clip, length_s: float) -> Span | None:
         if len(near) < max(MIN_FIXES, len(placed) / 2):
             return None
         return Span(median(near) - (ROW_S if _counts_from_its_first_row(clip.gps) else 0.0), median(near))
-    return _by_ends([unix_s for unix_s, _ in rows], length_s)
+    is_longer = (
+        clip.duration_s is None and clip.gps.source == "side_file"
+    )  # a clip that was cut, and a log that was not
+    return _by_ends([unix_s for unix_s, _ in rows], length_s, is_longer=is_longer)
 
 
 def _counts_from_its_first_row(gps: ClipGps) -> bool:
@@ -54,7 +57,7 @@ def _counts_from_its_first_row(gps: ClipGps) -> bool:
     return gps.camera_minus_utc_s is not None and gps.fixes[0].media_s == 0
 
 
-def _by_ends(times: list[float], length_s: float) -> Span | None:
+def _by_ends(times: list[float], length_s: float, *, is_longer: bool) -> Span | None:
     if not times:
         return None
     middle = median(times)
@@ -62,6 +65,8 @@ def _by_ends(times: list[float], length_s: float) -> Span | None:
     if len(near) < max(MIN_FIXES, len(times) / 2):
         return None
     low_s, high_s = near[-1] + ROW_S - length_s, near[0]
+    if is_longer:
+        return Span(high_s - ROW_S, high_s)
     if low_s > high_s + SAME_CLOCK_S:  # the first one is of the drive before
         return Span(low_s, low_s)
     return Span(min(low_s, high_s), high_s)

@@ -11,6 +11,7 @@ from streamvision.core.redaction import printable
 from streamvision.gps.clip_gps import ClipGps
 from streamvision.gps.containers.format import GpsFormat, Readings
 from streamvision.gps.containers.registry import GPS_FORMATS
+from streamvision.gps.side_files.beside import read_beside
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def read_gps(path: Path) -> ClipGps | None:
     Args:
         path: the video file.
     """
-    return read_container(path)
+    return read_container(path) or read_beside(path)
 
 
 def read_container(path: Path) -> ClipGps | None:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from streamvision.core.position import Fix
 from streamvision.gps.boxes import Box, children, find_boxes, read_box, walk_boxes
 from streamvision.gps.containers.format import Readings
-from streamvision.gps.nmea import fixes_in, joined, sentences_in
+from streamvision.gps.nmea import Timed, every_sentence, fixes_in, intact_ones, joined
 from streamvision.gps.values import KMH_M_S, made_fix, utc_unix_s
 
 MAX_LOG_BYTES = 16 << 20
@@ -32,10 +32,20 @@ def read(file: BinaryIO) -> Readings | None:
     for log, begin in _logs(file):
         text = read_box(file, log, limit=MAX_LOG_BYTES).decode("latin-1")
         begin_s = None if begin is None else int.from_bytes(read_box(file, begin, limit=8), "big") / 1000
-        readings = _clocked(text, begin_s) or _plain(text)
+        readings = read_log(text, begin_s)
         if readings is not None:
             return readings
     return None
+
+
+def read_log(text: str, begin_s: float | None = None) -> Readings | None:
+    """Return the fixes of the text of a log; ``None`` where it has none.
+
+    Args:
+        text: the log.
+        begin_s: when the video began, by the camera's clock; ``None``: with the log.
+    """
+    return _clocked(text, begin_s) or _plain(text)
 
 
 def _logs(file: BinaryIO) -> Iterator[tuple[Box, Box | None]]:
@@ -56,14 +66,10 @@ def _logs_in(file: BinaryIO, box: Box) -> Iterator[tuple[Box, Box | None]]:
 
 
 def _clocked(text: str, begin_s: float | None) -> Readings | None:
-    """Return the fixes of sentences that each have the camera's clock before them.
-
-    Args:
-        text: the log.
-        begin_s: when the video began, by that clock; ``None``: with the log.
-    """
+    """Return the fixes of sentences that each have the camera's clock before them."""
     stamped = [(int(stamp) / 1000, said) for stamp, said in _CLOCKED.findall(text)]
-    sentences = [(sentence, camera_s) for camera_s, said in stamped for sentence in sentences_in(said)]
+    said_at: list[Timed] = [(sentence, camera_s) for camera_s, said in stamped for sentence in every_sentence(said)]
+    sentences = [(sentence, camera_s) for sentence, camera_s in intact_ones(said_at) if camera_s is not None]
     if not sentences:
         return None
     begin_s = begin_s or stamped[0][0]

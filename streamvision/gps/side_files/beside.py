@@ -1,0 +1,95 @@
+"""Positions of a video in files beside it: of its own name, or the logs of the card that it lies on."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from streamvision.core.reading import UnreadableError, read_bytes
+from streamvision.core.redaction import printable
+from streamvision.gps.clip_gps import ClipGps
+from streamvision.gps.containers.format import Readings
+from streamvision.gps.containers.nmea_log import read_log
+from streamvision.gps.side_files.ddpai import read_card_logs
+from streamvision.gps.side_files.gpx import read_gpx
+from streamvision.gps.side_files.seventy_mai import read_card_log
+from streamvision.gps.side_files.subtitles import read_subtitles
+
+logger = logging.getLogger(__name__)
+
+MAX_FILE_BYTES = 16 << 20
+"""Longest file that is read. A day with a point a second has less, as XML too."""
+SUFFIXES = ("nmea", "gps", "gpx", "srt")
+"""In the order in which they are looked for; what is in a file, not its suffix, tells how it is read."""
+_BLACKVUE = re.compile(r"(\d{8}_\d{6}_[A-Z])[FRIO][LS]?", re.ASCII)
+
+
+def read_beside(video: Path) -> ClipGps | None:
+    """Return the positions of a video in a file beside it; ``None`` where there are none.
+
+    Looked for are its name with ``.nmea``, ``.gps``, ``.gpx`` or ``.srt`` instead of its suffix or behind it, the same
+    without BlackVue's letter of the lens, and the logs of cards of 70mai and DDPai. It never raises.
+    """
+    for name, read in (("own", _read_own), ("70mai", read_card_log), ("ddpai", read_card_logs)):
+        try:
+            found = read(video)
+        except Exception as error:  # a clip without positions is still a clip
+            logger.debug("%s: files beside it (%s): %s", printable(video.name), name, error, exc_info=True)
+            continue
+        if found is not None and found[1].fixes:
+            return _clip_gps(*found, _format_of(found[0]) if name == "own" else name)
+    return None
+
+
+def _clip_gps(file: Path, readings: Readings, form: str) -> ClipGps:
+    return ClipGps(
+        fixes=readings.fixes,
+        format=form,
+        source="side_file",
+        file=file,
+        camera_minus_utc_s=readings.camera_minus_utc_s,
+        may_be_local=readings.may_be_local,
+    )
+
+
+def _read_own(video: Path) -> tuple[Path, Readings] | None:
+    for file in _names(video):
+        if file != video and file.is_file():
+            readings = _read(file)
+            if readings is not None and readings.fixes:
+                return file, readings
+    return None
+
+
+def _names(video: Path) -> Iterator[Path]:
+    blackvue = _BLACKVUE.fullmatch(video.stem)
+    stems = [video.stem, video.name, *([blackvue[1]] if blackvue else [])]
+    for suffix in SUFFIXES:
+        for stem in stems:
+            yield video.with_name(f"{stem}.{suffix}")
+            yield video.with_name(f"{stem}.{suffix.upper()}")
+
+
+def _read(file: Path) -> Readings | None:
+    try:
+        content = read_bytes(file, limit=MAX_FILE_BYTES)
+        return _reader(content, file)(content)
+    except UnreadableError as error:
+        logger.debug("%s %s", printable(file.name), error)
+        return None
+
+
+def _reader(content: bytes, file: Path) -> Callable[[bytes], Readings | None]:
+    if content[:512].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return read_gpx
+    return read_subtitles if file.suffix.lower() == ".srt" else _read_sentences
+
+
+def _read_sentences(content: bytes) -> Readings | None:
+    return read_log(content.decode("latin-1"))
+
+
+def _format_of(file: Path) -> str:
+    return file.suffix.lower().removeprefix(".")
