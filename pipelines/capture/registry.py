@@ -15,6 +15,7 @@ from pipelines.capture.packets import PacketListener
 from pipelines.capture.pictures.images import IMAGES, picture_source
 from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, local_path
 from pipelines.capture.synthetic_reader import SYNTHETIC
+from pipelines.capture.trip.source import TRIP
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.kept_files import first_kept
@@ -25,7 +26,7 @@ from streamvision.core.telemetry import DropCounter
 SOURCES: Registry[SourceKind] = Registry(
     "source kind",
     group="streamvision.sources",
-    plugins=[FILE, RTSP, HTTP, NETWORK, V4L2, IMAGES, VIDEOS, PIPE, GSTREAMER, SYNTHETIC],
+    plugins=[FILE, RTSP, HTTP, NETWORK, V4L2, IMAGES, VIDEOS, PIPE, GSTREAMER, TRIP, SYNTHETIC],
 )
 """In the order in which a text is offered to them."""
 
@@ -36,8 +37,9 @@ def parse_source(source: str | Sequence[str], *, policy: Policy = "auto", realti
     Args:
         source: a file, ``rtsp://``, ``rtsps://``, ``http(s)://`` (MJPEG, HLS, files), ``/dev/videoN`` or the bare
             number N (a file of that name where there is no such camera), a folder or glob of pictures or videos,
-            ``f_%04d.png``, ``gst:PIPELINE``, ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..``, or what an
-            installed package adds. Several files, folders and globs are one stream.
+            ``f_%04d.png``, ``gst:PIPELINE``, ``trip:FOLDER?view=..&drive=..`` (the card of a dashcam),
+            ``synthetic:NAME?fps=..&size=WxH&seed=..&frames=..``, or what an installed package adds.
+            Several files, folders and globs are one stream.
         policy: ``live`` keeps the newest frame only, ``file`` keeps every frame, ``auto`` decides by the kind.
         realtime: play a file at its own speed, as if it were live. ``policy="live"`` implies it for files.
 

@@ -43,11 +43,10 @@ def write_film(
         seed: of the noise.
     """
     size_px = (192, 108)
-    rng = np.random.default_rng([seed, first])
     pictures = []
     for number in range(first, first + count):
         picture = bar_code(number, *size_px)
-        picture[54:] = rng.integers(90, 166, (54, 192), np.uint8)
+        picture[54:] = np.random.default_rng([seed, number]).integers(90, 166, (54, 192), np.uint8)
         pictures.append(picture.tobytes())
     command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "192x108", "-r", str(FPS)]
     command += ["-i", "-", *(["-f", "lavfi", "-i", f"anoisesrc=amplitude=0.2:seed={seed}"] if sound else [])]

@@ -42,6 +42,12 @@ class VideosReader:
         self._unreadable = 0
         self._cut = 0
         self._fault = ""
+        self._lost_s = 0.0
+
+    @property
+    def lost_s(self) -> float:
+        """About how many seconds of the videos so far could not be decoded."""
+        return self._lost_s + (self._reader.lost_s if self._reader is not None else 0.0)
 
     def open(self) -> None:
         """Open the first video that can be."""
@@ -58,15 +64,27 @@ class VideosReader:
             if captured is NOT_YET:
                 return NOT_YET
             if captured is not None:
-                return captured._replace(pts_s=self._clock.joined_s(captured.pts_s))
+                return self._joined(captured)
             self._open_next()
+        self._finish()
+        return None
+
+    def _joined(self, captured: Captured) -> Captured | NotYet:
+        """Return a picture of one video as one of all."""
+        return captured._replace(pts_s=self._clock.joined_s(captured.pts_s))
+
+    def _finish(self) -> None:
+        """Say at the end of all what was wrong.
+
+        Raises:
+            SourceError: permanent; where a video was cut.
+        """
         if self._cut and not self._config.loop:
             raise SourceError(
                 f"{self._cut} of the {len(self._files)} videos of {self._spec.safe_uri} could not be read to the end, "
                 f"such as this: {self._fault}",
                 permanent=True,
             )
-        return None
 
     def close(self) -> None:
         """Close the video that is open, and forget the others."""
@@ -113,11 +131,17 @@ class VideosReader:
             self._cut += 1
         else:
             self._unreadable += 1
+            self._lost_s += self._length_unread_s()
             self._drops.add("unreadable")
         self._fault = self._fault or str(error)
 
+    def _length_unread_s(self) -> float:
+        """Return how long the video is that cannot be read, where that is known."""
+        return 0.0
+
     def _close_reader(self) -> None:
         if self._reader is not None:
+            self._lost_s += self._reader.lost_s if self._clock.has_frame else 0.0
             self._reader.close()
             self._reader = None
 
@@ -136,17 +160,23 @@ class JoinedClock:
         """Expect the first time of the next video."""
         self.has_frame = False
 
-    def joined_s(self, pts_s: float) -> float:
-        """Return the time of a frame in all videos, given the one in its own."""
+    def joined_s(self, pts_s: float, *, gap_s: float = 0.0) -> float:
+        """Return the time of a frame in all videos, given the one in its own.
+
+        Args:
+            pts_s: its time in its own video.
+            gap_s: how much is missing before it, where it is the first one of its video.
+        """
         if not self.has_frame:
             if self._frames:
-                self._offset_s = self._last_s + self._interval_s() - pts_s
+                self._offset_s = self._last_s + self.interval_s + gap_s - pts_s
             self._first_s, self._frames, self.has_frame = pts_s + self._offset_s, 0, True
         self._frames += 1
         self._last_s = pts_s + self._offset_s
         return self._last_s
 
-    def _interval_s(self) -> float:
-        """Return the mean time from frame to frame of the video before."""
+    @property
+    def interval_s(self) -> float:
+        """The mean time from frame to frame of the video that had the last frame."""
         passed_s = self._last_s - self._first_s
         return passed_s / (self._frames - 1) if self._frames > 1 and passed_s > 0 else 1 / DEFAULT_FPS

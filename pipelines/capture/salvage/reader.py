@@ -32,6 +32,11 @@ class FileReader(PyAvReader):
         return float(start * self._stream.time_base) if start is not None else 0.0
 
     @property
+    def fps(self) -> float:
+        """Its frame rate."""
+        return self.salvaged.fps if self.salvaged is not None else self._promise.fps
+
+    @property
     def lost_s(self) -> float:
         """About how many seconds of it could not be decoded so far; at its end, of all of it."""
         if self._stream is None:
@@ -39,7 +44,7 @@ class FileReader(PyAvReader):
         lost = self._damage.damaged + (self.salvaged.lost if self.salvaged is not None else 0)
         if self._at_end and self._promise.is_broken(packets=self._packets_read, end_s=self._times.end_s):
             lost += max((self._promise.frames or 0) - self._frames_read, 0)
-        return lost / (self.salvaged.fps if self.salvaged is not None else self._promise.fps)
+        return lost / self.fps
 
     def close(self) -> None:
         """Release decoder and file."""

@@ -1,0 +1,1 @@
+"""The drives on the card of a dashcam as one source."""
