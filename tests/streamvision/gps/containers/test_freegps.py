@@ -157,7 +157,15 @@ def atc_rings(count: int = 5) -> list[bytes]:
     return blocks
 
 
+def kenwood(place: Place) -> bytes:
+    """Return a block of Viofo's layout with all four digits of the year; exiftool takes its time as the machine's."""
+    block = bytearray(viofo_block(place))
+    struct.pack_into("<I", block, 0x1C, place.day[0])
+    return bytes(block)
+
+
 BY_INDEX: list[Maker] = [
+    kenwood,
     standard_block,
     viofo_block,
     azdome,
