@@ -50,19 +50,24 @@ _NOMINAL_FPS = 30  # for the encoder's rate control only; the frames carry their
 
 
 @dataclass(frozen=True)
-class _Codec:
+class VideoCodec:
+    """An encoder and how it is used."""
+
     name: str
+    """FFmpeg's name of it."""
     options: dict[str, str]
+    """Its options."""
     time_base: Fraction
+    """The tick that its times are counted in."""
 
 
 # Without look-ahead and B-frames ("zerolatency") no frame waits in the encoder when the program dies. 1080p costs
 # x264's "ultrafast" 8 ms a frame, "veryfast" 20 ms: the network needs the cores more. MPEG-4 part 2 counts time in
 # 16 bits, so it cannot use 1/90000 s.
 _CODECS = (
-    _Codec("libx264", {"preset": "ultrafast", "tune": "zerolatency", "crf": "22"}, Fraction(1, 90000)),
-    _Codec("libopenh264", {"b": "6000000", "allow_skip_frames": "0"}, Fraction(1, 90000)),
-    _Codec("mpeg4", {"qscale": "3", "b": "8000000"}, Fraction(1, 60000)),
+    VideoCodec("libx264", {"preset": "ultrafast", "tune": "zerolatency", "crf": "22"}, Fraction(1, 90000)),
+    VideoCodec("libopenh264", {"b": "6000000", "allow_skip_frames": "0"}, Fraction(1, 90000)),
+    VideoCodec("mpeg4", {"qscale": "3", "b": "8000000"}, Fraction(1, 60000)),
 )
 
 
@@ -86,7 +91,7 @@ class Mp4Sink:
         self._unwritten = 0
         self._overwrite = overwrite
         self._path = path
-        self._codec = _choose_codec(codec)
+        self._codec = choose_codec(codec)
         self._container: OutputContainer | None = None
         self._file: CheckedFile | None = None
         self._stream: VideoStream | None = None
@@ -211,7 +216,12 @@ class Mp4Sink:
         return OutputError(f"cannot record {self._path}: the encoder {self._codec.name} failed with {error}")
 
 
-def _choose_codec(name: str | None) -> _Codec:
+def choose_codec(name: str | None = None) -> VideoCodec:
+    """Return the encoder of a name, or the first that there is.
+
+    Raises:
+        MissingDependencyError: when this PyAV has none.
+    """
     for codec in _CODECS:
         if name in (None, codec.name) and codec.name in av.codecs_available:
             return codec
