@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any, get_args
@@ -24,11 +25,15 @@ from streamvision.core.logs import say
 from streamvision.core.words import counted
 from streamvision.dashcam.clip import View
 from streamvision.models import with_default_model
+from streamvision.trip.arrivals import Arrivals
 from streamvision.trip.detecting import StoppedError
 from streamvision.trip.records import DriveSummary, SeenObject
-from streamvision.trip.run import Trip, TripReport
+from streamvision.trip.run import Trip
 from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
+from streamvision.trip.summaries import TripReport
 
+LOOK_EVERY_S = 2.0
+"""How often a watched folder is looked into."""
 ORIGIN = "command line"
 _ZONE = re.compile(r"(?P<sign>[+-]?)(?P<hours>\d{1,2})(:?(?P<minutes>\d\d))?", re.ASCII)
 _MOST_SHOWN = 20
@@ -104,6 +109,7 @@ looking_options = together(
     metavar="DIR",
     help="Folder of what is kept for the next run.  [default: state in the folder of the results]",
 )
+@click.option("--watch", is_flag=True, help="Go on with what comes into DIR, such as a card or uploads, until Ctrl-C.")
 @click.option("--no-video", is_flag=True, help="Write no annotated videos, which take the longest.")
 @drive_options
 @looking_options
@@ -113,6 +119,7 @@ def trip(
     folder: Path,
     output: Path,
     state: Path | None,
+    watch: bool,
     no_video: bool,
     view: View,
     zone: tzinfo | None,
@@ -134,6 +141,7 @@ def trip(
       streamvision trip /media/me/DASHCAM --output drives
       streamvision trip clips --model yolo.onnx --classes stop,yield --output drives --no-video
       streamvision trip clips --output drives --zone +02:00 --json
+      streamvision trip /srv/ftp/dashcam --output drives --watch
     """
     settings = TripSettings(
         folder=folder,
@@ -152,12 +160,30 @@ def trip(
                 StepProgress() as progress,
                 Trip(settings, is_stopped=lambda: signals.stop is not None, on_progress=progress.show_work) as running,
             ):
+                if watch:
+                    _watch(running, lambda: signals.stop is not None, as_json=as_json)
+                    return exit_code(signals.stop)
                 report = running.update()
         except StoppedError:
             say(f"Stopped; what is done is kept in {settings.state}, and the same command goes on from there.")
             return exit_code(signals.stop)
-    click.echo(json.dumps(report.to_json(), allow_nan=False) if as_json else "\n".join(_told(report)))
+    _say(report, as_json=as_json)
     return exit_code(signals.stop)
+
+
+def _watch(running: Trip, is_stopped: Callable[[], bool], *, as_json: bool) -> None:
+    """Work on what comes, until somebody stops it, and say what has come of it each time."""
+    arrivals = Arrivals()
+    while not is_stopped():
+        if (report := running.update_by(arrivals)) is not None:
+            _say(report, as_json=as_json)
+        next_s = time.monotonic() + LOOK_EVERY_S
+        while not is_stopped() and time.monotonic() < next_s:
+            time.sleep(0.1)
+
+
+def _say(report: TripReport, *, as_json: bool) -> None:
+    click.echo(json.dumps(report.to_json(), allow_nan=False) if as_json else "\n".join(_told(report)))
 
 
 def _sections(given: dict[str, Any]) -> dict[str, Any]:

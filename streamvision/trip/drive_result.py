@@ -1,4 +1,4 @@
-"""What one drive comes to, from what is kept of its clips: a line a frame, and its identities."""
+"""What one drive comes to, from what is kept of its clips: a line a frame, identities, objects and their places."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from streamvision.core.config.app import TrackerConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.frame import describe_place, describe_when
 from streamvision.dashcam.clip import Drive
-from streamvision.geolocation.records import TrackBoxes
+from streamvision.geolocation.placing import place_tracks
+from streamvision.geolocation.records import Placement, TrackBoxes
 from streamvision.gps.track import GpsTrack
 from streamvision.trip.following import DriveClip, FollowedFrame, TrackCollector, follow
 
@@ -48,6 +49,8 @@ class DriveResult:
     """How much of it could not be decoded."""
     notes: tuple[str, ...]
     """What the user should know."""
+    placement: Placement | None
+    """The objects that the identities are of, and where they stand; ``None`` where nobody knows the way."""
 
 
 def go_through(
@@ -60,7 +63,7 @@ def go_through(
     tracker: TrackerConfig,
     score: float,
 ) -> DriveResult:
-    """Give identities over a drive, and write a line a frame.
+    """Give identities over a drive, place them, and write a line a frame.
 
     Args:
         drive: the drive.
@@ -86,11 +89,12 @@ def go_through(
             if frame.shown:
                 looked.append(frame.taken.unix_s)
     lost_s, notes = _losses(clips)
+    tracks = collector.tracks()
     return DriveResult(
         drive=drive,
         clips=tuple(clips),
         way=way,
-        tracks=tuple(collector.tracks()),
+        tracks=tuple(tracks),
         lines=lines,
         frames=len(times),
         start_unix_s=times[0] if times else 0.0,
@@ -98,6 +102,7 @@ def go_through(
         looked_unix_s=np.array(looked),
         lost_s=lost_s,
         notes=(*drive.notes, *notes),
+        placement=place_tracks(tracks, way) if way is not None else None,
     )
 
 

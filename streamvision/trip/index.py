@@ -45,7 +45,8 @@ class TripIndex:
         self.folder = prepare_folder(folder)
         """Where it is kept."""
         self._settings = settings
-        prepare_folder(folder / "clips")
+        for name in ("clips", "drives"):
+            prepare_folder(folder / name)
         with self._errors():
             self._database = sqlite3.connect(folder / INDEX_FILE, timeout=LOCK_WAIT_S)
             (folder / INDEX_FILE).chmod(FILE_MODE)

@@ -47,6 +47,8 @@ class BestView:
     """Its number in the file, from 0, among those that could be decoded."""
     box_xyxy_px: tuple[float, float, float, float]
     """The object on it."""
+    clip_key: str = ""
+    """What tells the clip from all others, where files of other content may come to have its name."""
 
     @property
     def file_name(self) -> str:
@@ -111,7 +113,12 @@ def _cut_out(picture: Picture, view: BestView) -> bytes:
 
 def _origin(view: BestView, hide: Hide | None) -> list[Any]:
     """Return what a picture is made of, as JSON has it: one that is made of the same is not made again."""
-    return [str(view.clip), round(view.pts_s, 6), [round(edge, 2) for edge in view.box_xyxy_px], hide is not None]
+    return [
+        view.clip_key or str(view.clip),
+        round(view.pts_s, 6),
+        [round(edge, 2) for edge in view.box_xyxy_px],
+        hide is not None,
+    ]
 
 
 def _read_kept(folder: Path) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +15,13 @@ from typing import Any
 
 import pytest
 
+from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.gps.earth import offset_m
+from streamvision.trip.arrivals import Arrivals, is_being_written
+from streamvision.trip.run import Trip
+from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
+from streamvision.trip.summaries import ClipCounts
 from support.command_line import Finished, running, streamvision
 from support.trip_cards import copied_card, true_frames, true_objects
 
@@ -119,6 +127,45 @@ def test_a_run_that_was_killed_goes_on_where_it_was_and_comes_to_the_same(made: 
     assert clips["skipped"] >= 1
     assert clips["new"] + clips["skipped"] == 3
     assert _contents(output) == _contents(made.output)
+
+
+def test_a_watched_folder_says_what_it_has_and_ends_on_sigterm(made: Made) -> None:
+    with running(
+        "trip", made.card, "--output", made.output, *QUICK, "--watch", "--json", stdout=subprocess.PIPE
+    ) as watching:
+        assert watching.stdout is not None
+        first = json.loads(watching.stdout.readline())
+        assert first["objects"] == made.finished.report["objects"]
+        watching.send_signal(signal.SIGTERM)
+        assert watching.wait(WAIT_S) == 0
+
+
+def test_clips_that_come_later_join_their_drive_and_the_results_are_the_same(made: Made, tmp_path: Path) -> None:
+    card, output = tmp_path / "card", tmp_path / "out"
+    clips = sorted((made.card / "DCIM" / "Movie").iterdir())
+    settings = TripSettings(
+        folder=card,
+        output=output,
+        state=tmp_path / "state",
+        model=ModelConfig(path=Path("road_signs"), side_px=320, score=0.4),
+        tracker=TrackerConfig(memory_s=TRACKER_MEMORY_S),
+    )
+    arrivals = Arrivals(quiet_s=0)
+    with Trip(settings, is_stopped=lambda: False, on_progress=lambda *_: None) as trip:
+        assert trip.update_by(arrivals) is None
+        (card / "DCIM" / "Movie").mkdir(parents=True)
+        for clip in clips:
+            there = Path(shutil.copy2(clip, card / "DCIM" / "Movie"))
+            with there.open("ab"):
+                if is_being_written(there):  # not where the file system grants no leases
+                    assert trip.update_by(arrivals) is None
+            report = trip.update_by(arrivals)
+            assert trip.update_by(arrivals) is None
+    assert report is not None
+    assert report.clips == ClipCounts(found=3, new=1, skipped=2)
+    assert [len(drive.clips) for drive in report.summary.drives] == [3]
+    assert (output / "results.jsonl").read_bytes() == (made.output / "results.jsonl").read_bytes()
+    assert (output / "track.gpx").read_bytes() == (made.output / "track.gpx").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Puts the identities of all drives on the earth, drive by drive, and together those that are one object."""
+"""Puts together what several drives saw of one object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from streamvision.geolocation.absence import absent
 from streamvision.geolocation.merging import merge
-from streamvision.geolocation.placing import place_tracks
 from streamvision.geolocation.records import KnownObject
 from streamvision.trip.drive_result import DriveResult
 from streamvision.trip.objects import ObjectViews, unplaced
@@ -18,10 +17,10 @@ def objects_of(results: Sequence[DriveResult]) -> list[ObjectViews]:
     placed_views: dict[int, ObjectViews] = {}
     others: list[ObjectViews] = []
     for result in results:
-        if result.way is None:
+        placement = result.placement
+        if placement is None or result.way is None:
             others += unplaced(result)
             continue
-        placement = place_tracks(result.tracks, result.way)
         merged = merge(known, placement)
         known = absent(
             merged.objects,
