@@ -154,6 +154,7 @@ def with_track(
     entry: bytes = bytes(30),
     blocks: Sequence[bytes] = (),
     seconds: float = 1.0,
+    moov: bytes = b"",
 ) -> bytes:
     """Return a file with a track.
 
@@ -164,6 +165,7 @@ def with_track(
         entry: what describes its samples, from the reserved bytes on.
         blocks: what lies behind each of the first samples and is named by ``moov/gps ``.
         seconds: how long a sample lasts.
+        moov: further boxes of the movie, before the track.
     """
     data = box(b"ftyp", b"isom\0\0\2\0isomiso2avc1mp41")
     place, content, chunks, index = len(data) + 8, b"", [], b""
@@ -185,7 +187,12 @@ def with_track(
     named = full(b"hdlr", 0, int.from_bytes(handler, "big"), 0, 0, 0, more=b"\0")
     track = box(b"trak", box(b"mdia", times + named + box(b"minf", box(b"stbl", table))))
     listed = box(b"gps ", struct.pack(">II", 0x101, len(blocks)) + index) if blocks else b""
-    return data + box(b"mdat", content) + box(b"moov", track + listed)
+    return data + box(b"mdat", content) + box(b"moov", moov + track + listed)
+
+
+def gpmf_item(key: bytes, kind: bytes, size: int, values: bytes) -> bytes:
+    """Return an item of GPMF; ``kind`` is the letter of its type, or NUL where it holds items."""
+    return struct.pack(">4scBH", key, kind, size, len(values) // size) + values + bytes(-len(values) % 4)
 
 
 def written(path: Path, content: bytes) -> Path:

@@ -7,9 +7,8 @@ import pytest
 
 from streamvision.gps.clip_gps import ClipGps
 from streamvision.gps.reading import read_container
-from support.data_tracks import movie_with_track
 from support.exiftool import exiftool_rows, needs_exiftool
-from support.gps_files import written
+from support.gps_files import movie_header, with_track, written
 
 MADE_S = 1_790_488_000
 GPS_S = MADE_S - 315_964_800
@@ -35,7 +34,7 @@ def place(second: int) -> bytes:
 
 
 def movie(path: Path, samples: list[bytes], *, created_unix_s: int = MADE_S) -> Path:
-    content = movie_with_track(samples, handler=b"camm", form=b"camm", created_unix_s=created_unix_s)
+    content = with_track(samples, handler=b"camm", coding=b"camm", moov=movie_header(created_unix_s=created_unix_s))
     return written(path, content)
 
 
@@ -50,7 +49,10 @@ def read(path: Path) -> ClipGps:
 @pytest.mark.parametrize("handler", [b"camm", b"meta"])
 def test_equal_to_exiftool(handler: bytes, tmp_path: Path) -> None:
     samples = [fix(second) for second in range(5)]
-    path = written(tmp_path / "clip.mp4", movie_with_track(samples, handler=handler, form=b"camm"))
+    path = written(
+        tmp_path / "clip.mp4",
+        with_track(samples, handler=handler, coding=b"camm", moov=movie_header(created_unix_s=MADE_S)),
+    )
     fixes, rows = read(path).fixes, exiftool_rows(path)
     assert len(fixes) == len(rows) == 5
     for found, row in zip(fixes, rows, strict=True):

@@ -11,9 +11,8 @@ from streamvision.gps.clip_gps import ClipGps
 from streamvision.gps.containers.gpmf import fixes_of
 from streamvision.gps.reading import read_container
 from streamvision.gps.sample_tables import Sample
-from support.data_tracks import klv, movie_with_track
 from support.exiftool import needs_exiftool
-from support.gps_files import written
+from support.gps_files import gpmf_item, with_track, written
 
 SCALES5 = struct.pack(">5i", 10_000_000, 10_000_000, 1000, 1000, 100)
 SCALES9 = struct.pack(">9i", 10_000_000, 10_000_000, 1000, 1000, 100, 1, 1000, 100, 1)
@@ -28,20 +27,22 @@ def payload(second: int, *, kind: int = 3, clock: bytes | None = None) -> bytes:
         struct.pack(">5i", -335_000_000 + (second * ROWS + row) * 50, -706_000_000 + row, 520_500, 13_250, 1330)
         for row in range(ROWS)
     )
-    gyroscope = klv(
-        b"STRM", b"\0", 1, klv(b"SCAL", b"s", 2, struct.pack(">h", 3755)) + klv(b"GYRO", b"s", 6, bytes(60))
+    gyroscope = gpmf_item(
+        b"STRM", b"\0", 1, gpmf_item(b"SCAL", b"s", 2, struct.pack(">h", 3755)) + gpmf_item(b"GYRO", b"s", 6, bytes(60))
     )
     items = (
-        klv(b"STMP", b"J", 8, struct.pack(">Q", second * 1_000_000))
-        + klv(b"STNM", b"c", 1, b"GPS (Lat., Long., Alt., 2D speed, 3D speed)")
-        + klv(b"GPSF", b"L", 4, struct.pack(">I", kind))
-        + klv(b"GPSU", b"U" if len(clock) == 16 else b"c", len(clock) or 1, clock)
-        + klv(b"GPSP", b"S", 2, struct.pack(">H", 150))
-        + klv(b"UNIT", b"c", 3, b"degdegm\0\0m/sm/s")
-        + klv(b"SCAL", b"l", 4, SCALES5)
-        + klv(b"GPS5", b"l", 20, rows)
+        gpmf_item(b"STMP", b"J", 8, struct.pack(">Q", second * 1_000_000))
+        + gpmf_item(b"STNM", b"c", 1, b"GPS (Lat., Long., Alt., 2D speed, 3D speed)")
+        + gpmf_item(b"GPSF", b"L", 4, struct.pack(">I", kind))
+        + gpmf_item(b"GPSU", b"U" if len(clock) == 16 else b"c", len(clock) or 1, clock)
+        + gpmf_item(b"GPSP", b"S", 2, struct.pack(">H", 150))
+        + gpmf_item(b"UNIT", b"c", 3, b"degdegm\0\0m/sm/s")
+        + gpmf_item(b"SCAL", b"l", 4, SCALES5)
+        + gpmf_item(b"GPS5", b"l", 20, rows)
     )
-    return klv(b"DEVC", b"\0", 1, klv(b"DVNM", b"c", 1, b"Camera") + gyroscope + klv(b"STRM", b"\0", 1, items))
+    return gpmf_item(
+        b"DEVC", b"\0", 1, gpmf_item(b"DVNM", b"c", 1, b"Camera") + gyroscope + gpmf_item(b"STRM", b"\0", 1, items)
+    )
 
 
 def payload_with_clock(second: int) -> bytes:
@@ -61,12 +62,16 @@ def payload_with_clock(second: int) -> bytes:
         )
         for row in range(10)
     )
-    items = klv(b"TYPE", b"c", 1, b"lllllllSS") + klv(b"SCAL", b"l", 4, SCALES9) + klv(b"GPS9", b"?", 32, rows)
-    return klv(b"DEVC", b"\0", 1, klv(b"STRM", b"\0", 1, items))
+    items = (
+        gpmf_item(b"TYPE", b"c", 1, b"lllllllSS")
+        + gpmf_item(b"SCAL", b"l", 4, SCALES9)
+        + gpmf_item(b"GPS9", b"?", 32, rows)
+    )
+    return gpmf_item(b"DEVC", b"\0", 1, gpmf_item(b"STRM", b"\0", 1, items))
 
 
 def movie(path: Path, samples: list[bytes], *, sample_s: float = 1.0) -> Path:
-    return written(path, movie_with_track(samples, handler=b"meta", form=b"gpmd", sample_s=sample_s))
+    return written(path, with_track(samples, handler=b"meta", coding=b"gpmd", seconds=sample_s))
 
 
 def read(path: Path) -> ClipGps:
@@ -138,5 +143,5 @@ def test_hostile_bytes_raise_nothing(seed: int, tmp_path: Path) -> None:
         fixes_of(bytes(bad[: chance.randrange(len(bad))]), Sample(0, len(bad), 0.0, 1.0))
     nested = b""
     for _ in range(500):
-        nested = klv(b"DEVC", b"\0", 1, nested[:60_000])
-    assert fixes_of(nested + klv(b"DEVC", b"\0", 1, b"") * 30_000, Sample(0, 0, 0.0, 1.0)) == []
+        nested = gpmf_item(b"DEVC", b"\0", 1, nested[:60_000])
+    assert fixes_of(nested + gpmf_item(b"DEVC", b"\0", 1, b"") * 30_000, Sample(0, 0, 0.0, 1.0)) == []

@@ -9,9 +9,8 @@ import pytest
 from streamvision.core.position import Fix
 from streamvision.gps.clip_gps import ClipGps
 from streamvision.gps.reading import read_container
-from support.data_tracks import movie_with_track
 from support.exiftool import exiftool_rows, needs_exiftool, same_rows
-from support.gps_files import Place, digits, places, written
+from support.gps_files import Place, digits, places, with_track, written
 
 SOUTH_WEST = places(5, north=b"S", east=b"W")
 ROADHAWK = "-I8XQWRVNZOYPUTA0B1C2SJ9K.L,M$D3E4F5G6H7"
@@ -118,7 +117,7 @@ def read(path: Path) -> ClipGps:
 def test_equal_to_exiftool(make: object, form: bytes, handler: bytes, tmp_path: Path) -> None:
     assert callable(make)
     for name, way in (("north_east", places(5)), ("south_west", SOUTH_WEST)):
-        content = movie_with_track([make(place) for place in way], handler=handler, form=form)
+        content = with_track([make(place) for place in way], handler=handler, coding=form)
         path = written(tmp_path / f"{name}.mp4", content)
         found, rows = read(path), exiftool_rows(path)
         assert len(rows) == 5
@@ -132,7 +131,7 @@ def test_equal_to_exiftool(make: object, form: bytes, handler: bytes, tmp_path: 
 def test_rows_without_a_fix_are_left_out_as_exiftool_does(tmp_path: Path) -> None:
     way = [*places(3, status=b"V"), *places(6)[3:]]
     path = written(
-        tmp_path / "clip.mp4", movie_with_track([place.rmc.encode() for place in way], handler=b"text", form=b"text")
+        tmp_path / "clip.mp4", with_track([place.rmc.encode() for place in way], handler=b"text", coding=b"text")
     )
     found = read(path)
     same_rows(found.fixes, exiftool_rows(path))
@@ -161,7 +160,7 @@ def test_new_texts_of_dji(tmp_path: Path) -> None:
     old = "[latitude : 39.9] [longtitude : -116.25] [altitude: 21.0]"
     path = written(
         tmp_path / "clip.mp4",
-        movie_with_track([with_length(line.encode()) for line in (text, old)], handler=b"sbtl", form=b"tx3g"),
+        with_track([with_length(line.encode()) for line in (text, old)], handler=b"sbtl", coding=b"tx3g"),
     )
     found = read(path)
     assert found.may_be_local
@@ -174,7 +173,7 @@ def test_new_texts_of_dji(tmp_path: Path) -> None:
 def test_a_damaged_sentence_is_passed_over(tmp_path: Path) -> None:
     way = [place.rmc.encode() for place in places(5)]
     way[2] = way[2].replace(b"5427", b"5437")
-    path = written(tmp_path / "clip.mp4", movie_with_track(way, handler=b"text", form=b"text"))
+    path = written(tmp_path / "clip.mp4", with_track(way, handler=b"text", coding=b"text"))
     assert [fix.media_s for fix in read(path).fixes] == [0, 1, 3, 4]
 
 
@@ -189,11 +188,11 @@ def test_a_damaged_sentence_is_passed_over(tmp_path: Path) -> None:
 )
 def test_other_texts_have_no_positions(samples: list[bytes], tmp_path: Path) -> None:
     for handler in (b"text", b"sbtl", b"meta"):
-        path = written(tmp_path / "clip.mp4", movie_with_track(samples, handler=handler, form=b"tx3g"))
+        path = written(tmp_path / "clip.mp4", with_track(samples, handler=handler, coding=b"tx3g"))
         assert read_container(path) is None
 
 
 def test_a_track_of_something_else_is_given_up(tmp_path: Path) -> None:
     samples = [b"no way"] * 400 + [place.rmc.encode() for place in places(3)]
-    path = written(tmp_path / "clip.mp4", movie_with_track(samples, handler=b"text", form=b"text"))
+    path = written(tmp_path / "clip.mp4", with_track(samples, handler=b"text", coding=b"text"))
     assert read_container(path) is None
