@@ -32,10 +32,19 @@ class Row:
     media_s: float | None
 
 
-def exiftool_rows(path: Path) -> list[Row]:
-    """Return the fixes that exiftool finds in a video, in its order."""
+def exiftool_rows(path: Path, *, embedded: int = 1) -> list[Row]:
+    """Return the fixes that exiftool finds in a video, in its order; ``embedded`` is how hard it looks, 1 to 3."""
     ran = subprocess.run(
-        ["exiftool", "-ee", "-n", "-j", "-G3", "-api", "LargeFileSupport=1", str(path)],
+        [
+            "exiftool",
+            f"-ee{embedded if embedded > 1 else ''}",
+            "-n",
+            "-j",
+            "-G3",
+            "-api",
+            "LargeFileSupport=1",
+            str(path),
+        ],
         capture_output=True,
         timeout=120,
         env={**os.environ, "TZ": "UTC"},

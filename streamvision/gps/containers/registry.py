@@ -67,6 +67,11 @@ GPS_FORMATS: Registry[GpsFormat] = Registry(
             summary="A message in each picture: Tesla, firmware 2025.44.25 and later.",
         ),
         GpsFormat(
+            name="transport_stream",
+            factory=f"{_HERE}.transport_stream:read",
+            summary="Packets of a transport stream: Viofo A119 v3, Blueskysea, INNOVV, VSYS A6L.",
+        ),
+        GpsFormat(
             name="novatek_scan",
             factory=f"{_HERE}.freegps.reader:read_found",
             summary="freeGPS blocks without an index, as in a clip that was cut off.",
