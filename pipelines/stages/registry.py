@@ -58,6 +58,16 @@ FRAME_STAGES: Registry[Plugin] = Registry(
             factory="pipelines.stages.secondary.secondary_inference:secondary",
             summary="models on the crops of objects",
         ),
+        Plugin(
+            name="blur",
+            factory="pipelines.stages.blur.stage:blur",
+            summary="faces and number plates, unreadable for all that comes behind",
+        ),
+        Plugin(
+            name="hidden_places",
+            factory="pipelines.stages.hidden_places:hidden_places",
+            summary="no positions near places that nobody shall learn of",
+        ),
     ],
 )
 

@@ -27,6 +27,7 @@ from streamvision.core.config.app import (
 from streamvision.core.config.merging import join_options
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
+from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.config.references import escape, expand
 from streamvision.core.errors import ConfigError
 from streamvision.core.logs import say
@@ -218,6 +219,14 @@ source_options = together(
 """Options that say where frames come from."""
 
 
+privacy_options = (
+    field_option("--blur", PrivacyConfig, "blur"),
+    field_option("--blur-model", PrivacyConfig, "blur_model", metavar="FILE"),
+    field_option("--home", PrivacyConfig, "home", multiple=True, metavar="LAT,LON,RADIUS_M"),
+)
+"""Options that say what is hidden from everybody."""
+
+
 output_options = together(
     click.option(
         "--stage",
@@ -241,6 +250,7 @@ output_options = together(
     field_option("--overwrite", OutputsConfig, "overwrite"),
     field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
     field_option("--position", AppConfig, "position", metavar="URI"),
+    *privacy_options,
     field_option("--max-frames", AppConfig, "max_frames"),
     field_option("--workers", AppConfig, "workers"),
     heading="What becomes of the results",

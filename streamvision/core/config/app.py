@@ -13,6 +13,7 @@ from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.mqtt import MqttConfig
 from streamvision.core.config.notify import NotifyConfig
+from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.config.recording import RecordingConfig, StreamRecordingConfig
 from streamvision.core.config.secondary import KeyFrameConfig, SecondaryModelConfig
 from streamvision.core.config.section import ID, SHOWN_NAME, ClassName, Section, listed_in, read_yaml, validate
@@ -229,6 +230,7 @@ class AppConfig(Section):
     )
     tracklets: TrackletsConfig = Field(TrackletsConfig(), description="What a service keeps of each identity.")
     notify: NotifyConfig = Field(NotifyConfig(), description="Who is told of events.")
+    privacy: PrivacyConfig = Field(PrivacyConfig(), description="What is hidden from everybody.")
     position: str | None = Field(
         None,
         description="Where the position of live sources comes from while they run: gpsd://HOST[:PORT], or "
@@ -277,6 +279,16 @@ class AppConfig(Section):
             raise ValueError(
                 f"workers is {self.workers}, but mqtt tells of every event and sees all frames in one process only; "
                 "leave out one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_private_is_recorded(self) -> AppConfig:
+        modes = [self.recording.mode, *(stream.recording.mode for stream in self.streams if stream.recording)]
+        if self.privacy.blur and any(mode not in (None, "off") for mode in modes):
+            raise ValueError(
+                "privacy.blur makes faces unreadable, but recording keeps the cameras' own packets, in which they are "
+                "not; leave out one of them (outputs.record keeps the pictures as they are shown)"
             )
         return self
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from streamvision.core.config.app import AppConfig, OutputsConfig, StreamConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import short
 
@@ -20,6 +21,7 @@ STREAM_OPTIONS = tuple(name for name in StreamConfig.model_fields if name not in
 OUTPUT_OPTIONS = tuple(OutputsConfig.model_fields)
 ALIASES = {"conf": "score", "imgsz": "side_px"}
 """By what other programs call them, options of ours."""
+PRIVACY_OPTIONS = tuple(PrivacyConfig.model_fields)
 SERVE_OPTIONS = ("login", "tls", "tls_cert", "tls_key")
 MAIN_KEYS = {"model": "path", "tracker": "name", "adaptive": "mode"}
 """The key of a section that is meant where a plain value is given for all of it, as in ``tracker="botsort"``."""
@@ -58,6 +60,8 @@ def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dic
             joined["model"] = _joined(model, {name: value}, section="model")
         elif name in OUTPUT_OPTIONS:
             joined["outputs"] = _joined(joined.get("outputs"), {name: value}, section="outputs")
+        elif name in PRIVACY_OPTIONS:
+            joined["privacy"] = _joined(joined.get("privacy"), {name: value}, section="privacy")
         elif name in SERVE_OPTIONS:
             joined["serve"] = _joined(joined.get("serve"), {name: value}, section="serve")
         elif name in STREAM_OPTIONS:
@@ -66,7 +70,14 @@ def join_options(document: Mapping[str, Any], options: Mapping[str, Any]) -> dic
                 continue  # what is validated later says what is wrong
             joined["streams"] = [{**one, name: value} if isinstance(one, Mapping) else one for one in streams]
         else:
-            known = [*MODEL_OPTIONS, *STREAM_OPTIONS, *OUTPUT_OPTIONS, *SERVE_OPTIONS, *SECTION_OPTIONS]
+            known = [
+                *MODEL_OPTIONS,
+                *STREAM_OPTIONS,
+                *OUTPUT_OPTIONS,
+                *PRIVACY_OPTIONS,
+                *SERVE_OPTIONS,
+                *SECTION_OPTIONS,
+            ]
             near = difflib.get_close_matches(short(name), known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known options are {', '.join(known)}"
             raise ConfigError(f"there is no option {short(name)!r}: {hint}")

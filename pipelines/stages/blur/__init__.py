@@ -1,0 +1,1 @@
+"""Faces and number plates, made unreadable before anything is shown, kept or sent."""

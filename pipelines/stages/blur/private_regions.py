@@ -1,0 +1,92 @@
+"""Where faces and plates are on a picture: by a detector, and by what the running model has found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.stages.blur.cascades import CascadeDetector
+from pipelines.stages.blur.mosaic import U8, hide_bgr
+from pipelines.stages.blur.parts import F64, are_private, private_parts
+from streamvision.core.config.model import ModelConfig
+from streamvision.core.detections import Detections, class_name
+from streamvision.core.errors import ConfigError
+from streamvision.core.picture import BgrPicture, Picture, YuvPicture
+from streamvision.inference.model import Model
+
+SCORE = 0.2
+"""A detector's lowest score: a part too many is hidden rather than one too few."""
+
+
+class PrivateRegions:
+    """Finds what is to be hidden. One thread may use it at a time.
+
+    Args:
+        model: a detector, already open; :meth:`close` closes it. ``None``: the cascades that OpenCV ships.
+
+    Raises:
+        ConfigError: when the detector knows nothing private.
+    """
+
+    def __init__(self, model: Model | None = None) -> None:
+        if model is not None and not are_private(model.names):
+            known = ", ".join(model.names[:8])
+            raise ConfigError(
+                f"the model for blur finds {known}: give one that finds faces, heads, plates, people or vehicles"
+            )
+        self._model = model
+        self._cascades = CascadeDetector() if model is None else None
+
+    @classmethod
+    def open(cls, model_file: str | Path | None) -> PrivateRegions:
+        """Load a detector; ``None``: the cascades.
+
+        Raises:
+            StreamVisionError: when it is not there, cannot be run, or knows nothing private.
+        """
+        if model_file is None:
+            return cls()
+        model = Model.open(ModelConfig(path=Path(model_file), score=SCORE))
+        try:
+            return cls(model)
+        except ConfigError:
+            model.close()
+            raise
+
+    def find(self, picture: Picture, found: Detections | None = None, names: Sequence[str] = ()) -> F64:
+        """Return the (N, 4) private parts of a picture, in its pixels.
+
+        Args:
+            picture: as it was taken.
+            found: objects that are known already.
+            names: class names of these.
+        """
+        parts = [] if found is None else [_parts_of(found, tuple(names))]
+        if self._model is not None:
+            (own,) = self._model.detect([picture])
+            parts.append(_parts_of(own, self._model.names))
+        elif self._cascades is not None:
+            parts.append(self._cascades.find(_luma(picture)))
+        return np.concatenate(parts) if parts else np.zeros((0, 4))
+
+    def hidden(self, bgr: U8) -> U8:
+        """Return an (H, W, 3) uint8 picture in which what is private is unreadable."""
+        return hide_bgr(bgr, self.find(BgrPicture(np.ascontiguousarray(bgr))))
+
+    def close(self) -> None:
+        """Release the detector."""
+        if self._model is not None:
+            self._model.close()
+
+
+def _parts_of(found: Detections, names: tuple[str, ...]) -> F64:
+    called = [class_name(class_id, names) for class_id in found.class_id.tolist()]
+    return private_parts(called, found.box_xyxy_px.astype(np.float64))
+
+
+def _luma(picture: Picture) -> U8:
+    if isinstance(picture, YuvPicture):
+        return picture.y
+    return picture.to_canvas().y
