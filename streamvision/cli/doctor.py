@@ -34,6 +34,8 @@ REGISTRIES = (
     "pipelines.stages.registry:FRAME_STAGES",
     "pipelines.outputs.registry:SINKS",
     "exporters.targets.registry:TARGETS",
+    "streamvision.notify.registry:TARGETS",
+    "streamvision.gps.containers.registry:GPS_FORMATS",
 )
 """What other packages may add to, by entry point."""
 

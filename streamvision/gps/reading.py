@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from streamvision.core.errors import ConfigError
 from streamvision.core.reading import UnreadableError, open_ordinary
 from streamvision.core.redaction import printable
 from streamvision.gps.clip_gps import ClipGps
@@ -31,7 +33,7 @@ def read_container(path: Path) -> ClipGps | None:
     """Return the positions that stand in a video file itself; ``None`` where there are none."""
     try:
         with open_ordinary(path) as file:
-            for gps_format in GPS_FORMATS:
+            for gps_format in _formats():
                 readings = _readings(gps_format, file, path)
                 if readings is not None and readings.fixes:
                     return ClipGps(
@@ -45,6 +47,16 @@ def read_container(path: Path) -> ClipGps | None:
     except (UnreadableError, OSError):
         return None
     return None
+
+
+def _formats() -> Iterator[GpsFormat]:
+    """Yield the formats; a package whose own cannot be imported leaves the others as they are."""
+    yield from GPS_FORMATS.built_in
+    for name in GPS_FORMATS.from_packages():
+        try:
+            yield GPS_FORMATS.get(name)
+        except ConfigError as error:
+            logger.warning("%s", error)
 
 
 def _readings(gps_format: GpsFormat, file: BinaryIO, path: Path) -> Readings | None:
