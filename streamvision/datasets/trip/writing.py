@@ -40,6 +40,18 @@ class Card:
         return self.folder / TRUTH
 
 
+@dataclass(frozen=True)
+class CardOrder:
+    """A card that is to be written."""
+
+    folder: Path
+    """New or empty."""
+    maker: str
+    """Name from :data:`~streamvision.datasets.trip.makers.MAKERS`."""
+    spec: TripSpec
+    """What is driven, and how it is recorded."""
+
+
 def write_trip(
     folder: Path,
     spec: TripSpec,
@@ -61,44 +73,59 @@ def write_trip(
         ConfigError: when there is no such maker.
         OutputError: when the folder holds something, or cannot be written.
     """
-    chosen = [_maker(name) for name in makers]
-    folders = [folder / maker.name if len(chosen) > 1 else folder for maker in chosen]
     _make_empty(folder)
-    cuts = [cut for drive in range(spec.drives) for cut in clip_cuts(spec, drive)]
+    orders = [CardOrder(folder / name if len(makers) > 1 else folder, name, spec) for name in makers]
+    return write_cards(orders, workers=workers, progress=progress)
+
+
+def write_cards(
+    orders: Sequence[CardOrder], *, workers: int | None = None, progress: Progress = no_progress
+) -> list[Card]:
+    """Write cards that show the same pictures: their drives, sizes, seeds and clips are those of the first one.
+
+    Raises:
+        ConfigError: when there is no such maker.
+        OutputError: when a folder holds something, or cannot be written.
+    """
+    spec = orders[0].spec
+    makers = [_maker(order.maker) for order in orders]
+    for order in orders:
+        _make_empty(order.folder)
     worlds = [_world(spec, drive) for drive in range(spec.drives)]
-    written: list[list[WrittenClip]] = [[] for _ in chosen]
+    writers = [_CardWriter(order, maker, worlds) for order, maker in zip(orders, makers, strict=True)]
+    cuts = [cut for drive in range(spec.drives) for cut in clip_cuts(spec, drive)]
     with tempfile.TemporaryDirectory(prefix="streamvision-trip-") as scratch:
-        cards = [_CardWriter(place, spec, maker, worlds) for place, maker in zip(folders, chosen, strict=True)]
         for clip in paint_clips(spec, cuts, Path(scratch), workers=workers, progress=progress):
-            for clips, card in zip(written, cards, strict=True):
-                clips.append(card.write(clip))
+            for writer in writers:
+                writer.write(clip)
             clip.video.unlink()
-    for clips, place, maker in zip(written, folders, chosen, strict=True):
-        write_truth(place / TRUTH, spec, maker.name, worlds, clips)
-    return [
-        Card(maker.name, place, tuple(clip.file for clip in clips))
-        for clips, place, maker in zip(written, folders, chosen, strict=True)
-    ]
+    return [writer.finished() for writer in writers]
 
 
 class _CardWriter:
     """Writes clips as a maker does."""
 
-    def __init__(self, folder: Path, spec: TripSpec, maker: Maker, worlds: Sequence[DriveWorld]) -> None:
-        self._folder, self._spec, self._maker = folder, spec, maker
-        self._readings = [readings_of(spec, drive, world, rate_hz=maker.rate_hz) for drive, world in enumerate(worlds)]
-        self._number = 0
+    def __init__(self, order: CardOrder, maker: Maker, worlds: Sequence[DriveWorld]) -> None:
+        self._folder, self._spec, self._maker, self._worlds = order.folder, order.spec, maker, worlds
+        self._readings = [
+            readings_of(order.spec, drive, world, rate_hz=maker.rate_hz) for drive, world in enumerate(worlds)
+        ]
+        self._written: list[WrittenClip] = []
 
-    def write(self, painted: PaintedClip) -> WrittenClip:
+    def finished(self) -> Card:
+        """Write the truth, and return the card."""
+        write_truth(self._folder / TRUTH, self._spec, self._maker.name, self._worlds, self._written)
+        return Card(self._maker.name, self._folder, tuple(clip.file for clip in self._written))
+
+    def write(self, painted: PaintedClip) -> None:
         """Write a clip and what lies beside it; files get the time at which the camera closed them."""
         spec, cut = self._spec, painted.cut
-        self._number += 1
         start_unix_s = spec.start_unix_s(cut.drive) + cut.first / spec.fps
         end_unix_s = start_unix_s + cut.frames / spec.fps
         clip = CameraClip(
             spec,
             Movie.parse(painted.video.read_bytes()),
-            self._number,
+            len(self._written) + 1,
             cut.number + 1,
             cut.drive + 1,
             start_unix_s,
@@ -112,7 +139,7 @@ class _CardWriter:
         if self._maker.beside is not None:
             ending, content = self._maker.beside
             self._put(path.with_suffix(ending), content(clip), end_unix_s)
-        return WrittenClip(cut, str(place), clip.is_cut, painted.objects)
+        self._written.append(WrittenClip(cut, str(place), clip.is_cut, painted.objects))
 
     def _written_between(self, drive: int, start_unix_s: float, end_unix_s: float) -> Iterator[Reading]:
         for reading in self._readings[drive]:
