@@ -76,6 +76,11 @@ GPS_FORMATS: Registry[GpsFormat] = Registry(
             factory=f"{_HERE}.freegps.reader:read_found",
             summary="freeGPS blocks without an index, as in a clip that was cut off.",
         ),
+        GpsFormat(
+            name="text_scan",
+            factory=f"{_HERE}.text_scan:read",
+            summary="NMEA among the pictures of a clip without an index.",
+        ),
     ],
 )
 """In the order in which they are tried; those that must search the file come last."""

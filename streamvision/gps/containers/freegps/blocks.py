@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from streamvision.gps.boxes import find_box, read_at, read_box, size_of, walk_boxes
+from streamvision.gps.boxes import find_box, read_at, read_box, size_of
 from streamvision.gps.sample_tables import read_tracks
 
 BLOCK_BYTES = 4096
@@ -26,7 +26,6 @@ PIECE_BYTES = 1 << 20
 BLOCK_PERIOD_S = 1.0
 """Blocks of an index follow on each other at the rate of the receiver."""
 _MARK = b"freeGPS "
-_FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +51,6 @@ def indexed_blocks(file: BinaryIO) -> list[Block | None]:
 
 def found_blocks(file: BinaryIO) -> Iterator[Block]:
     """Yield the blocks that a search of the media data finds, for files without an index."""
-    first = next(walk_boxes(file), None)
-    if first is None or first.kind not in _FIRST_BOXES:
-        return
     position, last, free_from, end = 0, 0, 0, min(size_of(file), MAX_SEARCHED_BYTES)
     while position < end and position - last < SILENCE_BYTES:
         piece = read_at(file, position, PIECE_BYTES)
