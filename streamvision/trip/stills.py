@@ -52,7 +52,7 @@ def stills(clip: Path, moments: Iterable[Moment]) -> Iterator[tuple[Moment, Pict
 def _sought(clip: Path, moments: Sequence[Moment]) -> Iterator[tuple[Moment, Picture]]:
     """Yield pictures by their times."""
     at_s: float | None = None
-    with _opened(clip) as reader:
+    with opened_clip(clip) as reader:
         if reader is None:
             return
         for moment in moments:
@@ -67,15 +67,15 @@ def _counted(clip: Path, moments: Sequence[Moment]) -> Iterator[tuple[Moment, Pi
     wanted = {moment.file_frame: moment for moment in moments}
     if not wanted:
         return
-    with _opened(clip) as reader:
-        while wanted and reader is not None and (captured := _next(reader)) is not None:
+    with opened_clip(clip) as reader:
+        while wanted and reader is not None and (captured := next_picture(reader)) is not None:
             moment = wanted.pop(captured.place.frame, None) if captured.place is not None else None
             if moment is not None:
                 yield moment, captured.picture
 
 
 @contextmanager
-def _opened(clip: Path) -> Iterator[PyAvReader | None]:
+def opened_clip(clip: Path) -> Iterator[PyAvReader | None]:
     """Open a clip; ``None`` where nothing can be read of it."""
     with ExitStack() as closing_it:
         reader: Reader | None = None
@@ -105,13 +105,13 @@ def _found(reader: PyAvReader, pts_s: float, at_s: float | None) -> Captured | N
 
 def _read_up_to(reader: PyAvReader, pts_s: float) -> Captured | None:
     """Return the picture of a time; ``None`` where the first one that comes is later, or none comes."""
-    captured = _next(reader)
+    captured = next_picture(reader)
     while captured is not None and captured.pts_s < pts_s - SAME_S:
-        captured = _next(reader)
+        captured = next_picture(reader)
     return captured if captured is not None and captured.pts_s <= pts_s + SAME_S else None
 
 
-def _next(reader: PyAvReader) -> Captured | None:
+def next_picture(reader: PyAvReader) -> Captured | None:
     """Return the next picture; ``None`` at the end, even an early one."""
     try:
         while (captured := reader.read()) is NOT_YET:
