@@ -101,7 +101,8 @@ def _tracked(
 ) -> tuple[Detections, Detections]:
     """Return what the model found of each object, and the same with identities and smoothed boxes."""
     if not shown:
-        return Detections.empty(), tracker.predict(pts_s=pts_s, picture_px=picture_px)
+        expected = tracker.predict(pts_s=pts_s, picture_px=picture_px)
+        return Detections.empty(), expected.with_columns(attributes=None)
     rows = np.empty(len(objects), np.object_)
     rows[:] = range(len(objects))
     tracked = tracker.update(objects.with_columns(attributes=rows), pts_s=pts_s)

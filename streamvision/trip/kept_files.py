@@ -1,10 +1,12 @@
-"""Files of one folder that are made once: each is remembered with what it was made of."""
+"""Files of one folder that are made once: each is remembered with what it was made of, and whether that was hidden."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +14,28 @@ from typing import Any
 from streamvision.core.files import write_whole, writing
 
 _LIST = ".kept.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a file is made of."""
+
+    parts: str
+    """All that decides what it holds; any text."""
+    is_hidden: bool
+    """Whether faces and plates are unreadable in it."""
+    can_be_made: bool = True
+    """Whether that which it is made of is still there; else the file of an earlier run is as good as any."""
+
+    def to_json(self) -> list[Any]:
+        """Return it as it is written down."""
+        return [hashlib.sha256(self.parts.encode("utf-8", "replace")).hexdigest(), self.is_hidden]
+
+    def fits(self, before: Any) -> bool:
+        """Say whether a file that was made of this before need not be made again."""
+        now = self.to_json()
+        is_known = isinstance(before, list) and len(before) == len(now)
+        return is_known and before[1] == now[1] and (before[0] == now[0] or not self.can_be_made)
 
 
 class KeptFiles:
@@ -22,20 +46,22 @@ class KeptFiles:
 
     Args:
         folder: is made where there is none.
-        wanted: what each file shall be made of, as JSON has it, by its name.
+        wanted: what each file shall be made of, by its name.
 
     Raises:
         OutputError: when the folder cannot be made, or in the end the list not be written.
     """
 
-    def __init__(self, folder: Path, wanted: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, wanted: Mapping[str, Origin]) -> None:
         self._folder = folder
         self._wanted = wanted
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         before = self._read()
         self._kept = {
-            name for name, origin in wanted.items() if before.get(name) == origin and (folder / name).is_file()
+            name: before[name]
+            for name, origin in wanted.items()
+            if name in before and origin.fits(before[name]) and (folder / name).is_file()
         }
         self._remove(before)
 
@@ -43,9 +69,8 @@ class KeptFiles:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        content = json.dumps({name: self._wanted[name] for name in sorted(self._kept)})
         with contextlib.nullcontext() if kind is None else contextlib.suppress(OSError):
-            write_whole(self._folder / _LIST, content, sync=False)
+            write_whole(self._folder / _LIST, json.dumps(self._kept), sync=False)
 
     @property
     def missing(self) -> list[str]:
@@ -59,7 +84,7 @@ class KeptFiles:
 
     def add(self, name: str) -> None:
         """Note that a file is there now."""
-        self._kept.add(name)
+        self._kept[name] = self._wanted[name].to_json()
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from streamvision.core.crops import crop_edges, cut, small_jpeg
-from streamvision.core.files import write_whole, writing
+from streamvision.core.files import write_whole
 from streamvision.core.picture import Picture
+from streamvision.trip.kept_files import KeptFiles, Origin
 from streamvision.trip.stills import Moment, stills
 
 Hide = Callable[[Picture], Picture]
@@ -26,7 +24,6 @@ MARGIN = 0.6
 """How far a picture reaches beyond the object on each side, as a share of it."""
 LONGEST_PX = 480
 """Longer side of a picture, at most."""
-_KEPT = ".kept.json"
 _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST_NAME = 40
 
@@ -71,23 +68,13 @@ def write_pictures(views: Iterable[BestView], output: Path, *, hide: Hide | None
     Raises:
         OutputError: when one cannot be written.
     """
-    folder = output / FOLDER
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     wanted = {view.file_name: view for view in views}
-    kept = {
-        name: origin
-        for name, origin in _read_kept(folder).items()
-        if name in wanted and origin == _origin(wanted[name], hide) and (folder / name).is_file()
-    }
-    _remove_others(folder, kept)
-    try:
-        for view, picture in _decoded([view for name, view in wanted.items() if name not in kept]):
-            write_whole(folder / view.file_name, _cut_out(picture if hide is None else hide(picture), view), sync=False)
-            kept[view.file_name] = _origin(view, hide)
-    finally:
-        write_whole(folder / _KEPT, json.dumps(kept), sync=False)
-    return {wanted[name].object_id: f"{FOLDER}/{name}" for name in kept}
+    with KeptFiles(output / FOLDER, {name: _origin(view, hide) for name, view in wanted.items()}) as kept:
+        for view, picture in _decoded([wanted[name] for name in kept.missing]):
+            jpeg = _cut_out(picture if hide is None else hide(picture), view)
+            write_whole(output / FOLDER / view.file_name, jpeg, sync=False)
+            kept.add(view.file_name)
+        return {wanted[name].object_id: f"{FOLDER}/{name}" for name in kept.there}
 
 
 def _decoded(views: Iterable[BestView]) -> Iterable[tuple[BestView, Picture]]:
@@ -111,27 +98,6 @@ def _cut_out(picture: Picture, view: BestView) -> bytes:
     return small_jpeg(cut(picture, left, top, right, bottom), longest_px=LONGEST_PX)
 
 
-def _origin(view: BestView, hide: Hide | None) -> list[Any]:
-    """Return what a picture is made of, as JSON has it: one that is made of the same is not made again."""
-    return [
-        view.clip_key or str(view.clip),
-        round(view.pts_s, 6),
-        [round(edge, 2) for edge in view.box_xyxy_px],
-        hide is not None,
-    ]
-
-
-def _read_kept(folder: Path) -> dict[str, Any]:
-    try:
-        kept = json.loads((folder / _KEPT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
-def _remove_others(folder: Path, kept: Mapping[str, Any]) -> None:
-    """Remove what an earlier run wrote and is not wanted, or is to be hidden now; files of others stay."""
-    for name in _read_kept(folder):
-        if name not in kept and Path(name).name == name and name.endswith(".jpg"):
-            with contextlib.suppress(OSError):
-                (folder / name).unlink()
+def _origin(view: BestView, hide: Hide | None) -> Origin:
+    parts = (view.clip_key or str(view.clip), round(view.pts_s, 6), [round(edge, 2) for edge in view.box_xyxy_px])
+    return Origin(repr(parts), is_hidden=hide is not None, can_be_made=view.clip.is_file())

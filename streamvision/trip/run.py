@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import ExitStack
+from dataclasses import replace
 
 from pipelines.capture.file_list import printable
 from streamvision.core.errors import SourceError
@@ -23,8 +24,10 @@ from streamvision.trip.objects import ObjectViews, seen_object
 from streamvision.trip.outputs import write_outputs
 from streamvision.trip.pictures import BestView, write_pictures
 from streamvision.trip.records import TripSummary
+from streamvision.trip.report import write_report
 from streamvision.trip.settings import TripSettings
 from streamvision.trip.summaries import ClipCounts, TripReport, drive_summary
+from streamvision.trip.videos import DriveVideos
 
 TRACKED_SCORE = 0.1
 """Lowest score of what is kept of a picture: a tracker goes on by what the model is less sure of, too."""
@@ -86,7 +89,7 @@ class Trip:
                 "or another lens with --view",
                 permanent=True,
             )
-        return self._report(there)
+        return self._report(there, growing=False)
 
     def update_by(self, arrivals: Arrivals) -> TripReport | None:
         """Do what :meth:`update` does with the clips that have come in full; ``None`` where there is nothing new.
@@ -106,10 +109,13 @@ class Trip:
         is_first, self._is_first = self._is_first, False
         if all(map(self._index.is_done, there)) and not (is_first and self._index.known()):
             return None
-        return self._report(there)
+        return self._report(there, growing=True)
 
-    def _report(self, there: dict[str, Clip]) -> TripReport:
-        """Work on the clips of the card that are new, and write the results of all that is known."""
+    def _report(self, there: dict[str, Clip], *, growing: bool) -> TripReport:
+        """Work on the clips of the card that are new, and write the results of all that is known.
+
+        Videos take the longest, so they come last; while the last drive is ``growing``, it gets none.
+        """
         new = {key: clip for key, clip in there.items() if not self._index.is_done(key)}
         finished = self._first_pass().run(
             new, lambda done, total: self._on_progress("s of video", int(done), int(total))
@@ -117,6 +123,9 @@ class Trip:
         results = self._drives.results(lambda done, total: self._on_progress("drives", done, total))
         summary = self._summary(results)
         write_outputs(summary, results, self._settings.output)
+        if self._settings.video:
+            summary = self._with_videos(summary, results, growing={one.drive.id for one in results[-1:] if growing})
+            write_report(summary, self._settings.output)
         return TripReport(summary, ClipCounts(len(there), finished, len(there) - len(new)), self._settings.output)
 
     def _summary(self, results: list[DriveResult]) -> TripSummary:
@@ -125,10 +134,24 @@ class Trip:
         pictures = write_pictures(map(_best_view, numbers, objects), self._settings.output)
         seen = [seen_object(one, number, pictures.get(number)) for number, one in zip(numbers, objects, strict=True)]
         return TripSummary(
-            drives=tuple(drive_summary(one, video=None) for one in results),
+            drives=tuple(drive_summary(one) for one in results),
             objects=tuple(sorted(seen, key=lambda one: one.id)),
             title=printable(self._settings.folder.absolute().name),
         )
+
+    def _with_videos(self, summary: TripSummary, results: list[DriveResult], *, growing: Set[str]) -> TripSummary:
+        settings = self._settings
+        videos = DriveVideos(
+            settings.output, names=self._model.names, tracker=settings.tracker, score=settings.model.score
+        ).write(
+            results,
+            summary.objects,
+            growing=growing,
+            is_stopped=self._is_stopped,
+            on_progress=lambda done, total: self._on_progress("pictures of the videos", done, total),
+        )
+        drives = tuple(replace(drive, video=videos.get(drive.id)) for drive in summary.drives)
+        return replace(summary, drives=drives)
 
     def _clips(self) -> list[Clip]:
         """Return the clips of the chosen lens; what this command itself has written is none."""

@@ -50,8 +50,8 @@ class TripReport:
         }
 
 
-def drive_summary(result: DriveResult, *, video: str | None) -> DriveSummary:
-    """Return a drive as the report shows it; ``video`` is the path of its annotated video from the output folder."""
+def drive_summary(result: DriveResult) -> DriveSummary:
+    """Return a drive as the report shows it, without a video."""
     way = result.way
     return DriveSummary(
         id=result.drive.id,
@@ -62,7 +62,7 @@ def drive_summary(result: DriveResult, *, video: str | None) -> DriveSummary:
         lost_s=result.lost_s,
         notes=result.notes,
         track=_track(way) if way is not None else np.empty((0, 6)),
-        video=video,
+        video=None,
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 
 from pipelines.stages.tracking.registry import create_tracker
@@ -16,7 +15,7 @@ from streamvision.trip.detecting import StoppedError
 from streamvision.trip.drive_frames import drive_results
 from streamvision.trip.drive_result import DriveResult
 from streamvision.trip.following import follow
-from streamvision.trip.kept_files import KeptFiles
+from streamvision.trip.kept_files import KeptFiles, Origin
 from streamvision.trip.pictures import Hide
 from streamvision.trip.records import SeenObject
 from streamvision.trip.video import write_video
@@ -53,6 +52,7 @@ class DriveVideos:
         drives: Sequence[DriveResult],
         objects: Sequence[SeenObject],
         *,
+        growing: Set[str] = frozenset(),
         is_stopped: Callable[[], bool],
         on_progress: Callable[[int, int], None],
     ) -> dict[str, str]:
@@ -61,6 +61,7 @@ class DriveVideos:
         Args:
             drives: which ones; videos of others are removed.
             objects: each is a chapter of the drives that saw it.
+            growing: identifiers of drives that are not at their end: they get no video yet.
             is_stopped: asked now and then whether to stop.
             on_progress: called with the pictures that are done, and how many there are.
 
@@ -75,7 +76,7 @@ class DriveVideos:
         chapters = {name: _chapters(drive.drive.id, objects) for name, drive in by_name.items()}
         wanted = {name: self._origin(drive, chapters[name]) for name, drive in by_name.items()}
         with KeptFiles(self._output / FOLDER, wanted) as kept:
-            missing = kept.missing
+            missing = [name for name in kept.missing if by_name[name].drive.id not in growing]
             total, done = sum(by_name[name].frames for name in missing), 0
             for name in missing:
                 drive = by_name[name]
@@ -112,11 +113,13 @@ class DriveVideos:
                 tell(result.frame.index)
             yield result
 
-    def _origin(self, drive: DriveResult, chapters: Sequence[Chapter]) -> str:
-        """Return what a video is made of: one that is made of the same is not made again."""
+    def _origin(self, drive: DriveResult, chapters: Sequence[Chapter]) -> Origin:
         clips = [(clip.key, clip.placed.start, clip.placed.drop_s) for clip in drive.clips]
-        parts = (clips, list(chapters), self._names, self._tracker, self._score, self._hide is not None)
-        return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
+        return Origin(
+            repr((clips, list(chapters), self._names, self._tracker, self._score)),
+            is_hidden=self._hide is not None,
+            can_be_made=all(clip.placed.clip.path.is_file() for clip in drive.clips),
+        )
 
 
 def _file_name(drive: str) -> str:

@@ -1,0 +1,164 @@
+"""The videos of a card's drives: each picture with the objects of the table, made once, and what is gone stays seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+
+import av
+import pytest
+
+from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.model import ModelConfig
+from streamvision.core.picture import BgrPicture
+from streamvision.trip.detecting import StoppedError
+from streamvision.trip.kept_files import KeptFiles, Origin
+from streamvision.trip.records import ObjectView
+from streamvision.trip.run import Trip
+from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
+from streamvision.trip.videos import DriveVideos
+from support.trip_cards import copied_card, true_frames
+
+TRACKER = TrackerConfig(name="steady", memory_s=TRACKER_MEMORY_S)
+
+
+class Card:
+    """A card that was worked on, its drives, and what makes their videos."""
+
+    def __init__(self, truth, folder):
+        self.truth = truth
+        self.card = copied_card(truth, folder / "card")
+        self.output = folder / "out"
+        model = ModelConfig(path=Path("road_signs"), side_px=320, score=0.4)
+        self.settings = TripSettings(
+            folder=self.card,
+            output=self.output,
+            state=folder / "state",
+            model=model,
+            tracker=TRACKER,
+        )
+
+    def run(self):
+        with Trip(self.settings, is_stopped=lambda: False, on_progress=lambda *_: None) as trip:
+            return trip.update()
+
+
+@pytest.fixture(scope="module")
+def made(trip_cards, tmp_path_factory):
+    card = Card(trip_cards["viofo"], tmp_path_factory.mktemp("videos"))
+    return card, card.run()
+
+
+def test_each_picture_of_the_drive_is_in_its_video_at_its_time(made):
+    card, report = made
+    (drive,) = report.summary.drives
+    assert drive.video == f"videos/{drive.id}.mp4"
+    truth = true_frames(card.truth)
+    with av.open(card.output / drive.video) as video:
+        times = [frame.time for frame in video.decode(video=0)]
+    assert len(times) == len(truth)
+    for time_s, one in zip(times, truth, strict=True):
+        assert abs(time_s - (one["time_unix_s"] - truth[0]["time_unix_s"])) < 0.3
+
+
+def test_each_object_is_a_chapter_and_the_report_links_to_it(made):
+    card, report = made
+    (drive,) = report.summary.drives
+    told = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", card.output / drive.video],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    titles = {one["tags"]["title"]: float(one["start_time"]) for one in json.loads(told.stdout)["chapters"]}
+    assert report.summary.objects
+    for one in report.summary.objects:
+        title = " ".join(part for part in (one.class_name, one.text, f"({one.id})") if part)
+        assert titles[title] == pytest.approx(one.views[0].first_unix_s - drive.start_unix_s, abs=0.05)
+    assert f"videos/{drive.id}.mp4" in (card.output / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_second_run_makes_nothing_again_and_a_card_that_is_gone_leaves_its_video(made):
+    card, report = made
+    video = card.output / report.summary.drives[0].video
+    before = video.stat().st_mtime_ns
+    again = card.run()
+    assert video.stat().st_mtime_ns == before
+    assert again.summary.drives[0].video == report.summary.drives[0].video
+
+
+def _videos(output, **more):
+    return DriveVideos(output, names=("a", "b", "c", "d"), tracker=TRACKER, score=0.4, **more)
+
+
+def _write(videos, results, objects=(), *, is_stopped=lambda: False, **more):
+    told = []
+    made = videos.write(results, objects, is_stopped=is_stopped, on_progress=lambda *at: told.append(at), **more)
+    return made, told
+
+
+@pytest.fixture(scope="module")
+def results(made):
+    card, _ = made
+    with Trip(card.settings, is_stopped=lambda: False, on_progress=lambda *_: None) as trip:
+        return trip._drives.results(lambda *_: None)
+
+
+def test_a_video_is_made_anew_when_its_chapters_change_but_not_without_its_clips(made, results, tmp_path):
+    _, report = made
+    moved = [one._replace(placed=_elsewhere(one.placed, tmp_path)) for one in results[0].clips]
+    gone = dataclasses.replace(results[0], clips=tuple(moved))
+    written, told = _write(_videos(tmp_path), results, report.summary.objects)
+    video = tmp_path / next(iter(written.values()))
+    assert told
+    first = video.stat().st_mtime_ns
+    assert _write(_videos(tmp_path), results, report.summary.objects)[1] == []
+    other = dataclasses.replace(
+        report.summary.objects[0],
+        views=(ObjectView(results[0].drive.id, results[0].start_unix_s + 1, results[0].start_unix_s + 2),),
+    )
+    assert _write(_videos(tmp_path), [gone], [other]) == (written, [])
+    assert video.stat().st_mtime_ns == first
+    assert _write(_videos(tmp_path), results, [other])[1]
+    assert video.stat().st_mtime_ns != first
+
+
+def _elsewhere(placed, folder):
+    return dataclasses.replace(placed, clip=dataclasses.replace(placed.clip, path=folder / "gone.MP4"))
+
+
+def test_what_is_to_be_hidden_now_does_not_stay_open_even_without_its_clips(results, tmp_path):
+    _write(_videos(tmp_path), results)
+    gone = dataclasses.replace(
+        results[0],
+        clips=tuple(one._replace(placed=_elsewhere(one.placed, tmp_path)) for one in results[0].clips),
+    )
+    written, _ = _write(_videos(tmp_path, hide=lambda picture: BgrPicture(picture.to_bgr() // 2)), [gone])
+    assert written == {}
+    assert not list((tmp_path / "videos").glob("*.mp4"))
+
+
+def test_a_growing_drive_waits_for_its_end(results, tmp_path):
+    assert _write(_videos(tmp_path), results, growing={results[0].drive.id}) == ({}, [])
+    assert _write(_videos(tmp_path), results)[0]
+
+
+def test_it_is_stopped_in_the_middle_and_leaves_nothing_half_done(results, tmp_path):
+    asked = iter([False, True])
+    with pytest.raises(StoppedError):
+        _write(_videos(tmp_path), results, is_stopped=lambda: next(asked))
+    assert [one.name for one in (tmp_path / "videos").iterdir()] == [".kept.json"]
+
+
+def test_kept_files_of_another_origin_are_removed_and_those_of_others_stay(tmp_path):
+    with KeptFiles(tmp_path, {"a": Origin("1", False), "b": Origin("1", False)}) as kept:
+        assert kept.missing == ["a", "b"]
+        for name in kept.missing:
+            (tmp_path / name).write_text(name)
+            kept.add(name)
+    (tmp_path / "mine").write_text("mine")
+    with KeptFiles(tmp_path, {"a": Origin("1", False), "b": Origin("2", False)}) as kept:
+        assert (kept.there, kept.missing) == (["a"], ["b"])
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".kept.json", "a", "mine"]
