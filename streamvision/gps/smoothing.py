@@ -1,8 +1,9 @@
 """A Kalman filter with a Rauch-Tung-Striebel smoother over the places and velocities that a receiver says.
 
-A car's velocity wanders (white acceleration), places and velocities are measured. How much the places scatter from one
-fix to the next is taken from the data, since receivers differ: what they err by for minutes looks like truth here, and
-no average removes it.
+A car's velocity wanders (white acceleration). What a receiver errs by has two parts: one that is new at each fix, taken
+from how much the places scatter, and one that wanders for minutes as the sky does, which is the rest of the error that
+the receiver says or is known for. Velocities have none of the second (they are measured by Doppler's effect), so over
+more than its time they tell some of it.
 Rauch, Tung, Striebel: Maximum likelihood estimates of linear dynamic systems, AIAA Journal 3(8), 1965.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +20,9 @@ from streamvision.gps.earth import F64
 ACCELERATION_M2_S3 = 0.5
 """Density of the white acceleration of a car: its velocity wanders by 0.7 m/s in a second, as in towns."""
 LEAST_PLACE_M, LEAST_VELOCITY_M_S = 0.3, 0.2
-UNKNOWN_VELOCITY_M_S = 40.0
+UNKNOWN_PLACE_M, UNKNOWN_VELOCITY_M_S = 1000.0, 40.0
+WANDER_S = 120.0
+"""Time in which the wandering error forgets all but 1/e of what it was; half or twice as much changes little."""
 OUTLIER = 3.0
 """A place that is this many standard deviations off counts for less, the more it is off."""
 MAD_TO_DEVIATION = 1.4826
@@ -45,7 +49,7 @@ class Motion:
 
 
 def smoothed(time_s: F64, said: Motion) -> Motion:
-    """Return the most likely motion; ``time_s`` (N,) grows. What errors places have in common stays in ``error_m``."""
+    """Return the most likely motion; ``time_s`` (N,) grows."""
     if len(time_s) < 2:
         return said
     time_s = np.concatenate([[0.0], np.cumsum(np.minimum(np.diff(time_s), LONGEST_STEP_S))])
@@ -53,11 +57,10 @@ def smoothed(time_s: F64, said: Motion) -> Motion:
     velocity_noise_m_s = _velocity_noise(time_s, velocity)
     usual_m = float(np.median(said.error_m))
     scatter_m = min(max(_scatter(time_s, said.place_m, velocity, velocity_noise_m_s), LEAST_PLACE_M), 3 * usual_m)
-    noise_m = scatter_m * said.error_m / usual_m
-    states = _forward(time_s, said.place_m, noise_m, velocity, velocity_noise_m_s)
-    places, velocities, variances = _backward(time_s, states)
-    common_m2 = np.maximum(said.error_m**2 - noise_m**2, 0.0)
-    return Motion(places, velocities, np.sqrt(np.maximum(variances, 0.0) + common_m2))
+    wander_m = max(usual_m**2 - scatter_m**2, LEAST_PLACE_M**2) ** 0.5
+    noise = _Noise(scatter_m * said.error_m / usual_m, velocity_noise_m_s, wander_m)
+    changes, added = _changes(time_s, wander_m)
+    return _backward(changes, _forward(changes, added, said.place_m, velocity, noise))
 
 
 def _is_trusted(time_s: F64, said: Motion) -> bool:
@@ -100,102 +103,84 @@ def _deviation(values: F64) -> float:
     return float(np.median(np.abs(values - np.median(values, axis=0)))) * MAD_TO_DEVIATION
 
 
-State = tuple[float, float, float, float, float, float, float]
-"""Place and velocity to the east and the north, and what both directions share: variances of place, both, velocity."""
+@dataclass(frozen=True, eq=False)
+class _Noise:
+    """Standard deviations."""
+
+    place_m: F64
+    """(N,) of each place, what is new at each fix."""
+    velocity_m_s: float
+    """Of velocities."""
+    wander_m: float
+    """Of what all places near to each other have in common."""
 
 
-def _predicted(state: State, step_s: float) -> State:
-    x, y, vx, vy, p, c, v = state
-    q = ACCELERATION_M2_S3
-    return (
-        x + vx * step_s,
-        y + vy * step_s,
-        vx,
-        vy,
-        p + step_s * (2 * c + step_s * v) + q * step_s**3 / 3,
-        c + step_s * v + q * step_s**2 / 2,
-        v + q * step_s,
-    )
+class _Step(NamedTuple):
+    """What is known at one fix. Both directions have the same variances."""
+
+    guess: F64
+    """(3, 2) place, velocity and wandering error to the east and the north, by the fixes before."""
+    guess_variance: F64
+    """(3, 3)."""
+    state: F64
+    """(3, 2) by this fix too."""
+    variance: F64
+    """(3, 3)."""
 
 
-def _with_place(state: State, place: list[float], noise_m: float) -> State:
-    x, y, vx, vy, p, c, v = state
-    east, north = place[0] - x, place[1] - y
-    off_2 = (east**2 + north**2) / 2 / (p + noise_m**2)
-    total = p + noise_m**2 * max(off_2 / OUTLIER**2, 1.0)
-    to_place, to_velocity = p / total, c / total
-    return (
-        x + to_place * east,
-        y + to_place * north,
-        vx + to_velocity * east,
-        vy + to_velocity * north,
-        p - to_place * p,
-        c - to_place * c,
-        v - to_velocity * c,
-    )
+_PLACE, _VELOCITY = np.array([1.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
+"""What a place shows of the state, and a velocity."""
 
 
-def _with_velocity(state: State, velocity: list[float], noise_m_s: float) -> State:
-    x, y, vx, vy, p, c, v = state
-    east, north = velocity[0] - vx, velocity[1] - vy
-    total = v + noise_m_s**2
-    to_place, to_velocity = c / total, v / total
-    return (
-        x + to_place * east,
-        y + to_place * north,
-        vx + to_velocity * east,
-        vy + to_velocity * north,
-        p - to_place * c,
-        c - to_place * v,
-        v - to_velocity * v,
-    )
+def _changes(time_s: F64, wander_m: float) -> tuple[F64, F64]:
+    """Return (N, 3, 3) how the state goes on from the fix before to each, and (N, 3, 3) the variance that this adds."""
+    step_s = np.diff(time_s, prepend=time_s[:1])
+    keeps = np.exp(-step_s / WANDER_S)
+    changes = np.tile(np.eye(3), (len(time_s), 1, 1))
+    changes[:, 0, 1], changes[:, 2, 2] = step_s, keeps
+    added = np.zeros_like(changes)
+    added[:, 0, 0], added[:, 1, 1] = ACCELERATION_M2_S3 * step_s**3 / 3, ACCELERATION_M2_S3 * step_s
+    added[:, 0, 1] = added[:, 1, 0] = ACCELERATION_M2_S3 * step_s**2 / 2
+    added[:, 2, 2] = wander_m**2 * (1 - keeps**2)
+    return changes, added
 
 
-def _forward(
-    time_s: F64, place: F64, noise_m: F64, velocity: F64, velocity_noise_m_s: float
-) -> list[tuple[State, State]]:
-    """Return what was predicted for each fix, and what it was corrected to."""
-    first_m2, unknown = float(noise_m[0]) ** 2, UNKNOWN_VELOCITY_M_S**2
-    state: State = (float(place[0, 0]), float(place[0, 1]), 0.0, 0.0, first_m2, 0.0, unknown)
+def _forward(changes: F64, added: F64, place: F64, velocity: F64, noise: _Noise) -> list[_Step]:
+    state = np.zeros((3, 2))
+    state[0] = place[0]
+    variance = np.diag([UNKNOWN_PLACE_M**2, UNKNOWN_VELOCITY_M_S**2, noise.wander_m**2])
     has_velocity = [math.isfinite(east + north) for east, north in velocity.tolist()]
-    times, places, noises, velocities = time_s.tolist(), place.tolist(), noise_m.tolist(), velocity.tolist()
-    states = []
-    for at, now_s in enumerate(times):
-        guess = _predicted(state, now_s - times[at - 1]) if at else state
-        state = _with_place(guess, places[at], noises[at]) if at else guess
+    steps = []
+    for at, place_noise_m in enumerate(noise.place_m.tolist()):
+        guess = changes[at] @ state
+        guess_variance = changes[at] @ variance @ changes[at].T + added[at]
+        state, variance = _corrected(guess, guess_variance, _PLACE, place[at], place_noise_m)
         if has_velocity[at]:
-            state = _with_velocity(state, velocities[at], velocity_noise_m_s)
-        states.append((guess, state))
-    return states
+            state, variance = _corrected(state, variance, _VELOCITY, velocity[at], noise.velocity_m_s)
+        steps.append(_Step(guess, guess_variance, state, variance))
+    return steps
 
 
-def _backward(time_s: F64, states: list[tuple[State, State]]) -> tuple[F64, F64, F64]:
-    times = time_s.tolist()
-    later = states[-1][1]
-    found = [later]
-    for at in range(len(states) - 2, -1, -1):
-        later = _corrected(states[at][1], states[at + 1][0], later, times[at + 1] - times[at])
-        found.append(later)
-    rows = np.array(found[::-1], np.float64)
-    return rows[:, :2], rows[:, 2:4], rows[:, 4]
+def _corrected(state: F64, variance: F64, shown: F64, said: F64, noise: float) -> tuple[F64, F64]:
+    """Return a state corrected by what a receiver says of it; what is far off counts for less."""
+    off = said - shown @ state
+    spread = variance @ shown
+    known = float(shown @ spread)
+    far_2 = float(off @ off) / 2 / (known + noise**2) / OUTLIER**2
+    gain = spread / (known + noise**2 * max(far_2, 1.0))
+    return state + np.outer(gain, off), variance - np.outer(gain, spread)
 
 
-def _corrected(state: State, guess: State, later: State, step_s: float) -> State:
-    """Return a state by what came later: ``guess`` was predicted from it, ``later`` is what is known of that moment."""
-    x, y, vx, vy, p, c, v = state
-    gp, gc, gv = guess[4:]
-    scale = gp * gv - gc * gc
-    a, b, d = gv / scale, -gc / scale, gp / scale
-    p_on, c_on = p + step_s * c, c + step_s * v
-    kpp, kpv = p_on * a + c * b, p_on * b + c * d
-    kvp, kvv = c_on * a + v * b, c_on * b + v * d
-    east, north, v_east, v_north, dp, dc, dv = (after - before for after, before in zip(later, guess, strict=True))
-    return (
-        x + kpp * east + kpv * v_east,
-        y + kpp * north + kpv * v_north,
-        vx + kvp * east + kvv * v_east,
-        vy + kvp * north + kvv * v_north,
-        p + kpp * (kpp * dp + kpv * dc) + kpv * (kpp * dc + kpv * dv),
-        c + kvp * (kpp * dp + kpv * dc) + kvv * (kpp * dc + kpv * dv),
-        v + kvp * (kvp * dp + kvv * dc) + kvv * (kvp * dc + kvv * dv),
-    )
+def _backward(changes: F64, steps: list[_Step]) -> Motion:
+    guessed, known = np.array([step.guess_variance for step in steps]), np.array([step.variance for step in steps])
+    gains = np.linalg.solve(guessed[1:], changes[1:] @ known[:-1]).transpose(0, 2, 1)
+    state, variance = steps[-1].state, steps[-1].variance
+    states, variances = [state], [variance[0, 0]]
+    for at in range(len(steps) - 2, -1, -1):
+        gain, before, after = gains[at], steps[at], steps[at + 1]
+        state = before.state + gain @ (state - after.guess)
+        variance = before.variance + gain @ (variance - after.guess_variance) @ gain.T
+        states.append(state)
+        variances.append(variance[0, 0])
+    found = np.array(states[::-1])
+    return Motion(found[:, 0], found[:, 1], np.sqrt(np.maximum(variances[::-1], 0.0)))

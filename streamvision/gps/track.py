@@ -38,6 +38,8 @@ class GpsTrack:
         source: where they come from.
     """
 
+    _smoothed: GpsTrack | None
+
     def __init__(self, fixes: Iterable[Fix], source: PositionSource) -> None:
         self._take(cleaned(fixes), source)
 
@@ -65,17 +67,21 @@ class GpsTrack:
     def smoothed(self) -> GpsTrack:
         """Return the most likely way by places, speeds and courses together (Kalman filter and RTS smoother).
 
-        It has a fix, speed and course at the times of these fixes.
+        It has a fix, speed and course at the times of these fixes. It is reckoned once.
         """
+        if self._smoothed is None:
+            self._smoothed = self._of(self._smoothed_fixes())
+        return self._smoothed
+
+    def _smoothed_fixes(self) -> list[Fix]:
         plane_m = self._plane_m()
         motion = smoothed(np.array(self._times_s), Motion(plane_m, self._told_velocities(), np.array(self._errors_m)))
-        fixes = [
+        return [
             _moved_fix(fix, place - before, velocity, float(error_m))
             for fix, before, place, velocity, error_m in zip(
                 self.fixes, plane_m, motion.place_m, motion.velocity_m_s, motion.error_m, strict=True
             )
         ]
-        return self._of(fixes)
 
     def between(self, begin_unix_s: float, end_unix_s: float) -> GpsTrack:
         """Return the part from one moment to another, both inclusive."""
@@ -127,6 +133,7 @@ class GpsTrack:
         """Where they come from."""
         self._times_s = [fix.unix_s for fix in self.fixes if fix.unix_s is not None]
         self._errors_m = [_error_m(fix) for fix in self.fixes]
+        self._smoothed = None
         self._velocities: list[tuple[float, float] | None] | None = None
 
     def _of(self, fixes: Sequence[Fix]) -> GpsTrack:

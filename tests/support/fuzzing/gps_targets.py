@@ -59,7 +59,7 @@ def _seeds() -> list[Files]:
 def _gpmf() -> bytes:
     rows, scales = (
         struct.pack(">5i", 480_000_000, 110_000_000, 520_500, 13_250, 1330) * 4,
-        struct.pack(">5i", 7, 7, 3, 3, 2),
+        struct.pack(">5i", 10**7, 10**7, 1000, 1000, 100),
     )
     items = gpmf_item(b"GPSU", b"U", 16, b"260927054703.250") + gpmf_item(b"SCAL", b"l", 4, scales)
     stream = gpmf_item(b"STRM", b"\0", 1, items + gpmf_item(b"GPS5", b"l", 20, rows))
