@@ -219,10 +219,11 @@ source_options = together(
 """Options that say where frames come from."""
 
 
-privacy_options = (
+privacy_options = together(
     field_option("--blur", PrivacyConfig, "blur"),
     field_option("--blur-model", PrivacyConfig, "blur_model", metavar="FILE"),
     field_option("--home", PrivacyConfig, "home", multiple=True, metavar="LAT,LON,RADIUS_M"),
+    heading="What is hidden from everybody",
 )
 """Options that say what is hidden from everybody."""
 
@@ -250,7 +251,6 @@ output_options = together(
     field_option("--overwrite", OutputsConfig, "overwrite"),
     field_option("--heat-map", OutputsConfig, "heat_map", metavar="F.png"),
     field_option("--position", AppConfig, "position", metavar="URI"),
-    *privacy_options,
     field_option("--max-frames", AppConfig, "max_frames"),
     field_option("--workers", AppConfig, "workers"),
     heading="What becomes of the results",

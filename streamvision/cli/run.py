@@ -14,6 +14,7 @@ from streamvision.cli.options import (
     field_option,
     model_options,
     output_options,
+    privacy_options,
     source_options,
 )
 from streamvision.cli.page_options import page_options
@@ -33,6 +34,7 @@ from streamvision.core.logs import say
 @field_option("--loop", StreamConfig, "loop")
 @model_options
 @output_options
+@privacy_options
 @page_options
 @state_options
 @click.option(

@@ -16,6 +16,7 @@ from streamvision.cli.options import (
     joined_document,
     model_options,
     output_options,
+    privacy_options,
     source_options,
 )
 from streamvision.cli.page_options import page_options
@@ -51,6 +52,7 @@ _log = logging.getLogger(__name__)
 @field_option("--loop", StreamConfig, "loop")
 @model_options
 @output_options
+@privacy_options
 @page_options
 def serve(state: Path, database: str | None, config: Path | None, sources: Sources, **given: Any) -> int:
     """Leave cameras running, changed live on the page, with all of it there again after a restart.

@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import click
 
-from streamvision.cli.options import field_option, given_options, joined_document, model_options
+from streamvision.cli.options import field_option, given_options, joined_document, model_options, privacy_options
 from streamvision.cli.progress import StepProgress
 from streamvision.cli.sections import SectionedCommand, together
 from streamvision.cli.signals import exit_code, handled_signals
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
 from streamvision.core.logs import say
@@ -113,6 +114,7 @@ looking_options = together(
 @click.option("--no-video", is_flag=True, help="Write no annotated videos, which take the longest.")
 @drive_options
 @looking_options
+@privacy_options
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="Print the drives and objects as one JSON document on stdout.")
 def trip(
@@ -195,6 +197,7 @@ def _sections(given: dict[str, Any]) -> dict[str, Any]:
     return {
         "model": validate(ModelConfig, document["model"], origin=ORIGIN),
         "tracker": validate(TrackerConfig, tracker, origin=ORIGIN),
+        "privacy": validate(PrivacyConfig, document.get("privacy", {}), origin=ORIGIN),
     }
 
 

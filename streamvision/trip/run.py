@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from pipelines.capture.file_list import printable
+from pipelines.stages.blur.private_regions import PrivateRegions
 from streamvision.core.errors import SourceError
 from streamvision.core.files import writing
 from streamvision.dashcam.card import find_clips
@@ -22,7 +23,8 @@ from streamvision.trip.index import TripIndex
 from streamvision.trip.merging import objects_of
 from streamvision.trip.objects import ObjectViews, seen_object
 from streamvision.trip.outputs import write_outputs
-from streamvision.trip.pictures import BestView, write_pictures
+from streamvision.trip.pictures import BestView, Hide, write_pictures
+from streamvision.trip.privacy import is_hidden, shown
 from streamvision.trip.records import TripSummary
 from streamvision.trip.report import write_report
 from streamvision.trip.settings import TripSettings
@@ -51,6 +53,8 @@ class Trip:
         self._on_progress = on_progress
         self._open = ExitStack()
         self._is_first = True
+        self._places = settings.privacy.hidden_places
+        self._hide: Hide | None = None
         self._index: TripIndex
         self._model: Model
         self._drives: DriveMaker
@@ -68,6 +72,10 @@ class Trip:
             opening.enter_context(in_use(settings.state))
             self._model = opening.enter_context(Model.open(settings.model, max_batch=1))
             self._index = opening.enter_context(TripIndex(settings.state, settings=settings.detection_key()))
+            if settings.privacy.blur:
+                regions = PrivateRegions.open(settings.privacy.blur_model)
+                opening.callback(regions.close)
+                self._hide = regions.hidden
             self._drives = DriveMaker(settings, self._index, self._model.names)
             self._open = opening.pop_all()
         return self
@@ -122,19 +130,20 @@ class Trip:
         )
         results = self._drives.results(lambda done, total: self._on_progress("drives", done, total))
         summary = self._summary(results)
-        write_outputs(summary, results, self._settings.output)
+        shown_results = [shown(one, self._places) for one in results]
+        write_outputs(summary, shown_results, self._settings.output, hidden=self._places)
         if self._settings.video:
             summary = self._with_videos(summary, results, growing={one.drive.id for one in results[-1:] if growing})
             write_report(summary, self._settings.output)
         return TripReport(summary, ClipCounts(len(there), finished, len(there) - len(new)), self._settings.output)
 
     def _summary(self, results: list[DriveResult]) -> TripSummary:
-        objects = objects_of(results)
+        objects = [one for one in objects_of(results) if not is_hidden(one, self._places)]
         numbers = self._index.numbers(one.first_seen for one in objects)
-        pictures = write_pictures(map(_best_view, numbers, objects), self._settings.output)
+        pictures = write_pictures(map(_best_view, numbers, objects), self._settings.output, hide=self._hide)
         seen = [seen_object(one, number, pictures.get(number)) for number, one in zip(numbers, objects, strict=True)]
         return TripSummary(
-            drives=tuple(drive_summary(one) for one in results),
+            drives=tuple(drive_summary(shown(one, self._places)) for one in results),
             objects=tuple(sorted(seen, key=lambda one: one.id)),
             title=printable(self._settings.folder.absolute().name),
         )
@@ -142,7 +151,11 @@ class Trip:
     def _with_videos(self, summary: TripSummary, results: list[DriveResult], *, growing: Set[str]) -> TripSummary:
         settings = self._settings
         videos = DriveVideos(
-            settings.output, names=self._model.names, tracker=settings.tracker, score=settings.model.score
+            settings.output,
+            names=self._model.names,
+            tracker=settings.tracker,
+            score=settings.model.score,
+            hide=self._hide,
         ).write(
             results,
             summary.objects,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.files import sha256_of
 from streamvision.dashcam.clip import View
 from streamvision.models import model_file
@@ -40,6 +41,8 @@ class TripSettings:
     """Time without a recording from which on a new drive begins."""
     stride: int | None = None
     """The model is shown every Nth picture; ``None``: by the speed of the car."""
+    privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
+    """What is hidden in all that is written; the state folder keeps it."""
     video: bool = True
     """Whether an annotated video of each drive is written."""
 

@@ -33,20 +33,10 @@ def hide(picture: Picture, boxes_xyxy_px: NDArray[np.float64]) -> Picture:
             _level(u, half)
             _level(v, half)
         return replace(picture, y=y, u=u, v=v, owner=None)
-    return BgrPicture(hide_bgr(picture.to_bgr(), boxes))
-
-
-def hide_bgr(bgr: U8, boxes_xyxy_px: NDArray[np.float64] | NDArray[np.int64]) -> U8:
-    """Return an (H, W, 3) uint8 picture with parts of it unreadable.
-
-    Args:
-        bgr: it stays as it is.
-        boxes_xyxy_px: (N, 4) the parts.
-    """
-    hidden: U8 = bgr.copy()
-    for box in _inside(boxes_xyxy_px, bgr.shape[1], bgr.shape[0]):
-        _level(hidden, box)
-    return hidden
+    bgr = picture.to_bgr().copy()
+    for box in boxes:
+        _level(bgr, box)
+    return BgrPicture(bgr)
 
 
 def _level(plane: U8, box: NDArray[np.int64]) -> None:
@@ -57,7 +47,7 @@ def _level(plane: U8, box: NDArray[np.int64]) -> None:
     plane[top:bottom, left:right] = cv2.resize(few, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _inside(boxes: NDArray[np.float64] | NDArray[np.int64], width_px: int, height_px: int) -> NDArray[np.int64]:
+def _inside(boxes: NDArray[np.float64], width_px: int, height_px: int) -> NDArray[np.int64]:
     """Return the pixels around each box inside the picture, in squares of four, which share their colour."""
     edges = np.asarray(boxes, np.float64).reshape(-1, 4)
     edges = edges[np.isfinite(edges).all(axis=1)]

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.stages.blur.cascades import CascadeDetector
-from pipelines.stages.blur.mosaic import U8, hide_bgr
+from pipelines.stages.blur.mosaic import U8, hide
 from pipelines.stages.blur.parts import F64, are_private, private_parts
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections, class_name
 from streamvision.core.errors import ConfigError
-from streamvision.core.picture import BgrPicture, Picture, YuvPicture
+from streamvision.core.picture import Picture, YuvPicture
 from streamvision.inference.model import Model
 
 SCORE = 0.2
@@ -71,9 +71,9 @@ class PrivateRegions:
             parts.append(self._cascades.find(_luma(picture)))
         return np.concatenate(parts) if parts else np.zeros((0, 4))
 
-    def hidden(self, bgr: U8) -> U8:
-        """Return an (H, W, 3) uint8 picture in which what is private is unreadable."""
-        return hide_bgr(bgr, self.find(BgrPicture(np.ascontiguousarray(bgr))))
+    def hidden(self, picture: Picture) -> Picture:
+        """Return a picture in which what is private is unreadable."""
+        return hide(picture, self.find(picture))
 
     def close(self) -> None:
         """Release the detector."""
