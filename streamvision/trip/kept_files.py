@@ -70,7 +70,7 @@ class KeptFiles:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         with contextlib.nullcontext() if kind is None else contextlib.suppress(OSError):
-            write_whole(self._folder / _LIST, json.dumps(self._kept), sync=False)
+            write_whole(self._folder / _LIST, json.dumps(self._kept, sort_keys=True), sync=False)
 
     @property
     def missing(self) -> list[str]:
