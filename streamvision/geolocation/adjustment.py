@@ -30,14 +30,18 @@ _PITCH_ERROR_RAD = 0.008
 """How much the car nods, and slopes tilt the road."""
 _SIZE_ERROR = 0.03
 """How much the logarithm of a box's height is wrong beside its pixels: boxes of one detector err alike."""
+_WAY_ERROR_M = 0.3
+"""How much the way wavers in the seconds in which an object is seen, after smoothing."""
+_USUAL_SIZE_M = 0.8
 _OUTLIER = 2.5
 """Residuals, in standard deviations, that count half as much as small ones."""
 _SOLVABLE = 1e-6
 """Added where a track says nothing of a number, as one does whose boxes are all cut by the picture's edge."""
 _DISTANCES_M = (4.0, 8.0, 14.0, 22.0, 35.0, 55.0, 90.0, 150.0)
-_TRACK_MEAN = np.array([0.0, math.log(30.0), math.log(0.8), 1.5])
+_TRACK_MEAN = np.array([0.0, math.log(30.0), math.log(_USUAL_SIZE_M), 1.5])
 _TRACK_SPREAD = np.array([math.inf, math.inf, 0.7, 2.0])
 """What is expected of an object before it is seen: nothing of its place, little of the rest."""
+USUAL_LOG_SIZE = _TRACK_MEAN[LOG_SIZE], _TRACK_SPREAD[LOG_SIZE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +69,25 @@ class Scene:
     """Where the camera was."""
     expected: Eye
     """What is known of the camera before."""
+    log_size: F64 | None = None
+    """(T, 2) mean and standard deviation that are expected of the logarithm of each object's height in metres;
+    ``None``: anything from a small light to a billboard."""
     anchor_m: F64 = field(init=False)
     """(T, 2) where each track's last box was seen from."""
     _anchor_heading_rad: F64 = field(init=False)
+    _mean: F64 = field(init=False)
+    _spread: F64 = field(init=False)
 
     def __post_init__(self) -> None:
         seen = self.observations
         last = np.append(seen.begin[1:], len(seen.track)) - 1
         poses = self.way.at(seen.time_s[last] + self.expected.numbers[DELAY])
         object.__setattr__(self, "anchor_m", poses.position_m)
+        mean, spread = (np.tile(row, (len(last), 1)) for row in (_TRACK_MEAN, _TRACK_SPREAD))
+        if self.log_size is not None:
+            mean[:, LOG_SIZE], spread[:, LOG_SIZE] = self.log_size.T
+        object.__setattr__(self, "_mean", mean)
+        object.__setattr__(self, "_spread", spread)
         object.__setattr__(self, "_anchor_heading_rad", poses.heading_rad)
 
     def start(self, camera: F64) -> F64:
@@ -113,19 +127,19 @@ class Scene:
         robust = weight / (1 + square / _OUTLIER**2)
         begin = self.observations.begin
         cost = np.add.reduceat((weight * _OUTLIER**2 * np.log1p(square / _OUTLIER**2)).sum(axis=1), begin)
-        own = (tracks - _TRACK_MEAN) / _TRACK_SPREAD
+        own = (tracks - self._mean) / self._spread
         off, certainty = camera - self.expected.numbers, np.linalg.inv(self.expected.covariance)
         weighted = (by_track * robust[:, :, None]).transpose(0, 2, 1)
         every, every_weighted = by_camera.reshape(-1, 4), by_camera.reshape(-1, 4) * robust.reshape(-1, 1)
         track_matrix = np.add.reduceat(weighted @ by_track, begin, axis=0)
-        track_matrix += np.diag(_TRACK_SPREAD**-2.0) + _SOLVABLE * np.eye(4)
+        track_matrix += (self._spread**-2.0 + _SOLVABLE)[:, :, None] * np.eye(4)
         return Linearised(
             cost=cost + (own**2).sum(axis=1),
             track_matrix=track_matrix,
             mixed_matrix=np.add.reduceat(weighted @ by_camera, begin, axis=0),
             camera_matrix=every_weighted.T @ every + certainty,
             track_gradient=np.add.reduceat((weighted @ residual[:, :, None])[:, :, 0], begin, axis=0)
-            + own / _TRACK_SPREAD,
+            + own / self._spread,
             camera_gradient=every_weighted.T @ residual.ravel() + certainty @ off,
             camera_cost=float(off @ certainty @ off),
             misfit=np.add.reduceat((weight * square).sum(axis=1), begin)
@@ -179,11 +193,13 @@ class Scene:
         by_camera[:, 2, LOG_FOCAL], by_camera[:, 2, HORIZON] = -scale * rise, 1
         # Weighted by the expected focal length: else a longer one would seem the better, since its angles are smaller.
         given_px = np.exp(self.expected.numbers[LOG_FOCAL])
-        turn_px = given_px * (1 + (seen.column_px / given_px) ** 2)
+        turn = 1 + (seen.column_px / given_px) ** 2
+        moved = _WAY_ERROR_M * np.exp(seen.log_height) / (given_px * _USUAL_SIZE_M)
+        aside_px = given_px * np.hypot(turn * poses.heading_error_rad, np.sqrt(turn) * moved)
         error = np.stack(
             [
-                np.hypot(seen.error[:, 0], turn_px * poses.heading_error_rad),
-                np.hypot(seen.error[:, 1], _SIZE_ERROR),
+                np.hypot(seen.error[:, 0], aside_px),
+                np.hypot(seen.error[:, 1], np.hypot(_SIZE_ERROR, moved)),
                 np.hypot(seen.error[:, 2], given_px * _PITCH_ERROR_RAD),
             ],
             axis=-1,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from streamvision.geolocation.adjustment import DELAY, LOG_SIZE, RISE, Eye, Scene, fit
+from streamvision.geolocation.adjustment import DELAY, LOG_SIZE, RISE, USUAL_LOG_SIZE, Eye, Fit, Scene, fit
 from streamvision.geolocation.observations import observe
 from streamvision.geolocation.records import PlacedTrack, PlaceOnEarth, TrackBoxes
 from streamvision.geolocation.way import F64, Way
@@ -16,6 +17,9 @@ RESTLESS = "it does not stand still"
 VAGUE = "it was seen from too far away, or too shortly, to be placed"
 _VAGUE_M = 15.0
 """What may be farther off than this, along the line of sight in one of three cases, has no place."""
+_SURE_LOG_SIZE, _ENOUGH_SIZES, _LEAST_LOG_SIZE_SPREAD = 0.15, 5, 0.12
+"""Sizes that are this sure, as logarithms, tell what is usual in their class when there are so many; few classes have
+only one size."""
 _MOST_MISFIT = 9.0
 """Mean squared misfit, in variances, from which on it did not stand still."""
 _ABREAST_S, _ABREAST_STEP_S = 60.0, 0.25
@@ -35,6 +39,8 @@ def located(
     """
     scene = Scene(observe(tracks, [way.driven_m(track.time_unix_s) for track in tracks]), way, eye)
     found = fit(scene, eye.numbers, camera_known=True)
+    scene = replace(scene, log_size=_usual_sizes(tracks, found, eye))
+    found = fit(scene, eye.numbers, found.tracks, camera_known=True)
     covariances = found.equations.track_covariances(eye.covariance)
     own_m2 = scene.place_covariances_m2(found.tracks, covariances)
     own_m2 *= np.maximum(found.equations.misfit, 1.0)[:, None, None]
@@ -62,6 +68,24 @@ def located(
             )
         )
     return rows
+
+
+def _usual_sizes(tracks: Sequence[TrackBoxes], found: Fit, eye: Eye) -> F64:
+    """Return (T, 2) mean and spread of the logarithm of the height that objects of each track's class have.
+
+    What is well seen tells how large things of its class are, and this how far away those are that are seen badly.
+    """
+    error = np.sqrt(found.equations.track_covariances(eye.covariance)[:, LOG_SIZE, LOG_SIZE])
+    log_size = found.tracks[:, LOG_SIZE]
+    names = np.array([track.class_name for track in tracks], object)
+    usual = np.tile(USUAL_LOG_SIZE, (len(tracks), 1))
+    for name in set(names.tolist()):
+        sure = log_size[(names == name) & (error < _SURE_LOG_SIZE)]
+        if len(sure) >= _ENOUGH_SIZES:
+            middle = float(np.median(sure))
+            spread = max(1.5 * float(np.median(np.abs(sure - middle))), _LEAST_LOG_SIZE_SPREAD)
+            usual[names == name] = middle, spread
+    return usual
 
 
 def _place(place_m: F64, own_m2: F64, common_m2: float, last_s: float, way: Way, rise_m: float) -> PlaceOnEarth:

@@ -1,3 +1,4 @@
+import functools
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,14 @@ DAY_S = 86_400.0
 REMOVED = 3
 
 
+@functools.cache
+def seen(without: tuple[int, ...]) -> Placement:
+    """Return what a drive along the road saw."""
+    road = PlainRoad()
+    tracks = [road.seen(i, road.beside(*at)) for i, at in enumerate(SIGNS) if i not in without]
+    return place_tracks(tracks, road.way())
+
+
 def drive(
     objects: tuple[KnownObject, ...],
     day: float,
@@ -23,9 +32,7 @@ def drive(
     way: GpsTrack | None = None,
 ) -> tuple[KnownObject, ...]:
     """Drive the road once more and return what is known then; signs of some numbers (from 0) are no longer there."""
-    road = PlainRoad(start_s=START_S + day * DAY_S)
-    tracks = [road.seen(i, road.beside(*at)) for i, at in enumerate(SIGNS) if i not in without]
-    placement = place_tracks(tracks, road.way())
+    placement, road = seen(without), PlainRoad(start_s=START_S + day * DAY_S)
     merged = merge(objects, placement)
     looked_s = START_S + day * DAY_S + road.time_s if looked else road.time_s[:0]
     return absent(

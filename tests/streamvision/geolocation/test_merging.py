@@ -7,7 +7,7 @@ from streamvision.datasets.trip.spec import GpsNoise
 from streamvision.geolocation.merging import merge
 from streamvision.geolocation.placing import place_tracks
 from streamvision.geolocation.records import KnownObject, Merged, Placement
-from support.drawn_drive import CORRELATED, MIXED, drawn_drive
+from support.drawn_drive import MIXED, drawn_drive
 from support.plain_road import START_S, PlainRoad
 
 SIGNS = [(60.0, 4.0), (130.0, -7.0), (200.0, 4.0), (270.0, 5.0), (340.0, -8.0), (420.0, 4.0), (500.0, 4.0)]
@@ -25,7 +25,7 @@ def ids(merged: Merged, placement: Placement) -> dict[int, int]:
     return dict(zip((row.track.track_id for row in placement.placed), merged.object_ids, strict=True))
 
 
-@pytest.mark.parametrize("noise", [CORRELATED, MIXED], ids=["correlated", "mixed"])
+@pytest.mark.parametrize("noise", [MIXED], ids=["mixed"])
 def test_a_second_drive_sees_the_same_signs(noise: GpsNoise) -> None:
     drive = drawn_drive(11)
     first, second = (place_tracks(drive.tracks, drive.way(noise, seed)) for seed in (21, 22))
