@@ -19,8 +19,10 @@ from streamvision.gps.side_files.subtitles import read_subtitles
 
 logger = logging.getLogger(__name__)
 
-MAX_FILE_BYTES = 16 << 20
-"""Longest file that is read. A day with a point a second has less, as XML too."""
+MAX_FILE_BYTES = 64 << 20
+"""Longest file that is read: a day and a half of all that a receiver says a second."""
+MAX_XML_BYTES = 16 << 20
+"""Longest one as XML, which takes ten times as much in memory: a day with a point a second."""
 SUFFIXES = ("nmea", "gps", "gpx", "srt")
 """In the order in which they are looked for; what is in a file, not its suffix, tells how it is read."""
 _BLACKVUE = re.compile(r"(\d{8}_\d{6}_[A-Z])[FRIO][LS]?", re.ASCII)
@@ -83,8 +85,14 @@ def _read(file: Path) -> Readings | None:
 
 def _reader(content: bytes, file: Path) -> Callable[[bytes], Readings | None]:
     if content[:512].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return read_gpx
+        return _read_xml
     return read_subtitles if file.suffix.lower() == ".srt" else _read_sentences
+
+
+def _read_xml(content: bytes) -> Readings:
+    if len(content) > MAX_XML_BYTES:
+        raise UnreadableError(f"has {len(content):,} bytes, of which {MAX_XML_BYTES:,} are read as XML")
+    return read_gpx(content)
 
 
 def _read_sentences(content: bytes) -> Readings | None:

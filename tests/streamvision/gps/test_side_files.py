@@ -118,6 +118,9 @@ class TestGpx:
             file.write(b"<gpx>")
             file.truncate(1 << 33)
         assert read_gps(clip(tmp_path, "clip.mp4")) is None
+        point = '<trkpt lat="1" lon="2"/>'
+        (tmp_path / "clip.gpx").write_text(f"<gpx>{point * (17 * (1 << 20) // len(point))}</gpx>")
+        assert read_gps(clip(tmp_path, "clip.mp4")) is None
 
 
 class TestSubtitles:

@@ -1,16 +1,20 @@
 import json
 import re
+import subprocess
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
+import numpy as np
 import pytest
 
 from streamvision.core.position import Fix
 from streamvision.gps.earth import moved
 from streamvision.gps.track import GpsTrack
 from streamvision.gps.writing import geojson_of, gpx_of, utc_text, write_geojson, write_gpx
+from support.exiftool import needs_exiftool
 
 BEGIN_S = 1_782_653_656.25
 GPX = "{http://www.topografix.com/GPX/1/1}"
@@ -65,6 +69,19 @@ def test_gpx_of_what_stands_at_the_bounds() -> None:
     assert [len(point) for point in root.iter(f"{GPX}trkpt")] == [1, 2]
     assert_is_gpx(ElementTree.fromstring(gpx_of({})))
     assert_is_gpx(ElementTree.fromstring(gpx_of({"empty": GpsTrack([], "nmea")})))
+
+
+@needs_exiftool
+def test_another_program_finds_a_picture_on_the_way(tmp_path: Path) -> None:
+    write_gpx(tmp_path / "track.gpx", {"drive": GpsTrack(way(60), "container")})
+    cv2.imwrite(str(tmp_path / "picture.jpg"), np.zeros((16, 16, 3), np.uint8))
+    taken = ["-geotag", "track.gpx", "-geotime=2026:06:28 13:34:46.25Z", "picture.jpg"]
+    subprocess.run(["exiftool", "-q", *taken], cwd=tmp_path, check=True, timeout=60)
+    told = ["exiftool", "-n", "-s3", "-GPSLatitude", "-GPSLongitude", "-GPSAltitude", "-GPSSpeed", "-GPSTrack"]
+    said = subprocess.run([*told, "picture.jpg"], cwd=tmp_path, check=True, timeout=60, capture_output=True, text=True)
+    latitude_deg, longitude_deg = moved(-33.9, 151.2, 300.0, 0.0)
+    expected = [latitude_deg, longitude_deg, 30.5]
+    assert [float(value) for value in said.stdout.split()][:3] == pytest.approx(expected, abs=1e-6)
 
 
 def test_geojson_has_lines_with_a_value_for_each_point(tmp_path: Path) -> None:
