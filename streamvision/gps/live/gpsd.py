@@ -14,7 +14,7 @@ from typing import Any
 from streamvision.core.position import Fix
 from streamvision.core.position_address import PositionAddress
 from streamvision.core.reading import UnreadableError, finite, parse_json
-from streamvision.gps.live.sender import Loudest
+from streamvision.gps.live.sender import OneSender
 from streamvision.gps.values import made_fix
 
 CONNECT_TIMEOUT_S = 5.0
@@ -38,7 +38,7 @@ def gpsd_fixes(address: PositionAddress, stop: threading.Event) -> Iterator[Fix]
     Raises:
         OSError: when it cannot be reached, ends the connection, is silent, or is no gpsd.
     """
-    receivers = Loudest()
+    receivers = OneSender()
     for line in _lines(address, stop):
         try:
             report = parse_json(line)

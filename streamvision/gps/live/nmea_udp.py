@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from streamvision.core.position import Fix
 from streamvision.core.position_address import PositionAddress
-from streamvision.gps.live.sender import Loudest
+from streamvision.gps.live.sender import OneSender
 from streamvision.gps.nmea import NmeaStream
 
 LOOK_S = 0.5
@@ -31,7 +31,7 @@ def udp_fixes(address: PositionAddress, stop: threading.Event) -> Iterator[Fix]:
         OSError: when the port cannot be opened.
     """
     streams: dict[str, NmeaStream] = {}
-    senders, is_pending = Loudest(), False
+    senders, is_pending = OneSender(), False
     with _opened(address) as listener:
         while not stop.is_set():
             listener.settimeout(PAUSE_S if is_pending else LOOK_S)

@@ -8,7 +8,7 @@ QUIET_S = 3.0
 """After so long without a fix of the one, another is taken."""
 
 
-class Loudest:
+class OneSender:
     """Takes the fixes of one sender, the first that has any, for as long as it goes on: two would make a zigzag."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from streamvision.gps.boxes import find_box, read_at, read_box, size_of
+from streamvision.gps.boxes import find_box, movie_header, read_at, read_box, size_of
 from streamvision.gps.sample_tables import read_tracks
 
 BLOCK_BYTES = 4096
@@ -75,7 +75,7 @@ def media_times(file: BinaryIO, starts: list[int | None]) -> list[float | None]:
     """Return the time in the video at which each block was written, in seconds.
 
     Blocks that lie among the pictures were written after those before them. Where they lie elsewhere, their number
-    tells: cameras write one a second.
+    tells: cameras write one a second, or several at equal intervals.
 
     Args:
         file: the file.
@@ -87,10 +87,20 @@ def media_times(file: BinaryIO, starts: list[int | None]) -> list[float | None]:
     known = [start for start in starts if start is not None]
     before = np.searchsorted(places, known).tolist() if len(places) and (np.diff(places) > 0).all() else []
     if 2 * len(set(before)) <= max(len(known), 2):
-        return [number * BLOCK_PERIOD_S for number in range(len(starts))]
+        period_s = _period_s(file, starts)
+        return [number * period_s for number in range(len(starts))]
     ends = [*(sample.media_s for sample in samples), samples[-1].media_s + samples[-1].duration_s]
     times = iter(ends[number] for number in before)
     return [None if start is None else next(times) for start in starts]
+
+
+def _period_s(file: BinaryIO, starts: list[int | None]) -> float:
+    """Return the time between blocks: a second, or less where so many would not fit into the video."""
+    count = 1 + max((number for number, start in enumerate(starts) if start is not None), default=0)
+    header = movie_header(file)
+    duration_s = None if header is None else header.duration_s
+    is_faster = duration_s is not None and count > 1.5 * duration_s + 2
+    return duration_s / count if duration_s is not None and is_faster else BLOCK_PERIOD_S
 
 
 def _block_at(file: BinaryIO, start: int, size: int) -> Block | None:

@@ -297,6 +297,11 @@ class TestTimes:
         fixes = read(written(tmp_path / "clip.mp4", data)).fixes
         assert [fix.media_s for fix in fixes] == pytest.approx([0.2 * (n + 1) for n in range(50)])
 
+    def test_more_blocks_than_seconds_share_them(self, tmp_path: Path) -> None:
+        way = [standard_block(place)[:0x200] for place in places(600)]  # the film lasts 60 s
+        fixes = read(written(tmp_path / "clip.mp4", film(way))).fixes
+        assert [fix.media_s for fix in fixes] == pytest.approx([0.1 * n for n in range(600)])
+
     def test_they_may_be_local(self, tmp_path: Path) -> None:
         assert read(written(tmp_path / "clip.mp4", film([standard_block(Place())]))).may_be_local
 
