@@ -13,7 +13,7 @@ import numpy as np
 from streamvision.core.position import Fix, Position, PositionSource
 from streamvision.gps.cleaning import STANDS_M_S, cleaned
 from streamvision.gps.earth import F64, course_of, distance_between_m, moved, offset_m
-from streamvision.gps.smoothing import ACCELERATION_M2_S3, Motion, smoothed
+from streamvision.gps.smoothing import ACCELERATION_M2_S3, TRUST, Motion, smoothed
 
 USUAL_ERROR_M = 3.0
 """Standard deviation in each direction of a receiver that says none."""
@@ -188,13 +188,14 @@ class GpsTrack:
         part = since_s / step_s
         chord = self._offset_m(at, at + 1)
         before, after = self._velocity(at), self._velocity(at + 1)
-        if before is None or after is None or step_s > CURVED_S:
-            place_m = (chord[0] * part, chord[1] * part)
-            velocity = (chord[0] / step_s, chord[1] / step_s) if step_s > CURVED_S else before or after
-        else:
-            place_m = _curved(chord, before, after, part, step_s)
-            velocity = (_mixed(before[0], after[0], part), _mixed(before[1], after[1], part))
         own_m = _mixed(self._errors_m[at], self._errors_m[at + 1], part)
+        place_m, velocity = (chord[0] * part, chord[1] * part), before or after
+        if step_s > CURVED_S:
+            velocity = (chord[0] / step_s, chord[1] / step_s)
+        elif before is not None and after is not None:
+            velocity = (_mixed(before[0], after[0], part), _mixed(before[1], after[1], part))
+            if _agree(chord, before, after, step_s, own_m):
+                place_m = _curved(chord, before, after, part, step_s)
         wandered_m2 = ACCELERATION_M2_S3 * (since_s * (step_s - since_s) / step_s) ** 3 / 3
         altitude_m = _mixed_told(self.fixes[at].altitude_m, self.fixes[at + 1].altitude_m, part)
         return self._position(at, place_m, velocity, math.sqrt(own_m**2 + wandered_m2), altitude_m)
@@ -243,6 +244,14 @@ def _step_m(before: Fix, after: Fix) -> float:
 def _error_m(fix: Fix) -> float:
     said = fix.error_m
     return USUAL_ERROR_M if said is None or not math.isfinite(said) else max(said, LEAST_ERROR_M)
+
+
+def _agree(
+    chord: tuple[float, float], before: tuple[float, float], after: tuple[float, float], step_s: float, error_m: float
+) -> bool:
+    """Tell whether a chord is about what the velocities at its ends make of it: some cameras write a course of 0."""
+    off_m = math.dist(chord, ((before[0] + after[0]) / 2 * step_s, (before[1] + after[1]) / 2 * step_s))
+    return off_m <= TRUST * math.hypot(*chord) + 2 * error_m
 
 
 def _curved(

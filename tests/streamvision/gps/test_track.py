@@ -96,6 +96,14 @@ def test_the_way_between_fixes_is_bent_as_the_courses_say() -> None:
     assert here == pytest.approx((10 - 10 * np.cos(0.5), 10 * np.sin(0.5)), abs=0.1)
 
 
+def test_the_way_is_straight_where_courses_are_wrong() -> None:
+    fixes = [Fix(*moved(*HOME_DEG, 20.0 * second, 0.0), BEGIN_S + second, None, 20.0, 0.0) for second in range(5)]
+    position = GpsTrack(fixes, "container").at(BEGIN_S + 2.25)
+    assert position is not None
+    here = offset_m(position.latitude_deg, position.longitude_deg, from_deg=HOME_DEG)
+    assert here == pytest.approx((45.0, 0.0), abs=0.01)
+
+
 def test_nothing_is_told_far_beyond_the_ends_and_in_long_holes() -> None:
     fixes = straight(400)
     track = GpsTrack([*fixes[:100], *fixes[300:]], "container")
