@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
+from pipelines.capture.file_list import printable
 from pipelines.capture.registry import create_reader, parse_source
+from pipelines.capture.salvage.reader import FileReader
 from pipelines.capture.source import NOT_YET, Captured
+from pipelines.capture.trip.seams import Glance, glance
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
-from streamvision.core.telemetry import DropCounter
 from streamvision.dashcam.clip import Clip
 from streamvision.inference.model import Model, ScoreLimits
 from streamvision.trip.clip_detections import ClipDetections, ClipDetectionsBuilder
@@ -19,8 +20,6 @@ from streamvision.trip.pace import Pace
 
 REPORT_EVERY_S = 1.0
 """How much of a clip is worked on between two reports."""
-UNSAID_LOSS_S = 0.5
-"""A clip that ends by less than this before its header says has lost nothing: headers round."""
 
 
 class StoppedError(Exception):
@@ -53,52 +52,50 @@ class Detecting:
             ModelError: when the model fails.
             StoppedError: when the work was stopped.
         """
-        found, pace, drops, note = ClipDetectionsBuilder(), Pace(self._stride, clip.gps), DropCounter(), ""
-        told_s = first_s = media_s = 0.0
+        found, pace, fault = ClipDetectionsBuilder(), Pace(self._stride, clip.gps), ""
+        reader = file_reader(clip.path)
+        told_s = media_s = 0.0
         try:
-            for number, captured in enumerate(_pictures(clip.path, drops)):
+            for captured in pictures_of(reader):
                 if stop.is_set():
                     raise StoppedError
-                first_s = first_s if number else captured.pts_s
-                media_s = captured.pts_s - first_s
-                self._add(found, captured, number, shown=pace.takes(media_s))
+                media_s = max(captured.pts_s - reader.begin_s, 0.0)
+                self._add(found, captured, glance(captured.picture, media_s), shown=pace.takes(media_s))
                 if media_s - told_s >= REPORT_EVERY_S:
                     on_progress(media_s - told_s)
                     told_s = media_s
+            lost_s = reader.lost_s
         except SourceError as error:
-            note = str(error)
+            fault, lost_s = str(error), reader.lost_s
+        finally:
+            reader.close()
         on_progress(max((clip.duration_s or media_s) - told_s, 0.0))
-        return _finished(found, clip, drops, note)
+        if reader.salvaged is not None:
+            fault = f"{printable(clip.path.name)} {reader.salvaged}"
+        return found.finish(lost_s=round(lost_s if len(found) else clip.duration_s or 0.0, 3), note=fault)
 
-    def _add(self, found: ClipDetectionsBuilder, captured: Captured, number: int, *, shown: bool) -> None:
+    def _add(self, found: ClipDetectionsBuilder, captured: Captured, seen: Glance, *, shown: bool) -> None:
         picture, place = captured.picture, captured.place
         found.picture_px = picture.width_px, picture.height_px
         objects = self._model.find([picture], limits=[self._limits])[0].detections if shown else None
-        found.add(place.frame if place is not None else number, captured.pts_s, objects)
+        found.add(place.frame if place is not None else len(found), captured.pts_s, seen, objects)
 
 
-def _pictures(path: Path, drops: DropCounter) -> Iterator[Captured]:
+def file_reader(path: Path) -> FileReader:
+    """Return a reader of a file, not yet open."""
+    spec = parse_source(str(path), policy="file")
+    reader = create_reader(spec, config=StreamConfig(source=spec.uri, policy="file"))
+    assert isinstance(reader, FileReader)
+    return reader
+
+
+def pictures_of(reader: FileReader) -> Iterator[Captured]:
     """Yield the pictures of a file.
 
     Raises:
         SourceError: when it cannot be read, or not to its end; what came before has been yielded then.
     """
-    spec = parse_source(str(path), policy="file")
-    reader = create_reader(spec, config=StreamConfig(source=spec.uri, policy="file"), drops=drops)
-    try:
-        reader.open()
-        while (captured := reader.read()) is not None:
-            if captured is not NOT_YET:
-                yield captured
-    finally:
-        reader.close()
-
-
-def _finished(found: ClipDetectionsBuilder, clip: Clip, drops: DropCounter, note: str) -> ClipDetections:
-    """Return what was found, with how much is missing: within the clip, and of the end that its header promised."""
-    all_there = found.finish(lost_s=0.0, note=note)
-    played_s, frames = all_there.duration_s, len(all_there)
-    tail_s = max((clip.duration_s or 0.0) - played_s, 0.0)
-    within_s = drops.total * played_s / frames if frames else 0.0
-    lost_s = within_s + (tail_s if tail_s >= UNSAID_LOSS_S or note else 0.0)
-    return replace(all_there, lost_s=round(lost_s, 3))
+    reader.open()
+    while (captured := reader.read()) is not None:
+        if captured is not NOT_YET:
+            yield captured

@@ -12,12 +12,12 @@ from pipelines.capture.file_list import printable
 from streamvision.core.errors import StateError
 from streamvision.dashcam.clip import Clip, Drive
 from streamvision.dashcam.drives import drives_of
+from streamvision.dashcam.way import way_of
 from streamvision.trip.clip_detections import ClipDetections
 from streamvision.trip.drive_result import DriveResult, go_through
 from streamvision.trip.following import DriveClip
 from streamvision.trip.index import TripIndex
 from streamvision.trip.settings import TripSettings
-from streamvision.trip.way import way_of
 
 
 class DriveMaker:

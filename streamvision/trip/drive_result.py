@@ -80,11 +80,12 @@ def go_through(
     following = create_tracker(tracker, score=score)
     if following is None:
         raise ConfigError("a trip needs identities, but the tracker is none; give --tracker steady")
+    smooth = way.smoothed() if way is not None else None
     collector, times, looked = TrackCollector(names), array("d"), array("d")
     with lines.open("w", encoding="utf-8") as stream:
         for frame in follow(clips, following):
             collector.add(frame)
-            _write_line(stream, drive.id, frame, way, names)
+            _write_line(stream, drive.id, frame, smooth, names)
             times.append(frame.taken.unix_s)
             if frame.shown:
                 looked.append(frame.taken.unix_s)

@@ -87,8 +87,6 @@ class FirstPass:
 
 
 def _log(clip: Clip, found: ClipDetections) -> None:
-    if found.note:
-        log.warning("%s", found.note)
     log.debug("%s: %d frames, %d objects, %.1f s lost", clip.path.name, len(found), len(found.score), found.lost_s)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,9 +15,10 @@ from streamvision.core.frame import FilePlace, WallTime
 from streamvision.dashcam.clip import PlacedClip
 from streamvision.geolocation.records import TrackBoxes
 from streamvision.trip.clip_detections import ClipDetections
+from streamvision.trip.joining import ClipJoining
 
-HALF_FRAME_S = 0.005
-"""Pictures this close to where a clip begins to count are not left out."""
+LEAST_STEP_S = 0.001
+"""From picture to picture on the wall clock, where one clip's clock is a little behind that of the one before."""
 
 
 class DriveClip(NamedTuple):
@@ -62,38 +64,37 @@ def follow(clips: Sequence[DriveClip], tracker: Tracker) -> Iterator[FollowedFra
         clips: in their order.
         tracker: a new one; its memory bridges what is missing between two clips.
     """
-    index, begin_s, last_s = 0, None, 0.0
+    number, last_unix_s, joining = 0, -math.inf, ClipJoining()
     for clip in clips:
         found = clip.load()
+        times_s = joining.join(clip.placed, found)
         start = clip.placed.start
         rows = zip(
             found.file_frame.tolist(),
             found.media_s.tolist(),
             found.pts_s.tolist(),
-            found.shown,
+            found.shown.tolist(),
+            times_s,
             found.objects(),
             strict=True,
         )
-        for file_frame, media_s, file_pts_s, shown, objects in rows:
-            unix_s = start.unix_s + media_s
-            begin_s = unix_s if begin_s is None else begin_s
-            if media_s < clip.placed.drop_s - HALF_FRAME_S or (index and unix_s - begin_s <= last_s):
+        for file_frame, media_s, file_pts_s, shown, time_s, objects in rows:
+            if time_s is None:
                 continue
-            last_s = unix_s - begin_s
-            detected, tracked = _tracked(tracker, objects, last_s, found.picture_px, shown=bool(shown))
-            place = FilePlace(clip.name, file_frame, file_pts_s)
+            last_unix_s = max(start.unix_s + media_s, last_unix_s + LEAST_STEP_S)
+            detected, tracked = _tracked(tracker, objects, time_s, found.picture_px, shown=shown)
             yield FollowedFrame(
-                index,
-                last_s,
-                WallTime(unix_s, start.source),
-                place,
+                number,
+                time_s,
+                WallTime(last_unix_s, start.source),
+                FilePlace(clip.name, file_frame, file_pts_s),
                 clip,
                 found.picture_px,
-                bool(shown),
+                shown,
                 detected,
                 tracked,
             )
-            index += 1
+            number += 1
 
 
 def _tracked(

@@ -61,7 +61,7 @@ def drive_summary(result: DriveResult) -> DriveSummary:
         clips=tuple(clip.name for clip in result.clips),
         lost_s=result.lost_s,
         notes=result.notes,
-        track=_track(way) if way is not None else np.empty((0, 6)),
+        track=_track(way.smoothed()) if way is not None else np.empty((0, 6)),
         video=None,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.capture.trip.seams import COLUMNS, ROWS, Glance
 from streamvision.core.detections import Detections
 from streamvision.core.position import Fix
 from streamvision.dashcam.clip import Clip, ClipName
@@ -31,8 +32,12 @@ def found_on(*frames: int | None) -> ClipDetections:
         if count is not None:
             box = np.arange(4 * count, dtype=np.float32).reshape(count, 4)
             found = Detections(box, np.full(count, 0.5, np.float32), np.arange(count, dtype=np.int32))
-        builder.add(number, 2.0 + number / 10, found)
+        builder.add(number, 2.0 + number / 10, glance_at(number), found)
     return builder.finish(lost_s=0.4, note="cut, it is")
+
+
+def glance_at(number: int) -> Glance:
+    return Glance(number / 10, np.full((ROWS, COLUMNS), number, np.int16))
 
 
 def clip_at(path: Path) -> Clip:
@@ -52,6 +57,10 @@ def test_what_was_found_is_read_back(tmp_path: Path) -> None:
     assert after.duration_s == pytest.approx(0.4)
     for name in ("box_xyxy_px", "score", "class_id", "pts_s", "file_frame"):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+    assert after.first_glance().levels.max() == 0
+    assert [(one.media_s, one.levels.min()) for one in after.last_glances()] == [
+        (0.0, 0), (0.1, 1), (0.2, 2), (0.3, 3)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kept", [0, 10, 500])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from streamvision.core.config.app import TrackerConfig
@@ -166,6 +167,25 @@ def test_clips_that_come_later_join_their_drive_and_the_results_are_the_same(mad
     assert [len(drive.clips) for drive in report.summary.drives] == [3]
     assert (output / "results.jsonl").read_bytes() == (made.output / "results.jsonl").read_bytes()
     assert (output / "track.gpx").read_bytes() == (made.output / "track.gpx").read_bytes()
+
+
+def test_a_clip_that_the_ignition_cut_off_is_read_as_far_as_it_goes_and_drawn(made: Made, tmp_path: Path) -> None:
+    card = Path(shutil.copytree(made.card, tmp_path / "card"))
+    last = sorted((card / "DCIM" / "Movie").iterdir())[-1]
+    content = last.read_bytes()
+    last.write_bytes(content[: len(content) // 2])
+    quick = (*(one for one in QUICK if one != "--no-video"), "--stride", "5")
+    finished = streamvision("trip", card, "--output", tmp_path / "out", *quick, "--json")
+    (drive,) = finished.report["drives"]
+    assert len(drive["clips"]) == 3
+    assert drive["notes"][0].startswith(last.name)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert 180 < len(lines) < 230
+    assert Path(lines[-1]["file"]).name == last.name
+    assert [line["frame"] for line in lines] == list(range(len(lines)))
+    with av.open(tmp_path / "out" / drive["video"]) as video:
+        assert sum(1 for _ in video.decode(video=0)) == len(lines)
+        assert len(video.chapters()) > 1
 
 
 @pytest.mark.parametrize(

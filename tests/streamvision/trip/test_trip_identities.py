@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from pipelines.capture.trip.seams import COLUMNS, ROWS, Glance
 from pipelines.stages.tracking.registry import create_tracker
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections
@@ -28,11 +30,17 @@ def passing(frame: int) -> Detections:
     )
 
 
+def picture(frame: int) -> NDArray[np.int16]:
+    """Return what is compared of a picture: another one on each frame."""
+    return np.random.default_rng(frame).integers(0, 255, (ROWS, COLUMNS)).astype(np.int16)
+
+
 def clip(name: str, first: int, frames: int, *, drop_s: float = 0.0, stride: int = 1) -> DriveClip:
     builder = ClipDetectionsBuilder()
     builder.picture_px = (640, 360)
     for number in range(frames):
-        builder.add(number, number / FPS, passing(first + number) if number % stride == 0 else None)
+        objects = passing(first + number) if number % stride == 0 else None
+        builder.add(number, 3 + number / FPS, Glance(number / FPS, picture(first + number)), objects)
     found: ClipDetections = builder.finish(lost_s=0, note="")
     file = Clip(Path(f"/card/{name}"), None, "front", "normal", frames / FPS, None, BEGIN_S, None)
     placed = PlacedClip(file, WallTime(BEGIN_S + first / FPS, "gps"), drop_s=drop_s)
@@ -65,8 +73,27 @@ def test_what_the_clip_before_shows_already_is_left_out() -> None:
         ("b", 6),
     ]
     assert len(frames) == 35
-    unsaid = followed(clip("a", 0, 20), clip("b", 15, 20))
-    assert len(unsaid) == 35
+    assert frames[20].pts_s == pytest.approx(2.0)
+
+
+def test_pictures_tell_what_the_clocks_do_not_know() -> None:
+    """The second clip repeats half a second, and its clock is half a second late."""
+    later = clip("b", 15, 20)
+    late = PlacedClip(later.placed.clip, WallTime(BEGIN_S + 2.0, "container"))
+    frames = followed(clip("a", 0, 20), later._replace(placed=late))
+    assert [(frame.place.name, frame.place.frame) for frame in frames[18:22]] == [
+        ("a", 18), ("a", 19), ("b", 5), ("b", 6)
+    ]  # fmt: skip
+    assert [frame.pts_s for frame in frames] == pytest.approx([number / FPS for number in range(35)])
+
+
+def test_a_clock_that_is_behind_loses_no_frame() -> None:
+    later = clip("b", 20, 20)
+    early = PlacedClip(later.placed.clip, WallTime(BEGIN_S + 1.7, "gps"))
+    frames = followed(clip("a", 0, 20), later._replace(placed=early))
+    assert len(frames) == 40
+    times_s = [frame.taken.unix_s for frame in frames]
+    assert times_s == sorted(set(times_s))
 
 
 def test_an_identity_lives_through_a_second_that_was_not_recorded() -> None:
@@ -78,6 +105,7 @@ def test_frames_that_the_model_was_not_shown_have_objects_but_tell_nothing() -> 
     frames = followed(clip("a", 0, 60, stride=3))
     assert [frame.shown for frame in frames[:4]] == [True, False, False, True]
     assert all(len(frame.detections) for frame in frames)
+    assert all(frame.detections.attributes is None for frame in frames)
     collector = TrackCollector(("stop", "light"))
     for frame in frames:
         collector.add(frame)
