@@ -16,6 +16,10 @@ Mode = Literal["normal", "event", "manual", "parking", "lapse"]
 """Why a clip was recorded: in the loop, by a shock, by hand, while the car stood, or as a time lapse."""
 
 
+WALKING_M_S = 2.0
+"""A car that stands is not this fast, however its receiver errs."""
+
+
 @dataclass(frozen=True)
 class ClipName:
     """What a file's name and its folders say."""
@@ -96,4 +100,10 @@ class Drive:
     @property
     def is_parked(self) -> bool:
         """Whether all of it was recorded while the car stood: by a shock in the night, or as a time lapse."""
-        return all(one.clip.mode in ("parking", "lapse") for clips in self.views.values() for one in clips)
+        clips = [one.clip for clips in self.views.values() for one in clips]
+        return all(clip.mode in ("parking", "lapse") and not _moves(clip) for clip in clips)
+
+
+def _moves(clip: Clip) -> bool:
+    fixes = clip.gps.fixes if clip.gps is not None else ()
+    return sum((fix.speed_m_s or 0.0) > WALKING_M_S for fix in fixes) > len(fixes) / 2

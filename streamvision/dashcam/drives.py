@@ -13,6 +13,7 @@ from streamvision.dashcam.clip import Clip, Drive, View
 from streamvision.dashcam.clocks import time_clips
 from streamvision.dashcam.coverage import cover, place
 from streamvision.dashcam.lengths import lengths_of
+from streamvision.dashcam.numbers import beside_neighbours
 from streamvision.dashcam.runs import evened_out, put_right_by_hours, put_right_by_lens
 from streamvision.dashcam.timed_clip import Note, TimedClip, note
 
@@ -42,6 +43,19 @@ def drives_of(clips: Sequence[Clip], *, gap_s: float = DEFAULT_GAP_S, zone: tzin
     return _with_own_ids([*drives, *(_drive(group, notes) for group in lapses)])
 
 
+def driven(drives: Sequence[Drive]) -> list[Drive]:
+    """Return the drives without those of a parked car, each told by the one before it; all where it never drove."""
+    moving: list[Drive] = []
+    for drive in drives:
+        if not drive.is_parked:
+            moving.append(drive)
+        elif moving:
+            count = len(set().union(*({one.clip.path for one in clips} for clips in drive.views.values())))
+            text = f"After it {count} clip{'s' if count > 1 else ''} of the parked car: passed over"
+            moving[-1] = replace(moving[-1], notes=(*moving[-1].notes, text))
+    return moving or list(drives)
+
+
 def _one_camera(clips: Sequence[TimedClip]) -> tuple[list[TimedClip], list[TimedClip], list[Note]]:
     """Return what the lenses of one camera show, what is left for another, and what was noticed."""
     kept: list[TimedClip] = []
@@ -50,7 +64,7 @@ def _one_camera(clips: Sequence[TimedClip]) -> tuple[list[TimedClip], list[Timed
     front: list[TimedClip] = []
     for view in sorted({clip.clip.view for clip in clips}, key=get_args(View).index):
         lens, told = put_right_by_hours([clip for clip in clips if clip.clip.view == view])
-        lens, moved = put_right_by_lens(lens, front)
+        lens, moved = put_right_by_lens(beside_neighbours(lens), front)
         coverage = cover(lens)
         front = front or list(coverage.kept)
         kept += evened_out(coverage.kept)

@@ -27,10 +27,10 @@ def in_number_order(clips: Sequence[Clip]) -> list[Clip]:
 
 
 def beside_neighbours(clips: Sequence[TimedClip]) -> list[TimedClip]:
-    """Return clips with those beside the next numbers that lost their index and have no time but that of their file.
+    """Return clips with those beside the next ones that lost their index and have no time but that of their file.
 
     Args:
-        clips: of one camera, in the order of their numbers.
+        clips: of one camera, in the order of their numbers or of time.
     """
     moved = list(clips)
     for lens in {clip.clip.view for clip in clips}:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.capture.file_list import printable
 from streamvision.core.errors import StateError
 from streamvision.dashcam.clip import Clip, Drive
-from streamvision.dashcam.drives import drives_of
+from streamvision.dashcam.drives import driven, drives_of
 from streamvision.dashcam.way import way_of
 from streamvision.trip.clip_detections import ClipDetections
 from streamvision.trip.drive_result import DriveResult, go_through
@@ -45,7 +45,7 @@ class DriveMaker:
             StreamVisionError: when what was kept is damaged, or a file cannot be written.
         """
         clips, keys = self._clips()
-        drives = drives_of(clips, gap_s=self._settings.gap_s, zone=self._settings.zone)
+        drives = driven(drives_of(clips, gap_s=self._settings.gap_s, zone=self._settings.zone))
         made: dict[str, DriveResult] = {}
         for number, drive in enumerate(drives):
             on_progress(number, len(drives))

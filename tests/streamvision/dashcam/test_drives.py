@@ -6,7 +6,7 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from streamvision.dashcam.drives import drives_of
+from streamvision.dashcam.drives import driven, drives_of
 from support.card_clips import HOUR_S, T0, clip_at, fixes_of, local, names, paths, starts, viofo_loop
 
 
@@ -144,6 +144,17 @@ def test_clips_of_the_night_make_drives_of_their_own_that_are_told_apart():
     drives = drives_of(shuffled([*viofo_loop(3), *night, lapse]))
     assert [drive.is_parked for drive in drives] == [False, True, True, True]
     assert len({drive.id for drive in drives}) == 4
+    (drive,) = driven(drives)
+    assert drive.id == drives[0].id and sum("parked" in note for note in drive.notes) == 3
+    assert driven(drives[1:]) == drives[1:]
+
+
+def test_clips_in_a_parking_folder_that_move_are_of_the_drive():
+    clips = viofo_loop(4)
+    parking = [replace(clip, mode="parking") for clip in viofo_loop(3, start_s=T0 + 1000, counter=9)]
+    assert [drive.is_parked for drive in drives_of(clips + parking)] == [False, False]
+    joined = [*clips[:2], *(replace(clip, mode="parking") for clip in clips[2:])]
+    assert len(drives_of(joined)) == 1
 
 
 def test_a_clip_without_an_index_keeps_its_place():

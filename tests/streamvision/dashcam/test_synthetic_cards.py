@@ -44,3 +44,20 @@ def test_another_zone_and_an_hour_more_change_nothing_where_satellites_tell_the_
             min(true_starts(trip_cards["viofo"]).values()), abs=1.0
         )
         assert drive.camera_minus_utc_s == pytest.approx(7200, abs=1.0)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_clips_whose_names_say_nothing_and_one_of_which_is_cut(maker, trip_cards, tmp_path):
+    true = true_starts(trip_cards[maker])
+    names = {}
+    for number, (name, start_s) in enumerate(true.items()):
+        source = next(trip_cards[maker].rglob(name))
+        target = tmp_path / f"{'bca'[number]}.mp4"
+        size = source.stat().st_size
+        target.write_bytes(source.read_bytes()[: size // 2 if number == 1 else size])
+        os.utime(target, (source.stat().st_atime, source.stat().st_mtime))
+        names[target.name] = start_s
+    (drive,) = drives_of(find_clips(tmp_path), zone=PLUS_TWO)
+    found = {placed.clip.path.name: placed.start.unix_s for placed in drive.views["front"]}
+    assert list(found) == list(names)
+    assert list(found.values()) == pytest.approx(list(names.values()), abs=1.0)
