@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -122,7 +122,7 @@ class Trip:
     def _report(self, there: dict[str, Clip], *, growing: bool) -> TripReport:
         """Work on the clips of the card that are new, and write the results of all that is known.
 
-        Videos take the longest, so they come last; while the last drive is ``growing``, it gets none.
+        Videos take the longest, so they come last; while the last drive is ``growing``, its own is left as it is.
         """
         new = {key: clip for key, clip in there.items() if not self._index.is_done(key)}
         finished = self._first_pass().run(
@@ -132,8 +132,10 @@ class Trip:
         summary = self._summary(results)
         shown_results = [shown(one, self._places) for one in results]
         write_outputs(summary, shown_results, self._settings.output, hidden=self._places)
-        if self._settings.video:
-            summary = self._with_videos(summary, results, growing={one.drive.id for one in results[-1:] if growing})
+        left = results[-1:] if growing else []
+        videos = self._videos(summary, results, left=left if self._settings.video else results)
+        if videos:
+            summary = replace(summary, drives=tuple(replace(one, video=videos.get(one.id)) for one in summary.drives))
             write_report(summary, self._settings.output)
         return TripReport(summary, ClipCounts(len(there), finished, len(there) - len(new)), self._settings.output)
 
@@ -148,9 +150,10 @@ class Trip:
             title=printable(self._settings.folder.absolute().name),
         )
 
-    def _with_videos(self, summary: TripSummary, results: list[DriveResult], *, growing: Set[str]) -> TripSummary:
+    def _videos(self, summary: TripSummary, results: list[DriveResult], *, left: list[DriveResult]) -> dict[str, str]:
+        """Write the videos of all drives but those that are left as they are, and return where all of them lie."""
         settings = self._settings
-        videos = DriveVideos(
+        return DriveVideos(
             settings.output,
             names=self._model.names,
             tracker=settings.tracker,
@@ -159,12 +162,10 @@ class Trip:
         ).write(
             results,
             summary.objects,
-            growing=growing,
+            left={one.drive.id for one in left},
             is_stopped=self._is_stopped,
             on_progress=lambda done, total: self._on_progress("pictures of the videos", done, total),
         )
-        drives = tuple(replace(drive, video=videos.get(drive.id)) for drive in summary.drives)
-        return replace(summary, drives=drives)
 
     def _clips(self) -> list[Clip]:
         """Return the clips of the chosen lens; what this command itself has written is none."""

@@ -52,7 +52,7 @@ class DriveVideos:
         drives: Sequence[DriveResult],
         objects: Sequence[SeenObject],
         *,
-        growing: Set[str] = frozenset(),
+        left: Set[str] = frozenset(),
         is_stopped: Callable[[], bool],
         on_progress: Callable[[int, int], None],
     ) -> dict[str, str]:
@@ -61,7 +61,8 @@ class DriveVideos:
         Args:
             drives: which ones; videos of others are removed.
             objects: each is a chapter of the drives that saw it.
-            growing: identifiers of drives that are not at their end: they get no video yet.
+            left: identifiers of drives whose videos are left as they are, as while they are not at their end; only
+                what is to be hidden now goes.
             is_stopped: asked now and then whether to stop.
             on_progress: called with the pictures that are done, and how many there are.
 
@@ -72,11 +73,14 @@ class DriveVideos:
             OutputError: when one cannot be written.
             StoppedError: when the work was stopped; videos that are complete stay.
         """
+        folder = self._output / FOLDER
         by_name = {_file_name(drive.drive.id): drive for drive in drives}
+        if not folder.is_dir() and all(drive.drive.id in left for drive in drives):
+            return {}
         chapters = {name: _chapters(drive.drive.id, objects) for name, drive in by_name.items()}
-        wanted = {name: self._origin(drive, chapters[name]) for name, drive in by_name.items()}
-        with KeptFiles(self._output / FOLDER, wanted) as kept:
-            missing = [name for name in kept.missing if by_name[name].drive.id not in growing]
+        wanted = {name: self._origin(drive, chapters[name], left) for name, drive in by_name.items()}
+        with KeptFiles(folder, wanted) as kept:
+            missing = [name for name in kept.missing if by_name[name].drive.id not in left]
             total, done = sum(by_name[name].frames for name in missing), 0
             for name in missing:
                 drive = by_name[name]
@@ -86,7 +90,7 @@ class DriveVideos:
                     if is_stopped():
                         raise StoppedError
 
-                if self._write(drive, chapters[name], self._output / FOLDER / name, tell):
+                if self._write(drive, chapters[name], folder / name, tell):
                     kept.add(name)
                 done += drive.frames
             return {by_name[name].drive.id: f"{FOLDER}/{name}" for name in kept.there}
@@ -113,12 +117,12 @@ class DriveVideos:
                 tell(result.frame.index)
             yield result
 
-    def _origin(self, drive: DriveResult, chapters: Sequence[Chapter]) -> Origin:
+    def _origin(self, drive: DriveResult, chapters: Sequence[Chapter], left: Set[str]) -> Origin:
         clips = [(clip.key, clip.placed.start, clip.placed.drop_s) for clip in drive.clips]
         return Origin(
             repr((clips, list(chapters), self._names, self._tracker, self._score)),
             is_hidden=self._hide is not None,
-            can_be_made=all(clip.placed.clip.path.is_file() for clip in drive.clips),
+            can_be_made=drive.drive.id not in left and all(clip.placed.clip.path.is_file() for clip in drive.clips),
         )
 
 

@@ -140,9 +140,15 @@ def test_what_is_to_be_hidden_now_does_not_stay_open_even_without_its_clips(resu
     assert not list((tmp_path / "videos").glob("*.mp4"))
 
 
-def test_a_growing_drive_waits_for_its_end(results, tmp_path):
-    assert _write(_videos(tmp_path), results, growing={results[0].drive.id}) == ({}, [])
-    assert _write(_videos(tmp_path), results)[0]
+def test_a_growing_drive_waits_for_its_end_and_its_video_stays_meanwhile(made, results, tmp_path):
+    left = {results[0].drive.id}
+    assert _write(_videos(tmp_path), results, left=left) == ({}, [])
+    assert not (tmp_path / "videos").exists()
+    written, _ = _write(_videos(tmp_path), results)
+    assert _write(_videos(tmp_path), results, made[1].summary.objects, left=left) == (written, [])
+    hidden = _videos(tmp_path, hide=lambda picture: picture)
+    assert _write(hidden, results, left=left) == ({}, [])
+    assert not list((tmp_path / "videos").glob("*.mp4"))
 
 
 def test_it_is_stopped_in_the_middle_and_leaves_nothing_half_done(results, tmp_path):
