@@ -63,7 +63,7 @@ def main(
     far = replace(spec, duration_s=240.0, width_px=1280, height_px=720, fps=10.0)
     roads = [replace(far, seed=seed + number) for number in range(seeds)]
     measures: dict[str, Callable[[], Any]] = {
-        "frames": lambda: _each(cards, lambda card: measure_frames(card, work)),
+        "frames": lambda: _each(cards, measure_frames),
         "identities": lambda: measure_identities(cards["viofo"], work),
         "positions": lambda: _each(cards, measure_positions, without="mivue"),
         "truncations": lambda: measure_truncations(cards["viofo"], work, cuts=cuts, seed=seed),

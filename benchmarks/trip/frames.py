@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,25 @@ import numpy as np
 
 from benchmarks.trip.cards import TrueCard, joined
 from benchmarks.trip.program import run
+from pipelines.capture.registry import create_reader, parse_source
+from pipelines.capture.source import Captured
+from streamvision.core.config.app import StreamConfig
+from streamvision.core.picture import BgrPicture
+from streamvision.core.telemetry import DropCounter
 
+FrameKey = tuple[str, int]
 _SAME_BOX = 0.9
+_NO_PICTURE = BgrPicture(np.zeros((1, 1, 3), np.uint8))
 
 
-def measure_frames(card: TrueCard, work: Path) -> dict[str, Any]:
+def measure_frames(card: TrueCard) -> dict[str, Any]:
     """Return what is wrong with the order of frames and their times, all drives one after the other."""
-    lines = _lines(f"trip:{card.folder}", work / f"frames-{card.folder.name}")
+    captured = list(captured_frames(card.folder))
     wanted = [(Path(row["file"]).name, int(row["file_frame"])) for row in card.frames]
-    got = [(Path(str(line.get("file"))).name, line.get("file_frame")) for line in lines]
+    got = [key for key, _ in captured]
     times = {key: float(row["time_unix_s"]) for key, row in zip(wanted, card.frames, strict=True)}
-    off_s = [
-        abs(line["time_unix_s"] - times[key])
-        for key, line in zip(got, lines, strict=True)
-        if key in times and line.get("time_unix_s") is not None
-    ]
+    told = [(key, one.wall_time) for key, one in captured if one.wall_time is not None]
+    off_s = [abs(time.unix_s - times[key]) for key, time in told if key in times]
     counted = Counter(got)
     return {
         "frames": len(wanted),
@@ -37,9 +41,26 @@ def measure_frames(card: TrueCard, work: Path) -> dict[str, Any]:
         "out_of_order": sum(a > b for a, b in _places(got, wanted)),
         "utc_error_s": _spread(off_s),
         "utc_unknown": len(got) - len(off_s),
-        "positions": sum("position" in line for line in lines),
-        "time_sources": dict(Counter(str(line.get("time_source")) for line in lines)),
+        "positions": sum(one.position is not None for _, one in captured),
+        "time_sources": dict(Counter(time.source for _, time in told)),
     }
+
+
+def captured_frames(folder: Path) -> Iterator[tuple[FrameKey, Captured]]:
+    """Yield what the source gives of a card: the name of the file and the frame's number in it, and the frame.
+
+    The pictures are let go, so that a card of any length may be looked at.
+    """
+    source = f"trip:{folder}"
+    reader = create_reader(parse_source(source), config=StreamConfig(source=source), drops=DropCounter())
+    try:
+        reader.open()
+        while (captured := reader.read()) is not None:
+            if isinstance(captured, Captured) and captured.place is not None:
+                key = Path(captured.place.name).name, captured.place.frame
+                yield key, captured._replace(picture=_NO_PICTURE)
+    finally:
+        reader.close()
 
 
 def measure_identities(card: TrueCard, work: Path) -> dict[str, Any]:

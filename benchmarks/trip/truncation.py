@@ -5,15 +5,13 @@ from __future__ import annotations
 import random
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from benchmarks.trip.cards import TrueCard
-from pipelines.capture.registry import create_reader, parse_source
-from pipelines.capture.source import Captured
-from streamvision.core.config.app import StreamConfig
+from benchmarks.trip.frames import captured_frames
 from streamvision.core.errors import StreamVisionError
-from streamvision.core.telemetry import DropCounter
 from streamvision.gps.sample_tables import read_tracks
 
 
@@ -37,7 +35,7 @@ def measure_truncations(card: TrueCard, work: Path, *, cuts: int, seed: int) -> 
         there = sum(end <= place for end in ends)
         begin_s = time.monotonic()
         try:
-            got = _frames(folder).get(second.name, 0)
+            got = _frames(folder)[second.name]
         except StreamVisionError as error:
             faults.append(f"cut at byte {place}: {error}")
             continue
@@ -55,17 +53,6 @@ def _sample_ends(clip: Path) -> list[int]:
         return [sample.start + sample.size for sample in video.samples(file)]
 
 
-def _frames(folder: Path) -> dict[str, int]:
+def _frames(folder: Path) -> Counter[str]:
     """Return how many pictures of each file the source gives."""
-    source = f"trip:{folder}"
-    reader = create_reader(parse_source(source), config=StreamConfig(source=source), drops=DropCounter())
-    counts: dict[str, int] = {}
-    try:
-        reader.open()
-        while (captured := reader.read()) is not None:
-            if isinstance(captured, Captured) and captured.place is not None:
-                name = Path(captured.place.name).name
-                counts[name] = counts.get(name, 0) + 1
-    finally:
-        reader.close()
-    return counts
+    return Counter(name for (name, _), _ in captured_frames(folder))
