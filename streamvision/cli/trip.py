@@ -29,6 +29,7 @@ from streamvision.models import with_default_model
 from streamvision.trip.arrivals import Arrivals
 from streamvision.trip.detecting import StoppedError
 from streamvision.trip.records import DriveSummary, SeenObject
+from streamvision.trip.report.tiles import tile_origin
 from streamvision.trip.run import Trip
 from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
 from streamvision.trip.summaries import TripReport
@@ -60,6 +61,13 @@ def _stride(_context: click.Context, _option: click.Parameter, text: str) -> int
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
         raise ConfigError(f"--stride {text} is no step; give a whole number from 1 to 1000, or auto")
     return int(text)
+
+
+def _tiles(_context: click.Context, _option: click.Parameter, address: str | None) -> str | None:
+    """Return the address of tiles, looked at before the work begins."""
+    if address is not None:
+        tile_origin(address)
+    return address
 
 
 drive_options = together(
@@ -111,6 +119,13 @@ looking_options = together(
     help="Folder of what is kept for the next run.  [default: state in the folder of the results]",
 )
 @click.option("--watch", is_flag=True, help="Go on with what comes into DIR, such as a card or uploads, until Ctrl-C.")
+@click.option(
+    "--tiles",
+    metavar="URL",
+    callback=_tiles,
+    help="Lay map tiles under the report's map: an address with {z}, {x} and {y}. Without it the report asks nothing "
+    "of any network.",
+)
 @click.option("--no-video", is_flag=True, help="Write no annotated videos, which take the longest.")
 @drive_options
 @looking_options
@@ -122,6 +137,7 @@ def trip(
     output: Path,
     state: Path | None,
     watch: bool,
+    tiles: str | None,
     no_video: bool,
     view: View,
     zone: tzinfo | None,
@@ -154,6 +170,7 @@ def trip(
         gap_s=gap_s,
         stride=stride,
         video=not no_video,
+        tiles=tiles,
         **_sections(given),
     )
     with handled_signals(reloads=False) as signals:

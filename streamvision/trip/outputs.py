@@ -16,7 +16,14 @@ from streamvision.trip.records import TripSummary
 from streamvision.trip.report import write_report
 
 
-def write_outputs(summary: TripSummary, results: Sequence[DriveResult], output: Path, *, hidden: Places = ()) -> None:
+def write_outputs(
+    summary: TripSummary,
+    results: Sequence[DriveResult],
+    output: Path,
+    *,
+    hidden: Places = (),
+    tiles: str | None = None,
+) -> None:
     """Write tables, maps, the way and a line a frame.
 
     Args:
@@ -24,6 +31,7 @@ def write_outputs(summary: TripSummary, results: Sequence[DriveResult], output: 
         results: of each drive, in the same order.
         output: the folder.
         hidden: places near which lines have no position.
+        tiles: address of map tiles for the report.
 
     Raises:
         OutputError: when a file cannot be written.
@@ -34,7 +42,7 @@ def write_outputs(summary: TripSummary, results: Sequence[DriveResult], output: 
     write_gpx(output / "track.gpx", ways)
     write_geojson(output / "track.geojson", ways)
     _join([result.lines for result in results], output / "results.jsonl", hidden)
-    write_report(summary, output)
+    write_report(summary, output, tiles=tiles)
 
 
 def _join(parts: Sequence[Path], path: Path, hidden: Places) -> None:

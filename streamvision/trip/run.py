@@ -131,12 +131,12 @@ class Trip:
         results = self._drives.results(lambda done, total: self._on_progress("drives", done, total))
         summary = self._summary(results)
         shown_results = [shown(one, self._places) for one in results]
-        write_outputs(summary, shown_results, self._settings.output, hidden=self._places)
+        write_outputs(summary, shown_results, self._settings.output, hidden=self._places, tiles=self._settings.tiles)
         left = results[-1:] if growing else []
         videos = self._videos(summary, results, left=left if self._settings.video else results)
         if videos:
             summary = replace(summary, drives=tuple(replace(one, video=videos.get(one.id)) for one in summary.drives))
-            write_report(summary, self._settings.output)
+            write_report(summary, self._settings.output, tiles=self._settings.tiles)
         return TripReport(summary, ClipCounts(len(there), finished, len(there) - len(new)), self._settings.output)
 
     def _summary(self, results: list[DriveResult]) -> TripSummary:

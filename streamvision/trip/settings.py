@@ -45,6 +45,8 @@ class TripSettings:
     """What is hidden in all that is written; the state folder keeps it."""
     video: bool = True
     """Whether an annotated video of each drive is written."""
+    tiles: str | None = None
+    """Address of map tiles for the report; ``None``: it asks nothing of any network."""
 
     def detection_key(self) -> str:
         """Return a short name of all that decides what is found on a clip.

@@ -85,14 +85,16 @@ def moments(drive: DriveSummary, rows: F64) -> dict[str, Any]:
 
 
 def _at(wanted_s: F64, time_s: F64, rows: F64) -> F64:
-    """Return the row nearest to each moment, its place interpolated; NaN where none is near."""
+    """Return the row nearest to each moment, its place and speed interpolated; NaN where none is near."""
     if not len(rows):
         return np.full((len(wanted_s), 6), np.nan)
     after = np.clip(np.searchsorted(time_s, wanted_s), 0, len(time_s) - 1)
     before = np.maximum(after - 1, 0)
     near = np.where(np.abs(time_s[before] - wanted_s) < np.abs(time_s[after] - wanted_s), before, after)
     found = rows[near]
-    for column in (1, 2):
-        found[:, column] = np.interp(wanted_s, time_s, rows[:, column])
+    for column in (1, 2, 3):
+        known = np.isfinite(rows[:, column])
+        if known.any():
+            found[:, column] = np.interp(wanted_s, time_s[known], rows[known, column])
     found[np.abs(time_s[near] - wanted_s) > HOLE_S / 2] = np.nan
     return found

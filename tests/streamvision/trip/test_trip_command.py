@@ -215,3 +215,14 @@ def _files(output: Path) -> Iterator[Path]:
 
 def _place(one: dict[str, Any]) -> tuple[float, float]:
     return one["latitude_deg"], one["longitude_deg"]
+
+
+def test_tiles_are_asked_of_nobody_unless_an_address_is_given(made: Made) -> None:
+    assert "tile.example.org" not in (made.output / "report.html").read_text(encoding="utf-8")
+    address = "https://tile.example.org/{z}/{x}/{y}.png"
+    done = streamvision("trip", made.card, "--output", made.output, *QUICK, "--tiles", address)
+    assert done.code == 0, done.stderr
+    assert address in (made.output / "report.html").read_text(encoding="utf-8")
+    refused = streamvision("trip", made.card, "--output", made.output, *QUICK, "--tiles", "https://tile.example.org/")
+    assert refused.code != 0
+    assert "{z}" in refused.stderr

@@ -113,6 +113,7 @@ function showCursor() {
   plot.box.setAttribute("aria-valuenow", Math.round(s ?? 0));
   const words = s === null ? "Point at the plot, or use the arrow keys, to see a moment here and on the map." : momentWords(drive, s);
   find("plot-words").textContent = words;
+  find("plot-words").classList.toggle("hint", s === null);
   plot.box.setAttribute("aria-valuetext", words);
   plot.cursor?.setAttribute("d", s === null ? "" : `M${plotX(s)} ${PLOT.top}V${PLOT.height}`);
 }
