@@ -25,7 +25,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.logs import say
 from streamvision.core.words import counted
 from streamvision.dashcam.clip import View
-from streamvision.models import with_default_model
+from streamvision.models import TEXT_MODEL, with_default_model
 from streamvision.trip.arrivals import Arrivals
 from streamvision.trip.detecting import StoppedError
 from streamvision.trip.records import DriveSummary, SeenObject
@@ -97,6 +97,12 @@ looking_options = together(
         callback=_stride,
         help="Show the model every Nth picture; auto: by the speed of the car.",
     ),
+    click.option(
+        "--text",
+        metavar="MODEL",
+        help=f"A second model that reads the objects, such as a speed on a sign: of text, as {TEXT_MODEL}, of classes, "
+        "or of parts such as digits.",
+    ),
     field_option("--tracker", TrackerConfig, "name", name="tracker"),
     heading="How objects are found",
 )
@@ -143,6 +149,7 @@ def trip(
     zone: tzinfo | None,
     gap_s: float,
     stride: int | None,
+    text: str | None,
     as_json: bool,
     **given: Any,
 ) -> int:
@@ -169,6 +176,7 @@ def trip(
         zone=zone,
         gap_s=gap_s,
         stride=stride,
+        text=text,
         video=not no_video,
         tiles=tiles,
         **_sections(given),

@@ -18,6 +18,7 @@ from streamvision.trip.drive_result import DriveResult, go_through
 from streamvision.trip.following import DriveClip
 from streamvision.trip.index import TripIndex
 from streamvision.trip.settings import TripSettings
+from streamvision.trip.sign_text import SignReader
 
 
 class DriveMaker:
@@ -27,12 +28,16 @@ class DriveMaker:
         settings: how clips become drives.
         index: what is kept of clips.
         names: class names of the model, by class id.
+        reader: reads the objects; ``None``: nobody does.
     """
 
-    def __init__(self, settings: TripSettings, index: TripIndex, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, settings: TripSettings, index: TripIndex, names: tuple[str, ...], *, reader: SignReader | None = None
+    ) -> None:
         self._settings = settings
         self._index = index
         self._names = names
+        self._reader = reader
         self._made: dict[str, DriveResult] = {}
 
     def results(self, on_progress: Callable[[int, int], None]) -> list[DriveResult]:
@@ -93,6 +98,7 @@ class DriveMaker:
             names=self._names,
             tracker=self._settings.tracker,
             score=self._settings.model.score,
+            reader=self._reader,
         )
 
     def _loaded(self, key: str) -> ClipDetections:

@@ -21,6 +21,7 @@ from streamvision.geolocation.placing import place_tracks
 from streamvision.geolocation.records import Placement, TrackBoxes
 from streamvision.gps.track import GpsTrack
 from streamvision.trip.following import DriveClip, FollowedFrame, TrackCollector, follow
+from streamvision.trip.sign_text import SignReader
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,7 @@ def go_through(
     names: tuple[str, ...],
     tracker: TrackerConfig,
     score: float,
+    reader: SignReader | None = None,
 ) -> DriveResult:
     """Give identities over a drive, place them, and write a line a frame.
 
@@ -73,6 +75,7 @@ def go_through(
         names: class names by class id.
         tracker: gives the identities.
         score: lowest score of an object that is reported without an identity.
+        reader: reads what stands on them; ``None``: nobody does.
 
     Raises:
         ConfigError: when there is no such tracker, or none at all.
@@ -90,7 +93,7 @@ def go_through(
             if frame.shown:
                 looked.append(frame.taken.unix_s)
     lost_s, notes = _losses(clips)
-    tracks = collector.tracks()
+    tracks = collector.tracks() if reader is None else reader.read(collector.tracks())
     return DriveResult(
         drive=drive,
         clips=tuple(clips),

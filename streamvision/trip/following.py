@@ -17,6 +17,8 @@ from streamvision.geolocation.records import TrackBoxes
 from streamvision.trip.clip_detections import ClipDetections
 from streamvision.trip.joining import ClipJoining
 
+VIEWS = 4
+"""How many of its best views are kept of an identity."""
 LEAST_STEP_S = 0.001
 """From picture to picture on the wall clock, where one clip's clock is a little behind that of the one before."""
 
@@ -111,19 +113,6 @@ def _tracked(
     return objects[kept], tracked.with_columns(attributes=None)
 
 
-@dataclass(eq=False)
-class _Growing:
-    """The boxes of an identity, so far."""
-
-    class_id: list[int] = field(default_factory=list)
-    time_unix_s: list[float] = field(default_factory=list)
-    box_xyxy_px: list[list[float]] = field(default_factory=list)
-    score: list[float] = field(default_factory=list)
-    picture_px: tuple[int, int] = (0, 0)
-    best: tuple[float, FollowedFrame, int] | None = None
-    first: FollowedFrame | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class BestPicture:
     """Where an identity is seen best."""
@@ -140,6 +129,19 @@ class BestPicture:
     """The object's box on it."""
     clearness: float
     """How well it is seen: confidence times size."""
+
+
+@dataclass(eq=False)
+class _Growing:
+    """The boxes of an identity, so far."""
+
+    class_id: list[int] = field(default_factory=list)
+    time_unix_s: list[float] = field(default_factory=list)
+    box_xyxy_px: list[list[float]] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)
+    picture_px: tuple[int, int] = (0, 0)
+    views: list[BestPicture] = field(default_factory=list)
+    first: FollowedFrame | None = None
 
 
 class TrackCollector:
@@ -175,16 +177,16 @@ class TrackCollector:
         track.picture_px = frame.picture_px
         track.first = track.first or frame
         clearness = score * _area_share(box, frame.picture_px)
-        if track.best is None or clearness > track.best[0]:
-            track.best = clearness, frame, row
+        if len(track.views) < VIEWS or clearness > track.views[-1].clearness:
+            left, top, right, bottom = box
+            corners = (left, top, right, bottom)
+            clip, place = frame.clip, frame.place
+            view = BestPicture(clip.key, clip.placed, place.frame, place.pts_s, corners, clearness)
+            track.views = sorted([*track.views, view], key=lambda one: -one.clearness)[:VIEWS]
 
     def _finished(self, identity: int, track: _Growing) -> TrackBoxes:
-        assert track.best is not None and track.first is not None
-        clearness, frame, row = track.best
-        left, top, right, bottom = frame.detected.box_xyxy_px[row].tolist()
+        assert track.first is not None
         votes = np.bincount(track.class_id, weights=track.score)
-        box = (left, top, right, bottom)
-        best = BestPicture(frame.clip.key, frame.clip.placed, frame.place.frame, frame.place.pts_s, box, clearness)
         corners = ",".join(f"{at:.0f}" for at in track.box_xyxy_px[0])
         first = f"{track.first.clip.key}:{track.first.place.frame}:{corners}"
         return TrackBoxes(
@@ -194,7 +196,7 @@ class TrackCollector:
             box_xyxy_px=np.array(track.box_xyxy_px, np.float64),
             score=np.array(track.score),
             picture_px=track.picture_px,
-            details={"best": best, "first_seen": first},
+            details={"best": track.views[0], "views": tuple(track.views), "first_seen": first},
         )
 
 

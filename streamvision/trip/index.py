@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS clips (
     key TEXT PRIMARY KEY, path TEXT NOT NULL, size INTEGER, modified_ns INTEGER, clip TEXT
 );
 CREATE INDEX IF NOT EXISTS clips_by_path ON clips (path);
+CREATE TABLE IF NOT EXISTS texts (view TEXT PRIMARY KEY, text TEXT NOT NULL, score REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS objects (first_seen TEXT PRIMARY KEY, id INTEGER NOT NULL);
 """
 
@@ -108,6 +109,22 @@ class TripIndex:
             OutputError: when the disk takes nothing.
         """
         found.save(self._file(key))
+
+    def texts(self, views: Iterable[str]) -> dict[str, tuple[str, float]]:
+        """Return what was read on views of objects, and how sure that was, by their names."""
+        read = {}
+        with self._errors():
+            for view in views:
+                row = self._database.execute("SELECT text, score FROM texts WHERE view = ?", (view,)).fetchone()
+                if row is not None:
+                    read[view] = row[0], row[1]
+        return read
+
+    def keep_texts(self, read: Mapping[str, tuple[str, float]]) -> None:
+        """Keep what was read on views of objects."""
+        with self._errors(), self._database:
+            rows = [(view, text, score) for view, (text, score) in read.items()]
+            self._database.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?)", rows)
 
     def numbers(self, first_seen: Iterable[str]) -> list[int]:
         """Return the numbers of objects, each named by where it was seen first; new ones get the next ones, from 1."""

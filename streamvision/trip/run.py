@@ -28,6 +28,7 @@ from streamvision.trip.privacy import is_hidden, shown
 from streamvision.trip.records import TripSummary
 from streamvision.trip.report import write_report
 from streamvision.trip.settings import TripSettings
+from streamvision.trip.sign_text import SignReader
 from streamvision.trip.summaries import ClipCounts, TripReport, drive_summary
 from streamvision.trip.videos import DriveVideos
 
@@ -76,7 +77,8 @@ class Trip:
                 regions = PrivateRegions.open(settings.privacy.blur_model)
                 opening.callback(regions.close)
                 self._hide = regions.hidden
-            self._drives = DriveMaker(settings, self._index, self._model.names)
+            reader = opening.enter_context(SignReader(settings.text, self._index)) if settings.text else None
+            self._drives = DriveMaker(settings, self._index, self._model.names, reader=reader)
             self._open = opening.pop_all()
         return self
 

@@ -41,6 +41,8 @@ class TripSettings:
     """Time without a recording from which on a new drive begins."""
     stride: int | None = None
     """The model is shown every Nth picture; ``None``: by the speed of the car."""
+    text: str | None = None
+    """A second model that reads the objects: a file, or ``package:NAME/FILE``."""
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     """What is hidden in all that is written; the state folder keeps it."""
     video: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import shutil
 import signal
@@ -19,6 +20,7 @@ import pytest
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.gps.earth import offset_m
+from streamvision.models import TEXT_MODEL
 from streamvision.trip.arrivals import Arrivals, is_being_written
 from streamvision.trip.run import Trip
 from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
@@ -110,6 +112,19 @@ def test_a_second_run_works_on_no_clip_and_says_the_same(made: Made) -> None:
     assert finished.report["clips"] == {"found": 3, "new": 0, "skipped": 3}
     assert finished.report | {"clips": 0} == made.finished.report | {"clips": 0}
     assert _contents(made.output) == before
+
+
+def test_what_stands_on_signs_is_read_once(made: Made, tmp_path: Path) -> None:
+    if importlib.util.find_spec("rapidocr_onnxruntime") is None:
+        pytest.skip("no model of text: pip install --no-deps rapidocr-onnxruntime")
+    output = Path(shutil.copytree(made.output, tmp_path / "out"))
+    finished = streamvision("trip", made.card, "--output", output, *QUICK, "--text", TEXT_MODEL, "--json")
+    assert finished.report["clips"]["new"] == 0
+    read = {(one["class_name"], one["text"], one["speed_limit_kmh"]) for one in finished.report["objects"]}
+    assert ("speedlimit", "60", 60.0) in read
+    assert ("stop", "STOP", None) in read
+    again = streamvision("trip", made.card, "--output", output, *QUICK, "--text", TEXT_MODEL, "--json")
+    assert again.report == finished.report
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was_and_comes_to_the_same(made: Made, tmp_path: Path) -> None:
