@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from statistics import median
 from typing import get_args
 
+from streamvision.core.redaction import short
 from streamvision.dashcam.clip import Clip, Drive, View
 from streamvision.dashcam.clocks import time_clips
 from streamvision.dashcam.coverage import cover, place
@@ -19,6 +20,8 @@ from streamvision.dashcam.timed_clip import Note, TimedClip, note
 
 DEFAULT_GAP_S = 60.0
 """A longer pause ends a drive: a camera that is switched off, or a car that is left."""
+LATEST_S = 253_402_300_799.0
+"""The end of the year 9999; files may claim more."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -75,7 +78,9 @@ def _one_camera(clips: Sequence[TimedClip]) -> tuple[list[TimedClip], list[Timed
 
 def _about_copy(clip: TimedClip, kept: Sequence[TimedClip]) -> Note:
     shown = max(kept, key=clip.overlap_s)
-    return note(f"{clip.clip.path.name} ({clip.clip.mode}) shows what other clips show: it was left out", shown)
+    return note(
+        f"{short(clip.clip.path.name)} ({clip.clip.mode}) shows what other clips show: it was left out", shown
+    )
 
 
 def _parted(clips: Sequence[TimedClip], gap_s: float) -> list[list[TimedClip]]:
@@ -107,7 +112,7 @@ def _drive(clips: Sequence[TimedClip], notes: Iterable[Note]) -> Drive:
 
 
 def _id(clips: Sequence[TimedClip]) -> str:
-    at = _EPOCH + timedelta(seconds=min(clip.start_s for clip in clips))
+    at = _EPOCH + timedelta(seconds=min(max(min(clip.start_s for clip in clips), 0.0), LATEST_S))
     return at.strftime("%Y%m%d-%H%M%S")
 
 

@@ -66,6 +66,10 @@ _COPIED = re.compile(r"(?: ?\(\d{1,3}\)| - copy| copy)+$", re.IGNORECASE)
 """What file managers append to the name of a second copy."""
 
 
+POSSIBLE_YEARS = range(1970, 2100)
+"""Clocks that were never set begin in 1970 or later."""
+
+
 @dataclass(frozen=True)
 class Scheme:
     """How one maker, or several, name their files.
@@ -217,6 +221,7 @@ def name_of(path: PurePath) -> ClipName | None:
 def _stamp(text: str) -> datetime | None:
     digits = re.sub(r"\D", "", text)
     try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S" if len(digits) == 14 else "%y%m%d%H%M%S")
+        stamp = datetime.strptime(digits, "%Y%m%d%H%M%S" if len(digits) == 14 else "%y%m%d%H%M%S")
     except ValueError:
         return None
+    return stamp if stamp.year in POSSIBLE_YEARS else None

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -176,3 +177,18 @@ def test_equal_beginnings_get_ids_of_their_own():
 
 def test_no_clips_are_no_drives():
     assert drives_of([]) == []
+
+
+def test_times_that_cannot_be_are_told_and_nothing_breaks():
+    for unix_s in (-1e12, 1e13):
+        clip = replace(clip_at("x.mp4", T0), modified_unix_s=unix_s)
+        (drive,) = drives_of([clip])
+        assert len(drive.id) == 15
+
+
+def test_names_in_notes_are_one_line():
+    loop = viofo_loop(2)
+    copy = replace(loop[1], path=Path("Event/a\n\udcff.mp4"), mode="event", name=None)
+    (drive,) = drives_of([*loop, copy])
+    (note,) = [note for note in drive.notes if "left out" in note]
+    assert "\n" not in note and note.encode()

@@ -73,7 +73,16 @@ def test_at_least_twelve_makers():
 
 
 @pytest.mark.parametrize(
-    "path", ["film.mp4", "clip_0001.mp4", "2026_1328_133416_0001.MP4", "20260230_133416_NF.mp4", "GRMN12.MP4", "١٢.mp4"]
+    "path",
+    [
+        "film.mp4",
+        "clip_0001.mp4",
+        "2026_1328_133416_0001.MP4",
+        "20260230_133416_NF.mp4",
+        "GRMN12.MP4",
+        "١٢.mp4",
+        "0001_0628_133416_0001.MP4",
+    ],
 )
 def test_a_name_that_says_no_time_is_of_no_maker(path):
     assert name_of(PurePosixPath(path)) is None
