@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from statistics import median
 from typing import get_args
 
-from streamvision.core.redaction import short
+from streamvision.core.redaction import printable, short
 from streamvision.dashcam.clip import Clip, Drive, View
 from streamvision.dashcam.clocks import time_clips
 from streamvision.dashcam.coverage import cover, place
@@ -79,7 +79,8 @@ def _one_camera(clips: Sequence[TimedClip]) -> tuple[list[TimedClip], list[Timed
 def _about_copy(clip: TimedClip, kept: Sequence[TimedClip]) -> Note:
     shown = max(kept, key=clip.overlap_s)
     return note(
-        f"{short(clip.clip.path.name)} ({clip.clip.mode}) shows what other clips show: it was left out", shown
+        f"{printable(short(clip.clip.path.name))} ({clip.clip.mode}) shows what other clips show: it was left out",
+        shown,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import chain
 from statistics import median
 
-from streamvision.core.redaction import short
+from streamvision.core.redaction import printable, short
 from streamvision.dashcam.timed_clip import HOUR_S, Note, TimedClip, note
 
 SEAM_S = 3.0
@@ -179,5 +179,5 @@ def _off(hours: int) -> str:
 
 
 def _names(run: Run) -> str:
-    first, last = (short(clip.clip.path.name) for clip in (run[0], run[-1]))
+    first, last = (printable(short(clip.clip.path.name)) for clip in (run[0], run[-1]))
     return first if len(run) == 1 else f"{first} to {last} ({len(run)} clips)"

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from pipelines.stages.blur.parts import F64, widened
 
 U8 = NDArray[np.uint8]
-WIDEST_PX = 1280
+WIDEST_PX = 960
 """Wider pictures are searched at this width; smaller faces are not readable, and the time grows with the pixels."""
 SMALLEST_FACE_PX = 20
 SMALLEST_PLATE_PX = (36, 12)
-STEP = 1.1
+STEP = 1.2
 """From one size that is searched to the next."""
 NEIGHBOURS = 3
 """How many of the windows around a face must agree. Fewer find more, and more that is none, which does no harm here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.picture import Picture, YuvPicture
 from streamvision.inference.model import Model
 
+log = logging.getLogger(__name__)
 SCORE = 0.2
 """A detector's lowest score: a part too many is hidden rather than one too few."""
 
@@ -47,6 +49,10 @@ class PrivateRegions:
             StreamVisionError: when it is not there, cannot be run, or knows nothing private.
         """
         if model_file is None:
+            log.warning(
+                "blur: without a detector only upright faces and plates nearby are found, slowly; give one of faces, "
+                "plates or people and vehicles by --blur-model"
+            )
             return cls()
         model = Model.open(ModelConfig(path=Path(model_file), score=SCORE))
         try:
