@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ def measure_hour(work: Path, *, minutes: float, clip_s: float = 60.0) -> dict[st
         part = work / "hour.part"
         _write(part, work, minutes, clip_s)
         part.rename(card)
+    for name in ("hour-out", "hour-again"):  # what is kept of an earlier call would be skipped
+        shutil.rmtree(work / name, ignore_errors=True)
     ran = run(["trip", card, "--output", work / "hour-out", "--no-video", "--json"], work / "hour.log")
     killed = _killed(card, work, ran.seconds * _KILL_AFTER)
     equal = {name: _digest(work / "hour-out" / name) == _digest(work / "hour-again" / name) for name in _SAME_FILES}

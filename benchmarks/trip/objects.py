@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,6 +41,7 @@ def _distance_m(lat: float, lon: float, other_lat: float, other_lon: float) -> f
 def measure_objects(card: TrueCard, work: Path) -> dict[str, Any]:
     """Return how many signs are one row, how many rows are none, where they are, and what two drives made one of."""
     output = work / f"trip-{card.folder.name}"
+    shutil.rmtree(output, ignore_errors=True)  # what is kept of an earlier call would be skipped
     arguments = ["trip", card.folder, "--output", output, "--no-video", "--json"]
     ran = run(arguments, work / f"trip-{card.folder.name}.log")
     return {"seconds": round(ran.seconds, 1), **figures(ran.document, card.signs)}
