@@ -22,8 +22,11 @@ MOST_REMEMBERED = 3600
 """A minute of 60 pictures a second."""
 MOVES = 1.0
 """Levels by which neighbours differ at least where the picture moves; noise makes half as much."""
+NEARER = 0.7
+"""A picture is found again where it differs from one by less than this share of what it does from that one's neighbours,
+and of what these differ by."""
 ALIKE = 0.5
-"""Two pictures are the same if they differ by less than this share of what neighbours differ by."""
+"""The last picture has one neighbour only, and what is like it may follow on it: it takes this share of a step."""
 
 
 class Glance(NamedTuple):
@@ -72,7 +75,9 @@ class Seam:
         steps = np.abs(np.diff(levels, axis=0)).mean(axis=(1, 2))
         nearest = int(differences.argmin())
         step = float(steps[max(nearest - 1, 0) : nearest + 1].min())
-        if differences[nearest] < ALIKE * step:
+        beside = [float(differences[one]) for one in (nearest - 1, nearest + 1) if 0 <= one < len(differences)]
+        limit = ALIKE * step if nearest == len(steps) else NEARER * min(step, *beside)
+        if differences[nearest] < limit:
             interval_s = (self._last[-1].media_s - self._last[0].media_s) / (len(self._last) - 1)
             return self._last[-1].media_s - self._last[nearest].media_s + interval_s
         return 0.0 if step >= MOVES else None

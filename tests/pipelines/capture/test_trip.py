@@ -7,12 +7,14 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines.capture.probe import probe_source
 from pipelines.capture.registry import create_reader, parse_source, source_files
 from pipelines.capture.source import NOT_YET, Captured
 from pipelines.capture.trip.reader import TripReader
+from pipelines.capture.trip.seams import COLUMNS, ROWS, Glance, Seam
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from support.capturing import capturing, take
@@ -138,6 +140,38 @@ def test_pictures_that_two_clips_share_come_once(tmp_path: Path, shared: int) ->
     assert reader.repeated == shared
     steps = {round(after.pts_s - before.pts_s, 3) for before, after in pairwise(found)}
     assert steps == {0.04}
+
+
+def glances(first: int, count: int, *, speed_px: float, noise: int) -> list[Glance]:
+    """Return pictures of a street that goes by, as a coder leaves them that has noise of its own."""
+    street = np.random.default_rng(1).normal(0, 1, (ROWS, 4000)).cumsum(axis=1) * 6
+    rng = np.random.default_rng([noise, first])
+    columns = np.arange(COLUMNS)
+    views = [
+        np.stack([np.interp(columns + number * speed_px, np.arange(4000), row) for row in street])
+        for number in range(first, first + count)
+    ]
+    return [
+        Glance(number / 15, (128 + one + rng.normal(0, noise, one.shape)).astype(np.int16))
+        for number, one in enumerate(views)
+    ]
+
+
+@pytest.mark.parametrize("shared", [0, 2, 9, 30])
+@pytest.mark.parametrize("noise", [1, 2])
+def test_shared_pictures_are_found_in_slow_traffic_and_in_a_noisy_coder(shared: int, noise: int) -> None:
+    seam = Seam()
+    for one in glances(0, 60, speed_px=1.0, noise=noise):
+        seam.remember(one)
+    first = glances(60 - shared, 1, speed_px=1.0, noise=noise)[0]
+    assert seam.repeated_s(first) == pytest.approx(shared / 15)
+
+
+def test_nobody_can_tell_pictures_of_a_standing_car_apart() -> None:
+    seam = Seam()
+    for one in glances(0, 40, speed_px=0, noise=0):
+        seam.remember(one)
+    assert seam.repeated_s(glances(30, 1, speed_px=0, noise=0)[0]) is None
 
 
 def test_time_goes_on_over_what_was_not_recorded(tmp_path: Path) -> None:
