@@ -20,9 +20,10 @@ from pipelines.capture.salvage.index import PlacedPicture, index_of
 from pipelines.capture.salvage.order import Found, ordered
 from pipelines.capture.salvage.template import Template, read_template, template_in_data, template_of
 from streamvision.core.reading import UnreadableError, open_ordinary
-from streamvision.gps.boxes import Box, read_at, size_of, walk_boxes
+from streamvision.gps.boxes import Box, find_box, read_at, size_of, walk_boxes
 from streamvision.gps.containers.freegps.blocks import BLOCK_BYTES
 from streamvision.gps.containers.freegps.reader import block_fixes
+from streamvision.gps.sample_tables import read_tracks
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".3gp", ".3g2", ".insv", ".360"})
 """Of files in which an index may be missing."""
@@ -30,6 +31,8 @@ _SIBLINGS = 8
 """Most clips of the same camera that are asked."""
 _AFTER_DATA = frozenset({b"moov", b"free", b"skip", b"udta", b"mdat", b"uuid", b"wide"})
 _HEADER_BYTES = 16
+_INDEX_BYTES = 32 << 20
+"""The index is looked for in so many bytes at the end."""
 
 
 @dataclass(frozen=True)
@@ -173,11 +176,34 @@ def _form(path: Path) -> str:
 
 def _salvaged(file: BinaryIO, path: Path, siblings: Sequence[Path]) -> Salvaged | None:
     start, end = _data_of(file)
+    if (hidden := _with_hidden_index(file, path)) is not None:
+        return hidden
     for template in _templates(file, path, start, siblings):
         found = _pictures(file, template, start, end)
         if found is not None and found.pictures and _can_be_decoded(file, found.pictures, template):
             return _told(found, template)
     return None
+
+
+def _with_hidden_index(file: BinaryIO, path: Path) -> Salvaged | None:
+    """Return a film whose index is there, but hidden behind data that say that they last to the end."""
+    if find_box(file, b"moov") is not None:
+        return None
+    begin = max(size_of(file) - _INDEX_BYTES, 0)
+    tail = read_at(file, begin, _INDEX_BYTES)
+    at = tail.rfind(b"moov")
+    size = int.from_bytes(tail[at - 4 : at], "big") if at >= 4 else 0
+    if tail[at + 8 : at + 12] != b"mvhd" or size < 16 or at - 4 + size > len(tail):
+        return None
+    index = tail[at - 4 : at - 4 + size]
+    film: Any = IndexedFilm(path, index)
+    with film:
+        template = template_of(film, None)
+        tracks = read_tracks(film) if template is not None else []
+        pictures = max((len(one.samples(film)) for one in tracks if one.handler == b"vide"), default=0)
+    if template is None or not pictures:
+        return None
+    return Salvaged(index, None, pictures, lost=0, holes=0, old=0, fps=template.fps, start_unix_s=None)
 
 
 def _templates(file: BinaryIO, path: Path, start: int, siblings: Sequence[Path]) -> Iterator[Template]:

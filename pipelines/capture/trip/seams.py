@@ -23,8 +23,8 @@ MOST_REMEMBERED = 3600
 MOVES = 1.0
 """Levels by which neighbours differ at least where the picture moves; noise makes half as much."""
 NEARER = 0.7
-"""A picture is found again where it differs from one by less than this share of what it does from that one's neighbours,
-and of what these differ by."""
+"""A picture is found again where it differs from one by less than this share of what it does from its neighbours, and
+of what these differ by."""
 ALIKE = 0.5
 """The last picture has one neighbour only, and what is like it may follow on it: it takes this share of a step."""
 

@@ -159,11 +159,24 @@ def test_the_size_of_the_data_may_be_anything(how: str, films: Path, tmp_path: P
     assert numbers_read(path) == list(range(100, 150))
 
 
-def test_an_index_behind_data_of_unknown_size_is_no_picture(films: Path, tmp_path: Path) -> None:
+def test_an_index_behind_data_of_unknown_size_is_found(films: Path, tmp_path: Path) -> None:
     content = bytearray((films / film_name("h264", 2)).read_bytes())
     _, data = data_of(films / film_name("h264", 2))
     content[data.start : data.start + 4] = bytes(4)
-    assert numbers_read(beside(films, tmp_path, "h264", bytes(content))) == list(range(100, 175))
+    (path := tmp_path / "alone.mp4").write_bytes(content)
+    assert numbers_read(path) == list(range(100, 175))
+    found = salvage(path)
+    assert found is not None
+    assert found.template is None
+
+
+def test_an_older_films_index_behind_the_data_is_not_taken(films: Path, tmp_path: Path) -> None:
+    content, old = ((films / film_name("h264", number)).read_bytes() for number in (2, 1))
+    samples, data = data_of(films / film_name("h264", 2))
+    _, data_of_old = data_of(films / film_name("h264", 1))
+    cut = content[: data.start] + bytes(4) + content[data.start + 4 : samples[40].start + 9]
+    path = beside(films, tmp_path, "h264", cut + bytes(500_000) + old[data_of_old.end :])
+    assert numbers_read(path) == list(range(100, 140))
 
 
 def test_a_cut_index_tells_what_it_has(films: Path, tmp_path: Path) -> None:
