@@ -32,6 +32,8 @@ NOMINAL_FPS = 30
 """For the encoder's rate control; the pictures carry their own times."""
 KEY_PICTURES = 60
 """From key frame to key frame at most, so that players jump to a chapter within a moment."""
+QUALITY = {"crf": "27"}
+"""Of x264, where that encodes: half the bytes of a recording, good enough to look at."""
 LONGEST_S = 24 * 3600.0
 """Pictures that claim to be later than this after the beginning are left out."""
 
@@ -151,7 +153,8 @@ class _Encoder:
         begin = datetime.fromtimestamp(self._start_unix_s, timezone.utc)
         container.metadata["creation_time"] = begin.isoformat()
         container.set_chapters(self._chapters)  # type: ignore[arg-type]
-        stream = container.add_stream(self._codec.name, rate=NOMINAL_FPS, options=self._codec.options)
+        options = self._codec.options | (QUALITY if "crf" in self._codec.options else {})
+        stream = container.add_stream(self._codec.name, rate=NOMINAL_FPS, options=options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = even(canvas.width_px), even(canvas.height_px)
         stream.pix_fmt = "yuv420p"
