@@ -114,7 +114,7 @@ def below(document: dict[str, Any]) -> list[str]:
         check(one["false_share"] <= 0.05, f"{name}: {one['false_share']} of the rows false")
         check(_at_most(one["median_m"], 5), f"{name}: median {one['median_m']} m")
         check(_at_most(one["p90_m"], 12), f"{name}: p90 {one['p90_m']} m")
-        check(one["merged_share"] >= 0.95, f"{name}: {one['merged_share']} merged")
+        check((one["merged_share"] or 0) >= 0.95, f"{name}: {one['merged_share']} merged")
     if one := document.get("hour"):
         check(one["seconds"] < one["video_s"], f"{one['video_s']} s of 1080p took {one['seconds']} s")
         check(all(one["equal_files"].values()), "what was killed and run again differs")

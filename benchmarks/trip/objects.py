@@ -48,12 +48,13 @@ def measure_objects(card: TrueCard, work: Path) -> dict[str, Any]:
 
 
 def figures(document: dict[str, Any], signs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the rows of a document come to, against the signs that stand there."""
+    """Return what rows come to, against the signs that stand there; a row without a place finds none."""
     rows = [row for row in document["objects"] if row.get("latitude_deg") is not None]
     wanted = [sign for sign in signs if max(sign["frames"]) >= _LEAST_FRAMES]
     found = _matched(rows, signs)
     off_m = [found[sign["id"]][1] for sign in wanted if sign["id"] in found]
-    twice = [sign["id"] for sign in wanted if min(sign["frames"]) >= _LEAST_FRAMES and sign["id"] in found]
+    again = [sign for sign in wanted if len(sign["frames"]) > 1 and min(sign["frames"]) >= _LEAST_FRAMES]
+    twice = [sign["id"] for sign in again if sign["id"] in found]
     merged = sum(len(found[number][0]["drives"]) > 1 for number in twice)
     matched = {match["id"] for match, _ in found.values()}
     return {
@@ -65,7 +66,7 @@ def figures(document: dict[str, Any], signs: list[dict[str, Any]]) -> dict[str, 
         "false_share": round((len(rows) - len(found)) / max(len(rows), 1), 4),
         "median_m": round(float(np.median(off_m)), 2) if off_m else None,
         "p90_m": round(float(np.quantile(off_m, 0.9)), 2) if off_m else None,
-        "merged_share": round(merged / max(len(twice), 1), 4),
+        "merged_share": round(merged / len(twice), 4) if twice else None,
         "missed": sorted(_about(sign) for sign in wanted if sign["id"] not in found),
         "false": [_false(row) for row in rows if row["id"] not in matched],
     }
