@@ -7,6 +7,7 @@ that sets the clips of the same clock that have none. Some cameras write their l
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -53,13 +54,16 @@ class _Known(NamedTuple):
 
 @dataclass
 class _Clock:
-    """The clock of one camera: each kind of reading with what is known of it."""
+    """The clock of one camera: each kind of reading with what is known of it, in the order of its time."""
 
     known: dict[ReadingKind, list[_Known]]
 
     def ahead_s(self, reading: Reading) -> float | None:
         """Return how far it was ahead of UTC, by the clips nearest to that time."""
-        nearest = sorted(self.known[reading.kind], key=lambda one: abs(one.local_s - reading.local_s))[:NEIGHBOURS]
+        known = self.known[reading.kind]
+        at = bisect_left(known, (reading.local_s,))
+        around = known[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS]
+        nearest = sorted(around, key=lambda one: abs(one.local_s - reading.local_s))[:NEIGHBOURS]
         if not nearest or (reading.kind == "file" and not self._is_steady()):
             return None
         return median(one.ahead_s for one in nearest if abs(one.ahead_s - nearest[0].ahead_s) <= SAME_CLOCK_S)
@@ -172,7 +176,7 @@ def _clock_of(witnesses: Sequence[_Witness], receiver_ahead_s: float) -> _Clock:
             ahead_s = reading.local_s - (witness.span.middle_s - receiver_ahead_s)
             told_s = witness.clip.gps.camera_minus_utc_s if witness.clip.gps else None
             is_its_own = told_s is not None and abs(told_s - ahead_s) <= SAME_CLOCK_S
-            clock.known[reading.kind].append(_Known(reading.local_s, told_s if told_s and is_its_own else ahead_s))
+            insort(clock.known[reading.kind], _Known(reading.local_s, told_s if told_s and is_its_own else ahead_s))
     return clock
 
 
