@@ -9,8 +9,8 @@ from streamvision.geolocation.records import TrackBoxes
 _FEWEST_BOXES = 3
 _SURE_SCORE, _SURE_S = 0.5, 0.3
 """Something that a detector is this sure of need be seen no longer than this."""
-_UNSURE_SCORE, _UNSURE_S = 0.35, 1.0
-"""Something that it is less sure of, at its best moments, must be seen longer."""
+_UNSURE_SCORE, _UNSURE_S = 0.35, 3.0
+"""Something that it is less sure of, at its best moments, must be seen as long as what a car passes is seen."""
 
 
 def doubt(track: TrackBoxes) -> str | None:

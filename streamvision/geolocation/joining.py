@@ -18,7 +18,7 @@ _GAP_S = 20.0
 """Longest time without a box of an object that was not passed yet."""
 _FAR_M = 60.0
 """Places that lie farther apart than this are not even compared; what is seen for moments lies somewhere on a ray."""
-_WORSE = 8.0
+_WORSE = 9.0
 """By how much two tracks may fit worse as one object than as two, in the unit of chi squared with four degrees."""
 _MOST_OFF = 4.0
 """Mean squared misfit, in variances, of a part's boxes to the object that it is said to belong to."""

@@ -15,7 +15,7 @@ from streamvision.geolocation.way import F64, Way
 
 RESTLESS = "it does not stand still"
 VAGUE = "it was seen from too far away, or too shortly, to be placed"
-_VAGUE_M = 15.0
+_VAGUE_M = 12.0
 """What may be farther off than this, along the line of sight in one of three cases, has no place."""
 _SURE_LOG_SIZE, _ENOUGH_SIZES, _LEAST_LOG_SIZE_SPREAD = 0.15, 5, 0.12
 """Sizes that are this sure, as logarithms, tell what is usual in their class when there are so many; few classes have

@@ -16,7 +16,7 @@ from streamvision.geolocation.way import Plane
 F64 = NDArray[np.float64]
 _LEAST_ERROR_M = 1.0
 """Better than this no number of drives makes a place: receivers err alike at one place, and so do boxes."""
-_PLACED_M = 15.0
+_PLACED_M = 12.0
 """As for one drive: what may be farther off has no place."""
 
 
