@@ -66,7 +66,7 @@ class Detecting:
                     told_s = media_s
             lost_s = reader.lost_s
         except SourceError as error:
-            fault, lost_s = str(error), reader.lost_s
+            fault, lost_s = str(error).replace(str(clip.path), printable(clip.path.name)), reader.lost_s
         finally:
             reader.close()
         on_progress(max((clip.duration_s or media_s) - told_s, 0.0))

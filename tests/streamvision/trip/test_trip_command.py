@@ -189,11 +189,12 @@ def test_a_clip_that_the_ignition_cut_off_is_read_as_far_as_it_goes_and_drawn(ma
     last = sorted((card / "DCIM" / "Movie").iterdir())[-1]
     content = last.read_bytes()
     last.write_bytes(content[: len(content) // 2])
+    (last.parent / "2026_0601_103036_0004F.MP4").write_bytes(b"no film at all" * 1000)
     quick = (*(one for one in QUICK if one != "--no-video"), "--stride", "5")
     finished = streamvision("trip", card, "--output", tmp_path / "out", *quick, "--json")
     (drive,) = finished.report["drives"]
-    assert len(drive["clips"]) == 3
-    assert drive["notes"][0].startswith(last.name)
+    assert len(drive["clips"]) == 4
+    assert [note.split()[0] for note in drive["notes"]] == [last.name, "2026_0601_103036_0004F.MP4"]
     lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
     assert 180 < len(lines) < 230
     assert Path(lines[-1]["file"]).name == last.name
