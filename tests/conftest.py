@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.postgres_server import PostgresServer, binaries, postgres_server
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # torch and NumPy read it when they are loaded; the cores are taken already
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # that a machine is busy is no fault of what is tested
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
