@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
@@ -28,12 +29,14 @@ from streamvision.trip.pictures import Hide
 
 WIDTH_PX = 1280
 """Wider pictures are made smaller: a page shows no more, and an hour of 1080p takes twice the time."""
-NOMINAL_FPS = 30
+SHORTEST_S = 1 / 15 - 0.01
+"""Pictures that follow sooner than this are left out: what is seen is the same, and an hour takes half the time."""
+NOMINAL_FPS = 15
 """For the encoder's rate control; the pictures carry their own times."""
-KEY_PICTURES = 60
+KEY_PICTURES = 30
 """From key frame to key frame at most, so that players jump to a chapter within a moment."""
-QUALITY = {"crf": "27"}
-"""Of x264, where that encodes: half the bytes of a recording, good enough to look at."""
+QUALITY = {"crf": "27", "tune": "fastdecode"}
+"""Of x264, where that encodes: half the bytes of a recording, good enough to look at, and pictures may wait in it."""
 LONGEST_S = 24 * 3600.0
 """Pictures that claim to be later than this after the beginning are left out."""
 
@@ -71,12 +74,16 @@ def write_video(
         target.parent.mkdir(parents=True, exist_ok=True)
     overlay = Overlay(OverlayConfig(status=False, trails_s=0), names)
     encoder = _Encoder(scratch, chapter_rows(chapters, start_unix_s=start_unix_s, end_unix_s=end_unix_s), start_unix_s)
+    last_unix_s = -math.inf
     try:
         with writing(target), encoder:
             for result in results:
                 time_unix_s = result.frame.time_unix_s
                 if time_unix_s is None or not 0 <= time_unix_s - start_unix_s <= LONGEST_S:
                     continue
+                if last_unix_s <= time_unix_s < last_unix_s + SHORTEST_S:
+                    continue
+                last_unix_s = time_unix_s
                 encoder.write(_drawn(overlay, result, hide), time_unix_s - start_unix_s)
         if encoder.pictures:
             with writing(target):
@@ -92,7 +99,16 @@ def write_video(
 def _drawn(overlay: Overlay, result: Result, hide: Hide | None) -> Canvas:
     if hide is not None:
         result = replace(result, frame=replace(result.frame, picture=hide(result.frame.picture)))
-    return overlay.plan(result, fps=0).draw().scaled(WIDTH_PX)
+    return overlay.plan(_scaled(result), fps=0).draw()
+
+
+def _scaled(result: Result) -> Result:
+    """Return a result as one of a smaller picture, which is drawn on in less time than a large one."""
+    picture = result.frame.picture
+    small = picture.scaled(WIDTH_PX)
+    factor = np.float32(small.width_px / picture.width_px)
+    detections = replace(result.detections, box_xyxy_px=result.detections.box_xyxy_px * factor)
+    return replace(result, frame=replace(result.frame, picture=small), detections=detections)
 
 
 class _Encoder:

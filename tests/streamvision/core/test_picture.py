@@ -113,3 +113,26 @@ def test_every_level_is_expanded_as_the_standard_has_it_and_saturates() -> None:
     np.testing.assert_array_equal(canvas.y[::2, ::2], expected["y"])
     np.testing.assert_array_equal(canvas.u, expected["uv"])
     np.testing.assert_array_equal(canvas.v, expected["uv"])
+
+
+@pytest.mark.parametrize("width_px", [40, 66, 99])
+def test_a_smaller_picture_shows_the_same_whatever_its_layout(width_px: int) -> None:
+    across = np.linspace(20, 230, 100).astype(np.uint8)
+    bgr = np.dstack([np.tile(across, (60, 1)), np.full((60, 100), 90, np.uint8), np.tile(across[::-1], (60, 1))])
+    canvas = BgrPicture(bgr).to_canvas()
+    planes = YuvPicture(canvas.y, canvas.u, canvas.v, full_range=True)
+    for picture in (BgrPicture(bgr), planes):
+        small = picture.scaled(width_px)
+        assert type(small) is type(picture)
+        assert abs(small.width_px - width_px) <= 1
+        assert small.height_px == pytest.approx(0.6 * width_px, abs=1)
+        whole = picture.resize_rgb(small.width_px, small.height_px)
+        seen = small.resize_rgb(small.width_px, small.height_px)
+        assert np.abs(seen.astype(int) - whole).max() <= 12
+        assert picture.scaled(100) is picture
+
+
+def test_a_smaller_picture_means_what_it_leaves_out() -> None:
+    stripes = np.tile(np.array([0, 0, 0, 240], np.uint8), (64, 16))
+    small = YuvPicture(stripes, np.full((32, 32), 128, np.uint8), np.full((32, 32), 128, np.uint8)).scaled(16)
+    assert small.y.tolist() == [[60] * 16] * 16

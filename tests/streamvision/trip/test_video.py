@@ -53,6 +53,13 @@ def test_each_picture_is_shown_at_its_time_since_the_beginning(tmp_path):
     assert [one.name for one in target.parent.iterdir()] == ["drive.mp4"]
 
 
+@pytest.mark.parametrize(("fps", "each"), [(30, 2), (25, 2), (60, 4), (12, 1)])
+def test_fifteen_pictures_a_second_are_enough(tmp_path, fps, each):
+    path = tmp_path / "drive.mp4"
+    _write((_result(number, number / fps) for number in range(2 * fps)), path)
+    assert [number for _, number in _shown(path)] == list(range(0, 2 * fps, each))
+
+
 def test_players_find_the_chapters(tmp_path):
     chapters = [
         Chapter(START_UNIX_S + 3, "stop 2"),
