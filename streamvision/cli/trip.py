@@ -17,17 +17,19 @@ from streamvision.cli.options import field_option, given_options, joined_documen
 from streamvision.cli.progress import StepProgress
 from streamvision.cli.sections import SectionedCommand, together
 from streamvision.cli.signals import exit_code, handled_signals
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.app import AppConfig, TrackerConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.config.section import validate
-from streamvision.core.errors import ConfigError
+from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.logs import say
+from streamvision.core.position_address import parse_position_address
 from streamvision.core.words import counted
 from streamvision.dashcam.clip import View
 from streamvision.models import TEXT_MODEL, with_default_model
-from streamvision.trip.arrivals import Arrivals
+from streamvision.trip.arrivals import Arrivals, CompleteFiles
 from streamvision.trip.detecting import StoppedError
+from streamvision.trip.live.recording import LiveRecording
 from streamvision.trip.records import DriveSummary, SeenObject
 from streamvision.trip.report.tiles import tile_origin
 from streamvision.trip.run import Trip
@@ -36,6 +38,8 @@ from streamvision.trip.summaries import TripReport
 
 LOOK_EVERY_S = 2.0
 """How often a watched folder is looked into."""
+LIVE_CLIPS = "clips"
+"""Where clips of a camera that drives now go, in the folder of the results."""
 ORIGIN = "command line"
 _ZONE = re.compile(r"(?P<sign>[+-]?)(?P<hours>\d{1,2})(:?(?P<minutes>\d\d))?", re.ASCII)
 _MOST_SHOWN = 20
@@ -70,6 +74,31 @@ def _tiles(_context: click.Context, _option: click.Parameter, address: str | Non
     return address
 
 
+def _position(_context: click.Context, _option: click.Parameter, address: str | None) -> str | None:
+    """Return the address of a receiver."""
+    try:
+        return None if address is None else str(parse_position_address(address))
+    except ValueError as error:
+        raise ConfigError(f"--position {address} {error}") from None
+
+
+live_options = together(
+    click.option(
+        "--source",
+        metavar="URL",
+        help="A camera that drives now, such as rtsp://192.168.42.1/live, instead of DIR: it is recorded into "
+        "OUT/clips, and each clip is worked on when it is complete, until Ctrl-C.",
+    ),
+    field_option("--position", AppConfig, "position", metavar="URI", callback=_position),
+    click.option(
+        "--clip-s",
+        type=click.FloatRange(2, 3600),
+        default=60.0,
+        show_default=True,
+        help="Length of the clips that are recorded, in seconds.",
+    ),
+    heading="A camera that drives now",
+)
 drive_options = together(
     click.option("--view", type=click.Choice(get_args(View)), default="front", show_default=True, help="Which lens."),
     click.option(
@@ -109,7 +138,7 @@ looking_options = together(
 
 
 @click.command(cls=SectionedCommand)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--output",
     "-o",
@@ -133,18 +162,22 @@ looking_options = together(
     "of any network.",
 )
 @click.option("--no-video", is_flag=True, help="Write no annotated videos, which take the longest.")
+@live_options
 @drive_options
 @looking_options
 @privacy_options
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="Print the drives and objects as one JSON document on stdout.")
 def trip(
-    folder: Path,
+    folder: Path | None,
     output: Path,
     state: Path | None,
     watch: bool,
     tiles: str | None,
     no_video: bool,
+    source: str | None,
+    position: str | None,
+    clip_s: float,
     view: View,
     zone: tzinfo | None,
     gap_s: float,
@@ -167,9 +200,16 @@ def trip(
       streamvision trip clips --model yolo.onnx --classes stop,yield --output drives --no-video
       streamvision trip clips --output drives --zone +02:00 --json
       streamvision trip /srv/ftp/dashcam --output drives --watch
+      streamvision trip --source rtsp://192.168.42.1/live --position gpsd://127.0.0.1 --output drives
     """
+    if source is not None:
+        if zone is not None or view != "front":
+            raise ConfigError(
+                "--zone and --view are about the clips in DIR, so they do not go with --source; leave them out"
+            )
+        zone = timezone.utc  # of the names of our own clips
     settings = TripSettings(
-        folder=folder,
+        folder=_folder(folder, output, source=source, position=position),
         output=output,
         state=state or output / "state",
         view=view,
@@ -182,6 +222,10 @@ def trip(
         **_sections(given),
     )
     with handled_signals(reloads=False) as signals:
+        if source is not None:
+            with LiveRecording(source, settings.folder, position=position, clip_s=clip_s) as recording:
+                _record(recording, settings, lambda: signals.stop is not None, as_json=as_json)
+            return exit_code(signals.stop)
         try:
             with (
                 StepProgress() as progress,
@@ -198,15 +242,56 @@ def trip(
     return exit_code(signals.stop)
 
 
+def _folder(folder: Path | None, output: Path, *, source: str | None, position: str | None) -> Path:
+    """Return the folder of clips that is worked on."""
+    if (folder is None) == (source is None):
+        given = "neither was given" if folder is None else "both were given"
+        raise ConfigError(f"trip works on clips in DIR or on a camera by --source, but {given}; give one of them")
+    if position is not None and source is None:
+        raise ConfigError("--position is for a camera by --source, but DIR was given; clips bring their own positions")
+    return folder if folder is not None else output / LIVE_CLIPS
+
+
+def _record(recording: LiveRecording, settings: TripSettings, is_stopped: Callable[[], bool], *, as_json: bool) -> None:
+    """Work on a camera's clips as they are complete, and on the last one when somebody stops it."""
+    with (
+        StepProgress() as progress,
+        Trip(settings, is_stopped=lambda: False, on_progress=progress.show_work) as running,
+    ):
+        done = None
+        while not is_stopped() and recording.failure is None:
+            complete = recording.complete()
+            if complete != done:
+                _update(running, complete, as_json=as_json)
+            done = complete
+            _wait(is_stopped)
+        recording.close()
+        if not _update(running, recording.complete(), as_json=as_json) and not recording.complete().paths:
+            say(f"Nothing was recorded into {settings.folder}.")
+    if recording.failure is not None:
+        raise SourceError(recording.failure, permanent=True)
+
+
 def _watch(running: Trip, is_stopped: Callable[[], bool], *, as_json: bool) -> None:
     """Work on what comes, until somebody stops it, and say what has come of it each time."""
     arrivals = Arrivals()
     while not is_stopped():
-        if (report := running.update_by(arrivals)) is not None:
-            _say(report, as_json=as_json)
-        next_s = time.monotonic() + LOOK_EVERY_S
-        while not is_stopped() and time.monotonic() < next_s:
-            time.sleep(0.1)
+        _update(running, arrivals, as_json=as_json)
+        _wait(is_stopped)
+
+
+def _update(running: Trip, complete: CompleteFiles, *, as_json: bool) -> bool:
+    """Work on the clips that are complete, and say what has come of it; return whether any was new."""
+    report = running.update_by(complete)
+    if report is not None:
+        _say(report, as_json=as_json)
+    return report is not None
+
+
+def _wait(is_stopped: Callable[[], bool]) -> None:
+    next_s = time.monotonic() + LOOK_EVERY_S
+    while not is_stopped() and time.monotonic() < next_s:
+        time.sleep(0.1)
 
 
 def _say(report: TripReport, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -21,7 +22,10 @@ LONGEST_S = 7 * 86_400.0
 def read_header(path: Path) -> MovieHeader:
     """Return what a container says; nothing (``None``) of what it does not say, or where it cannot be read."""
     if path.suffix.lower() in MP4_SUFFIXES:
-        header = read_movie_header(path) or MovieHeader(None, None)
+        found = read_movie_header(path)
+        header = found or MovieHeader(None, None)
+        if found is not None and found.duration_s is None:  # fragments say it, each for itself
+            header = replace(found, duration_s=_by_ffmpeg(path).duration_s)
     else:
         header = _by_ffmpeg(path)
     is_possible = header.duration_s is not None and 0 < header.duration_s <= LONGEST_S

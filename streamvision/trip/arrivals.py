@@ -9,10 +9,18 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 QUIET_S = 10.0
 """A file that has not changed for so long is complete, unless somebody still has it open for writing. One that is
 written further after all is worked on again then."""
+
+
+class CompleteFiles(Protocol):
+    """Tells which files are complete."""
+
+    def complete(self, files: Iterable[Path]) -> set[Path]:
+        """Return which of all files that are there now have come in full."""
 
 
 class Arrivals:

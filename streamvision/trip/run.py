@@ -14,7 +14,7 @@ from streamvision.dashcam.card import find_clips
 from streamvision.dashcam.clip import Clip
 from streamvision.inference.model import Model
 from streamvision.state.folder import in_use
-from streamvision.trip.arrivals import Arrivals, is_being_written
+from streamvision.trip.arrivals import CompleteFiles, is_being_written
 from streamvision.trip.detecting import Detecting
 from streamvision.trip.drive_making import DriveMaker
 from streamvision.trip.drive_result import DriveResult
@@ -30,6 +30,7 @@ from streamvision.trip.report import write_report
 from streamvision.trip.settings import TripSettings
 from streamvision.trip.sign_text import SignReader
 from streamvision.trip.summaries import ClipCounts, TripReport, drive_summary
+from streamvision.trip.videos import FOLDER as VIDEOS_FOLDER
 from streamvision.trip.videos import DriveVideos
 
 TRACKED_SCORE = 0.1
@@ -101,7 +102,7 @@ class Trip:
             )
         return self._report(there, growing=False)
 
-    def update_by(self, arrivals: Arrivals) -> TripReport | None:
+    def update_by(self, arrivals: CompleteFiles) -> TripReport | None:
         """Do what :meth:`update` does with the clips that have come in full; ``None`` where there is nothing new.
 
         A folder that is not there has no clips, as when a card is taken out.
@@ -179,7 +180,7 @@ class Trip:
                 f"{settings.folder} cannot be read: {error.strerror or error}; give the folder of a card",
                 permanent=True,
             ) from error
-        own = settings.output.absolute()
+        own = settings.output.absolute() / VIDEOS_FOLDER
         return [clip for clip in found if clip.view == settings.view and own not in clip.path.absolute().parents]
 
     def _first_pass(self) -> FirstPass:
