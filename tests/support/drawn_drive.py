@@ -23,7 +23,7 @@ START_S = 1_782_032_400.0
 PICTURE_PX = (1280, 720)
 FOCAL_PX, HORIZON_PX = 0.9 * 1280, 0.46 * 720
 F64 = NDArray[np.float64]
-INDEPENDENT, CORRELATED, MIXED = GpsNoise(0.0, 3.0), GpsNoise(3.0, 0.0), GpsNoise(2.1, 2.1)
+INDEPENDENT, CORRELATED, MIXED = GpsNoise(3.0, 0.0), GpsNoise(0.0, 3.0), GpsNoise(2.1, 2.1)
 
 
 @dataclass(frozen=True, eq=False)
