@@ -13,13 +13,14 @@ from streamvision.cli.run import run
 def test_the_options_of_run_stand_in_sections() -> None:
     shown = CliRunner().invoke(run, ["--help"]).output
     headings = re.findall(r"^(\S.*):$", shown, re.MULTILINE)
-    frames, model, results = headings[1:]
+    frames, model, results, hidden = headings[1:]
     assert headings[0] == "Options"
     parts = dict(zip(headings, re.split(r"^\S.*:$", shown, flags=re.MULTILINE)[1:], strict=True))
     assert "--save" in parts["Options"]
     assert "--source" in parts[frames]
     assert "--score, --conf" in parts[model]
     assert "--record" in parts[results]
+    assert "--blur" in parts[hidden]
 
 
 def test_a_command_without_sections_lists_all_at_once() -> None:
