@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644, sync: bo
         if scratch is not None:
             scratch.unlink(missing_ok=True)
         raise
+
+
+def remove_scratch(folder: Path, is_ours: Callable[[str], bool]) -> None:
+    """Remove what a process that was killed left beside the files that it was writing.
+
+    Args:
+        folder: nobody else may be writing there.
+        is_ours: says of a file's name whether we write it.
+    """
+    with contextlib.suppress(OSError):
+        for file in list(folder.iterdir()):
+            if file.name.startswith(".") and is_ours(file.name[1:].rpartition(".")[0]):
+                file.unlink(missing_ok=True)
 
 
 def cache_folder(name: str) -> Path:

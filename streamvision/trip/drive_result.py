@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipelines.stages.tracking.registry import create_tracker
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.errors import ConfigError
+from streamvision.core.files import writing
 from streamvision.core.frame import describe_place, describe_when
 from streamvision.dashcam.clip import Drive
 from streamvision.geolocation.placing import place_tracks
@@ -79,13 +80,15 @@ def go_through(
 
     Raises:
         ConfigError: when there is no such tracker, or none at all.
+        OutputError: when the file cannot be written.
     """
     following = create_tracker(tracker, score=score)
     if following is None:
         raise ConfigError("a trip needs identities, but the tracker is none; give --tracker steady")
     smooth = way.smoothed() if way is not None else None
     collector, times, looked = TrackCollector(names), array("d"), array("d")
-    with lines.open("w", encoding="utf-8") as stream:
+    instead = "free space, or give another folder with --state"
+    with writing(lines, instead=instead), lines.open("w", encoding="utf-8") as stream:
         for frame in follow(clips, following):
             collector.add(frame)
             _write_line(stream, drive.id, frame, smooth, names)

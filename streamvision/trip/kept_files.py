@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from streamvision.core.files import write_whole, writing
+from streamvision.core.errors import OutputError
+from streamvision.core.files import remove_scratch, write_whole, writing
 
-_LIST = ".kept.json"
+LIST = ".kept.json"
+"""The file that tells what the others of its folder are made of."""
+NOTE_EVERY_S = 1.0
+"""So much of the work is lost at most to a process that is killed."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,16 @@ class KeptFiles:
             if name in before and origin.fits(before[name]) and (folder / name).is_file()
         }
         self._remove(before)
+        names = {LIST, *before, *wanted}
+        remove_scratch(folder, lambda name: name in names)
+        self._note()
 
     def __enter__(self) -> KeptFiles:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        with contextlib.nullcontext() if kind is None else contextlib.suppress(OSError):
-            write_whole(self._folder / _LIST, json.dumps(self._kept, sort_keys=True), sync=False)
+        with contextlib.nullcontext() if kind is None else contextlib.suppress(OutputError):
+            self._note()
 
     @property
     def missing(self) -> list[str]:
@@ -85,10 +93,18 @@ class KeptFiles:
     def add(self, name: str) -> None:
         """Note that a file is there now."""
         self._kept[name] = self._wanted[name].to_json()
+        if time.monotonic() - self._noted_s > NOTE_EVERY_S:
+            self._note()
+
+    def _note(self) -> None:
+        """Write the list, with the names of what is not made yet: whoever is killed leaves no file that is unknown."""
+        names = dict.fromkeys(self._wanted) | self._kept
+        write_whole(self._folder / LIST, json.dumps(names, sort_keys=True), sync=False)
+        self._noted_s = time.monotonic()
 
     def _read(self) -> dict[str, Any]:
         try:
-            kept = json.loads((self._folder / _LIST).read_text(encoding="utf-8"))
+            kept = json.loads((self._folder / LIST).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return {}
         return kept if isinstance(kept, dict) else {}

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from streamvision.core.files import write_whole, writing
+from streamvision.core.errors import OutputError
+from streamvision.core.files import remove_scratch, write_whole, writing
 from streamvision.gps.writing import write_geojson, write_gpx
 from streamvision.trip.drive_result import DriveResult
 from streamvision.trip.object_files import objects_csv, objects_geojson
 from streamvision.trip.privacy import Places, shown_line
 from streamvision.trip.records import TripSummary
 from streamvision.trip.report import write_report
+
+
+FILES = ("objects.csv", "objects.geojson", "track.gpx", "track.geojson", "results.jsonl", "report.html")
+
+
+@contextmanager
+def taken(output: Path) -> Iterator[None]:
+    """Hold the folder of the results, and remove what a process that was killed there left half written.
+
+    Raises:
+        OutputError: when another process holds it.
+    """
+    with writing(output):
+        folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(
+                f"another trip is writing into {output}; wait until it has ended, or give another folder with --output"
+            ) from None
+        except OSError:  # a file system of the network that knows no locks
+            pass
+        remove_scratch(output, lambda name: name in FILES)
+        yield
+    finally:
+        os.close(folder)
 
 
 def write_outputs(
@@ -48,12 +78,16 @@ def write_outputs(
 def _join(parts: Sequence[Path], path: Path, hidden: Places) -> None:
     """Write files one behind the other, in one step."""
     with writing(path, instead="free space, or give another place"):
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-            for part in parts:
-                with part.open("rb") as lines:
-                    if hidden:
-                        stream.writelines(shown_line(line, hidden) for line in lines)
-                    else:
-                        shutil.copyfileobj(lines, stream, 1 << 20)
-        Path(stream.name).chmod(0o644)
-        Path(stream.name).replace(path)
+        scratch = path.with_name(f".{path.name}.part")
+        try:
+            with scratch.open("wb") as stream:
+                for part in parts:
+                    with part.open("rb") as lines:
+                        if hidden:
+                            stream.writelines(shown_line(line, hidden) for line in lines)
+                        else:
+                            shutil.copyfileobj(lines, stream, 1 << 20)
+            scratch.chmod(0o644)
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)

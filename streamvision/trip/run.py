@@ -20,9 +20,10 @@ from streamvision.trip.drive_making import DriveMaker
 from streamvision.trip.drive_result import DriveResult
 from streamvision.trip.first_pass import FirstPass
 from streamvision.trip.index import TripIndex
+from streamvision.trip.kept_files import LIST
 from streamvision.trip.merging import objects_of
 from streamvision.trip.objects import ObjectViews, seen_object
-from streamvision.trip.outputs import write_outputs
+from streamvision.trip.outputs import taken, write_outputs
 from streamvision.trip.pictures import BestView, Hide, write_pictures
 from streamvision.trip.privacy import is_hidden, shown
 from streamvision.trip.records import TripSummary
@@ -30,7 +31,6 @@ from streamvision.trip.report import write_report
 from streamvision.trip.settings import TripSettings
 from streamvision.trip.sign_text import SignReader
 from streamvision.trip.summaries import ClipCounts, TripReport, drive_summary
-from streamvision.trip.videos import FOLDER as VIDEOS_FOLDER
 from streamvision.trip.videos import DriveVideos
 
 TRACKED_SCORE = 0.1
@@ -71,6 +71,7 @@ class Trip:
         with ExitStack() as opening:
             with writing(settings.output, instead="give another folder with --output"):
                 settings.output.mkdir(parents=True, exist_ok=True)
+            opening.enter_context(taken(settings.output))
             opening.enter_context(in_use(settings.state))
             self._model = opening.enter_context(Model.open(settings.model, max_batch=1))
             self._index = opening.enter_context(TripIndex(settings.state, settings=settings.detection_key()))
@@ -180,8 +181,8 @@ class Trip:
                 f"{settings.folder} cannot be read: {error.strerror or error}; give the folder of a card",
                 permanent=True,
             ) from error
-        own = settings.output.absolute() / VIDEOS_FOLDER
-        return [clip for clip in found if clip.view == settings.view and own not in clip.path.absolute().parents]
+        own = {folder for folder in {clip.path.parent for clip in found} if (folder / LIST).exists()}
+        return [clip for clip in found if clip.view == settings.view and clip.path.parent not in own]
 
     def _first_pass(self) -> FirstPass:
         limits = self._model.limits_of(self._settings.model, score_floor=TRACKED_SCORE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,13 +13,16 @@ import pytest
 
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.errors import OutputError
 from streamvision.core.picture import BgrPicture
 from streamvision.trip.detecting import StoppedError
 from streamvision.trip.kept_files import KeptFiles, Origin
-from streamvision.trip.records import ObjectView
+from streamvision.trip.outputs import taken, write_outputs
+from streamvision.trip.records import ObjectView, TripSummary
 from streamvision.trip.run import Trip
 from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
 from streamvision.trip.videos import DriveVideos
+from support.small_disk import small_disk
 from support.trip_cards import copied_card, true_frames
 
 TRACKER = TrackerConfig(name="steady", memory_s=TRACKER_MEMORY_S)
@@ -168,3 +172,55 @@ def test_kept_files_of_another_origin_are_removed_and_those_of_others_stay(tmp_p
     with KeptFiles(tmp_path, {"a": Origin("1", False), "b": Origin("2", False)}) as kept:
         assert (kept.there, kept.missing) == (["a"], ["b"])
     assert sorted(one.name for one in tmp_path.iterdir()) == [".kept.json", "a", "mine"]
+
+
+def test_what_a_killed_process_left_is_known_and_goes(tmp_path):
+    KeptFiles(tmp_path, {"a.mp4": Origin("1", False), "b.mp4": Origin("1", False)})  # killed before it ended
+    for name in ("a.mp4", ".b.mp4.part", ".a.mp4.x1_y", ".other"):
+        (tmp_path / name).write_text("open")
+    with KeptFiles(tmp_path, {"b.mp4": Origin("1", True)}) as kept:
+        assert kept.missing == ["b.mp4"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".kept.json", ".other"]
+
+
+def test_a_process_that_is_killed_late_has_noted_what_it_had_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("streamvision.trip.kept_files.NOTE_EVERY_S", 0.0)
+    origins = {"a": Origin("1", False), "b": Origin("1", False)}
+    kept = KeptFiles(tmp_path, origins)
+    (tmp_path / "a").write_text("a")
+    kept.add("a")
+    assert KeptFiles(tmp_path, origins).missing == ["b"]
+
+
+def test_videos_of_an_earlier_run_are_no_clips_wherever_its_results_lie(made, tmp_path):
+    card = tmp_path / "card"
+    card.mkdir()
+    clip = shutil.copy(next(made[0].card.rglob("*0001F.MP4")), card)
+    videos = card / "results of June" / "videos"
+    with KeptFiles(videos, {"20260601-083012.mp4": Origin("1", False)}) as kept:
+        shutil.copy(clip, videos / "20260601-083012.mp4")
+        kept.add("20260601-083012.mp4")
+    settings = dataclasses.replace(
+        made[0].settings, folder=card, output=card / ".." / "out", state=tmp_path / "state", stride=1000, video=False
+    )
+    with Trip(settings, is_stopped=lambda: False, on_progress=lambda *_: None) as trip:
+        assert trip.update().clips.found == 1
+
+
+def test_one_process_at_a_time_writes_into_a_folder(made, tmp_path):
+    settings = dataclasses.replace(made[0].settings, output=tmp_path, state=tmp_path / "state")
+    with taken(tmp_path), pytest.raises(OutputError, match="another trip is writing into"):
+        Trip(settings, is_stopped=lambda: False, on_progress=lambda *_: None).__enter__()
+    (tmp_path / ".track.gpx.k1ll_d").write_text("home")
+    (tmp_path / ".mine.gpx.x").write_text("mine")
+    with taken(tmp_path):
+        assert [one.name for one in tmp_path.iterdir()] == [".mine.gpx.x"]
+
+
+def test_lines_that_fill_the_disk_leave_nothing_there(results, tmp_path):
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"x" * 3_000_000)
+    with small_disk(tmp_path / "disk", megabytes=2) as disk:
+        with pytest.raises(OutputError, match=r"results\.jsonl: No space left"):
+            write_outputs(TripSummary((), (), "t"), [dataclasses.replace(results[0], lines=lines, way=None)], disk)
+        assert not list(disk.glob(".*"))
