@@ -18,7 +18,6 @@ from streamvision.trip.privacy import Places, shown_line
 from streamvision.trip.records import TripSummary
 from streamvision.trip.report import write_report
 
-
 FILES = ("objects.csv", "objects.geojson", "track.gpx", "track.geojson", "results.jsonl", "report.html")
 
 
