@@ -6,6 +6,7 @@ only: in the hole that it left, or behind the run whose numbers it goes on from.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -39,7 +40,8 @@ def put_right_by_hours(clips: Sequence[TimedClip]) -> tuple[list[TimedClip], lis
     runs = runs_of(clips)
     notes: list[Note] = []
     for _ in range(len(runs)):
-        moves = [move for run in sorted(runs, key=_length_s) if (move := _move(run, runs)) is not None]
+        joints = _Joints(runs)
+        moves = [move for run in sorted(runs, key=_length_s) if (move := _move(run, joints)) is not None]
         if not moves:
             break
         run, hours, _ = max(moves, key=lambda move: move[2])
@@ -119,22 +121,56 @@ def _is_seamless(before: TimedClip, after: TimedClip) -> bool:
     return abs(after.start_s - before.end_s) <= (SATELLITE_SEAM_S if both else SEAM_S)
 
 
-def _move(run: Run, runs: Sequence[Run]) -> tuple[Run, int, int] | None:
+class _Joints:
+    """The ends of all runs, in the order of time: where another one may join."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._by_end = sorted(runs, key=lambda run: run[-1].end_s)
+        self._by_start = sorted(runs, key=lambda run: run[0].start_s)
+        self._ends_s = [run[-1].end_s for run in self._by_end]
+        self._starts_s = [run[0].start_s for run in self._by_start]
+        self._of_loop = [run for run in runs if not all(clip.is_extra for clip in run)]
+
+    def before(self, run: Run, start_s: float) -> Run | None:
+        """Return the run but this one that ends nearest to a time; ``None`` where none does within a seam."""
+        return _nearest(self._by_end, self._ends_s, start_s, run)
+
+    def after(self, run: Run, end_s: float) -> Run | None:
+        """Return the run but this one that begins nearest to a time; ``None`` where none does within a seam."""
+        return _nearest(self._by_start, self._starts_s, end_s, run)
+
+    def is_free(self, run: Run, start_s: float, end_s: float) -> bool:
+        """Say whether no run of the loop but this one was recording between two times."""
+        return not any(
+            other[0].start_s < end_s - SEAM_S and start_s + SEAM_S < other[-1].end_s
+            for other in self._of_loop
+            if other is not run
+        )
+
+
+def _nearest(runs: Sequence[Run], times_s: Sequence[float], at_s: float, but: Run) -> Run | None:
+    near = range(bisect_left(times_s, at_s - SEAM_S), bisect_right(times_s, at_s + SEAM_S))
+    others = [at for at in near if runs[at] is not but]
+    return runs[min(others, key=lambda at: abs(times_s[at] - at_s))] if others else None
+
+
+def _move(run: Run, joints: _Joints) -> tuple[Run, int, int] | None:
     """Return by how many hours a run is off, and at how many ends it fits then; ``None`` where it may be right."""
     if any(clip.by_satellites for clip in run) or all(clip.is_extra for clip in run):
         return None
-    others = [other for other in runs if other is not run]
     by_distance = sorted(range(-FARTHEST_HOURS, FARTHEST_HOURS + 1), key=lambda hours: (abs(hours), hours))
-    return next(((run, hours, ends) for hours in by_distance if hours and (ends := _fits(run, others, hours))), None)
+    return next(((run, hours, ends) for hours in by_distance if hours and (ends := _fits(run, joints, hours))), None)
 
 
-def _fits(run: Run, others: Sequence[Run], hours: int) -> int:
+def _fits(run: Run, joints: _Joints, hours: int) -> int:
     """Return at how many ends a run joins others when its clock is moved; 0 where it does not, or not for sure."""
     start_s, end_s = run[0].start_s + hours * HOUR_S, run[-1].end_s + hours * HOUR_S
-    if any(other[0].start_s < end_s - SEAM_S and start_s + SEAM_S < other[-1].end_s for other in _of_loop(others)):
-        return 0
-    before = next((other for other in others if abs(other[-1].end_s - start_s) <= SEAM_S), None)
-    after = next((other for other in others if abs(other[0].start_s - end_s) <= SEAM_S), None)
+    before, after = joints.before(run, start_s), joints.after(run, end_s)
+    ends = _told_ends(run, before, after, hours) if before or after else 0
+    return ends if ends and joints.is_free(run, start_s, end_s) else 0
+
+
+def _told_ends(run: Run, before: Run | None, after: Run | None, hours: int) -> int:
     says = [_goes_on(before[-1], run[0]) if before else None, _goes_on(run[-1], after[0]) if after else None]
     if False in says:
         return 0
@@ -142,12 +178,12 @@ def _fits(run: Run, others: Sequence[Run], hours: int) -> int:
         return 2
     if True in says:
         return 1
-    seam_s = abs(before[-1].end_s - start_s) if before else abs(after[0].start_s - end_s) if after else SEAM_S
-    return int(abs(hours) == 1 and seam_s <= EXACT_S)
-
-
-def _of_loop(runs: Sequence[Run]) -> list[Run]:
-    return [run for run in runs if not all(clip.is_extra for clip in run)]
+    beside = [clip for clip in (before and before[-1], after and after[0], run[0], run[-1]) if clip]
+    if abs(hours) != 1 or any(clip.clip.mode == "parking" for clip in beside):  # these begin at any moment
+        return 0
+    moved_s = hours * HOUR_S
+    seam_s = run[0].start_s + moved_s - before[-1].end_s if before else beside[0].start_s - run[-1].end_s - moved_s
+    return int(abs(seam_s) <= EXACT_S)
 
 
 def _goes_on(before: TimedClip, after: TimedClip) -> bool | None:

@@ -122,6 +122,21 @@ def test_clips_an_hour_wrong_where_there_are_no_satellites(with_numbers, wrong):
     assert any("put right" in note for note in drive.notes)
 
 
+@pytest.mark.parametrize("apart_s", [HOUR_S + 60, HOUR_S - 60])
+def test_clips_of_the_parked_car_are_an_hour_apart_by_chance(apart_s):
+    clips = [clip_at(local(T0 + at_s, "%Y%m%d_%H%M%S_PF.mp4"), T0 + at_s) for at_s in (0, apart_s)]
+    drives = drives_of(shuffled(clips), zone=PLUS_TWO)
+    assert [drive.start_unix_s - T0 for drive in drives] == pytest.approx([0, apart_s], abs=1.0)
+    assert not any(drive.notes for drive in drives)
+
+
+def test_thousands_of_clips_of_a_parked_car_without_satellites():
+    at_s = [1979 * index for index in range(4000)]
+    clips = [clip_at(local(T0 + at, "%Y%m%d_%H%M%S_PF.mp4"), T0 + at) for at in at_s]
+    drives = drives_of(shuffled(clips), zone=PLUS_TWO)
+    assert [drive.start_unix_s - T0 for drive in drives] == pytest.approx(at_s, abs=1.0)
+
+
 def test_the_hour_that_comes_twice_when_summer_time_ends():
     start_s = datetime(2026, 10, 25, 0, 56, tzinfo=timezone.utc).timestamp()
     clips = viofo_loop(4, start_s=start_s, with_gps=False) + viofo_loop(
