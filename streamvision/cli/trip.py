@@ -41,7 +41,7 @@ LOOK_EVERY_S = 2.0
 LIVE_CLIPS = "clips"
 """Where clips of a camera that drives now go, in the folder of the results."""
 ORIGIN = "command line"
-_ZONE = re.compile(r"(?P<sign>[+-]?)(?P<hours>\d{1,2})(:?(?P<minutes>\d\d))?", re.ASCII)
+_ZONE = re.compile(r"(?P<sign>[+-]?)(?P<hours>\d{1,2})(:?(?P<minutes>[0-5]\d))?", re.ASCII)
 _MOST_SHOWN = 20
 
 

@@ -69,8 +69,10 @@ class DriveMaker:
         """
         clips: list[Clip] = []
         keys: dict[Path, str] = {}
-        newest_first = sorted(self._index.known().items(), key=lambda item: (-item[1].modified_unix_s, item[0]))
-        for key, clip in newest_first:
+        known = self._index.known()
+        there = {key for key in known if self._index.lies_there(key)}
+        first = sorted(known, key=lambda key: (key not in there, -known[key].modified_unix_s, key))
+        for key, clip in ((key, known[key]) for key in first):
             if clip.view != self._settings.view:
                 continue
             path = clip.path if clip.path not in keys else clip.path.with_name(f"{clip.path.name}~{key}")

@@ -12,16 +12,14 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.tracking.registry import create_tracker
 from streamvision.core.config.app import TrackerConfig
-from streamvision.core.errors import ConfigError
 from streamvision.core.files import writing
 from streamvision.core.frame import describe_place, describe_when
 from streamvision.dashcam.clip import Drive
 from streamvision.geolocation.placing import place_tracks
 from streamvision.geolocation.records import Placement, TrackBoxes
 from streamvision.gps.track import GpsTrack
-from streamvision.trip.following import DriveClip, FollowedFrame, TrackCollector, follow
+from streamvision.trip.following import DriveClip, FollowedFrame, TrackCollector, follow, tracker_of
 from streamvision.trip.sign_text import SignReader
 
 
@@ -82,9 +80,7 @@ def go_through(
         ConfigError: when there is no such tracker, or none at all.
         OutputError: when the file cannot be written.
     """
-    following = create_tracker(tracker, score=score)
-    if following is None:
-        raise ConfigError("a trip needs identities, but the tracker is none; give --tracker steady")
+    following = tracker_of(tracker, score=score)
     smooth = way.smoothed() if way is not None else None
     collector, times, looked = TrackCollector(names), array("d"), array("d")
     instead = "free space, or give another folder with --state"

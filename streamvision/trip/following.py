@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.stages.tracking.registry import Tracker
+from pipelines.stages.tracking.registry import Tracker, create_tracker
+from streamvision.core.config.app import TrackerConfig
 from streamvision.core.detections import Detections, class_name
+from streamvision.core.errors import ConfigError
 from streamvision.core.frame import FilePlace, WallTime
 from streamvision.dashcam.clip import PlacedClip
 from streamvision.geolocation.records import TrackBoxes
@@ -57,6 +59,18 @@ class FollowedFrame(NamedTuple):
     """What the model found, in the rows of ``detections``; empty where it was not shown it."""
     detections: Detections
     """Objects, with identities."""
+
+
+def tracker_of(config: TrackerConfig, *, score: float) -> Tracker:
+    """Return a new tracker for a drive.
+
+    Raises:
+        ConfigError: when there is no such tracker, or it is none at all.
+    """
+    tracker = create_tracker(config, score=score)
+    if tracker is None:
+        raise ConfigError("a trip needs identities, but the tracker is none; give --tracker steady")
+    return tracker
 
 
 def follow(clips: Sequence[DriveClip], tracker: Tracker) -> Iterator[FollowedFrame]:

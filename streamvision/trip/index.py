@@ -7,9 +7,11 @@ and one that was not come to the same.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamvision.core.errors import StateError
@@ -76,13 +78,28 @@ class TripIndex:
         """Return all clips that were ever seen and worked on, by key; those that a card has overwritten, too."""
         with self._errors():
             rows = self._database.execute("SELECT key, clip FROM clips ORDER BY key").fetchall()
-        return {key: clip_from(json.loads(text)) for key, text in rows if self._file(key).is_file()}
+        known = {}
+        for key, text in rows:
+            if self.is_done(key):
+                with suppress(ValueError, KeyError, TypeError):  # of another version: read again where it is there
+                    known[key] = clip_from(json.loads(text))
+        return known
+
+    def lies_there(self, key: str) -> bool:
+        """Say whether a clip's file is what lies under its path now; names come again, on another card, too."""
+        with self._errors():
+            row = self._database.execute("SELECT size, modified_ns, clip FROM clips WHERE key = ?", (key,)).fetchone()
+        try:
+            status = Path(json.loads(row[2])["path"]).stat()
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return bool((status.st_size, status.st_mtime_ns) == row[:2])
 
     def _key_of(self, clip: Clip) -> str | None:
         """Return the key of a clip; its file is read where size or date are new."""
         try:
             status = clip.path.stat()
-            path, stamp = str(clip.path.absolute()), (status.st_size, status.st_mtime_ns)
+            path, stamp = _path_text(clip.path), (status.st_size, status.st_mtime_ns)
             row = self._database.execute("SELECT key, size, modified_ns FROM clips WHERE path = ?", (path,)).fetchone()
             key: str = row[0] if row is not None and row[1:] == stamp else clip_key(clip.path)
         except OSError:
@@ -100,7 +117,7 @@ class TripIndex:
 
     def is_done(self, key: str) -> bool:
         """Say whether a clip has been worked on with these settings."""
-        return self._file(key).is_file()
+        return zipfile.is_zipfile(self._file(key))  # not what a power cut left of it
 
     def keep(self, key: str, found: ClipDetections) -> None:
         """Keep what was found on a clip.
@@ -126,18 +143,25 @@ class TripIndex:
             rows = [(view, text, score) for view, (text, score) in read.items()]
             self._database.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?)", rows)
 
-    def numbers(self, first_seen: Iterable[str]) -> list[int]:
-        """Return the numbers of objects, each named by where it was seen first; new ones get the next ones, from 1."""
+    def numbers(self, objects: Iterable[Sequence[str]]) -> list[int]:
+        """Return the numbers of objects; new ones get the next ones, from 1.
+
+        Args:
+            objects: where each identity of an object was seen first, in their order: an earlier drive, or one more clip
+                before the others, gives it no other number.
+        """
         with self._errors(), self._database:
-            taken = dict(self._database.execute("SELECT first_seen, id FROM objects"))
-            highest = max(taken.values(), default=0)
-            numbers = []
-            for name in first_seen:
-                if name not in taken:
-                    highest += 1
-                    taken[name] = highest
-                    self._database.execute("INSERT INTO objects VALUES (?, ?)", (name, highest))
-                numbers.append(taken[name])
+            known = dict(self._database.execute("SELECT first_seen, id FROM objects"))
+            highest = max(known.values(), default=0)
+            numbers: list[int] = []
+            given: set[int] = set()
+            for names in objects:
+                number = next((known[name] for name in names if known.get(name, 0) not in {0, *given}), highest + 1)
+                highest = max(highest, number)
+                given.add(number)
+                numbers.append(number)
+                rows = [(name, number) for name in names if name not in known]
+                self._database.executemany("INSERT OR IGNORE INTO objects VALUES (?, ?)", rows)
         return numbers
 
     def _file(self, key: str) -> Path:
@@ -152,3 +176,8 @@ class TripIndex:
                 f"the index {self.folder / INDEX_FILE} cannot be used: {error}; give another folder with --state DIR, "
                 "or remove it to begin anew"
             ) from error
+
+
+def _path_text(path: Path) -> str:
+    """Return a path as the database takes it, whatever bytes it is made of."""
+    return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")

@@ -40,9 +40,9 @@ class ObjectViews:
         return [track for _, placed in self.seen for track in (placed.parts or (placed.track,))]
 
     @property
-    def first_seen(self) -> str:
-        """Where it was seen first: a name that stays."""
-        return str(self.tracks[0].details["first_seen"])
+    def first_seen(self) -> list[str]:
+        """Where each identity was seen first: names that stay."""
+        return [str(track.details["first_seen"]) for track in self.tracks]
 
     @property
     def best(self) -> BestPicture:

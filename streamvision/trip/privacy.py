@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ def are_near(places: Places, latitude_deg: float, longitude_deg: float) -> bool:
 
 
 def is_hidden(views: ObjectViews, places: Places) -> bool:
-    """Say whether an object stands near one of the places, or was seen from there first, last or best."""
+    """Say whether an object stands near one of the places, or was seen from there at any time."""
     place = views.known.place if views.known is not None else None
     if place is not None and are_near(places, place.latitude_deg, place.longitude_deg):
         return True
@@ -29,7 +30,7 @@ def is_hidden(views: ObjectViews, places: Places) -> bool:
         for result, placed in views.seen
         if result.way is not None
         for track in (placed.parts or (placed.track,))
-        for unix_s in (track.time_unix_s[0], track.time_unix_s[-1])
+        for unix_s in track.time_unix_s
     )
 
 
@@ -53,5 +54,10 @@ def shown_line(line: bytes, places: Places) -> bytes:
 
 
 def _is_hidden_at(way: GpsTrack, unix_s: float, places: Places) -> bool:
+    """Say whether the car was near a place; where no fix tells, whether one of the fixes around says so."""
     position = way.at(unix_s)
-    return position is not None and are_near(places, position.latitude_deg, position.longitude_deg)
+    if position is not None:
+        return are_near(places, position.latitude_deg, position.longitude_deg)
+    after = bisect_left(way.fixes, unix_s, key=lambda fix: fix.unix_s or 0.0)
+    around = way.fixes[max(after - 1, 0) : after + 1]
+    return any(are_near(places, fix.latitude_deg, fix.longitude_deg) for fix in around)

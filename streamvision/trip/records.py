@@ -28,7 +28,7 @@ class SeenObject:
     """One physical object, all drives together."""
 
     id: int
-    """Its number, from 1; it stays the same when later drives see it again."""
+    """Its number, from 1; it stays the same when other drives see it again."""
     class_name: str
     """What it is."""
     text: str | None

@@ -19,6 +19,7 @@ from streamvision.trip.detecting import Detecting
 from streamvision.trip.drive_making import DriveMaker
 from streamvision.trip.drive_result import DriveResult
 from streamvision.trip.first_pass import FirstPass
+from streamvision.trip.following import tracker_of
 from streamvision.trip.index import TripIndex
 from streamvision.trip.kept_files import LIST
 from streamvision.trip.merging import objects_of
@@ -68,6 +69,7 @@ class Trip:
             StreamVisionError: when one of them cannot be used.
         """
         settings = self._settings
+        tracker_of(settings.tracker, score=settings.model.score)  # what is wrong with it is said before the work
         with ExitStack() as opening:
             with writing(settings.output, instead="give another folder with --output"):
                 settings.output.mkdir(parents=True, exist_ok=True)

@@ -6,15 +6,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 
-from pipelines.stages.tracking.registry import create_tracker
 from streamvision.core.config.app import TrackerConfig
-from streamvision.core.errors import ConfigError
 from streamvision.core.frame import Result
 from streamvision.trip.chapters import Chapter
 from streamvision.trip.detecting import StoppedError
 from streamvision.trip.drive_frames import drive_results
 from streamvision.trip.drive_result import DriveResult
-from streamvision.trip.following import follow
+from streamvision.trip.following import follow, tracker_of
 from streamvision.trip.kept_files import KeptFiles, Origin
 from streamvision.trip.pictures import Hide
 from streamvision.trip.records import SeenObject
@@ -109,9 +107,7 @@ class DriveVideos:
         )
 
     def _results(self, drive: DriveResult, tell: Callable[[int], None]) -> Iterator[Result]:
-        tracker = create_tracker(self._tracker, score=self._score)
-        if tracker is None:
-            raise ConfigError("a trip needs identities, but the tracker is none; give --tracker steady")
+        tracker = tracker_of(self._tracker, score=self._score)
         for result in drive_results(follow(drive.clips, tracker), stream_id=drive.drive.id):
             if result.frame.index % LOOK_EVERY == 0:
                 tell(result.frame.index)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -127,9 +129,56 @@ def test_a_clip_that_was_written_further_takes_the_place_of_its_beginning(tmp_pa
 
 def test_numbers_of_objects_stay(tmp_path: Path) -> None:
     with TripIndex(tmp_path / "state", settings="a") as index:
-        assert index.numbers(["x", "y"]) == [1, 2]
+        assert index.numbers([["x"], ["y"]]) == [1, 2]
     with TripIndex(tmp_path / "state", settings="b") as index:
-        assert index.numbers(["w", "y", "x", "v"]) == [3, 2, 1, 4]
+        assert index.numbers([["w"], ["y"], ["x"], ["v"]]) == [3, 2, 1, 4]
+
+
+def test_a_number_stays_when_an_earlier_drive_has_seen_the_object_too(tmp_path: Path) -> None:
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        assert index.numbers([["x"], ["y", "z"]]) == [1, 2]
+        assert index.numbers([["new"], ["earlier", "y", "z"], ["x"]]) == [3, 2, 1]
+        assert index.numbers([["earlier"], ["y"], ["z"], ["x"]]) == [2, 4, 5, 1]  # it was two objects after all
+
+
+def test_what_a_power_cut_or_another_version_left_is_made_again(tmp_path: Path) -> None:
+    paths = [tmp_path / f"GRMN000{number}.MP4" for number in range(3)]
+    for path in paths:
+        path.write_bytes(os.urandom(200_000))
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        keys = list(index.add(map(clip_at, paths)))
+        for key in keys:
+            index.keep(key, found_on(1))
+    (tmp_path / "state" / "clips" / f"{keys[0]}-a.npz").write_bytes(b"")
+    with closing(sqlite3.connect(tmp_path / "state" / "trip.db")) as database, database:
+        database.execute("UPDATE clips SET clip = json_remove(clip, '$.view') WHERE key = ?", (keys[1],))
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        assert not index.is_done(keys[0])
+        assert list(index.known()) == [keys[2]]
+        index.add([clip_at(paths[1])])
+        assert set(index.known()) == {keys[1], keys[2]}
+
+
+def test_a_name_of_any_bytes_is_known(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/GRMN\xff0001.MP4"))
+    path.write_bytes(os.urandom(200_000))
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        (key,) = index.add([clip_at(path)])
+        index.keep(key, found_on(1))
+        assert list(index.add([clip_at(path)])) == [key]
+        assert index.known()[key].path == path
+        assert index.lies_there(key)
+
+
+def test_another_card_at_the_same_place_has_clips_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "GRMN0001.MP4"
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        keys = []
+        for modified_s in (2_000, 1_000):  # the second card was written earlier
+            path.write_bytes(os.urandom(200_000))
+            os.utime(path, (modified_s, modified_s))
+            keys += index.add([clip_at(path)])
+        assert [index.lies_there(key) for key in keys] == [False, True]
 
 
 def test_a_file_has_come_when_it_has_not_changed_for_a_while(tmp_path: Path) -> None:

@@ -211,6 +211,8 @@ def test_a_clip_that_the_ignition_cut_off_is_read_as_far_as_it_goes_and_drawn(ma
         (("empty",), "holds no clips"),
         (("empty", "--zone", "teatime"), "--zone teatime is no time zone"),
         (("empty", "--stride", "0"), "--stride 0 is no step"),
+        (("empty", "--zone", "+02:75"), "--zone +02:75 is no time zone"),
+        (("empty", "--tracker", "none"), "a trip needs identities, but the tracker is none"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -12,7 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
+from streamvision.core.hidden_place import HiddenPlace
+from streamvision.core.position import Fix
+from streamvision.dashcam.clip import Drive
+from streamvision.geolocation.records import PlacedTrack, TrackBoxes
 from streamvision.gps.earth import offset_m
+from streamvision.gps.track import GpsTrack
+from streamvision.trip.drive_result import DriveResult
+from streamvision.trip.objects import ObjectViews
+from streamvision.trip.privacy import is_hidden
 from support.command_line import called
 from support.fixed_networks import bright_cell_detector
 from support.trip_cards import copied_card, true_frames
@@ -69,6 +77,40 @@ def test_nothing_is_told_of_what_is_near_home(outputs: dict[str, Path], trip_car
     assert 0.3 * len(away["open"]) < len(away["home"]) < len(away["open"])
     lines = [len((outputs[name] / "results.jsonl").read_text().splitlines()) for name in ("open", "home")]
     assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize(
+    ("seen_s", "home_m", "hidden"),
+    [
+        ((50, 60), 0, True),  # before the receiver's first fix, which is at home
+        ((400, 410), 300, True),  # behind its last one
+        ((8, 22), 150, True),  # on the way past it, neither first nor last
+        ((20, 24), 0, False),
+    ],
+)
+def test_what_was_seen_from_home_is_hidden_whenever_that_was(
+    seen_s: tuple[int, int], home_m: float, hidden: bool
+) -> None:
+    first_s = 100 if seen_s[0] == 50 else 0
+    fixes = [Fix(48 + at_s * 10 / 111_195, 11, unix_s=first_s + at_s, speed_m_s=10.0) for at_s in range(31)]
+    times_s = np.arange(*seen_s, 0.5)
+    track = TrackBoxes(1, "stop", times_s, np.zeros((len(times_s), 4)), np.ones(len(times_s)), (320, 180))
+    result = DriveResult(
+        drive=Drive("a", {}, None),
+        clips=(),
+        way=GpsTrack(fixes, "gpx"),
+        tracks=(track,),
+        lines=Path("lines"),
+        frames=10,
+        start_unix_s=0.0,
+        end_unix_s=1.0,
+        looked_unix_s=times_s,
+        lost_s=0.0,
+        notes=(),
+        placement=None,
+    )
+    views = ObjectViews(None, "stop", None, [(result, PlacedTrack(track, None))])
+    assert is_hidden(views, [HiddenPlace(48 + home_m / 111_195, 11, 20)]) == hidden
 
 
 def test_pictures_are_blurred(outputs: dict[str, Path]) -> None:
