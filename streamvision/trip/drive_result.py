@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.files import writing
 from streamvision.core.frame import describe_place, describe_when
+from streamvision.core.redaction import printable
 from streamvision.dashcam.clip import Drive
 from streamvision.geolocation.placing import place_tracks
 from streamvision.geolocation.records import Placement, TrackBoxes
@@ -104,7 +105,7 @@ def go_through(
         end_unix_s=times[-1] if times else 0.0,
         looked_unix_s=np.array(looked),
         lost_s=lost_s,
-        notes=(*drive.notes, *notes),
+        notes=(*drive.notes, *map(printable, notes)),
         placement=place_tracks(tracks, way) if way is not None else None,
     )
 

@@ -143,6 +143,8 @@ class BestPicture:
     """The object's box on it."""
     clearness: float
     """How well it is seen: confidence times size."""
+    found: Detections
+    """All that the model found on the picture."""
 
 
 @dataclass(eq=False)
@@ -195,7 +197,7 @@ class TrackCollector:
             left, top, right, bottom = box
             corners = (left, top, right, bottom)
             clip, place = frame.clip, frame.place
-            view = BestPicture(clip.key, clip.placed, place.frame, place.pts_s, corners, clearness)
+            view = BestPicture(clip.key, clip.placed, place.frame, place.pts_s, corners, clearness, frame.detected)
             track.views = sorted([*track.views, view], key=lambda one: -one.clearness)[:VIEWS]
 
     def _finished(self, identity: int, track: _Growing) -> TrackBoxes:

@@ -27,14 +27,14 @@ class Origin:
 
     parts: str
     """All that decides what it holds; any text."""
-    is_hidden: bool
-    """Whether faces and plates are unreadable in it."""
+    hidden_by: str | None
+    """What has made faces and plates unreadable in it; ``None``: nothing has."""
     can_be_made: bool = True
     """Whether that which it is made of is still there; else the file of an earlier run is as good as any."""
 
     def to_json(self) -> list[Any]:
         """Return it as it is written down."""
-        return [hashlib.sha256(self.parts.encode("utf-8", "replace")).hexdigest(), self.is_hidden]
+        return [hashlib.sha256(self.parts.encode("utf-8", "replace")).hexdigest(), self.hidden_by]
 
     def fits(self, before: Any) -> bool:
         """Say whether a file that was made of this before need not be made again."""

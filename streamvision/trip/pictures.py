@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from streamvision.core.crops import crop_edges, cut, small_jpeg
+from streamvision.core.detections import Detections
 from streamvision.core.files import write_whole
 from streamvision.core.picture import Picture
+from streamvision.trip.hiding import Hiding
 from streamvision.trip.kept_files import KeptFiles, Origin
 from streamvision.trip.stills import Moment, stills
 
-Hide = Callable[[Picture], Picture]
-"""Makes faces and plates of a picture unreadable."""
 FOLDER = "pictures"
 """Where they lie, in the output folder."""
 MARGIN = 0.6
@@ -44,6 +44,8 @@ class BestView:
     """Its number in the file, from 0, among those that could be decoded."""
     box_xyxy_px: tuple[float, float, float, float]
     """The object on it."""
+    found: Detections = field(default_factory=Detections.empty)
+    """What the model found on the picture."""
     clip_key: str = ""
     """What tells the clip from all others, where files of other content may come to have its name."""
 
@@ -54,13 +56,13 @@ class BestView:
         return f"{self.object_id}-{name or 'object'}.jpg"
 
 
-def write_pictures(views: Iterable[BestView], output: Path, *, hide: Hide | None = None) -> dict[int, str]:
+def write_pictures(views: Iterable[BestView], output: Path, *, hiding: Hiding | None = None) -> dict[int, str]:
     """Write the pictures that are not there yet, and remove those that an earlier run left and nobody wants now.
 
     Args:
         views: of each object, the best one.
         output: the folder of the trip; they go into ``pictures`` in it.
-        hide: makes faces and plates unreadable before anything is cut out.
+        hiding: makes faces and plates unreadable before anything is cut out.
 
     Returns:
         By the number of the object its picture's path from the output folder; absent where it cannot be decoded.
@@ -69,9 +71,9 @@ def write_pictures(views: Iterable[BestView], output: Path, *, hide: Hide | None
         OutputError: when one cannot be written.
     """
     wanted = {view.file_name: view for view in views}
-    with KeptFiles(output / FOLDER, {name: _origin(view, hide) for name, view in wanted.items()}) as kept:
+    with KeptFiles(output / FOLDER, {name: _origin(view, hiding) for name, view in wanted.items()}) as kept:
         for view, picture in _decoded([wanted[name] for name in kept.missing]):
-            jpeg = _cut_out(picture if hide is None else hide(picture), view)
+            jpeg = _cut_out(picture if hiding is None else hiding.picture(picture, view.found), view)
             write_whole(output / FOLDER / view.file_name, jpeg, sync=False)
             kept.add(view.file_name)
         return {wanted[name].object_id: f"{FOLDER}/{name}" for name in kept.there}
@@ -98,6 +100,6 @@ def _cut_out(picture: Picture, view: BestView) -> bytes:
     return small_jpeg(cut(picture, left, top, right, bottom), longest_px=LONGEST_PX)
 
 
-def _origin(view: BestView, hide: Hide | None) -> Origin:
+def _origin(view: BestView, hiding: Hiding | None) -> Origin:
     parts = (view.clip_key or str(view.clip), round(view.pts_s, 6), [round(edge, 2) for edge in view.box_xyxy_px])
-    return Origin(repr(parts), is_hidden=hide is not None, can_be_made=view.clip.is_file())
+    return Origin(repr(parts), hidden_by=None if hiding is None else hiding.by, can_be_made=view.clip.is_file())

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from pipelines.capture.file_list import printable
-from pipelines.stages.blur.private_regions import PrivateRegions
 from streamvision.core.errors import SourceError
 from streamvision.core.files import writing
 from streamvision.dashcam.card import find_clips
@@ -20,12 +19,13 @@ from streamvision.trip.drive_making import DriveMaker
 from streamvision.trip.drive_result import DriveResult
 from streamvision.trip.first_pass import FirstPass
 from streamvision.trip.following import tracker_of
+from streamvision.trip.hiding import Hiding
 from streamvision.trip.index import TripIndex
 from streamvision.trip.kept_files import LIST
 from streamvision.trip.merging import objects_of
 from streamvision.trip.objects import ObjectViews, seen_object
 from streamvision.trip.outputs import taken, write_outputs
-from streamvision.trip.pictures import BestView, Hide, write_pictures
+from streamvision.trip.pictures import BestView, write_pictures
 from streamvision.trip.privacy import is_hidden, shown
 from streamvision.trip.records import TripSummary
 from streamvision.trip.report import write_report
@@ -57,7 +57,7 @@ class Trip:
         self._open = ExitStack()
         self._is_first = True
         self._places = settings.privacy.hidden_places
-        self._hide: Hide | None = None
+        self._hiding: Hiding | None = None
         self._index: TripIndex
         self._model: Model
         self._drives: DriveMaker
@@ -78,9 +78,8 @@ class Trip:
             self._model = opening.enter_context(Model.open(settings.model, max_batch=1))
             self._index = opening.enter_context(TripIndex(settings.state, settings=settings.detection_key()))
             if settings.privacy.blur:
-                regions = PrivateRegions.open(settings.privacy.blur_model)
-                opening.callback(regions.close)
-                self._hide = regions.hidden
+                hiding = Hiding.open(settings.privacy.blur_model, self._model.names)
+                self._hiding = opening.enter_context(hiding)
             reader = opening.enter_context(SignReader(settings.text, self._index)) if settings.text else None
             self._drives = DriveMaker(settings, self._index, self._model.names, reader=reader)
             self._open = opening.pop_all()
@@ -148,7 +147,7 @@ class Trip:
     def _summary(self, results: list[DriveResult]) -> TripSummary:
         objects = [one for one in objects_of(results) if not is_hidden(one, self._places)]
         numbers = self._index.numbers(one.first_seen for one in objects)
-        pictures = write_pictures(map(_best_view, numbers, objects), self._settings.output, hide=self._hide)
+        pictures = write_pictures(map(_best_view, numbers, objects), self._settings.output, hiding=self._hiding)
         seen = [seen_object(one, number, pictures.get(number)) for number, one in zip(numbers, objects, strict=True)]
         return TripSummary(
             drives=tuple(drive_summary(shown(one, self._places)) for one in results),
@@ -164,7 +163,7 @@ class Trip:
             names=self._model.names,
             tracker=settings.tracker,
             score=settings.model.score,
-            hide=self._hide,
+            hiding=self._hiding,
         ).write(
             results,
             summary.objects,
@@ -195,5 +194,12 @@ class Trip:
 def _best_view(number: int, views: ObjectViews) -> BestView:
     best = views.best
     return BestView(
-        number, views.class_name, best.clip.clip.path, best.pts_s, best.file_frame, best.box_xyxy_px, best.key
+        number,
+        views.class_name,
+        best.clip.clip.path,
+        best.pts_s,
+        best.file_frame,
+        best.box_xyxy_px,
+        best.found,
+        best.key,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,7 +25,6 @@ from streamvision.core.files import writing
 from streamvision.core.frame import Result
 from streamvision.core.picture import Canvas
 from streamvision.trip.chapters import Chapter, chapter_rows
-from streamvision.trip.pictures import Hide
 
 WIDTH_PX = 1280
 """Wider pictures are made smaller: a page shows no more, and an hour of 1080p takes twice the time."""
@@ -49,7 +48,7 @@ def write_video(
     start_unix_s: float,
     end_unix_s: float,
     chapters: Sequence[Chapter] = (),
-    hide: Hide | None = None,
+    hide: Callable[[Result], Result] | None = None,
 ) -> bool:
     """Draw and encode the pictures of a drive as MP4, one at a time; the file is there in full or not at all.
 
@@ -84,7 +83,7 @@ def write_video(
                 if last_unix_s <= time_unix_s < last_unix_s + SHORTEST_S:
                     continue
                 last_unix_s = time_unix_s
-                encoder.write(_drawn(overlay, result, hide), time_unix_s - start_unix_s)
+                encoder.write(_drawn(overlay, result if hide is None else hide(result)), time_unix_s - start_unix_s)
         if encoder.pictures:
             with writing(target):
                 scratch.replace(target)
@@ -96,9 +95,7 @@ def write_video(
     return encoder.pictures > 0
 
 
-def _drawn(overlay: Overlay, result: Result, hide: Hide | None) -> Canvas:
-    if hide is not None:
-        result = replace(result, frame=replace(result.frame, picture=hide(result.frame.picture)))
+def _drawn(overlay: Overlay, result: Result) -> Canvas:
     return overlay.plan(_scaled(result), fps=0).draw()
 
 

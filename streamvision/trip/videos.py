@@ -13,8 +13,8 @@ from streamvision.trip.detecting import StoppedError
 from streamvision.trip.drive_frames import drive_results
 from streamvision.trip.drive_result import DriveResult
 from streamvision.trip.following import follow, tracker_of
+from streamvision.trip.hiding import Hiding
 from streamvision.trip.kept_files import KeptFiles, Origin
-from streamvision.trip.pictures import Hide
 from streamvision.trip.records import SeenObject
 from streamvision.trip.video import write_video
 
@@ -33,17 +33,23 @@ class DriveVideos:
         names: class names of the model, by class id.
         tracker: gives the identities, as it gave them for the tables.
         score: lowest score of an object that is shown without an identity.
-        hide: makes faces and plates unreadable before anything is drawn.
+        hiding: makes faces and plates unreadable before anything is drawn.
     """
 
     def __init__(
-        self, output: Path, *, names: tuple[str, ...], tracker: TrackerConfig, score: float, hide: Hide | None = None
+        self,
+        output: Path,
+        *,
+        names: tuple[str, ...],
+        tracker: TrackerConfig,
+        score: float,
+        hiding: Hiding | None = None,
     ) -> None:
         self._output = output
         self._names = names
         self._tracker = tracker
         self._score = score
-        self._hide = hide
+        self._hiding = hiding
 
     def write(
         self,
@@ -103,7 +109,7 @@ class DriveVideos:
             start_unix_s=drive.start_unix_s,
             end_unix_s=drive.end_unix_s,
             chapters=chapters,
-            hide=self._hide,
+            hide=None if self._hiding is None else self._hiding.begun(),
         )
 
     def _results(self, drive: DriveResult, tell: Callable[[int], None]) -> Iterator[Result]:
@@ -117,7 +123,7 @@ class DriveVideos:
         clips = [(clip.key, clip.placed.start, clip.placed.drop_s) for clip in drive.clips]
         return Origin(
             repr((clips, list(chapters), self._names, self._tracker, self._score)),
-            is_hidden=self._hide is not None,
+            hidden_by=None if self._hiding is None else self._hiding.by,
             can_be_made=drive.drive.id not in left and all(clip.placed.clip.path.is_file() for clip in drive.clips),
         )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import av
 import cv2
 import numpy as np
 import pytest
 
-from streamvision.core.picture import BgrPicture
+from pipelines.stages.blur.private_regions import PrivateRegions
+from streamvision.core.detections import Detections
+from streamvision.trip.hiding import Hiding
 from streamvision.trip.pictures import BestView, write_pictures
 from streamvision.trip.stills import Moment, stills
 from support.bar_codes import BITS, SIZE_PX, picture_with
@@ -96,17 +99,15 @@ def test_the_object_is_cut_out_with_a_margin(tmp_path):
 
 def test_faces_are_hidden_before_anything_is_cut_out_and_no_open_picture_stays(tmp_path):
     path = _clip(tmp_path / "a.mp4")
-    seen = []
-
-    def hide(picture):
-        seen.append((picture.width_px, picture.height_px))
-        return BgrPicture(np.zeros((*SIZE_PX[::-1], 3), np.uint8))
-
-    write_pictures([_view(path), _view(path, object_id=13)], tmp_path)
-    write_pictures([_view(path)], tmp_path, hide=hide)
-    assert seen == [SIZE_PX]
-    assert sorted(one.name for one in (tmp_path / "pictures").glob("*.jpg")) == ["12-stop.jpg"]
-    assert cv2.imread(str(tmp_path / "pictures" / "12-stop.jpg")).max() == 0
+    view = _view(path, number=85)
+    everywhere = np.array([(0, 0, *SIZE_PX)], np.float32)
+    plate = Detections(everywhere, np.ones(1, np.float32), np.zeros(1, np.int32))
+    file = tmp_path / "pictures" / "12-stop.jpg"
+    write_pictures([view, _view(path, object_id=13)], tmp_path)
+    before = cv2.imread(str(file)).astype(int)
+    write_pictures([replace(view, found=plate)], tmp_path, hiding=Hiding(PrivateRegions(), ("plate",), by="cascades"))
+    assert sorted(one.name for one in file.parent.glob("*.jpg")) == ["12-stop.jpg"]
+    assert np.abs(cv2.imread(str(file)) - before).mean() > 10
 
 
 def test_a_picture_that_is_there_is_not_made_again_and_a_better_one_takes_its_place(tmp_path):

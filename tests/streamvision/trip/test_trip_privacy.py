@@ -12,13 +12,18 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.stages.blur.private_regions import PrivateRegions
+from streamvision.core.detections import Detections
+from streamvision.core.frame import Frame, Result
 from streamvision.core.hidden_place import HiddenPlace
+from streamvision.core.picture import BgrPicture
 from streamvision.core.position import Fix
 from streamvision.dashcam.clip import Drive
 from streamvision.geolocation.records import PlacedTrack, TrackBoxes
 from streamvision.gps.earth import offset_m
 from streamvision.gps.track import GpsTrack
 from streamvision.trip.drive_result import DriveResult
+from streamvision.trip.hiding import Hiding
 from streamvision.trip.objects import ObjectViews
 from streamvision.trip.privacy import is_hidden
 from support.command_line import called
@@ -111,6 +116,17 @@ def test_what_was_seen_from_home_is_hidden_whenever_that_was(
     )
     views = ObjectViews(None, "stop", None, [(result, PlacedTrack(track, None))])
     assert is_hidden(views, [HiddenPlace(48 + home_m / 111_195, 11, 20)]) == hidden
+
+
+def test_what_was_found_a_moment_ago_is_hidden_in_the_next_picture_of_a_video() -> None:
+    noise = BgrPicture(np.random.default_rng(1).integers(0, 255, (120, 160, 3), dtype=np.uint8))
+    plate = Detections(np.array([(40, 40, 80, 60)], np.float32), np.ones(1, np.float32), np.zeros(1, np.int32))
+    hide = Hiding(PrivateRegions(), ("plate",), by="cascades").begun()
+    spread = []
+    for number, found in enumerate((plate, Detections.empty(), Detections.empty())):
+        frame = Frame("a", number, number * 0.4, 0.0, noise)
+        spread.append(float(hide(Result(frame, found)).frame.picture.to_bgr()[42:58, 42:78].std()))
+    assert max(spread[:2]) < 30 < 60 < spread[2]
 
 
 def test_pictures_are_blurred(outputs: dict[str, Path]) -> None:

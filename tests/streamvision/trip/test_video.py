@@ -6,6 +6,7 @@ import gc
 import json
 import subprocess
 import weakref
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -107,7 +108,11 @@ def test_objects_are_drawn_and_a_large_picture_is_made_smaller(tmp_path):
 def test_what_is_hidden_is_not_in_the_video(tmp_path):
     path = tmp_path / "drive.mp4"
     dark = BgrPicture(np.zeros((SIZE_PX[1], SIZE_PX[0], 3), np.uint8))
-    _write((_result(0xFFFF, number / FPS) for number in range(5)), path, hide=lambda _: dark)
+    _write(
+        (_result(0xFFFF, number / FPS) for number in range(5)),
+        path,
+        hide=lambda one: replace(one, frame=replace(one.frame, picture=dark)),
+    )
     with av.open(path) as video:
         luma = next(video.decode(video=0)).reformat(format="gray").to_ndarray()
     assert luma[150:, 150:].max() < 40

@@ -11,11 +11,12 @@ from pathlib import Path
 import av
 import pytest
 
+from pipelines.stages.blur.private_regions import PrivateRegions
 from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import OutputError
-from streamvision.core.picture import BgrPicture
 from streamvision.trip.detecting import StoppedError
+from streamvision.trip.hiding import Hiding
 from streamvision.trip.kept_files import KeptFiles, Origin
 from streamvision.trip.outputs import taken, write_outputs
 from streamvision.trip.records import ObjectView, TripSummary
@@ -25,6 +26,7 @@ from streamvision.trip.videos import DriveVideos
 from support.small_disk import small_disk
 from support.trip_cards import copied_card, true_frames
 
+HIDING = Hiding(PrivateRegions(), (), by="cascades")
 TRACKER = TrackerConfig(name="steady", memory_s=TRACKER_MEMORY_S)
 
 
@@ -139,7 +141,7 @@ def test_what_is_to_be_hidden_now_does_not_stay_open_even_without_its_clips(resu
         results[0],
         clips=tuple(one._replace(placed=_elsewhere(one.placed, tmp_path)) for one in results[0].clips),
     )
-    written, _ = _write(_videos(tmp_path, hide=lambda picture: BgrPicture(picture.to_bgr() // 2)), [gone])
+    written, _ = _write(_videos(tmp_path, hiding=HIDING), [gone])
     assert written == {}
     assert not list((tmp_path / "videos").glob("*.mp4"))
 
@@ -150,7 +152,7 @@ def test_a_growing_drive_waits_for_its_end_and_its_video_stays_meanwhile(made, r
     assert not (tmp_path / "videos").exists()
     written, _ = _write(_videos(tmp_path), results)
     assert _write(_videos(tmp_path), results, made[1].summary.objects, left=left) == (written, [])
-    hidden = _videos(tmp_path, hide=lambda picture: picture)
+    hidden = _videos(tmp_path, hiding=HIDING)
     assert _write(hidden, results, left=left) == ({}, [])
     assert not list((tmp_path / "videos").glob("*.mp4"))
 
@@ -163,29 +165,39 @@ def test_it_is_stopped_in_the_middle_and_leaves_nothing_half_done(results, tmp_p
 
 
 def test_kept_files_of_another_origin_are_removed_and_those_of_others_stay(tmp_path):
-    with KeptFiles(tmp_path, {"a": Origin("1", False), "b": Origin("1", False)}) as kept:
+    with KeptFiles(tmp_path, {"a": Origin("1", None), "b": Origin("1", None)}) as kept:
         assert kept.missing == ["a", "b"]
         for name in kept.missing:
             (tmp_path / name).write_text(name)
             kept.add(name)
     (tmp_path / "mine").write_text("mine")
-    with KeptFiles(tmp_path, {"a": Origin("1", False), "b": Origin("2", False)}) as kept:
+    with KeptFiles(tmp_path, {"a": Origin("1", None), "b": Origin("2", None)}) as kept:
         assert (kept.there, kept.missing) == (["a"], ["b"])
     assert sorted(one.name for one in tmp_path.iterdir()) == [".kept.json", "a", "mine"]
 
 
+def test_what_another_detector_has_hidden_is_made_anew_and_never_kept(tmp_path):
+    with KeptFiles(tmp_path, {"a": Origin("1", "cascades"), "b": Origin("1", "cascades")}) as kept:
+        for name in kept.missing:
+            (tmp_path / name).write_text(name)
+            kept.add(name)
+    with KeptFiles(tmp_path, {"a": Origin("1", "d1"), "b": Origin("1", "d1", can_be_made=False)}) as kept:
+        assert kept.missing == ["a", "b"]
+    assert [one.name for one in tmp_path.iterdir()] == [".kept.json"]
+
+
 def test_what_a_killed_process_left_is_known_and_goes(tmp_path):
-    KeptFiles(tmp_path, {"a.mp4": Origin("1", False), "b.mp4": Origin("1", False)})  # killed before it ended
+    KeptFiles(tmp_path, {"a.mp4": Origin("1", None), "b.mp4": Origin("1", None)})  # killed before it ended
     for name in ("a.mp4", ".b.mp4.part", ".a.mp4.x1_y", ".other"):
         (tmp_path / name).write_text("open")
-    with KeptFiles(tmp_path, {"b.mp4": Origin("1", True)}) as kept:
+    with KeptFiles(tmp_path, {"b.mp4": Origin("1", "cascades")}) as kept:
         assert kept.missing == ["b.mp4"]
     assert sorted(one.name for one in tmp_path.iterdir()) == [".kept.json", ".other"]
 
 
 def test_a_process_that_is_killed_late_has_noted_what_it_had_made(tmp_path, monkeypatch):
     monkeypatch.setattr("streamvision.trip.kept_files.NOTE_EVERY_S", 0.0)
-    origins = {"a": Origin("1", False), "b": Origin("1", False)}
+    origins = {"a": Origin("1", None), "b": Origin("1", None)}
     kept = KeptFiles(tmp_path, origins)
     (tmp_path / "a").write_text("a")
     kept.add("a")
@@ -197,7 +209,7 @@ def test_videos_of_an_earlier_run_are_no_clips_wherever_its_results_lie(made, tm
     card.mkdir()
     clip = shutil.copy(next(made[0].card.rglob("*0001F.MP4")), card)
     videos = card / "results of June" / "videos"
-    with KeptFiles(videos, {"20260601-083012.mp4": Origin("1", False)}) as kept:
+    with KeptFiles(videos, {"20260601-083012.mp4": Origin("1", None)}) as kept:
         shutil.copy(clip, videos / "20260601-083012.mp4")
         kept.add("20260601-083012.mp4")
     settings = dataclasses.replace(
