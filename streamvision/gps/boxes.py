@@ -7,15 +7,15 @@ Nothing here reads the content of a box but :func:`read_box`, which has a bound.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from streamvision.core.reading import UnreadableError, open_ordinary
 
-MAX_BOXES = 200_000
-"""Most boxes that are looked at in one parent. An hour in fragments of one frame has as many."""
+MAX_BOXES = 50_000
+"""Most boxes that are looked at in one parent. Seven hours in fragments of a second have as many."""
 MAX_BOX_BYTES = 64 << 20
 """Most bytes of one box that are read."""
 UNIX_MINUS_MP4_S = 2_082_844_800
@@ -69,19 +69,14 @@ def children(file: BinaryIO, box: Box, *, skip: int = 0) -> Iterator[Box]:
 def find_boxes(file: BinaryIO, *path: bytes, within: Box | None = None) -> Iterator[Box]:
     """Yield all boxes that a path of names leads to, such as ``(b"moov", b"trak")``.
 
+    :data:`MAX_BOXES` are looked at on the way, those of all parents together.
+
     Args:
         file: the file.
         path: names from the outermost box to the innermost.
         within: where the path begins; ``None``: the file.
     """
-    first, *rest = path
-    for box in walk_boxes(file) if within is None else children(file, within):
-        if box.kind != first:
-            continue
-        if rest:
-            yield from find_boxes(file, *rest, within=box)
-        else:
-            yield box
+    yield from _led_to(file, path, within, iter(range(MAX_BOXES)))
 
 
 def find_box(file: BinaryIO, *path: bytes, within: Box | None = None) -> Box | None:
@@ -150,8 +145,15 @@ def read_movie_header(path: Path) -> MovieHeader | None:
         return None
 
 
+def _led_to(file: BinaryIO, path: Sequence[bytes], within: Box | None, left: Iterator[int]) -> Iterator[Box]:
+    for box, _ in zip(walk_boxes(file) if within is None else children(file, within), left, strict=False):
+        if box.kind == path[0]:
+            yield from _led_to(file, path[1:], box, left) if path[1:] else (box,)
+
+
 def _box_at(file: BinaryIO, start: int, limit: int) -> Box | None:
-    header = read_at(file, start, min(16, limit - start))
+    file.seek(start)
+    header = file.read(max(min(16, limit - start), 0))
     if len(header) < 8:
         return None
     size, kind, body = int.from_bytes(header[:4], "big"), header[4:8], start + 8

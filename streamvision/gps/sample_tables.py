@@ -6,7 +6,7 @@ is missing: samples that lie beyond it are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO
@@ -15,8 +15,8 @@ import numpy as np
 
 from streamvision.gps.boxes import Box, children, find_box, find_boxes, read_at, read_box, size_of
 
-MAX_TRACKS = 64
-"""Most tracks that are looked at."""
+MAX_TRACKS = 16
+"""Most tracks that are looked at; cameras write seven at most."""
 MAX_SAMPLES = 2_000_000
 """Most samples of a track. Ten hours of 50 pictures a second have as many."""
 
@@ -50,22 +50,24 @@ class Track:
     box: Box
     """Its ``trak``."""
 
-    def samples(self, file: BinaryIO) -> list[Sample]:
-        """Return its samples in their order, those left out that lie beyond the end of the file."""
+    def samples(self, file: BinaryIO, *, most: int = MAX_SAMPLES) -> list[Sample]:
+        """Return its first ``most`` samples in their order, those left out that lie beyond the end of the file."""
+        return list(self.each_sample(file, most=most))
+
+    def each_sample(self, file: BinaryIO, *, most: int = MAX_SAMPLES) -> Iterator[Sample]:
+        """Yield them one by one, for those who may stop early."""
         table = find_box(file, b"mdia", b"minf", b"stbl", within=self.box)
         if table is None:
-            return []
+            return
         boxes = {box.kind: box for box in children(file, table)}
-        sizes = _sizes(file, boxes.get(b"stsz"), size_of(file))
+        sizes = _sizes(file, boxes.get(b"stsz"), size_of(file))[:most]
         starts = _starts(_chunk_offsets(file, boxes), _runs(file, boxes.get(b"stsc")), sizes)
         durations = _durations(file, boxes.get(b"stts"), len(starts))
         times = np.concatenate([[0], np.cumsum(durations)[:-1]]) if len(starts) else durations
         end = size_of(file)
-        return [
-            Sample(int(start), int(size), int(time) / self.timescale, int(duration) / self.timescale)
-            for start, size, time, duration in zip(starts, sizes, times, durations, strict=False)
-            if 0 <= start <= end - size
-        ]
+        for start, size, time, duration in zip(starts, sizes, times, durations, strict=False):
+            if 0 <= start <= end - size:
+                yield Sample(int(start), int(size), int(time) / self.timescale, int(duration) / self.timescale)
 
 
 def read_tracks(file: BinaryIO) -> list[Track]:
@@ -74,7 +76,7 @@ def read_tracks(file: BinaryIO) -> list[Track]:
     return [track for track in found if track is not None]
 
 
-def read_samples(file: BinaryIO, samples: list[Sample], *, limit: int = 1 << 20) -> Iterator[tuple[Sample, bytes]]:
+def read_samples(file: BinaryIO, samples: Iterable[Sample], *, limit: int = 1 << 20) -> Iterator[tuple[Sample, bytes]]:
     """Yield samples with their content, up to ``limit`` bytes of each."""
     for sample in samples:
         yield sample, read_at(file, sample.start, min(sample.size, limit))

@@ -32,7 +32,7 @@ def read_camm(file: BinaryIO) -> Readings | None:
     created_unix_s = getattr(movie_header(file), "created_unix_s", None)
     for track in read_tracks(file):
         if track.format == b"camm":
-            samples = read_samples(file, track.samples(file)[:MAX_SAMPLES])
+            samples = read_samples(file, track.samples(file, most=MAX_SAMPLES))
             records = [record for sample, content in samples for record in _records(content, sample.media_s)]
             if fixes := _fixes(records, created_unix_s):
                 return Readings(fixes=fixes)

@@ -19,6 +19,8 @@ from streamvision.gps.values import MPH_M_S, made_fix
 UNIT_DEG = 180 / (1 << 31)
 MAX_PACKETS = 100_000
 """Most packets that are read."""
+UNKNOWN_PACKETS = 300
+"""After so many texts of another kind in a row the track is one of subtitles."""
 _UUID = bytes.fromhex("9b630f8d637440ec8204bc5ff5091728")
 _FIRST_ROW = 33
 _ROW = struct.Struct(">IH6xii")
@@ -52,15 +54,19 @@ def _rows(content: bytes) -> Iterator[Fix]:
 def _packets(file: BinaryIO, track: Track) -> Iterator[Fix]:
     if track.handler not in (b"text", b"sbtl"):
         return
-    for sample, content in read_samples(file, track.samples(file)[:MAX_PACKETS], limit=64):
-        fix = _packet(sample, content)
+    unknown = 0
+    for sample, content in read_samples(file, track.each_sample(file, most=MAX_PACKETS), limit=64):
+        start = next((start for start in (0, 2, 4) if content[start : start + 4] == b"PNDM"), None)  # behind its length
+        unknown = 0 if start is not None else unknown + 1
+        if unknown > UNKNOWN_PACKETS:
+            return
+        fix = None if start is None else _packet(sample, content[start:])
         if fix is not None:
             yield fix
 
 
 def _packet(sample: Sample, content: bytes) -> Fix | None:
-    start = next((start for start in (0, 2, 4) if content[start : start + 4] == b"PNDM"), None)  # behind its length
-    if start is None or len(content) < start + _PACKET.size:
+    if len(content) < _PACKET.size:
         return None
-    mph, latitude, longitude = _PACKET.unpack_from(content, start)
+    mph, latitude, longitude = _PACKET.unpack_from(content)
     return made_fix(latitude * UNIT_DEG, longitude * UNIT_DEG, speed_m_s=mph * MPH_M_S, media_s=sample.media_s)

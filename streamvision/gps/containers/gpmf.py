@@ -62,7 +62,7 @@ def read_gpmf(file: BinaryIO) -> Readings | None:
     """Return the positions of the first GPMF track that has some; ``None`` where none has."""
     for track in read_tracks(file):
         if track.format == b"gpmd":
-            samples = read_samples(file, track.samples(file)[:MAX_SAMPLES])
+            samples = read_samples(file, track.samples(file, most=MAX_SAMPLES))
             fixes = tuple(fix for sample, content in samples for fix in fixes_of(content, sample))
             if fixes:
                 return Readings(fixes=fixes)

@@ -32,7 +32,7 @@ def read(file: BinaryIO) -> Readings | None:
     track = next((track for track in read_tracks(file) if track.format == b"avc1"), None)
     if track is None:
         return None
-    samples = track.samples(file)[:MAX_PICTURES]
+    samples = track.samples(file, most=MAX_PICTURES)
     if not any(_messages(file, track, samples[:WITHOUT])):
         return None
     found = (_fix(message, sample) for sample, message in _messages(file, track, samples))

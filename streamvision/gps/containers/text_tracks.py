@@ -52,7 +52,7 @@ def _read_track(file: BinaryIO, track: Track) -> Readings | None:
 
 
 def _contents(file: BinaryIO, track: Track) -> Iterator[tuple[Sample, bytes]]:
-    return read_samples(file, track.samples(file)[:MAX_SAMPLES], limit=MAX_SAMPLE_BYTES)
+    return read_samples(file, track.each_sample(file, most=MAX_SAMPLES), limit=MAX_SAMPLE_BYTES)
 
 
 def _own_fix(content: bytes, texts: list[str], sample: Sample) -> Fix | None:

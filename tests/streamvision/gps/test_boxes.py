@@ -1,4 +1,5 @@
 import io
+import itertools
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from streamvision.gps.boxes import (
+    MAX_BOXES,
     find_box,
     find_boxes,
     movie_header,
@@ -15,6 +17,8 @@ from streamvision.gps.boxes import (
     read_movie_header,
     walk_boxes,
 )
+from streamvision.gps.containers import garmin
+from streamvision.gps.containers.text_tracks import read_texts
 from streamvision.gps.sample_tables import read_samples, read_tracks
 
 
@@ -23,6 +27,16 @@ def box(kind: bytes, content: bytes = b"", *, size: int | None = None, long: boo
     header_bytes = 16 if long else 8
     size = header_bytes + len(content) if size is None else size
     return ((b"\0\0\0\1" + kind + size.to_bytes(8, "big")) if long else (size.to_bytes(4, "big") + kind)) + content
+
+
+class CountingFile(io.BytesIO):
+    """A file that counts how often it is read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
 
 
 def kinds(data: bytes) -> list[bytes]:
@@ -89,6 +103,11 @@ class TestWalk:
         data = box(b"moov", box(b"trak", b"1") + box(b"udta") + box(b"trak", b"2"))
         file = io.BytesIO(data)
         assert [read_box(file, found) for found in find_boxes(file, b"moov", b"trak")] == [b"1", b"2"]
+
+    def test_boxes_in_boxes_have_one_bound_together(self) -> None:
+        file = CountingFile(box(b"moov", box(b"free") * 1000) * 200)
+        assert find_box(file, b"moov", b"mvhd") is None
+        assert file.reads < 1.1 * MAX_BOXES
 
     def test_no_more_is_read_than_asked_for(self) -> None:
         file = io.BytesIO(box(b"free", b"0123456789"))
@@ -185,3 +204,28 @@ class TestTracks:
         media = box(b"mdia", full(b"hdlr", 0, int.from_bytes(b"meta", "big")) + box(b"minf", table))
         file = io.BytesIO(box(b"moov", box(b"trak", media)))
         assert read_tracks(file)[0].samples(file) == []
+
+    def test_no_more_samples_are_made_than_asked_for(self, clip: Path) -> None:
+        with clip.open("rb") as file:
+            track = read_tracks(file)[0]
+            samples = track.samples(file)
+            assert track.samples(file, most=7) == samples[:7]
+            assert list(itertools.islice(track.each_sample(file), 3)) == samples[:3]
+
+    def test_a_track_of_millions_of_texts_that_are_no_positions_is_left_soon(self) -> None:
+        def full(kind: bytes, *numbers: int) -> bytes:
+            return box(kind, b"".join(number.to_bytes(4, "big") for number in (0, *numbers)))
+
+        count = 1_000_000
+        table = box(
+            b"stbl",
+            full(b"stsd", 1)
+            + full(b"stsz", 1, count)
+            + full(b"stco", 1, 0)
+            + full(b"stsc", 1, 1, count, 1)
+            + full(b"stts", 1, count, 1),
+        )
+        media = box(b"mdia", full(b"hdlr", 0, int.from_bytes(b"text", "big")) + box(b"minf", table))
+        file = CountingFile(box(b"moov", box(b"trak", media) * 200) + box(b"mdat", bytes(count)))
+        assert garmin.read(file) is None and read_texts(file) is None
+        assert file.reads < 40_000
