@@ -7,11 +7,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from pipelines.capture.file_list import printable
-from streamvision.core.errors import SourceError
+from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.files import writing
 from streamvision.dashcam.card import find_clips
 from streamvision.dashcam.clip import Clip
 from streamvision.inference.model import Model
+from streamvision.inference.model_card import OBJECT_TASKS
 from streamvision.state.folder import in_use
 from streamvision.trip.arrivals import CompleteFiles, is_being_written
 from streamvision.trip.detecting import Detecting
@@ -76,6 +77,11 @@ class Trip:
             opening.enter_context(taken(settings.output))
             opening.enter_context(in_use(settings.state))
             self._model = opening.enter_context(Model.open(settings.model, max_batch=1))
+            if self._model.card.task not in OBJECT_TASKS:
+                raise ConfigError(
+                    f"a trip needs a model that finds objects, but {settings.model.path} is one for "
+                    f"{self._model.card.task}; give one for {', '.join(OBJECT_TASKS)}"
+                )
             self._index = opening.enter_context(TripIndex(settings.state, settings=settings.detection_key()))
             if settings.privacy.blur:
                 hiding = Hiding.open(settings.privacy.blur_model, self._model.names)

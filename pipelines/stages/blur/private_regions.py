@@ -16,6 +16,7 @@ from streamvision.core.detections import Detections, class_name
 from streamvision.core.errors import ConfigError
 from streamvision.core.picture import Picture, YuvPicture
 from streamvision.inference.model import Model
+from streamvision.inference.model_card import OBJECT_TASKS
 
 log = logging.getLogger(__name__)
 SCORE = 0.2
@@ -33,6 +34,11 @@ class PrivateRegions:
     """
 
     def __init__(self, model: Model | None = None) -> None:
+        if model is not None and model.card.task not in OBJECT_TASKS:
+            raise ConfigError(
+                f"the model for blur is one for {model.card.task}, which finds no objects: give a detector of faces, "
+                "heads, plates, people or vehicles"
+            )
         if model is not None and not are_private(model.names):
             known = ", ".join(model.names[:8])
             raise ConfigError(

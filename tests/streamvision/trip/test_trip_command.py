@@ -26,6 +26,7 @@ from streamvision.trip.run import Trip
 from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
 from streamvision.trip.summaries import ClipCounts
 from support.command_line import Finished, running, streamvision
+from support.tiny_classifier import tiny_classifier
 from support.trip_cards import copied_card, true_frames, true_objects
 
 QUICK = ("--imgsz", "320", "--no-video", "--score", "0.4")
@@ -220,6 +221,13 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path, arguments: tuple[st
     finished = streamvision("trip", tmp_path / arguments[0], *arguments[1:], "--output", tmp_path / "out", *QUICK)
     assert finished.code == 1
     assert said in finished.sentence()
+
+
+def test_a_model_that_finds_no_objects_is_refused_before_the_work(tmp_path: Path) -> None:
+    model = tiny_classifier(tmp_path / "colours.onnx")
+    finished = streamvision("trip", tmp_path, "--model", model, "--output", tmp_path / "out")
+    assert finished.code == 1
+    assert "a trip needs a model that finds objects" in finished.sentence()
 
 
 def _contents(output: Path) -> dict[str, bytes]:

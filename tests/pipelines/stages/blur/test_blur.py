@@ -19,6 +19,7 @@ from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import BgrPicture, YuvPicture
 from support.fixed_networks import bright_cell_detector
 from support.moving_boxes import found
+from support.tiny_classifier import tiny_classifier
 
 SIDE_PX = 256
 CELL = (64, 96, 96, 128)
@@ -115,6 +116,17 @@ def test_a_detector_of_nothing_private_is_refused(tmp_path):
     onnx.save(proto, tmp_path / "signs.onnx")
     with pytest.raises(ConfigError, match=r"finds stop: give one that finds faces"):
         PrivateRegions.open(tmp_path / "signs.onnx")
+
+
+def test_a_classifier_hides_nothing_whatever_its_classes_are_called(tmp_path):
+    import onnx
+
+    proto = onnx.load(tiny_classifier(tmp_path / "c.onnx"))
+    for entry in proto.metadata_props:
+        entry.value = entry.value.replace("red", "face powder")
+    onnx.save(proto, tmp_path / "powder.onnx")
+    with pytest.raises(ConfigError, match=r"is one for classify, which finds no objects"):
+        PrivateRegions.open(tmp_path / "powder.onnx")
 
 
 def test_the_cascades_read_pictures_of_any_size():
