@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from streamvision.dashcam.clip import Clip, ClipName
@@ -11,6 +12,7 @@ from streamvision.dashcam.folders import mode_of_folder, view_of_folder
 from streamvision.dashcam.headers import read_header
 from streamvision.dashcam.naming import name_of
 from streamvision.gps.reading import read_gps
+from streamvision.gps.side_files.beside import read_beside
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".360", ".3gp", ".ts", ".m2ts", ".mts", ".avi", ".mkv"})
 """What dashcams write. Previews have other suffixes (``.thm``, ``.lrv``)."""
@@ -30,7 +32,8 @@ def find_clips(folder: Path, *, known: Mapping[Path, Clip] | None = None) -> lis
 
     Args:
         folder: the card, or any part of it.
-        known: clips of an earlier call by their paths; those whose size and time have not changed are not read again.
+        known: clips of an earlier call by their paths; those whose size and time have not changed are not read again,
+            but for positions in a file beside those that have none.
 
     Raises:
         OSError: when the folder itself cannot be read.
@@ -51,7 +54,8 @@ def _clip(path: Path, name: ClipName | None, home: Path, known: Mapping[Path, Cl
         return None
     before = known.get(path)
     if before is not None and (before.size_bytes, before.modified_unix_s) == (about.st_size, about.st_mtime):
-        return before
+        beside = read_beside(path) if before.gps is None else None
+        return before if beside is None else replace(before, gps=beside)
     header = read_header(path)
     below = path.absolute().relative_to(home)
     return Clip(

@@ -121,4 +121,5 @@ class DriveMaker:
 def _digest(drive: Drive, clips: Sequence[DriveClip]) -> str:
     """Return what changes when anything of a drive does."""
     parts = [(clip.key, clip.name, clip.placed.start, clip.placed.drop_s, clip.placed.gap_s) for clip in clips]
-    return hashlib.sha256(repr((drive.id, drive.notes, parts)).encode()).hexdigest()
+    gps = [one.clip.gps and len(one.clip.gps.fixes) for view in sorted(drive.views) for one in drive.views[view]]
+    return hashlib.sha256(repr((drive.id, drive.notes, parts, gps)).encode()).hexdigest()

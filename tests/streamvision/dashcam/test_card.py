@@ -100,6 +100,17 @@ def test_clips_that_have_not_changed_are_not_read_again(tmp_path, film):
     assert a is before[a.path] and b is not before[b.path] and b.duration_s == pytest.approx(3.0)
 
 
+def test_positions_that_somebody_lays_beside_a_known_clip_are_read(tmp_path, film):
+    laid_out(tmp_path, film, "a.mp4")
+    before = {clip.path: clip for clip in find_clips(tmp_path)}
+    (tmp_path / "a.gpx").write_text(
+        "<gpx><trk><trkseg><trkpt lat='48' lon='11'><time>2026-06-28T13:34:16Z</time></trkpt></trkseg></trk></gpx>"
+    )
+    (clip,) = find_clips(tmp_path, known=before)
+    assert before[clip.path].gps is None
+    assert clip.gps is not None and len(clip.gps.fixes) == 1
+
+
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         find_clips(tmp_path / "nothing")
