@@ -15,6 +15,8 @@ _REFERENCE_IS_ZERO = frozenset({6, 9, 10, 11, 12})
 _LARGEST = {6: 1 << 16, 7: 1 << 12, 8: 1 << 12, 9: 8, 10: 4, 11: 4}
 """Bytes of units that are no slices; what fills space (12) may be as long as a picture."""
 _TRAILS = frozenset({10, 11, 12})
+_MOST_IN_CYCLE = 255
+"""Most pictures in a cycle of the order of showing (7.4.2.1.1)."""
 
 
 class _SequenceSet(NamedTuple):
@@ -113,7 +115,9 @@ def _sequence_set(content: bytes) -> tuple[int, _SequenceSet]:
     if order_kind == 1:
         bits.u(1)
         bits.se(), bits.se()
-        for _ in range(bits.ue()):
+        if (count := bits.ue()) > _MOST_IN_CYCLE:
+            raise ValueError("a cycle of more pictures than there may be")
+        for _ in range(count):
             bits.se()
     bits.ue()
     bits.u(1)

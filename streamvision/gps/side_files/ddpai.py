@@ -11,7 +11,7 @@ import io
 import re
 import tarfile
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,12 +22,13 @@ from streamvision.core.reading import UnreadableError, read_bytes
 from streamvision.gps.boxes import read_movie_header
 from streamvision.gps.containers.format import Readings
 from streamvision.gps.nmea import fixes_in
+from streamvision.gps.side_files.card_logs import MAX_LOGS, CardLog, CardLogs, logs_in
 from streamvision.gps.values import utc_unix_s
 
 FOLDER = "203gps"
 LEVELS_UP = 4
 """How many folders above a video the folder of logs may be."""
-MAX_LOGS, MAX_LOG_BYTES, MAX_BYTES = 20_000, 4 << 20, 512 << 20
+MAX_LOG_BYTES, MAX_BYTES = 4 << 20, 512 << 20
 USUAL_LENGTH_S = 60.0
 AROUND_S = 1.0
 """How far before the beginning and behind the end of a video its fixes are taken."""
@@ -55,7 +56,7 @@ def read_card_logs(video: Path) -> tuple[Path, Readings] | None:
     folder = next(
         (above / FOLDER for above in list(video.absolute().parents)[:LEVELS_UP] if (above / FOLDER).is_dir()), None
     )
-    logs = None if folder is None or begin_s is None else _logs(folder, _signature(folder))
+    logs = None if folder is None or begin_s is None else _logs(logs_in(folder, "**/*.gpx", "**/*.git"))
     if folder is None or begin_s is None or logs is None:
         return None
     length_s = getattr(read_movie_header(video), "duration_s", None) or USUAL_LENGTH_S
@@ -65,22 +66,11 @@ def read_card_logs(video: Path) -> tuple[Path, Readings] | None:
     return folder, Readings(tuple(logs.fixes[first:beyond]), camera_minus_utc_s=logs.camera_minus_utc_s)
 
 
-def _files(folder: Path) -> list[Path]:
-    files = (file for suffix in ("gpx", "git") for file in folder.rglob(f"*.{suffix}") if file.is_file())
-    return sorted(file for file, _ in zip(files, range(MAX_LOGS), strict=False))
-
-
-def _signature(folder: Path) -> tuple[int, ...]:
-    """Return what changes when a log is written."""
-    about = [file.stat() for file in _files(folder)]
-    return len(about), sum(one.st_size for one in about), max((one.st_mtime_ns for one in about), default=0)
-
-
-@lru_cache(maxsize=2)
-def _logs(folder: Path, _signature: tuple[int, ...]) -> Logs | None:
+@lru_cache(maxsize=1)
+def _logs(files: CardLogs) -> Logs | None:
     by_time: dict[float, Fix] = {}
     ahead_s = []
-    for text in _texts(folder):
+    for text in _texts(files.logs):
         fixes = fixes_in(text)
         by_time.update((fix.unix_s, fix) for fix in fixes if fix.unix_s is not None and fix.unix_s not in by_time)
         clock = _CLOCK.search(text)
@@ -91,10 +81,10 @@ def _logs(folder: Path, _signature: tuple[int, ...]) -> Logs | None:
     return Logs([by_time[time_s] for time_s in times_s], times_s, median(ahead_s)) if ahead_s else None
 
 
-def _texts(folder: Path) -> Iterator[str]:
+def _texts(files: Sequence[CardLog]) -> Iterator[str]:
     """Yield the text of each log, those in archives too, as long as they are not too much in all."""
     left = MAX_BYTES
-    for file in _files(folder):
+    for file, _, _ in files:
         try:
             content = read_bytes(file, limit=min(MAX_LOG_BYTES * 16, left))
         except UnreadableError:

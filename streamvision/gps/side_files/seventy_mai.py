@@ -15,6 +15,7 @@ from pathlib import Path
 from streamvision.core.position import Fix
 from streamvision.core.reading import UnreadableError, read_bytes
 from streamvision.gps.containers.format import Readings
+from streamvision.gps.side_files.card_logs import CardLog, logs_in
 from streamvision.gps.values import made_fix
 
 BEHIND_S = 8 * 3600
@@ -32,9 +33,9 @@ def read_card_log(video: Path) -> tuple[Path, Readings] | None:
     if not _NAME.match(video.name):
         return None
     for folder in list(video.absolute().parents)[:LEVELS_UP]:
-        for log in sorted(folder.glob("GPSData*.txt"))[:MAX_LOGS]:
-            if fixes := _fixes_by_video(log, log.stat().st_mtime_ns).get(_take(video.name)):
-                return log, Readings(fixes=fixes)
+        for log in logs_in(folder, "GPSData*.txt").logs[:MAX_LOGS]:
+            if fixes := _fixes_by_video(log).get(_take(video.name)):
+                return log.path, Readings(fixes=fixes)
     return None
 
 
@@ -44,9 +45,9 @@ def _take(name: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _fixes_by_video(log: Path, _changed_ns: int) -> dict[str, tuple[Fix, ...]]:
+def _fixes_by_video(log: CardLog) -> dict[str, tuple[Fix, ...]]:
     try:
-        lines = read_bytes(log, limit=MAX_LOG_BYTES).decode("latin-1").splitlines()
+        lines = read_bytes(log.path, limit=MAX_LOG_BYTES).decode("latin-1").splitlines()
     except UnreadableError:
         return {}
     found: defaultdict[str, list[Fix]] = defaultdict(list)

@@ -233,6 +233,22 @@ class TestDdpai:
         assert found.camera_minus_utc_s == 7200.0
         assert [fix.unix_s for fix in found.fixes] == [BEGIN_S + at for at in range(9, 22)]
 
+    def test_the_logs_of_a_card_are_looked_for_once_for_many_videos(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        logs = tmp_path / "203gps"
+        logs.mkdir()
+        for at in range(0, 40, 10):
+            (logs / f"202609270747{at + 3:02}_0010_D.gpx").write_text(
+                self.log(at, 10, said_local=f"202609270747{at + 3:02}")
+            )
+        videos = [clip(tmp_path, f"202609270747{at:02}_0010.mp4", seconds=1) for at in range(10, 40)]
+        looked_at = []
+        scandir = os.scandir
+        monkeypatch.setattr(os, "scandir", lambda path: looked_at.append(Path(path)) or scandir(path))
+        assert all(read(video).fixes for video in videos)
+        assert looked_at.count(logs) < len(videos)
+
     def test_hostile_archives(self, tmp_path: Path) -> None:
         logs = tmp_path / "203gps"
         logs.mkdir()

@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.salvage.film import lacks_index, salvage, siblings_of
+from pipelines.capture.salvage.h264 import H264Syntax
 from pipelines.capture.salvage.reader import FileReader
 from pipelines.capture.source import NOT_YET
 from streamvision.core.config.app import StreamConfig
@@ -210,3 +211,21 @@ def test_siblings_are_those_whose_names_differ_in_numbers(tmp_path: Path) -> Non
         (tmp_path / name).touch()
     found = [one.name for one in siblings_of(tmp_path / names[4])]
     assert found[:2] == [names[2], names[0]]
+
+
+def test_a_cycle_of_the_order_that_no_camera_has_is_refused_unread() -> None:
+    def numbers(*told: int) -> str:
+        return "".join(f"{one + 1:b}".zfill(2 * (one + 1).bit_length() - 1) for one in told)
+
+    def unit(header: int, bits: str) -> bytes:
+        bits = bits.ljust((len(bits) + 7) // 8 * 8, "0")
+        return bytes([header]) + int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+    def sequence(cycle: int) -> bytes:
+        head = f"{66:08b}{0:08b}{30:08b}" + numbers(0, 0, 1) + "1" + numbers(0, 0, cycle)
+        return unit(0x67, head + numbers(*[0] * cycle) + numbers(1) + "0" + numbers(19, 10) + "1")
+
+    pictures = unit(0x68, numbers(0, 0))
+    assert H264Syntax([sequence(255), pictures]).numbers == 16
+    with pytest.raises(ValueError, match="cycle"):
+        H264Syntax([sequence(256), pictures])
