@@ -12,14 +12,16 @@ from streamvision.dashcam.clip import Mode, View
 MAX_PARENTS = 4
 """How many folders above a file are looked at, the nearest first."""
 
+_WORD = r"(?:[^\W_]+[_-])"
+"""What makers put before it: one word. People's own names, such as ``Way back`` and ``To the park``, say nothing."""
 _VIEWS: tuple[tuple[View, re.Pattern[str]], ...] = (
-    ("front", re.compile(r"(?:.*[_ -])?(?:f|front)", re.I)),
-    ("rear", re.compile(r"(?:.*[_ -])?(?:r|rear|back)", re.I)),
-    ("interior", re.compile(r"(?:.*[_ -])?(?:i|interior|inside|inner|cabin)", re.I)),
+    ("front", re.compile(rf"{_WORD}?(?:f|front)", re.I)),
+    ("rear", re.compile(rf"{_WORD}?(?:r|rear|back)", re.I)),
+    ("interior", re.compile(rf"{_WORD}?(?:i|interior|inside|inner|cabin)", re.I)),
 )
 _MODES: tuple[tuple[Mode, re.Pattern[str]], ...] = (
     ("lapse", re.compile(r".*lapse.*|1\d\dtlpse", re.I)),
-    ("parking", re.compile(r"(?:.*[_ -])?park(?:ing)?(?:[_ -].*)?|sentryclips", re.I)),
+    ("parking", re.compile(rf"{_WORD}?park(?:ing)?(?:[_-][^\W_]+)?|sentryclips", re.I)),
     ("manual", re.compile(r"(?:man|manual)(?:[_ -].*)?", re.I)),
     (
         "event",

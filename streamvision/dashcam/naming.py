@@ -35,8 +35,7 @@ _TESLA: Mapping[str, View] = {
     "right_pillar": "right_pillar",
     "cabin": "interior",
 }
-_WORDS: Mapping[str, View] = {
-    **_LENSES,
+_NAMED: Mapping[str, View] = {
     "front": "front",
     "rear": "rear",
     "back": "rear",
@@ -44,6 +43,7 @@ _WORDS: Mapping[str, View] = {
     "inside": "interior",
     "interior": "interior",
 }
+_WORDS: Mapping[str, View] = {**_LENSES, **_NAMED}
 _EVENT_LETTERS: Mapping[str, Mode] = {"n": "normal", "e": "event", "p": "parking"}
 _BLACKVUE: Mapping[str, Mode] = {
     **dict.fromkeys("eoatbrxgdlyf", "event"),
@@ -201,8 +201,9 @@ SCHEMES: tuple[Scheme, ...] = (
     _scheme("ford", r"(?P<when>\d{4}-\d\d-\d\d_\d\d_\d\d_\d\d)_(?P<view>[a-z])\.ts"),
     _scheme(
         "dated",
-        rf"(?:.*\D)?(?P<when>20\d\d[-_. ]?\d\d[-_. ]?\d\d[-_. T]{{0,2}}\d\d[-_.h ]?\d\d[-_.m ]?\d\d)"
-        rf"(?:[-_. ]?(?P<view>{'|'.join(sorted(_WORDS, key=len, reverse=True))})|\D.*)?{_VIDEO}",
+        rf"(?:(?P<view2>{'|'.join(_NAMED)})[-_. ])?(?:.*\D)?"
+        rf"(?P<when>20\d\d[-_. ]?\d\d[-_. ]?\d\d[-_. T]{{0,2}}\d\d[-_.h ]?\d\d[-_.m ]?\d\d)"
+        rf"(?:(?:[-_. ]?|\D.*_)(?P<view>{'|'.join(sorted(_WORDS, key=len, reverse=True))})|\D.*)?{_VIDEO}",
         _WORDS,
     ),
 )

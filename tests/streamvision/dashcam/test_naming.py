@@ -60,6 +60,12 @@ AT = datetime(2026, 6, 28, 13, 34, 16)
         ("DCIM/100GOPRO/GHAA0007.MP4", "gopro", None, 7, "front", "normal"),
         ("MyCam 2026-06-28 13.34.16 rear.mp4", "dated", AT, None, "rear", "normal"),
         ("rec-20260628T133416.avi", "dated", AT, None, "front", "normal"),
+        ("rear_20260628_133416.mp4", "dated", AT, None, "rear", "normal"),
+        ("20260628_133416_EVT_R.mp4", "dated", AT, None, "rear", "normal"),
+        ("Way back/2026_0628_133416_0001.MP4", "viofo", AT, 1, "front", "normal"),
+        ("To the park/2026_0628_133416_0001.MP4", "viofo", AT, 1, "front", "normal"),
+        ("Park Avenue/2026_0628_133416_0001.MP4", "viofo", AT, 1, "front", "normal"),
+        ("Parking_R/2026_0628_133416_0001.MP4", "viofo", AT, 1, "rear", "parking"),
     ],
 )
 def test_a_name_says_when_and_what(path, maker, stamp, counter, view, mode):
