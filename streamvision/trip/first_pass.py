@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from streamvision.core.redaction import printable
 from streamvision.dashcam.clip import Clip
 from streamvision.trip.clip_detections import ClipDetections
 from streamvision.trip.detecting import Detecting, StoppedError
@@ -87,6 +88,9 @@ class FirstPass:
 
 
 def _log(clip: Clip, found: ClipDetections) -> None:
+    if not len(found):
+        why = found.note or f"{clip.path.name} has no pictures"
+        log.warning("nothing of a clip could be decoded: %s", printable(why))
     log.debug("%s: %d frames, %d objects, %.1f s lost", clip.path.name, len(found), len(found.score), found.lost_s)
 
 

@@ -26,6 +26,7 @@ from streamvision.trip.run import Trip
 from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
 from streamvision.trip.summaries import ClipCounts
 from support.command_line import Finished, running, streamvision
+from support.fixed_networks import bright_cell_detector
 from support.tiny_classifier import tiny_classifier
 from support.trip_cards import copied_card, true_frames, true_objects
 
@@ -228,6 +229,15 @@ def test_a_model_that_finds_no_objects_is_refused_before_the_work(tmp_path: Path
     finished = streamvision("trip", tmp_path, "--model", model, "--output", tmp_path / "out")
     assert finished.code == 1
     assert "a trip needs a model that finds objects" in finished.sentence()
+
+
+def test_a_clip_of_which_nothing_is_left_is_said(tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    (tmp_path / "card" / "FILE0001.MP4").write_bytes(b"\x00" * 100_000)
+    model = bright_cell_detector(tmp_path / "m.onnx")
+    finished = streamvision("trip", tmp_path / "card", "--model", model, "--output", tmp_path / "out", "--json")
+    assert (finished.code, finished.report["drives"]) == (0, [])
+    assert "nothing of a clip could be decoded: FILE0001.MP4 " in finished.stderr
 
 
 def _contents(output: Path) -> dict[str, bytes]:
