@@ -181,8 +181,9 @@ class Trip:
     def _clips(self) -> list[Clip]:
         """Return the clips of the chosen lens; what this command itself has written is none."""
         settings = self._settings
+        known = {clip.path: clip for clip in self._index.known().values()}
         try:
-            found = find_clips(settings.folder, known={clip.path: clip for clip in self._index.known().values()})
+            found = find_clips(settings.folder, known=known)
         except OSError as error:
             raise SourceError(
                 f"{settings.folder} cannot be read: {error.strerror or error}; give the folder of a card",

@@ -7,9 +7,11 @@ import importlib.util
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,6 +240,17 @@ def test_a_clip_of_which_nothing_is_left_is_said(tmp_path: Path) -> None:
     finished = streamvision("trip", tmp_path / "card", "--model", model, "--output", tmp_path / "out", "--json")
     assert (finished.code, finished.report["drives"]) == (0, [])
     assert "nothing of a clip could be decoded: FILE0001.MP4 " in finished.stderr
+
+
+def test_an_index_that_cannot_be_used_is_said_as_it_is_even_while_a_folder_is_watched(tmp_path: Path) -> None:
+    model = bright_cell_detector(tmp_path / "m.onnx")
+    (tmp_path / "out" / "state").mkdir(parents=True)
+    with closing(sqlite3.connect(tmp_path / "out" / "state" / "trip.db")) as database, database:
+        database.execute("CREATE TABLE clips (key TEXT PRIMARY KEY, path TEXT)")
+    arguments = ("trip", tmp_path, "--model", model, "--output", tmp_path / "out", "--watch")
+    finished = streamvision(*arguments)
+    assert finished.code == 1
+    assert finished.sentence().startswith("streamvision: the index ")
 
 
 def _contents(output: Path) -> dict[str, bytes]:
