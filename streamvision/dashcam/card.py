@@ -40,9 +40,26 @@ def find_clips(folder: Path, *, known: Mapping[Path, Clip] | None = None) -> lis
     """
     os.scandir(folder).close()
     home = folder.absolute().parent
-    files = [(path, name_of(path.absolute().relative_to(home))) for path in sorted(_videos(folder))]
+    files = [(path, name_of(path.absolute().relative_to(home))) for path in sorted(videos_in(folder))]
     clips = [_clip(path, name, home, known or {}) for path, name in _without_copies(files)]
     return [clip for clip in clips if clip is not None]
+
+
+def videos_in(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder that may be clips, in no order; :data:`MAX_FILES` entries are looked at."""
+    budget = MAX_FILES
+    waiting = [(folder, 0)]
+    while waiting and budget > 0:
+        inside, depth = waiting.pop()
+        for entry in _entries(inside)[:budget]:
+            budget -= 1
+            if entry.name.startswith(".") or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                if depth < MAX_DEPTH and entry.name.lower() not in _NO_FOLDERS:
+                    waiting.append((Path(entry.path), depth + 1))
+            elif entry.is_file() and PurePath(entry.name).suffix.lower() in SUFFIXES:
+                yield Path(entry.path)
 
 
 def _clip(path: Path, name: ClipName | None, home: Path, known: Mapping[Path, Clip]) -> Clip | None:
@@ -69,22 +86,6 @@ def _clip(path: Path, name: ClipName | None, home: Path, known: Mapping[Path, Cl
         gps=read_gps(path),
         size_bytes=about.st_size,
     )
-
-
-def _videos(folder: Path) -> Iterator[Path]:
-    budget = MAX_FILES
-    waiting = [(folder, 0)]
-    while waiting and budget > 0:
-        inside, depth = waiting.pop()
-        for entry in _entries(inside)[:budget]:
-            budget -= 1
-            if entry.name.startswith(".") or entry.is_symlink():
-                continue
-            if entry.is_dir():
-                if depth < MAX_DEPTH and entry.name.lower() not in _NO_FOLDERS:
-                    waiting.append((Path(entry.path), depth + 1))
-            elif entry.is_file() and PurePath(entry.name).suffix.lower() in SUFFIXES:
-                yield Path(entry.path)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

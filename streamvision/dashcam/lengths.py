@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timezone
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from streamvision.dashcam.clip import Clip
 
@@ -18,19 +20,35 @@ SAME_LENGTH = 0.15
 """An estimate by size this near to the next clip's beginning means that the next one follows on."""
 
 
+class _Typical(NamedTuple):
+    """What the clips of one kind have in common whose headers say how long they play."""
+
+    clip_s: float
+    """Their length."""
+    byte_s: float
+    """How long a byte plays."""
+
+
 def lengths_of(clips: Sequence[Clip]) -> dict[Path, float]:
     """Return how long each clip plays, in seconds: by its header, or as its size, its kind and the next clip allow."""
-    known = {clip.path: clip.duration_s for clip in clips if clip.duration_s is not None}
-    followers = _followers(clips)
-    return {clip.path: known.get(clip.path) or _estimate(clip, clips, followers) for clip in clips}
+    typical, followers = _typical(clips), _followers(clips)
+    return {clip.path: clip.duration_s or _estimate(clip, typical.get(_kind(clip)), followers) for clip in clips}
 
 
-def _estimate(clip: Clip, clips: Sequence[Clip], followers: Mapping[Path, float]) -> float:
-    alike = [one for one in clips if one.duration_s is not None and one.size_bytes and _kind(one) == _kind(clip)]
-    longest_s = LONGEST_OF_TYPICAL * (median(one.duration_s or 0.0 for one in alike) if alike else DEFAULT_CLIP_S)
-    by_size_s = longest_s
-    if alike:
-        by_size_s = min(clip.size_bytes * median((one.duration_s or 0.0) / one.size_bytes for one in alike), longest_s)
+def _typical(clips: Sequence[Clip]) -> dict[tuple[object, ...], _Typical]:
+    alike: defaultdict[tuple[object, ...], list[tuple[float, int]]] = defaultdict(list)
+    for clip in clips:
+        if clip.duration_s is not None and clip.size_bytes:
+            alike[_kind(clip)].append((clip.duration_s, clip.size_bytes))
+    return {
+        kind: _Typical(median(length_s for length_s, _ in known), median(length_s / size for length_s, size in known))
+        for kind, known in alike.items()
+    }
+
+
+def _estimate(clip: Clip, typical: _Typical | None, followers: Mapping[Path, float]) -> float:
+    longest_s = LONGEST_OF_TYPICAL * (typical.clip_s if typical else DEFAULT_CLIP_S)
+    by_size_s = min(clip.size_bytes * typical.byte_s, longest_s) if typical else longest_s
     by_next_s = followers.get(clip.path, longest_s)
     if by_next_s <= longest_s and abs(by_size_s - by_next_s) <= SAME_LENGTH * by_next_s:
         return by_next_s

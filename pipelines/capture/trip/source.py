@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,14 @@ from urllib.parse import parse_qsl
 from pipelines.capture.file_list import printable
 from pipelines.capture.source import Policy, SourceKind, SourceSpec, local_path, local_source
 from streamvision.core.errors import SourceError
-from streamvision.dashcam.card import SUFFIXES, find_clips
+from streamvision.core.redaction import short
+from streamvision.dashcam.card import find_clips, videos_in
 from streamvision.dashcam.clip import Drive, PlacedClip, View
 from streamvision.dashcam.drives import drives_of
 from streamvision.dashcam.way import way_of
 from streamvision.gps.track import GpsTrack
 
 VIEWS: tuple[View, ...] = get_args(View)
-_MOST_FILES = 20_000
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,11 @@ def clips_of(options: TripOptions) -> list[TripClip]:
     Raises:
         SourceError: permanent; when there are none, or no such drive.
     """
+    shown = printable(str(options.folder))
     try:
         drives = drives_of(find_clips(options.folder))
     except OSError as error:
-        raise SourceError(f"{options.folder} cannot be read: {error.strerror}", permanent=True) from None
-    shown = printable(str(options.folder))
+        raise SourceError(f"{shown} cannot be read: {error.strerror}", permanent=True) from None
     if not drives:
         raise SourceError(f"{shown} holds no videos; give the card of a dashcam, or a folder of clips", permanent=True)
     chosen = [drive for drive in _chosen(drives, options.drive, shown) if options.view in drive.views]
@@ -93,12 +92,11 @@ def clips_of(options: TripOptions) -> list[TripClip]:
 def _chosen(drives: Sequence[Drive], wanted: str | None, shown: str) -> list[Drive]:
     if wanted is None:
         return list(drives)
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(drives):
-        return [drives[int(wanted) - 1]]
-    if found := [drive for drive in drives if drive.id == wanted]:
-        return found
+    for number, drive in enumerate(drives, 1):
+        if wanted in (str(number), drive.id):
+            return [drive]
     raise SourceError(
-        f"{shown} has no drive {wanted!r}; give a number from 1 to {len(drives)}, or one of "
+        f"{shown} has no drive {short(wanted)!r}; give a number from 1 to {len(drives)}, or one of "
         f"{', '.join(drive.id for drive in drives[:8])}{' ...' if len(drives) > 8 else ''}",
         permanent=True,
     )
@@ -125,12 +123,7 @@ def _parse(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
 def _files(spec: SourceSpec) -> list[Path]:
     """Return the videos of a card, so that nothing is written over them."""
     options = parse_options(spec.uri)
-    files: list[Path] = []
-    for folder, _, names in os.walk(options.folder if options is not None else ""):
-        files += [Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES]
-        if len(files) >= _MOST_FILES:
-            break
-    return files[:_MOST_FILES]
+    return [] if options is None else list(videos_in(options.folder))
 
 
 TRIP = SourceKind(

@@ -105,6 +105,7 @@ def test_drives_and_views_are_chosen(card: Path) -> None:
     ("query", "fault"),
     [
         ("?drive=3", "has no drive '3'; give a number from 1 to 2"),
+        pytest.param("?drive=" + "9" * 3000, "has no drive '9+[.]{3}'; give a number", id="no number so long"),
         ("?view=tele", "holds no clips of the view 'tele'; it has front, rear"),
     ],
 )
@@ -208,3 +209,12 @@ def test_a_card_is_probed_and_its_files_are_known(card: Path) -> None:
     assert found.duration_s == pytest.approx(12)
     assert len(source_files(spec)) == 5
     assert (spec.live, spec.suggest_id) == (False, f"{card.name}-front")
+
+
+def test_only_what_may_be_read_is_known_as_a_file_of_a_card(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*"abcdefghij")
+    for folder in (tmp_path, tmp_path / ".Trashes", deep):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "1.mp4").write_bytes(b"x")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert source_files(parse_source(f"trip:{tmp_path}")) == [tmp_path / "1.mp4"]
