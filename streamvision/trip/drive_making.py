@@ -70,7 +70,7 @@ class DriveMaker:
         clips: list[Clip] = []
         keys: dict[Path, str] = {}
         known = self._index.known()
-        there = {key for key in known if self._index.lies_there(key)}
+        there = {key for key, clip in known.items() if lies_there(clip)}
         first = sorted(known, key=lambda key: (key not in there, -known[key].modified_unix_s, key))
         for key, clip in ((key, known[key]) for key in first):
             if clip.view != self._settings.view:
@@ -116,6 +116,15 @@ class DriveMaker:
         """Return what results call a clip: its path below the card, or its name where it is of another one."""
         folder = self._settings.folder.absolute()
         return printable(str(path.relative_to(folder)) if folder in path.parents else path.name)
+
+
+def lies_there(clip: Clip) -> bool:
+    """Say whether a clip is what lies under its path now; names come again, on another card, too."""
+    try:
+        status = clip.path.stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime) == (clip.size_bytes, clip.modified_unix_s)
 
 
 def _digest(drive: Drive, clips: Sequence[DriveClip]) -> str:

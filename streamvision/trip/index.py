@@ -85,16 +85,6 @@ class TripIndex:
                     known[key] = clip_from(json.loads(text))
         return known
 
-    def lies_there(self, key: str) -> bool:
-        """Say whether a clip's file is what lies under its path now; names come again, on another card, too."""
-        with self._errors():
-            row = self._database.execute("SELECT size, modified_ns, clip FROM clips WHERE key = ?", (key,)).fetchone()
-        try:
-            status = Path(json.loads(row[2])["path"]).stat()
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-        return bool((status.st_size, status.st_mtime_ns) == row[:2])
-
     def _key_of(self, clip: Clip) -> str | None:
         """Return the key of a clip; its file is read where size or date are new."""
         try:

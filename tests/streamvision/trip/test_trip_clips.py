@@ -14,11 +14,13 @@ import pytest
 from pipelines.capture.trip.seams import COLUMNS, ROWS, Glance
 from streamvision.core.detections import Detections
 from streamvision.core.position import Fix
+from streamvision.dashcam.card import find_clips
 from streamvision.dashcam.clip import Clip, ClipName
 from streamvision.gps.clip_gps import ClipGps
 from streamvision.trip.arrivals import Arrivals, is_being_written
 from streamvision.trip.clip_detections import ClipDetections, ClipDetectionsBuilder
 from streamvision.trip.clip_record import clip_from, clip_row
+from streamvision.trip.drive_making import lies_there
 from streamvision.trip.index import TripIndex
 from streamvision.trip.pace import Pace
 
@@ -167,18 +169,24 @@ def test_a_name_of_any_bytes_is_known(tmp_path: Path) -> None:
         index.keep(key, found_on(1))
         assert list(index.add([clip_at(path)])) == [key]
         assert index.known()[key].path == path
-        assert index.lies_there(key)
 
 
 def test_another_card_at_the_same_place_has_clips_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "GRMN0001.MP4"
+    clips = []
     with TripIndex(tmp_path / "state", settings="a") as index:
-        keys = []
         for modified_s in (2_000, 1_000):  # the second card was written earlier
             path.write_bytes(os.urandom(200_000))
             os.utime(path, (modified_s, modified_s))
-            keys += index.add([clip_at(path)])
-        assert [index.lies_there(key) for key in keys] == [False, True]
+            (clip,) = find_clips(tmp_path)
+            clips.append(clip)
+            (key,) = index.add([clip])
+            index.keep(key, found_on(1))
+        assert [lies_there(clip) for clip in clips] == [False, True]
+        assert {clip.modified_unix_s: lies_there(clip) for clip in index.known().values()} == {
+            2_000: False,
+            1_000: True,
+        }
 
 
 def test_a_file_has_come_when_it_has_not_changed_for_a_while(tmp_path: Path) -> None:
