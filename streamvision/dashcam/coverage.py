@@ -85,9 +85,10 @@ def _is_same(clip: TimedClip, rival: TimedClip) -> bool:
     if abs(clip.start_s - rival.start_s) > SAME_START_S or abs(clip.length_s - rival.length_s) > SAME_START_S:
         return False
     one, other = clip.clip, rival.clip
-    if one.name is not None and one.name == other.name:
-        return True
-    return one.size_bytes == other.size_bytes and (one.gps and one.gps.fixes) == (other.gps and other.gps.fixes)
+    fixes, other_fixes = (clip.gps.fixes if clip.gps is not None else () for clip in (one, other))
+    if fixes != other_fixes:
+        return False
+    return one.size_bytes == other.size_bytes or (bool(fixes) and one.name == other.name)
 
 
 def _uncovered_s(clip: TimedClip, loop: Sequence[TimedClip]) -> float:

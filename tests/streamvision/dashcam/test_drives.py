@@ -192,3 +192,12 @@ def test_names_in_notes_are_one_line():
     (drive,) = drives_of([*loop, copy])
     (note,) = [note for note in drive.notes if "left out" in note]
     assert "\n" not in note and note.encode()
+
+
+def test_a_clock_that_begins_anew_gives_other_clips_the_same_names_in_another_folder():
+    first = [replace(clip, size_bytes=60_000_000 + at) for at, clip in enumerate(viofo_loop(3, with_gps=False))]
+    second = [replace(clip, path=Path("/other") / clip.path.name, size_bytes=clip.size_bytes + 9) for clip in first]
+    drives = drives_of([*first, *second], zone=timezone(timedelta(hours=2)))
+    assert sorted(name for drive in drives for name in names(drive)) == sorted(paths([*first, *second]))
+    (drive,) = drives_of([*first, *(replace(clip, size_bytes=clip.size_bytes - 9) for clip in second)])
+    assert len(names(drive)) == 3
