@@ -47,6 +47,7 @@ def parse_position_address(text: str) -> PositionAddress:
     try:
         parts = urlsplit(text.strip())
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as sockets do, which would end the thread that receives
     except ValueError:
         separator = ""
     if not separator or kind not in ("gpsd", "nmea-udp") or parts.path.strip("/") or parts.query or parts.fragment:

@@ -58,7 +58,19 @@ class TestAddress:
         assert str(parse_position_address(text)) == meant
 
     @pytest.mark.parametrize(
-        "text", ["", "gpsd", "gpsd:car", "tcp://car:1", "gpsd://car:99999", "gpsd://car/x", "gpsd://a:b@car", "://"]
+        "text",
+        [
+            "",
+            "gpsd",
+            "gpsd:car",
+            "tcp://car:1",
+            "gpsd://car:99999",
+            "gpsd://car/x",
+            "gpsd://car..local",
+            "nmea-udp://" + "x" * 70,
+            "gpsd://a:b@car",
+            "://",
+        ],
     )
     def test_what_is_none(self, text: str) -> None:
         with pytest.raises(ValueError, match="give gpsd://"):
