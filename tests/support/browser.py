@@ -23,7 +23,10 @@ FLAGS = [
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """Run Chromium for the length of the block; the test is skipped where there is none."""
+    """Run Chromium for the length of the block; the test is skipped where there is none.
+
+    A fixture that does so ends with its module: Playwright takes no second browser in a process beside an open one.
+    """
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: install the package chromium")
     with sync_playwright() as playwright:

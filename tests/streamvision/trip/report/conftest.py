@@ -11,7 +11,7 @@ from support.browser import launched
 PATIENCE_MS = 60_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     with launched() as browser:
         yield browser
