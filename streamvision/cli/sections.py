@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
-_HEADINGS: dict[tuple[str, ...], str] = {}
-"""By the flags of an option, the section that it stands in; without one it is among the first."""
+_HEADINGS: dict[click.Parameter, str] = {}
+"""The section that an option of a command stands in; without one it is among the first."""
 
 
 def together(*options: Callable[[Any], Any], heading: str | None = None) -> Callable[[F], F]:
@@ -24,7 +24,7 @@ def together(*options: Callable[[Any], Any], heading: str | None = None) -> Call
         for option in reversed(options):
             command = option(command)
             if heading is not None:
-                _HEADINGS[_flags(command.__click_params__[-1])] = heading  # type: ignore[attr-defined]
+                _HEADINGS[command.__click_params__[-1]] = heading  # type: ignore[attr-defined]
         return command
 
     return add
@@ -38,11 +38,7 @@ class SectionedCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for option in (one for one in self.get_params(ctx) if isinstance(one, click.Option)):
             if shown := option.get_help_record(ctx):
-                sections.setdefault(_HEADINGS.get(_flags(option), "Options"), []).append(shown)
+                sections.setdefault(_HEADINGS.get(option, "Options"), []).append(shown)
         for heading, shown_options in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(shown_options)
-
-
-def _flags(option: click.Parameter) -> tuple[str, ...]:
-    return tuple(option.opts)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import click
 from click.testing import CliRunner
 
 from streamvision.cli.eval import detect
 from streamvision.cli.run import run
+from streamvision.cli.trip import trip
 
 
 def test_the_options_of_run_stand_in_sections() -> None:
@@ -21,6 +23,17 @@ def test_the_options_of_run_stand_in_sections() -> None:
     assert "--score, --conf" in parts[model]
     assert "--record" in parts[results]
     assert "--blur" in parts[hidden]
+
+
+def test_an_option_stands_elsewhere_in_another_command() -> None:
+    def sections(command: click.Command) -> list[str]:
+        return re.findall(r"^(\S.*):$", CliRunner().invoke(command, ["--help"]).output, re.MULTILINE)
+
+    of_run = sections(run)
+    assert "How objects are found" in sections(trip)
+    assert "How objects are found" not in sections(run)
+    assert sections(run) == of_run
+    assert len(of_run) == 5
 
 
 def test_a_command_without_sections_lists_all_at_once() -> None:
