@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from click.core import ParameterSource
 
 from streamvision.cli.options import parse_size
 from streamvision.cli.progress import StepProgress
+from streamvision.cli.zones import ahead_s, zone_option
 from streamvision.core.errors import ConfigError
 from streamvision.core.words import counted
 
@@ -55,7 +55,14 @@ _OF_TRIPS = (
 @click.option("--fps", type=click.FloatRange(1, 240), default=30.0, show_default=True, help="Frames a second.")
 @click.option("--drives", type=click.IntRange(1, 100), default=1, show_default=True, help="Times the way is driven.")
 @click.option("--begin-s", type=click.FloatRange(1), default=2.0, show_default=True, help="Where on the way it begins.")
-@click.option("--zone", default="+00:00", show_default=True, metavar="+HH:MM", help="Zone of the camera's clock.")
+@click.option(
+    "--zone",
+    default="+00:00",
+    show_default=True,
+    callback=zone_option,
+    metavar="+HH:MM",
+    help="Zone of the camera's clock, or a place such as Europe/Berlin.",
+)
 @click.option("--clock-error-s", type=float, default=0.0, show_default=True, help="How far that clock is ahead.")
 @click.option(
     "--seam-s", type=float, default=0.0, show_default=True, help="Lost between clips; below 0: recorded twice."
@@ -169,18 +176,11 @@ def _spec(size: tuple[int, int], given: Mapping[str, Any]) -> Any:
         width_px=size[0],
         height_px=size[1],
         noise=GpsNoise(independent, correlated),
-        zone_s=_zone_s(given["zone"]),
+        zone_s=ahead_s(given["zone"], TripSpec.start),
         gps_holes_s=tuple(_hole(text) for text in given["gps_hole"]),
         gps_is_local=given["gps_local"],
         **{name: given[name] for name in same},
     )
-
-
-def _zone_s(text: str) -> float:
-    match = re.fullmatch(r"([+-])(\d\d):?([0-5]\d)", text, re.ASCII)
-    if match is None or int(match[2]) > 14:
-        raise ConfigError(f"--zone {text} is no zone; give its distance from UTC, such as +02:00 or -03:30")
-    return (60 * int(match[2]) + int(match[3])) * (60.0 if match[1] == "+" else -60.0)
 
 
 def _hole(text: str) -> tuple[float, float]:

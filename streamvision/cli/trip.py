@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta, timezone, tzinfo
+from datetime import timezone, tzinfo
 from pathlib import Path
 from typing import Any, get_args
-from zoneinfo import ZoneInfo, available_timezones
 
 import click
 
@@ -17,6 +15,7 @@ from streamvision.cli.options import field_option, given_options, joined_documen
 from streamvision.cli.progress import StepProgress
 from streamvision.cli.sections import SectionedCommand, together
 from streamvision.cli.signals import exit_code, handled_signals
+from streamvision.cli.zones import zone_option
 from streamvision.core.config.app import AppConfig, TrackerConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.privacy import PrivacyConfig
@@ -41,21 +40,7 @@ LOOK_EVERY_S = 2.0
 LIVE_CLIPS = "clips"
 """Where clips of a camera that drives now go, in the folder of the results."""
 ORIGIN = "command line"
-_ZONE = re.compile(r"(?P<sign>[+-]?)(?P<hours>\d{1,2})(:?(?P<minutes>[0-5]\d))?", re.ASCII)
 _MOST_SHOWN = 20
-
-
-def _zone(_context: click.Context, _option: click.Parameter, text: str | None) -> tzinfo | None:
-    """Return a zone from +02:00, +2, -0330, UTC or Europe/Berlin."""
-    if text is None:
-        return None
-    if "/" in text and text in available_timezones():
-        return ZoneInfo(text)
-    found = _ZONE.fullmatch("+0" if text.upper() in ("UTC", "Z") else text.strip())
-    away = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0)) if found else timedelta(days=1)
-    if found is None or away > timedelta(hours=14):
-        raise ConfigError(f"--zone {text} is no time zone; give +02:00, or a place such as Europe/Berlin")
-    return timezone(-away if found["sign"] == "-" else away)
 
 
 def _stride(_context: click.Context, _option: click.Parameter, text: str) -> int | None:
@@ -104,7 +89,7 @@ drive_options = together(
     click.option(
         "--zone",
         metavar="±HH:MM",
-        callback=_zone,
+        callback=zone_option,
         help="Time zone of the camera's clock, where no positions tell the time: +02:00, or a place such as "
         "Europe/Berlin; default: this machine's.",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 _NO_TIMESTAMPS = 0x80
 """AVFMT_NOTIMESTAMPS: the times of such a format are FFmpeg's own, a count of frames at an assumed 25 fps."""
@@ -54,3 +55,8 @@ _KNOWN = {
         ContainerFormat("asf", promises_length=True, knows_decoding_times_only=True),
     )
 }
+
+
+def is_playlist(uri: str) -> bool:
+    """Return whether an address names an HLS playlist."""
+    return urlsplit(uri).path.lower().endswith(".m3u8") if "://" in uri else False

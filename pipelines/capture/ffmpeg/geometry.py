@@ -124,3 +124,9 @@ def _turn(matrix: bytes | None) -> tuple[bool, int | None]:
     across, down = (c, b) if transposed else (a, d)
     flip = {(False, False): None, (True, False): 1, (False, True): 0, (True, True): -1}[across < 0, down < 0]
     return transposed, flip
+
+
+def pixel_aspect(stream: Any) -> Fraction | None:
+    """Return the width of a video track's pixels through their height, by its container, or else by itself."""
+    said: Fraction | None = stream.sample_aspect_ratio
+    return said or stream.codec_context.sample_aspect_ratio

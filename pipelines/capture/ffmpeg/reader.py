@@ -7,20 +7,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
-from fractions import Fraction
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import av
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
-from pipelines.capture.ffmpeg.container_format import ContainerFormat
+from pipelines.capture.ffmpeg.container_format import ContainerFormat, is_playlist
 from pipelines.capture.ffmpeg.damage import DamageGuard
 from pipelines.capture.ffmpeg.decoders import create_decoder
 from pipelines.capture.ffmpeg.frame_pictures import FramePictures
 from pipelines.capture.ffmpeg.frame_times import FrameTimes
+from pipelines.capture.ffmpeg.geometry import pixel_aspect
 from pipelines.capture.ffmpeg.header_promise import HeaderPromise
 from pipelines.capture.ffmpeg.open_failure import fault_text, open_failure, track_refused, transport_refused
 from pipelines.capture.ffmpeg.packet_tap import PacketTap
@@ -61,7 +60,7 @@ class PyAvReader:
         self._is_file = spec.kind == "file"
         self._config = config
         self._read_timeout_s = config.read_timeout_s
-        if _is_playlist(spec.uri):
+        if is_playlist(spec.uri):
             self._read_timeout_s = max(config.read_timeout_s, HLS_SILENCE_S)
         self._silence = SilenceLimit(config.read_timeout_s)
         self._silent_since_s: float | None = None
@@ -73,7 +72,6 @@ class PyAvReader:
         self._decoder: Any = None
         self._promise: HeaderPromise
         self._times: FrameTimes
-        self._new_times: Callable[[], FrameTimes]
         self._pictures: FramePictures
         self._lag = LagGuard()
         self._drops = drops
@@ -112,7 +110,7 @@ class PyAvReader:
             self._tap.begin(self._container, self._stream)
         if self._is_playlist:
             leave_out_others(self._container, self._tap.tracks if self._tap else {self._stream.index})
-        self._pictures = FramePictures(partial(_pixel_aspect, self._stream))
+        self._pictures = FramePictures(partial(pixel_aspect, self._stream))
         self._promise = HeaderPromise(self._container, self._stream, self._spec)
         self._new_times = partial(
             FrameTimes,
@@ -399,16 +397,4 @@ class PyAvReader:
 
     def _finite(self) -> bool:
         """Say whether the source has an end of its own."""
-        if self._is_file:
-            return True
-        return self._spec.kind in ("http", "rtsp") and bool(self._container.duration)
-
-
-def _pixel_aspect(stream: Any) -> Fraction | None:
-    """Return what the container says, or else the stream itself."""
-    said: Fraction | None = stream.sample_aspect_ratio
-    return said or stream.codec_context.sample_aspect_ratio
-
-
-def _is_playlist(uri: str) -> bool:
-    return urlsplit(uri).path.lower().endswith(".m3u8") if "://" in uri else False
+        return self._is_file or (self._spec.kind in ("http", "rtsp") and bool(self._container.duration))

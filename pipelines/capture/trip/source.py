@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 from urllib.parse import parse_qsl
@@ -116,8 +116,8 @@ def _parse(text: str, policy: Policy, realtime: bool) -> SourceSpec | None:
     if options is None:
         raise ValueError("names no folder that exists")
     name = f"{options.folder.resolve().name}-{options.view}" + (f"-{options.drive}" if options.drive else "")
-    spec = local_source("trip", options.folder, text, name, policy, realtime, files=())
-    return SourceSpec(**{**vars(spec), "uri": rest, "file_name": None})
+    spec = local_source("trip", options.folder, text, name, policy, realtime)
+    return replace(spec, uri=rest, file_name=None)
 
 
 def _files(spec: SourceSpec) -> list[Path]:
