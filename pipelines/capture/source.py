@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pipelines.capture.file_list import printable
 from streamvision.core.addresses import with_escaped_user_info
-from streamvision.core.frame import FilePlace, WallTime
+from streamvision.core.frame import FilePlace, PacketTime, WallTime
 from streamvision.core.picture import Picture
 from streamvision.core.position import Position
 from streamvision.core.redaction import redact_source
@@ -124,6 +124,8 @@ class Captured(NamedTuple):
     """Where on earth the camera was, where the source says so."""
     begins_anew: bool = False
     """Whether nothing carries over from the picture before it, as where another drive begins."""
+    packet: PacketTime | None = None
+    """The packet that it was decoded from, where packets are passed on."""
 
 
 class NotYet(Enum):

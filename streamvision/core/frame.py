@@ -25,6 +25,15 @@ class WallTime(NamedTuple):
     """Where it comes from."""
 
 
+class PacketTime(NamedTuple):
+    """Which encoded packet of the source a picture was decoded from."""
+
+    generation: int
+    """As :attr:`streamvision.core.live_video.VideoFormat.generation`."""
+    time_us: int
+    """As :attr:`streamvision.core.live_video.VideoPacket.time_us`."""
+
+
 class FilePlace(NamedTuple):
     """Where a frame stands in the file that it was read from, which may be one of many in a stream."""
 
@@ -58,6 +67,8 @@ class Frame:
     """When it was taken, on the wall clock; ``None`` where nobody knows."""
     position: Position | None = None
     """Where on earth the camera was; ``None`` where nobody knows."""
+    packet: PacketTime | None = None
+    """The packet that it was decoded from; ``None`` where packets are not passed on."""
 
     def __post_init__(self) -> None:
         if self.index < 0 or not self.stream_id:

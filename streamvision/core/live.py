@@ -20,6 +20,7 @@ from streamvision.core.telemetry import Distribution
 from streamvision.core.tracklets import Tracklets
 
 if TYPE_CHECKING:
+    from streamvision.core.live_video import LivePackets
     from streamvision.core.restream import LiveVideos
 
 Listener = Callable[["LiveChannel"], None]
@@ -170,6 +171,8 @@ class LiveView:
         """Which identities were seen, and where; ``None`` where they are not kept."""
         self.videos: LiveVideos | None = None
         """Makes videos of the streams; ``None`` where nobody does."""
+        self.packets: LivePackets | None = None
+        """Gives the encoded video of the streams; ``None`` where nobody does."""
         self.model = model
         """One line about model, backend, device and precision."""
         self._lock = threading.Lock()
