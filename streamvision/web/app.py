@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.status import StreamStatus
 from streamvision.web.access import EVERYBODY, access, asks_for_page, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
-from streamvision.web.asked_sizes import asked_sizes, asked_width
+from streamvision.web.asked_sizes import asked_layers, asked_results, asked_sizes, asked_width
 from streamvision.web.event_log import add_event_log
 from streamvision.web.events import status_json
 from streamvision.web.hardening import harden
@@ -123,7 +124,10 @@ def create_app(
         refused = fanout.places.refusal(present())
         if refused:
             refuse(HTTPStatus.SERVICE_UNAVAILABLE, refused)
-        return LiveResponse(live, Subscription(form, streams, detections, present(), sizes), opening=opening)
+        wanted = Subscription(form, streams, detections, present(), sizes)
+        if form == "live":
+            wanted = replace(wanted, layers=asked_layers(streams or ()), results=asked_results())
+        return LiveResponse(live, wanted, opening=opening)
 
     def seen() -> list[StreamStatus]:
         return [status for status in view.statuses() if present().may_see(status.id)]

@@ -132,10 +132,15 @@ class StreamsQuery(Schema):
 
 
 class LiveQuery(StreamsQuery):
-    """Which streams are meant, and how large their pictures are."""
+    """Which streams are meant, how they come, and how large their pictures are."""
 
     width: str = ""
     """Width in pixels as of a snapshot: one for all streams, or one for each, separated by commas."""
+    layer: str = ""
+    """jpeg: drawn pictures; source: the camera's own packets; h264: video encoded here; auto: source where that can be
+    passed on, else h264. One for all streams, or one for each, separated by commas; empty: jpeg."""
+    results: Literal["0", "1"] = "0"
+    """1: with what was found on each frame, and what is drawn beside it."""
     adapt: Literal["0", "1"] = "1"
     """0: pictures of one size, to slow viewers too."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from streamvision.core.live import LiveChannel
 from streamvision.web.access import EVERYBODY, Principal
+from streamvision.web.layers import PICTURES, AskedLayers
 from streamvision.web.link import Link
 from streamvision.web.widths import AS_THEY_ARE, PictureSizes, WidthControl
 from streamvision.web.wire import CLOSINGS, Form, Render
@@ -30,6 +31,10 @@ class Subscription:
     """Whose viewer it is."""
     sizes: PictureSizes = AS_THEY_ARE
     """In which sizes it wants pictures."""
+    layers: AskedLayers = PICTURES
+    """In which layer it wants each stream."""
+    results: bool = False
+    """Whether it wants what was found on each frame beside pictures or packets."""
 
     @property
     def pictures(self) -> bool:

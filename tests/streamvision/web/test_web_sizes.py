@@ -65,9 +65,24 @@ def test_each_stream_of_a_page_has_a_width_of_its_own(server: WebServer) -> None
     assert {(header["stream"], size(jpeg)) for header, jpeg in records} == {("yard", (320, 180)), ("gate", (320, 180))}
 
 
-@pytest.mark.parametrize("query", ["width=0", "width=-1", "width=wide", "width=99999999", "width=320,640", "adapt=2"])
+def test_streams_may_be_left_out_of_the_widths(server: WebServer) -> None:
+    with opened(server.port, "/api/live?streams=yard,gate&width=,320") as response:
+        records = [read_record(response) for _ in range(8)]
+    assert {(header["stream"], size(jpeg)[0]) for header, jpeg in records} == {("yard", 1280), ("gate", 320)}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["width=0", "width=-1", "width=wide", "width=99999999", "width=320,640", "adapt=2"],
+)
 def test_what_is_no_size_is_refused_in_a_sentence(server: WebServer, query: str) -> None:
     status, body = get_json(server.port, f"/streams/gate/mjpeg?{query}")
+    assert status == 400 and query.partition("=")[0] in body["error"]
+
+
+@pytest.mark.parametrize("query", ["layer=vp9", "layer=jpeg,auto", "results=2"])
+def test_what_is_no_layer_is_refused_in_a_sentence(server: WebServer, query: str) -> None:
+    status, body = get_json(server.port, f"/api/live?{query}")
     assert status == 400 and query.partition("=")[0] in body["error"]
 
 
