@@ -29,6 +29,15 @@ page_options = together(
     field_option("--tls", ServeConfig, "tls"),
     field_option("--tls-cert", ServeConfig, "tls_cert", metavar="F.pem"),
     field_option("--tls-key", ServeConfig, "tls_key", metavar="F.pem"),
+    field_option(
+        "--embed-origin",
+        ServeConfig,
+        "embed_origins",
+        multiple=True,
+        metavar="ORIGIN",
+        help="Let pages of this site show live streams, such as https://shop.example; '*': those of every site, with a "
+        "token. May be given several times.",
+    ),
 )
 """Options that say who may reach the page, and how."""
 

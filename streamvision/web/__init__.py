@@ -48,4 +48,5 @@ def web_server(
         login=login,
         proxy=config.proxy,
         certificate=certificate,
+        embed_origins=config.embed_origins,
     )

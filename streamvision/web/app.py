@@ -22,6 +22,7 @@ from streamvision.core.status import StreamStatus
 from streamvision.web.access import EVERYBODY, access, asks_for_page, check_streams, guard, present, principal
 from streamvision.web.analytics import add_analytics
 from streamvision.web.asked_sizes import asked_layers, asked_results, asked_sizes, asked_width
+from streamvision.web.embedding import Embedding, allow_embedding, embeddable
 from streamvision.web.event_log import add_event_log
 from streamvision.web.events import status_json
 from streamvision.web.hardening import harden
@@ -71,6 +72,7 @@ def create_app(
     ready_age_s: float | None = READY_AGE_S,
     login: Login | None = None,
     proxy: ProxyConfig | None = None,
+    embed_origins: Iterable[str] = (),
 ) -> Flask:
     """Build the application, which any WSGI server can run, too; each live response then takes one of its threads.
 
@@ -81,6 +83,7 @@ def create_app(
         ready_age_s: oldest that the newest frame of a live stream may be where all is ready; ``None``: any.
         login: how people sign in; by default nobody does, and everybody may do everything.
         proxy: a reverse proxy in front whose word is taken.
+        embed_origins: sites whose pages may show live streams.
     """
     live = live or LiveService(view, credentials=login.credentials if login else None)
     fanout = live.fanout
@@ -89,10 +92,12 @@ def create_app(
     app.json = StrictJson(app)
     app.json.sort_keys = False
     harden(app, host_names=host_names)
+    required = login.credentials.required if login else lambda: False
+    allow_embedding(app, Embedding(embed_origins, required))
     guard(app, login.credentials.identify if login else lambda: EVERYBODY)
     refuse_other_sites(app)
     app.wsgi_app = TrustedProxy(app.wsgi_app, proxy)  # type: ignore[method-assign]
-    add_me(app, login.credentials.required if login else lambda: False)
+    add_me(app, required)
     if login is not None:
         from streamvision.web.accounts import add_accounts  # the database takes its time, which other runs do without
         from streamvision.web.login import add_login
@@ -141,6 +146,7 @@ def create_app(
 
     @app.get("/streams/<stream_id>/mjpeg")
     @access("view")
+    @embeddable
     @describe(query=MjpegQuery, media_type="multipart/x-mixed-replace", live=True)
     def mjpeg(stream_id: str) -> Response:
         """Send pictures for ever as multipart/x-mixed-replace."""
@@ -155,6 +161,7 @@ def create_app(
 
     @app.get("/streams/<stream_id>/snapshot.jpg")
     @access("view")
+    @embeddable
     @describe(query=SnapshotQuery, media_type="image/jpeg")
     def snapshot(stream_id: str) -> Response:
         """Give the newest annotated picture."""
@@ -172,6 +179,7 @@ def create_app(
 
     @app.get("/api/streams")
     @access("view")
+    @embeddable
     @describe(answer=StreamList)
     def streams() -> Response:
         """Give the status of every stream."""
@@ -215,6 +223,7 @@ def create_app(
 
     @app.get("/api/live")
     @access("view")
+    @embeddable
     @describe(query=LiveQuery, media_type="application/vnd.streamvision.live", live=True)
     def multiplexed() -> Response:
         """Send the pictures of many streams over one connection."""

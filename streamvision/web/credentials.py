@@ -14,10 +14,13 @@ from streamvision.state.tokens import Token
 from streamvision.state.users import User, rights_of
 from streamvision.web.access import EVERYBODY, Principal
 from streamvision.web.cookies import session_cookie
+from streamvision.web.embedding import is_embedded
 from streamvision.web.proxy import PROXY_USER, ProxyUser
 
 VIEWER_SCOPES = frozenset({"view", "metrics"})
 ADMIN_SCOPES = frozenset({"view", "metrics", "admin"})
+TOKEN_PROTOCOL = "token."
+"""Begins the name of the protocol by which a page gives its token to a WebSocket, for which browsers have no header."""
 RECHECK_S = 1.0
 """How often it is looked whether there are users by now."""
 
@@ -48,13 +51,14 @@ class Credentials:
         """Return who made the present request; ``None`` where it is not known."""
         if not self.required():
             return EVERYBODY
-        said = request.authorization
-        secret = (said.token or said.password) if said and said.type in ("bearer", "basic") else None
+        secret = _protocol_token() or _authorization()
         if secret and (token := self._accounts.tokens.find(digest(secret))):
             return _of_token(token, digest(secret))
+        if is_embedded():  # what follows is what a browser adds by itself, whatever page it asks for
+            return None
         if named := request.environ.get(PROXY_USER):
             return self._of_proxy(named)
-        if "Authorization" in request.headers:
+        if "Authorization" in request.headers or _protocol_token() is not None:
             return None
         cookie = request.cookies.get(session_cookie().name)
         return self._of_session(digest(cookie)) if cookie else None
@@ -95,6 +99,20 @@ class Credentials:
             return None
         scopes = ADMIN_SCOPES if role == "admin" else VIEWER_SCOPES
         return Principal(named.name[:64], scopes, credential=("proxy", named.name))
+
+
+def _authorization() -> str | None:
+    """Return the token of the header; a browser adds a password that it remembers to what any page asks for."""
+    said = request.authorization
+    if said is None or said.type not in (("bearer",) if is_embedded() else ("bearer", "basic")):
+        return None
+    return said.token or said.password
+
+
+def _protocol_token() -> str | None:
+    """Return the token among the protocols that are offered for a WebSocket."""
+    offered = (one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(","))
+    return next((one[len(TOKEN_PROTOCOL) :] for one in offered if one.startswith(TOKEN_PROTOCOL)), None)
 
 
 def _of_user(user: User, credential: tuple[str, str]) -> Principal:

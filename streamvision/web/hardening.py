@@ -25,7 +25,7 @@ HEADERS = {
         "form-action 'self'; frame-ancestors 'none'"
     ),
 }
-"""Sent with every response: nobody frames the page, and no other site's page loads anything from here."""
+"""Sent with every response: nobody frames the page, and no other site's page loads anything that says no other."""
 
 
 class StoredInteger(IntegerConverter):
@@ -67,7 +67,8 @@ def harden(app: Flask, *, host_names: Iterable[str] = ()) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
         return response
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request
 
+from streamvision.core.redaction import short
+from streamvision.web.embedding import foreign_origin, is_embedded
 from streamvision.web.refusal import refuse
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -40,26 +41,27 @@ def refuse_other_sites(app: Flask) -> None:
         has_body = request.method != "DELETE" or bool(request.content_length)
         if has_body and not _is_form_view(request.endpoint) and request.mimetype != "application/json":
             refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, with the header Content-Type: application/json")
-        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-        own = site in ("same-origin", "none") if site else origin is None or _netloc(origin) == request.host
+        site = request.headers.get("Sec-Fetch-Site")
+        own = site in ("same-origin", "none") if site else foreign_origin() is None
         if not own:
-            refuse(HTTPStatus.FORBIDDEN, f"pages of {origin or 'other sites'} may not change this; use the page itself")
+            refuse(HTTPStatus.FORBIDDEN, f"{_pages()} may not change this; use the page itself")
 
 
 def _check_reading() -> None:
-    """Refuse what another site's page loads, which its browser would not let it see anyhow; links may lead here."""
+    """Refuse what another site's page loads, unless it may show live streams; links may lead here.
+
+    Its browser would not let it see most of that anyhow, but a WebSocket it would.
+    """
     fetched = request.headers
     followed = fetched.get("Sec-Fetch-Mode") == "navigate" and fetched.get("Sec-Fetch-Dest") == "document"
-    if fetched.get("Sec-Fetch-Site") == "cross-site" and request.path.startswith(_NOT_FOR_OTHERS) and not followed:
-        refuse(HTTPStatus.FORBIDDEN, "pages of other sites may not load this; open it by itself, or use a program")
+    is_foreign = foreign_origin() is not None or (fetched.get("Sec-Fetch-Site") == "cross-site" and not followed)
+    if is_foreign and request.path.startswith(_NOT_FOR_OTHERS) and not is_embedded():
+        refuse(HTTPStatus.FORBIDDEN, f"{_pages()} may not load this; open it by itself, or use a program")
 
 
 def _is_form_view(endpoint: str) -> bool:
     return getattr(current_app.view_functions[endpoint], _FORM, False)
 
 
-def _netloc(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:  # it is no address at all, which no browser sends
-        return None
+def _pages() -> str:
+    return f"pages of {short(request.headers.get('Origin', 'other sites'))}"

@@ -53,6 +53,7 @@ class WebServer:
         login: Login | None = None,
         proxy: ProxyConfig | None = None,
         certificate: Certificate | None = None,
+        embed_origins: Iterable[str] = (),
         listener: socket.socket | None = None,
     ) -> None:
         """Prepare a server; nothing is opened before :meth:`start`.
@@ -68,6 +69,7 @@ class WebServer:
             login: how people sign in; by default nobody does, and everybody may do everything.
             proxy: a reverse proxy in front whose word is taken.
             certificate: what HTTPS is begun with; default: HTTP.
+            embed_origins: sites whose pages may show live streams.
             listener: a socket that listens there already.
         """
         self.host = host.strip("[]")
@@ -76,7 +78,13 @@ class WebServer:
         self._live = LiveService(view, eviction_s=eviction_s, max_viewers=max_viewers, credentials=credentials)
         self.fanout = self._live.fanout
         app = create_app(
-            view, live=self._live, host_names=host_names, ready_age_s=ready_age_s, login=login, proxy=proxy
+            view,
+            live=self._live,
+            host_names=host_names,
+            ready_age_s=ready_age_s,
+            login=login,
+            proxy=proxy,
+            embed_origins=embed_origins,
         )
         self._app = AsgiApp(app, self.fanout)
         self._eviction_s = eviction_s

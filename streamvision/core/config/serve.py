@@ -5,12 +5,16 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from streamvision.core.config.section import Section
 
 HEADER_NAME = r"^[A-Za-z0-9-]{1,64}$"
+ANY_ORIGIN = "*"
+"""Stands for every site; whoever shows a stream there needs a token."""
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class ProxyConfig(Section):
@@ -83,6 +87,12 @@ class ServeConfig(Section):
         pattern=r"^https?://[^\s?#]+$",
         description="Address under which people reach the page, such as https://cams.example/; messages lead there.",
     )
+    embed_origins: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        description="Origins of the sites whose pages may show live streams, such as https://shop.example; `*`: every "
+        "site, with a token.",
+    )
     login: Literal["auto", "none"] = Field(
         "auto",
         description="auto: users sign in where there are any, and without them the page listens on this machine alone; "
@@ -100,6 +110,25 @@ class ServeConfig(Section):
     )
     tls_key: Path | None = Field(None, description="Private key of that certificate: PEM, without a password.")
     proxy: ProxyConfig | None = Field(None, description="A reverse proxy in front; absent: none is trusted.")
+
+    @field_validator("embed_origins")
+    @classmethod
+    def _are_origins(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for one in given:
+            if one != ANY_ORIGIN:
+                _check_origin(one)
+            elif len(given) > 1:
+                raise ValueError(f"{ANY_ORIGIN!r} is every origin; give it alone, or only the others")
+        return given
+
+    @model_validator(mode="after")
+    def _any_origin_needs_token(self) -> ServeConfig:
+        if ANY_ORIGIN in self.embed_origins and self.login == "none":
+            raise ValueError(
+                f"embed_origins: {ANY_ORIGIN!r} needs a token, and login: none asks for none; name the origins, or let "
+                "people sign in"
+            )
+        return self
 
     @model_validator(mode="after")
     def _certificate_is_whole(self) -> ServeConfig:
@@ -123,3 +152,23 @@ class ServeConfig(Section):
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return host.lower() == "localhost" or host.lower().endswith(".localhost")
+
+
+def _check_origin(given: str) -> None:
+    """Refuse what no browser sends as the origin of a page (RFC 6454, 6.2).
+
+    Raises:
+        ValueError: says what is accepted.
+    """
+    accepted = "give scheme, host and port alone, such as https://shop.example or http://192.168.1.5:3000"
+    try:
+        parts = urlsplit(given)
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError:
+        raise ValueError(f"{given!r} is no origin; {accepted}") from None
+    if parts.scheme not in _DEFAULT_PORTS or not host or " " in given:
+        raise ValueError(f"{given!r} is no origin; {accepted}")
+    named = f"[{host}]" if ":" in host else host
+    sent = f"{parts.scheme}://{named}" + ("" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}")
+    if given != sent:
+        raise ValueError(f"{given!r} is not written as browsers send an origin; give {sent}")

@@ -144,3 +144,32 @@ def test_many_faults_take_no_longer_than_their_number() -> None:
     with pytest.raises(ConfigError):
         parse_config(MINIMAL | {"streams": [stream] * 20_000}, origin="x.yaml")
     assert time.process_time() - begun_s < 30, "each with each, this took minutes"
+
+
+@pytest.mark.parametrize(
+    ("origins", "words"),
+    [
+        (["shop.example"], "'shop.example' is no origin; give scheme, host and port alone"),
+        (["ftp://shop.example"], "is no origin"),
+        (["https://"], "is no origin"),
+        (["http://["], "is no origin"),
+        (["https://a:99999"], "is no origin"),
+        (["null"], "is no origin"),
+        (["https://shop.example/"], "is not written as browsers send an origin; give https://shop.example"),
+        (["https://Shop.Example:443"], "give https://shop.example"),
+        (["https://user:secret@shop.example"], "give https://shop.example"),
+        (["https://shop.example/a?b"], "give https://shop.example"),
+        (["https://b\u00fccher.example"], "give https://xn--bcher-kva.example"),
+        (["*", "https://shop.example"], "'*' is every origin; give it alone"),
+    ],
+)
+def test_origins_that_no_browser_sends_are_refused(origins: list[str], words: str) -> None:
+    assert words in refused(MINIMAL | {"serve": {"embed_origins": origins}})
+
+
+def test_origins_are_taken_as_browsers_send_them() -> None:
+    given = ["https://shop.example", "http://192.168.1.5:3000", "http://[::1]:3000", "http://localhost"]
+    config = parse_config(MINIMAL | {"serve": {"embed_origins": given}}, origin="x.yaml")
+    assert config.serve is not None and config.serve.embed_origins == tuple(given)
+    assert parse_config(MINIMAL | {"serve": {"embed_origins": ["*"]}}, origin="x.yaml")
+    assert "name the origins" in refused(MINIMAL | {"serve": {"embed_origins": ["*"], "login": "none"}})
