@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from streamvision.core.config.app import OverlayConfig
 from streamvision.core.frame import Result
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import Canvas
+from streamvision.core.rendered_frame import DrawingSettings
 
 _Placed = list[tuple[TextBitmap, Rect]]
 
@@ -37,16 +38,15 @@ class Overlay:
     def __init__(
         self, config: OverlayConfig, names: tuple[str, ...], *, skeleton: tuple[tuple[int, int], ...] = ()
     ) -> None:
-        self._skeleton = skeleton
-        self._config = config
+        self._settings = DrawingSettings(config, skeleton)
         self._names = names
         self._trails = Trails(config.trails_s) if config.trails_s > 0 else None
 
     def apply(self, config: OverlayConfig) -> None:
         """Draw this from the next result on; any thread may ask for it."""
-        if config.trails_s != self._config.trails_s:
+        if config.trails_s != self._settings.overlay.trails_s:
             self._trails = Trails(config.trails_s) if config.trails_s > 0 else None
-        self._config = config
+        self._settings = replace(self._settings, overlay=config)
 
     def plan(self, result: Result, *, fps: float) -> FrameAnnotation:
         """Return what is to be drawn on this result; drawing itself is :meth:`FrameAnnotation.draw`, on any thread.
@@ -61,7 +61,7 @@ class Overlay:
             frame = result.frame
             trails.update(result.detections, pts_s=frame.pts_s, segment=frame.segment)
             snapshot = trails.snapshot()
-        return FrameAnnotation(result, self._config, self._names, snapshot, fps, self._skeleton)
+        return FrameAnnotation(result, self._settings, self._names, snapshot, fps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class FrameAnnotation:
 
     result: Result
     """The frame and its objects."""
-    config: OverlayConfig
+    settings: DrawingSettings
     """What is wanted."""
     names: tuple[str, ...]
     """Class names by class id."""
@@ -78,12 +78,10 @@ class FrameAnnotation:
     """Where the objects have been."""
     fps: float
     """Frames per second of the stream, for the status line."""
-    skeleton: tuple[tuple[int, int], ...] = ()
-    """Pairs of keypoints to draw a line between."""
 
     def draw(self) -> Canvas:
         """Return a fresh canvas with the picture and everything on it; the decoder's planes stay as they are."""
-        config, result, image_result = self.config, self.result, self.result.image_result
+        config, result, image_result = self.settings.overlay, self.result, self.result.image_result
         made = image_result.picture if image_result is not None else None
         canvas = (made or result.frame.picture).to_canvas()
         drawing = YuvDrawing(canvas)
@@ -96,7 +94,7 @@ class FrameAnnotation:
         size_px = drawing.width_px, drawing.height_px
         objects = visible_objects(result, self.names, picture_px=size_px, with_speed=config.analytics)
         if config.boxes:
-            draw_objects(drawing, objects, result, self.skeleton)
+            draw_objects(drawing, objects, result, self.settings.skeleton)
         placed = self._status_texts(drawing) if config.status else []
         if analysis is not None:
             placed += draw_regions(drawing, analysis, taken=[place for _, place in placed])
@@ -113,7 +111,7 @@ class FrameAnnotation:
     def _image_texts(self, drawing: YuvDrawing, image_result: ImageResult) -> _Placed:
         """Place what is said of the whole picture: classes at the left below the status, a legend at the right."""
         pad_px = drawing.scale.pad_px
-        top_px = 2 * pad_px + drawing.scale.text_px if self.config.status else pad_px
+        top_px = 2 * pad_px + drawing.scale.text_px if self.settings.overlay.status else pad_px
         placed = _column([(text, pad_px) for text in class_texts(drawing, image_result, self.names)], top_px)
         legend = legend_texts(drawing, image_result, self.names)
         right_px = drawing.width_px - pad_px

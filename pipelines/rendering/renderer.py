@@ -67,7 +67,7 @@ class Renderer:
             with self._turns.taken(), self._times.measure("draw"):
                 return annotation.draw()
 
-        return RenderedFrame(result, draw=draw, encode=self._encode)
+        return RenderedFrame(result, draw=draw, encode=self._encode, settings=annotation.settings)
 
     def _encode(self, canvas: Canvas) -> bytes:
         with self._times.measure("encode"):

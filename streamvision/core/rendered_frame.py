@@ -5,9 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
+from streamvision.core.config.app import OverlayConfig
 from streamvision.core.frame import Result
 from streamvision.core.picture import Canvas
+
+
+@dataclass(frozen=True)
+class DrawingSettings:
+    """How the frames of a stream are drawn, until that is changed."""
+
+    overlay: OverlayConfig = field(default_factory=OverlayConfig)
+    """What is drawn."""
+    skeleton: tuple[tuple[int, int], ...] = ()
+    """Pairs of keypoints to draw a line between."""
 
 
 class RenderedFrame:
@@ -17,10 +29,19 @@ class RenderedFrame:
         result: the frame and what was found on it; it does not change any more.
         draw: makes the picture.
         encode: makes a JPEG file of it.
+        settings: how it is drawn, for those who draw it themselves.
     """
 
-    def __init__(self, result: Result, *, draw: Callable[[], Canvas], encode: Callable[[Canvas], bytes]) -> None:
+    def __init__(
+        self,
+        result: Result,
+        *,
+        draw: Callable[[], Canvas],
+        encode: Callable[[Canvas], bytes],
+        settings: DrawingSettings | None = None,
+    ) -> None:
         self.result = result
+        self.settings = settings or DrawingSettings()
         self.sequence = 0
         """Place among the frames of its channel, from 1; 0 until it is published."""
         self.finished_at_s = time.monotonic()
