@@ -63,13 +63,17 @@ class RtspServer:
         sound: Literal["aac", "pcmu"] | None = None,
         sent: Path | None = None,
         copied: bool = False,
+        times: Path | None = None,
     ) -> None:
         """Prepare; ``users`` maps names to passwords, ``auth`` is ``basic`` or ``digest``, port 0 takes a free one.
 
         Of all that is sent, ``sent`` gets a line: ``video`` and the hash of the picture's slices, or ``sound`` and its
-        bytes. ``copied`` sends the video's own H.264 packets, over and over, which costs the camera nothing.
+        bytes. ``copied`` sends the video's own packets of H.264, H.265 or JPEG, over and over, which costs the camera
+        nothing. Of each packet ``times`` gets a line as it is sent: the number of its picture in the video, and
+        ``time.monotonic()``.
         """
         self._copied = copied
+        self._times = times
         self.port = port
         self._video = Path(video)
         self._users = dict(users or {})
@@ -102,6 +106,7 @@ class RtspServer:
         command += [f"--sound={self._sound}"] if self._sound else []
         command += [f"--sent={self._sent}"] if self._sent else []
         command += ["--copied"] if self._copied else []
+        command += [f"--times={self._times}"] if self._times else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert process.stdout is not None
         readable, _, _ = select.select([process.stdout], [], [], START_TIMEOUT_S)
@@ -145,6 +150,11 @@ class RtspServer:
         self.kill()
 
 
+_PAYLOADERS = {
+    "h264": "video/x-h264,stream-format=byte-stream,alignment=au ! h264parse ! rtph264pay config-interval=-1",
+    "hevc": "video/x-h265,stream-format=byte-stream,alignment=au ! h265parse ! rtph265pay config-interval=-1",
+    "mjpeg": "image/jpeg,framerate=0/1,width={width},height={height} ! rtpjpegpay",
+}
 _SOUND_SOURCE = "appsrc name=sound is-live=true format=time block=false max-bytes=400000 leaky-type=downstream caps="
 _SOUND = {
     "pcmu": f"{_SOUND_SOURCE}audio/x-mulaw,rate=8000,channels=1 ! rtppcmupay name=pay1 pt=0 ",
@@ -182,8 +192,7 @@ def _serve(options: argparse.Namespace) -> None:
     factory.set_shared(True)
     factory.set_launch(
         "( appsrc name=source is-live=true format=time block=false max-bytes=4000000 leaky-type=downstream"
-        " caps=video/x-h264,stream-format=byte-stream,alignment=au"
-        " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 " + _SOUND.get(options.sound, "") + ")"
+        f" caps={_payloader(options)} name=pay0 pt=96 " + _SOUND.get(options.sound, "") + ")"
     )
     if options.user:
         _protect(server, factory, options, GstRtsp, GstRtspServer)
@@ -194,6 +203,17 @@ def _serve(options: argparse.Namespace) -> None:
     print(f"READY {server.get_bound_port()}", flush=True)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     GLib.MainLoop().run()
+
+
+def _payloader(options: argparse.Namespace) -> str:
+    """Return the caps of the packets that are sent, and the elements behind."""
+    import av
+
+    if not options.copied:
+        return _PAYLOADERS["h264"]
+    with av.open(options.video) as container:
+        stream = container.streams.video[0]
+        return _PAYLOADERS[stream.codec_context.name].format(width=stream.width, height=stream.height)
 
 
 def _protect(server: Any, factory: Any, options: argparse.Namespace, rtsp: Any, rtsp_server: Any) -> None:
@@ -219,20 +239,23 @@ def _feed_media(media: Any, options: argparse.Namespace, gst: Any) -> None:
     over = threading.Event()
     media.connect("unprepared", lambda _: over.set())
     log = options.sent.open("a", buffering=1) if options.sent else None
-    threading.Thread(target=_feed, args=(source, options, gst, over, log), daemon=True).start()
+    times = options.times.open("a", buffering=1) if options.times else None
+    threading.Thread(target=_feed, args=(source, options, gst, over, log, times), daemon=True).start()
     if options.sound:
         sound = media.get_element().get_by_name_recurse_up("sound")
         threading.Thread(target=_feed_sound, args=(sound, options, gst, over, log), daemon=True).start()
 
 
-def _feed(source: Any, options: argparse.Namespace, gst: Any, over: threading.Event, log: Any) -> None:
+def _feed(source: Any, options: argparse.Namespace, gst: Any, over: threading.Event, log: Any, times: Any) -> None:
     """Push access units into ``source`` at the video's own speed until the media is over."""
     begin_s = time.monotonic()
-    for data, at_s in _access_units(options):
+    for data, at_s, shown_s, number in _access_units(options):
         if over.wait(max(0.0, begin_s + at_s - time.monotonic())):
             return
         buffer = gst.Buffer.new_wrapped(data)
-        buffer.pts = buffer.dts = int(at_s * gst.SECOND)
+        buffer.pts, buffer.dts = int(shown_s * gst.SECOND), int(at_s * gst.SECOND)
+        if times is not None:
+            times.write(f"{number} {time.monotonic():.6f}\n")
         if source.emit("push-buffer", buffer) != gst.FlowReturn.OK:
             return
         if log is not None:
@@ -280,7 +303,7 @@ def _coded_aac() -> Any:
 
 
 def _copied_units(video: str) -> Any:
-    """Yield the (Annex B access unit, time in seconds) of a video, over and over."""
+    """Yield the access units of a video as :func:`_access_units` does, over and over."""
     import av
     from av.bitstream import BitStreamFilterContext
 
@@ -288,15 +311,18 @@ def _copied_units(video: str) -> Any:
     while True:
         with av.open(video) as container:
             stream = container.streams.video[0]
-            annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
+            rate, codec = float(stream.average_rate), stream.codec_context.name
+            annex_b = BitStreamFilterContext("null" if codec == "mjpeg" else f"{codec}_mp4toannexb", stream)
             for packet in container.demux(stream):
                 for unit in annex_b.filter(packet) if packet.size else ():
-                    yield bytes(unit), index / float(stream.average_rate)
+                    at_s, shown_s = index / rate, float((unit.pts - unit.dts) * stream.time_base)
+                    number = round((unit.pts - (stream.start_time or 0)) * stream.time_base * rate)
+                    yield bytes(unit), at_s, at_s + shown_s, number
                     index += 1
 
 
 def _access_units(options: argparse.Namespace) -> Any:
-    """Yield (Annex B access unit, time in seconds) without end."""
+    """Yield (access unit, when it is sent and when it is shown in seconds, number of its picture) without end."""
     import av
 
     if options.copied:
@@ -319,7 +345,7 @@ def _access_units(options: argparse.Namespace) -> Any:
                 picture = frame.reformat(encoder.width, encoder.height, "yuv420p")
                 picture.pts, picture.time_base, picture.pict_type = index, 1 / rate, 0
                 for packet in encoder.encode(picture):
-                    yield bytes(packet), index / float(rate)
+                    yield bytes(packet), index / float(rate), index / float(rate), index
                 index += 1
 
 
@@ -346,4 +372,5 @@ if __name__ == "__main__":
     parser.add_argument("--sound", choices=tuple(_SOUND))
     parser.add_argument("--sent", type=Path)
     parser.add_argument("--copied", action="store_true")
+    parser.add_argument("--times", type=Path)
     _serve(parser.parse_args())
