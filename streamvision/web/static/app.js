@@ -2,10 +2,12 @@
 
 import "./page.js";
 import { CameraDialog } from "./camera.js";
-import { events, now, pictures } from "./connection.js";
+import { events } from "./connection.js";
 import { find, node } from "./dom.js";
-import { address, streamPath } from "./server.js";
+import { address, signIn, streamPath } from "./server.js";
 import { Tile } from "./tile.js";
+import { LiveLink } from "./view/link.js";
+import { now } from "./view/repeated.js";
 import { Wall } from "./wall.js";
 
 const TICK_MS = 100;
@@ -16,17 +18,22 @@ const newsLink = { connected: false, tried: false };
 const liveLink = { connected: false, tried: false };
 
 const wall = new Wall(tiles, watch);
-const live = pictures(
-  () => wall.wanted,
-  (record) => tiles.get(record.stream)?.show(record),
-  (change) => onLink(liveLink, change),
-);
+const live = new LiveLink({
+  root: address(),
+  wanted: () => wall.wanted,
+  onRecord: (header, data, offset_s) => tiles.get(header.stream)?.take(header, data, offset_s),
+  onChange: (change) => onLink(liveLink, change),
+  onRefused: (status) => status === 401 && signIn(),
+});
 const news = events(onEvent, (change) => onLink(newsLink, change));
 
 // A hidden page, and one that shows nothing, needs no pictures.
 function watch() {
-  if (document.hidden || !wall.wanted.length) live.close();
-  else live.open();
+  const wanted = document.hidden ? [] : wall.wanted;
+  const ids = wanted.map(({ id }) => id);
+  for (const [id, tile] of tiles) if (!ids.includes(id)) tile.pause();
+  if (wanted.length) live.watch();
+  else live.close();
 }
 
 function onLink(link, change) {
@@ -65,7 +72,7 @@ function keepTiles(statuses) {
   if (ids.join("\n") === [...tiles.keys()].join("\n")) return;
   const before = new Map(tiles);
   tiles.clear();
-  for (const status of statuses) tiles.set(status.id, before.get(status.id) ?? new Tile(find("tile"), status));
+  for (const status of statuses) tiles.set(status.id, before.get(status.id) ?? new Tile(find("tile"), status, () => wall.tell()));
   for (const [id, tile] of before) if (!tiles.has(id)) tile.remove();
   find("grid").replaceChildren(...[...tiles.values()].map((tile) => tile.element));
   find("empty").hidden = tiles.size > 0;
@@ -175,6 +182,6 @@ onEvent("status", JSON.parse(find("status").textContent));
 find("empty").hidden = tiles.size > 0;
 news.open();
 setInterval(() => {
-  for (const tile of tiles.values()) tile.tick();
+  for (const tile of tiles.values()) tile.tick(live.way);
   tellLost();
 }, TICK_MS);

@@ -1,12 +1,14 @@
 // One stream on the page: its picture, its state over the picture, and its figures.
 
-import { now } from "./connection.js";
 import { Editor } from "./editor.js";
 import { facts } from "./facts.js";
 import * as format from "./format.js";
 import { AgeHistory } from "./history.js";
+import { LiveSettings } from "./live_settings.js";
 import { address, streamPath } from "./server.js";
 import { Tallies } from "./tallies.js";
+import { LivePicture } from "./view/live-picture.js";
+import { now } from "./view/repeated.js";
 
 const OVER = new Set(["ended", "failed", "stopped"]);
 const WORDS = {
@@ -22,22 +24,22 @@ const WORDS = {
   offline: "No connection",
 };
 const MOST_CHIPS = 4;
+const WHOLE_SHARE = 0.6; // of the camera's width; one that is shown smaller is asked for in a size of its own
 
 export class Tile {
   #element;
   #canvas;
-  #context;
+  #live;
+  #settings;
   #history;
   #tallies;
   #editor;
-  #next = null;
-  #painting = false;
-  #shown = null; // the record whose picture is on the canvas
+  #shape = ""; // of the picture on the canvas
   #status = null;
   #status_at_s = 0;
 
-  // Takes the element to copy, and the stream's first status.
-  constructor(template, status) {
+  // Takes the element to copy, the stream's first status, and what is told when another video of it is wanted.
+  constructor(template, status, onWish) {
     const { id } = status;
     this.id = id;
     this.#element = template.content.firstElementChild.cloneNode(true);
@@ -46,7 +48,13 @@ export class Tile {
     for (const anchor of this.#element.querySelectorAll("[data-api]")) anchor.href = address(`api/${streamPath(id)}${anchor.dataset.api}`);
     this.#find(".look-back")?.setAttribute("href", address(`timeline?${new URLSearchParams({ stream: id })}`));
     this.#canvas = this.#find("canvas.picture");
-    this.#context = this.#canvas.getContext("2d", { alpha: false });
+    const overlay = this.#find("canvas.overlay");
+    this.#live = new LivePicture({ picture: this.#canvas, overlay, onShown: (shown) => this.#see(shown), onChange: onWish });
+    this.#settings = new LiveSettings(this.#find(".live-video"), (settings) => {
+      this.#live.mode = settings.boxes;
+      onWish();
+    });
+    this.#live.mode = this.#settings.boxes;
     this.#history = new AgeHistory(this.#find(".history"));
     this.#tallies = new Tallies(this.#find(".analytics"), this.id);
     this.#editor = this.#find(".editor") && new Editor(this.#element, this.id); // viewers get none
@@ -70,7 +78,7 @@ export class Tile {
   // The stream's state; one that is live is "starting" until it has a picture to show for it.
   get state() {
     const { state, frames_done: done } = this.#status;
-    const awaited = !this.#shown && !(this.#element.hidden && done);
+    const awaited = !this.#live.shown && !(this.#element.hidden && done);
     return state === "live" && awaited ? "starting" : state;
   }
 
@@ -92,39 +100,39 @@ export class Tile {
 
   remove() {
     this.#editor?.close();
+    this.#live.close();
+    this.#settings.close();
     this.#element.remove();
   }
 
-  // Takes a picture; where decoding cannot keep up, only the newest is painted.
-  show(record) {
-    this.#next = record;
-    if (!this.#painting) this.#paint();
+  // Takes one of the stream's live records.
+  take(header, data, offset_s) {
+    this.#live.take(header, data, offset_s);
   }
 
-  async #paint() {
-    this.#painting = true;
-    while (this.#next) {
-      const record = this.#next;
-      this.#next = null;
-      try {
-        const bitmap = await createImageBitmap(new Blob([record.jpeg], { type: "image/jpeg" }));
-        if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
-          this.#canvas.width = bitmap.width;
-          this.#canvas.height = bitmap.height;
-          this.#find(".stage").style.setProperty("--ratio", record.width_px / record.height_px);
-          this.#editor?.fit();
-        }
-        this.#context.drawImage(bitmap, 0, 0);
-        bitmap.close();
-        const first = !this.#shown;
-        this.#shown = record;
-        this.#element.classList.add("has-picture");
-        if (first && this.#status) this.#showPresent();
-      } catch {
-        // a damaged picture: the next one is on its way, and the age shows that this one is missing
-      }
+  // Takes note that nothing comes for now.
+  pause() {
+    this.#live.pause();
+  }
+
+  // Which video to ask for: the camera's own, where `few` are shown or this one is shown large; else one that was made small.
+  chooseLayer({ few }) {
+    const isLarge = few || this.width_px > WHOLE_SHARE * (this.#status.width_px ?? 0);
+    this.#live.preferred = this.#settings.layer ?? (isLarge ? "auto" : "h264");
+    return this.#live.layer;
+  }
+
+  #see({ width_px, height_px }) {
+    const first = this.#shape === "";
+    const shape = [this.#canvas.width, this.#canvas.height].join("x");
+    if (shape !== this.#shape) {
+      this.#shape = shape;
+      this.#find(".stage").style.setProperty("--ratio", width_px / height_px);
+      this.#editor?.fit();
     }
-    this.#painting = false;
+    if (!first) return;
+    this.#element.classList.add("has-picture");
+    this.#showPresent();
   }
 
   // Takes the figures; returns a sentence when the state has changed since the last time.
@@ -169,22 +177,25 @@ export class Tile {
     this.#write(".interruption-reason", reason);
   }
 
-  // Lets time pass: ages grow between two messages, above all when there are none.
-  tick() {
+  // Lets time pass: ages grow between two messages, above all when there are none. `over` is the way of the pictures.
+  tick(over = null) {
     const status = this.#status;
     if (!status) return;
     const since_s = status.state_age_s + now() - this.#status_at_s;
     const known = this.#element.dataset.state === this.state;
     this.#write(".interruption-since", !known ? "" : OVER.has(status.state) ? `${format.duration(since_s)} ago` : `for ${format.duration(since_s)}`);
-    const age_s = this.#shown ? now() - this.#shown.captured_at_s : null;
-    const counts = age_s !== null && !OVER.has(status.state);
-    const label = this.#find(".age");
-    label.hidden = !counts;
+    const shown = this.#live.shown;
+    const counts = shown !== null && !OVER.has(status.state);
+    const age_s = counts ? now() - shown.captured_s : null;
+    this.#find(".age").hidden = !counts;
     this.#write(".age", counts ? format.age(age_s) : "");
     this.#write(".age-large", counts ? format.age(age_s) : "–");
+    this.#write(".boxes-age", counts ? boxesAge(shown) : "");
     this.#element.dataset.freshness = !counts ? "none" : age_s > 2 ? "old" : age_s > 0.5 ? "late" : "fresh";
-    this.#history.add(counts ? age_s : null, now());
-    if (this.#element.classList.contains("focused")) this.#history.draw(now());
+    this.#history.add(age_s, now());
+    if (!this.#element.classList.contains("focused")) return;
+    this.#history.draw(now());
+    this.#write(".told", this.#live.told(over));
   }
 
   #describe(status) {
@@ -246,6 +257,12 @@ export class Tile {
     const text = String(words);
     if (element.textContent !== text) element.textContent = text;
   }
+}
+
+// How old the boxes are, beside their picture.
+function boxesAge({ captured_s, boxes_captured_s }) {
+  if (boxes_captured_s === null) return "no boxes";
+  return boxes_captured_s === captured_s ? "boxes of the same frame" : `boxes ${format.age(now() - boxes_captured_s)}`;
 }
 
 // [name, now, since the start] of every class, what is in the picture first.

@@ -5,6 +5,7 @@ import { recall, remember } from "./kept.js";
 import { arrangement, askedWidth, LAYOUTS } from "./layout.js";
 
 const SETTLED_MS = 250;
+const MOST_WHOLE = 4; // so many streams come as their cameras send them, however small they are shown
 const AROUND_PX = 110; // head and caption of a tile
 
 export class Wall {
@@ -34,9 +35,13 @@ export class Wall {
     addEventListener("resize", () => this.#settle());
   }
 
-  // The streams in sight, as [id, width to ask for in pixels of the screen].
+  // The streams in sight, as {id, width_px, layer}: how wide their pictures are to be, in pixels of the screen, and which
+  // of their videos is asked for.
   get wanted() {
-    return this.#ids.map((id) => [id, askedWidth(this.#tiles.get(id).width_px)]);
+    return this.#ids.map((id) => {
+      const tile = this.#tiles.get(id);
+      return { id, width_px: askedWidth(tile.width_px), layer: tile.chooseLayer({ few: this.#ids.length <= MOST_WHOLE }) };
+    });
   }
 
   set focus(id) {
@@ -70,7 +75,7 @@ export class Wall {
       tile.large = id === this.#plan.large;
     }
     this.#showPager();
-    this.#tell();
+    this.tell();
   }
 
   get #ids() {
@@ -114,7 +119,7 @@ export class Wall {
   }
 
   // What is asked for changes only where another stream, or another size, is wanted.
-  #tell() {
+  tell() {
     const asked = JSON.stringify(this.wanted);
     if (asked === this.#asked) return;
     this.#asked = asked;

@@ -1,27 +1,37 @@
-// Reads /api/live: one JSON line for each record, and the JPEG that it announces right behind it.
+// Reads /api/live: one JSON line for each record, and the bytes that it announces right behind it.
 
 const NEWLINE = 10;
+const words = new TextDecoder();
+
+// How many bytes follow a record's line: pictures say so in a field of their own.
+const payloadBytes = (header) => header.bytes ?? header.jpeg_bytes ?? 0;
+
+// Reads a record that came as a message of its own.
+export function readRecord(message) {
+  const newline = message.indexOf(NEWLINE);
+  return { header: JSON.parse(words.decode(message.subarray(0, newline))), data: message.subarray(newline + 1) };
+}
 
 export class RecordParser {
   #buffer = new Uint8Array(1 << 18);
   #begin = 0;
   #end = 0;
   #header = null;
-  #words = new TextDecoder();
 
-  // Takes the next chunk from the network; yields each complete record as {header, jpeg}.
+  // Takes the next chunk from the network; yields each complete record as {header, data}.
   *push(chunk) {
     this.#append(chunk);
     for (;;) {
       if (!this.#header) {
         const newline = this.#buffer.subarray(this.#begin, this.#end).indexOf(NEWLINE);
         if (newline < 0) return;
-        this.#header = JSON.parse(this.#words.decode(this.#take(newline + 1)));
+        this.#header = JSON.parse(words.decode(this.#take(newline + 1)));
       }
-      if (this.#end - this.#begin < this.#header.jpeg_bytes) return;
+      const length = payloadBytes(this.#header);
+      if (this.#end - this.#begin < length) return;
       const header = this.#header;
       this.#header = null;
-      yield { header, jpeg: this.#take(header.jpeg_bytes).slice() };
+      yield { header, data: this.#take(length).slice() };
     }
   }
 
@@ -58,6 +68,11 @@ export class Lateness {
       [this.#previous_s, this.#quickest_s, this.#begun_s] = [this.#quickest_s, Infinity, now_s];
     }
     this.#quickest_s = Math.min(this.#quickest_s, now_s - sent_at_s);
-    return now_s - sent_at_s - Math.min(this.#quickest_s, this.#previous_s);
+    return now_s - sent_at_s - this.offset_s;
+  }
+
+  // What our clock shows more than the server's, and the quickest record's way.
+  get offset_s() {
+    return Math.min(this.#quickest_s, this.#previous_s);
   }
 }

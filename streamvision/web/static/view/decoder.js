@@ -1,0 +1,104 @@
+// Decodes one stream's packets by WebCodecs.
+
+import { now } from "./repeated.js";
+
+const LONGEST_QUEUE = 30; // packets that wait for the decoder, before those up to the next key frame are left out
+const MOST_KNOWN = 120; // packets that are in the decoder, or lost in it
+const MOST_ERRORS = 3;
+const ERRORS_S = 10; // within which so many errors are too many
+
+export const canDecode = () => typeof VideoDecoder === "function" && typeof EncodedVideoChunk === "function";
+
+export class PictureDecoder {
+  #onPicture;
+  #onFailed;
+  #decoder = null;
+  #config = null;
+  #generation = null;
+  #awaits_key = true;
+  #packets = new Map(); // by their time, of those that are in the decoder
+  #early = []; // what came while it was asked whether the format is known
+  #errors_at_s = [];
+
+  // `onPicture(frame, packet)` must close the frame; `onFailed(sentence)` is told once when it goes on no more.
+  constructor({ onPicture, onFailed }) {
+    this.#onPicture = onPicture;
+    this.#onFailed = onFailed;
+  }
+
+  // Begins anew; what is still in the decoder belongs to what was before.
+  async begin(format) {
+    this.close();
+    const { codec, generation } = format;
+    this.#generation = generation;
+    const config = { codec, codedWidth: format.width_px, codedHeight: format.height_px, optimizeForLatency: !format.reorders };
+    const begun = (this.#early = []);
+    const { supported } = await VideoDecoder.isConfigSupported(config).catch(() => ({ supported: false }));
+    if (this.#early !== begun) return; // closed, or begun anew, meanwhile
+    this.#early = null;
+    if (!supported) return this.#fail(`This browser does not decode ${codec} of ${format.width_px} × ${format.height_px} pixels.`);
+    this.#config = config;
+    this.#open();
+    for (const { packet, data } of begun) this.take(packet, data);
+  }
+
+  take(packet, data) {
+    if (packet.generation !== this.#generation) return;
+    if (this.#early) {
+      if (packet.is_key) this.#early.length = 0;
+      if (packet.is_key || this.#early.length) this.#early.push({ packet, data });
+      return;
+    }
+    if (!this.#decoder) return;
+    if (packet.is_key && this.#decoder.decodeQueueSize > LONGEST_QUEUE / 2) this.#open(); // what waits is old
+    if (this.#decoder.decodeQueueSize > LONGEST_QUEUE) this.#awaits_key = true;
+    if (this.#awaits_key && !packet.is_key) return;
+    this.#awaits_key = false;
+    this.#packets.set(packet.time_us, packet);
+    if (this.#packets.size > MOST_KNOWN) this.#packets.delete(this.#packets.keys().next().value);
+    try {
+      this.#decoder.decode(new EncodedVideoChunk({ type: packet.is_key ? "key" : "delta", timestamp: packet.time_us, data }));
+    } catch (error) {
+      this.#onError(this.#decoder, error);
+    }
+  }
+
+  close() {
+    if (this.#decoder && this.#decoder.state !== "closed") this.#decoder.close();
+    this.#decoder = this.#config = this.#generation = null;
+    this.#early = null;
+    this.#packets.clear();
+  }
+
+  #open() {
+    if (this.#decoder && this.#decoder.state !== "closed") this.#decoder.close();
+    this.#packets.clear();
+    this.#awaits_key = true;
+    const decoder = new VideoDecoder({
+      output: (frame) => this.#output(decoder, frame),
+      error: (error) => this.#onError(decoder, error),
+    });
+    this.#decoder = decoder;
+    decoder.configure(this.#config);
+  }
+
+  #output(decoder, frame) {
+    const packet = this.#packets.get(frame.timestamp);
+    this.#packets.delete(frame.timestamp);
+    if (decoder !== this.#decoder || !packet) return frame.close();
+    this.#onPicture(frame, packet);
+  }
+
+  #onError(decoder, error) {
+    if (decoder !== this.#decoder) return;
+    this.#errors_at_s = [...this.#errors_at_s.filter((at_s) => now() - at_s < ERRORS_S), now()];
+    if (this.#errors_at_s.length >= MOST_ERRORS) return this.#fail(`The video could not be decoded: ${error.message}`);
+    this.#open();
+  }
+
+  #fail(sentence) {
+    this.close();
+    this.#errors_at_s = [];
+    this.#onFailed(sentence);
+  }
+}

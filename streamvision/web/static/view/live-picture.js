@@ -1,0 +1,205 @@
+// One stream, live on a canvas, with what was found on another one above it.
+
+import { canDecode, PictureDecoder } from "./decoder.js";
+import { drawScene } from "./draw.js";
+import { JpegDecoder } from "./jpeg.js";
+import { LayerChoice } from "./layers.js";
+import { now } from "./repeated.js";
+import { Schedule } from "./schedule.js";
+import { told } from "./told.js";
+
+export class LivePicture {
+  #picture;
+  #pen;
+  #overlay;
+  #onShown;
+  #onChange;
+  #layers = new LayerChoice();
+  #schedule = new Schedule();
+  #jpeg = new JpegDecoder((bitmap, header) => this.#showJpeg(bitmap, header));
+  #decoder = null;
+  #format = null; // of the video that comes; null while JPEG pictures do
+  #scene = null;
+  #style;
+  #shown = null; // {captured_s, boxes_captured_s, result, width_px, height_px, is_video}
+  #awaited = null; // the id of the next animation frame
+  #size = { width: 0, height: 0 }; // of the overlay, in pixels of the page
+  #observer;
+  #said = "";
+
+  // `picture` and `overlay` are canvases, one over the other; `onShown()` is told of each picture, `onChange()` when
+  // another layer is to be asked for.
+  constructor({ picture, overlay, onShown = () => {}, onChange = () => {} }) {
+    this.#picture = picture;
+    this.#pen = picture.getContext("2d", { alpha: false });
+    this.#overlay = overlay;
+    this.#onShown = onShown;
+    this.#onChange = onChange;
+    this.#observer = new ResizeObserver(([{ contentRect }]) => {
+      this.#size = { width: contentRect.width, height: contentRect.height };
+      this.#drawFound();
+    });
+    this.#observer.observe(overlay);
+    if (!canDecode()) this.#bar("h264", "browser", "This browser decodes no video for pages that come over plain HTTP.");
+  }
+
+  // The layer to ask the server for.
+  get layer() {
+    return this.#layers.at(now());
+  }
+
+  set preferred(layer) {
+    this.#layers.preferred = layer;
+  }
+
+  set mode(mode) {
+    this.#schedule.mode = mode;
+  }
+
+  set style(style) {
+    this.#style = style;
+    this.#drawFound();
+  }
+
+  // What is on the canvas: {captured_s, boxes_captured_s, result, width_px, height_px, is_video}; null before the first.
+  get shown() {
+    return this.#shown;
+  }
+
+  get scene() {
+    return this.#scene;
+  }
+
+  // How the picture comes, in words; `over` is "websocket" or "http".
+  told(over) {
+    if (!this.#shown) return "";
+    const by = this.#shown.is_video ? "WebCodecs" : null;
+    return told({ by, format: this.#format, why: this.#layers.why(now()) || this.#said, over, yields: by && this.#schedule.yields });
+  }
+
+  // Takes one of the stream's records; `offset_s` is what the page's clock shows more than the server's.
+  take(header, data, offset_s) {
+    if (header.packet) this.#takePacket(header.packet, data, offset_s);
+    else if (header.result) this.#takeResult(header.result, offset_s);
+    else if (header.format) this.#begin(header.format);
+    else if (header.scene) this.#takeScene(header.scene);
+    else if (header.notice) this.#takeNotice(header.notice);
+    else if (header.jpeg_bytes && (!this.#format || this.layer === "jpeg")) {
+      this.#jpeg.take({ ...header, captured_s: header.sent_at_s - header.age_s + offset_s }, data);
+    }
+  }
+
+  // Forgets what waits, since the connection is over or the stream is not in sight; the picture stays.
+  pause() {
+    this.#endVideo();
+    this.#jpeg.close();
+  }
+
+  close() {
+    this.pause();
+    this.#observer.disconnect();
+  }
+
+  #begin(format) {
+    this.#schedule.begin(format);
+    this.#format = format;
+    this.#said = "";
+    this.#decoder ??= new PictureDecoder({
+      onPicture: (frame, packet) => {
+        this.#schedule.addPicture(frame, packet, packet.captured_s, now());
+        this.#await();
+      },
+      onFailed: (reason) => this.#bar(this.#format.layer, "browser", reason),
+    });
+    this.#decoder.begin(format);
+  }
+
+  #takePacket(packet, data, offset_s) {
+    if (packet.track !== "video") return;
+    this.#decoder?.take({ ...packet, captured_s: packet.captured_us / 1e6 + offset_s }, data);
+  }
+
+  #takeResult(result, offset_s) {
+    this.#schedule.addResult(result, result.captured_us / 1e6 + offset_s, now());
+    this.#await();
+  }
+
+  #takeScene(scene) {
+    this.#scene = scene;
+    this.#drawFound();
+  }
+
+  #takeNotice({ layer, reason }) {
+    if (layer === this.layer) this.#bar(layer, "server", reason);
+    else this.#said = reason;
+  }
+
+  // Asks for the next layer, for a while.
+  #bar(layer, by, reason) {
+    const seconds = this.#layers.bar(layer, { by, reason }, now());
+    setTimeout(() => this.#onChange(), 1000 * seconds + 100);
+    this.#onChange();
+  }
+
+  #endVideo() {
+    this.#decoder?.close();
+    this.#schedule.clear();
+    this.#format = null;
+    cancelAnimationFrame(this.#awaited);
+    this.#awaited = null;
+  }
+
+  // --- showing ------------------------------------------------------------------------------------------------------
+
+  #await() {
+    if (this.#awaited === null && !this.#schedule.isEmpty) this.#awaited = requestAnimationFrame(() => this.#present());
+  }
+
+  #present() {
+    this.#awaited = null;
+    const due = this.#schedule.due(now());
+    if (due) {
+      const { picture, captured_s, result, boxes_captured_s } = due;
+      const [width_px, height_px] = [picture.displayWidth, picture.displayHeight];
+      this.#paint(picture, width_px, height_px);
+      picture.close();
+      this.#show({ captured_s, boxes_captured_s, result, width_px, height_px, is_video: true });
+    }
+    this.#await();
+  }
+
+  #showJpeg(bitmap, header) {
+    if (this.#format && this.layer !== "jpeg") return bitmap.close(); // a video has begun meanwhile
+    this.#endVideo();
+    this.#paint(bitmap, bitmap.width, bitmap.height);
+    bitmap.close();
+    const { captured_s, width_px, height_px } = header;
+    this.#show({ captured_s, boxes_captured_s: captured_s, result: null, width_px, height_px, is_video: false });
+  }
+
+  #paint(picture, width_px, height_px) {
+    if (this.#picture.width !== width_px || this.#picture.height !== height_px) {
+      this.#picture.width = width_px;
+      this.#picture.height = height_px;
+    }
+    this.#pen.drawImage(picture, 0, 0, width_px, height_px);
+  }
+
+  #show(shown) {
+    this.#shown = shown;
+    this.#drawFound();
+    this.#onShown(shown);
+  }
+
+  #drawFound() {
+    const isDrawn = !this.#shown?.is_video || this.#format?.is_drawn;
+    const result = isDrawn ? null : this.#shown.result;
+    const { width, height } = this.#size;
+    const [across, down] = [this.#picture.width, this.#picture.height];
+    const ratio = window.devicePixelRatio || 1;
+    const scale = result ? Math.min(width / across, height / down) * ratio : 0;
+    this.#overlay.width = Math.round(across * scale); // which clears it
+    this.#overlay.height = Math.round(down * scale);
+    if (scale > 0) drawScene(this.#overlay.getContext("2d"), { result, scene: this.#scene, style: this.#style, ratio });
+  }
+}

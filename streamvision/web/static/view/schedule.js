@@ -1,0 +1,141 @@
+// Says which picture is shown when, and with which boxes. No page in here.
+//
+// Exact: a picture waits for the result with its own time. Where its frame never entered the network, a later result is
+// there, and its boxes are between those of the results before and after. Fresh: a picture is shown at once, with the boxes
+// of the newest result, carried on as they moved.
+
+import { between, carried } from "./motion.js";
+
+export const MODES = ["exact", "fresh"];
+const LONGEST_WAIT_S = 0.3; // of a picture for its result
+const ABANDONED = 3; // so many pictures in a row whose results are later, and it is fresh from then on
+const CALM_S = 2; // without late results, and it is exact again
+const WINDOW_S = 2; // how long it is remembered how long pictures waited
+const SHARE = 0.9; // of those pictures, which are shown evenly
+const MOST_RESULTS = 240;
+const MOST_PICTURES = 24; // a decoder has only so many
+const HELD_S = 1.5; // boxes that are older than their picture by more are not shown
+const NOTHING = { result: null, boxes_captured_s: null, is_own: false };
+
+export class Schedule {
+  #mode = "exact";
+  #format = null;
+  #pictures = []; // that wait, the oldest first
+  #results = []; // the oldest first
+  #waits = []; // {at_s, wait_s}: how old the oldest picture was that waited for a result
+  #abandoned = 0; // pictures in a row whose result did not come in time
+  #late = false; // whether results are too late to be waited for
+  #late_at_s = -Infinity; // when a result was late last
+
+  // Begins a video: pictures and results of what was before no longer belong together.
+  begin(format) {
+    this.clear();
+    this.#format = format;
+    this.#results = this.#results.filter((result) => this.#timed(result)).map((result) => ({ ...result, at_us: this.#timeOf(result) }));
+  }
+
+  get isEmpty() {
+    return this.#pictures.length === 0;
+  }
+
+  clear() {
+    for (const { picture } of this.#pictures.splice(0)) picture.close();
+  }
+
+  set mode(mode) {
+    this.#mode = mode;
+  }
+
+  // What holds now: one who wants exact has fresh while results are too late, or are in the picture already.
+  get mode() {
+    return this.#late || this.#format?.is_drawn ? "fresh" : this.#mode;
+  }
+
+  // Whether it is fresh though exact is wanted.
+  get yields() {
+    return this.#late && this.#mode === "exact" && !this.#format?.is_drawn;
+  }
+
+  // Takes a picture that was decoded, anything with close(); `captured_s` is on the clock of `now_s`.
+  addPicture(picture, packet, captured_s, now_s) {
+    this.#pictures.push({ picture, packet, at_us: this.#timeOf(packet), captured_s, came_s: now_s });
+    while (this.#pictures.length > MOST_PICTURES) this.#pictures.shift().picture.close();
+  }
+
+  addResult(result, captured_s, now_s) {
+    if (!this.#timed(result)) return;
+    const at_us = this.#timeOf(result);
+    const previous = this.#results.at(-1);
+    if (previous && at_us <= previous.at_us) return; // twice the same
+    const waited = this.#pictures.find((one) => one.at_us <= at_us && !(one.at_us <= previous?.at_us));
+    this.#waits = this.#waits.filter(({ at_s }) => now_s - at_s < WINDOW_S);
+    this.#waits.push({ at_s: now_s, wait_s: now_s - (waited?.captured_s ?? captured_s) });
+    if (now_s - (previous?.captured_s ?? captured_s) > LONGEST_WAIT_S) this.#late_at_s = now_s;
+    else if (now_s - this.#late_at_s > CALM_S) this.#late = false;
+    this.#results.push({ ...result, at_us, captured_s });
+    if (this.#results.length > MOST_RESULTS) this.#results.shift();
+  }
+
+  // Gives what is to be shown now: {picture, packet, captured_s, result, boxes_captured_s, is_own}, or null where nothing is new.
+  // Older pictures that are due as well are closed.
+  due(now_s) {
+    const delay_s = this.mode === "exact" ? this.#delay() : 0;
+    let last = -1;
+    for (let n = 0; n < this.#pictures.length && this.#isDue(this.#pictures[n], delay_s, now_s); n += 1) last = n;
+    if (last < 0) return null;
+    for (const { picture } of this.#pictures.splice(0, last)) picture.close();
+    const { picture, packet, at_us, captured_s } = this.#pictures.shift();
+    return { picture, packet, captured_s, ...this.#found(at_us) };
+  }
+
+  #isDue({ at_us, captured_s, came_s }, delay_s, now_s) {
+    if (this.mode === "fresh") return true;
+    if (now_s - came_s >= LONGEST_WAIT_S) {
+      if (!this.#knows(at_us)) this.#abandon(now_s);
+      else this.#abandoned = 0;
+      return true;
+    }
+    if (!this.#knows(at_us) || now_s - captured_s < delay_s) return false;
+    this.#abandoned = 0;
+    return true;
+  }
+
+  #abandon(now_s) {
+    this.#abandoned += 1;
+    this.#late_at_s = now_s;
+    if (this.#abandoned >= ABANDONED) this.#late = true;
+  }
+
+  // Whether the picture's result is there, or a later one, so that its own never comes.
+  #knows(at_us) {
+    return this.#results.length > 0 && this.#results.at(-1).at_us >= at_us;
+  }
+
+  // How old a picture is when it is shown, so that those without a result of their own come as evenly as the others.
+  #delay() {
+    const waits_s = this.#waits.map(({ wait_s }) => wait_s).sort((a, b) => a - b);
+    return Math.min(LONGEST_WAIT_S, waits_s[Math.floor(SHARE * (waits_s.length - 1))] ?? 0);
+  }
+
+  #found(at_us) {
+    let after = this.#results.length;
+    while (after > 0 && this.#results[after - 1].at_us > at_us) after -= 1;
+    const [previous, before, next] = [-2, -1, 0].map((by) => this.#results[after + by]);
+    if (after > 2) this.#results.splice(0, after - 2); // no later picture needs them
+    if (!before) return NOTHING;
+    const is_own = before.at_us === at_us;
+    if (is_own) return { result: before, boxes_captured_s: before.captured_s, is_own };
+    if (next) return { result: between(before, next, at_us), boxes_captured_s: before.captured_s, is_own };
+    if (at_us - before.at_us > HELD_S * 1e6) return NOTHING;
+    return { result: carried(previous, before, at_us), boxes_captured_s: before.captured_s, is_own };
+  }
+
+  #timed({ generation }) {
+    return !this.#format || this.#format.way === "encoded" || generation === this.#format.generation;
+  }
+
+  // The time by which pictures and results belong together.
+  #timeOf({ time_us, captured_us }) {
+    return this.#format?.way === "passed_on" ? time_us : captured_us;
+  }
+}

@@ -1,0 +1,140 @@
+"""One stream's video in a real Chromium: which picture, where the box is, what is asked for instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.coded_square import square_format, square_packets, square_result
+from support.module_page import ModulePage
+
+pytestmark = pytest.mark.browser
+
+STAGE = """
+document.body.innerHTML = `<div style="position:relative;width:640px;height:360px">
+  <canvas id="picture" style="width:100%;height:100%"></canvas>
+  <canvas id="overlay" style="position:absolute;inset:0;width:100%;height:100%"></canvas></div>`;
+const { LivePicture } = await load("view/live-picture.js");
+const { now } = await load("view/repeated.js");
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const [picture, overlay] = ["picture", "overlay"].map((id) => document.getElementById(id));
+const shown = [];
+let changes = 0;
+const onShown = (one) => shown.push(look(one));
+const live = new LivePicture({ picture, overlay, onShown, onChange: () => (changes += 1) });
+const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+// Where the square begins, in fractions of the picture, and where the box does.
+const first = (canvas, isHit) => {
+  if (!canvas.width || !canvas.height) return null;
+  const row = canvas.getContext("2d").getImageData(0, Math.round(canvas.height * 0.5), canvas.width, 1).data;
+  for (let x = 0; x < canvas.width; x += 1) if (isHit(row.subarray(4 * x, 4 * x + 4))) return x / canvas.width;
+  return null;
+};
+const look = ({ result, ...rest }) => ({
+  ...rest, frame: result?.frame ?? null,
+  square: first(picture, ([red]) => red > 130), box: first(overlay, ([, , , alpha]) => alpha > 100),
+});
+// Sends packets and results at the pace of their capture.
+const play = async (packets, results, { late_s = 0 } = {}) => {
+  const begun_s = now();
+  for (let n = 0; n < packets.length; n += 1) {
+    const due_s = begun_s + packets[n].captured_us / 1e6;
+    while (now() < due_s) await rest(4);
+    const { data, ...packet } = packets[n];
+    live.take({ packet }, bytes(data), begun_s);
+    if (results[n]) setTimeout(() => live.take({ result: results[n] }, null, begun_s), 1000 * late_s);
+  }
+  await rest(500);
+};
+const told = () => live.told("websocket");
+"""
+
+
+def staged(modules: ModulePage, script: str, **given: Any) -> dict[str, Any]:
+    return modules.run(STAGE + script, given)
+
+
+def test_the_box_of_each_frame_is_on_it(modules: ModulePage) -> None:
+    packets = square_packets(50)
+    results = [square_result(packet, n) for n, packet in enumerate(packets)]
+    seen = staged(
+        modules,
+        "live.take({ format: given.format }); await play(given.packets, given.results, { late_s: 0.05 });"
+        "return { shown, told: told(), layer: live.layer };",
+        format=square_format(),
+        packets=packets,
+        results=results,
+    )
+    boxed = [one for one in seen["shown"] if one["frame"] is not None]
+    assert len(boxed) >= 30
+    for one in boxed:
+        assert abs(one["square"] - one["frame"] * 4 / 320) <= 2 / 320
+        if one["frame"]:
+            assert abs(one["square"] - one["box"]) <= 4 / 320
+    assert "WebCodecs" in seen["told"] and "camera's own H.264" in seen["told"] and seen["layer"] == "auto"
+
+
+def test_a_codec_that_is_not_decoded_lets_it_ask_for_an_encoded_one(modules: ModulePage) -> None:
+    seen = staged(
+        modules,
+        "live.take({ format: given.format }); await rest(300); const layer = live.layer;"
+        "live.take({ format: { ...given.format, layer: 'h264' } }); await rest(300);"
+        "return { layer, then: live.layer, changes };",
+        format=square_format(codec="hev1.9.9.L999"),
+    )
+    assert seen == {"layer": "h264", "then": "jpeg", "changes": 2}
+
+
+def test_damaged_packets_cost_pictures_until_the_next_key_frame_and_no_more(modules: ModulePage) -> None:
+    packets = square_packets(50, gop=10)
+    packets[15] = packets[15] | {"data": "AAAAAWX/////"}
+    seen = staged(
+        modules,
+        "live.take({ format: given.format }); await play(given.packets, []); return { shown, layer: live.layer };",
+        format=square_format(),
+        packets=packets,
+    )
+    assert seen["layer"] == "auto"
+    assert max(one["square"] for one in seen["shown"] if one["square"] is not None) > 40 * 4 / 320
+
+
+def test_a_video_that_cannot_be_decoded_is_given_up_after_three_errors(modules: ModulePage) -> None:
+    packets = [packet | {"data": "AAAAAWX/////", "is_key": True} for packet in square_packets(12)]
+    seen = staged(
+        modules,
+        "live.take({ format: given.format }); await play(given.packets, []); return { layer: live.layer, changes };",
+        format=square_format(),
+        packets=packets,
+    )
+    assert seen == {"layer": "h264", "changes": 1}
+
+
+def test_another_size_keeps_the_old_picture_until_the_new_one(modules: ModulePage) -> None:
+    small, large = square_packets(10), square_packets(10, generation=2, width_px=640, height_px=360)
+    seen = staged(
+        modules,
+        "live.mode = 'fresh'; live.take({ format: given.formats[0] }); await play(given.small, []);"
+        "const old = picture.toDataURL(); live.take({ format: given.formats[1] }); await rest(50);"
+        "const kept = picture.toDataURL() === old; await play(given.large, []);"
+        "return { kept, width: picture.width, widths: shown.map((one) => one.width_px) };",
+        formats=[square_format(), square_format(generation=2, width_px=640, height_px=360)],
+        small=small,
+        large=large,
+    )
+    assert seen["kept"] and seen["width"] == 640 and set(seen["widths"]) == {320, 640}
+
+
+def test_a_notice_lets_it_ask_for_pictures_and_says_why(modules: ModulePage) -> None:
+    seen = staged(
+        modules,
+        "live.take({ notice: { layer: 'auto', reason: 'the camera gives none' } });"
+        "const between = live.layer; live.take({ notice: { layer: 'h264', reason: 'no encoder' } });"
+        "const canvas = new OffscreenCanvas(64, 36); canvas.getContext('2d').fillRect(0, 0, 64, 36);"
+        "const file = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg' })).arrayBuffer());"
+        "const header = { jpeg_bytes: file.length, age_s: 0.1, sent_at_s: 5, width_px: 64, height_px: 36 };"
+        "live.take(header, file, now() - 5);"
+        "await rest(200); return { between, layer: live.layer, width: picture.width, told: told() };",
+    )
+    assert seen["between"] == "h264" and seen["layer"] == "jpeg" and seen["width"] == 64
+    assert "drawn by the server" in seen["told"] and "the camera gives none." in seen["told"]

@@ -1,0 +1,121 @@
+"""Which picture is shown when, and with which boxes."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from support.module_page import ModulePage
+
+pytestmark = pytest.mark.browser
+
+# Plays [at_s, "picture" | "result", n] against a clock that looks every 5 ms; frame n is captured at n * 0.04 s.
+PLAY = """
+const { Schedule } = await load("view/schedule.js");
+const schedule = new Schedule();
+schedule.mode = given.mode ?? "exact";
+schedule.begin({ way: "passed_on", generation: 1, ...given.format });
+const closed = [], shown = [], modes = [];
+const packet = (n) => ({ generation: 1, time_us: n * 40000, captured_us: n * 40000 + 7 });
+const object = (n) => ({ track_id: 1, score: 0.9, box_xyxy_px: [10 * n, 0, 10 * n + 20, 20] });
+const events = [...given.events];
+for (let now_s = 0; now_s < given.until_s; now_s += 0.005) {
+  while (events.length && events[0][0] <= now_s + 1e-9) {
+    const [, what, n] = events.shift();
+    if (what === "picture") schedule.addPicture({ n, close: () => closed.push(n) }, packet(n), n * 0.04, now_s);
+    else schedule.addResult({ ...packet(n), objects: [object(n)] }, n * 0.04, now_s);
+  }
+  const due = schedule.due(now_s);
+  if (due) {
+    const left = due.result?.objects[0]?.box_xyxy_px[0] ?? null;
+    shown.push({ n: due.picture.n, at_s: now_s, left, is_own: due.is_own });
+    due.picture.close();
+  }
+  modes.push(schedule.mode);
+}
+schedule.clear();
+return { shown, closed, mode: schedule.mode, yields: schedule.yields };
+"""
+
+
+def play(modules: ModulePage, events: list[tuple[float, str, int]], **more: Any) -> dict[str, Any]:
+    return modules.run(PLAY, {"events": sorted(events), "until_s": max(at for at, *_ in events) + 0.5, **more})
+
+
+def pictures(count: int, *, late_s: float = 0.01) -> list[tuple[float, str, int]]:
+    return [(n * 0.04 + late_s, "picture", n) for n in range(count)]
+
+
+def test_each_picture_waits_for_its_own_result(modules: ModulePage) -> None:
+    results = [(n * 0.04 + 0.06 + 0.01 * (n % 3), "result", n) for n in range(50)]
+    played = play(modules, pictures(50) + results)
+    assert len(played["shown"]) >= 48
+    assert all(one["is_own"] and one["left"] == 10 * one["n"] for one in played["shown"])
+    assert all(one["at_s"] - one["n"] * 0.04 < 0.12 for one in played["shown"])
+
+
+def test_frames_that_never_entered_the_network_have_boxes_in_between_and_come_evenly(modules: ModulePage) -> None:
+    results = [(n * 0.04 + 0.05, "result", n) for n in range(0, 100, 3)]
+    played = play(modules, pictures(97) + results)
+    late = [one for one in played["shown"] if one["n"] >= 30]
+    assert len(late) >= 60, "all are shown, not one of three"
+    assert all(one["left"] == pytest.approx(10 * one["n"]) for one in late)
+    gaps_s = [b["at_s"] - a["at_s"] for a, b in itertools.pairwise(late)]
+    assert max(gaps_s) < 0.1
+
+
+def test_a_picture_waits_no_longer_than_its_patience_and_then_gives_way_to_fresh(modules: ModulePage) -> None:
+    results = [(n * 0.04 + 0.45, "result", n) for n in range(200)]
+    played = play(modules, pictures(150) + results)
+    assert played["mode"] == "fresh" and played["yields"]
+    assert all(one["at_s"] - one["n"] * 0.04 <= 0.33 for one in played["shown"])
+    settled = [one for one in played["shown"] if one["n"] > 60]
+    assert max(one["at_s"] - one["n"] * 0.04 for one in settled) < 0.03, "at once"
+    assert all(one["left"] == pytest.approx(10 * one["n"]) for one in settled), "carried on as they moved"
+
+
+def test_it_is_exact_again_once_results_come_in_time(modules: ModulePage) -> None:
+    results = [(n * 0.04 + (0.5 if n < 50 else 0.05), "result", n) for n in range(250)]
+    played = play(modules, pictures(250) + results)
+    assert played["mode"] == "exact" and not played["yields"]
+    assert all(one["is_own"] for one in played["shown"] if one["n"] > 150)
+
+
+def test_fresh_boxes_are_carried_for_half_a_second_and_gone_after_a_while(modules: ModulePage) -> None:
+    results = [(n * 0.04 + 0.05, "result", n) for n in range(10)]
+    played = play(modules, pictures(80) + results, mode="fresh")
+    by_n = {one["n"]: one["left"] for one in played["shown"]}
+    assert by_n[20] == pytest.approx(200)
+    assert by_n[30] == pytest.approx(90 + 10 * 0.5 / 0.04), "no further than half a second goes"
+    assert by_n[60] is None
+
+
+def test_every_picture_is_closed_once(modules: ModulePage) -> None:
+    results = [(n * 0.04 + 0.05, "result", n) for n in range(0, 60, 2)]
+    played = play(modules, pictures(100) + results)
+    assert sorted(played["closed"]) == list(range(100))
+
+
+def test_pictures_into_which_the_server_has_drawn_wait_for_nothing(modules: ModulePage) -> None:
+    played = play(modules, pictures(20), format={"is_drawn": True})
+    assert len(played["shown"]) == 20 and not played["yields"]
+    assert all(one["at_s"] - one["n"] * 0.04 < 0.03 for one in played["shown"])
+
+
+def test_shapes_go_along_with_their_boxes(modules: ModulePage) -> None:
+    object_at = lambda left: {  # noqa: E731
+        "track_id": 1,
+        "box_xyxy_px": [left, 0, left + 20, 20],
+        "keypoints": [[left + 5, 5, 0.9]],
+        "obb": [left + 10, 10, 20, 20, 0.1],
+        "polygons": [[[left, 0], [left + 20, 20], [left, 20]]],
+    }
+    [found] = modules.run(
+        "const { between } = await load('view/motion.js');"
+        "const [before, after] = given.map((object, n) => ({ at_us: n * 100, objects: [object] }));"
+        "return between(before, after, 40).objects;",
+        [object_at(100), object_at(200)],
+    )
+    assert found == object_at(140)
