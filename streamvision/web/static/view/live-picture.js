@@ -22,6 +22,7 @@ export class LivePicture {
   #scene = null;
   #style;
   #shown = null; // {captured_s, boxes_captured_s, result, width_px, height_px, is_video}
+  #seen = []; // the objects as they are drawn
   #awaited = null; // the id of the next animation frame
   #size = { width: 0, height: 0 }; // of the overlay, in pixels of the page
   #observer;
@@ -64,6 +65,11 @@ export class LivePicture {
   // What is on the canvas: {captured_s, boxes_captured_s, result, width_px, height_px, is_video}; null before the first.
   get shown() {
     return this.#shown;
+  }
+
+  // The objects as they are drawn, each with its box in pixels of the overlay.
+  get seen() {
+    return this.#seen;
   }
 
   get scene() {
@@ -200,6 +206,8 @@ export class LivePicture {
     const scale = result ? Math.min(width / across, height / down) * ratio : 0;
     this.#overlay.width = Math.round(across * scale); // which clears it
     this.#overlay.height = Math.round(down * scale);
-    if (scale > 0) drawScene(this.#overlay.getContext("2d"), { result, scene: this.#scene, style: this.#style, ratio });
+    const pen = this.#overlay.getContext("2d");
+    const [scene, style] = [this.#scene, this.#style];
+    this.#seen = scale > 0 ? drawScene(pen, { result, scene, style, ratio, picture: this.#picture }) : [];
   }
 }

@@ -48,7 +48,7 @@ function withShapes(object, box) {
   const scale = [(box[2] - box[0]) / (right - left || 1), (box[3] - box[1]) / (bottom - top || 1)];
   const place = ([x, y, ...rest]) => [box[0] + (x - left) * scale[0], box[1] + (y - top) * scale[1], ...rest];
   const moved = { ...object };
-  if (object.polygons) moved.polygons = object.polygons.map((polygon) => polygon.map(place));
+  if (object.outlines_px) moved.outlines_px = object.outlines_px.map((outline) => pairs(outline).flatMap(place));
   if (object.keypoints) moved.keypoints = object.keypoints.map(place);
   if (object.obb) {
     const [x, y, width, height, ...rest] = object.obb;
@@ -56,3 +56,6 @@ function withShapes(object, box) {
   }
   return moved;
 }
+
+// [[x, y], ...] of [x, y, x, y, ...].
+const pairs = (flat) => Array.from({ length: flat.length >> 1 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);

@@ -110,7 +110,7 @@ def test_shapes_go_along_with_their_boxes(modules: ModulePage) -> None:
         "box_xyxy_px": [left, 0, left + 20, 20],
         "keypoints": [[left + 5, 5, 0.9]],
         "obb": [left + 10, 10, 20, 20, 0.1],
-        "polygons": [[[left, 0], [left + 20, 20], [left, 20]]],
+        "outlines_px": [[left, 0, left + 20, 20, left, 20]],
     }
     [found] = modules.run(
         "const { between } = await load('view/motion.js');"
