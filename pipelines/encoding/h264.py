@@ -1,7 +1,8 @@
-"""Drawn pictures of one size as H.264, each ready as soon as it is given."""
+"""Pictures of one size as H.264, each ready as soon as it is given."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,22 +10,17 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from pipelines.encoding.video_frame import even, note_colours, video_frame
-from streamvision.core.errors import MissingDependencyError
-from streamvision.core.picture import Canvas
+from pipelines.encoding.video_frame import CANVAS_COLOURS, Colours, even, note_colours, video_frame
+from streamvision.core.picture import Canvas, YuvPicture
 
 TICKS_PER_S = 90_000
 """Times of access units are whole numbers of these, as in RTP and MPEG."""
-BITS_PER_PIXEL_S = 4
-"""Most bits a second for each pixel of the picture: 8.3 Mbit/s at 1080p, 3.7 at 720p."""
+NOMINAL_FPS = 30
+"""For the rate control alone; the pictures carry their own times."""
 
-# What a network carries counts here, so "veryfast": 20 ms of a core for a 1080p picture and half the bits of
-# "ultrafast". Without look-ahead and B-frames ("zerolatency") no picture waits in the encoder.
-_X264 = {"preset": "veryfast", "tune": "zerolatency", "crf": "23", "x264-params": "scenecut=0"}
-_OPENH264 = {"allow_skip_frames": "0"}
-_ENCODERS = {"libx264": _X264, "libopenh264": _OPENH264}
-_NOMINAL_FPS = 30  # for the rate control alone; the pictures carry their own times
 _TIME_BASE = Fraction(1, TICKS_PER_S)
+_ONE_THREAD_PX = 640 * 480
+"""Pictures up to this are encoded by one thread: a second one costs more than it brings."""
 
 
 @dataclass(frozen=True)
@@ -41,62 +37,91 @@ class AccessUnit:
     """When its picture was captured, seconds since 1970."""
     generation: int
     """Grows where the video begins anew, in another size, say."""
+    captured_us: int
+    """When its picture was captured, in microseconds on ``time.monotonic()``; it grows within a generation."""
+    is_drawn: bool
+    """Whether what was found is drawn into it."""
 
     def __repr__(self) -> str:
         return f"AccessUnit({len(self.data)} bytes, {'key, ' if self.is_key else ''}{self.tick / TICKS_PER_S:.3f} s)"
+
+
+@dataclass(frozen=True)
+class EncoderKind:
+    """One of FFmpeg's H.264 encoders, and how it is set so that no picture waits in it."""
+
+    name: str
+    """FFmpeg's name."""
+    options: Callable[[int], Mapping[str, str]]
+    """Its settings, by the most bits a second."""
+    layout: str = "yuv420p"
+    """How it takes pictures: ``yuv420p`` or ``nv12``."""
+    is_hardware: bool = False
+    """Whether it needs a device."""
+
+
+@dataclass(frozen=True)
+class VideoSettings:
+    """What the video is to be like."""
+
+    width_px: int
+    """Width of the pictures; an odd one gets a column more."""
+    height_px: int
+    """Height of the pictures; an odd one gets a row more."""
+    max_bit_s: int
+    """Most bits a second."""
+    colours: Colours = CANVAS_COLOURS
+    """What the levels of its pictures mean."""
 
 
 class H264Encoder:
     """Used from one thread.
 
     Args:
-        width_px: width of the pictures; an odd one gets a column more.
-        height_px: height of the pictures; an odd one gets a row more.
+        kind: which encoder.
+        settings: what the video is to be like.
 
     Raises:
-        MissingDependencyError: when PyAV has no encoder for H.264.
+        av.FFmpegError: when the encoder cannot be opened.
     """
 
-    def __init__(self, width_px: int, height_px: int) -> None:
-        name = next((one for one in _ENCODERS if one in av.codecs_available), None)
-        if name is None:
-            raise MissingDependencyError(
-                "this PyAV has no H.264 encoder (libx264 or libopenh264); pip install --force-reinstall av brings one"
-            )
-        self.size_px = even(width_px), even(height_px)
+    def __init__(self, kind: EncoderKind, settings: VideoSettings) -> None:
+        self.size_px = even(settings.width_px), even(settings.height_px)
         """Width and height of the video."""
-        self.max_bit_s = max(BITS_PER_PIXEL_S * self.size_px[0] * self.size_px[1], 500_000)
+        self.max_bit_s = settings.max_bit_s
         """Most bits a second."""
-        self._context = _opened(name, self.size_px, self.max_bit_s)
+        self._layout = kind.layout
+        self._context = _opened(kind, self.size_px, settings)
 
-    def encode(self, canvas: Canvas, tick: int, *, is_key: bool) -> bytes:
+    def encode(self, planes: Canvas | YuvPicture, tick: int, *, is_key: bool) -> bytes:
         """Return a picture's NAL units; none where the encoder keeps it for later, which ours do not.
 
         Args:
-            canvas: the picture.
+            planes: the picture, of the colours in the settings.
             tick: its time, in 1/90000 s, after that of the one before.
             is_key: whether decoding is to be able to begin with it.
 
         Raises:
             av.FFmpegError: when the encoder fails.
         """
-        frame = video_frame(canvas, *self.size_px)
+        frame = video_frame(planes, *self.size_px, self._layout)
         frame.pts, frame.time_base = tick, _TIME_BASE
         if is_key:
             frame.pict_type = PictureType.I
         return b"".join(bytes(packet) for packet in self._context.encode(frame))
 
 
-def _opened(name: str, size_px: tuple[int, int], max_bit_s: int) -> VideoCodecContext:
-    context = av.CodecContext.create(name, "w")
+def _opened(kind: EncoderKind, size_px: tuple[int, int], settings: VideoSettings) -> VideoCodecContext:
+    context = av.CodecContext.create(kind.name, "w")
     assert isinstance(context, VideoCodecContext)
     context.width, context.height = size_px
-    context.pix_fmt = "yuv420p"
+    context.pix_fmt = kind.layout
     context.time_base = _TIME_BASE
-    context.framerate = Fraction(_NOMINAL_FPS)
+    context.framerate = Fraction(NOMINAL_FPS)
     context.gop_size = 10_000  # key frames are asked for by time, not by count
-    context.thread_count = 2
-    rates = {"maxrate": str(max_bit_s), "bufsize": str(max_bit_s)}
-    context.options = _ENCODERS[name] | (rates if name == "libx264" else {"b": str(max_bit_s // 2)})
-    note_colours(context)
+    context.max_b_frames = 0
+    context.thread_count = 1 if size_px[0] * size_px[1] <= _ONE_THREAD_PX else 2
+    context.options = dict(kind.options(settings.max_bit_s))
+    note_colours(context, settings.colours)
+    context.open()
     return context

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cv2
 import simplejpeg
 
+from pipelines.rendering.drawing_need import DrawingNeed
 from pipelines.rendering.overlay import Overlay
 from pipelines.scheduling.turns import Turns
 from streamvision.core.errors import ConfigError
@@ -53,6 +54,7 @@ class Renderer:
         self._encode_jpeg = encode
         self._times = times
         self._turns = turns or Turns()
+        self._need = DrawingNeed()
 
     def render(self, result: Result, *, fps: float) -> RenderedFrame:
         """Return the stream's next frame for viewers and sinks.
@@ -62,12 +64,15 @@ class Renderer:
             fps: the stream's present rate, for the status line.
         """
         annotation = self._overlay.plan(result, fps=fps)
+        needs_drawing = self._need.update(result, annotation.settings.overlay)
 
         def draw() -> Canvas:
             with self._turns.taken(), self._times.measure("draw"):
                 return annotation.draw()
 
-        return RenderedFrame(result, draw=draw, encode=self._encode, settings=annotation.settings)
+        return RenderedFrame(
+            result, draw=draw, encode=self._encode, settings=annotation.settings, needs_drawing=needs_drawing
+        )
 
     def _encode(self, canvas: Canvas) -> bytes:
         with self._times.measure("encode"):

@@ -130,6 +130,9 @@ class HlsVideo:
         if self._fragmenter is not None and (fragment := self._fragmenter.add(unit)):
             self._put(fragment)
 
+    def fail(self, reason: str) -> None:
+        """Wait for better pictures: what comes next begins with a key frame of another generation."""
+
     def end(self) -> None:
         """Give the last piece, behind which there is nothing more."""
         self._end_fragments()

@@ -259,7 +259,7 @@ class RemoteFrame(RenderedFrame):
     """A frame of a worker process: its JPEG file came along, or is fetched."""
 
     def __init__(self, published: Published, fetch: Any, encode: JpegEncoder) -> None:
-        super().__init__(published.result, draw=self._decoded, encode=encode)
+        super().__init__(published.result, draw=self._decoded, encode=encode, needs_drawing=True)
         self._jpeg = published.jpeg
         self._fetch = fetch
 

@@ -112,7 +112,7 @@ class ResultStream(Iterator[StreamResult]):
         self._results = results
         self._pipeline = Pipeline(config, stages=stages, sinks=[*sinks, results.add])
         if config.serve:
-            offer_videos(self._pipeline.view)
+            offer_videos(self._pipeline.view, encoder=config.serve.encoder)
         server = web_server(config.serve, self._pipeline.view)
         self._server = server
         self._started = False

@@ -90,7 +90,7 @@ def run_session(
             say(note)
         if config.serve:
             raise_limit()  # each viewer is one open file
-            offer_videos(pipeline.view)
+            offer_videos(pipeline.view, encoder=config.serve.encoder)
         server = web_server(
             config.serve, pipeline.view, listener=listener, login=access.login, certificate=access.certificate
         )

@@ -30,6 +30,7 @@ class RenderedFrame:
         draw: makes the picture.
         encode: makes a JPEG file of it.
         settings: how it is drawn, for those who draw it themselves.
+        needs_drawing: as :attr:`needs_drawing`.
     """
 
     def __init__(
@@ -39,9 +40,12 @@ class RenderedFrame:
         draw: Callable[[], Canvas],
         encode: Callable[[Canvas], bytes],
         settings: DrawingSettings | None = None,
+        needs_drawing: bool = False,
     ) -> None:
         self.result = result
         self.settings = settings or DrawingSettings()
+        self.needs_drawing = needs_drawing
+        """Whether the drawn picture alone shows what was found: nobody else can draw it, or has the plain picture."""
         self.sequence = 0
         """Place among the frames of its channel, from 1; 0 until it is published."""
         self.finished_at_s = time.monotonic()

@@ -69,6 +69,11 @@ class ServeConfig(Section):
     )
     port: int = Field(8080, ge=0, le=65535, description="TCP port; 0 takes any free one.")
     jpeg_quality: int = Field(80, ge=1, le=100, description="Quality of the pictures sent to viewers.")
+    encoder: Literal["auto", "libx264", "libopenh264", "h264_v4l2m2m", "h264_nvenc", "h264_qsv", "h264_amf"] = Field(
+        "auto",
+        description="Who encodes video for viewers and HLS, by FFmpeg's name; auto: the first that works, those of "
+        "graphics cards and boards before the processor's.",
+    )
     ready_age_s: float | None = Field(
         30.0,
         gt=0,

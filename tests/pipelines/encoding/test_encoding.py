@@ -5,21 +5,22 @@ from __future__ import annotations
 import io
 import threading
 import time
-from dataclasses import dataclass, field
 
 import av
 import cv2
 import numpy as np
 import pytest
 
+from pipelines.encoding.encoder_kinds import EncoderChoice
 from pipelines.encoding.fragments import Fragment, Fragmenter, codecs_of
-from pipelines.encoding.h264 import AccessUnit, H264Encoder
+from pipelines.encoding.h264 import AccessUnit, VideoSettings
 from pipelines.encoding.stream_encoder import StreamEncoder
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.live import LiveChannel
 from streamvision.core.picture import BgrPicture
 from streamvision.core.rendered_frame import RenderedFrame
+from support.encoded import Taking
 
 SIZE_PX = 320, 180
 
@@ -33,12 +34,12 @@ def picture(level: int, width_px: int = SIZE_PX[0], height_px: int = SIZE_PX[1])
 def units(
     levels: list[int], *, key_every: int = 5, width_px: int = SIZE_PX[0], height_px: int = SIZE_PX[1]
 ) -> list[AccessUnit]:
-    encoder = H264Encoder(width_px, height_px)
+    encoder = EncoderChoice().open(VideoSettings(width_px, height_px, 500_000))
     found = []
     for index, level in enumerate(levels):
         is_key = index % key_every == 0
         data = encoder.encode(picture(level, width_px, height_px).to_canvas(), index * 3600, is_key=is_key)
-        found.append(AccessUnit(data, is_key, index * 3600, 1000 + index / 25, 1))
+        found.append(AccessUnit(data, is_key, index * 3600, 1000 + index / 25, 1, index * 40_000, is_drawn=True))
     return found
 
 
@@ -80,7 +81,8 @@ def test_decoding_begins_with_any_fragment() -> None:
 def test_times_stand_where_pictures_were_late() -> None:
     plain = units([10, 20, 30, 40, 50])
     late = [
-        AccessUnit(one.data, one.is_key, one.tick + (90_000 if n > 2 else 0), 0.0, 1) for n, one in enumerate(plain)
+        AccessUnit(one.data, one.is_key, one.tick + (90_000 if n > 2 else 0), 0.0, 1, one.captured_us, True)
+        for n, one in enumerate(plain)
     ]
     header, fragments = fragments_of(late)
     frames = decoded(header + fragments[0].data)
@@ -89,38 +91,19 @@ def test_times_stand_where_pictures_were_late() -> None:
 
 def test_profile_and_level_are_read_from_the_key_frame() -> None:
     key, *others = units([10, 20])
-    assert codecs_of(key.data).startswith("avc1.64")
+    assert codecs_of(key.data).startswith("avc1.4d")
     with pytest.raises(ValueError, match="no sequence parameters"):
         codecs_of(others[0].data)
 
 
 def test_the_rate_is_bounded_whatever_is_seen() -> None:
-    encoder = H264Encoder(*SIZE_PX)
+    encoder = EncoderChoice().open(VideoSettings(*SIZE_PX, 500_000))
     noise = np.random.default_rng(1)
     bits = 0
     for index in range(60):
         bgr = noise.integers(0, 255, (SIZE_PX[1], SIZE_PX[0], 3), np.uint8)
         bits += 8 * len(encoder.encode(BgrPicture(bgr).to_canvas(), index * 3600, is_key=index % 25 == 0))
     assert bits / (60 / 25) < 2 * encoder.max_bit_s
-
-
-@dataclass(eq=False)
-class Taking:
-    units: list[AccessUnit] = field(default_factory=list)
-    ended: threading.Event = field(default_factory=threading.Event)
-    came: threading.Condition = field(default_factory=threading.Condition)
-
-    def take(self, unit: AccessUnit, encoder: H264Encoder) -> None:
-        with self.came:
-            self.units.append(unit)
-            self.came.notify_all()
-
-    def end(self) -> None:
-        self.ended.set()
-
-    def has(self, count: int) -> bool:
-        with self.came:
-            return self.came.wait_for(lambda: len(self.units) >= count, 30)
 
 
 class Stream:
@@ -143,7 +126,7 @@ class Stream:
         self.channel.publish(RenderedFrame(Result(frame, Detections.empty()), draw=draw, encode=lambda _: b""))
 
     def encoder(self) -> StreamEncoder:
-        return StreamEncoder(self.channel, lambda: self.is_over)
+        return StreamEncoder(self.channel, lambda: self.is_over, EncoderChoice())
 
 
 def test_nothing_is_drawn_or_encoded_while_nobody_reads() -> None:

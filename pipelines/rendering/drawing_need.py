@@ -1,0 +1,45 @@
+"""Whether what was found must be drawn into a picture, since a page that draws by itself could not show it.
+
+A page draws what results tell as plain values: boxes, oriented boxes, masks, keypoints, labels, trails, lines and zones
+with their counts, and the classes of the picture. Maps of classes and distances, pictures that a network made, heat
+maps, what slow models say and what users' stages draw exist as pixels alone.
+"""
+
+from __future__ import annotations
+
+from streamvision.core.config.app import OverlayConfig
+from streamvision.core.frame import Result
+
+HOLD_S = 10.0
+"""How long all pictures are drawn after the last one that needed it, in the stream's time: a change begins the video
+anew, and marks come and go."""
+
+
+def needs_drawing(result: Result, config: OverlayConfig) -> bool:
+    """Return whether a result has anything that must be drawn into its picture.
+
+    Args:
+        result: the frame and what was found on it.
+        config: what is to be drawn.
+    """
+    image, analysis = result.image_result, result.analysis
+    if image is not None and (image.picture is not None or image.class_map is not None or image.depth_map is not None):
+        return True
+    if image is not None and image.values is not None and config.labels:
+        return True
+    shows_heat = config.analytics and analysis is not None and analysis.heat is not None
+    return shows_heat or bool(result.marks) or bool(result.key_frames)
+
+
+class DrawingNeed:
+    """Says it of one stream's frames, in order, so that it does not change from one to the next and back."""
+
+    def __init__(self) -> None:
+        self._needed_at_s: float | None = None
+
+    def update(self, result: Result, config: OverlayConfig) -> bool:
+        """Return whether the next frame's picture must be drawn."""
+        pts_s = result.frame.pts_s
+        if needs_drawing(result, config):
+            self._needed_at_s = pts_s
+        return self._needed_at_s is not None and pts_s - self._needed_at_s < HOLD_S
