@@ -1,11 +1,12 @@
 // The shapes that objects are drawn with, by name; the names are those of the `supervision` library's annotators.
-// Each takes (pen, seen, look): a canvas' 2D context, an object as visible.js gives it, and {line, thin, halo}, in pixels.
+// Each takes (pen, seen, look): a canvas' 2D context, an object as visible.js gives it, and {line, thin, halo, text}, in
+// pixels.
 
 import { BLACK, faint } from "./palette.js";
 
 export const SHAPES = {
   box(pen, seen, look) {
-    line(pen, seen, look, outline(seen));
+    line(pen, seen, look, seen.shape);
   },
   box_corner(pen, seen, look) {
     const [left, top, right, bottom] = seen.box;
@@ -36,7 +37,7 @@ export const SHAPES = {
   },
   dot(pen, seen, look) {
     const [left, top, right, bottom] = seen.box;
-    fill(pen, seen, look, arc((left + right) / 2, (top + bottom) / 2, 2 * look.line));
+    fill(pen, seen, look, arc((left + right) / 2, (top + bottom) / 2, 2.5 * look.line));
   },
   triangle(pen, seen, look) {
     const [left, top, right] = seen.box;
@@ -45,7 +46,26 @@ export const SHAPES = {
   },
   color(pen, seen) {
     pen.fillStyle = faint(seen.colour, 0.4);
-    pen.fill(outline(seen));
+    pen.fill(seen.shape);
+  },
+  polygon(pen, seen, look) {
+    line(pen, seen, look, seen.mask ?? seen.shape);
+  },
+  halo(pen, { shape, mask, colour }, { line: wide }) {
+    pen.save();
+    pen.shadowColor = pen.strokeStyle = colour;
+    pen.shadowBlur = 6 * wide;
+    pen.lineWidth = wide;
+    for (let times = 0; times < 2; times += 1) pen.stroke(mask ?? shape);
+    pen.restore();
+  },
+  percentage_bar(pen, seen, { text, halo }) {
+    const [left, top, right] = seen.box;
+    const [width, height] = [Math.max(right - left, 2 * text), text / 3];
+    pen.fillStyle = BLACK;
+    pen.fillRect(left - halo, top - height - halo, width + 2 * halo, height + 2 * halo);
+    pen.fillStyle = seen.colour;
+    pen.fillRect(left, top - height, width * Math.min(1, Math.max(0, Number(seen.object.score) || 0)), height);
   },
 };
 
@@ -81,13 +101,5 @@ export function through(points, closed = true) {
 export function arc(x, y, radius) {
   const path = new Path2D();
   path.arc(x, y, radius, 0, 2 * Math.PI);
-  return path;
-}
-
-// The object's box, oriented where it is.
-function outline({ box: [left, top, right, bottom], ring }) {
-  if (ring) return through(ring);
-  const path = new Path2D();
-  path.rect(left, top, right - left, bottom - top);
   return path;
 }

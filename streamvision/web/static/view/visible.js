@@ -1,12 +1,15 @@
 // The objects of a result as they can be seen on a canvas. What comes from outside is checked here: numbers are numbers.
 
+import { through } from "./annotators.js";
 import { colourOf, UNCONFIRMED } from "./palette.js";
 
 const MOST_OBJECTS = 500;
 const MOST_LETTERS = 48;
+const MOST_POINTS = 20_000; // of all outlines of an object
 const SURE_KEYPOINT = 0.25; // below it a model seldom knows where it is
 
-// [{object, box, ring, colour, confirmed, name, figures, importance}], the largest first; `place` turns [x, y] of the
+// [{object, box, shape, mask, colour, confirmed, name, figures, importance}], the largest first; `shape` is its box as a
+// path, oriented where it is, `mask` that of its own outlines or null; `place` turns [x, y] of the
 // result's pixels into those of the canvas, and `by` is "track" or "class".
 export function visibleObjects(result, { names, place, by }) {
   const { width_px: width, height_px: height, is_tracked: tracked = false } = result;
@@ -21,10 +24,12 @@ function visible(object, { width, height, tracked, names, place, by }) {
   if (!(left < right && top < bottom)) return null;
   const confirmed = id !== null || !tracked;
   const key = by === "track" && id !== null ? id : classId;
+  const box = [...place([left, top]), ...place([right, bottom])].map(Math.round); // lines between pixels would be soft
   return {
     object,
-    box: [...place([left, top]), ...place([right, bottom])].map(Math.round),
-    ring: isNumbers(object.obb, 5) ? corners(object.obb).map(place) : null,
+    box,
+    shape: through(isNumbers(object.obb, 5) ? corners(object.obb).map(place) : upright(box)),
+    mask: maskOf(object, place),
     colour: confirmed && Number.isInteger(key) && key >= 0 ? colourOf(key) : UNCONFIRMED,
     confirmed,
     name: nameOf(object, names),
@@ -56,9 +61,27 @@ export function keypointsOf({ keypoints }, place) {
   return keypoints.slice(0, MOST_OBJECTS).map((one) => (isNumbers(one, 3) && one[2] >= SURE_KEYPOINT ? place(one) : null));
 }
 
+// The outlines of an object and of the holes in it; they go through the middle of pixels.
+function maskOf({ outlines_px: outlines }, place) {
+  if (!Array.isArray(outlines) || outlines.reduce((sum, ring) => sum + (ring?.length ?? 0), 0) > 2 * MOST_POINTS) return null;
+  const path = new Path2D();
+  for (const ring of outlines) {
+    if (!Array.isArray(ring) || ring.length < 6 || !ring.every(Number.isFinite)) continue;
+    for (let n = 0; n + 1 < ring.length; n += 2) {
+      const [x, y] = place([ring[n] + 0.5, ring[n + 1] + 0.5]);
+      if (n) path.lineTo(x, y);
+      else path.moveTo(x, y);
+    }
+    path.closePath();
+  }
+  return path;
+}
+
 export const isNumbers = (values, length) => Array.isArray(values) && values.length === length && values.every(Number.isFinite);
 
 export const short = (words) => (String(words).length > MOST_LETTERS ? `${String(words).slice(0, MOST_LETTERS - 1)}…` : String(words));
+
+const upright = ([left, top, right, bottom]) => [[left, top], [right, top], [right, bottom], [left, bottom]];
 
 const area = ([left, top, right, bottom]) => (right - left) * (bottom - top);
 

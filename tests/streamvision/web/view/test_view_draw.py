@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+from pipelines.rendering.overlay import Overlay
+from pipelines.rendering.palette import PALETTE, UNCONFIRMED, color_from_rgb
+from pipelines.rendering.renderer import JpegEncoder, Renderer
+from streamvision.core.analysis import Analysis, LineTally, ZoneTally
+from streamvision.core.config.app import OverlayConfig
+from streamvision.core.detections import Detections
+from streamvision.core.frame import Frame, Result
+from streamvision.core.live import LiveChannel
+from streamvision.core.masks import BoxMask
+from streamvision.core.picture import BgrPicture
+from streamvision.core.telemetry import StageTimes
+from streamvision.web.scene import result_json, scene_json
 from support.browser import launched
 from support.module_page import ModulePage
 
@@ -16,7 +30,8 @@ pytestmark = pytest.mark.browser
 
 DRAW = "const { drawScene } = await load('view/draw.js'); const { styleOf } = await load('view/style.js');"
 WIDTH_PX, HEIGHT_PX = 640, 360
-ORANGE, SKY = (255, 153, 0), (41, 206, 255)
+ORANGE, SKY, VERMILION = (255, 153, 0), (41, 206, 255), (209, 59, 15)
+NAMES = ("car", "person")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +44,11 @@ def page() -> Iterator[ModulePage]:
 
 def draw(page: ModulePage, result: dict[str, object], style: str, **more: object) -> NDArray[np.uint8]:
     given = {"result": {"width_px": WIDTH_PX, "height_px": HEIGHT_PX, **result}, "style": style, **more}
-    script = DRAW + "drawScene(pen, { ...given, style: styleOf(given.style) });"
+    script = DRAW + (
+        "const { Past } = await load('view/past.js'); const past = new Past();"
+        "for (const result of given.before ?? []) past.add(result);"
+        "drawScene(pen, { ...given, style: styleOf(given.style), past, picture: pen.canvas });"
+    )
     return page.pixels(script, given, width_px=WIDTH_PX, height_px=HEIGHT_PX)
 
 
@@ -70,3 +89,202 @@ def test_labels_stay_inside_the_picture_and_apart(page: ModulePage) -> None:
         a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1] for n, a in enumerate(every) for b in every[:n]
     ]
     assert all(apart)
+
+
+def near(pixels: NDArray[np.uint8], rgb: tuple[int, int, int], apart: int) -> NDArray[np.bool_]:
+    return (np.abs(pixels[..., :3].astype(int) - rgb) <= apart).all(axis=2)  # type: ignore[no-any-return]
+
+
+def extent(is_there: NDArray[np.bool_]) -> list[int]:
+    rows, columns = np.nonzero(is_there)
+    return [int(edge) for edge in (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)]
+
+
+@pytest.mark.parametrize(
+    "boxes", [[[100, 80, 300, 200], [400.4, 100.6, 500.2, 330.9]], [[0, 0, 200, 360], [300, 9, 640, 350]]]
+)
+def test_boxes_are_where_the_server_draws_them_in_the_same_colours(page: ModulePage, boxes: list[list[float]]) -> None:
+    detections = Detections(np.float32(boxes), np.float32([0.9, 0.8]), np.int32([0, 1]), np.ma.array([8, 10]))
+    by_server, by_page = on_both(page, detections, OverlayConfig(labels=False))
+    for rgb in (ORANGE, VERMILION):
+        there = extent(near(by_server, rgb, 45))
+        assert np.abs(np.subtract(there, extent(near(by_page, rgb, 12)))).max() <= 1
+
+
+def test_masks_cover_what_the_server_covers(page: ModulePage) -> None:
+    bits = np.zeros((200, 180), np.uint8)
+    cv2.circle(bits, (90, 100), 88, 1, -1)
+    cv2.circle(bits, (90, 100), 30, 0, -1)
+    masks = np.empty(1, object)
+    masks[0] = BoxMask(300, 90, bits.view(np.bool_))
+    boxes = np.float32([[300, 90, 480, 290]])
+    detections = Detections(boxes, np.float32([0.9]), np.int32([0]), np.ma.array([0]), mask=masks)
+    by_server, by_page = on_both(page, detections, OverlayConfig(labels=False))
+    inside = (slice(96, 284), slice(306, 474))  # without the box
+    covered = [np.abs(pixels[inside][..., 2].astype(int) - 90) > 20 for pixels in (by_server, by_page)]
+    assert np.count_nonzero(covered[0] != covered[1]) < 0.03 * np.count_nonzero(covered[0])
+    assert np.abs(by_server[110, 390, :3].astype(int) - by_page[110, 390, :3]).max() <= 4
+
+
+def test_regions_are_drawn_with_their_counts_where_the_server_does(page: ModulePage) -> None:
+    line = LineTally("door", ((0.1, 0.8), (0.6, 0.8)), ("in", "out"), ({"car": 3}, {}))
+    zone = ZoneTally("yard", ((0.5, 0.1), (0.9, 0.1), (0.9, 0.6)), 2, 5, 3, 4, 1.5, 2.0, {})
+    analysis = Analysis(lines=(line,), zones=(zone,))
+    by_server, by_page = on_both(page, Detections.empty(), OverlayConfig(), analysis=analysis)
+    for part in (np.s_[200:, :], np.s_[:200, :]):  # the line below, the zone above
+        drawn = [extent(pixels[part].min(axis=2) > 200) for pixels in (by_server[..., :3], by_page[..., :3])]
+        assert np.abs(np.subtract(*drawn)).max() <= 2
+
+
+def on_both(page: ModulePage, detections: Detections, overlay: OverlayConfig, **more: Any) -> list[NDArray[np.uint8]]:
+    """Return the same result as the server and as the page draws it, on the same grey."""
+    grey = BgrPicture(np.full((HEIGHT_PX, WIDTH_PX, 3), 90, np.uint8))
+    result = Result(Frame("gate", 0, 0.0, 1.0, grey), detections, **more)
+    shown = Renderer(Overlay(overlay, NAMES), JpegEncoder(100), StageTimes()).render(result, fps=25)
+    bgr = cv2.imdecode(np.frombuffer(shown.jpeg(), np.uint8), cv2.IMREAD_COLOR)
+    channel = LiveChannel("gate", NAMES)
+    given = {"result": result_json(channel, shown), "scene": scene_json(channel, shown, name="gate")}
+    script = DRAW + "pen.fillStyle = '#5a5a5a'; pen.fillRect(0, 0, 640, 360); drawScene(pen, given);"
+    assert bgr is not None
+    return [bgr[..., ::-1], page.pixels(script, given, width_px=WIDTH_PX, height_px=HEIGHT_PX)]
+
+
+def test_the_palette_is_the_servers(page: ModulePage) -> None:
+    script = "const { colourOf, UNCONFIRMED, wordsOn } = await load('view/palette.js');"
+    told = page.run(
+        script + "return [...Array(8).keys()].map(colourOf).concat(UNCONFIRMED).map((one) => [one, wordsOn(one)]);"
+    )
+    for (colour, words), known in zip(told, (*PALETTE, UNCONFIRMED), strict=True):
+        assert color_from_rgb(*bytes.fromhex(colour[1:])) == known
+        assert color_from_rgb(*bytes.fromhex(words[1:])) == known.text_color
+
+
+def moving(at_s: float, left: float, **more: object) -> dict[str, object]:
+    objects = [thing([left, 100, left + 60, 160], track_id=1)]
+    return {"width_px": WIDTH_PX, "height_px": HEIGHT_PX, "captured_us": at_s * 1e6, "objects": objects, **more}
+
+
+def test_a_trail_leads_to_where_the_object_is_now(page: ModulePage) -> None:
+    before = [moving(n / 25, 10 + 8 * n) for n in range(30)]
+    pixels = draw(page, moving(1.2, 250), "trace", before=before)
+    left, top, right, bottom = extent(near(pixels, SKY, 12))
+    assert abs(left - 40) <= 2 and abs(right - 280) <= 2
+    assert top >= 158 and bottom <= 162
+
+
+@pytest.mark.parametrize("more", [{"segment": 1}, {"generation": 2}, {"captured_us": 0.1e6}])
+def test_a_trail_ends_with_a_new_stretch_or_time_that_runs_back(page: ModulePage, more: dict[str, object]) -> None:
+    before = [moving(n / 25, 10 + 8 * n) for n in range(30)]
+    assert not draw(page, moving(1.2, 250, **more), "trace", before=before).any()
+
+
+def test_trails_are_bounded_in_time_and_points(page: ModulePage) -> None:
+    script = (
+        "const { Past } = await load('view/past.js'); const past = new Past();"
+        "for (const one of given) past.add(one); return past.trails.map(([id, points]) => [id, points.length]);"
+    )
+    ((identity, points),) = page.run(script, [moving(n / 100, n / 10) for n in range(1000)])
+    assert identity == 1 and 15 <= points <= 22
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "box",
+        "box_corner",
+        "round_box",
+        "circle",
+        "ellipse",
+        "dot",
+        "triangle",
+        "color",
+        "polygon",
+        "halo",
+        "percentage_bar",
+    ],
+)
+def test_each_style_marks_the_object_in_its_colour_and_nothing_far_from_it(page: ModulePage, style: str) -> None:
+    pixels = draw(page, {"objects": [thing([200, 100, 300, 200], track_id=9)]}, style)
+    blue = (pixels[..., 2] > 150) & (pixels[..., 3] > 60)
+    assert blue.any()
+    outside = pixels[..., 3] > 0
+    outside[70:235, 165:335] = False
+    assert not outside.any()
+
+
+@pytest.mark.parametrize("style", ["blur", "pixelate", "background_overlay"])
+def test_styles_of_the_picture_change_it_there_alone(page: ModulePage, style: str) -> None:
+    script = DRAW + (
+        "for (let x = 0; x < 640; x += 4) { pen.fillStyle = x % 8 ? '#fff' : '#000'; pen.fillRect(x, 0, 4, 360); }"
+        "const picture = new OffscreenCanvas(640, 360); picture.getContext('2d').drawImage(pen.canvas, 0, 0);"
+        "drawScene(pen, { ...given, style: styleOf(given.style), picture });"
+    )
+    objects = [thing([200, 100, 300, 200]), thing([240, 150, 420, 300])]
+    given = {"style": style, "result": {"width_px": 640, "height_px": 360, "objects": objects}}
+    pixels = page.pixels(script, given, width_px=640, height_px=360)[..., 0]
+    stripes = np.where(np.arange(640) // 4 % 2, 255, 0)
+    inside, outside = (np.abs(pixels[row].astype(int) - stripes)[200:300].mean() for row in (120, 40))
+    changed, kept = (outside, inside) if style == "background_overlay" else (inside, outside)
+    assert kept == 0 and changed > 50
+
+
+def test_styles_are_named_and_unknown_names_are_left_out(page: ModulePage) -> None:
+    script = (
+        "const { styleOf, styleWords } = await load('view/style.js');"
+        "return given.map((one) => styleOf(one) && styleWords(styleOf(one)));"
+    )
+    asked = ["box_corner, label  trace by class", "<script>, Dot by nothing", "none", "", "constructor", "by class"]
+    assert page.run(script, asked) == [
+        "box_corner, label, trace by class",
+        "dot by track",
+        "none by track",
+        None,
+        None,
+        None,
+    ]
+
+
+def test_what_the_server_does_not_draw_is_not_usual(page: ModulePage) -> None:
+    script = (
+        "const { usualStyle, styleWords } = await load('view/style.js');"
+        "return given.map((drawn) => styleWords(usualStyle({ drawn })));"
+    )
+    given = [{}, {"boxes": False, "trails_s": 0}, {"labels": False, "analytics": False}]
+    assert page.run(script, given) == [
+        "box, label, trace, mask, skeleton, region by track",
+        "label, region by track",
+        "box, trace, mask, skeleton by track",
+    ]
+
+
+def test_many_and_odd_things_are_drawn_without_a_fault(page: ModulePage) -> None:
+    many = [thing([n % 600, n % 300, n % 600 + 30, n % 300 + 30], track_id=n) for n in range(5000)]
+    odd = {
+        "objects": [
+            *many[:3],
+            thing(
+                [1, 1, 9, 9], outlines_px=[[1, 2], "x", [1, 2, 3, 4, None, 6]], keypoints=[[1, 2], None, [1, 2, "3"]]
+            ),
+            thing(
+                [1, 1, 9, 9],
+                obb=[1, 2, 3, 4, "x"],
+                attributes={"a": None, "b": {"objects": []}, "c": {"text": "x" * 999}},
+            ),
+        ],
+        "marks": [
+            {"colour": "url(x)", "points_px": []},
+            {"colour": "#ffffff", "points_px": [[1]]},
+            {"colour": "#ffffff"},
+        ],
+        "counts": [["<b>"]],
+        "classes": [{"class_name": "x" * 999, "class_id": 0, "score": None}],
+        "key_frames": {"slow": {"age_s": None}},
+    }
+    regions = [
+        {"kind": "line", "points": [[0, 0]]},
+        {"kind": "zone", "name": {}, "points": [[0, 0], [1, None], [1, 1]]},
+        {},
+    ]
+    every = "box, blur, heat_map, label, trace, mask, skeleton, region"
+    draw(page, odd, every, scene={"regions": regions, "skeleton": [[0, 99], ["a"], [0, 1]]})
+    draw(page, {"objects": many, "is_tracked": True}, every, before=[])
