@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+from pipelines.capture.packet_fan_out import PacketFanOut
 from pipelines.capture.packets import PacketListener
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import PositionAt, StreamCapture
+from pipelines.live_video.relays import PacketRelays
 from pipelines.model_group import ModelGroup
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
@@ -81,6 +83,8 @@ class StreamBuilder:
     """What all streams share that compute."""
     packets: PacketListeners | None = None
     """Who takes the encoded packets of each stream; ``None`` where nobody does."""
+    relays: PacketRelays | None = None
+    """Who passes them on to those who watch; ``None`` where nobody does."""
     position_at: PositionAt | None = None
     """Says where live streams are; ``None`` where nobody does."""
 
@@ -120,7 +124,7 @@ class StreamBuilder:
             group.batcher.notify(built)
 
         card = models.first.card
-        packets = self.packets(name, stream) if self.packets is not None else None
+        packets = self._packets_of(name, stream)
         capture = StreamCapture(
             name,
             spec,
@@ -190,6 +194,13 @@ class StreamBuilder:
             analytics=analytics,
         )
         return built
+
+    def _packets_of(self, name: str, stream: StreamConfig) -> PacketListener | None:
+        """Return who takes the packets of a stream; ``None`` where nobody does."""
+        relay = self.relays.listener(name) if self.relays is not None else None
+        other = self.packets(name, stream) if self.packets is not None else None
+        listeners = [one for one in (relay, other) if one is not None]
+        return PacketFanOut(name, listeners) if listeners else None
 
 
 def _unused(name: str, taken: Set[str]) -> str:

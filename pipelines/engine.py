@@ -18,6 +18,7 @@ from types import TracebackType
 from pipelines.assembly import PacketListeners, StreamBuilder, name_stream, name_streams
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import SourceSpec
+from pipelines.live_video.relays import PacketRelays
 from pipelines.model_groups import ModelGroups
 from pipelines.off_stream import OffStream
 from pipelines.outputs.sink import SinkFactory
@@ -88,7 +89,15 @@ class Pipeline:
         self._position = None if config.position is None else LivePosition(config.position)
         position_at = None if self._position is None else self._position.at
         own_stages = [*configured_stages(config.stages), *stages]
-        self._builder = StreamBuilder(own_stages, self.times, packets=packets, position_at=position_at)
+        self.relays = (
+            PacketRelays(config, has_own_stages=bool(own_stages))
+            if config.serve is not None and not stream_ids
+            else None
+        )
+        """Who passes the packets of its streams on to those who watch; ``None`` where nobody can."""
+        self._builder = StreamBuilder(
+            own_stages, self.times, packets=packets, relays=self.relays, position_at=position_at
+        )
         self._outputs.check(list(stream_ids or sources), [spec for spec, _ in sources.values()])
         self._lock = threading.Condition()
         self._busy: set[str] = set()  # streams that are in the middle of a change

@@ -1,4 +1,4 @@
-"""Encoded packets of a source, as they came, for those who record them."""
+"""Encoded packets of a source, as they came, for those who record them or pass them on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, Protocol
 
+from pipelines.capture.source import Captured
 from streamvision.core.config.app import StreamConfig
+from streamvision.core.frame import PacketTime
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,16 @@ class PacketListener(Protocol):
     def begin(self, tracks: tuple[EncodedTrack, ...]) -> None:
         """Take note of a connection and its tracks; the first is the one that is decoded."""
 
-    def take(self, packet: EncodedPacket) -> None:
-        """Take the next packet."""
+    def take(self, packet: EncodedPacket) -> PacketTime | None:
+        """Take the next packet; return by what its picture is known to others, ``None`` where it is not."""
+
+    def handed_on(self, captured: Captured, *, is_paced: bool) -> None:
+        """Take note of the next picture, just before it is handed on.
+
+        Args:
+            captured: the picture, with the packet that it was decoded from.
+            is_paced: whether the source is read ahead, and pictures wait for their time.
+        """
 
     def end(self) -> None:
         """Take note that the connection ended."""

@@ -126,6 +126,8 @@ class Captured(NamedTuple):
     """Whether nothing carries over from the picture before it, as where another drive begins."""
     packet: PacketTime | None = None
     """The packet that it was decoded from, where packets are passed on."""
+    is_as_coded: bool = True
+    """Whether it is neither turned nor stretched to be shown."""
 
 
 class NotYet(Enum):

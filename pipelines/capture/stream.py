@@ -210,6 +210,8 @@ class StreamCapture:
                 self._wait_until_due(pacer.due_in_s(pts_s))
                 if not self.spec.reconnects:
                     captured = captured._replace(captured_at_s=time.monotonic())
+            if self._packets is not None:
+                self._packets.handed_on(captured, is_paced=paced)
             self._hand_on(captured, pts_s)
             if self._max_frames is not None and self._handed_on >= self._max_frames:
                 return
@@ -248,6 +250,7 @@ class StreamCapture:
             place=captured.place,
             position=self._position(captured),
             wall_time=captured.wall_time or (arrival_time(captured.captured_at_s) if self.spec.live else None),
+            packet=captured.packet,
         )
         self._handed_on += 1
         if not self.buffer.put(frame, give_up=self._stop.is_set):

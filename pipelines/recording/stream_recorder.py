@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from pipelines.capture.packets import EncodedPacket, EncodedTrack
+from pipelines.capture.source import Captured
 from pipelines.recording.boxes_file import FoundObjects
 from pipelines.recording.packet_queue import Gap, PacketQueue
 from pipelines.recording.recording_writer import RecordingWriter
@@ -102,6 +103,9 @@ class StreamRecorder:
     def take(self, packet: EncodedPacket) -> None:
         """Take the next packet."""
         self._queue.put_packet(packet)
+
+    def handed_on(self, captured: Captured, *, is_paced: bool) -> None:
+        """Pictures are not recorded."""
 
     def end(self) -> None:
         """Take note that the connection ended."""

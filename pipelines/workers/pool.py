@@ -100,6 +100,10 @@ class WorkerPool:
         self.view.frame_ages = self.ages
         self._watching = threading.Thread(target=self._watch, name="viewers", daemon=True)
 
+    @property
+    def relays(self) -> None:
+        """Packets do not cross processes, so that nobody passes them on."""
+
     def notes(self) -> tuple[str, ...]:
         """Return what had to be assumed of the model, and what its outputs have shown so far, a sentence each."""
         return (*self._notes, *note_without_numbers(sum(w.report.pictures_without_numbers for w in self._workers)))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.capture.array_reader import hold, release
 from pipelines.engine import Pipeline
+from pipelines.live_video.live_video import offer_packets
 from pipelines.outputs.sink import Sink, SinkContext, SinkFactory
 from pipelines.restream import offer_videos
 from streamvision.api.options import Sources, build_config, read_stage
@@ -112,7 +113,8 @@ class ResultStream(Iterator[StreamResult]):
         self._results = results
         self._pipeline = Pipeline(config, stages=stages, sinks=[*sinks, results.add])
         if config.serve:
-            offer_videos(self._pipeline.view, encoder=config.serve.encoder)
+            encoders = offer_videos(self._pipeline.view, encoder=config.serve.encoder)
+            offer_packets(self._pipeline.view, self._pipeline.relays, encoders)
         server = web_server(config.serve, self._pipeline.view)
         self._server = server
         self._started = False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.engine import Pipeline
+from pipelines.live_video.live_video import offer_packets
 from pipelines.restream import offer_videos
 from pipelines.workers import WorkerPool
 from streamvision.cli.mqtt import mqtt_publisher
@@ -90,7 +91,8 @@ def run_session(
             say(note)
         if config.serve:
             raise_limit()  # each viewer is one open file
-            offer_videos(pipeline.view, encoder=config.serve.encoder)
+            encoders = offer_videos(pipeline.view, encoder=config.serve.encoder)
+            offer_packets(pipeline.view, pipeline.relays, encoders)
         server = web_server(
             config.serve, pipeline.view, listener=listener, login=access.login, certificate=access.certificate
         )

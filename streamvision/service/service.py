@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from pipelines.engine import Pipeline
+from pipelines.live_video.relays import PacketRelays
 from pipelines.stages.analytics import Analytics
 from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.errors import StateError, StreamVisionError
@@ -96,6 +97,11 @@ class Service:
     def view(self) -> LiveView:
         """What the web may know of it."""
         return self.pipeline.view
+
+    @property
+    def relays(self) -> PacketRelays | None:
+        """Who passes the packets of its streams on to those who watch."""
+        return self.pipeline.relays
 
     def __enter__(self) -> Service:
         self.writers.start()

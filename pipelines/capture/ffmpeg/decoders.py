@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from av.codec.hwaccel import HWAccel
 
 from pipelines.capture.ffmpeg.geometry import display_matrix
@@ -164,6 +165,7 @@ def _prepared(device: DeviceDecoder, stream: Any) -> Any:
     context = device.create(own.codec.canonical_name)
     context.extradata = own.extradata
     context.width, context.height = own.width, own.height
+    context.flags |= Flags.copy_opaque
     for name in ("color_range", "colorspace", "color_primaries", "color_trc"):
         setattr(context, name, getattr(own, name))
     return context

@@ -66,6 +66,11 @@ class FramePictures:
         self.coded: Coded | None = None
         """How the pictures are coded; ``None`` before the first."""
 
+    @property
+    def are_as_coded(self) -> bool:
+        """Whether the last one was neither turned nor stretched."""
+        return self._geometry is None
+
     def picture(self, frame: VideoFrame) -> YuvPicture:
         """Return the frame as it is to be seen; where nothing is to be done, as views that keep the frame alive.
 

@@ -7,8 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from av.video.frame import VideoFrame
+
 from pipelines.capture.ffmpeg.track_header import encoded_track
 from pipelines.capture.packets import EncodedPacket, PacketListener
+from streamvision.core.frame import PacketTime
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +91,7 @@ class PacketTap:
                 raise TimeoutError("sound, but no picture")
 
     def _hand_on(self, packet: Any, track: int, arrived_at_s: float, *, untimed: bool) -> None:
-        self._listener.take(
+        picture = self._listener.take(
             EncodedPacket(
                 track=track,
                 data=bytes(packet),
@@ -99,6 +102,13 @@ class PacketTap:
                 arrived_at_s=arrived_at_s,
             )
         )
+        if picture is not None:
+            packet.opaque = picture
+
+
+def packet_of(frame: VideoFrame) -> PacketTime | None:
+    """Return by what the packet is known that a frame was decoded from; decoders copy what was put on it."""
+    return frame.opaque if isinstance(frame.opaque, PacketTime) else None
 
 
 def _sound_of(container: Any) -> Any | None:

@@ -22,7 +22,7 @@ from pipelines.capture.ffmpeg.frame_times import FrameTimes
 from pipelines.capture.ffmpeg.geometry import pixel_aspect
 from pipelines.capture.ffmpeg.header_promise import HeaderPromise
 from pipelines.capture.ffmpeg.open_failure import fault_text, open_failure, track_refused, transport_refused
-from pipelines.capture.ffmpeg.packet_tap import PacketTap
+from pipelines.capture.ffmpeg.packet_tap import PacketTap, packet_of
 from pipelines.capture.ffmpeg.tracks import Track, choose_track, leave_out_others, listed, tracks_of
 from pipelines.capture.packets import PacketListener
 from pipelines.capture.silence import SilenceLimit
@@ -145,7 +145,15 @@ class PyAvReader:
         self._frames_passed += 1
         name = self._spec.file_name
         place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
-        return Captured(self._pictures.picture(frame), pts_s, captured_at_s, place, wall_time)
+        return Captured(
+            self._pictures.picture(frame),
+            pts_s,
+            captured_at_s,
+            place,
+            wall_time,
+            packet=packet_of(frame),
+            is_as_coded=self._pictures.are_as_coded,
+        )
 
     def seek(self, pts_s: float) -> None:
         """Go to the last key frame of a file before a time; numbers of pictures are counted anew from there.
@@ -207,6 +215,7 @@ class PyAvReader:
             context.thread_count = 1
         if context.codec.name in _SAY_WHAT_IS_DAMAGED:
             context.flags |= Flags.output_corrupt
+        context.flags |= Flags.copy_opaque
         if context.codec.name == "mjpeg" and self._config.damaged == "drop":
             context.options = {"err_detect": "explode"}  # else half a picture passes as a whole one
 

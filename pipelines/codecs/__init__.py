@@ -1,0 +1,1 @@
+"""What coded pictures and sound say of themselves, read from their bytes."""

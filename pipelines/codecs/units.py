@@ -1,0 +1,54 @@
+"""NAL units of H.264 and H.265, behind start codes (Annex B) or behind their lengths (ISO/IEC 14496-15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+START = b"\x00\x00\x00\x01"
+_CODE = b"\x00\x00\x01"
+
+
+def has_start_code(data: bytes) -> bool:
+    """Say whether data begins with a start code."""
+    return data.startswith((_CODE, START))
+
+
+def units_behind_codes(data: bytes) -> list[bytes]:
+    """Return the units of data with start codes."""
+    return units_before(data, lambda _: False)[0]
+
+
+def units_before(data: bytes, is_picture: Callable[[int], bool]) -> tuple[list[bytes], int | None]:
+    """Return the units of data with start codes before the first one of a picture, and that one's first byte.
+
+    Args:
+        data: the units.
+        is_picture: says by the first byte of a unit whether it is one of a picture.
+    """
+    front: list[bytes] = []
+    begin = data.find(_CODE) + 3
+    while 3 <= begin < len(data):
+        if is_picture(data[begin]):
+            return front, data[begin]
+        end = data.find(_CODE, begin)
+        unit = data[begin : end if end >= 0 else len(data)]
+        front.append(unit.rstrip(b"\x00") or unit[:1])
+        begin = end + 3
+    return front, None
+
+
+def units_behind_lengths(data: bytes, length_bytes: int) -> list[bytes]:
+    """Return the units of data with lengths; what is left of a cut one, too."""
+    units: list[bytes] = []
+    at = 0
+    while at + length_bytes < len(data):
+        begin = at + length_bytes
+        at = begin + int.from_bytes(data[at:begin], "big")
+        if unit := data[begin:at]:
+            units.append(unit)
+    return units
+
+
+def with_codes(units: Iterable[bytes]) -> bytes:
+    """Return units behind start codes."""
+    return b"".join(START + unit for unit in units)
