@@ -18,7 +18,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from streamvision.web.fanout import Fanout
-from streamvision.web.link import TransportLink
+from streamvision.web.link import TransportLink, as_chunk, as_is
 from streamvision.web.live_response import HAND_OVER, Offer
 from streamvision.web.long_response import PieceSender
 from streamvision.web.waiting import WAIT_S
@@ -193,7 +193,9 @@ class AsgiApp:
             connection.send_unframed()
         assert offer.subscription is not None and offer.start is not None
         await send(offer.start)
-        link = TransportLink(connection.transport, unsent_bytes=connection.unsent_bytes, chunked=chunked)
+        link = TransportLink(
+            connection.transport, unsent_bytes=connection.unsent_bytes, frame=as_chunk if chunked else as_is
+        )
         link.write(offer.opening, time.monotonic())
         leaving = asyncio.ensure_future(_until_gone(receive))
         viewer = self._fanout.admit(offer.subscription, link)

@@ -6,28 +6,25 @@ A slow viewer skips frames, a dead one is evicted, and neither costs the others 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
 
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.web.access import Principal
 from streamvision.web.delivery import Delivery
 from streamvision.web.link import Link, PulledLink
+from streamvision.web.loop_calls import LoopCalls, guarded
 from streamvision.web.open_files import default_max_viewers
 from streamvision.web.pictures import Pictures
 from streamvision.web.places import Places
+from streamvision.web.result_fanout import ResultFanout
+from streamvision.web.video_fanout import VideoFanout
 from streamvision.web.viewer import Subscription, Viewer
 from streamvision.web.widths import Taken
 from streamvision.web.wire import OPENINGS, EncodedFrame, detections_json, event, heartbeat_record
-
-_log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 EVICTION_S = 10.0
 """A viewer that takes no byte for so long, while there is something to give, is gone."""
@@ -39,8 +36,6 @@ HEARTBEAT_S = 2.0
 """Longest silence on the multiplexed live response."""
 GOODBYE_S = 0.5
 """How long a viewer may take for the end of its response when the server stops."""
-BLOCKING_WAIT_S = 1.0
-"""How often a blocking reader looks whether the fan-out has ended."""
 
 
 def _as_is(message: bytes, _now_s: float) -> bytes:
@@ -61,9 +56,12 @@ class Fanout:
         self._dispatching = False
         self._viewers: set[Viewer] = set()
         self._by_stream: dict[str, set[Viewer]] = {}
-        self._delivery = Delivery(lambda viewer: self._guarded(partial(self._break_off, viewer)))
+        self._calls = LoopCalls()
+        self._delivery = Delivery(lambda viewer: guarded(partial(self._break_off, viewer)))
+        self._results = ResultFanout(calls=self._calls, delivery=self._delivery)
+        self.videos = VideoFanout(view, calls=self._calls, delivery=self._delivery)
+        """Who gets packets of video."""
         self._pictures = Pictures(self._offer_scaled)
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def connections(self) -> int:
@@ -72,15 +70,14 @@ class Fanout:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to listen to the channels, from the thread in which the loop runs."""
-        self._loop = loop
+        self._calls.start(loop)
         self._view.follow(self)
         self._sweep()
 
     def stop(self) -> None:
         """End every response; from any thread, and calling it twice is harmless."""
         self._view.unfollow(self)
-        loop, self._loop = self._loop, None
-        if loop is not None:
+        if (loop := self._calls.stop()) is not None:
             self._pictures.close()
             with suppress(RuntimeError):  # the loop has ended, and all responses with it
                 loop.call_soon_threadsafe(self._end, lambda viewer: True)
@@ -92,11 +89,11 @@ class Fanout:
 
         A message with the same ``key`` that still waits is replaced.
         """
-        self._call(partial(self._offer_event, message, key, stream_id))
+        self._calls.call(partial(self._offer_event, message, key, stream_id))
 
     def broadcast_seen(self, render: Callable[[Principal], bytes], *, key: str) -> None:
         """Send an event to all who listen for events, to each what it may see, from any thread."""
-        self._call(partial(self._offer_seen, render, key))
+        self._calls.call(partial(self._offer_seen, render, key))
 
     def principals(self) -> set[Principal]:
         """Return whose viewers are connected, from any thread.
@@ -104,15 +101,15 @@ class Fanout:
         Raises:
             ConnectionError: when the fan-out has ended.
         """
-        return self._run(self._connected_principals())
+        return self._calls.run(self._connected_principals())
 
     def end(self, principal: Principal) -> None:
         """End every response of somebody who may see no more, or not the same, from any thread."""
-        self._call(partial(self._end, lambda viewer: viewer.subscription.principal == principal))
+        self._calls.call(partial(self._end, lambda viewer: viewer.subscription.principal == principal))
 
     def finish(self, stream_id: str) -> None:
         """Say that a stream is over: responses that carry it alone are completed and closed."""
-        self._call(partial(self._finish, stream_id))
+        self._calls.call(partial(self._finish, stream_id))
 
     def blocking(self, subscription: Subscription, *, opening: bytes = b"") -> Iterator[bytes]:
         """Yield what a viewer gets, from the thread of a server that knows no event loops.
@@ -126,26 +123,12 @@ class Fanout:
         """
         yield OPENINGS[subscription.form] + opening
         link = PulledLink()
-        viewer = self._run(self._admitted(subscription, link))
+        viewer = self._calls.run(self._admitted(subscription, link))
         try:
-            while (message := self._run(self._pulled(viewer, link))) is not None:
+            while (message := self._calls.run(self._pulled(viewer, link))) is not None:
                 yield message
         finally:
-            self._call(partial(self.drop, viewer))
-
-    def _run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Run a coroutine on the event loop and wait for what it returns."""
-        loop = self._loop
-        if loop is None:
-            coroutine.close()
-            raise ConnectionError("the fan-out has ended")
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-        while True:
-            try:
-                return future.result(BLOCKING_WAIT_S)
-            except concurrent.futures.TimeoutError:
-                if not loop.is_running():
-                    raise
+            self._calls.call(partial(self.drop, viewer))
 
     async def _connected_principals(self) -> set[Principal]:
         return {viewer.subscription.principal for viewer in self._viewers}
@@ -159,12 +142,12 @@ class Fanout:
     def channel_added(self, channel: LiveChannel) -> None:
         """Serve a stream that has come to all who want it."""
         channel.add_listener(self._on_publish)
-        self._call(partial(self._begin_stream, channel.stream_id))
+        self._calls.call(partial(self._begin_stream, channel.stream_id))
 
     def channel_removed(self, channel: LiveChannel) -> None:
         """Serve a stream no more: responses that carry its pictures alone are completed, the others go on."""
         channel.remove_listener(self._on_publish)
-        self._call(partial(self._end_stream, channel))
+        self._calls.call(partial(self._end_stream, channel))
 
     def _on_publish(self, channel: LiveChannel) -> None:
         """Note that a channel has a new frame; runs in the pipeline's thread, so it only leaves a mark."""
@@ -172,13 +155,7 @@ class Fanout:
             self._changed.add(channel.stream_id)
             if not self._dispatching:
                 self._dispatching = True
-                self._call(self._dispatch)
-
-    def _call(self, action: Callable[[], None]) -> None:
-        loop = self._loop
-        if loop is not None:
-            with suppress(RuntimeError):  # it has ended
-                loop.call_soon_threadsafe(self._guarded, action)
+                self._calls.call(self._dispatch)
 
     # --- on the event loop --------------------------------------------------------------------------------------
 
@@ -211,6 +188,18 @@ class Fanout:
         for channel in tuple(viewer.attached.values()):
             self._detach(viewer, channel)
 
+    def change(self, viewer: Viewer, wanted: Subscription) -> None:
+        """Let a viewer follow something else; streams that stay in their layer go on without a break."""
+        before, viewer.subscription = viewer.subscription, wanted
+        for stream_id, channel in tuple(viewer.attached.items()):
+            was_jpeg, is_jpeg = (one.layers.of(stream_id) == "jpeg" for one in (before, wanted))
+            if not wanted.includes(stream_id) or was_jpeg != is_jpeg:
+                self._detach(viewer, channel)
+        channels = self._view.channels
+        for stream_id in filter(wanted.includes, channels):
+            self._attach(viewer, channels[stream_id])
+        self.videos.settle(viewer)
+
     def _attach(self, viewer: Viewer, channel: LiveChannel) -> None:
         """Let a viewer follow each frame of a stream."""
         stream_id = channel.stream_id
@@ -219,17 +208,25 @@ class Fanout:
         viewer.attached[stream_id] = channel
         viewer.forget_pictures(stream_id)
         self._by_stream.setdefault(stream_id, set()).add(viewer)
-        if viewer.subscription.pictures:
+        wanted = viewer.subscription
+        if wanted.pictures and wanted.layers.of(stream_id) != "jpeg":
+            guarded(partial(self.videos.attach, viewer, channel))
+        elif wanted.pictures:
             viewer.begin_pictures(channel)
-            if viewer.subscription.sizes.adapts:
+            if wanted.sizes.adapts:
                 viewer.link.on_taken = partial(self._note_taken, viewer)
-        self._guarded(partial(self._offer_newest, viewer, stream_id))
+        if wanted.results:
+            guarded(partial(self._results.attach, viewer, channel))
+        guarded(partial(self._offer_newest, viewer, stream_id))
 
     def _detach(self, viewer: Viewer, channel: LiveChannel) -> None:
-        del viewer.attached[channel.stream_id]
-        self._by_stream[channel.stream_id].discard(viewer)
-        if viewer.subscription.pictures:
+        stream_id = channel.stream_id
+        del viewer.attached[stream_id]
+        self._by_stream[stream_id].discard(viewer)
+        self._results.detach(viewer, stream_id)
+        if stream_id in viewer.taking:
             viewer.end_pictures(channel)
+        self.videos.detach(viewer, stream_id)
 
     def _begin_stream(self, stream_id: str) -> None:
         channel = self._view.channels.get(stream_id)
@@ -252,20 +249,13 @@ class Fanout:
             self._by_stream.pop(stream_id, None)
             self._keep_pictures()
 
-    def _guarded(self, action: Callable[[], None]) -> None:
-        """Do something for one viewer or one stream whose failure must not end the pictures of all others."""
-        try:
-            action()
-        except Exception:
-            _log.exception("viewers could not be served")
-
     def _offer_newest(self, viewer: Viewer, stream_id: str) -> None:
-        if viewer.subscription.pictures:
+        if stream_id in viewer.taking:
             channel = viewer.attached[stream_id]
             encoded = self._pictures.newest(channel, viewer.choose_width_px(channel))
             if encoded is not None:
                 self._offer_picture(encoded, [viewer])
-        else:
+        elif viewer.subscription.detections:
             self._offer_detections(stream_id, [viewer])
 
     def _dispatch(self) -> None:
@@ -276,7 +266,7 @@ class Fanout:
         self._dispatching = False
         for stream_id in tuple(self._changed):
             self._changed.discard(stream_id)
-            self._guarded(partial(self._dispatch_stream, stream_id))
+            guarded(partial(self._dispatch_stream, stream_id))
         self._keep_pictures()
 
     def _keep_pictures(self) -> None:
@@ -286,7 +276,7 @@ class Fanout:
         followers = self._by_stream.get(stream_id, ())
         readers: dict[tuple[LiveChannel, int | None], list[Viewer]] = {}
         for viewer in followers:
-            if viewer.subscription.pictures:
+            if stream_id in viewer.taking:
                 channel = viewer.attached[stream_id]
                 readers.setdefault((channel, viewer.choose_width_px(channel)), []).append(viewer)
         for (channel, width_px), viewers in readers.items():
@@ -301,8 +291,8 @@ class Fanout:
         for viewer in viewers[:TURN_VIEWERS]:
             if viewer in self._viewers and viewer.takes(encoded.stream_id, encoded.frame.sequence):
                 self._delivery.offer(viewer, encoded.stream_id, encoded.render(viewer.subscription.form), now_s)
-        if len(viewers) > TURN_VIEWERS and self._loop is not None:
-            self._loop.call_soon(self._guarded, partial(self._offer_picture, encoded, viewers[TURN_VIEWERS:]))
+        if len(viewers) > TURN_VIEWERS:
+            self._calls.soon(partial(self._offer_picture, encoded, viewers[TURN_VIEWERS:]))
 
     def _offer_detections(self, stream_id: str, listeners: list[Viewer]) -> None:
         channel = self._view.channels.get(stream_id)
@@ -353,10 +343,10 @@ class Fanout:
         before_px = control.limit_px
         taken, widths_px = Taken(take_s, sent_at_s=sent_at_s, at_s=now_s), viewer.widths_px()
         control.note_taken(taken, max(widths_px, default=0), streams=len(widths_px))
-        if control.limit_px != before_px and self._loop is not None:
+        if control.limit_px != before_px:
             viewer.discard_pictures()
             for stream_id in viewer.taking:
-                self._loop.call_soon(self._guarded, partial(self._offer_again, viewer, stream_id))
+                self._calls.soon(partial(self._offer_again, viewer, stream_id))
 
     def _offer_again(self, viewer: Viewer, stream_id: str) -> None:
         if stream_id in viewer.taking:
@@ -365,10 +355,11 @@ class Fanout:
     # --- those who are gone, and the end --------------------------------------------------------------------------
 
     def _sweep(self) -> None:
-        if self._loop is None:
+        if self._calls.loop is None:
             return
-        self._loop.call_later(SWEEP_S, self._sweep)
+        self._calls.loop.call_later(SWEEP_S, self._sweep)
         now_s = time.monotonic()
+        self.videos.sweep(now_s)
         for viewer in list(self._viewers):
             if viewer.blocked_s(now_s) >= self.eviction_s - SWEEP_S:
                 self.evicted["takes nothing"] += 1

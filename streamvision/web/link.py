@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Protocol
 
+from streamvision.web.backlog import Backlog
 from streamvision.web.pacing import PATIENCE_S, Pace, look_at
 
 OnTaken = Callable[[float, float, float], None]
@@ -22,6 +23,12 @@ class Link(Protocol):
 
     def write(self, message: bytes, now_s: float) -> None:
         """Hand over a message; only when it is ready."""
+
+    def takes_packets(self, now_s: float) -> bool:
+        """Return whether packets of video may follow, which build on those that were written before."""
+
+    def write_packet(self, message: bytes, now_s: float) -> None:
+        """Hand over a packet of video, or what goes with it; only where it takes packets."""
 
     def unsent_bytes(self) -> int:
         """Return how much of what was written still waits on this machine."""
@@ -42,18 +49,21 @@ class TransportLink:
     Args:
         transport: the connection.
         unsent_bytes: tells how much of what was written still waits on this machine.
-        chunked: whether each message is a chunk of HTTP/1.1; without chunks the end of the connection ends the body.
+        frame: gives the bytes that a message is on the connection, such as :func:`as_chunk`.
     """
 
-    def __init__(self, transport: asyncio.Transport, *, unsent_bytes: Callable[[], int], chunked: bool) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, *, unsent_bytes: Callable[[], int], frame: Callable[[bytes], bytes]
+    ) -> None:
         self.ended = asyncio.get_running_loop().create_future()
         """Done when the response is to be completed."""
         self.on_taken: OnTaken | None = None
         self._transport = transport
         self._unsent_bytes = unsent_bytes
-        self._chunked = chunked
+        self._frame = frame
         self._look = partial(look_at, transport.get_extra_info("socket"))
         self._pace = Pace(self._look)
+        self._backlog = Backlog(self._look)
         self._sent_at_s: float | None = None
         self._doubted: tuple[float, float] | None = None  # how long a message took at most, and when it was sent
         self._refused = False
@@ -87,9 +97,19 @@ class TransportLink:
     def write(self, message: bytes, now_s: float) -> None:
         """Write a message."""
         if message:
-            self._transport.write(_as_chunk(message) if self._chunked else message)
+            self._transport.write(self._frame(message))
             self._pace.note_sent(len(message), now_s)
+            self._backlog.note_sent(len(message), now_s)
             self._sent_at_s = now_s
+
+    def takes_packets(self, now_s: float) -> bool:
+        """Return whether the viewer is not far behind."""
+        return not (self._transport.is_closing() or self._unsent_bytes() or self._backlog.is_late(now_s))
+
+    def write_packet(self, message: bytes, now_s: float) -> None:
+        """Write a packet, which says nothing of how long pictures take."""
+        self._transport.write(self._frame(message))
+        self._backlog.note_sent(len(message), now_s)
 
     def unsent_bytes(self) -> int:
         """Return how much of what was written the viewer's machine has not taken yet; 0 once it has gone."""
@@ -137,6 +157,9 @@ class PulledLink:
         assert self._asked is not None
         self._asked.set_result(message)
 
+    takes_packets = ready
+    write_packet = write
+
     def unsent_bytes(self) -> int:
         """Return 0: it is not known."""
         return 0
@@ -151,7 +174,12 @@ class PulledLink:
         """Break nothing: the connection belongs to the server that reads."""
 
 
+def as_is(message: bytes) -> bytes:
+    """Frame nothing: the end of the connection is that of the body."""
+    return message
+
+
 @lru_cache(maxsize=32)
-def _as_chunk(message: bytes) -> bytes:
+def as_chunk(message: bytes) -> bytes:
     """Frame a message as a chunk (RFC 9112, 7.1), once for all viewers that get the same one."""
     return b"%x\r\n%b\r\n" % (len(message), message)

@@ -10,7 +10,6 @@ import json
 from base64 import b64encode
 from typing import Any
 
-from streamvision.core.frame import Frame
 from streamvision.core.live_video import SoundFormat, VideoFormat, VideoPacket
 from streamvision.web.layers import Layer
 from streamvision.web.wire import compact_json
@@ -52,26 +51,9 @@ def packet_record(stream_id: str, packet: VideoPacket, *, now_s: float) -> bytes
     return b"".join((head, b'"sent_at_s":%.4f,"bytes":%d}\n' % (now_s, len(packet.data)), packet.data))
 
 
-def result_record(stream_id: str, frame: Frame, found: dict[str, Any], *, now_s: float) -> bytes:
-    """Give what was found on a frame, and the packet that the frame was decoded from.
-
-    Args:
-        stream_id: the stream.
-        frame: the frame.
-        found: what was found on it, in plain values.
-        now_s: when it is handed to the network, on ``time.monotonic()``.
-    """
-    about = {
-        "generation": frame.packet.generation if frame.packet else None,
-        "time_us": frame.packet.time_us if frame.packet else None,
-        "captured_us": captured_us(frame),
-        "frame": frame.index,
-        "pts_s": round(frame.pts_s, 6),
-        "width_px": frame.picture.width_px,
-        "height_px": frame.picture.height_px,
-        **found,
-    }
-    return _bare(stream_id, "result", about, now_s)
+def result_record(stream_id: str, result: dict[str, Any], *, now_s: float) -> bytes:
+    """Give what was found on a frame, and which packet that frame was decoded from."""
+    return _bare(stream_id, "result", result, now_s)
 
 
 def scene_record(stream_id: str, scene: dict[str, Any], *, now_s: float) -> bytes:
@@ -82,11 +64,6 @@ def scene_record(stream_id: str, scene: dict[str, Any], *, now_s: float) -> byte
 def notice_record(stream_id: str, *, layer: Layer, reason: str, now_s: float) -> bytes:
     """Say in one sentence that a layer of a stream cannot be had now."""
     return _bare(stream_id, "notice", {"layer": layer, "reason": reason}, now_s)
-
-
-def captured_us(frame: Frame) -> int:
-    """Return when a frame reached this machine as packets that are encoded of it say it, in microseconds."""
-    return round(frame.captured_at_s * 1e6)
 
 
 def _bare(stream_id: str, kind: str, about: dict[str, Any], now_s: float) -> bytes:

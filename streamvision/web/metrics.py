@@ -15,8 +15,10 @@ from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import BUCKETS_S, Distribution
 from streamvision.core.version import __version__
 from streamvision.web.fanout import Fanout
+from streamvision.web.layers import Layer
 from streamvision.web.notify_metrics import notify_metrics
 from streamvision.web.region_metrics import bounded, region_metrics
+from streamvision.web.video_fanout import VideoFanout
 
 
 def build_registry(view: LiveView, fanout: Fanout) -> CollectorRegistry:
@@ -65,12 +67,30 @@ class PipelineCollector(Collector):
             {channel.stream_id: channel.sent_age_s for channel in self._view.channels.values()},
         )
         yield GaugeMetricFamily("streamvision_live_connections", "Open live responses.", self._fanout.connections)
+        yield from _layers(self._view, self._fanout.videos)
         evicted = CounterMetricFamily(
             "streamvision_evicted_connections", "Live responses closed by the server.", labels=["cause"]
         )
         for cause, count in sorted(self._fanout.evicted.items()):
             evicted.add_metric([cause], count)
         yield evicted
+
+
+def _layers(view: LiveView, videos: VideoFanout) -> Iterator[Metric]:
+    """Give who takes which layer of live video; what is no video is drawn pictures."""
+    viewers = GaugeMetricFamily("streamvision_live_viewers", "Who watches now, by layer.", labels=["layer"])
+    skips = CounterMetricFamily(
+        "streamvision_live_skips", "How often a viewer was skipped to a key frame, by layer.", labels=["layer"]
+    )
+    given = CounterMetricFamily("streamvision_live_bytes", "Bytes of packets given to viewers.", labels=["layer"])
+    video_layers: tuple[Layer, ...] = ("source", "h264")
+    watching = sum(channel.viewers for channel in view.channels.values())
+    viewers.add_metric(["jpeg"], max(watching - sum(videos.viewers[layer] for layer in video_layers), 0))
+    for layer in video_layers:
+        viewers.add_metric([layer], videos.viewers[layer])
+        skips.add_metric([layer], videos.skips[layer])
+        given.add_metric([layer], videos.given_bytes[layer])
+    yield from (viewers, skips, given)
 
 
 def _counters(statuses: list[StreamStatus]) -> Iterator[Metric]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from streamvision.core.live import LiveChannel
 from streamvision.web.access import EVERYBODY, Principal
 from streamvision.web.layers import PICTURES, AskedLayers
 from streamvision.web.link import Link
+from streamvision.web.packet_queue import Kind, PacketQueue
 from streamvision.web.widths import AS_THEY_ARE, PictureSizes, WidthControl
 from streamvision.web.wire import CLOSINGS, Form, Render
 
@@ -75,6 +76,11 @@ class Viewer:
         """By stream, in which step of width it takes the pictures now; ``None``: in full size."""
         self.active_at_s = time.monotonic()
         """When the network last took something, or when there was last something new to give."""
+        self.packets = PacketQueue()
+        """What waits for it of video."""
+        self.on_caught_up: Callable[[], None] | None = None
+        """Called when the network takes packets again after some had to be left out."""
+        self._clogged = False  # whether the network did not take packets when it was last asked
         self._offered: dict[str, int] = {}
         self._seen_unsent_bytes = 0
         self._waiting: dict[Hashable, Render] = {}
@@ -84,7 +90,7 @@ class Viewer:
     @property
     def blocked(self) -> bool:
         """Whether there is something to give that the network does not take."""
-        return bool(self._waiting) or (self._closing and not self._over)
+        return bool(self._waiting or self.packets) or self._clogged or (self._closing and not self._over)
 
     def begin_pictures(self, channel: LiveChannel) -> None:
         """Let a channel know that its pictures are taken from now on."""
@@ -134,9 +140,29 @@ class Viewer:
             self._waiting.pop(next(iter(self._waiting)))
         return self.send_waiting(now_s)
 
+    def offer_packet(
+        self, stream_id: str, record: bytes, kind: Kind, now_s: float, *, is_joining: bool = False
+    ) -> tuple[bool, bool]:
+        """Send a packet, or what goes with it, now, or let it wait behind those before it.
+
+        Returns:
+            Whether something waits, and whether something had to be left out.
+        """
+        if self._closing or not self.packets.accepts(stream_id, kind):
+            return self.blocked, False
+        if not self.packets and not self._clogged and self.link.takes_packets(now_s):
+            self.active_at_s = now_s
+            self.link.write_packet(record, now_s)
+            return False, False
+        if not self.blocked:
+            self.active_at_s = now_s
+        self._clogged = True
+        return True, self.packets.put(stream_id, record, kind, now_s, is_joining=is_joining)
+
     def discard(self) -> None:
         """Forget everything that waits."""
         self._waiting.clear()
+        self.packets.clear()
 
     def discard_pictures(self) -> None:
         """Forget the pictures that wait: they are of a size that it should not get any more."""
@@ -165,13 +191,26 @@ class Viewer:
 
     def send_waiting(self, now_s: float) -> bool:
         """Send what waits as far as the network takes it; return whether something is left."""
+        if self._clogged:
+            self._send_packets(now_s)
         while self._waiting and self.link.ready(now_s):
             if self._waiting:  # being ready may have told that what waits is too large
                 self._send(self._waiting.pop(next(iter(self._waiting))), now_s)
-        if self._closing and not self._waiting and not self._over and self.link.ready(now_s):
+        if self._closing and not (self._waiting or self.packets or self._over) and self.link.ready(now_s):
             self._over = True
             self.link.end()
         return self.blocked
+
+    def _send_packets(self, now_s: float) -> None:
+        """Send packets as far as the network takes them; once it has taken all, say so."""
+        while takes := self.link.takes_packets(now_s):
+            if not self.packets:
+                break
+            self.active_at_s = now_s
+            self.link.write_packet(self.packets.pop(), now_s)
+        self._clogged = not takes
+        if takes and self.packets.skipping and self.on_caught_up is not None:
+            self.on_caught_up()
 
     def _send(self, render: Render, now_s: float) -> None:
         self.active_at_s = now_s

@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-
-from streamvision.core.frame import Frame, PacketTime
 from streamvision.core.live_video import SoundFormat, VideoFormat, VideoPacket
-from streamvision.core.picture import BgrPicture
-from streamvision.web.live_records import format_record, notice_record, packet_record, result_record
+from streamvision.web.live_records import format_record, notice_record, packet_record
 
 VIDEO = VideoFormat(3, "avc1.64001f", 1920, 1080, "passed_on", is_drawn=False, reorders=False)
 
@@ -41,17 +37,6 @@ def test_a_format_names_its_sound() -> None:
     with_sound = VideoFormat(3, "avc1.64001f", 1920, 1080, "passed_on", is_drawn=False, reorders=True, sound=sound)
     about = read(format_record("gate", with_sound, layer="source", now_s=1.0))[0]["format"]
     assert about["sound"] == {"codec": "mp4a.40.2", "sample_rate_hz": 48000, "channels": 2, "description": "EZA="}
-
-
-def test_a_result_names_the_packet_of_its_frame() -> None:
-    picture = BgrPicture(np.zeros((90, 160, 3), np.uint8))
-    frame = Frame("gate", 7, 0.28, 12.3456789, picture, packet=PacketTime(3, 280_000))
-    about = read(result_record("gate", frame, {"objects": []}, now_s=12.5))[0]["result"]
-    assert (about["generation"], about["time_us"], about["captured_us"]) == (3, 280_000, 12_345_679)
-    assert (about["frame"], about["width_px"], about["height_px"], about["objects"]) == (7, 160, 90, [])
-    plain = Frame("gate", 8, 0.32, 12.4, picture)
-    about = read(result_record("gate", plain, {}, now_s=12.5))[0]["result"]
-    assert about["generation"] is None and about["time_us"] is None
 
 
 def test_a_notice_is_one_sentence() -> None:

@@ -1,0 +1,62 @@
+"""How far a viewer of video is behind: for how long the oldest of what was written has not reached its machine.
+
+The kernel is not asked for each packet, which would cost more than to send it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from streamvision.web.pacing import Look
+
+LOOK_S = 0.2
+"""How often the kernel is asked about a viewer that keeps up."""
+LATE_LOOK_S = 0.02
+"""The same for one that does not."""
+LATE_S = 0.4
+"""A viewer that is so far behind gets nothing more for now, beside the time there and back."""
+CAUGHT_UP_S = 0.1
+"""It gets more when it is no further behind than this."""
+MARK_S = 0.02
+"""What is written within this time counts as written at once."""
+MAX_MARKS = 512
+
+
+class Backlog:
+    """Used on one event loop.
+
+    Args:
+        look: looks at the connection; gives ``None`` where the kernel says nothing, and nobody is late then.
+    """
+
+    def __init__(self, look: Callable[[], Look | None]) -> None:
+        self._look = look
+        self._written_bytes = 0
+        self._marks: deque[tuple[float, int]] = deque(maxlen=MAX_MARKS)
+        """When something was written, and how much there was in all at the end of that time."""
+        self._looked_at_s = 0.0
+        self._is_late = False
+
+    def note_sent(self, size_bytes: int, now_s: float) -> None:
+        """Take note of what was handed to the kernel."""
+        self._written_bytes += size_bytes
+        if self._marks and now_s - self._marks[-1][0] < MARK_S:
+            self._marks[-1] = self._marks[-1][0], self._written_bytes
+        else:
+            self._marks.append((now_s, self._written_bytes))
+
+    def is_late(self, now_s: float) -> bool:
+        """Return whether the viewer is too far behind for more."""
+        if now_s - self._looked_at_s < (LATE_LOOK_S if self._is_late else LOOK_S):
+            return self._is_late
+        seen = self._look()
+        self._looked_at_s = now_s
+        if seen is None:
+            return False
+        taken_bytes = self._written_bytes - seen.unacknowledged_bytes
+        while self._marks and self._marks[0][1] <= taken_bytes:
+            self._marks.popleft()
+        behind_s = now_s - self._marks[0][0] if self._marks else 0.0
+        self._is_late = behind_s > (CAUGHT_UP_S if self._is_late else LATE_S) + 2 * seen.rtt_s
+        return self._is_late
