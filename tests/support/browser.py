@@ -22,7 +22,7 @@ FLAGS = [
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
+def launched(*more_flags: str) -> Iterator[Browser]:
     """Run Chromium for the length of the block; the test is skipped where there is none.
 
     A fixture that does so ends with its module: Playwright takes no second browser in a process beside an open one.
@@ -30,6 +30,6 @@ def launched() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: install the package chromium")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more_flags])
         yield running
         running.close()

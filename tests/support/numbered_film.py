@@ -61,6 +61,15 @@ def code_of(number: int) -> str:
     return f"{number:0{NUMBER_BITS}b}{(nibbles & 0xF) ^ 0xA:0{CHECK_BITS}b}"
 
 
+def number_on(strip: NDArray[np.uint8]) -> int | None:
+    """Return the number in a picture of the strip alone, (height, width, 3) of any size; ``None`` where none is."""
+    height, width = strip.shape[:2]
+    columns = ((np.arange(CELLS) + 0.5) * width / CELLS).astype(int)
+    bits = "".join("1" if strip[height // 2, column].mean() > 77 else "0" for column in columns)
+    number = int(bits[:NUMBER_BITS], 2)
+    return number if code_of(number) == bits else None
+
+
 def make_film(
     path: Path,
     *,

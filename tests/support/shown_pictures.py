@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +88,15 @@ class ShownPictures:
         return min(answers)[1]
 
 
+def sent_times(times: Path) -> dict[int, list[float]]:
+    """Return when each number was sent, from what the camera wrote."""
+    sent: dict[int, list[float]] = {}
+    for line in times.read_text(encoding="utf-8").splitlines():
+        number, at_s = line.split()
+        sent.setdefault(int(number), []).append(float(at_s))
+    return sent
+
+
 def ages_s(shown: list[ShownPicture], times: Path) -> list[float]:
     """Return how long after it was sent each picture was shown first.
 
@@ -97,22 +104,10 @@ def ages_s(shown: list[ShownPicture], times: Path) -> list[float]:
         shown: what was shown.
         times: what the camera wrote (``RtspServer(times=...)``).
     """
-    sent: dict[int, list[float]] = {}
-    for line in times.read_text(encoding="utf-8").splitlines():
-        number, at_s = line.split()
-        sent.setdefault(int(number), []).append(float(at_s))
+    sent = sent_times(times)
     ages = []
     for one in shown:
         before = [at_s for at_s in sent.get(one.number, ()) if at_s <= one.first_s]
         if before:
             ages.append(one.first_s - before[-1])
     return ages
-
-
-@contextmanager
-def no_page_errors(page: Page) -> Iterator[None]:
-    """Fail at the end of the block where a script of the page failed."""
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield
-    assert not errors, errors

@@ -1,0 +1,1 @@
+"""Live video in the browser, measured from the camera to the screen."""
