@@ -1,15 +1,15 @@
 // Decodes one stream's packets by WebCodecs.
 
+import { Failures } from "./failures.js";
 import { now } from "./repeated.js";
 
 const LONGEST_QUEUE = 30; // packets that wait for the decoder, before those up to the next key frame are left out
 const MOST_KNOWN = 120; // packets that are in the decoder, or lost in it
-const MOST_ERRORS = 3;
-const ERRORS_S = 10; // within which so many errors are too many
 
 export const canDecode = () => typeof VideoDecoder === "function" && typeof EncodedVideoChunk === "function";
 
 export class PictureDecoder {
+  static means = "WebCodecs";
   #onPicture;
   #onFailed;
   #decoder = null;
@@ -18,7 +18,7 @@ export class PictureDecoder {
   #awaits_key = true;
   #packets = new Map(); // by their time, of those that are in the decoder
   #early = []; // what came while it was asked whether the format is known
-  #errors_at_s = [];
+  #failures = new Failures();
 
   // `onPicture(frame, packet)` must close the frame; `onFailed(sentence)` is told once when it goes on no more.
   constructor({ onPicture, onFailed }) {
@@ -91,14 +91,13 @@ export class PictureDecoder {
 
   #onError(decoder, error) {
     if (decoder !== this.#decoder) return;
-    this.#errors_at_s = [...this.#errors_at_s.filter((at_s) => now() - at_s < ERRORS_S), now()];
-    if (this.#errors_at_s.length >= MOST_ERRORS) return this.#fail(`The video could not be decoded: ${error.message}`);
+    if (this.#failures.add(now())) return this.#fail(`The video could not be decoded: ${error.message}`);
     this.#open();
   }
 
   #fail(sentence) {
     this.close();
-    this.#errors_at_s = [];
+    this.#failures.forget();
     this.#onFailed(sentence);
   }
 }

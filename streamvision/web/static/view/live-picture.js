@@ -4,6 +4,7 @@ import { canDecode, PictureDecoder } from "./decoder.js";
 import { drawScene } from "./draw.js";
 import { JpegDecoder } from "./jpeg.js";
 import { LayerChoice } from "./layers.js";
+import { canPlay, MsePlayer } from "./mse.js";
 import { now } from "./repeated.js";
 import { Schedule } from "./schedule.js";
 import { told } from "./told.js";
@@ -17,6 +18,7 @@ export class LivePicture {
   #layers = new LayerChoice();
   #schedule = new Schedule();
   #jpeg = new JpegDecoder((bitmap, header) => this.#showJpeg(bitmap, header));
+  #By = canDecode() ? PictureDecoder : canPlay() ? MsePlayer : null;
   #decoder = null;
   #format = null; // of the video that comes; null while JPEG pictures do
   #scene = null;
@@ -41,7 +43,7 @@ export class LivePicture {
       this.#drawFound();
     });
     this.#observer.observe(overlay);
-    if (!canDecode()) this.#bar("h264", "browser", "This browser decodes no video for pages that come over plain HTTP.");
+    if (!this.#By) this.#bar("h264", "browser", "This browser decodes no live video.");
   }
 
   // The layer to ask the server for.
@@ -79,7 +81,7 @@ export class LivePicture {
   // How the picture comes, in words; `over` is "websocket" or "http".
   told(over) {
     if (!this.#shown) return "";
-    const by = this.#shown.is_video ? "WebCodecs" : null;
+    const by = this.#shown.is_video ? this.#By.means : null;
     return told({ by, format: this.#format, why: this.#layers.why(now()) || this.#said, over, yields: by && this.#schedule.yields });
   }
 
@@ -110,7 +112,7 @@ export class LivePicture {
     this.#schedule.begin(format);
     this.#format = format;
     this.#said = "";
-    this.#decoder ??= new PictureDecoder({
+    this.#decoder ??= new this.#By({
       onPicture: (frame, packet) => {
         this.#schedule.addPicture(frame, packet, packet.captured_s, now());
         this.#await();
@@ -166,7 +168,7 @@ export class LivePicture {
     const due = this.#schedule.due(now());
     if (due) {
       const { picture, captured_s, result, boxes_captured_s } = due;
-      const [width_px, height_px] = [picture.displayWidth, picture.displayHeight];
+      const [width_px, height_px] = [picture.displayWidth ?? picture.width, picture.displayHeight ?? picture.height];
       this.#paint(picture, width_px, height_px);
       picture.close();
       this.#show({ captured_s, boxes_captured_s, result, width_px, height_px, is_video: true });

@@ -21,7 +21,7 @@ const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeA
 const [picture, overlay] = ["picture", "overlay"].map((id) => document.getElementById(id));
 const shown = [];
 let changes = 0;
-const onShown = (one) => shown.push(look(one));
+const onShown = (one) => shown.push({ ...look(one), age_s: now() - one.captured_s });
 const live = new LivePicture({ picture, overlay, onShown, onChange: () => (changes += 1) });
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 // Where the square begins, in fractions of the picture, and where the box does.
