@@ -58,6 +58,10 @@ export class Tile {
     this.#history = new AgeHistory(this.#find(".history"));
     this.#tallies = new Tallies(this.#find(".analytics"), this.id);
     this.#editor = this.#find(".editor") && new Editor(this.#element, this.id); // viewers get none
+    this.#find(".sound").addEventListener("click", () => {
+      this.#live.hear(!this.#live.isHeard);
+      this.#showSound();
+    });
     this.#find(".fullscreen").addEventListener("click", () => this.#find(".stage").requestFullscreen?.());
     this.update(status);
   }
@@ -192,10 +196,17 @@ export class Tile {
     this.#write(".age-large", counts ? format.age(age_s) : "–");
     this.#write(".boxes-age", counts ? boxesAge(shown) : "");
     this.#element.dataset.freshness = !counts ? "none" : age_s > 2 ? "old" : age_s > 0.5 ? "late" : "fresh";
+    this.#showSound();
     this.#history.add(age_s, now());
     if (!this.#element.classList.contains("focused")) return;
     this.#history.draw(now());
     this.#write(".told", this.#live.told(over));
+  }
+
+  #showSound() {
+    const button = this.#find(".sound");
+    button.hidden = !this.#live.hasSound;
+    button.setAttribute("aria-pressed", String(this.#live.isHeard));
   }
 
   #describe(status) {

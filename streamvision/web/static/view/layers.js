@@ -1,7 +1,7 @@
 // Which of a stream's videos is asked for: the best one that this browser takes and the server has. No page in here.
 
 export const LAYERS = ["auto", "h264", "jpeg"]; // the best first
-const SECONDS_BARRED = { server: 60, browser: 600 };
+const SECONDS_BARRED = { server: 60, decoder: 600, browser: Infinity };
 
 export class LayerChoice {
   #preferred = "auto";

@@ -5,8 +5,10 @@ import { drawScene } from "./draw.js";
 import { JpegDecoder } from "./jpeg.js";
 import { LayerChoice } from "./layers.js";
 import { canPlay, MsePlayer } from "./mse.js";
+import { Past } from "./past.js";
 import { now } from "./repeated.js";
 import { Schedule } from "./schedule.js";
+import { canHear, Sound } from "./sound.js";
 import { told } from "./told.js";
 
 export class LivePicture {
@@ -20,15 +22,18 @@ export class LivePicture {
   #jpeg = new JpegDecoder((bitmap, header) => this.#showJpeg(bitmap, header));
   #By = canDecode() ? PictureDecoder : canPlay() ? MsePlayer : null;
   #decoder = null;
+  #sound = new Sound({ onFailed: (reason) => this.#mute(reason) });
   #format = null; // of the video that comes; null while JPEG pictures do
   #scene = null;
   #style;
   #shown = null; // {captured_s, boxes_captured_s, result, width_px, height_px, is_video}
+  #past = new Past();
   #seen = []; // the objects as they are drawn
   #awaited = null; // the id of the next animation frame
   #size = { width: 0, height: 0 }; // of the overlay, in pixels of the page
   #observer;
-  #said = "";
+  #said = ""; // why the server gives another video than the best one
+  #unheard = ""; // why there is no sound
 
   // `picture` and `overlay` are canvases, one over the other; `onShown()` is told of each picture, `onChange()` when
   // another layer is to be asked for.
@@ -43,7 +48,7 @@ export class LivePicture {
       this.#drawFound();
     });
     this.#observer.observe(overlay);
-    if (!this.#By) this.#bar("h264", "browser", "This browser decodes no live video.");
+    if (!this.#By) this.#layers.bar("h264", { by: "browser", reason: "This browser decodes no live video." }, now());
   }
 
   // The layer to ask the server for.
@@ -64,6 +69,20 @@ export class LivePicture {
     this.#drawFound();
   }
 
+  // Whether there is sound to be heard.
+  get hasSound() {
+    return Boolean(this.#format?.sound && !this.#unheard);
+  }
+
+  get isHeard() {
+    return this.#sound.isOn && this.hasSound;
+  }
+
+  // Lets the sound be heard, or not; to be called when somebody has clicked.
+  hear(on) {
+    this.#sound.turn(on);
+  }
+
   // What is on the canvas: {captured_s, boxes_captured_s, result, width_px, height_px, is_video}; null before the first.
   get shown() {
     return this.#shown;
@@ -82,7 +101,8 @@ export class LivePicture {
   told(over) {
     if (!this.#shown) return "";
     const by = this.#shown.is_video ? this.#By.means : null;
-    return told({ by, format: this.#format, why: this.#layers.why(now()) || this.#said, over, yields: by && this.#schedule.yields });
+    const why = [this.#layers.why(now()) || this.#said, this.#format?.sound ? this.#unheard : ""];
+    return told({ by, format: this.#format, why: why.filter(Boolean), over, yields: by && this.#schedule.yields });
   }
 
   // Takes one of the stream's records; `offset_s` is what the page's clock shows more than the server's.
@@ -106,9 +126,11 @@ export class LivePicture {
   close() {
     this.pause();
     this.#observer.disconnect();
+    this.#sound.close();
   }
 
   #begin(format) {
+    if (!this.#By) return; // it was asked for before that was known
     this.#schedule.begin(format);
     this.#format = format;
     this.#said = "";
@@ -117,14 +139,21 @@ export class LivePicture {
         this.#schedule.addPicture(frame, packet, packet.captured_s, now());
         this.#await();
       },
-      onFailed: (reason) => this.#bar(this.#format.layer, "browser", reason),
+      onFailed: (reason) => this.#bar(this.#format.layer, "decoder", reason),
     });
     this.#decoder.begin(format);
+    this.#unheard = this.#By === PictureDecoder && canHear() ? "" : `Without sound, since ${this.#By.means} plays pictures alone here.`;
+    this.#sound.begin(this.#unheard ? null : format.sound, format.generation);
+  }
+
+  #mute(reason) {
+    this.#unheard = reason;
+    this.#sound.begin(null);
   }
 
   #takePacket(packet, data, offset_s) {
-    if (packet.track !== "video") return;
-    this.#decoder?.take({ ...packet, captured_s: packet.captured_us / 1e6 + offset_s }, data);
+    if (packet.track === "sound") this.#sound.take(packet, data);
+    else this.#decoder?.take({ ...packet, captured_s: packet.captured_us / 1e6 + offset_s }, data);
   }
 
   #takeResult(result, offset_s) {
@@ -151,6 +180,7 @@ export class LivePicture {
 
   #endVideo() {
     this.#decoder?.close();
+    this.#sound.begin(null);
     this.#schedule.clear();
     this.#format = null;
     cancelAnimationFrame(this.#awaited);
@@ -167,10 +197,11 @@ export class LivePicture {
     this.#awaited = null;
     const due = this.#schedule.due(now());
     if (due) {
-      const { picture, captured_s, result, boxes_captured_s } = due;
+      const { picture, packet, captured_s, result, boxes_captured_s } = due;
       const [width_px, height_px] = [picture.displayWidth ?? picture.width, picture.displayHeight ?? picture.height];
       this.#paint(picture, width_px, height_px);
       picture.close();
+      this.#sound.follow(packet.time_us);
       this.#show({ captured_s, boxes_captured_s, result, width_px, height_px, is_video: true });
     }
     this.#await();
@@ -210,6 +241,6 @@ export class LivePicture {
     this.#overlay.height = Math.round(down * scale);
     const pen = this.#overlay.getContext("2d");
     const [scene, style] = [this.#scene, this.#style];
-    this.#seen = scale > 0 ? drawScene(pen, { result, scene, style, ratio, picture: this.#picture }) : [];
+    this.#seen = scale > 0 ? drawScene(pen, { result, scene, style, ratio, past: this.#past, picture: this.#picture }) : [];
   }
 }

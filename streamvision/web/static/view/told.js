@@ -5,11 +5,11 @@ const CODECS = { avc1: "H.264", avc3: "H.264", hev1: "H.265", hvc1: "H.265", av0
 export const codecName = (codec) => CODECS[codec.split(".")[0]] ?? codec;
 
 // by: what decodes it, null where pictures are JPEG; format: of the video; why: why it is not what was asked for
-// first; over: "websocket" or "http"; yields: whether boxes are carried on since results are too late.
+// first, and what else is to be said, in sentences; over: "websocket" or "http"; yields: whether boxes are carried on since results are too late.
 export function told({ by, format, why, over, yields }) {
   const sentences = [by ? video(by, format) : "JPEG pictures, drawn by the server."];
   if (by && !globalThis.isSecureContext) sentences.push("WebCodecs needs HTTPS, or this machine's own address.");
-  if (why) sentences.push(why);
+  sentences.push(...why);
   if (over === "http") sentences.push("No WebSocket (a proxy refuses it): the same over HTTP.");
   if (yields) sentences.push("Results come later than 0.3 s, so boxes are carried on as they moved.");
   return sentences.map((sentence) => sentence.replace(/[^.!?]$/, "$&.")).join(" ");
