@@ -79,7 +79,8 @@ def add_pages(
         }
 
     def wall(focus: str | None) -> str:
-        return render_template("index.html", focus=focus, status=status_json(view, seen()))
+        status, offers_video = status_json(view, seen()), view.packets is not None
+        return render_template("index.html", focus=focus, status=status, offers_video=offers_video)
 
     @app.get("/")
     @access("view")

@@ -11,6 +11,7 @@ import { now } from "./view/repeated.js";
 import { Wall } from "./wall.js";
 
 const TICK_MS = 100;
+const WISHES_MS = 30; // those of several tiles become one
 
 const tiles = new Map(); // by id, in the server's order
 let focus = null;
@@ -26,6 +27,15 @@ const live = new LiveLink({
   onRefused: (status) => status === 401 && signIn(),
 });
 const news = events(onEvent, (change) => onLink(newsLink, change));
+
+const hasVideo = find("grid").dataset.video === "true";
+let wishing = null;
+
+// Takes note that a tile wants another layer.
+function onWish() {
+  clearTimeout(wishing);
+  wishing = setTimeout(() => wall.tell(), WISHES_MS);
+}
 
 // A hidden page, and one that shows nothing, needs no pictures.
 function watch() {
@@ -72,7 +82,7 @@ function keepTiles(statuses) {
   if (ids.join("\n") === [...tiles.keys()].join("\n")) return;
   const before = new Map(tiles);
   tiles.clear();
-  for (const status of statuses) tiles.set(status.id, before.get(status.id) ?? new Tile(find("tile"), status, () => wall.tell()));
+  for (const status of statuses) tiles.set(status.id, before.get(status.id) ?? new Tile(find("tile"), status, { hasVideo, onWish }));
   for (const [id, tile] of before) if (!tiles.has(id)) tile.remove();
   find("grid").replaceChildren(...[...tiles.values()].map((tile) => tile.element));
   find("empty").hidden = tiles.size > 0;

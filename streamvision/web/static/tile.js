@@ -31,6 +31,7 @@ export class Tile {
   #canvas;
   #live;
   #settings;
+  #hasVideo;
   #history;
   #tallies;
   #editor;
@@ -38,9 +39,11 @@ export class Tile {
   #status = null;
   #status_at_s = 0;
 
-  // Takes the element to copy, the stream's first status, and what is told when another video of it is wanted.
-  constructor(template, status, onWish) {
+  // Takes the element to copy, the stream's first status, whether the server has video, and what is told when another
+  // layer is wanted.
+  constructor(template, status, { hasVideo, onWish }) {
     const { id } = status;
+    this.#hasVideo = hasVideo;
     this.id = id;
     this.#element = template.content.firstElementChild.cloneNode(true);
     this.#element.dataset.stream = id;
@@ -122,7 +125,7 @@ export class Tile {
   // Which video to ask for: the camera's own, where `few` are shown or this one is shown large; else one that was made small.
   chooseLayer({ few }) {
     const isLarge = few || this.width_px > WHOLE_SHARE * (this.#status.width_px ?? 0);
-    this.#live.preferred = this.#settings.layer ?? (isLarge ? "auto" : "h264");
+    this.#live.preferred = this.#hasVideo ? (this.#settings.layer ?? (isLarge ? "auto" : "h264")) : "jpeg";
     return this.#live.layer;
   }
 

@@ -17,6 +17,11 @@ export class LayerChoice {
     return LAYERS.slice(from).find((layer) => !(this.#barred.get(layer)?.until_s > now_s)) ?? "jpeg";
   }
 
+  // Whether without a layer there is nothing of what is asked for; of `auto`, `source` is only one part.
+  isAsked(layer, now_s) {
+    return LAYERS.indexOf(layer) >= LAYERS.indexOf(this.at(now_s));
+  }
+
   // Takes note that a layer cannot be had for a while, by whose fault, and why; returns for how many seconds.
   bar(layer, { by, reason }, now_s) {
     const seconds = SECONDS_BARRED[by];

@@ -167,7 +167,7 @@ export class LivePicture {
   }
 
   #takeNotice({ layer, reason }) {
-    if (layer === this.layer) this.#bar(layer, "server", reason);
+    if (this.#layers.isAsked(layer, now())) this.#bar(layer, "server", reason);
     else this.#said = reason;
   }
 

@@ -94,3 +94,12 @@ def test_a_notice_lets_it_ask_for_pictures_and_says_why(modules: ModulePage) -> 
     )
     assert seen["between"] == "h264" and seen["layer"] == "jpeg" and seen["width"] == 64
     assert "drawn by the server" in seen["told"] and "the camera gives none." in seen["told"]
+
+
+def test_a_part_of_what_is_asked_for_may_be_missing(modules: ModulePage) -> None:
+    seen = staged(
+        modules,
+        "live.take({ notice: { layer: 'source', reason: 'faces are blurred' } }); const part = live.layer;"
+        "live.take({ notice: { layer: 'h264', reason: 'no encoder' } }); return { part, then: live.layer };",
+    )
+    assert seen == {"part": "auto", "then": "jpeg"}
