@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import WebsocketMismatch
 
 from streamvision.core.config.serve import ProxyConfig
 from streamvision.core.errors import StreamVisionError
@@ -25,9 +26,10 @@ from streamvision.web.asked_sizes import asked_layers, asked_results, asked_size
 from streamvision.web.embedding import Embedding, allow_embedding, embeddable
 from streamvision.web.event_log import add_event_log
 from streamvision.web.events import status_json
+from streamvision.web.handshake import agreed_handshake
 from streamvision.web.hardening import harden
 from streamvision.web.hls import add_hls
-from streamvision.web.live_response import LiveResponse
+from streamvision.web.live_response import LiveResponse, present_offer
 from streamvision.web.live_service import LiveService
 from streamvision.web.me import add_me
 from streamvision.web.metrics import build_registry
@@ -126,13 +128,15 @@ def create_app(
         form: Form, streams: tuple[str, ...] | None, *, detections: bool = False, opening: bytes = b""
     ) -> LiveResponse:
         sizes = AS_THEY_ARE if form == "events" else asked_sizes(streams or ())
-        refused = fanout.places.refusal(present())
+        offer = present_offer()
+        refused = None if offer and offer.goes_on else fanout.places.refusal(present())
         if refused:
             refuse(HTTPStatus.SERVICE_UNAVAILABLE, refused)
         wanted = Subscription(form, streams, detections, present(), sizes)
-        if form == "live":
-            wanted = replace(wanted, layers=asked_layers(streams or ()), results=asked_results())
-        return LiveResponse(live, wanted, opening=opening)
+        if form != "live":
+            return LiveResponse(live, wanted, opening=opening)
+        wanted = replace(wanted, layers=asked_layers(streams or ()), results=asked_results())
+        return LiveResponse(live, wanted, handshake=agreed_handshake() if offer and offer.asks_websocket else None)
 
     def seen() -> list[StreamStatus]:
         return [status for status in view.statuses() if present().may_see(status.id)]
@@ -272,6 +276,8 @@ def create_app(
         sentence = error.description or "the request cannot be answered"
         if error.code == HTTPStatus.NOT_FOUND and not isinstance(error, Refused):
             sentence = f"there is nothing at {short(request.path)}; begin at / or /api/streams"
+        if isinstance(error, WebsocketMismatch):
+            sentence = "no WebSockets are spoken here; ask for the same without Upgrade"
         if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
             methods = set(getattr(error, "valid_methods", None) or ["GET"]) - {"HEAD", "OPTIONS"}
             accepted = " or ".join(sorted(methods))

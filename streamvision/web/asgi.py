@@ -11,6 +11,8 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
@@ -18,10 +20,13 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from streamvision.web.fanout import Fanout
+from streamvision.web.handshake import asks_websocket
 from streamvision.web.link import TransportLink, as_chunk, as_is
 from streamvision.web.live_response import HAND_OVER, Offer
 from streamvision.web.long_response import PieceSender
+from streamvision.web.viewer import Subscription
 from streamvision.web.waiting import WAIT_S
+from streamvision.web.websocket_viewer import WebSocketViewer
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +59,8 @@ class Connection(Protocol):
     """Tells how much of what was written still waits on this machine."""
     note_live: Callable[[], None]
     """Lets the connection count among those of viewers alone from now on."""
+    receive_by: Callable[[Callable[[bytes], None]], None]
+    """Lets something else take all bytes that come from now on, since another protocol is spoken."""
 
     def note_gone(self) -> None:
         """Say that the client has gone, which the server notes of the last request of a connection alone."""
@@ -123,14 +130,18 @@ class AsgiApp:
             return
         # In WSGI's environment X_Remote_User cannot be told from X-Remote-User, which only a proxy may set.
         scope["headers"] = [header for header in scope["headers"] if b"_" not in header[0]]
-        offer = Offer()
+        offer = Offer(asks_websocket=asks_websocket(scope["headers"]))
+        if offer.asks_websocket:  # else it is decided by rules of its own
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"upgrade"]
         try:
             await asyncio.wait_for(self._answer(scope, receive, send, offer), REQUEST_S)
         except asyncio.TimeoutError:
             offer.withdraw()
             await _break_off(scope, receive)
             return
-        if offer.subscription is not None:
+        if offer.subscription is not None and offer.handshake is not None:
+            await self._send_websocket(offer, scope, receive)
+        elif offer.subscription is not None:
             await self._send_live(offer, scope, receive, send)
         elif offer.pieces is not None:
             await self._send_long(offer.pieces, offer, scope, receive, send)
@@ -209,6 +220,32 @@ class AsgiApp:
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    async def _send_websocket(self, offer: Offer, scope: Scope, receive: Receive) -> None:
+        """Serve a viewer over a WebSocket."""
+        connection: Connection = scope[CONNECTION]
+        connection.note_live()
+        assert offer.subscription is not None and offer.handshake is not None
+        ask = partial(self._asked_again, scope)
+        viewer = WebSocketViewer(self._fanout, connection=connection, ask=ask, query=scope["query_string"])
+        leaving = asyncio.ensure_future(_until_gone(receive))
+        try:
+            await viewer.serve(offer.handshake, offer.subscription, leaving)
+        finally:
+            leaving.cancel()
+
+    async def _asked_again(self, scope: Scope, query: bytes) -> Subscription | bytes:
+        """Let Flask decide what a viewer who is served already may watch instead; return that, or the refusal."""
+        offer = Offer(goes_on=True)
+        body = bytearray()
+
+        async def refused(message: Message) -> None:
+            body.extend(message.get("body", b""))
+
+        asked = {**scope, "query_string": query, HAND_OVER: offer}
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._ask(asked, b"", _never, refused, offer), REQUEST_S)
+        return bytes(body) if offer.subscription is None else offer.subscription
+
 
 def _with_length(send: Send) -> Send:
     """Return what sends a body whose length is not known as a whole: a client of HTTP/1.0 knows no chunks."""
@@ -236,6 +273,10 @@ def _lacks_length(message: Message) -> bool:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _never() -> Message:
+    return {"type": "http.disconnect"}
 
 
 async def _read_body(receive: Receive) -> bytes | None:

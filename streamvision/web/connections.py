@@ -16,6 +16,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from streamvision.web.asgi import CONNECTION, Scope
+from streamvision.web.handshake import asks_websocket
 from streamvision.web.open_connections import OpenConnections
 
 HEADER_S = 10.0
@@ -42,6 +43,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._header_tail = b""
         self._deadline: asyncio.TimerHandle | None = None
+        self._asks_upgrade = False
+        self._receive: Callable[[bytes], None] | None = None
         self.unsent_bytes: Callable[[], int] = lambda: 0
         """Tells how much of what was written still waits on this machine."""
 
@@ -60,6 +63,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and of a header only so many."""
+        if self._receive is not None:
+            self._receive(data)
+            return
+        if self._asks_upgrade:
+            self.abort()  # nothing may come before the answer
+            return
         if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._await_request()
         if self._deadline is not None:
@@ -76,8 +85,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._open.note_silent(self)  # until its body has come, too
         super().on_headers_complete()
         scope: Scope = self.scope  # type: ignore[assignment]
+        self._asks_upgrade = asks_websocket(self.headers)
+        if self._asks_upgrade:
+            self.cycle.keep_alive = False  # where it is refused, nothing tells where another request would begin
         leave = partial(self._open.leave, self)
-        scope[CONNECTION] = _Connection(self.transport, self.unsent_bytes, self.cycle, leave)
+        scope[CONNECTION] = _Connection(self.transport, self.unsent_bytes, self.cycle, leave, self._receive_by)
 
     def on_message_complete(self) -> None:
         """Note that the whole request has come."""
@@ -98,6 +110,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def abort(self) -> None:
         """Break the connection without waiting for anything."""
         self.transport.abort()
+
+    def _receive_by(self, receive: Callable[[bytes], None]) -> None:
+        self._receive = receive
 
     def _await_request(self) -> None:
         self._header_bytes = 0
@@ -127,6 +142,7 @@ class _Connection:
     unsent_bytes: Callable[[], int]
     cycle: RequestResponseCycle
     note_live: Callable[[], None]
+    receive_by: Callable[[Callable[[bytes], None]], None]
 
     def note_gone(self) -> None:
         self.cycle.disconnected = True

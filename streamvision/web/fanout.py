@@ -68,6 +68,11 @@ class Fanout:
         """How many live responses there are, those that carry events alone included."""
         return len(self._viewers)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nobody is served any more."""
+        return self._calls.loop is None
+
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to listen to the channels, from the thread in which the loop runs."""
         self._calls.start(loop)

@@ -8,8 +8,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flask import Response
+from flask import Response, request
 
+from streamvision.web.handshake import Handshake
 from streamvision.web.live_service import LiveService
 from streamvision.web.viewer import Subscription
 from streamvision.web.wire import CONTENT_TYPES, OPENINGS
@@ -29,6 +30,12 @@ class Offer:
     """What is to be sent of live pictures or events."""
     opening: bytes = b""
     """The first bytes of a live body."""
+    asks_websocket: bool = False
+    """Whether the request is the handshake of a WebSocket."""
+    handshake: Handshake | None = None
+    """Of the WebSocket over which the subscription is to be sent; ``None``: it is the body of the response."""
+    goes_on: bool = False
+    """Whether a viewer who has a place already asks for something else."""
     pieces: Iterable[bytes] | None = None
     """The body of a long response."""
     start: MutableMapping[str, Any] | None = None
@@ -62,6 +69,12 @@ class Offer:
                 _close(self.pieces)
 
 
+def present_offer() -> Offer | None:
+    """Return what the server offers to send itself for the present request; ``None`` where it offers nothing."""
+    offer: Offer | None = request.environ.get("asgi.scope", {}).get(HAND_OVER)
+    return offer
+
+
 def _close(pieces: Iterable[bytes]) -> None:
     close = getattr(pieces, "close", None)
     if close is not None:
@@ -71,8 +84,16 @@ def _close(pieces: Iterable[bytes]) -> None:
 class LiveResponse(Response):
     """A response whose body is what the fan-out offers."""
 
-    def __init__(self, live: LiveService, subscription: Subscription, *, opening: bytes = b"") -> None:
+    def __init__(
+        self,
+        live: LiveService,
+        subscription: Subscription,
+        *,
+        opening: bytes = b"",
+        handshake: Handshake | None = None,
+    ) -> None:
         super().__init__(content_type=CONTENT_TYPES[subscription.form])
+        self._handshake = handshake
         self._live = live
         self._subscription = subscription
         self._opening = opening
@@ -88,5 +109,6 @@ class LiveResponse(Response):
             return self._live.blocking(self._subscription, opening=self._opening)
         offer.opening = OPENINGS[self._subscription.form] + self._opening
         offer.subscription = self._subscription
+        offer.handshake = self._handshake
         start_response(self.status, [*headers, ("Connection", "close")])
         return ()

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 import pytest
 from werkzeug.serving import make_server
 
+from streamvision.core.live_video import VideoLayer
 from streamvision.web.app import create_app
 from streamvision.web.live_service import LiveService
 from support.live_feed import LiveFeed
+from support.live_packets import PlayedPackets
 from support.web_client import eventually, get, opened, raw_viewer, read_event, read_part, read_record
+from support.websocket_client import WebSocketClient
 
 
 @contextmanager
@@ -67,3 +70,20 @@ def test_mjpeg_of_a_stream_that_is_over_comes_to_an_end(feed: LiveFeed, port: in
         read_part(response)
         feed["gate"].enter("ended")
         assert response.read().endswith(b"--frame--\r\n")
+
+
+def test_without_an_event_loop_there_are_no_websockets(port: int) -> None:
+    with WebSocketClient(port, "/api/live") as client:
+        assert client.status == 400 and "without Upgrade" in client.refusal()
+
+
+def test_live_video_flows(feed: LiveFeed, port: int) -> None:
+    with PlayedPackets() as packets:
+        feed.view.packets = packets
+        with opened(port, "/api/live?streams=gate&layer=source&results=1") as response:
+            taken = []
+            while len(taken) < 20:
+                header = json.loads(response.readline())
+                data = response.read(header.get("bytes", 0))
+                taken += [data] if "packet" in header else []
+        assert taken == [packet.data for packet in packets.layer("gate", VideoLayer("passed_on")).sent[:20]]

@@ -1,0 +1,224 @@
+"""Live records over a WebSocket: the same as over HTTP, decided by the same rules, and bounded like them."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from wsproto.frame_protocol import Opcode
+
+from streamvision.core.live_video import VideoLayer
+from streamvision.web.certificate import Certificate
+from streamvision.web.self_signed import self_signed
+from streamvision.web.server import WebServer
+from support.live_feed import LiveFeed
+from support.live_packets import PlayedPackets
+from support.web_client import eventually
+from support.websocket_client import ACCEPT, WebSocketClient
+
+SOURCE = VideoLayer("passed_on")
+Serve = Callable[..., WebServer]
+
+
+@pytest.fixture
+def packets(feed: LiveFeed) -> Iterator[PlayedPackets]:
+    with PlayedPackets() as played:
+        feed.view.packets = played
+        yield played
+
+
+def until(client: WebSocketClient, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    for _ in range(400):
+        header, _ = client.record()
+        if wanted(header):
+            return header
+    raise AssertionError("it did not come")
+
+
+def test_a_record_is_a_message(server: WebServer, packets: PlayedPackets) -> None:
+    path = "/api/live?streams=gate,yard&layer=source,jpeg&results=1"
+    with WebSocketClient(server.port, path) as client:
+        assert (client.status, client.headers["sec-websocket-accept"]) == (101, ACCEPT)
+        assert "sec-websocket-protocol" not in client.headers and "sec-websocket-extensions" not in client.headers
+        assert client.record()[0]["heartbeat"]
+        records = [client.record() for _ in range(100)]
+    taken = [data for header, data in records if "packet" in header]
+    assert taken == [packet.data for packet in packets.layer("gate", SOURCE).sent[: len(taken)]] and len(taken) > 10
+    assert {header["stream"] for header, data in records if data.startswith(b"\xff\xd8")} == {"yard"}
+    assert any("result" in header for header, _ in records) and any("scene" in header for header, _ in records)
+    assert eventually(lambda: server.fanout.connections == 0)
+
+
+def test_the_subprotocol_is_chosen_where_it_is_offered(server: WebServer) -> None:
+    offered = {"Sec-WebSocket-Protocol": "other, streamvision.live"}
+    with WebSocketClient(server.port, "/api/live", **offered) as client:
+        assert client.headers["sec-websocket-protocol"] == "streamvision.live"
+
+
+def test_large_pictures_come_whole(serve: Serve) -> None:
+    with LiveFeed("gate", width_px=1280, height_px=720, grain=60) as feed:
+        server = serve(feed)
+        with WebSocketClient(server.port, "/api/live") as client:
+            header = until(client, lambda one: one.get("jpeg_bytes", 0) > 65536)
+    assert header["width_px"] == 1280
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "said"),
+    [
+        ("/api/live?streams=moon", {}, 404, "moon"),
+        ("/api/live?layer=vp9", {}, 400, "layer"),
+        ("/api/live", {"Sec_WebSocket_Version": "8"}, 426, "Sec-WebSocket-Version: 13"),
+        ("/api/live", {"Sec_WebSocket_Key": "short"}, 400, "Base64"),
+        ("/api/live", {"Origin": "https://evil.example"}, 403, "evil.example"),
+        ("/api/live", {"Host": "evil.example"}, 421, "evil.example"),
+    ],
+)
+def test_a_refusal_is_an_ordinary_answer(
+    server: WebServer, path: str, headers: dict[str, str], status: int, said: str
+) -> None:
+    with WebSocketClient(server.port, path, **headers) as client:
+        assert client.status == status
+        assert said in client.refusal()
+    assert server.fanout.connections == 0
+
+
+def test_the_own_page_may_connect(server: WebServer) -> None:
+    with WebSocketClient(server.port, "/api/live", Origin=f"http://127.0.0.1:{server.port}") as client:
+        assert client.status == 101
+
+
+def test_without_upgrade_it_is_http(server: WebServer) -> None:
+    for header in ({"Connection": "keep-alive"}, {"Upgrade": "h2c"}):
+        with WebSocketClient(server.port, "/api/live", **header) as client:
+            assert client.status == 200 and client.headers["transfer-encoding"] == "chunked"
+
+
+def test_what_is_watched_changes_without_a_break(feed: LiveFeed, server: WebServer, packets: PlayedPackets) -> None:
+    feed.add("door")
+    with WebSocketClient(server.port, "/api/live?streams=gate,yard&layer=source,jpeg&results=1") as client:
+        times_us = [until(client, lambda one: "packet" in one)["packet"]["time_us"] for _ in range(10)]
+        client.send(json.dumps({"streams": "gate,door,yard", "layer": "source,jpeg,h264", "width": ",160,160"}))
+        seen: set[tuple[str, str]] = set()
+        wanted = {("gate", "packet"), ("door", "jpeg_bytes"), ("yard", "packet"), ("door", "result")}
+        while not wanted <= seen:
+            header, _ = client.record()
+            seen |= {(header.get("stream", ""), kind) for kind in ("packet", "jpeg_bytes", "result") if kind in header}
+            if "packet" in header and header["stream"] == "gate":
+                times_us.append(header["packet"]["time_us"])
+            assert "format" not in header or header["stream"] == "yard", "what stays does not begin anew"
+        assert times_us == [40_000 * index for index in range(len(times_us))]
+        client.send(json.dumps({"streams": "yard", "layer": "jpeg"}))
+        assert until(client, lambda one: one.get("stream") == "yard" and "sequence" in one)
+        assert eventually(lambda: not packets.layer("gate", SOURCE).listeners)
+        assert feed["door"].channel.viewers == 0 and feed["yard"].channel.viewers == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("{", "JSON object"),
+        ("[]", "JSON object"),
+        ('{"streams": 1}', "JSON object"),
+        ('{"streams": "gate", "results": "1"}', "streams, width, layer"),
+        ('{"streams": "moon"}', "no stream 'moon'"),
+        ('{"layer": "vp9"}', "vp9"),
+        ('{"streams": "gate,yard", "width": "1,2,3"}', "3 widths"),
+        ("x" * 20_000, "characters"),
+        (b"\0", "text"),
+    ],
+)
+def test_what_is_not_accepted_ends_it_with_a_sentence(server: WebServer, message: str | bytes, said: str) -> None:
+    with WebSocketClient(server.port, "/api/live") as client:
+        client.send(message)
+        code, reason = client.closed()
+        assert code == 1008 and said in reason
+        client.close(code)
+        assert client.socket.recv(1) == b""
+    assert eventually(lambda: server.fanout.connections == 0)
+
+
+def test_fragments_are_joined_and_bounded(server: WebServer) -> None:
+    with WebSocketClient(server.port, "/api/live?streams=gate") as client:
+        client.send('{"stre', fin=False)
+        client.ping(b"between")
+        client.send('ams":"yard"}')
+        while (frame := client.frame()).opcode is not Opcode.PONG:
+            pass
+        assert frame.payload == b"between"
+        assert until(client, lambda one: one.get("stream") == "yard")
+        for _ in range(100):
+            client.send("", fin=False)
+        assert client.closed()[0] == 1008
+
+
+def test_frames_that_the_rfc_forbids_end_it(server: WebServer) -> None:
+    for bytes_ in (b"\x81\x03abc", b"\xf1\x80abcd", b"\x83\x80abcd", b"\x89\xfe\x00\xffabcd", b"\x80\x80abcd"):
+        with WebSocketClient(server.port, "/api/live?streams=gate") as client:
+            client.socket.sendall(bytes_)
+            assert client.closed()[0] == 1002
+            assert client.socket.recv(1) == b""
+    with WebSocketClient(server.port, "/api/live?streams=gate") as client:
+        client.socket.sendall(b"\x81\x84\0\0\0\0\xff\xff\xff\xff")
+        assert client.closed()[0] == 1007
+
+
+def test_a_goodbye_is_answered(server: WebServer) -> None:
+    with WebSocketClient(server.port, "/api/live") as client:
+        client.close(1001)
+        assert client.closed()[0] == 1000
+        assert client.socket.recv(1) == b""
+    assert eventually(lambda: server.fanout.connections == 0)
+
+
+def test_the_end_of_the_server_is_said(feed: LiveFeed, serve: Serve) -> None:
+    server = serve(feed)
+    with WebSocketClient(server.port, "/api/live") as client:
+        client.record()
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        assert client.closed()[0] == 1001
+        client.close(1001)
+        stopping.join(5)
+        assert not stopping.is_alive() and not server.serving
+
+
+def test_places_count(feed: LiveFeed, serve: Serve) -> None:
+    server = serve(feed, max_viewers=2)
+    with WebSocketClient(server.port, "/api/live") as first, WebSocketClient(server.port, "/api/live") as second:
+        assert first.record() and second.record()
+        with WebSocketClient(server.port, "/api/live") as third:
+            assert third.status == 503 and "2 viewers" in third.refusal()
+        second.send('{"streams": "yard"}')
+        streams = [second.record()[0].get("stream") for _ in range(60)]
+        assert set(streams[-20:]) == {"yard"}, "whoever has a place may change what it watches"
+
+
+def test_who_takes_nothing_is_evicted_and_pings_pile_up_nowhere(feed: LiveFeed, serve: Serve) -> None:
+    with PlayedPackets(size_px=(640, 360), grain=60) as played:
+        feed.view.packets = played
+        server = serve(feed, eviction_s=2.0)
+        with WebSocketClient(server.port, "/api/live?streams=gate&layer=source", receive_bytes=8192) as client:
+            assert eventually(lambda: server.fanout.connections == 1)
+            begin_s = time.monotonic()
+            with pytest.raises(OSError):
+                while time.monotonic() < begin_s + 15:
+                    client.ping(b"x" * 100)
+                    time.sleep(0.001)
+        assert server.fanout.evicted["takes nothing"] == 1
+
+
+def test_over_tls(feed: LiveFeed, serve: Serve, packets: PlayedPackets, tmp_path: Any) -> None:
+    files = self_signed(tmp_path)
+    server = serve(feed, certificate=Certificate(lambda: files))
+    context = ssl._create_unverified_context()
+    with WebSocketClient(server.port, "/api/live?streams=gate&layer=source", tls=context) as client:
+        taken = [client.record() for _ in range(30)]
+        client.send('{"streams": "yard"}')
+        assert until(client, lambda one: one.get("stream") == "yard")
+    assert next(data for header, data in taken if "packet" in header) == packets.layer("gate", SOURCE).sent[0].data
