@@ -3,6 +3,7 @@
 import { Editor } from "./editor.js";
 import { facts } from "./facts.js";
 import * as format from "./format.js";
+import { FoundPanel } from "./found_panel.js";
 import { AgeHistory } from "./history.js";
 import { LiveSettings } from "./live_settings.js";
 import { address, streamPath } from "./server.js";
@@ -32,6 +33,7 @@ export class Tile {
   #live;
   #settings;
   #hasVideo;
+  #found;
   #history;
   #tallies;
   #editor;
@@ -52,12 +54,14 @@ export class Tile {
     this.#find(".look-back")?.setAttribute("href", address(`timeline?${new URLSearchParams({ stream: id })}`));
     this.#canvas = this.#find("canvas.picture");
     const overlay = this.#find("canvas.overlay");
-    this.#live = new LivePicture({ picture: this.#canvas, overlay, onShown: (shown) => this.#see(shown), onChange: onWish });
+    const onSeen = (seen, result) => this.#found.see(seen, result);
+    this.#live = new LivePicture({ picture: this.#canvas, overlay, onShown: (shown) => this.#see(shown), onChange: onWish, onSeen });
     this.#settings = new LiveSettings(this.#find(".live-video"), (settings) => {
       this.#live.mode = settings.boxes;
       onWish();
     });
     this.#live.mode = this.#settings.boxes;
+    this.#found = new FoundPanel(this.#element, this.#live, id);
     this.#history = new AgeHistory(this.#find(".history"));
     this.#tallies = new Tallies(this.#find(".analytics"), this.id);
     this.#editor = this.#find(".editor") && new Editor(this.#element, this.id); // viewers get none
@@ -103,12 +107,14 @@ export class Tile {
     if (focused && !before) this.#editor?.look();
     if (focused) this.#tallies.show();
     else this.#editor?.close();
+    if (!focused) this.#found.closeCard();
   }
 
   remove() {
     this.#editor?.close();
     this.#live.close();
     this.#settings.close();
+    this.#found.close();
     this.#element.remove();
   }
 

@@ -2,7 +2,7 @@
 
 import { arc, line, SHAPES, through } from "./annotators.js";
 import { GROUNDS } from "./grounds.js";
-import { BLACK, colourOf, faint } from "./palette.js";
+import { BLACK, colourOf, faint, WHITE } from "./palette.js";
 import { drawRegions } from "./region_marks.js";
 import { usualStyle } from "./style.js";
 import { isNumbers, keypointsOf, short, visibleObjects } from "./visible.js";
@@ -19,8 +19,12 @@ const COLOUR = /^#[0-9a-f]{6}$/;
 // result: a `result` record of the server, or one like it: {width_px, height_px, objects, is_tracked, ...};
 // scene: its `scene` record; style: as style.js gives it, or null for what the server draws itself;
 // at: where on the canvas the picture is, {left, top, width, height}; ratio: pixels of the canvas in one of the page;
-// picture: what shows the picture, for styles that change it; past: what past.js remembers of the stream.
-export function drawScene(pen, { result, scene = null, style = null, at = wholeOf(pen), ratio = devicePixelRatio || 1, picture = null, past = null }) {
+// picture: what shows the picture, for styles that change it; past: what past.js remembers of the stream;
+// isDrawn: whether all is in the picture already, so that only the objects are wanted; choose(seen): gives the one that is
+// looked at, or null.
+export function drawScene(pen, given) {
+  const { result, scene = null, style = null, at = wholeOf(pen), ratio = devicePixelRatio || 1, picture = null, past = null } = given;
+  const { isDrawn = false, choose = () => null } = given;
   const { width_px: width, height_px: height } = result;
   if (!(width > 0 && height > 0 && at.width > 0 && at.height > 0)) return [];
   const { shapes, grounds, layers, colour } = style ?? usualStyle(scene);
@@ -29,6 +33,11 @@ export function drawScene(pen, { result, scene = null, style = null, at = wholeO
   const look = lookOf(at, ratio);
   const has = (layer) => layers.includes(layer);
   past?.add(result, scene?.drawn?.trails_s || undefined);
+  const chosen = choose(seen);
+  if (isDrawn) {
+    if (chosen) highlight(pen, chosen, ratio);
+    return seen;
+  }
   pen.save();
   pen.lineCap = "round";
   pen.miterLimit = 2; // corners of boxes are square, sharp ones of outlines are cut
@@ -37,6 +46,7 @@ export function drawScene(pen, { result, scene = null, style = null, at = wholeO
   if (has("mask")) drawMasks(pen, seen);
   for (const shape of shapes) for (const one of seen) SHAPES[shape](pen, one, look);
   if (has("skeleton")) for (const one of seen) drawKeypoints(pen, one, look, { place, skeleton: scene?.skeleton ?? [] });
+  if (chosen) highlight(pen, chosen, ratio);
   const regions = has("region") ? drawRegions(pen, { regions: scene?.regions, counts: result.counts }, { at, look }) : [];
   const words = new Words(pen, at, look);
   words.regions(regions);
@@ -45,6 +55,14 @@ export function drawScene(pen, { result, scene = null, style = null, at = wholeO
   drawMarks(pen, words, result.marks, { place, look });
   pen.restore();
   return seen;
+}
+
+// Shows which object is looked at.
+function highlight(pen, { box: [left, top, right, bottom] }, ratio) {
+  const away = 5 * ratio;
+  const path = new Path2D();
+  path.roundRect(left - away, top - away, right - left + 2 * away, bottom - top + 2 * away, away);
+  line(pen, { colour: WHITE, confirmed: true }, { line: 2 * ratio, halo: ratio }, path);
 }
 
 const wholeOf = ({ canvas }) => ({ left: 0, top: 0, width: canvas.width, height: canvas.height });

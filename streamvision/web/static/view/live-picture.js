@@ -1,11 +1,10 @@
 // One stream, live on a canvas, with what was found on another one above it.
 
 import { canDecode, PictureDecoder } from "./decoder.js";
-import { drawScene } from "./draw.js";
+import { FoundLayer } from "./found_layer.js";
 import { JpegDecoder } from "./jpeg.js";
 import { LayerChoice } from "./layers.js";
 import { canPlay, MsePlayer } from "./mse.js";
-import { Past } from "./past.js";
 import { now } from "./repeated.js";
 import { Schedule } from "./schedule.js";
 import { canHear, Sound } from "./sound.js";
@@ -14,7 +13,7 @@ import { told } from "./told.js";
 export class LivePicture {
   #picture;
   #pen;
-  #overlay;
+  #found;
   #onShown;
   #onChange;
   #layers = new LayerChoice();
@@ -27,27 +26,18 @@ export class LivePicture {
   #scene = null;
   #style;
   #shown = null; // {captured_s, boxes_captured_s, result, width_px, height_px, is_video}
-  #past = new Past();
-  #seen = []; // the objects as they are drawn
   #awaited = null; // the id of the next animation frame
-  #size = { width: 0, height: 0 }; // of the overlay, in pixels of the page
-  #observer;
   #said = ""; // why the server gives another video than the best one
   #unheard = ""; // why there is no sound
 
   // `picture` and `overlay` are canvases, one over the other; `onShown()` is told of each picture, `onChange()` when
-  // another layer is to be asked for.
-  constructor({ picture, overlay, onShown = () => {}, onChange = () => {} }) {
+  // another layer is to be asked for; `onSeen` is that of found_layer.js.
+  constructor({ picture, overlay, onShown = () => {}, onChange = () => {}, onSeen = () => null }) {
     this.#picture = picture;
     this.#pen = picture.getContext("2d", { alpha: false });
-    this.#overlay = overlay;
+    this.#found = new FoundLayer(overlay, { picture, onSeen });
     this.#onShown = onShown;
     this.#onChange = onChange;
-    this.#observer = new ResizeObserver(([{ contentRect }]) => {
-      this.#size = { width: contentRect.width, height: contentRect.height };
-      this.#drawFound();
-    });
-    this.#observer.observe(overlay);
     if (!this.#By) this.#layers.bar("h264", { by: "browser", reason: "This browser decodes no live video." }, now());
   }
 
@@ -88,9 +78,19 @@ export class LivePicture {
     return this.#shown;
   }
 
-  // The objects as they are drawn, each with its box in pixels of the overlay.
-  get seen() {
-    return this.#seen;
+  // What was found, above the picture.
+  get found() {
+    return this.#found;
+  }
+
+  // What shows the picture.
+  get picture() {
+    return this.#picture;
+  }
+
+  // Whether what was found is in the picture already.
+  get isDrawn() {
+    return !this.#shown?.is_video || Boolean(this.#format?.is_drawn);
   }
 
   get scene() {
@@ -125,7 +125,7 @@ export class LivePicture {
 
   close() {
     this.pause();
-    this.#observer.disconnect();
+    this.#found.close();
     this.#sound.close();
   }
 
@@ -231,16 +231,8 @@ export class LivePicture {
   }
 
   #drawFound() {
-    const isDrawn = !this.#shown?.is_video || this.#format?.is_drawn;
-    const result = isDrawn ? null : this.#shown.result;
-    const { width, height } = this.#size;
-    const [across, down] = [this.#picture.width, this.#picture.height];
-    const ratio = window.devicePixelRatio || 1;
-    const scale = result ? Math.min(width / across, height / down) * ratio : 0;
-    this.#overlay.width = Math.round(across * scale); // which clears it
-    this.#overlay.height = Math.round(down * scale);
-    const pen = this.#overlay.getContext("2d");
-    const [scene, style] = [this.#scene, this.#style];
-    this.#seen = scale > 0 ? drawScene(pen, { result, scene, style, ratio, past: this.#past, picture: this.#picture }) : [];
+    if (!this.#shown) return;
+    const [scene, style, shape] = [this.#scene, this.#style, [this.#picture.width, this.#picture.height]];
+    this.#found.draw({ result: this.#shown.result, scene, style, shape, isDrawn: this.isDrawn });
   }
 }

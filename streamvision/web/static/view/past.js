@@ -6,11 +6,13 @@ import { isNumbers } from "./visible.js";
 const POINTS = 20; // of a full trail: more than about ten a second cannot be told apart
 const MOST_OBJECTS = 256; // remembered of one frame; further trails would hide the picture
 const USUAL_S = 2;
+const MOST_KNOWN = 2048; // identities of which it is known when they came
 
 export class Past {
   heat = new HeatMap();
   #samples = []; // {at_s, feet}, the oldest first; `feet` are the bottom centres of boxes by identity
   #source = "";
+  #first_s = new Map(); // when an identity was seen first, by identity
 
   // Takes the objects of the next result that is drawn; another stretch of the stream, or time that runs back, begins anew.
   add(result, length_s = USUAL_S) {
@@ -22,6 +24,8 @@ export class Past {
     const feet = feetOf(result);
     if (!(at_s > this.#newest_s)) this.#samples.pop(); // the same moment anew
     else this.heat.add(feet.values(), at_s);
+    for (const id of feet.keys()) if (!this.#first_s.has(id)) this.#first_s.set(id, at_s);
+    while (this.#first_s.size > MOST_KNOWN) this.#first_s.delete(this.#first_s.keys().next().value);
     // The newest point always counts; the one before it stays only where it is far enough from its own predecessor.
     const [before, last] = this.#samples.slice(-2);
     if (last && last.at_s - before.at_s < length_s / POINTS) this.#samples.pop();
@@ -31,6 +35,7 @@ export class Past {
 
   clear() {
     this.#samples = [];
+    this.#first_s.clear();
     this.heat.clear();
   }
 
@@ -38,6 +43,12 @@ export class Past {
   get trails() {
     if (this.#samples.length < 2) return [];
     return [...this.#samples.at(-1).feet.keys()].map((id) => [id, this.#samples.map(({ feet }) => feet.get(id) ?? null)]);
+  }
+
+  // For how long an identity has been seen, in seconds; null where it has not.
+  seenFor(id) {
+    const first_s = this.#first_s.get(id);
+    return first_s === undefined ? null : this.#newest_s - first_s;
   }
 
   get #newest_s() {

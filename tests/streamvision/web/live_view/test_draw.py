@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Browser
 
-pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.palette import PALETTE, UNCONFIRMED, color_from_rgb
 from pipelines.rendering.renderer import JpegEncoder, Renderer
@@ -23,7 +23,6 @@ from streamvision.core.masks import BoxMask
 from streamvision.core.picture import BgrPicture
 from streamvision.core.telemetry import StageTimes
 from streamvision.web.scene import result_json, scene_json
-from support.browser import launched
 from support.module_page import ModulePage
 
 pytestmark = pytest.mark.browser
@@ -35,11 +34,10 @@ NAMES = ("car", "person")
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[ModulePage]:
-    with launched() as browser:
-        opened = ModulePage(browser)
-        yield opened
-        assert not opened.faults
+def page(browser: Browser) -> Iterator[ModulePage]:
+    opened = ModulePage(browser)
+    yield opened
+    assert not opened.faults
 
 
 def draw(page: ModulePage, result: dict[str, object], style: str, **more: object) -> NDArray[np.uint8]:
