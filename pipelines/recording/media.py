@@ -109,7 +109,9 @@ def frames(files: Sequence[RecordedFile], span: RecordedSpan) -> list[RecordedFr
         ConfigError: when there are more than 100,000, or more than 250,000 objects on them.
     """
     return [
-        RecordedFrame(moment_s, tuple(RecordedObject(o.track_id, o.class_name, o.score, o.box) for o in found.objects))
+        RecordedFrame(
+            moment_s, tuple(RecordedObject(o.track_id, o.class_name, o.score, o.box, o.class_id) for o in found.objects)
+        )
         for moment_s, found in _boxes(overlapping(files, span), span)
     ]
 

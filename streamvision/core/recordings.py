@@ -94,6 +94,8 @@ class RecordedObject:
     """How sure the network was, 0 to 1."""
     box: tuple[float, float, float, float]
     """Left, top, right, bottom, in fractions of the picture."""
+    class_id: int
+    """Number of its class."""
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ class RecordedFolder:
                 box = (left, 70 / SIZE_PX[1], left + SQUARE_PX / SIZE_PX[0], (70 + SQUARE_PX) / SIZE_PX[1])
                 at = file.recording.start_unix_s + number / FPS
                 if span.since_unix_s <= at <= span.until_unix_s:
-                    found.append(RecordedFrame(at, (RecordedObject(7, "car", 0.9, box),)))
+                    found.append(RecordedFrame(at, (RecordedObject(7, "car", 0.9, box, 2),)))
         return found
 
     def motion(self, span: RecordedSpan, polygon: Sequence[tuple[float, float]]) -> Iterator[Motion]:

@@ -1,27 +1,26 @@
 // Boxes over a video that is played, from what was found on its frames.
 
+import { keptStyle } from "./drawing_settings.js";
 import { ask } from "./server.js";
+import { FoundLayer } from "./view/found_layer.js";
 
-// As the boxes are that are drawn into pictures: by identity.
-const COLOURS = ["#ff9900", "#29ceff", "#d13b0f", "#9650e8", "#1b9163", "#f6ff7d", "#d323a3", "#c3fad6"];
-const DARK_WORDS = new Set(["#ff9900", "#29ceff", "#f6ff7d", "#c3fad6", "#d6dce2"]);
-const UNCONFIRMED = "#d6dce2";
 const HOLD_S = 0.7; // how long a box stays where nothing newer is known
 const EARLY_S = 0.03; // a picture may be shown a little before its time
 const MOST_FRAMES = 40_000;
 const MOST_S = 900; // what the server gives at a time
 
 export class BoxOverlay {
-  #canvas;
+  #layer;
   #video;
   #frames = []; // the oldest first
   #asked = new Set();
   #className = "";
+  #style = keptStyle();
   visible = true;
 
   // `unixOf(seconds of the video)` gives the time of the recordings.
   constructor(canvas, video, unixOf) {
-    this.#canvas = canvas;
+    this.#layer = new FoundLayer(canvas, { picture: video });
     this.#video = video;
     const paint = (_, frame) => {
       this.paint(unixOf(frame.mediaTime));
@@ -29,7 +28,6 @@ export class BoxOverlay {
     };
     video.requestVideoFrameCallback?.(paint);
     for (const name of ["seeked", "timeupdate"]) video.addEventListener(name, () => video.paused && this.paint(unixOf(video.currentTime)));
-    new ResizeObserver(() => this.paint(unixOf(video.currentTime))).observe(canvas);
   }
 
   set className(name) {
@@ -68,46 +66,25 @@ export class BoxOverlay {
       else high = middle;
     }
     const frame = this.#frames[low - 1];
-    return frame && unix_s - frame.time_unix_s < HOLD_S ? frame.objects : [];
+    return frame && unix_s - frame.time_unix_s < HOLD_S ? frame : null;
   }
 
   clear() {
-    this.#canvas.width = 0;
+    this.#layer.draw({ result: null, shape: [1, 1] });
   }
 
   paint(unix_s) {
-    if (!this.visible || unix_s === null || !this.#video.videoWidth) return this.clear();
-    const { width, height } = this.#canvas.getBoundingClientRect();
-    const scale = window.devicePixelRatio || 1;
-    this.#canvas.width = width * scale;
-    this.#canvas.height = height * scale;
-    const pen = this.#canvas.getContext("2d");
-    pen.scale(scale, scale);
-    pen.font = "600 12px system-ui, sans-serif";
-    for (const object of this.at(unix_s)) {
-      if (!this.#className || object.class_name === this.#className) drawn(pen, object, fitted(this.#video, width, height));
-    }
+    const { videoWidth: width_px, videoHeight: height_px } = this.#video;
+    const frame = this.visible && unix_s !== null && width_px ? this.at(unix_s) : null;
+    if (!frame) return this.clear();
+    const objects = frame.objects.filter((object) => !this.#className || object.class_name === this.#className);
+    const result = {
+      width_px,
+      height_px,
+      captured_us: 1e6 * frame.time_unix_s,
+      is_tracked: objects.some(({ track_id: id }) => id !== null),
+      objects: objects.map(({ box, ...object }) => ({ ...object, box_xyxy_px: box.map((edge, n) => edge * (n % 2 ? height_px : width_px)) })),
+    };
+    this.#layer.draw({ result, style: this.#style, shape: [width_px, height_px] });
   }
-}
-
-// Where the picture is in its frame: it keeps its shape.
-export function fitted({ videoWidth, videoHeight }, width, height) {
-  const scale = Math.min(width / videoWidth, height / videoHeight);
-  const size = [videoWidth * scale, videoHeight * scale];
-  return { left: (width - size[0]) / 2, top: (height - size[1]) / 2, width: size[0], height: size[1] };
-}
-
-function drawn(pen, { box, track_id: id, class_name: name, score }, at) {
-  const colour = id === null ? UNCONFIRMED : COLOURS[id % COLOURS.length];
-  const [left, top] = [at.left + box[0] * at.width, at.top + box[1] * at.height];
-  pen.lineWidth = 2;
-  pen.strokeStyle = colour;
-  pen.strokeRect(left, top, (box[2] - box[0]) * at.width, (box[3] - box[1]) * at.height);
-  const words = `${name}${id === null ? "" : ` ${id}`} ${Math.round(100 * score)} %`;
-  const high = 17;
-  const y = top >= at.top + high ? top - high : top;
-  pen.fillStyle = colour;
-  pen.fillRect(left - 1, y, pen.measureText(words).width + 9, high);
-  pen.fillStyle = DARK_WORDS.has(colour) ? "#0b0e13" : "#ffffff";
-  pen.fillText(words, left + 4, y + 12.5);
 }

@@ -8,10 +8,13 @@ const KEPT = "live-style";
 const CHANGED = "live-style-changed";
 const AS_SERVER = ""; // in place of words: what the server is set to draw
 
+// The style that was chosen in this browser, as style.js gives it; null where none was.
+export const keptStyle = () => styleOf(recall(KEPT, null, AS_SERVER));
+
 export class DrawingSettings {
   #element;
   #onChange;
-  #style = styleOf(recall(KEPT, null, AS_SERVER));
+  #style = keptStyle();
   #scene = null;
   #follow = ({ detail }) => this.#take(detail);
 
