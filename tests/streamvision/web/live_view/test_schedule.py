@@ -119,3 +119,23 @@ def test_shapes_go_along_with_their_boxes(modules: ModulePage) -> None:
         [object_at(100), object_at(200)],
     )
     assert found == object_at(140)
+
+
+def test_objects_without_an_identity_are_known_by_class_and_place(modules: ModulePage) -> None:
+    def result(at_us: int, left: float) -> dict[str, Any]:
+        return {
+            "at_us": at_us,
+            "objects": [
+                {"track_id": None, "class_id": 0, "box_xyxy_px": [left, 0, left + 50, 50]},
+                {"track_id": None, "class_id": 1, "box_xyxy_px": [left + 10, 0, left + 60, 50]},
+                {"track_id": None, "class_id": 0, "box_xyxy_px": [left + 200, 0, left + 250, 50]},
+            ],
+        }
+
+    mixed, ahead = modules.run(
+        "const { between, carried } = await load('view/motion.js'); const [before, after] = given;"
+        "return [between(before, after, 50), carried(before, after, 150)].map(({ objects }) => objects);",
+        [result(0, 100), result(100, 120) | {"objects": result(100, 120)["objects"][::-1]}],
+    )
+    assert sorted(one["box_xyxy_px"][0] for one in mixed) == [110, 120, 310]
+    assert sorted(one["box_xyxy_px"][0] for one in ahead) == [130, 140, 330]
