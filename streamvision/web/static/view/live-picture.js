@@ -25,7 +25,7 @@ export class LivePicture {
   #format = null; // of the video that comes; null while JPEG pictures do
   #scene = null;
   #style;
-  #shown = null; // {captured_s, boxes_captured_s, result, width_px, height_px, is_video}
+  #shown = null; // {captured_s, boxes_captured_s, result, width_px, height_px, format}
   #awaited = null; // the id of the next animation frame
   #said = ""; // why the server gives another video than the best one
   #unheard = ""; // why there is no sound
@@ -73,7 +73,7 @@ export class LivePicture {
     this.#sound.turn(on);
   }
 
-  // What is on the canvas: {captured_s, boxes_captured_s, result, width_px, height_px, is_video}; null before the first.
+  // What is on the canvas: {captured_s, boxes_captured_s, result, width_px, height_px, format}; null before the first.
   get shown() {
     return this.#shown;
   }
@@ -90,7 +90,7 @@ export class LivePicture {
 
   // Whether what was found is in the picture already.
   get isDrawn() {
-    return !this.#shown?.is_video || Boolean(this.#format?.is_drawn);
+    return this.#shown?.format?.is_drawn ?? true;
   }
 
   get scene() {
@@ -100,9 +100,10 @@ export class LivePicture {
   // How the picture comes, in words; `over` is "websocket" or "http".
   told(over) {
     if (!this.#shown) return "";
-    const by = this.#shown.is_video ? this.#By.means : null;
-    const why = [this.#layers.why(now()) || this.#said, this.#format?.sound ? this.#unheard : ""];
-    return told({ by, format: this.#format, why: why.filter(Boolean), over, yields: by && this.#schedule.yields });
+    const { format } = this.#shown;
+    const by = format && this.#By.means;
+    const why = [this.#layers.why(now()) || this.#said, format?.sound ? this.#unheard : ""];
+    return told({ by, format, why: why.filter(Boolean), over, yields: by && this.#schedule.yields });
   }
 
   // Takes one of the stream's records; `offset_s` is what the page's clock shows more than the server's.
@@ -202,7 +203,7 @@ export class LivePicture {
       this.#paint(picture, width_px, height_px);
       picture.close();
       this.#sound.follow(packet.time_us);
-      this.#show({ captured_s, boxes_captured_s, result, width_px, height_px, is_video: true });
+      this.#show({ captured_s, boxes_captured_s, result, width_px, height_px, format: this.#format });
     }
     this.#await();
   }
@@ -213,7 +214,7 @@ export class LivePicture {
     this.#paint(bitmap, bitmap.width, bitmap.height);
     bitmap.close();
     const { captured_s, width_px, height_px } = header;
-    this.#show({ captured_s, boxes_captured_s: captured_s, result: null, width_px, height_px, is_video: false });
+    this.#show({ captured_s, boxes_captured_s: captured_s, result: null, width_px, height_px, format: null });
   }
 
   #paint(picture, width_px, height_px) {
