@@ -1,4 +1,4 @@
-"""Many MJPEG viewers in one process, driven by one selector; some of them never read.
+"""Many viewers of MJPEG or of live video in one process, driven by one selector; some of them never read.
 
 ``python -m streamvision.bench.viewer_clients PORT PATH VIEWERS STALLED SECONDS [tls]`` connects them to 127.0.0.1,
 counts the pictures of each once all have had one, and writes one JSON document to standard output.
@@ -24,12 +24,17 @@ MAX_HEADER_BYTES = 8192
 class Viewer:
     """One connection: it reads the response's header, then part after part."""
 
+    MINOR_VERSION = 1
+    """Of HTTP."""
+    END_OF_HEAD = b"\r\n\r\n"
+    """Ends what is before a picture."""
+
     def __init__(self, port: int, path: str, tls: ssl.SSLContext | None) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_TIMEOUT_S)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket)
         self._tls = tls is not None
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        self.socket.sendall(f"GET {path} HTTP/1.{self.MINOR_VERSION}\r\nHost: 127.0.0.1\r\n\r\n".encode())
         self.socket.setblocking(False)
         self.pictures = 0
         """Whole pictures received."""
@@ -67,16 +72,29 @@ class Viewer:
                 continue
             # Headers are short, so that copying a few hundred bytes at a time is cheap.
             chunk = bytes(buffer[at : min(at + 512, size)])
-            end = (self._head + chunk).find(b"\r\n\r\n")
+            end = (self._head + chunk).find(self.END_OF_HEAD)
             if end < 0:
                 self._head += chunk
                 at += len(chunk)
                 if len(self._head) > MAX_HEADER_BYTES:
-                    raise ValueError("the server sent something else than MJPEG")
+                    raise ValueError("the server sent something else than pictures")
                 continue
-            at += end + 4 - len(self._head)
-            self._left = _content_length((self._head + chunk)[:end])
+            at += end + len(self.END_OF_HEAD) - len(self._head)
+            self._left = self._size((self._head + chunk)[:end])
             self._head = b""
+
+    def _size(self, head: bytes) -> int:
+        return _content_length(head)
+
+
+class PacketViewer(Viewer):
+    """One that takes records of live video; without chunks, since it speaks HTTP/1.0."""
+
+    MINOR_VERSION = 0
+    END_OF_HEAD = b"\n"
+
+    def _size(self, head: bytes) -> int:
+        return int(head[head.rindex(b":") + 1 : -1]) if b'"packet"' in head else 0
 
 
 def _content_length(header: bytes) -> int:
@@ -92,11 +110,12 @@ def watch(port: int, path: str, *, viewers: int, stalled: int, seconds: float, t
     allow_open_files(viewers + stalled + 64)
     selector = selectors.DefaultSelector()
     context = ssl._create_unverified_context() if tls else None  # the certificate is made for this measurement
-    silent = [Viewer(port, path, context) for _ in range(stalled)]
+    kind = PacketViewer if "layer=" in path else Viewer
+    silent = [kind(port, path, context) for _ in range(stalled)]
     buffer = memoryview(bytearray(RECEIVE_BYTES))
     watching: list[Viewer] = []
     for _ in range(viewers):
-        watching.append(Viewer(port, path, context))
+        watching.append(kind(port, path, context))
         selector.register(watching[-1].socket, selectors.EVENT_READ, watching[-1])
         _receive(selector, buffer, timeout_s=0.0)  # those that read nothing for ten seconds are evicted
     deadline_s = time.monotonic() + CONNECT_TIMEOUT_S

@@ -1,4 +1,4 @@
-"""How many can watch: real MJPEG connections over loopback, and what they cost the process that serves them."""
+"""How many can watch: real connections over loopback, and what they cost the process that serves them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -19,16 +20,19 @@ import numpy as np
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.bench.usage import Usage, machine, rss_mb
+from streamvision.bench.video_film import FilmedVideo
 from streamvision.bench.viewer_clients import allow_open_files
 from streamvision.core.config.app import OverlayConfig
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.live import LiveChannel, LiveView
+from streamvision.core.picture import BgrPicture
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import quantiles_of
 from streamvision.synthetic.boxes import BoxesScene
 from streamvision.web.certificate import Certificate
+from streamvision.web.layers import Layer
 from streamvision.web.open_files import raise_limit
 from streamvision.web.self_signed import self_signed
 from streamvision.web.server import WebServer
@@ -45,6 +49,8 @@ GRACE_S = 60.0
 class ViewerFigures:
     """What was measured."""
 
+    layer: Layer
+    """What they took: MJPEG, the camera's own packets, or video that is encoded here."""
     viewers: int
     """Connections that read."""
     stalled: int
@@ -56,7 +62,7 @@ class ViewerFigures:
     lost: int
     """Viewers whose connection the server ended."""
     cpu_percent: float
-    """Of the serving process, drawing and encoding of the one picture included; 100 is one core."""
+    """Of the serving process, with what is drawn and encoded once for all; 100 is one core."""
     idle_cpu_percent: float
     """The same without any viewer."""
     clients_cpu_percent: float
@@ -68,7 +74,7 @@ class ViewerFigures:
     added_mb: float
     """How much of it came with the viewers."""
     picture_kb: float
-    """Size of a picture."""
+    """Size of a picture; of packets that are passed on the mean."""
     sent_age_s: Mapping[str, float]
     """Quantiles of a picture's age when it was handed to the network for its first viewer."""
 
@@ -81,6 +87,7 @@ class ViewerFigures:
         """Return the figures as plain values."""
         others = self.others_cpu_percent
         return {
+            "layer": self.layer,
             "viewers": self.viewers,
             "stalled": self.stalled,
             "published_fps": round(self.published_fps, 2),
@@ -110,10 +117,11 @@ def bench_viewers(
     fps: float,
     size_px: tuple[int, int],
     seconds: float,
+    layer: Layer = "jpeg",
     quality: int | None = None,
     tls: bool = False,
 ) -> ViewerFigures:
-    """Publish drawn pictures at a steady rate, serve them, and let a process of viewers count what they get.
+    """Publish pictures at a steady rate, serve them, and let a process of viewers count what they get.
 
     Args:
         viewers: connections that read.
@@ -121,6 +129,7 @@ def bench_viewers(
         fps: pictures a second.
         size_px: width and height of the pictures.
         seconds: how long is measured.
+        layer: what they take: MJPEG, the camera's own packets, or video that is encoded here.
         quality: of the JPEG files; default: as when serving.
         tls: over HTTPS.
 
@@ -135,15 +144,17 @@ def bench_viewers(
     raise_limit()  # so that connections have places, too, when all viewers come at once
     server = WebServer(view, port=0, max_viewers=viewers + stalled + 8, certificate=certificate)
     publisher = _Publisher(channel, encode, fps=fps, size_px=size_px)
+    if layer != "jpeg":
+        publisher.video = view.packets = FilmedVideo(publisher.pictures, fps=fps, view=view)
     server.start()
     try:
         publisher.start()
-        with channel.watching():
+        with channel.watching() if layer == "jpeg" else nullcontext():
             time.sleep(1.0)
             before = Usage.now()
             time.sleep(min(seconds / 2, 5.0))
             idle_percent, memory_mb = Usage.now().cpu_percent_since(before), rss_mb()
-        child = _clients(server.port, viewers=viewers, stalled=stalled, seconds=seconds, tls=tls)
+        child = _clients(server.port, viewers=viewers, stalled=stalled, seconds=seconds, layer=layer, tls=tls)
         begin = _when_all_watch(channel, viewers, child)
         published, ages = publisher.published, channel.sent_age_s.count
         document = _finished(child, timeout_s=seconds + GRACE_S)
@@ -151,6 +162,7 @@ def bench_viewers(
         published_fps = (publisher.published - published) / (end.at_s - begin.at_s)
         sent = channel.sent_age_s.newest(channel.sent_age_s.count - ages)
         return ViewerFigures(
+            layer=layer,
             viewers=viewers,
             stalled=stalled,
             published_fps=published_fps,
@@ -171,7 +183,7 @@ def bench_viewers(
 
 
 class _Publisher:
-    """Publishes a short film over and over, drawn and encoded each time as the pipeline does."""
+    """Publishes a short film over and over, drawn and encoded each time where somebody takes that."""
 
     def __init__(self, channel: LiveChannel, encode: JpegEncoder, *, fps: float, size_px: tuple[int, int]) -> None:
         scene = BoxesScene(*size_px, fps, 0)
@@ -180,8 +192,15 @@ class _Publisher:
         self._channel, self._encode, self._fps = channel, encode, fps
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self.video: FilmedVideo | None = None
+        """Its packets; ``None`` where drawn pictures are published."""
         self.published = 0
-        self.picture_bytes = 0
+        self.picture_bytes = 0.0
+
+    @property
+    def pictures(self) -> list[BgrPicture]:
+        """The pictures of the film."""
+        return [picture for picture, _ in self._film]
 
     def start(self) -> None:
         self._thread.start()
@@ -196,10 +215,13 @@ class _Publisher:
         index = 0
         while not self._stopping.wait(max(begin_s + index / self._fps - time.monotonic(), 0)):
             picture, objects = self._film[index % FILM_FRAMES]
-            frame = Frame(STREAM_ID, index, index / self._fps, time.monotonic(), picture)
+            captured_at_s = time.monotonic()
+            if self.video is not None:
+                self.video.send(index, captured_at_s)
+            frame = Frame(STREAM_ID, index, index / self._fps, captured_at_s, picture)
             scene = self._overlay.plan(Result(frame, objects), fps=self._fps)
             annotated = RenderedFrame(scene.result, draw=scene.draw, encode=self._encode)
-            self.picture_bytes = len(annotated.jpeg())
+            self.picture_bytes = len(annotated.jpeg()) if self.video is None else self.video.mean_bytes
             self._channel.publish(annotated)
             self.published += 1
             index += 1
@@ -215,9 +237,11 @@ def _certificate() -> Certificate:
         rmtree(folder)
 
 
-def _clients(port: int, *, viewers: int, stalled: int, seconds: float, tls: bool) -> subprocess.Popen[bytes]:
+def _clients(
+    port: int, *, viewers: int, stalled: int, seconds: float, layer: Layer, tls: bool
+) -> subprocess.Popen[bytes]:
     module = "streamvision.bench.viewer_clients"
-    path = f"/streams/{STREAM_ID}/mjpeg"
+    path = f"/streams/{STREAM_ID}/mjpeg" if layer == "jpeg" else f"/api/live?streams={STREAM_ID}&layer={layer}&adapt=0"
     command = [sys.executable, "-m", module, str(port), path, str(viewers), str(stalled), str(seconds)]
     command += ["tls"] if tls else []
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

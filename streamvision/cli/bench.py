@@ -22,6 +22,7 @@ from streamvision.core.config.app import AppConfig
 
 if TYPE_CHECKING:
     from streamvision.bench.soak import SoakNote
+    from streamvision.web.layers import Layer
 
 DRIVE = "synthetic:drive?seed=1&fps=30&size=1280x720"
 
@@ -118,7 +119,7 @@ def model(sources: Sources, seconds: float, as_json: bool, **given: Any) -> None
     click.echo(json.dumps(figures.to_json()) if as_json else describe_model(figures))
 
 
-@bench.command(short_help="Many browsers at once: real MJPEG connections over loopback.")
+@bench.command(short_help="Many browsers at once: real connections over loopback.")
 @click.option("--viewers", type=click.IntRange(1, 5000), default=300, show_default=True, help="Browsers that watch.")
 @click.option(
     "--stalled",
@@ -129,24 +130,40 @@ def model(sources: Sources, seconds: float, as_json: bool, **given: Any) -> None
 )
 @click.option("--fps", type=click.FloatRange(1, 120), default=25.0, show_default=True, help="Pictures a second.")
 @click.option("--size", default="640x360", show_default=True, metavar="WxH", help="Size of the pictures.")
+@click.option(
+    "--layer",
+    type=click.Choice(["jpeg", "source", "h264"]),
+    default="jpeg",
+    show_default=True,
+    help="What they take: MJPEG, a camera's own packets, or video that is encoded here.",
+)
 @click.option("--tls", is_flag=True, help="Over HTTPS.")
 @seconds_option(15.0)
 @plot_option
 @json_option
 def viewers(
-    viewers: int, stalled: int, fps: float, size: str, seconds: float, tls: bool, plot: Path | None, as_json: bool
+    viewers: int,
+    stalled: int,
+    fps: float,
+    size: str,
+    seconds: float,
+    layer: Layer,
+    tls: bool,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
-    """Publish drawn pictures, serve them, and count what each viewer gets; they live in a process of their own.
+    """Publish pictures, serve them, and count what each viewer gets; they live in a process of their own.
 
     \b
-    Example:
+    Examples:
       streamvision bench viewers --viewers 300 --fps 25
+      streamvision bench viewers --viewers 50 --size 1920x1080 --layer source
     """
     from streamvision.bench.report import describe_viewers, plot_viewers
     from streamvision.bench.viewers import bench_viewers
 
     figures = bench_viewers(
-        viewers=viewers, stalled=stalled, fps=fps, size_px=parse_size(size), seconds=seconds, tls=tls
+        viewers=viewers, stalled=stalled, fps=fps, size_px=parse_size(size), seconds=seconds, layer=layer, tls=tls
     )
     if plot:
         plot_viewers(figures, plot)

@@ -218,6 +218,8 @@ class VideoFanout:
             return
         now_s = time.monotonic()
         record = packet_record(feed.channel.stream_id, packet, now_s=now_s)
+        if packet.track == "video":
+            feed.channel.sent_age_s.add(now_s - packet.captured_us / 1e6)
         for slot in [one for one in takers if self._offer(one, feed, packet, record, now_s)]:
             self._note_skip(slot, feed, now_s)
 

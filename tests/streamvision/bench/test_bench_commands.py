@@ -75,6 +75,15 @@ def test_viewers_get_every_picture_though_some_never_read(tmp_path: Path) -> Non
     assert plot.exists()
 
 
+@pytest.mark.parametrize("layer", ["source", "h264"])
+def test_viewers_of_video_get_every_packet(layer: str) -> None:
+    found = document("viewers", "--viewers", "8", "--stalled", "1", "--fps", "10", "--size", "160x120",
+                     "--seconds", "2", "--layer", layer)  # fmt: skip
+    assert (found["layer"], found["viewers"], found["lost"]) == (layer, 8, 0)
+    assert found["fps"]["min"] > 5
+    assert found["sent_age_s"]["p99"] < 1
+
+
 def test_a_soak_notes_every_interval(tmp_path: Path) -> None:
     plot = tmp_path / "s.svg"
     found = document("soak", "--source", BOXES, "--seconds", "2", "--every", "0.5", "--plot", str(plot))
