@@ -230,7 +230,12 @@ def create_app(
     @embeddable
     @describe(query=LiveQuery, media_type="application/vnd.streamvision.live", live=True)
     def multiplexed() -> Response:
-        """Send the pictures of many streams over one connection."""
+        """Send the pictures, or the video, of many streams over one connection.
+
+        The body is a row of records: a line of JSON, and as many bytes behind it as its `bytes` or `jpeg_bytes` says. A
+        line has `format`, `packet`, `result`, `scene`, `notice` or `heartbeat`, or is a picture's. With
+        `Upgrade: websocket` each record is a binary message.
+        """
         return live_response("live", asked_streams())
 
     @app.get("/api/events")

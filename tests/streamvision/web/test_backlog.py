@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from streamvision.web.backlog import LOOK_S, Backlog
 from streamvision.web.pacing import Look
 
@@ -45,7 +47,7 @@ def test_one_who_keeps_up_is_hardly_looked_at() -> None:
 def test_one_with_half_the_rate_is_held_back_and_let_go_again() -> None:
     late = run(Kernel(bytes_per_s=125_000), seconds=20)
     assert 0.3 < sum(late) / len(late) < 0.7
-    assert sum(one != other for one, other in zip(late, late[1:], strict=False)) > 6, "again and again"
+    assert sum(one != other for one, other in pairwise(late)) > 6, "again and again"
 
 
 def test_a_long_way_is_not_late() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from streamvision.web.packet_queue import MAX_AGE_S, MAX_BYTES, PacketQueue
 
@@ -66,16 +67,15 @@ def test_another_video_leaves_states_alone() -> None:
 
 def test_whatever_comes_each_gap_ends_with_a_key_frame_and_the_bound_holds() -> None:
     chance = random.Random(7)
-    queue, taken, number, now_s = PacketQueue(), [], 0, 0.0
-    for _ in range(20_000):
+    queue, taken, now_s = PacketQueue(), [], 0.0
+    for number in range(20_000):
         now_s += chance.random() * 0.02
         kind = "key" if number % 50 == 0 else "packet"
         record = b"%d %s " % (number, kind.encode()) + b"x" * chance.randrange(60_000)
-        number += 1
         if queue.accepts("a", kind):
             queue.put("a", record, kind, now_s)
         while queue and chance.random() < 0.45:
             taken.append(queue.pop().split()[:2])
         assert sum(len(entry.record) for row in queue._rows.values() for entry in row.entries) <= MAX_BYTES
-    gaps = [after for before, after in zip(taken, taken[1:], strict=False) if int(after[0]) != int(before[0]) + 1]
+    gaps = [after for before, after in pairwise(taken) if int(after[0]) != int(before[0]) + 1]
     assert len(gaps) > 10 and all(kind == b"key" for _, kind in gaps)
