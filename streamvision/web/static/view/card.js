@@ -51,6 +51,8 @@ export class ObjectCard {
     this.#one = one;
     this.#result = result;
     this.#lost_s = null;
+    const [left, , right] = one.object.box_xyxy_px;
+    this.#dialog.classList.toggle("at-left", left + right > result.width_px); // not over the object
     this.#take();
     this.#write();
   }
@@ -122,8 +124,8 @@ export class ObjectCard {
       if (!list.children[n]) list.append(make(tag));
       text(list.children[n], words);
     });
-    const gone_s = this.#lost_s === null ? null : Math.floor(performance.now() / 1000 - this.#lost_s);
-    text(this.#find(".lost"), gone_s === null ? "" : `Out of sight for ${gone_s} s.`);
+    const gone_s = this.#lost_s === null ? 0 : Math.floor(performance.now() / 1000 - this.#lost_s);
+    text(this.#find(".lost"), gone_s < 1 ? "" : `Out of sight for ${gone_s} s.`);
   }
 
   #find(selector) {

@@ -22,7 +22,7 @@ export function sameObject(seen, one) {
   const { track_id: id, class_id: kind } = one.object;
   if (id !== null && id !== undefined) return seen.find(({ object }) => object.track_id === id) ?? null;
   const alike = seen.filter(({ object }) => object.class_id === kind && (object.track_id ?? null) === null);
-  const shares = alike.map(({ box }) => overlap(box, one.box));
+  const shares = alike.map(({ object }) => overlap(object.box_xyxy_px, one.object.box_xyxy_px));
   const best = Math.max(...shares);
   return best > ALIKE ? alike[shares.indexOf(best)] : null;
 }

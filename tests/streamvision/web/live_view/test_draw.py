@@ -286,3 +286,51 @@ def test_many_and_odd_things_are_drawn_without_a_fault(page: ModulePage) -> None
     every = "box, blur, heat_map, label, trace, mask, skeleton, region"
     draw(page, odd, every, scene={"regions": regions, "skeleton": [[0, 99], ["a"], [0, 1]]})
     draw(page, {"objects": many, "is_tracked": True}, every, before=[])
+
+
+FOLLOWED = "const { objectAt, objectBeside, sameObject, zonesAt } = await load('view/followed.js');"
+
+
+def test_an_object_is_found_again_by_its_identity_or_by_its_place(page: ModulePage) -> None:
+    script = FOLLOWED + (
+        "const seen = given.map((object) => ({ object, box: object.box_xyxy_px }));"
+        "const again = (object) => sameObject(seen, { object })?.object.name ?? null;"
+        "return [{ track_id: 3, box_xyxy_px: [0, 0, 1, 1] },"
+        " { track_id: null, class_id: 1, box_xyxy_px: [12, 12, 32, 32] },"
+        " { track_id: null, class_id: 2, box_xyxy_px: [10, 10, 30, 30] }, { track_id: 9 }].map(again);"
+    )
+    objects = [
+        {"name": "third", "track_id": 3, "class_id": 1, "box_xyxy_px": [10, 10, 30, 30]},
+        {"name": "near", "track_id": None, "class_id": 1, "box_xyxy_px": [14, 10, 34, 30]},
+        {"name": "far", "track_id": None, "class_id": 1, "box_xyxy_px": [90, 90, 95, 95]},
+    ]
+    assert page.run(script, objects) == ["third", "near", None, None]
+
+
+def test_the_smallest_object_is_pointed_at_and_the_next_one_is_to_its_right(page: ModulePage) -> None:
+    script = FOLLOWED + (
+        "const seen = given.map((box, n) => ({ box, n }));"
+        "const points = [[50, 50], [20, 20], [97, 50], [200, 200]].map((point) => objectAt(seen, point)?.n ?? null);"
+        "return [points, [1, -1].map((by) => objectBeside(seen, seen[1], by).n), objectBeside([], null, 1)];"
+    )
+    boxes = [[0, 0, 90, 90], [40, 40, 60, 60], [30, 0, 40, 10]]
+    assert page.run(script, boxes) == [[1, 0, None, None], [0, 2], None]
+
+
+def test_zones_are_those_that_the_foot_stands_in(page: ModulePage) -> None:
+    script = FOLLOWED + (
+        "const size = { width_px: 100, height_px: 100 };"
+        "return given.boxes.map((box_xyxy_px) => zonesAt({ box_xyxy_px }, size, given.regions));"
+    )
+    regions = [
+        {"kind": "zone", "name": "left", "points": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},
+        {"kind": "zone", "name": "low", "points": [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]},
+        {"kind": "line", "name": "line", "points": [[0, 0], [1, 1]]},
+    ]
+    boxes = [[10, 10, 30, 30], [10, 10, 30, 80], [60, 10, 90, 80], [60, 10, 90, 40]]
+    assert page.run(script, {"boxes": boxes, "regions": regions}) == [["left"], ["left", "low"], ["low"], []]
+
+
+def test_names_of_files_lead_nowhere(page: ModulePage) -> None:
+    script = "const { fileName } = await load('view/crop.js'); return fileName(given, new Date(0));"
+    assert page.run(script, ["../../gate", "Fußgänger <b>", None, 7]) == "_gate-Fußgänger_b_-7-19700101T000000.png"

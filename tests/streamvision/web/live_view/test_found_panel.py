@@ -139,6 +139,24 @@ def test_switches_decide_what_is_drawn_and_are_kept(page: Page) -> None:
     expect(page.locator('.focused [name="figure"]')).to_have_value("box")
 
 
+def test_lines_are_drawn_by_the_page_until_they_are_edited(page: Page, server: WebServer) -> None:
+    line = {"name": "door", "points": [[0.05, 0.2], [0.95, 0.2]]}
+    answer = page.request.post(f"{server.url}api/streams/gate/analytics", data={"lines": [line]})
+    assert answer.ok, answer.text()
+    page.locator('.focused [name="shapes"]').uncheck()
+    page.locator('.focused [name="label"]').uncheck()
+    page.locator('.focused [name="trace"]').uncheck()
+    page.wait_for_timeout(500)
+    assert drawn(page) > 1000
+    page.locator(".focused .edit").click()
+    page.wait_for_timeout(500)
+    assert drawn(page) == 0
+    expect(page.locator(".focused .drawing .region.line")).to_have_count(1)
+    page.locator(".focused .done").click()
+    page.wait_for_timeout(500)
+    assert drawn(page) > 1000
+
+
 def test_mjpeg_is_drawn_by_the_server_and_says_so(page: Page) -> None:
     page.locator('.focused [name="video"]').select_option("mjpeg")
     expect(page.locator(".focused .drawn-there")).to_be_visible()
