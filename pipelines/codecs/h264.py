@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.capture.salvage.bits import Bits
+from pipelines.codecs.bits import Bits
 from pipelines.codecs.coded_video import CodedVideo
 
 IDR, SEI, SEQUENCE_SET, PICTURE_SET, DELIMITER = 5, 6, 7, 8, 9
@@ -11,6 +11,8 @@ SLICES = frozenset({1, 2, 5})
 _WITH_COLOURS = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
 _BASELINE = 66
 _MOST_IN_CYCLE = 255
+_RECOVERY_POINT = 6
+_INTRA = (2, 4)
 _EXTENDED_ASPECT = 255
 _LONGEST = 2048
 
@@ -28,6 +30,48 @@ def set_id(unit: bytes) -> int:
     """
     begin = 4 if kind_of(unit[0]) == SEQUENCE_SET else 1
     return Bits(unit[begin : begin + 8]).ue()
+
+
+def begins(front: list[bytes], picture: bytes) -> bool:
+    """Say whether decoding can begin with a picture, without one that is put together little by little.
+
+    Args:
+        front: the units before it.
+        picture: the head of its own first unit.
+    """
+    if kind_of(picture[0]) == IDR:
+        return True
+    if not any(kind_of(unit[0]) == SEI and is_recovery_point(unit) for unit in front):
+        return False
+    bits = Bits(picture[1:])
+    try:
+        bits.ue()
+        return bits.ue() % 5 in _INTRA
+    except ValueError:
+        return False
+
+
+def is_recovery_point(unit: bytes) -> bool:
+    """Say whether a unit of further information says that decoding can begin with its picture (D.2.8)."""
+    at = 1
+    while at + 2 < len(unit):
+        kind, at = _sei_number(unit, at)
+        size, at = _sei_number(unit, at)
+        if kind == _RECOVERY_POINT:
+            try:
+                return Bits(unit[at : at + 8]).ue() == 0
+            except ValueError:
+                return False
+        at += size
+    return False
+
+
+def _sei_number(unit: bytes, at: int) -> tuple[int, int]:
+    """Return a number in bytes of which all but the last are 255, and the place behind it."""
+    value = 0
+    while at < len(unit) and unit[at] == 0xFF:
+        value, at = value + 0xFF, at + 1
+    return (value + unit[at], at + 1) if at < len(unit) else (value, at)
 
 
 def stored_sets(header: bytes) -> tuple[int, list[bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.capture.salvage.bits import Bits
+from pipelines.codecs.bits import Bits
 from pipelines.codecs.coded_video import CodedVideo
 
 VIDEO_SET, SEQUENCE_SET, PICTURE_SET, DELIMITER = 32, 33, 34, 35

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 START = b"\x00\x00\x00\x01"
 _CODE = b"\x00\x00\x01"
+_HEAD_BYTES = 16
 
 
 def has_start_code(data: bytes) -> bool:
@@ -18,8 +19,8 @@ def units_behind_codes(data: bytes) -> list[bytes]:
     return units_before(data, lambda _: False)[0]
 
 
-def units_before(data: bytes, is_picture: Callable[[int], bool]) -> tuple[list[bytes], int | None]:
-    """Return the units of data with start codes before the first one of a picture, and that one's first byte.
+def units_before(data: bytes, is_picture: Callable[[int], bool]) -> tuple[list[bytes], bytes]:
+    """Return the units of data with start codes before the first one of a picture, and the head of that one.
 
     Args:
         data: the units.
@@ -29,23 +30,31 @@ def units_before(data: bytes, is_picture: Callable[[int], bool]) -> tuple[list[b
     begin = data.find(_CODE) + 3
     while 3 <= begin < len(data):
         if is_picture(data[begin]):
-            return front, data[begin]
+            return front, data[begin : begin + _HEAD_BYTES]
         end = data.find(_CODE, begin)
         unit = data[begin : end if end >= 0 else len(data)]
         front.append(unit.rstrip(b"\x00") or unit[:1])
         begin = end + 3
-    return front, None
+    return front, b""
 
 
 def units_behind_lengths(data: bytes, length_bytes: int) -> list[bytes]:
-    """Return the units of data with lengths; what is left of a cut one, too."""
+    """Return the units of data with lengths.
+
+    A length from 256 to 511 looks like a start code, so that only the last one's end tells which of the two it has.
+
+    Raises:
+        ValueError: when the lengths do not lead to the end of the data.
+    """
     units: list[bytes] = []
     at = 0
-    while at + length_bytes < len(data):
+    while at < len(data):
         begin = at + length_bytes
         at = begin + int.from_bytes(data[at:begin], "big")
         if unit := data[begin:at]:
             units.append(unit)
+    if at != len(data):
+        raise ValueError("lengths that do not lead to the end")
     return units
 
 

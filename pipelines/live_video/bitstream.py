@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pipelines.capture.packets import EncodedTrack
-from pipelines.codecs import h264, hevc
+from pipelines.codecs import av1, h264, hevc, vpx
 from pipelines.codecs.coded_video import CodedVideo
 from pipelines.codecs.units import has_start_code, units_before, units_behind_codes, units_behind_lengths, with_codes
 
@@ -41,8 +41,12 @@ class Bitstream(Protocol):
 
 def bitstream_of(track: EncodedTrack) -> Bitstream | None:
     """Return what reads a track's packets; ``None`` where browsers have no decoder for it."""
-    syntax = _SYNTAXES.get(track.codec)
-    return None if syntax is None else UnitStream(syntax, track.extradata)
+    if (syntax := _SYNTAXES.get(track.codec)) is not None:
+        return UnitStream(syntax, track.extradata)
+    if track.codec == "av1":
+        return Av1Stream(track.extradata)
+    read = {"vp8": vpx.vp8_video, "vp9": vpx.vp9_video}.get(track.codec)
+    return None if read is None else FrameStream(read)
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class Syntax:
     """Returns the type."""
     is_picture: Callable[[int], bool]
     """Says whether it is a part of a picture."""
-    is_key: Callable[[int], bool]
-    """Says whether it is one of a picture with which decoding can begin."""
+    begins: Callable[[list[bytes], bytes], bool]
+    """Says by the units before a picture, and the head of its own, whether browsers can begin with it."""
     sets: tuple[int, ...]
     """Types of parameter sets, in the order in which they need each other."""
     sequence_set: int
@@ -91,15 +95,16 @@ class UnitStream:
     def prepare(self, data: bytes, *, is_key: bool) -> Prepared | None:
         """Return a packet as browsers take it; ``None`` where there is no picture in it."""
         syntax = self._syntax
-        if self._length_bytes and not has_start_code(data):
-            data = with_codes(units_behind_lengths(data, self._length_bytes))
+        if self._length_bytes:
+            with suppress(ValueError):
+                data = with_codes(units_behind_lengths(data, self._length_bytes))
         front, picture = units_before(data, syntax.is_picture)
         sets = [unit for unit in front if syntax.kind_of(unit[0]) in syntax.sets]
         if sets:
             self._keep(sets)
-        if picture is None:
+        if not picture:
             return None
-        if not syntax.is_key(picture) or self.said is None:
+        if self.said is None or not syntax.begins(front, picture):
             return Prepared(data, False)
         if all(unit in sets for unit in self._sets.values()):
             return Prepared(data, True)
@@ -131,11 +136,61 @@ class UnitStream:
         return None
 
 
+class Av1Stream:
+    """AV1.
+
+    Args:
+        extradata: what the source says before the first packet: a file's header, a sequence header, or nothing.
+    """
+
+    def __init__(self, extradata: bytes) -> None:
+        self.said: CodedVideo | None = None
+        self._stored = av1.stored_headers(extradata)
+        self._header: bytes | None = None
+
+    def prepare(self, data: bytes, *, is_key: bool) -> Prepared | None:
+        """Return a packet as browsers take it."""
+        if not is_key:
+            return Prepared(data, False)
+        try:
+            header = av1.sequence_header(data)
+            if header is None:
+                data = self._stored + data
+                header = av1.sequence_header(self._stored)
+            if header is None:
+                return Prepared(data, False)
+            if header != self._header:
+                self._header, self.said = header, av1.coded_video(header)
+        except ValueError:
+            return Prepared(data, False)
+        return Prepared(data, True)
+
+
+class FrameStream:
+    """VP8 or VP9, whose key frames say all themselves.
+
+    Args:
+        read: reads a key frame.
+    """
+
+    def __init__(self, read: Callable[[bytes], CodedVideo]) -> None:
+        self.said: CodedVideo | None = None
+        self._read = read
+
+    def prepare(self, data: bytes, *, is_key: bool) -> Prepared | None:
+        """Return a packet as browsers take it."""
+        if is_key:
+            with suppress(ValueError):
+                self.said = self._read(data)
+                return Prepared(data, True)
+        return Prepared(data, False)
+
+
 _SYNTAXES = {
     "h264": Syntax(
         kind_of=h264.kind_of,
         is_picture=lambda byte: byte & 0x1F in h264.SLICES,
-        is_key=lambda byte: byte & 0x1F == h264.IDR,
+        begins=h264.begins,
         sets=(h264.SEQUENCE_SET, h264.PICTURE_SET),
         sequence_set=h264.SEQUENCE_SET,
         delimiter=h264.DELIMITER,
@@ -146,7 +201,7 @@ _SYNTAXES = {
     "hevc": Syntax(
         kind_of=hevc.kind_of,
         is_picture=lambda byte: hevc.kind_of(byte) <= hevc.LAST_SLICE,
-        is_key=lambda byte: hevc.is_key(hevc.kind_of(byte)),
+        begins=lambda _, head: hevc.is_key(hevc.kind_of(head[0])),
         sets=(hevc.VIDEO_SET, hevc.SEQUENCE_SET, hevc.PICTURE_SET),
         sequence_set=hevc.SEQUENCE_SET,
         delimiter=hevc.DELIMITER,

@@ -11,11 +11,14 @@ from pipelines.capture.source import Captured
 from pipelines.live_video.bitstream import Bitstream, bitstream_of
 from pipelines.live_video.packet_clock import PacketClock
 from pipelines.live_video.passed_on import PassedOn
+from pipelines.live_video.sound import SoundTrack
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.frame import PacketTime
 from streamvision.core.live_video import VideoFormat, VideoPacket
 
 NO_PACKETS = "its source gives pictures, not packets that browsers could decode"
+MOST_ODD_KEYS = 2
+ODD_KEYS = "its key frames are put together little by little, and browsers cannot begin with such"
 MOST_WAITING_BYTES = 32_000_000
 """Of packets whose pictures are not due yet: as many as a decoder keeps back."""
 CHANGED = "its pictures are turned or stretched to be shown, which its packets are not"
@@ -29,14 +32,12 @@ class PacketRelay:
 
     Args:
         passed_on: who gets them.
-        refusal: why none may be passed on, in one sentence; empty where they may.
         sound: whether those who watch may have sound.
     """
 
-    def __init__(self, passed_on: PassedOn, *, refusal: str = "", sound: bool = True) -> None:
+    def __init__(self, passed_on: PassedOn, *, sound: bool = True) -> None:
         self._passed_on = passed_on
         self._writer = passed_on.new_writer()
-        self._refusal = refusal
         self._sound = sound
         self._connection: _Connection | None = None
         self._waiting: deque[_Waiting] = deque()
@@ -54,7 +55,7 @@ class PacketRelay:
     @property
     def wants_sound(self) -> bool:
         """Whether sound is to be asked for at the next connection."""
-        return self._sound and not self._refusal
+        return self._sound
 
     def apply(self, stream: StreamConfig) -> None:
         """Nothing that is set for a stream while it runs changes its packets."""
@@ -63,9 +64,6 @@ class PacketRelay:
         """Take note of a connection and its tracks."""
         self._forget()
         self._has_told = True
-        if self._refusal:
-            self._passed_on.refuse(self._writer, self._refusal)
-            return
         bitstream = bitstream_of(tracks[0])
         if bitstream is None:
             self._passed_on.refuse(
@@ -77,8 +75,13 @@ class PacketRelay:
     def take(self, packet: EncodedPacket) -> PacketTime | None:
         """Pass the next packet on, or keep it until it is due; return how those who watch know its picture."""
         connection = self._connection
-        taken = connection.take(packet) if connection is not None else None
-        if connection is None or taken is None:
+        if connection is None:
+            return None
+        taken = connection.take(packet)
+        if connection.odd_keys >= MOST_ODD_KEYS:
+            self._forget()
+            self._passed_on.refuse(self._writer, ODD_KEYS)
+        if taken is None or self._connection is None:
             return None
         video, is_picture = connection.format, taken.track == "video"
         if is_picture and taken.is_key and video is not self._confirmed and not self._is_paced:
@@ -98,7 +101,7 @@ class PacketRelay:
         self._is_paced = is_paced
         if connection is None and not self._has_told:
             self._has_told = True
-            self._passed_on.refuse(self._writer, self._refusal or NO_PACKETS)
+            self._passed_on.refuse(self._writer, NO_PACKETS)
         if connection is None or picture is None:
             return
         waiting = next((one for one in self._waiting if one.packet.generation == picture.generation), None)
@@ -184,18 +187,25 @@ class _Connection:
         """The present one; generation 0 before the first."""
         self.awaits_key = True
         """Whether packets are left out up to the next key frame."""
+        self.odd_keys = 0
+        """How many key frames came, by the source's word, since the last one with which browsers can begin."""
         self._passed_on = passed_on
         self._tracks = tracks
         self._bitstream = bitstream
+        self._sound = SoundTrack(tracks[1]) if len(tracks) > 1 else None
         self._clock = PacketClock()
         self._newest_us = -(1 << 62)
         self._reorders = False
 
     def take(self, packet: EncodedPacket) -> VideoPacket | None:
         """Return a packet as browsers take it; ``None`` where it is of no use to them."""
+        return self._picture(packet) if packet.track == 0 else self._heard(packet)
+
+    def _picture(self, packet: EncodedPacket) -> VideoPacket | None:
         prepared = self._bitstream.prepare(packet.data, is_key=packet.is_key)
         if prepared is None:
             return None
+        self.odd_keys = 0 if prepared.is_key else self.odd_keys + packet.is_key
         if prepared.is_key:
             self._describe()
             self.awaits_key = False
@@ -212,6 +222,16 @@ class _Connection:
         captured_us = round(packet.arrived_at_s * 1e6)
         return VideoPacket(self.format.generation, "video", prepared.data, prepared.is_key, time_us, captured_us)
 
+    def _heard(self, packet: EncodedPacket) -> VideoPacket | None:
+        if self._sound is None:
+            return None
+        data = self._sound.prepare(packet.data)
+        pts_s = None if packet.pts is None else float(packet.pts * self._tracks[packet.track].time_base)
+        time_us = self._clock.sound_us(pts_s)
+        if self.format.sound is None or time_us is None or self.awaits_key or not data:
+            return None
+        return VideoPacket(self.format.generation, "sound", data, True, time_us, round(packet.arrived_at_s * 1e6))
+
     def _describe(self) -> None:
         """Begin anew where a key frame says something else than the one before."""
         said = self._bitstream.said
@@ -219,7 +239,12 @@ class _Connection:
         before = self.format
         reorders = bool(said.reorders) or self._reorders
         described = replace(
-            before, codec=said.codec, width_px=said.width_px, height_px=said.height_px, reorders=reorders
+            before,
+            codec=said.codec,
+            width_px=said.width_px,
+            height_px=said.height_px,
+            reorders=reorders,
+            sound=self._sound.format if self._sound is not None else None,
         )
         if before.generation and described == before:
             return

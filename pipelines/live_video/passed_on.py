@@ -26,6 +26,8 @@ class PassedOn:
         self._listeners: tuple[_Subscription, ...] = ()
         self._video: VideoFormat | None = None
         self._reason = ""
+        self._withheld = ""
+        self._aside: tuple[_Subscription, ...] = ()
         self._packets: list[VideoPacket] = []
         self._bytes = 0
         self._writers = self._writer = self._generation = 0
@@ -77,20 +79,43 @@ class PassedOn:
     def subscribe(self, listener: VideoListener) -> Callable[[], None]:
         """Give everything to a listener from now on; return what ends that, after which it is called at most once."""
         one = _Subscription(listener)
+        self._give(one)
+        return lambda: self._remove(one)
+
+    def withhold(self, reason: str) -> None:
+        """Give nothing to anybody, for a reason in one sentence; go on where it is empty."""
+        with self._lock:
+            if reason == self._withheld:
+                return
+            self._withheld = reason
+            listeners, self._listeners = self._listeners, ()
+            aside, self._aside = self._aside, listeners if reason else ()
+        for one in listeners:
+            one.unavailable(reason)
+        for one in aside:
+            self._give(one)
+
+    def _give(self, one: _Subscription) -> None:
+        """Let a listener have what was kept, and everything from then on."""
         with one.delivering:  # a writer that has the next packet waits until it has begun
             with self._lock:
-                self._listeners = (*self._listeners, one)
-                video, packets, reason = self._video, tuple(self._packets), self._reason
-            if video is not None:
-                one.begin_within(video, packets)
-            elif reason:
+                if one.is_over:
+                    return
+                video, packets, reason = self._video, tuple(self._packets), self._withheld or self._reason
+                if self._withheld:
+                    self._aside = (*self._aside, one)
+                else:
+                    self._listeners = (*self._listeners, one)
+            if reason:
                 one.unavailable_within(reason)
-        return lambda: self._remove(one)
+            elif video is not None:
+                one.begin_within(video, packets)
 
     def _remove(self, one: _Subscription) -> None:
         one.is_over = True
         with self._lock:
             self._listeners = tuple(other for other in self._listeners if other is not one)
+            self._aside = tuple(other for other in self._aside if other is not one)
 
     def _takes(self, writer: int) -> bool:
         self._writer = max(self._writer, writer)

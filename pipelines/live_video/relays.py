@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from pipelines.live_video.packet_relay import PacketRelay
 from pipelines.live_video.passed_on import PassedOn
 from streamvision.core.config.app import AppConfig
-from streamvision.core.live_video import VideoListener
 
 BLURRED = "faces and number plates are made unreadable here, which they are not in the camera's own packets"
 CHANGED_BY_STAGES = "stages of your own may change its pictures, which they cannot in the camera's own packets"
@@ -20,22 +18,22 @@ class PacketRelays:
 
     Args:
         config: what is set for the run.
+        has_own_stages: whether code of the user's, which may change pictures, is among the stages.
     """
 
     def __init__(self, config: AppConfig, *, has_own_stages: bool) -> None:
-        self._refusal = BLURRED if config.privacy.blur else CHANGED_BY_STAGES if has_own_stages else ""
+        self.refusal = BLURRED if config.privacy.blur else CHANGED_BY_STAGES if has_own_stages else ""
+        """Why nothing may be passed on, in one sentence; empty where it may."""
+        self._sound = config.serve is not None and config.serve.sound
         self._lock = threading.Lock()
         self._streams: WeakValueDictionary[str, PassedOn] = WeakValueDictionary()
 
-    def listener(self, stream_id: str) -> PacketRelay:
-        """Return what takes the packets of a stream that is to begin."""
-        return PacketRelay(self._of(stream_id), refusal=self._refusal)
+    def listener(self, stream_id: str) -> PacketRelay | None:
+        """Return what takes the packets of a stream that is to begin; ``None`` where none may be passed on."""
+        return None if self.refusal else PacketRelay(self.of(stream_id), sound=self._sound)
 
-    def subscribe(self, stream_id: str, listener: VideoListener) -> Callable[[], None]:
-        """Give the packets of a stream to a listener from now on; return what ends that."""
-        return self._of(stream_id).subscribe(listener)
-
-    def _of(self, stream_id: str) -> PassedOn:
+    def of(self, stream_id: str) -> PassedOn:
+        """Return where the packets of a stream are passed on, over all its connections."""
         with self._lock:
             found = self._streams.get(stream_id)
             if found is None:

@@ -20,9 +20,9 @@ import av
 
 from pipelines.capture.ffmpeg.track_header import add_track, parsed_track
 from pipelines.capture.packets import EncodedPacket, EncodedTrack
+from pipelines.codecs import adts
 from pipelines.outputs.checked_file import CheckedFile, end_of_fragments
 from pipelines.outputs.line_file import cannot_write
-from pipelines.recording import adts
 from pipelines.recording.parameter_sets import parameters, stored_parameters
 from streamvision.core.errors import OutputError
 

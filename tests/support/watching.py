@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
+from pipelines.capture.ffmpeg.frame_pictures import FramePictures
 from pipelines.capture.packet_fan_out import PacketFanOut
 from pipelines.capture.packets import PacketListener
 from pipelines.capture.registry import parse_source
@@ -70,8 +71,6 @@ class Watcher:
 
 def decoded(video: VideoFormat, packets: Sequence[VideoPacket]) -> dict[int, YuvPicture]:
     """Return the pictures of one generation by their time."""
-    from pipelines.capture.ffmpeg.frame_pictures import FramePictures
-
     assert not packets or packets[0].is_key
     context: Any = av.CodecContext.create(_CODECS[video.codec.partition(".")[0]], "r")
     pictures = FramePictures()
@@ -106,13 +105,13 @@ class WatchedStream:
         source: str,
         *,
         realtime: bool = False,
-        refusal: str = "",
+        sound: bool = True,
         others: Sequence[PacketListener] = (),
         passed_on: PassedOn | None = None,
         **config: Any,
     ) -> None:
         self.passed_on = passed_on or PassedOn()
-        self.relay = PacketRelay(self.passed_on, refusal=refusal)
+        self.relay = PacketRelay(self.passed_on, sound=sound)
         self.watcher = Watcher()
         self.frames: list[Frame] = []
         self.stop_watching = self.passed_on.subscribe(self.watcher)
@@ -134,8 +133,8 @@ class WatchedStream:
                 self.frames.append(frame)
 
     def wait_for(self, frames: int, *, timeout_s: float = 30.0) -> None:
-        """Wait until so many frames came, or the stream is over."""
-        wait_until(lambda: len(self.frames) >= frames or self.capture.finished, timeout_s=timeout_s)
+        """Wait until so many frames came, of which a busy machine may not have taken all, or the stream is over."""
+        wait_until(lambda: self.capture.frames_in >= frames or self.capture.finished, timeout_s=timeout_s)
 
     def stop(self) -> None:
         """End the capture."""

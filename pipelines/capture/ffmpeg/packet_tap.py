@@ -38,7 +38,7 @@ class PacketTap:
 
     def leave_out_sound(self) -> None:
         """Do without sound, since the camera does not give it."""
-        log.warning("%s gives no picture where it is asked for sound; it is recorded without", self._shown)
+        log.warning("%s gives no picture where it is asked for sound, which is left out", self._shown)
         self.wants_sound = False
 
     def begin(self, container: Any, video: Any) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipelines.capture.salvage.bits import Bits
 from pipelines.capture.salvage.units import Slice, Unit, kind_of, leap_between
+from pipelines.codecs.bits import Bits
 
 _SLICES = frozenset({*range(10), *range(16, 22)})
 _OTHERS = frozenset({*range(32, 41)})

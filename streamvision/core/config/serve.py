@@ -74,6 +74,11 @@ class ServeConfig(Section):
         description="Who encodes video for viewers and HLS, by FFmpeg's name; auto: the first that works, those of "
         "graphics cards and boards before the processor's.",
     )
+    sound: bool = Field(
+        True,
+        description="Whether viewers of live video may have its sound, too; cameras are asked for it at the next "
+        "connection.",
+    )
     ready_age_s: float | None = Field(
         30.0,
         gt=0,

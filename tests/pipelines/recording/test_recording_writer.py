@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines.capture.packets import EncodedPacket
-from pipelines.recording.adts import without_header
+from pipelines.codecs.adts import without_header
 from pipelines.recording.boxes_file import FoundObjects
 from pipelines.recording.stream_recorder import StreamRecorder
 from streamvision.core.config.app import StreamConfig

@@ -12,7 +12,7 @@ import av
 import pytest
 
 from pipelines.capture.packets import EncodedTrack
-from pipelines.recording.adts import without_header
+from pipelines.codecs.adts import without_header
 from pipelines.recording.parameter_sets import parameters
 from pipelines.recording.segment_file import SegmentFile, described, described_sound, recordable
 from streamvision.core.errors import OutputError

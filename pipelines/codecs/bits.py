@@ -1,4 +1,4 @@
-"""Bits of a NAL unit (ITU-T H.264 and H.265, 7.2 and 9.1)."""
+"""Bits of a NAL unit (ITU-T H.264 and H.265, 7.2 and 9.1), or of what has no escapes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ class Bits:
 
     Args:
         unit: its bytes behind the unit's header; as many as are needed.
+        is_escaped: whether bytes of no meaning keep start codes out of it.
 
     Every read raises ``ValueError`` beyond the end.
     """
 
-    def __init__(self, unit: bytes) -> None:
-        content = unit.replace(b"\0\0\3", b"\0\0")  # the third byte only keeps start codes out of the content
+    def __init__(self, unit: bytes, *, is_escaped: bool = True) -> None:
+        content = unit.replace(b"\0\0\3", b"\0\0") if is_escaped else unit
         self._value = int.from_bytes(content, "big")
         self._left = 8 * len(content)
 
