@@ -1,18 +1,19 @@
 """Whether what was found must be drawn into a picture, since a page that draws by itself could not show it.
 
-A page draws what results tell as plain values: boxes, oriented boxes, masks, keypoints, labels, trails, lines and zones
-with their counts, and the classes of the picture. Maps of classes and distances, pictures that a network made, heat
-maps, what slow models say and what users' stages draw exist as pixels alone.
+A page draws what results tell as plain values: boxes, oriented boxes, masks, keypoints, labels, trails, lines and
+zones with their counts, classes and numbers of the picture, words of slow models, and what users' stages draw. Maps of
+classes and distances, heat maps and pictures that a network made exist as pixels alone.
 """
 
 from __future__ import annotations
 
 from streamvision.core.config.app import OverlayConfig
 from streamvision.core.frame import Result
+from streamvision.core.image_result import ImageResult
 
 HOLD_S = 10.0
 """How long all pictures are drawn after the last one that needed it, in the stream's time: a change begins the video
-anew, and marks come and go."""
+anew, and maps may come and go."""
 
 
 def needs_drawing(result: Result, config: OverlayConfig) -> bool:
@@ -23,12 +24,15 @@ def needs_drawing(result: Result, config: OverlayConfig) -> bool:
         config: what is to be drawn.
     """
     image, analysis = result.image_result, result.analysis
-    if image is not None and (image.picture is not None or image.class_map is not None or image.depth_map is not None):
+    if image is not None and (image.picture is not None or _has_map(image)):
         return True
-    if image is not None and image.values is not None and config.labels:
+    if config.analytics and analysis is not None and analysis.heat is not None:
         return True
-    shows_heat = config.analytics and analysis is not None and analysis.heat is not None
-    return shows_heat or bool(result.marks) or bool(result.key_frames)
+    return any(_has_map(one.image_result) for one in result.key_frames)
+
+
+def _has_map(image: ImageResult) -> bool:
+    return image.class_map is not None or image.depth_map is not None
 
 
 class DrawingNeed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from streamvision.web.layer_choice import TakenRate
 from streamvision.web.pacing import Look
 
 LOOK_S = 0.2
@@ -36,11 +37,15 @@ class Backlog:
         self._marks: deque[tuple[float, int]] = deque(maxlen=MAX_MARKS)
         """When something was written, and how much there was in all at the end of that time."""
         self._looked_at_s = 0.0
+        self._taken = TakenRate()
+        self._untaken_bytes = 0
+        """Of what was written, as far as it is known between two looks."""
         self._is_late = False
 
     def note_sent(self, size_bytes: int, now_s: float) -> None:
         """Take note of what was handed to the kernel."""
         self._written_bytes += size_bytes
+        self._untaken_bytes += size_bytes
         if self._marks and now_s - self._marks[-1][0] < MARK_S:
             self._marks[-1] = self._marks[-1][0], self._written_bytes
         else:
@@ -48,15 +53,31 @@ class Backlog:
 
     def is_late(self, now_s: float) -> bool:
         """Return whether the viewer is too far behind for more."""
-        if now_s - self._looked_at_s < (LATE_LOOK_S if self._is_late else LOOK_S):
+        is_recent = now_s - self._looked_at_s < (LATE_LOOK_S if self._is_late else LOOK_S)
+        if is_recent and (self._is_late or self._needed_s() < LATE_S):
             return self._is_late
         seen = self._look()
         self._looked_at_s = now_s
         if seen is None:
             return False
+        self._untaken_bytes = seen.unacknowledged_bytes
         taken_bytes = self._written_bytes - seen.unacknowledged_bytes
+        self._taken.note(taken_bytes, seen.unacknowledged_bytes, now_s)
         while self._marks and self._marks[0][1] <= taken_bytes:
             self._marks.popleft()
-        behind_s = now_s - self._marks[0][0] if self._marks else 0.0
+        behind_s = max(now_s - self._marks[0][0] if self._marks else 0.0, self._needed_s())
         self._is_late = behind_s > (CAUGHT_UP_S if self._is_late else LATE_S) + 2 * seen.rtt_s
         return self._is_late
+
+    @property
+    def taken_bytes_s(self) -> float | None:
+        """How fast the viewer takes bytes; ``None`` where it keeps up, so that nobody knows."""
+        return self._taken.bytes_per_s
+
+    def _needed_s(self) -> float:
+        """Return how long the viewer needs for what it has not taken, as far as that is known.
+
+        One burst that the kernel takes whole may be seconds for a slow viewer.
+        """
+        rate = self._taken.bytes_per_s if self._untaken_bytes else None
+        return self._untaken_bytes / rate if rate else 0.0

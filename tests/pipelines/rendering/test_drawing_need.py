@@ -68,10 +68,10 @@ OTHERS = {
     "lines and zones": (result(objects(), analysis=Analysis(lines=(LINE,), zones=(ZONE,))), False),
     "speeds": (result(objects(), analysis=Analysis(speed_kmh=np.array([50.0]))), False),
     "heat": (result(analysis=Analysis(heat=np.eye(8, dtype=np.float32))), True),
-    "numbers": (result(image=ImageResult(values={"angle": 0.3})), True),
-    "outline": (result(marks=(Outline(((10, 10), (90, 90), (10, 90))),)), True),
-    "note": (result(marks=(Note("mind the gap", (20, 20)),)), True),
-    "words of a slow model": (result(key_frames=(KeyFrame("scene", SOUND, NAMES, 1.0, {}),)), True),
+    "numbers": (result(image=ImageResult(values={"angle": 0.3})), False),
+    "outline": (result(marks=(Outline(((10, 10), (90, 90), (10, 90))),)), False),
+    "note": (result(marks=(Note("mind the gap", (20, 20)),)), False),
+    "words of a slow model": (result(key_frames=(KeyFrame("scene", SOUND, NAMES, 1.0, {}),)), False),
     "map of a slow model": (
         result(key_frames=(KeyFrame("depth", ImageResult(depth_map=np.eye(4, dtype=np.float32)), NAMES, 1.0, {}),)),
         True,
@@ -85,8 +85,10 @@ def beyond_the_page(whole: Result) -> Result:
     return replace(
         whole,
         detections=Detections.empty(),
-        image_result=image and replace(image, class_score=None),
+        image_result=image and replace(image, class_score=None, values=None),
         analysis=analysis and replace(analysis, lines=(), zones=(), speed_kmh=None),
+        marks=(),
+        key_frames=tuple(one for one in whole.key_frames if one.image_result is not SOUND),
     )
 
 
@@ -105,9 +107,7 @@ def test_it_is_needed_exactly_where_something_is_drawn_that_a_page_cannot_draw(w
 
 
 def test_what_is_not_to_be_drawn_needs_nothing() -> None:
-    numbers, heat = OTHERS["numbers"][0], OTHERS["heat"][0]
-    assert not needs_drawing(numbers, CONFIG.model_copy(update={"labels": False}))
-    assert not needs_drawing(heat, CONFIG.model_copy(update={"analytics": False}))
+    assert not needs_drawing(OTHERS["heat"][0], CONFIG.model_copy(update={"analytics": False}))
 
 
 def test_whatever_a_result_may_hold_is_decided_upon() -> None:
@@ -120,12 +120,12 @@ def test_whatever_a_result_may_hold_is_decided_upon() -> None:
     }
 
 
-def test_marks_that_come_and_go_do_not_begin_the_video_anew_each_time() -> None:
+def test_maps_that_come_and_go_do_not_begin_the_video_anew_each_time() -> None:
     need = DrawingNeed()
-    marks = OTHERS["note"][0].marks
-    needed = [need.update(result(pts_s=n, marks=marks if n in (3, 8) else ()), CONFIG) for n in range(25)]
+    slow = OTHERS["map of a slow model"][0].key_frames
+    needed = [need.update(result(pts_s=n, key_frames=slow if n in (3, 8) else ()), CONFIG) for n in range(25)]
     assert needed == [3 <= n < 8 + HOLD_S for n in range(25)]
-    assert need.update(result(pts_s=26, marks=marks), CONFIG)
+    assert need.update(result(pts_s=26, key_frames=slow), CONFIG)
 
 
 def test_rendered_frames_say_it() -> None:
