@@ -129,8 +129,8 @@ class LayerChoice:
         if self._link_bytes_s is None or now_s - self._link_seen_at_s > FORGET_S or not (width_px and wanted_bytes_s):
             return False
         tried_px = wider_px or 2 * width_px
-        needed = wanted_bytes_s * max(tried_px / width_px, 1.0) ** BYTES_EXPONENT
-        return max(needed, self._needed_bytes_s.get(wider_px, 0.0)) < MARGIN * self._link_bytes_s
+        growth: float = max(tried_px / width_px, 1.0) ** BYTES_EXPONENT
+        return max(growth * wanted_bytes_s, self._needed_bytes_s.get(wider_px, 0.0)) < MARGIN * self._link_bytes_s
 
     def _set(self, limit_px: int | None, now_s: float) -> None:
         self.limit_px, self._changed_at_s = limit_px, now_s

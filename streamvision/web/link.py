@@ -33,6 +33,10 @@ class Link(Protocol):
     def unsent_bytes(self) -> int:
         """Return how much of what was written still waits on this machine."""
 
+    @property
+    def taken_bytes_s(self) -> float | None:
+        """How fast packets are taken, in bytes a second; ``None`` where nobody knows, since all keep up."""
+
     def end(self) -> None:
         """Complete the response; calling it twice is harmless."""
 
@@ -111,6 +115,11 @@ class TransportLink:
         self._transport.write(self._frame(message))
         self._backlog.note_sent(len(message), now_s)
 
+    @property
+    def taken_bytes_s(self) -> float | None:
+        """How fast the viewer takes packets; ``None`` where it keeps up, so that nobody knows."""
+        return self._backlog.taken_bytes_s
+
     def unsent_bytes(self) -> int:
         """Return how much of what was written the viewer's machine has not taken yet; 0 once it has gone."""
         if self._transport.is_closing():
@@ -159,6 +168,7 @@ class PulledLink:
 
     takes_packets = ready
     write_packet = write
+    taken_bytes_s: float | None = None
 
     def unsent_bytes(self) -> int:
         """Return 0: it is not known."""

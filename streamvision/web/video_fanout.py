@@ -108,7 +108,9 @@ class VideoFanout:
         """Try larger layers for those who have kept up for long."""
         for slots in tuple(self._slots.values()):
             for slot in tuple(slots.values()):
-                if slot.choice.note_time(now_s):
+                video = slot.sending.format if slot.sending else None
+                width_px, wanted_bytes_s = video.width_px if video else None, self._wanted_bytes_s(slot.viewer, now_s)
+                if slot.choice.note_time(now_s, width_px=width_px, wanted_bytes_s=wanted_bytes_s):
                     self._settle(slot)
 
     # --- which layer a viewer gets ------------------------------------------------------------------------------
@@ -220,6 +222,7 @@ class VideoFanout:
         record = packet_record(feed.channel.stream_id, packet, now_s=now_s)
         if packet.track == "video":
             feed.channel.sent_age_s.add(now_s - packet.captured_us / 1e6)
+        feed.rate.note(len(record), now_s)
         for slot in [one for one in takers if self._offer(one, feed, packet, record, now_s)]:
             self._note_skip(slot, feed, now_s)
 
@@ -241,9 +244,21 @@ class VideoFanout:
 
     def _note_skip(self, slot: _Slot, feed: VideoFeed, now_s: float) -> None:
         self.skips[feed.name] += 1
-        adapts = slot.viewer.subscription.sizes.adapts and slot.sending is feed
-        if adapts and feed.format is not None and slot.choice.note_skip(now_s, width_px=feed.format.width_px):
+        viewer = slot.viewer
+        if not viewer.subscription.sizes.adapts or slot.sending is not feed or feed.format is None:
+            return
+        if slot.choice.note_skip(
+            now_s,
+            width_px=feed.format.width_px,
+            wanted_bytes_s=self._wanted_bytes_s(viewer, now_s),
+            taken_bytes_s=viewer.link.taken_bytes_s,
+        ):
             self._settle(slot)
+
+    def _wanted_bytes_s(self, viewer: Viewer, now_s: float) -> float:
+        """Return what all that a viewer is to get amounts to, in bytes a second."""
+        feeds = (slot.sending for slot in self._slots.get(viewer, {}).values())
+        return sum(feed.rate.per_s(now_s) for feed in feeds if feed is not None)
 
     def _ask_for_key_frames(self, viewer: Viewer) -> None:
         """Let a viewer go on that was skipped and has taken what was written before."""

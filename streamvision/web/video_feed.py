@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from streamvision.core.live import LiveChannel
 from streamvision.core.live_video import VideoFormat, VideoLayer, VideoPacket
+from streamvision.web.layer_choice import ByteRate
 from streamvision.web.layers import Layer
 from streamvision.web.loop_calls import LoopCalls
 
@@ -16,6 +17,8 @@ MAX_WAITING = 1024
 MAX_GROUP_BYTES = 4_000_000
 MAX_GROUP_PACKETS = 2048
 """Most that is kept for those who join; where more came since the last key frame, they wait for the next."""
+MAX_ENCODED_GROUP_US = 1_000_000
+"""The same where key frames can be asked for: a new one is less to send than what came in more than a second."""
 
 
 class Beginning(NamedTuple):
@@ -116,6 +119,8 @@ class VideoFeed:
         """Ends the subscription."""
         self.key_asked_at_s = float("-inf")
         """When a key frame was last asked for."""
+        self.rate = ByteRate()
+        """How many bytes a second it is."""
         self._group_bytes = 0
 
     def begin(self, beginning: Beginning) -> None:
@@ -137,7 +142,8 @@ class VideoFeed:
         elif self.group:
             self.group.append(packet)
             self._group_bytes += len(packet.data)
-            if self._group_bytes > MAX_GROUP_BYTES or len(self.group) > MAX_GROUP_PACKETS:
+            is_long = self.layer.way == "encoded" and packet.time_us - self.group[0].time_us > MAX_ENCODED_GROUP_US
+            if is_long or self._group_bytes > MAX_GROUP_BYTES or len(self.group) > MAX_GROUP_PACKETS:
                 self.group = []
 
 

@@ -29,8 +29,17 @@ class FedStream:
     """One stream: a channel, its status, and the pictures to publish."""
 
     def __init__(
-        self, stream_id: str, *, width_px: int = 320, height_px: int = 180, hue: int = 100, grain: int = 0
+        self,
+        stream_id: str,
+        *,
+        width_px: int = 320,
+        height_px: int = 180,
+        hue: int = 100,
+        grain: int = 0,
+        noise: int = 0,
     ) -> None:
+        self._noise = noise
+        self._random = np.random.default_rng(hue)
         self.channel = LiveChannel(stream_id, NAMES)
         self.analytics = Analytics(AnalyticsConfig(), NAMES, memory_s=1.0)
         self.counts: dict[str, Any] = {}  # in place of what is really counted
@@ -92,6 +101,9 @@ class FedStream:
             np.ma.array(np.array([1, 0]), mask=[False, True]),
         )
         bgr = self._background.copy()
+        if self._noise:  # video as large as that of a real camera at night
+            small = self._random.integers(0, self._noise, (height // 4, width // 4, 3), np.uint8)
+            bgr = cv2.add(bgr, cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
         for box, color in zip(boxes.astype(int).tolist(), ((80, 200, 120), (60, 160, 250)), strict=True):
             cv2.rectangle(bgr, box[:2], box[2:], color, -1)
         cv2.putText(bgr, f"{self.channel.stream_id} {index}", (10, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255,) * 3, 2)
@@ -137,10 +149,16 @@ class LiveFeed:
     """Publishes all streams from one thread until it is stopped; streams that are not live stay silent."""
 
     def __init__(
-        self, *stream_ids: str, fps: float = 25.0, width_px: int = 320, height_px: int = 180, grain: int = 0
+        self,
+        *stream_ids: str,
+        fps: float = 25.0,
+        width_px: int = 320,
+        height_px: int = 180,
+        grain: int = 0,
+        noise: int = 0,
     ) -> None:
         self._size_px = width_px, height_px
-        self._grain = grain
+        self._grain, self._noise = grain, noise
         self.streams: dict[str, FedStream] = {}
         for name in stream_ids:
             self._create(name)
@@ -173,7 +191,9 @@ class LiveFeed:
     def _create(self, stream_id: str) -> FedStream:
         width_px, height_px = self._size_px
         hue = 100 + 23 * len(self.streams)
-        stream = FedStream(stream_id, width_px=width_px, height_px=height_px, hue=hue, grain=self._grain)
+        stream = FedStream(
+            stream_id, width_px=width_px, height_px=height_px, hue=hue, grain=self._grain, noise=self._noise
+        )
         self.streams = {**self.streams, stream_id: stream}
         return stream
 

@@ -47,6 +47,14 @@ class SlowReader:
             if jpeg:
                 yield Received(header, jpeg, time.monotonic())
 
+    def records(self, seconds: float) -> Iterator[tuple[dict[str, Any], bytes, float]]:
+        """Yield the lines of all records that come within that time, what is behind each, and when it was there."""
+        deadline_s = time.monotonic() + seconds
+        while time.monotonic() < deadline_s:
+            header = json.loads(self._until(b"\n"))
+            data = self._take(header["bytes"] if "bytes" in header else header["jpeg_bytes"])
+            yield header, data, time.monotonic()
+
     def close(self) -> None:
         self._socket.close()
 
