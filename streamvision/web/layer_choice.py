@@ -40,7 +40,7 @@ BUSY_S = 2.0
 MIN_BUSY_S = 0.3
 KNOWN_S = 10.0
 """For how long that says anything."""
-STALL_S = 0.4
+STALL_S = 1.0
 """Of a time in which nothing comes through, no more than this counts: a pause says nothing of how fast a link is."""
 
 

@@ -253,8 +253,8 @@ def test_rates() -> None:
     for number in range(100):
         taken.note(number * 800, 50_000, number * 0.02)
     assert taken.bytes_per_s == pytest.approx(40_000, rel=0.05)
-    taken.note(99 * 800 + 40_000, 50_000, 5.0)
-    assert taken.bytes_per_s == pytest.approx((40_000 * 1.6 + 40_000) / 2, rel=0.1), "a pause counts as a short one"
+    taken.note(99 * 800 + 50_000, 50_000, 6.0)
+    assert taken.bytes_per_s == pytest.approx((40_000 + 50_000) / 2, rel=0.05), "a pause of four seconds counts as one"
     taken.note(200_000, 0, 6.0)
     for number in range(100):
         taken.note(200_000 + number * 10_000, 2_000, 6.0 + number * 0.2)

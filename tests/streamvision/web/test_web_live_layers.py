@@ -61,10 +61,10 @@ def test_a_viewer_of_40_kb_a_second_soon_sees_young_pictures_and_others_keep_the
     slow.close()
     fast.close()
     assert of_slow[0][2] == 640
-    later = [(age_s, width_px) for at_s, age_s, width_px, _ in of_slow if at_s > 9]
+    later = [(age_s, width_px) for at_s, age_s, width_px, _ in of_slow if at_s > 7]
     assert {width_px for _, width_px in later} <= {160, 320, 480}
     assert max(age_s for age_s, _ in later) < 2.0
-    assert len(later) > 0.7 * 25 * 4
+    assert len(later) > 25 * 3
     decoder = av.CodecContext.create("h264", "r")
     narrow = [data for _, _, width_px, data in of_slow if width_px == of_slow[-1][2]]
     assert len([frame for data in narrow for frame in decoder.decode(av.Packet(data))]) > 50
