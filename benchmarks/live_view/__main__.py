@@ -1,6 +1,6 @@
 """What live video in the browser promises, measured from the camera to the screen; prints one JSON document.
 
-    PYTHONPATH=tests python -m benchmarks.live_view --work /tmp/live-view --background street.mp4 --part latency
+    PYTHONPATH=tests python -m benchmarks.live_view --work /tmp/live-view --background photographs --part latency
 
 A real RTSP server sends a film of 1080p at 25 pictures a second, encoded beforehand, so that the camera costs next to
 nothing; each picture carries its number, and the camera notes when it sends it. A network finds the one object in it.
@@ -48,9 +48,7 @@ MOVING_FPS = 5.0
 @click.command()
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder of films and figures.")
 @click.option("--part", "parts", type=click.Choice([*PARTS]), multiple=True, default=[*PARTS], help="What is measured.")
-@click.option(
-    "--background", type=click.Path(exists=True, path_type=Path), help="A film that is seen behind the numbers."
-)
+@click.option("--background", type=click.Path(exists=True, path_type=Path), help="A folder of photographs.")
 @click.option("--seconds", default=10.0, show_default=True, help="How long each thing is measured.")
 @click.option("--frames", default=500, show_default=True, help="Pictures in a row that must have their boxes.")
 def main(work: Path, parts: tuple[str, ...], background: Path | None, seconds: float, frames: int) -> None:

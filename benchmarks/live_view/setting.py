@@ -43,7 +43,7 @@ class Setting:
     work: Path
     """Folder of films, logs and figures."""
     background: Path | None
-    """A film that is seen behind the numbers, so that pictures weigh what a camera's weigh."""
+    """Photographs that are seen behind the numbers, so that pictures weigh what a camera's weigh."""
     seconds: float
     """How long each thing is measured."""
     frames: int
@@ -55,7 +55,7 @@ class Setting:
 
     def film(self, name: str) -> Path:
         """Return a film of that name, which is made at its first use."""
-        path = self.work / f"{'street' if self.background else 'pattern'}-{name}"
+        path = self.work / f"{'photographs' if self.background else 'pattern'}-{name}"
         if not path.is_file():
             part = path.with_stem(f"{path.stem}-part")
             options = {"size": self.size, **_FILMS[name]}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +31,10 @@ OBJECT_SIDE = 0.12
 PATH_CENTRE, PATH_RADIUS, PATH_FRAMES = (0.5, 0.315), 0.18, 50
 """The circle on which the object moves, in widths of the picture, and how many frames it takes around."""
 MODEL_SIDE_PX = 320
-_CONTRAST = 0.5
+_CONTRAST = 0.65
+"""Of what lies behind: nothing there is as bright as the object."""
+_PHOTOGRAPH_PX = (960, 720)
+_GRAIN = 1.5
 
 
 def geometry() -> dict[str, Any]:
@@ -90,7 +94,7 @@ def make_film(
         size: width and height in pixels, 16:9.
         fps: pictures a second.
         codec: FFmpeg's name of the encoder: ``libx264``, ``libx265``, ``mjpeg``.
-        background: a film that is seen behind it, in grey; default: a still pattern.
+        background: a folder with photographs that are seen behind, in grey; default: a pattern.
         key_every: pictures from one key frame to the next.
         bit_s: bits a second, not of JPEG.
         b_frames: how many pictures in a row may need a later one.
@@ -101,7 +105,7 @@ def make_film(
         "libx265": {"preset": "ultrafast", "x265-params": f"bframes={b_frames}:log-level=none"},
         "mjpeg": {"q:v": "4", "huffman": "default"},
     }[codec]
-    behind = _film_behind(background, size) if background else _pattern_behind(size)
+    behind = _photographs_behind(background, size) if background else _pattern_behind(size)
     with av.open(path, "w") as output:
         stream: Any = output.add_stream(codec, rate=fps, options=options)
         stream.width, stream.height, stream.gop_size = width, height, key_every
@@ -148,13 +152,18 @@ def _pattern_behind(size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
         yield still.copy()
 
 
-def _film_behind(path: Path, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the film over and over, each picture twice where it has less than 20 a second."""
+def _photographs_behind(folder: Path, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    """Yield a wall of photographs with the grain of a sensor: as much detail as a camera of that size sees."""
+    width, height = size
+    across, down = -(-width // _PHOTOGRAPH_PX[0]), -(-height // _PHOTOGRAPH_PX[1])
+    found = sorted(folder.rglob("*.jpg"))[: across * down]
+    if len(found) < across * down:
+        raise ValueError(f"{folder} has {len(found)} photographs (*.jpg); {across * down} are needed")
+    each = [cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), _PHOTOGRAPH_PX) for path in found]
+    rows = [np.concatenate(each[row * across : (row + 1) * across], axis=1) for row in range(down)]
+    still = 16 + _CONTRAST * np.concatenate(rows)[:height, :width].astype(np.float32)
+    random = np.random.default_rng(1)
+    grain = random.normal(0, _GRAIN, (height, width)).astype(np.float32)
     while True:
-        with av.open(path) as container:
-            stream = container.streams.video[0]
-            times = 2 if float(stream.average_rate or 25) < 20 else 1
-            for frame in container.decode(stream):
-                luma = frame.reformat(*size, "gray").to_ndarray()
-                for _ in range(times):
-                    yield (16 + _CONTRAST * luma).astype(np.uint8)
+        shift = tuple(random.integers(0, side) for side in (height, width))
+        yield (still + np.roll(grain, shift, (0, 1))).clip(16, 235).astype(np.uint8)
