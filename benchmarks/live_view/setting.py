@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +13,14 @@ import psutil
 from playwright.sync_api import Browser, Page
 
 from support.browser import launched
-from support.command_line import running
 from support.numbered_film import make_film, make_model
 from support.rtsp_server import RtspServer
+from support.run_server import run_server
 from support.shown_pictures import ShownPictures
 
 HOST = "camera-page.test"
 """A name of this machine that browsers do not trust as they trust 127.0.0.1."""
 WINDOW = {"width": 1440, "height": 900}
-STARTS_WITHIN_S = 60.0
 SETTLES_S = 3.0
 
 _FILMS: Mapping[str, Mapping[str, Any]] = {
@@ -97,15 +93,10 @@ class Server:
 
     url: str
     """Of its page."""
+    port: int
+    """Where it listens."""
     process: psutil.Process
     """It."""
-    streams: Sequence[str] = field(default=())
-    """Ids of its streams."""
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self.url.rstrip("/").rpartition(":")[2])
 
     def cpu_s(self) -> float:
         """Return its processor time so far."""
@@ -134,28 +125,9 @@ def served(setting: Setting, sources: Mapping[str, str], **document: Any) -> Ite
         sources: the source of each stream, by its id.
         document: further sections of its configuration.
     """
-    config, log = setting.work / "config.json", setting.work / "log.txt"
-    streams = [{"id": name, "source": source} for name, source in sources.items()]
-    settled = {
-        "model": {"path": str(setting.model), "threads": 1},
-        "tracker": {"name": "none"},  # boxes are where the network finds the object, not where it is expected
-        "streams": streams,
-        "serve": {"port": 0, "host_names": [HOST]},
-    }
-    config.write_text(json.dumps(settled | document), encoding="utf-8")
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        running("run", "--config", config, stdout=subprocess.DEVNULL, stderr=errors) as process,
-    ):
-        deadline_s = time.monotonic() + STARTS_WITHIN_S
-        while "Watch at " not in log.read_text(encoding="utf-8"):
-            if process.poll() is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"the server did not start: {log.read_text(encoding='utf-8')[-2000:]}")
-            time.sleep(0.05)
-        url = log.read_text(encoding="utf-8").split("Watch at ")[1].split()[0]
-        yield Server(url, psutil.Process(process.pid), tuple(sources))
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    settled = {"tracker": {"name": "none"}} | document  # boxes are where the network finds the object
+    with run_server(setting.work, setting.model, sources, host_names=(HOST,), **settled) as running:
+        yield Server(running.url, running.port, psutil.Process(running.pid))
 
 
 @contextmanager

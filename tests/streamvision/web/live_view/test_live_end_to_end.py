@@ -1,0 +1,158 @@
+"""From a real RTSP camera through the real command to the pixels in a real Chromium: whose box is on which picture."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.nginx import proxied
+from support.numbered_film import make_film, make_model
+from support.rtsp_server import RtspServer, unavailable
+from support.run_server import RunServer, run_server
+
+pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+from playwright.sync_api import Browser, Page, expect
+
+from support.browser import launched
+from support.shown_pictures import ShownPicture, ShownPictures
+
+pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
+
+NAME = "camera-page.test"
+"""A name of this machine that browsers do not trust as they trust 127.0.0.1."""
+PICTURES = 40
+PATIENCE_MS = 45_000
+CODECS = {"h264": ("libx264", ".mp4"), "hevc": ("libx265", ".mp4"), "mjpeg": ("mjpeg", ".mkv")}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched(f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A film of each codec, and a larger one."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("films")
+    small: dict[str, Any] = {"frames": 100, "size": (640, 360), "key_every": 25, "bit_s": 600_000}
+    made = {name: make_film(folder / f"{name}{end}", codec=codec, **small) for name, (codec, end) in CODECS.items()}
+    return made | {"larger": make_film(folder / "larger.mp4", **small | {"size": (960, 540)})}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("model") / "bright.onnx")
+
+
+@pytest.fixture(scope="module")
+def server(films: dict[str, Path], model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunServer]:
+    """A run with a camera of each codec."""
+    folder = tmp_path_factory.mktemp("run")
+    with (
+        RtspServer(films["h264"], copied=True) as h264,
+        RtspServer(films["hevc"], copied=True) as hevc,
+        RtspServer(films["mjpeg"], copied=True) as mjpeg,
+        run_server(
+            folder,
+            model,
+            {"h264": h264.url, "hevc": hevc.url, "mjpeg": mjpeg.url},
+            host_names=(NAME,),
+            tracker={"name": "none"},
+        ) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1000, "height": 700})
+    fresh = context.new_page()
+    errors: list[str] = []
+    fresh.on("pageerror", lambda error: errors.append(str(error)))
+    fresh.set_default_timeout(PATIENCE_MS)
+    yield fresh
+    context.close()
+    assert not errors
+
+
+def opened(page: Page, url: str, *told: str) -> None:
+    """Open the page of one stream and wait until it says so of its way."""
+    page.goto(url)
+    page.locator(".focused.has-picture").wait_for()
+    for words in told:
+        expect(page.locator(".focused .told")).to_contain_text(words, timeout=PATIENCE_MS)
+
+
+def shown_next(page: Page, pictures: int = PICTURES) -> list[ShownPicture]:
+    """Return the next pictures that are shown."""
+    reader = ShownPictures(page)
+    reader.start(".focused .stage")
+    reader.wait_for(pictures + 2, stage=".focused .stage", timeout_s=PATIENCE_MS / 1000)
+    return reader.stop(".focused .stage")
+
+
+def check_boxes(shown: list[ShownPicture]) -> None:
+    """Fail where boxes are on other pictures than their own; on a busy machine a few are carried on from the last."""
+    wrong = [(one.number, one.ahead) for one in shown if not one.has_its_box]
+    assert len(wrong) <= len(shown) / 10, wrong
+
+
+def test_each_box_is_on_its_own_picture(page: Page, server: RunServer) -> None:
+    opened(page, f"{server.url}streams/h264", "Live by WebCodecs: the camera's own H.264, 640 × 360")
+    check_boxes(shown_next(page))
+
+
+@pytest.mark.parametrize("codec", ["hevc", "mjpeg"])
+def test_what_the_browser_cannot_decode_is_encoded(page: Page, server: RunServer, codec: str) -> None:
+    opened(page, f"{server.url}streams/{codec}", "Live by WebCodecs", "H.264 encoded by the server")
+    check_boxes(shown_next(page))
+
+
+def test_without_a_secure_context(page: Page, server: RunServer) -> None:
+    opened(page, f"http://{NAME}:{server.port}/streams/h264", "Media Source Extensions", "HTTPS")
+    check_boxes(shown_next(page))
+
+
+def test_without_websockets(page: Page, server: RunServer, tmp_path: Path) -> None:
+    with proxied(server.port, tmp_path) as url:
+        opened(page, f"{url}streams/h264", "the camera's own H.264", "No WebSocket")
+        check_boxes(shown_next(page))
+
+
+def test_a_camera_comes_back_as_another(page: Page, films: dict[str, Path], model: Path, tmp_path: Path) -> None:
+    camera = RtspServer(films["h264"], copied=True)
+    with (
+        camera,
+        run_server(tmp_path, model, {"gate": camera.url}, tracker={"name": "none"}) as running,
+    ):
+        opened(page, running.url, "640 × 360")
+        camera.kill()
+        with RtspServer(films["larger"], copied=True, port=camera.port) as larger:
+            expect(page.locator(".told")).to_contain_text("960 × 540", timeout=PATIENCE_MS)
+            check_boxes(shown_next(page))
+            larger.kill()
+            with RtspServer(films["mjpeg"], copied=True, port=camera.port):
+                expect(page.locator(".told")).to_contain_text("encoded by the server", timeout=PATIENCE_MS)
+                check_boxes(shown_next(page))
+
+
+def test_blurred_streams_are_never_passed_on(page: Page, films: dict[str, Path], model: Path, tmp_path: Path) -> None:
+    with (
+        RtspServer(films["h264"], copied=True) as camera,
+        run_server(tmp_path, model, {"gate": camera.url}, tracker={"name": "none"}, privacy={"blur": True}) as running,
+    ):
+        opened(page, running.url, "H.264 encoded by the server")
+        check_boxes(shown_next(page))
+        address = f"{running.url}api/live?streams=gate&layer=source"
+        with urllib.request.urlopen(address, timeout=PATIENCE_MS / 1000) as answer:
+            records = [json.loads(answer.readline()) for _ in range(2)]
+    assert not [one for one in records if "packet" in one or "format" in one], records
+    assert "unreadable" in records[0]["notice"]["reason"]
