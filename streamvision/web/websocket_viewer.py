@@ -53,15 +53,17 @@ class WebSocketViewer:
         socket = WebSocket(transport, unsent_bytes=self._connection.unsent_bytes)
         transport.write(handshake.response())
         self._connection.receive_by(socket.receive)
-        if refused := self._fanout.places.refusal(subscription.principal):  # the last place was taken meanwhile
-            socket.close(CloseReason.TRY_AGAIN_LATER, refused)
-        else:
-            await self._watch(socket, subscription, leaving)
-        await asyncio.wait({socket.closed, leaving}, timeout=CLOSE_S, return_when=asyncio.FIRST_COMPLETED)
-        self._connection.note_gone()
-        transport.close()
-        await asyncio.wait({leaving}, timeout=CLOSE_S)
-        transport.abort()
+        try:
+            if refused := self._fanout.places.refusal(subscription.principal):  # the last place was taken meanwhile
+                socket.close(CloseReason.TRY_AGAIN_LATER, refused)
+            else:
+                await self._watch(socket, subscription, leaving)
+            await asyncio.wait({socket.closed, leaving}, timeout=CLOSE_S, return_when=asyncio.FIRST_COMPLETED)
+            transport.close()  # what is written still goes
+            await asyncio.wait({leaving}, timeout=CLOSE_S)
+        finally:
+            self._connection.note_gone()
+            transport.abort()
 
     async def _watch(self, socket: WebSocket, subscription: Subscription, leaving: asyncio.Future[None]) -> None:
         link = TransportLink(self._connection.transport, unsent_bytes=self._connection.unsent_bytes, frame=as_message)

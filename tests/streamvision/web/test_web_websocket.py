@@ -7,15 +7,19 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from wsproto.frame_protocol import Opcode
 
+from streamvision.core.config.serve import ServeConfig
 from streamvision.core.live_video import VideoLayer
 from streamvision.web.certificate import Certificate
+from streamvision.web.login import Login
 from streamvision.web.self_signed import self_signed
 from streamvision.web.server import WebServer
+from support.accounts import people
 from support.live_feed import LiveFeed
 from support.live_packets import PlayedPackets
 from support.web_client import eventually
@@ -176,14 +180,16 @@ def test_a_goodbye_is_answered(server: WebServer) -> None:
     assert eventually(lambda: server.fanout.connections == 0)
 
 
-def test_the_end_of_the_server_is_said(feed: LiveFeed, serve: Serve) -> None:
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_end_of_the_server_is_said(feed: LiveFeed, serve: Serve, answers: bool) -> None:
     server = serve(feed)
     with WebSocketClient(server.port, "/api/live") as client:
         client.record()
         stopping = threading.Thread(target=server.stop)
         stopping.start()
         assert client.closed()[0] == 1001
-        client.close(1001)
+        if answers:
+            client.close(1001)
         stopping.join(5)
         assert not stopping.is_alive() and not server.serving
 
@@ -222,3 +228,25 @@ def test_over_tls(feed: LiveFeed, serve: Serve, packets: PlayedPackets, tmp_path
         client.send('{"streams": "yard"}')
         assert until(client, lambda one: one.get("stream") == "yard")
     assert next(data for header, data in taken if "packet" in header) == packets.layer("gate", SOURCE).sent[0].data
+
+
+def test_rights_are_those_of_http_and_end_when_they_change(
+    feed: LiveFeed, serve: Serve, packets: PlayedPackets, tmp_path: Path
+) -> None:
+    with people(tmp_path / "state") as known:
+        server = serve(feed, login=Login(known.accounts, ServeConfig()))
+        with WebSocketClient(server.port, "/api/live") as client:
+            assert client.status == 401 and "sign in" in client.refusal()
+        with WebSocketClient(server.port, "/api/live?streams=gate", **known.headers("eve")) as client:
+            assert client.status == 403 and "may not see 'gate'" in client.refusal()
+        offered = {"Sec_WebSocket_Protocol": f"streamvision.live, token.{known.tokens['eve']}"}
+        with WebSocketClient(server.port, "/api/live?layer=source&results=1", **offered) as client:
+            assert client.headers["sec-websocket-protocol"] == "streamvision.live"
+            assert {client.record()[0].get("stream", "yard") for _ in range(50)} == {"yard"}
+            client.send('{"streams": "gate"}')
+            code, reason = client.closed()
+            assert code == 1008 and "may not see 'gate'" in reason
+        with WebSocketClient(server.port, "/api/live", **known.headers("bob")) as client:
+            assert client.record()
+            known.accounts.users.change("bob", streams=["yard"])
+            assert client.closed()[0] == 1000
