@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from streamvision.web.login import Login
 from support.accounts import PASSWORD, People, people
 from support.live_feed import LiveFeed, published_after
 from support.web_client import eventually
+from support.websocket_client import WebSocketClient
 
 SHOP = "https://shop.example"
 EVIL = "https://evil.example"
@@ -211,3 +213,25 @@ def test_every_site_is_let_in_from_the_first_user_on(feed: LiveFeed, tmp_path: P
             assert eventually(lambda: asked(client, "/api/streams", EVIL, bearer).status_code == 200)
     finally:
         database.close()
+
+
+def test_a_websockets_handshake_is_decided_in_the_same_way_and_its_token_is_told_to_nobody(
+    feed: LiveFeed, serve: Any, known: People, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(feed, login=Login(known.accounts, ServeConfig()), embed_origins=(SHOP,))
+    token = known.tokens["bob"]
+
+    def handshake(origin: str, *protocols: str, **headers: str) -> tuple[int, str | None]:
+        offered = {"Sec-WebSocket-Protocol": ", ".join(("streamvision.live", *protocols))}
+        with WebSocketClient(server.port, "/api/live?streams=gate", Origin=origin, **offered, **headers) as client:
+            return client.status, client.headers.get("sec-websocket-protocol")
+
+    with caplog.at_level("DEBUG"):
+        assert handshake(SHOP, f"token.{token}") == (101, "streamvision.live"), "the token is not sent back"
+        assert handshake(SHOP, "token.svt_wrong") == (401, None)
+        assert handshake(SHOP) == (401, None)
+        assert handshake(SHOP, Authorization="Basic " + b64encode(f"bob:{token}".encode()).decode()) == (401, None)
+        assert handshake(EVIL, f"token.{token}") == (403, None)
+        own = f"http://127.0.0.1:{server.port}"
+        assert handshake(own, f"token.{token}") == (101, "streamvision.live"), "the page itself may, too"
+    assert token not in caplog.text

@@ -20,18 +20,29 @@ from streamvision.core.config.serve import ServeConfig
 from streamvision.web.login import Login
 from streamvision.web.server import WebServer
 from support.accounts import PASSWORD, People, people
+from support.browser import launched
 from support.command_line import running
 from support.embedding_site import EmbeddingSite, embedding_site
+from support.nginx import proxied
 from support.web_client import eventually
 
 pytestmark = pytest.mark.browser
 
 PATIENCE_MS = 30_000
+PLAIN = "shop.test"
+"""A name of the site under which its pages come by plain HTTP, which gives them less than names below localhost."""
+HOW = "(view) => view.shadowRoot.querySelector('.age')?.title ?? ''"
 MOVED = """async (view) => {
     const canvas = view.shadowRoot.querySelector("canvas"), first = canvas.toDataURL();
     for (let n = 0; n < 200 && canvas.toDataURL() === first; n += 1) await new Promise((r) => setTimeout(r, 50));
     return canvas.toDataURL() !== first;
 }"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched(f"--host-resolver-rules=MAP {PLAIN} 127.0.0.1") as running_browser:
+        yield running_browser
 
 
 @pytest.fixture(scope="module")
@@ -401,44 +412,87 @@ def test_a_silent_camera_is_said(
     until_state(page, "live")
 
 
-def test_a_real_run_comes_as_video_and_the_page_draws_what_was_found(
-    page: Page, site: EmbeddingSite, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def real(site: EmbeddingSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """A real run: its address, and the id of its stream."""
     pytest.importorskip("onnx", reason="the small network is written with onnx")
     from support.tiny_detector import tiny_detector
 
+    folder = tmp_path_factory.mktemp("run")
     run = [
         *(
             "run",
             "synthetic:boxes?fps=20&size=320x180",
             "--model",
-            tiny_detector(tmp_path / "tiny.onnx"),
+            tiny_detector(folder / "tiny.onnx"),
             "--score",
             "0.05",
         ),
-        *("--serve", "127.0.0.1:0", "--embed-origin", site.origin(), "--state", tmp_path),
+        *("--serve", "127.0.0.1:0", "--state", folder),
+        *("--embed-origin", site.origin(), "--embed-origin", site.origin(PLAIN)),
     ]
-    with running(*run, stderr=subprocess.PIPE, cwd=tmp_path) as process:
+    with running(*run, stderr=subprocess.PIPE, cwd=folder) as process:
         assert process.stderr is not None
         url = next(line.partition("Watch at ")[2].strip() for line in process.stderr if "Watch at " in line)
         threading.Thread(target=process.stderr.read, daemon=True).start()
-        stream = json.loads(urlopen(f"{url}api/streams", timeout=30).read())["streams"][0]["id"]
-        given = 'style-name="box" labels="off" controls'
-        body = f'<streamvision-view src="{url}" stream="{stream}" {given}></streamvision-view>'
-        site.put("/", body, script=f"{url}static/view/streamvision-view.js")
+        yield url, json.loads(urlopen(f"{url}api/streams", timeout=30).read())["streams"][0]["id"]
+
+
+def test_a_real_run_comes_as_video_and_the_page_draws_what_was_found(
+    page: Page, site: EmbeddingSite, real: tuple[str, str]
+) -> None:
+    url, stream = real
+    given = 'style-name="box" labels="off" controls'
+    body = f'<streamvision-view src="{url}" stream="{stream}" {given}></streamvision-view>'
+    site.put("/", body, script=f"{url}static/view/streamvision-view.js")
+    page.goto(site.origin())
+    until_state(page, "live")
+    view = page.locator("streamvision-view")
+    assert view.evaluate(MOVED)
+    assert eventually(lambda: view.evaluate(HOW).startswith("Live by WebCodecs: H.264"))
+    assert "HTTP" not in view.evaluate(HOW), "over a WebSocket"
+    drawn = """(v) => {
+        const { width, height } = v.shadowRoot.querySelector(".overlay");
+        if (!width) return 0;
+        const { data } = v.shadowRoot.querySelector(".overlay").getContext("2d").getImageData(0, 0, width, height);
+        return data.filter((level, at) => at % 4 === 3 && level > 200).length;
+    }"""
+    assert eventually(lambda: view.evaluate(drawn) > 100), "boxes are drawn over the picture"
+    view.evaluate("(v) => { v.styleName = 'none'; }")
+    assert eventually(lambda: view.evaluate(drawn) == 0), "and not where no style is wanted"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "how"), [("media-src blob:", "Live by Media Source Extensions: H.264"), ("", "JPEG pictures")]
+)
+def test_a_page_by_plain_http_needs_one_permission_more_for_video(
+    page: Page, site: EmbeddingSite, real: tuple[str, str], allowed: str, how: str
+) -> None:
+    url, stream = real
+    origin = url.rstrip("/")
+    policy = f"default-src 'none'; script-src {origin}; connect-src {origin} {origin.replace('http', 'ws')}; {allowed}"
+    body = f'<streamvision-view src="{url}" stream="{stream}" controls></streamvision-view>'
+    site.put("/", body, script=f"{origin}/static/view/streamvision-view.js", Content_Security_Policy=policy)
+    page.goto(site.origin(PLAIN))
+    assert not page.evaluate("isSecureContext")
+    view = page.locator("streamvision-view")
+    assert eventually(lambda: view.evaluate(HOW).startswith(how), within_s=PATIENCE_MS / 1000), view.evaluate(HOW)
+    assert view.evaluate(MOVED)
+
+
+def test_it_works_where_a_proxy_has_put_the_server(
+    page: Page, server: WebServer, site: EmbeddingSite, known: People, tmp_path: Path
+) -> None:
+    upgrade = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;"
+    with proxied(server.port, tmp_path, more=upgrade) as cams:
+        site.put(
+            "/",
+            element(server, src=cams.rstrip("/"), token=known.tokens["bob"]),
+            script=f"{cams}static/view/streamvision-view.js",
+        )
+        sockets: list[str] = []
+        page.on("websocket", lambda socket: sockets.append(socket.url))
         page.goto(site.origin())
         until_state(page, "live")
-        view = page.locator("streamvision-view")
-        assert view.evaluate(MOVED)
-        told = view.evaluate("(v) => v.shadowRoot.querySelector('.age').title")
-        assert told.startswith("Live by WebCodecs: H.264"), told
-        assert "HTTP" not in told, "over a WebSocket"
-        drawn = """(v) => {
-            const { width, height } = v.shadowRoot.querySelector(".overlay");
-            if (!width) return 0;
-            const { data } = v.shadowRoot.querySelector(".overlay").getContext("2d").getImageData(0, 0, width, height);
-            return data.filter((level, at) => at % 4 === 3 && level > 200).length;
-        }"""
-        assert eventually(lambda: view.evaluate(drawn) > 100), "boxes are drawn over the picture"
-        view.evaluate("(v) => { v.styleName = 'none'; }")
-        assert eventually(lambda: view.evaluate(drawn) == 0), "and not where no style is wanted"
+        assert page.locator("streamvision-view").evaluate(MOVED)
+        assert sockets and all("/cams/api/live?" in url for url in sockets)
