@@ -129,7 +129,7 @@ def watch_query(message: str, former: bytes) -> bytes:
     if not is_wish or not wish.keys() <= set(WATCH_KEYS):
         raise UnacceptedError(f"send a JSON object with texts for any of: {', '.join(WATCH_KEYS)}")
     kept = {key: values[-1] for key, values in parse_qs(former.decode("ascii")).items() if key not in WATCH_KEYS}
-    return urlencode({**kept, **wish}).encode()
+    return urlencode({**kept, **wish}, errors="replace").encode()
 
 
 def _finish(future: asyncio.Future[None]) -> None:

@@ -131,6 +131,8 @@ def test_what_is_watched_changes_without_a_break(feed: LiveFeed, server: WebServ
         ('{"streams": 1}', "JSON object"),
         ('{"streams": "gate", "results": "1"}', "streams, width, layer"),
         ('{"streams": "moon"}', "no stream 'moon'"),
+        ('{"streams": "\\ud800"}', "no stream '?'"),
+        ("[" * 16_000, "JSON object"),
         ('{"layer": "vp9"}', "vp9"),
         ('{"streams": "gate,yard", "width": "1,2,3"}', "3 widths"),
         ("x" * 20_000, "characters"),
