@@ -118,7 +118,8 @@ class VideoFanout:
     def _settle(self, slot: _Slot) -> None:
         """Let a viewer get the best of the layers that it would take; until that begins, the one before goes on."""
         if self._view.packets is None:
-            self._tell(slot, "h264", _NO_VIDEO)
+            is_source = slot.viewer.subscription.layers.of(slot.channel.stream_id) == "source"
+            self._tell(slot, "source" if is_source else "h264", _NO_VIDEO)
             return
         best: VideoFeed | None = None
         kept: list[VideoFeed] = []
