@@ -11,6 +11,8 @@ SLICES = frozenset({1, 2, 5})
 _WITH_COLOURS = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
 _BASELINE = 66
 _MOST_IN_CYCLE = 255
+"""Most pictures in a cycle of the order of showing (7.4.2.1.1)."""
+_AS_SHOWN = 2
 _RECOVERY_POINT = 6
 _INTRA = (2, 4)
 _EXTENDED_ASPECT = 255
@@ -99,9 +101,9 @@ def coded_video(unit: bytes) -> CodedVideo:
     profile = bits.u(8)
     bits.u(16)
     bits.ue()
-    colours, separate = _colours(bits) if profile in _WITH_COLOURS else (1, False)
+    colours, separate = read_colours(bits, profile)
     bits.ue()
-    keeps_order = _reads_order(bits)
+    order_kind, _ = read_order(bits)
     bits.ue()
     bits.u(1)
     columns, rows = bits.ue() + 1, bits.ue() + 1
@@ -117,12 +119,14 @@ def coded_video(unit: bytes) -> CodedVideo:
     height = 16 * rows * (2 - frames_only) - down * (top + bottom)
     if width <= 0 or height <= 0:
         raise ValueError("the picture has no size")
-    reorders = False if keeps_order or profile == _BASELINE else _reorders(bits)
+    reorders = False if order_kind == _AS_SHOWN or profile == _BASELINE else _reorders(bits)
     return CodedVideo(f"avc1.{unit[1:4].hex()}", width, height, reorders)
 
 
-def _colours(bits: Bits) -> tuple[int, bool]:
-    """Read on behind what a high profile says of colours; return their sampling and whether planes are separate."""
+def read_colours(bits: Bits, profile: int) -> tuple[int, bool]:
+    """Read on behind what a sequence set says of colours; return their sampling and whether planes are separate."""
+    if profile not in _WITH_COLOURS:
+        return 1, False
     colours = bits.ue()
     separate = colours == 3 and bool(bits.u(1))
     bits.ue(), bits.ue()
@@ -142,19 +146,22 @@ def _skip_scaling(bits: Bits, size: int) -> None:
         last = following or last
 
 
-def _reads_order(bits: Bits) -> bool:
-    """Read on behind how pictures are ordered; return whether they come as they are shown."""
+def read_order(bits: Bits) -> tuple[int, int | None]:
+    """Read on behind how pictures are ordered; return the way, and the bits of a picture's place where it has one.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
     kind = bits.ue()
-    if kind == 0:
-        bits.ue()
-    elif kind == 1:
+    order_bits = bits.ue() + 4 if kind == 0 else None
+    if kind == 1:
         bits.u(1)
         bits.se(), bits.se()
         if (count := bits.ue()) > _MOST_IN_CYCLE:
             raise ValueError("a cycle of more pictures than there may be")
         for _ in range(count):
             bits.se()
-    return kind == 2
+    return kind, order_bits
 
 
 def _reorders(bits: Bits) -> bool | None:

@@ -62,7 +62,7 @@ def coded_video(unit: bytes) -> CodedVideo:
     layers = bits.u(3)
     bits.u(1)
     codec = _codec(bits)
-    _skip_layers(bits, layers)
+    skip_layers(bits, layers)
     bits.ue()
     colours = bits.ue()
     separate = colours == 3 and bool(bits.u(1))
@@ -92,7 +92,7 @@ def _codec(bits: Bits) -> str:
     return ".".join([name, *(f"{one:X}" for one in constraints)])
 
 
-def _skip_layers(bits: Bits, layers: int) -> None:
+def skip_layers(bits: Bits, layers: int) -> None:
     """Read on behind the profiles and levels of all layers but the highest."""
     said = [(bits.u(1), bits.u(1)) for _ in range(layers)]
     if layers:

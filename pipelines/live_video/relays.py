@@ -10,7 +10,7 @@ from pipelines.live_video.passed_on import PassedOn
 from streamvision.core.config.app import AppConfig
 
 BLURRED = "faces and number plates are made unreadable here, which they are not in the camera's own packets"
-CHANGED_BY_STAGES = "stages of your own may change its pictures, which they cannot in the camera's own packets"
+CHANGED_BY_STAGES = "stages of your own may change its pictures, but not the camera's own packets"
 
 
 class PacketRelays:

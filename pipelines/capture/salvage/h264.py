@@ -7,16 +7,14 @@ from typing import NamedTuple
 
 from pipelines.capture.salvage.units import Slice, Unit, kind_of, leap_between
 from pipelines.codecs.bits import Bits
+from pipelines.codecs.h264 import read_colours, read_order
 
 _SLICES = (1, 5)
 _IDR = 5
-_HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
 _REFERENCE_IS_ZERO = frozenset({6, 9, 10, 11, 12})
 _LARGEST = {6: 1 << 16, 7: 1 << 12, 8: 1 << 12, 9: 8, 10: 4, 11: 4}
 """Bytes of units that are no slices; what fills space (12) may be as long as a picture."""
 _TRAILS = frozenset({10, 11, 12})
-_MOST_IN_CYCLE = 255
-"""Most pictures in a cycle of the order of showing (7.4.2.1.1)."""
 
 
 class _SequenceSet(NamedTuple):
@@ -108,42 +106,13 @@ def _sequence_set(content: bytes) -> tuple[int, _SequenceSet]:
     profile = bits.u(8)
     bits.u(16)
     set_id = bits.ue()
-    separate = _skip_colours(bits) if profile in _HIGH_PROFILES else False
+    _, separate = read_colours(bits, profile)
     number_bits = bits.ue() + 4
-    order_kind = bits.ue()
-    order_bits = bits.ue() + 4 if order_kind == 0 else None
-    if order_kind == 1:
-        bits.u(1)
-        bits.se(), bits.se()
-        if (count := bits.ue()) > _MOST_IN_CYCLE:
-            raise ValueError("a cycle of more pictures than there may be")
-        for _ in range(count):
-            bits.se()
+    _, order_bits = read_order(bits)
     bits.ue()
     bits.u(1)
     bits.ue(), bits.ue()
     return set_id, _SequenceSet(number_bits, order_bits, bool(bits.u(1)), separate)
-
-
-def _skip_colours(bits: Bits) -> bool:
-    """Read on behind what a high profile says of colours; return whether their planes are coded separately."""
-    colours = bits.ue()
-    separate = colours == 3 and bool(bits.u(1))
-    bits.ue(), bits.ue()
-    bits.u(1)
-    if bits.u(1):
-        for number in range(8 if colours != 3 else 12):
-            if bits.u(1):
-                _skip_scaling(bits, 16 if number < 6 else 64)
-    return separate
-
-
-def _skip_scaling(bits: Bits, size: int) -> None:
-    last = following = 8
-    for _ in range(size):
-        if following:
-            following = (last + bits.se()) % 256
-        last = following or last
 
 
 def _ids(content: bytes) -> tuple[int, int]:

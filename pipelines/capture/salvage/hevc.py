@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pipelines.capture.salvage.units import Slice, Unit, kind_of, leap_between
 from pipelines.codecs.bits import Bits
+from pipelines.codecs.hevc import skip_layers
 
 _SLICES = frozenset({*range(10), *range(16, 22)})
 _OTHERS = frozenset({*range(32, 41)})
@@ -97,7 +98,7 @@ def _sequence_set(content: bytes) -> tuple[int, tuple[int, bool]]:
     bits.u(4)
     layers = bits.u(3)
     bits.u(1 + 96)
-    _skip_layers(bits, layers)
+    skip_layers(bits, layers)
     set_id = bits.ue()
     separate = bits.ue() == 3 and bool(bits.u(1))
     bits.ue(), bits.ue()
@@ -106,15 +107,6 @@ def _sequence_set(content: bytes) -> tuple[int, tuple[int, bool]]:
             bits.ue()
     bits.ue(), bits.ue()
     return set_id, (bits.ue() + 4, separate)
-
-
-def _skip_layers(bits: Bits, layers: int) -> None:
-    """Read on behind the profiles and levels of all layers but the highest."""
-    said = [(bits.u(1), bits.u(1)) for _ in range(layers)]
-    if layers:
-        bits.u(2 * (8 - layers))
-    for has_profile, has_level in said:
-        bits.u(88 * has_profile + 8 * has_level)
 
 
 def _picture_set(content: bytes, sequences: dict[int, tuple[int, bool]]) -> tuple[int, _PictureSet] | None:
