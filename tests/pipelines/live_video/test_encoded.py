@@ -13,7 +13,12 @@ import pytest
 from pipelines.encoding.stream_encoders import StreamEncoders
 from pipelines.live_video import encoded
 from pipelines.live_video.encoded import EncodedLayers
+from streamvision.core.detections import Detections
+from streamvision.core.frame import Frame, Result
+from streamvision.core.live import LiveChannel
 from streamvision.core.live_video import VideoPacket
+from streamvision.core.picture import BgrPicture
+from streamvision.core.rendered_frame import RenderedFrame
 from support.encoded import Watching
 from support.live_feed import LiveFeed
 from support.web_client import eventually
@@ -182,3 +187,20 @@ def test_what_is_kept_for_late_ones_is_bounded(
     assert second.packets[0] is not first.packets[0]
     assert isinstance(second.packets[0].data, bytes)
     assert np.frombuffer(second.packets[0].data[:4], np.uint8).tolist() == [0, 0, 0, 1]
+
+
+def test_where_pictures_must_be_drawn_from_now_on_decoding_begins_anew(layers: EncodedLayers) -> None:
+    channel, picture = LiveChannel("door", ()), BgrPicture(np.full((180, 320, 3), 90, np.uint8))
+    watching = Watching()
+    leave = layers.subscribe(channel, None, watching)
+    for number, needs_drawing in enumerate((False, False, True, True, False), start=1):
+        result = Result(Frame("door", number, number / 25, time.monotonic(), picture), Detections.empty())
+        frame = RenderedFrame(result, draw=picture.to_canvas, encode=lambda _: b"", needs_drawing=needs_drawing)
+        channel.publish(frame)
+        assert watching.has(packets=number)
+    leave()
+    assert [video.is_drawn for video in watching.formats] == [False, True, False]
+    generations = [video.generation for video in watching.formats]
+    assert generations == sorted(set(generations))
+    assert [packet.generation - generations[0] for packet in watching.packets] == [0, 0, 1, 1, 2]
+    assert [packet.is_key for packet in watching.packets] == [True, False, True, False, True]
