@@ -128,10 +128,13 @@ class VideoFanout:
             if kept[-1].reason is None:
                 best = kept[-1]
                 break
-        goes_on = slot.sending is not None and slot.sending.format is not None
-        if best is not None and best.format is None and goes_on:
-            kept += [slot.sending] if slot.sending else []
-        elif slot.sending is not best:
+        before = slot.sending
+        goes_on = before is not None and before is not best and before.format is not None
+        if before is not None and best is not None and goes_on and not best.joining(time.monotonic()):
+            kept.append(before)
+            if best.format is not None:
+                self._ask_for_key_frame(best)
+        elif before is not best:
             self._switch(slot, best)
         for feed in [one for one in slot.joined.values() if one not in kept]:
             self._leave(slot, feed)
@@ -190,6 +193,8 @@ class VideoFanout:
             if isinstance(event, VideoPacket):
                 feed.keep(event)
                 self._give(feed, event)
+                if is_key(event):
+                    self._settle_waiting(feed)
                 continue
             if isinstance(event, Beginning):
                 feed.begin(event)
@@ -200,6 +205,12 @@ class VideoFanout:
             for slot in tuple(self._joined.get(feed, ())):
                 self._settle(slot)
 
+    def _settle_waiting(self, feed: VideoFeed) -> None:
+        """Let those begin with a layer who wait for its key frame while they get another layer."""
+        takers = self._takers.get(feed, {})
+        for slot in [one for one in self._joined.get(feed, ()) if one not in takers]:
+            self._settle(slot)
+
     def _begin(self, slot: _Slot, feed: VideoFeed) -> None:
         """Give a viewer what it needs to decode a layer from its last key frame on, or else from the next."""
         viewer, stream_id = slot.viewer, feed.channel.stream_id
@@ -209,9 +220,10 @@ class VideoFanout:
         now_s = time.monotonic()
         record = format_record(stream_id, feed.format, layer=feed.name, now_s=now_s)
         self._delivery.offer_packet(viewer, stream_id, record, "state", now_s)
-        for packet in feed.group:
+        group = feed.joining(now_s)
+        for packet in group:
             self._offer(slot, feed, packet, packet_record(stream_id, packet, now_s=now_s), now_s, is_joining=True)
-        if not feed.group:
+        if not group:
             viewer.packets.skipping.add(stream_id)
             self._ask_for_key_frame(feed)
 

@@ -21,6 +21,10 @@ MAX_ENCODED_GROUP_US = 1_000_000
 """The same where key frames can be asked for: a new one is less to send than what came in more than a second."""
 
 
+CATCH_UP_S = 1.0
+"""Older groups of an encoded layer are not sent to those who join: a key frame is made for them, which is less."""
+
+
 class Beginning(NamedTuple):
     """Decoding begins here."""
 
@@ -114,7 +118,7 @@ class VideoFeed:
         self.reason: str | None = None
         """Why there is no such video; ``None`` where there is, or where it is not known yet."""
         self.group: list[VideoPacket] = []
-        """All packets since the last key frame; none where those who join wait for the next."""
+        """All packets since the last key frame; none where they are too many."""
         self.end: Callable[[], None] = lambda: None
         """Ends the subscription."""
         self.key_asked_at_s = float("-inf")
@@ -134,6 +138,12 @@ class VideoFeed:
         """Take note that there is no such video now."""
         self.format, self.reason = None, reason
         self.group, self._group_bytes = [], 0
+
+    def joining(self, now_s: float) -> list[VideoPacket]:
+        """Return what those who join now begin with; nothing where they wait for the next key frame."""
+        if self.group and self.layer.way == "encoded" and now_s - self.group[0].captured_us / 1e6 > CATCH_UP_S:
+            return []
+        return self.group
 
     def keep(self, packet: VideoPacket) -> None:
         """Keep a packet for those who join."""

@@ -58,7 +58,8 @@ class PlayedLayer:
         """All packets of the present generation."""
         self._size_px, self._grain = size_px, grain
         self._clip = encoded_clip(*size_px, grain=grain)
-        self._place = 0
+        self.place = 0
+        """Which picture of the clip is next; each 25th is a key frame."""
         self._lock = threading.Lock()
 
     @property
@@ -81,8 +82,8 @@ class PlayedLayer:
         with self._lock:
             if self.reason is not None or not self.listeners:
                 return
-            data, is_key = self._clip[self._place % len(self._clip)]
-            self._place += 1
+            data, is_key = self._clip[self.place % len(self._clip)]
+            self.place += 1
             captured_us = round(time.monotonic() * 1e6)
             packet = VideoPacket(self.generation, "video", data, is_key, len(self.sent) * 40_000, captured_us)
             self.sent.append(packet)
@@ -92,14 +93,14 @@ class PlayedLayer:
     def ask_for_key_frame(self) -> None:
         with self._lock:
             self.key_frames_asked += 1
-            self._place = 0
+            self.place = 0
 
     def become(self, reason: str | None) -> None:
         """Let there be no such layer for a reason, or let it begin anew."""
         with self._lock:
             self.reason = reason
             self.generation += 1
-            self._place, self.sent = 0, []
+            self.place, self.sent = 0, []
             for listener in self.listeners:
                 self._begin(listener)
 

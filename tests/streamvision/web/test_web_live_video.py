@@ -87,6 +87,21 @@ def test_whoever_joins_gets_the_last_group_of_pictures_at_once(server: WebServer
     assert eventually(lambda: not played.listeners), "the last one who leaves ends it"
 
 
+def test_whoever_joins_a_layer_that_is_encoded_gets_a_key_frame_made(server: WebServer, packets: PlayedPackets) -> None:
+    played = packets.layer("gate", VideoLayer("encoded"))
+    with opened(server.port, "/api/live?streams=gate&layer=h264") as first:
+        read_until(first, lambda kind, _: kind == "packet")
+        for _ in range(13):
+            played.place = 5  # no key frame comes by itself
+            time.sleep(0.1)
+        asked = played.key_frames_asked
+        with opened(server.port, "/api/live?streams=gate&layer=h264") as second:
+            records = [read(second) for _ in range(3)]
+        assert [kind for kind, _, _ in records] == ["format", "packet", "packet"]
+        assert records[1][1]["packet"]["is_key"]
+        assert played.key_frames_asked == asked + 1
+
+
 def test_layers_may_be_mixed_on_one_connection(server: WebServer, packets: PlayedPackets) -> None:
     query = "streams=gate,yard&layer=jpeg,h264&width=,160"
     with opened(server.port, f"/api/live?{query}") as response:

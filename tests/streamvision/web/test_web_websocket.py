@@ -123,6 +123,26 @@ def test_what_is_watched_changes_without_a_break(feed: LiveFeed, server: WebServ
         assert feed["door"].channel.viewers == 0 and feed["yard"].channel.viewers == 1
 
 
+def test_another_layer_begins_where_the_one_before_ends(server: WebServer, packets: PlayedPackets) -> None:
+    source = packets.layer("gate", SOURCE)
+    source.place = 5  # its next key frame is 0.8 s away
+    with WebSocketClient(server.port, "/api/live?streams=gate&layer=h264&width=160") as client:
+        until(client, lambda one: "packet" in one)
+        client.send('{"streams": "gate", "layer": "source"}')
+        came = []
+        while not came or came[-1].get("format", {}).get("layer") != "source":
+            came.append(client.record()[0])
+        captured_us = [one["packet"]["captured_us"] for one in came if "packet" in one]
+        assert len(captured_us) >= 10, "the former layer goes on until the key frame"
+        first = client.record()[0]["packet"]
+        assert first["is_key"] and first["captured_us"] - captured_us[-1] < 200_000
+        client.send('{"streams": "gate", "layer": "h264", "width": "320"}')
+        begun = until(client, lambda one: "format" in one)["format"]
+        assert (begun["layer"], begun["width_px"]) == ("h264", 320)
+        assert client.record()[0]["packet"]["is_key"]
+        assert eventually(lambda: not source.listeners)
+
+
 @pytest.mark.parametrize(
     ("message", "said"),
     [
