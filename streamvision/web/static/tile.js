@@ -203,7 +203,8 @@ export class Tile {
     this.#find(".age").hidden = !counts;
     this.#write(".age", counts ? format.age(age_s) : "");
     this.#write(".age-large", counts ? format.age(age_s) : "–");
-    this.#write(".boxes-age", counts ? boxesAge(shown) : "");
+    this.#write(".details .boxes-age", counts ? boxesAge(shown) : "");
+    this.#write(".figures .boxes-age", counts ? boxesAge(shown) : "");
     this.#element.dataset.freshness = !counts ? "none" : age_s > 2 ? "old" : age_s > 0.5 ? "late" : "fresh";
     this.#showSound();
     this.#history.add(age_s, now());

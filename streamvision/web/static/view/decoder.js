@@ -3,7 +3,8 @@
 import { Failures } from "./failures.js";
 import { now } from "./repeated.js";
 
-const LONGEST_QUEUE = 30; // packets that wait for the decoder, before those up to the next key frame are left out
+const LONGEST_QUEUE = 60; // packets that wait for the decoder, before those up to the next key frame are left out
+const LONGEST_S = 0.4; // that a packet may be in the decoder, before the same
 const MOST_KNOWN = 120; // packets that are in the decoder, or lost in it
 
 export const canDecode = () => typeof VideoDecoder === "function" && typeof EncodedVideoChunk === "function";
@@ -50,11 +51,13 @@ export class PictureDecoder {
       return;
     }
     if (!this.#decoder) return;
-    if (packet.is_key && this.#decoder.decodeQueueSize > LONGEST_QUEUE / 2) this.#open(); // what waits is old
-    if (this.#decoder.decodeQueueSize > LONGEST_QUEUE) this.#awaits_key = true;
+    if (this.#isBehind) {
+      if (packet.is_key) this.#open(); // what waits is old
+      this.#awaits_key = true;
+    }
     if (this.#awaits_key && !packet.is_key) return;
     this.#awaits_key = false;
-    this.#packets.set(packet.time_us, packet);
+    this.#packets.set(packet.time_us, { packet, given_s: now() });
     if (this.#packets.size > MOST_KNOWN) this.#packets.delete(this.#packets.keys().next().value);
     try {
       this.#decoder.decode(new EncodedVideoChunk({ type: packet.is_key ? "key" : "delta", timestamp: packet.time_us, data }));
@@ -70,6 +73,13 @@ export class PictureDecoder {
     this.#packets.clear();
   }
 
+  // Whether this machine cannot decode as fast as pictures come.
+  get #isBehind() {
+    const [oldest] = this.#packets.values();
+    const { decodeQueueSize: waiting } = this.#decoder;
+    return waiting > LONGEST_QUEUE || (waiting > 0 && oldest !== undefined && now() - oldest.given_s > LONGEST_S);
+  }
+
   #open() {
     if (this.#decoder && this.#decoder.state !== "closed") this.#decoder.close();
     this.#packets.clear();
@@ -83,10 +93,10 @@ export class PictureDecoder {
   }
 
   #output(decoder, frame) {
-    const packet = this.#packets.get(frame.timestamp);
-    this.#packets.delete(frame.timestamp);
-    if (decoder !== this.#decoder || !packet) return frame.close();
-    this.#onPicture(frame, packet);
+    const known = this.#packets.get(frame.timestamp);
+    for (const time_us of this.#packets.keys()) if (time_us <= frame.timestamp) this.#packets.delete(time_us); // or it is lost
+    if (decoder !== this.#decoder || !known) return frame.close();
+    this.#onPicture(frame, known.packet);
   }
 
   #onError(decoder, error) {

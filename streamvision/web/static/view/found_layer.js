@@ -27,6 +27,11 @@ export class FoundLayer {
     this.#observer.observe(canvas);
   }
 
+  // How large the canvas is, {width, height} in pixels of the page.
+  get size() {
+    return this.#size;
+  }
+
   // The objects as they are drawn, the largest first.
   get seen() {
     return this.#seen;

@@ -92,7 +92,7 @@ def test_video_comes_over_one_websocket(page: Page, server: WebServer, packets: 
     page.goto(f"{server.url}streams/gate")
     expect(told(page)).to_contain_text("Live by WebCodecs: the camera's own H.264, 320 × 180.")
     assert eventually(lambda: moves(page))
-    expect(page.locator(".focused .boxes-age")).not_to_be_empty()
+    expect(page.locator(".focused .details .boxes-age")).not_to_be_empty()
     page.locator("#next").click()
     expect(page.locator(".focused")).to_have_attribute("data-stream", "yard")
     expect(told(page)).to_contain_text("WebCodecs")
