@@ -64,6 +64,7 @@ def test_twelve_streams_all_move_over_two_connections(page: Page, serve) -> None
     with LiveFeed(*TWELVE, fps=4, width_px=160, height_px=90) as feed:
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
+        page.on("websocket", lambda socket: requests.append(socket.url))
         page.goto(serve(feed).url)
         first = wait_for_pictures(page, TWELVE)
         moved: set[str] = set()
