@@ -16,7 +16,7 @@ from streamvision.web.packet_queue import Kind
 from streamvision.web.scene import result_json, scene_json, scene_key
 from streamvision.web.viewer import Viewer
 
-MAX_WAITING = 64
+MAX_WAITING = 24
 """Results of one stream that may wait for the event loop; of more, the oldest are left out."""
 
 
