@@ -17,6 +17,7 @@ from pipelines.capture.timing import LagGuard
 from pipelines.live_video import packet_relay, passed_on
 from support import rtsp_server
 from support.capturing import wait_until, write_video
+from support.http_folder import served
 from support.odd_http_camera import OddHttpCamera, Request
 from support.rtsp_server import RtspServer
 from support.watching import WatchedStream, Watcher
@@ -144,6 +145,16 @@ def test_every_frame_over_http_is_the_picture_of_its_packet(
     times_us = [one.time_us for one in stream.watcher.packets]
     assert len(set(times_us)) == len(times_us)
     assert max(times_us) - min(times_us) < 8e6
+
+
+@pytest.mark.parametrize("kind", ["mpegts", "fmp4"])
+def test_every_frame_of_segments_over_http_is_the_picture_of_its_packet(tmp_path: Path, kind: str) -> None:
+    options = {"hls_time": "0.5", "hls_segment_type": kind, "hls_list_size": "0"}
+    write(tmp_path / "film.m3u8", format="hls", options=options)
+    with served(tmp_path) as url, WatchedStream(f"{url}/film.m3u8") as stream:
+        stream.wait_for(150)
+    same, frames = stream.matching()
+    assert same == frames > 100
 
 
 def test_damage_and_what_is_skipped_undecoded_puts_nothing_out_of_place(
