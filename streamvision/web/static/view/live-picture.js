@@ -214,7 +214,8 @@ export class LivePicture {
     this.#paint(bitmap, bitmap.width, bitmap.height);
     bitmap.close();
     const { captured_s, width_px, height_px } = header;
-    this.#show({ captured_s, boxes_captured_s: captured_s, result: null, width_px, height_px, format: null });
+    const result = this.#schedule.resultOf(header.frame); // what can be pointed at; it is in the picture already
+    this.#show({ captured_s, boxes_captured_s: captured_s, result, width_px, height_px, format: null });
   }
 
   // How large a picture is painted: no larger than it is shown, which costs half of the time of 1920 x 1080 pixels.

@@ -76,6 +76,11 @@ export class Schedule {
     if (this.#results.length > MOST_RESULTS) this.#results.shift();
   }
 
+  // The result of a frame by its number, or of the one before it that has one; null where none is known.
+  resultOf(frame) {
+    return this.#results.findLast((result) => result.frame <= frame) ?? null;
+  }
+
   // Gives what is to be shown now: {picture, packet, captured_s, result, boxes_captured_s, is_own}, or null where nothing is new.
   // Older pictures that are due as well are closed.
   due(now_s) {

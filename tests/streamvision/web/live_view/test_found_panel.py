@@ -157,11 +157,15 @@ def test_lines_are_drawn_by_the_page_until_they_are_edited(page: Page, server: W
     assert drawn(page) > 1000
 
 
-def test_mjpeg_is_drawn_by_the_server_and_says_so(page: Page) -> None:
+def test_mjpeg_is_drawn_by_the_server_and_its_objects_have_cards(page: Page) -> None:
     page.locator('.focused [name="video"]').select_option("mjpeg")
     expect(page.locator(".focused .drawn-there")).to_be_visible()
     expect(page.locator('.focused [name="label"]')).to_be_disabled()
     assert drawn(page) == 0
+    page.locator(".focused .show-object").click()
+    expect(card(page).locator("dl")).to_contain_text("Score")
+    page.wait_for_function("document.querySelector('.focused canvas.overlay').width > 0")
+    assert drawn(page) > 100, "the object that is looked at is marked"
 
 
 def test_a_click_on_the_wall_enlarges_the_tile_and_opens_no_card(page: Page, server: WebServer) -> None:
