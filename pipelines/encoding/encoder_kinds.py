@@ -102,7 +102,14 @@ class EncoderChoice:
             if not kind.is_hardware:
                 raise
             _log.warning("%s refuses %dx%d (%s)", kind.name, settings.width_px, settings.height_px, error)
-            return H264Encoder(_first_working([one for one in KINDS if not one.is_hardware]), settings)
+            return H264Encoder(_without_device(), settings)
+
+    def note_failure(self, encoder: H264Encoder) -> None:
+        """Take note that an encoder has failed at work: one that has a device is not used again."""
+        with self._lock:
+            if encoder.kind is self._kind and encoder.kind.is_hardware:
+                self._kind = _without_device()
+                _log.warning("%s has failed; live video is encoded by %s", encoder.kind.name, self._kind.name)
 
     def _chosen(self) -> EncoderKind:
         with self._lock:
@@ -110,6 +117,10 @@ class EncoderChoice:
                 self._kind = _first_working([one for one in KINDS if self._wanted in (AUTO, one.name)])
                 _log.info("live video is encoded by %s", self._kind.name)
             return self._kind
+
+
+def _without_device() -> EncoderKind:
+    return _first_working([one for one in KINDS if not one.is_hardware])
 
 
 def _first_working(kinds: Sequence[EncoderKind]) -> EncoderKind:

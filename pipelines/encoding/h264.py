@@ -90,7 +90,8 @@ class H264Encoder:
         """Width and height of the video."""
         self.max_bit_s = settings.max_bit_s
         """Most bits a second."""
-        self._layout = kind.layout
+        self.kind = kind
+        """Which encoder it is."""
         self._context = _opened(kind, self.size_px, settings)
 
     def encode(self, planes: Canvas | YuvPicture, tick: int, *, is_key: bool) -> bytes:
@@ -104,7 +105,7 @@ class H264Encoder:
         Raises:
             av.FFmpegError: when the encoder fails.
         """
-        frame = video_frame(planes, *self.size_px, self._layout)
+        frame = video_frame(planes, *self.size_px, self.kind.layout)
         frame.pts, frame.time_base = tick, _TIME_BASE
         if is_key:
             frame.pict_type = PictureType.I

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+import av
+
 from pipelines.encoding.encoder_kinds import EncoderChoice
 from pipelines.encoding.h264 import TICKS_PER_S, AccessUnit, H264Encoder, VideoSettings
 from pipelines.encoding.video_frame import colours_of, even, planes_of
@@ -167,6 +169,8 @@ class StreamEncoder:
                 run = self._encode(frame, run, frames)
             except Exception as error:  # the pictures that come later may be better
                 _log.exception("stream %s cannot be encoded; next try in %g s", self._channel.stream_id, RETRY_S)
+                if run is not None and isinstance(error, av.FFmpegError):
+                    self._choice.note_failure(run.encoder)
                 run, retry_at_s = None, time.monotonic() + RETRY_S
                 self._tell_failure(error)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
 import av
@@ -10,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.encoding.encoder_kinds import EncoderChoice
-from pipelines.encoding.h264 import AccessUnit
+from pipelines.encoding.encoder_kinds import KINDS, EncoderChoice
+from pipelines.encoding.h264 import AccessUnit, H264Encoder
 from pipelines.encoding.stream_encoder import Drawing, StreamEncoder
 from pipelines.encoding.video_frame import planes_of, video_frame
 from streamvision.core.detections import Detections
@@ -209,17 +211,49 @@ def test_pictures_are_drawn_where_nobody_else_can_and_the_video_begins_anew() ->
     assert stream.drawn == 2
 
 
-def test_those_who_take_it_are_told_why_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_who_take_it_are_told_why_there_is_nothing() -> None:
     stream, taking = Stream(), Taking()
     encoder = StreamEncoder(stream.channel, lambda: False, EncoderChoice("of nobody"))
     encoder.add(taking)
     stream.publish(yuv(99))
-    deadline_s = time.monotonic() + 30
-    while not taking.failed and time.monotonic() < deadline_s:
-        time.sleep(0.01)
+    assert _eventually(lambda: taking.failed)
     encoder.close()
     assert len(taking.failed) == 1
     assert "no H.264 encoder works here" in taking.failed[0]
+
+
+def test_after_a_device_has_failed_at_work_the_processor_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    x264 = next(kind for kind in KINDS if kind.name == "libx264")
+    device = replace(x264, is_hardware=True)
+    encode = H264Encoder.encode
+
+    def failing(self: H264Encoder, planes: YuvPicture, tick: int, *, is_key: bool) -> bytes:
+        if self.kind is device and tick > 9000:
+            raise av.ExternalError(-1, "the device is gone")
+        return encode(self, planes, tick, is_key=is_key)
+
+    monkeypatch.setattr("pipelines.encoding.encoder_kinds.KINDS", (device, x264))
+    monkeypatch.setattr("pipelines.encoding.stream_encoder.RETRY_S", 0.0)
+    monkeypatch.setattr(H264Encoder, "encode", failing)
+    stream, taking = Stream(), Taking()
+    encoder = stream.encoder()
+    encoder.add(taking)
+    taken = 0
+    for number in range(8):
+        stream.publish(yuv(99))
+        taken += number != 3
+        assert taking.has(taken)
+        assert number != 3 or _eventually(lambda: taking.failed)
+    encoder.close()
+    assert len(taking.failed) == 1
+    assert [unit.generation for unit in taking.units] == [1, 1, 1, 2, 2, 2, 2]
+
+
+def _eventually(is_so: Callable[[], object]) -> bool:
+    deadline_s = time.monotonic() + 30
+    while not is_so() and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    return bool(is_so())
 
 
 def test_both_layouts_hold_the_same_picture() -> None:
