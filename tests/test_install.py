@@ -30,6 +30,10 @@ def test_the_runtime_is_light_and_works(project_root: Path, data_dir: Path, tmp_
     size_mb = sum(file.stat().st_blocks * 512 for file in environment.rglob("*") if not file.is_symlink()) / 2**20
     assert size_mb < LIMIT_MB, f"{size_mb:.0f} MB"
 
+    view = next(environment.rglob("streamvision/web/static/view"))
+    shipped = project_root / "streamvision" / "web" / "static" / "view"
+    assert {file.name for file in view.iterdir()} == {file.name for file in shipped.iterdir()}
+
     command = [
         environment / "bin" / "streamvision", "run", "--json", "--max-frames", "5",
         "--source", data_dir / "videos" / "car-detection.mp4", "--model", data_dir / "models" / "yolox_nano.onnx",

@@ -26,7 +26,8 @@ class SharedLink {
   #link;
   #onEmpty;
   #viewers = new Set();
-  #begun = new Map(); // {format, scene}, the newest records of each stream: a viewer that comes later needs them, too
+  #asked = new Set(); // ids of the streams that come
+  #anew = new Set(); // of those that begin anew, since a viewer has come who cannot show them from the middle on
   #absent = new Set(); // ids of streams that the server does not have, or does not show
   #connected = false;
   #watching = null;
@@ -48,8 +49,7 @@ class SharedLink {
 
   add(viewer) {
     this.#viewers.add(viewer);
-    const begun = this.#begun.get(viewer.stream);
-    if (begun) for (const { header, data, offset_s } of begun.values()) viewer.take(header, data, offset_s);
+    if (this.#asked.has(viewer.stream)) this.#anew.add(viewer.stream);
     this.watch();
   }
 
@@ -63,15 +63,24 @@ class SharedLink {
     this.#watching ??= setTimeout(() => {
       this.#watching = null;
       const streams = new Set([...this.#viewers].map(({ stream }) => stream));
-      for (const id of this.#begun.keys()) if (!streams.has(id)) this.#begun.delete(id);
       for (const id of this.#absent) if (!streams.has(id)) this.#absent.delete(id);
-      if (this.#wanted().length) return this.#link.watch();
-      this.#link.close();
+      if (this.#anew.size) this.#ask(); // without them
+      this.#anew.clear();
+      if (this.#ask()) return;
       this.#connected = false;
       if (this.#viewers.size) return;
       clearTimeout(this.#again);
       this.#onEmpty();
     }, 0);
+  }
+
+  // Asks for what is wanted; returns whether anything is.
+  #ask() {
+    const wanted = this.#wanted();
+    this.#asked = new Set(wanted.map(({ id }) => id));
+    if (wanted.length) this.#link.watch();
+    else this.#link.close();
+    return wanted.length > 0;
   }
 
   // Asks the server how its streams are, and tells the viewers.
@@ -96,7 +105,7 @@ class SharedLink {
   #wanted() {
     const wanted = new Map();
     for (const { stream: id, width_px, layer } of this.#viewers) {
-      if (this.#absent.has(id)) continue;
+      if (this.#absent.has(id) || this.#anew.has(id)) continue;
       const other = wanted.get(id);
       wanted.set(id, {
         id,
@@ -108,14 +117,7 @@ class SharedLink {
   }
 
   #take(header, data, offset_s) {
-    const { stream } = header;
-    if (stream === undefined) return;
-    for (const kind of ["format", "scene"]) {
-      if (!header[kind]) continue;
-      if (!this.#begun.has(stream)) this.#begun.set(stream, new Map());
-      this.#begun.get(stream).set(kind, { header, data, offset_s });
-    }
-    for (const viewer of this.#viewers) if (viewer.stream === stream) viewer.take(header, data, offset_s);
+    for (const viewer of this.#viewers) if (viewer.stream === header.stream) viewer.take(header, data, offset_s);
   }
 
   #change({ connected, why }) {

@@ -20,9 +20,11 @@ from streamvision.core.config.serve import ServeConfig
 from streamvision.web.login import Login
 from streamvision.web.server import WebServer
 from support.accounts import PASSWORD, People, people
+from support.axe import Axe
 from support.browser import launched
 from support.command_line import running
 from support.embedding_site import EmbeddingSite, embedding_site
+from support.live_packets import PlayedPackets
 from support.nginx import proxied
 from support.web_client import eventually
 
@@ -298,6 +300,27 @@ def test_elements_of_one_server_and_token_share_one_connection(
     until_state(page, "live")
 
 
+def test_an_element_that_comes_later_need_not_wait_for_the_next_key_frame(page: Page, site: EmbeddingSite) -> None:
+    with LiveFeed("gate", fps=10) as feed, PlayedPackets(fps=1) as played:  # 25 s from key frame to key frame
+        feed.view.packets = played
+        server = WebServer(feed.view, port=0, embed_origins=(site.origin(),))
+        server.start()
+        try:
+            site.put("/", f'<div style="width:300px">{element(server, controls="")}</div>')
+            page.goto(site.origin())
+            until_state(page, "live")
+            page.evaluate(
+                "(html) => document.querySelector('div').insertAdjacentHTML('beforeend', html)", element(server)
+            )
+            assert eventually(
+                lambda: page.evaluate("document.querySelectorAll('streamvision-view')[1].state") == "live", within_s=15
+            )
+            assert page.locator("streamvision-view").first.evaluate(HOW).startswith("Live by WebCodecs")
+            assert server.fanout.connections == 1
+        finally:
+            server.stop()
+
+
 def test_a_wrong_stream_keeps_no_other_element_from_its_picture(
     page: Page, server: WebServer, site: EmbeddingSite, known: People, feed: LiveFeed
 ) -> None:
@@ -325,6 +348,21 @@ def test_what_is_out_of_sight_costs_nothing(page: Page, server: WebServer, site:
     page.evaluate("scrollTo(0, 0)")
     until_state(page, "paused")
     assert eventually(lambda: server.fanout.connections == 0)
+    page.locator("streamvision-view").scroll_into_view_if_needed()
+    until_state(page, "live")
+    hide = """(hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    assert until_state(page, "paused") == "Paused, since the page is hidden."
+    assert eventually(lambda: server.fanout.connections == 0)
+    page.evaluate(hide, False)
+    until_state(page, "live")
+    page.evaluate("document.body.prepend(document.querySelector('streamvision-view'))")
+    page.evaluate("scrollTo(0, 0)")
+    until_state(page, "live")
+    assert page.locator("streamvision-view").evaluate(MOVED), "it goes on in another place of the page"
 
 
 def test_it_works_under_a_strict_policy_that_names_the_server_alone(
@@ -393,6 +431,25 @@ def test_a_revoked_token_ends_the_picture_and_says_so(
     known.accounts.tokens.remove(token.id)
     assert "is not accepted" in until_state(page, "failed")
     assert server.fanout.connections == 0
+
+
+@pytest.mark.parametrize("state", ["live", "failed"])
+def test_nobody_is_shut_out_of_it(
+    page: Page,
+    server: WebServer,
+    site: EmbeddingSite,
+    known: People,
+    project_root: Path,
+    reference_dir: Path,
+    state: str,
+) -> None:
+    token = known.tokens["bob"] if state == "live" else "svt_wrong"
+    site.put("/", f"<main><h1>Cameras</h1>{element(server, token=token, controls='')}</main>")
+    page.goto(site.origin())
+    page.evaluate("document.documentElement.lang = 'en'")
+    until_state(page, state)
+    page.locator("streamvision-view").hover()
+    assert Axe(project_root, reference_dir).findings(page) == []
 
 
 def test_a_silent_camera_is_said(
