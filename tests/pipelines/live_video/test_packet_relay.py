@@ -333,6 +333,22 @@ def test_without_sound_for_viewers_none_is_read(tmp_path: Path) -> None:
 
 
 @needs_camera
+def test_a_camera_that_comes_back_with_another_size_goes_on_with_another_generation(data_dir: Path) -> None:
+    video = data_dir / "videos" / "car-detection.mp4"
+    with RtspServer(video, fps=25, size=(320, 180)) as camera, WatchedStream(camera.url) as stream:
+        wait_until(lambda: len(stream.watcher.packets) > 10)
+        camera.kill()
+        with RtspServer(video, port=camera.port, fps=25, size=(160, 120)):
+            wait_until(lambda: len(stream.watcher.formats) > 1)
+            before = len(stream.frames)
+            wait_until(lambda: len(stream.frames) > before + 20)
+    same, frames = stream.matching()
+    assert same == frames
+    assert [one.width_px for one in stream.watcher.formats.values()] == [320, 160]
+    assert not stream.watcher.reasons
+
+
+@needs_camera
 def test_a_camera_with_sound_gives_it_to_those_who_watch(data_dir: Path) -> None:
     with (
         RtspServer(data_dir / "videos" / "car-detection.mp4", fps=25, size=(320, 180), sound="pcmu") as camera,
