@@ -124,6 +124,37 @@ def test_masks_cover_what_the_server_covers(page: ModulePage) -> None:
     assert np.abs(by_server[110, 390, :3].astype(int) - by_page[110, 390, :3]).max() <= 4
 
 
+def test_oriented_boxes_lie_as_the_server_draws_them(page: ModulePage) -> None:
+    obb = np.float32([[320, 180, 240, 80, 0.5]])
+    upright = np.float32([[195, 87, 445, 273]])
+    detections = Detections(upright, np.float32([0.9]), np.int32([0]), np.ma.array([8]), obb_cxcywhr_px=obb)
+    by_server, by_page = on_both(page, detections, OverlayConfig(labels=False))
+    there, here = (
+        cv2.dilate(near(pixels, ORANGE, 60).astype(np.uint8), np.ones((5, 5))) for pixels in (by_server, by_page)
+    )
+    assert np.abs(np.subtract(extent(there > 0), extent(here > 0))).max() <= 2
+    assert (
+        not (near(by_page, ORANGE, 12) & (there == 0)).any() and not (near(by_server, ORANGE, 30) & (here == 0)).any()
+    )
+
+
+def test_keypoints_and_limbs_are_where_the_server_draws_them_and_unsure_ones_nowhere(page: ModulePage) -> None:
+    points = np.float32([[[100, 100], [200, 100], [200, 250], [500, 300]]])
+    detections = Detections(
+        np.float32([[50, 50, 600, 350]]),
+        np.float32([0.9]),
+        np.int32([0]),
+        np.ma.array([8]),
+        keypoint_xy_px=points,
+        keypoint_score=np.float32([[0.9, 0.9, 0.9, 0.1]]),
+    )
+    overlay = Overlay(OverlayConfig(labels=False), NAMES, skeleton=((0, 1), (1, 2), (2, 3)))
+    by_server, by_page = on_both(page, detections, overlay)
+    inside = np.s_[60:340, 60:590]  # without the box
+    extents = [extent(near(pixels[inside], ORANGE, apart)) for pixels, apart in ((by_server, 60), (by_page, 12))]
+    assert np.abs(np.subtract(*extents)).max() <= 2
+
+
 def test_regions_are_drawn_with_their_counts_where_the_server_does(page: ModulePage) -> None:
     line = LineTally("door", ((0.1, 0.8), (0.6, 0.8)), ("in", "out"), ({"car": 3}, {}))
     zone = ZoneTally("yard", ((0.5, 0.1), (0.9, 0.1), (0.9, 0.6)), 2, 5, 3, 4, 1.5, 2.0, {})
@@ -134,11 +165,14 @@ def test_regions_are_drawn_with_their_counts_where_the_server_does(page: ModuleP
         assert np.abs(np.subtract(*drawn)).max() <= 2
 
 
-def on_both(page: ModulePage, detections: Detections, overlay: OverlayConfig, **more: Any) -> list[NDArray[np.uint8]]:
+def on_both(
+    page: ModulePage, detections: Detections, overlay: OverlayConfig | Overlay, **more: Any
+) -> list[NDArray[np.uint8]]:
     """Return the same result as the server and as the page draws it, on the same grey."""
     grey = BgrPicture(np.full((HEIGHT_PX, WIDTH_PX, 3), 90, np.uint8))
     result = Result(Frame("gate", 0, 0.0, 1.0, grey), detections, **more)
-    shown = Renderer(Overlay(overlay, NAMES), JpegEncoder(100), StageTimes()).render(result, fps=25)
+    drawing = overlay if isinstance(overlay, Overlay) else Overlay(overlay, NAMES)
+    shown = Renderer(drawing, JpegEncoder(100), StageTimes()).render(result, fps=25)
     bgr = cv2.imdecode(np.frombuffer(shown.jpeg(), np.uint8), cv2.IMREAD_COLOR)
     channel = LiveChannel("gate", NAMES)
     given = {"result": result_json(channel, shown), "scene": scene_json(channel, shown, name="gate")}
