@@ -143,7 +143,7 @@ export class LivePicture {
       onFailed: (reason) => this.#bar(this.#format.layer, "decoder", reason),
     });
     this.#decoder.begin(format);
-    this.#unheard = this.#By === PictureDecoder && canHear() ? "" : `Without sound, since ${this.#By.means} plays pictures alone here.`;
+    this.#unheard = this.#By === PictureDecoder && canHear() ? "" : `Without sound, since by ${this.#By.means} pictures alone are played here.`;
     this.#sound.begin(this.#unheard ? null : format.sound, format.generation);
   }
 

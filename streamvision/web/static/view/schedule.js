@@ -12,6 +12,7 @@ const ABANDONED = 3; // so many pictures in a row whose results are later, and i
 const CALM_S = 2; // without late results, and it is exact again
 const WINDOW_S = 2; // how long it is remembered how long pictures waited
 const SHARE = 0.9; // of those pictures, which are shown evenly
+const SELDOM = 0.1; // of all results: so many may come with pictures between them, and no picture is held back for evenness
 const MOST_RESULTS = 240;
 const MOST_PICTURES = 24; // a decoder has only so many
 const HELD_S = 1.5; // boxes that are older than their picture by more are not shown
@@ -22,7 +23,7 @@ export class Schedule {
   #format = null;
   #pictures = []; // that wait, the oldest first
   #results = []; // the oldest first
-  #waits = []; // {at_s, wait_s}: how old the oldest picture was that waited for a result
+  #waits = []; // {at_s, wait_s, skipped}: how old the oldest picture was that waited for a result, and whether it was another's
   #abandoned = 0; // pictures in a row whose result did not come in time
   #late = false; // whether results are too late to be waited for
   #late_at_s = -Infinity; // when a result was late last
@@ -69,7 +70,7 @@ export class Schedule {
     if (previous && at_us <= previous.at_us) return; // twice the same
     const waited = this.#pictures.find((one) => one.at_us <= at_us && !(one.at_us <= previous?.at_us));
     this.#waits = this.#waits.filter(({ at_s }) => now_s - at_s < WINDOW_S);
-    this.#waits.push({ at_s: now_s, wait_s: now_s - (waited?.captured_s ?? captured_s) });
+    this.#waits.push({ at_s: now_s, wait_s: now_s - (waited?.captured_s ?? captured_s), skipped: waited !== undefined && waited.at_us < at_us });
     if (now_s - (previous?.captured_s ?? captured_s) > LONGEST_WAIT_S) this.#late_at_s = now_s;
     else if (now_s - this.#late_at_s > CALM_S) this.#late = false;
     this.#results.push({ ...result, at_us, captured_s });
@@ -116,10 +117,12 @@ export class Schedule {
     return this.#results.length > 0 && this.#results.at(-1).at_us >= at_us;
   }
 
-  // How old a picture is when it is shown, so that those without a result of their own come as evenly as the others.
+  // How old a picture is when it is shown, so that those without a result of their own come as evenly as the others; where
+  // each has its own, none is held back.
   #delay() {
+    if (this.#waits.filter(({ skipped }) => skipped).length <= SELDOM * this.#waits.length) return 0;
     const waits_s = this.#waits.map(({ wait_s }) => wait_s).sort((a, b) => a - b);
-    return Math.min(LONGEST_WAIT_S, waits_s[Math.floor(SHARE * (waits_s.length - 1))] ?? 0);
+    return Math.min(LONGEST_WAIT_S, waits_s[Math.floor(SHARE * (waits_s.length - 1))]);
   }
 
   #found(at_us) {

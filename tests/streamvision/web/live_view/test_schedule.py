@@ -53,7 +53,8 @@ def test_each_picture_waits_for_its_own_result(modules: ModulePage) -> None:
     played = play(modules, pictures(50) + results)
     assert len(played["shown"]) >= 48
     assert all(one["is_own"] and one["left"] == 10 * one["n"] for one in played["shown"])
-    assert all(one["at_s"] - one["n"] * 0.04 < 0.12 for one in played["shown"])
+    late_s = [one["at_s"] - one["n"] * 0.04 - 0.06 - 0.01 * (one["n"] % 3) for one in played["shown"]]
+    assert max(late_s) < 0.011, "none waits for longer than its result"
 
 
 def test_frames_that_never_entered_the_network_have_boxes_in_between_and_come_evenly(modules: ModulePage) -> None:
