@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 WAITING_S = 0.03
 """How often those are looked at for whom something waits."""
+PACKETS_S = 0.008
+"""The same where that is packets: behind a key frame, the next ones and what was found on it would be late else."""
 
 
 class Delivery:
@@ -30,6 +32,7 @@ class Delivery:
     def __init__(self, break_off: Callable[[Viewer], None]) -> None:
         self._break_off = break_off
         self._waiting: set[Viewer] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     def offer(self, viewer: Viewer, key: Hashable, render: Render, now_s: float) -> None:
         """Send a message, or let it wait for its turn, in the place of the one under the same key."""
@@ -68,15 +71,23 @@ class Delivery:
 
     def _await(self, viewer: Viewer) -> None:
         """Come back to a viewer for whom something waits; the newest is chosen then."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_later(WAITING_S, self._send_to_all)
         self._waiting.add(viewer)
+        self._look_within(PACKETS_S if viewer.packets else WAITING_S)
+
+    def _look_within(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._send_to_all)
 
     def _send_to_all(self) -> None:
+        self._timer = None
         now_s = time.monotonic()
         self._waiting = {viewer for viewer in tuple(self._waiting) if self._still_waits(viewer, now_s)}
         if self._waiting:
-            asyncio.get_running_loop().call_later(WAITING_S, self._send_to_all)
+            self._look_within(PACKETS_S if any(viewer.packets for viewer in self._waiting) else WAITING_S)
 
     def _still_waits(self, viewer: Viewer, now_s: float) -> bool:
         try:
