@@ -17,11 +17,12 @@ from streamvision.core.frame import PacketTime
 from streamvision.core.live_video import VideoFormat, VideoPacket
 
 NO_PACKETS = "its source gives pictures, not packets that browsers could decode"
-MOST_ODD_KEYS = 2
+CHANGED = "its pictures are turned or stretched to be shown, which its packets are not"
 ODD_KEYS = "its key frames are put together little by little, and browsers cannot begin with such"
+MOST_ODD_KEYS = 2
+"""So many of these in a row, and browsers would wait for another kind for ever."""
 MOST_WAITING_BYTES = 32_000_000
 """Of packets whose pictures are not due yet: as many as a decoder keeps back."""
-CHANGED = "its pictures are turned or stretched to be shown, which its packets are not"
 
 
 class PacketRelay:

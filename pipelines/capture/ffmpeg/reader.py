@@ -64,8 +64,7 @@ class PyAvReader:
             self._read_timeout_s = max(config.read_timeout_s, HLS_SILENCE_S)
         self._silence = SilenceLimit(config.read_timeout_s)
         self._silent_since_s: float | None = None
-        self._parser_is_empty = False
-        self._may_try_udp = False
+        self._parser_is_empty = self._may_try_udp = False
         self._container: Any = None
         self._packets: Any = None
         self._stream: Any = None
@@ -78,11 +77,9 @@ class PyAvReader:
         self._tap = PacketTap(packets, spec.safe_uri) if packets is not None and spec.live else None
         self._ready: deque[VideoFrame] = deque()
         self._damage = DamageGuard(drops, used=config.damaged == "use", shown=spec.safe_uri)
-        self._packets_read = 0
-        self._packets_decoded = 0
+        self._packets_read = self._packets_decoded = 0
         self._after_corrupt = False
-        self._frames_read = 0
-        self._frames_passed = 0
+        self._frames_read = self._frames_passed = 0
         self._is_playlist = False
 
     @property
@@ -144,16 +141,10 @@ class PyAvReader:
             return NOT_YET
         self._frames_passed += 1
         name = self._spec.file_name
-        place = FilePlace(name, self._frames_read - 1, pts_s) if name is not None else None
-        return Captured(
-            self._pictures.picture(frame),
-            pts_s,
-            captured_at_s,
-            place,
-            wall_time,
-            packet=packet_of(frame),
-            is_as_coded=self._pictures.are_as_coded,
-        )
+        place = None if name is None else FilePlace(name, self._frames_read - 1, pts_s)
+        picture, packet = self._pictures.picture(frame), packet_of(frame)
+        captured = Captured(picture, pts_s, captured_at_s, place, wall_time, packet=packet)
+        return captured if self._pictures.are_as_coded else captured._replace(is_as_coded=False)
 
     def seek(self, pts_s: float) -> None:
         """Go to the last key frame of a file before a time; numbers of pictures are counted anew from there.
