@@ -8,6 +8,8 @@ REORDER_S = 0.25
 """Packets come in the order of decoding: where they have no decoding time, they may go back by this much."""
 AHEAD_S = 2.0
 """A time that is ahead of the packet's arrival by more than this is no gap but a clock that was set."""
+LARGEST_US = 1 << 52
+"""Larger times are no numbers that browsers tell apart; in their place arrival counts."""
 _KEPT = 128
 """So many of the newest times are told apart."""
 
@@ -42,6 +44,8 @@ class PacketClock:
         else:
             self._follow(stamp_s, passed_s)
             time_us = round((pts_s if pts_s is not None else stamp_s) * 1e6) + self._offset_us
+            if abs(time_us) > LARGEST_US:
+                time_us = self._newest_us + round(passed_s * 1e6)
         self._arrived_s = arrived_s
         while time_us in self._used:
             time_us += 1
@@ -51,7 +55,10 @@ class PacketClock:
 
     def sound_us(self, pts_s: float | None) -> int | None:
         """Return when sound is heard, by the same clock; ``None`` where nobody knows."""
-        return None if pts_s is None or self._stamp_s is None else round(pts_s * 1e6) + self._offset_us
+        if pts_s is None or self._stamp_s is None:
+            return None
+        time_us = round(pts_s * 1e6) + self._offset_us
+        return time_us if abs(time_us) <= LARGEST_US else None
 
     def _follow(self, stamp_s: float, passed_s: float) -> None:
         """Note a time of decoding; where it leaps, let it go on from where it was."""

@@ -61,6 +61,12 @@ def test_no_two_pictures_have_one_time_whatever_a_source_says() -> None:
         assert len(set(times(given))) == 100
 
 
+def test_times_that_no_browser_tells_apart_are_not_believed() -> None:
+    shown = times([(1e14 + at * FRAME_S, 1e14 + at * FRAME_S, 100 + at * FRAME_S) for at in range(20)])
+    assert max(shown) < 1 << 52
+    assert [after - before for before, after in pairwise(shown)] == pytest.approx([40_000] * 19, abs=2)
+
+
 def test_sound_goes_by_the_clock_of_the_pictures() -> None:
     clock = PacketClock()
     assert clock.sound_us(1.0) is None
