@@ -46,7 +46,7 @@ class Setting:
     """How many pictures in a row must have their boxes."""
     size: tuple[int, int] = (1920, 1080)
     """Of the cameras' pictures."""
-    film_frames: int = 1000
+    film_frames: int = 500
     """Of each film, which begins again after them; a multiple of the frames that the object takes around."""
 
     def film(self, name: str) -> Path:
