@@ -105,15 +105,22 @@ class Server:
 
 def cpu_s(processes: Sequence[psutil.Process]) -> float:
     """Return the processor time of these processes and their children; those that are gone count as nothing."""
+    each = {process.pid: process for root in processes for process in (root, *_children(root))}
     total = 0.0
-    for root in processes:
-        for process in (root, *root.children(recursive=True)):
-            try:
-                times = process.cpu_times()
-            except psutil.Error:
-                continue
-            total += times.user + times.system
+    for process in each.values():
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        total += times.user + times.system
     return total
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
 
 
 @contextmanager
