@@ -10,6 +10,7 @@ export const MODES = ["exact", "fresh"];
 const LONGEST_WAIT_S = 0.3; // of a picture for its result
 const ABANDONED = 3; // so many pictures in a row whose results are later, and it is fresh from then on
 const CALM_S = 2; // without late results, and it is exact again
+const CATCHING_UP = 0.9; // of the time between two pictures, so that what came late once is not late for ever
 const WINDOW_S = 2; // how long it is remembered how long pictures waited
 const SHARE = 0.9; // of those pictures, which are shown evenly
 const SELDOM = 0.1; // of all results: so many may come with pictures between them, and no picture is held back for evenness
@@ -23,6 +24,7 @@ export class Schedule {
   #format = null;
   #pictures = []; // that wait, the oldest first
   #results = []; // the oldest first
+  #former = null; // {at_us, base_s} of the newest picture
   #waits = []; // {at_s, wait_s, skipped}: how old the oldest picture was that waited for a result, and whether it was another's
   #abandoned = 0; // pictures in a row whose result did not come in time
   #late = false; // whether results are too late to be waited for
@@ -31,6 +33,7 @@ export class Schedule {
   // Begins a video: pictures and results of what was before no longer belong together.
   begin(format) {
     this.clear();
+    this.#former = null;
     this.#format = format;
     this.#results = this.#results.filter((result) => this.#timed(result)).map((result) => ({ ...result, at_us: this.#timeOf(result) }));
   }
@@ -59,7 +62,9 @@ export class Schedule {
 
   // Takes a picture that was decoded, anything with close(); `captured_s` is on the clock of `now_s`.
   addPicture(picture, packet, captured_s, now_s) {
-    this.#pictures.push({ picture, packet, at_us: this.#timeOf(packet), captured_s, came_s: now_s });
+    const at_us = this.#timeOf(packet);
+    const base_s = this.#baseOf(at_us, captured_s);
+    this.#pictures.push({ picture, packet, at_us, captured_s, base_s, came_s: now_s });
     while (this.#pictures.length > MOST_PICTURES) this.#pictures.shift().picture.close();
   }
 
@@ -70,7 +75,7 @@ export class Schedule {
     if (previous && at_us <= previous.at_us) return; // twice the same
     const waited = this.#pictures.find((one) => one.at_us <= at_us && !(one.at_us <= previous?.at_us));
     this.#waits = this.#waits.filter(({ at_s }) => now_s - at_s < WINDOW_S);
-    this.#waits.push({ at_s: now_s, wait_s: now_s - (waited?.captured_s ?? captured_s), skipped: waited !== undefined && waited.at_us < at_us });
+    this.#waits.push({ at_s: now_s, wait_s: now_s - (waited?.base_s ?? captured_s), skipped: waited !== undefined && waited.at_us < at_us });
     if (now_s - (previous?.captured_s ?? captured_s) > LONGEST_WAIT_S) this.#late_at_s = now_s;
     else if (now_s - this.#late_at_s > CALM_S) this.#late = false;
     this.#results.push({ ...result, at_us, captured_s });
@@ -94,16 +99,25 @@ export class Schedule {
     return { picture, packet, captured_s, ...this.#found(at_us) };
   }
 
-  #isDue({ at_us, captured_s, came_s }, delay_s, now_s) {
+  #isDue({ at_us, base_s, came_s }, delay_s, now_s) {
     if (this.mode === "fresh") return true;
     if (now_s - came_s >= LONGEST_WAIT_S) {
       if (!this.#knows(at_us)) this.#abandon(now_s);
       else this.#abandoned = 0;
       return true;
     }
-    if (!this.#knows(at_us) || now_s - captured_s < delay_s) return false;
+    if (!this.#knows(at_us) || now_s - base_s < delay_s) return false;
     this.#abandoned = 0;
     return true;
+  }
+
+  // When a picture begins to wait. Of pictures that are sent before those that are shown before them, that is after these.
+  #baseOf(at_us, captured_s) {
+    const { at_us: former_us, base_s: former_s } = this.#former ?? { at_us, base_s: -Infinity };
+    const apart_s = Math.max(0, at_us - former_us) / 1e6;
+    const base_s = captured_s > former_s ? captured_s : former_s + CATCHING_UP * Math.min(apart_s, LONGEST_WAIT_S);
+    this.#former = { at_us, base_s };
+    return base_s;
   }
 
   #abandon(now_s) {
@@ -117,12 +131,13 @@ export class Schedule {
     return this.#results.length > 0 && this.#results.at(-1).at_us >= at_us;
   }
 
-  // How old a picture is when it is shown, so that those without a result of their own come as evenly as the others; where
-  // each has its own, none is held back.
+  // How long a picture waits, so that those without a result of their own come as evenly as the others, and so do those
+  // that are decoded in another order; where each has its own, in order, none is held back.
   #delay() {
-    if (this.#waits.filter(({ skipped }) => skipped).length <= SELDOM * this.#waits.length) return 0;
+    const is_even = !this.#format?.reorders && this.#waits.filter(({ skipped }) => skipped).length <= SELDOM * this.#waits.length;
+    if (is_even) return 0;
     const waits_s = this.#waits.map(({ wait_s }) => wait_s).sort((a, b) => a - b);
-    return Math.min(LONGEST_WAIT_S, waits_s[Math.floor(SHARE * (waits_s.length - 1))]);
+    return Math.min(LONGEST_WAIT_S, waits_s[Math.floor(SHARE * (waits_s.length - 1))] ?? 0);
   }
 
   #found(at_us) {

@@ -24,8 +24,9 @@ const events = [...given.events];
 for (let now_s = 0; now_s < given.until_s; now_s += 0.005) {
   while (events.length && events[0][0] <= now_s + 1e-9) {
     const [, what, n] = events.shift();
-    if (what === "picture") schedule.addPicture({ n, close: () => closed.push(n) }, packet(n), n * 0.04, now_s);
-    else schedule.addResult({ ...packet(n), objects: [object(n)] }, n * 0.04, now_s);
+    const captured_s = given.captured_s?.[n] ?? n * 0.04;
+    if (what === "picture") schedule.addPicture({ n, close: () => closed.push(n) }, packet(n), captured_s, now_s);
+    else schedule.addResult({ ...packet(n), objects: [object(n)] }, captured_s, now_s);
   }
   const due = schedule.due(now_s);
   if (due) {
@@ -55,6 +56,20 @@ def test_each_picture_waits_for_its_own_result(modules: ModulePage) -> None:
     assert all(one["is_own"] and one["left"] == 10 * one["n"] for one in played["shown"])
     late_s = [one["at_s"] - one["n"] * 0.04 - 0.06 - 0.01 * (one["n"] % 3) for one in played["shown"]]
     assert max(late_s) < 0.011, "none waits for longer than its result"
+
+
+def test_pictures_that_are_sent_before_those_shown_before_them_come_evenly(modules: ModulePage) -> None:
+    """Two B pictures before each P picture, which is sent before them."""
+    captured_s = {n: 0.04 * (n + 1 if n % 3 else max(n - 2, 0)) for n in range(100)}
+    decoded_s = dict(zip(captured_s, itertools.accumulate(captured_s.values(), max), strict=True))
+    events = [(at_s + 0.01, "picture", n) for n, at_s in decoded_s.items()]
+    events += [(at_s + 0.05, "result", n) for n, at_s in decoded_s.items()]
+    played = play(modules, events, format={"reorders": True}, captured_s=list(captured_s.values()))
+    assert len(played["shown"]) >= 96
+    assert all(one["is_own"] for one in played["shown"])
+    later = [one for one in played["shown"] if one["n"] > 10]
+    assert all(0.02 <= b["at_s"] - a["at_s"] <= 0.06 for a, b in itertools.pairwise(later))
+    assert all(one["at_s"] - one["n"] * 0.04 < 0.2 for one in later)
 
 
 def test_frames_that_never_entered_the_network_have_boxes_in_between_and_come_evenly(modules: ModulePage) -> None:
