@@ -20,7 +20,7 @@ export class FoundPanel {
     this.#name = name;
     this.#settings = new DrawingSettings(element.querySelector(".drawing-settings"), () => this.#apply());
     this.#apply();
-    this.#card = new ObjectCard(element.querySelector(".stage"), () => this.#shown);
+    this.#card = new ObjectCard(element.querySelector(".stage"), () => this.#shown, () => live.found.redraw());
     this.#more = element.querySelector(".show-object");
     this.#more.addEventListener("click", () => this.#card.openFirst());
     const place = element.querySelector(".stage .open");

@@ -10,15 +10,18 @@ export class ObjectCard {
   #dialog;
   #canvas;
   #source;
+  #onChange;
   #one = null; // the object, as draw.js gave it last
   #result = null; // that it is of
   #lost_s = null; // when it was seen last
   #key = (event) => this.#onKey(event);
   #opener = null;
 
-  // `parent` is what the card lies over; `source` gives {picture, result, seen, scene, past, name} of what is shown now.
-  constructor(parent, source) {
+  // `parent` is what the card lies over; `source` gives {picture, result, seen, scene, past, name} of what is shown now;
+  // `onChange()` is told when it is of another object, or of none.
+  constructor(parent, source, onChange = () => {}) {
     this.#source = source;
+    this.#onChange = onChange;
     this.#canvas = make("canvas", { className: "crop", role: "img" });
     const step = (text, by, label) => action(text, () => this.#step(by), { className: "step", ariaLabel: label });
     this.#dialog = make("dialog", { className: "object-card", ariaLabel: "Object" }, [
@@ -55,6 +58,7 @@ export class ObjectCard {
     this.#dialog.classList.toggle("at-left", left + right > result.width_px); // not over the object
     this.#take();
     this.#write();
+    this.#onChange();
   }
 
   // Takes the first object, for who has no pointer.
@@ -67,6 +71,7 @@ export class ObjectCard {
     this.#dialog.close();
     this.#one = null;
     removeEventListener("keydown", this.#key, { capture: true });
+    this.#onChange();
     if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true });
   }
 
