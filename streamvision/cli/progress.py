@@ -69,14 +69,15 @@ class StepProgress(_Shown):
         super().__init__(redraw_s=0.2)
         self._unit = unit
         self._done = 0
+        self._first: int | None = None
 
     def __enter__(self) -> StepProgress:
         return self
 
     def show(self, done: int, total: int) -> None:
         """Show the progress, if it is time to."""
-        if done < self._done:
-            self._begin_s = time.monotonic()
+        if self._first is None or done < self._done:
+            self._begin(done)
         self._done = done
         self._line.show(lambda: self._text(done, total))
         if done >= total:
@@ -86,14 +87,23 @@ class StepProgress(_Shown):
         """Show how far the piece of work that ``what`` names has come."""
         if what != self._unit:
             self._line.clear()
-            self._unit, self._begin_s = what, time.monotonic()
+            self._unit = what
+            self._begin(done)
         self.show(done, total)
+
+    def _begin(self, done: int) -> None:
+        """Take the time from here on; how long the steps that are done already took is not known."""
+        self._first, self._begin_s = done, time.monotonic()
 
     def _text(self, done: int, total: int) -> str:
         share = done / total if total else 1.0
-        left_s = (time.monotonic() - self._begin_s) * (1 - share) / share if share else 0.0
         filled = round(share * BAR_CELLS)
-        return f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {done}/{total} {self._unit}, {round(left_s)} s left"
+        bar = f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {done}/{total} {self._unit}"
+        timed = done - (self._first or 0)
+        if timed <= 0:
+            return bar
+        left_s = (time.monotonic() - self._begin_s) * (total - done) / timed
+        return f"{bar}, {round(left_s)} s left"
 
 
 def describe(status: StreamStatus, elapsed_s: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamvision.cli.progress import Progress, describe
+from streamvision.cli.progress import Progress, StepProgress, describe
 from streamvision.core.status import StreamStatus
 
 LIVE: dict[str, Any] = {
@@ -37,3 +37,19 @@ def test_a_log_file_is_not_flooded(capsys: pytest.CaptureFixture[str]) -> None:
         for _ in range(100):
             progress.show([StreamStatus(**LIVE)])
     assert capsys.readouterr().err == ""
+
+
+def test_the_time_left_is_told_by_the_steps_that_were_timed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work whose first step is only told of when it is done has taken no time yet: nothing is known of the rest."""
+    now_s = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with StepProgress() as progress:
+        said = []
+        for done in (1, 2, 3):
+            now_s += 30.0
+            progress.show_work("clips painted", done, 5)
+            said.append(capsys.readouterr().err.rpartition("█")[2].strip("░ "))
+    assert said == ["1/5 clips painted", "2/5 clips painted, 90 s left", "3/5 clips painted, 60 s left"]
