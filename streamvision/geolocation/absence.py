@@ -59,7 +59,8 @@ def absent(
         return tuple(objects)
     views = _Views(Way(way), camera, looked_unix_s)
     passed = {known.id for known in objects if known.place is not None and views.shows(known, known.place)}
-    if len(passed & set(seen)) < _HALF_SEEN * len(passed):
+    proven = passed & {known.id for known in objects if known.is_proven}
+    if len(proven & set(seen)) < _HALF_SEEN * len(proven):
         return tuple(objects)
     return tuple(_missed(known) if known.id in passed and known.id not in seen else known for known in objects)
 

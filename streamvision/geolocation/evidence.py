@@ -22,7 +22,12 @@ def doubt(track: TrackBoxes) -> str | None:
     boxes, seen_s = len(track.score), float(np.ptp(track.time_unix_s)) if len(track.score) else 0.0
     if boxes < _FEWEST_BOXES or seen_s < _SURE_S:
         return f"it was seen for {seen_s:.1f} s only"
-    score = float(np.quantile(track.score, 0.9))
+    score = sureness(track)
     if score < _UNSURE_SCORE or (score < _SURE_SCORE and seen_s < _UNSURE_S):
         return f"its score never got far above {score:.2f}"
     return None
+
+
+def sureness(track: TrackBoxes) -> float:
+    """Return how sure the detector was at its best moments."""
+    return float(np.quantile(track.score, 0.9))

@@ -22,6 +22,8 @@ _WORSE = 9.0
 """By how much two tracks may fit worse as one object than as two, in the unit of chi squared with four degrees."""
 _MOST_OFF = 4.0
 """Mean squared misfit, in variances, of a part's boxes to the object that it is said to belong to."""
+_MOST_OFF_GATHERED = 3.0
+"""The same of what no tracker held together."""
 _SAME_BOX_IOU, _SAME_BOX_SHARE = 0.6, 0.5
 """Boxes that overlap so much are one; tracks of which so many do are one, under two names."""
 _APART_FRAMES = 2
@@ -72,7 +74,24 @@ def joined_identities(
     fits = [_fits([own[a], own[b]], *_rows_of(both, index, off)) for index, (a, b) in enumerate(pairs)]
     order = [pairs[index] for index in np.argsort(worse, kind="stable") if worse[index] < _WORSE and fits[index]]
     groups = _grouped(len(own), order, lambda a, b: not _seen_apart(own[a], own[b]))
-    return [[own[index] for index in group] for group in groups], [(tracks[a], tracks[b]) for a, b in doubles.items()]
+    found = [one for group in groups for one in _without_strangers([own[index] for index in group], way, eye)]
+    return found, [(tracks[a], tracks[b]) for a, b in doubles.items()]
+
+
+def _without_strangers(parts: list[TrackBoxes], way: Way, eye: Eye) -> list[list[TrackBoxes]]:
+    """Return a group without what was gathered and does not fit the whole of it, that which fits worst first.
+
+    Two parts that say little fit in many ways, and so do chains of such pairs.
+    """
+    strangers: list[TrackBoxes] = []
+    while len(parts) > 1 and any(part.is_gathered for part in parts):
+        scene, together = _fitted([joined(parts)], way, eye)
+        off = _offs(parts, *_rows_of(scene, 0, scene.misfits(eye.numbers, together.tracks)))
+        worst = max((at for at, part in enumerate(parts) if part.is_gathered), key=lambda at: off[at])
+        if off[worst] < _MOST_OFF_GATHERED:
+            break
+        strangers.append(parts.pop(worst))
+    return [parts, *([part] for part in strangers)]
 
 
 def joined_passes(rows: Sequence[PlacedTrack]) -> list[PlacedTrack]:
@@ -108,13 +127,16 @@ def _rows_of(scene: Scene, index: int, off: NDArray[np.float64]) -> tuple[NDArra
 
 def _fits(parts: Sequence[TrackBoxes], time_s: NDArray[np.float64], off: NDArray[np.float64]) -> bool:
     """Say whether the boxes of each part, not only most boxes together, fit what was fitted to all."""
+    return max(_offs(parts, time_s, off)) < _MOST_OFF
+
+
+def _offs(parts: Sequence[TrackBoxes], time_s: NDArray[np.float64], off: NDArray[np.float64]) -> list[float]:
+    """Return how much the boxes of each part are off, in the middle; infinite where none of them tells."""
     away_s = np.array([np.abs(time_s[:, None] - part.time_unix_s).min(axis=1) for part in parts])
     part_of = away_s.argmin(axis=0)
     told = np.isfinite(off)
-    return all(
-        bool((told & (part_of == index)).any()) and float(np.median(off[told & (part_of == index)])) < _MOST_OFF
-        for index in range(len(parts))
-    )
+    own = [off[told & (part_of == index)] for index in range(len(parts))]
+    return [float(np.median(one)) if len(one) else np.inf for one in own]
 
 
 def _grouped(count: int, pairs: Sequence[tuple[int, int]], may_be_one: Callable[[int, int], bool]) -> list[list[int]]:

@@ -44,6 +44,10 @@ def located(
     covariances = found.equations.track_covariances(eye.covariance)
     own_m2 = scene.place_covariances_m2(found.tracks, covariances)
     own_m2 *= np.maximum(found.equations.misfit, 1.0)[:, None, None]
+    by_boxes_m2 = scene.place_covariances_m2(
+        found.tracks, found.equations.track_covariances(np.zeros_like(eye.covariance))
+    )
+    by_boxes_m2 *= np.maximum(found.equations.misfit, 1.0)[:, None, None]
     places_m = scene.places_m(found.tracks)
     last_s = np.array([track.time_unix_s[-1] for track in tracks]) + eye.numbers[DELAY]
     common_m2 = way.error_m(last_s) ** 2
@@ -65,6 +69,7 @@ def located(
                 rough_place=place if reason == VAGUE else None,
                 size_m=float(np.exp(found.tracks[index, LOG_SIZE])),
                 unshared_covariance_m2=_as_triple(own_m2[index]),
+                by_boxes_covariance_m2=_as_triple(by_boxes_m2[index]),
             )
         )
     return rows

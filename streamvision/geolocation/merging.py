@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import lap
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.geolocation.matching import MOST_APART, disagreement, place_of
-from streamvision.geolocation.records import KnownObject, Merged, PlacedTrack, Placement, PlaceOnEarth
+from streamvision.geolocation.records import KnownObject, Merged, PlacedTrack, Placement, PlaceOnEarth, as_matrix
 from streamvision.geolocation.way import Plane
 
 F64 = NDArray[np.float64]
@@ -18,6 +18,8 @@ _LEAST_ERROR_M = 1.0
 """Better than this no number of drives makes a place: receivers err alike at one place, and so do boxes."""
 _PLACED_M = 12.0
 """As for one drive: what may be farther off has no place."""
+_MOST_MISSES = 2
+"""Drives that did not see a candidate though it was in plain view: then it is forgotten."""
 
 
 def merge(known: Sequence[KnownObject], placement: Placement) -> Merged:
@@ -26,23 +28,43 @@ def merge(known: Sequence[KnownObject], placement: Placement) -> Merged:
     Each known object is at most one row of the drive, and the other way round (Jonker and Volgenant, 1987). Texts,
     classes, directions and sides of the road must agree, and places as far as both are known.
 
+    A candidate counts where another drive has proven the object, an earlier or a later one; until then it waits, and
+    is forgotten when drives pass it without seeing it.
+
     Args:
         known: the objects of the drives before.
         placement: what the drive saw.
     """
-    rows = placement.placed
-    index_of = _assigned(disagreement(rows, known))
-    objects = {found.id: found for found in known}
-    next_id = max(objects, default=0) + 1
-    object_ids = []
-    for row, index in zip(rows, index_of, strict=True):
-        if index is None:
-            found, next_id = _new(row, next_id), next_id + 1
-        else:
-            found = _updated(known[index], row)
-        objects[found.id] = found
-        object_ids.append(found.id)
-    return Merged(tuple(objects[number] for number in sorted(objects)), tuple(object_ids))
+    objects = {found.id: found for found in known if found.is_proven or found.misses < _MOST_MISSES}
+    proven = [found.id for found in known if found.is_proven]
+    waiting = [number for number, found in objects.items() if not found.is_proven]
+    rows, candidates = placement.placed, placement.candidates
+    object_ids = _matched(rows, objects, proven, [None] * len(rows))
+    object_ids = _matched(rows, objects, waiting, object_ids)
+    left = sorted(set(proven) - set(object_ids))
+    candidate_ids = _matched(candidates, objects, left, [None] * len(candidates))
+    next_id = max((found.id for found in known), default=0) + 1
+    numbers: list[int] = []
+    for at, (row, match) in enumerate(zip((*rows, *candidates), (*object_ids, *candidate_ids), strict=True)):
+        number = next_id if match is None else match
+        next_id = max(next_id, number + 1)
+        new = replace(_new(row, number), is_proven=at < len(rows))
+        objects[number] = new if match is None else _updated(objects[match], row)
+        numbers.append(number)
+    found = tuple(objects[number] for number in sorted(objects))
+    return Merged(found, tuple(numbers[: len(rows)]), tuple(numbers[len(rows) :]))
+
+
+def _matched(
+    rows: Sequence[PlacedTrack], objects: Mapping[int, KnownObject], among: Sequence[int], before: Sequence[int | None]
+) -> list[int | None]:
+    """Return the object of each row; those that have none before get one of those among which it is looked for."""
+    ids = list(before)
+    free = [at for at, number in enumerate(before) if number is None]
+    found = _assigned(disagreement([rows[at] for at in free], [objects[number] for number in among]))
+    for at, column in zip(free, found, strict=True):
+        ids[at] = among[column] if column is not None else None
+    return ids
 
 
 def _assigned(apart: F64) -> list[int | None]:
@@ -73,6 +95,7 @@ def _updated(known: KnownObject, row: PlacedTrack) -> KnownObject:
         times_passed=known.times_passed + 1,
         misses=0,
         gone=False,
+        is_proven=True,
     )
 
 
@@ -80,7 +103,7 @@ def _fused(one: PlaceOnEarth, other: PlaceOnEarth) -> PlaceOnEarth:
     """Return the place by both, each as far as it is sure."""
     plane = Plane(one.latitude_deg, one.longitude_deg)
     off_m = plane.to_metres(np.array(other.latitude_deg), np.array(other.longitude_deg))
-    certain = [np.linalg.inv(_matrix(place)) for place in (one, other)]
+    certain = [np.linalg.inv(as_matrix(place.covariance_m2)) for place in (one, other)]
     covariance_m2 = np.linalg.inv(certain[0] + certain[1])
     latitude_deg, longitude_deg = plane.to_degrees(covariance_m2 @ certain[1] @ off_m)
     values, axes = np.linalg.eigh(covariance_m2)
@@ -94,10 +117,5 @@ def _fused(one: PlaceOnEarth, other: PlaceOnEarth) -> PlaceOnEarth:
     )
 
 
-def _matrix(place: PlaceOnEarth) -> F64:
-    east, both, north = place.covariance_m2
-    return np.array([[east, both], [both, north]])
-
-
 def _spread_m(place: PlaceOnEarth) -> float:
-    return float(np.sqrt(np.linalg.eigvalsh(_matrix(place))[-1]))
+    return float(np.sqrt(np.linalg.eigvalsh(as_matrix(place.covariance_m2))[-1]))

@@ -66,13 +66,18 @@ def observe(tracks: Sequence[TrackBoxes], way_driven_m: Sequence[F64]) -> Observ
     )
 
 
+def cut_by_edge(box_xyxy_px: F64, picture_px: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return (N, 2) whether an edge may cut each box: the left or right one, the upper or lower one."""
+    edge_px = max(_EDGE_SHARE * picture_px[0], 1.0)
+    near_begin = box_xyxy_px[:, :2] <= edge_px
+    return np.asarray(near_begin | (box_xyxy_px[:, 2:] >= np.array(picture_px) - edge_px))
+
+
 def _thinned(track: TrackBoxes, driven_m: F64) -> F64:
     """Return (N, 10) rows: time, column, row, log height, weights (3), errors (3)."""
     width_px, height_px = track.picture_px
     left, top, right, bottom = track.box_xyxy_px.astype(np.float64).T
-    edge_px = max(_EDGE_SHARE * width_px, 1.0)
-    across = (left > edge_px) & (right < width_px - edge_px)
-    upright = (top > edge_px) & (bottom < height_px - edge_px)
+    across, upright = ~cut_by_edge(track.box_xyxy_px, track.picture_px).T
     tall = np.maximum(bottom - top, 1.0)
     values = np.stack(
         [track.time_unix_s, (left + right - width_px) / 2, (top + bottom - height_px) / 2, np.log(tall)], axis=1

@@ -14,12 +14,14 @@ from dataclasses import replace
 import numpy as np
 
 from streamvision.geolocation.adjustment import DELAY, HORIZON, LOG_FOCAL, YAW, Eye, Scene, fit
-from streamvision.geolocation.evidence import doubt
+from streamvision.geolocation.evidence import doubt, sureness
+from streamvision.geolocation.gathering import FEWEST_BOXES, LooseBoxes, Rows, gathered
 from streamvision.geolocation.joining import joined, joined_identities, joined_passes
-from streamvision.geolocation.locating import VAGUE, located
+from streamvision.geolocation.locating import RESTLESS, VAGUE, located
+from streamvision.geolocation.matching import place_of
 from streamvision.geolocation.observations import observe
-from streamvision.geolocation.records import Camera, Estimated, PlacedTrack, Placement, TrackBoxes
-from streamvision.geolocation.way import Way
+from streamvision.geolocation.records import Camera, Estimated, PlacedTrack, Placement, TrackBoxes, as_matrix
+from streamvision.geolocation.way import Plane, Way
 from streamvision.gps.track import GpsTrack
 
 _FOCAL_PER_WIDTH, _FOCAL_SPREAD = 0.7, 0.35
@@ -36,7 +38,15 @@ _ALIKE = 1.5
 drawn drive, with tracks that are seen at once counted as one, estimates then err as they say."""
 _MOST_FOR_CAMERA = 300
 """Tracks that the camera is estimated from: those with the most boxes."""
+_NEAR_M = 5.0
+"""What may by its boxes be farther off than this was not seen until it was passed."""
+_SURE_FROM_AFAR = 0.65
+"""Something that was not, but that a tracker held, needs such a score at its best moments."""
+_SHADOW_M, _SHADOW_APART = 2.0, 9.0
+"""How far signs on one post may be apart; disagreement (chi squared) below which two rows are on one post."""
 NO_POSITION = "no position is known while it was seen"
+SHADOW = "something that is seen better stands there"
+FAR = "it was only seen from afar"
 
 
 def place_tracks(tracks: Sequence[TrackBoxes], way: GpsTrack, *, field_of_view_deg: float | None = None) -> Placement:
@@ -56,15 +66,57 @@ def place_tracks(tracks: Sequence[TrackBoxes], way: GpsTrack, *, field_of_view_d
     if road is not None and seen:
         placed, doubles, camera = _placed(seen, road, field_of_view_deg)
         rows += placed
-    rows = [_doubted(row) for row in sorted(rows, key=lambda row: float(row.track.time_unix_s[0]))]
-    left_out = [row for row in rows if row.reason not in (None, VAGUE, NO_POSITION)]
-    return Placement(tuple(row for row in rows if row not in left_out), (*left_out, *doubles), camera)
+    firm: list[PlacedTrack] = []
+    candidates: list[PlacedTrack] = []
+    left_out: list[PlacedTrack] = []
+    for row in sorted(rows, key=lambda row: float(row.track.time_unix_s[0])):
+        why = row.reason if row.reason == RESTLESS else doubt(row.track) or _doubt_of_place(row, rows)
+        if why is None:
+            firm.append(row)
+        elif why in (RESTLESS, SHADOW) or place_of(row) is None or len(row.track.score) < FEWEST_BOXES:
+            left_out.append(replace(row, place=None, rough_place=None, reason=why))
+        else:
+            candidates.append(replace(row, reason=why))
+    return Placement(tuple(firm), (*left_out, *doubles), camera, tuple(candidates))
 
 
-def _doubted(row: PlacedTrack) -> PlacedTrack:
-    """Return the row, with the reason where it is not believed."""
-    why = doubt(row.track)
-    return row if why is None else replace(row, place=None, rough_place=None, reason=why)
+def gathered_tracks(loose: LooseBoxes, tracks: Sequence[TrackBoxes], way: GpsTrack) -> list[Rows]:
+    """Return the rows of boxes without an identity that are one object each, by the camera that the tracks show.
+
+    Args:
+        loose: the boxes.
+        tracks: the identities of the drive; without any, nothing is known of the camera.
+        way: the positions of the drive, as they were read.
+    """
+    road = Way(way) if len(way) >= 2 else None
+    seen = [track for track in tracks if road is not None and _is_covered(track, road)]
+    if road is None or not seen or not len(loose.score):
+        return []
+    return gathered(loose, road, _estimated_eye(seen, road, _expected_camera(seen[0].picture_px, None)))
+
+
+def _doubt_of_place(row: PlacedTrack, rows: Sequence[PlacedTrack]) -> str | None:
+    """Return why what was not seen from near, or not held by a tracker, proves no object; ``None`` where it does."""
+    if sum(len(part.score) for part in row.parts or (row.track,) if not part.is_gathered) >= FEWEST_BOXES:
+        is_sure = (row.place is None and row.reason != VAGUE) or sureness(row.track) >= _SURE_FROM_AFAR
+        return None if is_sure or row.by_boxes_m <= _NEAR_M else FAR
+    if row.by_boxes_m > _NEAR_M:
+        return FAR
+    return SHADOW if any(_is_shadow(row, other) for other in rows if other is not row) else None
+
+
+def _is_shadow(row: PlacedTrack, other: PlacedTrack) -> bool:
+    """Say whether a row stands where another one does that is seen better: what a detector doubles or mistakes."""
+    here, there = place_of(row), other.place
+    if here is None or there is None or row.track.score.sum() >= other.track.score.sum():
+        return False
+    plane = Plane(here.latitude_deg, here.longitude_deg)
+    off_m = plane.to_metres(np.array(there.latitude_deg), np.array(there.longitude_deg))
+    spread_m2 = _SHADOW_M**2 * np.eye(2)
+    for one in (row, other):
+        if one.by_boxes_covariance_m2 is not None:
+            spread_m2 += as_matrix(one.by_boxes_covariance_m2)
+    return float(off_m @ np.linalg.solve(spread_m2, off_m)) < _SHADOW_APART
 
 
 def _is_covered(track: TrackBoxes, way: Way) -> bool:

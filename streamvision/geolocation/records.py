@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,8 @@ class TrackBoxes:
     """Width and height of the picture."""
     text: str | None = None
     """What a second model read on it."""
+    is_gathered: bool = False
+    """Whether its boxes were put together by their places alone, since the tracker did not hold it."""
     details: dict[str, Any] = field(default_factory=dict)
     """What the caller wants to find again, such as where its best picture is; never looked at."""
 
@@ -67,6 +70,12 @@ class PlaceOnEarth:
         return float(np.sqrt(max(east + north, 0.0) / 2) * 1.5)
 
 
+def as_matrix(covariance_m2: tuple[float, float, float]) -> F64:
+    """Return (2, 2) the matrix of a variance to the east, a covariance, and a variance to the north."""
+    east, both, north = covariance_m2
+    return np.array([[east, both], [both, north]])
+
+
 @dataclass(frozen=True, eq=False)
 class PlacedTrack:
     """An identity of one drive and its place."""
@@ -87,6 +96,15 @@ class PlacedTrack:
     unshared_covariance_m2: tuple[float, float, float] | None = None
     """As :attr:`PlaceOnEarth.covariance_m2`, without what all places of one pass have in common: the receiver's own
     error. Two places of one pass are compared by it."""
+    by_boxes_covariance_m2: tuple[float, float, float] | None = None
+    """The same without what comes from the camera either: only what the boxes leave."""
+
+    @property
+    def by_boxes_m(self) -> float:
+        """Standard deviation along the line of sight that the boxes leave: were they seen near enough?"""
+        if self.by_boxes_covariance_m2 is None:
+            return math.inf
+        return math.sqrt(max(float(np.linalg.eigvalsh(as_matrix(self.by_boxes_covariance_m2))[-1]), 0.0))
 
 
 @dataclass(frozen=True)
@@ -126,6 +144,8 @@ class Placement:
     """What is taken for no object, each with its reason."""
     camera: Camera | None
     """The camera, as the tracks show it; ``None`` where there was nothing to estimate it from."""
+    candidates: tuple[PlacedTrack, ...] = ()
+    """What this drive alone does not prove, each with its reason: it counts where another drive saw the object."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +172,8 @@ class KnownObject:
     """How many of the newest of these did not see it, one after the other."""
     gone: bool = False
     """Whether so many misses mean that it is no longer there."""
+    is_proven: bool = True
+    """Whether some drive has proven it; else it is a candidate that waits for one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,3 +184,5 @@ class Merged:
     """All objects, in the order of their numbers."""
     object_ids: tuple[int, ...]
     """The object of each row of :attr:`Placement.placed`."""
+    candidate_ids: tuple[int, ...] = ()
+    """That of each row of :attr:`Placement.candidates`."""

@@ -21,6 +21,7 @@ from streamvision.geolocation.placing import place_tracks
 from streamvision.geolocation.records import Placement, TrackBoxes
 from streamvision.gps.track import GpsTrack
 from streamvision.trip.following import DriveClip, FollowedFrame, TrackCollector, follow, tracker_of
+from streamvision.trip.loose import LooseCollector
 from streamvision.trip.sign_text import SignReader
 
 
@@ -83,17 +84,22 @@ def go_through(
     """
     following = tracker_of(tracker, score=score)
     smooth = way.smoothed() if way is not None else None
-    collector, times, looked = TrackCollector(names), array("d"), array("d")
+    collector, loose, times, looked = TrackCollector(names), LooseCollector(names), array("d"), array("d")
     instead = "free space, or give another folder with --state"
     with writing(lines, instead=instead), lines.open("w", encoding="utf-8") as stream:
         for frame in follow(clips, following):
             collector.add(frame)
+            loose.add(frame)
             _write_line(stream, drive.id, frame, smooth, names)
             times.append(frame.taken.unix_s)
             if frame.shown:
                 looked.append(frame.taken.unix_s)
     lost_s, notes = _losses(clips)
-    tracks = collector.tracks() if reader is None else reader.read(collector.tracks())
+    tracks = collector.tracks()
+    if way is not None:
+        tracks += loose.tracks(tracks, way)
+    if reader is not None:
+        tracks = reader.read(tracks)
     return DriveResult(
         drive=drive,
         clips=tuple(clips),

@@ -59,6 +59,8 @@ class FollowedFrame(NamedTuple):
     """What the model found, in the rows of ``detections``; empty where it was not shown it."""
     detections: Detections
     """Objects, with identities."""
+    loose: Detections
+    """What the model found besides, that is no part of an identity."""
 
 
 def tracker_of(config: TrackerConfig, *, score: float) -> Tracker:
@@ -98,7 +100,7 @@ def follow(clips: Sequence[DriveClip], tracker: Tracker) -> Iterator[FollowedFra
             if time_s is None:
                 continue
             last_unix_s = max(start.unix_s + media_s, last_unix_s + LEAST_STEP_S)
-            detected, tracked = _tracked(tracker, objects, time_s, found.picture_px, shown=shown)
+            detected, tracked, loose = _tracked(tracker, objects, time_s, found.picture_px, shown=shown)
             yield FollowedFrame(
                 number,
                 time_s,
@@ -109,22 +111,25 @@ def follow(clips: Sequence[DriveClip], tracker: Tracker) -> Iterator[FollowedFra
                 shown,
                 detected,
                 tracked,
+                loose,
             )
             number += 1
 
 
 def _tracked(
     tracker: Tracker, objects: Detections, pts_s: float, picture_px: tuple[int, int], *, shown: bool
-) -> tuple[Detections, Detections]:
-    """Return what the model found of each object, and the same with identities and smoothed boxes."""
+) -> tuple[Detections, Detections, Detections]:
+    """Return what the model found of each object, the same with identities and smoothed boxes, and what has none."""
     if not shown:
         expected = tracker.predict(pts_s=pts_s, picture_px=picture_px)
-        return Detections.empty(), expected.with_columns(attributes=None)
+        return Detections.empty(), expected.with_columns(attributes=None), Detections.empty()
     rows = np.empty(len(objects), np.object_)
     rows[:] = range(len(objects))
     tracked = tracker.update(objects.with_columns(attributes=rows), pts_s=pts_s)
     kept = tracked.attributes.astype(np.intp) if tracked.attributes is not None else np.empty(0, np.intp)
-    return objects[kept], tracked.with_columns(attributes=None)
+    is_loose = np.ones(len(objects), np.bool_)
+    is_loose[[row for row, identity in zip(kept, tracked.identities(), strict=True) if identity is not None]] = False
+    return objects[kept], tracked.with_columns(attributes=None), objects[is_loose]
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +197,7 @@ class TrackCollector:
         track.score.append(score)
         track.picture_px = frame.picture_px
         track.first = track.first or frame
-        clearness = score * _area_share(box, frame.picture_px)
+        clearness = clearness_of(box, score, frame.picture_px)
         if len(track.views) < VIEWS or clearness > track.views[-1].clearness:
             left, top, right, bottom = box
             corners = (left, top, right, bottom)
@@ -203,8 +208,7 @@ class TrackCollector:
     def _finished(self, identity: int, track: _Growing) -> TrackBoxes:
         assert track.first is not None
         votes = np.bincount(track.class_id, weights=track.score)
-        corners = ",".join(f"{at:.0f}" for at in track.box_xyxy_px[0])
-        first = f"{track.first.clip.key}:{track.first.place.frame}:{corners}"
+        first = sighting(track.first.clip.key, track.first.place.frame, track.box_xyxy_px[0])
         return TrackBoxes(
             track_id=identity,
             class_name=class_name(int(votes.argmax()), self._names),
@@ -216,10 +220,18 @@ class TrackCollector:
         )
 
 
-def _area_share(box_xyxy_px: list[float], picture_px: tuple[int, int]) -> float:
-    """Return the root of the part of the picture that a box takes; one that an edge cuts counts half."""
+def sighting(key: str, file_frame: int, box_xyxy_px: Sequence[float]) -> str:
+    """Return a name of a box on a picture of a clip."""
+    return f"{key}:{file_frame}:{','.join(f'{at:.0f}' for at in box_xyxy_px)}"
+
+
+def clearness_of(box_xyxy_px: Sequence[float], score: float, picture_px: tuple[int, int]) -> float:
+    """Return how well an object is seen: its score times the root of the part of the picture that its box takes.
+
+    A box that an edge cuts counts half.
+    """
     left, top, right, bottom = box_xyxy_px
     width_px, height_px = picture_px
     is_cut = left <= 1 or top <= 1 or right >= width_px - 1 or bottom >= height_px - 1
     share = max(right - left, 0.0) * max(bottom - top, 0.0) / max(width_px * height_px, 1)
-    return float(np.sqrt(share)) * (0.5 if is_cut else 1.0)
+    return score * float(np.sqrt(share)) * (0.5 if is_cut else 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from streamvision.geolocation.absence import absent
 from streamvision.geolocation.merging import merge
@@ -24,14 +25,14 @@ def objects_of(results: Sequence[DriveResult]) -> list[ObjectViews]:
         merged = merge(known, placement)
         known = absent(
             merged.objects,
-            seen=set(merged.object_ids),
+            seen={*merged.object_ids, *merged.candidate_ids},
             way=result.way,
             camera=placement.camera,
             looked_unix_s=result.looked_unix_s,
         )
-        for number, placed in zip(merged.object_ids, placement.placed, strict=True):
+        ids, rows = (*merged.object_ids, *merged.candidate_ids), (*placement.placed, *placement.candidates)
+        for number, placed in zip(ids, rows, strict=True):
             views = placed_views.setdefault(number, ObjectViews(None, placed.track.class_name, placed.track.text))
             views.seen.append((result, placed))
-    for one in known:
-        placed_views[one.id].known = one
-    return sorted([*placed_views.values(), *others], key=lambda views: float(views.tracks[0].time_unix_s[0]))
+    proven = [replace(placed_views[one.id], known=one) for one in known if one.is_proven]
+    return sorted([*proven, *others], key=lambda views: float(views.tracks[0].time_unix_s[0]))

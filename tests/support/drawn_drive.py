@@ -67,12 +67,13 @@ class DrawnDrive:
 
 
 @functools.lru_cache(maxsize=4)
-def drawn_drive(seed: int) -> DrawnDrive:
-    """Return the drive of a seed: those of its objects that are seen for half a second or longer."""
+def drawn_drive(seed: int, *, seconds: float = math.inf) -> DrawnDrive:
+    """Return the drive of a seed, or its beginning: those of its objects that are seen for half a second or longer."""
     scene = DriveScene(*PICTURE_PX, 10.0, seed)
     rows: dict[int, list[tuple[float, ...]]] = {}
     names: dict[int, str] = {}
-    for index in range(scene.lap_frames):
+    frames = int(min(scene.lap_frames, seconds * 10))
+    for index in range(frames):
         found = scene.objects_at(index)
         assert found.track_id is not None
         for box, class_id, number in zip(found.box_xyxy_px, found.class_id, found.track_id.data, strict=True):
@@ -81,7 +82,7 @@ def drawn_drive(seed: int) -> DrawnDrive:
     tracks = [_track(number, names[number], np.array(seen)) for number, seen in rows.items() if len(seen) >= 5]
     world = DriveWorld(scene, 1104.0, (48.2, 11.6), 70.0)
     objects = {found.id: found for found in world.objects()}
-    return DrawnDrive(tuple(tracks), objects, world, scene.lap_frames / 10.0)
+    return DrawnDrive(tuple(tracks), objects, world, frames / 10.0)
 
 
 def _track(number: int, name: str, rows: F64) -> TrackBoxes:

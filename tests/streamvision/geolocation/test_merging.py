@@ -27,7 +27,7 @@ def ids(merged: Merged, placement: Placement) -> dict[int, int]:
 
 @pytest.mark.parametrize("noise", [MIXED], ids=["mixed"])
 def test_a_second_drive_sees_the_same_signs(noise: GpsNoise) -> None:
-    drive = drawn_drive(11)
+    drive = drawn_drive(11, seconds=60.0)
     first, second = (place_tracks(drive.tracks, drive.way(noise, seed)) for seed in (21, 22))
     known = merge([], first)
     assert len(known.objects) == len(first.placed)
@@ -103,6 +103,36 @@ def test_an_object_without_a_place_is_found_again_by_the_ray_on_which_it_lies() 
     after = merge(known.objects, near)
     assert ids(after, near)[1] == number
     assert after.objects[number - 1].place is not None
+
+
+@pytest.mark.parametrize("scores", [(0.3, 0.9), (0.9, 0.3)], ids=["then proven", "proven before"])
+def test_what_one_drive_does_not_prove_counts_where_another_one_has_proven_it(scores: tuple[float, float]) -> None:
+    known: tuple[KnownObject, ...] = ()
+    numbers = []
+    for day, score in enumerate(scores):
+        road = PlainRoad(start_s=START_S + day * DAY_S, error_m=(1.0 - 2 * day, 1.0))
+        tracks = [road.seen(100 + index, road.beside(*place)) for index, place in enumerate(SIGNS)]
+        seen = place_tracks([*tracks, road.seen(1, road.beside(240.0, 3.0), score=score)], road.way())
+        merged = merge(known, seen)
+        rows = (*seen.placed, *seen.candidates)
+        ids_of = dict(zip(rows, (*merged.object_ids, *merged.candidate_ids), strict=True))
+        numbers += [number for row, number in ids_of.items() if row.track.track_id == 1]
+        known = merged.objects
+    assert len(known) == len(SIGNS) + 1
+    assert numbers[0] == numbers[1]
+    assert all(found.is_proven and found.times_seen == 2 for found in known)
+
+
+def test_what_no_drive_proves_stays_a_candidate_and_is_forgotten() -> None:
+    known: tuple[KnownObject, ...] = ()
+    for day in range(2):
+        road = PlainRoad(start_s=START_S + day * DAY_S)
+        tracks = [road.seen(100 + index, road.beside(*place)) for index, place in enumerate(SIGNS)]
+        seen = place_tracks([*tracks, road.seen(1, road.beside(240.0, 3.0), score=0.3)], road.way())
+        known = merge(known, seen).objects
+        assert sum(found.is_proven for found in known) == len(SIGNS)
+    passed_by = [found if found.is_proven else replace(found, misses=2) for found in known]
+    assert len(merge(passed_by, Placement((), (), None)).objects) == len(SIGNS)
 
 
 def test_nothing_and_nothing_known() -> None:
