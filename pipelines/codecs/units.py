@@ -32,8 +32,8 @@ def units_before(data: bytes, is_picture: Callable[[int], bool]) -> tuple[list[b
         if is_picture(data[begin]):
             return front, data[begin : begin + _HEAD_BYTES]
         end = data.find(_CODE, begin)
-        if unit := data[begin : end if end >= 0 else len(data)]:
-            front.append(unit.rstrip(b"\x00") or unit[:1])
+        if unit := data[begin : end if end >= 0 else len(data)].rstrip(b"\x00"):
+            front.append(unit)
         begin = end + 3
     return front, b""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,9 +17,12 @@ from streamvision.core.config.app import StreamConfig
 from streamvision.core.frame import PacketTime
 from streamvision.core.live_video import VideoFormat, VideoPacket
 
+_log = logging.getLogger(__name__)
+
 NO_PACKETS = "its source gives pictures, not packets that browsers could decode"
 CHANGED = "its pictures are turned or stretched to be shown, which its packets are not"
 ODD_KEYS = "its key frames are put together little by little, and browsers cannot begin with such"
+UNREADABLE = "its packets could not be read, and the server's log says why"
 MOST_ODD_KEYS = 2
 """So many of these in a row, and browsers would wait for another kind for ever."""
 MOST_WAITING_BYTES = 32_000_000
@@ -75,13 +79,17 @@ class PacketRelay:
 
     def take(self, packet: EncodedPacket) -> PacketTime | None:
         """Pass the next packet on, or keep it until it is due; return how those who watch know its picture."""
-        connection = self._connection
-        if connection is None:
+        try:
+            return None if self._connection is None else self._take(packet, self._connection)
+        except Exception:  # at bytes that nobody foresaw; the stream itself goes on
+            _log.exception("packets cannot be read, and are not passed on until the next connection")
+            self._refuse(UNREADABLE)
             return None
+
+    def _take(self, packet: EncodedPacket, connection: _Connection) -> PacketTime | None:
         taken = connection.take(packet)
         if connection.odd_keys >= MOST_ODD_KEYS:
-            self._forget()
-            self._passed_on.refuse(self._writer, ODD_KEYS)
+            self._refuse(ODD_KEYS)
         if taken is None or self._connection is None:
             return None
         video, is_picture = connection.format, taken.track == "video"
@@ -150,6 +158,11 @@ class PacketRelay:
     def _drop(self) -> None:
         self._waiting.clear()
         self._waiting_bytes = 0
+
+    def _refuse(self, reason: str) -> None:
+        """Pass nothing on of this connection any more."""
+        self._forget()
+        self._passed_on.refuse(self._writer, reason)
 
     def _forget(self) -> None:
         self._connection = self._confirmed = self._begun = None

@@ -88,15 +88,13 @@ class PassedOn:
             if reason == self._withheld:
                 return
             self._withheld = reason
-            listeners, self._listeners = self._listeners, ()
-            aside, self._aside = self._aside, listeners if reason else ()
+            listeners = (*self._listeners, *self._aside)
+            self._listeners = self._aside = ()
         for one in listeners:
-            one.unavailable(reason)
-        for one in aside:
             self._give(one)
 
     def _give(self, one: _Subscription) -> None:
-        """Let a listener have what was kept, and everything from then on."""
+        """Let a listener have what was kept, and everything from then on; or tell it why not."""
         with one.delivering:  # a writer that has the next packet waits until it has begun
             with self._lock:
                 if one.is_over:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -108,6 +110,28 @@ def test_what_is_damaged_is_refused_and_nothing_else_happens(read: object) -> No
         assert isinstance(said, CodedVideo)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1"])
+def test_damaged_packets_are_prepared_or_left_out_and_nothing_else_happens(codec: str, tmp_path: Path) -> None:
+    chance = random.Random(codec)
+    with av.open(write(tmp_path / "film.mp4", codec, "yuv420p", (320, 240), {})) as source:
+        track = encoded_track(source.streams.video[0])
+        packets = [(bytes(one), one.is_keyframe) for one in source.demux(video=0) if one.size]
+    for _ in range(60):
+        extradata = track.extradata if chance.random() < 0.5 else _damaged(track.extradata, chance)
+        bitstream = bitstream_of(replace(track, extradata=extradata))
+        assert bitstream is not None
+        for data, is_key in packets:
+            bitstream.prepare(_damaged(data, chance), is_key=is_key)
+
+
+def _damaged(data: bytes, chance: random.Random) -> bytes:
+    damaged = bytearray(data)
+    for _ in range(chance.randrange(6)):
+        at = chance.randrange(min(len(damaged), 60) + 1)
+        damaged[at : at + chance.randrange(4)] = chance.choice([b"", b"\0\0\1", b"\0\0\1\0\0\1", chance.randbytes(2)])
+    return bytes(damaged)
+
+
 def test_units_are_the_same_behind_lengths_and_behind_start_codes() -> None:
     units = [b"\x67\x01", b"\x68\x02\x03", b"\x65" + bytes([1, 2, 3]) * 50]
     coded = with_codes(units)
@@ -115,6 +139,7 @@ def test_units_are_the_same_behind_lengths_and_behind_start_codes() -> None:
     assert units_behind_lengths(b"".join(len(one).to_bytes(2, "big") + one for one in units), 2) == units
     with pytest.raises(ValueError):
         units_behind_lengths(b"\x00\x00\x00\xff\x65\x01", 4)
+    assert units_behind_codes(b"\0\0\1" * 3 + coded) == units
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 300, 511, 512])

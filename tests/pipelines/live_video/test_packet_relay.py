@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pipelines.capture.timing import LagGuard
-from pipelines.live_video import packet_relay, passed_on
+from pipelines.live_video import bitstream, packet_relay, passed_on
 from support import rtsp_server
 from support.capturing import wait_until, write_video
 from support.http_folder import served
@@ -360,3 +360,23 @@ def test_a_camera_with_sound_gives_it_to_those_who_watch(data_dir: Path) -> None
     assert (video.sound.codec, video.sound.sample_rate_hz, video.sound.channels) == ("ulaw", 8000, 1)
     assert {len(one.data) for one in stream.watcher.packets if one.track == "sound"} == {160}
     assert stream.matching()[0] == len(stream.frames) > 0
+
+
+def test_bytes_that_cannot_be_read_end_the_packets_but_not_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = bitstream.UnitStream.prepare
+    seen = 0
+
+    def fails_at_last(self: bitstream.UnitStream, data: bytes, *, is_key: bool) -> bitstream.Prepared | None:
+        nonlocal seen
+        seen += 1
+        if seen == 30:
+            raise IndexError("what nobody foresaw")
+        return prepare(self, data, is_key=is_key)
+
+    monkeypatch.setattr(bitstream.UnitStream, "prepare", fails_at_last)
+    with WatchedStream(str(write(tmp_path / "film.mp4", frames=60)), realtime=True) as stream:
+        stream.wait_for(60)
+    assert stream.watcher.reasons == [packet_relay.UNREADABLE]
+    assert seen == 30

@@ -109,3 +109,27 @@ def test_one_that_fails_harms_nobody_else() -> None:
     for number in range(3):
         passed_on.put(writer, packet(number))
     assert [one.time_us for one in sound.packets] == [0, 1, 2]
+
+
+def test_minds_that_are_changed_at_once_end_with_the_newest() -> None:
+    class Slow(Watcher):
+        def unavailable(self, reason: str) -> None:
+            reached.set()
+            assert going_on.wait(10)
+
+    reached, going_on = threading.Event(), threading.Event()
+    passed_on = PassedOn()
+    writer = passed_on.new_writer()
+    end = passed_on.subscribe(Slow())
+    last = Watcher()
+    passed_on.subscribe(last)
+    passed_on.begin(writer, format_of(1))
+    first = threading.Thread(target=passed_on.withhold, args=("drawn",))
+    first.start()
+    assert reached.wait(10)
+    end()
+    passed_on.withhold("")
+    going_on.set()
+    first.join(10)
+    passed_on.put(writer, packet(0))
+    assert [one.time_us for one in last.packets] == [0]
