@@ -31,7 +31,7 @@ OBJECT_SIDE = 0.12
 PATH_CENTRE, PATH_RADIUS, PATH_FRAMES = (0.5, 0.315), 0.18, 50
 """The circle on which the object moves, in widths of the picture, and how many frames it takes around."""
 MODEL_SIDE_PX = 320
-_CONTRAST = 0.65
+_CONTRAST = 0.5
 """Of what lies behind: nothing there is as bright as the object."""
 _PHOTOGRAPH_PX = (960, 720)
 _GRAIN = 1.5
@@ -103,7 +103,7 @@ def make_film(
     options = {
         "libx264": {"preset": "veryfast", "x264-params": f"bframes={b_frames}:scenecut=0"},
         "libx265": {"preset": "ultrafast", "x265-params": f"bframes={b_frames}:log-level=none"},
-        "mjpeg": {"q:v": "4", "huffman": "default"},
+        "mjpeg": {"q:v": "3", "huffman": "default"},
     }[codec]
     behind = _photographs_behind(background, size) if background else _pattern_behind(size)
     with av.open(path, "w") as output:
