@@ -195,6 +195,8 @@ class Fanout:
 
     def change(self, viewer: Viewer, wanted: Subscription) -> None:
         """Let a viewer follow something else; streams that stay in their layer go on without a break."""
+        if viewer not in self._viewers:
+            return  # it has gone while that was decided
         before, viewer.subscription = viewer.subscription, wanted
         for stream_id, channel in tuple(viewer.attached.items()):
             was_jpeg, is_jpeg = (one.layers.of(stream_id) == "jpeg" for one in (before, wanted))

@@ -7,6 +7,7 @@ is left out, and what was found on those pictures with them.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 MAX_BYTES = 1_000_000
@@ -14,8 +15,10 @@ MAX_BYTES = 1_000_000
 MAX_AGE_S = 1.0
 """Longest that anything waits."""
 
-Kind = Literal["key", "packet", "result", "state"]
-"""``key``: decoding can begin here; ``state``: what is valid until it is said anew, and is never left out."""
+Kind = Literal["key", "packet", "result", "format", "scene", "notice"]
+"""``key``: decoding can begin here."""
+STATES: frozenset[Kind] = frozenset({"format", "scene", "notice"})
+"""What is valid until it is said anew: the newest of each is never left out."""
 
 
 class _Entry(NamedTuple):
@@ -49,11 +52,11 @@ class _Row:
         entries = list(self.entries)
         keys = (i for i in range(len(entries) - 1, 0, -1) if entries[i].kind == "key")
         begin = next(keys, len(entries))
-        kept = [one for one in entries[:begin] if one.kind == "state"] + entries[begin:]
+        kept = [*_states(entries[:begin]), *entries[begin:]]
         if begin < len(entries) and now_s - entries[begin].since_s > MAX_AGE_S:
-            begin, kept = len(entries), [one for one in entries if one.kind == "state"]
+            begin, kept = len(entries), _states(entries)
         # States are valid still, whatever their age is.
-        self.entries = deque(one._replace(since_s=now_s) if one.kind == "state" else one for one in kept)
+        self.entries = deque(one._replace(since_s=now_s) if one.kind in STATES else one for one in kept)
         self.counted_bytes = sum(one.counted_bytes for one in kept)
         return begin < len(entries)
 
@@ -74,7 +77,7 @@ class PacketQueue:
 
     def accepts(self, stream_id: str, kind: Kind) -> bool:
         """Say whether a record is to be sent, or to wait; a key frame ends the skipping."""
-        if stream_id not in self.skipping or kind == "state":
+        if stream_id not in self.skipping or kind in STATES:
             return True
         if kind == "key":
             self.skipping.discard(stream_id)
@@ -119,10 +122,15 @@ class PacketQueue:
         """Let of a stream only states wait any more: another video begins."""
         row = self._rows.pop(stream_id, None)
         self.skipping.discard(stream_id)
-        for entry in row.entries if row else ():
-            if entry.kind == "state":
-                self._rows.setdefault(stream_id, _Row()).append(entry)
+        for entry in _states(row.entries) if row else ():
+            self._rows.setdefault(stream_id, _Row()).append(entry)
 
     def clear(self) -> None:
         """Let nothing wait any more."""
         self._rows.clear()
+
+
+def _states(entries: Iterable[_Entry]) -> list[_Entry]:
+    """Return the newest state of each kind, in their order."""
+    newest = {one.kind: (place, one) for place, one in enumerate(entries) if one.kind in STATES}
+    return [one for _, one in sorted(newest.values(), key=lambda placed: placed[0])]

@@ -58,7 +58,7 @@ class ResultFanout:
             now_s = time.monotonic()
             self._note_scene(results, newest, now_s)
             if results.scene is not None:
-                self._offer(viewer, channel.stream_id, "state", results.scene, now_s)
+                self._offer(viewer, channel.stream_id, "scene", results.scene, now_s)
             record = result_record(channel.stream_id, result_json(channel, newest), now_s=now_s)
             self._offer(viewer, channel.stream_id, "result", record, now_s)
 
@@ -96,7 +96,7 @@ class ResultFanout:
             record = result_record(channel.stream_id, result_json(channel, frame), now_s=now_s)
             for viewer in tuple(results.viewers):
                 if results.scene is not None and results.scene is not before:
-                    self._offer(viewer, channel.stream_id, "state", results.scene, now_s)
+                    self._offer(viewer, channel.stream_id, "scene", results.scene, now_s)
                 self._offer(viewer, channel.stream_id, "result", record, now_s)
 
     def _note_scene(self, results: _Results, frame: RenderedFrame, now_s: float) -> None:

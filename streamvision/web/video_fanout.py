@@ -183,7 +183,7 @@ class VideoFanout:
             slot.told = reason
             now_s, stream_id = time.monotonic(), slot.channel.stream_id
             record = notice_record(stream_id, layer=layer, reason=reason, now_s=now_s)
-            self._delivery.offer_packet(slot.viewer, stream_id, record, "state", now_s)
+            self._delivery.offer_packet(slot.viewer, stream_id, record, "notice", now_s)
 
     # --- packets ------------------------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class VideoFanout:
             return
         now_s = time.monotonic()
         record = format_record(stream_id, feed.format, layer=feed.name, now_s=now_s)
-        self._delivery.offer_packet(viewer, stream_id, record, "state", now_s)
+        self._delivery.offer_packet(viewer, stream_id, record, "format", now_s)
         group = feed.joining(now_s)
         for packet in group:
             self._offer(slot, feed, packet, packet_record(stream_id, packet, now_s=now_s), now_s, is_joining=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qs, urlencode
@@ -14,6 +15,8 @@ from wsproto.frame_protocol import CloseReason, Frame, FrameProtocol, Opcode, Pa
 MAX_MESSAGE = 16 * 1024
 """Longest message that is taken, in characters; no page comes near it."""
 MAX_FRAGMENTS = 64
+MAX_FRAMES_S = 100
+"""Frames that are taken within a second; a page sends one when what it shows changes."""
 CLOSE_S = 1.0
 """How long the other side may take to answer the end."""
 WATCH_KEYS = ("streams", "width", "layer")
@@ -52,16 +55,18 @@ class WebSocket:
         self._frames = FrameProtocol(client=False, extensions=[])
         self._parts: list[str] = []
         self._length = self._fragments = 0
+        self._counted, self._counted_since_s = 0, time.monotonic()
         self._message: str | None = None
         self._has_message = asyncio.Event()
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the other side."""
-        if self.closed.done():
+        if self.closed.done() or self._counted > MAX_FRAMES_S:
             return
         try:
             self._frames.receive_bytes(data)
             for frame in self._frames.received_frames():
+                self._count()
                 self._take(frame)
         except ParseFailed as error:
             self.close(error.code, str(error))
@@ -82,6 +87,15 @@ class WebSocket:
         if not self.over.done():
             self.over.set_result(None)
             self._transport.write(bytes(self._frames.close(code, reason)))
+
+    def _count(self) -> None:
+        """Count a frame, each of which costs the event loop time that is that of all viewers."""
+        now_s = time.monotonic()
+        if now_s - self._counted_since_s >= 1.0:
+            self._counted, self._counted_since_s = 0, now_s
+        self._counted += 1
+        if self._counted > MAX_FRAMES_S:
+            raise UnacceptedError(f"send no more than {MAX_FRAMES_S} frames a second")
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:

@@ -21,6 +21,8 @@ from streamvision.web.wire import heartbeat_record
 if TYPE_CHECKING:
     from streamvision.web.asgi import Connection
 
+CHANGE_S = 0.1
+"""A viewer may watch something else so often; of the messages that come meanwhile the newest counts."""
 Ask = Callable[[bytes], Awaitable["Subscription | bytes"]]
 """Asks the application for another query as the same client; gives what that watches, or the body of the refusal."""
 
@@ -95,6 +97,7 @@ class WebSocketViewer:
             if answer.principal != viewer.subscription.principal:
                 raise UnacceptedError("what you may do has changed; connect again")
             self._fanout.change(viewer, answer)
+            await asyncio.sleep(CHANGE_S)
 
 
 def _sentence(body: bytes) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
+import pytest
+
 from streamvision.web.packet_queue import MAX_AGE_S, MAX_BYTES, PacketQueue
 
 
@@ -26,12 +28,12 @@ def test_streams_have_their_turns_and_keep_their_order() -> None:
 
 def test_where_too_much_waits_all_up_to_the_next_key_frame_is_left_out() -> None:
     queue = PacketQueue()
-    queue.put("a", b"format", "state", 0.0)
+    queue.put("a", b"format", "format", 0.0)
     assert not queue.put("a", b"x" * (MAX_BYTES - 1000), "packet", 0.0)
     queue.put("a", b"result", "result", 0.0)
     assert queue.put("a", b"y" * 2000, "packet", 0.1)
     assert queue.skipping == {"a"}
-    assert not queue.accepts("a", "packet") and not queue.accepts("a", "result") and queue.accepts("a", "state")
+    assert not queue.accepts("a", "packet") and not queue.accepts("a", "result") and queue.accepts("a", "scene")
     assert queue.accepts("b", "packet"), "other streams go on"
     assert queue.accepts("a", "key") and not queue.skipping
     queue.put("a", b"key", "key", 0.2)
@@ -58,11 +60,24 @@ def test_what_a_viewer_joins_with_may_be_as_much_as_it_is_but_not_for_long() -> 
 
 def test_another_video_leaves_states_alone() -> None:
     queue = PacketQueue()
-    for record, kind in ((b"scene", "state"), (b"key", "key"), (b"result", "result")):
+    for record, kind in ((b"scene", "scene"), (b"key", "key"), (b"result", "result")):
         queue.put("a", record, kind, 0.0)
     queue.skipping.add("a")
     queue.forget_video("a")
     assert not queue.skipping and drained(queue) == [b"scene"]
+
+
+@pytest.mark.parametrize("changes_video", [True, False])
+def test_of_states_the_newest_waits_however_often_they_change(changes_video: bool) -> None:
+    queue = PacketQueue()
+    for number in range(1000):
+        for kind in ("notice", "format", "scene"):
+            queue.put("a", b"%s %d" % (kind.encode(), number), kind, number * 0.01)
+        queue.put("a", b"key", "key", number * 0.01)
+        if changes_video:
+            queue.forget_video("a")
+    queue.put("a", b"late", "packet", 20.0)
+    assert drained(queue) == [b"notice 999", b"format 999", b"scene 999"]
 
 
 def test_whatever_comes_each_gap_ends_with_a_key_frame_and_the_bound_holds() -> None:

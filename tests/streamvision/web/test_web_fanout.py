@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from streamvision.web.fanout import EVICTION_S
+from streamvision.web.link import PulledLink
 from streamvision.web.server import WebServer
+from streamvision.web.viewer import Subscription
 from support.live_feed import LiveFeed, published_after
 from support.web_client import (
     eventually,
@@ -44,6 +46,16 @@ def test_early_boundary_follows_each_picture_without_waiting_for_the_next() -> N
             assert response.read(len(expected)) == expected
     finally:
         server.stop()
+
+
+def test_who_has_gone_follows_nothing_that_it_asked_for_before(feed: LiveFeed, server: WebServer) -> None:
+    async def leave_and_change() -> None:
+        viewer = server.fanout.admit(Subscription("live", ("gate",)), PulledLink())
+        server.fanout.drop(viewer)
+        server.fanout.change(viewer, Subscription("live", ("yard",)))
+
+    server.fanout._calls.run(leave_and_change())
+    assert feed["gate"].channel.viewers == feed["yard"].channel.viewers == 0
 
 
 @pytest.mark.parametrize("boundary", ["plain", "early"])

@@ -237,8 +237,20 @@ def test_who_takes_nothing_is_evicted_and_pings_pile_up_nowhere(feed: LiveFeed, 
             with pytest.raises(OSError):
                 while time.monotonic() < begin_s + 15:
                     client.ping(b"x" * 100)
-                    time.sleep(0.001)
+                    time.sleep(0.02)
         assert server.fanout.evicted["takes nothing"] == 1
+
+
+def test_of_many_messages_the_newest_counts(server: WebServer, packets: PlayedPackets) -> None:
+    with WebSocketClient(server.port, "/api/live?streams=gate&layer=source") as client:
+        until(client, lambda one: "packet" in one)
+        for number in range(90):
+            client.send(json.dumps({"layer": "h264", "width": str((160, 240)[number % 2])}))
+            time.sleep(0.005)
+        client.send('{"streams": "yard", "layer": "source"}')
+        until(client, lambda one: one.get("stream") == "yard" and "packet" in one)
+    begun = sum(packets.layer("gate", VideoLayer("encoded", width_px)).subscriptions for width_px in (160, 240))
+    assert 1 <= begun <= 20
 
 
 def test_over_tls(feed: LiveFeed, serve: Serve, packets: PlayedPackets, tmp_path: Any) -> None:

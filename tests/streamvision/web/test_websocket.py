@@ -7,9 +7,11 @@ import random
 import sys
 from typing import Any, cast
 
+import pytest
 from wsproto.frame_protocol import FrameProtocol
 
-from streamvision.web.websocket import MAX_MESSAGE, WebSocket, as_message
+from streamvision.web import websocket
+from streamvision.web.websocket import MAX_FRAMES_S, MAX_MESSAGE, WebSocket, as_message
 
 
 class Transport:
@@ -66,3 +68,25 @@ def test_a_message_that_never_ends_takes_no_memory() -> None:
     assert socket.over.done() and written.startswith(b"\x88")
     held = sum(sys.getsizeof(part) for part in socket._parts) + len(socket._frames._frame_decoder.buffer)
     assert held < 2 * MAX_MESSAGE
+
+
+def test_who_floods_it_with_frames_is_heard_no_more() -> None:
+    socket, written = receive(*[b"\x89\x80\0\0\0\0" * 20_000] * 5)
+    assert socket.over.done() and written.count(b"\x8a\0") == MAX_FRAMES_S
+    assert b"send no more than" in written
+    assert len(socket._frames._frame_decoder.buffer) < 200_000
+
+
+def test_a_few_frames_now_and_then_are_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(websocket.time, "monotonic", lambda: now_s)
+
+    async def run() -> bool:
+        nonlocal now_s
+        socket = WebSocket(cast(Any, Transport()), unsent_bytes=lambda: 0)
+        for _ in range(10 * MAX_FRAMES_S):
+            now_s += 1.1 / MAX_FRAMES_S
+            socket.receive(b"\x89\x80\0\0\0\0")
+        return socket.over.done()
+
+    assert not asyncio.run(run())
