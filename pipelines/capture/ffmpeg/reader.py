@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from pipelines.capture.ffmpeg.container_format import ContainerFormat, is_playlist
 from pipelines.capture.ffmpeg.damage import DamageGuard
 from pipelines.capture.ffmpeg.decoders import create_decoder
+from pipelines.capture.ffmpeg.divided_pictures import PictureJoiner
 from pipelines.capture.ffmpeg.frame_pictures import FramePictures
 from pipelines.capture.ffmpeg.frame_times import FrameTimes
 from pipelines.capture.ffmpeg.geometry import pixel_aspect
@@ -34,7 +35,6 @@ from streamvision.core.frame import FilePlace
 from streamvision.core.telemetry import DropCounter
 
 log = logging.getLogger(__name__)
-
 HLS_SILENCE_S = 12.0
 """HLS comes in segments of several seconds, with silence between them."""
 SMALL_PX = 1280 * 720
@@ -121,6 +121,7 @@ class PyAvReader:
         self._times = self._new_times()
         self._prepare_decoder()
         self._decoder = create_decoder(self._stream, self._config.decode, self._spec.safe_uri)
+        self._joiner = PictureJoiner(self._stream.codec.name if self._spec.live and not self._is_file else "")
         self._packets = self._demuxed()
 
     def read(self) -> Captured | NotYet | None:
@@ -237,8 +238,7 @@ class PyAvReader:
     def _connect_over_udp(self, why: str) -> Any:
         self._may_try_udp = False
         container = self._open_container(self._rtsp_options("udp"))
-        shown = self._spec.safe_uri
-        log.warning("%s %s over TCP and is read over UDP, where lost packets cost pictures", shown, why)
+        log.warning("%s %s over TCP and is read over UDP, where lost packets cost pictures", self._spec.safe_uri, why)
         return container
 
     def _open_container(self, options: dict[str, str]) -> Any:
@@ -261,9 +261,9 @@ class PyAvReader:
         }
 
     def _demuxed(self) -> Any:
-        if self._tap is None:
-            return self._container.demux(self._stream)
-        return self._tap.demuxed(self._container, self._stream, self._read_timeout_s)
+        if self._tap is not None:
+            return self._joiner.joined(self._tap.demuxed(self._container, self._stream, self._read_timeout_s))
+        return self._joiner.joined(self._container.demux(self._stream))
 
     def _next_packet(self) -> Any | None:
         """Return the next packet; ``None`` at the end."""
