@@ -44,15 +44,18 @@ class StreamEncoders:
         """
         layer = _Layer(channel, drawing, width_px)
         with self._lock:
-            if layer not in self._encoders:
-                self._encoders[layer] = StreamEncoder(
+            encoder = self._encoders.get(layer)
+            if encoder is None:
+                encoder = StreamEncoder(
                     channel,
                     lambda: self._is_over(channel.stream_id),
                     self._choice,
                     drawing=drawing,
                     width_px=width_px,
                 )
-            return self._encoders[layer]
+                if self._view.channels.get(channel.stream_id) is channel:  # else nobody would take it out again
+                    self._encoders[layer] = encoder
+            return encoder
 
     def channel_added(self, channel: LiveChannel) -> None:
         """Nothing is encoded before somebody asks."""

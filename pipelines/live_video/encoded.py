@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from weakref import WeakValueDictionary
 
 from pipelines.encoding.fragments import codecs_of
 from pipelines.encoding.h264 import AccessUnit, H264Encoder
@@ -35,11 +36,6 @@ class EncodedLayer:
         self._format: VideoFormat | None = None
         self._group: list[VideoPacket] | None = None  # since the last key frame; None where that is too much
         self._group_bytes = 0
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether anybody takes it."""
-        return bool(self._listeners)
 
     def subscribe(self, listener: VideoListener) -> Callable[[], None]:
         """Give it to a listener from now on; return what ends that, which may be called twice."""
@@ -131,7 +127,8 @@ class EncodedLayers:
     def __init__(self, encoders: StreamEncoders) -> None:
         self._encoders = encoders
         self._lock = threading.Lock()
-        self._layers: dict[tuple[LiveChannel, int | None], EncodedLayer] = {}
+        # Each is kept by those who can leave it.
+        self._layers: WeakValueDictionary[tuple[LiveChannel, int | None], EncodedLayer] = WeakValueDictionary()
 
     def subscribe(self, channel: LiveChannel, width_px: int | None, listener: VideoListener) -> Callable[[], None]:
         """Give a stream in one width to a listener from now on; return what ends that, which may be called twice.
@@ -143,21 +140,24 @@ class EncodedLayers:
             width_px: width of the pictures, one of a few even steps; by default their own, as where they are narrower.
             listener: who takes it.
         """
+        key = _key(channel, width_px)
         with self._lock:
-            return self._layer(channel, width_px).subscribe(listener)
+            layer = self._layers.get(key)
+            if layer is None:
+                encoder = self._encoders.of(channel, drawing="where_needed", width_px=key[1])
+                layer = self._layers[key] = EncodedLayer(encoder)
+            return layer.subscribe(listener)
 
     def request_key_frame(self, channel: LiveChannel, width_px: int | None) -> None:
         """Let the next picture be a key frame, though not more than one a second."""
         with self._lock:
-            self._layer(channel, width_px).request_key_frame()
+            layer = self._layers.get(_key(channel, width_px))
+        if layer is not None:
+            layer.request_key_frame()
 
-    def _layer(self, channel: LiveChannel, width_px: int | None) -> EncodedLayer:
-        newest = channel.latest
-        if newest is not None and width_px is not None and width_px >= newest.result.frame.picture.width_px:
-            width_px = None
-        layer = self._layers.get((channel, width_px))
-        if layer is None:
-            self._layers = {key: one for key, one in self._layers.items() if one.is_taken}
-            layer = EncodedLayer(self._encoders.of(channel, drawing="where_needed", width_px=width_px))
-            self._layers[channel, width_px] = layer
-        return layer
+
+def _key(channel: LiveChannel, width_px: int | None) -> tuple[LiveChannel, int | None]:
+    """Return under what a layer is known: one that is as wide as the pictures is that of their own width."""
+    newest = channel.latest
+    full_px = None if newest is None else newest.result.frame.picture.width_px
+    return channel, None if width_px is None or (full_px is not None and width_px >= full_px) else width_px

@@ -193,10 +193,14 @@ class Fanout:
         for channel in tuple(viewer.attached.values()):
             self._detach(viewer, channel)
 
-    def change(self, viewer: Viewer, wanted: Subscription) -> None:
-        """Let a viewer follow something else; streams that stay in their layer go on without a break."""
+    def change(self, viewer: Viewer, wanted: Subscription) -> bool:
+        """Let a viewer follow something else; streams that stay in their layer go on without a break.
+
+        Returns:
+            Whether it is served still: it may have gone while that was decided.
+        """
         if viewer not in self._viewers:
-            return  # it has gone while that was decided
+            return False
         before, viewer.subscription = viewer.subscription, wanted
         for stream_id, channel in tuple(viewer.attached.items()):
             was_jpeg, is_jpeg = (one.layers.of(stream_id) == "jpeg" for one in (before, wanted))
@@ -206,6 +210,7 @@ class Fanout:
         for stream_id in filter(wanted.includes, channels):
             self._attach(viewer, channels[stream_id])
         self.videos.settle(viewer)
+        return True
 
     def _attach(self, viewer: Viewer, channel: LiveChannel) -> None:
         """Let a viewer follow each frame of a stream."""

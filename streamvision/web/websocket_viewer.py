@@ -78,6 +78,7 @@ class WebSocketViewer:
         finally:
             self._fanout.drop(viewer)
             changing.cancel()
+            await asyncio.wait({changing}, timeout=CLOSE_S)  # an answer that comes now takes the place of its end
         if changing.done() and not changing.cancelled() and (error := changing.exception()) is not None:
             if not isinstance(error, UnacceptedError):
                 raise error
@@ -96,7 +97,8 @@ class WebSocketViewer:
                 raise UnacceptedError(_sentence(answer))
             if answer.principal != viewer.subscription.principal:
                 raise UnacceptedError("what you may do has changed; connect again")
-            self._fanout.change(viewer, answer)
+            if not self._fanout.change(viewer, answer):
+                return
             await asyncio.sleep(CHANGE_S)
 
 

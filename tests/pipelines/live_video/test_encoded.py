@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -204,3 +206,17 @@ def test_where_pictures_must_be_drawn_from_now_on_decoding_begins_anew(layers: E
     assert generations == sorted(set(generations))
     assert [packet.generation - generations[0] for packet in watching.packets] == [0, 0, 1, 1, 2]
     assert [packet.is_key for packet in watching.packets] == [True, False, True, False, True]
+
+
+def test_nothing_is_kept_of_streams_that_have_gone(feed: LiveFeed, layers: EncodedLayers) -> None:
+    def come_and_go(stream_id: str) -> weakref.ref[LiveChannel]:
+        feed.add(stream_id)
+        channel = feed[stream_id].channel
+        before = layers.subscribe(channel, 160, Watching())
+        feed.remove(stream_id)
+        too_late = layers.subscribe(channel, 240, Watching())
+        before(), too_late()
+        return weakref.ref(channel)
+
+    gone = [come_and_go(f"passing {number}") for number in range(3)]
+    assert eventually(lambda: gc.collect() >= 0 and not any(one() for one in gone))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from wsproto.frame_protocol import Opcode
 
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.live_video import VideoLayer
+from streamvision.web.asgi import AsgiApp
 from streamvision.web.certificate import Certificate
 from streamvision.web.login import Login
 from streamvision.web.self_signed import self_signed
 from streamvision.web.server import WebServer
+from streamvision.web.viewer import Subscription
 from support.accounts import people
 from support.live_feed import LiveFeed
 from support.live_packets import PlayedPackets
@@ -251,6 +255,27 @@ def test_of_many_messages_the_newest_counts(server: WebServer, packets: PlayedPa
         until(client, lambda one: one.get("stream") == "yard" and "packet" in one)
     begun = sum(packets.layer("gate", VideoLayer("encoded", width_px)).subscriptions for width_px in (160, 240))
     assert 1 <= begun <= 20
+
+
+def test_an_answer_that_comes_as_the_viewer_goes_leaves_nothing_behind(
+    server: WebServer, packets: PlayedPackets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answered_too_late(self: AsgiApp, scope: object, query: bytes) -> Subscription:
+        asked.set()
+        with suppress(asyncio.CancelledError):  # as asyncio.wait_for does where both come at once
+            await asyncio.sleep(30)
+        return Subscription("live", ("yard",))
+
+    async def tasks() -> list[str]:
+        return [repr(one) for one in asyncio.all_tasks() if "_change" in repr(one)]
+
+    asked = threading.Event()
+    monkeypatch.setattr(AsgiApp, "_asked_again", answered_too_late)
+    with WebSocketClient(server.port, "/api/live?streams=gate") as client:
+        client.send('{"streams": "yard"}')
+        assert asked.wait(5)
+    assert eventually(lambda: server.fanout.connections == 0)
+    assert eventually(lambda: not server.fanout._calls.run(tasks()))
 
 
 def test_over_tls(feed: LiveFeed, serve: Serve, packets: PlayedPackets, tmp_path: Any) -> None:
