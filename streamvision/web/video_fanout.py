@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 KEY_FRAME_S = 1.0
 """A key frame is asked for at most so often of each layer."""
+KEY_PATIENCE_S = 2.0
+"""Who waits longer for a key frame of the camera, which cannot be asked for, gets encoded video up to that."""
 _PASSED_ON = VideoLayer("passed_on")
 _NO_VIDEO = "nothing here makes video of the streams; take the layer jpeg"
 _FAULT = "the server could not begin this video, and its log says why; take the layer jpeg"
@@ -43,6 +45,10 @@ class _Slot:
         """The layer whose packets it gets."""
         self.told: str | None = None
         """Why it gets nothing, as it was told."""
+        self.waits_since_s: float | None = None
+        """Since when it waits for a key frame of the camera."""
+        self.is_bridged = False
+        """Whether it gets encoded video up to that."""
 
     def wanted(self) -> list[VideoLayer]:
         """Return the layers that it would take, the best first."""
@@ -110,8 +116,22 @@ class VideoFanout:
             for slot in tuple(slots.values()):
                 video = slot.sending.format if slot.sending else None
                 width_px, wanted_bytes_s = video.width_px if video else None, self._wanted_bytes_s(slot.viewer, now_s)
-                if slot.choice.note_time(now_s, width_px=width_px, wanted_bytes_s=wanted_bytes_s):
+                has_changed = slot.choice.note_time(now_s, width_px=width_px, wanted_bytes_s=wanted_bytes_s)
+                if self._note_wait(slot, now_s) or has_changed:
                     self._settle(slot)
+
+    def _note_wait(self, slot: _Slot, now_s: float) -> bool:
+        """Learn whether a viewer waits for a key frame of the camera; return whether that is too long from now on."""
+        is_passed_on = slot.sending is not None and slot.sending.layer == _PASSED_ON
+        if not is_passed_on or slot.channel.stream_id not in slot.viewer.packets.skipping:
+            slot.waits_since_s = None
+            return False
+        if slot.waits_since_s is None:
+            slot.waits_since_s = now_s
+        if slot.is_bridged or now_s - slot.waits_since_s < KEY_PATIENCE_S:
+            return False
+        slot.is_bridged = True
+        return True
 
     # --- which layer a viewer gets ------------------------------------------------------------------------------
 
@@ -125,8 +145,9 @@ class VideoFanout:
         kept: list[VideoFeed] = []
         for layer in slot.wanted():
             kept.append(self._join(slot, layer))
-            if kept[-1].reason is None:
+            if kept[-1].reason is None and (best is None or slot.is_bridged):
                 best = kept[-1]
+            if best is not None and not slot.is_bridged:
                 break
         before = slot.sending
         goes_on = before is not None and before is not best and before.format is not None
@@ -207,9 +228,11 @@ class VideoFanout:
 
     def _settle_waiting(self, feed: VideoFeed) -> None:
         """Let those begin with a layer who wait for its key frame while they get another layer."""
-        takers = self._takers.get(feed, {})
-        for slot in [one for one in self._joined.get(feed, ()) if one not in takers]:
-            self._settle(slot)
+        for slot in tuple(self._joined.get(feed, ())):
+            was_bridged = slot.is_bridged
+            slot.is_bridged = was_bridged and feed.layer != _PASSED_ON
+            if slot.sending is not feed or slot.is_bridged != was_bridged:
+                self._settle(slot)
 
     def _begin(self, slot: _Slot, feed: VideoFeed) -> None:
         """Give a viewer what it needs to decode a layer from its last key frame on, or else from the next."""

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from streamvision.core.live_video import VideoLayer
+from streamvision.web import video_fanout
 from streamvision.web.server import WebServer
 from support.live_feed import LiveFeed
 from support.live_packets import PlayedPackets
@@ -154,6 +155,31 @@ def test_what_cannot_be_passed_on_is_encoded_and_passed_on_again(server: WebServ
         encoded = packets.layer("gate", VideoLayer("encoded"))
         encoded.become("no encoder is left")
         assert read_until(response, lambda kind, _: kind == "notice")["notice"]["reason"] == "no encoder is left"
+
+
+@pytest.mark.parametrize("encodes", [True, False])
+def test_who_waits_for_a_rare_key_frame_gets_encoded_video_up_to_it(
+    feed: LiveFeed, server: WebServer, monkeypatch: pytest.MonkeyPatch, encodes: bool
+) -> None:
+    monkeypatch.setattr(video_fanout, "KEY_PATIENCE_S", 0.3)
+    with PlayedPackets(fps=8) as packets:
+        feed.view.packets = packets
+        source, encoded = packets.layer("gate", SOURCE), packets.layer("gate", VideoLayer("encoded"))
+        source.place = 2  # its next key frame is 3 s away
+        encoded.reason = None if encodes else "no encoder"
+        with opened(server.port, "/api/live?streams=gate&layer=auto") as response:
+            came = []
+            while ("source", "packet") not in came:
+                kind, header, _ = read(response)
+                if kind == "format":
+                    layer = header["format"]["layer"]
+                    came.append((layer, kind))
+                elif kind == "packet" and came[-1] != (layer, kind):
+                    assert header["packet"]["is_key"]
+                    came.append((layer, kind))
+            way = [("h264", "format"), ("h264", "packet"), ("source", "format")] if encodes else []
+            assert came == [("source", "format"), *way, ("source", "packet")]
+            assert eventually(lambda: not encoded.listeners)
 
 
 def test_another_generation_begins_with_its_format(server: WebServer, packets: PlayedPackets) -> None:
