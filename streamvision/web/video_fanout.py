@@ -243,10 +243,11 @@ class VideoFanout:
         now_s = time.monotonic()
         record = format_record(stream_id, feed.format, layer=feed.name, now_s=now_s)
         self._delivery.offer_packet(viewer, stream_id, record, "format", now_s)
-        group = feed.joining(now_s)
-        for packet in group:
-            self._offer(slot, feed, packet, packet_record(stream_id, packet, now_s=now_s), now_s, is_joining=True)
-        if not group:
+        has_begun = False
+        for packet, joining in feed.joining_records(now_s):
+            has_begun = True
+            self._offer(slot, feed, packet, joining, now_s, is_joining=True)
+        if not has_begun:
             viewer.packets.skipping.add(stream_id)
             self._ask_for_key_frame(feed)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from streamvision.core.live import LiveChannel
 from streamvision.core.live_video import VideoFormat, VideoLayer, VideoPacket
 from streamvision.web.layer_choice import ByteRate
 from streamvision.web.layers import Layer
+from streamvision.web.live_records import packet_record
 from streamvision.web.loop_calls import LoopCalls
 
 MAX_WAITING = 1024
@@ -126,18 +127,19 @@ class VideoFeed:
         self.rate = ByteRate()
         """How many bytes a second it is."""
         self._group_bytes = 0
+        self._records: list[bytes] = []  # of the group, as far as somebody has joined with it
 
     def begin(self, beginning: Beginning) -> None:
         """Begin, or begin anew."""
         self.format, self.reason = beginning.video, None
-        self.group, self._group_bytes = [], 0
+        self._forget_group()
         for packet in beginning.packets:
             self.keep(packet)
 
     def be_absent(self, reason: str) -> None:
         """Take note that there is no such video now."""
         self.format, self.reason = None, reason
-        self.group, self._group_bytes = [], 0
+        self._forget_group()
 
     def joining(self, now_s: float) -> list[VideoPacket]:
         """Return what those who join now begin with; nothing where they wait for the next key frame."""
@@ -145,16 +147,28 @@ class VideoFeed:
             return []
         return self.group
 
+    def joining_records(self, now_s: float) -> Iterable[tuple[VideoPacket, bytes]]:
+        """Return the same with the record of each, which is made once for all who join with it."""
+        group = self.joining(now_s)
+        stream_id, missing = self.channel.stream_id, group[len(self._records) :]
+        self._records += [packet_record(stream_id, packet, now_s=now_s) for packet in missing]
+        return zip(group, self._records, strict=False)
+
     def keep(self, packet: VideoPacket) -> None:
         """Keep a packet for those who join."""
         if is_key(packet):
-            self.group, self._group_bytes = [packet], len(packet.data)
+            self._forget_group()
+            self.group.append(packet)
+            self._group_bytes = len(packet.data)
         elif self.group:
             self.group.append(packet)
             self._group_bytes += len(packet.data)
             is_long = self.layer.way == "encoded" and packet.time_us - self.group[0].time_us > MAX_ENCODED_GROUP_US
             if is_long or self._group_bytes > MAX_GROUP_BYTES or len(self.group) > MAX_GROUP_PACKETS:
-                self.group = []
+                self._forget_group()
+
+    def _forget_group(self) -> None:
+        self.group, self._group_bytes, self._records = [], 0, []
 
 
 def is_key(packet: VideoPacket) -> bool:
