@@ -23,7 +23,10 @@ const live = new LiveLink({
   root: address(),
   wanted: () => wall.wanted,
   onRecord: (header, data, offset_s) => tiles.get(header.stream)?.take(header, data, offset_s),
-  onChange: (change) => onLink(liveLink, change),
+  onChange: (change) => {
+    for (const tile of tiles.values()) tile.pause(); // what waits is of the connection before
+    onLink(liveLink, change);
+  },
   onRefused: (status) => status === 401 && signIn(),
 });
 const news = events(onEvent, (change) => onLink(newsLink, change));
@@ -42,8 +45,9 @@ function watch() {
   const wanted = document.hidden ? [] : wall.wanted;
   const ids = wanted.map(({ id }) => id);
   for (const [id, tile] of tiles) if (!ids.includes(id)) tile.pause();
-  if (wanted.length) live.watch();
-  else live.close();
+  if (wanted.length) return live.watch();
+  live.close();
+  liveLink.tried = false; // it is not missed
 }
 
 function onLink(link, change) {
@@ -84,7 +88,8 @@ function keepTiles(statuses) {
   tiles.clear();
   for (const status of statuses) tiles.set(status.id, before.get(status.id) ?? new Tile(find("tile"), status, { hasVideo, onWish }));
   for (const [id, tile] of before) if (!tiles.has(id)) tile.remove();
-  find("grid").replaceChildren(...[...tiles.values()].map((tile) => tile.element));
+  const places = find("grid").children; // a tile that stays where it is keeps the focus and the full screen
+  [...tiles.values()].forEach(({ element }, n) => places[n] !== element && find("grid").insertBefore(element, places[n] ?? null));
   find("empty").hidden = tiles.size > 0;
   setFocus(addressed());
 }

@@ -25,6 +25,7 @@ const WORDS = {
   offline: "No connection",
 };
 const MOST_CHIPS = 4;
+const APART_S = 2;
 const WHOLE_SHARE = 0.6; // of the camera's width; one that is shown smaller is asked for in a size of its own
 
 export class Tile {
@@ -40,12 +41,16 @@ export class Tile {
   #shape = ""; // of the picture on the canvas
   #status = null;
   #status_at_s = 0;
+  #apart_at_s = -Infinity; // when the boxes were of another frame than the picture last
+  #onWish;
+  #isPaused = true;
 
   // Takes the element to copy, the stream's first status, whether the server has video, and what is told when another
   // layer is wanted.
   constructor(template, status, { hasVideo, onWish }) {
     const { id } = status;
     this.#hasVideo = hasVideo;
+    this.#onWish = onWish;
     this.id = id;
     this.#element = template.content.firstElementChild.cloneNode(true);
     this.#element.dataset.stream = id;
@@ -120,11 +125,13 @@ export class Tile {
 
   // Takes one of the stream's live records.
   take(header, data, offset_s) {
+    this.#isPaused = false;
     this.#live.take(header, data, offset_s);
   }
 
   // Takes note that nothing comes for now.
   pause() {
+    this.#isPaused = true;
     this.#live.pause();
   }
 
@@ -164,6 +171,7 @@ export class Tile {
     this.#tallies.update(status.analytics);
     this.#canvas.setAttribute("aria-label", this.#describe(status));
     this.tick();
+    if (previous && previous.width_px !== status.width_px) this.#onWish(); // which video is best depends on it
     if (!previous || previous.state === status.state) return null;
     return `${this.name}: ${WORDS[status.state] ?? status.state}${status.reason ? `, ${status.reason}` : ""}`;
   }
@@ -203,14 +211,23 @@ export class Tile {
     this.#find(".age").hidden = !counts;
     this.#write(".age", counts ? format.age(age_s) : "");
     this.#write(".age-large", counts ? format.age(age_s) : "–");
-    this.#write(".details .boxes-age", counts ? boxesAge(shown) : "");
-    this.#write(".figures .boxes-age", counts ? boxesAge(shown) : "");
+    const areApart = counts && this.#areApart(shown);
+    const boxes = areApart ? `boxes ${format.age(now() - shown.boxes_captured_s)}` : "";
+    this.#write(".figures .boxes-age", boxes);
+    this.#write(".details .boxes-age", !counts ? "" : shown.boxes_captured_s === null ? "no boxes" : boxes || "boxes of the same frame");
     this.#element.dataset.freshness = !counts ? "none" : age_s > 2 ? "old" : age_s > 0.5 ? "late" : "fresh";
     this.#showSound();
-    this.#history.add(age_s, now());
+    if (!this.#isPaused) this.#history.add(age_s, now());
     if (!this.#element.classList.contains("focused")) return;
     this.#history.draw(now());
     this.#write(".told", this.#live.told(over));
+  }
+
+  // Whether the boxes are of another frame than the picture, or were a moment ago, so that words do not come and go.
+  #areApart({ captured_s, boxes_captured_s }) {
+    if (boxes_captured_s === null) return false;
+    if (boxes_captured_s !== captured_s) this.#apart_at_s = now();
+    return now() - this.#apart_at_s < APART_S;
   }
 
   #showSound() {
@@ -278,12 +295,6 @@ export class Tile {
     const text = String(words);
     if (element.textContent !== text) element.textContent = text;
   }
-}
-
-// How old the boxes are, beside their picture.
-function boxesAge({ captured_s, boxes_captured_s }) {
-  if (boxes_captured_s === null) return "no boxes";
-  return boxes_captured_s === captured_s ? "boxes of the same frame" : `boxes ${format.age(now() - boxes_captured_s)}`;
 }
 
 // [name, now, since the start] of every class, what is in the picture first.

@@ -5,6 +5,7 @@ import { now } from "./repeated.js";
 
 const LONGEST_QUEUE = 60; // packets that wait for the decoder, before those up to the next key frame are left out
 const LONGEST_S = 0.4; // that a packet may be in the decoder, before the same
+const CATCHING_UP_S = 5; // for what was sent before this page came, up to the present picture
 const MOST_KNOWN = 120; // packets that are in the decoder, or lost in it
 
 export const canDecode = () => typeof VideoDecoder === "function" && typeof EncodedVideoChunk === "function";
@@ -17,6 +18,7 @@ export class PictureDecoder {
   #config = null;
   #generation = null;
   #awaits_key = true;
+  #catches_up_until_s = -Infinity;
   #packets = new Map(); // by their time, of those that are in the decoder
   #early = []; // what came while it was asked whether the format is known
   #failures = new Failures();
@@ -56,6 +58,9 @@ export class PictureDecoder {
       this.#awaits_key = true;
     }
     if (this.#awaits_key && !packet.is_key) return;
+    const isOld = now() - packet.captured_s > LONGEST_S;
+    if (this.#awaits_key && isOld) this.#catches_up_until_s = now() + CATCHING_UP_S;
+    else if (!isOld && this.#decoder.decodeQueueSize === 0) this.#catches_up_until_s = -Infinity;
     this.#awaits_key = false;
     this.#packets.set(packet.time_us, { packet, given_s: now() });
     if (this.#packets.size > MOST_KNOWN) this.#packets.delete(this.#packets.keys().next().value);
@@ -73,8 +78,10 @@ export class PictureDecoder {
     this.#packets.clear();
   }
 
-  // Whether this machine cannot decode as fast as pictures come.
+  // Whether this machine cannot decode as fast as pictures come. Those that came before it did come at once, and the next
+  // key frame may be many seconds away.
   get #isBehind() {
+    if (now() < this.#catches_up_until_s) return false;
     const [oldest] = this.#packets.values();
     const { decodeQueueSize: waiting } = this.#decoder;
     return waiting > LONGEST_QUEUE || (waiting > 0 && oldest !== undefined && now() - oldest.given_s > LONGEST_S);

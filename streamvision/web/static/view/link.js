@@ -97,25 +97,26 @@ export class LiveLink {
     return (record, way) => {
       this.#way = way;
       alive();
-      if (record.header.sent_at_s !== undefined) lateness.of(record.header.sent_at_s, now());
+      lateness.of(record.header.sent_at_s, now());
       this.#onRecord(record.header, record.data, lateness.offset_s);
     };
   }
 
-  // Returns, when the connection is over, whether a record has come.
+  // Returns, when the connection is over, whether a record has come; throws the server's sentence where it says why.
   #overSocket(address, signal, take) {
     const target = new URL(address);
     target.protocol = target.protocol.replace("http", "ws");
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const socket = new WebSocket(target, this.#protocols);
       let has_record = false;
-      const end = () => {
+      const end = ({ reason } = {}) => {
         clearTimeout(patience);
         signal.removeEventListener("abort", end);
         socket.onmessage = socket.onclose = null;
         socket.close();
         if (this.#socket === socket) this.#socket = null;
-        resolve(has_record);
+        if (has_record && reason) reject(new Error(reason));
+        else resolve(has_record);
       };
       const patience = setTimeout(end, HANDSHAKE_MS);
       socket.binaryType = "arraybuffer";

@@ -1,5 +1,6 @@
 // One stream, live on a canvas, with what was found on another one above it.
 
+import { checkedFormat, checkedNotice, checkedPacket, checkedResult, checkedScene } from "./checked.js";
 import { canDecode, PictureDecoder } from "./decoder.js";
 import { FoundLayer } from "./found_layer.js";
 import { JpegDecoder } from "./jpeg.js";
@@ -9,6 +10,8 @@ import { now } from "./repeated.js";
 import { Schedule } from "./schedule.js";
 import { canHear, Sound } from "./sound.js";
 import { told } from "./told.js";
+
+const SILENT_S = 8; // that packets come and no picture does, before it is done another way
 
 export class LivePicture {
   #picture;
@@ -29,6 +32,8 @@ export class LivePicture {
   #awaited = null; // the id of the next animation frame
   #said = ""; // why the server gives another video than the best one
   #unheard = ""; // why there is no sound
+  #awaits_since_s = null; // when the first packet came, until a picture does
+  #again = new Set(); // timers by which layers are asked for again
 
   // `picture` and `overlay` are canvases, one over the other; `onShown()` is told of each picture, `onChange()` when
   // another layer is to be asked for; `onSeen` is that of found_layer.js.
@@ -97,6 +102,11 @@ export class LivePicture {
     return this.#scene;
   }
 
+  // The newest result, of whatever picture; null before the first.
+  get newest() {
+    return this.#schedule.newest;
+  }
+
   // How the picture comes, in words; `over` is "websocket" or "http".
   told(over) {
     if (!this.#shown) return "";
@@ -108,39 +118,43 @@ export class LivePicture {
 
   // Takes one of the stream's records; `offset_s` is what the page's clock shows more than the server's.
   take(header, data, offset_s) {
-    if (header.packet) this.#takePacket(header.packet, data, offset_s);
-    else if (header.result) this.#takeResult(header.result, offset_s);
-    else if (header.format) this.#begin(header.format);
-    else if (header.scene) this.#takeScene(header.scene);
-    else if (header.notice) this.#takeNotice(header.notice);
+    if (header.packet) this.#takePacket(checkedPacket(header.packet), data, offset_s);
+    else if (header.result) this.#takeResult(checkedResult(header.result), offset_s);
+    else if (header.format) this.#begin(checkedFormat(header.format));
+    else if (header.scene) this.#takeScene(checkedScene(header.scene));
+    else if (header.notice) this.#takeNotice(checkedNotice(header.notice));
     else if (header.jpeg_bytes && (!this.#format || this.layer === "jpeg")) {
       this.#jpeg.take({ ...header, captured_s: header.sent_at_s - header.age_s + offset_s }, data);
     }
   }
 
-  // Forgets what waits, since the connection is over or the stream is not in sight; the picture stays.
+  // Forgets what waits and what was found, since the connection is over or the stream is not in sight; the picture stays.
   pause() {
     this.#endVideo();
+    this.#schedule.forget();
     this.#jpeg.close();
   }
 
   close() {
     this.pause();
+    for (const timer of this.#again) clearTimeout(timer);
     this.#found.close();
     this.#sound.close();
   }
 
   #begin(format) {
-    if (!this.#By) return; // it was asked for before that was known
+    if (!this.#By || !format) return; // it was asked for before that was known
     this.#schedule.begin(format);
     this.#format = format;
+    this.#awaits_since_s = null;
     this.#said = "";
     this.#decoder ??= new this.#By({
       onPicture: (frame, packet) => {
+        this.#awaits_since_s = Infinity;
         this.#schedule.addPicture(frame, packet, packet.captured_s, now());
         this.#await();
       },
-      onFailed: (reason) => this.#bar(this.#format.layer, "decoder", reason),
+      onFailed: (reason) => this.#giveUp(reason),
     });
     this.#decoder.begin(format);
     this.#unheard = this.#By === PictureDecoder && canHear() ? "" : `Without sound, since by ${this.#By.means} pictures alone are played here.`;
@@ -153,11 +167,22 @@ export class LivePicture {
   }
 
   #takePacket(packet, data, offset_s) {
-    if (packet.track === "sound") this.#sound.take(packet, data);
-    else this.#decoder?.take({ ...packet, captured_s: packet.captured_us / 1e6 + offset_s }, data);
+    if (!packet) return;
+    if (packet.track === "sound") return this.#sound.take(packet, data);
+    if (!this.#format) return;
+    this.#awaits_since_s ??= now();
+    if (now() - this.#awaits_since_s > SILENT_S) return this.#giveUp(`By ${this.#By.means} no picture came of ${this.#format.codec}.`);
+    this.#decoder.take({ ...packet, captured_s: packet.captured_us / 1e6 + offset_s }, data);
+  }
+
+  #giveUp(reason) {
+    const { layer } = this.#format;
+    this.#endVideo();
+    this.#bar(layer, "decoder", reason);
   }
 
   #takeResult(result, offset_s) {
+    if (!result) return;
     this.#schedule.addResult(result, result.captured_us / 1e6 + offset_s, now());
     this.#await();
   }
@@ -175,7 +200,11 @@ export class LivePicture {
   // Asks for the next layer, for a while.
   #bar(layer, by, reason) {
     const seconds = this.#layers.bar(layer, { by, reason }, now());
-    setTimeout(() => this.#onChange(), 1000 * seconds + 100);
+    const timer = setTimeout(() => {
+      this.#again.delete(timer);
+      this.#onChange();
+    }, 1000 * seconds + 100);
+    this.#again.add(timer);
     this.#onChange();
   }
 

@@ -56,7 +56,7 @@ export class MsePlayer {
     if (packet.generation !== this.#format?.generation) return;
     if (this.#waiting.length > MOST_WAITING) this.#awaits_key = true;
     if (this.#awaits_key && !packet.is_key) return;
-    if (this.#awaits_key) this.#waiting = [];
+    if (this.#awaits_key && this.#waiting.length) this.#open(); // what waits is old
     this.#awaits_key = false;
     const { sample, sets } = taken(data, this.#format.codec);
     if (this.#base_us === null && !this.#beginSegment(packet, sets)) return;
@@ -83,7 +83,11 @@ export class MsePlayer {
     this.#video.src = URL.createObjectURL(source);
     source.addEventListener("sourceopen", () => {
       if (source !== this.#source) return;
-      this.#buffer = source.addSourceBuffer(typeOf(this.#format.codec));
+      try {
+        this.#buffer = source.addSourceBuffer(typeOf(this.#format.codec));
+      } catch (error) {
+        return this.#onError(error.message); // a browser has only so many
+      }
       this.#buffer.addEventListener("updateend", () => source === this.#source && this.#append());
       this.#append();
     }, { once: true });

@@ -6,7 +6,7 @@ export const BLACK = "#0e0e0e";
 export const WHITE = "#fafafa";
 
 // The colour of an identity or a class: the same number always has the same one.
-export const colourOf = (number) => COLOURS[number % COLOURS.length];
+export const colourOf = (number) => COLOURS[number % COLOURS.length] ?? UNCONFIRMED;
 
 // Black or white, whichever is read better on a colour.
 export function wordsOn(colour) {

@@ -1,6 +1,7 @@
 // Reads /api/live: one JSON line for each record, and the bytes that it announces right behind it.
 
 const NEWLINE = 10;
+const MOST_BYTES = 1 << 26; // of a record
 const words = new TextDecoder();
 
 // How many bytes follow a record's line: pictures say so in a field of their own.
@@ -42,6 +43,7 @@ export class RecordParser {
 
   #append(chunk) {
     const held = this.#end - this.#begin;
+    if (held + chunk.length > MOST_BYTES) throw new Error("a record has no end");
     if (this.#end + chunk.length > this.#buffer.length) {
       const roomy = held + chunk.length > this.#buffer.length / 2;
       const target = roomy ? new Uint8Array(2 * (held + chunk.length)) : this.#buffer;
@@ -64,6 +66,7 @@ export class Lateness {
   #quickest_s = Infinity;
 
   of(sent_at_s, now_s) {
+    if (!Number.isFinite(sent_at_s)) return 0;
     if (now_s - this.#begun_s > this.#window_s) {
       [this.#previous_s, this.#quickest_s, this.#begun_s] = [this.#quickest_s, Infinity, now_s];
     }

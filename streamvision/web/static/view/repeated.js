@@ -7,7 +7,7 @@ const LONGEST_RETRY_MS = 5000;
 export const now = () => performance.now() / 1000;
 
 // Runs one connection again and again: `attempt(signal, alive)` returns when it breaks; `alive()` is called for
-// whatever arrives.
+// whatever arrives. `onChange` is told before the first of it is taken, and when a connection is over.
 export class Repeated {
   #attempt;
   #onChange;
@@ -40,12 +40,15 @@ export class Repeated {
       const cutNow = () => cut.abort();
       stopped.addEventListener("abort", cutNow);
       let watchdog = setTimeout(cutNow, SILENCE_MS);
+      let connected = false;
       const alive = () => {
         clearTimeout(watchdog);
         if (stopped.aborted) return;
         watchdog = setTimeout(cutNow, SILENCE_MS);
         retry_ms = FIRST_RETRY_MS;
-        this.#onChange({ connected: true });
+        if (connected) return;
+        connected = true;
+        this.#onChange({ connected });
       };
       let why = "the connection was closed";
       try {

@@ -29,6 +29,7 @@ export class Schedule {
   #abandoned = 0; // pictures in a row whose result did not come in time
   #late = false; // whether results are too late to be waited for
   #late_at_s = -Infinity; // when a result was late last
+  #unanswered = []; // {at_us, came_s} of the pictures that are later than the newest result, the oldest first
 
   // Begins a video: pictures and results of what was before no longer belong together.
   begin(format) {
@@ -38,12 +39,24 @@ export class Schedule {
     this.#results = this.#results.filter((result) => this.#timed(result)).map((result) => ({ ...result, at_us: this.#timeOf(result) }));
   }
 
+  // Forgets all that was: what comes next may be another server's, whose clocks began anew.
+  forget() {
+    this.clear();
+    this.#results = [];
+    this.#former = null;
+    this.#waits = [];
+    this.#abandoned = 0;
+    this.#late = false;
+    this.#late_at_s = -Infinity;
+  }
+
   get isEmpty() {
     return this.#pictures.length === 0;
   }
 
   clear() {
     for (const { picture } of this.#pictures.splice(0)) picture.close();
+    this.#unanswered = [];
   }
 
   set mode(mode) {
@@ -66,6 +79,8 @@ export class Schedule {
     const base_s = this.#baseOf(at_us, captured_s);
     this.#pictures.push({ picture, packet, at_us, captured_s, base_s, came_s: now_s });
     while (this.#pictures.length > MOST_PICTURES) this.#pictures.shift().picture.close();
+    if (this.#knows(at_us)) this.#noteWait(0, now_s);
+    else if (this.#unanswered.length < MOST_RESULTS) this.#unanswered.push({ at_us, came_s: now_s });
   }
 
   addResult(result, captured_s, now_s) {
@@ -76,10 +91,16 @@ export class Schedule {
     const waited = this.#pictures.find((one) => one.at_us <= at_us && !(one.at_us <= previous?.at_us));
     this.#waits = this.#waits.filter(({ at_s }) => now_s - at_s < WINDOW_S);
     this.#waits.push({ at_s: now_s, wait_s: now_s - (waited?.base_s ?? captured_s), skipped: waited !== undefined && waited.at_us < at_us });
-    if (now_s - (previous?.captured_s ?? captured_s) > LONGEST_WAIT_S) this.#late_at_s = now_s;
-    else if (now_s - this.#late_at_s > CALM_S) this.#late = false;
+    const [oldest] = this.#unanswered;
+    this.#unanswered = this.#unanswered.filter((one) => one.at_us > at_us);
+    if (oldest?.at_us <= at_us) this.#noteWait(now_s - oldest.came_s, now_s);
     this.#results.push({ ...result, at_us, captured_s });
     if (this.#results.length > MOST_RESULTS) this.#results.shift();
+  }
+
+  // The newest result; null before the first.
+  get newest() {
+    return this.#results.at(-1) ?? null;
   }
 
   // The result of a frame by its number, or of the one before it that has one; null where none is known.
@@ -118,6 +139,12 @@ export class Schedule {
     const base_s = captured_s > former_s ? captured_s : former_s + CATCHING_UP * Math.min(apart_s, LONGEST_WAIT_S);
     this.#former = { at_us, base_s };
     return base_s;
+  }
+
+  // Takes note of how long after a picture a result came that tells what is on it.
+  #noteWait(wait_s, now_s) {
+    if (wait_s > LONGEST_WAIT_S) this.#late_at_s = now_s;
+    else if (now_s - this.#late_at_s > CALM_S) this.#late = false;
   }
 
   #abandon(now_s) {

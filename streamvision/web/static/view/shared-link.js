@@ -49,6 +49,7 @@ class SharedLink {
 
   add(viewer) {
     this.#viewers.add(viewer);
+    if (this.#connected) viewer.connected(this.#link.way);
     if (this.#asked.has(viewer.stream)) this.#anew.add(viewer.stream);
     this.watch();
   }
@@ -121,7 +122,6 @@ class SharedLink {
   }
 
   #change({ connected, why }) {
-    if (connected === this.#connected && connected) return;
     this.#connected = connected;
     if (connected) for (const viewer of this.#viewers) viewer.connected(this.#link.way);
     else this.look(why);

@@ -70,15 +70,19 @@ export class Sound {
     const { codec, sample_rate_hz: sampleRate, channels: numberOfChannels, description } = this.#format;
     const decoder = new AudioDecoder({
       output: (data) => this.#play(decoder, data),
-      error: ({ message }) => decoder === this.#decoder && this.#onFailed(`The sound (${codec}) cannot be played: ${message}`),
+      error: (error) => decoder === this.#decoder && this.#fail(error),
     });
     this.#decoder = decoder;
-    const bytes = Uint8Array.from(atob(description ?? ""), (letter) => letter.charCodeAt(0));
     try {
+      const bytes = Uint8Array.from(atob(description ?? ""), (letter) => letter.charCodeAt(0));
       decoder.configure({ codec, sampleRate, numberOfChannels, ...(bytes.length && { description: bytes }) });
     } catch (error) {
-      this.#onFailed(`The sound (${codec}) cannot be played: ${error.message}`);
+      this.#fail(error);
     }
+  }
+
+  #fail({ message }) {
+    this.#onFailed(`The sound (${this.#format?.codec}) cannot be played: ${message}`);
   }
 
   #end() {
@@ -89,14 +93,18 @@ export class Sound {
 
   #play(decoder, data) {
     const { numberOfChannels, numberOfFrames, sampleRate, timestamp } = data;
-    if (decoder === this.#decoder && this.#ahead_s !== null && numberOfFrames) {
+    try {
+      if (decoder !== this.#decoder || this.#ahead_s === null || !numberOfFrames) return;
       const buffer = new AudioBuffer({ numberOfChannels, length: numberOfFrames, sampleRate });
       for (let n = 0; n < numberOfChannels; n += 1) {
         data.copyTo(buffer.getChannelData(n), { planeIndex: n, format: "f32-planar" });
       }
       this.#place(buffer, timestamp);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      data.close();
     }
-    data.close();
   }
 
   #place(buffer, time_us) {

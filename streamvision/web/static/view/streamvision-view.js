@@ -34,7 +34,6 @@ export class StreamVisionView extends (globalThis.HTMLElement ?? class {}) {
   #told = null; // what the server said last of the stream
   #shownAt_s = 0;
   #way = null;
-  #found = null; // the newest result
   #timer = null;
   #sight = null; // sees whether the element is on the screen
   #size = null; // sees how large it is
@@ -211,11 +210,11 @@ export class StreamVisionView extends (globalThis.HTMLElement ?? class {}) {
         return live.layer;
       },
       take: (header, data, offset_s) => {
-        this.#found = header.result ?? this.#found;
         live.take(header, data, offset_s);
         if (header.scene) this.#applyLook();
       },
       connected: (way) => {
+        live.pause(); // what waits is of the connection before
         this.#way = way;
         this.#told = null;
         this.#shownAt_s = now();
@@ -236,7 +235,7 @@ export class StreamVisionView extends (globalThis.HTMLElement ?? class {}) {
     const shape = `${width_px} / ${height_px}`;
     if (this.#stage.style.getPropertyValue("--ratio") !== shape) this.#stage.style.setProperty("--ratio", shape);
     this.#say("live");
-    const found = result ?? this.#found;
+    const found = result ?? this.#live.newest;
     if (!found) return;
     const ages = { age_s: now() - captured_s, boxes_age_s: boxes_captured_s === null ? null : now() - boxes_captured_s };
     this.#dispatch("streamvision-result", { stream: this.stream, ...ages, result: found });
@@ -270,7 +269,7 @@ export class StreamVisionView extends (globalThis.HTMLElement ?? class {}) {
   #showName() {
     const counts = new Map();
     const scene = this.#live.scene;
-    for (const { class_name: given, class_id: id } of this.#found?.objects ?? []) {
+    for (const { class_name: given, class_id: id } of this.#live.newest?.objects ?? []) {
       const name = given ?? scene?.names?.[id] ?? `class ${id}`;
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
@@ -320,10 +319,10 @@ export class StreamVisionView extends (globalThis.HTMLElement ?? class {}) {
 
   #click({ offsetX, offsetY }) {
     const shown = this.#live?.shown;
-    const result = shown?.result ?? this.#found;
+    const result = shown?.result ?? this.#live?.newest;
     if (!shown || !result) return;
     const [x, y] = this.#inPicture(offsetX, offsetY, result);
-    const hit = (result.objects ?? []).filter(({ box_xyxy_px: [left, top, right, bottom] }) => left <= x && x <= right && top <= y && y <= bottom);
+    const hit = result.objects.filter(({ box_xyxy_px: [left, top, right, bottom] }) => left <= x && x <= right && top <= y && y <= bottom);
     const area = ({ box_xyxy_px: [left, top, right, bottom] }) => (right - left) * (bottom - top);
     const object = hit.sort((a, b) => area(a) - area(b))[0] ?? null;
     this.#dispatch("streamvision-click", { stream: this.stream, object, x_px: x, y_px: y, result });

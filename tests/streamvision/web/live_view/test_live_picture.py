@@ -81,6 +81,74 @@ def test_another_size_keeps_the_old_picture_until_the_new_one(modules: ModulePag
     assert seen["kept"] and seen["width"] == 640 and set(seen["widths"]) == {320, 640}
 
 
+HOSTILE = [
+    {"format": None},
+    {"format": {"codec": 7, "width_px": 320, "height_px": 180}},
+    {"format": {"codec": "avc1.42c01e", "width_px": 1e9, "height_px": None}},
+    {"packet": {}},
+    {"packet": {"track": "video", "generation": 1, "time_us": "soon", "captured_us": None}},
+    {"result": 5},
+    {"result": {"captured_us": "now", "objects": []}},
+    {"scene": None},
+    {"scene": {"names": 3, "regions": [None, {"kind": "line", "points": 4, "directions": 2}], "skeleton": [5]}},
+    {"notice": None},
+]
+ODD_OBJECTS = [
+    None,
+    {"box_xyxy_px": [0, 0, None, 9]},
+    {"box_xyxy_px": [1e308, -1e308, 1e308, 1e308], "track_id": -3},
+    {"box_xyxy_px": [1, 1, 99, 99], "keypoints": [None, 4], "outlines_px": [None, "x"], "obb": "round"},
+    {"box_xyxy_px": [1, 1, 99, 99], "class_name": "<img src=x onerror=document.title='broken'>", "attributes": [None]},
+]
+ODD_RESULT = {
+    "objects": ODD_OBJECTS,
+    "marks": 5,
+    "counts": 3,
+    "classes": [None, {}],
+    "key_frames": {"one": None},
+    "text": 1,
+}
+
+
+def test_records_that_make_no_sense_end_nothing(modules: ModulePage) -> None:
+    packets = square_packets(30)
+    results = [square_result(packet, n) | (ODD_RESULT if n % 2 else {}) for n, packet in enumerate(packets)]
+    seen = staged(
+        modules,
+        "for (const record of given.hostile) live.take(record, new Uint8Array(9), 0);"
+        "live.take({ format: given.format });"
+        "const odd = () => { for (const record of given.hostile) live.take(record, new Uint8Array(9), 0); };"
+        "setTimeout(odd, 400);"
+        "const many = (one) => ({ ...one, objects: Array(300).fill(one.objects).flat() });"
+        "await play(given.packets, given.results.map(many));"
+        "const frames = new Set(shown.map(({ frame }) => frame)); told();"
+        "return { count: shown.length, last: Math.max(...frames), title: document.title,"
+        "  found: live.newest.objects.length };",
+        hostile=HOSTILE,
+        format=square_format(),
+        packets=packets,
+        results=results,
+    )
+    assert seen["count"] > 5 and seen["last"] >= 20 and seen["title"] != "broken" and 300 < seen["found"] <= 1000
+
+
+def test_after_the_server_has_begun_anew_boxes_are_there_again(modules: ModulePage) -> None:
+    packets = square_packets(20)
+    later = [packet | {"time_us": packet["time_us"] + 3_600_000_000} for packet in packets]
+    seen = staged(
+        modules,
+        "live.take({ format: given.format }); await play(given.later, given.laterResults); const before = shown.length;"
+        "live.pause(); live.take({ format: given.format }); await play(given.packets, given.results);"
+        "return { frames: shown.slice(before).map(({ frame }) => frame) };",
+        format=square_format(),
+        packets=packets,
+        results=[square_result(packet, n) for n, packet in enumerate(packets)],
+        later=later,
+        laterResults=[square_result(packet, n) for n, packet in enumerate(later)],
+    )
+    assert len([frame for frame in seen["frames"] if frame is not None]) > 5
+
+
 def test_a_notice_lets_it_ask_for_pictures_and_says_why(modules: ModulePage) -> None:
     seen = staged(
         modules,

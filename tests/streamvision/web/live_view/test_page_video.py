@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from support.live_feed import LiveFeed
+from support.live_feed import FedStream, LiveFeed
 from support.live_packets import PlayedPackets
 from support.nginx import proxied
 from support.web_client import eventually
@@ -154,3 +156,61 @@ def test_a_stream_that_goes_and_a_hidden_tab_leave_no_decoder_open(
     assert eventually(lambda: not packets.layer("gate", PASSED_ON).listeners)
     page.evaluate(hide % "false" + "document.dispatchEvent(new Event('visibilitychange'));")
     page.wait_for_function("() => open_decoders.size === 1")
+
+
+def test_when_the_server_is_gone_nothing_waits_in_decoders(page: Page, server: WebServer) -> None:
+    page.add_init_script(COUNTED)
+    page.goto(server.url)
+    page.wait_for_function("() => open_decoders.size === 2")
+    server.stop()
+    page.wait_for_function("() => open_decoders.size === 0")
+
+
+def test_which_video_is_best_is_decided_anew_once_the_cameras_width_is_known(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["a", "b", "c", "d", "e"]
+    present, known = FedStream.present, threading.Event()
+    width_px = lambda: 3840 if known.is_set() else None  # noqa: E731
+    monkeypatch.setattr(FedStream, "present", lambda stream: replace(present(stream), width_px=width_px()))
+    with PlayedPackets() as packets, LiveFeed(*names, fps=4) as feed:
+        feed.view.packets = packets
+        server = WebServer(feed.view, host="127.0.0.1", port=0)
+        server.start()
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(server.url)
+        page.locator("#layouts [value='3x3']").check()
+        page.wait_for_timeout(500)  # it has settled, and nothing changes its size
+        assert eventually(lambda: packets.layer("a", PASSED_ON).listeners)
+        known.set()
+        assert eventually(lambda: not packets.layer("a", PASSED_ON).listeners), "a small one is enough"
+        page.close()
+        server.stop()
+
+
+def test_another_stream_that_goes_takes_the_focus_from_nobody(
+    page: Page, server: WebServer, video_feed: LiveFeed
+) -> None:
+    page.goto(server.url)
+    page.locator("[data-stream=yard] h2 .open").focus()
+    video_feed.remove("gate")
+    expect(page.locator(".tile")).to_have_count(1)
+    assert page.evaluate("document.activeElement.closest('.tile')?.dataset.stream") == "yard"
+
+
+def test_the_heads_of_tiles_are_level_and_nothing_in_them_overlaps(page: Page, server: WebServer) -> None:
+    page.set_viewport_size({"width": 700, "height": 800})
+    page.goto(server.url)
+    expect(page.locator(".tile .age").first).to_be_visible()
+    measured = page.evaluate(
+        "() => { const [first, second] = document.querySelectorAll('.tile');"
+        "const head = first.querySelector('.head'); head.querySelector('.open').textContent = 'a long name '.repeat(9);"
+        "head.querySelector('.sound').hidden = false;"
+        "const parts = [...head.children].map((one) => one.getBoundingClientRect());"
+        "return { heights: [first, second].map((one) => one.querySelector('.head').offsetHeight),"
+        "gaps: parts.slice(1).map(({ left }, n) => left - parts[n].right),"
+        "inside: head.getBoundingClientRect().right - parts.at(-1).right,"
+        "badge: head.querySelector('.badge').scrollWidth - head.querySelector('.badge').clientWidth }; }"
+    )
+    assert measured["heights"][0] == measured["heights"][1]
+    assert min(measured["gaps"]) >= 0 and measured["inside"] >= 0 and measured["badge"] <= 0

@@ -99,6 +99,31 @@ def test_it_is_exact_again_once_results_come_in_time(modules: ModulePage) -> Non
     assert all(one["is_own"] for one in played["shown"] if one["n"] > 150)
 
 
+def test_few_pictures_each_with_its_own_result_in_time_are_exact(modules: ModulePage) -> None:
+    """One picture a second, after a while in which results were late."""
+    often = [(n * 0.04 + 0.01, "picture", n) for n in range(50)] + [(n * 0.04 + 0.5, "result", n) for n in range(50)]
+    seldom = range(75, 275, 25)
+    events = [(n * 0.04 + 0.01, "picture", n) for n in seldom] + [(n * 0.04 + 0.05, "result", n) for n in seldom]
+    played = play(modules, often + events)
+    assert [one["is_own"] for one in played["shown"][-3:]] == [True] * 3
+    assert played["mode"] == "exact" and not played["yields"], "nothing is carried on"
+
+
+def test_what_another_server_begins_anew_is_not_older_than_what_was_before(modules: ModulePage) -> None:
+    seen = modules.run(
+        "const { Schedule } = await load('view/schedule.js'); const schedule = new Schedule();"
+        "const format = { way: 'passed_on', generation: 1 };"
+        "const take = (time_us, now_s) => {"
+        "  const packet = { generation: 1, time_us, captured_us: time_us };"
+        "  schedule.addPicture({ close() {} }, packet, now_s, now_s);"
+        "  schedule.addResult({ ...packet, objects: [] }, now_s, now_s);"
+        "  return schedule.due(now_s)?.is_own; };"
+        "schedule.begin(format); const before = take(3600e6, 1); schedule.forget();"
+        "schedule.begin(format); return [before, take(40000, 2)];"
+    )
+    assert seen == [True, True]
+
+
 def test_fresh_boxes_are_carried_for_half_a_second_and_gone_after_a_while(modules: ModulePage) -> None:
     results = [(n * 0.04 + 0.05, "result", n) for n in range(10)]
     played = play(modules, pictures(80) + results, mode="fresh")
