@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 REORDER_S = 0.25
-"""Packets come in the order of decoding: where they have no decoding time, they may go back by this much."""
+"""Packets come in the order of decoding: where they have no decoding time, they may go back by this much, or by as much
+as the one before went ahead, whose picture then refers to more than its neighbour."""
 AHEAD_S = 2.0
 """A time that is ahead of the packet's arrival by more than this is no gap but a clock that was set."""
 LARGEST_US = 1 << 52
@@ -67,7 +68,7 @@ class PacketClock:
                 self._offset_us = self._newest_us + round((passed_s - stamp_s) * 1e6)
         else:
             advance_s = stamp_s - self._stamp_s
-            if advance_s < -REORDER_S or advance_s - passed_s > AHEAD_S:
+            if advance_s < -max(REORDER_S, self._step_s) or advance_s - passed_s > AHEAD_S:
                 step_s = min(max(passed_s, self._step_s), AHEAD_S)
                 self._offset_us += round((self._stamp_s + step_s - stamp_s) * 1e6)
             elif advance_s > 0:

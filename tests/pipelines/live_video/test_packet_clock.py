@@ -67,6 +67,13 @@ def test_times_that_no_browser_tells_apart_are_not_believed() -> None:
     assert [after - before for before, after in pairwise(shown)] == pytest.approx([40_000] * 19, abs=2)
 
 
+@pytest.mark.parametrize("fps", [2, 5, 25])
+def test_pictures_that_are_shown_in_another_order_keep_theirs_however_few_they_are(fps: int) -> None:
+    numbers = [0, *(3 * group + place for group in range(6) for place in (3, 1, 2))]
+    shown = times([(number / fps, None, 100 + at / fps) for at, number in enumerate(numbers)])
+    assert [one - shown[0] for one in shown] == pytest.approx([number * 1e6 / fps for number in numbers], abs=2)
+
+
 def test_sound_goes_by_the_clock_of_the_pictures() -> None:
     clock = PacketClock()
     assert clock.sound_us(1.0) is None
