@@ -2,7 +2,7 @@
 
 import { keptStyle } from "./drawing_settings.js";
 import { ask } from "./server.js";
-import { FoundLayer } from "./view/found_layer.js";
+import { FoundLayer } from "./view/found-layer.js";
 
 const HOLD_S = 0.7; // how long a box stays where nothing newer is known
 const EARLY_S = 0.03; // a picture may be shown a little before its time

@@ -3,7 +3,7 @@
 import { arc, line, SHAPES, through } from "./annotators.js";
 import { GROUNDS } from "./grounds.js";
 import { BLACK, colourOf, faint, WHITE } from "./palette.js";
-import { drawRegions } from "./region_marks.js";
+import { drawRegions } from "./region-marks.js";
 import { usualStyle } from "./style.js";
 import { isNumbers, keypointsOf, short, visibleObjects } from "./visible.js";
 import { Words } from "./words.js";

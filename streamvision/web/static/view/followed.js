@@ -1,5 +1,7 @@
 // The object that somebody looks at, found again on each picture. No page in here.
 
+import { overlap } from "./motion.js";
+
 const ALIKE = 0.3; // overlap by which an object without identity is taken for the same
 const NEAR = 6; // pixels of the canvas beside a box that still count as it
 
@@ -40,11 +42,4 @@ function isInside([x, y], points) {
     return ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax;
   });
   return crossed.length % 2 === 1;
-}
-
-function overlap(a, b) {
-  const [width, height] = [Math.min(a[2], b[2]) - Math.max(a[0], b[0]), Math.min(a[3], b[3]) - Math.max(a[1], b[1])];
-  if (width <= 0 || height <= 0) return 0;
-  const area = (box) => (box[2] - box[0]) * (box[3] - box[1]);
-  return (width * height) / (area(a) + area(b) - width * height);
 }

@@ -2,7 +2,7 @@
 
 import { checkedFormat, checkedNotice, checkedPacket, checkedResult, checkedScene } from "./checked.js";
 import { canDecode, PictureDecoder } from "./decoder.js";
-import { FoundLayer } from "./found_layer.js";
+import { FoundLayer } from "./found-layer.js";
 import { JpegDecoder } from "./jpeg.js";
 import { LayerChoice } from "./layers.js";
 import { canPlay, MsePlayer } from "./mse.js";
@@ -36,7 +36,7 @@ export class LivePicture {
   #again = new Set(); // timers by which layers are asked for again
 
   // `picture` and `overlay` are canvases, one over the other; `onShown()` is told of each picture, `onChange()` when
-  // another layer is to be asked for; `onSeen` is that of found_layer.js.
+  // another layer is to be asked for; `onSeen` is that of found-layer.js.
   constructor({ picture, overlay, onShown = () => {}, onChange = () => {}, onSeen = () => null }) {
     this.#picture = picture;
     this.#pen = picture.getContext("2d", { alpha: false });

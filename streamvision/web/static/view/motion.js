@@ -53,7 +53,7 @@ function matches(objects, others) {
 const couldBe = (a, b) => a.class_id === b.class_id && (a.track_id === null || b.track_id === null);
 
 // What two boxes have in common, as a share of both together.
-function overlap(a, b) {
+export function overlap(a, b) {
   const area = ([left, top, right, bottom]) => Math.max(0, right - left) * Math.max(0, bottom - top);
   const common = area([Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])]);
   return common / (area(a) + area(b) - common || 1);

@@ -13,6 +13,7 @@ from pipelines.restream import offer_videos
 from streamvision.web.server import WebServer
 from support.axe import Axe
 from support.live_feed import LiveFeed
+from support.web_client import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -125,15 +126,13 @@ def test_switches_decide_what_is_drawn_and_are_kept(page: Page) -> None:
     assert drawn(page) > 500
     for name in ("shapes", "label", "trace"):
         page.locator(f'.focused [name="{name}"]').uncheck()
-    page.wait_for_timeout(300)
-    assert drawn(page) == 0
+    assert eventually(lambda: drawn(page) == 0)
     page.reload()
     expect(page.locator(".focused .show-object")).to_be_enabled(timeout=PATIENCE_MS)
     assert drawn(page) == 0
     page.locator('.focused [name="shapes"]').check()
     page.locator('.focused [name="figure"]').select_option("color")
-    page.wait_for_timeout(300)
-    assert drawn(page) > 5000, "whole boxes are filled"
+    assert eventually(lambda: drawn(page) > 5000), "whole boxes are filled"
     page.locator(".focused .as-server").click()
     expect(page.locator('.focused [name="label"]')).to_be_checked()
     expect(page.locator('.focused [name="figure"]')).to_have_value("box")
@@ -146,15 +145,12 @@ def test_lines_are_drawn_by_the_page_until_they_are_edited(page: Page, server: W
     page.locator('.focused [name="shapes"]').uncheck()
     page.locator('.focused [name="label"]').uncheck()
     page.locator('.focused [name="trace"]').uncheck()
-    page.wait_for_timeout(500)
-    assert drawn(page) > 1000
+    assert eventually(lambda: drawn(page) > 1000)
     page.locator(".focused .edit").click()
-    page.wait_for_timeout(500)
-    assert drawn(page) == 0
+    assert eventually(lambda: drawn(page) == 0)
     expect(page.locator(".focused .drawing .region.line")).to_have_count(1)
     page.locator(".focused .done").click()
-    page.wait_for_timeout(500)
-    assert drawn(page) > 1000
+    assert eventually(lambda: drawn(page) > 1000)
 
 
 def test_mjpeg_is_drawn_by_the_server_and_its_objects_have_cards(page: Page) -> None:
