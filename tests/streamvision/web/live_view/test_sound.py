@@ -87,3 +87,33 @@ def test_sound_is_heard_once_it_is_wanted_and_in_time_with_the_picture(modules: 
     assert median(abs(gap_s) for gap_s in gaps_s) < 0.01, "one piece after the other"
     behind_s = pieces[0]["at_s"] - seen["begun_s"] - sum(one["length_s"] for one in seen["pieces"][:5])
     assert -0.05 < behind_s < 0.25, "what was captured as the picture was is heard as it is seen"
+
+
+def test_sound_that_cannot_be_set_up_costs_a_sentence_and_no_picture(modules: ModulePage) -> None:
+    modules.page.mouse.click(5, 5)
+    sound = {"codec": "mp4a.40.2", "sample_rate_hz": RATE_HZ, "channels": 1, "description": "not base64"}
+    seen = staged(
+        modules,
+        "live.mode = 'fresh'; live.hear(true); live.take({ format: given.format });"
+        "await play(given.packets, []); return { told: told(), has: live.hasSound, count: shown.length };",
+        format=square_format(sound=sound),
+        packets=square_packets(15),
+    )
+    assert "The sound (mp4a.40.2) cannot be played" in seen["told"] and not seen["has"] and seen["count"] > 3
+
+
+def test_sound_of_which_nothing_can_be_made_is_let_go(modules: ModulePage) -> None:
+    modules.page.mouse.click(5, 5)
+    sound, packets = sound_packets("pcm_mulaw", 1.0)
+    both = sorted(square_packets(25) + packets, key=lambda packet: packet["captured_us"])
+    seen = staged(
+        modules,
+        "let open = 0; const { close } = AudioData.prototype;"
+        "AudioData.prototype.copyTo = () => { open += 1; throw new DOMException('no such format'); };"
+        "AudioData.prototype.close = function () { open -= 1; return close.call(this); };"
+        "live.mode = 'fresh'; live.hear(true); live.take({ format: given.format });"
+        "await play(given.both, []); return { told: told(), open };",
+        format=square_format(sound=sound),
+        both=both,
+    )
+    assert "cannot be played: no such format" in seen["told"] and seen["open"] <= 0
