@@ -10,6 +10,7 @@ from pipelines.live_video.passed_on import PassedOn
 from streamvision.core.config.app import AppConfig
 
 BLURRED = "faces and number plates are made unreadable here, which they are not in the camera's own packets"
+LOCATED = "positions are hidden here, which cameras may write into their own packets"
 CHANGED_BY_STAGES = "stages of your own may change its pictures, but not the camera's own packets"
 
 
@@ -22,7 +23,12 @@ class PacketRelays:
     """
 
     def __init__(self, config: AppConfig, *, has_own_stages: bool) -> None:
-        self.refusal = BLURRED if config.privacy.blur else CHANGED_BY_STAGES if has_own_stages else ""
+        reasons = {
+            BLURRED: config.privacy.blur,
+            LOCATED: bool(config.privacy.home),
+            CHANGED_BY_STAGES: has_own_stages,
+        }
+        self.refusal = next((reason for reason, holds in reasons.items() if holds), "")
         """Why nothing may be passed on, in one sentence; empty where it may."""
         self._sound = config.serve is not None and config.serve.sound
         self._lock = threading.Lock()

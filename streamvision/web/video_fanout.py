@@ -47,7 +47,7 @@ class _Slot:
         """Why it gets nothing, as it was told."""
         self.waits_since_s: float | None = None
         """Since when it waits for a key frame of the camera."""
-        self.is_bridged = False
+        self.falls_back = False
         """Whether it gets encoded video up to that."""
 
     def wanted(self) -> list[VideoLayer]:
@@ -128,9 +128,9 @@ class VideoFanout:
             return False
         if slot.waits_since_s is None:
             slot.waits_since_s = now_s
-        if slot.is_bridged or now_s - slot.waits_since_s < KEY_PATIENCE_S:
+        if slot.falls_back or now_s - slot.waits_since_s < KEY_PATIENCE_S:
             return False
-        slot.is_bridged = True
+        slot.falls_back = True
         return True
 
     # --- which layer a viewer gets ------------------------------------------------------------------------------
@@ -145,9 +145,9 @@ class VideoFanout:
         kept: list[VideoFeed] = []
         for layer in slot.wanted():
             kept.append(self._join(slot, layer))
-            if kept[-1].reason is None and (best is None or slot.is_bridged):
+            if kept[-1].reason is None and (best is None or slot.falls_back):
                 best = kept[-1]
-            if best is not None and not slot.is_bridged:
+            if best is not None and not slot.falls_back:
                 break
         before = slot.sending
         goes_on = before is not None and before is not best and before.format is not None
@@ -229,9 +229,9 @@ class VideoFanout:
     def _settle_waiting(self, feed: VideoFeed) -> None:
         """Let those begin with a layer who wait for its key frame while they get another layer."""
         for slot in tuple(self._joined.get(feed, ())):
-            was_bridged = slot.is_bridged
-            slot.is_bridged = was_bridged and feed.layer != _PASSED_ON
-            if slot.sending is not feed or slot.is_bridged != was_bridged:
+            fell_back = slot.falls_back
+            slot.falls_back = fell_back and feed.layer != _PASSED_ON
+            if slot.sending is not feed or slot.falls_back != fell_back:
                 self._settle(slot)
 
     def _begin(self, slot: _Slot, feed: VideoFeed) -> None:

@@ -96,6 +96,7 @@ def test_those_who_watch_stay_while_the_stream_becomes_another_one(model: Path, 
     ("more", "reason"),
     [
         ({"privacy": {"blur": True}}, relays.BLURRED),
+        ({"privacy": {"home": "52.5,13.4,500"}}, relays.LOCATED),
         ({"stages": [{"path": "support.stage_examples:paints"}]}, relays.CHANGED_BY_STAGES),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from streamvision.web.server import WebServer
 from support.live_feed import LiveFeed, published_after
+from support.live_packets import PlayedPackets
 
 Serve = Callable[..., WebServer]
 
@@ -38,3 +39,11 @@ def serve() -> Iterator[Serve]:
 def server(feed: LiveFeed, serve: Serve) -> WebServer:
     assert published_after(feed["gate"].channel, 0, 5), "the feed publishes"
     return serve(feed)
+
+
+@pytest.fixture
+def packets(feed: LiveFeed) -> Iterator[PlayedPackets]:
+    """Encoded video of the streams, played while somebody takes it."""
+    with PlayedPackets() as played:
+        feed.view.packets = played
+        yield played

@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -23,13 +23,6 @@ from support.web_client import eventually, get, get_json, opened
 
 SOURCE = VideoLayer("passed_on")
 Serve = Callable[..., WebServer]
-
-
-@pytest.fixture
-def packets(feed: LiveFeed) -> Iterator[PlayedPackets]:
-    with PlayedPackets() as played:
-        feed.view.packets = played
-        yield played
 
 
 def read(response: http.client.HTTPResponse) -> tuple[str, dict[str, Any], bytes]:

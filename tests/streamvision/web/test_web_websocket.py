@@ -7,7 +7,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,6 @@ from support.websocket_client import ACCEPT, WebSocketClient
 
 SOURCE = VideoLayer("passed_on")
 Serve = Callable[..., WebServer]
-
-
-@pytest.fixture
-def packets(feed: LiveFeed) -> Iterator[PlayedPackets]:
-    with PlayedPackets() as played:
-        feed.view.packets = played
-        yield played
 
 
 def until(client: WebSocketClient, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
