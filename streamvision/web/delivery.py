@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable
 
-from streamvision.web.packet_queue import Kind
+from streamvision.web.packet_queue import Kind, Record
 from streamvision.web.viewer import Viewer
 from streamvision.web.wire import Render
 
@@ -42,12 +42,10 @@ class Delivery:
         except Exception:
             self._give_up(viewer)
 
-    def offer_packet(
-        self, viewer: Viewer, stream_id: str, record: bytes, kind: Kind, now_s: float, *, is_joining: bool = False
-    ) -> bool:
+    def offer_packet(self, viewer: Viewer, stream_id: str, record: Record, kind: Kind, now_s: float) -> bool:
         """Send a packet, or let it wait behind those before it; return whether something had to be left out."""
         try:
-            waits, left_out = viewer.offer_packet(stream_id, record, kind, now_s, is_joining=is_joining)
+            waits, left_out = viewer.offer_packet(stream_id, record, kind, now_s)
         except Exception:
             self._give_up(viewer)
             return False

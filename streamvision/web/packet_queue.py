@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from streamvision.web.wire import Render
+
 MAX_BYTES = 1_000_000
-"""Most that waits of one stream, beside what a viewer gets when it joins."""
+"""Most that waits of one stream, beside what is made when it is sent, such as what a viewer gets when it joins."""
 MAX_AGE_S = 1.0
 """Longest that anything waits."""
 
@@ -21,8 +23,12 @@ STATES: frozenset[Kind] = frozenset({"format", "scene", "notice"})
 """What is valid until it is said anew: the newest of each is never left out."""
 
 
+Record = bytes | Render
+"""What is to be sent, or what makes it at that moment: that takes no room until then, and is counted by nobody."""
+
+
 class _Entry(NamedTuple):
-    record: bytes
+    record: Record
     kind: Kind
     since_s: float
     counted_bytes: int
@@ -39,7 +45,7 @@ class _Row:
         self.entries.append(entry)
         self.counted_bytes += entry.counted_bytes
 
-    def popleft(self) -> bytes:
+    def popleft(self) -> Record:
         entry = self.entries.popleft()
         self.counted_bytes -= entry.counted_bytes
         return entry.record
@@ -84,7 +90,7 @@ class PacketQueue:
             return True
         return False
 
-    def put(self, stream_id: str, record: bytes, kind: Kind, now_s: float, *, is_joining: bool = False) -> bool:
+    def put(self, stream_id: str, record: Record, kind: Kind, now_s: float) -> bool:
         """Let a record wait that is accepted; return whether something had to be left out for it.
 
         Args:
@@ -92,10 +98,9 @@ class PacketQueue:
             record: what is to be sent.
             kind: what it is.
             now_s: ``time.monotonic()``.
-            is_joining: whether it belongs to what came before the viewer did, which may be as much as it is.
         """
         row = self._rows.setdefault(stream_id, _Row())
-        row.append(_Entry(record, kind, now_s, 0 if is_joining else len(record)))
+        row.append(_Entry(record, kind, now_s, len(record) if isinstance(record, bytes) else 0))
         if not row.is_too_much(now_s):
             return False
         if not row.leave_out(now_s):
@@ -104,14 +109,14 @@ class PacketQueue:
             del self._rows[stream_id]
         return True
 
-    def pop(self) -> bytes:
+    def pop(self, now_s: float) -> bytes:
         """Return what is next, and take it out."""
         stream_id, row = next(iter(self._rows.items()))
         record = row.popleft()
         del self._rows[stream_id]
         if row.entries:
             self._rows[stream_id] = row
-        return record
+        return as_bytes(record, now_s)
 
     def forget(self, stream_id: str) -> None:
         """Let nothing of a stream wait any more."""
@@ -128,6 +133,11 @@ class PacketQueue:
     def clear(self) -> None:
         """Let nothing wait any more."""
         self._rows.clear()
+
+
+def as_bytes(record: Record, now_s: float) -> bytes:
+    """Return a record that is sent now."""
+    return record if isinstance(record, bytes) else record(now_s)
 
 
 def _states(entries: Iterable[_Entry]) -> list[_Entry]:

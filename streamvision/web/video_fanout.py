@@ -18,9 +18,10 @@ from streamvision.web.layer_choice import LayerChoice
 from streamvision.web.layers import Layer
 from streamvision.web.live_records import format_record, notice_record, packet_record
 from streamvision.web.loop_calls import LoopCalls
-from streamvision.web.packet_queue import Kind
+from streamvision.web.packet_queue import Kind, Record
 from streamvision.web.video_feed import Beginning, PacketInbox, VideoFeed, is_key
 from streamvision.web.viewer import Viewer
+from streamvision.web.wire import Render
 
 _log = logging.getLogger(__name__)
 
@@ -243,11 +244,10 @@ class VideoFanout:
         now_s = time.monotonic()
         record = format_record(stream_id, feed.format, layer=feed.name, now_s=now_s)
         self._delivery.offer_packet(viewer, stream_id, record, "format", now_s)
-        has_begun = False
-        for packet, joining in feed.joining_records(now_s):
-            has_begun = True
-            self._offer(slot, feed, packet, joining, now_s, is_joining=True)
-        if not has_begun:
+        group = feed.joining(now_s)
+        for packet in group:
+            self._offer(slot, feed, packet, _rendered(stream_id, packet), now_s)
+        if not group:
             viewer.packets.skipping.add(stream_id)
             self._ask_for_key_frame(feed)
 
@@ -263,21 +263,12 @@ class VideoFanout:
         for slot in [one for one in takers if self._offer(one, feed, packet, record, now_s)]:
             self._note_skip(slot, feed, now_s)
 
-    def _offer(
-        self,
-        slot: _Slot,
-        feed: VideoFeed,
-        packet: VideoPacket,
-        record: bytes,
-        now_s: float,
-        *,
-        is_joining: bool = False,
-    ) -> bool:
+    def _offer(self, slot: _Slot, feed: VideoFeed, packet: VideoPacket, record: Record, now_s: float) -> bool:
         """Give a packet to a viewer; return whether something had to be left out."""
         kind: Kind = "key" if is_key(packet) else "packet"
         stream_id = feed.channel.stream_id
-        self.given_bytes[feed.name] += len(record)
-        return self._delivery.offer_packet(slot.viewer, stream_id, record, kind, now_s, is_joining=is_joining)
+        self.given_bytes[feed.name] += len(packet.data)
+        return self._delivery.offer_packet(slot.viewer, stream_id, record, kind, now_s)
 
     def _note_skip(self, slot: _Slot, feed: VideoFeed, now_s: float) -> None:
         self.skips[feed.name] += 1
@@ -309,6 +300,11 @@ class VideoFanout:
         if feed.layer.way == "encoded" and is_due and self._view.packets is not None:
             feed.key_asked_at_s = now_s
             self._view.packets.request_key_frame(feed.channel, feed.layer)
+
+
+def _rendered(stream_id: str, packet: VideoPacket) -> Render:
+    """Return what makes a packet's record when it is sent: for each who joins, and not for those who never read it."""
+    return lambda now_s: packet_record(stream_id, packet, now_s=now_s)
 
 
 def _narrowest_px(channel: LiveChannel, widths_px: Iterable[int | None]) -> int | None:

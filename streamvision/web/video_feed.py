@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from streamvision.core.live import LiveChannel
 from streamvision.core.live_video import VideoFormat, VideoLayer, VideoPacket
 from streamvision.web.layer_choice import ByteRate
 from streamvision.web.layers import Layer
-from streamvision.web.live_records import packet_record
 from streamvision.web.loop_calls import LoopCalls
 
 MAX_WAITING = 1024
@@ -127,7 +126,6 @@ class VideoFeed:
         self.rate = ByteRate()
         """How many bytes a second it is."""
         self._group_bytes = 0
-        self._records: list[bytes] = []  # of the group, as far as somebody has joined with it
 
     def begin(self, beginning: Beginning) -> None:
         """Begin, or begin anew."""
@@ -147,13 +145,6 @@ class VideoFeed:
             return []
         return self.group
 
-    def joining_records(self, now_s: float) -> Iterable[tuple[VideoPacket, bytes]]:
-        """Return the same with the record of each, which is made once for all who join with it."""
-        group = self.joining(now_s)
-        stream_id, missing = self.channel.stream_id, group[len(self._records) :]
-        self._records += [packet_record(stream_id, packet, now_s=now_s) for packet in missing]
-        return zip(group, self._records, strict=False)
-
     def keep(self, packet: VideoPacket) -> None:
         """Keep a packet for those who join."""
         if is_key(packet):
@@ -168,7 +159,7 @@ class VideoFeed:
                 self._forget_group()
 
     def _forget_group(self) -> None:
-        self.group, self._group_bytes, self._records = [], 0, []
+        self.group, self._group_bytes = [], 0
 
 
 def is_key(packet: VideoPacket) -> bool:

@@ -10,7 +10,7 @@ from streamvision.core.live import LiveChannel
 from streamvision.web.access import EVERYBODY, Principal
 from streamvision.web.layers import PICTURES, AskedLayers
 from streamvision.web.link import Link
-from streamvision.web.packet_queue import Kind, PacketQueue
+from streamvision.web.packet_queue import Kind, PacketQueue, Record, as_bytes
 from streamvision.web.widths import AS_THEY_ARE, PictureSizes, WidthControl
 from streamvision.web.wire import CLOSINGS, Form, Render
 
@@ -140,9 +140,7 @@ class Viewer:
             self._waiting.pop(next(iter(self._waiting)))
         return self.send_waiting(now_s)
 
-    def offer_packet(
-        self, stream_id: str, record: bytes, kind: Kind, now_s: float, *, is_joining: bool = False
-    ) -> tuple[bool, bool]:
+    def offer_packet(self, stream_id: str, record: Record, kind: Kind, now_s: float) -> tuple[bool, bool]:
         """Send a packet, or what goes with it, now, or let it wait behind those before it.
 
         Returns:
@@ -152,12 +150,12 @@ class Viewer:
             return self.blocked, False
         if not self.packets and not self._clogged and self.link.takes_packets(now_s):
             self.active_at_s = now_s
-            self.link.write_packet(record, now_s)
+            self.link.write_packet(as_bytes(record, now_s), now_s)
             return False, False
         if not self.blocked:
             self.active_at_s = now_s
         self._clogged = True
-        return True, self.packets.put(stream_id, record, kind, now_s, is_joining=is_joining)
+        return True, self.packets.put(stream_id, record, kind, now_s)
 
     def discard(self) -> None:
         """Forget everything that waits."""
@@ -207,7 +205,7 @@ class Viewer:
             if not self.packets:
                 break
             self.active_at_s = now_s
-            self.link.write_packet(self.packets.pop(), now_s)
+            self.link.write_packet(self.packets.pop(now_s), now_s)
         self._clogged = not takes
         if takes and self.packets.skipping and self.on_caught_up is not None:
             self.on_caught_up()

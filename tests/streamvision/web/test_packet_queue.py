@@ -13,7 +13,7 @@ from streamvision.web.packet_queue import MAX_AGE_S, MAX_BYTES, PacketQueue
 def drained(queue: PacketQueue) -> list[bytes]:
     found = []
     while queue:
-        found.append(queue.pop())
+        found.append(queue.pop(0.0))
     return found
 
 
@@ -51,8 +51,9 @@ def test_it_goes_on_with_a_key_frame_that_waits_already() -> None:
 
 def test_what_a_viewer_joins_with_may_be_as_much_as_it_is_but_not_for_long() -> None:
     queue = PacketQueue()
-    queue.put("a", b"k" * MAX_BYTES, "key", 0.0, is_joining=True)
-    assert not queue.put("a", b"p" * MAX_BYTES, "packet", 0.0, is_joining=True)
+    queue.put("a", lambda now_s: b"key, sent at %d" % now_s + b"k" * MAX_BYTES, "key", 0.0)
+    assert not queue.put("a", lambda _: b"p" * MAX_BYTES, "packet", 0.0)
+    assert queue.pop(5.0).startswith(b"key, sent at 5k")
     assert not queue.put("a", b"live", "packet", 0.5)
     assert queue.put("a", b"late", "packet", 1.5)
     assert queue.skipping == {"a"} and not queue
@@ -90,7 +91,7 @@ def test_whatever_comes_each_gap_ends_with_a_key_frame_and_the_bound_holds() -> 
         if queue.accepts("a", kind):
             queue.put("a", record, kind, now_s)
         while queue and chance.random() < 0.45:
-            taken.append(queue.pop().split()[:2])
+            taken.append(queue.pop(0.0).split()[:2])
         assert sum(len(entry.record) for row in queue._rows.values() for entry in row.entries) <= MAX_BYTES
     gaps = [after for before, after in pairwise(taken) if int(after[0]) != int(before[0]) + 1]
     assert len(gaps) > 10 and all(kind == b"key" for _, kind in gaps)
