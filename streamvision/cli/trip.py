@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timezone, tzinfo
 from pathlib import Path
+from threading import Event
 from typing import Any, get_args
 
 import click
@@ -239,17 +241,22 @@ def _folder(folder: Path | None, output: Path, *, source: str | None, position: 
 
 def _record(recording: LiveRecording, settings: TripSettings, is_stopped: Callable[[], bool], *, as_json: bool) -> None:
     """Work on a camera's clips as they are complete, and on the last one when somebody stops it."""
+    ending = Event()
     with (
         StepProgress() as progress,
-        Trip(settings, is_stopped=lambda: False, on_progress=progress.show_work) as running,
+        Trip(
+            settings, is_stopped=lambda: is_stopped() and not ending.is_set(), on_progress=progress.show_work
+        ) as running,
     ):
         done = None
-        while not is_stopped() and recording.failure is None:
-            complete = recording.complete()
-            if complete != done:
-                _update(running, complete, as_json=as_json)
-            done = complete
-            _wait(is_stopped)
+        with suppress(StoppedError):  # what it was at is done with the last clip
+            while not is_stopped() and recording.failure is None:
+                complete = recording.complete()
+                if complete != done or running.is_over:
+                    _update(running, complete, as_json=as_json)
+                done = complete
+                _wait(is_stopped)
+        ending.set()
         recording.close()
         if not _update(running, recording.complete(), as_json=as_json) and not recording.complete().paths:
             say(f"Nothing was recorded into {settings.folder}.")

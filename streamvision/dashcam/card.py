@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from streamvision.dashcam.clip import Clip, ClipName
+from streamvision.dashcam.clip_key import ClipKeys
 from streamvision.dashcam.folders import mode_of_folder, view_of_folder
 from streamvision.dashcam.headers import read_header
 from streamvision.dashcam.naming import name_of
 from streamvision.gps.reading import read_gps
-from streamvision.gps.side_files.beside import read_beside
+from streamvision.gps.side_files.beside import files_beside, read_beside
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".360", ".3gp", ".ts", ".m2ts", ".mts", ".avi", ".mkv"})
 """What dashcams write. Previews have other suffixes (``.thm``, ``.lrv``)."""
@@ -25,23 +26,26 @@ _NO_FOLDERS = frozenset(
 )
 
 
-def find_clips(folder: Path, *, known: Mapping[Path, Clip] | None = None) -> list[Clip]:
+def find_clips(folder: Path, *, known: Mapping[Path, Clip] | None = None, keys: ClipKeys | None = None) -> list[Clip]:
     """Return the clips below a folder, in the order of their paths.
 
     Hidden files and folders, links, empty files and smaller copies of what is there are left out.
 
     Args:
         folder: the card, or any part of it.
-        known: clips of an earlier call by their paths; those whose size and time have not changed are not read again,
-            but for positions in a file beside those that have none.
+        known: clips of an earlier call by their paths; those whose size, time and key have not changed are not read
+            again, but for positions in files beside them that have changed.
+        keys: gives each clip its key; one that cannot be read is left out then. By default, clips have none.
 
     Raises:
         OSError: when the folder itself cannot be read.
     """
+    if keys is not None:
+        keys.begin_scan()
     os.scandir(folder).close()
     home = folder.absolute().parent
     files = [(path, name_of(path.absolute().relative_to(home))) for path in sorted(videos_in(folder))]
-    clips = [_clip(path, name, home, known or {}) for path, name in _without_copies(files)]
+    clips = [_clip(path, name, home, known or {}, keys) for path, name in _without_copies(files)]
     return [clip for clip in clips if clip is not None]
 
 
@@ -62,18 +66,22 @@ def videos_in(folder: Path) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def _clip(path: Path, name: ClipName | None, home: Path, known: Mapping[Path, Clip]) -> Clip | None:
+def _clip(
+    path: Path, name: ClipName | None, home: Path, known: Mapping[Path, Clip], keys: ClipKeys | None
+) -> Clip | None:
     try:
         about = path.stat()
+        if about.st_size == 0:
+            return None
+        key = keys.of(path, about) if keys is not None else ""
     except OSError:  # gone since it was listed: the camera goes on recording
         return None
-    if about.st_size == 0:
-        return None
     before = known.get(path)
-    if before is not None and (before.size_bytes, before.modified_unix_s) == (about.st_size, about.st_mtime):
-        beside = read_beside(path) if before.gps is None else None
-        return before if beside is None else replace(before, gps=beside)
+    now = about.st_size, about.st_mtime, key
+    if before is not None and (before.size_bytes, before.modified_unix_s, before.key) == now:
+        return _with_positions_beside(before)
     header = read_header(path)
+    beside = files_beside(path)  # before they are read: what is written meanwhile is read again
     below = path.absolute().relative_to(home)
     return Clip(
         path=path,
@@ -85,7 +93,20 @@ def _clip(path: Path, name: ClipName | None, home: Path, known: Mapping[Path, Cl
         modified_unix_s=about.st_mtime,
         gps=read_gps(path),
         size_bytes=about.st_size,
+        key=key,
+        beside=beside,
     )
+
+
+def _with_positions_beside(clip: Clip) -> Clip:
+    """Return a clip with what the files beside it say now; what they said before stays where they say nothing."""
+    if clip.gps is not None and clip.gps.source == "container":
+        return clip
+    beside = files_beside(clip.path)
+    if beside and beside == clip.beside:
+        return clip
+    gps = read_beside(clip.path) or clip.gps
+    return clip if (gps, beside) == (clip.gps, clip.beside) else replace(clip, gps=gps, beside=beside)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from streamvision.core.frame import WallTime
 from streamvision.gps.clip_gps import ClipGps
+from streamvision.gps.side_files.beside import SideFile
 
 View = Literal["front", "rear", "interior", "left", "right", "left_pillar", "right_pillar", "tele", "other"]
 """Where a lens of the car looks; ``other``: where its owner put it, as BlackVue's optional camera."""
@@ -62,6 +63,15 @@ class Clip:
     """Its fixes; ``None`` where there are none."""
     size_bytes: int = 0
     """How long the file is."""
+    key: str = ""
+    """What its content is known by; empty where nobody asked."""
+    beside: tuple[SideFile, ...] = ()
+    """The files of its own beside it, as they were when ``gps`` was read."""
+
+    @property
+    def files(self) -> list[Path]:
+        """The file, and those of its own beside it."""
+        return [self.path, *(self.path.with_name(one.name) for one in self.beside)]
 
 
 @dataclass(frozen=True)

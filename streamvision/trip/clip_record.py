@@ -10,6 +10,7 @@ from typing import Any
 from streamvision.core.position import Fix
 from streamvision.dashcam.clip import Clip, ClipName
 from streamvision.gps.clip_gps import ClipGps
+from streamvision.gps.side_files.beside import SideFile
 
 _FIX = tuple(one.name for one in fields(Fix))
 
@@ -34,4 +35,5 @@ def clip_from(row: dict[str, Any]) -> Clip:
     if gps is not None:
         fixes = tuple(Fix(**dict(zip(_FIX, values, strict=True))) for values in gps["fixes"])
         gps = ClipGps(**gps | {"fixes": fixes, "file": Path(gps["file"])})
-    return Clip(**row | {"path": Path(row["path"]), "name": name, "gps": gps})
+    beside = tuple(SideFile(*one) for one in row.get("beside", ()))
+    return Clip(**row | {"path": Path(row["path"]), "name": name, "gps": gps, "beside": beside})

@@ -63,21 +63,13 @@ class DriveMaker:
         return sorted((one for one in made.values() if one.frames), key=lambda one: one.start_unix_s)
 
     def _clips(self) -> tuple[list[Clip], dict[Path, str]]:
-        """Return the known clips of the chosen lens, each with a path of its own, and their keys by these.
-
-        A name comes again when a counter begins anew; what is known by it and is no longer there gets another one.
-        """
+        """Return the known clips of the chosen lens, and their keys by their paths."""
         clips: list[Clip] = []
         keys: dict[Path, str] = {}
-        known = self._index.known()
-        there = {key for key, clip in known.items() if lies_there(clip)}
-        first = sorted(known, key=lambda key: (key not in there, -known[key].modified_unix_s, key))
-        for key, clip in ((key, known[key]) for key in first):
-            if clip.view != self._settings.view:
-                continue
-            path = clip.path if clip.path not in keys else clip.path.with_name(f"{clip.path.name}~{key}")
-            keys[path] = key
-            clips.append(self._with_duration(key, replace(clip, path=path)))
+        for key, clip in self._index.known().items():
+            if clip.view == self._settings.view:
+                keys[clip.path] = key
+                clips.append(self._with_duration(key, clip))
         return sorted(clips, key=lambda clip: clip.path), keys
 
     def _with_duration(self, key: str, clip: Clip) -> Clip:
@@ -118,17 +110,9 @@ class DriveMaker:
         return printable(str(path.relative_to(folder)) if folder in path.parents else path.name)
 
 
-def lies_there(clip: Clip) -> bool:
-    """Say whether a clip is what lies under its path now; names come again, on another card, too."""
-    try:
-        status = clip.path.stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime) == (clip.size_bytes, clip.modified_unix_s)
-
-
 def _digest(drive: Drive, clips: Sequence[DriveClip]) -> str:
     """Return what changes when anything of a drive does."""
     parts = [(clip.key, clip.name, clip.placed.start, clip.placed.drop_s, clip.placed.gap_s) for clip in clips]
-    gps = [one.clip.gps and len(one.clip.gps.fixes) for view in sorted(drive.views) for one in drive.views[view]]
-    return hashlib.sha256(repr((drive.id, drive.notes, parts, gps)).encode()).hexdigest()
+    gps = [one.clip.gps and one.clip.gps.fixes for view in sorted(drive.views) for one in drive.views[view]]
+    ways = [fixes and (len(fixes), fixes[0], fixes[-1]) for fixes in gps]
+    return hashlib.sha256(repr((drive.id, drive.notes, parts, ways)).encode()).hexdigest()

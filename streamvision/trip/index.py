@@ -12,21 +12,20 @@ import sqlite3
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from streamvision.core.errors import StateError
 from streamvision.dashcam.clip import Clip
+from streamvision.dashcam.clip_key import is_continued
 from streamvision.state.folder import FILE_MODE, prepare_folder
 from streamvision.trip.clip_detections import ClipDetections
-from streamvision.trip.clip_key import clip_key, is_continued
 from streamvision.trip.clip_record import clip_from, clip_row
 
 INDEX_FILE = "trip.db"
 LOCK_WAIT_S = 10.0
 _TABLES = """
-CREATE TABLE IF NOT EXISTS clips (
-    key TEXT PRIMARY KEY, path TEXT NOT NULL, size INTEGER, modified_ns INTEGER, clip TEXT
-);
+CREATE TABLE IF NOT EXISTS clips (key TEXT PRIMARY KEY, path TEXT NOT NULL, clip TEXT);
 CREATE INDEX IF NOT EXISTS clips_by_path ON clips (path);
 CREATE TABLE IF NOT EXISTS texts (view TEXT PRIMARY KEY, text TEXT NOT NULL, score REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS objects (first_seen TEXT PRIMARY KEY, id INTEGER NOT NULL);
@@ -66,16 +65,23 @@ class TripIndex:
         self.close()
 
     def add(self, clips: Iterable[Clip]) -> dict[str, Clip]:
-        """Take note of clips that are there, and return them by key; a file that is not there any more is left out."""
+        """Take note of clips that are there, and return them by key; the first one of several copies counts."""
         added: dict[str, Clip] = {}
         with self._errors(), self._database:
             for clip in clips:
-                if (key := self._key_of(clip)) is not None and key not in added:
-                    added[key] = clip
+                if clip.key not in added:
+                    added[clip.key] = clip
+                    self._displace(clip)
+                    self._database.execute(
+                        "INSERT OR REPLACE INTO clips (key, path, clip) VALUES (?, ?, ?)", _row(clip.key, clip)
+                    )
         return added
 
     def known(self) -> dict[str, Clip]:
-        """Return all clips that were ever seen and worked on, by key; those that a card has overwritten, too."""
+        """Return all clips that were ever seen and worked on, by key; those that a card has overwritten, too.
+
+        Each has a path of its own.
+        """
         with self._errors():
             rows = self._database.execute("SELECT key, clip FROM clips ORDER BY key").fetchall()
         known = {}
@@ -85,21 +91,23 @@ class TripIndex:
                     known[key] = clip_from(json.loads(text))
         return known
 
-    def _key_of(self, clip: Clip) -> str | None:
-        """Return the key of a clip; its file is read where size or date are new."""
-        try:
-            status = clip.path.stat()
-            path, stamp = _path_text(clip.path), (status.st_size, status.st_mtime_ns)
-            row = self._database.execute("SELECT key, size, modified_ns FROM clips WHERE path = ?", (path,)).fetchone()
-            key: str = row[0] if row is not None and row[1:] == stamp else clip_key(clip.path)
-        except OSError:
-            return None
-        if row is not None and row[0] != key and is_continued(row[0], key):
-            self._database.execute("DELETE FROM clips WHERE key = ?", (row[0],))
-        self._database.execute(
-            "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?)", (key, path, *stamp, json.dumps(clip_row(clip)))
-        )
-        return key
+    def _displace(self, clip: Clip) -> None:
+        """Give what lay in a clip's place before a path of its own, or forget it where the clip is more of it."""
+        rows = self._database.execute(
+            "SELECT key, clip FROM clips WHERE path = ? AND key != ?", (_path_text(clip.path), clip.key)
+        ).fetchall()
+        for key, text in rows:
+            try:
+                before = clip_from(json.loads(text))
+            except (ValueError, KeyError, TypeError):
+                before = None
+            if before is None or is_continued(key, before.size_bytes, clip.path):
+                self._database.execute("DELETE FROM clips WHERE key = ?", (key,))
+            else:
+                gone = replace(before, path=before.path.with_name(f"{before.path.name}~{key}"))
+                self._database.execute(
+                    "INSERT OR REPLACE INTO clips (key, path, clip) VALUES (?, ?, ?)", _row(key, gone)
+                )
 
     def detections(self, key: str) -> ClipDetections | None:
         """Return what was found on a clip; ``None`` where it has not been worked on with these settings."""
@@ -166,6 +174,10 @@ class TripIndex:
                 f"the index {self.folder / INDEX_FILE} cannot be used: {error}; give another folder with --state DIR, "
                 "or remove it to begin anew"
             ) from error
+
+
+def _row(key: str, clip: Clip) -> tuple[str, str, str]:
+    return key, _path_text(clip.path), json.dumps(clip_row(clip))
 
 
 def _path_text(path: Path) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from pipelines.capture.file_list import printable
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.files import writing
 from streamvision.dashcam.card import find_clips
 from streamvision.dashcam.clip import Clip
+from streamvision.dashcam.clip_key import ClipKeys
 from streamvision.inference.model import Model
 from streamvision.inference.model_card import OBJECT_TASKS
 from streamvision.state.folder import in_use
-from streamvision.trip.arrivals import CompleteFiles, is_being_written
+from streamvision.trip.arrivals import QUIET_S, CompleteFiles, is_being_written
 from streamvision.trip.detecting import Detecting
 from streamvision.trip.drive_making import DriveMaker
 from streamvision.trip.drive_result import DriveResult
@@ -49,14 +52,28 @@ class Trip:
         settings: what is made from what.
         is_stopped: asked now and then; what is finished until it says so is kept.
         on_progress: told how far the work has come.
+        clock: seconds that never go back.
     """
 
-    def __init__(self, settings: TripSettings, *, is_stopped: Callable[[], bool], on_progress: Progress) -> None:
+    def __init__(
+        self,
+        settings: TripSettings,
+        *,
+        is_stopped: Callable[[], bool],
+        on_progress: Progress,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._is_stopped = is_stopped
         self._on_progress = on_progress
         self._open = ExitStack()
+        self._clock = clock
+        self._keys = ClipKeys()
+        self._found: dict[Path, Clip] = {}
+        self._reported: dict[str, int] = {}
         self._is_first = True
+        self._over_after_s: float | None = None
+        self._grown_at_s = 0.0
         self._places = settings.privacy.hidden_places
         self._hiding: Hiding | None = None
         self._index: TripIndex
@@ -113,7 +130,8 @@ class Trip:
     def update_by(self, arrivals: CompleteFiles) -> TripReport | None:
         """Do what :meth:`update` does with the clips that have come in full; ``None`` where there is nothing new.
 
-        A folder that is not there has no clips, as when a card is taken out.
+        A folder that is not there has no clips, as when a card is taken out. The last drive may go on: its video is
+        left as it is until :attr:`is_over` says that it does not.
 
         Raises:
             StreamVisionError: when the model fails, or a file cannot be written.
@@ -123,12 +141,27 @@ class Trip:
             clips = self._clips()
         except SourceError:
             clips = []
-        complete = arrivals.complete(clip.path for clip in clips)
+        complete = arrivals.complete(file for clip in clips for file in clip.files)
         there = self._index.add(clip for clip in clips if clip.path in complete)
         is_first, self._is_first = self._is_first, False
-        if all(map(self._index.is_done, there)) and not (is_first and self._index.known()):
-            return None
-        return self._report(there, growing=True)
+        if self._is_new(there, complete) or (is_first and self._index.known()):
+            return self._report(there, growing=True)
+        if any(clip.path not in complete and clip.key not in self._reported for clip in clips):
+            self._grown_at_s = self._clock()
+        return self._report(there, growing=False) if there and self.is_over else None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing has come for so long that the last drive is over, and its video was left until now."""
+        return self._over_after_s is not None and self._clock() - self._grown_at_s >= self._over_after_s
+
+    def _is_new(self, there: dict[str, Clip], complete: set[Path]) -> bool:
+        """Say whether a clip is not in the results yet, or more positions beside it have come in full."""
+        for key, clip in there.items():
+            before = self._reported.get(key) if self._index.is_done(key) else None
+            if before is None or (before != hash(clip.gps) and complete.issuperset(clip.files)):
+                return True
+        return False
 
     def _report(self, there: dict[str, Clip], *, growing: bool) -> TripReport:
         """Work on the clips of the card that are new, and write the results of all that is known.
@@ -136,6 +169,7 @@ class Trip:
         Videos take the longest, so they come last; while the last drive is ``growing``, its own is left as it is.
         """
         new = {key: clip for key, clip in there.items() if not self._index.is_done(key)}
+        self._over_after_s = None
         finished = self._first_pass().run(
             new, lambda done, total: self._on_progress("s of video", int(done), int(total))
         )
@@ -148,6 +182,11 @@ class Trip:
         if videos:
             summary = replace(summary, drives=tuple(replace(one, video=videos.get(one.id)) for one in summary.drives))
             write_report(summary, self._settings.output, tiles=self._settings.tiles)
+        self._reported = {key: hash(clip.gps) for key, clip in self._index.known().items()}
+        if left and self._settings.video:
+            longest_s = max(clip.placed.clip.duration_s or 0.0 for clip in left[0].clips)
+            self._over_after_s = longest_s + self._settings.gap_s + QUIET_S  # a clip comes when its length is over
+            self._grown_at_s = self._clock()
         return TripReport(summary, ClipCounts(len(there), finished, len(there) - len(new)), self._settings.output)
 
     def _summary(self, results: list[DriveResult]) -> TripSummary:
@@ -181,14 +220,16 @@ class Trip:
     def _clips(self) -> list[Clip]:
         """Return the clips of the chosen lens; what this command itself has written is none."""
         settings = self._settings
-        known = {clip.path: clip for clip in self._index.known().values()}
+        known = self._found or {clip.path: clip for clip in self._index.known().values()}
+        self._found = {}
         try:
-            found = find_clips(settings.folder, known=known)
+            found = find_clips(settings.folder, known=known, keys=self._keys)
         except OSError as error:
             raise SourceError(
                 f"{settings.folder} cannot be read: {error.strerror or error}; give the folder of a card",
                 permanent=True,
             ) from error
+        self._found = {clip.path: clip for clip in found}
         own = {folder for folder in {clip.path.parent for clip in found} if (folder / LIST).exists()}
         return [clip for clip in found if clip.view == settings.view and clip.path.parent not in own]
 

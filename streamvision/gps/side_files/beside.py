@@ -6,6 +6,8 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from stat import S_ISREG
+from typing import NamedTuple
 
 from streamvision.core.reading import UnreadableError, read_bytes
 from streamvision.core.redaction import printable
@@ -26,6 +28,30 @@ MAX_XML_BYTES = 16 << 20
 SUFFIXES = ("nmea", "gps", "gpx", "srt")
 """In the order in which they are looked for; what is in a file, not its suffix, tells how it is read."""
 _BLACKVUE = re.compile(r"(\d{8}_\d{6}_[A-Z])[FRIO][LS]?", re.ASCII)
+
+
+class SideFile(NamedTuple):
+    """A file of positions that belongs to one video, as it is at a moment."""
+
+    name: str
+    """Its name, in the video's folder."""
+    size_bytes: int
+    """How long it is."""
+    modified_ns: int
+    """When it was last written, by the file system."""
+
+
+def files_beside(video: Path) -> tuple[SideFile, ...]:
+    """Return the files of a video's own beside it, in the order in which they are looked for; they are not read."""
+    found = []
+    for file in _names(video):
+        try:
+            status = file.stat()
+        except (OSError, ValueError):
+            continue
+        if file != video and S_ISREG(status.st_mode):
+            found.append(SideFile(file.name, status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 def read_beside(video: Path) -> ClipGps | None:

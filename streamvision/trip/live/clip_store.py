@@ -136,5 +136,5 @@ class CompleteClips:
     """Their files."""
 
     def complete(self, files: Iterable[Path]) -> set[Path]:
-        """Return which of these files are complete."""
-        return set(self.paths.intersection(files))
+        """Return which of these files are complete, or lie beside a clip that is."""
+        return {file for file in files if file in self.paths or file.with_suffix(".mp4") in self.paths}

@@ -1,6 +1,8 @@
 """Clips are found wherever the folders of a card are, each once."""
 
 import shutil
+from functools import reduce
+from operator import xor
 
 import av
 import numpy as np
@@ -114,3 +116,22 @@ def test_positions_that_somebody_lays_beside_a_known_clip_are_read(tmp_path, fil
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         find_clips(tmp_path / "nothing")
+
+
+def sentences(count):
+    lines = (f"GPRMC,1134{at:02d}.00,A,5000.{at:04d},N,01000.0000,E,20.0,0.0,280626,,,A" for at in range(count))
+    return "".join(f"${line}*{reduce(xor, line.encode()):02X}\r\n" for line in lines)
+
+
+def test_positions_that_had_come_in_part_are_read_again_and_stay_where_nothing_is_said_any_more(tmp_path, film):
+    laid_out(tmp_path, film, "clip.mp4")
+    beside = tmp_path / "clip.nmea"
+    known, seen = {}, []
+    for text in (None, sentences(5)[:-60], sentences(9), ""):
+        if text is not None:
+            beside.write_text(text)
+        (clip,) = find_clips(tmp_path, known=known)
+        assert find_clips(tmp_path, known={clip.path: clip})[0] is clip
+        seen.append(clip.gps and len(clip.gps.fixes))
+        known = {clip.path: clip}
+    assert seen == [None, 4, 9, 9]

@@ -16,11 +16,12 @@ from streamvision.core.detections import Detections
 from streamvision.core.position import Fix
 from streamvision.dashcam.card import find_clips
 from streamvision.dashcam.clip import Clip, ClipName
+from streamvision.dashcam.clip_key import ClipKeys, clip_key
 from streamvision.gps.clip_gps import ClipGps
+from streamvision.gps.side_files.beside import SideFile
 from streamvision.trip.arrivals import Arrivals, is_being_written
 from streamvision.trip.clip_detections import ClipDetections, ClipDetectionsBuilder
 from streamvision.trip.clip_record import clip_from, clip_row
-from streamvision.trip.drive_making import lies_there
 from streamvision.trip.index import TripIndex
 from streamvision.trip.pace import Pace
 
@@ -45,7 +46,9 @@ def glance_at(number: int) -> Glance:
 
 
 def clip_at(path: Path) -> Clip:
-    return Clip(path, None, "front", "normal", 60.0, None, STAMP, None)
+    return Clip(
+        path, None, "front", "normal", 60.0, None, STAMP, None, size_bytes=path.stat().st_size, key=clip_key(path)
+    )
 
 
 def test_what_was_found_is_read_back(tmp_path: Path) -> None:
@@ -86,7 +89,8 @@ def test_a_clip_without_a_picture_can_be_kept(tmp_path: Path) -> None:
 def test_a_clip_is_the_same_when_it_is_read_back_from_the_index() -> None:
     gps = ClipGps((Fix(50.0, 10.0, unix_s=STAMP, speed_m_s=15.0, media_s=0.5),), "novatek", "container", Path("a.MP4"))
     name = ClipName("viofo", datetime(2026, 6, 1, 10, 30, 12), 7, "front", "event")
-    clip = Clip(Path("/card/a.MP4"), name, "front", "event", 60.0, None, STAMP, gps)
+    beside = (SideFile("a.nmea", 1000, 1_780_000_000_123_456_789),)
+    clip = Clip(Path("/card/a.MP4"), name, "front", "event", 60.0, None, STAMP, gps, 5000, "a key", beside)
     assert clip_from(clip_row(clip)) == clip
 
 
@@ -112,21 +116,6 @@ def test_the_index_knows_clips_by_their_content(tmp_path: Path) -> None:
         assert {one: clip.path for one, clip in index.known().items()} == {key: moved}
     with TripIndex(tmp_path / "state", settings="another model") as index:
         assert not index.is_done(key)
-
-
-def test_a_clip_that_was_written_further_takes_the_place_of_its_beginning(tmp_path: Path) -> None:
-    path = tmp_path / "clip.MP4"
-    content = os.urandom(300_000)
-    path.write_bytes(content[:200_000])
-    with TripIndex(tmp_path / "state", settings="a") as index:
-        (begun,) = index.add([clip_at(path)])
-        index.keep(begun, found_on(1))
-        path.write_bytes(content)
-        (complete,) = index.add([clip_at(path)])
-        assert complete != begun
-        assert not index.is_done(complete)
-        index.keep(complete, found_on(1, 1))
-        assert list(index.known()) == [complete]
 
 
 def test_numbers_of_objects_stay(tmp_path: Path) -> None:
@@ -171,22 +160,61 @@ def test_a_name_of_any_bytes_is_known(tmp_path: Path) -> None:
         assert index.known()[key].path == path
 
 
-def test_another_card_at_the_same_place_has_clips_of_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "GRMN0001.MP4"
-    clips = []
+@pytest.mark.parametrize("second_s", [1_000, 2_000, 3_000])
+def test_another_card_at_the_same_place_has_clips_of_its_own(tmp_path: Path, second_s: int) -> None:
+    path = tmp_path / "card" / "GRMN0001.MP4"
+    path.parent.mkdir()
+    before: dict[Path, Clip] = {}
+    keys = []
     with TripIndex(tmp_path / "state", settings="a") as index:
-        for modified_s in (2_000, 1_000):  # the second card was written earlier
+        for modified_s in (2_000, second_s):
             path.write_bytes(os.urandom(200_000))
             os.utime(path, (modified_s, modified_s))
-            (clip,) = find_clips(tmp_path)
-            clips.append(clip)
+            (clip,) = find_clips(path.parent, known=before, keys=ClipKeys())
+            assert clip is not before.get(path)
             (key,) = index.add([clip])
+            assert not index.is_done(key)
             index.keep(key, found_on(1))
-        assert [lies_there(clip) for clip in clips] == [False, True]
-        assert {clip.modified_unix_s: lies_there(clip) for clip in index.known().values()} == {
-            2_000: False,
-            1_000: True,
+            before = {path: clip}
+            keys.append(key)
+        assert {key: clip.path.name for key, clip in index.known().items()} == {
+            keys[0]: f"GRMN0001.MP4~{keys[0]}",
+            keys[1]: "GRMN0001.MP4",
         }
+
+
+def test_a_file_is_read_once_for_its_key_unless_it_was_away(tmp_path: Path) -> None:
+    path, keys = tmp_path / "clip.MP4", ClipKeys()
+    path.write_bytes(b"1" * 100_000)
+    status = path.stat()  # of FAT, which tells no more than size and time, it may be that of another card's file
+    keys.begin_scan()
+    first = keys.of(path, status)
+    path.write_bytes(b"2" * 100_000)
+    keys.begin_scan()
+    assert keys.of(path, status) == first
+    keys.begin_scan()
+    keys.begin_scan()
+    assert keys.of(path, status) == clip_key(path) != first
+
+
+def test_a_copy_of_a_clip_is_that_clip_and_nothing_is_displaced(tmp_path: Path) -> None:
+    one, copy = tmp_path / "a.MP4", tmp_path / "b.MP4"
+    for path in (one, copy):
+        path.write_bytes(b"1" * 100_000)
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        for _ in range(2):
+            assert list(index.add([clip_at(one), clip_at(copy)]).values()) == [clip_at(one)]
+
+
+@pytest.mark.parametrize("begun", [1, 5_000, 40_000, 200_000])
+def test_a_clip_that_was_read_when_it_had_come_in_part_is_no_second_clip(tmp_path: Path, begun: int) -> None:
+    path, content = tmp_path / "clip.MP4", os.urandom(300_000)
+    with TripIndex(tmp_path / "state", settings="a") as index:
+        for size in (begun, len(content)):
+            path.write_bytes(content[:size])
+            (key,) = index.add([clip_at(path)])
+            index.keep(key, found_on(1))
+            assert list(index.known()) == [key]
 
 
 def test_a_file_has_come_when_it_has_not_changed_for_a_while(tmp_path: Path) -> None:

@@ -149,6 +149,27 @@ def test_a_run_that_was_killed_goes_on_where_it_was_and_comes_to_the_same(made: 
     assert _contents(output) == _contents(made.output)
 
 
+def test_a_run_that_was_killed_while_it_made_a_video_makes_the_same_one_byte_by_byte(
+    made: Made, tmp_path: Path
+) -> None:
+    quick = tuple(one for one in QUICK if one != "--no-video")
+    whole, output = (Path(shutil.copytree(made.output, tmp_path / name)) for name in ("whole", "out"))
+    with running("trip", made.card, "--output", output, *quick) as killed:
+        deadline_s = time.monotonic() + WAIT_S
+        while not any(one.stat().st_size for one in output.glob("videos/.*.part")):
+            assert time.monotonic() < deadline_s
+            assert killed.poll() is None
+            time.sleep(0.005)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(WAIT_S)
+    assert not list(output.glob("videos/*.mp4"))
+    for folder in (output, whole):
+        assert streamvision("trip", made.card, "--output", folder, *quick).code == 0
+    contents = _contents(output)
+    assert [name for name in contents if name.endswith(".mp4")] != []
+    assert contents == _contents(whole)
+
+
 def test_a_watched_folder_says_what_it_has_and_ends_on_sigterm(made: Made) -> None:
     with running(
         "trip", made.card, "--output", made.output, *QUICK, "--watch", "--json", stdout=subprocess.PIPE
