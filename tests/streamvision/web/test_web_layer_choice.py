@@ -92,7 +92,7 @@ class Server:
             while takes := link.takes_packets(self.now_s):
                 if not packets:
                     break
-                link.write(waiting.pop(packets.pop()), self.now_s)
+                link.write(waiting.pop(packets.pop(self.now_s)), self.now_s)
             if takes and packets.skipping:
                 is_key_wanted = True
             if at_s < frame / FPS:
