@@ -64,7 +64,7 @@ def main(
     roads = [replace(far, seed=seed + number) for number in range(seeds)]
     measures: dict[str, Callable[[], Any]] = {
         "frames": lambda: _each(cards, measure_frames),
-        "identities": lambda: measure_identities(cards["viofo"], work),
+        "identities": lambda: _each(cards, lambda card: measure_identities(card, work)),
         "positions": lambda: _each(cards, measure_positions, without="mivue"),
         "truncations": lambda: measure_truncations(cards["viofo"], work, cuts=cuts, seed=seed),
         "objects": lambda: _each(cards, lambda card: measure_objects(card, work)),
@@ -98,8 +98,8 @@ def below(document: dict[str, Any]) -> list[str]:
     for maker, one in document.get("frames", {}).items():
         check(one["equal"], f"{maker}: {one['missing']} frames missing, {one['twice']} twice")
         check(_at_most(one["utc_error_s"]["most"], 1), f"{maker}: UTC off by {one['utc_error_s']['most']} s")
-    if one := document.get("identities"):
-        check(one["kept_share"] >= 0.99, f"identities kept: {one['kept_share']}")
+    for maker, one in document.get("identities", {}).items():
+        check(one["kept_share"] >= 0.99, f"{maker}: identities kept: {one['kept_share']}")
     for maker, one in document.get("positions", {}).items():
         check("skipped" in one or one["equal_rows"] == one["exiftool_rows"] > 0, f"{maker}: rows unlike exiftool's")
     if one := document.get("truncations"):

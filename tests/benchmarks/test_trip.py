@@ -57,9 +57,9 @@ def test_positions_are_those_of_exiftool(trip_cards: dict[str, Path]) -> None:
 def test_what_is_below_its_promise_is_said() -> None:
     frames = {"equal": False, "missing": 2, "twice": 0, "utc_error_s": {"most": 1.2}}
     good = {"equal": True, "missing": 0, "twice": 0, "utc_error_s": {"most": 0.0}}
-    document = {"frames": {"viofo": frames, "mivue": good}, "identities": {"kept_share": 0.98}}
+    document = {"frames": {"viofo": frames, "mivue": good}, "identities": {"viofo": {"kept_share": 0.98}}}
     assert below(document) == [
         "viofo: 2 frames missing, 0 twice",
         "viofo: UTC off by 1.2 s",
-        "identities kept: 0.98",
+        "viofo: identities kept: 0.98",
     ]
