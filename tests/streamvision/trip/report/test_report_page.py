@@ -91,20 +91,20 @@ def test_the_link_leads_into_the_video_at_the_objects_time(opened, made):
 def test_the_map_is_moved_by_keys_wheel_and_buttons(opened, made):
     path, _ = made
     with opened(path) as page:
-        scale = page.locator("#scale-words")
-        before = scale.inner_text()
+        before = page.locator("#scale-words").inner_text()
+        other = "before => document.getElementById('scale-words').textContent !== before"
+        same = "before => document.getElementById('scale-words').textContent === before"
         page.locator("#map-canvas").focus()
         for _ in range(8):
             page.keyboard.press("+")
-        near = scale.inner_text()
-        assert near != before
+        page.wait_for_function(other, arg=before)
         page.keyboard.press("0")
-        assert scale.inner_text() == before
+        page.wait_for_function(same, arg=before)
         page.locator("#map-canvas").hover()
         page.mouse.wheel(0, -900)
-        page.wait_for_function("before => document.getElementById('scale-words').textContent !== before", arg=before)
+        page.wait_for_function(other, arg=before)
         page.locator("#map-all").click()
-        page.wait_for_function("before => document.getElementById('scale-words').textContent === before", arg=before)
+        page.wait_for_function(same, arg=before)
 
 
 def test_two_fingers_zoom_the_map(opened, made):
@@ -165,9 +165,9 @@ def test_the_theme_is_changed_and_kept(opened, made):
         light = page.evaluate(ground)
         page.locator("#theme").click()
         page.locator("#theme").click()
-        assert page.evaluate(ground) != light
+        page.wait_for_function(f"light => {ground} !== light", arg=light)
         page.reload()
-        assert page.evaluate(ground) != light
+        page.wait_for_function(f"light => {ground} !== light", arg=light)
 
 
 def test_all_objects_are_on_paper_and_none_of_the_buttons(opened, made, tmp_path):
