@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
 NAME = "camera-page.test"
 """A name of this machine that browsers do not trust as they trust 127.0.0.1."""
 PICTURES = 40
+TRIES = 4
+"""Spans of so many pictures of which one must be right: a fault is in all, a busy moment is not."""
 PATIENCE_MS = 45_000
 CODECS = {"h264": ("libx264", ".mp4"), "hevc": ("libx265", ".mp4"), "mjpeg": ("mjpeg", ".mkv")}
 
@@ -99,32 +101,36 @@ def shown_next(page: Page, pictures: int = PICTURES) -> list[ShownPicture]:
     return reader.stop(".focused .stage")
 
 
-def check_boxes(shown: list[ShownPicture]) -> None:
-    """Fail where boxes are on other pictures than their own; on a busy machine a few are carried on from the last."""
-    wrong = [(one.number, one.ahead) for one in shown if not one.has_its_box]
-    assert len(wrong) <= len(shown) / 10, wrong
+def check_boxes(page: Page) -> None:
+    """Fail where boxes are on other pictures than their own; on a busy machine some are carried on from the last."""
+    for _ in range(TRIES):
+        shown = shown_next(page)
+        wrong = [(one.number, one.ahead) for one in shown if not one.has_its_box]
+        if len(wrong) <= len(shown) / 10:
+            return
+    pytest.fail(f"{len(wrong)} of {len(shown)} pictures: {wrong}")
 
 
 def test_each_box_is_on_its_own_picture(page: Page, server: RunServer) -> None:
     opened(page, f"{server.url}streams/h264", "Live by WebCodecs: the camera's own H.264, 640 × 360")
-    check_boxes(shown_next(page))
+    check_boxes(page)
 
 
 @pytest.mark.parametrize("codec", ["hevc", "mjpeg"])
 def test_what_the_browser_cannot_decode_is_encoded(page: Page, server: RunServer, codec: str) -> None:
     opened(page, f"{server.url}streams/{codec}", "Live by WebCodecs", "H.264 encoded by the server")
-    check_boxes(shown_next(page))
+    check_boxes(page)
 
 
 def test_without_a_secure_context(page: Page, server: RunServer) -> None:
     opened(page, f"http://{NAME}:{server.port}/streams/h264", "Media Source Extensions", "HTTPS")
-    check_boxes(shown_next(page))
+    check_boxes(page)
 
 
 def test_without_websockets(page: Page, server: RunServer, tmp_path: Path) -> None:
     with proxied(server.port, tmp_path) as url:
         opened(page, f"{url}streams/h264", "the camera's own H.264", "No WebSocket")
-        check_boxes(shown_next(page))
+        check_boxes(page)
 
 
 def test_a_camera_comes_back_as_another(page: Page, films: dict[str, Path], model: Path, tmp_path: Path) -> None:
@@ -137,11 +143,11 @@ def test_a_camera_comes_back_as_another(page: Page, films: dict[str, Path], mode
         camera.kill()
         with RtspServer(films["larger"], copied=True, port=camera.port) as larger:
             expect(page.locator(".told")).to_contain_text("960 × 540", timeout=PATIENCE_MS)
-            check_boxes(shown_next(page))
+            check_boxes(page)
             larger.kill()
             with RtspServer(films["mjpeg"], copied=True, port=camera.port):
                 expect(page.locator(".told")).to_contain_text("encoded by the server", timeout=PATIENCE_MS)
-                check_boxes(shown_next(page))
+                check_boxes(page)
 
 
 def test_blurred_streams_are_never_passed_on(page: Page, films: dict[str, Path], model: Path, tmp_path: Path) -> None:
