@@ -17,12 +17,8 @@ MAX_WAITING = 1024
 MAX_GROUP_BYTES = 4_000_000
 MAX_GROUP_PACKETS = 2048
 """Most that is kept for those who join; where more came since the last key frame, they wait for the next."""
-MAX_ENCODED_GROUP_US = 1_000_000
-"""The same where key frames can be asked for: a new one is less to send than what came in more than a second."""
-
-
 CATCH_UP_S = 1.0
-"""Older groups of an encoded layer are not sent to those who join: a key frame is made for them, which is less."""
+"""Longer or older groups of an encoded layer are not sent to those who join: a key frame for them is less."""
 
 
 class Beginning(NamedTuple):
@@ -154,7 +150,7 @@ class VideoFeed:
         elif self.group:
             self.group.append(packet)
             self._group_bytes += len(packet.data)
-            is_long = self.layer.way == "encoded" and packet.time_us - self.group[0].time_us > MAX_ENCODED_GROUP_US
+            is_long = self.layer.way == "encoded" and packet.time_us - self.group[0].time_us > 1e6 * CATCH_UP_S
             if is_long or self._group_bytes > MAX_GROUP_BYTES or len(self.group) > MAX_GROUP_PACKETS:
                 self._forget_group()
 

@@ -19,7 +19,7 @@ from streamvision.web.login import Login
 from streamvision.web.server import WebServer
 from support.accounts import PASSWORD, people
 from support.axe import Axe
-from support.browser import launched
+from support.browser import fresh_page, launched
 from support.kept_events import KeptEvents
 from support.live_feed import LiveFeed
 from support.recorded import FILE_S, SIZE_PX, SQUARE_PX, RecordedFolder, left_px
@@ -78,14 +78,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light", timezone_id="UTC")
-    fresh = context.new_page()
-    errors: list[str] = []
-    fresh.on("pageerror", lambda error: errors.append(str(error)))
-    fresh.set_default_timeout(30_000)
-    yield fresh
-    context.close()
-    assert not errors
+    with fresh_page(browser, viewport={"width": 1280, "height": 800}, color_scheme="light", timezone_id="UTC") as fresh:
+        yield fresh
 
 
 def moment_s(page: Page) -> float:

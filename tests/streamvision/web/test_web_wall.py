@@ -21,7 +21,7 @@ from streamvision.core.config.serve import ServeConfig
 from streamvision.web.login import Login
 from streamvision.web.server import WebServer
 from support.axe import Axe
-from support.browser import launched
+from support.browser import fresh_page, launched
 
 pytestmark = pytest.mark.browser
 
@@ -51,14 +51,8 @@ def url(wall_feed: LiveFeed, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    fresh = context.new_page()
-    errors: list[str] = []
-    fresh.on("pageerror", lambda error: errors.append(str(error)))
-    fresh.set_default_timeout(30_000)
-    yield fresh
-    context.close()
-    assert not errors
+    with fresh_page(browser, viewport={"width": 1280, "height": 800}, color_scheme="light") as fresh:
+        yield fresh
 
 
 def in_sight(page: Page) -> list[str]:

@@ -18,7 +18,7 @@ from support.run_server import RunServer, run_server
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import Browser, Page, expect
 
-from support.browser import launched
+from support.browser import fresh_page, launched
 from support.shown_pictures import ShownPicture, ShownPictures
 
 pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
@@ -75,14 +75,8 @@ def server(films: dict[str, Path], model: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1000, "height": 700})
-    fresh = context.new_page()
-    errors: list[str] = []
-    fresh.on("pageerror", lambda error: errors.append(str(error)))
-    fresh.set_default_timeout(PATIENCE_MS)
-    yield fresh
-    context.close()
-    assert not errors
+    with fresh_page(browser, patience_ms=PATIENCE_MS, viewport={"width": 1000, "height": 700}) as fresh:
+        yield fresh
 
 
 def opened(page: Page, url: str, *told: str) -> None:

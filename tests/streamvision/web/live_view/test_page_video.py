@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from streamvision.core.live_video import VideoLayer
 from streamvision.web.server import WebServer
-from support.browser import launched
+from support.browser import fresh_page, launched
 
 pytestmark = pytest.mark.browser
 
@@ -65,14 +65,8 @@ def server(video_feed: LiveFeed) -> Iterator[WebServer]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    fresh = context.new_page()
-    errors: list[str] = []
-    fresh.on("pageerror", lambda error: errors.append(str(error)))
-    fresh.set_default_timeout(30_000)
-    yield fresh
-    context.close()
-    assert not errors
+    with fresh_page(browser, viewport={"width": 1280, "height": 800}) as fresh:
+        yield fresh
 
 
 def told(page: Page):
