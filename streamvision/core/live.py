@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.control import EventLog, OnvifCameras, StreamControl
+from streamvision.core.model_control import ModelControl
 from streamvision.core.notify import Notifications, TargetStatus
 from streamvision.core.recordings import Recordings
 from streamvision.core.rendered_frame import RenderedFrame
@@ -158,6 +159,8 @@ class LiveView:
         """Returns what is wrong beside the streams, one sentence each."""
         self.control: StreamControl | None = None
         """Changes streams and settings; ``None`` where they stay what the run began with."""
+        self.models: ModelControl | None = None
+        """Replaces models; ``None`` where they stay what the run began with."""
         self.onvif: OnvifCameras | None = None
         """Finds cameras; ``None`` where no streams are added."""
         self.event_log: EventLog | None = None
