@@ -18,6 +18,26 @@ settings.load_profile("any machine")  # that a machine is busy is no fault of wh
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
+class FailuresAtOnce:
+    """Writes each failure when it happens: what a run that is killed would have said at its end is lost."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            cause = crash.message.splitlines()[0] if crash is not None and crash.message else report.longreprtext[-200:]
+            self._terminal.write_line(f"\n{report.nodeid}: {report.when} failed after {report.duration:.0f} s: {cause}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(FailuresAtOnce(terminal))
+
+
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     return PROJECT_ROOT
