@@ -2,7 +2,8 @@
 
 A call that fails is tried once more, and then its frames are given up; only failures in a row end the run. A call that
 does not come back (a driver, a device that was reset) cannot be ended from outside: its thread is left behind, its
-frames are given up, and the network is closed and opened again for new threads.
+frames are given up, and the network is closed and opened again for new threads. A model's server that is away is waited
+for: frames of files wait, too, those of live sources are given up.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.model_away import ModelAway
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow
 from pipelines.stream import Taken
-from streamvision.core.errors import ModelError, StreamVisionError
+from streamvision.core.errors import ModelAwayError, ModelError, StreamVisionError
 from streamvision.core.redaction import redact_outside
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ STOPPED = "stopped"
 """Cause under which frames are counted that were in the network when the run was stopped."""
 INFERENCE_HUNG = "inference_hung"
 """Cause under which frames are counted for which the network did not come back."""
+MODEL_AWAY = "model_away"
+"""Cause under which live frames are counted that came while the model's server was away."""
 
 
 @dataclass(eq=False)
@@ -83,6 +87,7 @@ class InferenceThreads:
         self._timeout_s = timeout_s
         self._between = between
         self._on_broken = on_broken
+        self._away = ModelAway()
         self._stopping = threading.Event()
         self._usable = threading.Event()
         self._usable.set()
@@ -99,6 +104,11 @@ class InferenceThreads:
     def halted(self) -> bool:
         """Whether no batch is begun any more."""
         return self._stopping.is_set() or self.error is not None
+
+    @property
+    def away(self) -> str | None:
+        """Why the model's server is away, in words; ``None`` while it answers."""
+        return self._away.reason
 
     def start(self) -> None:
         """Begin."""
@@ -152,23 +162,58 @@ class InferenceThreads:
         call = _Call(shown)
         with self._lock:
             self._calls.add(call)
-        error = self._tried(call)
+        error = self._answered(call)
         with self._lock:
             self._calls.discard(call)
             if call.abandoned:
                 return
         if error is None:
             self._failures_in_row = 0
-            for stream, result in shown:
+            for stream, result in call.batch:
                 stream.worker.put(result.sequence, result)
             return
-        self._give_up(shown, INFERENCE_FAILED)
+        if isinstance(error, ModelAwayError):
+            self._give_up(call.batch, STOPPED)
+            return
+        self._give_up(call.batch, INFERENCE_FAILED)
         self._note_failure(error)
+
+    def _answered(self, call: _Call) -> BaseException | None:
+        """Take a batch through the network, also where the model's server is away meanwhile.
+
+        Returns:
+            what failed twice; a :class:`ModelAwayError` where the run was stopped before the server was back.
+        """
+        error: BaseException | None = None
+        while not call.abandoned:
+            if not self._away.waits():
+                error = self._tried(call)
+                if not isinstance(error, ModelAwayError):
+                    self._away.over()
+                    return error
+                self._away.note(error)
+            self._give_up_live(call)
+            if not call.batch:
+                return None
+            if self.halted or self._stopping.wait(WATCH_S):
+                return error or ModelAwayError(self._away.reason or "the model's server is away")
+        return error
+
+    def _give_up_live(self, call: _Call) -> None:
+        """Give up those frames of a batch that would be old by the time that the model's server is back."""
+        with self._lock:
+            if call.abandoned:
+                return
+            live = [taken for taken in call.batch if taken.stream.spec.live]
+            call.batch = [taken for taken in call.batch if not taken.stream.spec.live]
+        self._give_up(live, MODEL_AWAY)
 
     def _tried(self, call: _Call) -> BaseException | None:
         """Take a batch through the network, a second time where that fails; return the second failure."""
         error = self._attempt(call)
-        if error is None or call.abandoned or self._stopping.wait(RETRY_S * 2**self._failures_in_row):
+        if error is None or isinstance(error, ModelAwayError) or call.abandoned:
+            return error
+        if self._stopping.wait(RETRY_S * 2**self._failures_in_row):
             return error
         log.warning("inference failed and is tried once more: %r", error)
         return self._attempt(call)

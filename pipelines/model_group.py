@@ -74,6 +74,11 @@ class ModelGroup:
         return self._inference.error
 
     @property
+    def away(self) -> str | None:
+        """Why the model's server is away, in words; ``None`` while it answers, and for a model that is loaded here."""
+        return self._inference.away
+
+    @property
     def over(self) -> bool:
         """Whether no frame will go through it any more, as things are."""
         return self.error is not None or all(stream.drained() for stream in self._streams)

@@ -164,6 +164,10 @@ class Stream:
                 f"stream {self.worker.stream_id}: its outputs did not finish in time; their ends may be missing"
             )
 
+    def _model_fault(self, state: StreamState) -> str:
+        """Return why no frame gets through though the source is well; empty where all is."""
+        return "" if state in FINAL_STATES else self.group.away or ""
+
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
         lost = [self.capture.failure] if self.capture.failure else []
@@ -181,7 +185,7 @@ class Stream:
             id=worker.stream_id,
             source=self.spec.safe_uri,
             state=state.value,
-            reason=reason,
+            reason=reason or self._model_fault(state),
             state_age_s=round(state_age_s, 3),
             live=self.spec.live,
             frames_in=capture.frames_in,

@@ -14,6 +14,7 @@ from pipelines.outputs.registry import SINKS, SinkPlugin
 from pipelines.outputs.sink import SinkContext, SinkFactory
 from streamvision.core.config.app import OutputsConfig
 from streamvision.core.errors import OutputError
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.registry import Plugin
 from streamvision.core.telemetry import DropCounter
 
@@ -28,21 +29,25 @@ def path_for_stream(path: Path, stream_id: str, *, several: bool) -> Path:
 
 
 def check_outputs(
-    config: OutputsConfig, *, stream_ids: Sequence[str], inputs: Iterable[Path] = (), several: bool | None = None
+    config: OutputsConfig,
+    *,
+    stream_ids: Sequence[str],
+    inputs: Iterable[ModelLocation] = (),
+    several: bool | None = None,
 ) -> None:
     """Find out whether every file can be written, without touching any; call it before anything slow begins.
 
     Args:
         config: the files that are wanted.
         stream_ids: all streams, since some files carry their names.
-        inputs: the files that are read; none of them may be overwritten.
+        inputs: the files that are read, of which none may be overwritten, and models on servers.
         several: whether files of one stream carry its name; default: where these are several.
 
     Raises:
         OutputError: naming the first file that cannot be written, and why.
         ConfigError: when there is no sink of a configured name, or it does not take its options.
     """
-    read = {_identity(path) for path in inputs}
+    read = {_identity(path) for path in inputs if isinstance(path, Path)}
     taken: set[object] = set()
     for plugin, target in _wanted(config):
         if plugin.folder:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from multiprocessing.connection import wait
+from pathlib import Path
 from types import TracebackType
 
 from pipelines.assembly import name_streams
@@ -40,7 +41,7 @@ def _orders(config: AppConfig, streams: Iterable[StreamConfig], stream_ids: tupl
     named = list(streams)
     count = min(config.workers, len(named))
     model = config.model
-    if model.device in ("auto", "cpu"):
+    if model.device in ("auto", "cpu") and isinstance(model.path, Path):
         share = max(usable_cores() // count, 1)
         model = model.model_copy(update={"requests": model.requests or share, "threads": model.threads or 1})
     own = {"workers": 1, "model": model}

@@ -15,6 +15,7 @@ from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_options import cells, choose_split, chosen_options, measured_options, report_options
 from streamvision.cli.eval_track import track
 from streamvision.cli.progress import StepProgress
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.terminal import table
 from streamvision.core.words import counted
 from streamvision.datasets import read_dataset
@@ -86,7 +87,7 @@ evaluation.add_command(track)
 @report_options
 @format_option("--train-format", "train_format", of="--train-data")
 def detect(
-    model: Path,
+    model: ModelLocation,
     data: Path,
     data_format: DatasetFormat | None,
     split: str | None,
@@ -126,7 +127,7 @@ def _add_shape_command(task: ShapeTask, short_help: str, text: str) -> None:
     @evaluation.command(name=task, short_help=short_help, help=text)
     @measured_options(labels=True)
     def command(
-        model: Path,
+        model: ModelLocation,
         data: Path,
         data_format: DatasetFormat | None,
         split: str | None,
@@ -149,7 +150,7 @@ for _task, (_short_help, _text) in SHAPES.items():
 @measured_options(labels=False)
 @report_options
 def semantic(
-    model: Path,
+    model: ModelLocation,
     data: Path,
     split: str | None,
     report: Path | None,
@@ -183,7 +184,7 @@ def semantic(
 @measured_options(labels=False)
 @report_options
 def classify(
-    model: Path,
+    model: ModelLocation,
     data: Path,
     split: str | None,
     report: Path | None,
@@ -213,7 +214,7 @@ def classify(
 
 
 def _measure(
-    evaluate: Callable[..., Any], model: Path, pictures: Any, split: str | None, given: dict[str, Any]
+    evaluate: Callable[..., Any], model: ModelLocation, pictures: Any, split: str | None, given: dict[str, Any]
 ) -> tuple[Any, Any]:
     """Return the evaluation of the part that was asked for, and that part; ``given`` holds the other options."""
     part, notes = choose_split(pictures, split)
@@ -227,7 +228,7 @@ def _report(
     result: Any,
     report: Path,
     *,
-    model: Path,
+    model: ModelLocation,
     data: Path,
     training: Any,
     given: dict[str, Any],

@@ -15,6 +15,7 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError
+from streamvision.core.model_location import model_location
 from streamvision.datasets.dataset import Split
 
 SPLITS = (*get_args(Split), "all")
@@ -78,7 +79,7 @@ def measured_options(*, labels: bool) -> Callable[[Any], Any]:
         labels: whether the pictures may be in any of the data set formats, and objects are found that can be saved.
     """
     options = [
-        click.argument("model", type=Path),
+        click.argument("model", type=model_location),
         click.option("--data", type=Path, required=True, metavar="DIR", help="Labelled pictures."),
         click.option("--split", type=click.Choice(SPLITS), help=_SPLIT_HELP),
         click.option("--class", "classes", multiple=True, metavar="NAME|N", help="Measure these classes only."),

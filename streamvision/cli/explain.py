@@ -17,6 +17,7 @@ from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import writing
+from streamvision.core.model_location import ModelLocation, model_location
 from streamvision.datasets.dataset import DatasetFormat
 from streamvision.evaluation.explaining.explanation import METHOD_WORDS, Explanation, HeatMethod
 from streamvision.inference.model_card import OBJECT_TASKS, Task
@@ -31,9 +32,9 @@ DEFAULT_MASKS = 400
 @click.option(
     "--model",
     "path",
-    type=Path,
+    type=model_location,
     required=True,
-    metavar="FILE|NAME",
+    metavar="FILE|NAME|URL",
     help="Checkpoint (.pt), exported model, or road_signs, which ships.",
 )
 @click.option("--output", type=Path, metavar="F.png", help="Where to draw it; default: IMAGE-explained.png right here.")
@@ -81,7 +82,7 @@ DEFAULT_MASKS = 400
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON document on stdout.")
 def explain(
     image: Path,
-    path: Path,
+    path: ModelLocation,
     output: Path | None,
     score: float,
     max_objects: int,
@@ -166,7 +167,7 @@ def _true_place(given: str, height_px: int, width_px: int) -> NDArray[np.bool_]:
 
 
 def _look_alikes(
-    explanation: Explanation, model: Path, train_data: Path, format: DatasetFormat | None, *, trusted: bool
+    explanation: Explanation, model: ModelLocation, train_data: Path, format: DatasetFormat | None, *, trusted: bool
 ) -> list[list[tuple[Any, str, float]]]:
     from streamvision.datasets import read_dataset
     from streamvision.datasets.class_labels import read_class_folders

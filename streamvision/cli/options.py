@@ -164,7 +164,9 @@ def _shipped_names(_context: click.Context, _option: click.Parameter, incomplete
 
 
 model_options = together(
-    field_option("--model", ModelConfig, "path", name="model", metavar="FILE|NAME", shell_complete=_shipped_names),
+    field_option(
+        "--model", ModelConfig, "path", name="model", type=str, metavar="FILE|NAME|URL", shell_complete=_shipped_names
+    ),
     field_option("--backend", ModelConfig, "backend"),
     field_option("--device", ModelConfig, "device"),
     field_option("--precision", ModelConfig, "precision"),

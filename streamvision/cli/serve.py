@@ -27,7 +27,7 @@ from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.merging import SERVE_OPTIONS
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.logs import say
-from streamvision.inference.backends.registry import check_model_file
+from streamvision.inference.backends.registry import check_model
 from streamvision.models import with_default_model
 from streamvision.service.beginning import Beginning
 from streamvision.service.control import ServiceControl
@@ -74,7 +74,7 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
         "streams", ()
     )
     if "model" in options:
-        check_model_file(Path(options["model"]))
+        check_model(options["model"])
     with in_use(state):
         opened = Database.open(database or state)
         try:
@@ -123,7 +123,7 @@ def _say_which_model_lacks(service: Service) -> None:
     """Say at once what each stream would say: a disk with models may come later, so the service begins all the same."""
     for model in (service.config.model, *service.config.models.values()):
         try:
-            check_model_file(model.path)
+            check_model(model.path)
         except StreamVisionError as error:
             _log.warning("%s", error)
 

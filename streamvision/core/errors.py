@@ -33,6 +33,10 @@ class ModelError(StreamVisionError, ValueError):
     """A file is not a model, is damaged, or does something that its card does not say."""
 
 
+class ModelAwayError(ModelError):
+    """The server of a model does not answer, or not in time; it may come back."""
+
+
 class UnknownHeadError(ModelError):
     """The layout of a model's outputs is not known; the message says which options settle it."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from streamvision.core.errors import ModelError
+from streamvision.core.model_location import ModelLocation
 
 _THREAD = "open-"
 
@@ -62,7 +62,9 @@ def left_behind() -> bool:
     return any(thread.name.startswith(_THREAD) for thread in threading.enumerate())
 
 
-def opened_within(timeout_s: float, work: Callable[[], M], *, path: Path, option: str = "model.load_timeout_s") -> M:
+def opened_within(
+    timeout_s: float, work: Callable[[], M], *, path: ModelLocation, option: str = "model.load_timeout_s"
+) -> M:
     """Return the model that ``work`` opens.
 
     Args:

@@ -15,6 +15,7 @@ from streamvision.checkpoints.torch_runtime import import_torch
 from streamvision.checkpoints.torchvision import TorchvisionSource
 from streamvision.checkpoints.torchvision_build import build_run, class_tensors, is_classifier
 from streamvision.checkpoints.ultralytics import load_network
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.preprocess import InputBatch
 
@@ -37,19 +38,19 @@ class CropEmbedder(Protocol):
         """Return (N, D) float32 rows of length 1 for N crops, each (H, W, 3) BGR."""
 
 
-def open_embedder(model: Path, *, trust_checkpoint: bool = False) -> CropEmbedder:
+def open_embedder(model: ModelLocation, *, trust_checkpoint: bool = False) -> CropEmbedder:
     """Return the features of the network itself where it is a checkpoint of ultralytics or a classifier that was
     trained here, else shape and colour.
 
     Args:
-        model: the model's file.
+        model: the model's file, or its address.
         trust_checkpoint: whether a checkpoint may run its author's code.
 
     Raises:
         MissingDependencyError: when the model is a checkpoint and torch or ultralytics is not installed.
         ModelError: when it cannot be loaded, or is not trusted.
     """
-    if model.suffix.lower() != ".pt":
+    if not isinstance(model, Path) or model.suffix.lower() != ".pt":
         return ShapeAndColour()
     if (stored := read_run(model, trusted=trust_checkpoint)) is None:
         return BackboneEmbedder(model, trusted=trust_checkpoint)

@@ -8,6 +8,7 @@ from typing import Any
 from streamvision.checkpoints import open_source
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, DeviceError
+from streamvision.core.model_location import ModelLocation
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.letterbox import rounded_up
 from streamvision.inference.model import Model
@@ -19,13 +20,15 @@ NMS_IOU = 0.7
 MAX_DETECTIONS = 300
 
 
-def open_model(path: Path, *, side_px: int | None = None, trust_checkpoint: bool = False, **settings: Any) -> Model:
+def open_model(
+    path: ModelLocation, *, side_px: int | None = None, trust_checkpoint: bool = False, **settings: Any
+) -> Model:
     """Open a model for measuring: every object down to a score of 0.001, suppression at IoU 0.7, 300 a picture.
 
     These are the settings of ultralytics' own validation.
 
     Args:
-        path: what :func:`streamvision.inference.backends.open_backend` reads, or a ``.pt`` checkpoint of ultralytics or
+        path: what :func:`streamvision.inference.backends.open_backend` opens, or a ``.pt`` checkpoint of ultralytics or
             of a run of ``streamvision train``.
         side_px: longer side of the input, for models that take any size.
         trust_checkpoint: whether a checkpoint that asks for more than networks need is read all the same, which runs
@@ -40,7 +43,7 @@ def open_model(path: Path, *, side_px: int | None = None, trust_checkpoint: bool
     measured = {"requests": 1, "score": SCORE_FLOOR, "iou": NMS_IOU, "max_detections": MAX_DETECTIONS}
     config = ModelConfig(path=path, **measured, **settings)
     checkpoint: Backend | None = None
-    if path.suffix.lower() == ".pt":
+    if isinstance(path, Path) and path.suffix.lower() == ".pt":
         if config.backend != "auto" or config.precision not in ("auto", "fp32"):
             raise DeviceError(
                 f"{path} is a checkpoint, which torch executes in fp32; leave out --backend and --precision, "

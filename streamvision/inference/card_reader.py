@@ -7,12 +7,12 @@ can only be one head's. What had to be assumed is written into the card; what ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from streamvision.core.errors import ModelError, UnknownHeadError
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.redaction import short
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.coco import COCO_BY_NUMBER, COCO_NAMES
@@ -36,7 +36,7 @@ _SETTLE = "say which it is with --head ({heads}) and, where the file has no clas
 def read_card(
     backend: Backend,
     *,
-    path: Path,
+    path: ModelLocation,
     head: str | None = None,
     names: Sequence[str] | None = None,
     fed: Mapping[str, Any] | None = None,
@@ -66,7 +66,7 @@ def read_card(
     return _fed_as_asked(card, fed, backend.input, path) if fed else card
 
 
-def _fed_as_asked(card: ModelCard, fed: Mapping[str, Any], spec: TensorSpec, path: Path) -> ModelCard:
+def _fed_as_asked(card: ModelCard, fed: Mapping[str, Any], spec: TensorSpec, path: ModelLocation) -> ModelCard:
     """Return the card with the user's word on how pictures are fed."""
     facts = {} if "layout" not in fed else _input_facts(spec, None, layout=fed["layout"])
     changed = card.input.model_copy(update={**facts, **fed})
@@ -85,7 +85,7 @@ def _channel_axis(layout: str) -> int:
     return 1 if layout == "nchw" else 3
 
 
-def _own_card(backend: Backend, path: Path, head: str | None, names: tuple[str, ...] | None) -> ModelCard:
+def _own_card(backend: Backend, path: ModelLocation, head: str | None, names: tuple[str, ...] | None) -> ModelCard:
     if len(text := backend.metadata[CARD_KEY]) > MAX_CHARS:
         raise ModelError(f"the model card in {path} has {len(text)} characters, of which {MAX_CHARS} are read")
     try:
@@ -114,7 +114,7 @@ def _own_card(backend: Backend, path: Path, head: str | None, names: tuple[str, 
 
 def _ultralytics_card(
     backend: Backend,
-    path: Path,
+    path: ModelLocation,
     metadata: UltralyticsMetadata,
     head: str | None,
     names: tuple[str, ...] | None,
@@ -156,7 +156,9 @@ def _ultralytics_card(
     )
 
 
-def _card_by_shapes(backend: Backend, path: Path, head: str | None, names: tuple[str, ...] | None) -> ModelCard:
+def _card_by_shapes(
+    backend: Backend, path: ModelLocation, head: str | None, names: tuple[str, ...] | None
+) -> ModelCard:
     assumed: list[str] = []
     if head is None:
         head, sentence = _head_by_shapes(backend, path, names)
@@ -208,7 +210,7 @@ def _listed(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.4g}" for value in (values[:1] if len(set(values)) == 1 else values))
 
 
-def _head_by_shapes(backend: Backend, path: Path, names: tuple[str, ...] | None) -> tuple[str, str]:
+def _head_by_shapes(backend: Backend, path: ModelLocation, names: tuple[str, ...] | None) -> tuple[str, str]:
     """Return the head of a file without metadata, and the sentence that says what showed it."""
     shapes = describe_outputs(backend.outputs)
     if ALPHABET_KEY in backend.metadata:
@@ -268,7 +270,7 @@ def _levels_by_tensor(spec: TensorSpec) -> dict[str, Any]:
     return {"scale": (high - low) / 255, "mean": (-low,) * 3 if low else None, "std": None}
 
 
-def _names_by_shapes(backend: Backend, path: Path, head: str) -> tuple[tuple[str, ...], str]:
+def _names_by_shapes(backend: Backend, path: ModelLocation, head: str) -> tuple[tuple[str, ...], str]:
     """Return class names for a file without any, and the sentence that says where they are from."""
     plugin = find_head(head)
     if plugin.task == "text" and (letters := backend.metadata.get(ALPHABET_KEY)):

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections, class_index
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.image_result import ImageResult
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.opening import opened_within
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
@@ -29,7 +29,7 @@ from streamvision.inference.letterbox import Letterbox, rounded_up
 from streamvision.inference.model_card import CARD_KEY, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
 from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers
-from streamvision.models import model_file
+from streamvision.models import find_model
 
 MAX_DYNAMIC_BATCH = 16
 """Most pictures in one call of a model that takes any number; at 640x640 the input tensor takes 79 MB then."""
@@ -116,7 +116,7 @@ class Model:
         """Load the model that the configuration names, and read its card.
 
         Args:
-            config: which model (a file, or the name of one that ships), where it executes, thresholds and filters.
+            config: which model (file, name or address), where it executes, thresholds and filters.
             backend: the model where it is loaded already, such as a checkpoint in torch; closed when this fails.
             side_px: longer side of the input, for models that take any size; by default the configuration's, or the
                 card's.
@@ -133,8 +133,8 @@ class Model:
             DeviceError: when the asked-for device or precision would not really execute it.
             ConfigError: when the configuration names a class that the model does not have.
         """
-        if (file := model_file(config.path)) != config.path:
-            config = config.model_copy(update={"path": file})
+        if (found := find_model(config.path)) != config.path:
+            config = config.model_copy(update={"path": found})
         open_it = partial(
             cls._open,
             config,
@@ -168,6 +168,7 @@ class Model:
             precision=config.precision,
             threads=config.threads,
             requests=config.requests,
+            call_timeout_s=config.call_timeout_s,
         )
         try:
             card = read_card(opened, path=config.path, head=config.head, names=config.names, fed=config.input.given())
@@ -204,16 +205,15 @@ class Model:
     @property
     def max_batch(self) -> int:
         """Most pictures that one call of the network carries."""
-        return self._max_batch if self.card.input.dynamic_batch else self.card.input.batch
+        if not self.card.input.dynamic_batch:
+            return self.card.input.batch
+        return min(self._max_batch, self.backend.max_batch or self._max_batch)
 
     @property
     def useful_batch(self) -> int:
-        """Most pictures that are worth waiting for or keeping together.
-
-        A CPU gains nothing by a batch: YOLOv8n at 640x384 takes 35 to 41 ms a picture in batches of one to eight, and
-        the first picture would wait for the last.
-        """
-        return 1 if self.card.input.dynamic_batch and self.backend.device == "cpu" else self.max_batch
+        """Most pictures that are worth waiting for or keeping together."""
+        useful = self.backend.useful_batch if self.card.input.dynamic_batch else None
+        return min(self.max_batch, useful or self.max_batch)
 
     @property
     def requests(self) -> int:
@@ -349,7 +349,7 @@ class Model:
         return best(candidates, iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
 
 
-def _with_side(card: ModelCard, backend: Backend, path: Path, side_px: int) -> ModelCard:
+def _with_side(card: ModelCard, backend: Backend, path: ModelLocation, side_px: int) -> ModelCard:
     """Return the card with another side of its square input, rounded up to the stride."""
     side_px = rounded_up(side_px, card.input.stride_px)
     fixed = set(backend.input.shape[2:] if card.input.layout == "nchw" else backend.input.shape[1:3]) - {None}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.grid_probe import drawn_picture
@@ -28,7 +28,7 @@ _SLACK = 0.05
 logger = logging.getLogger(__name__)
 
 
-def check_scores(backend: Backend, card: ModelCard, *, path: Path) -> None:
+def check_scores(backend: Backend, card: ModelCard, *, path: ModelLocation) -> None:
     """Run a model whose boxes are raw on a drawn picture and refuse scores that are none.
 
     Raises:
@@ -44,7 +44,7 @@ def check_scores(backend: Backend, card: ModelCard, *, path: Path) -> None:
         raise _not_scores(path, float(found.score.min()), float(found.score.max()))
 
 
-def _not_scores(path: Path, lowest: float, highest: float) -> ModelError:
+def _not_scores(path: ModelLocation, lowest: float, highest: float) -> ModelError:
     return ModelError(
         f"{path} gives scores from {lowest:.3g} to {highest:.3g} and not in 0..1: they are logits, "
         "integers that were not scaled back, or another layout; export it with its sigmoid, or give the right --head"
@@ -64,7 +64,7 @@ class OutputCheck:
         path: the model's file, for messages.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: ModelLocation) -> None:
         self._path = path
         self.pictures_without_numbers = 0
         """On how many pictures nothing was found and the outputs held an infinity or NaN."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
+from streamvision.core.model_location import ModelLocation
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TensorSpec:
 PICTURE_DTYPES = ("float32", "float16", "uint8")
 
 
-def check_tensor(spec: TensorSpec, tensor: NDArray[Any], *, path: Path) -> None:
+def check_tensor(spec: TensorSpec, tensor: NDArray[Any], *, path: ModelLocation) -> None:
     """Refuse a tensor that does not fit the model's input.
 
     Runtimes differ in this: one converts in silence, another fails deep inside.
@@ -61,7 +61,7 @@ def last_line(error: BaseException) -> str:
     return lines[-1][:300].rstrip(".") if lines else type(error).__name__
 
 
-def picture_input(inputs: tuple[TensorSpec, ...], *, path: Path) -> TensorSpec:
+def picture_input(inputs: tuple[TensorSpec, ...], *, path: ModelLocation) -> TensorSpec:
     """Return the only input of a model.
 
     Raises:
@@ -105,7 +105,7 @@ class ModelInputs:
     """The other inputs."""
 
     @classmethod
-    def of(cls, inputs: tuple[TensorSpec, ...], *, path: Path) -> ModelInputs:
+    def of(cls, inputs: tuple[TensorSpec, ...], *, path: ModelLocation) -> ModelInputs:
         """Tell the picture from its companions.
 
         Raises:

@@ -11,10 +11,10 @@ import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from streamvision.core.errors import ModelError
+from streamvision.core.model_location import ModelLocation
 from streamvision.inference.coco import COCO_KEYPOINTS, COCO_SIGMAS, COCO_SKELETON
 from streamvision.inference.model_card import KeypointCard
 
@@ -45,7 +45,7 @@ class UltralyticsMetadata:
     """What the model is, in the author's words."""
 
 
-def parse_ultralytics(metadata: Mapping[str, str], *, path: Path) -> UltralyticsMetadata | None:
+def parse_ultralytics(metadata: Mapping[str, str], *, path: ModelLocation) -> UltralyticsMetadata | None:
     """Return the metadata of an ultralytics or YOLOv5 export, or ``None`` where it is something else's.
 
     Raises:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.core.errors import MissingDependencyError, ModelError
+from streamvision.core.model_location import ModelAddress, ModelLocation, model_location
 
 DEFAULT_MODEL = "road_signs"
 TEXT_MODEL = "package:rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
@@ -72,18 +73,32 @@ def with_default_model(document: Mapping[str, Any]) -> tuple[dict[str, Any], str
     return {**document, "model": {**given, "path": model.name}}, said
 
 
-def model_file(given: str | Path) -> Path:
+def find_model(given: str | ModelLocation) -> ModelLocation:
+    """Return where the model of a setting is: the address of one on a server as it is, else as :func:`model_file`.
+
+    Raises:
+        MissingDependencyError: when it is in a package that is not installed.
+        ModelError: when that has no such file.
+    """
+    location = model_location(given)
+    return location if isinstance(location, ModelAddress) else model_file(given)
+
+
+def model_file(given: str | ModelLocation) -> Path:
     """Return the file that a model setting means: a path, or a shipped model's name where there is no such path, or
     ``package:NAME/FILE`` in an installed Python package, which is not imported.
 
     Raises:
         MissingDependencyError: when the package is not installed.
-        ModelError: when it has no such file.
+        ModelError: when it has no such file, or the model is on a server.
     """
+    if isinstance(location := model_location(given), ModelAddress):
+        raise ModelError(f"{location} is the address of a model on a server, but here its file is needed; give a file")
     scheme, separator, place = str(given).partition(":")
     if scheme != "package" or not separator:
-        path = Path(given)
-        return shipped_models()[str(given)].path if str(given) in shipped_models() and not path.exists() else path
+        return (
+            shipped_models()[str(given)].path if str(given) in shipped_models() and not location.exists() else location
+        )
     package, _, name = place.partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from streamvision.core.config.analytics import AnalyticsConfig
@@ -12,6 +11,7 @@ from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.config.section import validate
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.redaction import redact_source, short
 from streamvision.inference.model import Model
 from streamvision.service.layers import MODEL_KEYS, Layers, unused
@@ -109,7 +109,8 @@ class ServiceControl:
     def models(self) -> list[Plain]:
         """Return the models that a stream can choose."""
         run, opened = self._service.config, self._service.pipeline.models()
-        paths: dict[str | None, Path] = {None: run.model.path, **{name: one.path for name, one in run.models.items()}}
+        paths: dict[str | None, ModelLocation] = {None: run.model.path}
+        paths |= {name: one.path for name, one in run.models.items()}
         return [_offered(name, path, opened.get(name)) for name, path in paths.items()]
 
     def settings(self) -> Plain:
@@ -187,7 +188,7 @@ def _document(layers: Layers, stream_id: str) -> Plain:
     return document
 
 
-def _offered(name: str | None, path: Path, model: Model | None) -> Plain:
+def _offered(name: str | None, path: ModelLocation, model: Model | None) -> Plain:
     return {
         "name": name,
         "path": str(path),

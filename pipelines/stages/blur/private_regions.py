@@ -14,6 +14,7 @@ from pipelines.stages.blur.parts import F64, are_private, private_parts
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.detections import Detections, class_name
 from streamvision.core.errors import ConfigError
+from streamvision.core.model_location import model_location
 from streamvision.core.picture import Picture, YuvPicture
 from streamvision.inference.model import Model
 from streamvision.inference.model_card import OBJECT_TASKS
@@ -60,7 +61,7 @@ class PrivateRegions:
                 "plates or people and vehicles by --blur-model"
             )
             return cls()
-        model = Model.open(ModelConfig(path=Path(model_file), score=SCORE))
+        model = Model.open(ModelConfig(path=model_location(model_file), score=SCORE))
         try:
             return cls(model)
         except ConfigError:

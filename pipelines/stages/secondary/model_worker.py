@@ -17,12 +17,13 @@ from typing import Generic, TypeVar
 
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.secondary import AuxiliaryModelConfig
+from streamvision.core.errors import ModelAwayError
 from streamvision.core.picture import Picture
 from streamvision.core.redaction import redact_outside
 from streamvision.core.status import StageStatus
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model, Prediction
-from streamvision.models import model_file
+from streamvision.models import find_model
 
 F = TypeVar("F")
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ GATHER_S = 0.005
 """How long the first crop waits for those of other streams."""
 GIVE_UP_AFTER = 5
 """Failed calls in a row after which the model is not called any more."""
+AWAY_PAUSE_S = 1.0
+"""Pause before a model's server that is away is asked again."""
 PATIENCE_S = 30.0
 """Longest that the frame of a file waits for the said on it."""
 POLL_S = 0.5
@@ -96,6 +99,7 @@ class ModelWorker(ABC, Generic[F]):
         self._closed = False
         self._reason = ""
         self._failures_in_row = 0
+        self._is_away = False
         self._done = self._skipped = self._failures = 0
         self._thread = threading.Thread(target=self._work, name=f"secondary-{name}", daemon=True)
 
@@ -174,7 +178,7 @@ class ModelWorker(ABC, Generic[F]):
     def status(self) -> StageStatus:
         """Return how the model is doing now, over all streams."""
         with self._changed:
-            state = "off" if self.off else "failing" if self._failures_in_row else "running"
+            state = "off" if self.off else "failing" if self._failures_in_row or self._is_away else "running"
             return StageStatus(
                 name=self.name,
                 state=state,
@@ -208,6 +212,8 @@ class ModelWorker(ABC, Generic[F]):
                 found = self._model.find([crop.picture for crop in crops])
                 said = [self.read(crop, one) for crop, one in zip(crops, found, strict=True)]
                 self._keep(crops, said)
+            except ModelAwayError as error:
+                self._await_server(crops, error)
             except Exception as error:
                 self._fail(crops, error)
 
@@ -228,7 +234,7 @@ class ModelWorker(ABC, Generic[F]):
         with self._changed:
             self.calls += 1
             self._done += len(crops)
-            self._failures_in_row = 0
+            self._failures_in_row, self._is_away = 0, False
             for crop, value in zip(crops, said, strict=True):
                 if crop.key not in self._under_way:
                     continue  # forgotten meanwhile
@@ -241,6 +247,17 @@ class ModelWorker(ABC, Generic[F]):
                 self._kept.popitem(last=False)
             self._under_way = set()
             self._changed.notify_all()
+
+    def _await_server(self, crops: list[Crop], error: ModelAwayError) -> None:
+        """Give up crops since the model's server is away; however long that lasts, it is asked again."""
+        with self._changed:
+            if not self._is_away:
+                log.warning("secondary model %s: %s", self.name, error)
+            self._is_away, self._reason = True, redact_outside(str(error))
+            self._failures += len(crops)
+            self._under_way = set()
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closed, AWAY_PAUSE_S)
 
     def _fail(self, crops: list[Crop], error: Exception) -> None:
         log.warning("secondary model %s", self.name, exc_info=error)
@@ -269,7 +286,7 @@ def open_auxiliary(
         StreamVisionError: when it is not there, or cannot be run.
     """
     model = ModelConfig(
-        path=model_file(config.model),
+        path=find_model(config.model),
         backend=config.backend,
         device=config.device,
         threads=config.threads,

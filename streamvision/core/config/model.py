@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import ClassName, Section, listed_in
+from streamvision.core.model_location import ModelSetting
 
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
@@ -18,13 +18,13 @@ class ModelConfig(Section):
 
     renamed_keys: ClassVar[dict[str, str]] = {"steady_s": "smoothing_s"}
 
-    path: Path = Field(
+    path: ModelSetting = Field(
         description="Model file: .onnx, .xml (OpenVINO), .tflite or .engine (TensorRT); or a shipped model: "
-        "road_signs, which run and the like use where none is given."
+        "road_signs, which run and the like use where none is given; or one on a server: kserve://HOST[:PORT]/NAME."
     )
     backend: str = Field(
         "auto",
-        description="Runtime that executes it; auto: by the file's ending.",
+        description="Runtime that executes it; auto: by the file's ending, or by the address.",
         json_schema_extra=listed_in("streamvision.inference.backends.registry:BACKENDS"),
     )
     device: str = Field("auto", description="auto, cpu, cuda[:N], tensorrt[:N], or an OpenVINO device such as gpu.")

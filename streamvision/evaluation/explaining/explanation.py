@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from streamvision.checkpoints.torch_runtime import TorchBackend
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
+from streamvision.core.model_location import ModelLocation
 from streamvision.evaluation.explaining.covering import (
     CURVE_STEPS,
     F32,
@@ -67,7 +67,7 @@ def explain(
     model: Model,
     bgr: U8,
     *,
-    path: Path,
+    path: ModelLocation,
     score: float,
     most: int,
     classes: Sequence[str] = (),
@@ -81,7 +81,7 @@ def explain(
     Args:
         model: the model, opened for measuring, so that it reports weak objects too.
         bgr: (H, W, 3) the picture.
-        path: the model's file, for messages.
+        path: the model's file or address, for messages.
         score: lowest score of an object that is explained.
         most: how many objects or regions are explained at most, the best by score or the largest.
         classes: names of the classes that are explained; by default those of the objects and regions, and the

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import ModelError
 from streamvision.core.install import with_extra
+from streamvision.core.model_location import ModelAddress, ModelLocation
 from streamvision.core.registry import Plugin, Registry
 from streamvision.inference.backends.base import Backend
-from streamvision.models import model_file, shipped_models
+from streamvision.models import find_model, shipped_models
 
 _EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackendPlugin(Plugin):
-    """A runtime. The factory takes a path and, by keyword, what :func:`open_backend` takes but the backend's name.
+    """A runtime. The factory takes a path and, by keyword, what :func:`open_backend` takes but the backend's name and
+    the longest time of a call, which is for those alone that open models on servers; these take a
+    :class:`streamvision.core.model_location.ModelAddress` in place of the path.
 
     ``doctor`` tries it where it reads ``.onnx`` or ``.tflite`` and the factory is a
     :class:`streamvision.inference.backends.base.LoadedBackend`.
     """
 
-    endings: tuple[str, ...]
+    endings: tuple[str, ...] = ()
     """Endings of the files that it reads. Of those that read the same, the first is taken where none is asked for."""
+    schemes: tuple[str, ...] = ()
+    """What the addresses of models on servers begin with that it opens, without ``://``."""
     accepts: str
-    """Those files in words, for messages."""
+    """What it opens in words, for messages."""
     package: str
     """The module that is there where the runtime is installed."""
     casts_to_bf16: bool = False
@@ -83,12 +89,21 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             accepts="a Core ML .mlpackage",
             package="coremltools",
         ),
+        BackendPlugin(
+            name="kserve",
+            factory="streamvision.inference.backends.kserve.backend:KserveBackend",
+            summary="a server of the Open Inference Protocol (Triton, MLServer, KServe), over HTTP or gRPC",
+            extra=with_extra("kserve"),
+            schemes=("kserve", "kserve+grpc", "kserves", "kserves+grpc"),
+            accepts="the address of a model on a server (kserve://HOST[:PORT]/NAME)",
+            package="tritonclient",
+        ),
     ),
 )
 
 
 def open_backend(
-    path: Path,
+    path: ModelLocation,
     *,
     backend: str = "auto",
     device: str = "auto",
@@ -96,12 +111,14 @@ def open_backend(
     threads: int | None = None,
     requests: int | None = 1,
     dynamic_batch: bool = False,
+    call_timeout_s: float = 10.0,
 ) -> Backend:
     """Load a model on the runtime and device that will execute it.
 
     Args:
-        path: a file (or folder) with an ending that a backend reads, or a folder with one ``.xml`` file.
-        backend: the runtime; ``auto`` picks by the file's ending.
+        path: a file (or folder) with an ending that a backend reads, a folder with one ``.xml`` file, or the address
+            of a model on a server.
+        backend: the runtime; ``auto`` picks by the file's ending or the address's scheme.
         device: ``auto``, ``cpu``, ``cuda[:N]``, ``tensorrt[:N]`` (ONNX Runtime), or an OpenVINO device such as
             ``gpu``; ``auto`` is the CPU, and CUDA where ONNX Runtime was installed with it and it works.
         precision: the arithmetic; ``auto`` keeps a CPU at the file's own precision, so that results equal the
@@ -110,28 +127,51 @@ def open_backend(
         requests: how many calls may run at a time; ``None`` for as many as pay on the device. Runtimes that take one
             call at a time stay at that.
         dynamic_batch: let OpenVINO take any number of pictures a call, where the model can be reshaped to that.
+        call_timeout_s: longest time for one call of a model on a server.
 
     Raises:
         ConfigError: when there is no backend of that name.
         ModelError: when there is no such file, it is not a model, or it is damaged.
+        ModelAwayError: when the model's server does not answer.
         DeviceError: when device or precision would not really execute the model.
         MissingDependencyError: when the runtime is not installed.
     """
-    file = _model_file(path)
-    opened: Backend = _plugin_for(file, backend, precision).load()(
-        file, device=device, precision=precision, threads=threads, requests=requests, dynamic_batch=dynamic_batch
-    )
+    location = _checked(path)
+    settings: dict[str, Any] = {"device": device, "precision": precision, "threads": threads, "requests": requests}
+    if isinstance(location, ModelAddress):
+        settings["call_timeout_s"] = call_timeout_s
+    open_it = _plugin_for(location, backend, precision).load()
+    opened: Backend = open_it(location, **settings, dynamic_batch=dynamic_batch)
     return opened
 
 
-def check_model_file(path: Path) -> None:
-    """Check that a model setting leads to a file that some backend may open; it is not loaded.
+def check_model(given: str | ModelLocation) -> None:
+    """Check that a model setting leads to a file or an address that some backend may open; it is not opened.
 
     Raises:
-        ModelError: when there is no such file, or it is no model by its name.
+        ModelError: when there is no such file, it is no model by its name, or no backend opens such addresses.
         MissingDependencyError: when it is in a package that is not installed.
     """
-    _model_file(model_file(path))
+    _checked(find_model(given))
+
+
+def _checked(location: ModelLocation) -> ModelLocation:
+    if isinstance(location, ModelAddress):
+        _openers(location)
+        return location
+    return _model_file(location)
+
+
+def _openers(address: ModelAddress) -> list[BackendPlugin]:
+    """Return the backends that open an address, at least one."""
+    openers = [plugin for plugin in BACKENDS if address.scheme in plugin.schemes]
+    if not openers:
+        known = ", ".join(f"{scheme}://" for plugin in BACKENDS for scheme in plugin.schemes)
+        raise ModelError(
+            f"{address} is an address, and no backend opens models at {address.scheme}:// addresses: models on servers "
+            f"begin with {known}; a file is fetched by you, and its path given"
+        )
+    return openers
 
 
 def _model_file(path: Path) -> Path:
@@ -162,15 +202,19 @@ def _model_file(path: Path) -> Path:
     return path
 
 
-def _plugin_for(file: Path, asked: str, precision: Precision) -> BackendPlugin:
-    readers = [plugin for plugin in BACKENDS if file.suffix.lower() in plugin.endings]
+def _plugin_for(location: ModelLocation, asked: str, precision: Precision) -> BackendPlugin:
+    if isinstance(location, ModelAddress):
+        readers, kind = _openers(location), f"a {location.scheme}:// address"
+    else:
+        ending = location.suffix.lower()
+        readers, kind = [plugin for plugin in BACKENDS if ending in plugin.endings], f"a {location.suffix} file"
     if asked == "auto":
         casting = [plugin for plugin in readers if plugin.casts_to_bf16 and precision == "bf16"]
         return (casting or readers)[0]
     plugin = BACKENDS.get(asked)
     if plugin not in readers:
         readable = " or ".join(reader.name for reader in readers)
-        raise ModelError(f"{asked} does not read {file}: a {file.suffix} file needs {readable}")
+        raise ModelError(f"{asked} does not read {location}: {kind} needs {readable}")
     return plugin
 
 

@@ -22,6 +22,7 @@ class CountingBackend:
     """A network of free size that finds one box over its whole input and keeps the shapes that it was fed."""
 
     name, device, precision, metadata = "scripted", "cpu", "fp32", {}
+    max_batch, useful_batch = None, 1
     input = TensorSpec("images", (None, 3, None, None), "float32")
     outputs = OUTPUTS
 

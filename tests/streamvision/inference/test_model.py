@@ -20,6 +20,7 @@ class ScriptedBackend:
     """A network whose output is given, for what no real model does on demand; it keeps the tensors it was fed."""
 
     name, device, precision, metadata = "scripted", "cpu", "fp32", {}
+    max_batch, useful_batch = None, 1
 
     def __init__(self, rows, *, batch=1):
         """``rows`` is the (7, 84) output for each picture, or a function of the picture's (3, 64, 64) tensor."""

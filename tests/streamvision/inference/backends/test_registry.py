@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.core.model_location import model_location
 from streamvision.inference.backends import open_backend
-from streamvision.models import default_model_path
+from streamvision.models import default_model_path, find_model, model_file
 from support.model_files import truncated
 
 
@@ -129,3 +130,21 @@ def test_bf16_takes_the_runtime_that_computes_in_it() -> None:
     assert open_backend(default_model_path()).name == "onnxruntime"
     with pytest.raises(DeviceError, match="bf16"):
         open_backend(default_model_path(), precision="bf16", backend="onnxruntime")
+
+
+def test_an_address_that_no_backend_opens_names_those_that_are() -> None:
+    with pytest.raises(ModelError, match=r"no backend opens models at https:// addresses.*kserve://") as caught:
+        open_backend(model_location("https://ann:hidden-word@models/yolo.onnx"))
+    assert "hidden-word" not in str(caught.value)
+
+
+def test_a_backend_of_files_opens_no_address() -> None:
+    with pytest.raises(ModelError, match=r"openvino does not read kserve://gpu/yolo: a kserve:// address needs kserve"):
+        open_backend(model_location("kserve://gpu/yolo"), backend="openvino")
+
+
+def test_what_needs_the_file_itself_says_so() -> None:
+    with pytest.raises(ModelError, match=r"kserve://gpu/yolo is the address of a model on a server.*give a file"):
+        model_file("kserve://gpu/yolo")
+    assert find_model("kserve://gpu/yolo") == model_location("kserve://gpu/yolo")
+    assert find_model("road_signs") == default_model_path()

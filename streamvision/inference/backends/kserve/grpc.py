@@ -1,0 +1,152 @@
+"""The Open Inference Protocol over gRPC, by tritonclient."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import tritonclient.grpc
+from numpy.typing import NDArray
+from tritonclient.utils import InferenceServerException
+
+from streamvision.core.errors import ModelAwayError, ModelError
+from streamvision.inference.backends.kserve.address import Endpoint
+from streamvision.inference.backends.kserve.description import DTYPES
+from streamvision.inference.backends.kserve.transport import (
+    MAX_ANSWER_BYTES,
+    Answer,
+    Sent,
+    ServerRefusedError,
+    Transport,
+    Wanted,
+)
+from streamvision.inference.tensors import last_line
+
+_AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED")
+"""What gRPC says where the server does not answer, or not in time."""
+_CHANNEL = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.use_local_subchannel_pool", 1),
+]
+"""A server that is back is found within two seconds; a new channel does not begin with an old one's connection."""
+_CONTENTS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+}
+"""Where the values of an output stand, by its type, where the server does not send them as bytes."""
+
+
+class GrpcTransport(Transport):
+    """Asks over one channel, which all calls share."""
+
+    tensors = tritonclient.grpc
+
+    def __init__(self, endpoint: Endpoint, *, shown: str) -> None:
+        super().__init__(endpoint, shown=shown)
+        self._headers = None if endpoint.authorization is None else {"authorization": endpoint.authorization}
+        self._model = {"model_name": endpoint.model, "model_version": endpoint.version}
+        self._lock = threading.Lock()
+        self._client = self._connected()
+
+    def extensions(self, timeout_s: float) -> frozenset[str]:
+        """Return which extensions of the protocol the server has."""
+        told = self._call("get_server_metadata", timeout_s)
+        return frozenset(told.extensions)
+
+    def metadata(self, timeout_s: float) -> object:
+        """Return what the server says of the model."""
+        return self._call("get_model_metadata", timeout_s, as_json=True, **self._model)
+
+    def config(self, timeout_s: float) -> object | None:
+        """Return the model's configuration; ``None`` where the server has no such thing."""
+        try:
+            told = self._call("get_model_config", timeout_s, as_json=True, **self._model)
+        except ServerRefusedError:
+            return None
+        return told.get("config") if isinstance(told, dict) else None
+
+    def is_ready(self, timeout_s: float) -> bool:
+        """Say whether the model can be used now."""
+        try:
+            return bool(self._call("is_model_ready", timeout_s, **self._model))
+        except ModelError:
+            return False
+
+    def infer(self, inputs: Sequence[Sent], outputs: Sequence[Wanted], timeout_s: float) -> Answer:
+        """Run the model."""
+        asked = {"inputs": self._given(inputs), "outputs": self._asked(outputs), **self._model}
+        response = self._call("infer", timeout_s, **asked).get_response()
+        try:
+            shapes = {output.name: tuple(output.shape) for output in response.outputs}
+            return Answer({one.name: _tensor(response, one.name) for one in outputs if one.part is None}, shapes)
+        except (ValueError, TypeError, KeyError, MemoryError) as error:
+            raise ModelError(f"{self.shown}: the server's answer cannot be read ({last_line(error)})") from error
+
+    def register(self, region: str, key: str, size: int, timeout_s: float) -> None:
+        """Tell the server of a region of shared memory."""
+        self._call("register_system_shared_memory", timeout_s, name=region, key=key, byte_size=size)
+
+    def unregister(self, region: str, timeout_s: float) -> None:
+        """Let the server forget a region."""
+        self._call("unregister_system_shared_memory", timeout_s, name=region)
+
+    def drop_connections(self) -> None:
+        """Begin with a new channel; calls that are under way on the old one fail."""
+        with self._lock:
+            before, self._client = self._client, self._connected()
+        with suppress(Exception):
+            before.close()
+
+    def close(self) -> None:
+        """Let go of the server."""
+        with suppress(Exception):
+            self._client.close()
+
+    def _connected(self) -> Any:
+        return tritonclient.grpc.InferenceServerClient(
+            self.endpoint.server, ssl=self.endpoint.uses_tls, channel_args=_CHANNEL
+        )
+
+    def _call(self, method: str, timeout_s: float, **arguments: Any) -> Any:
+        asked: Callable[..., Any] = getattr(self._client, method)
+        try:
+            return asked(**arguments, headers=self._headers, client_timeout=timeout_s)
+        except InferenceServerException as error:
+            status = str(error.status() or "").rpartition(".")[2]
+            said = error.message() or status
+            if status in _AWAY:
+                raise ModelAwayError(
+                    f"{self.shown}: the server does not answer ({last_line(Exception(said))})"
+                ) from error
+            raise self._refused(said) from error
+        except ValueError as error:  # gRPC raises it where the channel was closed by another thread
+            raise ModelAwayError(f"{self.shown}: the connection was given up ({last_line(error)})") from error
+
+
+def _tensor(response: Any, name: str) -> NDArray[Any]:
+    """Return an output of an answer, whose values are bytes with Triton and lists with others."""
+    for index, output in enumerate(response.outputs):
+        if output.name == name:
+            dtype = np.dtype(DTYPES[output.datatype])
+            if index < len(response.raw_output_contents):
+                values = np.frombuffer(response.raw_output_contents[index], dtype)
+            else:
+                values = np.array(getattr(output.contents, _CONTENTS[output.datatype]), dtype)
+            return values.reshape(tuple(output.shape))
+    raise KeyError(f"it has no output {name}")
