@@ -11,7 +11,7 @@ python=${PYTHON:-python3}
 test_packages="python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav chromium libgles2 libegl1 postgresql nginx prometheus
-  mosquitto redis-server rabbitmq-server gpsd libimage-exiftool-perl"
+  mosquitto redis-server rabbitmq-server gpsd libimage-exiftool-perl minisign"
 
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -61,7 +61,7 @@ test)
     debian_install $test_packages
   fi
   say "installing the runtime, the optional backends and the tools of the tests"
-  "${pip[@]}" -e '.[openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint
+  "${pip[@]}" -e '.[fleet,openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint
   say "installing the reference implementations (torch, ultralytics, trackeval): several minutes and gigabytes, once"
   "${pip[@]}" --group reference
   "${pip[@]}" -e '.[export]'

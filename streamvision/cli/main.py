@@ -30,6 +30,7 @@ COMMANDS = {
     "trip": "Turn the clips of a dashcam into drives, and a map of what was seen.",
     "config": "Show what a service runs with, or write it to a file.",
     "recordings": "See, export, keep and remove what a service has recorded.",
+    "artifacts": "Publish signed models in a store, and pull them from there.",
     "users": "Manage who may use the page, and tokens for programs.",
     "probe": "See what a source is: its tracks, size, rotation, colours.",
     "find": "Find an object again in recordings, by its appearance.",

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Polygon
 from streamvision.core.config.event_log import EventLogConfig
+from streamvision.core.config.fleet import FleetConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.mqtt import MqttConfig
 from streamvision.core.config.notify import NotifyConfig
@@ -229,6 +230,9 @@ class AppConfig(Section):
         None, description="A broker that is told of streams and events; absent: none is."
     )
     tracklets: TrackletsConfig = Field(TrackletsConfig(), description="What a service keeps of each identity.")
+    fleet: FleetConfig | None = Field(
+        None, description="A store of signed models that a service follows; absent: none is."
+    )
     notify: NotifyConfig = Field(NotifyConfig(), description="Who is told of events.")
     privacy: PrivacyConfig = Field(PrivacyConfig(), description="What is hidden from everybody.")
     position: str | None = Field(

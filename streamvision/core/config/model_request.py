@@ -11,31 +11,9 @@ from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import Section, listed_in
 
 
-class ModelRequest(Section):
-    """The new model, what it has to show, and who lets it take over. Scores and classes stay those that are set."""
+class ModelProofConfig(Section):
+    """What a new model has to show, and who lets it take over."""
 
-    path: str = Field(
-        min_length=1, max_length=4096, description="The new model, as `model.path`: a file, or a shipped model."
-    )
-    backend: str = Field(
-        "auto",
-        description="Runtime that executes it; auto: by the file's ending.",
-        json_schema_extra=listed_in("streamvision.inference.backends.registry:BACKENDS"),
-    )
-    device: str = Field("auto", description="Where it executes, as `model.device`.")
-    precision: Precision = Field("auto", description="Arithmetic, as `model.precision`.")
-    threads: int | None = Field(None, ge=1, description="CPU threads of each call, as `model.threads`.")
-    requests: int | None = Field(None, ge=1, le=64, description="Calls at the same time, as `model.requests`.")
-    side_px: int | None = Field(None, ge=32, le=8192, description="Longer side of its input, as `model.side_px`.")
-    head: str | None = Field(
-        None,
-        description="Layout of its outputs, for files that do not say it.",
-        json_schema_extra=listed_in("streamvision.inference.heads.registry:HEADS"),
-    )
-    names: tuple[str, ...] | None = Field(None, description="Its class names, for files that do not say them.")
-    input: ModelInputConfig = Field(
-        default_factory=ModelInputConfig, description="How pictures are fed to it, where its file does not say it."
-    )
     prove: Literal["streams", "data", "report", "none"] = Field(
         "streams",
         description="What it is proven on before it sees live frames: pictures of its running streams; pictures of a "
@@ -73,16 +51,43 @@ class ModelRequest(Section):
     )
 
     @model_validator(mode="after")
-    def _data_is_for_a_folder(self) -> ModelRequest:
+    def _data_is_for_a_folder(self) -> ModelProofConfig:
         if (self.prove == "data") != (self.data is not None):
             raise ValueError("data is the folder for `prove: data`; give both or neither")
         return self
 
     @model_validator(mode="after")
-    def _automatic_has_seen_something(self) -> ModelRequest:
+    def _automatic_has_seen_something(self) -> ModelProofConfig:
         if self.take_over == "automatic" and self.prove == "none" and not (self.shadow_s and self.shadow_share):
             raise ValueError(
                 "take_over is automatic, but nothing would be compared before; give `prove` or a shadow run, or let "
                 "take_over be ask"
             )
         return self
+
+
+class ModelRequest(ModelProofConfig):
+    """The new model, what it has to show, and who lets it take over. Scores and classes stay those that are set."""
+
+    path: str = Field(
+        min_length=1, max_length=4096, description="The new model, as `model.path`: a file, or a shipped model."
+    )
+    backend: str = Field(
+        "auto",
+        description="Runtime that executes it; auto: by the file's ending.",
+        json_schema_extra=listed_in("streamvision.inference.backends.registry:BACKENDS"),
+    )
+    device: str = Field("auto", description="Where it executes, as `model.device`.")
+    precision: Precision = Field("auto", description="Arithmetic, as `model.precision`.")
+    threads: int | None = Field(None, ge=1, description="CPU threads of each call, as `model.threads`.")
+    requests: int | None = Field(None, ge=1, le=64, description="Calls at the same time, as `model.requests`.")
+    side_px: int | None = Field(None, ge=32, le=8192, description="Longer side of its input, as `model.side_px`.")
+    head: str | None = Field(
+        None,
+        description="Layout of its outputs, for files that do not say it.",
+        json_schema_extra=listed_in("streamvision.inference.heads.registry:HEADS"),
+    )
+    names: tuple[str, ...] | None = Field(None, description="Its class names, for files that do not say them.")
+    input: ModelInputConfig = Field(
+        default_factory=ModelInputConfig, description="How pictures are fed to it, where its file does not say it."
+    )

@@ -1,0 +1,1 @@
+"""A service whose models come from a store."""
