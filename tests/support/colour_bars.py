@@ -49,7 +49,18 @@ def write_bars(
         convert += f":out_color_matrix={matrix}"
         tags += ["-colorspace", matrix]
     arrives = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH_PX}x{HEIGHT_PX}", "-r", "25", "-i", "-"]
-    leaves = ["-vf", f"{convert},format={pixel_format}", "-c:v", codec, *options, "-pix_fmt", pixel_format, *tags]
+    leaves = [
+        "-vf",
+        f"{convert},format={pixel_format}",
+        "-c:v",
+        codec,
+        "-threads",
+        "1",
+        *options,
+        "-pix_fmt",
+        pixel_format,
+        *tags,
+    ]
     command = ["ffmpeg", "-v", "error", "-y", *arrives, *leaves, str(path)]
     subprocess.run(command, input=bars().tobytes() * FRAMES, check=True, timeout=120)
     return path

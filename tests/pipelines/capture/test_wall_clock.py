@@ -143,15 +143,15 @@ def test_a_live_source_has_the_time_of_its_arrival() -> None:
         frames = take(capture, 5)
     for frame in frames:
         assert frame.time_source == "arrival"
-        assert frame.time_unix_s == pytest.approx(time.time() - frame.age_s(), abs=0.1)
+        assert frame.time_unix_s == pytest.approx(time.time() - frame.age_s(), abs=0.5)
 
 
 def test_a_cameras_sender_reports_say_when_also_where_its_timestamps_leap() -> None:
-    with ClockCamera(unix_offset_s=-YEAR_S, leaps_s={40: 900.0}) as camera, capturing(camera.url) as capture:
-        frames = take(capture, 70, timeout_s=60)
+    with ClockCamera(unix_offset_s=-YEAR_S, leaps_s={15: 900.0}) as camera, capturing(camera.url) as capture:
+        frames = take(capture, 30, timeout_s=60)
     told = [frame for frame in frames if frame.time_source == "rtcp"]
     assert {frame.time_source for frame in frames[:1]} <= {"arrival", "rtcp"}
-    assert len(told) > 60
+    assert len(told) > 20
     for frame in told:
         assert frame.time_unix_s is not None
         assert frame.time_unix_s - (time.time() - frame.age_s()) == pytest.approx(-YEAR_S, abs=1.0)
@@ -162,7 +162,7 @@ def test_a_cameras_sender_reports_say_when_also_where_its_timestamps_leap() -> N
 
 def test_a_camera_whose_clock_was_never_set_has_the_time_of_its_arrival() -> None:
     with ClockCamera(unix_offset_s=-time.time() + 60) as camera, capturing(camera.url) as capture:
-        frames = take(capture, 40)
+        frames = take(capture, 10)
     assert {frame.time_source for frame in frames} == {"arrival"}
 
 

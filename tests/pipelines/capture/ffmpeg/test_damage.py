@@ -30,10 +30,12 @@ from support.http_folder import served
 from support.odd_http_camera import MULTIPART, OddHttpCamera, Request
 
 FRAMES, GOP = 75, 25
+# One thread, since many wait for each other on a busy machine.
+X265 = "-x265-params log-level=none:pools=none:frame-threads=1:wpp=0:scenecut=0"
 ENCODERS = {
     "h264": ("libx264", "-g 25 -keyint_min 25 -bf 2 -x264-params scenecut=0"),
     "h264 in slices": ("libx264", "-g 25 -keyint_min 25 -bf 2 -slices 4 -x264-params scenecut=0"),
-    "hevc": ("libx265", "-x265-params log-level=none:keyint=25:min-keyint=25:scenecut=0"),
+    "hevc": ("libx265", f"{X265}:keyint=25:min-keyint=25"),
 }
 _START = re.compile(rb"\x00\x00\x01")
 
@@ -42,7 +44,8 @@ def encode(path: Path, codec: str, *, options: str = "", seconds: float = 3) -> 
     """Write a film in which everything moves."""
     encoder, settings = ENCODERS[codec]
     picture = ["-f", "lavfi", "-i", f"testsrc2=s=320x256:r=25:d={seconds}", "-pix_fmt", "yuv420p"]
-    command = ["ffmpeg", "-v", "error", *picture, "-c:v", encoder, *settings.split(), *options.split(), path]
+    settings = f"-preset ultrafast -threads 1 {settings} {options}"
+    command = ["ffmpeg", "-v", "error", *picture, "-c:v", encoder, *settings.split(), path]
     subprocess.run(command, check=True, timeout=60)
     return path
 
@@ -199,7 +202,7 @@ def test_a_source_that_sends_nothing_clean_is_opened_again(monkeypatch: pytest.M
 
 @contextmanager
 def live_server(first: bytes, then: bytes) -> Iterator[str]:
-    """Serve a transport stream for ten seconds: to the first who comes ``first``, to others ``then``."""
+    """Serve a transport stream for four seconds: to the first who comes ``first``, to others ``then``."""
     connections = iter(range(1000))
 
     class Handler(BaseHTTPRequestHandler):
@@ -208,7 +211,7 @@ def live_server(first: bytes, then: bytes) -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Type", "video/mp2t")
             self.end_headers()
-            pieces = 200
+            pieces = 80
             step = len(data) // pieces // 188 * 188 + 188
             for begin in range(0, len(data), step):
                 try:
@@ -231,9 +234,10 @@ def live_server(first: bytes, then: bytes) -> Iterator[str]:
         thread.join(5)
 
 
-def test_a_live_stream_that_changes_its_codec_goes_on(tmp_path: Path) -> None:
-    h264 = encode(tmp_path / "a.ts", "h264", seconds=3).read_bytes()
-    hevc = encode(tmp_path / "b.ts", "hevc", options="-s 160x128", seconds=8).read_bytes()
+def test_a_live_stream_that_changes_its_codec_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(damage, "DECODED_WITHIN_S", 0.5)
+    h264 = encode(tmp_path / "a.ts", "h264", seconds=2).read_bytes()
+    hevc = encode(tmp_path / "b.ts", "hevc", options="-s 160x128", seconds=4).read_bytes()
     with live_server(h264 + hevc, hevc) as url, capturing(url) as capture:
         assert take(capture, 1)[0].picture.width_px == 320
         wait_until(lambda: capture.reconnects > 0, timeout_s=60)
@@ -246,37 +250,44 @@ def test_a_live_stream_that_changes_its_codec_goes_on(tmp_path: Path) -> None:
 
 
 def _send(data: bytes, address: tuple[str, int], stop: threading.Event, *, lose_every: int) -> None:
-    """Send a transport stream over and over, ten seconds a time, without every so manieth datagram."""
+    """Send a transport stream over and over, four seconds a time, without every so manieth datagram."""
     datagram = 7 * 188
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for number in itertools.count():
             begin = number * datagram % (len(data) // datagram * datagram)
             if number % lose_every:
                 sender.sendto(data[begin : begin + datagram], address)
-            if stop.wait(10 * datagram / len(data)):
+            if stop.wait(4 * datagram / len(data)):
                 return
 
 
-@pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_of_a_stream_that_loses_packets_only_clean_pictures_are_seen(tmp_path: Path, codec: str) -> None:
-    film = encode(tmp_path / "film.ts", codec, options="-b:v 2M -maxrate 2M -bufsize 1M", seconds=10)
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("h264", "-g 10 -keyint_min 10"),
+        ("hevc", f"{X265}:keyint=10:min-keyint=10"),
+    ],
+    ids=["h264", "hevc"],
+)
+def test_of_a_stream_that_loses_packets_only_clean_pictures_are_seen(tmp_path: Path, codec: str, options: str) -> None:
+    film = encode(tmp_path / "film.ts", codec, options=f"{options} -b:v 1M -maxrate 1M -bufsize 1M", seconds=4)
     truth = {frame.picture.y.tobytes() for frame in read(film)[0]}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     stop = threading.Event()
     arguments = (film.read_bytes(), ("127.0.0.1", port), stop)
-    sender = threading.Thread(target=_send, args=arguments, kwargs={"lose_every": 100}, daemon=True)
+    sender = threading.Thread(target=_send, args=arguments, kwargs={"lose_every": 60}, daemon=True)
     sender.start()
     try:
         with capturing(f"udp://127.0.0.1:{port}", stream_id="udp") as capture:
-            frames = take(capture, 30, timeout_s=120)
+            frames = take(capture, 20, timeout_s=300)
             drops = capture.drops.by_cause()
     finally:
         stop.set()
         sender.join(5)
-    assert len(frames) == 30
-    assert drops["damaged"] > 10
+    assert len(frames) == 20
+    assert drops["damaged"] > 0
     assert all(frame.picture.y.tobytes() in truth for frame in frames)
 
 

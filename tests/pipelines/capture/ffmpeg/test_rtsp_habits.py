@@ -46,29 +46,28 @@ def test_a_transport_that_was_asked_for_is_not_replaced(asked: str, other: str) 
 def test_a_camera_that_sends_nothing_over_tcp_is_read_over_udp(
     transports: tuple[str, ...], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(silence, "STARTING_S", 1.0)
+    monkeypatch.setattr(silence, "STARTING_S", 0.5)
     odd = OddRtspCamera(transports=transports, silent=("tcp",))
-    with odd as camera, capturing(camera.url, read_timeout_s=0.5) as capture:
+    with odd as camera, capturing(camera.url, read_timeout_s=0.2) as capture:
         if "udp" in transports:
             assert len(take(capture, 5)) == 5
             assert capture.reconnects == 0
             assert "sends nothing over TCP and is read over UDP" in caplog.text
         else:
             wait_until(lambda: capture.reconnects >= 1)
-            assert "has sent nothing for 1 s" in capture.state.snapshot()[1]
+            assert "has sent nothing for 0.5 s" in capture.state.snapshot()[1]
 
 
 def test_a_slow_camera_is_left_alone() -> None:
-    # For longer than an unknown rhythm may be silent: each read times out, and the picture comes all the same.
-    with OddRtspCamera(interval_s=1.5) as camera, capturing(camera.url, read_timeout_s=0.5) as capture:
-        frames = take(capture, 10, timeout_s=60)
-        assert len(frames) == 10
+    # Each read times out, and the picture comes all the same.
+    with OddRtspCamera(interval_s=1.0) as camera, capturing(camera.url, read_timeout_s=0.2) as capture:
+        frames = take(capture, 5, timeout_s=60)
+        assert len(frames) == 5
         assert capture.state.state is StreamState.LIVE
         assert capture.reconnects == 0
         assert camera.sessions == 1
-    assert frames[-1].pts_s - frames[1].pts_s == pytest.approx(8 * 1.5, abs=2.0)
-    steps_s = [b.captured_at_s - a.captured_at_s for a, b in pairwise(frames)]
-    assert sum(steps_s) / len(steps_s) == pytest.approx(1.5, abs=0.6)
+    assert frames[-1].pts_s - frames[1].pts_s == pytest.approx(3 * 1.0, abs=0.8)
+    assert frames[-1].captured_at_s - frames[0].captured_at_s > 3.0
 
 
 def test_silence_is_measured_by_the_rhythm_of_the_source() -> None:
@@ -109,7 +108,7 @@ def test_a_wrong_password_is_tried_again_slowly(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(
-        capture_stream, "after_refusal", lambda *, worked_before: Backoff(first_s=1.0, cap_s=9.0, factor=4.0)
+        capture_stream, "after_refusal", lambda *, worked_before: Backoff(first_s=0.5, cap_s=9.0, factor=4.0)
     )
     with OddRtspCamera(first_replies=("401 Unauthorized",) * 2) as camera:
         capture = patient(camera.url.replace("rtsp://", "rtsp://bob:hunter2@"))
@@ -120,8 +119,8 @@ def test_a_wrong_password_is_tried_again_slowly(
             capture.request_stop()
             capture.join(3.0)
     waits_s = [later - earlier for earlier, later in pairwise(camera.describes)]
-    assert waits_s[0] > 0.7
-    assert waits_s[1] > 2.9
+    assert waits_s[0] > 0.35
+    assert waits_s[1] > 1.45
     assert "refuses the user name or password" in caplog.text
     assert "hunter2" not in caplog.text
 

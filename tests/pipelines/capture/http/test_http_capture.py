@@ -76,29 +76,26 @@ def files(tmp_path: Path) -> Iterator[str]:
 
 
 def test_an_mjpeg_camera_is_live(camera: str) -> None:
-    begin_s = time.monotonic()
     with capturing(f"http://{camera}/video") as capture:
-        frames = take(capture, 40)
-        first_s = frames[0].captured_at_s - begin_s
+        frames = take(capture, 15)
         assert capture.state.state is StreamState.LIVE
-        assert frames[-1].age_s() < 1.0
-    print(f"first MJPEG frame after {first_s:.2f} s")
+        assert frames[-1].age_s() < 2.0
     assert frames[0].picture.width_px == 320
     assert np.all(np.diff([frame.pts_s for frame in frames]) >= 0)
 
 
 def test_pictures_without_times_have_those_of_their_arrival(camera: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MjpegCamera, "interval_s", 0.15)  # FFmpeg takes it for 25 fps, too
+    monkeypatch.setattr(MjpegCamera, "interval_s", 0.2)  # FFmpeg takes it for 25 fps, too
     with capturing(f"http://{camera}/video") as capture:
-        frames = take(capture, 20)
+        frames = take(capture, 12)
         assert frames[-1].age_s() < 1.0, "the age of a slow camera does not grow"
     passed_s = frames[-1].captured_at_s - frames[4].captured_at_s
     assert frames[-1].pts_s - frames[4].pts_s == pytest.approx(passed_s, abs=0.05)
-    assert passed_s > 1.5
+    assert passed_s > 1.3
 
 
 def test_a_camera_that_hangs_up_is_reconnected(camera: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MjpegCamera, "limit", 30)
+    monkeypatch.setattr(MjpegCamera, "limit", 10)
     with capturing(f"http://{camera}/video") as capture:
         frames = take(capture, 1)
         wait_until(lambda: capture.reconnects >= 1)
@@ -148,7 +145,7 @@ def test_the_last_frames_of_a_film_that_is_reordered_come_over_http_too(files: s
 
 
 def test_hls_plays_in_real_time_to_its_end(files: str, tmp_path: Path) -> None:
-    film = write_video(tmp_path / "film.mp4", sizes=[(320, 180)], frames=40)
+    film = write_video(tmp_path / "film.mp4", sizes=[(320, 180)], frames=40)  # at 25 a second
     with (
         av.open(str(film)) as given,
         av.open(
@@ -162,25 +159,24 @@ def test_hls_plays_in_real_time_to_its_end(files: str, tmp_path: Path) -> None:
                 out.mux(packet)
     with capturing(f"http://{files}/index.m3u8") as capture:
         begin_s = time.monotonic()
-        frames = take(capture)
+        take(capture)
         took_s = time.monotonic() - begin_s
     assert capture.failure is None
     assert capture.state.state is StreamState.ENDED
     assert capture.frames_in == 40
-    assert len(frames) > 20
-    assert 1.2 < took_s < 8
+    assert took_s > 1.2
 
 
 def test_silence_is_a_stall() -> None:
     class Silent(MjpegCamera):
-        limit = 25
+        limit = 5
 
         def do_GET(self) -> None:
             super().do_GET()
-            time.sleep(6)
+            time.sleep(3)
 
     for address in serve(Silent):
-        with capturing(f"http://{address}/video", read_timeout_s=1.0) as capture:
+        with capturing(f"http://{address}/video", read_timeout_s=0.5) as capture:
             take(capture, 1)
             wait_until(lambda: capture.state.state is StreamState.STALLED)
-            assert "has sent nothing for 1 s" in capture.state.snapshot()[1]
+            assert "has sent nothing for 0.5 s" in capture.state.snapshot()[1]
