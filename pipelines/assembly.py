@@ -123,7 +123,7 @@ class StreamBuilder:
                 worker.note_waiting()
             group.batcher.notify(built)
 
-        card = models.first.card
+        card = models.first.card.model_copy(update={"names": models.names})
         packets = self._packets_of(name, stream)
         capture = StreamCapture(
             name,

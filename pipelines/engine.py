@@ -81,7 +81,6 @@ class Pipeline:
             )
         self.times = model.times if model else StageTimes()
         """Seconds spent in each stage, over all streams."""
-        self._config = config
         self._service = service
         sources = name_streams(config.streams)
         shared, several = len(stream_ids) > len(sources), service or len(stream_ids or sources) > 1
@@ -104,10 +103,12 @@ class Pipeline:
         self._streams: dict[str, Stream | OffStream] = {}  # replaced, never changed: other threads go through it
         self._started = self._stopped = self._ended = False
         self._over = threading.Event()
-        self._groups = ModelGroups(config, model=model, times=self.times, on_rest=self._rest)
-        self.view = LiveView(
-            {}, statuses=self.statuses, stage_times=self.times.distributions, model=self._groups.describe()
+        self.model_groups = ModelGroups(
+            config, model=model, times=self.times, on_rest=self._rest, on_exchange=self._describe_models
         )
+        """The models that are open, each with its streams; one may be exchanged while it runs."""
+        self.view = LiveView({}, statuses=self.statuses, stage_times=self.times.distributions, model="")
+        self._describe_models()
         self.view.frame_ages = self.ages
         live = {name for name, (spec, _) in sources.items() if spec.live}
         patient = service or config.serve is not None or shared
@@ -115,7 +116,7 @@ class Pipeline:
             for name, (spec, stream) in sources.items():
                 self._put(self._built(name, spec, stream, patient=patient or bool(live - {name})))
         except BaseException:
-            self._groups.close(0.0)
+            self.model_groups.close(0.0)
             raise
 
     def start(self) -> None:
@@ -132,7 +133,7 @@ class Pipeline:
             self._position.start()
         for stream in streams:
             stream.start(sinks[stream.id])
-        self._groups.start()
+        self.model_groups.start()
         self._rest()
 
     def wait(self, timeout_s: float) -> bool:
@@ -155,17 +156,17 @@ class Pipeline:
         def left_s() -> float:
             return max(deadline_s - time.monotonic(), 0.0)
 
-        self._groups.request_stop()
+        self.model_groups.request_stop()
         for stream in streams:
             stream.capture.request_stop()
-        self._groups.join(deadline_s - timeout_s / 2)  # where one hangs, the outputs are finished nevertheless
+        self.model_groups.join(deadline_s - timeout_s / 2)  # where one hangs, the outputs are finished nevertheless
         for stream in streams:
             stream.worker.end()
         for stream in streams:
             stream.finish_outputs(deadline_s)
         for stream in streams:
             stream.capture.join(left_s())
-        self._groups.close(left_s())
+        self.model_groups.close(left_s())
         if self._position is not None:
             self._position.close(left_s())
         self._over.set()
@@ -221,7 +222,7 @@ class Pipeline:
             raise ConfigError(f"stream {stream_id!r} cannot become {stream.id!r}; remove it and add the other")
         with self._changing(stream_id):
             before = self._known(stream_id)
-            run = self._config.for_stream(stream)
+            run = self.model_groups.config.for_stream(stream)
             if isinstance(before, Stream) and not before.settings.begins_anew_for(stream, run):
                 before.settings.apply(stream, run)
                 return
@@ -252,33 +253,29 @@ class Pipeline:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all streams."""
         return quantiles_ms(self.times.distributions())
 
-    def models(self) -> dict[str | None, Model]:
-        """Return the models that are open, by name; ``None`` is the name of the run's own."""
-        return self._groups.models()
-
     @property
     def names(self) -> tuple[str, ...]:
         """Class names of the first model that is open, by class id."""
-        return next((group.models.first.names for group in self._groups.open), ())
+        return next((group.models.names for group in self.model_groups.open), ())
 
     def notes(self) -> tuple[str, ...]:
         """Return what had to be assumed of the models, and what their outputs have shown so far, a sentence each."""
-        return tuple(note for group in self._groups.open for note in group.models.first.notes())
+        return tuple(note for group in self.model_groups.open for note in group.models.first.notes())
 
     @property
     def pictures_without_numbers(self) -> int:
         """On how many pictures nothing was found and the model's outputs were no numbers."""
-        return sum(group.models.first.pictures_without_numbers for group in self._groups.open)
+        return sum(group.models.first.pictures_without_numbers for group in self.model_groups.open)
 
     @property
     def error(self) -> str | None:
         """Why the network failed for good, which ends all streams; ``None`` while one works."""
-        errors = [group.error for group in self._groups.open]
+        errors = [group.error for group in self.model_groups.open]
         return errors[0] if errors and all(errors) else None
 
     def failures(self) -> list[str]:
         """Return what went wrong for good, one sentence each."""
-        own = [group.error for group in self._groups.open if group.error]
+        own = [group.error for group in self.model_groups.open if group.error]
         return own + [failure for stream in self._running for failure in stream.failures()]
 
     def __enter__(self) -> Pipeline:
@@ -300,14 +297,14 @@ class Pipeline:
         self, name: str, spec: SourceSpec, stream: StreamConfig, *, patient: bool, channel: LiveChannel | None = None
     ) -> Stream | OffStream:
         """Return a stream that is not yet part of the run, with its model open."""
-        run = self._config.for_stream(stream)
+        run = self.model_groups.config.for_stream(stream)
         if not stream.enabled:
             return OffStream(spec, stream, channel or LiveChannel(name, ()))
-        group = self._groups.acquire(stream.model)
+        group = self.model_groups.acquire(stream.model)
         try:
             return self._builder.build(name, spec, stream, run, group, patient=patient, channel=channel)
         except BaseException:
-            self._groups.release(group)
+            self.model_groups.release(group)
             raise
 
     def _begin(self, stream: Stream | OffStream) -> None:
@@ -330,7 +327,7 @@ class Pipeline:
             self._streams = {**self._streams, stream.id: stream}
         if isinstance(stream, Stream):
             stream.group.add(stream)
-        self.view.model = self._groups.describe()
+        self._describe_models()
         self.view.put(stream.channel, stream.analytics if isinstance(stream, Stream) else None)
 
     def _end(self, stream: Stream | OffStream) -> None:
@@ -339,9 +336,12 @@ class Pipeline:
             return
         stream.stop(REMOVE_TIMEOUT_S)
         stream.group.remove(stream)
-        self._groups.release(stream.group)
+        self.model_groups.release(stream.group)
         give_back_free_memory()
-        self.view.model = self._groups.describe()
+        self._describe_models()
+
+    def _describe_models(self) -> None:
+        self.view.model = self.model_groups.describe()
 
     def _known(self, stream_id: str) -> Stream | OffStream:
         stream = self._streams.get(stream_id)
@@ -389,7 +389,7 @@ class Pipeline:
     def _rest(self) -> None:
         """End the run where every stream is over, outputs included; called again and again while one model rests."""
         with self._lock:
-            is_over = self._started and not self._busy and all(group.over for group in self._groups.open)
+            is_over = self._started and not self._busy and all(group.over for group in self.model_groups.open)
             if self._service or self._ended or self._stopped or not is_over:
                 return
             self._ended = True

@@ -4,6 +4,9 @@ A call that fails is tried once more, and then its frames are given up; only fai
 does not come back (a driver, a device that was reset) cannot be ended from outside: its thread is left behind, its
 frames are given up, and the network is closed and opened again for new threads. A model's server that is away is waited
 for: frames of files wait, too, those of live sources are given up.
+
+Another model takes over between two batches: no batch is begun until those in the network have come back, unless that
+takes long; these end with the model that they began with.
 """
 
 from __future__ import annotations
@@ -15,7 +18,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.bounded_call import fault_within
+from pipelines.first_model import FirstModel
 from pipelines.model_away import ModelAway
+from pipelines.model_exchange import ModelExchange
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow
@@ -37,6 +43,8 @@ OPEN_TIMEOUT_S = 120.0
 PATIENCE = 5.0
 """A call may take as many times as long as the slowest before, and the first one as many times the limit."""
 WATCH_S = 0.25
+DRAIN_S = 1.0
+"""Longest wait for batches in the network before another model takes the next one."""
 INFERENCE_FAILED = "inference_failed"
 """Cause under which frames are counted on which the network failed twice."""
 STOPPED = "stopped"
@@ -54,7 +62,15 @@ class _Call:
     batch: Sequence[Taken]
     begin_s: float | None = None
     """When the call began; ``None`` while it waits for the network to open again."""
+    model: FirstModel | None = None
+    """What it goes through, or went through last."""
+    seconds: float = 0.0
+    """How long it took."""
     abandoned: bool = field(default=False)
+
+
+Observer = Callable[[Sequence[Taken], float], None]
+"""Is told of each batch and of the network's seconds for it, before its streams have it; returns at once."""
 
 
 class InferenceThreads:
@@ -65,6 +81,7 @@ class InferenceThreads:
         batcher: where they come from.
         window: told what each call costs.
         timeout_s: longest time for one call of the network.
+        put_in_place: called with a model that takes over, while no batch is begun; the next ones go through it.
         between: called by each thread before each batch, several times a second where none comes.
         on_broken: called once, when the network is broken and no batch is begun any more.
     """
@@ -76,15 +93,19 @@ class InferenceThreads:
         window: CollectionWindow,
         *,
         timeout_s: float,
+        put_in_place: Callable[[FirstModel], None],
         between: Callable[[], None],
         on_broken: Callable[[], None],
     ) -> None:
         self.error: str | None = None
         """Why the network failed for good; ``None`` while it works."""
+        self.observer: Observer | None = None
+        """Who is told of each batch that came back; ``None`` where nobody is."""
         self._models = models
         self._batcher = batcher
         self._window = window
         self._timeout_s = timeout_s
+        self._put_in_place = put_in_place
         self._between = between
         self._on_broken = on_broken
         self._away = ModelAway()
@@ -92,18 +113,24 @@ class InferenceThreads:
         self._usable = threading.Event()
         self._usable.set()
         self._lock = threading.Lock()
+        self._started = False
         self._calls: set[_Call] = set()
         self._threads: list[threading.Thread] = []
         self._generation = 0
         self._failures_in_row = 0
         self._slowest_s: float | None = None
         self._reopened_at_s: deque[float] = deque(maxlen=MAX_REOPENINGS)
+        self.exchange = ModelExchange(models, drain=self._drain, install=self._install, halted=self._halted_words)
+        """Lets another model take over."""
         self._watchdog = threading.Thread(target=self._watch, name="inference-watchdog", daemon=True)
 
     @property
     def halted(self) -> bool:
         """Whether no batch is begun any more."""
         return self._stopping.is_set() or self.error is not None
+
+    def _halted_words(self) -> str | None:
+        return self.error or ("the run has been stopped" if self._stopping.is_set() else None)
 
     @property
     def away(self) -> str | None:
@@ -112,14 +139,15 @@ class InferenceThreads:
 
     def start(self) -> None:
         """Begin."""
-        self._begin_generation()
+        with self.exchange.held:
+            self._started = True
+            self._begin_generation()
         self._watchdog.start()
 
     def request_stop(self) -> None:
         """Begin no further batch."""
         self._stopping.set()
-        for _ in self._threads:
-            self._batcher.wake()
+        self._wake_threads()
 
     def join(self, deadline_s: float) -> None:
         """Wait for the threads until a moment of the monotonic clock; one that hangs is left behind."""
@@ -128,11 +156,32 @@ class InferenceThreads:
                 thread.join(max(deadline_s - time.monotonic(), 0.0))
         self._abandon_all(STOPPED)
 
-    def _begin_generation(self) -> None:
+    def _drain(self) -> None:
+        """Begin no batch any more, and wait for those in the network, unless that takes long."""
+        with self._lock:
+            self._generation += 1
+        self._wake_threads()
+        deadline_s = time.monotonic() + DRAIN_S
+        for thread in self._threads:
+            thread.join(max(deadline_s - time.monotonic(), 0.0))
+
+    def _install(self, model: FirstModel, slowest_s: float | None) -> None:
+        self._put_in_place(model)
+        self._failures_in_row = 0
+        self._reopened_at_s.clear()
+        self._away.over()
+        if self._started:
+            self._begin_generation(slowest_s)
+
+    def _wake_threads(self) -> None:
+        for _ in self._threads:
+            self._batcher.wake()
+
+    def _begin_generation(self, slowest_s: float | None = None) -> None:
         count = self._models.first.requests
         with self._lock:
             self._generation += 1
-            self._slowest_s = None
+            self._slowest_s = slowest_s
             generation = self._generation
         self._threads = [
             threading.Thread(target=self._run, args=(generation,), name=f"inference-{number}", daemon=True)
@@ -146,13 +195,13 @@ class InferenceThreads:
         try:
             while not self.halted and generation == self._generation:
                 self._between()
-                self._infer_batch()
+                self._infer_batch(generation)
         except Exception as error:
             log.exception("inference")
             self._break(error)
 
-    def _infer_batch(self) -> None:
-        batch = self._batcher.collect(stopped=lambda: self.halted)
+    def _infer_batch(self, generation: int) -> None:
+        batch = self._batcher.collect(stopped=lambda: self.halted or generation != self._generation)
         for stream, result in batch:
             if not result.plan.uses_network:
                 stream.worker.put(result.sequence, result)
@@ -169,6 +218,8 @@ class InferenceThreads:
                 return
         if error is None:
             self._failures_in_row = 0
+            if (observer := self.observer) is not None:
+                observer(call.batch, call.seconds)
             for stream, result in call.batch:
                 stream.worker.put(result.sequence, result)
             return
@@ -211,6 +262,8 @@ class InferenceThreads:
     def _tried(self, call: _Call) -> BaseException | None:
         """Take a batch through the network, a second time where that fails; return the second failure."""
         error = self._attempt(call)
+        if error is not None and not call.abandoned and self.exchange.goes_through_another(call.model, error):
+            return self._attempt(call)
         if error is None or isinstance(error, ModelAwayError) or call.abandoned:
             return error
         if self._stopping.wait(RETRY_S * 2**self._failures_in_row):
@@ -223,16 +276,17 @@ class InferenceThreads:
             if self.halted:
                 return ModelError("the network is not open")
         begin_s = time.monotonic()
+        call.model = self._models.current
         call.begin_s = begin_s
         try:
-            self._models.infer(call.batch)
+            call.model.infer(call.batch)
         except BaseException as error:  # sys.exit() in somebody's backend must not end the thread without a word
             return error
         finally:
             call.begin_s = None
-        seconds = time.monotonic() - begin_s
-        self._slowest_s = max(self._slowest_s or 0.0, seconds)
-        self._window.observe(len(call.batch), seconds)
+        call.seconds = time.monotonic() - begin_s
+        self._slowest_s = max(self._slowest_s or 0.0, call.seconds)
+        self._window.observe(len(call.batch), call.seconds)
         return None
 
     def _abandon_all(self, cause: str) -> None:
@@ -278,45 +332,32 @@ class InferenceThreads:
                 for call in hung:
                     call.abandoned = True
                     self._calls.discard(call)
-                if hung:
+                if any(call.model is self._models.current for call in hung):
                     self._generation += 1
                     self._usable.clear()
+            for call in hung:
+                self._give_up(call.batch, INFERENCE_HUNG)
             if hung:
-                self._replace(hung, limit_s)
+                with self.exchange.held:
+                    self._replace(hung, limit_s)
 
     def _replace(self, hung: list[_Call], limit_s: float) -> None:
+        """Put a network that works in place of one that hangs, unless another has taken over since."""
+        if not any(call.model is self._models.current for call in hung):
+            return
         fault = f"the network has not answered for {limit_s:.0f} s"
+        if self.exchange.go_back_held(fault):
+            return
         log.error("%s; it is closed and opened again", fault)
-        for call in hung:
-            self._give_up(call.batch, INFERENCE_HUNG)
         now_s = time.monotonic()
         times = self._reopened_at_s
         if len(times) == MAX_REOPENINGS and now_s - times[0] < REOPENINGS_WITHIN_S:
             self._break(ModelError(f"{fault}, as {MAX_REOPENINGS} times before; restart the device"))
             return
         times.append(now_s)
-        error = self._reopened()
+        error = fault_within(OPEN_TIMEOUT_S, self._models.reopen, given_up=self._stopping)
         if error is not None:
             self._break(ModelError(f"{fault}, and cannot be opened again: {error}"))
         elif not self.halted:
             log.warning("the network is open again")
             self._begin_generation()
-
-    def _reopened(self) -> str | None:
-        """Open the network again; return why that was not possible."""
-        faults: list[str] = []
-
-        def reopen() -> None:
-            try:
-                self._models.reopen()
-            except Exception as error:
-                faults.append(str(error) or repr(error))
-
-        opening = threading.Thread(target=reopen, name="inference-reopening", daemon=True)
-        opening.start()
-        deadline_s = time.monotonic() + OPEN_TIMEOUT_S
-        while opening.is_alive() and not self._stopping.is_set() and time.monotonic() < deadline_s:
-            opening.join(WATCH_S)
-        if opening.is_alive():
-            return f"it did not open within {OPEN_TIMEOUT_S:.0f} s"
-        return faults[0] if faults else None

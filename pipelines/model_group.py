@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from pipelines.inference_threads import InferenceThreads
+from pipelines.first_model import FirstModel
+from pipelines.inference_threads import InferenceThreads, Observer
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow
@@ -14,7 +15,9 @@ from pipelines.stages.adaptive import Budget
 from pipelines.stages.secondary import SecondaryModels
 from pipelines.stream import Stream, Taken
 from streamvision.core.config.app import AppConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.telemetry import StageTimes
+from streamvision.inference.class_order import joined_names
 from streamvision.inference.model import Model
 
 LOOK_EVERY_S = 0.05
@@ -31,6 +34,7 @@ class ModelGroup:
         times: where the seconds of each stage are recorded.
         on_rest: called several times a second while all its streams are over, from a thread of the network, and once
             when the network is broken for good.
+        on_exchange: called when another model takes over, with what that was opened by.
 
     Raises:
         StreamVisionError: when the model is not there or cannot be run.
@@ -44,6 +48,7 @@ class ModelGroup:
         secondary: SecondaryModels,
         times: StageTimes,
         on_rest: Callable[[], None],
+        on_exchange: Callable[[ModelConfig], None],
     ) -> None:
         self.users = 0
         """How many streams have it or are about to; whoever hands out groups counts."""
@@ -54,7 +59,10 @@ class ModelGroup:
         """Where its streams' frames wait for the network."""
         self.budget = Budget(config.adaptive.full_frames_per_s)
         """Inference that its live streams share in adaptive mode."""
+        self._config = config
+        self._times = times
         self._on_rest = on_rest
+        self._on_exchange = on_exchange
         self._lock = threading.Lock()
         self._streams: tuple[Stream, ...] = ()  # replaced, never changed: the threads of the network go through it
         self._started = False
@@ -64,6 +72,7 @@ class ModelGroup:
             self.batcher,
             window,
             timeout_s=config.model.call_timeout_s,
+            put_in_place=self._put_in_place,
             between=self._end_drained,
             on_broken=self._end_broken,
         )
@@ -87,6 +96,7 @@ class ModelGroup:
         """Take a stream's frames too."""
         with self._lock:
             self._streams = (*self._streams, stream)
+            self._fit(stream, self.models.current)  # which may be another than it was built for
         self.batcher.add(stream)
         if self.error is not None:
             self._end_broken()
@@ -96,6 +106,63 @@ class ModelGroup:
         with self._lock:
             self._streams = tuple(one for one in self._streams if one is not stream)
         self.batcher.remove(stream)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """Its streams now."""
+        return self._streams
+
+    def observe(self, observer: Observer | None) -> None:
+        """Tell somebody of each batch that comes back from the network, from now on; ``None``: nobody."""
+        self._inference.observer = observer
+
+    def open_beside(self, config: ModelConfig) -> FirstModel:
+        """Open another model, whose classes have the numbers by which the streams know them.
+
+        Raises:
+            StreamVisionError: when it is not there or cannot be run.
+        """
+        own = self._config.model_copy(update={"model": config})
+        return FirstModel.open(own, times=StageTimes(), known_names=self.models.names)
+
+    def exchange(self, other: FirstModel, *, slowest_s: float | None, on_going_back: Callable[[str], None]) -> None:
+        """Let another model take over between two batches; the one before stays open until :meth:`keep`.
+
+        Args:
+            other: the model, from :meth:`open_beside`.
+            slowest_s: how long a call of it took, if that is known.
+            on_going_back: called with a sentence, from any thread, where the one before has taken over again.
+
+        Raises:
+            ModelError: when that is not possible now; the present one goes on.
+        """
+        self._inference.exchange.take_over(other, slowest_s=slowest_s, on_going_back=on_going_back)
+
+    def keep(self) -> None:
+        """Release the model before the present one."""
+        self._inference.exchange.keep()
+
+    def go_back(self, reason: str) -> bool:
+        """Let the model before the present one take over again, for a reason; return whether it was still there.
+
+        Raises:
+            ModelError: when that is not possible now.
+        """
+        return self._inference.exchange.go_back(reason)
+
+    def _put_in_place(self, model: FirstModel) -> None:
+        """Let the next frames go through a model, and all streams fit it."""
+        model.record(self._times)
+        with self._lock:
+            self.models.names = joined_names(self.models.names, model.model.own_card.names)
+            self.batcher.max_batch = model.model.useful_batch
+            for stream in self._streams:
+                self._fit(stream, model)
+            self.models.exchange(model)
+        self._on_exchange(model.config)
+
+    def _fit(self, stream: Stream, model: FirstModel) -> None:
+        stream.settings.use_model(model.model, model.config, self.models.names)
 
     def start(self) -> None:
         """Begin to take frames through the network; calling it twice is harmless."""
@@ -118,6 +185,7 @@ class ModelGroup:
         deadline_s = time.monotonic() + timeout_s
         self.request_stop()
         self.join(deadline_s)
+        self.keep()
         self.models.close()
 
     def _end_drained(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from pipelines.model_group import ModelGroup
 from pipelines.stages.secondary import SecondaryModels
 from streamvision.core.config.app import AppConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model
@@ -25,12 +27,21 @@ class ModelGroups:
         model: the run's model, already open; by default it is opened when a stream needs it.
         times: where the seconds of each stage are recorded.
         on_rest: called while all streams of a group are over; see :class:`ModelGroup`.
+        on_exchange: called when another model has taken over.
     """
 
     def __init__(
-        self, config: AppConfig, *, model: Model | None, times: StageTimes, on_rest: Callable[[], None]
+        self,
+        config: AppConfig,
+        *,
+        model: Model | None,
+        times: StageTimes,
+        on_rest: Callable[[], None],
+        on_exchange: Callable[[], None],
     ) -> None:
-        self._config = config
+        self.config = config
+        """What holds for the run, with the models that are in use or are opened next."""
+        self._on_exchange = on_exchange
         self._given = model
         self._times = times
         self._on_rest = on_rest
@@ -54,7 +65,7 @@ class ModelGroups:
     def describe(self) -> str:
         """Return one line about the models that are open and where they execute."""
         lines = [group.models.first.describe() for group in self._groups]
-        return "; ".join(dict.fromkeys(lines)) or f"{self._config.model.path.name}: not open, since no stream needs it"
+        return "; ".join(dict.fromkeys(lines)) or f"{self.config.model.path.name}: not open, since no stream needs it"
 
     def acquire(self, name: str | None) -> ModelGroup:
         """Return the group of a model for one stream more, until :meth:`release`; the model is opened if need be.
@@ -94,6 +105,26 @@ class ModelGroups:
             self._usable = {name: one for name, one in self._usable.items() if one is not group}
         group.close(timeout_s)
 
+    def hold(self, name: str | None) -> ModelGroup | None:
+        """Return the group of a model that is open, and keep it so until :meth:`release`; ``None`` where it is not."""
+        return self._acquired(name)
+
+    def choose(self, name: str | None, model: ModelConfig) -> None:
+        """Open this model from now on where one of that name is needed, or say that it is in use.
+
+        Args:
+            name: which of ``models``; ``None`` for the run's own.
+            model: which model, how it is fed and where it executes.
+        """
+        with self._lock:
+            config = self.config
+            if name is None:
+                self.config = config.model_copy(update={"model": config.model.choosing(model)})
+            else:
+                models = {**config.models, name: config.models[name].choosing(model)}
+                self.config = config.model_copy(update={"models": models})
+        self._on_exchange()
+
     def start(self) -> None:
         """Begin to take frames through the networks, also of those that are opened later."""
         with self._lock:
@@ -126,9 +157,16 @@ class ModelGroups:
         given = None
         if name is None:
             given, self._given = self._given, None
-        config = self._config
+        config = self.config
         own = config if name is None else config.model_copy(update={"model": config.models[name]})
-        return ModelGroup(own, model=given, secondary=self._secondary, times=self._times, on_rest=self._on_rest)
+        return ModelGroup(
+            own,
+            model=given,
+            secondary=self._secondary,
+            times=self._times,
+            on_rest=self._on_rest,
+            on_exchange=partial(self.choose, name),
+        )
 
     def _acquired(self, name: str | None) -> ModelGroup | None:
         with self._lock:

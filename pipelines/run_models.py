@@ -1,17 +1,12 @@
-"""The models of a run: opened together, asked together, closed together."""
+"""The models of a group: which one its frames go to now, and those beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import threading
 
-from pipelines.stages.adaptive.partial import run_planned
+from pipelines.first_model import FirstModel
 from pipelines.stages.secondary import SecondaryModels
-from pipelines.stages.tracking import create_tracker
-from pipelines.stages.tracking.appearance import Appearance
-from pipelines.stream import Taken
 from streamvision.core.config.app import AppConfig
-from streamvision.core.inference_plan import FULL
 from streamvision.core.telemetry import StageTimes
 from streamvision.inference.model import Model
 
@@ -32,59 +27,51 @@ class RunModels:
     def __init__(
         self, config: AppConfig, *, model: Model | None, secondary: SecondaryModels, times: StageTimes
     ) -> None:
-        tracker = create_tracker(config.tracker, score=config.model.score)
-        floor = tracker.low_score if tracker else None
-        self._times = times
+        self._lock = threading.Lock()
         self._closed = False
-        with ExitStack() as opened:
-            self.first = model or Model.open(config.model, score_floor=floor, times=times)
-            """The model that every frame goes to."""
-            opened.callback(self.first.close)
-            self.secondary = secondary
-            """Models that are shown objects and key frames."""
-            secondary.open(names=self.first.names)
-            self._tracker = config.tracker
-            self._appearance = Appearance.open(config.tracker, requests=self.first.requests)
-            opened.pop_all()
+        self.current = FirstModel.open(config, model=model, times=times)
+        """What the next batch goes through."""
+        self.names: tuple[str, ...] = self.first.names
+        """Class names by the numbers that results carry; they only grow, whatever model takes over."""
+        self.secondary = secondary
+        """Models that are shown objects and key frames."""
+        try:
+            secondary.open(names=self.names)
+        except BaseException:
+            self.current.close()
+            raise
 
-    def infer(self, batch: Sequence[Taken]) -> None:
-        """Fill in what the first model finds on each frame, as its plan says, with embeddings for the tracker.
+    @property
+    def first(self) -> Model:
+        """The model that the next batch goes through."""
+        return self.current.model
 
-        Raises:
-            ModelError: when a model fails, or returns something else than its card says.
-        """
-        results = [result for _, result in batch]
-        pictures = [result.frame.picture for result in results]
-        limits = [stream.settings.limits for stream, _ in batch]
-        if all(result.plan is FULL for result in results):
-            predictions = self.first.find(pictures, limits=limits)
-        else:
-            predictions = run_planned(self.first, results, limits)
-        if self._appearance is not None:
-            wanted = [stream.settings.run.tracker.appearance is not None for stream, _ in batch]
-            with self._times.measure("appearance"):
-                predictions = self._appearance.describe(pictures, predictions, wanted=wanted)
-        for result, prediction in zip(results, predictions, strict=True):
-            result.detections, result.image_result = prediction.detections, prediction.image_result
+    def exchange(self, other: FirstModel) -> None:
+        """Let the next batch go through another model; the one before stays open."""
+        with self._lock:
+            self.current = other
+            is_closed = self._closed
+        if is_closed:
+            other.close()
 
     def reopen(self) -> None:
-        """Close the models that every frame goes to, and open them again.
+        """Close the model that every frame goes to, and open it again; nothing where another has taken its place.
 
         Raises:
             StreamVisionError: when that is not possible.
         """
-        self._close_own()
-        self.first = self.first.reopened()
-        self._appearance = Appearance.open(self._tracker, requests=self.first.requests)
-        if self._closed:
-            self._close_own()
+        before = self.current
+        fresh = before.reopened()
+        with self._lock:
+            is_wanted = self.current is before and not self._closed
+            if self.current is before:
+                self.current = fresh
+        if not is_wanted:
+            fresh.close()
 
     def close(self) -> None:
-        """Release the models that every frame goes to; the secondary ones are others' too."""
-        self._closed = True
-        self._close_own()
-
-    def _close_own(self) -> None:
-        if self._appearance is not None:
-            self._appearance.close()
-        self.first.close()
+        """Release the model that every frame goes to; the secondary ones are others' too."""
+        with self._lock:
+            self._closed = True
+            current = self.current
+        current.close()

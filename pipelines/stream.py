@@ -90,7 +90,7 @@ class Stream:
     @property
     def names(self) -> tuple[str, ...]:
         """Class names of its model, by class id."""
-        return self.group.models.first.names
+        return self.group.models.names
 
     @property
     def channel(self) -> LiveChannel:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from pipelines.capture.packets import PacketListener
 from pipelines.rendering.overlay import Overlay
 from pipelines.stages.adaptive import AdaptiveInference
@@ -10,6 +12,7 @@ from pipelines.stages.ignore import IgnoreAreas
 from pipelines.stages.tracking import AdjustableTracker, Tracker
 from pipelines.stream_worker import StreamWorker
 from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.model import ModelConfig
 from streamvision.inference.model import Model
 
 APPLIED = frozenset({"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay", "recording"})
@@ -60,6 +63,7 @@ class StreamSettings:
         self._adaptive = adaptive
         self._analytics = analytics
         self._packets = packets
+        self._changing = threading.Lock()
         self.limits = model.limits_of(run.model, score_floor=tracker.low_score if tracker else None)
         """Which objects the network is to report."""
 
@@ -83,6 +87,30 @@ class StreamSettings:
         Raises:
             ConfigError: when a class is asked for that the model does not have; nothing changes then.
         """
+        with self._changing:
+            self._apply(config, run.model_copy(update={"model": run.model.choosing(self.run.model)}))
+
+    def use_model(self, model: Model, opened_by: ModelConfig, names: tuple[str, ...]) -> None:
+        """Take what another model finds; no frame of the stream is in the network meanwhile.
+
+        Args:
+            model: the model.
+            opened_by: what it was opened by.
+            names: class names by the numbers that results carry; those that there were have stayed.
+        """
+        with self._changing:
+            self._model = model
+            self.run = self.run.model_copy(update={"model": self.run.model.choosing(opened_by)})
+            floor = self._tracker.low_score if self._tracker else None
+            self.limits = model.limits_of(self.run.model, score_floor=floor)
+        if self._adaptive is not None:
+            self._adaptive.use_card(model.card)
+        skeleton = model.card.keypoints.skeleton if model.card.keypoints else ()
+        self._overlay.use_names(names, skeleton=skeleton)
+        self._worker.use_names(names)
+        self._worker.requests = model.requests
+
+    def _apply(self, config: StreamConfig, run: AppConfig) -> None:
         score = run.model.score
         self._model.limits_of(run.model, score_floor=None)
         if self._analytics is not None and run.analytics != self._analytics.config:  # which may be edited by itself

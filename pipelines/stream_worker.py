@@ -72,10 +72,12 @@ class StreamWorker:
         self._renderer = renderer
         self._sinks: list[Sink] = []
         self._outputs: list[Output] = []
+        self._names = channel.names
         self._times = times
         self._on_capacity = on_capacity
         self._results: ReorderBuffer[Result] = ReorderBuffer()
-        self._capacity = requests + FRAMES_BEHIND
+        self.requests = requests
+        """How many of its frames may be in the network at a time."""
         self._turns = turns or Turns()
         self._ended = False
         self._segment: int | None = None
@@ -99,11 +101,23 @@ class StreamWorker:
         """Start the thread; it closes the sinks at the end."""
         self._sinks = list(sinks)
         self._outputs = [sink for sink in sinks if isinstance(sink, Output)]
+        for output in self._outputs:
+            output.use_names(self._names)  # which may have grown since it was opened
         self._thread.start()
+
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from now on; those that there were have stayed the same."""
+        if names == self._names:
+            return
+        self._names = self.channel.names = names
+        for stage in self._closing:
+            stage.use_names(names)
+        for output in self._outputs:
+            output.use_names(names)
 
     def has_capacity(self) -> bool:
         """Say whether a frame of this stream may enter the network."""
-        return self._results.unfinished < self._capacity
+        return self._results.unfinished < self.requests + FRAMES_BEHIND
 
     def note_waiting(self) -> None:
         """Take note that a frame waits before the network or is in it."""

@@ -36,6 +36,10 @@ class JsonLinesSink:
         }
         self._file.append(json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n")
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on."""
+        self._names = names
+
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:

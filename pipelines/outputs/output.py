@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from pipelines.outputs.sink import ReportingSink, Sink
+from pipelines.outputs.sink import NamingSink, ReportingSink, Sink
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.redaction import redact_outside
 from streamvision.core.rendered_frame import RenderedFrame
@@ -57,6 +57,7 @@ class Output:
         self._sink: Sink | None = sink
         self._drops = drops or DropCounter()
         self._reopen = reopen
+        self._names: tuple[str, ...] | None = None
         self._closed = False
         self._reason = ""
         self._times_failed = 0
@@ -92,6 +93,11 @@ class Output:
             self._failed_at_s = None
         self._closed = True
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from now on."""
+        self._names = names
+        _name(self._sink, names)
+
     def status(self) -> OutputStatus:
         """Return how it is doing now."""
         state, reason = self._report()
@@ -122,6 +128,7 @@ class Output:
         """Return the sink, opened again if it is time for that."""
         if self._sink is None and self._reopen is not None and time.monotonic() >= self._retry_at_s:
             self._sink = self._reopen()
+            _name(self._sink, self._names)
         return self._sink
 
     def _note(self, error: BaseException) -> None:
@@ -140,3 +147,8 @@ class Output:
         if sink is not None:
             with suppress(Exception):
                 sink.close()
+
+
+def _name(sink: Sink | None, names: tuple[str, ...] | None) -> None:
+    if names is not None and isinstance(sink, NamingSink):
+        sink.use_names(names)

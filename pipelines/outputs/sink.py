@@ -37,6 +37,14 @@ class ReportingSink(Sink, Protocol):
         """Return ``writing``, ``failing`` or ``off``, and why in words; empty where all is well."""
 
 
+@runtime_checkable
+class NamingSink(Sink, Protocol):
+    """A sink that writes the names of classes down."""
+
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id: there are more of them than before; any thread may ask for it."""
+
+
 @dataclass(frozen=True)
 class SinkContext:
     """What a sink is made from: the stream whose results it takes, and where they go."""

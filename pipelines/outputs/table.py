@@ -119,6 +119,10 @@ class TableSink:
                 raise OutputError(f"{self._file.path} took nothing for {PATIENCE_S:.0f} s; its disk may hang")
             self._raise_failure()
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on."""
+        self._rows.log.use_names(names)
+
     def close(self) -> None:
         """Write the rows of all identities, and let go of the file; calling it twice is harmless.
 

@@ -136,6 +136,10 @@ class TrackletLog:
         """How many identities are over and were not taken yet."""
         return len(self._over)
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on."""
+        self._names = names
+
     def add(self, result: Result) -> None:
         """Take the objects of the next frame that have an identity."""
         frame, found = result.frame, result.detections

@@ -72,6 +72,10 @@ class RecordingSink:
         """Take one result; never waits."""
         self._recorder.note(rendered.result, self._names)
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on."""
+        self._names = names
+
     def close(self) -> None:
         """Finish the recording, within two seconds."""
         self._recorder.close()

@@ -48,6 +48,12 @@ class Overlay:
             self._trails = Trails(config.trails_s) if config.trails_s > 0 else None
         self._settings = replace(self._settings, overlay=config)
 
+    def use_names(self, names: tuple[str, ...], *, skeleton: tuple[tuple[int, int], ...]) -> None:
+        """Call classes by these names, and join keypoints so, from the next result on; any thread may ask for it."""
+        self._names = names
+        if skeleton != self._settings.skeleton:
+            self._settings = replace(self._settings, skeleton=skeleton)
+
     def plan(self, result: Result, *, fps: float) -> FrameAnnotation:
         """Return what is to be drawn on this result; drawing itself is :meth:`FrameAnnotation.draw`, on any thread.
 

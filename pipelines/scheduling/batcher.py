@@ -42,7 +42,8 @@ class Batcher(Generic[T]):
         self._changing = threading.Lock()
         self._supplies: tuple[FrameSupply[T], ...] = ()  # replaced, never changed: other threads go through it
         self._collecting = threading.Lock()
-        self._max_batch = max_batch
+        self.max_batch = max_batch
+        """Most frames of a batch."""
         self._window = window
         # Not a SimpleQueue: where its get() comes back to an empty queue after the deadline, it waits for ever.
         self._queue: Queue[FrameSupply[T] | None] = Queue()
@@ -72,7 +73,7 @@ class Batcher(Generic[T]):
 
     def collect(self, *, stopped: Callable[[], bool]) -> list[T]:
         """Return the next batch; empty when nothing came within a short while or ``stopped()`` is true."""
-        if self._max_batch == 1:
+        if self.max_batch == 1:
             return self._collect(stopped)
         if not self._collecting.acquire(timeout=IDLE_WAIT_S):
             return []
@@ -85,16 +86,16 @@ class Batcher(Generic[T]):
         frames: list[T] = []
         served: list[FrameSupply[T]] = []
         deadline_s = time.monotonic() + IDLE_WAIT_S
-        while len(frames) < self._max_batch and not stopped():
+        while len(frames) < self.max_batch and not stopped():
             taken = self._next(deadline_s)
             if taken is None:
                 break
             served.append(taken[0])
             frames.append(taken[1])
-            if len(served) == 1 and self._max_batch > 1:
+            if len(served) == 1 and self.max_batch > 1:
                 deadline_s = time.monotonic() + self._window.seconds
             if (
-                self._max_batch > 1
+                self.max_batch > 1
                 and self._window.seconds > 0
                 and len(frames) >= sum(supply.active() for supply in self._supplies)
             ):

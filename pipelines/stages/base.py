@@ -35,6 +35,9 @@ class FrameStage(ABC):
     def reset(self) -> None:
         """Forget earlier frames: the stream was reconnected or changed its size."""
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id: there are more of them than before; any thread may ask for it."""
+
     def statuses(self) -> tuple[StageStatus, ...]:
         """Return how it is doing now, from any thread; empty where there is nothing to tell."""
         return ()

@@ -64,6 +64,10 @@ class UserStage(FrameStage):
         elif self._runner.stage.settings.unfinished == "hide":
             _put_picture(result, _unrecognisable(result))
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on."""
+        self._names = names
+
     def statuses(self) -> tuple[StageStatus, ...]:
         """Return how it is doing now."""
         return (self._runner.status(),)

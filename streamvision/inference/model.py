@@ -23,14 +23,17 @@ from streamvision.core.telemetry import StageTimes
 from streamvision.inference.backends import open_backend
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
+from streamvision.inference.class_order import ClassOrder, joined_names
 from streamvision.inference.heads.base import Candidates, ObjectHead, PictureHead
 from streamvision.inference.input_sizes import InputSizes, Size, SizedInput
 from streamvision.inference.letterbox import Letterbox, rounded_up
-from streamvision.inference.model_card import CARD_KEY, ModelCard
+from streamvision.inference.model_card import CARD_KEY, OBJECT_TASKS, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
 from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers
 from streamvision.models import find_model
 
+CLASS_TASKS = (*OBJECT_TASKS, "classify", "semantic")
+"""Tasks whose results carry class numbers."""
 MAX_DYNAMIC_BATCH = 16
 """Most pictures in one call of a model that takes any number; at 640x640 the input tensor takes 79 MB then."""
 
@@ -66,6 +69,8 @@ class Model:
             its best alone, as they are used.
         max_batch: most pictures in one call of a model that takes any number.
         times: where the seconds spent in ``preprocess``, ``inference`` and ``decode_nms`` are recorded, per call.
+        known_names: class names by the numbers that its classes are to have, where others know them already; its
+            further classes come behind these.
 
     Raises:
         ConfigError: when the configuration names a class that the model does not have.
@@ -82,9 +87,14 @@ class Model:
         every_class: bool = False,
         max_batch: int = MAX_DYNAMIC_BATCH,
         times: StageTimes | None = None,
+        known_names: tuple[str, ...] = (),
     ) -> None:
-        self.card = card
-        """The model's contract."""
+        self.own_card = card
+        """The model's contract, its classes in its own order."""
+        names = joined_names(known_names, card.names)
+        self._order = None if names == card.names or card.task not in CLASS_TASKS else ClassOrder(card.names, names)
+        self.card = card if self._order is None else card.model_copy(update={"names": names})
+        """The model's contract, its classes by the numbers that its results have."""
         self.backend = backend
         """The loaded model."""
         self._config = config
@@ -112,6 +122,7 @@ class Model:
         every_class: bool = False,
         max_batch: int = MAX_DYNAMIC_BATCH,
         times: StageTimes | None = None,
+        known_names: tuple[str, ...] = (),
     ) -> Model:
         """Load the model that the configuration names, and read its card.
 
@@ -125,6 +136,7 @@ class Model:
             every_class: as for the class.
             max_batch: as for the class.
             times: as for the class.
+            known_names: as for the class.
 
         Raises:
             ModelError: when the file is not a model, its outputs are of no known head, it does not take pictures of
@@ -144,6 +156,7 @@ class Model:
             every_class=every_class,
             max_batch=max_batch,
             times=times or StageTimes(),
+            known_names=known_names,
         )
         if backend is not None:
             return open_it(backend)
@@ -195,6 +208,7 @@ class Model:
             raise ModelError("it was not opened from a file by this program; open it with Model.open")
         model = self._open_again()
         model._open_again = self._open_again
+        model.times = self.times
         return model
 
     @property
@@ -226,7 +240,7 @@ class Model:
         free = self.card.input.dynamic_size
         size = f"{max(width_px, height_px)} px (dynamic)" if free else f"{width_px}x{height_px}"
         return (
-            f"{self._config.path.name}: {self.card.head}, {len(self.names)} classes, {size}, "
+            f"{self._config.path.name}: {self.card.head}, {len(self.own_card.names)} classes, {size}, "
             f"{self.backend.name} on {self.backend.device}, {self.backend.precision}"
         )
 
@@ -275,7 +289,7 @@ class Model:
         try:
             own = self._idle_sizes.pop()
         except IndexError:
-            own = InputSizes(self.card, self.backend.outputs)
+            own = InputSizes(self.own_card, self.backend.outputs)
         try:
             predictions: dict[int, Prediction] = {}
             for size, members in own.calls(pictures, max_batch=self.max_batch, sizes=sizes):
@@ -300,6 +314,8 @@ class Model:
         self, sized: SizedInput, pictures: Sequence[Picture], limits: Sequence[ScoreLimits]
     ) -> list[Prediction]:
         begin_s = time.perf_counter()
+        if self._order is not None:
+            limits = [one._replace(lowest=self._order.to_own(one.lowest)) for one in limits]
         letterboxes = sized.fill(pictures)
         filled = len(pictures) if self.card.input.dynamic_batch else sized.batch.capacity
         filled_s = time.perf_counter()
@@ -316,6 +332,8 @@ class Model:
                 Prediction(self._objects(sized.head, candidates[index], outputs, index, letterbox, lowest), None)
                 for index, (letterbox, (lowest, _)) in enumerate(zip(letterboxes, limits, strict=True))
             ]
+        if self._order is not None:
+            predictions = [_by_known_numbers(one, self._order) for one in predictions]
         self.times.add("preprocess", filled_s - begin_s)
         self.times.add("inference", executed_s - filled_s)
         self.times.add("decode_nms", time.perf_counter() - executed_s)
@@ -347,6 +365,11 @@ class Model:
             return (-candidates.score).argsort(kind="stable")[:limit]
         best = suppress_oriented if self.card.task == "obb" else suppress
         return best(candidates, iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
+
+
+def _by_known_numbers(found: Prediction, order: ClassOrder) -> Prediction:
+    whole = found.image_result
+    return Prediction(order.to_known(found.detections), whole and order.image_to_known(whole))
 
 
 def _with_side(card: ModelCard, backend: Backend, path: ModelLocation, side_px: int) -> ModelCard:

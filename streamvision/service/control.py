@@ -108,7 +108,8 @@ class ServiceControl:
 
     def models(self) -> list[Plain]:
         """Return the models that a stream can choose."""
-        run, opened = self._service.config, self._service.pipeline.models()
+        groups = self._service.pipeline.model_groups
+        run, opened = groups.config, groups.models()
         paths: dict[str | None, ModelLocation] = {None: run.model.path}
         paths |= {name: one.path for name, one in run.models.items()}
         return [_offered(name, path, opened.get(name)) for name, path in paths.items()]

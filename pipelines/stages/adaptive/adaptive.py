@@ -53,8 +53,7 @@ class AdaptiveInference:
         budget: Budget | None = None,
         dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._input = card.input
-        self._by_parts = card.task in OBJECT_TASKS and can_infer_parts(card.input)
+        self.use_card(card)
         self._refresh_s = refresh_s
         self._tracker = tracker
         self._budget = budget
@@ -128,6 +127,11 @@ class AdaptiveInference:
         """Show objects of this score on to the network again when they come or go, from the next frame on."""
         with self._lock:
             self._memory.sure_score = score
+
+    def use_card(self, card: ModelCard) -> None:
+        """Plan for this model from the next frame on; no frame is being planned meanwhile."""
+        self._input = card.input
+        self._by_parts = card.task in OBJECT_TASKS and can_infer_parts(card.input)
 
     def status(self) -> AdaptiveStatus:
         """Return the plans so far."""

@@ -89,21 +89,30 @@ class Analytics:
         Raises:
             ConfigError: when a line or zone asks for a class that the network does not know; nothing changes then.
         """
-        check_classes(config, self._names)
         with self._lock:
-            # All is made before any of it counts: what fails changes nothing.
-            rows = len(self._table)
-            lines = Lines(config.lines, self._names, before=self._lines, rows=rows)
-            zones = Zones(_counting(config), self._names, before=self._zones, rows=rows)
-            speeds, heat = self._speeds, self._heat
-            if config.speed != (speeds.config if speeds else None):
-                speeds = Speeds(config.speed, rows=rows) if config.speed else None
-            if config.heat_map is None:
-                heat = None
-            elif heat is None or not heat.continues(config.heat_map):
-                heat = HeatMap(config.heat_map)
-            self._ignored = _ignored(config, self._names)
-            self._config, self._lines, self._zones, self._speeds, self._heat = config, lines, zones, speeds, heat
+            self._apply(config, self._names)
+
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on; what was counted stays."""
+        with self._lock:
+            self._apply(self._config, names)
+
+    def _apply(self, config: AnalyticsConfig, names: tuple[str, ...]) -> None:
+        check_classes(config, names)
+        # All is made before any of it counts: what fails changes nothing.
+        rows = len(self._table)
+        lines = Lines(config.lines, names, before=self._lines, rows=rows)
+        zones = Zones(_counting(config), names, before=self._zones, rows=rows)
+        speeds, heat = self._speeds, self._heat
+        if config.speed != (speeds.config if speeds else None):
+            speeds = Speeds(config.speed, rows=rows) if config.speed else None
+        if config.heat_map is None:
+            heat = None
+        elif heat is None or not heat.continues(config.heat_map):
+            heat = HeatMap(config.heat_map)
+        self._ignored = _ignored(config, names)
+        self._config, self._lines, self._zones, self._speeds, self._heat = config, lines, zones, speeds, heat
+        self._names = names
 
     def update(self, result: Result) -> Analysis | None:
         """Take the stream's next result, with identities, and return what happened; ``None`` with nothing to do."""
@@ -277,6 +286,10 @@ class Analysing(FrameStage):
     def process(self, result: Result) -> None:
         """Count and measure."""
         result.analysis = self.analytics.update(result)
+
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on."""
+        self.analytics.use_names(names)
 
 
 def analyse(context: StageContext) -> Analysing:

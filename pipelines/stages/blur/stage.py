@@ -53,6 +53,10 @@ class Blur(FrameStage):
         """Forget what earlier frames showed."""
         self._held.clear()
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on."""
+        self._names = names
+
     def close(self) -> None:
         """Release the detector."""
         self._regions.close()

@@ -42,6 +42,10 @@ class Tracking(FrameStage):
         """Forget all tracks."""
         self._tracker.reset()
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        """Call classes by these names, by class id, from the next frame on."""
+        self._names = names
+
     def _count(self, result: Result) -> None:
         known = self._highest_identity
         for identity, class_id in zip(result.detections.identities(), result.detections.class_id.tolist(), strict=True):

@@ -11,6 +11,19 @@ from streamvision.core.config.section import ClassName, Section, listed_in
 from streamvision.core.model_location import ModelSetting
 
 Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
+CHOICE_KEYS = (
+    "path",
+    "backend",
+    "device",
+    "precision",
+    "threads",
+    "requests",
+    "side_px",
+    "head",
+    "names",
+    "input",
+)
+"""Keys that say which model it is, how it is fed and where it executes; the others say what counts as found."""
 
 
 class ModelConfig(Section):
@@ -78,3 +91,7 @@ class ModelConfig(Section):
         description="For models that name whole pictures: seconds over which scores are averaged, so that the classes "
         "do not flicker; 0: none.",
     )
+
+    def choosing(self, other: ModelConfig) -> ModelConfig:
+        """Return another model, fed and executed as is set for that one, with what counts as found here."""
+        return self.model_copy(update={key: getattr(other, key) for key in CHOICE_KEYS})

@@ -196,5 +196,8 @@ class _RecorderSink:
     def write(self, rendered: RenderedFrame) -> None:
         self._log.add(rendered.result)
 
+    def use_names(self, names: tuple[str, ...]) -> None:
+        self._log.use_names(names)
+
     def close(self) -> None:
         self._recorder.end(self._log)
