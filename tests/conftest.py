@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from support.postgres_server import PostgresServer, binaries, postgres_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from support.browser import TestBrowser
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # torch and NumPy read it when they are loaded; the cores are taken already
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -83,3 +89,28 @@ def database_place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "state")
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.create_database()
+
+
+@pytest.fixture(scope="module")
+def browser_flags() -> tuple[str, ...]:
+    """Further flags of Chromium, for modules that need some."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def kept_browser(browser_flags: tuple[str, ...]) -> Iterator[TestBrowser]:
+    """One Chromium for the tests of a module."""
+    pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+    from support.browser import TestBrowser
+
+    with TestBrowser(*browser_flags) as kept:
+        yield kept
+
+
+@pytest.fixture
+def browser(kept_browser: TestBrowser) -> Iterator[Browser]:
+    """The module's Chromium; a test that it dies in, or that waits for ever, costs no other test anything."""
+    from support.browser import TEST_WITHIN_S
+
+    with kept_browser.within(TEST_WITHIN_S):
+        yield kept_browser.lent()

@@ -215,7 +215,7 @@ class LiveFeed:
                     stream.publish()
 
 
-def published_after(channel: LiveChannel, sequence: int, timeout_s: float) -> bool:
+def published_after(channel: LiveChannel, sequence: int, timeout_s: float = 60.0) -> bool:
     """Wait for a frame of the channel after that sequence number; return whether one came in time."""
     came = threading.Event()
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, Route
 
+from support.browser import PATIENCE_MS
+
 STATIC = Path(__file__).resolve().parents[2] / "streamvision" / "web" / "static"
 _ORIGIN = "https://modules.test"
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
@@ -24,11 +26,19 @@ class ModulePage:
     """
 
     def __init__(self, browser: Browser, *, ratio: float = 1.0) -> None:
+        self._browser = browser
+        self._has_died = False
         self.page: Page = browser.new_page(viewport={"width": 1400, "height": 900}, device_scale_factor=ratio)
+        self.page.set_default_timeout(PATIENCE_MS)
         self.faults: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("crash", self._die)
         self.page.route(f"{_ORIGIN}/**", _answer)
         self.page.goto(f"{_ORIGIN}/")
+
+    def is_alive(self, browser: Browser) -> bool:
+        """Return whether it is a page of this browser that still answers."""
+        return browser is self._browser and not self._has_died and not self.page.is_closed()
 
     def run(self, script: str, given: Any = None) -> Any:
         """Return what the body of an asynchronous function returns; ``given`` is what it is called with.
@@ -50,6 +60,9 @@ class ModulePage:
             {"given": given, "width": width_px, "height": height_px},
         )
         return np.frombuffer(base64.b64decode(levels), np.uint8).reshape(height_px, width_px, 4)
+
+    def _die(self, _: Page) -> None:
+        self._has_died = True
 
 
 def _answer(route: Route) -> None:

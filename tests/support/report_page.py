@@ -9,17 +9,15 @@ from typing import Any
 
 import pytest
 
-PATIENCE_MS = 120_000
-
 
 @contextmanager
 def opened_report(path: Path) -> Iterator[Any]:
     """Give the page of a report; afterwards, nothing may have gone wrong in it."""
     pytest.importorskip("playwright", reason="the browser tests need playwright")
-    from support.browser import launched
+    from support.browser import PATIENCE_MS, TEST_WITHIN_S, TestBrowser
 
-    with launched() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+    with TestBrowser() as kept, kept.within(TEST_WITHIN_S):
+        page = kept.lent().new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(PATIENCE_MS)
         wrong: list[str] = []
         asked: list[str] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+from support.browser import PATIENCE_MS
 from support.numbered_film import geometry
 
 _SCRIPT = Path(__file__).with_suffix(".js")
@@ -57,7 +58,7 @@ class ShownPictures:
             [stage, {"withBoxes": boxes, "every_ms": every_ms}],
         )
 
-    def wait_for(self, pictures: int, *, stage: str = ".stage", timeout_s: float = 30) -> None:
+    def wait_for(self, pictures: int, *, stage: str = ".stage", timeout_s: float = PATIENCE_MS / 1000) -> None:
         """Wait until so many pictures were shown."""
         self._page.wait_for_function(
             "([stage, count]) => shownPictures.count(stage) >= count", arg=[stage, pictures], timeout=timeout_s * 1000

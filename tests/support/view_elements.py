@@ -6,7 +6,6 @@ from playwright.sync_api import Page
 
 from streamvision.web.server import WebServer
 
-PATIENCE_MS = 30_000
 PLAIN = "shop.test"
 """A name of the site under which its pages come by plain HTTP, which gives them less than names below localhost."""
 HOW = "(view) => view.shadowRoot.querySelector('.age')?.title ?? ''"

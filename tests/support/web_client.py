@@ -12,10 +12,13 @@ from typing import Any
 
 import simplejpeg
 
+TIMEOUT_S = 60.0
+"""Of whatever waits for a server: a busy machine takes ten times as long as an idle one."""
+
 
 def get(port: int, path: str, *, method: str = "GET") -> tuple[int, http.client.HTTPMessage, bytes]:
     """Return status, headers and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:
         connection.request(method, path)
         response = connection.getresponse()
@@ -33,7 +36,7 @@ def get_json(port: int, path: str) -> tuple[int, Any]:
 
 def post_json(port: int, path: str, body: Any, **headers: str) -> tuple[int, Any]:
     """Send JSON, or bytes as they are; return status and parsed body. Header names have ``_`` for ``-``."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     fields = {"Content-Type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
     try:
@@ -47,7 +50,7 @@ def post_json(port: int, path: str, body: Any, **headers: str) -> tuple[int, Any
 @contextmanager
 def opened(port: int, path: str) -> Iterator[http.client.HTTPResponse]:
     """Open a live response for the length of the block."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", path)
         with connection.getresponse() as response:
@@ -89,7 +92,7 @@ def raw_viewer(port: int, path: str, *, receive_buffer_bytes: int | None = None)
     sock = socket.socket()
     if receive_buffer_bytes:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-    sock.settimeout(10)
+    sock.settimeout(TIMEOUT_S)
     sock.connect(("127.0.0.1", port))
     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return sock
@@ -97,7 +100,7 @@ def raw_viewer(port: int, path: str, *, receive_buffer_bytes: int | None = None)
 
 def silent_client(port: int, said: bytes) -> socket.socket:
     """Connect, say something, and wait."""
-    sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+    sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
     with suppress(OSError):  # it may be closed at once
         sock.sendall(said)
     return sock
@@ -116,7 +119,7 @@ def is_closed(sock: socket.socket) -> bool:
     return True
 
 
-def eventually(holds: Callable[[], bool], *, within_s: float = 10.0) -> bool:
+def eventually(holds: Callable[[], bool], *, within_s: float = TIMEOUT_S) -> bool:
     """Wait until something holds; return whether it did."""
     deadline_s = time.monotonic() + within_s
     while not holds():

@@ -10,6 +10,8 @@ from typing import Any
 
 from wsproto.frame_protocol import Frame, FrameProtocol, Opcode
 
+from support.web_client import TIMEOUT_S
+
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 """What RFC 6455 answers to that key (1.3)."""
@@ -24,7 +26,7 @@ class WebSocketClient:
         self.socket = socket.socket()
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        self.socket.settimeout(10)
+        self.socket.settimeout(TIMEOUT_S)
         self.socket.connect(("127.0.0.1", port))
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket)

@@ -13,28 +13,17 @@ pytest.importorskip("playwright.sync_api", reason="the browser tests need playwr
 from playwright.sync_api import Browser, Page, expect
 
 from streamvision.web.server import WebServer
-from support.browser import launched
+from support.browser import fresh_page
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as running:
-        yield running
-
-
 @pytest.fixture
 def page(browser: Browser, server: WebServer) -> Iterator[Page]:
-    fresh = browser.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
-    errors: list[str] = []
-    fresh.on("pageerror", lambda error: errors.append(str(error)))
-    fresh.set_default_timeout(30_000)
-    fresh.goto(f"{server.url}streams/gate")
-    fresh.locator('.tile[data-stream="gate"].has-picture').wait_for()
-    yield fresh
-    fresh.close()
-    assert not errors
+    with fresh_page(browser, viewport={"width": 1280, "height": 900}, has_touch=True) as fresh:
+        fresh.goto(f"{server.url}streams/gate")
+        fresh.locator('.tile[data-stream="gate"].has-picture').wait_for()
+        yield fresh
 
 
 @pytest.fixture
@@ -78,8 +67,8 @@ def test_a_line_is_drawn_and_counts_and_its_counts_are_shown(editor: Page, feed:
     assert (line.name, points(line)) == ("line 1", [[0.5, 0.1], [0.5, 0.9]])
     rows = visible(editor, ".tallies tr")
     expect(rows.first).to_contain_text("line 1, in")
-    expect(rows.nth(1)).to_contain_text("1", timeout=20_000)
-    expect(visible(editor, ".happened li").first).to_contain_text("line 1:", timeout=20_000)
+    expect(rows.nth(1)).to_contain_text("1")
+    expect(visible(editor, ".happened li").first).to_contain_text("line 1:")
 
 
 def test_it_is_named_turned_and_moved_and_each_change_counts_at_once(editor: Page, feed: LiveFeed) -> None:

@@ -34,7 +34,7 @@ def encoders(feed: LiveFeed) -> StreamEncoders:
 
 @pytest.fixture
 def server(feed: LiveFeed, encoders: StreamEncoders, serve: Callable[..., WebServer]) -> WebServer:
-    assert published_after(feed["gate"].channel, 0, 5), "the feed publishes"
+    assert published_after(feed["gate"].channel, 0), "the feed publishes"
     return serve(feed)
 
 
@@ -73,4 +73,4 @@ def test_a_viewer_of_40_kb_a_second_soon_sees_young_pictures_and_others_keep_the
     assert max(age_s for at_s, age_s, _, _ in of_fast if at_s > 1) < 1.0
     channel = feed["gate"].channel
     layers = [encoders.of(channel, drawing="where_needed", width_px=width_px) for width_px in (None, 160, 320, 480)]
-    assert eventually(lambda: not any(one.is_encoding for one in layers), within_s=30)
+    assert eventually(lambda: not any(one.is_encoding for one in layers))

@@ -15,29 +15,17 @@ from playwright.sync_api import Browser, Page, expect
 
 from streamvision.core.status import AdaptiveStatus
 from streamvision.web.server import WebServer
-from support.browser import launched
+from support.browser import PATIENCE_MS, fresh_page
 
 pytestmark = pytest.mark.browser
 
 TWELVE = [f"cam-{number:02d}" for number in range(12)]
-PATIENCE_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as running:
-        yield running
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    fresh = browser.new_page(viewport={"width": 1440, "height": 900})
-    errors: list[str] = []
-    fresh.on("pageerror", lambda error: errors.append(str(error)))
-    fresh.set_default_timeout(PATIENCE_MS)
-    yield fresh
-    fresh.close()
-    assert not errors
+    with fresh_page(browser, viewport={"width": 1440, "height": 900}) as fresh:
+        yield fresh
 
 
 def pictures(page: Page) -> dict[str, str]:
@@ -86,7 +74,7 @@ def test_the_header_names_the_models_that_are_open_now(page: Page, feed: LiveFee
     page.goto(server.url)
     expect(page.locator("#model")).to_have_text(feed.view.model)
     feed.view.model = "signs.onnx on openvino, cpu, fp32"
-    expect(page.locator("#model")).to_have_text(feed.view.model, timeout=PATIENCE_MS)
+    expect(page.locator("#model")).to_have_text(feed.view.model)
     expect(page.locator("#model")).to_have_attribute("title", feed.view.model)
 
 
@@ -96,15 +84,15 @@ def test_a_stalled_stream_is_unmistakable_and_recovers(page: Page, feed: LiveFee
     expect(tile(page, "yard").locator(".interruption")).to_be_hidden()
     feed["yard"].enter("stalled", "no data for 2.0 s")
     yard = tile(page, "yard")
-    expect(yard.locator(".badge")).to_have_text("Stalled", timeout=PATIENCE_MS)
+    expect(yard.locator(".badge")).to_have_text("Stalled")
     expect(yard.locator(".interruption")).to_be_visible()
     expect(yard.locator(".interruption-reason")).to_have_text("no data for 2.0 s")
     assert "brightness" in yard.locator(".picture").evaluate("e => getComputedStyle(e).filter")
     expect(page.locator("#announcer")).to_have_text("yard: Stalled, no data for 2.0 s")
-    expect(yard).to_have_attribute("data-freshness", "old", timeout=PATIENCE_MS)
+    expect(yard).to_have_attribute("data-freshness", "old")
     expect(tile(page, "gate").locator(".badge")).to_have_text("Live")
     feed["yard"].enter("live")
-    expect(yard.locator(".badge")).to_have_text("Live", timeout=PATIENCE_MS)
+    expect(yard.locator(".badge")).to_have_text("Live")
     expect(yard.locator(".interruption")).to_be_hidden()
     expect(page.locator("#announcer")).to_have_text("yard: Live")
 
@@ -154,7 +142,7 @@ def test_server_that_goes_and_comes_back(page: Page, feed: LiveFeed, server: Web
     page.goto(server.url)
     wait_for_pictures(page, ["gate", "yard"])
     server.stop()
-    expect(page.locator("#notice")).to_contain_text("No connection to StreamVision", timeout=PATIENCE_MS)
+    expect(page.locator("#notice")).to_contain_text("No connection to StreamVision")
     expect(tile(page, "gate").locator(".badge")).to_have_text("No connection")
     again = WebServer(feed.view, host="127.0.0.1", port=server.port)
     again.start()

@@ -19,7 +19,7 @@ from streamvision.web.login import Login
 from streamvision.web.server import WebServer
 from support.accounts import PASSWORD, people
 from support.axe import Axe
-from support.browser import fresh_page, launched
+from support.browser import fresh_page
 from support.kept_events import KeptEvents
 from support.live_feed import LiveFeed
 from support.recorded import FILE_S, SIZE_PX, SQUARE_PX, RecordedFolder, left_px
@@ -68,12 +68,6 @@ def url(site: Site) -> Iterator[str]:
     server.start()
     yield server.url
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as running:
-        yield running
 
 
 @pytest.fixture

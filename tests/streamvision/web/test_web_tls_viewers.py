@@ -30,15 +30,15 @@ def test_viewers_that_leave_disturb_nobody(feed: LiveFeed, tmp_path: Path, caplo
     channel = feed["gate"].channel
     try:
         staying, *leaving = [tls_viewer(server.port) for _ in range(8)]
-        assert eventually(lambda: channel.viewers == 8, within_s=30)
+        assert eventually(lambda: channel.viewers == 8)
         for viewer in leaving:
             socket.socket.close(viewer)  # without a goodbye
-        assert eventually(lambda: channel.viewers == 1, within_s=30)
+        assert eventually(lambda: channel.viewers == 1)
         received = 0
         while received < 200_000:
             received += len(staying.recv(65536))
         staying.close()
-        assert eventually(lambda: server.fanout.connections == 0, within_s=30)
+        assert eventually(lambda: server.fanout.connections == 0)
     finally:
         server.stop()
     assert not [record for record in caplog.records if record.levelname == "ERROR"], caplog.text

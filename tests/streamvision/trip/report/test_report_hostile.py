@@ -8,9 +8,11 @@ import math
 import numpy as np
 import pytest
 
+pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from streamvision.core.errors import ConfigError
 from streamvision.trip.records import TripSummary
 from streamvision.trip.report import write_report
+from support.browser import fresh_page
 from support.made_up_trips import START_UNIX_S, drive, track, trip
 
 HOSTILE = (
@@ -39,31 +41,26 @@ def _renamed(summary: TripSummary, word: str) -> TripSummary:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("word", HOSTILE)
-def test_no_name_becomes_markup_or_code(chromium, tmp_path, word):
+def test_no_name_becomes_markup_or_code(browser, tmp_path, word):
     path = write_report(_renamed(trip(tmp_path, objects=6, seconds=120), word), tmp_path)
     assert path.stat().st_size < 1_000_000, "texts are cut"
-    page = chromium.new_page()
-    wrong, asked = [], []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri() + "#1")
-    assert page.locator(".object").count() == 6
-    assert page.locator("script").count() == 2
-    assert page.locator("[onload], [onerror]").count() == 0
-    assert page.title() != "taken"
-    assert page.locator("#title").inner_text().replace("\xa0", " ")[:5].split() == _shown(word)[:5].split()
-    assert all(
-        href.startswith("videos/")
-        for href in page.evaluate("[...document.links].map(a => a.getAttribute('href'))")
-        if "mp4" in href
-    )
+    dialogs, asked = [], []
+    with fresh_page(browser) as page:
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri() + "#1")
+        assert page.locator(".object").count() == 6
+        assert page.locator("script").count() == 2
+        assert page.locator("[onload], [onerror]").count() == 0
+        assert page.title() != "taken"
+        assert page.locator("#title").inner_text().replace("\xa0", " ")[:5].split() == _shown(word)[:5].split()
+        links = page.evaluate("[...document.links].map(a => a.getAttribute('href'))")
+        assert all(href.startswith("videos/") for href in links if "mp4" in href)
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
     folder = tmp_path.as_uri()
     assert all(url.startswith((folder, "data:")) for url in asked)
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.close()
-    assert wrong == []
+    assert dialogs == []
 
 
 def _shown(word: str) -> str:
@@ -74,14 +71,13 @@ def _shown(word: str) -> str:
 @pytest.mark.parametrize(
     "video", ["/etc/passwd", "../../other.mp4", "https://elsewhere.example/x.mp4", "videos/../../x.mp4", "\\\\host\\x"]
 )
-def test_files_that_do_not_lie_in_the_folder_are_not_linked(chromium, tmp_path, video):
+def test_files_that_do_not_lie_in_the_folder_are_not_linked(browser, tmp_path, video):
     summary = trip(tmp_path, drives=1, objects=2, seconds=60)
     drives = tuple(dataclasses.replace(one, video=video) for one in summary.drives)
     objects = tuple(dataclasses.replace(one, picture=video) for one in summary.objects)
-    page = chromium.new_page()
-    page.goto(write_report(TripSummary(drives, objects, "t"), tmp_path).as_uri())
-    links = page.evaluate("[...document.links].map(a => a.href).concat([...document.images].map(i => i.src))")
-    page.close()
+    with fresh_page(browser) as page:
+        page.goto(write_report(TripSummary(drives, objects, "t"), tmp_path).as_uri())
+        links = page.evaluate("[...document.links].map(a => a.href).concat([...document.images].map(i => i.src))")
     assert all(link.startswith(tmp_path.as_uri()) for link in links), links
 
 
@@ -139,7 +135,7 @@ def test_over_the_antimeridian_the_way_stays_in_one_piece(opened, tmp_path):
 
 
 @pytest.mark.browser
-def test_tiles_are_asked_for_where_they_are_wanted_alone(chromium, tmp_path):
+def test_tiles_are_asked_for_where_they_are_wanted_alone(browser, tmp_path):
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
     from threading import Thread
 
@@ -165,11 +161,10 @@ def test_tiles_are_asked_for_where_they_are_wanted_alone(chromium, tmp_path):
     address = f"http://127.0.0.1:{server.server_port}/t/{{z}}/{{x}}/{{y}}.png"
     try:
         path = write_report(trip(tmp_path, drives=1, objects=2, seconds=120), tmp_path, tiles=address)
-        page = chromium.new_page()
-        with page.expect_response("**/t/*/*/*.png"):
-            page.goto(path.as_uri())
-        assert page.locator("#tile-words").inner_text() == f"Tiles: 127.0.0.1:{server.server_port}"
-        page.close()
+        with fresh_page(browser) as page:
+            with page.expect_response("**/t/*/*/*.png"):
+                page.goto(path.as_uri())
+            assert page.locator("#tile-words").inner_text() == f"Tiles: 127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

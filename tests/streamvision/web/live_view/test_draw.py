@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser
 
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.palette import PALETTE, UNCONFIRMED, color_from_rgb
@@ -33,11 +31,9 @@ ORANGE, SKY, VERMILION = (255, 153, 0), (41, 206, 255), (209, 59, 15)
 NAMES = ("car", "person")
 
 
-@pytest.fixture(scope="module")
-def page(browser: Browser) -> Iterator[ModulePage]:
-    opened = ModulePage(browser)
-    yield opened
-    assert not opened.faults
+@pytest.fixture
+def page(shared_modules: ModulePage) -> ModulePage:
+    return shared_modules
 
 
 def draw(page: ModulePage, result: dict[str, object], style: str, **more: object) -> NDArray[np.uint8]:

@@ -39,6 +39,11 @@ DECODE = """
 """
 
 
+@pytest.fixture
+def modules(shared_modules: ModulePage) -> ModulePage:
+    return shared_modules
+
+
 def yuv(*, full_range: bool, matrix: ColorMatrix) -> YuvPicture:
     """Return a picture of four colours in quarters."""
     planes = [np.zeros((HEIGHT_PX // by, WIDTH_PX // by), np.uint8) for by in (1, 2, 2)]

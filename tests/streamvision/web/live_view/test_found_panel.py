@@ -12,12 +12,11 @@ from pipelines.live_video.live_video import offer_packets
 from pipelines.restream import offer_videos
 from streamvision.web.server import WebServer
 from support.axe import Axe
+from support.browser import fresh_page
 from support.live_feed import LiveFeed
 from support.web_client import eventually
 
 pytestmark = pytest.mark.browser
-
-PATIENCE_MS = 15_000
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +34,10 @@ def server() -> Iterator[WebServer]:
 
 @pytest.fixture
 def page(browser: Browser, server: WebServer) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE_MS)
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(f"{server.url}streams/gate")
-    expect(opened.locator(".focused .show-object")).to_be_enabled(timeout=PATIENCE_MS)
-    yield opened
-    context.close()
-    assert not errors
+    with fresh_page(browser, viewport={"width": 1440, "height": 900}, accept_downloads=True) as opened:
+        opened.goto(f"{server.url}streams/gate")
+        expect(opened.locator(".focused .show-object")).to_be_enabled()
+        yield opened
 
 
 def card(page: Page) -> Locator:
@@ -94,7 +87,7 @@ def test_a_click_on_an_object_opens_its_card_which_follows_it(page: Page) -> Non
     expect(card(page).locator("h3")).to_have_text("car 1")
     expect(card(page).locator("dl")).to_contain_text("In sight")
     before = card(page).locator("dl").inner_text()
-    expect(card(page).locator("dl")).not_to_have_text(before, timeout=5000)
+    expect(card(page).locator("dl")).not_to_have_text(before)
     size = card(page).locator(".crop").evaluate("(canvas) => [canvas.width, canvas.height]")
     assert 50 <= size[0] <= 70 and 90 <= size[1] <= 120, "the car has 50 x 90 pixels, with a little around it"
     assert page.url.endswith("/streams/gate")
@@ -128,7 +121,7 @@ def test_switches_decide_what_is_drawn_and_are_kept(page: Page) -> None:
         page.locator(f'.focused [name="{name}"]').uncheck()
     assert eventually(lambda: drawn(page) == 0)
     page.reload()
-    expect(page.locator(".focused .show-object")).to_be_enabled(timeout=PATIENCE_MS)
+    expect(page.locator(".focused .show-object")).to_be_enabled()
     assert drawn(page) == 0
     page.locator('.focused [name="shapes"]').check()
     page.locator('.focused [name="figure"]').select_option("color")

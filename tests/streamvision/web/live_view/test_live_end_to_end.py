@@ -18,7 +18,7 @@ from support.run_server import RunServer, run_server
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import Browser, Page, expect
 
-from support.browser import fresh_page, launched
+from support.browser import PATIENCE_MS, fresh_page
 from support.shown_pictures import ShownPicture, ShownPictures
 
 pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
@@ -28,14 +28,12 @@ NAME = "camera-page.test"
 PICTURES = 40
 TRIES = 4
 """Spans of so many pictures of which one must be right: a fault is in all, a busy moment is not."""
-PATIENCE_MS = 45_000
 CODECS = {"h264": ("libx264", ".mp4"), "hevc": ("libx265", ".mp4"), "mjpeg": ("mjpeg", ".mkv")}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched(f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as running:
-        yield running
+def browser_flags() -> tuple[str, ...]:
+    return (f"--host-resolver-rules=MAP {NAME} 127.0.0.1",)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +64,7 @@ def server(films: dict[str, Path], model: Path, tmp_path_factory: pytest.TempPat
             folder,
             model,
             {"h264": h264.url, "hevc": hevc.url, "mjpeg": mjpeg.url},
-            host_names=(NAME,),
+            serve={"host_names": [NAME]},
             tracker={"name": "none"},
         ) as running,
     ):
@@ -75,7 +73,7 @@ def server(films: dict[str, Path], model: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    with fresh_page(browser, patience_ms=PATIENCE_MS, viewport={"width": 1000, "height": 700}) as fresh:
+    with fresh_page(browser, viewport={"width": 1000, "height": 700}) as fresh:
         yield fresh
 
 
@@ -84,14 +82,14 @@ def opened(page: Page, url: str, *told: str) -> None:
     page.goto(url)
     page.locator(".focused.has-picture").wait_for()
     for words in told:
-        expect(page.locator(".focused .told")).to_contain_text(words, timeout=PATIENCE_MS)
+        expect(page.locator(".focused .told")).to_contain_text(words)
 
 
 def shown_next(page: Page, pictures: int = PICTURES) -> list[ShownPicture]:
     """Return the next pictures that are shown."""
     reader = ShownPictures(page)
     reader.start(".focused .stage")
-    reader.wait_for(pictures + 2, stage=".focused .stage", timeout_s=PATIENCE_MS / 1000)
+    reader.wait_for(pictures + 2, stage=".focused .stage")
     return reader.stop(".focused .stage")
 
 
@@ -136,11 +134,11 @@ def test_a_camera_comes_back_as_another(page: Page, films: dict[str, Path], mode
         opened(page, running.url, "640 × 360")
         camera.kill()
         with RtspServer(films["larger"], copied=True, port=camera.port) as larger:
-            expect(page.locator(".told")).to_contain_text("960 × 540", timeout=PATIENCE_MS)
+            expect(page.locator(".told")).to_contain_text("960 × 540")
             check_boxes(page)
             larger.kill()
             with RtspServer(films["mjpeg"], copied=True, port=camera.port):
-                expect(page.locator(".told")).to_contain_text("encoded by the server", timeout=PATIENCE_MS)
+                expect(page.locator(".told")).to_contain_text("encoded by the server")
                 check_boxes(page)
 
 

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from streamvision.core.live_video import VideoLayer
 from streamvision.web.server import WebServer
-from support.browser import fresh_page, launched
+from support.browser import fresh_page
 
 pytestmark = pytest.mark.browser
 
@@ -37,9 +37,8 @@ Object.assign(VideoDecoder.prototype, {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched(f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as running:
-        yield running
+def browser_flags() -> tuple[str, ...]:
+    return (f"--host-resolver-rules=MAP {NAME} 127.0.0.1",)
 
 
 @pytest.fixture
@@ -161,7 +160,7 @@ def test_when_the_server_is_gone_nothing_waits_in_decoders(page: Page, server: W
 
 
 def test_which_video_is_best_is_decided_anew_once_the_cameras_width_is_known(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
+    page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ["a", "b", "c", "d", "e"]
     present, known = FedStream.present, threading.Event()
@@ -171,14 +170,13 @@ def test_which_video_is_best_is_decided_anew_once_the_cameras_width_is_known(
         feed.view.packets = packets
         server = WebServer(feed.view, host="127.0.0.1", port=0)
         server.start()
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(server.url)
         page.locator("#layouts [value='3x3']").check()
         page.wait_for_timeout(500)  # it has settled, and nothing changes its size
         assert eventually(lambda: packets.layer("a", PASSED_ON).listeners)
         known.set()
         assert eventually(lambda: not packets.layer("a", PASSED_ON).listeners), "a small one is enough"
-        page.close()
+        page.goto("about:blank")
         server.stop()
 
 

@@ -41,6 +41,11 @@ return { shown, closed, mode: schedule.mode, yields: schedule.yields };
 """
 
 
+@pytest.fixture
+def modules(shared_modules: ModulePage) -> ModulePage:
+    return shared_modules
+
+
 def play(modules: ModulePage, events: list[tuple[float, str, int]], **more: Any) -> dict[str, Any]:
     return modules.run(PLAY, {"events": sorted(events), "until_s": max(at for at, *_ in events) + 0.5, **more})
 

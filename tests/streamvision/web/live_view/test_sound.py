@@ -65,8 +65,8 @@ def sound_packets(codec: str, seconds: float) -> tuple[dict[str, Any], list[dict
 
 @pytest.mark.parametrize("codec", ["aac", "pcm_mulaw", "libopus"])
 def test_sound_is_heard_once_it_is_wanted_and_in_time_with_the_picture(modules: ModulePage, codec: str) -> None:
-    sound, packets = sound_packets(codec, 2.4)
-    both = sorted(square_packets(60) + packets, key=lambda packet: packet["captured_us"])
+    sound, packets = sound_packets(codec, 2.0)
+    both = sorted(square_packets(50) + packets, key=lambda packet: packet["captured_us"])
     modules.page.mouse.click(5, 5)  # nothing is heard before somebody has clicked
     seen = staged(
         modules,

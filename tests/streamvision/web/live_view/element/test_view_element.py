@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
@@ -19,11 +15,11 @@ from playwright.sync_api import Page, expect
 from streamvision.web.server import WebServer
 from support.accounts import People
 from support.axe import Axe
-from support.command_line import running
 from support.embedding_site import EmbeddingSite
 from support.live_packets import PlayedPackets
 from support.nginx import proxied
-from support.view_elements import HOW, MOVED, PATIENCE_MS, PLAIN, element, until_state
+from support.run_server import run_server
+from support.view_elements import HOW, MOVED, PLAIN, element, until_state
 from support.web_client import eventually
 
 pytestmark = pytest.mark.browser
@@ -237,23 +233,11 @@ def real(site: EmbeddingSite, tmp_path_factory: pytest.TempPathFactory) -> Itera
     from support.tiny_detector import tiny_detector
 
     folder = tmp_path_factory.mktemp("run")
-    run = [
-        *(
-            "run",
-            "synthetic:boxes?fps=20&size=320x180",
-            "--model",
-            tiny_detector(folder / "tiny.onnx"),
-            "--score",
-            "0.05",
-        ),
-        *("--serve", "127.0.0.1:0", "--state", folder),
-        *("--embed-origin", site.origin(), "--embed-origin", site.origin(PLAIN)),
-    ]
-    with running(*run, stderr=subprocess.PIPE, cwd=folder) as process:
-        assert process.stderr is not None
-        url = next(line.partition("Watch at ")[2].strip() for line in process.stderr if "Watch at " in line)
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield url, json.loads(urlopen(f"{url}api/streams", timeout=30).read())["streams"][0]["id"]
+    model = tiny_detector(folder / "tiny.onnx")
+    sources = {"boxes": "synthetic:boxes?fps=20&size=320x180"}
+    serve = {"embed_origins": [site.origin(), site.origin(PLAIN)]}
+    with run_server(folder, model, sources, score=0.05, serve=serve) as process:
+        yield process.url, "boxes"
 
 
 def test_a_real_run_comes_as_video_and_the_page_draws_what_was_found(
@@ -294,7 +278,7 @@ def test_a_page_by_plain_http_needs_one_permission_more_for_video(
     page.goto(site.origin(PLAIN))
     assert not page.evaluate("isSecureContext")
     view = page.locator("streamvision-view")
-    assert eventually(lambda: view.evaluate(HOW).startswith(how), within_s=PATIENCE_MS / 1000), view.evaluate(HOW)
+    assert eventually(lambda: view.evaluate(HOW).startswith(how)), view.evaluate(HOW)
     assert view.evaluate(MOVED)
 
 
