@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
-from support.command_line import command, running, streamvision
+from support.command_line import called, command, running
 
 LIVE = "synthetic:boxes?fps=30&size=320x240"
 
@@ -24,15 +24,15 @@ def frames_in(path: Path) -> int:
         return len(list(container.decode(video=0)))
 
 
-def test_a_killed_run_is_begun_again_and_nothing_is_lost(model: Path, tmp_path: Path) -> None:
+def test_a_killed_run_is_begun_again_and_nothing_is_lost(tiny: Path, tmp_path: Path) -> None:
     video, lines = tmp_path / "v.mp4", tmp_path / "d.jsonl"
-    arguments = ["run", "--source", LIVE, "--model", model, "--record", video, "--detections", lines]
+    arguments = ["run", "--source", LIVE, "--model", tiny, "--record", video, "--detections", lines]
     with running(*arguments, stderr=subprocess.DEVNULL) as process:
         until(lambda: video.exists() and video.stat().st_size > 20_000, "something is recorded")
         process.kill()
     evidence, seen = video.read_bytes(), lines.read_text()
     assert frames_in(video) > 0
-    done = streamvision(*arguments, "--max-frames", "20", "--json")
+    done = called(*arguments, "--max-frames", "20", "--json")
     assert done.code == 0, done.stderr
     kept, new = sorted(tmp_path.glob("v*.mp4"))
     assert kept.read_bytes() == evidence
@@ -43,9 +43,9 @@ def test_a_killed_run_is_begun_again_and_nothing_is_lost(model: Path, tmp_path: 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_seen_on_every_page_and_in_the_exit_code(model: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_seen_on_every_page_and_in_the_exit_code(tiny: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
-    arguments = ["run", "--source", LIVE, "--model", model, "--detections", "/dev/full", "--serve", "127.0.0.1:0"]
+    arguments = ["run", "--source", LIVE, "--model", tiny, "--detections", "/dev/full", "--serve", "127.0.0.1:0"]
     with log.open("w") as stderr, running(*arguments, stderr=stderr, stdout=subprocess.DEVNULL) as process:
         until(lambda: "Watch at" in log.read_text(), "the page is announced")
         page = log.read_text().split("Watch at ")[1].split()[0]
@@ -59,9 +59,9 @@ def test_a_full_disk_is_seen_on_every_page_and_in_the_exit_code(model: Path, tmp
     assert "No space left" in log.read_text()
 
 
-def test_a_disk_that_is_full_in_the_last_second_is_no_success(model: Path, video: Path, tmp_path: Path) -> None:
-    arguments = ["run", "--source", video, "--model", model, "--max-frames", "40", "--json", "--record"]
-    assert streamvision(*arguments, tmp_path / "whole.mp4").code == 0
+def test_a_disk_that_is_full_in_the_last_second_is_no_success(tiny: Path, video: Path, tmp_path: Path) -> None:
+    arguments = ["run", "--source", video, "--model", tiny, "--max-frames", "40", "--json", "--record"]
+    assert called(*arguments, tmp_path / "whole.mp4").code == 0
     size = (tmp_path / "whole.mp4").stat().st_size - 20_000
 
     def limit() -> None:

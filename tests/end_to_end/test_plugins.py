@@ -115,11 +115,10 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def streamvision(package: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def python(package: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(package), str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "streamvision", *arguments]
     return subprocess.run(
-        command,
+        [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": path},
         cwd=cwd,
         capture_output=True,
@@ -145,7 +144,7 @@ def test_another_package_brings_a_source_a_head_a_stage_and_a_sink(package: Path
         ),
         encoding="utf-8",
     )
-    done = streamvision(package, "run", "--config", str(config), "--json", cwd=tmp_path)
+    done = python(package, "-m", "streamvision", "run", "--config", str(config), "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (status,) = json.loads(done.stdout)["streams"]
     assert (status["state"], status["frames_done"]) == ("ended", 3)
@@ -155,21 +154,31 @@ def test_another_package_brings_a_source_a_head_a_stage_and_a_sink(package: Path
     assert json.loads(counted.read_text()) == {"wall": 3}
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ("stages: [{name: mark, options: {txt: a}}]", "unknown key 'txt': did you mean 'text'?"),
-        ("stages: [{name: marks}]", "'marks' is no frame stage: did you mean 'mark'?"),
-        ("outputs: {sinks: [{name: counts}]}", "'counts' is no sink: did you mean 'count'?"),
-    ],
-)
-def test_what_is_wrong_with_their_settings_is_said_in_a_sentence(
-    package: Path, tmp_path: Path, change: str, words: str
-) -> None:
+WRONG = [
+    ("stages: [{name: mark, options: {txt: a}}]", "unknown key 'txt': did you mean 'text'?"),
+    ("stages: [{name: marks}]", "'marks' is no frame stage: did you mean 'mark'?"),
+    ("outputs: {sinks: [{name: counts}]}", "'counts' is no sink: did you mean 'count'?"),
+]
+ONE_AFTER_THE_OTHER = """
+import sys
+from streamvision.cli.main import main
+for config in sys.argv[1:]:
+    try:
+        main(["run", "--config", config])
+    except SystemExit as error:
+        print(error.code)
+"""
+
+
+def test_what_is_wrong_with_their_settings_is_said_in_a_sentence(package: Path, tmp_path: Path) -> None:
     model = tiny_detector(tmp_path / "tiny.onnx")
-    config = tmp_path / "run.yaml"
-    config.write_text(f"model: {{path: {model}}}\nstreams: [{{source: 'grey:90'}}]\n{change}\n", encoding="utf-8")
-    done = streamvision(package, "run", "--config", str(config), cwd=tmp_path)
-    assert done.returncode != 0
-    assert words in done.stderr
+    configs = [tmp_path / f"{number}.yaml" for number in range(len(WRONG))]
+    for config, (change, _) in zip(configs, WRONG, strict=True):
+        text = f"model: {{path: {model}}}\nstreams: [{{source: 'grey:90'}}]\n{change}\n"
+        config.write_text(text, encoding="utf-8")
+    done = python(package, "-c", ONE_AFTER_THE_OTHER, *map(str, configs), cwd=tmp_path)
+    assert done.stdout.split() == ["1"] * len(WRONG), done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("streamvision: ")]
+    assert len(said) == len(WRONG), done.stderr
+    assert all(words in line for line, (_, words) in zip(said, WRONG, strict=True)), said
     assert "Traceback" not in done.stderr

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import psutil
 import pytest
 
-from support.command_line import command, streamvision
+from support.command_line import called, command
 
 SECRETS = {
     "rtsp": "p@ss/wo#rd?x=1",
@@ -43,7 +43,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_secrets_are_seen_nowhere(model: Path, tmp_path: Path, workers: int) -> None:
+def test_secrets_are_seen_nowhere(tiny: Path, tmp_path: Path, workers: int) -> None:
     secret = tmp_path / "secret"
     secret.write_text(SECRETS["http"] + "\n")
     stage = tmp_path / "telling.py"
@@ -55,7 +55,7 @@ def test_secrets_are_seen_nowhere(model: Path, tmp_path: Path, workers: int) -> 
     streams = [{"id": name, "source": source.replace("SECRET", str(secret))} for name, source in SOURCES.items()]
     config = tmp_path / "config.json"
     document = {
-        "model": {"path": str(model)},
+        "model": {"path": str(tiny)},
         "streams": [*streams, {"id": "drawn", "source": "synthetic:boxes?fps=10&size=320x240"}],
         "stages": [{"path": f"{stage}:Telling", "options": {"key": "${KEY_OF_STAGE}"}}],
         "serve": {"port": 0}, "workers": workers, "outputs": {"detections": str(tmp_path / "d.jsonl")},
@@ -94,22 +94,22 @@ def test_secrets_are_seen_nowhere(model: Path, tmp_path: Path, workers: int) -> 
 
 
 def test_an_error_in_the_configuration_shows_no_secret(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ADMIN_PASSWORD", "top;se'cret")
     config = tmp_path / "config.json"
     config.write_text(
-        json.dumps({"model": {"path": str(model)}, "streams": [{"source": "a.mp4", "loop": "${ADMIN_PASSWORD}"}]})
+        json.dumps({"model": {"path": str(tiny)}, "streams": [{"source": "a.mp4", "loop": "${ADMIN_PASSWORD}"}]})
     )
-    done = streamvision("run", "--config", config, "--json")
+    done = called("run", "--config", config, "--json")
     assert "streams.0.loop" in done.sentence()
     assert "top;se" not in done.stderr + done.stdout
 
 
-def test_a_variable_that_is_not_set_is_one_sentence(model: Path, tmp_path: Path) -> None:
+def test_a_variable_that_is_not_set_is_one_sentence(tiny: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text(f"model: {{path: {model}}}\nstreams:\n  - source: rtsp://admin:${{CAM_PASSWORD}}@cam/\n")
-    sentence = streamvision("run", "--config", config).sentence()
+    config.write_text(f"model: {{path: {tiny}}}\nstreams:\n  - source: rtsp://admin:${{CAM_PASSWORD}}@cam/\n")
+    sentence = called("run", "--config", config).sentence()
     assert sentence.endswith(
         "config.yaml: streams.0.source: the environment has no variable CAM_PASSWORD; set it, or write a default "
         "behind :- in the reference"
@@ -117,15 +117,13 @@ def test_a_variable_that_is_not_set_is_one_sentence(model: Path, tmp_path: Path)
 
 
 def test_references_work_on_the_command_line_and_leave_names_of_files_alone(
-    model: Path, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Path, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd = tmp_path / "a$$b${X}.mp4"
     odd.symlink_to(video)
     monkeypatch.setenv("FILMS", str(tmp_path))
     for source in (str(odd), "${FILMS}/a$$$$b$${X}.mp4"):
-        (stream,) = streamvision("run", "--source", source, "--model", model, "--max-frames", "1", "--json").report[
-            "streams"
-        ]
+        (stream,) = called("run", "--source", source, "--model", tiny, "--max-frames", "1", "--json").report["streams"]
         assert stream["frames_done"] == 1
 
 
