@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from pipelines.capture.source import SourceSpec
 from streamvision.core.config.app import StreamConfig
@@ -35,25 +36,13 @@ class OffStream:
 
     def status(self) -> StreamStatus:
         """Return that it does nothing."""
-        return StreamStatus(
-            id=self.id,
+        status = StreamStatus.without_frames(
+            self.id,
             name=self.config.name or self.id,
             source=self.spec.safe_uri,
             state=StreamState.STOPPED.value,
             reason=REASON,
-            state_age_s=round(time.monotonic() - self._since_s, 3),
+            state_age_s=time.monotonic() - self._since_s,
             live=self.spec.live,
-            frames_in=0,
-            frames_done=0,
-            frames_expected=None,
-            drops={},
-            fps=0.0,
-            age_s=None,
-            newest_age_s=None,
-            width_px=None,
-            height_px=None,
-            reconnects=0,
-            objects={},
-            identities={},
-            viewers=self.channel.viewers,
         )
+        return replace(status, viewers=self.channel.viewers)

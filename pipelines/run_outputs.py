@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from pipelines.capture.registry import source_files
 from pipelines.capture.source import SourceSpec
 from pipelines.outputs.output import Output
 from pipelines.outputs.outputs import OpenedFiles, check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext, SinkFactory
-from pipelines.stream import Stream
-from streamvision.core.config.app import AppConfig
+from streamvision.core.analysis import AnalyticsControl
+from streamvision.core.config.app import AppConfig, StreamConfig
+
+
+class OutputStream(Protocol):
+    """What outputs must know of a stream."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def spec(self) -> SourceSpec:
+        """Where its frames come from."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names of its model, by class id."""
+
+    @property
+    def config(self) -> StreamConfig:
+        """What is set for it."""
+
+    @property
+    def analytics(self) -> AnalyticsControl | None:
+        """What counts and measures; ``None`` without."""
 
 
 class RunOutputs:
@@ -41,7 +66,7 @@ class RunOutputs:
         read = [path for spec in sources for path in source_files(spec)]
         check_outputs(self._config.outputs, stream_ids=stream_ids, inputs=[*models, *read], several=self._several)
 
-    def open(self, streams: Sequence[Stream]) -> dict[str, list[Output]]:
+    def open(self, streams: Sequence[OutputStream]) -> dict[str, list[Output]]:
         """Open the outputs of streams and return them by stream.
 
         Raises:
@@ -56,7 +81,7 @@ class RunOutputs:
             files=self._files,
         )
 
-    def _context(self, stream: Stream) -> SinkContext:
+    def _context(self, stream: OutputStream) -> SinkContext:
         return SinkContext(
             stream_id=stream.id,
             live=stream.spec.live,

@@ -61,7 +61,7 @@ test)
     debian_install $test_packages
   fi
   say "installing the runtime, the optional backends and the tools of the tests"
-  "${pip[@]}" -e '.[fleet,openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint
+  "${pip[@]}" -e '.[cluster,fleet,openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint
   say "installing the reference implementations (torch, ultralytics, trackeval): several minutes and gigabytes, once"
   "${pip[@]}" --group reference
   "${pip[@]}" -e '.[export]'

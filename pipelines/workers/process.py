@@ -261,14 +261,15 @@ class Worker:
     def _publish(self, channel: LiveChannel) -> None:
         newest = channel.latest
         if newest is not None:
-            self._send(Published(_without_picture(newest.result), newest.jpeg() if channel.viewers else None))
+            self._send(Published(without_picture(newest.result), newest.jpeg() if channel.viewers else None))
 
     def _send(self, message: Any) -> None:
         with self._sending:
             self._connection.send(message)
 
 
-def _without_picture(result: Result) -> Result:
+def without_picture(result: Result) -> Result:
+    """Return a result whose picture stays where it is: a :class:`PictureSize` is in its place."""
     picture: Picture = result.frame.picture
     size: Any = PictureSize(picture.width_px, picture.height_px)
     image_result = result.image_result

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipelines.assembly import PacketListeners
+from pipelines.outputs.sink import SinkFactory
+from pipelines.runner import StreamRunner
 from streamvision.cli.options import (
     as_typed,
     field_option,
@@ -23,7 +27,7 @@ from streamvision.cli.page_options import page_options
 from streamvision.cli.session import run_session
 from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.cli.state_options import state_options
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.config.merging import SERVE_OPTIONS
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.logs import say
@@ -33,7 +37,7 @@ from streamvision.service.beginning import Beginning
 from streamvision.service.control import ServiceControl
 from streamvision.service.memory import BEGINNING
 from streamvision.service.onvif import Onvif
-from streamvision.service.service import Service
+from streamvision.service.service import Service, run_here
 from streamvision.state.database import Database
 from streamvision.state.folder import in_use
 from streamvision.state.settings import read_setting
@@ -54,6 +58,14 @@ _log = logging.getLogger(__name__)
 @output_options
 @privacy_options
 @page_options
+@field_option(
+    "--cluster",
+    AppConfig,
+    "cluster",
+    metavar="ADDRESS",
+    type=str,
+    help="Run the streams on the machines of a Ray cluster, HOST:PORT as `ray start --head` says it, or auto.",
+)
 def serve(state: Path, database: str | None, config: Path | None, sources: Sources, **given: Any) -> int:
     """Leave cameras running, changed live on the page, with all of it there again after a restart.
 
@@ -67,6 +79,7 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
       streamvision serve                                       then add cameras on the page
       streamvision serve rtsp://user:password@camera/stream --model yolo.onnx
       streamvision serve --config cameras.yaml --state /var/lib/streamvision
+      streamvision serve --cluster 10.0.0.5:6379 --serve 0.0.0.0:8080
       streamvision config export -o cameras.yaml
     """
     options = given_options(given)
@@ -80,7 +93,7 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
         try:
             with opened.in_use():
                 beginning = replace(_beginning(opened, config, options), streams=tuple(streams))
-                service = Service(opened, state, beginning, read_document)
+                service = Service(opened, state, beginning, read_document, runner=_runner)
                 _say_which_model_lacks(service)
                 service.view.control = ServiceControl(service)
                 service.view.onvif = Onvif()
@@ -104,7 +117,24 @@ def read_document(file: Path | None, options: dict[str, Any]) -> dict[str, Any]:
         _log.info("%s", said)
     if document.get("workers", 1) != 1:
         raise ConfigError("a service runs in one process; leave out workers, or use streamvision run")
+    if document.get("cluster") is not None:  # pictures of identities are cut from frames, which stay where they are
+        document["tracklets"] = {**(document.get("tracklets") or {}), "crops_kept": 0}
     return {"serve": {}, **document}
+
+
+def _runner(config: AppConfig, sinks: Sequence[SinkFactory], packets: PacketListeners) -> StreamRunner:
+    """Return what runs the streams: this process, or a cluster.
+
+    Raises:
+        MissingDependencyError: when a cluster is asked for, and Ray is not installed.
+        StreamVisionError: when there is no such cluster.
+    """
+    if config.cluster is None:
+        return run_here(config, sinks, packets)
+    from streamvision.cluster.head import ClusterPipeline
+    from streamvision.cluster.ray_nodes import RayCluster
+
+    return ClusterPipeline(config, RayCluster(config.cluster.address), sinks=sinks)
 
 
 def _beginning(database: Database, config: Path | None, options: dict[str, Any]) -> Beginning:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import uuid4
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.analytics import AnalyticsConfig, LineConfig, ZoneConfig
 
 EventKind = Literal["line", "zone_entered", "zone_left", "stay", "crowding", "wrong_way", "idle", "speeding"]
 TimeSource = Literal["gps", "rtcp", "container", "file_name", "arrival"]
@@ -164,6 +165,21 @@ class AnalyticsControl(Protocol):
 
     def heat_map_png(self) -> bytes | None:
         """Return the heat map as a PNG file; ``None`` where there is none."""
+
+
+@runtime_checkable
+class CountingAnalytics(AnalyticsControl, Protocol):
+    """Analytics whose counts are written down and go on after a restart."""
+
+    def saved_counts(self) -> list[tuple[LineConfig | ZoneConfig, dict[str, Any]]]:
+        """Return each line and zone that counts, with what :meth:`restore_counts` takes, as plain values."""
+
+    def restore_counts(self, saved: Iterable[tuple[LineConfig | ZoneConfig, Mapping[str, Any]]]) -> None:
+        """Add what lines and zones had counted in an earlier run; one that is not the same any more counts from nought.
+
+        Args:
+            saved: as :meth:`saved_counts` gave it.
+        """
 
 
 def heat_levels(seconds: NDArray[np.float32]) -> NDArray[np.uint8]:

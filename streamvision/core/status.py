@@ -122,6 +122,36 @@ class StreamStatus:
     """What people call it; its id where it has no other name."""
     pending_s: float = 0.0
     """For how long a frame has been waiting or on its way without any being finished: grows where something hangs."""
+    node: str | None = None
+    """The machine of a cluster that runs it; ``None`` without a cluster, or while none does."""
+
+    @classmethod
+    def without_frames(
+        cls, stream_id: str, *, source: str, state: str, reason: str, state_age_s: float, live: bool, name: str = ""
+    ) -> StreamStatus:
+        """Return the status of a stream of which nothing has come; the arguments are the fields of those names."""
+        return cls(
+            id=stream_id,
+            name=name or stream_id,
+            source=source,
+            state=state,
+            reason=reason,
+            state_age_s=round(state_age_s, 3),
+            live=live,
+            frames_in=0,
+            frames_done=0,
+            frames_expected=None,
+            drops={},
+            fps=0.0,
+            age_s=None,
+            newest_age_s=None,
+            width_px=None,
+            height_px=None,
+            reconnects=0,
+            objects={},
+            identities={},
+            viewers=0,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain values."""

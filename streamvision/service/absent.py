@@ -11,25 +11,12 @@ from streamvision.core.stream_state import StreamState
 def absent_status(stream_id: str, config: StreamConfig, reason: str) -> StreamStatus:
     """Return the status of a stream that could not begin, for a reason in words."""
     source = config.source if isinstance(config.source, str) else config.source[0]
-    return StreamStatus(
-        id=stream_id,
+    return StreamStatus.without_frames(
+        stream_id,
+        name=config.name or stream_id,
         source=redact_source(source),
         state=StreamState.FAILED.value,
         reason=reason,
         state_age_s=0.0,
         live=True,
-        frames_in=0,
-        frames_done=0,
-        frames_expected=None,
-        drops={},
-        fps=0.0,
-        age_s=None,
-        newest_age_s=None,
-        width_px=None,
-        height_px=None,
-        reconnects=0,
-        objects={},
-        identities={},
-        viewers=0,
-        name=config.name or stream_id,
     )

@@ -8,14 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from pipelines.stages.analytics import Analytics
+from streamvision.core.analysis import CountingAnalytics
 from streamvision.core.config.analytics import LineConfig, ZoneConfig
 from streamvision.state.counts import StoredCount, read_counts, write_counts
 
 Region = LineConfig | ZoneConfig
 
 
-def save_counts(connection: Connection, stream_id: str, analytics: Analytics) -> None:
+def save_counts(connection: Connection, stream_id: str, analytics: CountingAnalytics) -> None:
     """Write down how far a stream has counted."""
     counts = [
         StoredCount(
@@ -30,7 +30,7 @@ def save_counts(connection: Connection, stream_id: str, analytics: Analytics) ->
 
 
 def restored_counts(connection: Connection, stream_id: str) -> list[tuple[Region, dict[str, Any]]]:
-    """Return how far a stream had counted, for :meth:`Analytics.restore_counts`."""
+    """Return how far a stream had counted, for :meth:`CountingAnalytics.restore_counts`."""
     return list(_regions(read_counts(connection, stream_id)))
 
 

@@ -16,8 +16,7 @@ from typing import Any
 
 from pipelines.outputs.event_pictures import picture_name
 from pipelines.outputs.sink import Sink, SinkContext
-from pipelines.stages.analytics import Analytics
-from streamvision.core.analysis import AnalyticsEvent
+from streamvision.core.analysis import AnalyticsEvent, CountingAnalytics
 from streamvision.core.recordings import ClipSpan, no_clips
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
@@ -71,7 +70,7 @@ class EventRecorder:
         self,
         database: Database,
         store: EventStore,
-        counting: Callable[[], Mapping[str, Analytics]],
+        counting: Callable[[], Mapping[str, CountingAnalytics]],
         clip_span: ClipSpan = no_clips,
     ) -> None:
         self._database = database

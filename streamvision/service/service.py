@@ -6,15 +6,18 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pipelines.assembly import PacketListeners
 from pipelines.engine import Pipeline
 from pipelines.live_video.relays import PacketRelays
-from pipelines.stages.analytics import Analytics
+from pipelines.outputs.sink import SinkFactory
+from pipelines.runner import StreamRunner
+from streamvision.core.analysis import CountingAnalytics
 from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.errors import StateError, StreamVisionError
 from streamvision.core.live import LiveView
@@ -40,6 +43,14 @@ CHANGE_TIMEOUT_S = 12.0
 """Longest wait for a change that somebody else is in the middle of; requests end after 15 s."""
 STREAM_SECTIONS = ("overlay", "tracker", "adaptive", "analytics")
 
+MakeRunner = Callable[[AppConfig, Sequence[SinkFactory], PacketListeners], StreamRunner]
+"""Makes what runs the streams of a service, from what is set for the run, further sinks, and who takes packets."""
+
+
+def run_here(config: AppConfig, sinks: Sequence[SinkFactory], packets: PacketListeners) -> StreamRunner:
+    """Return a pipeline in this process."""
+    return Pipeline(config, sinks=sinks, packets=packets, service=True)
+
 
 class Service:
     """Runs the streams of a state; used as a :class:`~pipelines.engine.Pipeline` is.
@@ -49,12 +60,21 @@ class Service:
         folder: the state folder, for pictures.
         beginning: a file and options; what was remembered of them where none are given anew.
         read: joins them to one document.
+        runner: makes what runs the streams, from the run, further sinks and who takes packets; default: a pipeline.
 
     Raises:
         StreamVisionError: when the configuration or the state cannot be used; nothing runs then.
     """
 
-    def __init__(self, database: Database, folder: Path, beginning: Beginning, read: ReadDocument) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        beginning: Beginning,
+        read: ReadDocument,
+        *,
+        runner: MakeRunner = run_here,
+    ) -> None:
         self.database = database
         """What is remembered."""
         self._beginning = beginning
@@ -62,7 +82,7 @@ class Service:
         self._changing = threading.RLock()
         self._running: dict[str, StreamConfig] = {}
         self._absent: dict[str, str] = {}
-        self._counting: dict[str, Analytics] = {}
+        self._counting: dict[str, CountingAnalytics] = {}
         self._stopping = threading.Event()
         self._file_at = beginning.file and changed_at(beginning.file)
         document = beginning.document(read)
@@ -74,7 +94,7 @@ class Service:
             database, folder, self._opened, counting=self._counted, stream_config=lambda name: self._running.get(name)
         )
         """What takes the results beside the page."""
-        self.pipeline = Pipeline(self._opened, sinks=self.writers.sinks, packets=self.writers.packets, service=True)
+        self.pipeline = runner(self._opened, self.writers.sinks, self.writers.packets)
         self.pipeline.view.statuses = self.statuses
         self.writers.show(self.pipeline.view)
         settings = {BEGINNING: beginning.to_json(), GIVEN: ids, DOCUMENT: document}
@@ -306,7 +326,7 @@ class Service:
     def _restore(self, stream_id: str) -> None:
         """Let lines and zones go on counting from where they were; where that is not known yet, try again later."""
         analytics = self.pipeline.view.analytics.get(stream_id)
-        if not isinstance(analytics, Analytics):
+        if not isinstance(analytics, CountingAnalytics):
             return
         try:
             with self.database.reading() as connection:
@@ -317,7 +337,7 @@ class Service:
         analytics.restore_counts(counts)
         self._counting = {**self._counting, stream_id: analytics}
 
-    def _counted(self) -> Mapping[str, Analytics]:
+    def _counted(self) -> Mapping[str, CountingAnalytics]:
         """Return those whose counts are known in full, by stream id: one that began anew must be restored first."""
         present = self.pipeline.view.analytics
         return {name: one for name, one in self._counting.items() if present.get(name) is one}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.outputs.sink import SinkFactory
 from pipelines.recording.recorders import StreamRecorders
-from pipelines.stages.analytics import Analytics
+from streamvision.core.analysis import CountingAnalytics
 from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveView
@@ -43,7 +43,7 @@ class Writers:
         folder: Path,
         config: AppConfig,
         *,
-        counting: Callable[[], Mapping[str, Analytics]],
+        counting: Callable[[], Mapping[str, CountingAnalytics]],
         stream_config: Callable[[str], StreamConfig | None],
     ) -> None:
         self._stream_config = stream_config
@@ -62,7 +62,8 @@ class Writers:
         """Returns who takes the packets of a stream."""
         self._library = RecordingLibrary(self.recordings, config.overlay)
         identities = () if self._identities is None else (self._identities,)
-        self.sinks: tuple[SinkFactory, ...] = (self.events, self._recorders, self._notifier, *identities)
+        recorders = () if config.cluster else (self._recorders,)  # packets stay where they are read
+        self.sinks: tuple[SinkFactory, ...] = (self.events, *recorders, self._notifier, *identities)
         """Make what each stream's worker writes to."""
         self._running = (self.events, self._notifier, self.recordings, *identities)
         self._faulty = (self.events, self.recordings, *identities)

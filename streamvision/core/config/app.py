@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from streamvision.core.config.adaptive import AdaptiveConfig
 from streamvision.core.config.analytics import MAX_REGIONS, AnalyticsConfig, Polygon
+from streamvision.core.config.cluster import ClusterConfig
 from streamvision.core.config.event_log import EventLogConfig
 from streamvision.core.config.fleet import FleetConfig
 from streamvision.core.config.model import ModelConfig
@@ -159,6 +160,12 @@ class StreamConfig(Section):
     tracker: Annotated[TrackerConfig | None, _given_by("name")] = Field(
         None, description="Who gives identities here; default: what the file says, which alone sets appearance."
     )
+    node_labels: dict[Annotated[str, Field(max_length=63)], Annotated[str, Field(max_length=63)]] = Field(
+        default_factory=dict,
+        max_length=16,
+        description="In a cluster: labels that a machine must have to run it, such as {site: north} where a camera is "
+        "reached from one site alone.",
+    )
 
 
 class SinkConfig(Section):
@@ -240,6 +247,9 @@ class AppConfig(Section):
         description="Where the position of live sources comes from while they run: gpsd://HOST[:PORT], or "
         "nmea-udp://[HOST]:PORT for sentences that arrive there; default: they have none.",
     )
+    cluster: Annotated[ClusterConfig | None, _given_by("address")] = Field(
+        None, description="A Ray cluster whose machines run the streams of a service; absent: they run here."
+    )
     max_frames: int | None = Field(None, ge=1, description="Stop each stream after so many frames.")
     workers: int = Field(
         1,
@@ -283,6 +293,30 @@ class AppConfig(Section):
             raise ValueError(
                 f"workers is {self.workers}, but mqtt tells of every event and sees all frames in one process only; "
                 "leave out one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cluster_gets_what_crosses_machines(self) -> AppConfig:
+        if self.cluster is None:
+            return self
+        outputs = self.outputs
+        pictures = [key for key in ("record", "table", "sinks") if getattr(outputs, key)]
+        modes = [self.recording.mode, *(stream.recording.mode for stream in self.streams if stream.recording)]
+        if pictures:
+            raise ValueError(
+                f"outputs.{pictures[0]} takes the pictures of all frames, which stay on the machines of a cluster; "
+                "leave out one of them"
+            )
+        if any(mode not in (None, "off") for mode in modes):
+            raise ValueError(
+                "recording keeps the cameras' own packets, which stay on the machines of a cluster; leave out one of "
+                "them"
+            )
+        if self.position is not None and self.position.startswith("nmea-udp:"):
+            raise ValueError(
+                "what arrives at a UDP port goes to one machine of a cluster only; let gpsd listen there and give its "
+                "address as position"
             )
         return self
 

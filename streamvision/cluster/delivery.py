@@ -1,0 +1,94 @@
+"""What the nodes found on its way to the page and the outputs of this machine, in the order of each stream."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from pipelines.rendering.renderer import JpegEncoder
+from pipelines.workers.process import Published
+from pipelines.workers.remote import RemoteFrame
+from streamvision.cluster.link import NodeLink
+from streamvision.cluster.stream import ClusterStream
+
+_log = logging.getLogger(__name__)
+
+MAX_WAITING = 1024
+"""Most results of one node that wait for the outputs of this machine: some seconds of many streams."""
+LATE = "not_written"
+"""Cause under which results are counted that came faster than the outputs of this machine took them."""
+
+
+class Delivery:
+    """Of one node: its link hands over, a thread of this writes, so that a slow disk never makes a node look silent.
+
+    Args:
+        link: the node.
+        encode: makes JPEG files.
+        stream_of: returns a stream by its id; ``None`` where there is none any more.
+        open_outputs: opens what a stream's results are written to.
+    """
+
+    def __init__(
+        self,
+        link: NodeLink,
+        encode: JpegEncoder,
+        *,
+        stream_of: Callable[[str], ClusterStream | None],
+        open_outputs: Callable[[ClusterStream], None],
+    ) -> None:
+        self._link = link
+        self._encode = encode
+        self._stream_of = stream_of
+        self._open_outputs = open_outputs
+        self._waiting: queue.Queue[Published | None] = queue.Queue(MAX_WAITING)
+        self._thread = threading.Thread(target=self._run, name=f"delivery-{link.name}", daemon=True)
+        self._thread.start()
+
+    def put(self, published: list[Published]) -> None:
+        """Take finished frames; never waits, and counts those that there is no room for."""
+        for one in published:
+            try:
+                self._waiting.put_nowait(one)
+            except queue.Full:
+                stream = self._stream_of(one.result.frame.stream_id)
+                if stream is not None:
+                    stream.drops.add(LATE)
+
+    def end(self, timeout_s: float) -> None:
+        """Deliver what waits, and end."""
+        try:
+            self._waiting.put(None, timeout=timeout_s)
+            self._thread.join(timeout_s)
+        except queue.Full:
+            _log.warning("node %s: what it found last could not be written in time", self._link.name)
+
+    def _run(self) -> None:
+        while (one := self._waiting.get()) is not None:
+            stream = self._stream_of(one.result.frame.stream_id)
+            if stream is None or stream.link is not self._link:
+                continue  # it was removed, or runs elsewhere now
+            try:
+                self._deliver(stream, one)
+            except Exception:  # of one frame; all others go on
+                _log.exception("stream %s, frame %d", stream.id, one.result.frame.index)
+
+    def _deliver(self, stream: ClusterStream, one: Published) -> None:
+        frame = one.result.frame
+        here = replace(frame, captured_at_s=self._link.here_s(frame.captured_at_s))
+        published = Published(replace(one.result, frame=here), one.jpeg)
+        rendered = RemoteFrame(published, partial(self._link.ask, stream.id, "jpeg"), self._encode)
+        analysis = one.result.analysis
+        if analysis is not None:
+            stream.analytics.note(analysis.events)
+        if stream.outputs is None:
+            self._open_outputs(stream)
+        for output in tuple(stream.outputs or ()):
+            output.write(rendered)
+        if one.jpeg is not None or not stream.channel.viewers:
+            stream.channel.publish(rendered, encode=False)
+        stream.age_s.add(here.age_s())

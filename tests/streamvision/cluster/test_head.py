@@ -1,0 +1,197 @@
+"""Streams of a head on nodes that come, go and are cut off; the nodes are threads, all else is real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pipelines.outputs.sink import SinkContext
+from streamvision.cluster.head import ClusterPipeline
+from streamvision.core.config.app import StreamConfig, parse_config
+from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.rendered_frame import RenderedFrame
+
+from support.cluster_of_threads import ClusterOfThreads
+from support.serving import EVERYWHERE, until
+from support.tiny_detector import tiny_detector
+
+SOURCE = "synthetic:boxes?fps=5&size=160x120"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_detector(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+class Written:
+    """An output of every stream that remembers its frames."""
+
+    name = "written"
+
+    def __init__(self) -> None:
+        self.frames: dict[str, list[int]] = {}
+
+    def __call__(self, context: SinkContext) -> Written:
+        return self
+
+    def write(self, rendered: RenderedFrame) -> None:
+        frame = rendered.result.frame
+        self.frames.setdefault(frame.stream_id, []).append(frame.index)
+
+    def close(self) -> None:
+        pass
+
+
+class Head:
+    def __init__(self, pipeline: ClusterPipeline, cluster: ClusterOfThreads, written: Written) -> None:
+        self.pipeline, self.cluster, self.written = pipeline, cluster, written
+
+    def add(self, *names: str, source: str = SOURCE, **settings: object) -> None:
+        for name in names:
+            self.pipeline.add_stream(StreamConfig(id=name, source=source, **settings))  # type: ignore[arg-type]
+
+    def places(self) -> dict[str, str | None]:
+        return {status.id: status.node for status in self.pipeline.statuses()}
+
+    def live(self) -> set[str]:
+        return {status.id for status in self.pipeline.statuses() if status.state == "live" and status.frames_done}
+
+
+StartHead = Callable[..., Head]
+
+
+@pytest.fixture
+def head(model: Path) -> Iterator[StartHead]:
+    begun: list[ClusterPipeline] = []
+
+    def start(cluster: ClusterOfThreads, *, lease_s: float = 3.0) -> Head:
+        cluster_section = {"address": "auto", "lease_s": lease_s}
+        config = parse_config({"model": {"path": str(model)}, "cluster": cluster_section}, origin="test")
+        written = Written()
+        pipeline = ClusterPipeline(config, cluster, sinks=[written])
+        pipeline.start()
+        begun.append(pipeline)
+        return Head(pipeline, cluster, written)
+
+    yield start
+    for pipeline in begun:
+        pipeline.stop()
+
+
+def test_streams_are_spread_over_the_nodes_and_their_results_come_in_order(head: StartHead) -> None:
+    here = head(ClusterOfThreads("north", "south"))
+    here.add("a", "b", "c", "d")
+    until(lambda: here.live() == set("abcd"), "all are live")
+    assert sorted(here.places().values()) == ["north", "north", "south", "south"]
+    until(lambda: all(len(frames) >= 4 for frames in here.written.frames.values()), "frames of all")
+    for frames in here.written.frames.values():
+        assert frames == sorted(set(frames)), "a frame came twice, or out of order"
+    assert here.pipeline.view.channels["a"].names, "the names of the model's classes are known"
+    assert "2 machines" in here.pipeline.view.model
+    assert {"inference", "analytics"} <= here.pipeline.stages_ms().keys()
+
+
+def test_what_a_cut_off_node_ran_runs_elsewhere_after_it_has_ended_there(head: StartHead) -> None:
+    here = head(ClusterOfThreads("north", "south"))
+    here.add("a", "b", "c", "d")
+    until(lambda: here.live() == set("abcd"), "all are live")
+    cut = here.cluster.nodes["north"]
+    others = [name for name, node in here.places().items() if node == "south"]
+    theirs = [name for name, node in here.places().items() if node == "north"]
+    before = {name: here.written.frames[name][-1] for name in others}
+    cut.reachable.clear()
+    del here.cluster.there["north"]
+    both: list[set[str]] = []
+
+    def is_elsewhere() -> bool:
+        both.append(cut.running() & here.cluster.nodes["south"].running())
+        return all(here.places()[name] == "south" for name in theirs) and here.live() == set("abcd")
+
+    until(is_elsewhere, "its streams are live elsewhere")
+    assert not any(both), "a stream ran on two nodes"
+    assert cut.ended_at_s is not None, "the node has not ended of itself"
+    for name in others:
+        since = [index for index in here.written.frames[name] if index > before[name]]
+        assert since == list(range(before[name] + 1, before[name] + 1 + len(since))), "others lost frames"
+
+
+def test_a_stream_without_a_node_says_what_it_waits_for_and_begins_when_one_joins(head: StartHead) -> None:
+    here = head(ClusterOfThreads("north", labels={"north": {"site": "north"}, "south": {"site": "south"}}))
+    until(lambda: "1 machine" in here.pipeline.view.model, "north has joined")
+    here.add("a", node_labels={"site": "south"})
+    (status,) = here.pipeline.statuses()
+    assert status.state == "connecting" and "site=south" in status.reason and status.node is None
+    here.cluster.there["south"] = ClusterOfThreads("south", labels={"south": {"site": "south"}}).there["south"]
+    until(lambda: here.live() == {"a"}, "it runs")
+    assert here.places() == {"a": "south"}
+
+
+def test_changes_reach_the_node_and_refusals_change_nothing(head: StartHead) -> None:
+    here = head(ClusterOfThreads("north"))
+    until(lambda: "1 machine" in here.pipeline.view.model, "north has joined")
+    here.add("a")
+    until(lambda: here.live() == {"a"}, "it runs")
+    with pytest.raises(ConfigError, match="no-such-class"):
+        here.pipeline.replace_stream("a", StreamConfig(id="a", source=SOURCE, classes=("no-such-class",)))
+    assert here.places() == {"a": "north"}
+    done = here.pipeline.statuses()[0].frames_done
+    until(lambda: here.pipeline.statuses()[0].frames_done > done, "it goes on")
+    here.pipeline.replace_stream("a", StreamConfig(id="a", source=SOURCE, name="Gate"))
+    until(lambda: here.pipeline.statuses()[0].name == "Gate", "it is called so")
+    here.pipeline.replace_stream("a", StreamConfig(id="a", source=SOURCE, enabled=False))
+    until(lambda: not here.cluster.nodes["north"].running(), "it ended")
+    assert here.pipeline.statuses()[0].state == "stopped"
+    here.pipeline.remove_stream("a")
+    assert not here.pipeline.statuses() and not here.pipeline.view.channels
+    with pytest.raises(StreamVisionError, match="not-there"):
+        here.add("b", source="/not-there.mp4")
+
+
+def test_pictures_come_while_somebody_watches_and_when_one_is_asked_for(head: StartHead) -> None:
+    here = head(ClusterOfThreads("north"))
+    here.add("a")
+    until(lambda: here.live() == {"a"} and here.pipeline.view.channels["a"].latest, "it runs")
+    channel = here.pipeline.view.channels["a"]
+    latest = channel.latest
+    assert latest is not None and latest._jpeg is None, "nobody watched"
+    assert _size_px(latest.jpeg()) == (160, 120)
+    channel.add_viewer()
+    until(lambda: channel.latest._jpeg is not None, "pictures come along")  # type: ignore[union-attr]
+    assert _size_px(channel.latest.jpeg()) == (160, 120)  # type: ignore[union-attr]
+    channel.remove_viewer()
+    until(lambda: channel.latest._jpeg is None, "no pictures come along")  # type: ignore[union-attr]
+
+
+def test_counts_go_on_where_the_next_node_begins(head: StartHead) -> None:
+    here = head(ClusterOfThreads("north", "south"), lease_s=2.0)
+    here.add("a", score=0.05, analytics={"zones": [EVERYWHERE]})
+    analytics = here.pipeline.view.analytics["a"]
+
+    def entered() -> int:
+        zone: dict[str, int] = analytics.report()["zones"].get("all", {})
+        return zone.get("entered", 0)
+
+    def saved() -> int:
+        ((_, counts),) = analytics.saved_counts()  # type: ignore[attr-defined]
+        count: int = counts["entered"]
+        return count
+
+    until(lambda: entered() >= 2, "two have come in")
+    first = here.places()["a"]
+    assert first is not None
+    here.cluster.nodes[first].reachable.clear()
+    counted = saved()
+    assert counted >= 2
+    until(lambda: here.places()["a"] not in (first, None) and entered() > counted, "the other goes on counting")
+    until(lambda: saved() > counted, "what is written down goes on, too")
+    assert analytics.recent(), "events are known here"
+
+
+def _size_px(jpeg: bytes) -> tuple[int, int]:
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture.shape[1], picture.shape[0]
