@@ -542,7 +542,7 @@ class ClusterPipeline:
 
         def is_answered() -> bool:
             runs = stream.verdict is not None and stream.verdict.error is None
-            return not stream.config.enabled or runs or is_nowhere()
+            return not stream.config.enabled or runs or self._gathers() or is_nowhere()
 
         with self._heard:
             self._heard.wait_for(is_answered, ANSWER_S)

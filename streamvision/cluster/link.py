@@ -16,7 +16,7 @@ from streamvision.core.version import __version__
 
 _log = logging.getLogger(__name__)
 
-JOIN_TIMEOUT_S = 60.0
+JOIN_TIMEOUT_S = 180.0
 """Longest wait for a new node's process: it imports this program, from a slow disk, too."""
 ASK_TIMEOUT_S = 2.0
 """Longest wait for an answer to a question."""

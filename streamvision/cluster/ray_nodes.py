@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from streamvision.core.redaction import remember_secrets
 LEAST_CORES = 1.0
 """A machine that offers Ray fewer cores runs no streams: `ray start --num-cpus 0` keeps one free of them."""
 NAMESPACE = "streamvision"
+AUTO = "auto"
+CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ class RayCluster:
             raise MissingDependencyError(
                 f"a cluster needs Ray, which is not installed; run {install_command('cluster')} on each machine of it"
             ) from None
+        _knock(address)
         self._ray: Any = ray
         self._affinity: Any = NodeAffinitySchedulingStrategy
         try:
@@ -128,10 +132,7 @@ class RayCluster:
                 logging_level=logging.WARNING,
             )
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise StreamVisionError(
-                f"there is no Ray cluster at {address}, or this machine is not part of it ({_first_line(error)}); run "
-                "ray start --head on one machine, and on each other ray start --address HOST:6379"
-            ) from None
+            raise StreamVisionError(_absent(address, error)) from None
 
     def members(self) -> list[Member]:
         """Return the machines that are there and offer cores."""
@@ -158,6 +159,28 @@ class RayCluster:
     def close(self) -> None:
         """Take part in it no more."""
         self._ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out whether somebody listens there, since Ray tries for minutes.
+
+    Raises:
+        StreamVisionError: when nobody does.
+    """
+    if address == AUTO:
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise StreamVisionError(_absent(address, error)) from None
+
+
+def _absent(address: str, error: BaseException) -> str:
+    return (
+        f"there is no Ray cluster at {address}, or this machine is not part of it ({_first_line(error)}); run "
+        "ray start --head on one machine, and on each other ray start --address HOST:6379"
+    )
 
 
 def _member(node: Mapping[str, Any]) -> Member:

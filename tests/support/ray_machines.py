@@ -1,0 +1,136 @@
+"""Machines of a Ray cluster: Ray started as on a machine of its own, in a process group that can be killed as a whole."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+STARTS_WITHIN_S = 180.0
+IDLE_S = 0.2
+
+
+def unavailable() -> str | None:
+    """Say why no cluster can be run here, or ``None`` where one can; for ``pytest.skip``."""
+    return None if importlib.util.find_spec("ray") else "Ray is not installed: pip install 'streamvision-edge[cluster]'"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+class RayMachine:
+    """``ray start`` for one machine; the first is started without an address and says where the others join.
+
+    Args:
+        name: what it is called.
+        address: of the cluster; ``None``: it begins one.
+        cores: how many it offers.
+        labels: its labels.
+        ip: its address.
+        within: a command that runs another as on this machine, such as ``ip netns exec NAME``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: str | None = None,
+        *,
+        cores: int = 1,
+        labels: str = "",
+        ip: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self._folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets lie in it, whose names are short
+        port = free_port()
+        self.address = address or f"{ip}:{port}"
+        """Of the cluster."""
+        ray = str(Path(sys.executable).with_name("ray"))
+        where = [f"--address={address}"] if address else ["--head", f"--port={port}", "--include-dashboard=false"]
+        self._command = [
+            *within,
+            ray,
+            "start",
+            "--block",
+            "--disable-usage-stats",
+            *where,
+            f"--node-ip-address={ip}",
+            f"--num-cpus={cores}",
+            f"--node-name={name}",
+            "--object-store-memory=100000000",
+            f"--temp-dir={self._folder}",
+            *([f"--labels={labels}"] if labels else []),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = self._folder / "start.log"
+
+    def start(self) -> RayMachine:
+        """Start it, and return when it is part of the cluster."""
+        assert self._process is None, f"{self.name} runs already"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
+            "RAY_worker_niceness": "0",
+        }
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+        deadline_s = time.monotonic() + STARTS_WITHIN_S
+        while b"Ray runtime started" not in (said := self.log.read_bytes()):
+            if self._process.poll() is not None or time.monotonic() > deadline_s:
+                self.kill()
+                raise RuntimeError(f"Ray did not start on {self.name}: {said.decode(errors='replace')[-2000:]}")
+            time.sleep(IDLE_S)
+        return self
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all its processes."""
+        if self._process is None:
+            return []
+        try:
+            first = psutil.Process(self._process.pid)
+            return [first, *first.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def kill(self) -> None:
+        """End all its processes at once, as if the power had gone; harmless when it does not run."""
+        if self._process is None:
+            return
+        for process in self.processes():
+            try:
+                os.kill(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self._process.wait(10)
+        self._process = None
+
+    def __enter__(self) -> RayMachine:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
