@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from pipelines.live_video.relays import PacketRelays
+from pipelines.model_groups import ModelGroups
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
-from streamvision.inference.model import Model
 
 
 class StreamRunner(Protocol):
     """As :class:`pipelines.engine.Pipeline`, which says what its methods do, with ``service=True``."""
 
     view: LiveView
+
+    @property
+    def model_groups(self) -> ModelGroups | None:
+        """The models that are open in this process; ``None`` where other machines have them."""
 
     @property
     def relays(self) -> PacketRelays | None:
@@ -50,6 +53,3 @@ class StreamRunner(Protocol):
 
     def stages_ms(self) -> dict[str, dict[str, float]]:
         """Return quantiles of the newest durations of each stage, in milliseconds."""
-
-    def models(self) -> Mapping[str | None, Model]:
-        """Return the models that are open in this process, by name."""

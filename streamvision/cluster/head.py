@@ -21,7 +21,8 @@ from pipelines.rendering.renderer import JpegEncoder
 from pipelines.run_outputs import RunOutputs
 from streamvision.cluster.delivery import Delivery
 from streamvision.cluster.link import NodeHandle, NodeLink
-from streamvision.cluster.messages import NodeOrder, Told, Wanted
+from streamvision.cluster.messages import Condition, NodeOrder, OpenModel, Told, Wanted
+from streamvision.cluster.models import ClusterModels
 from streamvision.cluster.placement import NodeLoad, StreamNeed, may_run, place, relief, why_nowhere
 from streamvision.cluster.ray_nodes import Member
 from streamvision.cluster.stream import ClusterStream
@@ -36,7 +37,6 @@ from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.redaction import short
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution, StageTimes, quantiles_ms
-from streamvision.inference.model import Model
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ SETTLED_S = 60.0
 RETRY_S = 10.0
 """How soon nodes are asked again that refused a stream, or could not be used."""
 GATHER_S = 20.0
-"""At the start streams wait for machines that are there and about to join, at most so long: the first must not take all."""
+"""At the start streams wait so long for machines that are about to join: the first must not take all."""
 STOP_TIMEOUT_S = 3.0
 GPU_DEVICES = ("cuda", "tensorrt")
 
@@ -89,6 +89,8 @@ class ClusterPipeline:
 
     relays: None = None
     """Packets do not cross machines, so that nobody passes them on."""
+    model_groups: None = None
+    """Nodes have the models."""
 
     def __init__(self, config: AppConfig, cluster: Cluster, *, sinks: Sequence[SinkFactory] = ()) -> None:
         if config.cluster is None or config.streams:
@@ -106,8 +108,7 @@ class ClusterPipeline:
         self._streams: dict[str, ClusterStream] = {}  # replaced, never changed: other threads go through it
         self._links: dict[str, NodeLink] = {}  # by node; replaced, never changed
         self._deliveries: dict[NodeLink, Delivery] = {}
-        self._shares: dict[NodeLink, float] = {}
-        self._models: dict[NodeLink, tuple[str, tuple[str, ...]]] = {}
+        self._conditions: dict[NodeLink, Condition] = {}
         self._members: dict[str, Member] = {}
         self._leaving: dict[str, NodeLink] = {}  # streams that end on a node, by id: they run nowhere else meanwhile
         self._changing: set[str] = set()  # streams whose refusals somebody waits for
@@ -121,6 +122,7 @@ class ClusterPipeline:
         self._changed = threading.Event()
         self.view = LiveView({}, statuses=self.statuses, stage_times=self._times.distributions, model=self._described())
         self.view.frame_ages = self.ages
+        self.view.models = ClusterModels(config, self._open_models, self._streams_by_model)
         self._threads = [
             threading.Thread(target=self._keep_members, name="cluster-members", daemon=True),
             threading.Thread(target=self._keep_placed, name="cluster-placement", daemon=True),
@@ -240,13 +242,9 @@ class ClusterPipeline:
         """Return p50, p95 and p99 of the newest durations of each stage, in milliseconds, over all nodes."""
         return quantiles_ms(self._times.distributions())
 
-    def models(self) -> dict[str | None, Model]:
-        """Return the models that are open here: none, since nodes have them."""
-        return {}
-
     def notes(self) -> tuple[str, ...]:
         """Return what had to be assumed of the models, a sentence each."""
-        return tuple(dict.fromkeys(note for _, notes in self._models.values() for note in notes))
+        return tuple(dict.fromkeys(note for one in tuple(self._conditions.values()) for note in one.notes))
 
     def failures(self) -> list[str]:
         """Return what is wrong with the cluster, one sentence each."""
@@ -287,8 +285,7 @@ class ClusterPipeline:
     def _take_state(self, link: NodeLink, told: Told) -> None:
         own = {name: stream for name, stream in self._streams.items() if stream.link is link}
         if (condition := told.condition) is not None:
-            self._shares[link] = condition.share
-            self._models[link] = condition.model, condition.notes
+            self._conditions[link] = condition
             self.view.model = self._described()
             for stage, durations_s in condition.stage_times.items():
                 for duration_s in durations_s:
@@ -317,8 +314,7 @@ class ClusterPipeline:
         """Let others run what a node ran."""
         with self._heard:
             self._links = {name: one for name, one in self._links.items() if one is not link}
-            self._shares.pop(link, None)
-            self._models.pop(link, None)
+            self._conditions.pop(link, None)
             delivery = self._deliveries.pop(link, None)
             self._leaving = {name: at for name, at in self._leaving.items() if at is not link}
             freed = [stream for stream in self._streams.values() if stream.link is link]
@@ -488,13 +484,14 @@ class ClusterPipeline:
             if member is None or not link.has_joined or link.silent_s:
                 continue
             own = [stream for stream in self._streams.values() if stream.link is link]
+            condition = self._conditions.get(link)
             found.append(
                 NodeLoad(
                     node_id,
                     member.cores,
                     member.gpus,
                     member.labels,
-                    share=self._shares.get(link, 0.0),
+                    share=0.0 if condition is None else condition.share,
                     streams=tuple(stream.id for stream in own),
                     unmeasured=sum(now_s - stream.placed_at_s < MEASURED_S for stream in own),
                 )
@@ -575,12 +572,22 @@ class ClusterPipeline:
                 stream.outputs = []
                 stream.outputs = list(self._outputs.open([stream])[stream.id])
 
+    def _open_models(self) -> dict[str | None, OpenModel]:
+        return {name: one for told in tuple(self._conditions.values()) for name, one in told.models.items()}
+
+    def _streams_by_model(self) -> dict[str | None, tuple[str, ...]]:
+        streams = self._streams.values()
+        used = {stream.config.model for stream in streams}
+        return {name: tuple(one.id for one in streams if one.config.model == name) for name in used}
+
     def _next_version(self) -> int:
         self._version += 1
         return self._version
 
     def _described(self) -> str:
-        models = list(dict.fromkeys(model for model, _ in self._models.values())) or [self._config.model.path.name]
+        models = list(dict.fromkeys(one.model for one in tuple(self._conditions.values()))) or [
+            self._config.model.path.name
+        ]
         count = sum(link.has_joined for link in self._links.values())
         return f"{'; '.join(models)}, {count} machine{'' if count == 1 else 's'}"
 

@@ -96,6 +96,20 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class OpenModel:
+    """A model that a node has open."""
+
+    description: str
+    """One line about the model and where it executes."""
+    task: str
+    """What it does."""
+    classes: tuple[str, ...]
+    """Names of its classes, by class id."""
+    card: dict[str, Any]
+    """Its card, as plain values."""
+
+
+@dataclass(frozen=True)
 class Condition:
     """How a node is doing, told a few times a second."""
 
@@ -105,6 +119,8 @@ class Condition:
     """By stream, the class names of its model, by class id."""
     model: str
     """Its models in words."""
+    models: dict[str | None, OpenModel]
+    """The same by name; ``None`` is the name of the run's own."""
     notes: tuple[str, ...]
     """What had to be assumed of them, a sentence each."""
     share: float

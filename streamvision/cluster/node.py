@@ -20,13 +20,14 @@ from pipelines.rendering.renderer import JpegEncoder
 from pipelines.workers.process import Call, Reply
 from streamvision.cluster.lease import Lease
 from streamvision.cluster.load import Load, NewSamples
-from streamvision.cluster.messages import About, Condition, Counted, NodeOrder, Orders, Told, Verdict, Wanted
+from streamvision.cluster.messages import About, Condition, Counted, NodeOrder, OpenModel, Orders, Told, Verdict, Wanted
 from streamvision.cluster.outbox import Outbox
 from streamvision.core.analysis import CountingAnalytics
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveChannel
 from streamvision.core.status import StreamStatus
 from streamvision.core.version import __version__
+from streamvision.inference.model import Model
 
 _log = logging.getLogger(__name__)
 
@@ -157,13 +158,14 @@ class StreamNode:
             return None
         self._condition_at_s = now_s
         view = self._pipeline.view
-        models = self._pipeline.models().values()
+        models = self._pipeline.model_groups.models()
         return Condition(
             statuses=[self._with_lost(status) for status in self._pipeline.statuses()],
             names={name: channel.names for name, channel in view.channels.items()},
             model=view.model,
+            models={name: _told(model) for name, model in models.items()},
             notes=self._pipeline.notes(),
-            share=self._load.share(max((model.requests for model in models), default=1)),
+            share=self._load.share(max((model.requests for model in models.values()), default=1)),
             stage_times=self._samples.take(),
         )
 
@@ -265,3 +267,8 @@ class StreamNode:
             self._serials.pop(stream_id, None)
             self._verdicts.pop(stream_id, None)
         self._outbox.wake()
+
+
+def _told(model: Model) -> OpenModel:
+    card = model.card
+    return OpenModel(model.describe(), card.task, tuple(model.names), card.model_dump(mode="json"))

@@ -109,7 +109,8 @@ class ServiceControl:
     def models(self) -> list[Plain]:
         """Return the models that a stream can choose."""
         groups = self._service.pipeline.model_groups
-        run, opened = groups.config, groups.models()
+        run = self._service.config if groups is None else groups.config
+        opened = {} if groups is None else groups.models()
         paths: dict[str | None, ModelLocation] = {None: run.model.path}
         paths |= {name: one.path for name, one in run.models.items()}
         return [_offered(name, path, opened.get(name)) for name, path in paths.items()]

@@ -1,4 +1,4 @@
-"""Machines of a Ray cluster: Ray started as on a machine of its own, in a process group that can be killed as a whole."""
+"""Machines of a Ray cluster: Ray started as on a machine of its own, all of whose processes can be killed."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class RayMachine:
         assert self._process is None, f"{self.name} runs already"
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
+            "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path),
             "RAY_worker_niceness": "0",
         }
         with self.log.open("wb") as log:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
 from pipelines.outputs.sink import SinkContext
 from streamvision.cluster.head import ClusterPipeline
 from streamvision.core.config.app import StreamConfig, parse_config
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.rendered_frame import RenderedFrame
-
 from support.cluster_of_threads import ClusterOfThreads
 from support.serving import EVERYWHERE, until
 from support.tiny_detector import tiny_detector

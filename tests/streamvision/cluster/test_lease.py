@@ -1,6 +1,7 @@
 """A node's lease ends before the head gives its streams to others, whatever the network does."""
 
 import pytest
+
 from streamvision.cluster.lease import REMEMBERED, Lease
 
 

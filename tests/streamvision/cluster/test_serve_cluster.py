@@ -124,5 +124,5 @@ def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     )
     assert ran.code == 1
     sentence = ran.sentence()
-    assert "cluster" in sentence and "ray start" in sentence or "not installed" in sentence
+    assert ("cluster" in sentence and "ray start" in sentence) or "not installed" in sentence
     assert time.monotonic() - before_s < WITHIN_S
