@@ -142,15 +142,24 @@ class Client:
         self.received.append(Received(message.topic, message.payload, message.retain, time.monotonic()))
 
 
-def kept_by(broker: Mosquitto, topics: str = "#", *, settle_s: float = 1.0) -> dict[str, bytes]:
-    """Return what a broker keeps, by topic, as a client sees it that comes now."""
+def kept_by(broker: Mosquitto, topics: str = "#") -> dict[str, bytes]:
+    """Return what a broker keeps, by topic, as a client sees it that comes now: before anything that is sent later."""
     found: dict[str, bytes] = {}
+    later, came = f"kept-by/{time.monotonic_ns()}", threading.Event()
+
+    def take(_client: Any, _data: Any, one: Any) -> None:
+        if one.topic == later:
+            came.set()
+        elif one.retain:
+            found[one.topic] = one.payload
+
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda *_: client.subscribe(topics, 1)
-    client.on_message = lambda _client, _data, one: found.update({one.topic: one.payload} if one.retain else {})
+    client.on_connect = lambda *_: client.subscribe([(topics, 1), (later, 1)])
+    client.on_subscribe = lambda *_: client.publish(later, b"", qos=1)
+    client.on_message = take
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
-    time.sleep(settle_s)
+    assert came.wait(STARTED_WITHIN_S)
     client.disconnect()
     client.loop_stop()
     return found

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 from streamvision.cli.main import cli
 from support.accounts import PASSWORD
-from support.command_line import running, streamvision
+from support.command_line import called, running
 from support.serving import BOXES, serving, until, write_config
 
 SLOW = "synthetic:boxes?fps=1&size=32x32"
@@ -138,9 +138,9 @@ def test_serve_by_itself_then_restarts_and_an_exported_file(tmp_path: Path, mode
         until(lambda: service.stream_ids() == ["boxes"], "the source is a stream")
         secret = "rtsp://admin:geheim@127.0.0.1:9/live"
         assert service.ask("POST", "/api/streams", {"source": secret, "id": "gate"}) == (201, {"id": "gate"})
-        refused = streamvision("serve", "--state", state)
+        refused = called("serve", "--state", state)
         assert refused.code == 1 and "is in use by a service that runs already" in refused.sentence()
-        shown = streamvision("config", "show", "--state", state)
+        shown = called("config", "show", "--state", state)
         assert shown.code == 0 and "geheim" not in shown.stdout and "rtsp://***@127.0.0.1:9/live" in shown.stdout
         assert service.stop() == 0
     assert "geheim" not in "".join(service.said)
@@ -152,7 +152,7 @@ def test_serve_by_itself_then_restarts_and_an_exported_file(tmp_path: Path, mode
         until(lambda: any("no configuration file to read again" in line for line in service.said), "it says so")
         assert service.stop() == 0
     file.write_text("# mine\n")
-    exported = streamvision("config", "export", "--state", state, "-o", file)
+    exported = called("config", "export", "--state", state, "-o", file)
     assert exported.code == 0 and "keep it to yourself" in exported.stderr
     assert f"Written to {file}." in exported.stderr
     document = yaml.safe_load(file.read_text())
@@ -198,12 +198,12 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path, model: Path) -> None:
 
 
 def test_the_port_of_the_page_has_its_option_named(tmp_path: Path) -> None:
-    done = streamvision("serve", "--port", "80", "--state", tmp_path / "state")
+    done = called("serve", "--port", "80", "--state", tmp_path / "state")
     assert done.code == 2 and "--serve HOST:PORT" in done.stderr and not (tmp_path / "state").exists()
 
 
 def test_config_without_a_state_is_one_sentence(tmp_path: Path) -> None:
-    done = streamvision("config", "show", "--state", tmp_path / "none")
+    done = called("config", "show", "--state", tmp_path / "none")
     assert done.code == 1 and "there is no state in" in done.sentence()
     assert not (tmp_path / "none").exists()
 
@@ -217,13 +217,13 @@ def test_config_without_a_state_is_one_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_service_cannot_do_is_one_sentence(tmp_path: Path, arguments: list[str], sentence: str) -> None:
-    done = streamvision("serve", "--state", tmp_path / "state", *arguments)
+    done = called("serve", "--state", tmp_path / "state", *arguments)
     assert done.code == 1 and sentence in done.sentence() and "geheim" not in done.stderr
 
 
 def test_a_model_that_is_not_there_is_said_at_the_start(tmp_path: Path, model: Path) -> None:
     state, file = tmp_path / "state", write_config(tmp_path / "cameras.yaml", tmp_path / "later.onnx")
-    refused = streamvision("serve", "--state", state, "--model", "nope")
+    refused = called("serve", "--state", state, "--model", "nope")
     assert refused.code == 1 and "no model at nope" in refused.sentence()
     assert not state.exists()
     with serve("--state", state, "--config", file) as service:  # what a file says may be there later

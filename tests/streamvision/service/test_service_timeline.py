@@ -27,9 +27,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Se
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("service")
     film = folder / "film.mp4"
-    drawn = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=4", "-pix_fmt", "yuv420p", str(film)]
+    drawn = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=2", "-pix_fmt", "yuv420p", str(film)]
     subprocess.run(["ffmpeg", "-v", "error", *drawn], check=True, timeout=60)
-    recording = {"segment_s": 3, "pre_s": 2, "post_s": 2, "min_free_gb": 0.01}
+    recording = {"segment_s": 2, "pre_s": 1, "post_s": 1, "min_free_gb": 0.01}
     with RtspServer(film) as camera:
         door = {"id": "door", "source": camera.url, "analytics": {"zones": [EVERYWHERE]}}
         config = write_config(folder / "cameras.yaml", model, door, recording=recording)
@@ -80,7 +80,7 @@ def test_what_happened_is_seen_again(page: Page, served: Served) -> None:
     assert event["captured_unix_s"] > begun
     until(lambda: served.get(recorded)["recordings"][-1]["end_unix_s"] > event["captured_unix_s"] + 1, "it is written")
 
-    until(lambda: shown_s(f"{root}{event['clip']}") > 3.5, "its clip is written")
+    until(lambda: shown_s(f"{root}{event['clip']}") > 1.7, "its clip is written")
 
     page.goto(f"{root}events?region=again&kind=crowding")
     page.locator("#events .look-back").first.click()
@@ -90,7 +90,7 @@ def test_what_happened_is_seen_again(page: Page, served: Served) -> None:
     page.wait_for_function("() => video.readyState > 2 && !video.paused && !video.seeking")
     given = page.evaluate("() => video.getVideoPlaybackQuality().totalVideoFrames")
     page.wait_for_function(f"() => video.getVideoPlaybackQuality().totalVideoFrames > {given + 5}")
-    page.wait_for_function(f"() => +new URLSearchParams(location.search).get('at') > {event['captured_unix_s'] - 2}")
+    page.wait_for_function(f"() => +new URLSearchParams(location.search).get('at') > {event['captured_unix_s'] - 1}")
     page.wait_for_function("() => document.getElementById('boxes').width > 0")
     expect(page.locator("#stage-words")).to_be_empty()
 

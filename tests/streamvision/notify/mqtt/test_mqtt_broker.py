@@ -23,7 +23,7 @@ from streamvision.notify.mqtt.publisher import MqttPublisher
 from streamvision.notify.mqtt.topics import Topics
 from streamvision.notify.spool import open_spool
 from streamvision.notify.target import DeliveryError
-from support.command_line import running, streamvision
+from support.command_line import called, running
 from support.live_feed import LiveFeed, published_after
 from support.mosquitto import Authority, Client, Mosquitto, kept_by
 from support.recorded_segments import clip
@@ -279,7 +279,7 @@ def test_tls_with_certificates_of_both_sides_and_a_password(tmp_path: Path, vers
 def test_several_processes_are_refused_since_their_frames_are_passed_over(tmp_path: Path, model: Path) -> None:
     document = {"model": {"path": str(model)}, "streams": [{"source": BOXES}] * 2, "workers": 2, "mqtt": "localhost"}
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(document))
-    done = streamvision("run", "--config", tmp_path / "c.yaml")
+    done = called("run", "--config", tmp_path / "c.yaml")
     assert done.code != 0 and "workers is 2, but mqtt" in done.sentence()
 
 
