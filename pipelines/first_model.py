@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from pipelines.stages.adaptive.partial import can_infer_parts, run_planned
 from pipelines.stages.tracking import create_tracker
@@ -13,8 +13,9 @@ from pipelines.stream import Taken
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.inference_plan import FULL
+from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
-from streamvision.inference.model import Model
+from streamvision.inference.model import Model, Prediction, ScoreLimits
 
 
 class FirstModel:
@@ -75,11 +76,21 @@ class FirstModel:
         Raises:
             ModelError: when a model fails, or returns something else than its card says.
         """
+        with self._called():
+            self._infer(batch)
+
+    def find(self, pictures: Sequence[Picture], *, limits: Sequence[ScoreLimits]) -> list[Prediction]:
+        """Return what the model says about pictures beside those of its streams; see :meth:`Model.find`."""
+        with self._called():
+            return self.model.find(pictures, limits=limits)
+
+    @contextmanager
+    def _called(self) -> Iterator[None]:
         with self._lock:
             self._calls += 1
         try:
             with self._free:
-                self._infer(batch)
+                yield
         finally:
             with self._lock:
                 self._calls -= 1

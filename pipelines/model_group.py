@@ -155,6 +155,7 @@ class ModelGroup:
         model.record(self._times)
         with self._lock:
             self.models.names = joined_names(self.models.names, model.model.own_card.names)
+            model.model.know(self.models.names)
             self.batcher.max_batch = model.model.useful_batch
             for stream in self._streams:
                 self._fit(stream, model)

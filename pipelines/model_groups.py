@@ -57,6 +57,10 @@ class ModelGroups:
         """All groups that a stream has, broken ones included, the oldest first."""
         return self._groups
 
+    def usable(self, name: str | None) -> ModelGroup | None:
+        """Return the group of a model that is open and works; ``None`` where none is. Whoever needs it holds it."""
+        return self._usable.get(name)
+
     def models(self) -> dict[str | None, Model]:
         """Return the models that are open and work, by name."""
         with self._lock:

@@ -73,7 +73,7 @@ def _document(state: Path, database: str | None) -> dict[str, Any]:
     """
     opened = Database.open(database or existing_folder(state, begin="serve"))
     try:
-        stored, changes, _ = remembered(opened)
+        changed = remembered(opened)
         with opened.reading() as connection:
             beginning, last = read_setting(connection, BEGINNING), read_setting(connection, DOCUMENT)
     finally:
@@ -85,5 +85,5 @@ def _document(state: Path, database: str | None) -> dict[str, Any]:
     except ConfigError as error:
         _log.warning("%s; what the service read last is taken instead", error)
         document = last
-    found = Layers.begin(document, stored, changes).exported()
+    found = Layers.begin(document, *changed).exported()
     return {key: value for key, value in found.items() if not (key == "serve" and not value)}

@@ -61,7 +61,7 @@ class ModelMemory:
     """Whether there is memory for two models at a time, by what is known before the new one is opened."""
 
     needed_mb: float
-    """What the new model will need, with a margin; estimated by the present one's growth and the sizes of the files."""
+    """What the new model will need, with a margin, estimated by the size of its file."""
     available_mb: float | None
     """What the machine, or the control group of this process, has left; ``None`` where that cannot be told."""
     grown_mb: float | None
@@ -175,8 +175,6 @@ class ModelShadow:
     """How long it has gone on, in seconds."""
     skipped: int
     """Frames of the share that the new model did not see, since it was busy."""
-    failures: int
-    """Calls of the new model that failed; one ends the change."""
     comparison: ModelComparison
     """The figures so far."""
     examples: tuple[ShadowExample, ...]

@@ -91,10 +91,6 @@ class Model:
     ) -> None:
         self.own_card = card
         """The model's contract, its classes in its own order."""
-        names = joined_names(known_names, card.names)
-        self._order = None if names == card.names or card.task not in CLASS_TASKS else ClassOrder(card.names, names)
-        self.card = card if self._order is None else card.model_copy(update={"names": names})
-        """The model's contract, its classes by the numbers that its results have."""
         self.backend = backend
         """The loaded model."""
         self._config = config
@@ -104,7 +100,8 @@ class Model:
         self.head = sizes.of((card.input.width_px, card.input.height_px)).head
         """What reads the network's outputs for inputs of the card's size."""
         self._idle_sizes = deque([sizes])  # one for each thread that is in the middle of a batch
-        self._limits = self.limits_of(config, score_floor=score_floor)
+        self._score_floor = score_floor
+        self.know(known_names)
         self._outputs = OutputCheck(config.path)
         self._open_again: Callable[[], Model] | None = None
         self.times = times or StageTimes()
@@ -209,7 +206,24 @@ class Model:
         model = self._open_again()
         model._open_again = self._open_again
         model.times = self.times
+        model.know(self.card.names)
         return model
+
+    def know(self, names: tuple[str, ...]) -> None:
+        """Give its classes the numbers by which others know them; further classes of its own come behind these.
+
+        Args:
+            names: known class names, by class id.
+
+        Raises:
+            ConfigError: when the configuration names a class that is not among all of these.
+        """
+        joined = joined_names(names, self.own_card.names)
+        is_own = joined == self.own_card.names or self.own_card.task not in CLASS_TASKS
+        self._order = None if is_own else ClassOrder(self.own_card.names, joined)
+        self.card = self.own_card if is_own else self.own_card.model_copy(update={"names": joined})
+        """The model's contract, its classes by the numbers that its results have."""
+        self._limits = self.limits_of(self._config, score_floor=self._score_floor)
 
     @property
     def names(self) -> tuple[str, ...]:

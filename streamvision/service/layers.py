@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streamvision.core.errors import ConfigError
+from streamvision.service.models.choices import CHOSEN, PREVIOUS, remaining_choices, with_chosen_models
 from streamvision.service.patches import Plain, applied, joined, remaining
 from streamvision.service.values import parsed_stream, suggested_id
 from streamvision.state.streams import StoredStream
@@ -32,10 +33,18 @@ class Layers:
     """What was changed of streams, by id."""
     changes: Plain = field(default_factory=dict)
     """What was changed of the run, as a patch."""
+    models: Plain = field(default_factory=dict)
+    """Which models have taken over from others; see :mod:`streamvision.service.models.choices`."""
 
     @classmethod
     def begin(
-        cls, document: Mapping[str, Any], stored: dict[str, StoredStream], changes: Plain, *, origin: str = "config"
+        cls,
+        document: Mapping[str, Any],
+        stored: dict[str, StoredStream],
+        changes: Plain,
+        models: Plain | None = None,
+        *,
+        origin: str = "config",
     ) -> Layers:
         """Return the layers over a document, without the changes that it says itself.
 
@@ -43,6 +52,7 @@ class Layers:
             document: what the file and the options say.
             stored: what was changed of streams, by id.
             changes: what was changed of the run, as a patch.
+            models: which models have taken over from others.
             origin: where the document is from, for messages.
 
         Raises:
@@ -51,12 +61,18 @@ class Layers:
         run = {key: value for key, value in document.items() if key != "streams"}
         streams = named_streams(document.get("streams") or (), origin=origin)
         kept = {one.id: one for one in _remaining_streams(streams, stored)}
-        return cls(run=run, streams=streams, stored=kept, changes=remaining(changes, run))
+        return cls(
+            run=run,
+            streams=streams,
+            stored=kept,
+            changes=remaining(changes, run),
+            models=remaining_choices(models or {}, run),
+        )
 
     @property
     def run_document(self) -> Plain:
         """What is set for the run."""
-        return applied(self.run, self.changes)
+        return with_chosen_models(applied(self.run, self.changes), self.models)
 
     @property
     def documents(self) -> dict[str, Plain]:
@@ -88,6 +104,17 @@ class Layers:
     def with_changes(self, patch: Mapping[str, Any]) -> Layers:
         """Return the layers with the run changed; ``None`` in the patch: again as the beginning says."""
         return replace(self, changes=remaining(_without_nulls(joined(self.changes, patch)), self.run))
+
+    def with_model(self, name: str, *, chosen: Plain, previous: Plain) -> Layers:
+        """Return the layers with a model that has taken over.
+
+        Args:
+            name: the model, by its name.
+            chosen: which it is now, as :func:`streamvision.service.models.choices.choice_of` says it.
+            previous: which it was before.
+        """
+        changed = {**self.models, name: {CHOSEN: chosen, PREVIOUS: previous}}
+        return replace(self, models=remaining_choices(changed, self.run))
 
     def exported(self) -> Plain:
         """Return all that is set as one document, as a configuration file has it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamvision.core.errors import ConfigError
 from streamvision.service.layers import Layers
@@ -15,6 +15,8 @@ from streamvision.state.streams import StoredStream, forget_stream, read_streams
 
 CHANGES = "run"
 """Name of the setting with what was changed of the run."""
+MODELS = "models"
+"""Name of the setting with the models that have taken over from others."""
 BEGINNING = "beginning"
 """Name of the setting with the file and the options of the last start."""
 DOCUMENT = "document"
@@ -23,15 +25,36 @@ GIVEN = "given"
 """Name of the setting with the ids of streams that a command line has named, by source."""
 
 
-def remembered(database: Database) -> tuple[dict[str, StoredStream], Plain, dict[str, str]]:
-    """Return what was changed of streams, by id, and of the run, and the ids of streams that a command line has named.
+class Remembered(NamedTuple):
+    """What was changed while it ran, as :meth:`streamvision.service.layers.Layers.begin` takes it."""
+
+    stored: dict[str, StoredStream]
+    """What was changed of streams, by id."""
+    changes: Plain
+    """What was changed of the run."""
+    models: Plain
+    """Which models have taken over from others."""
+
+
+def remembered(database: Database) -> Remembered:
+    """Return what was changed.
 
     Raises:
         StateError: when the database does not answer.
     """
     with database.reading() as connection:
-        changes, given = read_setting(connection, CHANGES), read_setting(connection, GIVEN)
-        return read_streams(connection), dict(changes or {}), dict(given or {})
+        changes, models = read_setting(connection, CHANGES), read_setting(connection, MODELS)
+        return Remembered(read_streams(connection), dict(changes or {}), dict(models or {}))
+
+
+def given_ids(database: Database) -> dict[str, str]:
+    """Return the ids of streams that a command line has named, by source.
+
+    Raises:
+        StateError: when the database does not answer.
+    """
+    with database.reading() as connection:
+        return dict(read_setting(connection, GIVEN) or {})
 
 
 def known_stream_ids(database: Database) -> list[str] | None:
@@ -44,9 +67,8 @@ def known_stream_ids(database: Database) -> list[str] | None:
         document = read_setting(connection, DOCUMENT)
     if document is None:
         return None
-    stored, changes, _ = remembered(database)
     try:
-        return list(Layers.begin(document, stored, changes).documents)
+        return list(Layers.begin(document, *remembered(database)).documents)
     except ConfigError:  # a secret that the service alone can read
         return None
 
@@ -66,7 +88,8 @@ def remember(database: Database, before: Layers, after: Layers, *, settings: Map
     changed = [one for name, one in after.stored.items() if before.stored.get(name) != one]
     forgotten = before.stored.keys() - after.stored.keys()
     gone = before.documents.keys() - after.documents.keys()
-    if not (changed or forgotten or gone or settings or before.changes != after.changes):
+    has_changed = before.changes != after.changes or before.models != after.models
+    if not (changed or forgotten or gone or settings or has_changed):
         return
     with database.begin() as connection:
         for one in changed:
@@ -77,5 +100,7 @@ def remember(database: Database, before: Layers, after: Layers, *, settings: Map
             forget_counts(connection, stream_id)
         if before.changes != after.changes:
             write_setting(connection, CHANGES, after.changes)
+        if before.models != after.models:
+            write_setting(connection, MODELS, after.models)
         for name, value in (settings or {}).items():
             write_setting(connection, name, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -26,12 +25,15 @@ from streamvision.notify.notifier import check_notify
 from streamvision.service.absent import absent_status
 from streamvision.service.beginning import Beginning, ReadDocument, changed_at
 from streamvision.service.counting import restored_counts
-from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers, unused
-from streamvision.service.memory import BEGINNING, DOCUMENT, GIVEN, remember, remembered
-from streamvision.service.values import parsed_run, parsed_stream, suggested_id
+from streamvision.service.given_streams import with_given_streams
+from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers
+from streamvision.service.memory import BEGINNING, DOCUMENT, GIVEN, given_ids, remember, remembered
+from streamvision.service.models.chosen import ChosenModels
+from streamvision.service.models.control import ServiceModels
+from streamvision.service.values import parsed_run, parsed_stream
 from streamvision.service.writers import Writers
+from streamvision.state.audit import Audit
 from streamvision.state.database import Database
-from streamvision.state.streams import StoredStream
 
 _log = logging.getLogger(__name__)
 
@@ -86,9 +88,9 @@ class Service:
         self._stopping = threading.Event()
         self._file_at = beginning.file and changed_at(beginning.file)
         document = beginning.document(read)
-        stored, changes, given = remembered(database)
-        self._layers = Layers.begin(document, stored, changes, origin=self._origin)
-        ids = self._take_given_streams(given)
+        known = remembered(database)
+        layers = Layers.begin(document, *known, origin=self._origin)
+        self._layers, ids = with_given_streams(layers, beginning.streams, given_ids(database))
         self._opened = self._run_config(self._layers)
         self.writers = Writers(
             database, folder, self._opened, counting=self._counted, stream_config=lambda name: self._running.get(name)
@@ -98,7 +100,10 @@ class Service:
         self.pipeline.view.statuses = self.statuses
         self.writers.show(self.pipeline.view)
         settings = {BEGINNING: beginning.to_json(), GIVEN: ids, DOCUMENT: document}
-        remember(database, Layers(stored=stored, changes=changes), self._layers, settings=settings)
+        remember(database, Layers(**known._asdict()), self._layers, settings=settings)
+        groups = self.pipeline.model_groups
+        self._models = None if groups is None else ServiceModels(groups, ChosenModels(self), Audit(database))
+        self.pipeline.view.models = self._models or self.pipeline.view.models
         self._keeper = threading.Thread(target=self._keep, name="service", daemon=True)
 
     # --- as a pipeline ----------------------------------------------------------------------------------------------
@@ -136,6 +141,8 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
+        if self._models is not None:
+            self._models.stop()
         self.pipeline.stop()
         for stream_id in self._counting:
             self.writers.events.note_counts(stream_id)
@@ -228,11 +235,12 @@ class Service:
             return
         with self.changing():
             document = self._beginning.document(self._read)
-            layers = Layers.begin(document, self._layers.stored, self._layers.changes, origin=self._origin)
+            before = self._layers
+            layers = Layers.begin(document, before.stored, before.changes, before.models, origin=self._origin)
             run = self._run_config(layers)
             wanted = self._stream_configs(layers, run)
             check_notify(run.notify)
-            remember(self.database, self._layers, layers, settings={DOCUMENT: document})
+            remember(self.database, before, layers, settings={DOCUMENT: document})
             self._say_what_waits(layers)
             self._take(layers)
             for name in self._running.keys() - wanted.keys():
@@ -241,6 +249,19 @@ class Service:
                 if config != self._running.get(name):
                     self._try_move(name, config)
         _log.info("the configuration was read again: %d streams", len(wanted))
+
+    def adopt(self, layers: Layers, opened: AppConfig) -> None:
+        """Remember what runs already, and go by it; within :meth:`changing`.
+
+        Args:
+            layers: what is set.
+            opened: what the run is opened with.
+
+        Raises:
+            StateError: when it cannot be remembered; nothing has changed then.
+        """
+        remember(self.database, self._layers, layers)
+        self._layers, self._opened = layers, opened
 
     def _take(self, layers: Layers) -> None:
         self._layers = layers
@@ -341,25 +362,6 @@ class Service:
         """Return those whose counts are known in full, by stream id: one that began anew must be restored first."""
         present = self.pipeline.view.analytics
         return {name: one for name, one in self._counting.items() if present.get(name) is one}
-
-    def _take_given_streams(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Add the streams that the command line names for the first time; return the id of each by its source.
-
-        Args:
-            given: the ids of those that it named before: they are there, or were removed, which holds.
-        """
-        ids = dict(given)
-        for document in self._beginning.streams:
-            source = json.dumps(document["source"])
-            if source in ids:
-                if ids[source] not in self._layers.documents:
-                    _log.warning("stream %s was removed, and stays so; it can be added on the page", ids[source])
-                continue
-            config = parsed_stream(document, origin="command line")
-            taken = self._layers.streams.keys() | self._layers.stored.keys()
-            ids[source] = unused(suggested_id(config), taken)
-            self._layers = self._layers.with_stream(StoredStream(ids[source], added=True, changes=dict(document)))
-        return ids
 
     # --- housekeeping -----------------------------------------------------------------------------------------------
 

@@ -77,10 +77,19 @@ class ModelRequest(ModelProofConfig):
         description="Runtime that executes it; auto: by the file's ending.",
         json_schema_extra=listed_in("streamvision.inference.backends.registry:BACKENDS"),
     )
-    device: str = Field("auto", description="Where it executes, as `model.device`.")
+    device: str | None = Field(
+        None, description="Where it executes, as `model.device`; default: where the present one does."
+    )
     precision: Precision = Field("auto", description="Arithmetic, as `model.precision`.")
-    threads: int | None = Field(None, ge=1, description="CPU threads of each call, as `model.threads`.")
-    requests: int | None = Field(None, ge=1, le=64, description="Calls at the same time, as `model.requests`.")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of each call, as `model.threads`; default: as is set for the present one."
+    )
+    requests: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Calls at the same time, as `model.requests`; default: as is set for the present one.",
+    )
     side_px: int | None = Field(None, ge=32, le=8192, description="Longer side of its input, as `model.side_px`.")
     head: str | None = Field(
         None,

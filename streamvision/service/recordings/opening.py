@@ -37,6 +37,5 @@ def remembered_config(database: Database) -> RecordingConfig:
     """
     with database.reading() as connection:
         document = read_setting(connection, DOCUMENT) or {}
-    stored, changes, _ = remembered(database)
-    section = Layers.begin(document, stored, changes).run_document.get("recording") or {}
+    section = Layers.begin(document, *remembered(database)).run_document.get("recording") or {}
     return validate(RecordingConfig, resolved(section, origin="recording"), origin="recording")

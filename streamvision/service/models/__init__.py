@@ -1,0 +1,1 @@
+"""Models that are replaced while a service runs: proven, shadowed, taken over, gone back from."""

@@ -1,0 +1,88 @@
+"""Calls into a runtime that may take long, or never come back: whoever waits for one may give up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from streamvision.core.errors import ModelError
+
+T = TypeVar("T")
+POLL_S = 0.05
+
+
+class GivenUpError(Exception):
+    """Nobody waits for a call any more."""
+
+
+class _Call(Generic[T]):
+    """One call in a thread of its own, which is left behind where it takes too long."""
+
+    def __init__(self, work: Callable[[], T], discard: Callable[[T], None]) -> None:
+        self._work = work
+        self._discard = discard
+        self._lock = threading.Lock()
+        self._is_given_up = False
+        self._error: BaseException | None = None
+        self._results: list[T] = []
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        try:
+            result = self._work()
+            with self._lock:
+                is_late = self._is_given_up
+                self._results.append(result)
+            if is_late:
+                self._discard(result)
+        except BaseException as error:  # handed on to who waits
+            self._error = error
+        finally:
+            self.done.set()
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._results[0]
+
+    def give_up(self) -> bool:
+        """Let what comes too late be discarded; return whether it has not come already."""
+        with self._lock:
+            self._is_given_up = not self._results
+            return self._is_given_up
+
+
+def called(
+    work: Callable[[], T],
+    *,
+    timeout_s: float,
+    given_up: Callable[[], bool],
+    what: str,
+    discard: Callable[[T], None] = lambda result: None,
+) -> T:
+    """Return what a call gives.
+
+    Args:
+        work: the call.
+        timeout_s: the longest wait for it.
+        given_up: says whether nobody waits any more.
+        what: who is called, for the message.
+        discard: called with a result that comes too late.
+
+    Raises:
+        ModelError: when it has not come back in time.
+        GivenUpError: when nobody waits for it any more.
+        BaseException: what it raises.
+    """
+    call = _Call(work, discard)
+    threading.Thread(target=call.run, name="model-change-call", daemon=True).start()
+    deadline_s = time.monotonic() + timeout_s
+    while not call.done.wait(POLL_S):
+        is_late = time.monotonic() > deadline_s
+        if (is_late or given_up()) and call.give_up():
+            if is_late:
+                raise ModelError(f"{what} has not come back for {timeout_s:.0f} s")
+            raise GivenUpError
+    return call.result()

@@ -1,0 +1,180 @@
+"""The proof of a new model before it sees live frames: on pictures of its streams, or of a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from exporters.pictures import pictures_in
+from pipelines.first_model import FirstModel
+from pipelines.model_group import ModelGroup
+from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.model_request import ModelRequest
+from streamvision.core.errors import ConfigError
+from streamvision.core.model_control import ModelComparison
+from streamvision.core.picture import Picture
+from streamvision.inference.model import Model, Prediction, ScoreLimits
+from streamvision.service.models.calls import called
+from streamvision.service.models.comparison import Comparison
+from streamvision.service.models.tap import FrameTap
+
+EVERY_S = 0.2
+"""Shortest time between two pictures of one stream, so that they differ."""
+LONGEST_S = 120.0
+"""Longest wait for pictures of the streams; what has come by then must do."""
+CALL_TIMEOUT_S = 60.0
+"""Longest time for one call of a model in the proof; the first may prepare much."""
+
+
+class Sample(NamedTuple):
+    """A picture, and what the present model says of it."""
+
+    picture: Picture
+    current: Prediction
+    current_s: float
+    limits: ScoreLimits
+    """Which objects of the new model count."""
+
+
+class Proof:
+    """Shows pictures to both models and counts up how far they agree.
+
+    Args:
+        request: what is asked for.
+        new: the new model.
+        group: the streams of the present one.
+        given_up: says whether nobody waits any more.
+    """
+
+    def __init__(
+        self, request: ModelRequest, new: FirstModel, group: ModelGroup, *, given_up: Callable[[], bool]
+    ) -> None:
+        self._request = request
+        self._new = new
+        self._group = group
+        self._given_up = given_up
+        self._comparison = Comparison(new.model.card.task, min_iou=request.min_iou)
+        self.notes: tuple[str, ...] = ()
+        """What is worth knowing without being a fault."""
+
+    def run(self) -> None:
+        """Prove the model.
+
+        Raises:
+            ConfigError: when it does not pass, or there was nothing to prove it on.
+            ModelError: when it fails on a picture.
+            GivenUpError: when nobody waits any more.
+        """
+        samples = self._of_folder() if self._request.data is not None else self._of_streams()
+        for sample in samples:
+            found, seconds = asked(self._new.model, sample.picture, sample.limits, given_up=self._given_up)
+            self._comparison.add(
+                sample.current, found, names=self._group.models.names, current_s=sample.current_s, new_s=seconds
+            )
+        self._judge()
+
+    @property
+    def objects(self) -> int:
+        """How many objects of the present model were compared."""
+        return self._comparison.objects
+
+    @property
+    def agreement(self) -> float | None:
+        """How far both agree so far."""
+        return self._comparison.agreement
+
+    def figures(self) -> ModelComparison:
+        """Return the figures so far."""
+        return self._comparison.figures()
+
+    def _judge(self) -> None:
+        pictures, agreement = self._comparison.figures().pictures, self._comparison.agreement
+        if not pictures:
+            raise ConfigError(
+                f"no picture came from its streams within {LONGEST_S:.0f} s, so the new model could not be proven; "
+                "prove it on a folder, by its report, or not at all"
+            )
+        if count := self._new.model.pictures_without_numbers:
+            raise ConfigError(
+                f"the new model gave values that are no numbers on {count} of {pictures} pictures; use another "
+                "precision or check the file"
+            )
+        if agreement is None:
+            self.notes = ("Neither model found anything on these pictures, so they prove little.",)
+        elif agreement < self._request.min_agreement:
+            raise ConfigError(
+                f"the new model agrees with the present one by {agreement:.2f} on {pictures} pictures, and at least "
+                f"{self._request.min_agreement:.2f} is asked for"
+            )
+
+    def _of_streams(self) -> Iterator[Sample]:
+        tap = FrameTap(share=1.0, every_s=EVERY_S)
+        self._group.observe(tap)
+        deadline_s = time.monotonic() + LONGEST_S
+        left = self._request.pictures
+        try:
+            while left and time.monotonic() < deadline_s and not self._given_up():
+                shown = tap.get(EVERY_S)
+                if shown is not None:
+                    left -= 1
+                    limits, current = at_work(
+                        self._group, self._new.model, shown.stream.settings.run.model, shown.found
+                    )
+                    yield Sample(shown.frame.picture, current, shown.seconds, limits)
+        finally:
+            self._group.observe(None)
+            tap.close()
+
+    def _of_folder(self) -> Iterator[Sample]:
+        chosen = pictures_in(Path(self._request.data or ""), count=self._request.pictures)
+        self.notes = (f"{chosen.origin}.",)
+        limits = self._new.model.limits_of(self._group.models.current.config, score_floor=None)
+        for one in chosen.pictures:
+            picture = one.load()
+            current, seconds = called(
+                lambda picture=picture: self._timed_current(picture),  # type: ignore[misc]
+                timeout_s=CALL_TIMEOUT_S,
+                given_up=self._given_up,
+                what="the present model",
+            )
+            yield Sample(picture, current, seconds, limits)
+
+    def _timed_current(self, picture: Picture) -> tuple[Prediction, float]:
+        present = self._group.models.current
+        limits = present.model.limits_of(present.config, score_floor=None)
+        begin_s = time.perf_counter()
+        (found,) = present.find([picture], limits=[limits])
+        return found, time.perf_counter() - begin_s
+
+
+def at_work(group: ModelGroup, new: Model, config: ModelConfig, found: Prediction) -> tuple[ScoreLimits, Prediction]:
+    """Return which objects of the new model count on a stream, and those of the present one that do.
+
+    The present one was asked for weak objects, too, for the tracker.
+    """
+    lowest = group.models.first.limits_of(config, score_floor=None).lowest
+    detections = found.detections
+    known = detections.class_id < len(lowest)  # another model may have taken over since
+    counts = known.copy()
+    counts[known] = detections.score[known] >= lowest[detections.class_id[known]]
+    return new.limits_of(config, score_floor=None), found._replace(detections=detections[counts])
+
+
+def asked(
+    new: Model, picture: Picture, limits: ScoreLimits, *, given_up: Callable[[], bool]
+) -> tuple[Prediction, float]:
+    """Return what a new model says of a picture, and how many seconds it took.
+
+    Raises:
+        ModelError: when it fails, or does not come back in time.
+        GivenUpError: when nobody waits any more.
+    """
+
+    def find() -> tuple[Prediction, float]:
+        begin_s = time.perf_counter()
+        (found,) = new.find([picture], limits=[limits])
+        return found, time.perf_counter() - begin_s
+
+    return called(find, timeout_s=CALL_TIMEOUT_S, given_up=given_up, what="the new model")
