@@ -29,6 +29,7 @@ READ_BYTES = 64 << 10
 """Least that is handed on at a time, but for the end."""
 _MAX_READ = 16384
 _QUOTED = re.compile(r'(?:message|error): "([^"\n]{1,200})"')
+_CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
 _SIGNS = (
     (
         "InvalidCertificate",
@@ -157,9 +158,10 @@ class _NoPartsError(Exception):
 def _reason(error: Exception) -> str:
     """Return why something failed, out of a text of several lines in which the library says it."""
     said, _, details = str(error)[:_MAX_READ].partition("\n\nDebug source:")
-    reason = short(redact_outside(said.split("\n", 1)[0].split(" - ", 1)[-1]))
+    line = said.split("\n", 1)[0].split(" - ", 1)[-1].split(": <", 1)[0]  # a page or document follows it
+    reason = short(redact_outside(line))
     found = next((words for sign, words in _SIGNS if sign in details), None)
-    quoted = found or next(iter(_QUOTED.findall(details)), None)
+    quoted = found or next(iter(_CODE.findall(said) or _QUOTED.findall(details)), None)
     return reason if quoted is None else f"{redact_outside(quoted)} ({reason})"
 
 
