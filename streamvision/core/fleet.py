@@ -53,6 +53,10 @@ class FleetStatus:
 class Fleet(Protocol):
     """A store that is followed."""
 
+    @property
+    def fault(self) -> str | None:
+        """Why the last try failed; ``None`` where it did not."""
+
     def status(self) -> FleetStatus:
         """Return how it is."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from streamvision.core.analysis import AnalyticsControl
 from streamvision.core.control import EventLog, OnvifCameras, StreamControl
+from streamvision.core.fleet import Fleet
 from streamvision.core.model_control import ModelControl
 from streamvision.core.notify import Notifications, TargetStatus
 from streamvision.core.recordings import Recordings
@@ -167,6 +168,8 @@ class LiveView:
         """What happened so far; ``None`` where nothing is kept."""
         self.recordings: Recordings | None = None
         """What was recorded; ``None`` where nothing can be."""
+        self.fleet: Fleet | None = None
+        """The store that models come from; ``None`` where none is followed."""
         self.notify: Notifications | None = None
         self.mqtt: Callable[[], TargetStatus] | None = None
         """Who is told of events; ``None`` where nobody can be."""

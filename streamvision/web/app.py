@@ -26,6 +26,7 @@ from streamvision.web.asked_sizes import asked_layers, asked_results, asked_size
 from streamvision.web.embedding import Embedding, allow_embedding, embeddable
 from streamvision.web.event_log import add_event_log
 from streamvision.web.events import status_json
+from streamvision.web.fleet import add_fleet
 from streamvision.web.handshake import agreed_handshake
 from streamvision.web.hardening import harden
 from streamvision.web.hls import add_hls
@@ -221,6 +222,8 @@ def create_app(
         add_tracklets(app, view.tracklets)
     if view.videos is not None:
         add_hls(app, view.videos, channel_of)
+    if view.fleet is not None:
+        add_fleet(app, view.fleet)
     if view.notify is not None:
         add_notify(app, view.notify, lambda: view.mqtt() if view.mqtt else None)
     add_openapi(app)

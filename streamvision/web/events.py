@@ -94,4 +94,10 @@ class StatusTicker:
 def status_json(view: LiveView, statuses: list[StreamStatus]) -> dict[str, Any]:
     """Describe the model and all streams in plain values."""
     streams = [status.to_json() for status in statuses]
-    return {"model": view.model, "streams": streams, "faults": view.faults()}
+    return {"model": view.model, "streams": streams, "faults": [*view.faults(), *_fleet_faults(view)]}
+
+
+def _fleet_faults(view: LiveView) -> list[str]:
+    """Return why the store of models did not answer: for people to know, while the service is as ready as without."""
+    fault = None if view.fleet is None else view.fleet.fault
+    return [] if fault is None else [fault]

@@ -15,6 +15,7 @@ from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import BUCKETS_S, Distribution
 from streamvision.core.version import __version__
 from streamvision.web.fanout import Fanout
+from streamvision.web.fleet import fleet_metrics
 from streamvision.web.layers import Layer
 from streamvision.web.notify_metrics import notify_metrics
 from streamvision.web.region_metrics import bounded, region_metrics
@@ -53,6 +54,8 @@ class PipelineCollector(Collector):
         broker = [] if self._view.mqtt is None else [self._view.mqtt()]
         if told := [*targets, *broker]:
             yield from notify_metrics(told)
+        if self._view.fleet is not None:
+            yield from fleet_metrics(self._view.fleet.status())
         yield _histogram("streamvision_stage_seconds", "Seconds spent in a stage.", "stage", self._view.stage_times())
         yield _histogram(
             "streamvision_frame_age_seconds",

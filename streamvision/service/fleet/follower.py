@@ -88,9 +88,10 @@ class FleetFollower:
         self._due_s = 0.0
         self._task.wake()
 
-    def faults(self) -> list[str]:
-        """Return what is wrong, a sentence each."""
-        return [fault for fault in (self._fault, self._task.fault) if fault]
+    @property
+    def fault(self) -> str | None:
+        """Why the last try failed; ``None`` where it did not."""
+        return self._fault or self._task.fault
 
     def status(self) -> FleetStatus:
         """Return how it is."""
@@ -102,7 +103,7 @@ class FleetFollower:
             number=None if manifest is None else manifest.number,
             created_unix_s=None if manifest is None else manifest.created_unix_s,
             confirmed_unix_s=None if cache is None else cache.confirmed_unix_s(self._config.channel),
-            fault=next(iter(self.faults()), None),
+            fault=self.fault,
             models=() if manifest is None else tuple(self._taking_over.models(manifest)),
         )
 

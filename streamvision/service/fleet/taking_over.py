@@ -73,8 +73,8 @@ class TakingOver:
         running, busy = self._running(), False
         for name, artifact in manifest.models.items():
             standing = self._standing(name, artifact, running)
-            if standing.state == "running":
-                self._outcomes.note(name, artifact, "running", standing.sentence)
+            if standing.state in ("running", "refused", "cancelled", "rolled_back"):
+                self._outcomes.note(name, artifact, standing.state, standing.sentence)
             elif standing.state == "changing":
                 busy = True
             elif standing.state == "coming" and self._cache.has(artifact):
@@ -112,7 +112,7 @@ class TakingOver:
         if change is not None and change.state not in ENDED:
             return _Standing("changing", change.sentence)
         if change is not None and change.state in ("refused", "cancelled", "rolled_back"):
-            self._outcomes.note(name, artifact, change.state, change.sentence)
+            return _Standing(change.state, change.sentence)
         outcome = self._outcomes.of(name, artifact)
         if outcome is None and change is not None:  # done, and another has taken its place before it was seen to run
             return _Standing("overruled", f"{name} ran this model, and now runs {one.path}")
