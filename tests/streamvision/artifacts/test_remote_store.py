@@ -73,7 +73,7 @@ def test_a_web_server_asks_for_a_password(publisher: Publisher, cache: Cache, tm
         store = open_store(address)
         assert pulled(publisher, store, cache).is_file()
         assert "w@rd" not in store.place
-        wrong = open_store(url.replace("http://", "http://ann:wrong@"))
+        wrong = open_store(url.replace("http://", "http://ann:k7Vq2pXz@"))
         with pytest.raises(StoreError, match="401"):
             pull_manifest(publisher.source(wrong), cache)
 
