@@ -51,6 +51,7 @@ class TakingOver:
         self._control, self._present, self._how = control, present, how
         self._outcomes, self._cache = outcomes, cache
         self._begun: dict[str, tuple[Artifact, int]] = {}
+        self._waits: dict[str, str] = {}
 
     def needed(self, manifest: Manifest) -> list[Artifact]:
         """Return the models that are to be here: those that run, or are yet to be tried."""
@@ -117,8 +118,8 @@ class TakingOver:
         if outcome is None and change is not None:  # done, and another has taken its place before it was seen to run
             return _Standing("overruled", f"{name} ran this model, and now runs {one.path}")
         if outcome is None:
-            came = self._cache.has(artifact)
-            return _Standing("coming", "it is here and waits for its turn" if came else "it is not here yet")
+            waits = self._waits.get(name, "it is here and waits for its turn")
+            return _Standing("coming", waits if self._cache.has(artifact) else "it is not here yet")
         if outcome.state != "running":
             return _Standing(outcome.state, outcome.sentence)
         return _Standing(
@@ -138,13 +139,15 @@ class TakingOver:
         """Begin to replace a model; return whether something goes on, of ours or of somebody else."""
         try:
             change = self._control.replace(name, self._request(name, artifact))
-        except ModelChangeError:
-            return True  # another change of it goes on
+        except ModelChangeError as error:  # another change of it goes on, or none is possible while this runs
+            self._waits[name] = str(error)
+            return True
         except (ConfigError, ModelError) as error:
             _log.error("model %s of the store is refused: %s", name, error)
             self._outcomes.note(name, artifact, "refused", str(error))
             return False
         self._begun[name] = (artifact, change.number)
+        self._waits.pop(name, None)
         _log.info("model %s of manifest %d has come and is tried: %s", name, artifact.number, change.path)
         return True
 
