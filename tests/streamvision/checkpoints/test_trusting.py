@@ -27,7 +27,7 @@ from streamvision.evaluation.features import BackboneEmbedder, open_embedder
 from streamvision.evaluation.model import open_model
 from streamvision.training.recipe import load_recipe
 from streamvision.training.session import start_training
-from support.command_line import streamvision
+from support.command_line import called
 from support.hostile_checkpoints import (
     HOSTILE,
     OTHERS,
@@ -111,8 +111,8 @@ def test_networks_are_restored_and_never_called(tmp_path: Path) -> None:
     from ultralytics.nn.tasks import DetectionModel
 
     written = tmp_path / "architecture.yaml"
-    for called in (Calls(DetectionModel, str(written)), Calls(Conv, 3, 8), Calls(getattr, Conv, "__init__")):
-        path = save_network(tmp_path / "downloaded.pt", of=network(), note=called)
+    for call in (Calls(DetectionModel, str(written)), Calls(Conv, 3, 8), Calls(getattr, Conv, "__init__")):
+        path = save_network(tmp_path / "downloaded.pt", of=network(), note=call)
         with pytest.raises(ModelError, match="without running what its author wrote"):
             open_source(path)
 
@@ -239,7 +239,7 @@ def test_tensors_alone_are_no_model(tmp_path: Path) -> None:
 
 def test_every_command_that_opens_a_checkpoint_has_the_option(tmp_path: Path) -> None:
     path = write_hostile("beside a network", tmp_path / "downloaded.pt", tmp_path / "ran")
-    done = streamvision("export", path, "--format", "onnx", "--output", tmp_path / "exported")
+    done = called("export", path, "--format", "onnx", "--output", tmp_path / "exported")
     assert done.code == 1
     assert "--trust-checkpoint" in done.sentence()
     assert not (tmp_path / "ran").exists()

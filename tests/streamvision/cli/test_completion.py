@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import streamvision
+from support.command_line import called
 
 COMPLETE = """
-cd {folder}
 eval "$(streamvision completion bash)"
-COMP_WORDS=({line})
-COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))
-COMP_LINE="{line}"
-_streamvision_completion streamvision "${{COMP_WORDS[COMP_CWORD]}}" ""
-printf '%s\\n' "${{COMPREPLY[@]}}"
+for COMP_LINE in "$@"; do
+  COMP_WORDS=($COMP_LINE) COMPREPLY=()
+  COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
+  _streamvision_completion streamvision "${COMP_WORDS[COMP_CWORD]}" ""
+  echo "${COMPREPLY[@]}"
+done
 """
 
 
@@ -33,30 +33,31 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def offered(shell: Path, line: str) -> set[str]:
-    """Return what bash offers for the last word of a line."""
+def offered(shell: Path, *lines: str) -> list[set[str]]:
+    """Return what bash offers for the last word of each line."""
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("bash is not installed")
     environment = {**os.environ, "PATH": f"{shell}{os.pathsep}{os.environ['PATH']}"}
-    script = COMPLETE.format(folder=shell, line=line)
-    done = subprocess.run(
-        [bash, "-c", script], capture_output=True, text=True, timeout=120, check=False, env=environment
-    )
+    command = [bash, "-c", COMPLETE, bash, *lines]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment, cwd=shell)
     # Outside of an interactive shell, bash has no completion for which files could be asked for; it says so.
     assert not [said for said in done.stderr.splitlines() if "compopt" not in said], done.stderr
-    return set(done.stdout.split())
+    return [set(line.split()) for line in done.stdout.splitlines()]
 
 
 def test_bash_completes_commands_options_and_choices(shell: Path) -> None:
-    assert (
-        {"demo", "doctor"}
-        <= offered(shell, "streamvision d")
-        <= {"demo", "data", "doctor"} | offered(shell, "streamvision d")
+    commands, options, choices, models = offered(
+        shell,
+        "streamvision d",
+        "streamvision run --rec",
+        "streamvision run --tracker o",
+        "streamvision run drive.mp4 --model road",
     )
-    assert offered(shell, "streamvision run --rec") == {"--record"}
-    assert offered(shell, "streamvision run --tracker o") == {"ocsort"}
-    assert offered(shell, "streamvision run drive.mp4 --model road") == {"road_signs"}
+    assert commands == {"demo", "data", "doctor"}
+    assert options == {"--record"}
+    assert choices == {"ocsort"}
+    assert models == {"road_signs"}
 
 
 def test_where_nothing_is_known_files_are_offered(shell: Path) -> None:
@@ -70,4 +71,4 @@ def test_where_nothing_is_known_files_are_offered(shell: Path) -> None:
 
 @pytest.mark.parametrize(("name", "mark"), [("zsh", "#compdef streamvision"), ("fish", "complete --no-files")])
 def test_other_shells_get_their_own(name: str, mark: str) -> None:
-    assert mark in streamvision("completion", name).stdout
+    assert mark in called("completion", name).stdout

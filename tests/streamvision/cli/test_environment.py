@@ -11,7 +11,7 @@ import pytest
 
 from streamvision.cli.environment import environment_options, variable_name
 from streamvision.cli.main import COMMANDS, cli
-from support.command_line import streamvision
+from support.command_line import called
 
 
 def option_values(name: str, environ: dict[str, str]) -> dict[str, object]:
@@ -61,15 +61,15 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
     monkeypatch.setitem(os.environ, "STREAMVISION_RUN_CONFIG", str(config))
     monkeypatch.setitem(os.environ, "STREAMVISION_RUN_MAX_FRAMES", "2")
     monkeypatch.setitem(os.environ, "STREAMVISION_RUN_JSON", "1")
-    (stream,) = streamvision("run").report["streams"]
+    (stream,) = called("run").report["streams"]
     assert stream["frames_done"] == 2
-    (stream,) = streamvision("run", "--max-frames", "1").report["streams"]
+    (stream,) = called("run", "--max-frames", "1").report["streams"]
     assert stream["frames_done"] == 1
 
 
 def test_a_value_that_is_not_accepted_says_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "STREAMVISION_RUN_SCORE", "high")
-    done = streamvision("run")
+    done = called("run")
     assert done.code == 2
     assert "'high' is not a valid float" in done.stderr
     assert "(from STREAMVISION_RUN_SCORE)" in done.stderr

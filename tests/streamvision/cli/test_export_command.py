@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from exporters.targets.registry import TARGETS
-from support.command_line import running, streamvision
+from support.command_line import called, running, streamvision
 
 MODEL = "models/yolox_nano.onnx"
 FEW = ("--max-images", "3")
@@ -43,12 +43,10 @@ def test_a_model_becomes_proven_files(data_dir, tmp_path):
     assert artefact["bytes"] == Path(artefact["path"]).stat().st_size
     assert artefact["parity"]["passed"] is True
     assert "converting" in done.stderr
-    again = streamvision("export", data_dir / MODEL, *given)
+    again = called("export", data_dir / MODEL, *given)
     assert again.code == 1
     assert "--force" in again.sentence()
-    found = streamvision(
-        "run", "--source", data_dir / "coco_val" / "images", "--model", artefact["path"], "--max-frames", 2
-    )
+    found = called("run", "--source", data_dir / "coco_val" / "images", "--model", artefact["path"], "--max-frames", 2)
     assert found.code == 0, found.stderr
 
 
@@ -74,7 +72,7 @@ def test_a_failed_gate_is_exit_code_1_a_sentence_and_no_artefact(data_dir, tmp_p
 
 
 def test_the_help_lists_every_format_and_the_documentation_does(project_root):
-    told = streamvision("export", "--help").stdout
+    told = called("export", "--help").stdout
     table = (project_root / "docs" / "export.md").read_text()
     for entry in TARGETS.built_in:
         assert f"{entry.summary} ({', '.join(entry.precisions)})" in " ".join(told.split())
@@ -86,7 +84,7 @@ def test_pictures_without_objects_prove_nothing(data_dir, tmp_path):
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
     cv2.imwrite(str(photos / "grey.png"), np.full((200, 300, 3), 128, np.uint8))
-    done = streamvision("export", data_dir / MODEL, "--format", "onnx", "--images", photos, "--output", out)
+    done = called("export", data_dir / MODEL, "--format", "onnx", "--images", photos, "--output", out)
     assert done.code == 1
     assert "nothing to compare" in done.sentence()
     assert list(out.iterdir()) == []
@@ -102,7 +100,7 @@ def test_pictures_without_objects_prove_nothing(data_dir, tmp_path):
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_made(data_dir, tmp_path, arguments, words):
-    done = streamvision("export", data_dir / MODEL, "--format", "onnx", *arguments, "--output", tmp_path / "out")
+    done = called("export", data_dir / MODEL, "--format", "onnx", *arguments, "--output", tmp_path / "out")
     assert done.code == 1
     assert words in done.sentence()
     assert not (tmp_path / "out").exists()
@@ -118,14 +116,14 @@ def test_what_cannot_be_is_said_before_anything_is_made(data_dir, tmp_path, argu
     ],
 )
 def test_wrong_words_are_usage_errors(tmp_path, arguments, words):
-    done = streamvision("export", "m.onnx", *arguments, "--output", tmp_path)
+    done = called("export", "m.onnx", *arguments, "--output", tmp_path)
     assert done.code == 2
     assert words in done.stderr
 
 
 def test_a_model_that_is_none_is_one_sentence(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"no model")
-    done = streamvision("export", tmp_path / "model.onnx", "--format", "onnx", "--output", tmp_path / "out", "--json")
+    done = called("export", tmp_path / "model.onnx", "--format", "onnx", "--output", tmp_path / "out", "--json")
     assert done.code == 1
     assert "model.onnx" in done.sentence()
     assert "error" in done.report
@@ -134,7 +132,7 @@ def test_a_model_that_is_none_is_one_sentence(tmp_path):
 def test_a_folder_that_cannot_be_written_to_is_said(data_dir, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    done = streamvision("export", data_dir / MODEL, "--format", "onnx", "--output", blocked / "out")
+    done = called("export", data_dir / MODEL, "--format", "onnx", "--output", blocked / "out")
     assert done.code == 1
     assert "cannot write" in done.sentence()
 
@@ -154,7 +152,7 @@ def test_a_signal_leaves_nothing_behind(data_dir, tmp_path, number):
 @pytest.mark.parametrize("format", ["tflite", "onnx,coreml"])
 def test_what_no_onnx_file_becomes_is_refused_before_any_work(format, tmp_path):
     out = tmp_path / "exported"
-    done = streamvision("export", tmp_path / "absent.onnx", "--format", format, "--output", out, "--json")
+    done = called("export", tmp_path / "absent.onnx", "--format", format, "--output", out, "--json")
     assert done.code == 1
     name = format.rpartition(",")[2]
     assert f"is an ONNX file, of which {name} cannot be made; give onnx, openvino or tensorrt" in done.sentence()

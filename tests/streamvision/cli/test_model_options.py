@@ -12,7 +12,7 @@ from streamvision.cli.options import parse_input
 from streamvision.core.config.app import parse_config
 from streamvision.core.config.merging import join_options
 from streamvision.core.errors import ConfigError
-from support.command_line import streamvision
+from support.command_line import called
 from support.red_box_networks import CELLS_OF_SIDE, SIDE_PX, RedBox, red_box_picture
 
 
@@ -34,7 +34,7 @@ def scene(tmp_path: Path) -> Path:
 
 def test_what_was_assumed_is_printed_and_in_the_report(scene: Path, tmp_path: Path) -> None:
     fed = ("--input", "mean=0.5", "--input", "std=0.5,0.5,0.5", "--input", "color=bgr")
-    done = streamvision("run", "--source", scene, "--model", model(tmp_path / "model.onnx"), *fed, "--json")
+    done = called("run", "--source", scene, "--model", model(tmp_path / "model.onnx"), *fed, "--json")
     assert done.code == 0, done.stderr
     notes = done.report["model_notes"]
     assert all(note in done.stderr for note in notes)
@@ -48,8 +48,8 @@ def test_explain_feeds_as_it_is_told(scene: Path, tmp_path: Path) -> None:
     fed = ("--input", "mean=0.5", "--input", "std=0.5,0.5,0.5", "--input", "color=bgr")
     asked = ("explain", scene / "0.png", "--model", model(tmp_path / "model.onnx"), "--masks", "16", "--json")
     out = ("--output", tmp_path / "why.png")
-    assert [one["class_name"] for one in streamvision(*asked, *fed, *out).report["objects"]] == ["car"]
-    assert streamvision(*asked, *out).report["objects"] == []
+    assert [one["class_name"] for one in called(*asked, *fed, *out).report["objects"]] == ["car"]
+    assert called(*asked, *out).report["objects"] == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from support.colour_bars import write_bars
-from support.command_line import streamvision
+from support.command_line import called
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def _inputs(*paths: Path) -> list[str]:
 
 
 def test_tracks_and_what_is_done_to_show_them(film: Path) -> None:
-    report = streamvision("probe", film, "--json").report
+    report = called("probe", film, "--json").report
     assert (report["kind"], report["live"], report["frames"], report["duration_s"]) == ("file", False, 50, 2.0)
     assert "mov" in report["container"]
     small, large, sound = report["tracks"]
@@ -64,7 +64,7 @@ def test_tracks_and_what_is_done_to_show_them(film: Path) -> None:
 
 
 def test_the_same_in_words(film: Path) -> None:
-    done = streamvision("probe", film)
+    done = called("probe", film)
     assert done.code == 0
     assert "  0: mpeg4 64x48, 10 fps" in done.stdout
     assert "> 1: h264 200x320, 25 fps, default" in done.stdout
@@ -72,21 +72,21 @@ def test_the_same_in_words(film: Path) -> None:
 
 
 def test_another_track_may_be_looked_at(film: Path) -> None:
-    report = streamvision("probe", film, "--track", "0", "--json").report
+    report = called("probe", film, "--track", "0", "--json").report
     assert [track["used"] for track in report["tracks"]] == [True, False, False]
-    done = streamvision("probe", f"{film}?track=2")
+    done = called("probe", f"{film}?track=2")
     assert done.code == 1
     assert "has no video track 2" in done.sentence()
 
 
 def test_colours_are_named(tmp_path: Path) -> None:
     film = write_bars(tmp_path / "film.mp4", "libx264", "yuv420p10le", value_range="pc", matrix="bt709")
-    coded = streamvision("probe", film, "--json").report["coded"]
+    coded = called("probe", film, "--json").report["coded"]
     assert (coded["range"], coded["matrix"], coded["pixel_format"]) == ("full", "bt709", "yuv420p10le")
 
 
 def test_what_ffmpeg_does_not_read_has_a_size_at_least() -> None:
-    report = streamvision("probe", "synthetic:boxes?size=320x240", "--json").report
+    report = called("probe", "synthetic:boxes?size=320x240", "--json").report
     assert (report["kind"], report["live"], report["width_px"], report["height_px"]) == ("synthetic", True, 320, 240)
     assert (report["tracks"], report["coded"]) == ([], None)
 
@@ -94,6 +94,6 @@ def test_what_ffmpeg_does_not_read_has_a_size_at_least() -> None:
 def test_what_is_no_source_is_said_in_one_sentence(tmp_path: Path) -> None:
     nothing = tmp_path / "nothing.mp4"
     nothing.write_bytes(b"no video")
-    done = streamvision("probe", nothing)
+    done = called("probe", nothing)
     assert done.code == 1
     assert "is no video" in done.sentence()

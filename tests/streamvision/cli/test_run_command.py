@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from streamvision.models import default_model_path
-from support.command_line import command, streamvision
+from support.command_line import called, command, streamvision
 from support.tiny_detector import tiny_detector
 
 DRIVE = "synthetic:drive?fps=30&size=320x180&frames=4&realtime=0"
@@ -29,7 +29,7 @@ def test_the_shipped_model_is_known_by_its_name(tmp_path: Path) -> None:
 
 
 def test_without_a_model_it_is_used_and_said(tmp_path: Path) -> None:
-    done = streamvision("run", DRIVE, "--json", "--imgsz", "320", cwd=tmp_path)
+    done = called("run", DRIVE, "--json", "--imgsz", "320", cwd=tmp_path)
     assert done.code == 0, done.stderr
     assert "No model was given: road_signs is used" in done.stderr
     assert "320 px" in done.report["model"]
@@ -37,28 +37,28 @@ def test_without_a_model_it_is_used_and_said(tmp_path: Path) -> None:
 
 def test_a_file_of_that_name_wins(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "road_signs").symlink_to(tiny.parent)
-    done = streamvision("run", DRIVE, "--model", "road_signs", cwd=tmp_path)
+    done = called("run", DRIVE, "--model", "road_signs", cwd=tmp_path)
     assert "road_signs is a folder with 0 .xml files" in done.sentence()
 
 
 def test_an_unknown_model_names_those_that_ship(tmp_path: Path) -> None:
-    done = streamvision("run", DRIVE, "--model", "traffic_signs", cwd=tmp_path)
+    done = called("run", DRIVE, "--model", "traffic_signs", cwd=tmp_path)
     assert done.code == 1
     assert "no model at traffic_signs" in done.sentence()
     assert done.sentence().endswith("or the name of a model that ships here: road_signs")
 
 
 def test_a_class_may_be_given_by_its_number(tmp_path: Path) -> None:
-    three = streamvision("run", DRIVE, "--json", "--classes", "3", "--conf", "0", "--max-frames", "1", cwd=tmp_path)
+    three = called("run", DRIVE, "--json", "--classes", "3", "--conf", "0", "--max-frames", "1", cwd=tmp_path)
     assert three.code == 0, three.stderr
     assert set(three.report["streams"][0]["objects"]) == {"trafficlight"}
-    refused = streamvision("run", DRIVE, "--classes", "4", cwd=tmp_path)
+    refused = called("run", DRIVE, "--classes", "4", cwd=tmp_path)
     assert "classes names '4', which is not a class of this model" in refused.sentence()
 
 
 def test_save_records_to_a_file_of_its_own_and_says_where(tmp_path: Path, tiny: Path) -> None:
     for runs in (1, 2):
-        done = streamvision("run", DRIVE, "--model", tiny, "--save", "--detections", "found.jsonl", cwd=tmp_path)
+        done = called("run", DRIVE, "--model", tiny, "--save", "--detections", "found.jsonl", cwd=tmp_path)
         assert done.code == 0, done.stderr
         recordings = sorted((tmp_path / "runs" / "run").glob("*.mp4"))
         assert len(recordings) == runs
@@ -67,7 +67,7 @@ def test_save_records_to_a_file_of_its_own_and_says_where(tmp_path: Path, tiny: 
             str(tmp_path / "found.jsonl"),
             str(recordings[-1]),
         ]
-    named = streamvision("run", DRIVE, "--model", tiny, "--save", "--record", "mine.mp4", "--json", cwd=tmp_path)
+    named = called("run", DRIVE, "--model", tiny, "--save", "--record", "mine.mp4", "--json", cwd=tmp_path)
     assert named.report["files"] == [str(tmp_path / "mine.mp4")]
 
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from streamvision.core.config.serve import ServeConfig
 from streamvision.core.errors import ConfigError
 from streamvision.service.page_access import page_access
 from support.accounts import PASSWORD, people
-from support.command_line import command, running, streamvision
+from support.command_line import called, command, running
 
 BOXES = ("--source", "synthetic:boxes?fps=30&size=320x180", "--model", "road_signs")
 
@@ -129,7 +130,7 @@ class TestWhatThePageIsOpenedTo:
 
 
 def test_a_run_beyond_this_machine_is_refused_before_anything_else(state: Path) -> None:
-    done = streamvision("run", "--source", "nowhere.mp4", "--serve", "0.0.0.0:0", "--json")
+    done = called("run", "--source", "nowhere.mp4", "--serve", "0.0.0.0:0", "--json")
     assert done.code == 1 and "could be reached from other machines" in done.sentence()
     assert "no users in" in done.report["error"] and not state.exists()
 
@@ -194,7 +195,8 @@ def test_a_first_start_on_a_terminal_offers_to_make_the_admin(state: Path) -> No
                 assert more, (question, shown)
                 shown += more
             shown = shown.partition(question)[2]  # what follows may hold the next question already
-            time.sleep(1)  # a password is read only after what stands in the terminal's queue is thrown away
+            if question.startswith((b"Password", b"for confirmation")):
+                _wait_until_hidden(ours)
             os.write(ours, answer)
         while _read(ours):
             pass
@@ -203,6 +205,14 @@ def test_a_first_start_on_a_terminal_offers_to_make_the_admin(state: Path) -> No
         process.kill()
         os.close(ours)
     assert [(user["name"], user["role"]) for user in told("list")["users"]] == [("root", "admin")]
+
+
+def _wait_until_hidden(terminal: int, wait_s: float = 60) -> None:
+    """Wait until what is typed is not shown: with that, what stood in the terminal's queue before is thrown away."""
+    end_s = time.monotonic() + wait_s
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        assert time.monotonic() < end_s, "the password would be shown"
+        time.sleep(0.01)
 
 
 def _read(terminal: int, wait_s: float = 60) -> bytes:

@@ -12,7 +12,7 @@ from streamvision.core.errors import ConfigError, OutputError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.class_labels import read_class_folders, read_class_map, read_class_maps
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
-from support.command_line import streamvision
+from support.command_line import called
 
 
 def test_pictures_and_boxes_come_back(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_the_command_draws_the_class_of_every_pixel(tmp_path: Path) -> None:
         "--output",
         tmp_path / "a",
     )
-    done = streamvision("data", "synthetic", *arguments, "--json")
+    done = called("data", "synthetic", *arguments, "--json")
     assert done.code == 0, done.stderr
     assert done.report["pictures"] == 5
     pictures = read_class_maps(tmp_path / "a")
@@ -71,7 +71,7 @@ def test_the_command_draws_the_class_of_every_pixel(tmp_path: Path) -> None:
         road = (classes == pictures.names.index("road")).mean()
         assert 0.1 < road < 0.7
         assert set(np.unique(classes).tolist()) <= {*range(len(pictures.names)), 255}
-    again = streamvision("data", "synthetic", *arguments)
+    again = called("data", "synthetic", *arguments)
     assert again.code == 1
     assert "there already" in again.sentence()
 
@@ -79,7 +79,7 @@ def test_the_command_draws_the_class_of_every_pixel(tmp_path: Path) -> None:
 def test_the_command_draws_moods_and_boxes(tmp_path: Path) -> None:
     for task in ("classify", "detect"):
         size = ("--images", "12", "--val-images", "6", "--size", "160x90")
-        done = streamvision("data", "synthetic", "--task", task, *size, "--output", tmp_path / task)
+        done = called("data", "synthetic", "--task", task, *size, "--output", tmp_path / task)
         assert done.code == 0, done.stderr
     moods = read_class_folders(tmp_path / "classify")
     assert set(moods.names) <= {"day", "dusk", "rain"}
@@ -90,6 +90,6 @@ def test_the_command_draws_moods_and_boxes(tmp_path: Path) -> None:
 
 
 def test_a_size_that_is_none_is_one_sentence(tmp_path: Path) -> None:
-    done = streamvision("data", "synthetic", "--task", "semantic", "--size", "big", "--output", tmp_path / "a")
+    done = called("data", "synthetic", "--task", "semantic", "--size", "big", "--output", tmp_path / "a")
     assert done.code == 1
     assert "640x360" in done.sentence()

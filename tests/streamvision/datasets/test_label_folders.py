@@ -14,7 +14,7 @@ from streamvision.datasets import write_dataset
 from streamvision.datasets.class_labels import read_class_folders, read_class_maps
 from streamvision.datasets.label_folders import detect_labels, write_class_folders, write_class_maps
 from streamvision.datasets.label_inspection import inspect_labels, labels_of_folders, labels_of_maps
-from support.command_line import streamvision
+from support.command_line import called
 from support.labelled_pictures import make_dataset, save_picture
 
 
@@ -131,7 +131,7 @@ def test_class_folders_are_split_evenly_and_look_alikes_stay_together(tmp_path: 
     for name in ("cat", "dog"):
         for twin in range(3):
             shutil.copyfile(folder / name / "0.png", folder / name / f"twin{twin}.png")
-    done = streamvision(
+    done = called(
         *("data", "split", folder, "--fractions", "0.5,0.5", "--output", tmp_path / "out", "--link", "--json")
     )
     assert done.code == 0, done.stderr
@@ -144,7 +144,7 @@ def test_class_folders_are_split_evenly_and_look_alikes_stay_together(tmp_path: 
         assert abs(sum(image.split == "train" for image in of_class) - 6.5) <= 1
         assert len({image.split for image in of_class if image.path.name.startswith(("0", "twin"))}) == 1
     assert all(image.path.is_symlink() for image in again.images)
-    report = streamvision("data", "inspect", tmp_path / "out")
+    report = called("data", "inspect", tmp_path / "out")
     assert report.code == 0, report.stderr
     assert "26 pictures, 2 classes" in report.stdout
     assert "leaks       none" in report.stdout
@@ -155,7 +155,7 @@ def test_maps_are_split_with_their_pictures(tmp_path: Path) -> None:
         mapped(tmp_path / "set", f"day/{number}", 0, 1 + number % 2, seed=number)
         mapped(tmp_path / "set", f"night/{number}", 0, 1 + number % 2, seed=100 + number)
     (tmp_path / "set" / "classes.txt").write_text("road\nsky\ncar\n")
-    done = streamvision("data", "split", tmp_path / "set", "--fractions", "0.75,0.25", "--output", tmp_path / "out")
+    done = called("data", "split", tmp_path / "set", "--fractions", "0.75,0.25", "--output", tmp_path / "out")
     assert done.code == 0, done.stderr
     assert "16 pictures, 3 classes as maps of classes (train 12, val 4)" in done.stdout
     again = read_class_maps(tmp_path / "out")
@@ -165,13 +165,13 @@ def test_maps_are_split_with_their_pictures(tmp_path: Path) -> None:
         image.path.read_bytes(): image.map_path.read_bytes() for image in read_class_maps(tmp_path / "set").images
     }
     assert {image.path.read_bytes(): image.map_path.read_bytes() for image in again.images} == by_pixels
-    report = streamvision("data", "inspect", tmp_path / "out", "--json")
+    report = called("data", "inspect", tmp_path / "out", "--json")
     assert (report.report["format"], report.report["splits"]) == ("masks", {"train": 12, "val": 4})
 
 
 def test_options_for_boxes_are_refused(tmp_path: Path) -> None:
     folder = class_folders(tmp_path / "set", count=1)
-    done = streamvision("data", "split", folder, "--to", "coco", "--output", tmp_path / "out")
+    done = called("data", "split", folder, "--to", "coco", "--output", tmp_path / "out")
     assert done.code == 1
     assert "--to coco is for boxes" in done.sentence()
     assert not (tmp_path / "out").exists()
@@ -190,7 +190,7 @@ def test_the_contact_sheet_shows_classes_and_maps(tmp_path: Path) -> None:
     folder = class_folders(tmp_path / "set", count=2)
     mapped(tmp_path / "maps", "a", 0, 255, seed=1)
     for name, data in (("classes", folder), ("masks", tmp_path / "maps")):
-        done = streamvision("data", "inspect", data, "--sheet", tmp_path / f"{name}.png", "--json")
+        done = called("data", "inspect", data, "--sheet", tmp_path / f"{name}.png", "--json")
         assert done.code == 0, done.stderr
         assert done.report["sheet"] == str(tmp_path / f"{name}.png")
     with Image.open(tmp_path / "masks.png") as sheet, Image.open(tmp_path / "maps" / "images" / "a.png") as picture:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from streamvision.datasets import read_dataset
-from support.command_line import streamvision
+from support.command_line import called, streamvision
 from support.label_formats import write_cvat
 from support.labelled import coco_subset
 from support.plain_coco import plain_map
@@ -78,7 +78,7 @@ def test_saved_predictions_give_the_same_figures_elsewhere(measured):
 def test_figures_are_the_same_whichever_tool_wrote_the_labels(measured, data_dir, tmp_path):
     folder, report, _ = measured
     write_cvat(read_dataset(folder), tmp_path / "cvat")
-    done = streamvision(
+    done = called(
         *(
             "eval",
             "detect",
@@ -98,7 +98,7 @@ def test_figures_are_the_same_whichever_tool_wrote_the_labels(measured, data_dir
 
 def test_the_table_for_people(measured, data_dir):
     folder, report, _ = measured
-    done = streamvision("eval", "detect", data_dir / MODEL, "--data", folder, "--class", "person", "--threads", "1")
+    done = called("eval", "detect", data_dir / MODEL, "--data", folder, "--class", "person", "--threads", "1")
     assert done.code == 0, done.stderr
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("person"))
     assert row[1] == f"{report['per_class']['person']['map50_95']:.3f}"
@@ -107,7 +107,7 @@ def test_the_table_for_people(measured, data_dir):
 
 
 def test_a_data_set_with_other_classes_is_refused(data_dir):
-    done = streamvision("eval", "detect", data_dir / MODEL, "--data", data_dir / "roadsigns", "--json")
+    done = called("eval", "detect", data_dir / MODEL, "--data", data_dir / "roadsigns", "--json")
     assert done.code == 1
     assert "'crosswalk'" in done.sentence()
     assert "--class" in done.report["error"]
@@ -115,20 +115,20 @@ def test_a_data_set_with_other_classes_is_refused(data_dir):
 
 def test_a_split_that_is_not_there_is_refused(measured, data_dir):
     folder, _, _ = measured
-    done = streamvision("eval", "detect", data_dir / MODEL, "--data", folder, "--split", "test")
+    done = called("eval", "detect", data_dir / MODEL, "--data", folder, "--split", "test")
     assert done.code == 1
     assert "--split test: the data set has no parts" in done.sentence()
 
 
 def test_a_size_that_the_model_does_not_take_is_refused(measured, data_dir):
     folder, _, _ = measured
-    done = streamvision("eval", "detect", data_dir / MODEL, "--data", folder, "--imgsz", "640")
+    done = called("eval", "detect", data_dir / MODEL, "--data", folder, "--imgsz", "640")
     assert done.code == 1
     assert "takes pictures of 416x416 px only" in done.sentence()
 
 
 def test_a_missing_checkpoint_is_refused(measured):
     folder, _, _ = measured
-    done = streamvision("eval", "detect", "nowhere.pt", "--data", folder)
+    done = called("eval", "detect", "nowhere.pt", "--data", folder)
     assert done.code == 1
     assert "no checkpoint at nowhere.pt" in done.sentence()

@@ -15,7 +15,7 @@ from streamvision.evaluation.model import open_model
 from streamvision.evaluation.semantic import evaluate_semantic
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard
 from support.answering_network import answering_network, colour_network
-from support.command_line import streamvision
+from support.command_line import called
 
 SIDE_PX = 64
 BOXES = 84
@@ -48,7 +48,7 @@ def yolo(folder, line, *, more="", pictures=2):
 
 
 def measured(task, model, data, *more):
-    done = streamvision("eval", task, model, "--data", data, "--threads", "1", "--json", *more)
+    done = called("eval", task, model, "--data", data, "--threads", "1", "--json", *more)
     assert done.code == 0, done.stderr
     return done.report
 
@@ -78,16 +78,16 @@ def test_masks(segment, tmp_path):
     assert report["mask"]["per_class"]["thing"]["objects"] == 2
     saved = json.loads((tmp_path / "found.json").read_text())
     assert {len(row["segmentation"]["counts"]) > 4 for row in saved} == {True}
-    done = streamvision("eval", "segment", model, "--data", data, "--threads", "1")
+    done = called("eval", "segment", model, "--data", data, "--threads", "1")
     assert "mask mAP50-95" in done.stdout
 
 
 def test_a_model_for_another_task_is_refused(segment):
     model, data = segment
-    done = streamvision("eval", "pose", model, "--data", data, "--json")
+    done = called("eval", "pose", model, "--data", data, "--json")
     assert done.code == 1
     assert "no object of the data set has keypoints" in done.sentence()
-    done = streamvision("eval", "obb", model, "--data", data, "--json")
+    done = called("eval", "obb", model, "--data", data, "--json")
     assert "is a model for segment" in done.sentence()
 
 
@@ -106,7 +106,7 @@ def test_keypoints(tmp_path):
     # One of two keypoints is far off: the likeness is 0.5 and a little.
     assert report["keypoints"]["map50_95"] <= 0.1
     assert report["box"]["map50_95"] == 1.0
-    done = streamvision(
+    done = called(
         "eval",
         "pose",
         model,
@@ -221,7 +221,7 @@ def test_classes(named):
 
 def test_the_table_of_classes(named):
     model, data = named
-    done = streamvision("eval", "classify", model, "--data", data, "--threads", "1")
+    done = called("eval", "classify", model, "--data", data, "--threads", "1")
     assert done.stdout.splitlines()[2].split() == ["all", "0.000", "0.750", "4"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import streamvision
+from support.command_line import called
 from support.labelled import coco_subset
 
 MODEL = "models/yolox_nano.onnx"
@@ -40,7 +40,7 @@ def report(data_dir, tmp_path_factory):
     classes = json.dumps([str(number) for number in range(80)])
     (folder / "data.yaml").write_text(f"path: .\ntrain: train.txt\nval: val.txt\nnames: {classes}\n")
     target = folder / "report.html"
-    done = streamvision(
+    done = called(
         *("eval", "detect", data_dir / MODEL, "--data", folder, "--report", target, "--threads", "1", "--json")
     )
     assert done.code == 0, done.stderr
@@ -151,9 +151,7 @@ def test_a_checkpoint_without_torch_is_one_sentence(data_dir, tmp_path):
 
 def test_a_report_that_cannot_be_written_is_one_sentence(data_dir, tmp_path):
     folder = coco_subset(data_dir, tmp_path / "coco", count=1)
-    done = streamvision(
-        "eval", "detect", data_dir / MODEL, "--data", folder, "--report", tmp_path / "no" / "report.html"
-    )
+    done = called("eval", "detect", data_dir / MODEL, "--data", folder, "--report", tmp_path / "no" / "report.html")
     assert done.code == 1
     assert "cannot write the report" in done.sentence()
 

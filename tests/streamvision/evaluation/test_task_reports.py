@@ -9,7 +9,7 @@ from streamvision.evaluation.report.parts import confusion_of
 from streamvision.evaluation.scores import calibrated, score_bins
 from streamvision.inference.model_card import InputCard, ModelCard
 from support.answering_network import colour_network
-from support.command_line import streamvision
+from support.command_line import called
 from support.report_page import opened_report
 from support.tiny_classifier import tiny_classifier
 
@@ -36,7 +36,7 @@ def colours(tmp_path_factory):
     draw(folder / "val" / "green" / "b.png", "blue")
     target = folder / "report.html"
     model = tiny_classifier(folder / "colours.onnx")
-    done = streamvision("eval", "classify", model, "--data", folder, "--threads", "1", "--report", target, "--json")
+    done = called("eval", "classify", model, "--data", folder, "--threads", "1", "--report", target, "--json")
     assert done.code == 0, done.stderr
     return target, done.report
 
@@ -80,7 +80,7 @@ def test_classes_that_only_the_model_has_are_counted_beside(tmp_path):
         (tmp_path / "data" / name).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "data" / name / "a.png"), np.full((32, 32, 3), BGR[colour], np.uint8))
     target = tmp_path / "report.html"
-    done = streamvision(
+    done = called(
         *("eval", "classify", tiny_classifier(tmp_path / "c.onnx"), "--data", tmp_path / "data"),
         *("--report", target, "--json"),
     )
@@ -119,7 +119,7 @@ def scenes(tmp_path_factory):
     )
     model = colour_network(folder / "scenes.onnx", card, COLOURS)
     target = folder / "report.html"
-    done = streamvision("eval", "semantic", model, "--data", folder, "--threads", "1", "--report", target, "--json")
+    done = called("eval", "semantic", model, "--data", folder, "--threads", "1", "--report", target, "--json")
     assert done.code == 0, done.stderr
     return target, done.report
 

@@ -15,7 +15,7 @@ from streamvision.evaluation.model import open_model
 from streamvision.inference.backends.registry import open_backend
 from streamvision.inference.card_reader import read_card
 from streamvision.models import default_model_path
-from support.command_line import streamvision
+from support.command_line import called
 
 CLASSES = {"crosswalk", "speedlimit", "stop", "trafficlight"}
 
@@ -49,7 +49,7 @@ def test_it_finds_real_signs(data_dir: Path, tmp_path: Path) -> None:
         source = data_dir / "roadsigns" / "images" / name
         if source.exists():
             (tmp_path / name).write_bytes(source.read_bytes())
-    done = streamvision("run", "--source", tmp_path, "--model", default_model_path(), "--json")
+    done = called("run", "--source", tmp_path, "--model", default_model_path(), "--json")
     assert done.code == 0, done.stderr
     found = done.report["streams"][0]["objects"]
     assert set(found) <= CLASSES

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from support.command_line import streamvision
+from support.command_line import called
 
 pytest.importorskip("torch")
 pytest.importorskip("torchvision")
@@ -25,7 +25,7 @@ def test_the_printed_commands_show_the_model_at_work_and_export_it(tmp_path: Pat
             blocks = rng.integers(level - 50, level + 50, (6, 8, 3), dtype=np.uint8)
             picture = cv2.resize(blocks, (48, 36), interpolation=cv2.INTER_NEAREST)
             cv2.imwrite(str(tmp_path / "data" / name / f"{number}.png"), picture)
-    done = streamvision(
+    done = called(
         *("train", "--data", tmp_path / "data", "--model", "squeezenet1_1", "--imgsz", "32", "--batch", "4"),
         *("--epochs", "1", "--threads", "1", "--val-share", "0.3", "--balance", "class-weights", "--mixup", "0.5"),
         *("--project", tmp_path, "--name", "run", "--json"),
@@ -38,10 +38,10 @@ def test_the_printed_commands_show_the_model_at_work_and_export_it(tmp_path: Pat
     assert shows in done.stderr
     assert "augment:\n  mixup: 0.5\n" in (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
     assert shlex.split(exports)[:3] == ["streamvision", "export", str(tmp_path / "run" / "weights" / "best.pt")]
-    ran = streamvision(*shlex.split(shows)[1:])
+    ran = called(*shlex.split(shows)[1:])
     assert ran.code == 0, ran.stderr
     assert (tmp_path / "run" / "held-out.mp4").stat().st_size > 0
-    exported = streamvision(*shlex.split(exports)[1:], "--json")
+    exported = called(*shlex.split(exports)[1:], "--json")
     assert exported.code == 0, exported.stderr
     (artefact,) = exported.report["artefacts"]
     assert artefact["parity"]["passed"]

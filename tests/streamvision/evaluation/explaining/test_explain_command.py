@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamvision.evaluation.explaining.covering import random_mask
-from support.command_line import streamvision
+from support.command_line import called
 
 MODEL = "models/yolox_nano.onnx"
 PICTURE = "coco_val/images/000000000285.jpg"  # a bear, as large as the picture
@@ -24,7 +24,7 @@ def bear_in_a_corner(data_dir, tmp_path_factory):
 
 def test_an_exported_model_is_explained_by_covering(data_dir, bear_in_a_corner, tmp_path):
     target = tmp_path / "why.png"
-    done = streamvision(
+    done = called(
         *("explain", bear_in_a_corner, "--model", data_dir / MODEL, "--output", target, "--masks", "96"),
         *("--max-objects", "1", "--class", "Bear", "--json"),
     )
@@ -48,7 +48,7 @@ def test_an_exported_model_is_explained_by_covering(data_dir, bear_in_a_corner, 
 )
 def test_a_checkpoint_is_explained_by_its_gradients(data_dir, bear_in_a_corner, tmp_path, method, share):
     pytest.importorskip("ultralytics")
-    done = streamvision(
+    done = called(
         *("explain", bear_in_a_corner, "--model", data_dir / "models/yolov8n_coco.pt", "--imgsz", "320", "--json"),
         *("--max-objects", "1", "--output", tmp_path / "why.png", "--method", method),
     )
@@ -68,7 +68,7 @@ def test_look_alikes_come_from_the_training_data(data_dir, bear_in_a_corner, tmp
     (training / "labels" / "corner.txt").write_text("0 0.75 0.7396 0.3125 0.4792\n")
     (training / "labels" / "000000000139.txt").write_text("1 0.389578 0.416103 0.0385937 0.163146\n")
     (training / "data.yaml").write_text("train: images\nnames: [bear, chair]\n")
-    done = streamvision(
+    done = called(
         *("explain", bear_in_a_corner, "--model", data_dir / MODEL, "--train-data", training, "--masks", "16"),
         *("--max-objects", "1", "--output", tmp_path / "why.png", "--json"),
     )
@@ -81,7 +81,7 @@ def test_look_alikes_come_from_the_training_data(data_dir, bear_in_a_corner, tmp
 def test_nothing_found_is_said(data_dir, tmp_path):
     blank = tmp_path / "blank.png"
     cv2.imwrite(str(blank), np.full((100, 100, 3), 90, np.uint8))
-    done = streamvision("explain", blank, "--model", data_dir / MODEL, "--output", tmp_path / "why.png")
+    done = called("explain", blank, "--model", data_dir / MODEL, "--output", tmp_path / "why.png")
     assert done.code == 0, done.stderr
     assert "a lower --score shows weaker objects" in done.stdout
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_is_one_sentence(data_dir, tmp_path, arguments, words):
     cv2.imwrite(str(blank), np.full((100, 100, 3), 90, np.uint8))
     broken.write_bytes(blank.read_bytes()[:40])
     given = [one.format(blank=blank, broken=broken, folder=tmp_path) for one in arguments]
-    done = streamvision("explain", *given, "--model", data_dir / MODEL, "--masks", "16", cwd=tmp_path)
+    done = called("explain", *given, "--model", data_dir / MODEL, "--masks", "16", cwd=tmp_path)
     assert done.code == 1
     assert words in done.sentence()
 

@@ -6,7 +6,7 @@ import pytest
 
 from streamvision.inference.model_card import InputCard, ModelCard
 from support.answering_network import colour_network
-from support.command_line import streamvision
+from support.command_line import called
 from support.fixed_networks import brightness_depth
 from support.tiny_classifier import tiny_classifier
 
@@ -25,7 +25,7 @@ def red_square(tmp_path):
 
 
 def explained(*arguments, code=0):
-    done = streamvision("explain", *arguments, "--json")
+    done = called("explain", *arguments, "--json")
     assert done.code == code, done.stderr
     return done.report
 
@@ -91,7 +91,7 @@ def test_one_region_against_a_mask(red_square, tmp_path):
     left, top, right, bottom = BOX
     mask[top:bottom, left:right] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    done = streamvision(
+    done = called(
         *("explain", red_square, "--model", scene_model(tmp_path), "--class", "plate", "--masks", "64"),
         *("--truth", tmp_path / "mask.png", "--output", tmp_path / "why.png"),
     )
@@ -128,7 +128,7 @@ def test_what_describes_a_picture(red_square, tmp_path):
 )
 def test_what_cannot_be_asked_is_one_sentence(red_square, tmp_path, arguments, words):
     model = tiny_classifier(tmp_path / "colours.onnx")
-    done = streamvision("explain", red_square, "--model", model, "--masks", "16", *arguments, cwd=tmp_path)
+    done = called("explain", red_square, "--model", model, "--masks", "16", *arguments, cwd=tmp_path)
     assert done.code == 1
     assert words in done.sentence()
 
@@ -136,13 +136,13 @@ def test_what_cannot_be_asked_is_one_sentence(red_square, tmp_path, arguments, w
 def test_a_truth_of_another_size_is_one_sentence(red_square, tmp_path):
     cv2.imwrite(str(tmp_path / "small.png"), np.full((8, 8), 255, np.uint8))
     model = tiny_classifier(tmp_path / "colours.onnx")
-    done = streamvision("explain", red_square, "--model", model, "--truth", tmp_path / "small.png", cwd=tmp_path)
+    done = called("explain", red_square, "--model", model, "--truth", tmp_path / "small.png", cwd=tmp_path)
     assert "has 8x8 px, but the picture has 96x96" in done.sentence()
 
 
 def test_a_task_without_places_is_one_sentence(red_square, tmp_path):
     model = brightness_depth(tmp_path / "depth.onnx")
-    done = streamvision("explain", red_square, "--model", model, cwd=tmp_path)
+    done = called("explain", red_square, "--model", model, cwd=tmp_path)
     assert done.code == 1
     assert "is a model for depth; only objects, classes of pictures, scenes and embeddings" in done.sentence()
 
