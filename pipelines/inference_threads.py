@@ -223,7 +223,7 @@ class InferenceThreads:
             for stream, result in call.batch:
                 stream.worker.put(result.sequence, result)
             return
-        if isinstance(error, ModelAwayError):
+        if isinstance(error, ModelAwayError) or self._stopping.is_set():
             self._give_up(call.batch, STOPPED)
             return
         self._give_up(call.batch, INFERENCE_FAILED)

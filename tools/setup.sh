@@ -69,6 +69,16 @@ test)
   "${pip[@]}" --no-deps 'rapidocr-onnxruntime==1.4.4'
   # A virtual ONVIF camera; it asks for opencv-python, and has what it needs of that here.
   "${pip[@]}" --no-deps 'ipycam==1.3.0'
+  # The client of model servers allows only older protobuf, ml-dtypes and greenlet than others here ask for, and works with theirs.
+  "${pip[@]}" --no-deps tritonclient brotli gevent geventhttpclient grpcio python-rapidjson zope.event zope.interface
+  # The servers themselves have an environment of their own: Triton's Python backend needs NumPy 1.
+  if [ ! -x "$venv/servers/bin/mlserver" ]; then
+    say "installing model servers (Triton, MLServer): half a gigabyte, once"
+    "$venv/bin/python" -m venv "$venv/servers"
+    "$venv/servers/bin/python" -m pip install -q 'mlserver>=1.7' 'numpy<2' onnxruntime &&
+      "$venv/servers/bin/python" -m pip install -q --no-deps 'nvidia-pytriton>=0.7' ||
+      say "there are no model servers for this Python or machine; the tests that need them are skipped"
+  fi
   # ultralytics, trackeval and mediapipe bring opencv-python, which overwrites opencv-python-headless and needs libGL: keep exactly one.
   "$venv/bin/python" -m pip uninstall -q -y opencv-python opencv-contrib-python opencv-python-headless 2>/dev/null
   "${pip[@]}" "$("$venv/bin/python" -c 'import importlib.metadata as m

@@ -118,6 +118,12 @@ class ModelInputs:
             pictures = (replace(pictures[0], shape=(1, *pictures[0].shape)),)
         return cls(picture_input(pictures, path=path), batched, companions)
 
+    @property
+    def own(self) -> tuple[TensorSpec, ...]:
+        """The inputs as the model itself has them, the picture first."""
+        picture = self.picture if self.batched else replace(self.picture, shape=self.picture.shape[1:])
+        return (picture, *self.companions)
+
     def feeds(self, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return what each input is given for a batch of pictures."""
         feeds = {self.picture.name: tensor if self.batched else tensor[0]}

@@ -77,6 +77,8 @@ class ModelFacts:
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
     requests: int = 1
+    inputs: tuple[TensorSpec, ...] = ()
+    """All inputs as the model itself has them; empty: it has the picture's alone."""
 
 
 class LoadedBackend(ABC):
@@ -103,6 +105,8 @@ class LoadedBackend(ABC):
         self._engine = engine
         self.device, self.precision, self.requests = facts.device, facts.precision, facts.requests
         self.input, self.outputs, self.metadata = facts.input, facts.outputs, facts.metadata
+        self.inputs = facts.inputs or (facts.input,)
+        """All inputs as the model itself has them, the picture's first."""
         self._dtype = np.dtype(facts.input.dtype)
         self._accepted_shape: tuple[int, ...] = ()
 

@@ -169,6 +169,7 @@ class OnnxRuntimeBackend(LoadedBackend):
             input=inputs.picture,
             outputs=tuple(_spec(port) for port in session.get_outputs()),
             metadata=dict(session.get_modelmeta().custom_metadata_map),
+            inputs=inputs.own,
         )
         if precision not in ("auto", facts.precision):
             raise DeviceError(

@@ -158,6 +158,7 @@ class OpenVinoBackend(LoadedBackend):
             outputs=tuple(_specs(compiled.outputs)),
             metadata={**_inside(model, path), **_beside(path)},
             requests=share.requests if name == "CPU" else requests or _useful_requests(compiled),
+            inputs=inputs.own,
         )
         self._inputs = inputs if inputs.companions or not inputs.batched else None
         super().__init__(facts, CompiledShapes(compiled, model, inputs=inputs, compile_model=compile_model))

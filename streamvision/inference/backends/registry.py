@@ -95,7 +95,7 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             summary="a server of the Open Inference Protocol (Triton, MLServer, KServe), over HTTP or gRPC",
             extra=with_extra("kserve"),
             schemes=("kserve", "kserve+grpc", "kserves", "kserves+grpc"),
-            accepts="the address of a model on a server (kserve://HOST[:PORT]/NAME)",
+            accepts="the address of a model on a server (kserve://HOST/NAME)",
             package="tritonclient",
         ),
     ),

@@ -44,8 +44,8 @@ def parse_endpoint(address: ModelAddress) -> Endpoint:
         ModelError: when it is not of that form.
     """
     refused = ModelError(
-        f"{address} is no address of a model on a server: give kserve://HOST[:PORT]/NAME or .../NAME/VERSION, with "
-        "kserve+grpc:// for gRPC, and kserves:// or kserves+grpc:// for TLS"
+        f"{address} is no address of a model on a server: give kserve://HOST:8000/NAME, with its version as "
+        "NAME/2 where that matters; kserve+grpc:// is for gRPC, kserves:// and kserves+grpc:// for TLS"
     )
     user_info, rest = split_user_info(address.rest)
     try:

@@ -96,6 +96,7 @@ class KserveBackend(LoadedBackend):
         self._shares = shares
         self._certain = threading.Event()
         self._certain.set()
+        self._version: str | None = None
         self.max_batch = served.max_batch
         facts = ModelFacts(
             path=address,
@@ -133,27 +134,35 @@ class KserveBackend(LoadedBackend):
             memory = self._memories.get(timeout=_left_s(deadline_s))
         except Empty:
             raise ModelError(f"{self._address}: more calls are under way than its {self.requests} requests") from None
+        feeds = self._inputs.feeds(tensor)
         try:
-            if not self._certain.is_set():
-                self._make_certain(transport, deadline_s)
-            return self._asked(transport, memory, self._inputs.feeds(tensor), deadline_s)
+            try:
+                return self._asked(transport, memory, feeds, deadline_s)
+            except ServerRefusedError as error:
+                memory.close()
+                if not transport.is_ready(min(READY_TIMEOUT_S, _left_s(deadline_s))):
+                    raise ModelAwayError(f"{error}; the model is not ready there") from error
+                if not self._shares:
+                    raise
+                self._certain.clear()  # a server that has begun anew since knows nothing of the memory
+                return self._asked(transport, memory, feeds, deadline_s)
         except ModelAwayError:
             memory.close(server_is_there=False)
-            self._doubt(transport)
+            if self._certain.is_set():
+                self._certain.clear()
+                transport.drop_connections()
             raise
-        except ServerRefusedError as error:
-            memory.close()  # a server that has begun anew knows nothing of it
-            if transport.is_ready(min(READY_TIMEOUT_S, _left_s(deadline_s))):
-                raise
-            self._doubt(transport)
-            raise ModelAwayError(f"{error}; the model is not ready there") from error
         finally:
+            if self._engine is None:
+                memory.close()  # the model was closed meanwhile
             self._memories.put(memory)
 
     def _asked(
         self, transport: Transport, memory: SharedTensors, feeds: dict[str, NDArray[Any]], deadline_s: float
     ) -> list[NDArray[Any]]:
         """Run the model once; the tensors go through shared memory where the server takes it."""
+        if not self._certain.is_set():
+            self._make_certain(transport, deadline_s)
         inputs, wanted = [Sent(name, one) for name, one in feeds.items()], [Wanted(one.name) for one in self.outputs]
         if self._shares:
             try:
@@ -164,6 +173,10 @@ class KserveBackend(LoadedBackend):
                     "%s: tensors go through the connection, since shared memory is refused: %s", self._address, error
                 )
         answer = transport.infer(inputs, wanted, _left_s(deadline_s))
+        if answer.version != self._version:
+            if self._version is not None:
+                self._make_certain(transport, deadline_s)
+            self._version = answer.version
         return [self._output(answer, one, spec, memory) for one, spec in zip(wanted, self.outputs, strict=True)]
 
     def _output(self, answer: Answer, wanted: Wanted, spec: TensorSpec, memory: SharedTensors) -> NDArray[Any]:
@@ -182,21 +195,19 @@ class KserveBackend(LoadedBackend):
             raise ModelError(f"{self._address}: the server gives {tensor.dtype} for {wanted.name}, not {spec.dtype}")
         return tensor
 
-    def _doubt(self, transport: Transport) -> None:
-        """Look at the model again before the next call: the server may have begun anew, with another one."""
-        if self._certain.is_set():
-            self._certain.clear()
-            transport.drop_connections()
-
     def _make_certain(self, transport: Transport, deadline_s: float) -> None:
+        """Look at the model again: the server may have begun anew, or loaded another version.
+
+        Raises:
+            ModelError: when it is another model.
+        """
         try:
             now = _served(self._address, transport, _left_s(deadline_s))
         except ServerRefusedError as error:
             raise ModelAwayError(f"{error}; the model is not there yet") from error
         if (now.inputs, now.outputs, now.metadata) != (self._model.inputs, self._model.outputs, self._model.metadata):
             raise ModelError(
-                f"{self._address} is another model since its server was away: its tensors or its card differ; begin "
-                "anew with it"
+                f"{self._address} is another model than it was: its tensors or its card differ; begin anew with it"
             )
         self._certain.set()
 

@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 import tritonclient.grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
@@ -36,6 +40,10 @@ _CHANNEL = [
     ("grpc.use_local_subchannel_pool", 1),
 ]
 """A server that is back is found within two seconds; a new channel does not begin with an old one's connection."""
+_PARAMETERS = 6
+"""Number of the field of a model's metadata with MLServer's parameters, or the protocol's own properties."""
+_STRING_PARAMETER, _STRING_TAG = 3, b"\x1a"
+"""Number of the field of a parameter with its text, and what its bytes begin with then; properties are texts."""
 _CONTENTS = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -71,7 +79,9 @@ class GrpcTransport(Transport):
 
     def metadata(self, timeout_s: float) -> object:
         """Return what the server says of the model."""
-        return self._call("get_model_metadata", timeout_s, as_json=True, **self._model)
+        told = self._call("get_model_metadata", timeout_s, **self._model)
+        document: dict[str, Any] = MessageToDict(told, preserving_proto_field_name=True)
+        return {**document, "parameters": _parameters(told)}
 
     def config(self, timeout_s: float) -> object | None:
         """Return the model's configuration; ``None`` where the server has no such thing."""
@@ -94,7 +104,8 @@ class GrpcTransport(Transport):
         response = self._call("infer", timeout_s, **asked).get_response()
         try:
             shapes = {output.name: tuple(output.shape) for output in response.outputs}
-            return Answer({one.name: _tensor(response, one.name) for one in outputs if one.part is None}, shapes)
+            tensors = {one.name: _tensor(response, one.name) for one in outputs if one.part is None}
+            return Answer(tensors, shapes, response.model_version)
         except (ValueError, TypeError, KeyError, MemoryError) as error:
             raise ModelError(f"{self.shown}: the server's answer cannot be read ({last_line(error)})") from error
 
@@ -137,6 +148,27 @@ class GrpcTransport(Transport):
             raise self._refused(said) from error
         except ValueError as error:  # gRPC raises it where the channel was closed by another thread
             raise ModelAwayError(f"{self.shown}: the connection was given up ({last_line(error)})") from error
+
+
+def _parameters(told: Any) -> dict[str, str]:
+    """Return the texts among a model's parameters or properties, a field that others than Triton have."""
+    found: dict[str, str] = {}
+    for entry in _fields(told).get(_PARAMETERS, ()):
+        pair = _fields(Empty.FromString(entry))
+        (key, *_), (value, *_) = pair.get(1, [b""]), pair.get(2, [b""])
+        with suppress(DecodeError, UnicodeDecodeError):
+            texts = _fields(Empty.FromString(value)).get(_STRING_PARAMETER) if value[:1] == _STRING_TAG else [value]
+            found[key.decode()] = (texts or [value])[0].decode()
+    return found
+
+
+def _fields(message: Any) -> dict[int, list[bytes]]:
+    """Return the fields of a message that hold bytes and that its class does not know, by number."""
+    found: dict[int, list[bytes]] = {}
+    for field in UnknownFieldSet(message):
+        if isinstance(field.data, bytes):
+            found.setdefault(field.field_number, []).append(field.data)
+    return found
 
 
 def _tensor(response: Any, name: str) -> NDArray[Any]:

@@ -7,8 +7,11 @@ the call.
 from __future__ import annotations
 
 import json
+import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
+from http.client import BadStatusLine
 from typing import Any
 from urllib.parse import quote
 
@@ -17,8 +20,10 @@ import urllib3
 from tritonclient.utils import InferenceServerException
 
 from streamvision.core.errors import ModelAwayError, ModelError
+from streamvision.core.redaction import redact_outside
 from streamvision.inference.backends.kserve.address import Endpoint
 from streamvision.inference.backends.kserve.transport import (
+    BINARY,
     CONNECT_TIMEOUT_S,
     MAX_ANSWER_BYTES,
     MAX_DESCRIPTION_BYTES,
@@ -34,6 +39,9 @@ _HEADER_LENGTH = "Inference-Header-Content-Length"
 _AWAY = (502, 503, 504)
 """What a server, or a proxy before it, answers while it begins, ends or is too busy."""
 _CHUNK_BYTES = 1 << 20
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
+
+log = logging.getLogger(__name__)
 
 
 class HttpTransport(Transport):
@@ -47,13 +55,19 @@ class HttpTransport(Transport):
         self._pool = pool(endpoint.host, endpoint.port, maxsize=connections, block=False, retries=False)
         self._headers = {} if endpoint.authorization is None else {"Authorization": endpoint.authorization}
         version = f"/versions/{quote(endpoint.version, safe='')}" if endpoint.version else ""
+        self.binary = True
+        """Whether tensors go as bytes, which servers need not take; lists of numbers take ten times as long."""
         self._model = f"/v2/models/{quote(endpoint.model, safe='')}{version}"
 
     def extensions(self, timeout_s: float) -> frozenset[str]:
         """Return which extensions of the protocol the server has."""
         told = self._json("GET", "/v2", timeout_s)
         named = told.get("extensions") if isinstance(told, dict) else None
-        return frozenset(one for one in named if isinstance(one, str)) if isinstance(named, list) else frozenset()
+        found = frozenset(one for one in named if isinstance(one, str)) if isinstance(named, list) else frozenset()
+        self.binary = BINARY in found
+        if not self.binary:
+            log.warning("%s: the server takes tensors as lists of numbers alone, which is slow: use gRPC", self.shown)
+        return found
 
     def metadata(self, timeout_s: float) -> object:
         """Return what the server says of the model."""
@@ -78,8 +92,10 @@ class HttpTransport(Transport):
     def infer(self, inputs: Sequence[Sent], outputs: Sequence[Wanted], timeout_s: float) -> Answer:
         """Run the model."""
         client = tritonclient.http.InferenceServerClient
-        body, header_length = client.generate_request_body(self._given(inputs), outputs=self._asked(outputs))
-        headers = {"Content-Type": "application/octet-stream"}
+        given = self._given(inputs, binary_data=self.binary)
+        asked = self._asked(outputs, binary_data=self.binary)
+        body, header_length = client.generate_request_body(given, outputs=asked)
+        headers = {"Content-Type": "application/json" if header_length is None else "application/octet-stream"}
         if header_length is not None:
             headers[_HEADER_LENGTH] = str(header_length)
         path = f"{self._model}/infer"
@@ -87,8 +103,10 @@ class HttpTransport(Transport):
         try:
             length = told.get(_HEADER_LENGTH)
             result = client.parse_response_body(answer, header_length=None if length is None else int(length))
-            shapes = {one["name"]: tuple(map(int, one["shape"])) for one in result.get_response()["outputs"]}
-            return Answer({one.name: result.as_numpy(one.name) for one in outputs if one.part is None}, shapes)
+            document = result.get_response()
+            shapes = {one["name"]: tuple(map(int, one["shape"])) for one in document["outputs"]}
+            tensors = {one.name: result.as_numpy(one.name) for one in outputs if one.part is None}
+            return Answer(tensors, shapes, str(document.get("model_version") or ""))
         except (InferenceServerException, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
             raise ModelError(f"{self.shown}: the server's answer cannot be read ({last_line(error)})") from error
 
@@ -148,12 +166,14 @@ class HttpTransport(Transport):
                 response.close()  # what is left in it must not be taken for another answer
                 raise
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            if any(isinstance(one, BadStatusLine) for one in error.args):
+                raise ModelError(f"{self.shown}: the server does not speak HTTP; is this its gRPC port?") from error
             raise ModelAwayError(f"{self.shown}: the server does not answer ({_cause(error)})") from error
         if response.status == 200:
             return answer, response.headers
         said = _reason(answer) or f"HTTP status {response.status}"
         if response.status in _AWAY:
-            raise ModelAwayError(f"{self.shown}: the server is not ready ({self._refused(said).args[0]})")
+            raise ModelAwayError(f"{self.shown}: the server is not ready ({redact_outside(said)})")
         raise self._refused(said)
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline_s: float, limit: int) -> bytes:
@@ -183,4 +203,4 @@ def _cause(error: BaseException) -> str:
     """Return what a fault of urllib3 comes down to, without the pool and the address in its words."""
     inner = getattr(error, "reason", None)
     said = last_line(inner if isinstance(inner, BaseException) else error)
-    return said.rpartition(": ")[2] or said
+    return _ERRNO.sub("", said.rpartition(": ")[2] or said)

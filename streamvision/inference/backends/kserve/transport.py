@@ -18,6 +18,8 @@ from streamvision.inference.backends.kserve.description import DATATYPES
 
 SHARED_MEMORY = "system_shared_memory"
 """Name of the protocol's extension for memory that client and server share."""
+BINARY = "binary_tensor_data"
+"""Name of the protocol's extension for tensors as bytes over HTTP, in place of lists of numbers."""
 CONNECT_TIMEOUT_S = 3.0
 """Longest wait for a connection; a machine that is there takes far less."""
 MAX_DESCRIPTION_BYTES = 8 << 20
@@ -68,6 +70,8 @@ class Answer(NamedTuple):
     """The outputs that came with the answer, by name."""
     shapes: Mapping[str, tuple[int, ...]]
     """The shapes of all, those in shared memory among them."""
+    version: str
+    """Which version of the model the server has used."""
 
 
 class Transport(ABC):
@@ -132,22 +136,24 @@ class Transport(ABC):
         except OSError:
             return False
 
-    def _given(self, inputs: Sequence[Sent]) -> list[Any]:
-        return [self._input(one) for one in inputs]
+    def _given(self, inputs: Sequence[Sent], **how: Any) -> list[Any]:
+        """Return inputs as tritonclient has them; ``how`` goes to its method that takes a tensor."""
+        return [self._input(one, how) for one in inputs]
 
-    def _asked(self, outputs: Sequence[Wanted]) -> list[Any]:
+    def _asked(self, outputs: Sequence[Wanted], **how: Any) -> list[Any]:
+        """Return outputs as tritonclient has them; ``how`` says how they are to come."""
         asked = []
         for one in outputs:
-            output = self.tensors.InferRequestedOutput(one.name)
+            output = self.tensors.InferRequestedOutput(one.name, **how)
             if one.part is not None:
                 output.set_shared_memory(one.part.region, one.part.size, one.part.offset)
             asked.append(output)
         return asked
 
-    def _input(self, sent: Sent) -> Any:
+    def _input(self, sent: Sent, how: dict[str, Any]) -> Any:
         given = self.tensors.InferInput(sent.name, list(sent.tensor.shape), DATATYPES[sent.tensor.dtype.name])
         if sent.part is None:
-            return given.set_data_from_numpy(np.ascontiguousarray(sent.tensor))
+            return given.set_data_from_numpy(np.ascontiguousarray(sent.tensor), **how)
         return given.set_shared_memory(sent.part.region, sent.part.size, sent.part.offset)
 
     def _refused(self, reason: object) -> ServerRefusedError:
