@@ -32,7 +32,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 90.0
 
 
 def unavailable() -> str | None:
