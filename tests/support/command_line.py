@@ -75,6 +75,43 @@ def streamvision(*arguments: str | Path, timeout_s: float = TIMEOUT_S, cwd: Path
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+_KILLED = """
+import importlib, os, signal, sys
+from streamvision.cli.main import main
+place, times, *arguments = sys.argv[1:]
+module, _, name = place.partition(":")
+*owners, name = name.split(".")
+owner = importlib.import_module(module)
+for one in owners:
+    owner = getattr(owner, one)
+whole, left = getattr(owner, name), int(times)
+
+def counted(*given, **named):
+    global left
+    found = whole(*given, **named)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+
+setattr(owner, name, counted)
+main(arguments)
+"""
+
+
+def killed_after(place: str, times: int, *arguments: str | Path) -> None:
+    """Run ``streamvision`` in a process that is killed when it has called something so many times.
+
+    Args:
+        place: what is called: ``module:name`` or ``module:class.name``.
+        times: how often.
+        arguments: the command's arguments.
+    """
+    command = [sys.executable, "-c", _KILLED, place, str(times), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
 def called(*arguments: str | Path, cwd: Path | None = None) -> Finished:
     """Call ``streamvision`` in this process, which has torch already: what is refused is refused before any work."""
     from streamvision.cli.main import main

@@ -9,7 +9,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from streamvision.trip.arrivals import Arrivals, is_being_written
 from streamvision.trip.run import Trip
 from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings
 from streamvision.trip.summaries import ClipCounts
-from support.command_line import Finished, running, streamvision
+from support.command_line import Finished, called, killed_after, running, streamvision
 from support.fixed_networks import bright_cell_detector
 from support.tiny_classifier import tiny_classifier
 from support.trip_cards import copied_card, true_frames, true_objects
@@ -112,7 +111,7 @@ def test_table_and_map_hold_the_objects_of_the_report(made: Made) -> None:
 
 def test_a_second_run_works_on_no_clip_and_says_the_same(made: Made) -> None:
     before = _contents(made.output)
-    finished = streamvision("trip", made.card, "--output", made.output, *QUICK, "--json")
+    finished = called("trip", made.card, "--output", made.output, *QUICK, "--json")
     assert finished.report["clips"] == {"found": 3, "new": 0, "skipped": 3}
     assert finished.report | {"clips": 0} == made.finished.report | {"clips": 0}
     assert _contents(made.output) == before
@@ -122,30 +121,23 @@ def test_what_stands_on_signs_is_read_once(made: Made, tmp_path: Path) -> None:
     if importlib.util.find_spec("rapidocr_onnxruntime") is None:
         pytest.skip("no model of text: pip install --no-deps rapidocr-onnxruntime")
     output = Path(shutil.copytree(made.output, tmp_path / "out"))
-    finished = streamvision("trip", made.card, "--output", output, *QUICK, "--text", TEXT_MODEL, "--json")
+    finished = called("trip", made.card, "--output", output, *QUICK, "--text", TEXT_MODEL, "--json")
     assert finished.report["clips"]["new"] == 0
     read = {(one["class_name"], one["text"], one["speed_limit_kmh"]) for one in finished.report["objects"]}
     assert ("speedlimit", "60", 60.0) in read
     assert ("stop", "STOP", None) in read
-    again = streamvision("trip", made.card, "--output", output, *QUICK, "--text", TEXT_MODEL, "--json")
+    again = called("trip", made.card, "--output", output, *QUICK, "--text", TEXT_MODEL, "--json")
     assert again.report == finished.report
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was_and_comes_to_the_same(made: Made, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    with running("trip", made.card, "--output", output, *QUICK) as killed:
-        deadline_s = time.monotonic() + WAIT_S
-        while not list(output.glob("state/clips/*.npz")):
-            assert time.monotonic() < deadline_s
-            assert killed.poll() is None
-            time.sleep(0.02)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait(WAIT_S)
+    killed_after("streamvision.trip.index:TripIndex.keep", 1, "trip", made.card, "--output", output, *QUICK)
+    assert len(list(output.glob("state/clips/*.npz"))) == 1
     assert not (output / "objects.csv").exists()
-    finished = streamvision("trip", made.card, "--output", output, *QUICK, "--json")
+    finished = called("trip", made.card, "--output", output, *QUICK, "--json")
     clips = finished.report["clips"]
-    assert clips["skipped"] >= 1
-    assert clips["new"] + clips["skipped"] == 3
+    assert (clips["skipped"], clips["new"]) == (1, 2)
     assert _contents(output) == _contents(made.output)
 
 
@@ -154,17 +146,11 @@ def test_a_run_that_was_killed_while_it_made_a_video_makes_the_same_one_byte_by_
 ) -> None:
     quick = tuple(one for one in QUICK if one != "--no-video")
     whole, output = (Path(shutil.copytree(made.output, tmp_path / name)) for name in ("whole", "out"))
-    with running("trip", made.card, "--output", output, *quick) as killed:
-        deadline_s = time.monotonic() + WAIT_S
-        while not any(one.stat().st_size for one in output.glob("videos/.*.part")):
-            assert time.monotonic() < deadline_s
-            assert killed.poll() is None
-            time.sleep(0.005)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait(WAIT_S)
+    killed_after("streamvision.trip.video:_Encoder.write", 200, "trip", made.card, "--output", output, *quick)
+    assert any(one.stat().st_size for one in output.glob("videos/.*.part"))
     assert not list(output.glob("videos/*.mp4"))
     for folder in (output, whole):
-        assert streamvision("trip", made.card, "--output", folder, *quick).code == 0
+        assert called("trip", made.card, "--output", folder, *quick).code == 0
     contents = _contents(output)
     assert [name for name in contents if name.endswith(".mp4")] != []
     assert contents == _contents(whole)
@@ -216,7 +202,7 @@ def test_a_clip_that_the_ignition_cut_off_is_read_as_far_as_it_goes_and_drawn(ma
     last.write_bytes(content[: len(content) // 2])
     (last.parent / "2026_0601_103036_0004F.MP4").write_bytes(b"no film at all" * 1000)
     quick = (*(one for one in QUICK if one != "--no-video"), "--stride", "5")
-    finished = streamvision("trip", card, "--output", tmp_path / "out", *quick, "--json")
+    finished = called("trip", card, "--output", tmp_path / "out", *quick, "--json")
     (drive,) = finished.report["drives"]
     assert len(drive["clips"]) == 4
     assert [note.split()[0] for note in drive["notes"]] == [last.name, "2026_0601_103036_0004F.MP4"]
@@ -242,14 +228,14 @@ def test_a_clip_that_the_ignition_cut_off_is_read_as_far_as_it_goes_and_drawn(ma
 )
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     (tmp_path / "empty").mkdir()
-    finished = streamvision("trip", tmp_path / arguments[0], *arguments[1:], "--output", tmp_path / "out", *QUICK)
+    finished = called("trip", tmp_path / arguments[0], *arguments[1:], "--output", tmp_path / "out", *QUICK)
     assert finished.code == 1
     assert said in finished.sentence()
 
 
 def test_a_model_that_finds_no_objects_is_refused_before_the_work(tmp_path: Path) -> None:
     model = tiny_classifier(tmp_path / "colours.onnx")
-    finished = streamvision("trip", tmp_path, "--model", model, "--output", tmp_path / "out")
+    finished = called("trip", tmp_path, "--model", model, "--output", tmp_path / "out")
     assert finished.code == 1
     assert "a trip needs a model that finds objects" in finished.sentence()
 
@@ -258,7 +244,7 @@ def test_a_clip_of_which_nothing_is_left_is_said(tmp_path: Path) -> None:
     (tmp_path / "card").mkdir()
     (tmp_path / "card" / "FILE0001.MP4").write_bytes(b"\x00" * 100_000)
     model = bright_cell_detector(tmp_path / "m.onnx")
-    finished = streamvision("trip", tmp_path / "card", "--model", model, "--output", tmp_path / "out", "--json")
+    finished = called("trip", tmp_path / "card", "--model", model, "--output", tmp_path / "out", "--json")
     assert (finished.code, finished.report["drives"]) == (0, [])
     assert "nothing of a clip could be decoded: FILE0001.MP4 " in finished.stderr
 
@@ -269,7 +255,7 @@ def test_an_index_that_cannot_be_used_is_said_as_it_is_even_while_a_folder_is_wa
     with closing(sqlite3.connect(tmp_path / "out" / "state" / "trip.db")) as database, database:
         database.execute("CREATE TABLE clips (key TEXT PRIMARY KEY, path TEXT)")
     arguments = ("trip", tmp_path, "--model", model, "--output", tmp_path / "out", "--watch")
-    finished = streamvision(*arguments)
+    finished = called(*arguments)
     assert finished.code == 1
     assert finished.sentence().startswith("streamvision: the index ")
 
@@ -290,9 +276,9 @@ def _place(one: dict[str, Any]) -> tuple[float, float]:
 def test_tiles_are_asked_of_nobody_unless_an_address_is_given(made: Made) -> None:
     assert "tile.example.org" not in (made.output / "report.html").read_text(encoding="utf-8")
     address = "https://tile.example.org/{z}/{x}/{y}.png"
-    done = streamvision("trip", made.card, "--output", made.output, *QUICK, "--tiles", address)
+    done = called("trip", made.card, "--output", made.output, *QUICK, "--tiles", address)
     assert done.code == 0, done.stderr
     assert address in (made.output / "report.html").read_text(encoding="utf-8")
-    refused = streamvision("trip", made.card, "--output", made.output, *QUICK, "--tiles", "https://tile.example.org/")
+    refused = called("trip", made.card, "--output", made.output, *QUICK, "--tiles", "https://tile.example.org/")
     assert refused.code != 0
     assert "{z}" in refused.stderr
