@@ -29,7 +29,7 @@ def trip_cards(kept: Path, spec: TripSpec = SPEC) -> dict[str, Path]:
     folder = kept / f"trip-{_version(spec)}"
     if not folder.is_dir():
         made = Path(tempfile.mkdtemp(dir=kept))
-        write_trip(made / "cards", spec, makers=MAKERS)
+        write_trip(made / "cards", spec, makers=MAKERS, workers=1)
         try:
             (made / "cards").rename(folder)
         except OSError:  # another worker was faster
