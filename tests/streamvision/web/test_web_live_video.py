@@ -8,10 +8,10 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
 import av
-import numpy as np
 import pytest
 
 from streamvision.core.live_video import VideoLayer
@@ -19,7 +19,7 @@ from streamvision.web import video_fanout
 from streamvision.web.server import WebServer
 from support.live_feed import LiveFeed
 from support.live_packets import PlayedPackets
-from support.web_client import eventually, get, get_json, opened
+from support.web_client import TIMEOUT_S, eventually, get, get_json, opened
 
 SOURCE = VideoLayer("passed_on")
 Serve = Callable[..., WebServer]
@@ -34,7 +34,7 @@ def read(response: http.client.HTTPResponse) -> tuple[str, dict[str, Any], bytes
 
 
 def read_until(response: http.client.HTTPResponse, wanted: Callable[[str, dict[str, Any]], bool]) -> dict[str, Any]:
-    for _ in range(400):
+    for _ in range(4000):
         kind, header, _ = read(response)
         if wanted(kind, header):
             return header
@@ -72,9 +72,9 @@ def test_whoever_joins_gets_the_last_group_of_pictures_at_once(server: WebServer
     with opened(server.port, "/api/live?streams=gate&layer=source") as first:
         assert eventually(lambda: len(played.sent) >= 12)
         with opened(server.port, "/api/live?streams=gate&layer=source") as second:
-            begin_s = time.monotonic()
+            joined_us = time.monotonic() * 1e6
             records = [read(second) for _ in range(10)]
-            assert time.monotonic() - begin_s < 0.3
+        assert all(header["packet"]["captured_us"] < joined_us for _, header, _ in records[1:]), "none is waited for"
         assert records[0][0] == "format" and records[1][1]["packet"]["is_key"]
         assert read(first)[0] == "format"
     assert played.subscriptions == 1, "one subscription is shared by all"
@@ -208,7 +208,7 @@ def test_streams_that_come_later_come_in_the_same_layer(
 def slow_viewer(port: int, path: str) -> socket.socket:
     viewer = socket.socket()
     viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-    viewer.settimeout(10)
+    viewer.settimeout(TIMEOUT_S)
     viewer.connect(("127.0.0.1", port))
     viewer.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
     return viewer
@@ -246,21 +246,20 @@ def test_a_slow_viewer_is_skipped_to_key_frames_and_holds_nobody_up(feed: LiveFe
         source = played.layer("gate", SOURCE)
         viewer, records, packets = slow_viewer(server.port, "/api/live?streams=gate&layer=source"), Records(), []
         with opened(server.port, "/api/live?streams=gate&layer=source") as quick:
-            ages_s = []
-            end_s = time.monotonic() + 6
-            while time.monotonic() < end_s:
-                _, header, _ = read(quick)
-                ages_s.append(time.monotonic() - header["sent_at_s"])
-                if len(ages_s) % 4 == 0:  # a quarter of what the video needs
-                    packets += [(one, data) for one, data in records.feed(viewer.recv(16 * 1024)) if "packet" in one]
+            came, gaps = 0, []
+            until_s = time.monotonic() + TIMEOUT_S
+            while not gaps or came < 50:
+                assert time.monotonic() < until_s, "something is left out"
+                read(quick)
+                came += 1
+                if came % 4 == 0:  # a quarter of what the video needs
+                    packets += [one["packet"] for one, _ in records.feed(viewer.recv(16 * 1024)) if "packet" in one]
+                    gaps = [now for before, now in pairwise(packets) if now["time_us"] - before["time_us"] != 40_000]
         viewer.close()
         bytes_per_s = sum(len(packet.data) for packet in source.sent[-50:]) / 2
         assert bytes_per_s > 250_000, "else nobody is slow"
-        assert np.percentile(ages_s, 95) < 0.1, "the quick one has all at once"
-        times_us = [header["packet"]["time_us"] for header, _ in packets]
-        gaps = [one for one in range(1, len(times_us)) if times_us[one] - times_us[one - 1] != 40_000]
-        assert gaps, "something was left out"
-        assert all(packets[one][0]["packet"]["is_key"] for one in gaps), "and the next is a key frame"
+        assert came > 2 * len(packets), "the quick one has far more"
+        assert all(packet["is_key"] for packet in gaps), "what comes after a gap is a key frame"
         text = get(server.port, "/metrics")[2].decode()
         assert 'streamvision_live_skips_total{layer="source"} ' in text
 
@@ -271,7 +270,7 @@ def test_a_slow_viewer_gets_a_smaller_layer(serve: Serve) -> None:
         server = serve(feed)
         viewer, records = slow_viewer(server.port, "/api/live?streams=gate&layer=auto"), Records()
         formats: list[dict[str, Any]] = []
-        end_s = time.monotonic() + 20
+        end_s = time.monotonic() + TIMEOUT_S
         while time.monotonic() < end_s and not any(one["way"] == "encoded" for one in formats):
             time.sleep(0.1)
             formats += [one["format"] for one, _ in records.feed(viewer.recv(12 * 1024)) if "format" in one]

@@ -25,9 +25,7 @@ from streamvision.web.server import WebServer
 from streamvision.web.setup_code import SetupCode
 from support.accounts import PASSWORD, People, people
 from support.live_feed import LiveFeed, published_after
-from support.web_client import eventually, read_part
-
-ENDS_WITHIN_S = 5.0
+from support.web_client import TIMEOUT_S, eventually, read_part
 
 
 class Browser:
@@ -39,7 +37,7 @@ class Browser:
         self.flags: dict[str, str] = {}
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         try:
             response = self.open(connection, method, path, body, **headers)
             return response.status, {k.title(): v for k, v in response.getheaders()}, response.read().decode()
@@ -219,18 +217,19 @@ def test_a_browser_that_must_wait_is_told_for_how_long(guarded: WebServer, brows
 
 
 def _watch(browser: Browser, path: str) -> http.client.HTTPResponse:
-    response = browser.open(http.client.HTTPConnection("127.0.0.1", browser.port, timeout=30), "GET", path)
+    response = browser.open(http.client.HTTPConnection("127.0.0.1", browser.port, timeout=TIMEOUT_S), "GET", path)
     assert response.status == 200
     return response
 
 
-def _ends_within(responses: list[http.client.HTTPResponse]) -> float:
-    begin_s = time.monotonic()
+def _end(responses: list[http.client.HTTPResponse]) -> None:
+    """Read them to their ends; one that goes on fails, since its pictures do not end either."""
+    until_s = time.monotonic() + TIMEOUT_S
     for response in responses:
         with suppress(http.client.IncompleteRead):  # who reads slowly is broken off
-            response.read()
+            while response.read1(1 << 16):
+                assert time.monotonic() < until_s, "it goes on"
         response.close()
-    return time.monotonic() - begin_s
 
 
 @pytest.mark.parametrize("how", ["signs out", "is removed", "new password", "new role", "fewer streams"])
@@ -254,7 +253,7 @@ def test_what_is_watched_ends_when_somebody(
         "fewer streams": lambda: users.change("bob", streams=["yard"]),
     }
     changes[how]()
-    assert _ends_within(watched) < ENDS_WITHIN_S * 3  # a busy machine; it takes 1.5 s on an idle one
+    _end(watched)
     for _ in range(3):
         read_part(others)
     others.close()
@@ -266,12 +265,12 @@ def test_a_token_that_is_removed_or_expires_ends_what_it_watches(guarded: WebSer
     _, brief = known.accounts.tokens.add("bob", expires_days=3 / 86400)
     watched = []
     for one in (secret, brief):
-        connection = http.client.HTTPConnection("127.0.0.1", guarded.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", guarded.port, timeout=TIMEOUT_S)
         connection.request("GET", "/streams/gate/mjpeg", headers={"Authorization": f"Bearer {one}"})
         watched.append(connection.getresponse())
         read_part(watched[-1])
     known.accounts.tokens.remove(token.id)
-    assert _ends_within(watched) < 20
+    _end(watched)
 
 
 def test_without_users_this_machine_is_open_until_there_is_one(feed: LiveFeed, serve, tmp_path: Path) -> None:
@@ -285,7 +284,7 @@ def test_without_users_this_machine_is_open_until_there_is_one(feed: LiveFeed, s
     status, _, body = browser.ask("POST", "/api/users", {"name": "ann", "password": PASSWORD})
     assert status == 201 and json.loads(body)["role"] == "admin"
     assert eventually(lambda: browser.ask("GET", "/api/me")[0] == 401)
-    assert _ends_within([watched]) < ENDS_WITHIN_S * 3
+    _end([watched])
     browser.sign_in("ann")
     assert json.loads(browser.ask("GET", "/api/me")[2])["login"] is True
     database.close()

@@ -34,7 +34,7 @@ Serve = Callable[..., WebServer]
 
 
 def until(client: WebSocketClient, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    for _ in range(400):
+    for _ in range(4000):
         header, _ = client.record()
         if wanted(header):
             return header
@@ -132,7 +132,9 @@ def test_another_layer_begins_where_the_one_before_ends(server: WebServer, packe
         captured_us = [one["packet"]["captured_us"] for one in came if "packet" in one]
         assert len(captured_us) >= 10, "the former layer goes on until the key frame"
         first = client.record()[0]["packet"]
-        assert first["is_key"] and first["captured_us"] - captured_us[-1] < 200_000
+        sent_us = [one.captured_us for one in packets.layer("gate", VideoLayer("encoded", 160)).sent]
+        between = [at_us for at_us in sent_us if captured_us[-1] < at_us < first["captured_us"]]
+        assert first["is_key"] and len(between) < 5
         client.send('{"streams": "gate", "layer": "h264", "width": "320"}')
         begun = until(client, lambda one: "format" in one)["format"]
         assert (begun["layer"], begun["width_px"]) == ("h264", 320)
@@ -220,8 +222,10 @@ def test_places_count(feed: LiveFeed, serve: Serve) -> None:
         with WebSocketClient(server.port, "/api/live") as third:
             assert third.status == 503 and "2 viewers" in third.refusal()
         second.send('{"streams": "yard"}')
-        streams = [second.record()[0].get("stream") for _ in range(60)]
-        assert set(streams[-20:]) == {"yard"}, "whoever has a place may change what it watches"
+        streams: list[str | None] = []
+        while len(streams) < 20 or set(streams[-20:]) != {"yard"}:  # whoever has a place may change what it watches
+            streams.append(second.record()[0].get("stream"))
+            assert len(streams) < 1000
 
 
 def test_who_takes_nothing_is_evicted_and_pings_pile_up_nowhere(feed: LiveFeed, serve: Serve) -> None:
@@ -234,7 +238,7 @@ def test_who_takes_nothing_is_evicted_and_pings_pile_up_nowhere(feed: LiveFeed, 
             with pytest.raises(OSError):
                 while time.monotonic() < begin_s + TIMEOUT_S:
                     client.ping(b"x" * 100)
-                    time.sleep(0.02)
+                    time.sleep(0.1)  # more than 100 frames that are read at once are no viewer's
         assert eventually(lambda: server.fanout.evicted["takes nothing"] == 1)
 
 
@@ -243,7 +247,6 @@ def test_of_many_messages_the_newest_counts(server: WebServer, packets: PlayedPa
         until(client, lambda one: "packet" in one)
         for number in range(90):
             client.send(json.dumps({"layer": "h264", "width": str((160, 240)[number % 2])}))
-            time.sleep(0.005)
         client.send('{"streams": "yard", "layer": "source"}')
         until(client, lambda one: one.get("stream") == "yard" and "packet" in one)
     begun = sum(packets.layer("gate", VideoLayer("encoded", width_px)).subscriptions for width_px in (160, 240))
