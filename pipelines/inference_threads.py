@@ -218,8 +218,7 @@ class InferenceThreads:
                 return
         if error is None:
             self._failures_in_row = 0
-            if (observer := self.observer) is not None:
-                observer(call.batch, call.seconds)
+            self._tell(call)
             for stream, result in call.batch:
                 stream.worker.put(result.sequence, result)
             return
@@ -228,6 +227,15 @@ class InferenceThreads:
             return
         self._give_up(call.batch, INFERENCE_FAILED)
         self._note_failure(error)
+
+    def _tell(self, call: _Call) -> None:
+        if (observer := self.observer) is None:
+            return
+        try:
+            observer(call.batch, call.seconds)
+        except Exception:  # it must not cost the streams anything
+            log.exception("who is told of batches")
+            self.observer = None
 
     def _answered(self, call: _Call) -> BaseException | None:
         """Take a batch through the network, also where the model's server is away meanwhile.

@@ -41,6 +41,9 @@ EXCHANGE_S = 150.0
 """Longest wait for a network that hangs and is opened again, before another can take over."""
 WAIT_S = 86_400.0
 """How long a new model waits for somebody to let it take over, or for enough objects to be compared."""
+REMEMBER_TRIES = 6
+REMEMBER_PAUSE_S = 2.0
+"""Pause before it is tried again to remember what has taken over."""
 POLL_S = 0.1
 
 OnEnd = Callable[["Change"], None]
@@ -292,12 +295,21 @@ class Change:
             self.progress.end("rolled_back", f"{order.before.path} goes on in its place: {self._gone_back}.")
             return
         self.progress.check_wanted()
-        try:
-            self._chosen.take(order.name, order.config, order.before, lambda: True)
-        except StateError as error:
-            log.error("the model %s runs, but is not remembered: %s", order.config.path, error)
-            self._end_well(f"that could not be remembered, so the next start begins with the one before: {error}")
-            return
+        self._remember()
+
+    def _remember(self) -> None:
+        """Let the new model be what is set; where the state does not answer, try again for some time."""
+        order = self._order
+        for tries_left in reversed(range(REMEMBER_TRIES)):
+            try:
+                self._chosen.take(order.name, order.config, order.before, lambda: True)
+                break
+            except StateError as error:
+                log.error("the model %s runs, but is not remembered: %s", order.config.path, error)
+                if not tries_left:
+                    self._end_well(f"the next start begins with the one before, since that is not remembered: {error}")
+                    return
+                time.sleep(REMEMBER_PAUSE_S)
         self._end_well("")
 
     def _called(self, work: Callable[[], Any], *, discard: Callable[[Any], None]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ class Comparison:
         self._judged = 0
         self._pictures = 0
         self._names: tuple[str, ...] = ()
+        self._lock = threading.Lock()
         self._current_s, self._new_s = Distribution(_SAMPLES), Distribution(_SAMPLES)
 
     @property
@@ -81,6 +83,12 @@ class Comparison:
             current_s: how long the present model took.
             new_s: how long the new model took.
         """
+        with self._lock:
+            return self._add(current, new, names, current_s, new_s)
+
+    def _add(
+        self, current: Prediction, new: Prediction, names: tuple[str, ...], current_s: float, new_s: float
+    ) -> Compared:
         self._names = names
         self._pictures += 1
         self._current_s.add(current_s)
@@ -96,6 +104,10 @@ class Comparison:
 
     def figures(self) -> ModelComparison:
         """Return the figures so far."""
+        with self._lock:
+            return self._figures()
+
+    def _figures(self) -> ModelComparison:
         agreement, matched = self.agreement, sum(self._matched.values())
         ids = [class_id for class_id, _ in (self._current + self._new).most_common(MAX_CLASSES)]
         return ModelComparison(

@@ -74,7 +74,7 @@ class ServiceModels:
         before = self._config_of(name)
         given = {key: getattr(request, key) for key in CHOICE_KEYS}
         given |= {key: getattr(before, key) for key in OF_THE_MACHINE if given[key] is None}
-        config = before.choosing(validate(ModelConfig, given, origin=f"models {name}"))
+        config = before.choosing(_from_anywhere(validate(ModelConfig, given, origin=f"models {name}")))
         _check_there(config, request)
         return self._begin(name, request, config, before)
 
@@ -191,6 +191,14 @@ class ServiceModels:
 
 def _key(name: str) -> str | None:
     return None if name == DEFAULT_MODEL else name
+
+
+def _from_anywhere(config: ModelConfig) -> ModelConfig:
+    """Return the same, found by the next start, too, though it begins in another folder."""
+    path = config.path
+    if isinstance(path, Path) and path.exists():
+        return config.model_copy(update={"path": path.absolute()})
+    return config
 
 
 def _check_there(config: ModelConfig, request: ModelRequest) -> None:
