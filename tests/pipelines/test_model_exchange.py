@@ -19,7 +19,7 @@ from streamvision.core.errors import ModelError
 from support.changes import status_of, until, until_frames
 from support.red_box_film import red_box_detector, red_box_film
 
-FRAMES = 800
+FRAMES = 600
 NAMES = ("cat", "dog", "fox")
 
 
@@ -82,7 +82,7 @@ def test_six_exchanges_lose_no_frame_and_no_identity(film: Path, models: dict[st
     with Pipeline(config) as pipeline:
         for number, name in enumerate(("larger", "turned", "more", "first", "more", "turned"), start=1):
             opened = beside(pipeline, models[name], requests=1 + number % 3)
-            done = 100 * number
+            done = 80 * number
             until(lambda done=done: status_of(pipeline, "a").frames_done >= done, "frames")  # type: ignore[misc]
             take_over(pipeline, opened, told)
             until_frames(pipeline, "a")
@@ -235,3 +235,18 @@ def test_what_a_stream_is_changed_to_later_is_of_the_model_that_is_there(film: P
         pipeline.add_stream(StreamConfig.model_validate(stream))
         until_frames(pipeline, "a")
         assert pipeline.view.model.startswith("more.onnx"), "what is opened again is what took over"
+
+
+def test_adaptive_inference_goes_on_where_the_new_model_takes_no_parts(film: Path, models: dict[str, Path]) -> None:
+    stream = {"source": str(film), "id": "a", "adaptive": {"mode": "adaptive"}}
+    config = parse_config(
+        {"model": {"path": "road_signs", "threads": 1, "side_px": 320}, "streams": [stream]}, origin="test"
+    )
+    with Pipeline(config) as pipeline:
+        until_frames(pipeline, "a", 8)
+        for path in (models["first"], Path("road_signs"), models["larger"]):
+            take_over(pipeline, beside(pipeline, path), [])
+            group_of(pipeline).keep()
+            until_frames(pipeline, "a", 8)
+        assert not pipeline.failures() and not status_of(pipeline, "a").drops
+        pipeline.stop()
