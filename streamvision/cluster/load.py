@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from streamvision.core.telemetry import StageTimes
 
-EVERY_S = 2.0
+EVERY_S = 5.0
 """Over how long it is measured."""
 MOST_SAMPLES = 256
 """Most durations of a stage that are told at once."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 ASSUMED_COST_CORES = 0.5
 """What a stream is taken to cost while nothing was measured, in cores."""
-WORTH_IT = 0.05
-"""A stream moves where the fuller node is fuller by so much more than the other will be afterwards, as shares."""
+WORTH_IT = 1.25
+"""A stream moves where the fuller node is so many times as full as the other will be afterwards: it begins anew there,
+and what is measured varies."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def relief(needs: Mapping[str, StreamNeed], nodes: Sequence[NodeLoad]) -> Move |
             if target is None:
                 continue
             before = _expected(fullest, cost_cores, more=0)
-            if before - _expected(target, cost_cores, more=1) > WORTH_IT:
+            if before > WORTH_IT * _expected(target, cost_cores, more=1):
                 return Move(stream_id, target.id)
     return None
 

@@ -54,7 +54,7 @@ class ThreadNode:
 
 
 class ClusterOfThreads:
-    """Machines by name; see :class:`streamvision.cluster.head.Cluster`."""
+    """Machines by name; see :class:`streamvision.cluster.machines.Cluster`."""
 
     def __init__(self, *names: str, labels: Mapping[str, dict[str, str]] | None = None) -> None:
         self.there = {name: Member(name, name, 2.0, labels=(labels or {}).get(name, {})) for name in names}

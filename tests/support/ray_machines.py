@@ -43,6 +43,7 @@ class RayMachine:
         labels: its labels.
         ip: its address.
         within: a command that runs another as on this machine, such as ``ip netns exec NAME``.
+        paths: folders in which modules are found before all others.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class RayMachine:
         labels: str = "",
         ip: str = "127.0.0.1",
         within: Sequence[str] = (),
+        paths: Sequence[Path] = (),
     ) -> None:
         self.name = name
+        self._paths = [*map(str, paths), *(entry or str(Path.cwd()) for entry in sys.path)]
         self._folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets lie in it, whose names are short
         port = free_port()
         self.address = address or f"{ip}:{port}"
@@ -84,7 +87,7 @@ class RayMachine:
         assert self._process is None, f"{self.name} runs already"
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path),
+            "PYTHONPATH": os.pathsep.join(self._paths),
             "RAY_worker_niceness": "0",
         }
         with self.log.open("wb") as log:

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -64,14 +64,21 @@ class RtspServer:
         sent: Path | None = None,
         copied: bool = False,
         times: Path | None = None,
+        address: str = "127.0.0.1",
+        within: Sequence[str] = (),
+        shared: bool = True,
     ) -> None:
         """Prepare; ``users`` maps names to passwords, ``auth`` is ``basic`` or ``digest``, port 0 takes a free one.
 
         Of all that is sent, ``sent`` gets a line: ``video`` and the hash of the picture's slices, or ``sound`` and its
         bytes. ``copied`` sends the video's own packets of H.264, H.265 or JPEG, over and over, which costs the camera
         nothing. Of each packet ``times`` gets a line as it is sent: the number of its picture in the video, and
-        ``time.monotonic()``.
+        ``time.monotonic()``. It listens at ``address``, and is started by ``within``, such as ``ip netns exec NAME``.
+        Without ``shared`` each client has an encoder of its own, and one whose network is cut holds up no other.
         """
+        self._address = address
+        self._within = within
+        self._shared = shared
         self._copied = copied
         self._times = times
         self.port = port
@@ -88,7 +95,7 @@ class RtspServer:
     def url(self) -> str:
         """The address, with the first user's name and password where the server asks for them."""
         user = next((f"{name}:{password}@" for name, password in self._users.items()), "")
-        return f"rtsp://{user}127.0.0.1:{self.port}/live"
+        return f"rtsp://{user}{self._address}:{self.port}/live"
 
     @property
     def pid(self) -> int:
@@ -99,13 +106,15 @@ class RtspServer:
     def start(self) -> RtspServer:
         """Start the process and return once it accepts connections; after the first time on the same port."""
         assert self._process is None, "the server runs already"
-        command = [sys.executable, __file__, "--video", str(self._video), "--port", str(self.port)]
+        command = [*self._within, sys.executable, __file__, "--video", str(self._video), "--port", str(self.port)]
+        command += [f"--address={self._address}"]
         command += ["--auth", self._auth, *(f"--user={name}:{word}" for name, word in self._users.items())]
         command += [f"--fps={self._fps}"] if self._fps else []
         command += [f"--size={self._size[0]}x{self._size[1]}"] if self._size else []
         command += [f"--sound={self._sound}"] if self._sound else []
         command += [f"--sent={self._sent}"] if self._sent else []
         command += ["--copied"] if self._copied else []
+        command += [] if self._shared else ["--unshared"]
         command += [f"--times={self._times}"] if self._times else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert process.stdout is not None
@@ -186,10 +195,10 @@ def _serve(options: argparse.Namespace) -> None:
 
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(options.address)
     server.set_service(str(options.port))
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_shared(True)
+    factory.set_shared(not options.unshared)
     factory.set_launch(
         "( appsrc name=source is-live=true format=time block=false max-bytes=4000000 leaky-type=downstream"
         f" caps={_payloader(options)} name=pay0 pt=96 " + _SOUND.get(options.sound, "") + ")"
@@ -365,6 +374,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--video", required=True)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--unshared", action="store_true")
     parser.add_argument("--user", action="append", default=[], help="NAME:PASSWORD")
     parser.add_argument("--auth", choices=("basic", "digest"), default="basic")
     parser.add_argument("--fps", type=float)
