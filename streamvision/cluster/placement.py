@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 ASSUMED_COST_CORES = 0.5
 """What a stream is taken to cost while nothing was measured, in cores."""
-WORTH_IT = 1.25
+WORTH_IT = 1.15
 """A stream moves where the fuller node is so many times as full as the other will be afterwards: it begins anew there,
 and what is measured varies."""
 

@@ -166,6 +166,8 @@ export class Tile {
     this.#write(".viewers", status.viewers);
     this.#write(".viewers-word", status.viewers === 1 ? "viewer" : "viewers");
     this.#write(".drops", format.count(format.sum(status.drops)));
+    this.#write(".node", status.node ? `on ${status.node}` : "");
+    this.#find(".node").hidden = !status.node;
     this.#writeCounts(status);
     this.#writeFacts(status);
     this.#tallies.update(status.analytics);
