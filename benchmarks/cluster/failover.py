@@ -66,9 +66,9 @@ def failover(folder: Path, streams: int) -> dict[str, Any]:
         "streams": streams,
         "fps": FPS,
         "spread": spread,
-        "cut_off": {**cut, "others": _missed(found, cut.pop("staying"), cut.pop("span_unix_s"))},
+        "cut_off": _with_others(cut, found),
         "back": back,
-        "killed": {**killed, "others": _missed(found, killed.pop("staying"), killed.pop("span_unix_s"))},
+        "killed": _with_others(killed, found),
     }
 
 
@@ -210,6 +210,11 @@ def _connections(table: Path) -> Iterator[tuple[int, str]]:
 
 def _spread(page: Page) -> dict[str, int]:
     return dict(Counter(one["node"] or "none" for one in page.streams().values()))
+
+
+def _with_others(figures: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, Any]:
+    others = _missed(found, figures.pop("staying"), figures.pop("span_unix_s"))
+    return {**figures, "others": others}
 
 
 def _missed(found: list[dict[str, Any]], names: Sequence[str], span_unix_s: tuple[float, float]) -> dict[str, Any]:
