@@ -180,6 +180,30 @@ class CalibrationTensors:
         return (f"Of {len(self._paths)} pictures for calibration {said}; mend or remove what should not be there.",)
 
 
+def check_calibration(precision: str, folder: Path | None) -> None:
+    """Check that there are pictures where they are needed, before a network is converted.
+
+    Args:
+        precision: only ``int8`` needs some.
+        folder: of the pictures, ``ExportOptions.calibration``.
+
+    Raises:
+        ExportError: when no folder was given.
+        ConfigError: when there is no such folder, or no picture in it.
+    """
+    if precision == "int8":
+        _calibration_paths(folder)
+
+
+def _calibration_paths(folder: Path | None) -> list[Path]:
+    if folder is None:
+        raise ExportError(
+            "int8 needs pictures to measure the ranges of activations on: give a folder of some 64 everyday ones with "
+            "--calibration DIR, or take fp16, which needs none"
+        )
+    return _paths_in(folder)
+
+
 def calibration_tensors(folder: Path | None, card: InputCard, *, count: int = CALIBRATION_COUNT) -> CalibrationTensors:
     """Return tensors with one picture each, as the card wants them.
 
@@ -192,9 +216,4 @@ def calibration_tensors(folder: Path | None, card: InputCard, *, count: int = CA
         ExportError: when no folder was given.
         ConfigError: when there is no such folder, or no picture in it.
     """
-    if folder is None:
-        raise ExportError(
-            "int8 needs pictures to measure the ranges of activations on: give a folder of some 64 everyday ones with "
-            "--calibration DIR, or take fp16, which needs none"
-        )
-    return CalibrationTensors(_spaced(_paths_in(folder), count), card)
+    return CalibrationTensors(_spaced(_calibration_paths(folder), count), card)

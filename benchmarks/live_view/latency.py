@@ -15,7 +15,6 @@ from support.numbered_film import STRIP, number_on
 from support.shown_pictures import ages_s, sent_times
 
 WAYS = (("auto", "exact"), ("auto", "fresh"), ("mjpeg", "exact"))
-SCREENSHOTS = 40
 
 
 def measure_latency(setting: Setting) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def measure_latency(setting: Setting) -> dict[str, Any]:
 def _measured(setting: Setting, browser: Browser, url: str, times: Path, video: str, boxes: str) -> dict[str, Any]:
     with watched(browser, url, video=video, boxes=boxes) as page:
         shown = reader_of(page).during(setting.seconds, boxes=False)
-        taken = _screenshots(page, times)
+        taken = _screenshots(page, times, setting.screenshots)
         way = way_of(page)
     return {
         "way": way,
@@ -46,7 +45,7 @@ def _measured(setting: Setting, browser: Browser, url: str, times: Path, video: 
     }
 
 
-def _screenshots(page: Page, times: Path) -> dict[str, Any]:
+def _screenshots(page: Page, times: Path, count: int) -> dict[str, Any]:
     area = page.locator(".stage canvas.picture, .stage video").locator("visible=true").first.bounding_box()
     assert area is not None
     left, top, right, bottom = STRIP
@@ -58,7 +57,7 @@ def _screenshots(page: Page, times: Path) -> dict[str, Any]:
     }
     seen: list[tuple[int, float]] = []
     taking_s = []
-    for _ in range(SCREENSHOTS):
+    for _ in range(count):
         begin_s = time.monotonic()
         data = page.screenshot(clip=clip, type="png")
         end_s = time.monotonic()

@@ -48,6 +48,8 @@ class Setting:
     """Of the cameras' pictures."""
     film_frames: int = 500
     """Of each film, which begins again after them; a multiple of the frames that the object takes around."""
+    screenshots: int = 40
+    """How many are taken of each way of showing."""
 
     def film(self, name: str) -> Path:
         """Return a film of that name, which is made at its first use."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.conversion import save, to_onnx
-from exporters.pictures import calibration_tensors
+from exporters.pictures import calibration_tensors, check_calibration
 from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
@@ -25,6 +25,7 @@ class OnnxTarget:
             ExportError: when the network cannot be converted, or ``int8`` is asked for without pictures.
             MissingDependencyError: when ONNX's packages are not installed.
         """
+        check_calibration(options.precision, options.calibration)
         model, card = to_onnx(source, options)
         notes: tuple[str, ...] = ()
         if options.precision == "fp16":

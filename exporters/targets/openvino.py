@@ -9,7 +9,7 @@ from typing import Any
 from exporters.base import ExportOptions, ExportPrecision, UnverifiedArtifact
 from exporters.converters import import_converter, quiet
 from exporters.onnx.conversion import to_onnx
-from exporters.pictures import CALIBRATION_COUNT, calibration_tensors
+from exporters.pictures import CALIBRATION_COUNT, calibration_tensors, check_calibration
 from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
@@ -33,6 +33,7 @@ class OpenVinoTarget:
             MissingDependencyError: when ONNX's packages, OpenVINO or NNCF are not installed.
         """
         openvino = import_converter("openvino")
+        check_calibration(options.precision, options.calibration)
         proto, card = to_onnx(source, options)
         made = folder / f"{source.path.stem}_openvino"
         made.mkdir()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.conversion import describe, to_onnx
-from exporters.pictures import calibration_tensors
+from exporters.pictures import calibration_tensors, check_calibration
 from exporters.tensorrt.engine_spec import BuildHints, usual_batch
 from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
@@ -32,6 +32,7 @@ class TensorRtTarget:
             ExportError: when the network cannot be converted, or ``int8`` is asked for without pictures.
             MissingDependencyError: when ONNX's packages are not installed.
         """
+        check_calibration(options.precision, options.calibration)
         model, card = to_onnx(source, options)
         notes = _notes(options)
         import onnx

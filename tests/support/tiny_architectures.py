@@ -16,7 +16,7 @@ _BACKBONE = [
 ]
 _HEADS: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "detect": ("Detect", ["nc"], {}),
-    "segment": ("Segment", ["nc", 8, 16], {}),
+    "segment": ("Segment", ["nc", 32, 16], {}),
     "pose": ("Pose", ["nc", "kpt_shape"], {"kpt_shape": [17, 3]}),
     "obb": ("OBB26", ["nc", 1], {"end2end": True, "reg_max": 1}),
     "rtdetr": ("RTDETRDecoder", ["nc", 32, 20, 4, 4, 2, 64], {}),

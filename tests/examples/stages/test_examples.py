@@ -15,7 +15,7 @@ from streamvision.cli.main import main
 from streamvision.core.config.app import parse_config
 from streamvision.models import default_model_path
 
-SOURCE = "synthetic:drive?fps=30&size=640x360&frames={}&realtime=0&seed=3"
+SOURCE = "synthetic:drive?fps=10&size=640x360&frames={}&realtime=0&seed=3"
 
 
 def example(project_root: Path, name: str, **settings: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def test_its_configuration_is_accepted(project_root: Path, name: str) -> None:
 
 def test_signs_become_unrecognisable_and_nothing_else_changes(project_root: Path) -> None:
     stages = [example(project_root, "blur.py:blur")]
-    source, model = SOURCE.format(60), default_model_path()
+    source, model = SOURCE.format(20), default_model_path()
     plain = {r.frame.index: r for r in streamvision.stream(source, model=model) if len(r.detections)}
     assert plain, "the drive has signs"
     for result in streamvision.stream(source, model=model, stages=stages):
@@ -54,7 +54,7 @@ def test_an_alarm_is_told_shown_and_written_once_for_each_who_enters(project_roo
     told: list[int] = []
     shown = 0
     options: dict[str, Any] = {"analytics": {"zones": [zone]}, "stages": [stage]}
-    for result in streamvision.stream(SOURCE.format(90), model=default_model_path(), **options):
+    for result in streamvision.stream(SOURCE.format(30), model=default_model_path(), **options):
         told += [event["track_id"] for event in result.result.stage_events]
         shown += any(isinstance(mark, streamvision.Note) for mark in result.result.marks)
     assert told
@@ -72,7 +72,7 @@ def test_speeds_are_shown_where_they_are_known(project_root: Path) -> None:
     options: dict[str, Any] = {"analytics": {"speed": ground}, "stages": [stage]}
     signs = [
         (mark, result)
-        for result in streamvision.stream(SOURCE.format(90), model=default_model_path(), **options)
+        for result in streamvision.stream(SOURCE.format(30), model=default_model_path(), **options)
         for mark in result.result.marks
     ]
     assert signs

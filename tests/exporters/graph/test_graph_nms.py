@@ -25,7 +25,7 @@ from support.reference_models import yolov8n_onnx
 pytestmark = pytest.mark.reference
 
 CARD = ModelCard(head="yolo_v8", names=COCO_NAMES, input=InputCard(width_px=640, height_px=640))
-PICTURES = 24
+PICTURES = 6
 IOU = 0.6
 
 
@@ -55,7 +55,7 @@ def test_on_real_pictures_it_equals_greedy_suppression(raw_outputs: list[np.ndar
         np.testing.assert_array_equal(rows.score, greedy.score)
         np.testing.assert_array_equal(rows.class_id, greedy.class_id)
         found += len(rows)
-    assert found > 100, "hardly anything was compared"
+    assert found > 30, "hardly anything was compared"
 
 
 def test_four_outputs_say_the_same_in_fractions_top_first(raw_outputs: list[np.ndarray]) -> None:

@@ -24,6 +24,7 @@ from streamvision.core.errors import ExportError
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.preprocess import InputBatch
+from support.calibration import few
 from support.float_arithmetic import assert_same_network
 from support.random_sources import random_source
 
@@ -81,7 +82,7 @@ def test_fp16_halves_the_weights(yolo: Source, wide: UnverifiedArtifact, tmp_pat
 
 @pytest.mark.slow
 def test_int8_keeps_its_head_in_float(yolo: Source, data_dir: Path, wide: UnverifiedArtifact, tmp_path: Path) -> None:
-    options = ExportOptions(precision="int8", size_px=WIDE, calibration=data_dir / "coco_calib")
+    options = ExportOptions(precision="int8", size_px=WIDE, calibration=few(data_dir / "coco_calib", tmp_path))
     artifact = OPENVINO.export(yolo, options, tmp_path)
     backend = OPENVINO.open(artifact)
     assert backend.precision == "int8"

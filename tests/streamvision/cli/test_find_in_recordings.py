@@ -15,7 +15,7 @@ from streamvision.core.config.app import StreamConfig
 from support.recorded_files import FPS, START_UNIX_S, write_recording
 from support.tiny_embedder import tiny_embedder
 
-DRIVE = "synthetic:drive?fps=25&size=640x360&frames=50&realtime=0&seed=3"
+DRIVE = "synthetic:drive?fps=25&size=640x360&frames=30&realtime=0&seed=3"
 
 
 def pictures() -> list[np.ndarray]:
