@@ -29,6 +29,7 @@ COMMANDS = {
     "serve": "Leave cameras running: changed on the page, there again after a restart.",
     "trip": "Turn the clips of a dashcam into drives, and a map of what was seen.",
     "config": "Show what a service runs with, or write it to a file.",
+    "models": "See which models a service runs, and replace one while its streams go on.",
     "recordings": "See, export, keep and remove what a service has recorded.",
     "artifacts": "Publish signed models in a store, and pull them from there.",
     "users": "Manage who may use the page, and tokens for programs.",

@@ -17,6 +17,7 @@ from streamvision.state.accounts import Accounts
 from streamvision.state.tokens import DEFAULT_DAYS, Token, UnknownTokenError
 from streamvision.state.users import UNCHANGED, LastAdminError, UnknownUserError, User, UserExistsError
 from streamvision.web.access import Principal, access, present, principal
+from streamvision.web.audited import noted_details
 from streamvision.web.login import Login
 from streamvision.web.openapi import Schema, describe
 from streamvision.web.other_sites import SAFE_METHODS
@@ -217,7 +218,7 @@ def _note(accounts: Accounts, who: Principal | None, made: str) -> None:
             address=request.remote_addr or "",
             action=f"{request.method} {request.endpoint}",
             target=f"{request.path}{made}",
-            details={"keys": keys} if keys else {},
+            details={**({"keys": keys} if keys else {}), **noted_details()},
         )
     except StateError as error:  # the change is made, and the client must not think otherwise
         _log.error("a change by %s at %s could not be written down: %s", named, request.path, error)

@@ -34,6 +34,7 @@ from streamvision.web.live_response import LiveResponse, present_offer
 from streamvision.web.live_service import LiveService
 from streamvision.web.me import add_me
 from streamvision.web.metrics import build_registry
+from streamvision.web.models import add_models
 from streamvision.web.notify import add_notify
 from streamvision.web.onvif import add_onvif
 from streamvision.web.openapi import add_openapi, describe
@@ -212,6 +213,8 @@ def create_app(
     add_analytics(app, view, channel_of)
     if view.control is not None:
         add_stream_control(app, view.control)
+    if view.models is not None:
+        add_models(app, view.models)
     if view.onvif is not None:
         add_onvif(app, view.onvif)
     if view.event_log is not None:

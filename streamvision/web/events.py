@@ -13,6 +13,7 @@ from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import FINAL_STATES
 from streamvision.web.access import Principal
 from streamvision.web.fanout import Fanout
+from streamvision.web.model_events import ModelEvents
 from streamvision.web.wire import event
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class StatusTicker:
         self._fanout = fanout
         self._states: dict[str, str] = {}
         self._serial = 0
+        self._models = ModelEvents(view.models, fanout) if view.models is not None else None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web-status", daemon=True)
 
@@ -56,6 +58,8 @@ class StatusTicker:
             except Exception:  # one bad reading must not silence the page for good
                 _log.exception("the state of the streams cannot be read")
                 continue
+            if self._models is not None:
+                self._models.tell()
             changed = self._tell_changes(statuses)
             if changed or time.monotonic() - sent_at_s >= STATUS_S - POLL_S / 2:
                 sent_at_s = time.monotonic()

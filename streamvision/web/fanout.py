@@ -89,12 +89,12 @@ class Fanout:
 
     # --- from other threads -------------------------------------------------------------------------------------
 
-    def broadcast(self, message: bytes, *, key: str, stream_id: str | None = None) -> None:
-        """Send an event to all who listen for events (of that stream), from any thread.
+    def broadcast(self, message: bytes, *, key: str, stream_id: str | None = None, scope: str = "view") -> None:
+        """Send an event to all who listen for events (of that stream) and have that right, from any thread.
 
         A message with the same ``key`` that still waits is replaced.
         """
-        self._calls.call(partial(self._offer_event, message, key, stream_id))
+        self._calls.call(partial(self._offer_event, message, key, stream_id, scope))
 
     def broadcast_seen(self, render: Callable[[Principal], bytes], *, key: str) -> None:
         """Send an event to all who listen for events, to each what it may see, from any thread."""
@@ -316,11 +316,12 @@ class Fanout:
         for viewer in listeners:
             self._delivery.offer(viewer, ("detections", stream_id), lambda _: message, now_s)
 
-    def _offer_event(self, message: bytes, key: str, stream_id: str | None) -> None:
+    def _offer_event(self, message: bytes, key: str, stream_id: str | None, scope: str) -> None:
         now_s = time.monotonic()
         for viewer in self._viewers:
             wanted = viewer.subscription
-            if wanted.form == "events" and (stream_id is None or wanted.includes(stream_id)):
+            is_for_it = scope in wanted.principal.scopes and (stream_id is None or wanted.includes(stream_id))
+            if wanted.form == "events" and is_for_it:
                 self._delivery.offer(viewer, key, partial(_as_is, message), now_s)
 
     def _offer_seen(self, render: Callable[[Principal], bytes], key: str) -> None:

@@ -74,6 +74,7 @@ def add_pages(
             "offers_tracklets": offered(_TRACKLETS),
             "offers_onvif": offered("/api/onvif/discover"),
             "offers_users": offered("/api/users"),
+            "offers_models": offered("/api/models"),
             "may_change": may_change(person),
             "person": person,
         }

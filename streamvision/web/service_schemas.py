@@ -49,28 +49,6 @@ class TestedSource(Schema):
     """The stream whose secrets `***` in the source stands for."""
 
 
-class OfferedModel(Schema):
-    """A model that a stream can choose."""
-
-    name: str | None
-    """Its name, for `model` of a stream; null: the one that streams have which choose none."""
-    path: str
-    """Its file."""
-    task: str | None
-    """What it does; null while it is not open."""
-    classes: list[str] | None
-    """Names of its classes; null while it is not open."""
-    default: bool
-    """Whether streams have it that choose none."""
-
-
-class OfferedModels(Schema):
-    """All models that a stream can choose."""
-
-    models: list[OfferedModel]
-    """Each of them."""
-
-
 class Settings(Schema):
     """What of the run may change."""
 

@@ -14,7 +14,6 @@ from streamvision.web.openapi import describe
 from streamvision.web.refusal import refusing
 from streamvision.web.service_schemas import (
     NewStream,
-    OfferedModels,
     SettingChanges,
     Settings,
     StreamChanges,
@@ -71,14 +70,6 @@ def add_stream_control(app: Flask, control: StreamControl) -> None:
         """Try a source for a few seconds and give its first picture."""
         with refusing():
             return Response(control.test_picture(json_mapping()), content_type="image/jpeg")
-
-    @app.get("/api/models")
-    @access("admin")
-    @describe(answer=OfferedModels)
-    def models() -> Response:
-        """Give the models that a stream can choose."""
-        with refusing():
-            return jsonify({"models": control.models()})
 
     @app.get("/api/settings")
     @access("view")

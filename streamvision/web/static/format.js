@@ -24,3 +24,7 @@ export function rate(number) {
 export function sum(numbersByName) {
   return Object.values(numbersByName).reduce((total, n) => total + n, 0);
 }
+
+export function percent(share) {
+  return `${Number((100 * share).toFixed(1))} %`;
+}

@@ -4,6 +4,7 @@ import "./page.js";
 import { listAudit } from "./audit.js";
 import { find, say } from "./dom.js";
 import { DRAWN, Fields, FOUND } from "./fields.js";
+import { manageModels } from "./models.js";
 import { manageNotify } from "./notify.js";
 import { ask } from "./server.js";
 import { manageUsers } from "./users.js";
@@ -58,6 +59,7 @@ try {
 } catch (error) {
   say(said, error.message, true);
 }
+if (find("models")) manageModels();
 if (find("users")) {
   manageUsers();
   listAudit();
