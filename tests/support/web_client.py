@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -48,11 +48,11 @@ def post_json(port: int, path: str, body: Any, **headers: str) -> tuple[int, Any
 
 
 @contextmanager
-def opened(port: int, path: str) -> Iterator[http.client.HTTPResponse]:
+def opened(port: int, path: str, headers: Mapping[str, str] = {}) -> Iterator[http.client.HTTPResponse]:
     """Open a live response for the length of the block."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=dict(headers))
         with connection.getresponse() as response:
             yield response
     finally:

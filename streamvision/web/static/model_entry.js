@@ -55,12 +55,13 @@ export class ModelEntry {
 
   #showButtons({ previous_path, change }) {
     const { accept, cancel, rollBack, replace } = this.#buttons;
+    const focused = document.activeElement; // a button that is hidden loses the focus at once
     accept.hidden = !change?.may_accept;
     cancel.hidden = !change?.may_cancel;
     rollBack.hidden = change ? !change.may_roll_back : previous_path === null;
-    rollBack.title = previous_path === null ? "" : previous_path;
+    rollBack.title = previous_path ?? "";
     replace.hidden = Boolean(change && change.ended_unix_s === null);
-    if (document.activeElement?.hidden && this.element.contains(document.activeElement)) this.#heading.focus();
+    if (focused?.hidden && this.element.contains(focused)) this.#heading.focus();
   }
 }
 

@@ -10,7 +10,7 @@ const BUSY_MS = 1000;
 const IDLE_MS = 5000;
 const HOW = [
   { key: "min_agreement", words: "Least agreement, 0 to 1", kind: "number", min: 0, max: 1, step: "any" },
-  { key: "shadow_share", words: "Share of the frames, 0 to 1", kind: "number", min: 0, max: 1, step: "any" },
+  { key: "shadow_share", words: "Compared on this share of the frames, 0 to 1", kind: "number", min: 0, max: 1, step: "any" },
   { key: "shadow_s", words: "For so many seconds at least", kind: "number", min: 0, max: 86400, step: "any" },
   { key: "take_over", words: "It takes over", kind: "choice", choices: { ask: "when I say so", automatic: "by itself, where they agree" } },
 ];

@@ -52,6 +52,7 @@ find("run").addEventListener("submit", async (event) => {
   }
 });
 
+if (find("models")) manageModels();
 try {
   const settings = await ask("api/settings");
   for (const group of groups) group.show(settings);
@@ -59,7 +60,6 @@ try {
 } catch (error) {
   say(said, error.message, true);
 }
-if (find("models")) manageModels();
 if (find("users")) {
   manageUsers();
   listAudit();
