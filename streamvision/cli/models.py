@@ -196,7 +196,7 @@ def _lines(change: dict[str, Any]) -> list[str]:
     if found is None:
         return lines
     agreement = "no objects" if found["agreement"] is None else f"agreement {found['agreement']:.1%}"
-    rows = [("", "present", "new", "both")]
+    rows: list[tuple[str, ...]] = [("", "present", "new", "both")]
     for words, key in (("median ms", "p50_ms"), ("95 % ms", "p95_ms")):
         rows.append(
             (words, *(f"{found[side][key]:.1f}" if found[side] else "" for side in ("current_ms", "new_ms")), "")

@@ -79,9 +79,6 @@ class StreamControl(Protocol):
             SourceError: when the source cannot be opened, or gives no picture in time.
         """
 
-    def models(self) -> list[dict[str, Any]]:
-        """Return the models that a stream can choose: name, path, task, classes, and which is the default."""
-
     def settings(self) -> dict[str, Any]:
         """Return what of the run may change, with its present values."""
 

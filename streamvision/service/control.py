@@ -11,9 +11,7 @@ from streamvision.core.config.app import AppConfig, StreamConfig
 from streamvision.core.config.section import validate
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError
-from streamvision.core.model_location import ModelLocation
 from streamvision.core.redaction import redact_source, short
-from streamvision.inference.model import Model
 from streamvision.service.layers import MODEL_KEYS, Layers, unused
 from streamvision.service.masking import masked, unmasked
 from streamvision.service.notify_masking import shown_notify, stored_notify
@@ -106,15 +104,6 @@ class ServiceControl:
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
-    def models(self) -> list[Plain]:
-        """Return the models that a stream can choose."""
-        groups = self._service.pipeline.model_groups
-        run = self._service.config if groups is None else groups.config
-        opened = {} if groups is None else groups.models()
-        paths: dict[str | None, ModelLocation] = {None: run.model.path}
-        paths |= {name: one.path for name, one in run.models.items()}
-        return [_offered(name, path, opened.get(name)) for name, path in paths.items()]
-
     def settings(self) -> Plain:
         """Return what of the run may change, with its present values."""
         with self._service.database.reading() as connection:
@@ -188,16 +177,6 @@ def _document(layers: Layers, stream_id: str) -> Plain:
         known = ", ".join(layers.documents) or "none"
         raise UnknownStreamError(f"there is no stream {short(stream_id)!r}; the streams are: {known}")
     return document
-
-
-def _offered(name: str | None, path: ModelLocation, model: Model | None) -> Plain:
-    return {
-        "name": name,
-        "path": str(path),
-        "task": model and model.card.task,
-        "classes": model and list(model.names),
-        "default": name is None,
-    }
 
 
 def _run_values(run: AppConfig) -> Plain:

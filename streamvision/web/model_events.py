@@ -38,7 +38,7 @@ class ModelEvents:
                 self._serial += 1  # each step is sent, even to a listener that lags
                 data = {"model": name, "number": change.number, "state": change.state, "sentence": change.sentence}
                 self._fanout.broadcast(event("model", data), key=f"model {self._serial}", scope="admin")
-        self._seen = {name: change and _stand(change) for name, change in changes.items()}
+        self._seen = {name: None if change is None else _stand(change) for name, change in changes.items()}
 
 
 def _stand(change: ModelChange) -> tuple[int, str]:
