@@ -10,14 +10,12 @@ from support.serving import BOXES, serving, until, write_config
 from support.tiny_detector import tiny_detector
 
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from support.axe import Axe
-from support.browser import fresh_page, launched
+from support.browser import fresh_page
 
 pytestmark = pytest.mark.browser
-
-PATIENCE_MS = 90_000
 
 
 def press(page: Page, label: str) -> None:
@@ -33,15 +31,13 @@ def press(page: Page, label: str) -> None:
 
 
 def test_a_model_is_compared_takes_over_and_goes_back(
-    tmp_path: Path, model: Path, project_root: Path, reference_dir: Path
+    browser: Browser, tmp_path: Path, model: Path, project_root: Path, reference_dir: Path
 ) -> None:
     other = tiny_detector(tmp_path / "other.onnx", seed=1)
     config = write_config(tmp_path / "cameras.yaml", model, {"id": "gate", "source": BOXES})
-    expect.set_options(timeout=PATIENCE_MS)
     with (
         serving(str(tmp_path / "state"), tmp_path / "state", config) as served,
-        launched() as browser,
-        fresh_page(browser, patience_ms=PATIENCE_MS, viewport={"width": 360, "height": 740}) as page,
+        fresh_page(browser, viewport={"width": 360, "height": 740}) as page,
     ):
         until(lambda: served.get("/api/models")["models"][0]["description"], "the model is open")
         page.goto(f"http://127.0.0.1:{served.port}/settings")
