@@ -58,7 +58,7 @@ function step(words, place, at) {
 }
 
 // What the model that was there first is called, once the new one has taken over.
-const presentWord = (state) => (state === "done" ? "former" : "present");
+const presentWord = (state) => (["taking_over", "done"].includes(state) ? "former" : "present");
 
 // What was measured; nothing where nothing was.
 function figures({ path, state, description, memory, proof, shadow }) {

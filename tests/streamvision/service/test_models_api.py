@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,9 @@ class Place:
 
     def ask(self, method: str, path: str = "", body: Any = None, *, who: str = "ann") -> tuple[int, Any]:
         """Return status and JSON of an answer below ``/api/models``."""
-        answer = self.client.open(f"/api/models{path}", method=method, json=body, headers=self.known.headers(who))
+        headers = {**self.known.headers(who), "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body)
+        answer = self.client.open(f"/api/models{path}", method=method, data=data, headers=headers)
         return answer.status_code, answer.get_json()
 
     def change(self) -> dict[str, Any]:
@@ -55,7 +58,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Pla
     other = tiny_detector(folder / "other.onnx", seed=1)
     config = write_config(folder / "cameras.yaml", model, {"id": "gate", "source": BOXES})
     state = folder / "state"
-    with people(state) as known, serving(str(state), state, config, login=True) as served:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        people(state) as known,
+        serving(str(state), state, config, login=True) as served,
+    ):
+        patch.setattr("streamvision.service.models.change.TRIAL_S", 0.5)
         app = create_app(served.service.view, login=Login(known.accounts, ServeConfig()))
         yield Place(served, known, app.test_client(use_cookies=False), other)
 

@@ -31,8 +31,14 @@ def press(page: Page, label: str) -> None:
 
 
 def test_a_model_is_compared_takes_over_and_goes_back(
-    browser: Browser, tmp_path: Path, model: Path, project_root: Path, reference_dir: Path
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    model: Path,
+    project_root: Path,
+    reference_dir: Path,
 ) -> None:
+    monkeypatch.setattr("streamvision.service.models.change.TRIAL_S", 0.5)
     other = tiny_detector(tmp_path / "other.onnx", seed=1)
     config = write_config(tmp_path / "cameras.yaml", model, {"id": "gate", "source": BOXES})
     with (
