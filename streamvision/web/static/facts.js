@@ -11,7 +11,6 @@ export function facts(status) {
   return {
     ...(status.name && status.name !== status.id && { Id: status.id }),
     Source: status.source,
-    ...(status.node && { Machine: status.node }),
     ...(status.reason && { Reason: status.reason }),
     Picture: status.width_px ? `${status.width_px} × ${status.height_px}` : "none yet",
     Processed: `${format.count(status.frames_done)}${expected} frames`,
