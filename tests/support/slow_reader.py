@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from support.web_client import TIMEOUT_S
+
 BURST_BYTES = 4096
 
 
@@ -31,7 +33,7 @@ class SlowReader:
     """Reads ``/api/live`` through a token bucket."""
 
     def __init__(self, port: int, path: str, *, bytes_per_s: float) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
         self._socket.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
         self._rate = bytes_per_s
         self._tokens, self._filled_at_s = 0.0, time.monotonic()

@@ -87,7 +87,7 @@ def test_what_is_asked_by_the_description_is_answered_as_it_says(app: Flask) -> 
         asked.add(operation.label)
 
         @settings(
-            max_examples=12,
+            max_examples=6,
             deadline=None,
             database=None,
             derandomize=True,

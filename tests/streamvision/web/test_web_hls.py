@@ -37,6 +37,12 @@ def feed() -> Iterator[LiveFeed]:
 
 
 @pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give readers the first second of a video alone, for tests that play nothing."""
+    monkeypatch.setattr(hls, "BEGIN_S", 1.0)
+
+
+@pytest.fixture
 def encoders(feed: LiveFeed) -> StreamEncoders:
     return offer_videos(feed.view)
 
@@ -121,6 +127,7 @@ def _goes_on(thread: threading.Thread) -> bool:
     return thread.is_alive()
 
 
+@pytest.mark.usefixtures("soon")
 def test_what_is_kept_is_bounded_and_told_as_the_standard_has_it(
     feed: LiveFeed, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +164,7 @@ def test_a_slow_begin_holds_no_thread(feed: LiveFeed, server: WebServer, monkeyp
     assert b"gives no picture now" in answers[0][2]
 
 
+@pytest.mark.usefixtures("soon")
 def test_another_size_is_another_part_of_the_video(feed: LiveFeed, server: WebServer) -> None:
     playlist(server.port)
     feed["gate"]._size = (640, 360)
@@ -171,6 +179,7 @@ def test_another_size_is_another_part_of_the_video(feed: LiveFeed, server: WebSe
     assert "RESOLUTION=640x360" in index
 
 
+@pytest.mark.usefixtures("soon")
 def test_the_end_of_a_stream_is_told(feed: LiveFeed, server: WebServer) -> None:
     playlist(server.port)
     feed["gate"].enter("ended")
@@ -183,6 +192,7 @@ def test_the_end_of_a_stream_is_told(feed: LiveFeed, server: WebServer) -> None:
     )
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_stream_that_goes_takes_its_video_along(feed: LiveFeed, encoders: StreamEncoders, server: WebServer) -> None:
     playlist(server.port)
     channel = feed["gate"].channel
@@ -192,6 +202,7 @@ def test_a_stream_that_goes_takes_its_video_along(feed: LiveFeed, encoders: Stre
     assert ask(server.port, INDEX)[0] == 404
 
 
+@pytest.mark.usefixtures("soon")
 def test_only_those_who_may_see_a_stream_read_its_video(
     feed: LiveFeed, encoders: StreamEncoders, tmp_path: Path
 ) -> None:
@@ -221,6 +232,7 @@ def test_a_mark_that_was_never_given_is_refused(server: WebServer, reader: str) 
     assert b"index.m3u8" in sentence
 
 
+@pytest.mark.usefixtures("soon")
 def test_there_are_only_so_many_readers(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hls, "MAX_READERS", 2)
     assert [ask(server.port, f"/streams/gate/hls/live.m3u8?reader={n}")[0] for n in (1, 2, 1)] == [200, 200, 200]
@@ -229,6 +241,7 @@ def test_there_are_only_so_many_readers(server: WebServer, monkeypatch: pytest.M
     assert b"has 2 readers already" in sentence
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_server_without_an_event_loop_waits_in_its_thread(feed: LiveFeed, encoders: StreamEncoders) -> None:
     client = create_app(feed.view).test_client()
     response = client.get(INDEX)

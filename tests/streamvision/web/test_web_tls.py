@@ -22,7 +22,7 @@ from streamvision.web.certificate import Certificate, CertificateFiles
 from streamvision.web.self_signed import self_signed
 from streamvision.web.server import WebServer
 from support.live_feed import LiveFeed
-from support.web_client import eventually, read_part
+from support.web_client import TIMEOUT_S, eventually, read_part
 
 x509 = pytest.importorskip("cryptography.x509", reason="cryptography is not installed")
 
@@ -54,13 +54,13 @@ def https(feed: LiveFeed, files: CertificateFiles) -> Iterator[WebServer]:
 
 def client(server: WebServer, trusted: Path | None) -> http.client.HTTPSConnection:
     context = ssl.create_default_context(cafile=trusted)
-    return http.client.HTTPSConnection("127.0.0.1", server.port, timeout=20, context=context)
+    return http.client.HTTPSConnection("127.0.0.1", server.port, timeout=TIMEOUT_S, context=context)
 
 
 def served_certificate(port: int) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), 20) as plain, context.wrap_socket(plain) as secure:
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as plain, context.wrap_socket(plain) as secure:
         return secure.getpeercert(True) or b""
 
 
@@ -84,7 +84,7 @@ def test_a_request_right_behind_the_handshake_is_read(https: WebServer) -> None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     secure = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
-    with socket.create_connection(("127.0.0.1", https.port), 20) as plain:
+    with socket.create_connection(("127.0.0.1", https.port), TIMEOUT_S) as plain:
         while True:
             try:
                 secure.do_handshake()
@@ -120,7 +120,7 @@ def test_a_handshake_has_a_deadline(
     server = WebServer(feed.view, port=0, certificate=Certificate(lambda: files))
     server.start()
     try:
-        with socket.create_connection(("127.0.0.1", server.port), 20) as half_open:
+        with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as half_open:
             half_open.sendall(said)
             while half_open.recv(1000):
                 pass
@@ -131,9 +131,9 @@ def test_a_handshake_has_a_deadline(
 
 
 def test_two_hundred_half_open_handshakes_shut_nobody_out(https: WebServer, files: CertificateFiles) -> None:
-    silent = [socket.create_connection(("127.0.0.1", https.port), 20) for _ in range(64)]
+    silent = [socket.create_connection(("127.0.0.1", https.port), TIMEOUT_S) for _ in range(64)]
     time.sleep(open_connections.SILENT_S + 0.2)
-    silent += [socket.create_connection(("127.0.0.1", https.port), 20) for _ in range(136)]
+    silent += [socket.create_connection(("127.0.0.1", https.port), TIMEOUT_S) for _ in range(136)]
     try:
         connection = client(https, files.certificate)
         connection.request("GET", "/healthz")
@@ -154,24 +154,29 @@ def _is_closed(sock: socket.socket) -> bool:
         return True
 
 
-def test_a_viewer_over_tls_that_takes_nothing_is_evicted(feed: LiveFeed, files: CertificateFiles) -> None:
-    server = WebServer(feed.view, port=0, eviction_s=1.5, certificate=Certificate(lambda: files))
-    server.start()
-    try:
-        connection = client(server, files.certificate)
-        connection.request("GET", "/streams/gate/mjpeg?adapt=0")  # smaller ones fill the way slowly
-        assert eventually(lambda: feed["gate"].channel.viewers == 1)
-        assert eventually(lambda: bool(server.fanout.evicted), within_s=200)
-        assert eventually(lambda: feed["gate"].channel.viewers == 0)
-        connection.close()
-    finally:
-        server.stop()
+def test_a_viewer_over_tls_that_takes_nothing_is_evicted(files: CertificateFiles) -> None:
+    context = ssl.create_default_context(cafile=files.certificate)
+    with LiveFeed("gate", width_px=1280, height_px=720, grain=60) as feed, socket.socket() as plain:
+        server = WebServer(feed.view, port=0, eviction_s=1.5, certificate=Certificate(lambda: files))
+        server.start()
+        try:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            plain.settimeout(TIMEOUT_S)
+            plain.connect(("127.0.0.1", server.port))
+            with context.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
+                path = "/streams/gate/mjpeg?adapt=0"  # smaller pictures fill the way slowly
+                secure.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                assert eventually(lambda: feed["gate"].channel.viewers == 1)
+                assert eventually(lambda: bool(server.fanout.evicted))
+                assert eventually(lambda: feed["gate"].channel.viewers == 0)
+        finally:
+            server.stop()
 
 
 def test_stop_ends_handshakes_and_responses(feed: LiveFeed, files: CertificateFiles) -> None:
     server = WebServer(feed.view, port=0, certificate=Certificate(lambda: files))
     server.start()
-    with socket.create_connection(("127.0.0.1", server.port), 20) as half_open:
+    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as half_open:
         connection = client(server, files.certificate)
         connection.request("GET", "/streams/gate/mjpeg")
         response = connection.getresponse()

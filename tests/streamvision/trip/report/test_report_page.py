@@ -155,7 +155,7 @@ def test_nobody_is_shut_out_and_nothing_scrolls_sideways(opened, made, project_r
     path, _ = made
     with opened(path, width=width, color_scheme=scheme, address="#3") as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert Axe(project_root, reference_dir).findings(page) == []
+        assert Axe(project_root, reference_dir).findings(page, theme=scheme) == []
 
 
 def test_the_theme_is_changed_and_kept(opened, made):

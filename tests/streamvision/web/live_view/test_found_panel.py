@@ -174,5 +174,5 @@ def test_card_and_switches_have_no_barriers(
     page.locator(".focused .show-object").click()
     expect(card(page)).to_be_visible()
     axe = Axe(project_root, reference_dir)
-    assert axe.findings(page) == []
+    assert axe.findings(page, theme=theme) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
