@@ -4,6 +4,8 @@ PYTHON ?= python3
 # Test processes at a time; each takes up to 4 GB. A file's tests stay together, in the order of their names.
 JOBS ?= 2
 export VENV PYTHON
+# tools/setup.sh leaves compiling to the first import; without what that writes, every process would compile anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint format clean
 help:

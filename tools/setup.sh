@@ -46,14 +46,15 @@ if [ ! -x "$venv/bin/python" ]; then
   "$python" -m venv "$venv"
   "$venv/bin/python" -m pip install -q --upgrade 'pip>=25.1'
 fi
-pip=("$venv/bin/python" -m pip install -q)
+# Python compiles what is imported; compiling all that is installed would take minutes and, on a device, 25 MB.
+pip=("$venv/bin/python" -m pip install -q --no-compile)
 # Another project's package, or this one under its former name: their files would overwrite each other.
 "$venv/bin/python" -m pip uninstall -q -y streamvision 2>/dev/null
 
 case $purpose in
 runtime)
   say "installing the runtime"
-  "${pip[@]}" --no-compile -e . # Python compiles what is imported; the rest would be 25 MB of nothing
+  "${pip[@]}" -e .
   ;;
 test)
   if command -v apt-get >/dev/null; then

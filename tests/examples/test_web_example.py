@@ -77,11 +77,11 @@ def test_a_real_model_gives_the_runtimes_boxes(
 
     agreement = Agreement(score_threshold=0.25, score_slack=0.15 if kind == "tflite" else 0.05)
     with Model.open(ModelConfig(path=data_dir / "models" / MODELS[kind])) as detector:
-        for picture in sorted((data_dir / "coco_val" / "images").iterdir())[:6]:
+        for picture in sorted((data_dir / "coco_val" / "images").iterdir())[:4]:
             found = detector.detect([BgrPicture(cv2.imread(str(picture)))])[0]
             ours = np.column_stack([found.box_xyxy_px, found.score, found.class_id]).astype(np.float64)
             agreement.add(picture.name, objects(page, picture, detector.names), ours)
-    assert agreement.pairs >= 15
+    assert agreement.pairs >= 10
     # The browser resizes in its own way, and the int8 network rounds at run time.
     assert agreement.mean_iou > 0.95, agreement
     assert not agreement.unmatched, agreement.unmatched

@@ -70,7 +70,14 @@ def kotlin(
         for name, text in sources.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text)
-        command = ["java", "-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", str(compiler / "kotlin-compiler.jar")]
+        command = [
+            "java",
+            "-Xmx1g",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            str(compiler / "kotlin-compiler.jar"),
+        ]
         command += ["org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-Werror", "-no-reflect"]
         command += ["-kotlin-home", str(compiler.parent), "-d", str(folder / "classes")]
         done = subprocess.run(
@@ -83,7 +90,15 @@ def kotlin(
         assert done.returncode == 0, done.stderr[-3000:]
         shutil.copytree(folder / "classes", compiled)
     classes = f"{compiled}:{compiler / 'kotlin-stdlib.jar'}"
-    return lambda bundle: run("java", "-cp", classes, f"{bundle.name}.SelfTestKt", bundle / "golden")
+    return lambda bundle: run(
+        "java",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        classes,
+        f"{bundle.name}.SelfTestKt",
+        bundle / "golden",
+    )
 
 
 @pytest.fixture(params=["javascript", pytest.param("kotlin", marks=pytest.mark.slow)])
