@@ -31,6 +31,8 @@ from streamvision.inference.tensors import last_line
 
 _AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED")
 """What gRPC says where the server does not answer, or not in time."""
+_TOO_LARGE = "larger than max"
+"""What gRPC says of a message that the other side does not take; MLServer takes 4 MB where nobody says otherwise."""
 _CHANNEL = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
@@ -141,6 +143,10 @@ class GrpcTransport(Transport):
         except InferenceServerException as error:
             status = str(error.status() or "").rpartition(".")[2]
             said = error.message() or status
+            if _TOO_LARGE in said:
+                raise self._refused(
+                    f"{said}: let it take larger messages (MLServer: grpc_max_message_length)"
+                ) from error
             if status in _AWAY:
                 raise ModelAwayError(
                     f"{self.shown}: the server does not answer ({last_line(Exception(said))})"
