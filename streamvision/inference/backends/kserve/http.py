@@ -201,6 +201,8 @@ def _reason(answer: bytes) -> str:
 
 def _cause(error: BaseException) -> str:
     """Return what a fault of urllib3 comes down to, without the pool and the address in its words."""
+    if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
+        return "not in time"
     inner = getattr(error, "reason", None)
     said = last_line(inner if isinstance(inner, BaseException) else error)
     return _ERRNO.sub("", said.rpartition(": ")[2] or said)
