@@ -88,7 +88,9 @@ class KserveBackend(LoadedBackend):
             shares = SHARED_MEMORY in transport.extensions(self._deadline_s) and transport.is_on_this_machine()
         except ServerRefusedError as error:
             transport.close()
-            raise ModelError(f"{error}; give the name of a model that is loaded there") from error
+            raise ModelError(
+                f"{error}; give a model that is loaded there, with USER:PASSWORD@ or TOKEN@ where it asks for that"
+            ) from error
         except BaseException:
             transport.close()
             raise

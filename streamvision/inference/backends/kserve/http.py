@@ -195,7 +195,7 @@ def _reason(answer: bytes) -> str:
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
-        return text.strip()
+        return "" if text.lstrip().startswith("<") else text.strip()  # a page of a proxy says nothing more
     return str(said.get("error") or said) if isinstance(said, dict) else text.strip()
 
 

@@ -21,6 +21,7 @@ from streamvision.inference.backends import open_backend
 from streamvision.inference.backends.kserve.backend import KserveBackend
 from streamvision.inference.model import Model
 from support.model_servers import MlServer, ModelServer, Triton
+from support.nginx import proxied
 from support.tiny_detector import tiny_detector, tiny_pictures
 
 pytest.importorskip("tritonclient.grpc")
@@ -163,9 +164,21 @@ def back_again(backend: KserveBackend, tensor: np.ndarray) -> np.ndarray:
             time.sleep(0.1)
 
 
+def test_a_token_is_sent_and_a_wrong_one_is_refused_and_not_shown(triton: ModelServer, tmp_path: Path) -> None:
+    asked = 'if ($http_authorization != "Bearer right-token") { return 401; }'
+    with proxied(triton.http_port, tmp_path, path="/", more=asked) as address:
+        host = address.partition("//")[2].rstrip("/")
+        backend = open_backend(model_location(f"kserve://right-token@{host}/single"))
+        assert backend.run(tiny_pictures(1))[0].shape == (1, 7, 84)
+        backend.close()
+        with pytest.raises(ModelError, match=r"the server answers HTTP status 401; give a model that") as caught:
+            open_backend(model_location(f"kserve://wrong-token@{host}/single"))
+        assert "wrong-token" not in str(caught.value)
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_what_is_not_there_is_one_sentence(triton: ModelServer, protocol: str) -> None:
-    with pytest.raises(ModelError, match=r"unknown model.*; give the name of a model that is loaded there") as caught:
+    with pytest.raises(ModelError, match=r"unknown model.*; give a model that is loaded there") as caught:
         opened(triton, "no-such-model", protocol)
     assert not isinstance(caught.value, ModelAwayError)
     with pytest.raises(DeviceError, match="executes where and how its server says"):
