@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-TIMEOUT_S = 170.0
+TIMEOUT_S = 500.0
 SIDE_PX = 256
 IOU = 0.5
 CANDIDATES = 80

@@ -145,7 +145,7 @@ def test_vectors_without_an_object_are_refused(tmp_path: Path) -> None:
 
 def test_the_command_makes_a_bundle(road_signs: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "streamvision", "bundle", str(road_signs), "--json", "--output"]
-    done = subprocess.run([*command, "signs"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*command, "signs"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["folder"], report["archive"]) == ("signs", "signs.zip")
@@ -154,6 +154,6 @@ def test_the_command_makes_a_bundle(road_signs: Path, tmp_path: Path) -> None:
 
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()
-    done = subprocess.run([*command, "full"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*command, "full"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert "something else" in json.loads(done.stdout)["error"]

@@ -20,11 +20,11 @@ NAMES = (
     "road_signs", "yolov8n_tflite", "yolox", "end2end_bytes", "four_outputs", "vision", "yolo_v5_bgr", "yolo_v8_mean",
     "yolo_v8_odd",
 )  # fmt: skip
-COMPILE_TIMEOUT_S = 170.0
+COMPILE_TIMEOUT_S = 500.0
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def chosen(bundles: Path, name: str) -> Path:
@@ -107,7 +107,7 @@ def decoder(request: pytest.FixtureRequest) -> SelfTest:
     return test
 
 
-@pytest.mark.timeout(400)  # the first test compiles
+@pytest.mark.timeout(900)  # the first test compiles
 @pytest.mark.parametrize("name", NAMES)
 def test_a_decoder_agrees_with_the_runtime(bundles: Path, name: str, decoder: SelfTest) -> None:
     bundle = chosen(bundles, name)

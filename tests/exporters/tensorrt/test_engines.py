@@ -183,7 +183,7 @@ def test_two_builders_build_once(tensorrt: FakeTensorRt, tiny: Path, cache: Engi
     for thread in builders:
         thread.start()
     for thread in builders:
-        thread.join(timeout=60)
+        thread.join(timeout=300)
     assert sorted(report.built for report in reports) == [False, False, True]
 
 

@@ -148,7 +148,7 @@ def test_show_opens_the_picture_or_says_where_it_is(photo: Path, tmp_path: Path)
     command = [sys.executable, "-c", SHOWN, str(photo)]
     for extra in ({"BROWSER": f"{viewer} %s"}, {}):
         environment = {**hidden, "TMPDIR": str(tmp_path), **extra}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, env=environment)
         if extra:
             written = Path((tmp_path / "opened").read_text().strip().removeprefix("file://"))
         else:

@@ -40,7 +40,7 @@ def offered(shell: Path, *lines: str) -> list[set[str]]:
         pytest.skip("bash is not installed")
     environment = {**os.environ, "PATH": f"{shell}{os.pathsep}{os.environ['PATH']}"}
     command = [bash, "-c", COMPLETE, bash, *lines]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment, cwd=shell)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=shell)
     # Outside of an interactive shell, bash has no completion for which files could be asked for; it says so.
     assert not [said for said in done.stderr.splitlines() if "compopt" not in said], done.stderr
     return [set(line.split()) for line in done.stdout.splitlines()]
@@ -64,7 +64,7 @@ def test_where_nothing_is_known_files_are_offered(shell: Path) -> None:
     line = "streamvision run dri"
     environment = {**os.environ, "COMP_WORDS": line, "COMP_CWORD": "2", "_STREAMVISION_COMPLETE": "bash_complete"}
     done = subprocess.run(
-        [shell / "streamvision"], capture_output=True, text=True, timeout=60, check=False, env=environment
+        [shell / "streamvision"], capture_output=True, text=True, timeout=300, check=False, env=environment
     )
     assert done.stdout == "file,dri\n"
 

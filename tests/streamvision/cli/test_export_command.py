@@ -145,7 +145,7 @@ def test_a_signal_leaves_nothing_behind(data_dir, tmp_path, number):
         assert process.stderr is not None
         assert any("comparing" in line for line in process.stderr)
         process.send_signal(number)
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=300) == 130
     assert list(tmp_path.iterdir()) == []
 
 

@@ -77,7 +77,7 @@ def test_show_opens_the_page_in_the_browser(tmp_path: Path, tiny: Path) -> None:
     browser.chmod(0o755)
     done = subprocess.run(
         command("run", DRIVE, "--model", tiny, "--show", "--serve", "127.0.0.1:0"),
-        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "BROWSER": f"{browser} %s"},
+        capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "BROWSER": f"{browser} %s"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     url = next(line.partition("Watch at ")[2] for line in done.stderr.splitlines() if "Watch at " in line)
@@ -91,7 +91,7 @@ def test_show_says_that_there_is_no_screen(tmp_path: Path, tiny: Path) -> None:
     }
     done = subprocess.run(
         command("run", DRIVE, "--model", tiny, "--show", "--serve", "127.0.0.1:0"),
-        capture_output=True, text=True, timeout=120, check=False, env=hidden, cwd=tmp_path,
+        capture_output=True, text=True, timeout=300, check=False, env=hidden, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "There is no screen here, so no browser was opened: open http://127.0.0.1:" in done.stderr

@@ -18,7 +18,7 @@ print(*sys.modules)
 
 def _loaded(source: str) -> set[str]:
     command = [sys.executable, "-c", _LOADED.format(source=source)]
-    return set(subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.split())
+    return set(subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout.split())
 
 
 def test_a_run_of_a_camera_without_a_page_loads_no_web_server_and_no_drawings() -> None:

@@ -145,12 +145,12 @@ def test_a_run_serves_its_users_over_https(state: Path) -> None:
         said = _said(process, "fingerprint")
         context = ssl.create_default_context(cafile=state / "tls" / "self-signed.pem")
         for headers, status in (({}, 401), ({"Authorization": f"Bearer {token}"}, 200)):
-            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=300, context=context)
             connection.request("GET", "/api/streams", headers=headers)
             assert connection.getresponse().status == status
             connection.close()
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert re.search(r"SHA-256 fingerprint (?:[0-9A-F]{2}:){31}[0-9A-F]{2}", said)
     assert token not in said
 
@@ -175,7 +175,7 @@ def test_a_service_without_users_or_terminal_says_a_link_that_makes_the_admin(st
         assert json.loads(_ask(port, "GET", "/api/me", headers=cookie)[2])["user"] == "root"
         assert _ask(port, "POST", "/setup", form, sent)[0] == 403
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert [user["name"] for user in told("list")["users"]] == ["root"]
 
 
@@ -244,7 +244,7 @@ def _said(process: subprocess.Popen[str], until: str) -> str:
 def _ask(
     port: int, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()

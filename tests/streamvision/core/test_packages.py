@@ -41,7 +41,7 @@ def test_what_hides_our_packages_is_named_in_one_sentence(
     path = os.pathsep.join([str(folder), str(project_root)])
     done = subprocess.run(
         [sys.executable, *arguments],
-        capture_output=True, text=True, timeout=60, check=False, cwd=folder,
+        capture_output=True, text=True, timeout=300, check=False, cwd=folder,
         env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 1

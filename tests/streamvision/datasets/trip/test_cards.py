@@ -41,7 +41,7 @@ def exiftool_rows(path: Path) -> list[dict[str, Any]]:
     if shutil.which("exiftool") is None:
         pytest.skip("no exiftool: apt-get install libimage-exiftool-perl")
     command = ["exiftool", "-ee", "-n", "-j", "-G3", "-api", "LargeFileSupport=1", str(path)]
-    said = subprocess.run(command, capture_output=True, timeout=60, check=True, env=os.environ | {"TZ": "UTC"}).stdout
+    said = subprocess.run(command, capture_output=True, timeout=300, check=True, env=os.environ | {"TZ": "UTC"}).stdout
     rows: dict[str, dict[str, Any]] = {}
     for tag, value in json.loads(said)[0].items():
         group, _, name = tag.partition(":")

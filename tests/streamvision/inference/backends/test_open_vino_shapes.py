@@ -40,7 +40,7 @@ def test_shapes_beyond_the_few_and_batches_give_the_same_numbers(backend: OpenVi
 def test_threads_do_not_overwrite_each_others_outputs(backend: OpenVinoBackend) -> None:
     pictures = {level: np.full(SHAPES[1], level, np.float32) for level in (0.1, 0.9)}
     alone = {level: backend.run(picture)[0].copy() for level, picture in pictures.items()}
-    meet = threading.Barrier(2, timeout=20)
+    meet = threading.Barrier(2, timeout=300)
     wrong: list[float] = []
 
     def work(level: float) -> None:

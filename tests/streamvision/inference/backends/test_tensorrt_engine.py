@@ -126,7 +126,7 @@ def test_threads_have_memory_of_their_own(engine: Path, tiny: Path) -> None:
     backend = open_backend(engine, requests=None)
     assert backend.requests == 2
     results: dict[int, bool] = {}
-    barrier = threading.Barrier(2, timeout=30)
+    barrier = threading.Barrier(2, timeout=300)
 
     def work(seed: int) -> None:
         pictures = tiny_pictures(2, seed=seed)
@@ -138,7 +138,7 @@ def test_threads_have_memory_of_their_own(engine: Path, tiny: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=300)
     assert results == {1: True, 2: True}
     np.testing.assert_array_equal(backend.run(tiny_pictures(1))[0], expected(tiny, tiny_pictures(1)))
     backend.close()
@@ -150,7 +150,7 @@ def test_a_thread_that_ended_leaves_its_memory_to_the_next(tensorrt: FakeTensorR
     for _ in range(3):
         thread = threading.Thread(target=backend.run, args=(tiny_pictures(1),))
         thread.start()
-        thread.join(timeout=30)
+        thread.join(timeout=300)
     backend.run(tiny_pictures(1))
     assert tensorrt.cuda.used_bytes == used
     backend.close()
