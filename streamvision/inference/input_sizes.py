@@ -112,6 +112,10 @@ class InputSizes:
         self._kept.move_to_end(size)
         return sized
 
+    def clear(self) -> None:
+        """Let go of all buffers."""
+        self._kept.clear()
+
     def __len__(self) -> int:
         """Return how many sizes are kept."""
         return len(self._kept)

@@ -317,6 +317,8 @@ class Model:
     def close(self) -> None:
         """Release the model; calling it twice is harmless."""
         self.backend.close()
+        for sizes in tuple(self._idle_sizes):
+            sizes.clear()
 
     def __enter__(self) -> Model:
         return self

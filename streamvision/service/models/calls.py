@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ class GivenUpError(Exception):
 
 
 class _Call(Generic[T]):
-    """One call in a thread of its own, which is left behind where it takes too long."""
+    """One call, and what came of it."""
 
     def __init__(self, work: Callable[[], T], discard: Callable[[T], None]) -> None:
         self._work = work
@@ -45,7 +46,7 @@ class _Call(Generic[T]):
     def result(self) -> T:
         if self._error is not None:
             raise self._error
-        return self._results[0]
+        return self._results.pop()
 
     def give_up(self) -> bool:
         """Let what comes too late be discarded; return whether it has not come already."""
@@ -54,35 +55,59 @@ class _Call(Generic[T]):
             return self._is_given_up
 
 
-def called(
-    work: Callable[[], T],
-    *,
-    timeout_s: float,
-    given_up: Callable[[], bool],
-    what: str,
-    discard: Callable[[T], None] = lambda result: None,
-) -> T:
-    """Return what a call gives.
+class Caller:
+    """Makes calls one after another in a thread of its own, since runtimes keep something for each thread that calls.
+
+    The thread is left behind where a call never comes back. One thread waits at a time.
 
     Args:
-        work: the call.
-        timeout_s: the longest wait for it.
         given_up: says whether nobody waits any more.
-        what: who is called, for the message.
-        discard: called with a result that comes too late.
-
-    Raises:
-        ModelError: when it has not come back in time.
-        GivenUpError: when nobody waits for it any more.
-        BaseException: what it raises.
     """
-    call = _Call(work, discard)
-    threading.Thread(target=call.run, name="model-change-call", daemon=True).start()
-    deadline_s = time.monotonic() + timeout_s
-    while not call.done.wait(POLL_S):
-        is_late = time.monotonic() > deadline_s
-        if (is_late or given_up()) and call.give_up():
-            if is_late:
-                raise ModelError(f"{what} has not come back for {timeout_s:.0f} s")
-            raise GivenUpError
-    return call.result()
+
+    def __init__(self, given_up: Callable[[], bool]) -> None:
+        self._given_up = given_up
+        self._calls: queue.SimpleQueue[_Call[object] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=_work, args=(self._calls,), name="model-change-calls", daemon=True)
+        self._thread.start()
+
+    def call(
+        self,
+        work: Callable[[], T],
+        *,
+        timeout_s: float,
+        what: str,
+        discard: Callable[[T], None] = lambda result: None,
+    ) -> T:
+        """Return what a call gives.
+
+        Args:
+            work: the call.
+            timeout_s: the longest wait for it.
+            what: who is called, for the message.
+            discard: called with a result that comes too late.
+
+        Raises:
+            ModelError: when it has not come back in time.
+            GivenUpError: when nobody waits for it any more.
+            BaseException: what it raises.
+        """
+        call = _Call(work, discard)
+        self._calls.put(call)  # type: ignore[arg-type]
+        deadline_s = time.monotonic() + timeout_s
+        while not call.done.wait(POLL_S):
+            is_late = time.monotonic() > deadline_s
+            if (is_late or self._given_up()) and call.give_up():
+                if is_late:
+                    raise ModelError(f"{what} has not come back for {timeout_s:.0f} s")
+                raise GivenUpError
+        return call.result()
+
+    def close(self) -> None:
+        """End the thread behind its present call."""
+        self._calls.put(None)
+
+
+def _work(calls: queue.SimpleQueue[_Call[object] | None]) -> None:
+    while (call := calls.get()) is not None:
+        call.run()
+        del call  # which holds what it has made

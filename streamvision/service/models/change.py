@@ -21,7 +21,7 @@ from streamvision.core.redaction import redact_outside
 from streamvision.inference.model import Model
 from streamvision.models import find_model, model_file
 from streamvision.service.models import memory
-from streamvision.service.models.calls import GivenUpError, called
+from streamvision.service.models.calls import Caller, GivenUpError
 from streamvision.service.models.chosen import ChosenModels
 from streamvision.service.models.comparison import COMPARABLE_TASKS
 from streamvision.service.models.fitting import check_fits
@@ -67,6 +67,7 @@ class Change:
         self._chosen = chosen
         self._on_end = on_end
         self._gone_back: str | None = None
+        self._caller = Caller(lambda: self.progress.given_up)
         self._thread = threading.Thread(target=self._run, name=f"model-change-{order.number}", daemon=True)
 
     @property
@@ -104,6 +105,8 @@ class Change:
             log.exception("change of the model %s", self._order.name)
             self.progress.end("refused", redact_outside(f"something unexpected failed: {error!r}"))
         finally:
+            self._caller.close()
+            self.progress.let_go()
             give_back_free_memory()
             self._on_end(self)
 
@@ -211,7 +214,9 @@ class Change:
             check_report(model_file(self._order.config.path), first.model.own_card)
             self.progress.proof_notes = ("The report of its export says that it does what its source does.",)
             return
-        proof = self.progress.proof = Proof(request, first, group, given_up=lambda: self.progress.given_up)
+        proof = self.progress.proof = Proof(
+            request, first, group, caller=self._caller, given_up=lambda: self.progress.given_up
+        )
         where = "pictures of its streams" if request.prove == "streams" else f"pictures in {request.data}"
         self.progress.enter("proving", f"The new model is compared with the present one on {where}.")
         proof.run()
@@ -229,7 +234,12 @@ class Change:
         if wants_shadow:
             has_private = self._groups.config.privacy.blur
             shadow = self.progress.shadow = Shadow(
-                request, first, group, given_up=lambda: self.progress.given_up, keeps_pictures=not has_private
+                request,
+                first,
+                group,
+                caller=self._caller,
+                given_up=lambda: self.progress.given_up,
+                keeps_pictures=not has_private,
             )
             self.progress.enter(
                 "shadowing", f"The new model sees {request.shadow_share:.0%} of the frames for comparison."
@@ -314,13 +324,7 @@ class Change:
 
     def _called(self, work: Callable[[], Any], *, discard: Callable[[Any], None]) -> Any:
         timeout_s = self._order.config.load_timeout_s + 5.0  # opening has a bound of its own, which says more
-        return called(
-            work,
-            timeout_s=timeout_s,
-            given_up=lambda: self.progress.given_up,
-            what="opening the new model",
-            discard=discard,
-        )
+        return self._caller.call(work, timeout_s=timeout_s, what="opening the new model", discard=discard)
 
     def _end_well(self, remark: str) -> None:
         order = self._order

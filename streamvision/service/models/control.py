@@ -107,8 +107,7 @@ class ServiceModels:
         """Return the picture of an example as a JPEG file; ``None`` where there is none."""
         self._config_of(name)
         change = self._changes.get(name)
-        shadow = None if change is None else change.progress.shadow
-        return None if shadow is None else shadow.examples.picture(number)
+        return None if change is None else change.progress.example_picture(number)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Give up what goes on, since the run ends."""

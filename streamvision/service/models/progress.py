@@ -17,9 +17,11 @@ from streamvision.core.model_control import (
     ModelChangeState,
     ModelMemory,
     ModelProof,
+    ModelShadow,
 )
 from streamvision.inference.model import Model
 from streamvision.service.models.calls import GivenUpError
+from streamvision.service.models.examples import Examples
 from streamvision.service.models.proving import Proof
 from streamvision.service.models.shadowing import Shadow
 
@@ -74,6 +76,9 @@ class Progress:
         self._sentence = f"{order.config.path} is being opened beside {order.before.path}."
         self._began_unix_s = time.time()
         self._ended_unix_s: float | None = None
+        self._last_proof: ModelProof | None = None
+        self._last_shadow: ModelShadow | None = None
+        self._examples: Examples | None = None
         self._card: dict[str, Any] | None = None
         self._description: str | None = None
 
@@ -162,6 +167,18 @@ class Progress:
             if self._state not in ENDED:
                 self._set_ended(state, sentence)
 
+    def let_go(self) -> None:
+        """Keep the figures, and let go of the models that they are of."""
+        self._last_proof, self._last_shadow = self._proof_figures(), self._shadow_figures()
+        self._examples = None if self.shadow is None else self.shadow.examples
+        self.proof = self.shadow = None
+
+    def example_picture(self, number: int) -> bytes | None:
+        """Return the picture of an example as a JPEG file; ``None`` where there is none."""
+        shadow = self.shadow
+        examples = self._examples if shadow is None else shadow.examples
+        return None if examples is None else examples.picture(number)
+
     def snapshot(self, *, goes_on: bool, may_roll_back: bool) -> ModelChange:
         """Return how it stands.
 
@@ -171,7 +188,6 @@ class Progress:
         """
         with self._lock:
             state, sentence, ended_unix_s = self._state, self._sentence, self._ended_unix_s
-        shadow = self.shadow
         return ModelChange(
             number=self.order.number,
             name=self.order.name,
@@ -189,11 +205,17 @@ class Progress:
             description=self._description,
             memory=self.memory,
             proof=None if state == "loading" else self._proof_figures(),
-            shadow=shadow.figures() if shadow is not None else None,
+            shadow=self._shadow_figures(),
         )
+
+    def _shadow_figures(self) -> ModelShadow | None:
+        shadow = self.shadow
+        return self._last_shadow if shadow is None else shadow.figures()
 
     def _proof_figures(self) -> ModelProof | None:
         request, proof = self.order.request, self.proof
+        if self._last_proof is not None:
+            return self._last_proof
         if request.prove == "none" or (proof is None and not self.proof_notes):
             return None
         return ModelProof(

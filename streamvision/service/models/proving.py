@@ -16,7 +16,7 @@ from streamvision.core.errors import ConfigError
 from streamvision.core.model_control import ModelComparison
 from streamvision.core.picture import Picture
 from streamvision.inference.model import Model, Prediction, ScoreLimits
-from streamvision.service.models.calls import called
+from streamvision.service.models.calls import Caller
 from streamvision.service.models.comparison import Comparison
 from streamvision.service.models.tap import FrameTap
 
@@ -45,15 +45,23 @@ class Proof:
         request: what is asked for.
         new: the new model.
         group: the streams of the present one.
+        caller: makes the calls of the models.
         given_up: says whether nobody waits any more.
     """
 
     def __init__(
-        self, request: ModelRequest, new: FirstModel, group: ModelGroup, *, given_up: Callable[[], bool]
+        self,
+        request: ModelRequest,
+        new: FirstModel,
+        group: ModelGroup,
+        *,
+        caller: Caller,
+        given_up: Callable[[], bool],
     ) -> None:
         self._request = request
         self._new = new
         self._group = group
+        self._caller = caller
         self._given_up = given_up
         self._comparison = Comparison(new.model.card.task, min_iou=request.min_iou)
         self.notes: tuple[str, ...] = ()
@@ -69,7 +77,7 @@ class Proof:
         """
         samples = self._of_folder() if self._request.data is not None else self._of_streams()
         for sample in samples:
-            found, seconds = asked(self._new.model, sample.picture, sample.limits, given_up=self._given_up)
+            found, seconds = asked(self._caller, self._new.model, sample.picture, sample.limits)
             self._comparison.add(
                 sample.current, found, names=self._group.models.names, current_s=sample.current_s, new_s=seconds
             )
@@ -133,10 +141,9 @@ class Proof:
         limits = self._new.model.limits_of(self._group.models.current.config, score_floor=None)
         for one in chosen.pictures:
             picture = one.load()
-            current, seconds = called(
+            current, seconds = self._caller.call(
                 lambda picture=picture: self._timed_current(picture),  # type: ignore[misc]
                 timeout_s=CALL_TIMEOUT_S,
-                given_up=self._given_up,
                 what="the present model",
             )
             yield Sample(picture, current, seconds, limits)
@@ -162,9 +169,7 @@ def at_work(group: ModelGroup, new: Model, config: ModelConfig, found: Predictio
     return new.limits_of(config, score_floor=None), found._replace(detections=detections[counts])
 
 
-def asked(
-    new: Model, picture: Picture, limits: ScoreLimits, *, given_up: Callable[[], bool]
-) -> tuple[Prediction, float]:
+def asked(caller: Caller, new: Model, picture: Picture, limits: ScoreLimits) -> tuple[Prediction, float]:
     """Return what a new model says of a picture, and how many seconds it took.
 
     Raises:
@@ -177,4 +182,4 @@ def asked(
         (found,) = new.find([picture], limits=[limits])
         return found, time.perf_counter() - begin_s
 
-    return called(find, timeout_s=CALL_TIMEOUT_S, given_up=given_up, what="the new model")
+    return caller.call(find, timeout_s=CALL_TIMEOUT_S, what="the new model")

@@ -10,7 +10,7 @@ from pipelines.model_group import ModelGroup
 from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.errors import ConfigError
 from streamvision.core.model_control import ModelShadow
-from streamvision.service.models.calls import GivenUpError
+from streamvision.service.models.calls import Caller, GivenUpError
 from streamvision.service.models.comparison import Comparison
 from streamvision.service.models.examples import Examples
 from streamvision.service.models.proving import asked, at_work
@@ -28,6 +28,7 @@ class Shadow:
         request: what is asked for.
         new: the new model.
         group: the streams of the present one.
+        caller: makes the calls of the new model.
         given_up: says whether nobody waits any more.
         keeps_pictures: whether examples may be kept.
     """
@@ -38,12 +39,14 @@ class Shadow:
         new: FirstModel,
         group: ModelGroup,
         *,
+        caller: Caller,
         given_up: Callable[[], bool],
         keeps_pictures: bool,
     ) -> None:
         self._request = request
         self._new = new
         self._group = group
+        self._caller = caller
         self._given_up = given_up
         self._comparison = Comparison(new.model.card.task, min_iou=request.min_iou)
         self._tap = FrameTap(share=request.shadow_share)
@@ -115,7 +118,7 @@ class Shadow:
         if shown is None:
             return
         limits, current = at_work(self._group, self._new.model, shown.stream.settings.run.model, shown.found)
-        found, seconds = asked(self._new.model, shown.frame.picture, limits, given_up=self._given_up)
+        found, seconds = asked(self._caller, self._new.model, shown.frame.picture, limits)
         if self._new.model.pictures_without_numbers:
             raise ConfigError(
                 "the new model gave values that are no numbers on a live frame; use another precision or check the file"
