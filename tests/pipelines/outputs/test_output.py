@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from pipelines.outputs import output as output_module
 from pipelines.outputs.mp4 import Mp4Sink
 from pipelines.outputs.output import Output
 from pipelines.outputs.outputs import open_sinks
@@ -25,6 +26,13 @@ from streamvision.core.picture import BgrPicture
 from streamvision.core.rendered_frame import RenderedFrame
 
 NOISE = np.random.default_rng(0).integers(0, 255, (180, 320, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again soon, so that a test does not take the time of a real fault."""
+    monkeypatch.setattr(output_module, "FIRST_RETRY_S", 0.1)
+    monkeypatch.setattr(output_module, "RECOVERED_S", 0.5)
 
 
 def rendered(index: int) -> RenderedFrame:
@@ -92,6 +100,7 @@ LIMITED = """
     import numpy as np
     from test_output import frames_in, opened, write_until
     import pipelines.outputs.output
+    pipelines.outputs.output.FIRST_RETRY_S, pipelines.outputs.output.RECOVERED_S = 0.2, 1.5
     path = Path(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, resource.RLIM_INFINITY))
     output = opened(record=path)

@@ -29,7 +29,7 @@ from streamvision.core.config.app import OutputsConfig, parse_config
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.frame import FilePlace, Result, WallTime
 from streamvision.synthetic.drive import DriveScene
-from support.command_line import streamvision
+from support.command_line import called
 from support.identities import rendered, seen_on
 from support.serving import until
 
@@ -148,7 +148,7 @@ from pipelines.outputs.outputs import open_sinks
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.config.app import OutputsConfig
 from streamvision.synthetic.drive import DriveScene
-from support.command_line import streamvision
+from support.command_line import called
 from support.identities import rendered, seen_on
 table.FLUSH_S = 0.05
 (output,) = open_sinks(OutputsConfig(table=Path(sys.argv[1])), [SinkContext("gate", True, ("car",))])["gate"]
@@ -191,7 +191,7 @@ from pipelines.outputs.outputs import open_sinks
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.config.app import OutputsConfig
 from streamvision.synthetic.drive import DriveScene
-from support.command_line import streamvision
+from support.command_line import called
 from support.identities import rendered, seen_on
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 table.FLUSH_S, output.FIRST_RETRY_S, output.RECOVERED_S = 0.02, 0.05, 0.0
@@ -269,8 +269,8 @@ def test_a_run_over_two_files_agrees_with_its_own_lines(tmp_path: Path) -> None:
     clips, lines, path = tmp_path / "clips", tmp_path / "d.jsonl", tmp_path / "t.csv"
     clips.mkdir()
     for seed, name in ((1, "a.mp4"), (2, "b.mp4")):
-        drive_clip(clips / name, seed=seed, frames=24)
-    done = streamvision("run", clips, "--score", "0.3", "--detections", lines, "--table", path, "--json")
+        drive_clip(clips / name, seed=seed, frames=16)
+    done = called("run", clips, "--score", "0.3", "--detections", lines, "--table", path, "--json")
     assert done.code == 0, done.stderr
     seen: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for line in lines.read_text().splitlines():

@@ -56,7 +56,7 @@ def test_an_export_is_what_the_camera_sent(tmp_path: Path, sound: str) -> None:
     store = FolderStore(tmp_path)
     with (
         RtspServer(video, sound=sound, sent=log) as server,  # type: ignore[arg-type]
-        recorded(server.url, store, mode="continuous", segment_s=2.5),
+        recorded(server.url, store, mode="continuous", segment_s=2),
     ):
         until(lambda: len(store.written) >= 2, "two files are written")
     files = [file_of(number, segment) for number, segment in enumerate(store.written)]

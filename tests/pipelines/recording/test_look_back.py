@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.recording import media
 from pipelines.recording.media import Thumbnails, frames, motion
 from pipelines.recording.segment_store import boxes_path
 from streamvision.core.errors import ConfigError
@@ -125,14 +126,15 @@ def test_lines_that_are_torn_or_made_up_cost_only_themselves(tmp_path: Path) -> 
     assert (told[0.4][0].track_id, told[0.4][0].class_name, told[0.4][0].score) == (None, "99", 1.0)
 
 
-def test_as_many_boxes_as_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+def test_as_many_boxes_as_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "MAX_OBJECTS", 2500)
     file = write_recording(tmp_path, count=30, sound=None)
-    line = json.dumps({"t_s": 0.5, "objects": [{"class_id": 0, "score": 0.5, "box": [0, 0, 1, 1]}] * 5000})
+    line = json.dumps({"t_s": 0.5, "objects": [{"class_id": 0, "score": 0.5, "box": [0, 0, 1, 1]}] * 50})
     boxes_path(file.path).write_text("\n".join(['{"names": ["a"]}', *[line] * 51]))
-    with pytest.raises(ConfigError, match="more than 250,000 objects; give a shorter one"):
+    with pytest.raises(ConfigError, match="more than 2,500 objects; give a shorter one"):
         frames([file], span())
     boxes_path(file.path).write_text("\n".join(['{"names": ["a"]}', *[line] * 2]))
-    assert [len(one.objects) for one in frames([file], span())] == [5000, 5000]
+    assert [len(one.objects) for one in frames([file], span())] == [50, 50]
 
 
 def test_boxes_that_are_missing_or_no_file_are_none(tmp_path: Path) -> None:

@@ -49,9 +49,9 @@ def test_the_clip_of_an_event_is_the_cameras_own(video: Path, store: FolderStore
     log = tmp_path / "sent.txt"
     with (
         RtspServer(video, sound=sound, sent=log) as server,
-        recorded(server.url, store, mode="events", pre_s=2, post_s=1.5) as camera,
+        recorded(server.url, store, mode="events", pre_s=1, post_s=1) as camera,
     ):
-        until(lambda: len(camera.frames) >= 5 * FPS, "frames come")
+        until(lambda: len(camera.frames) >= 3 * FPS, "frames come")
         frame = camera.frames[-1]
         camera.event(frame)
         until(lambda: store.written, "the file is complete")
@@ -61,9 +61,9 @@ def test_the_clip_of_an_event_is_the_cameras_own(video: Path, store: FolderStore
     pictures = pictures_of(clip.path)
     numbers = [shown for _, shown in pictures]
     assert numbers == list(range(numbers[0], numbers[-1] + 1))  # none is missing
-    assert numbers[0] <= number - 2 * FPS
-    assert numbers[-1] >= number + 1.5 * FPS - 1
-    assert len(numbers) <= 3.5 * FPS + 2 * FPS + 2  # and no more than up to the key frames around it
+    assert numbers[0] <= number - FPS
+    assert numbers[-1] >= number + FPS - 1
+    assert len(numbers) <= 2 * FPS + 2 * FPS + 2  # and no more than up to the key frames around it
     kept, all_sent = hashes_of(clip.path), sent(log, "video")
     begin = all_sent.index(kept[0])
     assert all_sent[begin : begin + len(kept)] == kept
@@ -175,14 +175,14 @@ def test_pictures_over_http_are_recorded_as_they_are(store: FolderStore) -> None
 @pytest.mark.parametrize("leap_s", [7200.0, -7200.0])
 def test_a_camera_that_sets_its_clock_is_recorded_in_real_time(store: FolderStore, leap_s: float) -> None:
     with (
-        ClockCamera(leaps_s={60: leap_s}, unix_offset_s=leap_s) as server,
+        ClockCamera(leaps_s={30: leap_s}, unix_offset_s=leap_s) as server,
         recorded(server.url, store, mode="continuous") as camera,
     ):
-        until(lambda: len(camera.frames) >= 100, "frames come")
+        until(lambda: len(camera.frames) >= 50, "frames come")
     (segment,) = store.written
     with av.open(segment.path) as container:
         times = [float(frame.time) for frame in container.decode(video=0)]
-    assert len(times) == segment.pictures >= 95
+    assert len(times) == segment.pictures >= 45
     steps = [after - before for before, after in pairwise(times)]
     assert steps == pytest.approx([0.04] * len(steps), abs=0.03)
     assert segment.end_unix_s - segment.start_unix_s == pytest.approx(len(times) * 0.04, abs=2)
@@ -196,7 +196,7 @@ def test_mpeg_ts_over_udp_is_recorded_with_its_sound(video: Path, store: FolderS
     with subprocess.Popen([*map(str, command), "-f", "mpegts", f"{url}?pkt_size=1316"]) as sender:
         try:
             with recorded(url, store, mode="continuous") as camera:
-                until(lambda: len(camera.frames) >= 5 * FPS, "frames come")
+                until(lambda: len(camera.frames) >= 3 * FPS, "frames come")
         finally:
             sender.kill()
     segment = store.written[-1]
@@ -245,7 +245,7 @@ def test_a_stream_is_recorded_as_it_is_set_while_it_runs(video: Path, store: Fol
                 changed = StreamConfig.model_validate({"source": server.url, "id": "cam", "recording": {"mode": mode}})
                 pipeline.replace_stream("cam", changed)
                 assert output_of(pipeline, "cam").state == {"continuous": "writing", "off": "off"}[mode]
-                until_frames(pipeline, "cam", 3 * FPS)
+                until_frames(pipeline, "cam", 2 * FPS)
             assert status_of(pipeline, "cam").reconnects == 0
             until(lambda: store.written, "it is complete")
             recorders.configure(config.recording.model_copy(update={"mode": "continuous"}))

@@ -74,10 +74,11 @@ def test_what_is_no_address_is_one_sentence(address: str) -> None:
 
 
 def test_nobody_there_is_one_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    with pytest.raises(SourceError, match=rf"127\.0\.0\.1:{port} cannot be asked"):
-        Onvif().profiles(f"127.0.0.1:{port}", USER, PASSWORD)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # kept, so that no other process listens there meanwhile
+        port = silent.getsockname()[1]
+        with pytest.raises(SourceError, match=rf"127\.0\.0\.1:{port} cannot be asked"):
+            Onvif().profiles(f"127.0.0.1:{port}", USER, PASSWORD)
 
 
 def test_without_the_library_the_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,12 @@ def served(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Se
         yield running
 
 
+@pytest.fixture(scope="module")
+def known() -> dict[str, Any]:
+    """What the browser keeps of one who has signed in."""
+    return {}
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
@@ -72,6 +78,17 @@ def sign_in(page: Page, served: Served, name: str, path: str = "") -> None:
     page.locator("#user").fill(name)
     page.locator("#password").fill(PASSWORD)
     page.locator(".sign-in button").click()
+
+
+def enter(page: Page, served: Served, known: dict[str, Any], path: str = "") -> None:
+    """Open a page as ann, who signs in where she has not before."""
+    if known:
+        page.context.add_cookies(known["cookies"])
+        page.goto(f"http://127.0.0.1:{served.port}/{path}")
+    else:
+        sign_in(page, served, "ann", path)
+    page.locator("#who").wait_for()
+    known["cookies"] = page.context.cookies()
 
 
 def draw_everything(page: Page, tile: Locator, mode: str) -> None:
@@ -151,10 +168,9 @@ def test_the_first_evening(page: Page, served: Served, camera: str, project_root
     expect(page.locator("h1")).to_have_text("Sign in")
 
 
-def test_fields_wait_for_the_script_that_answers_them(page: Page, served: Served) -> None:
+def test_fields_wait_for_the_script_that_answers_them(page: Page, served: Served, known: dict[str, Any]) -> None:
     """What is chosen before would be lost, and a password would go into the address of a plain form."""
-    sign_in(page, served, "ann")
-    page.locator("#who").wait_for()
+    enter(page, served, known)
     held: list[Route] = []
     page.route("**/static/dom.js", lambda route: held.append(route))
     with page.expect_request("**/static/dom.js"):
@@ -172,8 +188,8 @@ def test_fields_wait_for_the_script_that_answers_them(page: Page, served: Served
     expect(page.locator("#run [type=submit]")).to_be_enabled()
 
 
-def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served) -> None:
-    sign_in(page, served, "ann")
+def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served, known: dict[str, Any]) -> None:
+    enter(page, served, known)
     if "yard" not in served.service.layers.documents:
         control = served.service.view.control
         assert control is not None
@@ -210,13 +226,13 @@ def test_a_camera_is_switched_off_changed_and_removed(page: Page, served: Served
     assert "yard" not in served.service.layers.documents
 
 
-def test_a_film_is_played_as_the_dialog_says(page: Page, served: Served, tmp_path: Path) -> None:
+def test_a_film_is_played_as_the_dialog_says(page: Page, served: Served, known: dict[str, Any], tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     drawn = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10:duration=2", "-pix_fmt", "yuv420p", str(film)]
     subprocess.run(["ffmpeg", "-v", "error", *drawn], check=True, timeout=60)
     control = served.service.view.control
     assert control is not None
-    sign_in(page, served, "ann")
+    enter(page, served, known)
     page.locator(".add >> visible=true").first.click()
     page.locator('#camera [name="source"]').fill(str(film))
     page.locator('#camera [name="id"]').fill("film")
@@ -243,12 +259,12 @@ def test_a_film_is_played_as_the_dialog_says(page: Page, served: Served, tmp_pat
     control.remove_stream("film")
 
 
-def test_masks_are_seen_while_nothing_is_edited(page: Page, served: Served) -> None:
+def test_masks_are_seen_while_nothing_is_edited(page: Page, served: Served, known: dict[str, Any]) -> None:
     control = served.service.view.control
     assert control is not None
     corners = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]
     control.add_stream({"id": "masked", "source": "synthetic:boxes?fps=5&size=160x120", "ignore": [corners]})
-    sign_in(page, served, "ann", "streams/masked")
+    enter(page, served, known, "streams/masked")
     tile = page.locator('.tile[data-stream="masked"]')
     tile.and_(page.locator(".has-picture")).wait_for()
     expect(tile.locator(".masks .mask")).to_have_count(1)
@@ -265,10 +281,10 @@ def test_masks_are_seen_while_nothing_is_edited(page: Page, served: Served) -> N
     control.remove_stream("masked")
 
 
-def test_the_streams_of_an_onvif_camera_fill_the_dialog(page: Page, served: Served) -> None:
+def test_the_streams_of_an_onvif_camera_fill_the_dialog(page: Page, served: Served, known: dict[str, Any]) -> None:
     pytest.importorskip("onvif")
     pytest.importorskip("ipycam")
-    sign_in(page, served, "ann")
+    enter(page, served, known)
     with virtual_camera() as port:
         page.locator(".add >> visible=true").first.click()
         page.locator("#finder summary").click()

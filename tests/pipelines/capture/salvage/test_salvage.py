@@ -23,10 +23,23 @@ KINDS = {
     "h264": {},
     "b_frames": {"options": ("-bf", "3", "-g", "250", "-x264-params", "b-pyramid=normal")},
     "sliced_pcm.mov": {"options": ("-bf", "0", "-g", "30", "-x264-params", "slices=4:aud=1"), "sound": "pcm_s16le"},
-    "hevc": {"codec": "libx265", "options": ("-tag:v", "hvc1", "-x265-params", "keyint=25:bframes=0:log-level=none")},
+    "hevc": {
+        "codec": "libx265",
+        "options": (
+            "-tag:v",
+            "hvc1",
+            "-x265-params",
+            "keyint=25:bframes=0:log-level=none:pools=none:frame-threads=1:wpp=0",
+        ),
+    },
     "hevc_open_gop": {
         "codec": "libx265",
-        "options": ("-tag:v", "hev1", "-x265-params", "keyint=25:bframes=3:open-gop=1:log-level=none"),
+        "options": (
+            "-tag:v",
+            "hev1",
+            "-x265-params",
+            "keyint=25:bframes=3:open-gop=1:log-level=none:pools=none:frame-threads=1:wpp=0",
+        ),
     },
 }
 

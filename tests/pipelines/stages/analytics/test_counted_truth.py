@@ -105,7 +105,7 @@ def test_signs_of_the_drive_are_counted_as_its_truth_has_them(seed: int, every: 
 
 @pytest.mark.slow
 def test_signs_that_the_default_model_finds_are_counted(tmp_path: Path) -> None:
-    source = "synthetic:drive?fps=15&size=960x540&seed=1&frames=120&realtime=0"
+    source = "synthetic:drive?fps=10&size=960x540&seed=1&frames=76&realtime=0"
     pipeline = run(
         {
             "model": {"path": default_model_path(), "score": 0.3},
@@ -114,9 +114,9 @@ def test_signs_that_the_default_model_finds_are_counted(tmp_path: Path) -> None:
             "outputs": {"events": tmp_path / "events.csv"},
         }
     )
-    scene = DriveScene(960, 540, 15.0, 1)
+    scene = DriveScene(960, 540, 10.0, 1)
     tracks: dict[int, list[tuple[int, float]]] = {}
-    for index in range(120):
+    for index in range(76):
         truth = scene.objects_at(index)
         for identity, box in zip(truth.identities(), truth.box_xyxy_px, strict=True):
             assert identity is not None

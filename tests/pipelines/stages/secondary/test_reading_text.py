@@ -67,7 +67,7 @@ def test_its_card_is_made_from_its_alphabet(reader: Model) -> None:
 
 
 def test_the_signs_of_the_drive_are_read_from_detector_to_json() -> None:
-    source = "synthetic:drive?fps=30&size=1280x720&frames=60&realtime=0&seed=3"
+    source = "synthetic:drive?fps=15&size=1280x720&frames=30&realtime=0&seed=3"
     second = [{"name": "limit", "model": OCR, "classes": ["speedlimit"], "min_side_px": 24}]
     texts = []
     with streamvision.stream(source, model=default_model_path(), second=second) as results:
@@ -77,5 +77,5 @@ def test_the_signs_of_the_drive_are_read_from_detector_to_json() -> None:
                     assert item["class_name"] == "speedlimit"
                     texts.append(item["attributes"]["limit"]["text"].strip(" ."))
         (status,) = results.statuses()[0].stages
-    assert texts.count("30") > 0.8 * len(texts) > 20
+    assert texts.count("30") > 0.8 * len(texts) > 10
     assert status.done < len(texts) / 3, "a look for each object that shows better, not for each frame"

@@ -225,7 +225,7 @@ def test_memory_and_queue_are_bounded(watched: Watched, monkeypatch: pytest.Monk
 
 
 def test_a_pipeline_of_four_streams_gives_attributes_and_few_calls(model: Path, tmp_path: Path) -> None:
-    source = "synthetic:drive?fps=30&size=640x360&frames=40&realtime=0&seed={}"
+    source = "synthetic:drive?fps=15&size=640x360&frames=14&realtime=0&seed={}"
     sources = {f"s{seed}": source.format(seed) for seed in range(4)}
     second = [{"model": str(model), "name": "paint", "score": 0, "min_side_px": 2}]
     seen: set[tuple[str, int]] = set()

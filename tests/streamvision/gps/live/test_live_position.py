@@ -11,6 +11,8 @@ import pytest
 
 from streamvision.core.position import Fix, Position
 from streamvision.core.position_address import parse_position_address
+from streamvision.gps.live import gpsd as gpsd_module
+from streamvision.gps.live import nmea_udp, receiver
 from streamvision.gps.live.gpsd import fix_of
 from streamvision.gps.live.receiver import DELAY_S, LivePosition, ReceiverClock
 from support.capturing import wait_until
@@ -18,6 +20,14 @@ from support.message_servers import free_port
 from support.satellites import BEGIN_DEG, SPEED_M_S, Receiver, from_begin_m, gpsd, moment, needs_gpsd, send, udp_port
 
 NOW_S = 1_790_488_023.0
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again soon, so that a test does not take the time of a real outage."""
+    monkeypatch.setattr(receiver, "FIRST_RETRY_S", 0.2)
+    monkeypatch.setattr(gpsd_module, "LOOK_S", 0.1)
+    monkeypatch.setattr(nmea_udp, "LOOK_S", 0.1)
 
 
 @contextmanager
@@ -140,9 +150,11 @@ def send_until(port: int, datagrams: list[bytes], fixes: list[tuple[Fix, float]]
     count = len(fixes)
     for _ in range(60):
         send(port, datagrams)
-        time.sleep(0.25)
-        if len(fixes) > count:
-            return
+        deadline_s = time.monotonic() + 0.25
+        while time.monotonic() < deadline_s:
+            if len(fixes) > count:
+                return
+            time.sleep(0.01)
     raise AssertionError("no fix came")
 
 
