@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import resource
 import sys
 from typing import Any
@@ -17,7 +18,8 @@ from urllib.parse import urlsplit
 MAX_MEMORY_BYTES = 1 << 30
 MAX_PROFILES = 64
 MAX_TEXT = 2000
-_AUTHORIZATION = ("notauthorized", "not authorized", "unauthorized", "401", "sender not authorized")
+_REFUSED = re.compile(r"not ?authorized|unauthorized|(?<![\d.:])401(?!\d)")
+"""What is said where the user or the password is wrong; an address whose port has these digits says nothing of that."""
 
 
 def main() -> None:
@@ -40,10 +42,10 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         return {"profiles": asyncio.run(_profiles(asked))}
     except Fault as error:
         reason = f"{error.message} {' '.join(map(str, error.subcodes or ()))}".lower()
-        return {"refused": True} if any(word in reason for word in _AUTHORIZATION) else {"error": str(error.message)}
+        return {"refused": True} if _REFUSED.search(reason) else {"error": str(error.message)}
     except (ONVIFError, Error, ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
         reason = str(error).strip() or type(error).__name__
-        return {"refused": True} if "401" in reason else {"error": reason}
+        return {"refused": True} if _REFUSED.search(reason.lower()) else {"error": reason}
     except MemoryError:
         return {"error": "its answer is too large"}
     except Exception as error:  # the library's own, of an answer that is not what it reads

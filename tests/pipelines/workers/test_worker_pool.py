@@ -180,7 +180,7 @@ def test_outputs_that_are_no_numbers_are_counted_over_all_processes(tmp_path: Pa
     assert run.notes()[-1].startswith("On 40 pictures the model gave values that are no numbers")
 
 
-# --- of the shared run; last, so that it does not run beside the others ------------------------------------------------
+# --- of the shared run; last, so that it does not run beside the others -----------------------------------------------
 
 
 def test_questions_before_the_start_harm_nothing(run: WorkerPool, before: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from streamvision.service import onvif
 from support.accounts import PASSWORD, people
 from support.rtsp_server import RtspServer, unavailable
 from support.serving import Served, serving, until, write_config
@@ -281,7 +282,10 @@ def test_masks_are_seen_while_nothing_is_edited(page: Page, served: Served, know
     control.remove_stream("masked")
 
 
-def test_the_streams_of_an_onvif_camera_fill_the_dialog(page: Page, served: Served, known: dict[str, Any]) -> None:
+def test_the_streams_of_an_onvif_camera_fill_the_dialog(
+    page: Page, served: Served, known: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onvif, "TIMEOUT_S", 120.0)  # for machines that are busy
     pytest.importorskip("onvif")
     pytest.importorskip("ipycam")
     enter(page, served, known)
