@@ -39,7 +39,12 @@ class SlowBackend(OnnxRuntimeBackend):
 
 
 PLUGIN = BackendPlugin(
-    name="slow", factory="slow_backend:SlowBackend", summary="slow", accepts="an .onnx file", package="onnxruntime"
+    name="slow",
+    factory="slow_backend:SlowBackend",
+    summary="slow",
+    endings=(".onnx",),
+    accepts="an .onnx file",
+    package="onnxruntime",
 )
 """
 
@@ -71,7 +76,7 @@ def throughput(folder: Path, seconds: float) -> dict[str, Any]:
                 model={"backend": "slow", "score": 0.05},
                 paths=(site,),
             ) as page:
-                until(lambda page=page: len(page.live()) == STREAMS, "all are live", STARTS_WITHIN_S)  # type: ignore[misc]
+                _wait_spread(page, count)
                 time.sleep(SETTLE_S)
                 rates[count] = _rate(page, seconds)
     linear = {count: round(rate / (count * rates[1]), 3) for count, rate in rates.items()}
@@ -82,6 +87,15 @@ def throughput(folder: Path, seconds: float) -> dict[str, Any]:
         "frames_per_s": {count: round(rate, 2) for count, rate in rates.items()},
         "of_linear": linear,
     }
+
+
+def _wait_spread(page: Page, count: int) -> None:
+    """Wait until all streams are live, on so many machines."""
+
+    def is_spread() -> bool:
+        return len(page.live()) == STREAMS and len({one["node"] for one in page.streams().values()}) == count
+
+    until(is_spread, f"all are live on {count} machines", STARTS_WITHIN_S)
 
 
 def _rate(page: Page, seconds: float) -> float:

@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": "Watch a model at work in the browser.",
     "run": "Detect and track objects on one or more streams.",
     "serve": "Leave cameras running: changed on the page, there again after a restart.",
+    "batch": "Do one command for each of many files, on the machines of a cluster.",
     "trip": "Turn the clips of a dashcam into drives, and a map of what was seen.",
     "config": "Show what a service runs with, or write it to a file.",
     "models": "See which models a service runs, and replace one while its streams go on.",

@@ -27,7 +27,7 @@ MEASURED_S = 10.0
 """A stream counts in what was measured of its node when it has run for so long."""
 RETRY_S = 10.0
 """How soon a machine is tried again that could not be used."""
-GATHER_S = 20.0
+GATHER_S = 60.0
 """At the start streams wait so long for machines that are about to join: the first must not take all."""
 GPU_DEVICES = ("cuda", "tensorrt")
 

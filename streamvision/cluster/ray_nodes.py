@@ -13,6 +13,7 @@ from typing import Any
 from streamvision.cluster.link import NodeGoneError, NodeSilentError
 from streamvision.cluster.messages import About, NodeOrder, Orders, Told
 from streamvision.cluster.node import StreamNode
+from streamvision.cluster.ray_tasks import RayTasks
 from streamvision.core.errors import MissingDependencyError, StreamVisionError
 from streamvision.core.install import install_command
 from streamvision.core.logs import configure, report_crashes
@@ -155,6 +156,15 @@ class RayCluster:
             scheduling_strategy=self._affinity(member.id, soft=False),
         )
         return RayNode(self._ray, actor.remote(order))
+
+    def tasks(self, *, cores: float, gpus: float) -> RayTasks:
+        """Return what runs commands on its machines.
+
+        Args:
+            cores: cores that each takes.
+            gpus: graphics cards, or a part of one, that each takes.
+        """
+        return RayTasks(self._ray, cores=cores, gpus=gpus)
 
     def close(self) -> None:
         """Take part in it no more."""

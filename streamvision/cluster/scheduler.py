@@ -159,7 +159,9 @@ class Scheduler:
             if stream.link is not None and error is not None:
                 stream.refused[stream.link.node_id] = error
                 stream.refused_at_s = now_s
-                _log.error("stream %s on %s: %s", stream.id, stream.link.name, error)
+                if str(error) != stream.said:
+                    stream.said = str(error)
+                    _log.error("stream %s on %s: %s", stream.id, stream.link.name, error)
                 self.leave(stream, f"{stream.link.name} cannot run it: {error}")
             elif stream.refused and now_s - stream.refused_at_s >= RETRY_S:
                 stream.refused.clear()

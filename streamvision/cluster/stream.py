@@ -66,6 +66,8 @@ class ClusterStream:
         self.refused: dict[str, StreamVisionError] = {}
         """Why nodes cannot run it, by node."""
         self.refused_at_s = 0.0
+        self.said = ""
+        """The refusal that was logged last: the same one is not logged at each try."""
         self.age_s = Distribution()
         """Age of its frames when their results were here."""
         self.drops = DropCounter()

@@ -1,4 +1,4 @@
-"""``streamvision serve --cluster`` over two machines of a real Ray, one of which is killed."""
+"""Streams and files on machines of a real Ray, one of which is killed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import pytest
 from support import ray_machines
 from support.command_line import running, streamvision
 from support.ray_machines import RayMachine, free_port
+from support.red_box_film import red_box_film
 from support.serving import BOXES, until
 from support.tiny_detector import tiny_detector
 
@@ -114,6 +115,28 @@ def test_streams_of_a_machine_that_is_killed_go_on_elsewhere(tmp_path: Path) -> 
     again = next(number for number, frame in enumerate(begun) if number and frame < begun[number - 1])
     for part in (begun[:again], begun[again:]):
         assert part == sorted(set(part)), "a frame came twice, or from two machines at once"
+
+
+@pytest.mark.slow
+def test_files_are_worked_on_by_a_cluster_once(tmp_path: Path) -> None:
+    if (reason := ray_machines.unavailable()) is not None:
+        pytest.skip(reason)
+    films = [red_box_film(tmp_path / f"{name}.mp4", frames=6) for name in "ab"]
+    model, output = tiny_detector(tmp_path / "tiny.onnx"), tmp_path / "found"
+    (tmp_path / "c.mp4").write_text("no film")
+    with RayMachine("north") as north:
+        inputs = [word for film in (*films, tmp_path / "c.mp4") for word in ("--input", str(film))]
+        command = ("run", "{input}", "--model", model, "--detections", "{output}/found.jsonl", "--json")
+        words = ("batch", "--cluster", north.address, *inputs, "--output", output, "--json", *command)
+        first = streamvision(*words)
+        again = streamvision(*words)
+    assert (first.code, first.report["done"], first.report["done_before"]) == (1, 2, 0), first.stderr
+    assert list(first.report["failures"]) == [str(tmp_path / "c.mp4")]
+    assert (again.code, again.report["done"], again.report["done_before"]) == (1, 2, 2), again.stderr
+    for film in films:
+        lines = (output / film.name / "found.jsonl").read_text().splitlines()
+        assert [json.loads(line)["frame"] for line in lines] == list(range(6))
+        assert json.loads((output / film.name / "batch.json").read_text())["output"]["streams"][0]["frames_done"] == 6
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:

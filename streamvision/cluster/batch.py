@@ -1,0 +1,241 @@
+"""One command over many inputs, each by itself, on the machines of a cluster; what is done is not done again.
+
+Each try writes into a folder of its own beside the others, and this gets the input's name when the command has ended
+well: a machine that is lost in the middle, and goes on somewhere, spoils nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.files import writing
+from streamvision.core.redaction import short
+
+COMMANDS = ("run", "trip", "eval", "export")
+"""What may be done with each input."""
+INPUT, OUTPUT = "{input}", "{output}"
+"""Stand in a command for an input, and for the folder of its results."""
+RESULT = "batch.json"
+"""In the folder of an input's results: what was done, and what the command said."""
+MAX_INPUTS = 1_000_000
+MAX_WAITING = 256
+"""Most tries that Ray knows at a time; further ones follow."""
+WAIT_S = 0.5
+OTHERS = "of another command, or of the file as it was; remove it, or give another --output"
+
+
+@dataclass(frozen=True)
+class Try:
+    """One command for one input."""
+
+    arguments: tuple[str, ...]
+    """Of ``streamvision``."""
+    timeout_s: float
+    """Longest time for it."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of it."""
+
+    code: int
+    """Exit code; negative: the signal that ended it."""
+    output: str
+    """The end of what it wrote to stdout."""
+    errors: str
+    """The end of what it wrote to stderr."""
+    seconds: float
+    """How long it took."""
+    machine: str
+    """Which machine did it."""
+
+
+class Tasks(Protocol):
+    """Whoever does it; see :class:`streamvision.cluster.ray_tasks.RayTasks`."""
+
+    def begin(self, one: Try) -> Any:
+        """Begin a try, and return what stands for it."""
+
+    def finished(self, begun: Sequence[Any], timeout_s: float) -> list[Any]:
+        """Wait for some that are over, and return them."""
+
+    def result(self, begun: Any) -> Tried:
+        """Return what became of one that is over.
+
+        Raises:
+            StreamVisionError: when its machines were lost again and again.
+        """
+
+    def cancel(self, begun: Any) -> None:
+        """End it."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One input and the folder of its results."""
+
+    path: Path
+    """The input."""
+    folder: Path
+    """The folder of its results."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """One input that is over."""
+
+    item: Item
+    """The input."""
+    tried: Tried | None
+    """What became of it; ``None`` where it had been done before."""
+    reason: str = ""
+    """Why it failed, in words; empty where it did not."""
+
+
+def items_of(inputs: Iterable[Path], output: Path) -> list[Item]:
+    """Return the inputs, of a folder the files in it, each with a folder of its own name below ``output``.
+
+    Raises:
+        ConfigError: when there is no such input, or there are none.
+    """
+    paths: list[Path] = []
+    for given in inputs:
+        if not given.exists():
+            raise ConfigError(f"input {short(str(given))} is not there; give files and folders with files")
+        found = sorted(given.iterdir()) if given.is_dir() else [given]
+        paths += [path.absolute() for path in found if path.is_file() and not path.name.startswith(".")]
+    if not paths or len(paths) > MAX_INPUTS:
+        raise ConfigError(f"there are {len(paths)} inputs; give from 1 to {MAX_INPUTS} files, or folders with files")
+    taken: set[str] = set()
+    items = []
+    for path in dict.fromkeys(paths):
+        name, number = path.name, 2
+        while name in taken:
+            name, number = f"{path.name}-{number}", number + 1
+        taken.add(name)
+        items.append(Item(path, output.absolute() / name))
+    return items
+
+
+def check_command(words: Sequence[str]) -> tuple[str, ...]:
+    """Return a command that may be done with each input.
+
+    Raises:
+        ConfigError: when it may not, or does not say where the input goes.
+    """
+    if not words or words[0] not in COMMANDS:
+        raise ConfigError(f"give the command for each input, one of {', '.join(COMMANDS)}, behind all options of batch")
+    if not any(INPUT in word for word in words):
+        raise ConfigError(f"the command has no {INPUT}; it stands where each input goes")
+    return tuple(words)
+
+
+def run_batch(
+    items: Sequence[Item],
+    command: Sequence[str],
+    tasks: Tasks,
+    *,
+    timeout_s: float,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Done]:
+    """Do a command for each input that it was not done for, and yield each as it is over.
+
+    Args:
+        items: the inputs.
+        command: as :func:`check_command` returns it.
+        tasks: does it.
+        timeout_s: longest time for one input.
+        should_stop: whether to stop; what is not over then is not yielded.
+
+    Raises:
+        OutputError: when results cannot be written.
+    """
+    begun: dict[Any, tuple[Item, Path, dict[str, Any]]] = {}
+    waiting = iter(items)
+    has_more = True
+    try:
+        while (has_more or begun) and not should_stop():
+            while has_more and len(begun) < MAX_WAITING:
+                item = next(waiting, None)
+                if item is None:
+                    has_more = False
+                    break
+                key = _key(item, command)
+                if _is_done(item, key):
+                    yield Done(item, None)
+                    continue
+                if item.folder.exists():
+                    yield Done(item, None, f"{item.folder} is there already, {OTHERS}")
+                    continue
+                part = _new_part(item)
+                arguments = tuple(_filled(word, item, part) for word in command)
+                begun[tasks.begin(Try(arguments, timeout_s))] = item, part, key
+            for one in tasks.finished(list(begun), WAIT_S) if begun else ():
+                item, part, key = begun.pop(one)
+                yield _finished(item, part, key, tasks, one)
+    finally:
+        for one, (_, part, _) in begun.items():
+            tasks.cancel(one)
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _finished(item: Item, part: Path, key: Mapping[str, Any], tasks: Tasks, begun: Any) -> Done:
+    try:
+        tried = tasks.result(begun)
+    except StreamVisionError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        return Done(item, None, str(error))
+    if tried.code:
+        shutil.rmtree(part, ignore_errors=True)
+        lines = tried.errors.strip().splitlines()
+        return Done(item, tried, lines[-1] if lines else f"it ended with code {tried.code}")
+    document = {**key, "seconds": round(tried.seconds, 3), "machine": tried.machine, "output": _plain(tried.output)}
+    with writing(item.folder):
+        (part / RESULT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        part.rename(item.folder)
+    return Done(item, tried)
+
+
+def _key(item: Item, command: Sequence[str]) -> dict[str, Any]:
+    """Return by what a result is known to be that of an input and a command."""
+    about = item.path.stat()
+    return {
+        "input": str(item.path),
+        "bytes": about.st_size,
+        "changed_unix_ns": about.st_mtime_ns,
+        "command": list(command),
+    }
+
+
+def _is_done(item: Item, key: Mapping[str, Any]) -> bool:
+    try:
+        document = json.loads((item.folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and all(document.get(name) == value for name, value in key.items())
+
+
+def _new_part(item: Item) -> Path:
+    part = item.folder.with_name(f".{item.folder.name}.{uuid4().hex[:12]}")
+    with writing(part, instead="give a folder that you may write to"):
+        part.mkdir(parents=True)
+    return part
+
+
+def _filled(word: str, item: Item, part: Path) -> str:
+    return word.replace(INPUT, str(item.path)).replace(OUTPUT, str(part))
+
+
+def _plain(output: str) -> Any:
+    """Return what a command printed: its JSON document, or its words."""
+    try:
+        return json.loads(output)
+    except ValueError:
+        return output

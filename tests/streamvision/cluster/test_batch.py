@@ -1,0 +1,114 @@
+"""One command for each of many inputs: what is done is not done again, and a try that fails leaves nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamvision.cluster.batch import RESULT, Done, Tried, Try, check_command, items_of, run_batch
+from streamvision.core.errors import ConfigError, StreamVisionError
+
+COMMAND = ("run", "{input}", "--detections", "{output}/found.jsonl", "--json")
+
+
+class TasksAtOnce:
+    """Does what it is given at once: writes a result beside the name of the input, or fails on it."""
+
+    def __init__(self, *, failing: str = "", lost: str = "") -> None:
+        self.failing, self.lost = failing, lost
+        self.tries: list[Try] = []
+        self.cancelled: list[int] = []
+
+    def begin(self, one: Try) -> int:
+        self.tries.append(one)
+        Path(one.arguments[3]).write_text(f"found in {one.arguments[1]}")
+        return len(self.tries) - 1
+
+    def finished(self, begun: Sequence[Any], timeout_s: float) -> list[Any]:
+        return list(begun)
+
+    def result(self, begun: int) -> Tried:
+        name = Path(self.tries[begun].arguments[1]).name
+        if name == self.lost:
+            raise StreamVisionError("no machine has finished it")
+        errors = "streamvision: it cannot be read\n" if name == self.failing else ""
+        return Tried(int(name == self.failing), '{"frames": 3}', errors, 0.1, "north")
+
+    def cancel(self, begun: int) -> None:
+        self.cancelled.append(begun)
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for name in ("a.mp4", "b.mp4", "c.mp4", ".hidden"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def batch(films: Path, output: Path, tasks: TasksAtOnce, command: tuple[str, ...] = COMMAND) -> dict[str, Done]:
+    done = run_batch(items_of([films], output), check_command(command), tasks, timeout_s=10)
+    return {one.item.path.name: one for one in done}
+
+
+def test_each_input_has_a_folder_of_its_name_and_is_done_once(films: Path, tmp_path: Path) -> None:
+    output, tasks = tmp_path / "out", TasksAtOnce()
+    done = batch(films, output, tasks)
+    assert sorted(done) == ["a.mp4", "b.mp4", "c.mp4"] and not any(one.reason for one in done.values())
+    assert (output / "b.mp4" / "found.jsonl").read_text() == f"found in {films / 'b.mp4'}"
+    result = json.loads((output / "b.mp4" / RESULT).read_text())
+    assert (result["machine"], result["output"], result["command"]) == ("north", {"frames": 3}, list(COMMAND))
+    assert sorted(path.name for path in output.iterdir()) == ["a.mp4", "b.mp4", "c.mp4"]
+    again = batch(films, output, tasks)
+    assert len(tasks.tries) == 3, "what was done was done again"
+    assert all(one.tried is None and not one.reason for one in again.values())
+
+
+def test_what_failed_leaves_nothing_and_is_tried_again(films: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    done = batch(films, output, TasksAtOnce(failing="b.mp4", lost="c.mp4"))
+    assert done["b.mp4"].reason == "streamvision: it cannot be read"
+    assert "no machine" in done["c.mp4"].reason
+    assert [path.name for path in output.iterdir()] == ["a.mp4"]
+    later = TasksAtOnce()
+    batch(films, output, later)
+    assert [Path(one.arguments[1]).name for one in later.tries] == ["b.mp4", "c.mp4"]
+
+
+def test_results_of_something_else_are_never_replaced(films: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    batch(films, output, TasksAtOnce())
+    (films / "a.mp4").write_text("another film")
+    tasks = TasksAtOnce()
+    done = batch(films, output, tasks)
+    assert "is there already" in done["a.mp4"].reason and not tasks.tries
+    assert "found in" in (output / "a.mp4" / "found.jsonl").read_text()
+
+
+def test_what_is_on_its_way_when_it_stops_is_ended(films: Path, tmp_path: Path) -> None:
+    output, tasks = tmp_path / "out", TasksAtOnce()
+    running = run_batch(items_of([films], output), COMMAND, tasks, timeout_s=10)
+    next(running)
+    running.close()
+    assert len(tasks.tries) == 3 and len(tasks.cancelled) == 2
+    assert len(list(output.iterdir())) == 1
+
+
+def test_what_cannot_be_done_is_said(films: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="one of run, trip, eval, export"):
+        check_command(("users", "{input}"))
+    with pytest.raises(ConfigError, match=r"has no \{input\}"):
+        check_command(("run", "a.mp4"))
+    with pytest.raises(ConfigError, match="is not there"):
+        items_of([tmp_path / "nothing"], tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="0 inputs"):
+        items_of([tmp_path / "empty"], tmp_path)
+    twins = [films / "a.mp4", tmp_path / "a.mp4"]
+    twins[1].write_text("another of its name")
+    assert [item.folder.name for item in items_of(twins, tmp_path)] == ["a.mp4", "a.mp4-2"]
