@@ -24,7 +24,7 @@ from streamvision.core.words import counted
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
-    help="A file, or a folder whose files are meant. May be given several times.",
+    help="A file, or a folder whose files are meant; of trip, a folder that is one card. May be given several times.",
 )
 @click.option(
     "--output",
@@ -67,10 +67,11 @@ def batch(
       streamvision batch --cluster auto --input drives/ -o found run {input} --detections {output}/found.jsonl --json
       streamvision batch --cluster auto --input a.onnx --input b.onnx -o scores eval detect {input} --data coco --json
     """
-    from streamvision.cluster.batch import Done, check_command, items_of, run_batch
+    from streamvision.cluster.batch import FOLDER_COMMANDS, Done, check_command, items_of, run_batch
     from streamvision.cluster.ray_nodes import RayCluster
 
-    words, items = check_command(command), items_of(inputs, output)
+    words = check_command(command)
+    items = items_of(inputs, output, folders=words[0] in FOLDER_COMMANDS)
     settings = validate(ClusterConfig, {"address": cluster}, origin="command line")
     machines = RayCluster(settings.address)
     done: list[Done] = []

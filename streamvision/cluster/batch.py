@@ -20,6 +20,8 @@ from streamvision.core.redaction import short
 
 COMMANDS = ("run", "trip", "eval", "export")
 """What may be done with each input."""
+FOLDER_COMMANDS = ("trip",)
+"""Those that take a folder as one input."""
 INPUT, OUTPUT = "{input}", "{output}"
 """Stand in a command for an input, and for the folder of its results."""
 RESULT = "batch.json"
@@ -99,8 +101,13 @@ class Done:
     """Why it failed, in words; empty where it did not."""
 
 
-def items_of(inputs: Iterable[Path], output: Path) -> list[Item]:
-    """Return the inputs, of a folder the files in it, each with a folder of its own name below ``output``.
+def items_of(inputs: Iterable[Path], output: Path, *, folders: bool = False) -> list[Item]:
+    """Return the inputs, each with a folder of its own name below ``output``.
+
+    Args:
+        inputs: files, and folders whose files are meant.
+        output: where the results go.
+        folders: whether each input is a folder that is one input as a whole.
 
     Raises:
         ConfigError: when there is no such input, or there are none.
@@ -109,8 +116,10 @@ def items_of(inputs: Iterable[Path], output: Path) -> list[Item]:
     for given in inputs:
         if not given.exists():
             raise ConfigError(f"input {short(str(given))} is not there; give files and folders with files")
-        found = sorted(given.iterdir()) if given.is_dir() else [given]
-        paths += [path.absolute() for path in found if path.is_file() and not path.name.startswith(".")]
+        if folders and not given.is_dir():
+            raise ConfigError(f"input {short(str(given))} is a file; this command takes a folder as one input")
+        found = sorted(given.iterdir()) if given.is_dir() and not folders else [given]
+        paths += [path.absolute() for path in found if folders or (path.is_file() and not path.name.startswith("."))]
     if not paths or len(paths) > MAX_INPUTS:
         raise ConfigError(f"there are {len(paths)} inputs; give from 1 to {MAX_INPUTS} files, or folders with files")
     taken: set[str] = set()
@@ -205,11 +214,13 @@ def _finished(item: Item, part: Path, key: Mapping[str, Any], tasks: Tasks, begu
 
 def _key(item: Item, command: Sequence[str]) -> dict[str, Any]:
     """Return by what a result is known to be that of an input and a command."""
-    about = item.path.stat()
+    files = [item.path] if item.path.is_file() else [path for path in item.path.rglob("*") if path.is_file()]
+    facts = [path.stat() for path in files]
     return {
         "input": str(item.path),
-        "bytes": about.st_size,
-        "changed_unix_ns": about.st_mtime_ns,
+        "files": len(files),
+        "bytes": sum(about.st_size for about in facts),
+        "changed_unix_ns": max((about.st_mtime_ns for about in facts), default=0),
         "command": list(command),
     }
 

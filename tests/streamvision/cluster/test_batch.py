@@ -112,3 +112,23 @@ def test_what_cannot_be_done_is_said(films: Path, tmp_path: Path) -> None:
     twins = [films / "a.mp4", tmp_path / "a.mp4"]
     twins[1].write_text("another of its name")
     assert [item.folder.name for item in items_of(twins, tmp_path)] == ["a.mp4", "a.mp4-2"]
+
+
+def test_a_card_of_a_dashcam_is_one_input_until_something_in_it_changes(films: Path, tmp_path: Path) -> None:
+    output, command = tmp_path / "out", ("trip", "{input}", "--output", "{output}/drives")
+
+    class Trips(TasksAtOnce):
+        def begin(self, one: Try) -> int:
+            self.tries.append(one)
+            return len(self.tries) - 1
+
+    def done(tasks: TasksAtOnce) -> list[Done]:
+        return list(run_batch(items_of([films], output, folders=True), command, tasks, timeout_s=10))
+
+    first, second = Trips(), Trips()
+    assert [one.item.path for one in done(first)] == [films]
+    assert [one.tried for one in done(second)] == [None] and not second.tries
+    (films / "d.mp4").write_text("one more")
+    assert "is there already" in done(second)[0].reason
+    with pytest.raises(ConfigError, match="takes a folder"):
+        items_of([films / "a.mp4"], output, folders=True)
