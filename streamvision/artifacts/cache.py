@@ -208,8 +208,12 @@ class Cache:
 
         Raises:
             StoreError: when there is not enough; nothing that is needed was removed.
+            OutputError: when the folder cannot be read.
         """
-        wanted = {one.id: one for one in artifacts}
+        with writing(self.folder, instead=_INSTEAD):
+            self._make_room({one.id: one for one in artifacts}, set(keep), max_bytes)
+
+    def _make_room(self, wanted: dict[str, Artifact], keep: set[str], max_bytes: int) -> None:
         kept = {*wanted, *keep}
         for name, ids in (("models", kept), ("incoming", set(wanted))):
             for folder in (self.folder / name).iterdir():

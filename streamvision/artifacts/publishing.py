@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from streamvision.artifacts.cache import checked_manifest
-from streamvision.artifacts.errors import AbsentError, ArtifactError
+from streamvision.artifacts.errors import AbsentError, ArtifactError, StoreError
 from streamvision.artifacts.manifest import (
     FORMAT,
     MAX_MANIFEST_BYTES,
@@ -30,6 +30,7 @@ from streamvision.artifacts.signing import PublicKeys, Signer, signature_comment
 from streamvision.artifacts.store import Store
 from streamvision.core.errors import ModelError
 from streamvision.core.files import sha256_of, writing
+from streamvision.core.redaction import short
 
 
 @dataclass(frozen=True)
@@ -106,18 +107,21 @@ def push_models(
     if from_channel is not None:
         kept |= _promoted(store, from_channel, keys, kept, number)
     added = {name: _uploaded(store, model, number) for name, model in models.items()}
-    manifest = Manifest(
-        format=FORMAT,
-        channel=channel,
-        number=number,
-        created_unix_s=round(time.time(), 3),
-        models={**kept, **added},
-    )
+    document = {
+        "format": FORMAT,
+        "channel": channel,
+        "number": number,
+        "created_unix_s": round(time.time(), 3),
+        "models": {**kept, **added},
+    }
+    manifest = validated(Manifest, document, what=f"what the channel {short(channel)} is to hold")
     content = manifest.to_json()
     if len(content) > MAX_MANIFEST_BYTES:
         raise ArtifactError(f"the manifest would have {len(content):,} bytes, of which {MAX_MANIFEST_BYTES:,} are read")
     address = ManifestAddress.of(content)
     store.write(address.key, content)
+    if present_manifest(store, channel, keys) != before:
+        raise StoreError(f"somebody else has published in {channel} of {store.place} meanwhile; publish again")
     store.write(channel_key(channel), signer.sign(content, address.comment))
     return manifest
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from streamvision.core.config.model import ModelConfig
@@ -15,9 +13,10 @@ FOLDER = "fleet"
 """Folder of the state folder in which models are kept."""
 
 
-@contextmanager
-def following(service: Service, state: Path) -> Iterator[None]:
-    """Follow the store of a service's configuration for the length of the block; nothing, where it names none.
+def follow_store(service: Service, state: Path) -> None:
+    """Let a service follow the store that its configuration names, if it does, while it runs.
+
+    What lies here of it is checked before this returns, and nothing has been opened yet.
 
     Args:
         service: it replaces models.
@@ -29,7 +28,6 @@ def following(service: Service, state: Path) -> Iterator[None]:
     """
     config, control = service.config.fleet, service.view.models
     if config is None:
-        yield
         return
     if control is None:
         raise ConfigError("fleet: models cannot be replaced while this runs; leave fleet out")
@@ -40,9 +38,5 @@ def following(service: Service, state: Path) -> Iterator[None]:
         return run.model if name == DEFAULT_MODEL else run.models.get(name)
 
     follower = FleetFollower(config, config.folder or state / FOLDER, control, present)
-    service.view.fleet = follower
-    follower.start()
-    try:
-        yield
-    finally:
-        follower.stop()
+    follower.prepare()
+    service.follower = service.view.fleet = follower

@@ -13,7 +13,7 @@ import click
 from pipelines.assembly import PacketListeners
 from pipelines.outputs.sink import SinkFactory
 from pipelines.runner import StreamRunner
-from streamvision.cli.fleet import following
+from streamvision.cli.fleet import follow_store
 from streamvision.cli.options import (
     as_typed,
     field_option,
@@ -99,10 +99,10 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
                 service.view.control = ServiceControl(service)
                 service.view.onvif = Onvif()
                 _say_where(opened, service)
-                with following(service, state):
-                    return run_session(
-                        service.config, as_json=False, service=service, on_reload=service.reload, state=state
-                    )
+                follow_store(service, state)
+                return run_session(
+                    service.config, as_json=False, service=service, on_reload=service.reload, state=state
+                )
         finally:
             opened.close()
 

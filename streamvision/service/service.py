@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.assembly import PacketListeners
 from pipelines.engine import Pipeline
@@ -34,6 +34,9 @@ from streamvision.service.values import parsed_run, parsed_stream
 from streamvision.service.writers import Writers
 from streamvision.state.audit import Audit
 from streamvision.state.database import Database
+
+if TYPE_CHECKING:
+    from streamvision.service.fleet.follower import FleetFollower
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +107,8 @@ class Service:
         groups = self.pipeline.model_groups
         self._models = None if groups is None else ServiceModels(groups, ChosenModels(self), Audit(database))
         self.pipeline.view.models = self._models or self.pipeline.view.models
+        self.follower: FleetFollower | None = None
+        """Follows the store that models come from; begins behind the streams, and ends before them."""
         self._keeper = threading.Thread(target=self._keep, name="service", daemon=True)
 
     # --- as a pipeline ----------------------------------------------------------------------------------------------
@@ -135,12 +140,16 @@ class Service:
             with self.changing():
                 self._begin(stream_id)
         self._keeper.start()
+        if self.follower is not None:
+            self.follower.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
+        if self.follower is not None:
+            self.follower.stop()  # before the changes of models that are given up now are taken for refused ones
         if self._models is not None:
             self._models.stop()
         self.pipeline.stop()

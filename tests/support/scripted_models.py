@@ -23,16 +23,22 @@ class ScriptedModels:
         """What was asked for."""
         self.fault: StreamVisionError | None = None
         """What the next request is answered with."""
+        self.streams: tuple[str, ...] = ("gate",)
+        """The streams that go through each."""
         self._lock = threading.Lock()
         self._paths = dict(paths)
         self._previous: dict[str, str] = {}
         self._changes: dict[str, ModelChange] = {}
 
+    def put(self, name: str, path: str) -> None:
+        """Let a model be another from now on."""
+        self._paths[name] = path
+
     def running(self) -> list[RunningModel]:
         """Return the models of the run."""
         with self._lock:
             return [
-                RunningModel(name, path, None, None, None, None, (), self._previous.get(name))
+                RunningModel(name, path, None, None, None, None, self.streams, self._previous.get(name))
                 for name, path in self._paths.items()
             ]
 

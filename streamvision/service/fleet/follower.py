@@ -33,6 +33,8 @@ FIRST_RETRY_S = 5.0
 GO_ON_S = 1.0
 """How often a change that goes on is looked at."""
 STOP_S = 5.0
+MAX_BEGIN_S = 30.0
+"""Longest time until the first look: after a power cut many devices begin at once."""
 JITTER = 0.1
 """By how much of it the time between two looks differs, so that devices that began together do not ask together."""
 
@@ -63,19 +65,20 @@ class FleetFollower:
         self._accepted: Accepted | None = None
         self._fault: str | None = None
         self._came_bytes = 0
-        self._retry_s, self._due_s = FIRST_RETRY_S, 0.0
+        self._retry_s = FIRST_RETRY_S
+        self._due_s = time.monotonic() + random.uniform(0, min(JITTER * config.every_s, MAX_BEGIN_S))
         self._is_stopping = False
         self._task = PeriodicTask(self._work, name="fleet", longest_retry_s=60.0)
 
-    def start(self) -> None:
-        """Begin to follow; what lies here is checked before this returns, as far as it is there.
-
-        A model that was damaged since it came is removed, so that nothing opens it, and fetched again.
-        """
+    def prepare(self) -> None:
+        """Check what lies here: a model that was damaged since it came is removed, so that nothing opens it."""
         try:
             self._open()
-        except StreamVisionError as error:
+        except StreamVisionError as error:  # another process has it, say; it is tried again
             _log.warning("%s", error)
+
+    def start(self) -> None:
+        """Begin to follow."""
         self._task.start()
 
     def stop(self) -> None:

@@ -12,16 +12,16 @@ from streamvision.artifacts.manifest import Artifact, Manifest
 from streamvision.core.config.fleet import ReplaceConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_request import ModelRequest
-from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.errors import ConfigError, ModelError, StreamVisionError
 from streamvision.core.fleet import FleetModel, FleetModelState
 from streamvision.core.model_control import ENDED, ModelChange, ModelChangeError, ModelControl, RunningModel
-from streamvision.inference.backends.registry import BACKENDS
+from streamvision.inference.backends.registry import BACKENDS, check_model
 from streamvision.service.fleet.outcomes import Outcomes
 
 _log = logging.getLogger(__name__)
 
-KEPT_SETTINGS = ("precision", "threads", "requests", "side_px")
-"""Settings of a model that hold for the next one, too, since they are about the device."""
+KEPT_SETTINGS = ("precision", "side_px")
+"""Settings of a model that hold for the next one, too, since they are about the device; others stay by themselves."""
 
 
 class _Standing(NamedTuple):
@@ -79,7 +79,7 @@ class TakingOver:
             elif standing.state == "changing":
                 busy = True
             elif standing.state == "coming" and self._cache.has(artifact):
-                busy = self._began(name, artifact) or busy
+                busy = self._began(name, artifact, running[name]) or busy
         return busy
 
     def models(self, manifest: Manifest) -> Iterator[FleetModel]:
@@ -135,8 +135,12 @@ class TakingOver:
             return None
         return change
 
-    def _began(self, name: str, artifact: Artifact) -> bool:
-        """Begin to replace a model; return whether something goes on, of ours or of somebody else."""
+    def _began(self, name: str, artifact: Artifact, running: RunningModel) -> bool:
+        """Begin to replace a model; return whether something goes on or is waited for."""
+        if not running.streams and _is_there(running.path):
+            # Without a stream it would be taken unproven, as while the streams of a service are beginning.
+            self._waits[name] = f"it waits for a stream that goes through {name}, on whose pictures it is proven"
+            return True
         try:
             change = self._control.replace(name, self._request(name, artifact))
         except ModelChangeError as error:  # another change of it goes on, or none is possible while this runs
@@ -155,8 +159,17 @@ class TakingOver:
         path, present = self._cache.path_of(artifact), self._present(name)
         own = {} if present is None else {key: getattr(present, key) for key in KEPT_SETTINGS}
         if present is not None and _reads(present.backend, path):
-            own |= {"backend": present.backend, "device": present.device}
+            own["backend"] = present.backend
         return ModelRequest(path=str(path), **own, **self._how.model_dump())
+
+
+def _is_there(path: str) -> bool:
+    """Say whether a model that is set could be opened, as far as that is told without opening it."""
+    try:
+        check_model(path)
+    except StreamVisionError:
+        return False
+    return True
 
 
 def _reads(backend: str, path: Path) -> bool:

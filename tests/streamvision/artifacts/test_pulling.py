@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -395,6 +396,37 @@ def test_a_publisher_that_breaks_off_leaves_the_channel_as_it_was(
             publisher.push({"default": random_model(tmp_path / "new.onnx")})
         assert pull_manifest(publisher.source(), cache).manifest == published
     assert written, "files were written, and named by nothing"
+
+
+def test_two_who_publish_at_once_are_told(
+    publisher: Publisher, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.push({"default": model})
+    whole, other = FolderStore.write, random_model(tmp_path / "other.onnx")
+
+    def interrupted(store: FolderStore, key: str, content: bytes) -> None:
+        monkeypatch.setattr(FolderStore, "write", whole)
+        publisher.push({"night": other})
+        whole(store, key, content)
+
+    monkeypatch.setattr(FolderStore, "write", interrupted)
+    with pytest.raises(StoreError, match="somebody else has published"):
+        publisher.push({"default": random_model(tmp_path / "new.onnx")})
+    assert set(publisher.push({}, without=[]).models) == {"default", "night"}
+
+
+def test_a_folder_that_somebody_removed_is_a_sentence(publisher: Publisher, cache: Cache, model: Path) -> None:
+    published = publisher.push({"default": model})
+    shutil.rmtree(cache.folder)
+    with pytest.raises(OutputError):
+        cache.make_room([only(published)], keep=(), max_bytes=10**9)
+    with pytest.raises(OutputError):
+        pull_manifest(publisher.source(), cache)
+
+
+def test_a_number_beyond_all_is_a_sentence(publisher: Publisher, model: Path) -> None:
+    with pytest.raises(ArtifactError, match="number: Input should be less"):
+        publisher.push({"default": model}, at_least=1 << 60)
 
 
 def _trusting(publisher: Publisher) -> PublicKeys:

@@ -38,13 +38,14 @@ class Device:
         document = {"store": publisher.store.place, "public_key": publisher.public_key, "every_s": 5, **settings}
         self.config = FleetConfig.model_validate(document)
         self.folder = folder
-        self.present = ModelConfig(path=Path("begun.onnx"), threads=2, device="cpu", backend="onnxruntime")
+        self.present = ModelConfig(path=Path("begun.onnx"), side_px=320, backend="onnxruntime")
         self.models = ScriptedModels(default="begun.onnx", night="night.onnx")
         self.follower = self.begun()
 
     def begun(self) -> FleetFollower:
         """Start it, as a service does."""
         self.follower = FleetFollower(self.config, self.folder, self.models, lambda _: self.present)
+        self.follower.prepare()
         self.follower.start()
         return self.follower
 
@@ -96,12 +97,7 @@ def test_what_comes_is_tried_takes_over_and_is_left_alone(device: Device, publis
     ((name, request),) = device.models.requests
     assert name == "default"
     assert Path(request.path).read_bytes() == model.read_bytes()
-    assert (request.take_over, request.threads, request.device, request.backend) == (
-        "automatic",
-        2,
-        "cpu",
-        "onnxruntime",
-    )
+    assert (request.take_over, request.side_px, request.backend) == ("automatic", 320, "onnxruntime")
     device.models.accept("default")
     device.until(lambda one: one.state == "running")
     device.look()
@@ -200,6 +196,26 @@ def test_another_change_is_waited_for(device: Device, publisher: Publisher, tmp_
     device.models.cancel("default")
     device.until(lambda one: one.state == "changing")
     assert len(device.models.requests) == 2
+
+
+def test_a_model_without_a_stream_is_not_taken_unproven(device: Device, publisher: Publisher, tmp_path: Path) -> None:
+    device.models.streams = ()
+    device.models.put("default", str(random_model(tmp_path / "there.onnx")))
+    publisher.push({"default": random_model(tmp_path / "new.onnx")})
+    device.follower.check()
+    device.until(lambda one: "waits for a stream that goes through default" in one.sentence)
+    assert not device.models.requests
+    device.models.streams = ("gate",)
+    device.until(lambda one: one.state == "changing")
+
+
+def test_a_device_without_a_model_begins_with_that_of_the_store(
+    device: Device, publisher: Publisher, tmp_path: Path
+) -> None:
+    device.models.streams = ()
+    publisher.push({"default": random_model(tmp_path / "new.onnx")})
+    device.follower.check()
+    device.until(lambda one: one.state == "changing")
 
 
 def test_what_the_service_refuses_at_once_is_said(device: Device, publisher: Publisher, tmp_path: Path) -> None:
