@@ -67,7 +67,7 @@ StartHead = Callable[..., Head]
 def head(model: Path) -> Iterator[StartHead]:
     begun: list[ClusterPipeline] = []
 
-    def start(cluster: ClusterOfThreads, *, lease_s: float = 3.0) -> Head:
+    def start(cluster: ClusterOfThreads, *, lease_s: float = 20.0) -> Head:
         cluster_section = {"address": "auto", "lease_s": lease_s}
         config = parse_config({"model": {"path": str(model)}, "cluster": cluster_section}, origin="test")
         written = Written()
@@ -95,7 +95,7 @@ def test_streams_are_spread_over_the_nodes_and_their_results_come_in_order(head:
 
 
 def test_what_a_cut_off_node_ran_runs_elsewhere_after_it_has_ended_there(head: StartHead) -> None:
-    here = head(ClusterOfThreads("north", "south"))
+    here = head(ClusterOfThreads("north", "south"), lease_s=5.0)
     here.add("a", "b", "c", "d")
     until(lambda: here.live() == set("abcd"), "all are live")
     cut = here.cluster.nodes["north"]
@@ -166,7 +166,7 @@ def test_pictures_come_while_somebody_watches_and_when_one_is_asked_for(head: St
 
 
 def test_counts_go_on_where_the_next_node_begins(head: StartHead) -> None:
-    here = head(ClusterOfThreads("north", "south"), lease_s=2.0)
+    here = head(ClusterOfThreads("north", "south"), lease_s=5.0)
     here.add("a", score=0.05, analytics={"zones": [EVERYWHERE]})
     analytics = here.pipeline.view.analytics["a"]
 

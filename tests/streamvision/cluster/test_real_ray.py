@@ -58,7 +58,7 @@ def serving(folder: Path, address: str, *ids: str) -> Iterator[Page]:
     model = {"path": str(tiny_detector(folder / "tiny.onnx")), "threads": 1}
     streams = [{"id": name, "source": SLOW_BOXES} for name in ids]
     outputs = {"detections": str(folder / "found.jsonl")}
-    cluster = {"address": address, "lease_s": 5}
+    cluster = {"address": address, "lease_s": 10}
     document = {"model": model, "streams": streams, "outputs": outputs, "cluster": cluster}
     config.write_text(json.dumps(document))
     command = ("serve", "--config", config, "--state", folder / "state", "--serve", f"127.0.0.1:{port}", "-v")
