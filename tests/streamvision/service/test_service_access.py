@@ -57,7 +57,7 @@ def served(folder: Path, known: People, model: Path) -> Iterator[Served]:
         for stream_id in ("gate", "yard"):
             zones = {"zones": [EVERYWHERE]}
             running.service.view.control.add_stream(
-                {"id": stream_id, "source": "synthetic:boxes?fps=20&size=160x120", "analytics": zones}
+                {"id": stream_id, "source": "synthetic:boxes?fps=5&size=160x120", "analytics": zones}
             )
         yield running
 
