@@ -235,6 +235,8 @@ def _connected(address: ModelAddress, connections: int) -> Transport:
 
         return HttpTransport(endpoint, shown=str(address), connections=connections)
     except (ImportError, RuntimeError) as error:  # tritonclient raises the latter where gRPC is not installed
+        if str(getattr(error, "name", "")).startswith("streamvision"):
+            raise
         raise MissingDependencyError(f"models on servers need tritonclient: {install_command('kserve')}") from error
 
 

@@ -20,7 +20,6 @@ import urllib3
 from tritonclient.utils import InferenceServerException
 
 from streamvision.core.errors import ModelAwayError, ModelError
-from streamvision.core.redaction import redact_outside
 from streamvision.inference.backends.kserve.address import Endpoint
 from streamvision.inference.backends.kserve.transport import (
     BINARY,
@@ -32,6 +31,7 @@ from streamvision.inference.backends.kserve.transport import (
     ServerRefusedError,
     Transport,
     Wanted,
+    one_line,
 )
 from streamvision.inference.tensors import last_line
 
@@ -39,6 +39,7 @@ _HEADER_LENGTH = "Inference-Header-Content-Length"
 _AWAY = (502, 503, 504)
 """What a server, or a proxy before it, answers while it begins, ends or is too busy."""
 _CHUNK_BYTES = 1 << 20
+_MAX_REASON_BYTES = 64 << 10
 _ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,15 @@ class HttpTransport(Transport):
             shapes = {one["name"]: tuple(map(int, one["shape"])) for one in document["outputs"]}
             tensors = {one.name: result.as_numpy(one.name) for one in outputs if one.part is None}
             return Answer(tensors, shapes, str(document.get("model_version") or ""))
-        except (InferenceServerException, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
+        except (
+            InferenceServerException,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            MemoryError,
+        ) as error:
             raise ModelError(f"{self.shown}: the server's answer cannot be read ({last_line(error)})") from error
 
     def register(self, region: str, key: str, size: int, timeout_s: float) -> None:
@@ -173,7 +182,7 @@ class HttpTransport(Transport):
             return answer, response.headers
         said = _reason(answer) or f"HTTP status {response.status}"
         if response.status in _AWAY:
-            raise ModelAwayError(f"{self.shown}: the server is not ready ({redact_outside(said)})")
+            raise ModelAwayError(f"{self.shown}: the server is not ready ({one_line(said)})")
         raise self._refused(said)
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline_s: float, limit: int) -> bytes:
@@ -191,7 +200,7 @@ class HttpTransport(Transport):
 
 def _reason(answer: bytes) -> str:
     """Return what a server says beside a status that is none of success."""
-    text = answer[:4096].decode(errors="replace")
+    text = answer[:_MAX_REASON_BYTES].decode(errors="replace")
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):

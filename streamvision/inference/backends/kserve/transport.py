@@ -157,6 +157,9 @@ class Transport(ABC):
         return given.set_shared_memory(sent.part.region, sent.part.size, sent.part.offset)
 
     def _refused(self, reason: object) -> ServerRefusedError:
-        return ServerRefusedError(
-            f"{self.shown}: the server answers {redact_outside(str(reason)).strip() or 'nothing'}"
-        )
+        return ServerRefusedError(f"{self.shown}: the server answers {one_line(str(reason)) or 'nothing'}")
+
+
+def one_line(reason: str) -> str:
+    """Return what may be shown of a server's words, on one line."""
+    return " ".join(redact_outside(reason).split())

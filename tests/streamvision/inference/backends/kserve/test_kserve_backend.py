@@ -145,6 +145,9 @@ def test_a_server_that_was_killed_is_used_again(folder: Path, tmp_path: Path, pr
                 backend.run(tensor)
         server.start()
         assert back_again(backend, tensor).tobytes() == before.tobytes()
+        if protocol == "grpc":
+            backend.close()
+            return
         server.kill()
         config = tmp_path / "models" / "single" / "config.pbtxt"
         config.write_text(config.read_text().replace("c0", "other"))

@@ -1,0 +1,162 @@
+"""A server that answers what no server should: each answer is one sentence, in bounded time and memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamvision.core.errors import ModelAwayError, ModelError
+from streamvision.core.model_location import model_location
+from streamvision.inference.backends import open_backend
+from streamvision.inference.backends.base import Backend
+
+pytest.importorskip("tritonclient.http")
+TENSOR = np.zeros((1, 3, 8, 8), np.float32)
+METADATA = {
+    "name": "odd",
+    "platform": "odd",
+    "inputs": [{"name": "images", "datatype": "FP32", "shape": [1, 3, 8, 8]}],
+    "outputs": [{"name": "output0", "datatype": "FP32", "shape": [1, 7, -1]}],
+}
+VALUES = np.arange(14, dtype=np.float32).tobytes()
+
+
+class OddServer(ThreadingHTTPServer):
+    """Describes a model as it should and answers calls with what it is told to."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.status, self.header, self.body = 200, {}, b""
+        self.drip_s = 0.0
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: OddServer
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/config"):
+            self._send(404, b"", {})
+        elif self.path == "/v2":
+            self._send(200, b'{"extensions": ["binary_tensor_data"]}', {})
+        else:
+            self._send(200, json.dumps(METADATA).encode(), {})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.server.drip_s:
+            self._send(self.server.status, self.server.body, self.server.header)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        while True:  # until the client is gone
+            self.wfile.write(b" ")
+            time.sleep(self.server.drip_s)
+
+    def _send(self, status: int, body: bytes, header: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **header}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[OddServer]:
+    server = OddServer()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def opened(server: OddServer, timeout_s: float = 20.0) -> Backend:
+    return open_backend(model_location(f"kserve://127.0.0.1:{server.server_port}/odd"), call_timeout_s=timeout_s)
+
+
+def answer(server: OddServer, output: Any, *, binary: bytes = b"", length: int | None = None) -> None:
+    head = json.dumps({"model_name": "odd", "model_version": "1", "outputs": output}).encode()
+    server.body = head + binary
+    server.header = {"Inference-Header-Content-Length": str(len(head) if length is None else length)}
+
+
+def described(**changes: Any) -> dict[str, Any]:
+    parameters = {"binary_data_size": len(VALUES)}
+    return {"name": "output0", "datatype": "FP32", "shape": [1, 7, 2], "parameters": parameters} | changes
+
+
+def test_a_good_answer_is_taken(server: OddServer) -> None:
+    answer(server, [described()], binary=VALUES)
+    (output,) = opened(server).run(TENSOR)
+    assert output.shape == (1, 7, 2) and output.ravel().tolist() == list(range(14))
+
+
+@pytest.mark.parametrize(
+    ("output", "binary", "length"),
+    [
+        ([described()], VALUES[:20], None),
+        ([described(parameters={"binary_data_size": -8})], VALUES, None),
+        ([described(parameters={"binary_data_size": "much"})], VALUES, None),
+        ([described(shape=[1, 7, 1 << 40])], VALUES, None),
+        ([described(shape=[1, 8, 2])], VALUES, None),
+        ([described(shape=[2])], VALUES, None),
+        ([described(shape="ab")], VALUES, None),
+        ([described(datatype="INT32")], VALUES, None),
+        ([described(datatype="TEXT")], VALUES, None),
+        ([described(name="another")], VALUES, None),
+        ([described(parameters={}, data=[[["a"] * 2] * 7])], b"", None),
+        ([], b"", None),
+        (None, b"", None),
+        ("outputs", b"", None),
+        ([described()], VALUES, 7),
+        ([described()], VALUES, 1 << 40),
+        ([described()], VALUES, -1),
+    ],
+    ids=range(17),
+)
+def test_nonsense_is_one_sentence(server: OddServer, output: Any, binary: bytes, length: int | None) -> None:
+    answer(server, output, binary=binary, length=length)
+    with pytest.raises(ModelError, match=r"^kserve://127\.0\.0\.1:\d+/odd: the server") as caught:
+        opened(server).run(TENSOR)
+    assert "\n" not in str(caught.value) and not isinstance(caught.value, ModelAwayError)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b"\xff\xfe", b"null"], ids=range(5))
+def test_what_is_no_json_is_one_sentence(server: OddServer, body: bytes) -> None:
+    server.body = body
+    with pytest.raises(ModelError, match=r"the server's answer cannot be read"):
+        opened(server).run(TENSOR)
+
+
+def test_an_answer_that_drips_ends_at_the_deadline(server: OddServer) -> None:
+    server.drip_s = 0.05
+    begin_s = time.monotonic()
+    with pytest.raises(ModelAwayError, match="does not answer"):
+        opened(server, timeout_s=2.0).run(TENSOR)
+    assert time.monotonic() - begin_s < 60, "and not after the 14 hours that it would take"
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_before_a_server_that_is_gone_says_that_it_is_away(server: OddServer, status: int) -> None:
+    server.status, server.body = status, b"<html>Bad Gateway</html>"
+    with pytest.raises(ModelAwayError, match=f"the server is not ready .HTTP status {status}"):
+        opened(server).run(TENSOR)
+
+
+def test_what_the_server_says_of_its_failure_is_told_on_one_line(server: OddServer) -> None:
+    server.status, server.body = 500, json.dumps({"error": "CUDA out of memory\nat " + "x" * 9000}).encode()
+    with pytest.raises(ModelError, match="the server answers CUDA out of memory at x") as caught:
+        opened(server).run(TENSOR)
+    assert not isinstance(caught.value, ModelAwayError) and len(str(caught.value)) < 2200
