@@ -69,10 +69,13 @@ def read_part(response: http.client.HTTPResponse) -> bytes:
     return picture
 
 
-def read_record(response: http.client.HTTPResponse) -> tuple[dict[str, Any], bytes]:
-    """Read one record of the multiplexed response."""
-    header = json.loads(response.readline())
-    return header, response.read(header["jpeg_bytes"])
+def read_record(response: http.client.HTTPResponse, *, heartbeats: bool = False) -> tuple[dict[str, Any], bytes]:
+    """Read one record of the multiplexed response; heartbeats, which come where nothing else does, when asked for."""
+    while True:
+        header = json.loads(response.readline())
+        data = response.read(header["jpeg_bytes"])
+        if heartbeats or "heartbeat" not in header:
+            return header, data
 
 
 def read_event(response: http.client.HTTPResponse) -> tuple[str, Any]:

@@ -98,7 +98,7 @@ def test_silent_multiplexed_response_beats(feed: LiveFeed, server: WebServer) ->
     for stream in feed.streams.values():
         stream.enter("stalled", "silent")
     with opened(server.port, "/api/live") as response:
-        assert eventually(lambda: "heartbeat" in read_record(response)[0])
+        assert eventually(lambda: "heartbeat" in read_record(response, heartbeats=True)[0])
 
 
 def test_fifty_viewers_get_frames_that_are_encoded_once(feed: LiveFeed, server: WebServer) -> None:

@@ -26,11 +26,13 @@ Serve = Callable[..., WebServer]
 
 
 def read(response: http.client.HTTPResponse) -> tuple[str, dict[str, Any], bytes]:
-    """Read one record; return its kind, its line and what is behind it."""
-    header = json.loads(response.readline())
-    kinds = ("format", "packet", "result", "scene", "notice", "heartbeat")
-    kind = next((one for one in kinds if one in header), "picture")
-    return kind, header, response.read(header["bytes"] if "bytes" in header else header["jpeg_bytes"])
+    """Read one record; return its kind, its line and what is behind it. Heartbeats are passed over."""
+    while True:
+        header = json.loads(response.readline())
+        data = response.read(header["bytes"] if "bytes" in header else header["jpeg_bytes"])
+        if "heartbeat" not in header:
+            kinds = ("format", "packet", "result", "scene", "notice")
+            return next((one for one in kinds if one in header), "picture"), header, data
 
 
 def read_until(response: http.client.HTTPResponse, wanted: Callable[[str, dict[str, Any]], bool]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def browser_flags() -> tuple[str, ...]:
 
 @pytest.fixture
 def packets() -> Iterator[PlayedPackets]:
-    with PlayedPackets() as running:
+    with PlayedPackets(fps=12) as running:
         yield running
 
 

@@ -17,41 +17,42 @@ from support.view_elements import MOVED, element, until_state
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize(
-    ("attributes", "says"),
-    [
-        ({"token": "svt_wrong"}, "The token is not accepted by {origin}; it is wrong, has ended or was revoked."),
-        ({}, "{origin} asks for a token; give that of a viewer by the attribute token."),
-        ({"token": "a b"}, "The token has characters that no token has; copy it anew, as it was shown once."),
-        (
-            {"token": "bob", "stream": "nowhere"},
-            "There is no stream nowhere that may be seen with this token; the streams are: gate, yard.",
-        ),
-        ({"token": "eve"}, "There is no stream gate that may be seen with this token; the streams are: yard."),
-        ({"token": "bob", "stream": ""}, "The attribute stream is missing; give the id of a stream, such as gate."),
-        (
-            {"src": ""},
-            "The attribute src is missing; give the address of StreamVision, such as https://cams.example:8080.",
-        ),
-        (
-            {"src": "ftp://cams.example"},
-            "ftp://cams.example is no address of a server; give one that begins with https:// or http://.",
-        ),
-        (
-            {"src": "http://a:b@cams.example"},
-            "An address has no place for a password; give a token by the attribute token.",
-        ),
-    ],
-)
+WRONG: list[tuple[dict[str, str], str]] = [
+    ({"token": "svt_wrong"}, "The token is not accepted by {origin}; it is wrong, has ended or was revoked."),
+    ({}, "{origin} asks for a token; give that of a viewer by the attribute token."),
+    ({"token": "a b"}, "The token has characters that no token has; copy it anew, as it was shown once."),
+    (
+        {"token": "bob", "stream": "nowhere"},
+        "There is no stream nowhere that may be seen with this token; the streams are: gate, yard.",
+    ),
+    ({"token": "eve"}, "There is no stream gate that may be seen with this token; the streams are: yard."),
+    ({"token": "bob", "stream": ""}, "The attribute stream is missing; give the id of a stream, such as gate."),
+    (
+        {"src": ""},
+        "The attribute src is missing; give the address of StreamVision, such as https://cams.example:8080.",
+    ),
+    (
+        {"src": "ftp://cams.example"},
+        "ftp://cams.example is no address of a server; give one that begins with https:// or http://.",
+    ),
+    (
+        {"src": "http://a:b@cams.example"},
+        "An address has no place for a password; give a token by the attribute token.",
+    ),
+]
+
+
 def test_what_is_wrong_is_said_in_the_element(
-    page: Page, server: WebServer, site: EmbeddingSite, known: People, attributes: dict[str, str], says: str
+    page: Page, server: WebServer, site: EmbeddingSite, known: People
 ) -> None:
-    given = {**attributes, "token": known.tokens.get(attributes.get("token", ""), attributes.get("token", ""))}
-    site.put("/", element(server, **given))
+    small = "display:inline-block;width:250px"
+    given = [{**one, "token": known.tokens.get(one.get("token", ""), one.get("token", ""))} for one, _ in WRONG]
+    site.put("/", "".join(element(server, style=small, **one) for one in given))
     page.goto(site.origin())
-    reason = until_state(page, "failed")
-    assert reason == says.format(origin=server.url.rstrip("/"))
-    expect(page.locator("streamvision-view").get_by_role("status")).to_have_text(reason)
+    for nth, (_, says) in enumerate(WRONG):
+        reason = until_state(page, "failed", nth=nth)
+        assert reason == says.format(origin=server.url.rstrip("/"))
+        expect(page.locator("streamvision-view").nth(nth).get_by_role("status")).to_have_text(reason)
     assert server.fanout.connections == 0
 
 
@@ -84,9 +85,8 @@ def test_a_site_that_is_not_named_gets_nothing_and_is_told_what_to_do(
     assert server.fanout.connections == 0
 
 
-@pytest.mark.parametrize("host", ["shop.localhost", "127.0.0.1"])
 def test_a_signed_in_admins_cookie_opens_nothing_for_a_page_of_a_named_site(
-    page: Page, server: WebServer, site: EmbeddingSite, host: str
+    page: Page, server: WebServer, site: EmbeddingSite
 ) -> None:
     """At 127.0.0.1 the browser sends the cookie along: another port is another origin and the same site."""
     page.goto(f"{server.url}login")
@@ -95,22 +95,24 @@ def test_a_signed_in_admins_cookie_opens_nothing_for_a_page_of_a_named_site(
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(server.url)
     site.put("/", element(server))
-    page.goto(site.origin(host))
-    assert "asks for a token" in until_state(page, "failed")
-    tried = page.evaluate(
-        """async (url) => {
-            const read = (path) => fetch(url + path, { credentials: "include" }).then((r) => r.text(), () => "refused");
-            const socket = new WebSocket(`${url.replace("http", "ws")}api/live`, ["streamvision.live"]);
-            const opened = await new Promise((done) => {
-                socket.onopen = () => done("opened");
-                socket.onerror = () => done("refused");
-            });
-            return [await read("api/streams"), await read("api/me"), await read("api/users"), opened];
-        }""",
-        server.url,
-    )
-    assert tried == ["refused"] * 4
-    assert server.fanout.connections == 0
+    for host in ("shop.localhost", "127.0.0.1"):
+        page.goto(site.origin(host))
+        assert "asks for a token" in until_state(page, "failed")
+        tried = page.evaluate(
+            """async (url) => {
+                const ways = { credentials: "include" };
+                const read = (path) => fetch(url + path, ways).then((answer) => answer.text(), () => "refused");
+                const socket = new WebSocket(`${url.replace("http", "ws")}api/live`, ["streamvision.live"]);
+                const opened = await new Promise((done) => {
+                    socket.onopen = () => done("opened");
+                    socket.onerror = () => done("refused");
+                });
+                return [await read("api/streams"), await read("api/me"), await read("api/users"), opened];
+            }""",
+            server.url,
+        )
+        assert tried == ["refused"] * 4
+        assert server.fanout.connections == 0
     page.goto(server.url)
     expect(page.get_by_role("heading", name="All streams")).to_be_attached()  # the admin is signed in all the same
 
