@@ -67,7 +67,7 @@ class WebSocketClient:
         while len(self.body) < size:
             self.body += self.socket.recv(4096)
         sentence: str = json.loads(self.body)["error"]
-        assert self.socket.recv(1) == b"", "the connection is closed"
+        assert self.is_over(), "the connection is closed"
         return sentence
 
     def frame(self) -> Frame:
@@ -100,6 +100,13 @@ class WebSocketClient:
         while (frame := self.frame()).opcode is not Opcode.CLOSE:
             pass
         return int(frame.payload[0]), str(frame.payload[1])
+
+    def is_over(self) -> bool:
+        """Return whether the connection ends now; how is no matter, since what crossed its end may reset it."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
 
     def send(self, payload: str | bytes, *, fin: bool = True) -> None:
         """Send a message, or a fragment of one."""

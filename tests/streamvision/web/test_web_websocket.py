@@ -164,7 +164,7 @@ def test_what_is_not_accepted_ends_it_with_a_sentence(server: WebServer, message
         code, reason = client.closed()
         assert code == 1008 and said in reason
         client.close(code)
-        assert client.socket.recv(1) == b""
+        assert client.is_over()
     assert eventually(lambda: server.fanout.connections == 0)
 
 
@@ -187,7 +187,7 @@ def test_frames_that_the_rfc_forbids_end_it(server: WebServer) -> None:
         with WebSocketClient(server.port, "/api/live?streams=gate") as client:
             client.socket.sendall(bytes_)
             assert client.closed()[0] == 1002
-            assert client.socket.recv(1) == b""
+            assert client.is_over()
     with WebSocketClient(server.port, "/api/live?streams=gate") as client:
         client.socket.sendall(b"\x81\x84\0\0\0\0\xff\xff\xff\xff")
         assert client.closed()[0] == 1007
@@ -197,7 +197,7 @@ def test_a_goodbye_is_answered(server: WebServer) -> None:
     with WebSocketClient(server.port, "/api/live") as client:
         client.close(1001)
         assert client.closed()[0] == 1000
-        assert client.socket.recv(1) == b""
+        assert client.is_over()
     assert eventually(lambda: server.fanout.connections == 0)
 
 
