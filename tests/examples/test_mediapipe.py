@@ -1,4 +1,4 @@
-"""MediaPipe's own web task runs the file that is made for it, and finds what the runtime finds."""
+"""MediaPipe's own tasks, in Python and in a browser, run the file made for them and find what the runtime finds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from streamvision.inference.model import Model
 from support.npm_packages import npm_modules
 from support.tiny_source import TinySource
 
-pytestmark = [pytest.mark.browser, pytest.mark.reference, pytest.mark.slow]
+pytestmark = [pytest.mark.reference, pytest.mark.slow]
 SCORE = 0.25
 _PAGE = """<!doctype html><script type="module">
 import { FilesetResolver, ObjectDetector } from "./node_modules/@mediapipe/tasks-vision/vision_bundle.mjs";
@@ -69,7 +69,51 @@ def address(mediapipe_file: Path, project_root: Path, reference_dir: Path, tmp_p
         server.shutdown()
 
 
-def test_mediapipe_finds_what_the_runtime_finds(mediapipe_file: Path, address: str, page: Any) -> None:
+def test_its_python_task_finds_what_the_runtime_finds(mediapipe_file: Path, data_dir: Path) -> None:
+    pytest.importorskip("mediapipe")
+    pictures = [cv2.imread(str(path)) for path in sorted((data_dir / "coco_val" / "images").glob("*.jpg"))[:6]]
+    with Model.open(ModelConfig(path=mediapipe_file, score=SCORE)) as detector:
+        found = [detector.detect([BgrPicture(bgr)])[0] for bgr in pictures]
+        theirs = _found_by_mediapipe(mediapipe_file, pictures, detector.names)
+    # MediaPipe gives whole pixels, cut off, so boxes may differ by two; scores differ by arithmetic alone.
+    compared = 0
+    for one, reference in zip(found, theirs, strict=True):
+        assert len(one) == len(reference)
+        np.testing.assert_allclose(one.score, reference[:, 4], atol=1e-4)
+        np.testing.assert_array_equal(one.class_id, reference[:, 5])
+        np.testing.assert_allclose(one.box_xyxy_px, reference[:, :4], atol=2.01)
+        compared += len(one)
+    assert compared >= 10
+
+
+def _found_by_mediapipe(path: Path, pictures: list[np.ndarray], names: tuple[str, ...]) -> list[np.ndarray]:
+    """Return the rows that MediaPipe's detector gives for each picture, the best score first."""
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    from exporters.targets.tflite import MEDIAPIPE_ROWS
+
+    options = vision.ObjectDetectorOptions(
+        base_options=BaseOptions(model_asset_path=str(path)), score_threshold=SCORE, max_results=MEDIAPIPE_ROWS
+    )
+    found = []
+    with vision.ObjectDetector.create_from_options(options) as detector:
+        for bgr in pictures:
+            rgb = np.ascontiguousarray(bgr[..., ::-1])
+            result = detector.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb))
+            rows = [_row(detection, names) for detection in result.detections]
+            found.append(np.array(sorted(rows, key=lambda row: -row[4]), np.float64).reshape(-1, 6))
+    return found
+
+
+def _row(detection: Any, names: tuple[str, ...]) -> list[float]:
+    box, (category,) = detection.bounding_box, detection.categories
+    right, bottom = box.origin_x + box.width, box.origin_y + box.height
+    return [box.origin_x, box.origin_y, right, bottom, category.score, names.index(category.category_name)]
+
+
+@pytest.mark.browser
+def test_its_web_task_finds_what_the_runtime_finds(mediapipe_file: Path, address: str, page: Any) -> None:
     page.goto(address)
     page.wait_for_function("window.ready")
     with Model.open(ModelConfig(path=mediapipe_file, score=SCORE)) as detector:
