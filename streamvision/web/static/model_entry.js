@@ -45,7 +45,7 @@ export class ModelEntry {
     const { change } = model;
     this.#facts.replaceChildren(...facts(model).flatMap(([name, words]) => [node("dt", { text: name }), node("dd", { text: words })]));
     this.#badge.hidden = change === null;
-    this.#badge.textContent = change ? WORDS[change.state] : "";
+    this.#badge.textContent = change ? badgeWords(change) : "";
     this.#badge.dataset.change = change?.state ?? "";
     this.#change.show(change);
     this.#showButtons(model);
@@ -63,6 +63,12 @@ export class ModelEntry {
     replace.hidden = Boolean(change && change.ended_unix_s === null);
     if (focused?.hidden && this.element.contains(focused)) this.#heading.focus();
   }
+}
+
+// Where a change stands; one that is compared long enough waits for somebody to say so.
+function badgeWords({ state, shadow, may_accept, take_over }) {
+  const isCompared = shadow && shadow.for_s >= shadow.asked_s;
+  return state === "shadowing" && may_accept && take_over === "ask" && isCompared ? "waits for you" : WORDS[state];
 }
 
 function facts({ path, previous_path, description, task, classes, streams }) {

@@ -62,7 +62,7 @@ def test_a_model_is_compared_takes_over_and_goes_back(
         page.keyboard.press("Enter")
         expect(dialog).to_be_hidden()
 
-        expect(entry.locator(".badge")).to_have_text("being compared")
+        expect(entry.locator(".badge")).to_have_text("waits for you")
         picture = entry.locator(".example svg").first
         expect(picture).to_be_visible()
         assert "the new one finds" in str(picture.get_attribute("aria-label"))
