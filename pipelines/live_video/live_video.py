@@ -12,7 +12,7 @@ from pipelines.live_video.relays import PacketRelays
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.live_video import VideoLayer, VideoListener
 
-OTHER_PROCESS = "its packets are read by a process of its own (--workers), which does not pass them on"
+OTHER_PROCESS = "its packets are read by another process (--workers, --cluster), which does not pass them on"
 
 DRAWN = "what was found is drawn into its pictures here, since a page could not draw it"
 
