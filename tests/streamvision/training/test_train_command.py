@@ -79,21 +79,8 @@ def test_fine_tuning_leaves_a_complete_run_folder(signs: Path, yolo: Path, tmp_p
 
 def test_a_killed_fine_tuning_goes_on(signs: Path, yolo: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    arguments = [
-        "train",
-        "--data",
-        signs,
-        "--model",
-        yolo,
-        "--epochs",
-        "7",
-        "--imgsz",
-        "64",
-        "--batch",
-        "4",
-        "--threads",
-        "1",
-    ]
+    arguments = ["train", "--data", signs, "--model", yolo, "--epochs", "7", "--imgsz", "64", "--batch", "4"]
+    arguments += ["--threads", "1"]
     kill_after_epoch([*map(str, arguments), "--project", str(tmp_path), "--name", "run"], run, epoch=1)
     before = epochs_of(run)
     assert before[-1] < 7
@@ -109,20 +96,8 @@ def test_a_killed_fine_tuning_goes_on(signs: Path, yolo: Path, tmp_path: Path) -
 def test_a_killed_torchvision_run_goes_on(signs: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     arguments = ["train", "--data", signs, "--model", "ssdlite320_mobilenet_v3_large", "--epochs", "5"]
-    arguments += [
-        "--imgsz",
-        "96",
-        "--batch",
-        "4",
-        "--preset",
-        "strong",
-        "--freeze",
-        "3",
-        "--unfreeze-at",
-        "2",
-        "--threads",
-        "1",
-    ]
+    arguments += ["--imgsz", "96", "--batch", "4", "--preset", "strong", "--freeze", "3", "--unfreeze-at", "2"]
+    arguments += ["--threads", "1"]
     kill_after_epoch([*map(str, arguments), "--project", str(tmp_path), "--name", "run"], run, epoch=2)
     done = called("train", "--resume", run, "--json")
     assert done.code == 0, done.stderr
