@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ import click
 
 import streamvision
 from streamvision.core.errors import StreamVisionError
+from streamvision.core.install import install_command
 from streamvision.core.registry import Registry
 from streamvision.inference.backends.probe import BackendReport, survey
 from streamvision.models import TEXT_MODEL, model_file, shipped_models
@@ -186,6 +188,13 @@ def _text() -> Check:
         return Check(name, False, "optional: pip install --no-deps rapidocr-onnxruntime")
 
 
+def _servers() -> Check:
+    name = "models on servers (kserve://)"
+    if importlib.util.find_spec("tritonclient") is None:
+        return Check(name, False, f"optional: {install_command('kserve')}")
+    return Check(name, True, f"tritonclient {importlib.metadata.version('tritonclient')}")
+
+
 def find_plugins() -> list[FoundPlugin]:
     """Return what other packages add to the registries, each tried."""
     found = []
@@ -219,6 +228,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     _cameras,
     _models,
     _text,
+    _servers,
 )
 
 

@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
-from http.client import BadStatusLine
+from http.client import BadStatusLine, RemoteDisconnected
 from typing import Any
 from urllib.parse import quote
 
@@ -175,7 +175,8 @@ class HttpTransport(Transport):
                 response.close()  # what is left in it must not be taken for another answer
                 raise
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            if any(isinstance(one, BadStatusLine) for one in error.args):
+            causes = [one for one in error.args if isinstance(one, BadStatusLine)]
+            if causes and not isinstance(causes[0], RemoteDisconnected):
                 raise ModelError(f"{self.shown}: the server does not speak HTTP; is this its gRPC port?") from error
             raise ModelAwayError(f"{self.shown}: the server does not answer ({_cause(error)})") from error
         if response.status == 200:

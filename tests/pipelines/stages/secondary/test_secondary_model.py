@@ -17,7 +17,7 @@ from pipelines.stages.secondary.secondary_inference import SecondaryInference, S
 from streamvision.core.config.secondary import SecondaryModelConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.detections import Detections, attributes_text
-from streamvision.core.errors import ConfigError, MissingDependencyError, ModelError
+from streamvision.core.errors import ConfigError, MissingDependencyError, ModelAwayError, ModelError
 from streamvision.core.frame import Frame, Result, describe
 from streamvision.core.picture import BgrPicture, YuvPicture
 from streamvision.models import default_model_path, model_file
@@ -208,6 +208,28 @@ def test_a_model_that_fails_is_switched_off_and_nobody_waits_for_it(watched: Wat
     assert status.state == "off"
     assert status.failures == look_module.GIVE_UP_AFTER
     assert "switched off after 5 errors in a row: ModelError: the device was lost" in status.reason
+
+
+def test_a_model_whose_server_is_away_is_waited_for(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look_module, "AWAY_PAUSE_S", 0.01)
+    run, is_away = watched.look._model.backend.run, True
+
+    def remote(tensor: np.ndarray) -> Any:
+        if is_away:
+            raise ModelAwayError("the server does not answer")
+        return run(tensor)
+
+    watched.look._model.backend.run = remote  # type: ignore[method-assign]
+    watched.look.start()
+    stage = watched.stage(wait=True)
+    for index in range(3 * look_module.GIVE_UP_AFTER):
+        assert paints(processed(stage, result("gate", "red", index=index))) == [None]
+    (status,) = stage.statuses()
+    assert (status.state, status.reason) == ("failing", "the server does not answer")
+    is_away = False
+    assert paints(processed(stage, result("gate", "red", index=99))) == ["red"]
+    (status,) = stage.statuses()
+    assert (status.state, status.reason) == ("running", "")
 
 
 def test_memory_and_queue_are_bounded(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,9 @@ METADATA = {
 VALUES = np.arange(14, dtype=np.float32).tobytes()
 
 
+GONE, NO_HTTP = 0, 1
+
+
 class OddServer(ThreadingHTTPServer):
     """Describes a model as it should and answers calls with what it is told to."""
 
@@ -52,6 +55,13 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.status == GONE:
+            self.close_connection = True
+            return
+        if self.server.status == NO_HTTP:
+            self.wfile.write(b"\0\0\x18\x04 no HTTP\n")
+            self.close_connection = True
+            return
         if not self.server.drip_s:
             self._send(self.server.status, self.server.body, self.server.header)
             return
@@ -152,6 +162,18 @@ def test_an_answer_that_drips_ends_at_the_deadline(server: OddServer) -> None:
 def test_a_proxy_before_a_server_that_is_gone_says_that_it_is_away(server: OddServer, status: int) -> None:
     server.status, server.body = status, b"<html>Bad Gateway</html>"
     with pytest.raises(ModelAwayError, match=f"the server is not ready .HTTP status {status}"):
+        opened(server).run(TENSOR)
+
+
+def test_a_connection_that_ends_without_an_answer_says_that_the_server_is_away(server: OddServer) -> None:
+    server.status = GONE
+    with pytest.raises(ModelAwayError, match="does not answer"):
+        opened(server).run(TENSOR)
+
+
+def test_what_is_no_http_is_said(server: OddServer) -> None:
+    server.status = NO_HTTP
+    with pytest.raises(ModelError, match="does not speak HTTP; is this its gRPC port"):
         opened(server).run(TENSOR)
 
 
