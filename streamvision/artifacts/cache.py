@@ -20,6 +20,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -181,6 +182,7 @@ class Cache:
             for stray in {file.name for file in source.iterdir()} - {file.name for file in artifact.files}:
                 (source / stray).unlink()
             self._sync(source)
+            self._remove(target)  # what is left where somebody took the file away, or removing it broke off
             source.rename(target)
             self._sync(target.parent, source.parent)
         return self.path_of(artifact)
@@ -292,4 +294,11 @@ def _previous_key(channel: str) -> str:
 
 
 def _size_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    """Return how long the files in a folder are; another thread may take them away meanwhile."""
+    size_bytes = 0
+    with contextlib.suppress(FileNotFoundError):
+        for file in folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                status = file.lstat()
+                size_bytes += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return size_bytes

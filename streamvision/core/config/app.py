@@ -300,6 +300,11 @@ class AppConfig(Section):
     def _cluster_gets_what_crosses_machines(self) -> AppConfig:
         if self.cluster is None:
             return self
+        if self.fleet is not None:
+            raise ValueError(
+                "fleet lets models take over while they run, and the machines of a cluster open theirs when they join; "
+                "leave out one of them"
+            )
         outputs = self.outputs
         pictures = [key for key in ("record", "table", "sinks") if getattr(outputs, key)]
         modes = [self.recording.mode, *(stream.recording.mode for stream in self.streams if stream.recording)]

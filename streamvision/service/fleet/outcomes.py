@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -73,10 +72,6 @@ class Outcomes:
         if self._by_name.get(name) != outcome:
             self._by_name = {**self._by_name, name: outcome}
             write_whole(self._file, json.dumps({key: asdict(one) for key, one in self._by_name.items()}))
-
-    def keep(self, names: Collection[str]) -> None:
-        """Forget all but some names."""
-        self._by_name = {name: one for name, one in self._by_name.items() if name in names}
 
 
 def _outcome(document: Any) -> Outcome:

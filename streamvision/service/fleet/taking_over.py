@@ -60,9 +60,11 @@ class TakingOver:
         return [one for name, one in manifest.models.items() if states[name] in ("coming", "changing", "running")]
 
     def kept(self) -> set[str]:
-        """Return the ids of the models that run, or that may be gone back to."""
+        """Return the ids of the models that run, that may be gone back to, or that are about to take over."""
         paths = [path for one in self._running().values() for path in (one.path, one.previous_path) if path]
-        return {found for path in paths if (found := self._cache.id_at(path))}
+        changes = [(one, self._own_change(name, one)) for name, (one, _) in self._begun.items()]
+        begun = {one.id for one, change in changes if change is not None and change.state not in ENDED}
+        return {found for path in paths if (found := self._cache.id_at(path))} | begun
 
     def go_on(self, manifest: Manifest) -> bool:
         """Begin what can begin and write down what has ended; return whether something goes on.

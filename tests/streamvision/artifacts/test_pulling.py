@@ -249,6 +249,16 @@ def test_a_model_that_was_damaged_since_is_removed(publisher: Publisher, cache: 
     assert pull_model(only(published), publisher.source(), cache).read_bytes() == model.read_bytes()
 
 
+def test_what_is_left_of_a_model_is_replaced(publisher: Publisher, cache: Cache, tmp_path: Path) -> None:
+    random_model(tmp_path / "m.bin")
+    published = publisher.push({"default": random_model(tmp_path / "m.xml", 2000)})
+    path = pull_model(only(published), publisher.source(), cache)
+    path.unlink()  # as where removing it broke off, or somebody took it away
+    assert not cache.has(only(published))
+    assert pull_model(only(published), publisher.source(), cache) == path
+    assert cache.is_whole(only(published))
+
+
 def test_pulling_ends_when_it_is_told_to(publisher: Publisher, cache: Cache, tmp_path: Path) -> None:
     published = publisher.push({"default": random_model(tmp_path / "m.onnx", 5_000_000)})
     with pytest.raises(StoppedError):

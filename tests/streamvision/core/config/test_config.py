@@ -173,3 +173,8 @@ def test_origins_are_taken_as_browsers_send_them() -> None:
     assert config.serve is not None and config.serve.embed_origins == tuple(given)
     assert parse_config(MINIMAL | {"serve": {"embed_origins": ["*"]}}, origin="x.yaml")
     assert "name the origins" in refused(MINIMAL | {"serve": {"embed_origins": ["*"], "login": "none"}})
+
+
+def test_models_do_not_change_while_the_machines_of_a_cluster_run() -> None:
+    fleet = {"store": "models", "public_key": "RW"}
+    assert "leave out one of them" in refused({"model": MINIMAL["model"], "cluster": "auto", "fleet": fleet})

@@ -261,6 +261,17 @@ def test_those_before_stay_and_older_ones_go(device: Device, publisher: Publishe
     wait_for(lambda: [path.exists() for path in paths] == [False, True, True], lambda: str(paths))
 
 
+def test_what_waits_to_take_over_stays_though_others_were_published(
+    device: Device, publisher: Publisher, tmp_path: Path
+) -> None:
+    for number in range(3):
+        new = only(publisher.push({"default": random_model(tmp_path / f"{number}.onnx")})).id
+        device.follower.check()
+        device.until(lambda one, new=new: one.id == new and one.came_bytes == one.size_bytes)  # type: ignore[misc]
+    ((_, request),) = device.models.requests
+    assert Path(request.path).is_file(), "the model that is compared with the one that runs was removed"
+
+
 def test_a_cache_that_another_process_has_is_waited_for(publisher: Publisher, tmp_path: Path) -> None:
     publisher.push({"default": random_model(tmp_path / "new.onnx")})
     with open_cache(tmp_path / "device"):
