@@ -135,7 +135,7 @@ def served(setting: Setting, sources: Mapping[str, str], **document: Any) -> Ite
         document: further sections of its configuration.
     """
     settled = {"tracker": {"name": "none"}} | document  # boxes are where the network finds the object
-    with run_server(setting.work, setting.model, sources, host_names=(HOST,), **settled) as running:
+    with run_server(setting.work, setting.model, sources, serve={"host_names": [HOST]}, **settled) as running:
         yield Server(running.url, running.port, psutil.Process(running.pid))
 
 
