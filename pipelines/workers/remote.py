@@ -210,20 +210,24 @@ class WorkerProcess:
             self._replied.notify_all()
 
     def _lose(self) -> None:
-        """Note that it is gone though nobody asked it to go."""
+        """Note that it is gone without a word: by itself, or ended since it did not stop in time."""
         self._lost = True
         if self._stopping:
+            self.report = replace(self.report, statuses=self._ended(StreamState.STOPPED, ""))
             return
-        fault = "its worker process ended unexpectedly"
-        statuses = [
-            status
-            if status.state in {state.value for state in FINAL_STATES}
-            else replace(status, state=StreamState.FAILED.value, reason=fault, state_age_s=0.0)
-            for status in self.report.statuses
-        ]
+        statuses = self._ended(StreamState.FAILED, "its worker process ended unexpectedly")
         code = self._process.wait(1.0)
         words = f"worker process {self.number} with {', '.join(self.channels)} ended unexpectedly (code {code})"
         self.report = replace(self.report, statuses=statuses, failures=[*self.report.failures, words])
+
+    def _ended(self, state: StreamState, reason: str) -> list[StreamStatus]:
+        """Return the statuses that it told last, where streams that had not ended by then are in another state."""
+        return [
+            status
+            if status.state in {final.value for final in FINAL_STATES}
+            else replace(status, state=state.value, reason=reason, state_age_s=0.0)
+            for status in self.report.statuses
+        ]
 
     def _publish(self, message: Published) -> None:
         stream_id = message.result.frame.stream_id

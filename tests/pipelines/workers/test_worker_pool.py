@@ -140,6 +140,7 @@ def test_a_process_that_hangs_is_seen_and_holds_up_nobody(model: Path, monkeypat
         wait_until(lambda: run.statuses()[0].state == "live" and page.get("/readyz").status_code == 200)
         os.kill(run.pids[0], signal.SIGSTOP)
     assert run._workers[0]._process.poll() is not None, "it is ended with the run"
+    assert [status.state for status in run.statuses()] == ["stopped", "stopped"] and run.failures() == []
 
 
 def test_stopping_keeps_one_deadline_and_is_no_failure(model: Path) -> None:

@@ -115,7 +115,9 @@ def test_what_a_cut_off_node_ran_runs_elsewhere_after_it_has_ended_there(head: S
     assert cut.ended_at_s is not None, "the node has not ended of itself"
     for name in others:
         since = [index for index in here.written.frames[name] if index > before[name]]
-        assert since == list(range(before[name] + 1, before[name] + 1 + len(since))), "others lost frames"
+        (status,) = [status for status in here.pipeline.statuses() if status.id == name]
+        missing = since[-1] - before[name] - len(since)
+        assert 0 <= missing <= sum(status.drops.values()), "others lost frames on their way"
 
 
 def test_a_stream_without_a_node_says_what_it_waits_for_and_begins_when_one_joins(head: StartHead) -> None:

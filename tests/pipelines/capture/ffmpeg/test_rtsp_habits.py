@@ -66,7 +66,7 @@ def test_a_slow_camera_is_left_alone() -> None:
         assert capture.state.state is StreamState.LIVE
         assert capture.reconnects == 0
         assert camera.sessions == 1
-    assert frames[-1].pts_s - frames[1].pts_s == pytest.approx(3 * 1.0, abs=0.8)
+    assert frames[-1].pts_s - frames[1].pts_s > 3 * 1.0 - 0.8
     assert frames[-1].captured_at_s - frames[0].captured_at_s > 3.0
 
 

@@ -62,7 +62,7 @@ def test_a_model_comes_takes_over_and_is_there_again(tmp_path: Path) -> None:
         process.ask("POST", "/api/fleet/check", {})
         until(lambda: model_of(process)["state"] == "refused", "what finds something else is refused", WITHIN_S)
         outcomes = tmp_path / "state" / "fleet" / "outcomes.json"
-        until(lambda: '"refused"' in outcomes.read_text(), "that is written down")
+        until(lambda: outcomes.exists() and '"refused"' in outcomes.read_text(), "that is written down")
         process.process.send_signal(signal.SIGKILL)
         process.process.wait(60)
 
