@@ -105,7 +105,8 @@ def test_a_model_is_replaced_and_put_back(place: Place, model: Path) -> None:
     for wrong in (f"{address}?change={change['number'] + 1}", address.replace(f"/{example['number']}/", "/99999/")):
         assert place.client.get(wrong, headers=headers).status_code == 404
     assert place.ask("POST", "/default/take-over")[0] == 202
-    assert place.reaches("done")["may_roll_back"]
+    place.reaches("done")
+    until(lambda: place.change()["may_roll_back"], "the former is closed and may be put back")
     (now,) = place.ask("GET")[1]["models"]
     assert (now["path"], now["previous_path"], now["change"]["state"]) == (str(place.other), str(model), "done")
     assert place.ask("POST", "/default/rollback")[0] == 202
