@@ -20,7 +20,7 @@ from streamvision.core.model_location import ModelAddress
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.kserve.address import parse_endpoint
 from streamvision.inference.backends.kserve.description import ServedModel, described
-from streamvision.inference.backends.kserve.memory import SharedTensors
+from streamvision.inference.backends.kserve.memory import UNREGISTER_TIMEOUT_S, SharedTensors
 from streamvision.inference.backends.kserve.transport import (
     SHARED_MEMORY,
     Answer,
@@ -52,7 +52,7 @@ class KserveBackend(LoadedBackend):
         threads: of no meaning here.
         requests: how many calls may be under way; ``None``: four, and eight where the server joins them to batches.
         dynamic_batch: of no meaning here.
-        call_timeout_s: longest time for one call, and for each question at the beginning.
+        call_timeout_s: longest time for one call, and for what is asked about the model.
 
     Raises:
         ModelAwayError: when the server does not answer.
@@ -83,7 +83,7 @@ class KserveBackend(LoadedBackend):
         connections = requests or 8
         transport = _connected(address, connections)
         try:
-            served = _served(address, transport, self._deadline_s)
+            served = _served(address, transport, time.monotonic() + self._deadline_s)
             self._inputs = ModelInputs.of(served.inputs, path=address)
             shares = SHARED_MEMORY in transport.extensions(self._deadline_s) and transport.is_on_this_machine()
         except ServerRefusedError as error:
@@ -141,7 +141,7 @@ class KserveBackend(LoadedBackend):
             try:
                 return self._asked(transport, memory, feeds, deadline_s)
             except ServerRefusedError as error:
-                memory.close()
+                memory.close(timeout_s=_left_s(deadline_s))
                 if not transport.is_ready(min(READY_TIMEOUT_S, _left_s(deadline_s))):
                     raise ModelAwayError(f"{error}; the model is not ready there") from error
                 if not self._shares:
@@ -149,15 +149,15 @@ class KserveBackend(LoadedBackend):
                 self._certain.clear()  # a server that has begun anew since knows nothing of the memory
                 return self._asked(transport, memory, feeds, deadline_s)
         except ModelAwayError:
-            memory.close(server_is_there=False)
+            memory.close(timeout_s=0)
             if self._certain.is_set():
                 self._certain.clear()
                 transport.drop_connections()
             raise
         finally:
-            if self._engine is None:
-                memory.close()  # the model was closed meanwhile
             self._memories.put(memory)
+            if self._engine is None:
+                self._give_memory_back()  # the model was closed meanwhile
 
     def _asked(
         self, transport: Transport, memory: SharedTensors, feeds: dict[str, NDArray[Any]], deadline_s: float
@@ -204,7 +204,7 @@ class KserveBackend(LoadedBackend):
             ModelError: when it is another model.
         """
         try:
-            now = _served(self._address, transport, _left_s(deadline_s))
+            now = _served(self._address, transport, deadline_s)
         except ServerRefusedError as error:
             raise ModelAwayError(f"{error}; the model is not there yet") from error
         if (now.inputs, now.outputs, now.metadata) != (self._model.inputs, self._model.outputs, self._model.metadata):
@@ -217,11 +217,15 @@ class KserveBackend(LoadedBackend):
         """Let go of the server; calling it twice is harmless."""
         transport = self._engine
         super().close()
-        with suppress(Empty):
-            while True:
-                self._memories.get_nowait().close()
+        self._give_memory_back()
         if transport is not None:
             transport.close()
+
+    def _give_memory_back(self) -> None:
+        deadline_s = time.monotonic() + UNREGISTER_TIMEOUT_S
+        with suppress(Empty):
+            while True:
+                self._memories.get_nowait().close(timeout_s=deadline_s - time.monotonic())
 
 
 def _connected(address: ModelAddress, connections: int) -> Transport:
@@ -240,8 +244,9 @@ def _connected(address: ModelAddress, connections: int) -> Transport:
         raise MissingDependencyError(f"models on servers need tritonclient: {install_command('kserve')}") from error
 
 
-def _served(address: ModelAddress, transport: Transport, timeout_s: float) -> ServedModel:
-    return described(address, transport.metadata(timeout_s), transport.config(timeout_s))
+def _served(address: ModelAddress, transport: Transport, deadline_s: float) -> ServedModel:
+    told = transport.metadata(_left_s(deadline_s))
+    return described(address, told, transport.config(_left_s(deadline_s)))
 
 
 def _left_s(deadline_s: float) -> float:

@@ -6,14 +6,16 @@ import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from streamvision.core.errors import ModelError
 from streamvision.core.model_location import ModelAddress
 from streamvision.core.redaction import short
-from streamvision.inference.tensors import TensorSpec
+from streamvision.inference.tensors import TensorSpec, shape_text
 
 DTYPES = {
     "BOOL": "bool",
@@ -33,6 +35,8 @@ DTYPES = {
 DATATYPES = {dtype: datatype for datatype, dtype in DTYPES.items()}
 ULTRALYTICS_KEY = "metadata"
 """Parameter under which ultralytics' Triton client looks for the metadata of its exports, all in one literal."""
+MAX_TENSOR_BYTES = 1 << 30
+"""Far above any tensor of one picture."""
 _METADATA_CHARACTERS = 1 << 20
 """Far above any real metadata."""
 _SINGLE_REQUESTS, _JOINED_REQUESTS = 4, 8
@@ -116,7 +120,13 @@ def _spec(address: ModelAddress, tensor: _Tensor) -> TensorSpec:
             f"{address} has the tensor {short(tensor.name)!r} of the type {short(tensor.datatype)}; here they are of "
             f"{', '.join(DTYPES)}"
         )
-    return TensorSpec(tensor.name, tuple(n if n > 0 else None for n in tensor.shape), DTYPES[tensor.datatype])
+    spec = TensorSpec(tensor.name, tuple(n if n > 0 else None for n in tensor.shape), DTYPES[tensor.datatype])
+    if prod(n or 1 for n in spec.shape) * np.dtype(spec.dtype).itemsize > MAX_TENSOR_BYTES:
+        raise ModelError(
+            f"{address} has the tensor {short(tensor.name)!r} of {short(shape_text(spec.shape))} {spec.dtype}, and "
+            f"here one has {MAX_TENSOR_BYTES} bytes at most; is this a model?"
+        )
+    return spec
 
 
 def _texts(parameters: Mapping[str, Any]) -> dict[str, str]:

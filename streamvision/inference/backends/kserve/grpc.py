@@ -21,6 +21,7 @@ from streamvision.inference.backends.kserve.address import Endpoint
 from streamvision.inference.backends.kserve.description import DTYPES
 from streamvision.inference.backends.kserve.transport import (
     MAX_ANSWER_BYTES,
+    MAX_DESCRIPTION_BYTES,
     Answer,
     Sent,
     ServerRefusedError,
@@ -60,6 +61,8 @@ _CONTENTS = {
     "FP64": "fp64_contents",
 }
 """Where the values of an output stand, by its type, where the server does not send them as bytes."""
+_MAX_LISTED = 1 << 25
+"""Most numbers of such an output: once read they take ten times as much."""
 
 
 class GrpcTransport(Transport):
@@ -76,22 +79,21 @@ class GrpcTransport(Transport):
 
     def extensions(self, timeout_s: float) -> frozenset[str]:
         """Return which extensions of the protocol the server has."""
-        told = self._call("get_server_metadata", timeout_s)
-        return frozenset(told.extensions)
+        return frozenset(self._description("get_server_metadata", timeout_s).extensions)
 
     def metadata(self, timeout_s: float) -> object:
         """Return what the server says of the model."""
-        told = self._call("get_model_metadata", timeout_s, **self._model)
+        told = self._description("get_model_metadata", timeout_s, **self._model)
         document: dict[str, Any] = MessageToDict(told, preserving_proto_field_name=True)
         return {**document, "parameters": _parameters(told)}
 
     def config(self, timeout_s: float) -> object | None:
         """Return the model's configuration; ``None`` where the server has no such thing."""
         try:
-            told = self._call("get_model_config", timeout_s, as_json=True, **self._model)
+            told = self._description("get_model_config", timeout_s, **self._model)
         except ServerRefusedError:
             return None
-        return told.get("config") if isinstance(told, dict) else None
+        return MessageToDict(told, preserving_proto_field_name=True).get("config")
 
     def is_ready(self, timeout_s: float) -> bool:
         """Say whether the model can be used now."""
@@ -108,7 +110,7 @@ class GrpcTransport(Transport):
             shapes = {output.name: tuple(output.shape) for output in response.outputs}
             tensors = {one.name: _tensor(response, one.name) for one in outputs if one.part is None}
             return Answer(tensors, shapes, response.model_version)
-        except (ValueError, TypeError, KeyError, MemoryError) as error:
+        except Exception as error:  # of numpy and protobuf, each with kinds of their own
             raise ModelError(f"{self.shown}: the server's answer cannot be read ({last_line(error)})") from error
 
     def register(self, region: str, key: str, size: int, timeout_s: float) -> None:
@@ -136,6 +138,12 @@ class GrpcTransport(Transport):
             self.endpoint.server, ssl=self.endpoint.uses_tls, channel_args=_CHANNEL
         )
 
+    def _description(self, method: str, timeout_s: float, **arguments: Any) -> Any:
+        told = self._call(method, timeout_s, **arguments)
+        if told.ByteSize() > MAX_DESCRIPTION_BYTES:
+            raise ModelError(f"{self.shown}: the server says more than {MAX_DESCRIPTION_BYTES} bytes; is this a model?")
+        return told
+
     def _call(self, method: str, timeout_s: float, **arguments: Any) -> Any:
         asked: Callable[..., Any] = getattr(self._client, method)
         try:
@@ -160,9 +168,9 @@ def _parameters(told: Any) -> dict[str, str]:
     """Return the texts among a model's parameters or properties, a field that others than Triton have."""
     found: dict[str, str] = {}
     for entry in _fields(told).get(_PARAMETERS, ()):
-        pair = _fields(Empty.FromString(entry))
-        (key, *_), (value, *_) = pair.get(1, [b""]), pair.get(2, [b""])
         with suppress(DecodeError, UnicodeDecodeError):
+            pair = _fields(Empty.FromString(entry))
+            (key, *_), (value, *_) = pair.get(1, [b""]), pair.get(2, [b""])
             texts = _fields(Empty.FromString(value)).get(_STRING_PARAMETER) if value[:1] == _STRING_TAG else [value]
             found[key.decode()] = (texts or [value])[0].decode()
     return found
@@ -185,6 +193,9 @@ def _tensor(response: Any, name: str) -> NDArray[Any]:
             if index < len(response.raw_output_contents):
                 values = np.frombuffer(response.raw_output_contents[index], dtype)
             else:
-                values = np.array(getattr(output.contents, _CONTENTS[output.datatype]), dtype)
+                listed = getattr(output.contents, _CONTENTS[output.datatype])
+                if len(listed) > _MAX_LISTED:
+                    raise ValueError(f"it lists {len(listed)} numbers")
+                values = np.array(listed, dtype)
             return values.reshape(tuple(output.shape))
     raise KeyError(f"it has no output {name}")

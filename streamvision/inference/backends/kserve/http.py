@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 from collections.abc import Mapping, Sequence
 from http.client import BadStatusLine, RemoteDisconnected
 from typing import Any
@@ -17,13 +16,12 @@ from urllib.parse import quote
 
 import tritonclient.http
 import urllib3
-from tritonclient.utils import InferenceServerException
 
 from streamvision.core.errors import ModelAwayError, ModelError
 from streamvision.inference.backends.kserve.address import Endpoint
+from streamvision.inference.backends.kserve.connections import Pool, TlsPool
 from streamvision.inference.backends.kserve.transport import (
     BINARY,
-    CONNECT_TIMEOUT_S,
     MAX_ANSWER_BYTES,
     MAX_DESCRIPTION_BYTES,
     Answer,
@@ -36,10 +34,12 @@ from streamvision.inference.backends.kserve.transport import (
 from streamvision.inference.tensors import last_line
 
 _HEADER_LENGTH = "Inference-Header-Content-Length"
-_AWAY = (502, 503, 504)
+_AWAY = (429, 502, 503, 504)
 """What a server, or a proxy before it, answers while it begins, ends or is too busy."""
 _CHUNK_BYTES = 1 << 20
 _MAX_REASON_BYTES = 64 << 10
+_MAX_DOCUMENT_BYTES = 128 << 20
+"""Most of an answer that is JSON, lists of numbers included: once read they take ten times as much."""
 _ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class HttpTransport(Transport):
 
     def __init__(self, endpoint: Endpoint, *, shown: str, connections: int) -> None:
         super().__init__(endpoint, shown=shown)
-        pool = urllib3.HTTPSConnectionPool if endpoint.uses_tls else urllib3.HTTPConnectionPool
+        pool = TlsPool if endpoint.uses_tls else Pool
         self._pool = pool(endpoint.host, endpoint.port, maxsize=connections, block=False, retries=False)
         self._headers = {} if endpoint.authorization is None else {"Authorization": endpoint.authorization}
         version = f"/versions/{quote(endpoint.version, safe='')}" if endpoint.version else ""
@@ -102,21 +102,15 @@ class HttpTransport(Transport):
         path = f"{self._model}/infer"
         answer, told = self._asked_for("POST", path, timeout_s, body=body, headers=headers, limit=MAX_ANSWER_BYTES)
         try:
-            length = told.get(_HEADER_LENGTH)
-            result = client.parse_response_body(answer, header_length=None if length is None else int(length))
+            length = int(told.get(_HEADER_LENGTH, len(answer)))
+            if length > _MAX_DOCUMENT_BYTES:
+                raise ValueError(f"{length} bytes of it are words; ask by kserve+grpc")
+            result = client.parse_response_body(answer, header_length=length if _HEADER_LENGTH in told else None)
             document = result.get_response()
             shapes = {one["name"]: tuple(map(int, one["shape"])) for one in document["outputs"]}
             tensors = {one.name: result.as_numpy(one.name) for one in outputs if one.part is None}
             return Answer(tensors, shapes, str(document.get("model_version") or ""))
-        except (
-            InferenceServerException,
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            RecursionError,
-            MemoryError,
-        ) as error:
+        except Exception as error:  # of tritonclient, numpy and struct, each with kinds of their own
             raise ModelError(f"{self.shown}: the server's answer cannot be read ({last_line(error)})") from error
 
     def register(self, region: str, key: str, size: int, timeout_s: float) -> None:
@@ -155,21 +149,19 @@ class HttpTransport(Transport):
         headers: Mapping[str, str] | None = None,
     ) -> tuple[bytes, Mapping[str, str]]:
         """Send a request and return the answer and its header."""
-        deadline_s = time.monotonic() + timeout_s
-        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), read=timeout_s)
         try:
             response = self._pool.urlopen(
                 method,
                 path,
                 body=body,
                 headers={**self._headers, **(headers or {})},
-                timeout=timeout,
+                timeout=urllib3.Timeout(total=timeout_s),
                 preload_content=False,
                 redirect=False,
                 decode_content=False,
             )
             try:
-                answer = self._read(response, deadline_s, limit)
+                answer = self._read(response, limit)
                 response.release_conn()
             except BaseException:
                 response.close()  # what is left in it must not be taken for another answer
@@ -186,7 +178,7 @@ class HttpTransport(Transport):
             raise ModelAwayError(f"{self.shown}: the server is not ready ({one_line(said)})")
         raise self._refused(said)
 
-    def _read(self, response: urllib3.BaseHTTPResponse, deadline_s: float, limit: int) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
         while part := response.read1(_CHUNK_BYTES):
@@ -194,8 +186,6 @@ class HttpTransport(Transport):
             size += len(part)
             if size > limit:
                 raise ModelError(f"{self.shown}: the server's answer has more than {limit} bytes; is this a model?")
-            if time.monotonic() > deadline_s:
-                raise TimeoutError("the answer did not end in time")
         return b"".join(parts)
 
 
@@ -213,6 +203,8 @@ def _cause(error: BaseException) -> str:
     """Return what a fault of urllib3 comes down to, without the pool and the address in its words."""
     if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
         return "not in time"
-    inner = getattr(error, "reason", None)
-    said = last_line(inner if isinstance(inner, BaseException) else error)
+    for inner in (getattr(error, "reason", None), *error.args):
+        if isinstance(inner, BaseException):
+            return _cause(inner)
+    said = last_line(error)
     return _ERRNO.sub("", said.rpartition(": ")[2] or said)

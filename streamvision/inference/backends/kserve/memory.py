@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
-from streamvision.inference.backends.kserve.transport import Part, Sent, Transport, Wanted
+from streamvision.inference.backends.kserve.transport import MAX_ANSWER_BYTES, Part, Sent, Transport, Wanted
 from streamvision.inference.tensors import TensorSpec
 
 _ALIGNMENT_BYTES = 64
-_UNREGISTER_TIMEOUT_S = 1.0
+UNREGISTER_TIMEOUT_S = 1.0
 """Longest wait for a server that is told to forget a region; one that has begun anew knows none."""
 
 
@@ -55,11 +55,11 @@ class Region:
         copied: NDArray[Any] = self._view(part, shape, dtype).copy()
         return copied
 
-    def close(self, *, server_is_there: bool) -> None:
-        """Give it back, and let the server forget it where that can be asked."""
-        if server_is_there:
+    def close(self, *, timeout_s: float) -> None:
+        """Give it back, and let the server forget it where there is time to ask for that."""
+        if timeout_s > 0:
             with suppress(ModelError):
-                self._transport.unregister(self.name, _UNREGISTER_TIMEOUT_S)
+                self._transport.unregister(self.name, min(timeout_s, UNREGISTER_TIMEOUT_S))
         self._release()
 
     def _view(self, part: Part, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -76,7 +76,8 @@ class Region:
 class SharedTensors:
     """The tensors of one call in shared memory; one thread at a time uses them.
 
-    Outputs whose size depends on what is found come with the answer, as they do without shared memory.
+    Outputs whose size depends on what is found come with the answer, as they do without shared memory; so do all where
+    the server says that they are larger than any answer may be.
 
     Args:
         transport: tells the server.
@@ -106,7 +107,10 @@ class SharedTensors:
         """
         tensor = feeds[picture]
         batch = len(tensor)
-        sizes = [tensor.nbytes, *(self._size(spec, batch) for spec in self._outputs)]
+        outputs = [self._size(spec, batch) for spec in self._outputs]
+        if sum(size or 0 for size in outputs) > MAX_ANSWER_BYTES:
+            outputs = [None] * len(outputs)
+        sizes = [tensor.nbytes, *outputs]
         ends = np.cumsum([-(-(size or 0) // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES for size in sizes]).tolist()
         region = self._large_enough(ends[-1], timeout_s)
         parts = [
@@ -129,15 +133,19 @@ class SharedTensors:
             raise ModelError(f"the server wrote an output of {shape} {dtype} in place of {part.size} bytes")
         return self._region.read(part, shape, np.dtype(dtype))
 
-    def close(self, *, server_is_there: bool = True) -> None:
-        """Give the memory back; it is taken anew where there is another call."""
+    def close(self, *, timeout_s: float = UNREGISTER_TIMEOUT_S) -> None:
+        """Give the memory back; it is taken anew where there is another call.
+
+        Args:
+            timeout_s: longest time for telling the server; 0: it is not told.
+        """
         region, self._region = self._region, None
         if region is not None:
-            region.close(server_is_there=server_is_there)
+            region.close(timeout_s=timeout_s)
 
     def _large_enough(self, size: int, timeout_s: float) -> Region:
         if self._region is None or self._region.size < size:
-            self.close()
+            self.close(timeout_s=timeout_s)
             self._region = Region(self._transport, size, timeout_s=timeout_s)
         return self._region
 

@@ -72,3 +72,10 @@ def test_a_tensor_of_texts_is_refused() -> None:
     told = TOLD | {"inputs": [{"name": "prompt", "datatype": "BYTES", "shape": [1]}]}
     with pytest.raises(ModelError, match=r"has the tensor 'prompt' of the type BYTES; here they are of BOOL, UINT8"):
         described(ADDRESS, told, None)
+
+
+@pytest.mark.parametrize("shape", [[1, 3, 1 << 40, 1 << 40], [1, 1 << 31], [-1, 10**300]])
+def test_a_tensor_that_no_machine_holds_is_refused(shape: list[int]) -> None:
+    told = TOLD | {"outputs": [{"name": "output0", "datatype": "FP32", "shape": shape}]}
+    with pytest.raises(ModelError, match=r"has the tensor 'output0' of [?x\d]+(\.\.\.)? float32, and here one has"):
+        described(ADDRESS, told, None)
