@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamvision.core.errors import StreamVisionError
+from streamvision.core.errors import ModelError, StreamVisionError
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
 from support.constant_network import constant_network
@@ -71,3 +72,22 @@ def test_of_our_own_card(key: str, value: Any) -> None:
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "x" * 2_000_000, '{"head": "' + "\\ud800" + '"}'])
 def test_of_a_card_that_is_none(text: str) -> None:
     read({CARD_KEY: text})
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 100_000), (1, 3, 60_000, 60_000), (10_000_000, 3, 640, 640)])
+@pytest.mark.parametrize("metadata", [{}, ULTRALYTICS, {CARD_KEY: json.dumps(CARD)}], ids=range(3))
+def test_an_input_that_no_machine_holds_is_refused(metadata: dict[str, str], shape: tuple[int, ...]) -> None:
+    backend, _ = constant_network("yolo_v8")
+    backend.metadata, backend.input = metadata, replace(backend.input, shape=shape)
+    with pytest.raises(ModelError, match=r"model\.onnx takes [\dx]+, which is larger than any input"):
+        read_card(backend, path=Path("model.onnx"))
+
+
+def test_a_size_that_no_machine_holds_is_refused_where_the_model_takes_any() -> None:
+    backend, _ = constant_network("yolo_v8")
+    backend.metadata, backend.input = (
+        ULTRALYTICS | {"imgsz": "[60000, 60000]"},
+        replace(backend.input, shape=(None, 3, None, None)),
+    )
+    with pytest.raises(ModelError, match="takes 1x3x60000x60000, which is larger"):
+        read_card(backend, path=Path("model.onnx"))
