@@ -43,6 +43,8 @@ OPEN_TIMEOUT_S = 120.0
 PATIENCE = 5.0
 """A call may take as many times as long as the slowest before, and the first one as many times the limit."""
 WATCH_S = 0.25
+AWAY_PAUSE_S = 2.0
+"""Pause before a network is opened again whose server is away."""
 DRAIN_S = 1.0
 """Longest wait for batches in the network before another model takes the next one."""
 INFERENCE_FAILED = "inference_failed"
@@ -346,26 +348,53 @@ class InferenceThreads:
             for call in hung:
                 self._give_up(call.batch, INFERENCE_HUNG)
             if hung:
+                fault = f"the network has not answered for {limit_s:.0f} s"
                 with self.exchange.held:
-                    self._replace(hung, limit_s)
+                    is_back = self._replace(hung, fault)
+                while not is_back and not self._stopping.wait(AWAY_PAUSE_S):
+                    with self.exchange.held:  # let go of meanwhile: another model may take over
+                        is_back = not self._is_present(hung) or self._open_again(fault)
 
-    def _replace(self, hung: list[_Call], limit_s: float) -> None:
-        """Put a network that works in place of one that hangs, unless another has taken over since."""
-        if not any(call.model is self._models.current for call in hung):
-            return
-        fault = f"the network has not answered for {limit_s:.0f} s"
-        if self.exchange.go_back_held(fault):
-            return
+    def _is_present(self, calls: list[_Call]) -> bool:
+        return any(call.model is self._models.current for call in calls)
+
+    def _replace(self, hung: list[_Call], fault: str) -> bool:
+        """Put a network that works in place of one that hangs, unless another has taken over since.
+
+        Returns:
+            whether that is done; ``False`` where the model's server is away, so that it is to be tried again.
+        """
+        if not self._is_present(hung) or self.exchange.go_back_held(fault):
+            return True
         log.error("%s; it is closed and opened again", fault)
         now_s = time.monotonic()
         times = self._reopened_at_s
         if len(times) == MAX_REOPENINGS and now_s - times[0] < REOPENINGS_WITHIN_S:
             self._break(ModelError(f"{fault}, as {MAX_REOPENINGS} times before; restart the device"))
-            return
+            return True
+        if not self._open_again(fault):
+            return False  # which is no fault of the network
         times.append(now_s)
-        error = fault_within(OPEN_TIMEOUT_S, self._models.reopen, given_up=self._stopping)
+        return True
+
+    def _open_again(self, fault: str) -> bool:
+        """Open the network again; return ``False`` where the model's server is away."""
+        away: list[ModelAwayError] = []
+
+        def reopen() -> None:
+            try:
+                self._models.reopen()
+            except ModelAwayError as found:
+                away.append(found)
+
+        error = fault_within(OPEN_TIMEOUT_S, reopen, given_up=self._stopping)
+        if away:
+            self._away.note(away[0])
+            return False
         if error is not None:
             self._break(ModelError(f"{fault}, and cannot be opened again: {error}"))
         elif not self.halted:
             log.warning("the network is open again")
+            self._away.over()
             self._begin_generation()
+        return True

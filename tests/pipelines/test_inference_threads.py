@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines import inference_threads
 from pipelines.engine import Pipeline
 from streamvision.core.config.app import AppConfig, parse_config
-from streamvision.core.errors import ModelError
+from streamvision.core.errors import ModelAwayError, ModelError
 from streamvision.core.status import StreamStatus
 from streamvision.inference.backends import open_backend
 from streamvision.inference.card_reader import read_card
@@ -149,6 +150,31 @@ def test_a_network_that_hangs_and_cannot_be_opened_again_ends_the_run(data_dir: 
     (failure,) = pipeline.failures()
     assert "the network has not answered for" in failure
     assert "cannot be opened again" in failure
+    assert_balanced(pipeline.statuses()[0])
+
+
+def test_a_network_that_hangs_while_its_server_is_away_is_waited_for(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference_threads, "AWAY_PAUSE_S", 0.2)
+    config = config_of(data_dir, {"source": LIVE}, timeout_s=2.0)
+    model, is_back = Model.open(config.model), threading.Event()
+    open_again = model._open_again
+
+    def opened_again() -> Model:
+        if not is_back.is_set():
+            raise ModelAwayError("the server does not answer")
+        assert open_again is not None
+        return open_again()
+
+    model._open_again = opened_again
+    with hanging_from(10) as fault, Pipeline(config, model=with_fault(model, fault)) as pipeline:
+        until(lambda: "the server does not answer; for" in pipeline.statuses()[0].reason, "it is said")
+        is_back.set()
+        done = pipeline.statuses()[0].frames_done
+        until(lambda: pipeline.statuses()[0].frames_done > done + 3, "it goes on")
+        assert not pipeline.statuses()[0].reason
+    assert not pipeline.failures()
     assert_balanced(pipeline.statuses()[0])
 
 
