@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.model_control import DEFAULT_MODEL
-from streamvision.service.models.choices import PREVIOUS, choice_of, chosen_config
+from streamvision.service.models.choices import PREVIOUS, chosen_config, section_of, written_choice
 
 if TYPE_CHECKING:
     from streamvision.service.service import Service
@@ -50,7 +50,11 @@ class ChosenModels:
         with service.changing():
             if not put():
                 return False
-            layers = service.layers.with_model(name, chosen=choice_of(model), previous=choice_of(before))
+            present = service.layers
+            known = (section_of(present.run_document, name), (present.models.get(name) or {}).get(PREVIOUS) or {})
+            layers = present.with_model(
+                name, chosen=written_choice(model, known), previous=written_choice(before, known)
+            )
             opened = service.config
             if name == DEFAULT_MODEL:
                 opened = opened.model_copy(update={"model": opened.model.choosing(model)})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from exporters.pictures import pictures_in
 from pipelines.model_groups import ModelGroups
+from streamvision.core.addresses import MASK
 from streamvision.core.config.model import CHOICE_KEYS, ModelConfig
 from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.config.section import validate
@@ -22,6 +23,7 @@ from streamvision.core.model_control import (
     RunningModel,
     UnknownModelError,
 )
+from streamvision.core.model_location import ModelAddress, ModelLocation
 from streamvision.core.redaction import short
 from streamvision.inference.backends.registry import check_model
 from streamvision.models import model_file
@@ -74,7 +76,8 @@ class ServiceModels:
         before = self._config_of(name)
         given = {key: getattr(request, key) for key in CHOICE_KEYS}
         given |= {key: getattr(before, key) for key in OF_THE_MACHINE if given[key] is None}
-        config = before.choosing(_from_anywhere(validate(ModelConfig, given, origin=f"models {name}")))
+        chosen = _from_anywhere(validate(ModelConfig, given, origin=f"models {name}"))
+        config = before.choosing(chosen.model_copy(update={"path": self._with_secret(chosen.path)}))
         _check_there(config, request)
         return self._begin(name, request, config, before)
 
@@ -151,6 +154,21 @@ class ServiceModels:
             self._audit.add(who=OURSELVES, address="", action=action, target=order.name, details=details)
         except StateError as error:
             log.error("what the model %s did is not written down: %s", order.name, error)
+
+    def _with_secret(self, path: ModelLocation) -> ModelLocation:
+        """Return an address with the secret that a ``***`` in it stands for, as addresses are shown.
+
+        Raises:
+            ConfigError: when it stands for nothing that is known.
+        """
+        if not isinstance(path, ModelAddress) or MASK not in path.address:
+            return path
+        names = (DEFAULT_MODEL, *self._groups.config.models)
+        configs = [*map(self._config_of, names), *filter(None, map(self._chosen.previous, names))]
+        for known in configs:
+            if isinstance(known.path, ModelAddress) and path.address == str(known.path):
+                return known.path
+        raise ConfigError(f"path holds {MASK} in place of a secret that is not known here; write the secret itself")
 
     def _shown(self, change: Change) -> ModelChange:
         previous = self._chosen.previous(change.progress.order.name)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,41 @@ def test_a_model_without_streams_is_opened_once_and_used_by_the_next_stream(
         served.add(id="a", source=str(film), realtime=True, loop=True, model="night")
         until(lambda: served.get("/api/streams/a")["objects"] == {"fox": 1}, "it is seen")
         assert control.running()[1].streams == ("a",)
+
+
+def test_secrets_of_the_former_model_stay_where_they_are_and_stars_stand_for_them(
+    tmp_path: Path, film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Authorization"])
+            self.send_error(404)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    shown = f"kserve://***@127.0.0.1:{server.server_port}/yolo"
+    monkeypatch.setenv("SERVER_TOKEN", "open-sesame")
+    monkeypatch.setenv("MODELS", str(models["first"].parent))
+    more = {"models": {"there": {"path": shown.replace("***", "${SERVER_TOKEN}")}}}
+    with service(tmp_path, film, Path("${MODELS}/first.onnx"), **more) as served:
+        control = control_of(served)
+        assert control.running()[1].path == shown
+        control.replace("there", ModelRequest(path=shown))
+        assert ended(control, "there").state == "refused" and set(seen) == {"Bearer open-sesame"}
+        with pytest.raises(ConfigError, match=r"holds \*\*\* in place of a secret that is not known here"):
+            control.replace("there", ModelRequest(path=shown.replace("yolo", "another")))
+        for name, before in (("there", "${SERVER_TOKEN}@127.0.0.1"), ("default", "${MODELS}/first.onnx")):
+            control.replace(name, request(models["second"]))
+            assert ended(control, name).state == "done"
+            remembered = served.service.layers.models[name]
+            assert before in remembered["previous"]["path"] and "open-sesame" not in str(remembered)
+        control.rollback("default")
+        assert ended(control).state == "rolled_back"
+        assert served.service.layers.exported()["model"]["path"] == "${MODELS}/first.onnx"
+    server.shutdown()
+    server.server_close()
 
 
 def test_stopping_ends_a_change_at_once(tmp_path: Path, film: Path, models: dict[str, Path]) -> None:
