@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from streamvision.inference.backends.kserve.description import DATATYPES
 from streamvision.inference.tensors import TensorSpec
-
-_TYPES = {
-    "bool": "TYPE_BOOL",
-    "uint8": "TYPE_UINT8",
-    "int8": "TYPE_INT8",
-    "int32": "TYPE_INT32",
-    "int64": "TYPE_INT64",
-    "float16": "TYPE_FP16",
-    "float32": "TYPE_FP32",
-    "float64": "TYPE_FP64",
-}
 
 
 def config_text(
@@ -61,4 +51,4 @@ def quoted(text: str) -> str:
 def _tensor(kind: str, spec: TensorSpec, *, without_batch: bool) -> str:
     shape = spec.shape[1:] if without_batch else spec.shape
     dims = ", ".join("-1" if n is None else str(n) for n in shape)
-    return f"{kind} {{ name: {quoted(spec.name)} data_type: {_TYPES[spec.dtype]} dims: [ {dims} ] }}"
+    return f"{kind} {{ name: {quoted(spec.name)} data_type: TYPE_{DATATYPES[spec.dtype]} dims: [ {dims} ] }}"

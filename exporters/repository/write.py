@@ -7,13 +7,14 @@ version whose tensors or card are others needs another name.
 from __future__ import annotations
 
 import json
+import mmap
 import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from exporters.repository.pbtxt import config_text
@@ -39,6 +40,8 @@ _PLATFORMS: Mapping[str, tuple[Platform, ...]] = {
 """By a file's ending, what can execute it on a Triton server; the first is taken where none is asked for."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _MAX_REPORT_BYTES = 64 << 20
+_LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])", re.DOTALL)
+"""How an ONNX file begins to name another that holds weights; the length of the name ends it."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,10 @@ def _platform(path: Path, server: Server, asked: Platform) -> Platform:
 
 def _is_gated(path: Path) -> bool:
     """Say whether a report beside the artefact, or beside its folder, says that it equals its source."""
-    for artefact in (path, path.parent):
+    whole = path.absolute()
+    for artefact in (whole, whole.parent):
+        if not artefact.name:
+            continue  # the root
         report = artefact.with_name(f"{artefact.name}.parity.json")
         try:
             if report.stat().st_size > _MAX_REPORT_BYTES:
@@ -192,7 +198,7 @@ def _write_triton(made: Path, artefact: _Artefact, name: str, platform: Platform
         content = artefact.path.read_bytes()
         (files / "model.plan").write_bytes(split_embedded(content)[1])
         return
-    shutil.copyfile(artefact.path, files / f"model{artefact.path.suffix.lower()}")
+    _copy(artefact.path, files / f"model{artefact.path.suffix.lower()}")
     if artefact.path.suffix.lower() == ".xml":
         shutil.copyfile(artefact.path.with_suffix(".bin"), files / "model.bin")
     if platform == "python":
@@ -211,7 +217,22 @@ def _write_mlserver(made: Path, artefact: _Artefact, name: str) -> None:
     }
     (made / "model-settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     (made / f"{module}.py").write_text(_served("mlserver_onnx.py"), encoding="utf-8")
-    shutil.copyfile(artefact.path, made / "model.onnx")
+    _copy(artefact.path, made / "model.onnx")
+
+
+def _copy(model: Path, to: Path) -> None:
+    """Copy a model's file, and those with weights that an ONNX file keeps outside of itself."""
+    shutil.copyfile(model, to)
+    if model.suffix.lower() != ".onnx":
+        return
+    with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        names = {content[one.end() : one.end() + one[1][0]] for one in _LOCATION.finditer(content)}
+    for name in sorted(one.decode(errors="replace") for one in names):
+        weights = PurePosixPath(name)
+        if weights.is_absolute() or ".." in weights.parts or not (model.parent / weights).is_file():
+            continue  # it is not where the runtime would look for it
+        (to.parent / weights).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model.parent / weights, to.parent / weights)
 
 
 def _described(spec: TensorSpec) -> dict[str, Any]:

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import onnx
 import pytest
 
 from exporters.repository import write_repository
 from exporters.repository.pbtxt import config_text, quoted
 from streamvision.core.errors import ConfigError, ExportError, ModelError, ParityError
+from streamvision.inference.backends import open_backend
 from streamvision.inference.model_card import CARD_KEY
 from streamvision.inference.tensors import TensorSpec
 from support.command_line import called
-from support.tiny_detector import tiny_card, tiny_detector
+from support.tiny_detector import tiny_card, tiny_detector, tiny_pictures
 
 
 @pytest.fixture
@@ -58,6 +61,22 @@ def test_mlserver_gets_its_settings_and_the_code_that_runs_the_model(model: Path
     assert compile((made.folder / "served_my_yolo.py").read_text(), "served", "exec")
     with pytest.raises(ExportError, match="is there already"):
         write_repository(model, tmp_path / "models", server="mlserver", name="my-yolo")
+
+
+@pytest.mark.parametrize("server", ["triton", "mlserver"])
+def test_weights_outside_of_the_file_go_along(
+    server: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trained").mkdir()
+    monkeypatch.chdir(tmp_path / "trained")
+    outside = {"save_as_external_data": True, "location": "tiny.weights", "size_threshold": 100}
+    onnx.save(onnx.load(model), "tiny.onnx", **outside)
+    made = write_repository(Path("tiny.onnx"), tmp_path / "models", server=server)
+    (served,) = made.folder.rglob("model.onnx")
+    assert (served.parent / "tiny.weights").stat().st_size > 1000
+    picture = tiny_pictures(1)
+    found, wanted = (open_backend(path).run(picture)[0] for path in (served, model))
+    assert found.tobytes() == wanted.tobytes()
 
 
 def test_the_gate_is_heard(model: Path, tmp_path: Path) -> None:
