@@ -41,7 +41,7 @@ class ServiceClient:
         ca_file: certificates that its own is checked against; ``None``: those of the system.
 
     Raises:
-        ConfigError: when the address is none, or the file holds no certificates.
+        ConfigError: when the address or the token is none, or the file holds no certificates.
     """
 
     def __init__(self, url: str, token: str | None = None, ca_file: Path | None = None) -> None:
@@ -50,6 +50,10 @@ class ServiceClient:
             raise ConfigError(
                 f"{redact_source(short(url))!r} is not the address of a service; give it as in a browser, such as "
                 "http://127.0.0.1:8080, and a token by STREAMVISION_TOKEN"
+            )
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise ConfigError(
+                "the token is none: it is one line of letters and digits; give what `users token` printed"
             )
         try:
             context = ssl.create_default_context(cafile=ca_file)

@@ -101,6 +101,13 @@ def test_what_cannot_be_asked_is_one_sentence(
         models("list", "--url", "http://127.0.0.1:9")
 
 
+@pytest.mark.parametrize("token", ["two\nlines", "stra\u00dfe", "a\x00b"])
+def test_what_is_no_token_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(ConfigError, match="the token is none: it is one line") as caught:
+        ServiceClient("http://127.0.0.1:1", token)
+    assert token not in str(caught.value)
+
+
 def test_a_token_follows_no_redirection() -> None:
     asked: list[str] = []
 
