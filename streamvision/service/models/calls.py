@@ -106,6 +106,15 @@ class Caller:
         """End the thread behind its present call."""
         self._calls.put(None)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the thread has ended: not while a call that was given up has not come back."""
+        return not self._thread.is_alive()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end."""
+        self._thread.join(timeout_s)
+
 
 def _work(calls: queue.SimpleQueue[_Call[object] | None]) -> None:
     while (call := calls.get()) is not None:

@@ -76,6 +76,11 @@ class Change:
         return self.progress.state not in ENDED or self._thread.is_alive()
 
     @property
+    def hangs(self) -> bool:
+        """Whether it has ended but for a call of a model that has not come back."""
+        return not self.goes_on and not self._caller.ended
+
+    @property
     def happened_by_itself(self) -> bool:
         """Whether a model took over, or went back, though nobody asked for it at that moment."""
         state, order = self.progress.state, self._order
@@ -90,9 +95,11 @@ class Change:
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for its thread."""
+        """Wait for its threads."""
         if self._thread.ident is not None and self._thread is not threading.current_thread():
+            deadline_s = time.monotonic() + timeout_s
             self._thread.join(timeout_s)
+            self._caller.join(max(deadline_s - time.monotonic(), 0.0))
 
     def _run(self) -> None:
         try:
@@ -268,6 +275,7 @@ class Change:
 
     def _take_over(self, first: FirstModel, group: ModelGroup) -> None:
         order = self._order
+        check_fits(first.model, group, self._groups.config)  # streams may ask for other classes than at the beginning
         self.progress.enter("taking_over", f"{order.config.path} takes the place of {order.before.path}.")
         deadline_s = time.monotonic() + EXCHANGE_S
         while True:

@@ -132,6 +132,11 @@ class ServiceModels:
                 last.join(STOP_TIMEOUT_S)  # it is closing what it has opened
             if self._stopped:
                 raise ModelChangeError("the run is being stopped")
+            if last is not None and last.hangs and not is_rollback:
+                raise ModelChangeError(
+                    f"a call of the model that was to replace {name} has not come back, and holds memory; wait for it, "
+                    "or start the service anew"
+                )
             if last is not None and last.goes_on:
                 raise ModelChangeError(
                     f"a change of the model {name} goes on already: {last.progress.sentence} Wait for its "

@@ -15,7 +15,10 @@ import pytest
 import yaml
 from PIL import Image
 
+from pipelines.first_model import FirstModel
+from pipelines.model_group import ModelGroup
 from pipelines.model_groups import ModelGroups
+from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.errors import ConfigError, ModelError
 from streamvision.core.model_control import (
@@ -197,6 +200,46 @@ def test_what_regions_and_filters_ask_for_must_be_in_the_new_model(
         change = ended(control)
         assert change.state == "refused"
         assert "no class 'fox', which 'yard' of stream 'a' asks for" in change.sentence
+
+
+def test_what_is_asked_for_since_must_be_in_it_too_when_it_takes_over(
+    tmp_path: Path, film: Path, models: dict[str, Path]
+) -> None:
+    with service(tmp_path, film, models["first"], "a") as served:
+        control = control_of(served)
+        control.replace("default", request(models["foxless"], prove="none"))
+        until_state(control, "shadowing")
+        assert served.ask("PATCH", "/api/streams/a", {"classes": ["fox"]})[0] == 200
+        control.accept("default")
+        change = ended(control)
+        assert change.state == "refused" and "no class 'fox', which stream 'a' asks for" in change.sentence
+        assert path_now(control) == "first.onnx"
+
+
+def test_a_model_that_hangs_while_it_is_opened_has_to_end_before_another_is_opened(
+    tmp_path: Path, film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def hanging(group: ModelGroup, config: ModelConfig) -> FirstModel:
+        begun.set()
+        over.wait(120)
+        return open_beside(group, config)
+
+    open_beside = ModelGroup.open_beside
+    with service(tmp_path, film, models["first"], "a") as served:
+        control = control_of(served)
+        monkeypatch.setattr(ModelGroup, "open_beside", hanging)
+        control.replace("default", request(models["second"]))
+        assert begun.wait(60)
+        control.cancel("default")
+        with pytest.raises(ModelChangeError, match="has not come back, and holds memory"):
+            control.replace("default", request(models["second"]))
+        monkeypatch.undo()
+        over.set()
+        until(lambda: not any("model-change" in one.name for one in threading.enumerate()), "it has ended")
+        control.replace("default", request(models["second"], prove="none", shadow_s=0))
+        until_state(control, "shadowing")
 
 
 def test_proven_by_a_folder_or_by_the_report_of_its_export(tmp_path: Path, film: Path, models: dict[str, Path]) -> None:
