@@ -69,7 +69,7 @@ def test_weights_outside_of_the_file_go_along(
 ) -> None:
     (tmp_path / "trained").mkdir()
     monkeypatch.chdir(tmp_path / "trained")
-    outside = {"save_as_external_data": True, "location": "tiny.weights", "size_threshold": 100}
+    outside: dict[str, Any] = {"save_as_external_data": True, "location": "tiny.weights", "size_threshold": 100}
     onnx.save(onnx.load(model), "tiny.onnx", **outside)
     made = write_repository(Path("tiny.onnx"), tmp_path / "models", server=server)
     (served,) = made.folder.rglob("model.onnx")
