@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines import inference_threads
 from pipelines.engine import Pipeline
 from pipelines.first_model import FirstModel
 from pipelines.model_group import ModelGroup
 from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.errors import ModelError
+from streamvision.core.errors import ModelAwayError, ModelError
+from streamvision.inference.model import Model
 from support.changes import status_of, until, until_frames
 from support.red_box_film import red_box_detector, red_box_film
 
@@ -169,6 +171,31 @@ def test_another_takes_over_while_a_call_of_the_present_one_hangs(film: Path, mo
         assert group_of(pipeline).models.first is opened.model, "the one that took over stays"
         assert not pipeline.failures()
         over.set()
+
+
+def test_another_takes_over_while_the_present_one_hangs_and_its_server_is_away(
+    film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference_threads, "AWAY_PAUSE_S", 0.2)
+    over = threading.Event()
+
+    def away() -> Model:
+        raise ModelAwayError("the server does not answer")
+
+    with Pipeline(config_of(models["first"], {"source": str(film), "id": "a", "realtime": True})) as pipeline:
+        until_frames(pipeline, "a")
+        opened = beside(pipeline, models["turned"])
+        present = group_of(pipeline).models.current
+        present.model._open_again = away
+        failing_once_used(present, lambda: over.wait(60))
+        until(lambda: "the server does not answer" in status_of(pipeline, "a").reason, "it is said", 90)
+        take_over(pipeline, opened, [])
+        until_frames(pipeline, "a")
+        group_of(pipeline).keep()
+        over.set()
+        until_frames(pipeline, "a")
+        assert group_of(pipeline).models.first is opened.model and not status_of(pipeline, "a").reason
+        assert not pipeline.failures()
 
 
 def test_streams_that_come_and_go_meanwhile_fit_the_model_that_is_there(film: Path, models: dict[str, Path]) -> None:
