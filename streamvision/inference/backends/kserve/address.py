@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from streamvision.core.addresses import split_user_info
 from streamvision.core.errors import ModelError
 from streamvision.core.model_location import ModelAddress
+from streamvision.core.redaction import short
 
 DEFAULT_PORTS = {"kserve": 8000, "kserve+grpc": 8001, "kserves": 443, "kserves+grpc": 443}
 """By scheme, the port where the address names none: Triton's own, and that of TLS."""
@@ -44,8 +45,8 @@ def parse_endpoint(address: ModelAddress) -> Endpoint:
         ModelError: when it is not of that form.
     """
     refused = ModelError(
-        f"{address} is no address of a model on a server: give kserve://HOST:8000/NAME, with its version as "
-        "NAME/2 where that matters; kserve+grpc:// is for gRPC, kserves:// and kserves+grpc:// for TLS"
+        f"{short(str(address))} is no address of a model on a server: give kserve://HOST:8000/NAME, with its version "
+        "as NAME/2 where that matters; kserve+grpc:// is for gRPC, kserves:// and kserves+grpc:// for TLS"
     )
     user_info, rest = split_user_info(address.rest)
     try:
@@ -54,9 +55,19 @@ def parse_endpoint(address: ModelAddress) -> Endpoint:
     except ValueError as error:
         raise refused from error
     names = [unquote(name) for name in parts.path.strip("/").split("/")]
-    if not host or parts.query or parts.fragment or not 1 <= len(names) <= 2 or not all(map(_is_name, names)):
+    if (
+        not rest.isprintable()
+        or not host
+        or parts.query
+        or parts.fragment
+        or not 1 <= len(names) <= 2
+        or not all(map(_is_name, names))
+    ):
         raise refused
     model, version = (*names, "")[:2]
+    authorization = None if user_info is None else _authorization(user_info)
+    if authorization is not None and not (authorization.isascii() and authorization.isprintable()):
+        raise ModelError(f"{address}: the token holds characters that no header takes; give one line of plain letters")
     return Endpoint(
         host=host,
         port=DEFAULT_PORTS[address.scheme] if port is None else port,
@@ -64,7 +75,7 @@ def parse_endpoint(address: ModelAddress) -> Endpoint:
         version=version,
         uses_grpc=address.scheme.endswith("+grpc"),
         uses_tls=address.scheme.startswith("kserves"),
-        authorization=None if user_info is None else _authorization(user_info),
+        authorization=authorization,
     )
 
 

@@ -53,7 +53,10 @@ class HttpTransport(Transport):
     def __init__(self, endpoint: Endpoint, *, shown: str, connections: int) -> None:
         super().__init__(endpoint, shown=shown)
         pool = TlsPool if endpoint.uses_tls else Pool
-        self._pool = pool(endpoint.host, endpoint.port, maxsize=connections, block=False, retries=False)
+        try:
+            self._pool = pool(endpoint.host, endpoint.port, maxsize=connections, block=False, retries=False)
+        except urllib3.exceptions.LocationValueError as error:
+            raise ModelError(f"{shown}: {endpoint.host} is no name of a host; give another") from error
         self._headers = {} if endpoint.authorization is None else {"Authorization": endpoint.authorization}
         version = f"/versions/{quote(endpoint.version, safe='')}" if endpoint.version else ""
         self.binary = True
@@ -201,7 +204,8 @@ def _reason(answer: bytes) -> str:
 
 def _cause(error: BaseException) -> str:
     """Return what a fault of urllib3 comes down to, without the pool and the address in its words."""
-    if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
+    is_refused = isinstance(error, urllib3.exceptions.NewConnectionError)  # which urllib3 counts among the others
+    if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)) and not is_refused:
         return "not in time"
     for inner in (getattr(error, "reason", None), *error.args):
         if isinstance(inner, BaseException):

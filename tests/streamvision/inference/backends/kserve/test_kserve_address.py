@@ -33,7 +33,18 @@ def test_a_user_is_basic_and_a_token_is_bearer_and_neither_is_shown() -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    ["gpu", "gpu/", "/yolo", "gpu:port/yolo", "gpu:99999/yolo", "gpu/a/b/c", "gpu/yolo?x=1", "gpu/../x", "gpu/a%0Ab"],
+    [
+        "gpu",
+        "gpu/",
+        "/yolo",
+        "gpu:port/yolo",
+        "gpu:99999/yolo",
+        "gpu/a/b/c",
+        "gpu/yolo?x=1",
+        "gpu/../x",
+        "gpu/a%0Ab",
+        "g\npu/a",
+    ],
 )
 def test_what_is_no_such_address_is_one_sentence(rest: str) -> None:
     with pytest.raises(
@@ -41,3 +52,10 @@ def test_what_is_no_such_address_is_one_sentence(rest: str) -> None:
     ) as caught:
         parse_endpoint(ModelAddress(f"kserve://{rest}"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["hidden%0atoken", "hidden-tok\u20acn", "hidden\0token"])
+def test_a_token_that_no_header_takes_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(ModelError, match=r"^kserve://\*\*\*@gpu/yolo: the token holds characters") as caught:
+        parse_endpoint(ModelAddress(f"kserve://{token}@gpu/yolo"))
+    assert "hidden" not in str(caught.value)

@@ -174,6 +174,19 @@ def test_an_answer_that_drips_ends_at_the_deadline(server: OddServer, begin: str
     assert time.monotonic() - begin_s < 60, "and not after hours, or never"
 
 
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("127.0.0.1:1", r"the server does not answer \(Connection refused\)"),
+        ("nowhere.invalid", r"the server does not answer \(Failed to resolve 'nowhere.invalid'"),
+        ("xn--\u00df", r"is no name of a host; give another"),
+    ],
+)
+def test_why_no_server_is_found_is_said(address: str, says: str) -> None:
+    with pytest.raises(ModelError, match=rf"^kserve://{address}/odd: .*{says}"):
+        open_backend(model_location(f"kserve://{address}/odd"))
+
+
 def test_sending_may_take_longer_than_connecting(server: OddServer) -> None:
     server.metadata = METADATA | {"inputs": [{"name": "images", "datatype": "FP32", "shape": [1, 3, 1600, 1600]}]}
     server.read_s = 0.2
