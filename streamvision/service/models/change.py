@@ -280,12 +280,19 @@ class Change:
         deadline_s = time.monotonic() + EXCHANGE_S
         while True:
             try:
-                group.exchange(first, slowest_s=None, on_going_back=self._note_going_back)
+                group.exchange(first, slowest_s=self._slowest_s(first), on_going_back=self._note_going_back)
                 return
             except ModelError:
                 if group.error is not None or self.progress.given_up or time.monotonic() > deadline_s:
                     raise
                 time.sleep(POLL_S)
+
+    def _slowest_s(self, first: FirstModel) -> float | None:
+        """Return how long a whole batch of the new model may have taken beside the present one, where that is known."""
+        beside = (self.progress.proof, self.progress.shadow)
+        found = [one.comparison.slowest_new_s or 0.0 for one in beside if one is not None]
+        batch_s = max(found, default=0.0) * first.model.useful_batch
+        return min(batch_s, self._order.config.call_timeout_s) or None  # the first one may have prepared much
 
     def _note_going_back(self, reason: str) -> None:
         self._gone_back = reason

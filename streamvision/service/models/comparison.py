@@ -57,6 +57,8 @@ class Comparison:
         self._names: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._current_s, self._new_s = Distribution(_SAMPLES), Distribution(_SAMPLES)
+        self.slowest_new_s: float | None = None
+        """The longest that the new model took for a picture; ``None`` before the first one."""
 
     @property
     def objects(self) -> int:
@@ -93,6 +95,7 @@ class Comparison:
         self._pictures += 1
         self._current_s.add(current_s)
         self._new_s.add(new_s)
+        self.slowest_new_s = max(self.slowest_new_s or 0.0, new_s)
         if self._task in OBJECT_TASKS:
             return self._add_objects(current.detections, new.detections)
         nothing = np.zeros(0, np.bool_)

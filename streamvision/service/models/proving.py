@@ -63,7 +63,8 @@ class Proof:
         self._group = group
         self._caller = caller
         self._given_up = given_up
-        self._comparison = Comparison(new.model.card.task, min_iou=request.min_iou)
+        self.comparison = Comparison(new.model.card.task, min_iou=request.min_iou)
+        """What was compared so far."""
         self.notes: tuple[str, ...] = ()
         """What is worth knowing without being a fault."""
 
@@ -78,7 +79,7 @@ class Proof:
         samples = self._of_folder() if self._request.data is not None else self._of_streams()
         for sample in samples:
             found, seconds = asked(self._caller, self._new.model, sample.picture, sample.limits)
-            self._comparison.add(
+            self.comparison.add(
                 sample.current, found, names=self._group.models.names, current_s=sample.current_s, new_s=seconds
             )
         self._judge()
@@ -86,19 +87,19 @@ class Proof:
     @property
     def objects(self) -> int:
         """How many objects of the present model were compared."""
-        return self._comparison.objects
+        return self.comparison.objects
 
     @property
     def agreement(self) -> float | None:
         """How far both agree so far."""
-        return self._comparison.agreement
+        return self.comparison.agreement
 
     def figures(self) -> ModelComparison:
         """Return the figures so far."""
-        return self._comparison.figures()
+        return self.comparison.figures()
 
     def _judge(self) -> None:
-        pictures, agreement = self._comparison.figures().pictures, self._comparison.agreement
+        pictures, agreement = self.comparison.figures().pictures, self.comparison.agreement
         if not pictures:
             raise ConfigError(
                 f"no picture came from its streams within {LONGEST_S:.0f} s, so the new model could not be proven; "

@@ -48,7 +48,8 @@ class Shadow:
         self._group = group
         self._caller = caller
         self._given_up = given_up
-        self._comparison = Comparison(new.model.card.task, min_iou=request.min_iou)
+        self.comparison = Comparison(new.model.card.task, min_iou=request.min_iou)
+        """What was compared so far."""
         self._tap = FrameTap(share=request.shadow_share)
         self._begin_s = time.monotonic()
         self._ended_s: float | None = None
@@ -86,7 +87,7 @@ class Shadow:
             asked_s=self._request.shadow_s,
             for_s=round(self._passed_s(), 1),
             skipped=self._tap.skipped,
-            comparison=self._comparison.figures(),
+            comparison=self.comparison.figures(),
             examples=self.examples.all(),
         )
 
@@ -98,7 +99,7 @@ class Shadow:
         request = self._request
         if request.take_over == "ask":
             return True
-        objects, agreement = self._comparison.objects, self._comparison.agreement
+        objects, agreement = self.comparison.objects, self.comparison.agreement
         if agreement is None or objects < max(request.min_objects, 1):
             if self._passed_s() > LONGEST_S:
                 raise ConfigError(
@@ -123,7 +124,7 @@ class Shadow:
             raise ConfigError(
                 "the new model gave values that are no numbers on a live frame; use another precision or check the file"
             )
-        compared = self._comparison.add(
+        compared = self.comparison.add(
             current, found, names=self._group.models.names, current_s=shown.seconds, new_s=seconds
         )
         self.examples.consider(shown, current, found, compared)

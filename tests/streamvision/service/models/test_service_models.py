@@ -60,7 +60,7 @@ def short_trial(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def service(folder: Path, film: Path, model: Path, *streams: str, **more: Any) -> Iterator[Served]:
+def service(folder: Path, film: Path, model: Path, /, *streams: str, **more: Any) -> Iterator[Served]:
     file = folder / "cameras.yaml"
     if not file.exists():
         document = {
@@ -293,6 +293,33 @@ def test_a_model_that_fails_when_it_has_taken_over_is_gone_back_from(
         assert change.state == "rolled_back" and "out of memory" in change.sentence
         assert path_now(control) == "first.onnx" and served.service.layers.models == {}
         until(lambda: audited(served) == [("streamvision", "model rolled back")], "it is written down")
+        until(lambda: served.get("/api/streams/a")["objects"] == {"fox": 1}, "it goes on")
+
+
+def test_a_model_that_hangs_when_it_has_taken_over_is_gone_back_from_while_it_is_on_trial(
+    tmp_path: Path, film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_module, "LONGEST_TRIAL_S", 12.0)  # five times the limit of a call are more
+    over = threading.Event()
+    more = {"model": {"path": str(models["first"]), "threads": 1, "call_timeout_s": 3.0}}
+    with service(tmp_path, film, models["first"], "a", **more) as served:
+        control = control_of(served)
+        control.replace("default", request(models["second"], prove="none"))
+        until(
+            lambda: (found := control.change("default")) and found.shadow and found.shadow.comparison.pictures, "both"
+        )
+        (group,) = groups_of(served).open
+        exchange = group.exchange
+
+        def spoilt(first: Any, **more: Any) -> None:
+            first.model.backend.run = lambda tensor: over.wait(120)
+            exchange(first, **more)
+
+        monkeypatch.setattr(group, "exchange", spoilt)
+        control.accept("default")
+        change = ended(control)
+        over.set()
+        assert change.state == "rolled_back" and "has not answered for 3 s" in change.sentence
         until(lambda: served.get("/api/streams/a")["objects"] == {"fox": 1}, "it goes on")
 
 
