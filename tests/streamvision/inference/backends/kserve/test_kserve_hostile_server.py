@@ -187,11 +187,12 @@ def test_why_no_server_is_found_is_said(address: str, says: str) -> None:
         open_backend(model_location(f"kserve://{address}/odd"))
 
 
-def test_sending_may_take_longer_than_connecting(server: OddServer) -> None:
-    server.metadata = METADATA | {"inputs": [{"name": "images", "datatype": "FP32", "shape": [1, 3, 1600, 1600]}]}
-    server.read_s = 0.2
+def test_sending_may_take_longer_than_connecting(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamvision.inference.backends.kserve.connections.CONNECT_TIMEOUT_S", 0.5)
+    server.metadata = METADATA | {"inputs": [{"name": "images", "datatype": "FP32", "shape": [1, 3, 1200, 1200]}]}
+    server.read_s = 0.1
     answer(server, [described()], binary=VALUES)
-    (output,) = opened(server, timeout_s=120).run(np.zeros((1, 3, 1600, 1600), np.float32))
+    (output,) = opened(server, timeout_s=120).run(np.zeros((1, 3, 1200, 1200), np.float32))
     assert output.shape == (1, 7, 2)
 
 
