@@ -29,7 +29,7 @@ from streamvision.inference.input_sizes import InputSizes, Size, SizedInput
 from streamvision.inference.letterbox import Letterbox, rounded_up
 from streamvision.inference.model_card import CARD_KEY, OBJECT_TASKS, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
-from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers
+from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers, reading_outputs
 from streamvision.models import find_model
 
 CLASS_TASKS = (*OBJECT_TASKS, "classify", "semantic")
@@ -337,22 +337,36 @@ class Model:
         filled_s = time.perf_counter()
         outputs = self.backend.run(sized.batch.tensor[:filled])
         executed_s = time.perf_counter()
-        if isinstance(sized.head, PictureHead):
-            predictions = [Prediction(Detections.empty(), one) for one in sized.head.read(outputs, letterboxes)]
-        else:
-            least = min(one.least for one in limits)
-            candidates = sized.head.decode(outputs, score_threshold=least, every_class=self._every_class)
-            for index in (index for index in range(len(pictures)) if not len(candidates[index])):
-                self._outputs.check_numbers(outputs, index)
-            predictions = [
-                Prediction(self._objects(sized.head, candidates[index], outputs, index, letterbox, lowest), None)
-                for index, (letterbox, (lowest, _)) in enumerate(zip(letterboxes, limits, strict=True))
-            ]
-        if self._order is not None:
-            predictions = [_by_known_numbers(one, self._order) for one in predictions]
+        with reading_outputs(self._config.path):
+            predictions = self._read(sized.head, outputs, letterboxes, limits)
         self.times.add("preprocess", filled_s - begin_s)
         self.times.add("inference", executed_s - filled_s)
         self.times.add("decode_nms", time.perf_counter() - executed_s)
+        return predictions
+
+    def _read(
+        self,
+        head: ObjectHead | PictureHead,
+        outputs: Sequence[NDArray[Any]],
+        letterboxes: Sequence[Letterbox],
+        limits: Sequence[ScoreLimits],
+    ) -> list[Prediction]:
+        """Return what a call's outputs say about each picture."""
+        if isinstance(head, PictureHead):
+            predictions = [Prediction(Detections.empty(), one) for one in head.read(outputs, letterboxes)]
+        else:
+            least = min(one.least for one in limits)
+            candidates = head.decode(outputs, score_threshold=least, every_class=self._every_class)
+            for index in (index for index in range(len(letterboxes)) if not len(candidates[index])):
+                self._outputs.check_numbers(outputs, index)
+            predictions = [
+                Prediction(self._objects(head, candidates[index], outputs, index, letterbox, lowest), None)
+                for index, (letterbox, (lowest, _)) in enumerate(zip(letterboxes, limits, strict=True))
+            ]
+        if len(predictions) != len(letterboxes):
+            raise ValueError(f"it says something of {len(predictions)} pictures of {len(letterboxes)}")
+        if self._order is not None:
+            predictions = [_by_known_numbers(one, self._order) for one in predictions]
         return predictions
 
     def _objects(

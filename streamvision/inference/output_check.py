@@ -7,13 +7,14 @@ numbers. Both look like an empty street.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError
+from streamvision.core.errors import ModelError, StreamVisionError
 from streamvision.core.model_location import ModelLocation
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.base import Backend
@@ -21,6 +22,7 @@ from streamvision.inference.grid_probe import drawn_picture
 from streamvision.inference.heads.base import ObjectHead
 from streamvision.inference.input_sizes import InputSizes
 from streamvision.inference.model_card import ModelCard
+from streamvision.inference.tensors import last_line
 
 _SLACK = 0.05
 """Scores that were quantised to eight bits may lie this far beyond 0..1."""
@@ -39,9 +41,29 @@ def check_scores(backend: Backend, card: ModelCard, *, path: ModelLocation) -> N
     if not isinstance(sized.head, ObjectHead) or sized.head.selected:
         return  # rows that are not in use may hold anything
     sized.fill([BgrPicture(np.ascontiguousarray(drawn_picture(*size)[..., ::-1]))])
-    (found, *_) = sized.head.decode(backend.run(sized.batch.tensor), score_threshold=-np.inf)
+    outputs = backend.run(sized.batch.tensor)
+    with reading_outputs(path):
+        (found, *_) = sized.head.decode(outputs, score_threshold=-np.inf)
     if len(found) and not -_SLACK <= found.score.min() <= found.score.max() <= 1 + _SLACK:
         raise _not_scores(path, float(found.score.min()), float(found.score.max()))
+
+
+@contextmanager
+def reading_outputs(path: ModelLocation) -> Iterator[None]:
+    """Turn what a head stumbles over within into a sentence: outputs that are shorter than they should be, for one.
+
+    Raises:
+        ModelError: when it does.
+    """
+    try:
+        yield
+    except StreamVisionError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path} gives other outputs than its card says ({last_line(error)}); export it again, or give the right "
+            "--head"
+        ) from error
 
 
 def _not_scores(path: ModelLocation, lowest: float, highest: float) -> ModelError:
