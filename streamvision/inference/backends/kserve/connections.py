@@ -61,7 +61,7 @@ class _BoundedCalls:
 
     timeout: Any
     sock: Any
-    response_class = _BoundedResponse
+    response_class: Any = _BoundedResponse
 
     def connect(self) -> None:
         begin_s, timeout_s = time.monotonic(), float(self.timeout)

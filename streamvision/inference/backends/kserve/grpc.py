@@ -93,7 +93,8 @@ class GrpcTransport(Transport):
             told = self._description("get_model_config", timeout_s, **self._model)
         except ServerRefusedError:
             return None
-        return MessageToDict(told, preserving_proto_field_name=True).get("config")
+        document: dict[str, Any] = MessageToDict(told, preserving_proto_field_name=True)
+        return document.get("config")
 
     def is_ready(self, timeout_s: float) -> bool:
         """Say whether the model can be used now."""
