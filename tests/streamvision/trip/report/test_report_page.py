@@ -6,6 +6,7 @@ import pytest
 
 from streamvision.trip.report import write_report
 from support.made_up_trips import trip
+from support.serving import until
 
 pytestmark = pytest.mark.browser
 
@@ -166,8 +167,12 @@ def test_the_theme_is_changed_and_kept(opened, made):
         page.locator("#theme").click()
         page.locator("#theme").click()
         page.wait_for_function(f"light => {ground} !== light", arg=light)
-        page.reload()
-        page.wait_for_function(f"light => {ground} !== light", arg=light)
+
+        def is_kept() -> bool:
+            page.reload()  # another process of the browser may read before the first one's word has arrived
+            return page.evaluate(ground) != light
+
+        until(is_kept, "the theme is kept")
 
 
 def test_all_objects_are_on_paper_and_none_of_the_buttons(opened, made, tmp_path):
