@@ -62,9 +62,9 @@ def watched(view: LiveView, channel: LiveChannel, layer: VideoLayer) -> Watcher:
 
 def test_results_name_the_packets_that_viewers_get(model: Path, film: Path) -> None:
     with running(model, played(film)) as (_, view, channel):
-        own, made = (watched(view, channel, layer) for layer in (PASSED_ON, ENCODED))
         seen: list[RenderedFrame] = []
         channel.add_listener(lambda it: seen.append(it.latest) if it.latest else None)
+        own, made = (watched(view, channel, layer) for layer in (PASSED_ON, ENCODED))
         wait_until(lambda: len(seen) > 60)
         wait_until(lambda: len(own.packets) > 60 < len(made.packets))
     sent = {(one.generation, one.time_us) for one in own.packets}
