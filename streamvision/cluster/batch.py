@@ -1,12 +1,13 @@
 """One command over many inputs, each by itself, on the machines of a cluster; what is done is not done again.
 
-Each try writes into a folder of its own beside the others, and this gets the input's name when the command has ended
-well: a machine that is lost in the middle, and goes on somewhere, spoils nothing.
+Each attempt writes into a folder of its own, and this gets the input's name when the command has ended well: a machine
+that is lost in the middle, and goes on somewhere, spoils nothing of what another has begun anew.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from uuid import uuid4
 
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.files import writing
-from streamvision.core.redaction import short
+from streamvision.core.redaction import redact, short
 
 COMMANDS = ("run", "trip", "eval", "export")
 """What may be done with each input."""
@@ -24,6 +25,7 @@ FOLDER_COMMANDS = ("trip",)
 """Those that take a folder as one input."""
 INPUT, OUTPUT = "{input}", "{output}"
 """Stand in a command for an input, and for the folder of its results."""
+_PLACE = re.compile(f"{re.escape(INPUT)}|{re.escape(OUTPUT)}")
 RESULT = "batch.json"
 """In the folder of an input's results: what was done, and what the command said."""
 MAX_INPUTS = 1_000_000
@@ -37,10 +39,23 @@ OTHERS = "of another command, or of the file as it was; remove it, or give anoth
 class Try:
     """One command for one input."""
 
-    arguments: tuple[str, ...]
-    """Of ``streamvision``."""
+    command: tuple[str, ...]
+    """Of ``streamvision``, with what stands for the input and for the folder of the results."""
+    input: str
+    """The input."""
+    folder: str
+    """A folder in which each attempt makes one for its results: one that is lost may go on beside the next."""
     timeout_s: float
     """Longest time for it."""
+
+    def arguments(self, output: str) -> tuple[str, ...]:
+        """Return the words of the command for an attempt.
+
+        Args:
+            output: the folder of its results.
+        """
+        given = {INPUT: self.input, OUTPUT: output}
+        return tuple(_PLACE.sub(lambda place: given[place[0]], word) for word in self.command)
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,8 @@ class Tried:
     """How long it took."""
     machine: str
     """Which machine did it."""
+    folder: str
+    """The folder of the results."""
 
 
 class Tasks(Protocol):
@@ -184,31 +201,35 @@ def run_batch(
                     yield Done(item, None, f"{item.folder} is there already, {OTHERS}")
                     continue
                 part = _new_part(item)
-                arguments = tuple(_filled(word, item, part) for word in command)
-                begun[tasks.begin(Try(arguments, timeout_s))] = item, part, key
+                begun[tasks.begin(Try(tuple(command), str(item.path), str(part), timeout_s))] = item, part, key
             for one in tasks.finished(list(begun), WAIT_S) if begun else ():
                 item, part, key = begun.pop(one)
-                yield _finished(item, part, key, tasks, one)
+                try:
+                    done = _finished(item, key, tasks, one)
+                finally:
+                    shutil.rmtree(part, ignore_errors=True)
+                yield done
     finally:
         for one, (_, part, _) in begun.items():
             tasks.cancel(one)
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _finished(item: Item, part: Path, key: Mapping[str, Any], tasks: Tasks, begun: Any) -> Done:
+def _finished(item: Item, key: Mapping[str, Any], tasks: Tasks, begun: Any) -> Done:
     try:
         tried = tasks.result(begun)
     except StreamVisionError as error:
-        shutil.rmtree(part, ignore_errors=True)
         return Done(item, None, str(error))
     if tried.code:
-        shutil.rmtree(part, ignore_errors=True)
         lines = tried.errors.strip().splitlines()
         return Done(item, tried, lines[-1] if lines else f"it ended with code {tried.code}")
+    if item.folder.exists():
+        return Done(item, tried, f"{item.folder} has come meanwhile, by somebody else; it stays as it is")
     document = {**key, "seconds": round(tried.seconds, 3), "machine": tried.machine, "output": _plain(tried.output)}
+    results = Path(tried.folder)
     with writing(item.folder):
-        (part / RESULT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        part.rename(item.folder)
+        (results / RESULT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        results.rename(item.folder)
     return Done(item, tried)
 
 
@@ -221,7 +242,7 @@ def _key(item: Item, command: Sequence[str]) -> dict[str, Any]:
         "files": len(files),
         "bytes": sum(about.st_size for about in facts),
         "changed_unix_ns": max((about.st_mtime_ns for about in facts), default=0),
-        "command": list(command),
+        "command": [redact(word) for word in command],
     }
 
 
@@ -238,10 +259,6 @@ def _new_part(item: Item) -> Path:
     with writing(part, instead="give a folder that you may write to"):
         part.mkdir(parents=True)
     return part
-
-
-def _filled(word: str, item: Item, part: Path) -> str:
-    return word.replace(INPUT, str(item.path)).replace(OUTPUT, str(part))
 
 
 def _plain(output: str) -> Any:

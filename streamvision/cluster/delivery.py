@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 MAX_WAITING = 1024
 """Most results of one node that wait for the outputs of this machine: some seconds of many streams."""
 LATE = "not_written"
-"""Cause under which results are counted that came faster than the outputs of this machine took them."""
+"""Cause under which results are counted that the outputs of this machine did not take in time, or not at all."""
 
 
 class Delivery:
@@ -46,6 +47,7 @@ class Delivery:
         self._stream_of = stream_of
         self._open_outputs = open_outputs
         self._waiting: queue.Queue[Published | None] = queue.Queue(MAX_WAITING)
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"delivery-{link.name}", daemon=True)
         self._thread.start()
 
@@ -60,17 +62,19 @@ class Delivery:
                     stream.drops.add(LATE)
 
     def end(self, timeout_s: float) -> None:
-        """Deliver what waits, and end."""
-        try:
-            self._waiting.put(None, timeout=timeout_s)
-            self._thread.join(timeout_s)
-        except queue.Full:
+        """Deliver what waits, and end; what is still to be written then is written late, or not at all."""
+        self._over.set()
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
             _log.warning("node %s: what it found last could not be written in time", self._link.name)
 
     def _run(self) -> None:
-        while (one := self._waiting.get()) is not None:
-            stream = self._stream_of(one.result.frame.stream_id)
-            if stream is None or stream.link is not self._link:
+        while not (self._over.is_set() and self._waiting.empty()):
+            one = self._waiting.get()
+            stream = None if one is None else self._stream_of(one.result.frame.stream_id)
+            if one is None or stream is None or stream.link is not self._link:
                 continue  # it was removed, or runs elsewhere now
             try:
                 self._deliver(stream, one)
@@ -87,7 +91,14 @@ class Delivery:
             stream.analytics.note(analysis.events)
         if stream.outputs is None:
             self._open_outputs(stream)
-        for output in tuple(stream.outputs or ()):
+        if stream.outputs is None:
+            stream.drops.add(LATE)
+        outputs, names = tuple(stream.outputs or ()), stream.names
+        if stream.outputs_names != names:
+            stream.outputs_names = names
+            for output in outputs:
+                output.use_names(names)
+        for output in outputs:
             output.write(rendered)
         if one.jpeg is not None or not stream.channel.viewers:
             stream.channel.publish(rendered, encode=False)

@@ -7,7 +7,9 @@ others.
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 
 from pipelines.assembly import name_stream
@@ -28,7 +30,7 @@ from streamvision.core.config.serve import ServeConfig
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.live import LiveChannel, LiveView
-from streamvision.core.redaction import short
+from streamvision.core.redaction import redact_outside, short
 from streamvision.core.status import StreamStatus
 from streamvision.core.telemetry import Distribution, StageTimes, quantiles_ms
 
@@ -37,6 +39,12 @@ ANSWER_S = 5.0
 REMOVE_TIMEOUT_S = 4.0
 """Longest wait for the end of a stream that is removed."""
 STOP_TIMEOUT_S = 3.0
+WRITE_TIMEOUT_S = 1.0
+"""Longest wait until what nodes found last is written."""
+OUTPUTS_RETRY_S = 10.0
+"""How soon outputs are opened again that could not be."""
+
+_log = logging.getLogger(__name__)
 
 
 class ClusterPipeline:
@@ -46,6 +54,8 @@ class ClusterPipeline:
         config: everything that can be set; there are no streams in it.
         cluster: the machines.
         sinks: each makes one more output of every stream, in addition to what the configuration names.
+        quiet_s: for how long no stream is placed, since machines may run those of a head before; default: as long as
+            they may do so without word of it.
 
     Raises:
         StreamVisionError: when something that is set cannot be used in a cluster.
@@ -56,7 +66,9 @@ class ClusterPipeline:
     model_groups: None = None
     """Nodes have the models."""
 
-    def __init__(self, config: AppConfig, cluster: Cluster, *, sinks: Sequence[SinkFactory] = ()) -> None:
+    def __init__(
+        self, config: AppConfig, cluster: Cluster, *, sinks: Sequence[SinkFactory] = (), quiet_s: float | None = None
+    ) -> None:
         if config.cluster is None or config.streams:
             raise ConfigError("a cluster runs the streams of a service, which come later; give cluster, and no streams")
         self._config = config
@@ -65,8 +77,10 @@ class ClusterPipeline:
         self._encode = JpegEncoder((config.serve or ServeConfig()).jpeg_quality)
         self._times = StageTimes()
         self._heard = threading.Condition(threading.RLock())
-        self._machines = Machines(config, config.cluster, cluster, self, self._heard)
+        quiet_s = config.cluster.take_over_s if quiet_s is None else quiet_s
+        self._machines = Machines(config, config.cluster, cluster, self, self._heard, quiet_s=quiet_s)
         self._scheduler = Scheduler(config, self._machines, self._heard)
+        self._opening = threading.Lock()
         self._deliveries: dict[NodeLink, Delivery] = {}
         self._version = 0
         self._stopped = False
@@ -96,8 +110,9 @@ class ClusterPipeline:
             self._stopped = True
         self._scheduler.stop()
         self._machines.stop(timeout_s)
+        deadline_s = time.monotonic() + WRITE_TIMEOUT_S
         for delivery in tuple(self._deliveries.values()):
-            delivery.end(1.0)
+            delivery.end(max(deadline_s - time.monotonic(), 0.0))
         for stream in self._streams.values():
             _close_outputs(stream)
         self._over.set()
@@ -189,8 +204,9 @@ class ClusterPipeline:
         return self._machines.notes()
 
     def failures(self) -> list[str]:
-        """Return what is wrong with the cluster, one sentence each."""
-        return self._machines.failures()
+        """Return what is wrong with the cluster, or with the outputs of streams, one sentence each."""
+        faults = [stream.outputs_fault for stream in self._streams.values() if stream.outputs_fault]
+        return [*self._machines.failures(), *faults]
 
     # --- what nodes say; from the threads of their links ------------------------------------------------------------
 
@@ -234,10 +250,11 @@ class ClusterPipeline:
         self._machines.note_lost(link, reason)
         with self._heard:
             delivery = self._deliveries.pop(link, None)
+        if delivery is not None:
+            delivery.end(WRITE_TIMEOUT_S)
+        with self._heard:
             self._scheduler.lost(link, reason)
             self._heard.notify_all()
-        if delivery is not None:
-            delivery.end(1.0)
         self.view.model = self._machines.describe()
 
     # --- streams ----------------------------------------------------------------------------------------------------
@@ -292,10 +309,22 @@ class ClusterPipeline:
         return self._config.analytics if stream.analytics is None else stream.analytics
 
     def _open_outputs(self, stream: ClusterStream) -> None:
-        with self._heard:
-            if stream.outputs is None:
-                stream.outputs = []
+        """Open what a stream's results are written to, if it is time for that; never within the lock of the head,
+        since a disk may hang, and nodes are to be heard all the same.
+        """
+        with self._opening:
+            if stream.outputs is not None or time.monotonic() < stream.outputs_due_s:
+                return
+            try:
                 stream.outputs = list(self._outputs.open([stream])[stream.id])
+                stream.outputs_fault = ""
+            except Exception as error:  # somebody's own sink may raise whatever it likes
+                is_known = isinstance(error, StreamVisionError)
+                stream.outputs_due_s = time.monotonic() + OUTPUTS_RETRY_S
+                stream.outputs_fault = redact_outside(f"stream {stream.id}: {error if is_known else repr(error)}")
+                _log.error("%s", stream.outputs_fault, exc_info=None if is_known else error)
+            if stream.is_over:
+                _close_outputs(stream)
 
     def _streams_by_model(self) -> dict[str | None, tuple[str, ...]]:
         streams = self._streams.values()
@@ -321,6 +350,7 @@ def _check(run: AppConfig, stream: StreamConfig) -> None:
 
 
 def _close_outputs(stream: ClusterStream) -> None:
+    stream.is_over = True
     outputs, stream.outputs = stream.outputs or [], []
     for output in outputs:
         output.close()

@@ -54,10 +54,18 @@ class Machines:
         cluster: says which machines there are.
         owner: whom their links tell.
         lock: of the head.
+        quiet_s: for how long after the start no stream is placed, at least.
     """
 
     def __init__(
-        self, config: AppConfig, settings: ClusterConfig, cluster: Cluster, owner: LinkOwner, lock: threading.Condition
+        self,
+        config: AppConfig,
+        settings: ClusterConfig,
+        cluster: Cluster,
+        owner: LinkOwner,
+        lock: threading.Condition,
+        *,
+        quiet_s: float,
     ) -> None:
         self.links: Mapping[str, NodeLink] = {}
         """Links by node, those that have not joined yet among them; replaced, never changed."""
@@ -66,6 +74,7 @@ class Machines:
         self._cluster = cluster
         self._owner = owner
         self._lock = lock
+        self._quiet_s = quiet_s
         self._conditions: dict[NodeLink, Condition] = {}
         self._members: Mapping[str, Member] = {}
         self._unusable: dict[str, tuple[float, str]] = {}  # nodes that could not be used: since when, and why
@@ -93,9 +102,14 @@ class Machines:
         self._cluster.close()
 
     def gather(self) -> bool:
-        """Say whether some are about to join that are to have their part of the streams from the beginning."""
+        """Say whether some are about to join that are to have their part of the streams from the beginning.
+
+        So it is as long as machines may run the streams of a head before: one that is gone, perhaps with its machine,
+        so that nobody has ended them.
+        """
         is_complete = self._has_looked and all(link.has_joined for link in self.links.values())
-        return not is_complete and time.monotonic() - self._began_at_s < GATHER_S
+        passed_s = time.monotonic() - self._began_at_s
+        return passed_s < self._quiet_s or (not is_complete and passed_s < GATHER_S)
 
     def note_joined(self, link: NodeLink) -> None:
         """Take note that one may be given streams."""

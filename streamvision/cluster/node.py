@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pipelines.engine import Pipeline
 from pipelines.rendering.renderer import JpegEncoder
-from pipelines.workers.process import Call, Reply
+from pipelines.workers.process import Call, Published, Reply
 from streamvision.cluster.lease import Lease
 from streamvision.cluster.load import Load, NewSamples
 from streamvision.cluster.messages import About, Condition, Counted, NodeOrder, OpenModel, Orders, Told, Verdict, Wanted
@@ -74,6 +75,8 @@ class StreamNode:
         self._serials: dict[str, int] = {}
         self._verdicts: dict[str, Verdict] = {}
         self._counting: set[str] = set()
+        self._told_of: set[str] = set()
+        self._named: dict[str, tuple[str, ...]] = {}
         self._number = 0
         self._answered_at_s = self._condition_at_s = 0.0
         self._changed = threading.Event()
@@ -90,7 +93,7 @@ class StreamNode:
 
     def exchange(self, orders: Orders) -> Told:
         """Take orders and answer with what has happened since the last answer."""
-        holds = self._lease.renew(orders.heard)
+        holds, was_heard = self._lease.renew(orders.heard), orders.heard == self._number
         if orders.wanted is not None and holds:
             with self._lock:
                 self._revision, self._wanted = orders.revision, orders.wanted
@@ -101,16 +104,19 @@ class StreamNode:
         early_s = self._answered_at_s + COLLECT_S - time.monotonic()
         if early_s > 0:
             time.sleep(early_s)
-        published = self._outbox.take(orders.viewers)
+        published = self._outbox.take(orders.viewers, was_heard=was_heard)
         for one in published:
             analysis = one.result.analysis
             if analysis is not None and analysis.events:
                 self._counting.add(one.result.frame.stream_id)
+        if not was_heard:
+            self._counting |= self._told_of
+            self._named = {}
         with self._lock:
             revision, verdicts = self._revision, dict(self._verdicts)
             running = frozenset(self._held)
         counted = self._counted()
-        condition = self._condition()
+        condition = self._condition(is_due=self._has_new_names(published))
         self._number += 1
         self._answered_at_s = time.monotonic()
         self._lease.answered(self._number)
@@ -146,22 +152,30 @@ class StreamNode:
         found = {}
         with self._lock:  # so that no counts of before are added in between
             counting, self._counting = self._counting, set()
+            self._told_of = counting
             for stream_id in counting:
                 analytics = self._pipeline.view.analytics.get(stream_id)
                 if isinstance(analytics, CountingAnalytics):
                     found[stream_id] = Counted(self._serials.get(stream_id, 0), tuple(analytics.saved_counts()))
         return found
 
-    def _condition(self) -> Condition | None:
+    def _has_new_names(self, published: list[Published]) -> bool:
+        """Say whether there are results whose classes have names that were not told: no output is to lack them."""
+        channels = self._pipeline.view.channels
+        names = {name: channels[name].names for one in published if (name := one.result.frame.stream_id) in channels}
+        return any(self._named.get(stream_id) != known for stream_id, known in names.items())
+
+    def _condition(self, *, is_due: bool) -> Condition | None:
         now_s = time.monotonic()
-        if now_s - self._condition_at_s < CONDITION_S:
+        if not is_due and now_s - self._condition_at_s < CONDITION_S:
             return None
         self._condition_at_s = now_s
         view = self._pipeline.view
         models = self._pipeline.model_groups.models()
+        self._named = {name: channel.names for name, channel in view.channels.items()}
         return Condition(
             statuses=[self._with_lost(status) for status in self._pipeline.statuses()],
-            names={name: channel.names for name, channel in view.channels.items()},
+            names=self._named,
             model=view.model,
             models={name: _told(model) for name, model in models.items()},
             notes=self._pipeline.notes(),
@@ -204,16 +218,28 @@ class StreamNode:
             with self._lock:
                 wanted = self._wanted
             for stream_id in self._applied.keys() - wanted.keys():
-                self._remove(stream_id)
+                self._change_one(stream_id, self._remove)
             for stream_id, one in wanted.items():
                 if self._stopping.is_set() or self._wanted is not wanted:
                     break  # something newer is wanted, and comes next
-                self._bring_about(stream_id, one)
+                self._change_one(stream_id, partial(self._bring_about, wanted=one, among=wanted))
 
-    def _bring_about(self, stream_id: str, wanted: Wanted) -> None:
+    def _change_one(self, stream_id: str, change: Callable[[str], None]) -> None:
+        """Change one stream; whatever goes wrong with it, all others are changed, too, and it is tried again."""
+        try:
+            change(stream_id)
+        except Exception:
+            _log.exception("stream %s is changed again", stream_id)
+            self._stopping.wait(RETRY_S)
+            self._changed.set()
+
+    def _bring_about(self, stream_id: str, wanted: Wanted, among: Mapping[str, Wanted]) -> None:
+        """Run a stream as it is wanted, unless something else than all that is wanted by now."""
         applied = self._applied.get(stream_id)
         if applied is None or applied.version != wanted.version:
-            with self._lock:
+            with self._lock:  # in one step: whoever is told that it does not run may let it run elsewhere
+                if self._wanted is not among:
+                    return
                 self._held.add(stream_id)
             error = self._try(stream_id, wanted)
             self._applied[stream_id] = wanted

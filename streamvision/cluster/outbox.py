@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ from streamvision.core.live import LiveChannel
 from streamvision.core.picture import Canvas
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter
+
+_log = logging.getLogger(__name__)
 
 MAX_WAITING = 64
 """Most results of one stream that wait: four seconds of 15 frames a second; of more, the oldest are lost."""
@@ -40,6 +43,8 @@ class Outbox:
         self._encode = encode
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[_Waiting]] = {}
+        self._taken: dict[str, deque[_Waiting]] = {}
+        """What was taken last, until it was heard."""
         self._newest: dict[str, RenderedFrame] = {}
         self._pictures = 0
         self._came = threading.Event()
@@ -56,18 +61,16 @@ class Outbox:
         with self._lock:
             wants = analysis is not None and bool(analysis.events) and self._pictures < MAX_PICTURES
             self._pictures += wants
-            waiting = self._waiting.setdefault(stream_id, deque())
-            if len(waiting) >= MAX_WAITING:
-                self._pictures -= waiting.popleft().event is not None
-                self.lost.setdefault(stream_id, DropCounter()).add(LOST)
-            waiting.append(_Waiting(newest.result, newest if wants else None))
+            self._waiting.setdefault(stream_id, deque()).append(_Waiting(newest.result, newest if wants else None))
             self._newest[stream_id] = newest
+            self._bound(stream_id)
         self._came.set()
 
     def forget(self, stream_id: str) -> None:
         """Let go of a stream that is over, and of what was not fetched of it."""
         with self._lock:
             self._pictures -= sum(one.event is not None for one in self._waiting.pop(stream_id, ()))
+            self._taken.pop(stream_id, None)
             self._newest.pop(stream_id, None)
             self.lost.pop(stream_id, None)
 
@@ -80,21 +83,47 @@ class Outbox:
         """End the waiting of the other thread."""
         self._came.set()
 
-    def take(self, viewers: Mapping[str, int]) -> list[Published]:
+    def take(self, viewers: Mapping[str, int], *, was_heard: bool = True) -> list[Published]:
         """Return what waits, in order of each stream.
 
         Args:
             viewers: how many watch a stream; the newest frame of one that is watched has its picture.
+            was_heard: whether what was taken before has arrived; if not, it is taken once more.
         """
         with self._lock:
+            if not was_heard:
+                self._put_back()
             taken, self._waiting = self._waiting, {}
             newest, self._newest = self._newest, {}
             self._pictures = 0
+            self._taken = {stream_id: deque(waiting) for stream_id, waiting in taken.items()}
         found = []
         for stream_id, waiting in taken.items():
             last = newest.get(stream_id) if viewers.get(stream_id) else None
             for number, one in enumerate(waiting, 1):
                 frame = one.event or (last if number == len(waiting) else None)
-                jpeg = None if frame is None else self._encode(frame.canvas())
+                jpeg = None if frame is None else self._drawn(stream_id, frame)
                 found.append(Published(without_picture(one.result), jpeg))
         return found
+
+    def _put_back(self) -> None:
+        for stream_id, taken in self._taken.items():
+            for one in taken:
+                if one.event is not None and self._pictures >= MAX_PICTURES:
+                    one.event = None
+                self._pictures += one.event is not None
+            self._waiting[stream_id] = taken + self._waiting.get(stream_id, deque())
+            self._bound(stream_id)
+
+    def _bound(self, stream_id: str) -> None:
+        waiting = self._waiting[stream_id]
+        while len(waiting) > MAX_WAITING:
+            self._pictures -= waiting.popleft().event is not None
+            self.lost.setdefault(stream_id, DropCounter()).add(LOST)
+
+    def _drawn(self, stream_id: str, frame: RenderedFrame) -> bytes | None:
+        try:
+            return self._encode(frame.canvas())
+        except Exception:  # of one picture; the results of all streams go on
+            _log.exception("stream %s: a picture could not be drawn", stream_id)
+            return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,9 @@ from streamvision.cluster.ray_tasks import RayTasks
 from streamvision.core.errors import MissingDependencyError, StreamVisionError
 from streamvision.core.install import install_command
 from streamvision.core.logs import configure, report_crashes
-from streamvision.core.redaction import remember_secrets
+from streamvision.core.redaction import redact_outside, remember_secrets
+
+_log = logging.getLogger(__name__)
 
 LEAST_CORES = 1.0
 """A machine that offers Ray fewer cores runs no streams: `ray start --num-cpus 0` keeps one free of them."""
@@ -86,7 +88,10 @@ class RayNode:
 
     def end(self) -> None:
         """End its process as far as it can be reached."""
-        self._ray.kill(self._actor)
+        try:
+            self._ray.kill(self._actor)
+        except Exception as error:  # Ray's, of whatever kind: its lease ends it, and its streams are to run elsewhere
+            _log.info("a process could not be ended: %s", error)
 
     def _get(self, reference: Any, timeout_s: float) -> Any:
         errors = self._ray.exceptions
@@ -97,7 +102,12 @@ class RayNode:
         except errors.ActorUnavailableError:
             raise NodeSilentError("it cannot be reached") from None
         except errors.RayTaskError as error:
-            raise error.cause if isinstance(error.cause, StreamVisionError) else NodeGoneError(str(error)) from None
+            if isinstance(error.cause, StreamVisionError):
+                raise error.cause from None
+            raise NodeGoneError(f"it failed: {_last_line(error)}") from None
+        except errors.RayActorError as error:
+            said = _last_line(error) if error.actor_init_failed else _first_line(error)
+            raise NodeGoneError(f"its process is gone: {said}") from None
         except errors.RayError as error:
             raise NodeGoneError(f"its process is gone: {_first_line(error)}") from None
 
@@ -125,13 +135,14 @@ class RayCluster:
         self._ray: Any = ray
         self._affinity: Any = NodeAffinitySchedulingStrategy
         try:
-            ray.init(
-                address=address,
-                namespace=NAMESPACE,
-                log_to_driver=False,
-                configure_logging=False,
-                logging_level=logging.WARNING,
-            )
+            with _without_command_line(ray):
+                ray.init(
+                    address=address,
+                    namespace=NAMESPACE,
+                    log_to_driver=False,
+                    configure_logging=False,
+                    logging_level=logging.WARNING,
+                )
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise StreamVisionError(_absent(address, error)) from None
 
@@ -171,6 +182,20 @@ class RayCluster:
         self._ray.shutdown()
 
 
+@contextmanager
+def _without_command_line(ray: Any) -> Iterator[None]:
+    """Let Ray write down no command line: it would keep that of this process, passwords of cameras included, in a table
+    that its dashboard shows to everybody, and it has no setting for that.
+    """
+    utils = ray._private.utils
+    own = utils.get_entrypoint_name
+    utils.get_entrypoint_name = lambda: NAMESPACE
+    try:
+        yield
+    finally:
+        utils.get_entrypoint_name = own
+
+
 def _knock(address: str) -> None:
     """Find out whether somebody listens there, since Ray tries for minutes.
 
@@ -202,6 +227,12 @@ def _member(node: Mapping[str, Any]) -> Member:
         gpus=float(resources.get("GPU", 0.0)),
         labels=dict(node.get("Labels") or {}),
     )
+
+
+def _last_line(error: BaseException) -> str:
+    """Return what an error says that brings a traceback along."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return redact_outside(lines[-1]) if lines else type(error).__name__
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,10 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from uuid import uuid4
 
 from streamvision.cluster.batch import Tried, Try
 from streamvision.core.errors import StreamVisionError
@@ -20,6 +23,8 @@ MAX_SAID = 64 * 1024
 """Most characters of what a command said that are kept, the last ones."""
 TIMED_OUT = 124
 """Exit code of a command that took too long, as timeout(1) has it."""
+END_TIMEOUT_S = 5.0
+"""Longest wait for what a command that has ended said last: something that it began may hold its pipe."""
 RESULT_TIMEOUT_S = 60.0
 """Longest wait for the result of a task that is over."""
 
@@ -70,22 +75,53 @@ def called(one: Try, folder: str) -> Tried:
         folder: where relative names of files count from, where it is there.
     """
     begin_s = time.monotonic()
-    command = [sys.executable, "-m", "streamvision", *one.arguments]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
+    output = Path(one.folder) / uuid4().hex[:12]
     try:
-        ran = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=one.timeout_s,
-            env=environment,
-            cwd=folder if Path(folder).is_dir() else None,
-            check=False,
-        )
-        code, output, errors = ran.returncode, ran.stdout, ran.stderr
-    except subprocess.TimeoutExpired:
-        code, output, errors = TIMED_OUT, "", f"it took longer than {one.timeout_s:.0f} s"
+        output.mkdir()
+    except OSError as error:
+        reason = f"{output.parent} cannot be written to on this machine: {error.strerror or error}"
+        return Tried(1, "", reason, 0.0, socket.gethostname(), str(output))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamvision", *one.arguments(str(output))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=folder if Path(folder).is_dir() else None,
+    )
+    with process:
+        said = [_Tail(stream) for stream in (process.stdout, process.stderr) if stream is not None]
+        try:
+            code = process.wait(one.timeout_s)
+            words = [end.text() for end in said]
+        except subprocess.TimeoutExpired:
+            code, words = TIMED_OUT, ["", f"it took longer than {one.timeout_s:.0f} s"]
+        finally:
+            process.kill()
     seconds = time.monotonic() - begin_s
-    return Tried(code, output[-MAX_SAID:], errors[-MAX_SAID:], seconds, socket.gethostname())
+    return Tried(code, words[0], words[1], seconds, socket.gethostname(), str(output))
+
+
+class _Tail:
+    """Reads what a command says, for as long as it says something, and keeps the end of it.
+
+    Args:
+        stream: where it says it.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._kept = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def text(self) -> str:
+        """Return it, when the command has ended."""
+        self._thread.join(END_TIMEOUT_S)
+        return self._kept.decode(errors="replace")[-MAX_SAID:]
+
+    def _read(self) -> None:
+        with suppress(OSError, ValueError):  # it was closed
+            while chunk := os.read(self._stream.fileno(), MAX_SAID):
+                self._kept = (self._kept + chunk)[-4 * MAX_SAID :]

@@ -55,7 +55,15 @@ class ClusterStream:
         self.version = version
         self.analytics = ClusterAnalytics(self, analytics, apply)
         self.outputs: list[Output] | None = None
-        """What its results are written to; ``None`` before the first."""
+        """What its results are written to; ``None`` until they could be opened."""
+        self.outputs_names: tuple[str, ...] = ()
+        """Class names by which they call what was found."""
+        self.outputs_fault = ""
+        """Why they could not be, in words."""
+        self.outputs_due_s = 0.0
+        """When that is tried again."""
+        self.is_over = False
+        """Whether nothing more is to be written."""
         self.link: NodeLink | None = None
         """The node that runs it; ``None`` while none does."""
         self.preferred: str | None = None

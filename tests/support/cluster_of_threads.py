@@ -20,6 +20,8 @@ class ThreadNode:
         self.reachable.set()
         self.ended_at_s: float | None = None
         """When it ended of itself, since it was cut off."""
+        self.answers_to_lose = 0
+        """How many of its next answers do not arrive."""
         self.node = StreamNode(order, end=self._end)
 
     def about(self, timeout_s: float) -> About:
@@ -33,6 +35,9 @@ class ThreadNode:
         told = self.node.exchange(orders)
         if not self.reachable.wait(timeout_s):
             raise NodeSilentError("its answer is lost")
+        if self.answers_to_lose > 0:
+            self.answers_to_lose -= 1
+            raise NodeSilentError("its answer is lost, and it can be reached again")
         return told
 
     def stop(self, timeout_s: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from streamvision.cluster.batch import RESULT, Done, Tried, Try, check_command, items_of, run_batch
+from streamvision.cluster.ray_tasks import TIMED_OUT, called
 from streamvision.core.errors import ConfigError, StreamVisionError
 
 COMMAND = ("run", "{input}", "--detections", "{output}/found.jsonl", "--json")
@@ -23,20 +24,29 @@ class TasksAtOnce:
         self.tries: list[Try] = []
         self.cancelled: list[int] = []
 
+    @staticmethod
+    def attempt(one: Try, number: int) -> str:
+        folder = Path(one.folder) / str(number)
+        folder.mkdir(exist_ok=True)
+        return str(folder)
+
     def begin(self, one: Try) -> int:
+        (Path(self.attempt(one, 1)) / "found.jsonl").write_text("half of it, by a machine that was lost")
         self.tries.append(one)
-        Path(one.arguments[3]).write_text(f"found in {one.arguments[1]}")
+        words = one.arguments(self.attempt(one, 2))
+        Path(words[3]).write_text(f"found in {words[1]}")
         return len(self.tries) - 1
 
     def finished(self, begun: Sequence[Any], timeout_s: float) -> list[Any]:
         return list(begun)
 
     def result(self, begun: int) -> Tried:
-        name = Path(self.tries[begun].arguments[1]).name
+        one = self.tries[begun]
+        name = Path(one.input).name
         if name == self.lost:
             raise StreamVisionError("no machine has finished it")
         errors = "streamvision: it cannot be read\n" if name == self.failing else ""
-        return Tried(int(name == self.failing), '{"frames": 3}', errors, 0.1, "north")
+        return Tried(int(name == self.failing), '{"frames": 3}', errors, 0.1, "north", self.attempt(one, 2))
 
     def cancel(self, begun: int) -> None:
         self.cancelled.append(begun)
@@ -63,7 +73,8 @@ def test_each_input_has_a_folder_of_its_name_and_is_done_once(films: Path, tmp_p
     assert (output / "b.mp4" / "found.jsonl").read_text() == f"found in {films / 'b.mp4'}"
     result = json.loads((output / "b.mp4" / RESULT).read_text())
     assert (result["machine"], result["output"], result["command"]) == ("north", {"frames": 3}, list(COMMAND))
-    assert sorted(path.name for path in output.iterdir()) == ["a.mp4", "b.mp4", "c.mp4"]
+    assert sorted(path.name for path in output.rglob("*.mp4")) == sorted(path.name for path in output.iterdir())
+    assert sorted(path.name for path in (output / "b.mp4").iterdir()) == [RESULT, "found.jsonl"]
     again = batch(films, output, tasks)
     assert len(tasks.tries) == 3, "what was done was done again"
     assert all(one.tried is None and not one.reason for one in again.values())
@@ -77,7 +88,7 @@ def test_what_failed_leaves_nothing_and_is_tried_again(films: Path, tmp_path: Pa
     assert [path.name for path in output.iterdir()] == ["a.mp4"]
     later = TasksAtOnce()
     batch(films, output, later)
-    assert [Path(one.arguments[1]).name for one in later.tries] == ["b.mp4", "c.mp4"]
+    assert [Path(one.input).name for one in later.tries] == ["b.mp4", "c.mp4"]
 
 
 def test_results_of_something_else_are_never_replaced(films: Path, tmp_path: Path) -> None:
@@ -88,6 +99,39 @@ def test_results_of_something_else_are_never_replaced(films: Path, tmp_path: Pat
     done = batch(films, output, tasks)
     assert "is there already" in done["a.mp4"].reason and not tasks.tries
     assert "found in" in (output / "a.mp4" / "found.jsonl").read_text()
+
+
+def test_results_that_somebody_else_has_written_meanwhile_stay(films: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+
+    class Both(TasksAtOnce):
+        def result(self, begun: int) -> Tried:
+            (output / "b.mp4").mkdir(exist_ok=True)
+            (output / "b.mp4" / "theirs").touch()
+            return super().result(begun)
+
+    done = batch(films, output, Both())
+    assert "somebody else" in done["b.mp4"].reason and not done["a.mp4"].reason and not done["c.mp4"].reason
+    assert [path.name for path in (output / "b.mp4").iterdir()] == ["theirs"]
+
+
+def test_secrets_of_a_command_are_not_written_down(films: Path, tmp_path: Path) -> None:
+    output, command = tmp_path / "out", (*COMMAND, "--model", "kserve://user:pass-word@host/net")
+    batch(films, output, TasksAtOnce(), command)
+    assert "pass-word" not in (output / "a.mp4" / RESULT).read_text()
+    again = TasksAtOnce()
+    assert not any(one.reason for one in batch(films, output, again, command).values()) and not again.tries
+
+
+def test_an_attempt_has_a_folder_of_its_own_and_the_end_of_what_it_said(tmp_path: Path) -> None:
+    one = Try(
+        ("run", "{input}", "--detections", "{output}/found.jsonl"), str(tmp_path / "{output}.mp4"), str(tmp_path), 60
+    )
+    tried = called(one, str(tmp_path))
+    assert tried.code == 1 and "{output}.mp4" in tried.errors, tried
+    late = called(Try(("run", "{input}"), "synthetic:boxes", str(tmp_path), 0.01), str(tmp_path))
+    assert (late.code, late.errors) == (TIMED_OUT, "it took longer than 0 s")
+    assert {Path(each.folder).parent for each in (tried, late)} == {tmp_path} and tried.folder != late.folder
 
 
 def test_what_is_on_its_way_when_it_stops_is_ended(films: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,14 +11,17 @@ import numpy as np
 import pytest
 
 from pipelines.outputs.sink import SinkContext
+from streamvision.cluster import head as head_module
+from streamvision.cluster import node as node_module
 from streamvision.cluster.head import ClusterPipeline
 from streamvision.core.config.app import StreamConfig, parse_config
-from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.errors import ConfigError, OutputError, StreamVisionError
 from streamvision.core.rendered_frame import RenderedFrame
 from support.cluster_of_threads import ClusterOfThreads
 from support.serving import EVERYWHERE, until
 from support.tiny_detector import tiny_detector
 
+WITHIN_S = 120.0
 SOURCE = "synthetic:boxes?fps=5&size=160x120"
 
 
@@ -33,8 +37,16 @@ class Written:
 
     def __init__(self) -> None:
         self.frames: dict[str, list[int]] = {}
+        self.names: dict[str, tuple[str, ...]] = {}
+        self.may_open = threading.Event()
+        self.may_open.set()
+        self.fault: StreamVisionError | None = None
 
     def __call__(self, context: SinkContext) -> Written:
+        assert self.may_open.wait(WITHIN_S)
+        self.names[context.stream_id] = context.names
+        if self.fault is not None:
+            raise self.fault
         return self
 
     def write(self, rendered: RenderedFrame) -> None:
@@ -67,11 +79,11 @@ StartHead = Callable[..., Head]
 def head(model: Path) -> Iterator[StartHead]:
     begun: list[ClusterPipeline] = []
 
-    def start(cluster: ClusterOfThreads, *, lease_s: float = 20.0) -> Head:
+    def start(cluster: ClusterOfThreads, *, lease_s: float = 20.0, quiet_s: float = 0.0) -> Head:
         cluster_section = {"address": "auto", "lease_s": lease_s}
         config = parse_config({"model": {"path": str(model)}, "cluster": cluster_section}, origin="test")
         written = Written()
-        pipeline = ClusterPipeline(config, cluster, sinks=[written])
+        pipeline = ClusterPipeline(config, cluster, sinks=[written], quiet_s=quiet_s)
         pipeline.start()
         begun.append(pipeline)
         return Head(pipeline, cluster, written)
@@ -118,6 +130,78 @@ def test_what_a_cut_off_node_ran_runs_elsewhere_after_it_has_ended_there(head: S
         (status,) = [status for status in here.pipeline.statuses() if status.id == name]
         missing = since[-1] - before[name] - len(since)
         assert 0 <= missing <= sum(status.drops.values()), "others lost frames on their way"
+
+
+def test_what_is_found_arrives_though_answers_are_lost_and_pictures_cannot_be_drawn(head: StartHead) -> None:
+    here = head(ClusterOfThreads("north"))
+    here.add("a")
+    until(lambda: here.live() == {"a"} and len(here.written.frames.get("a", ())) >= 2, "it runs")
+    node, frames = here.cluster.nodes["north"], here.written.frames["a"]
+    for _ in range(3):
+        node.answers_to_lose, count = 4, len(frames)
+        until(lambda count=count: not node.answers_to_lose and len(frames) > count, "it is heard again")  # type: ignore[misc]
+
+    def failing(canvas: object) -> bytes:
+        raise RuntimeError("no picture")
+
+    node.node._outbox._encode = failing
+    here.pipeline.view.channels["a"].add_viewer()
+    count = len(frames)
+    until(lambda: len(frames) > count + 2, "it goes on without pictures")
+    assert frames == list(range(frames[0], frames[0] + len(frames))), "results were lost, or came twice"
+    assert here.cluster.nodes["north"] is node, "the node was given up"
+
+
+def test_no_result_comes_before_the_names_of_its_classes(head: StartHead, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_module, "CONDITION_S", 1e9)
+    here = head(ClusterOfThreads("north"))
+    here.add("a", "b")
+    until(lambda: here.written.names.keys() == {"a", "b"}, "outputs are opened")
+    assert all(here.written.names.values()), here.written.names
+
+
+def test_outputs_that_hang_or_fail_hinder_nobody_and_are_tried_again(
+    head: StartHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(head_module, "OUTPUTS_RETRY_S", 0.2)
+    here = head(ClusterOfThreads("north"))
+    here.written.fault = OutputError("the disk is full")
+    here.written.may_open.clear()
+    here.add("a")
+    until(lambda: here.pipeline._opening.locked(), "its output is about to be opened")
+    done = here.pipeline.statuses()[0].frames_done
+    until(lambda: here.pipeline.statuses()[0].frames_done > done, "the node is heard meanwhile")
+    here.written.may_open.set()
+    until(lambda: here.pipeline.failures() == ["stream a: the disk is full"], "it is said")
+    here.written.fault = None
+    until(lambda: bool(here.written.frames.get("a")) and not here.pipeline.failures(), "it is written after all")
+    assert here.pipeline.statuses()[0].drops["not_written"] > 0
+
+
+def test_a_node_goes_on_with_changes_after_one_that_failed(head: StartHead, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = head(ClusterOfThreads("north"))
+    here.add("a", "b")
+    until(lambda: here.live() == {"a", "b"}, "they run")
+    pipeline = here.cluster.nodes["north"].node._pipeline
+    remove = pipeline.remove_stream
+
+    def failing(stream_id: str) -> None:
+        monkeypatch.setattr(pipeline, "remove_stream", remove)
+        raise RuntimeError("something unforeseen")
+
+    monkeypatch.setattr(pipeline, "remove_stream", failing)
+    here.pipeline.remove_stream("a")
+    here.add("c")
+    until(lambda: here.live() == {"b", "c"} and here.cluster.nodes["north"].running() == {"b", "c"}, "it is changed")
+
+
+def test_a_head_waits_until_machines_have_ended_what_one_before_gave_them(head: StartHead) -> None:
+    here = head(ClusterOfThreads("north"), quiet_s=3600.0)
+    until(lambda: "1 machine" in here.pipeline.view.model, "north has joined")
+    here.add("a")
+    assert here.places() == {"a": None}
+    here.pipeline._machines._quiet_s = 0.0
+    until(lambda: here.live() == {"a"}, "it runs")
 
 
 def test_a_stream_without_a_node_says_what_it_waits_for_and_begins_when_one_joins(head: StartHead) -> None:

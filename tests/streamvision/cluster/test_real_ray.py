@@ -121,6 +121,8 @@ def test_streams_of_a_machine_that_is_killed_go_on_elsewhere(tmp_path: Path) -> 
 def test_files_are_worked_on_by_a_cluster_once(tmp_path: Path) -> None:
     if (reason := ray_machines.unavailable()) is not None:
         pytest.skip(reason)
+    from ray._raylet import GcsClient
+
     films = [red_box_film(tmp_path / f"{name}.mp4", frames=6) for name in "ab"]
     model, output = tiny_detector(tmp_path / "tiny.onnx"), tmp_path / "found"
     (tmp_path / "c.mp4").write_text("no film")
@@ -130,9 +132,11 @@ def test_files_are_worked_on_by_a_cluster_once(tmp_path: Path) -> None:
         words = ("batch", "--cluster", north.address, *inputs, "--output", output, "--json", *command)
         first = streamvision(*words)
         again = streamvision(*words)
+        jobs = str(GcsClient(address=north.address).get_all_job_info())
     assert (first.code, first.report["done"], first.report["done_before"]) == (1, 2, 0), first.stderr
     assert list(first.report["failures"]) == [str(tmp_path / "c.mp4")]
     assert (again.code, again.report["done"], again.report["done_before"]) == (1, 2, 2), again.stderr
+    assert "streamvision" in jobs and str(output) not in jobs, "Ray shows command lines, and with them passwords"
     for film in films:
         lines = (output / film.name / "found.jsonl").read_text().splitlines()
         assert [json.loads(line)["frame"] for line in lines] == list(range(6))
