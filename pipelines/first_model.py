@@ -15,7 +15,8 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.inference_plan import FULL
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
-from streamvision.inference.model import Model, Prediction, ScoreLimits
+from streamvision.inference.model import Model, Prediction
+from streamvision.inference.score_limits import ScoreLimits
 
 
 class FirstModel:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from streamvision.core.errors import ModelError
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.picture import Picture
 from streamvision.inference.heads.base import ObjectHead, PictureHead
 from streamvision.inference.heads.registry import create_head
-from streamvision.inference.letterbox import Letterbox, sized_input
+from streamvision.inference.letterbox import Letterbox, rounded_up, sized_input
 from streamvision.inference.model_card import ModelCard
 from streamvision.inference.preprocess import InputBatch
 from streamvision.inference.tensors import TensorSpec
@@ -119,3 +121,19 @@ class InputSizes:
     def __len__(self) -> int:
         """Return how many sizes are kept."""
         return len(self._kept)
+
+
+def with_side(card: ModelCard, tensor: TensorSpec, path: ModelLocation, side_px: int) -> ModelCard:
+    """Return the card with another side of its square input, rounded up to the stride.
+
+    Raises:
+        ModelError: when the model's input is of another size for good.
+    """
+    side_px = rounded_up(side_px, card.input.stride_px)
+    fixed = set(tensor.shape[2:] if card.input.layout == "nchw" else tensor.shape[1:3]) - {None}
+    if fixed - {side_px}:
+        raise ModelError(
+            f"{path} takes pictures of {card.input.width_px}x{card.input.height_px} px only, not {side_px}x{side_px}; "
+            "leave out --imgsz, or export it with that size"
+        )
+    return card.with_input(width_px=side_px, height_px=side_px)

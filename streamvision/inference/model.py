@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.detections import Detections, class_index
-from streamvision.core.errors import ConfigError, ModelError
+from streamvision.core.detections import Detections
+from streamvision.core.errors import ModelError
 from streamvision.core.image_result import ImageResult
-from streamvision.core.model_location import ModelLocation
 from streamvision.core.opening import opened_within
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import StageTimes
@@ -25,11 +23,12 @@ from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.class_order import ClassOrder, joined_names
 from streamvision.inference.heads.base import Candidates, ObjectHead, PictureHead
-from streamvision.inference.input_sizes import InputSizes, Size, SizedInput
-from streamvision.inference.letterbox import Letterbox, rounded_up
+from streamvision.inference.input_sizes import InputSizes, Size, SizedInput, with_side
+from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import CARD_KEY, OBJECT_TASKS, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
 from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers, reading_outputs
+from streamvision.inference.score_limits import ScoreLimits, lowest_scores
 from streamvision.models import find_model
 
 CLASS_TASKS = (*OBJECT_TASKS, "classify", "semantic")
@@ -45,15 +44,6 @@ class Prediction(NamedTuple):
     """The objects, in the picture's own pixels, the best score first."""
     image_result: ImageResult | None
     """What holds for the whole picture; ``None`` for models that only find objects."""
-
-
-class ScoreLimits(NamedTuple):
-    """From which score on objects are reported."""
-
-    lowest: NDArray[np.float32]
-    """(classes,) lowest score of each class; infinity for one that is filtered out."""
-    least: float
-    """The least of these."""
 
 
 class Model:
@@ -183,7 +173,7 @@ class Model:
         try:
             card = read_card(opened, path=config.path, head=config.head, names=config.names, fed=config.input.given())
             if side_px is not None:
-                card = _with_side(card, opened, config.path, side_px)
+                card = with_side(card, opened.input, config.path, side_px)
             if one_size:
                 card = card.with_input(dynamic_size=False)
             model = cls(opened, card, config, **settings)
@@ -400,41 +390,3 @@ class Model:
 def _by_known_numbers(found: Prediction, order: ClassOrder) -> Prediction:
     whole = found.image_result
     return Prediction(order.to_known(found.detections), whole and order.image_to_known(whole))
-
-
-def _with_side(card: ModelCard, backend: Backend, path: ModelLocation, side_px: int) -> ModelCard:
-    """Return the card with another side of its square input, rounded up to the stride."""
-    side_px = rounded_up(side_px, card.input.stride_px)
-    fixed = set(backend.input.shape[2:] if card.input.layout == "nchw" else backend.input.shape[1:3]) - {None}
-    if fixed - {side_px}:
-        raise ModelError(
-            f"{path} takes pictures of {card.input.width_px}x{card.input.height_px} px only, not {side_px}x{side_px}; "
-            "leave out --imgsz, or export it with that size"
-        )
-    return card.with_input(width_px=side_px, height_px=side_px)
-
-
-def lowest_scores(config: ModelConfig, names: tuple[str, ...], *, score_floor: float | None) -> NDArray[np.float32]:
-    """Return (classes,) the lowest score to report of each class; infinity for classes that are filtered out.
-
-    A class with a threshold of its own keeps it; ``score_floor`` lowers that of the others.
-
-    Raises:
-        ConfigError: when the configuration names a class that is not among ``names``.
-    """
-    general = config.score if score_floor is None else min(config.score, score_floor)
-    lowest = np.full(len(names), general, np.float32)
-    for name, score in config.class_scores.items():
-        lowest[_class_id(name, names, option="class_scores")] = score
-    if config.classes is not None:
-        wanted = [_class_id(name, names, option="classes") for name in config.classes]
-        lowest[np.setdiff1d(np.arange(len(names)), wanted)] = np.inf
-    return lowest
-
-
-def _class_id(name: str, names: tuple[str, ...], *, option: str) -> int:
-    if (found := class_index(name, names)) is not None:
-        return found
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names[:10])}{' ...' * (len(names) > 10)}"
-    raise ConfigError(f"{option} names {name!r}, which is not a class of this model: {hint}")

@@ -14,7 +14,8 @@ from pipelines.capture.trip.seams import Glance, glance
 from streamvision.core.config.app import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.dashcam.clip import Clip
-from streamvision.inference.model import Model, ScoreLimits
+from streamvision.inference.model import Model
+from streamvision.inference.score_limits import ScoreLimits
 from streamvision.trip.clip_detections import ClipDetections, ClipDetectionsBuilder
 from streamvision.trip.pace import Pace
 

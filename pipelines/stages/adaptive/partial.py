@@ -17,8 +17,9 @@ from streamvision.core.frame import Result
 from streamvision.core.inference_plan import FULL, InferencePlan
 from streamvision.core.resampling import Window
 from streamvision.inference.letterbox import BY_ASPECT, sized_input
-from streamvision.inference.model import Model, Prediction, ScoreLimits
+from streamvision.inference.model import Model, Prediction
 from streamvision.inference.model_card import InputCard
+from streamvision.inference.score_limits import ScoreLimits
 
 STEP_PX = 64
 """Sides of a part, in the network's input, are multiples of this; all strides in use divide it."""

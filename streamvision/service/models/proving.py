@@ -15,7 +15,8 @@ from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.errors import ConfigError
 from streamvision.core.model_control import ModelComparison
 from streamvision.core.picture import Picture
-from streamvision.inference.model import Model, Prediction, ScoreLimits
+from streamvision.inference.model import Model, Prediction
+from streamvision.inference.score_limits import ScoreLimits
 from streamvision.service.models.calls import Caller
 from streamvision.service.models.comparison import Comparison
 from streamvision.service.models.tap import FrameTap

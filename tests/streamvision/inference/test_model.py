@@ -8,7 +8,8 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ConfigError, ModelError, UnknownHeadError
 from streamvision.core.picture import BgrPicture
 from streamvision.core.telemetry import StageTimes
-from streamvision.inference.model import MAX_DYNAMIC_BATCH, Model, lowest_scores
+from streamvision.inference.model import MAX_DYNAMIC_BATCH, Model
+from streamvision.inference.score_limits import lowest_scores
 from streamvision.inference.tensors import TensorSpec
 from support.model_cards import make_card
 
