@@ -80,8 +80,10 @@ def test_a_server_is_killed_and_comes_back_under_running_streams(
                 until(lambda: status("file").frames_done > waiting, "the file waited and goes on")
                 assert status("file").drops == {}
     said = [record.getMessage() for record in caplog.records if record.name == "pipelines.model_away"]
-    assert len(said) == 2, said
-    assert "live frames are dropped and files wait" in said[0] and "the model's server is back after" in said[1]
+    gone, back = said[::2], said[1::2]  # a server that is being killed may answer once more
+    assert len(gone) == len(back) >= 1, said
+    assert all("live frames are dropped and files wait" in one for one in gone), said
+    assert all("the model's server is back after" in one for one in back), said
     assert not pipeline.failures()
     for one in pipeline.statuses():
         assert one.frames_in == one.frames_done + sum(one.drops.values()), one
