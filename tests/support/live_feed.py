@@ -48,26 +48,8 @@ class FedStream:
         self.since_s = time.monotonic()
         self._size = (width_px, height_px)
         self._background = self._scenery(hue, grain)
-        self.status = StreamStatus(
-            id=stream_id,
-            source=f"rtsp://127.0.0.1:8554/{stream_id}",
-            state="live",
-            reason="",
-            state_age_s=0.0,
-            live=True,
-            frames_in=0,
-            frames_done=0,
-            frames_expected=None,
-            drops={},
-            fps=0.0,
-            age_s=None,
-            newest_age_s=None,
-            width_px=None,
-            height_px=None,
-            reconnects=0,
-            objects={},
-            identities={},
-            viewers=0,
+        self.status = StreamStatus.without_frames(
+            stream_id, source=f"rtsp://127.0.0.1:8554/{stream_id}", state="live", reason="", state_age_s=0.0, live=True
         )
 
     def _scenery(self, hue: int, grain: int) -> np.ndarray:
