@@ -148,7 +148,10 @@ def test_what_is_found_arrives_though_answers_are_lost_and_pictures_cannot_be_dr
     here.pipeline.view.channels["a"].add_viewer()
     count = len(frames)
     until(lambda: len(frames) > count + 2, "it goes on without pictures")
-    assert frames == list(range(frames[0], frames[0] + len(frames))), "results were lost, or came twice"
+    assert frames == sorted(set(frames)), "results came twice, or out of order"
+    missing = frames[-1] - frames[0] + 1 - len(frames)
+    (status,) = here.pipeline.statuses()
+    assert missing <= sum(status.drops.values()), "results were lost"
     assert here.cluster.nodes["north"] is node, "the node was given up"
 
 
