@@ -27,8 +27,8 @@ from pipelines.capture.registry import parse_source
 from pipelines.capture.stream import StreamCapture
 from pipelines.recording.stream_recorder import StreamRecorder
 from streamvision.bench.usage import Usage, machine
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.recording import RecordingConfig, StreamRecordingConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.telemetry import DropCounter
 from support.recording import FolderStore
 from support.rtsp_server import RtspServer

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from pipelines.engine import Pipeline
 from streamvision.bench.usage import machine, rss_mb
-from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.config.app import AppConfig, parse_config
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import Distribution, quantiles_of
 from streamvision.web.server import WebServer

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from pipelines.stages.tracking import TRACKERS, create_tracker
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections
 
 OBJECTS = 12

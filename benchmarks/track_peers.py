@@ -27,7 +27,7 @@ import click
 import numpy as np
 
 from pipelines.stages.tracking import TRACKERS, Tracker, create_tracker
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.evaluation.tracks.evaluate import evaluate, run_tracker
 from streamvision.evaluation.tracks.mot_files import MotSequence, read_sequences

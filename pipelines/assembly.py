@@ -24,8 +24,9 @@ from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream import Stream
 from pipelines.stream_settings import StreamSettings
 from pipelines.stream_worker import StreamWorker
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.serve import ServeConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import StageTimes

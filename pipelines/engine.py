@@ -25,7 +25,8 @@ from pipelines.outputs.sink import SinkFactory
 from pipelines.run_outputs import RunOutputs
 from pipelines.stages.registry import configured_stages
 from pipelines.stream import Stream
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.heap import give_back_free_memory

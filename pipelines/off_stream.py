@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from pipelines.capture.source import SourceSpec
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.live import LiveChannel
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import StreamState

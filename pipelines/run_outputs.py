@@ -11,7 +11,8 @@ from pipelines.outputs.output import Output
 from pipelines.outputs.outputs import OpenedFiles, check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext, SinkFactory
 from streamvision.core.analysis import AnalyticsControl
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.stream import StreamConfig
 
 
 class OutputStream(Protocol):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pipelines.live_video.relays import PacketRelays
 from pipelines.model_groups import ModelGroups
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus
 

@@ -16,7 +16,7 @@ from pipelines.stages.analytics import Analytics
 from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream_settings import StreamSettings
 from pipelines.stream_worker import StreamWorker
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.inference_plan import FULL, OFF, InferencePlan

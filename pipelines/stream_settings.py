@@ -11,8 +11,9 @@ from pipelines.stages.analytics import Analytics
 from pipelines.stages.ignore import IgnoreAreas
 from pipelines.stages.tracking import AdjustableTracker, Tracker
 from pipelines.stream_worker import StreamWorker
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.inference.model import Model
 
 APPLIED = frozenset({"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay", "recording"})

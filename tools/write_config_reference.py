@@ -30,7 +30,7 @@ line wins over the file. Unknown keys are refused, with the nearest known one na
 [`configs/`](../configs). Every value may refer to a variable, as `${NAME}` or `${NAME:-default}`, or to a file, as
 `${file:/run/secrets/camera}`; `$$` is a dollar sign ([secrets](service.md#secrets)).
 
-This page is written by `python tools/write_config_reference.py` from the fields in `streamvision/core/config/app.py`.
+This page is written by `python tools/write_config_reference.py` from the fields in `streamvision/core/config`.
 """
 
 

@@ -15,7 +15,7 @@ from benchmarks.trip.cards import TrueCard, joined
 from benchmarks.trip.program import run
 from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.source import Captured
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.picture import BgrPicture
 from streamvision.core.telemetry import DropCounter
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.capture.pictures.images import IMAGES_FPS
 from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.given_picture import picture_of
 from streamvision.core.telemetry import DropCounter
 

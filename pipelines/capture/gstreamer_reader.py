@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec, url_endpoint
 from pipelines.capture.timing import CaptureClock, MonotonicPts
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import (
     MissingDependencyError,
     SourceAbsentError,

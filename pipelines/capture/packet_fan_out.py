@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pipelines.capture.packets import EncodedPacket, EncodedTrack, PacketListener
 from pipelines.capture.source import Captured
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.frame import PacketTime
 
 _log = logging.getLogger(__name__)

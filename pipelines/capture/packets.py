@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal, Protocol
 
 from pipelines.capture.source import Captured
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.frame import PacketTime
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import NOT_YET, Captured, Reader, SourceSpec
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 
 FIRST_PICTURE_S = 15.0

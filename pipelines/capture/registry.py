@@ -16,7 +16,7 @@ from pipelines.capture.pictures.images import IMAGES, picture_source
 from pipelines.capture.source import Policy, Reader, SourceKind, SourceSpec, local_path
 from pipelines.capture.synthetic_reader import SYNTHETIC
 from pipelines.capture.trip.source import TRIP
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.kept_files import first_kept
 from streamvision.core.redaction import redact_source

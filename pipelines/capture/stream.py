@@ -14,7 +14,7 @@ from pipelines.capture.source import NOT_YET, Captured, Reader, SourceSpec
 from pipelines.capture.timing import Pacer, StreamTimeline, span_text
 from pipelines.capture.wall_clock import arrival_time
 from pipelines.scheduling.frame_buffer import frame_buffer
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import (
     SourceAbsentError,
     SourceError,

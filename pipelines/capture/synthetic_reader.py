@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl
 
 from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import Picture

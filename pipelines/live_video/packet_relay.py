@@ -13,7 +13,7 @@ from pipelines.live_video.bitstream import Bitstream, bitstream_of
 from pipelines.live_video.packet_clock import PacketClock
 from pipelines.live_video.passed_on import PassedOn
 from pipelines.live_video.sound import SoundTrack
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.frame import PacketTime
 from streamvision.core.live_video import VideoFormat, VideoPacket
 

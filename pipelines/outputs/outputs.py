@@ -12,7 +12,7 @@ from pipelines.outputs.line_file import LineFile
 from pipelines.outputs.output import Output
 from pipelines.outputs.registry import SINKS, SinkPlugin
 from pipelines.outputs.sink import SinkContext, SinkFactory
-from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.model_location import ModelLocation
 from streamvision.core.registry import Plugin

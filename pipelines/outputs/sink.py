@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pipelines.outputs.existing import Existing
 from pipelines.outputs.line_file import LineFile
-from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.config.section import Section
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.core.telemetry import DropCounter

@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.outputs.mp4 import Mp4Sink
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import SourceError

@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.recording.recorded_boxes import BoxFrame, BoxObject, recorded_boxes
 from pipelines.recording.recorded_file import RecordedFile
 from pipelines.rendering.overlay import Overlay
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import Canvas, YuvPicture

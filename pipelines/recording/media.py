@@ -17,7 +17,7 @@ from pipelines.recording.recorded_boxes import BoxFrame, recorded_boxes
 from pipelines.recording.recorded_file import RecordedFile
 from pipelines.recording.spans import begun, check_same_pictures, overlapping
 from pipelines.recording.thumbnails import Thumbnails
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.recordings import Motion, RecordedFrame, RecordedObject, RecordedSpan
 

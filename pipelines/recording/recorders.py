@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pipelines.outputs.sink import SinkContext
 from pipelines.recording.segment_store import SegmentStore
 from pipelines.recording.stream_recorder import StreamRecorder
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.recording import RecordingConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.rendered_frame import RenderedFrame
 
 

@@ -14,8 +14,8 @@ from pipelines.recording.packet_queue import Gap, PacketQueue
 from pipelines.recording.recording_writer import RecordingWriter
 from pipelines.recording.segment_file import recordable
 from pipelines.recording.segment_store import SegmentStore
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.recording import RecordingConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Result
 from streamvision.core.telemetry import DropCounter

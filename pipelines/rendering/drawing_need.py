@@ -7,7 +7,7 @@ classes and distances, heat maps and pictures that a network made exist as pixel
 
 from __future__ import annotations
 
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.frame import Result
 from streamvision.core.image_result import ImageResult
 

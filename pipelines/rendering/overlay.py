@@ -17,7 +17,7 @@ from pipelines.rendering.shapes import draw_annotations
 from pipelines.rendering.text import TextBitmap
 from pipelines.rendering.trails import Trails, TrailSnapshot
 from pipelines.rendering.yuv_drawing import YuvDrawing
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.frame import Result
 from streamvision.core.image_result import ImageResult
 from streamvision.core.picture import Canvas

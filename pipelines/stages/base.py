@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.section import Section
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.frame import Result
 from streamvision.core.status import StageStatus
 from streamvision.inference.model_card import ModelCard

@@ -20,7 +20,8 @@ from pipelines.capture.source import STDIN
 from pipelines.outputs.outputs import check_outputs, prepare_shared_files
 from pipelines.workers.process import Order, Ready
 from pipelines.workers.remote import RemoteAnalytics, WorkerProcess
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.status import StreamStatus

@@ -15,10 +15,11 @@ from pipelines.capture.source import NOT_YET, Captured
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
 from streamvision.api.result import StreamResult
-from streamvision.core.config.app import OverlayConfig, StreamConfig
 from streamvision.core.config.merging import MODEL_OPTIONS, with_aliases
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.config.section import validate
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.frame import Frame, Result
 from streamvision.core.given_picture import ACCEPTED, is_picture, picture_of

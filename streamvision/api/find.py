@@ -14,7 +14,8 @@ from pipelines.capture.registry import create_reader, parse_source, source_files
 from pipelines.capture.source import NOT_YET, SourceSpec
 from streamvision.api.options import Sources, build_config
 from streamvision.api.stream import ResultStream
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.picture import Picture

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from pipelines.capture.registry import create_reader
 from pipelines.capture.source import NOT_YET, SourceSpec
 from pipelines.rendering.renderer import JpegEncoder
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError, StreamVisionError
 from streamvision.core.picture import Picture
 from streamvision.inference.input_sizes import InputSizes

@@ -22,7 +22,7 @@ from pipelines.rendering.renderer import JpegEncoder
 from streamvision.bench.usage import Usage, machine, rss_mb
 from streamvision.bench.video_film import FilmedVideo
 from streamvision.bench.viewer_clients import allow_open_files
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result

@@ -13,7 +13,7 @@ import numpy as np
 from pipelines.stages.tracking import create_tracker
 from streamvision.cli.options import field_option
 from streamvision.cli.progress import StepProgress
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.files import writing
 from streamvision.core.terminal import table

@@ -17,7 +17,8 @@ from streamvision.api.find import build_index, picture_of, recordings_of, settin
 from streamvision.cli.options import build_config, field_option, model_options, source_options
 from streamvision.cli.progress import Progress
 from streamvision.cli.sources import Sources, SourcesCommand
-from streamvision.core.config.app import AppConfig, TrackerConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.files import writing
 from streamvision.core.picture import U8, YuvPicture

@@ -16,19 +16,15 @@ from pydantic.fields import FieldInfo
 from streamvision.cli.sections import together
 from streamvision.cli.sources import Sources, several_paths
 from streamvision.core.config.adaptive import AdaptiveConfig
-from streamvision.core.config.app import (
-    AppConfig,
-    OutputsConfig,
-    StreamConfig,
-    TrackerConfig,
-    load_config,
-    parse_config,
-)
+from streamvision.core.config.app import AppConfig, load_config, parse_config
 from streamvision.core.config.merging import join_options
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.model_input import ModelInputConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.config.references import escape, expand
+from streamvision.core.config.stream import StreamConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.logs import say
 from streamvision.models import shipped_models, with_default_model

@@ -11,8 +11,8 @@ import click
 from pipelines.capture.probe import SourceDescription, probe_source
 from pipelines.capture.registry import parse_source
 from streamvision.cli.options import field_option
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.references import expand
+from streamvision.core.config.stream import StreamConfig
 
 ONVIF = "onvif://"
 

@@ -22,8 +22,8 @@ from streamvision.cli.session import run_session
 from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.cli.state_options import state_options
 from streamvision.cli.written_files import SAVED_IN, unique_recording
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.serve import ServeConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.logs import say
 
 

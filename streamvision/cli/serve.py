@@ -28,8 +28,9 @@ from streamvision.cli.page_options import page_options
 from streamvision.cli.session import run_session
 from streamvision.cli.sources import Sources, SourcesCommand
 from streamvision.cli.state_options import state_options
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.merging import SERVE_OPTIONS
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.logs import say
 from streamvision.inference.backends.registry import check_model

@@ -18,10 +18,11 @@ from streamvision.cli.progress import StepProgress
 from streamvision.cli.sections import SectionedCommand, together
 from streamvision.cli.signals import exit_code, handled_signals
 from streamvision.cli.zones import zone_option
-from streamvision.core.config.app import AppConfig, TrackerConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.privacy import PrivacyConfig
 from streamvision.core.config.section import validate
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.core.logs import say
 from streamvision.core.position_address import parse_position_address

@@ -25,8 +25,9 @@ from streamvision.cluster.models import ClusterModels
 from streamvision.cluster.scheduler import Scheduler
 from streamvision.cluster.stream import ClusterStream
 from streamvision.core.config.analytics import AnalyticsConfig
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.serve import ServeConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.live import LiveChannel, LiveView

@@ -14,9 +14,10 @@ from streamvision.cluster.messages import Condition, NodeOrder, OpenModel
 from streamvision.cluster.placement import NodeLoad
 from streamvision.cluster.ray_nodes import Member
 from streamvision.cluster.stream import ClusterStream
-from streamvision.core.config.app import AppConfig, OutputsConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.cluster import ClusterConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.config.serve import ServeConfig
 
 _log = logging.getLogger(__name__)

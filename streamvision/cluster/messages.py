@@ -7,7 +7,8 @@ from typing import Any
 
 from pipelines.workers.process import Call, Published, Reply
 from streamvision.core.config.analytics import LineConfig, ZoneConfig
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.logs import LogSettings, log_settings
 from streamvision.core.redaction import known_secrets

@@ -16,7 +16,7 @@ from streamvision.cluster.link import NodeLink
 from streamvision.cluster.messages import Counted, Verdict, Wanted
 from streamvision.core.analysis import AnalyticsEvent
 from streamvision.core.config.analytics import AnalyticsConfig, LineConfig, ZoneConfig
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveChannel
 from streamvision.core.status import StreamStatus

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.redaction import redact_source
 from streamvision.core.status import StreamStatus
 from streamvision.core.stream_state import StreamState

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from streamvision.core.config.analytics import AnalyticsConfig
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.section import validate
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import redact_source, short

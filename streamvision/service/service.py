@@ -17,7 +17,8 @@ from pipelines.live_video.relays import PacketRelays
 from pipelines.outputs.sink import SinkFactory
 from pipelines.runner import StreamRunner
 from streamvision.core.analysis import CountingAnalytics
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import StateError, StreamVisionError
 from streamvision.core.live import LiveView
 from streamvision.core.status import StreamStatus

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.source import Captured, Reader
 from pipelines.rendering.renderer import JpegEncoder
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError, StreamVisionError
 
 TRY_S = 10.0

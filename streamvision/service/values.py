@@ -9,9 +9,10 @@ from typing import Any
 
 from pipelines.capture.ffmpeg.sources import PIPE
 from pipelines.capture.registry import parse_source
-from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.config.app import AppConfig, parse_config
 from streamvision.core.config.references import escape, expand
 from streamvision.core.config.section import validate
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.service.patches import Plain
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from pipelines.outputs.sink import SinkFactory
 from pipelines.recording.recorders import StreamRecorders
 from streamvision.core.analysis import CountingAnalytics
-from streamvision.core.config.app import AppConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.live import LiveView
 from streamvision.notify.notifier import Notifier

@@ -11,7 +11,7 @@ from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.salvage.reader import FileReader
 from pipelines.capture.source import NOT_YET, Captured
 from pipelines.capture.trip.seams import Glance, glance
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.dashcam.clip import Clip
 from streamvision.inference.model import Model

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.stages.tracking.registry import Tracker, create_tracker
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections, class_name
 from streamvision.core.errors import ConfigError
 from streamvision.core.frame import FilePlace, WallTime

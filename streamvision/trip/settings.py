@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 
-from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.privacy import PrivacyConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.files import sha256_of
 from streamvision.dashcam.clip import View
 from streamvision.models import model_file

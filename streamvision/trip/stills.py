@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.source import NOT_YET, Captured, Reader
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.picture import Picture
 from streamvision.core.telemetry import DropCounter

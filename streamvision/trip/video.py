@@ -19,7 +19,7 @@ from pipelines.encoding.video_frame import even, note_colours, video_frame
 from pipelines.outputs.checked_file import CheckedFile
 from pipelines.outputs.mp4 import choose_codec
 from pipelines.rendering.overlay import Overlay
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.errors import OutputError
 from streamvision.core.files import writing
 from streamvision.core.frame import Result

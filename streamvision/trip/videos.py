@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.frame import Result
 from streamvision.trip.chapters import Chapter
 from streamvision.trip.detecting import StoppedError

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from streamvision.core.analysis import AnalyticsEvent, EventKind
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.section import Section
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.notify import TargetKind, TargetStatus
 from streamvision.web.openapi import Schema
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, jsonify
 
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.control import StreamControl
 from streamvision.web.access import access, present
 from streamvision.web.asked import json_mapping

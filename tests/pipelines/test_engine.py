@@ -18,7 +18,8 @@ import pytest
 from pipelines.assembly import name_streams
 from pipelines.engine import Pipeline
 from streamvision.core.boxes import overlapping
-from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.config.app import AppConfig, parse_config
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, ModelError, OutputError, SourceError
 from streamvision.inference.backends import open_backend
 from streamvision.inference.card_reader import read_card

@@ -14,8 +14,9 @@ from pipelines import inference_threads
 from pipelines.engine import Pipeline
 from pipelines.first_model import FirstModel
 from pipelines.model_group import ModelGroup
-from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.config.app import AppConfig, parse_config
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ModelAwayError, ModelError
 from streamvision.inference.model import Model
 from support.changes import status_of, until, until_frames

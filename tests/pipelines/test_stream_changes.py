@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from pipelines.engine import Pipeline
-from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.config.app import AppConfig, parse_config
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.control import StreamExistsError, UnknownStreamError
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.inference.model import Model

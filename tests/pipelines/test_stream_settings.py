@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from pipelines.engine import Pipeline
-from streamvision.core.config.app import AppConfig, StreamConfig, parse_config
+from streamvision.core.config.app import AppConfig, parse_config
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.rendered_frame import RenderedFrame
 from streamvision.inference.model import Model

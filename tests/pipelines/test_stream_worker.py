@@ -16,7 +16,9 @@ from pipelines.stages.tracking import create_tracker
 from pipelines.stages.tracking.stage import Tracking
 from pipelines.stream_worker import StreamWorker
 from streamvision.core.analysis import Analysis
-from streamvision.core.config.app import OverlayConfig, TrackerConfig, parse_analytics
+from streamvision.core.config.app import parse_analytics
+from streamvision.core.config.overlay import OverlayConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result

@@ -16,7 +16,7 @@ import numpy as np
 from pipelines.capture.registry import parse_source
 from pipelines.capture.source import Policy
 from pipelines.capture.stream import StreamCapture
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.frame import Frame
 
 FAST = {"libvpx": {"deadline": "realtime", "cpu-used": "8"}}

@@ -17,8 +17,8 @@ from pipelines.capture.stream import StreamCapture
 from pipelines.recording.segment_store import SegmentKind, WrittenSegment, boxes_path
 from pipelines.recording.stream_recorder import StreamRecorder
 from streamvision.core.analysis import Analysis, AnalyticsEvent
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.recording import RecordingConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.telemetry import DropCounter

@@ -18,7 +18,7 @@ from pipelines.capture.registry import parse_source
 from pipelines.capture.stream import StreamCapture
 from pipelines.live_video.packet_relay import PacketRelay
 from pipelines.live_video.passed_on import PassedOn
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.frame import Frame, PacketTime
 from streamvision.core.live_video import VideoFormat, VideoPacket
 from streamvision.core.picture import YuvPicture

@@ -9,7 +9,7 @@ import av
 
 from pipelines.capture.source import SourceSpec
 from streamvision.core.addresses import split_user_info
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceAbsentError, SourceError, SourceRefusedError
 from streamvision.core.redaction import redact_outside
 

@@ -17,7 +17,7 @@ from pipelines.capture.ffmpeg.open_failure import unreadable_pipe
 from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.packets import PacketListener
 from pipelines.capture.source import STDIN, SourceSpec
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
 from streamvision.core.telemetry import DropCounter
 

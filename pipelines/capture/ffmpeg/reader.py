@@ -29,7 +29,7 @@ from pipelines.capture.packets import PacketListener
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
 from pipelines.capture.timing import LagGuard
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
 from streamvision.core.frame import FilePlace
 from streamvision.core.telemetry import DropCounter

@@ -12,7 +12,7 @@ from pipelines.capture.packets import PacketListener
 from pipelines.capture.salvage.film import likeliest_first
 from pipelines.capture.salvage.reader import FileReader
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec, local_source
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.telemetry import DropCounter
 

@@ -15,7 +15,7 @@ from pipelines.capture.http.snapshots import LastSnapshot, SnapshotPace
 from pipelines.capture.pictures.still import StillDecoder, is_still
 from pipelines.capture.silence import SilenceLimit
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError, SourceStalledError
 from streamvision.core.telemetry import DropCounter
 

@@ -16,7 +16,7 @@ from pipelines.capture.http.pictures import HttpPictures
 from pipelines.capture.packets import PacketListener
 from pipelines.capture.pictures.still import is_still
 from pipelines.capture.source import Captured, NotYet, SourceSpec
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.telemetry import DropCounter
 

@@ -19,7 +19,7 @@ from pipelines.capture.pictures.picture_file import UnreadablePictureError, read
 from pipelines.capture.pictures.picture_header import read_header
 from pipelines.capture.source import Captured, Policy, SourceKind, SourceSpec, local_path, local_source
 from pipelines.capture.wall_clock import recording_clock
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.frame import FilePlace
 from streamvision.core.picture import BgrPicture

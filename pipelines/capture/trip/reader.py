@@ -12,7 +12,7 @@ from pipelines.capture.salvage.film import likeliest_first
 from pipelines.capture.source import NOT_YET, Captured, NotYet, SourceSpec
 from pipelines.capture.trip.seams import REMEMBERED_S, Glance, Seam, glance
 from pipelines.capture.trip.source import TripClip, clips_of, parse_options
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.frame import WallTime
 from streamvision.core.telemetry import DropCounter

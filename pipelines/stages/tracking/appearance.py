@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.stages.tracking.registry import TRACKERS
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.crops import crop_edges, cut
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from streamvision.core.config.app import AppConfig, OutputsConfig, StreamConfig
+from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.config.privacy import PrivacyConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.redaction import short
 

@@ -160,3 +160,8 @@ def _known_keys(location: tuple[str | int, ...], section: type[BaseModel]) -> li
         choices = [annotation, *get_args(annotation)]
         section = next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), section)
     return list(section.model_fields)
+
+
+def given_by(key: str) -> BeforeValidator:
+    """Return what reads a section that is given by its main key alone."""
+    return BeforeValidator(lambda given: {key: given} if isinstance(given, str) else given)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.recording import media
 from pipelines.recording.media import RecordedFile
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.recordings import Motion, RecordedFrame, RecordedSpan, Recording
 from streamvision.service.recordings.files import KINDS

@@ -9,8 +9,8 @@ from pipelines.capture.registry import SOURCES, parse_source
 from pipelines.capture.source import SourceSpec
 from pipelines.capture.stream import StreamCapture
 from pipelines.recording.stream_recorder import StreamRecorder
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.recording import RecordingConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.position import Fix
 from streamvision.core.telemetry import DropCounter

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.capture.gstreamer_reader import GStreamerReader
 from pipelines.capture.registry import parse_source
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import MissingDependencyError
 from streamvision.core.stream_state import StreamState
 from streamvision.core.telemetry import DropCounter
@@ -102,7 +102,7 @@ SEVERAL_AT_ONCE = """
 import threading
 from pipelines.capture.gstreamer_reader import GStreamerReader
 from pipelines.capture.registry import parse_source
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.telemetry import DropCounter
 
 config = StreamConfig(source="gst:videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48", policy="file")

@@ -21,7 +21,7 @@ import pytest
 
 from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.source import NOT_YET, Reader
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from support.capturing import capturing, take, wait_until, write_video
 from support.clock_camera import ClockCamera

@@ -9,7 +9,7 @@ import pytest
 from pipelines.capture.packet_fan_out import PacketFanOut
 from pipelines.capture.packets import EncodedPacket, EncodedTrack
 from pipelines.capture.source import Captured
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.frame import PacketTime
 
 PICTURES = EncodedTrack("video", "h264", Fraction(1, 90000))

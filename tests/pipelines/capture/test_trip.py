@@ -15,7 +15,7 @@ from pipelines.capture.registry import create_reader, parse_source, source_files
 from pipelines.capture.source import NOT_YET, Captured
 from pipelines.capture.trip.reader import TripReader
 from pipelines.capture.trip.seams import COLUMNS, ROWS, Glance, Seam
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from support.capturing import capturing, take
 from support.dashcam_films import FPS, START, data_of, write_film

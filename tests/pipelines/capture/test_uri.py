@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.capture.pictures.images import find_images
 from pipelines.capture.registry import parse_source, source_files
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from support.capturing import capturing, take, write_video
 

@@ -16,7 +16,8 @@ from pipelines.live_video.encoded import EncodedLayers
 from pipelines.live_video.live_video import LiveVideo, offer_packets
 from pipelines.live_video.packet_relay import NO_PACKETS, PacketRelay
 from pipelines.workers import WorkerPool
-from streamvision.core.config.app import StreamConfig, parse_config
+from streamvision.core.config.app import parse_config
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.live import LiveChannel, LiveView
 from streamvision.core.live_video import VideoLayer
 from streamvision.core.rendered_frame import RenderedFrame

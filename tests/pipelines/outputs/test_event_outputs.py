@@ -17,7 +17,7 @@ from pipelines.outputs.outputs import check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.core.analysis import Analysis, AnalyticsEvent
-from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result

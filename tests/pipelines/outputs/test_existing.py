@@ -17,7 +17,7 @@ from pipelines.outputs.mot import used_numbers
 from pipelines.outputs.outputs import open_sinks, prepare_shared_files
 from pipelines.outputs.sink import SinkContext
 from streamvision.core.analysis import Analysis, AnalyticsEvent
-from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result

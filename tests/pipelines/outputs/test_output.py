@@ -19,7 +19,7 @@ from pipelines.outputs.mp4 import Mp4Sink
 from pipelines.outputs.output import Output
 from pipelines.outputs.outputs import open_sinks
 from pipelines.outputs.sink import SinkContext
-from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import BgrPicture

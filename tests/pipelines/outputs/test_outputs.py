@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.outputs.outputs import check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext
-from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import OutputError
 from streamvision.core.frame import Frame, Result

@@ -25,7 +25,8 @@ from pipelines.outputs.outputs import check_outputs, open_sinks
 from pipelines.outputs.sink import SinkContext
 from pipelines.outputs.table import COLUMNS
 from pipelines.outputs.table_file import TableFile
-from streamvision.core.config.app import OutputsConfig, parse_config
+from streamvision.core.config.app import parse_config
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.core.errors import ConfigError, OutputError
 from streamvision.core.frame import FilePlace, Result, WallTime
 from streamvision.synthetic.drive import DriveScene
@@ -146,7 +147,7 @@ from pathlib import Path
 from pipelines.outputs import table
 from pipelines.outputs.outputs import open_sinks
 from pipelines.outputs.sink import SinkContext
-from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.synthetic.drive import DriveScene
 from support.command_line import called
 from support.identities import rendered, seen_on
@@ -189,7 +190,7 @@ from pathlib import Path
 from pipelines.outputs import output, table
 from pipelines.outputs.outputs import open_sinks
 from pipelines.outputs.sink import SinkContext
-from streamvision.core.config.app import OutputsConfig
+from streamvision.core.config.outputs import OutputsConfig
 from streamvision.synthetic.drive import DriveScene
 from support.command_line import called
 from support.identities import rendered, seen_on

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.recording.media import RecordedFile, export_annotated
 from pipelines.recording.segment_store import boxes_path
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.recordings import RecordedSpan, RecordingAbsentError
 from support.recorded_files import START_UNIX_S, number_on, numbers_of, write_boxes, write_recording
 

@@ -20,7 +20,7 @@ from pipelines.recording.media import (
     playable,
 )
 from pipelines.recording.segment_store import WrittenSegment
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.recordings import RecordedSpan, Recording
 from support.bar_codes import bar_code_video, number_on
 from support.changes import until

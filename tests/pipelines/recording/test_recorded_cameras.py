@@ -16,7 +16,8 @@ import pytest
 
 from pipelines.engine import Pipeline
 from pipelines.recording.recorders import StreamRecorders
-from streamvision.core.config.app import StreamConfig, parse_config
+from streamvision.core.config.app import parse_config
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.status import OutputStatus
 from support.bar_codes import bar_code_video, number_on
 from support.changes import LIVE, status_of, until, until_frames

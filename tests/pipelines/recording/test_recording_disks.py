@@ -13,8 +13,8 @@ import pytest
 
 from pipelines.recording.segment_store import SegmentKind
 from pipelines.recording.stream_recorder import StreamRecorder
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.recording import RecordingConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.telemetry import DropCounter
 from support.changes import until
 from support.coded_videos import FPS, CodedVideo, coded

@@ -15,8 +15,8 @@ from pipelines.capture.packets import EncodedPacket
 from pipelines.codecs.adts import without_header
 from pipelines.recording.boxes_file import FoundObjects
 from pipelines.recording.stream_recorder import StreamRecorder
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.recording import RecordingConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.detections import Detections
 from support.coded_videos import FPS, CodedVideo, coded
 from support.recorder_feed import START_S, all_numbers, feed, numbers, second, seconds, writer_for

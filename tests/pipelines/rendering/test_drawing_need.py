@@ -13,7 +13,7 @@ from pipelines.rendering.drawing_need import HOLD_S, DrawingNeed, needs_drawing
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
 from streamvision.core.analysis import Analysis, LineTally, ZoneTally
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, KeyFrame, Result
 from streamvision.core.image_result import ImageResult

@@ -13,7 +13,7 @@ from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.palette import UNCONFIRMED, color_of
 from pipelines.rendering.renderer import JpegEncoder
 from pipelines.rendering.yuv_drawing import YuvDrawing
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.picture import BgrPicture, Canvas, Picture, YuvPicture

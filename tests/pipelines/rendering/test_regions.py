@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.regions import tint_heat
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.frame import Result
 from streamvision.core.picture import BgrPicture, Canvas
 from support.walkers import NAMES, Analytics, analytics, result, walk

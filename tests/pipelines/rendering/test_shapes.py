@@ -8,7 +8,7 @@ import pytest
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.palette import color_of
 from pipelines.rendering.shapes import corners_of
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.masks import BoxMask

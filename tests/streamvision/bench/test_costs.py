@@ -9,8 +9,8 @@ import pytest
 from pipelines.capture.registry import parse_source
 from pipelines.rendering.renderer import JpegEncoder
 from streamvision.bench.costs import Costs, first_picture, measure_costs
-from streamvision.core.config.app import StreamConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.inference.model import Model
 from streamvision.models import default_model_path

@@ -11,7 +11,7 @@ import pytest
 from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.source import NOT_YET
 from streamvision.cli.main import main
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from support.recorded_files import FPS, START_UNIX_S, write_recording
 from support.tiny_embedder import tiny_embedder
 

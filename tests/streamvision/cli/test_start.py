@@ -10,7 +10,7 @@ import sys
 import streamvision.cli.session
 from pipelines.capture.registry import create_reader
 from pipelines.capture.registry import parse_source
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 create_reader(parse_source({source!r}), config=StreamConfig(source={source!r}))
 print(*sys.modules)
 """

@@ -14,7 +14,8 @@ from pipelines.outputs.sink import SinkContext
 from streamvision.cluster import head as head_module
 from streamvision.cluster import node as node_module
 from streamvision.cluster.head import ClusterPipeline
-from streamvision.core.config.app import StreamConfig, parse_config
+from streamvision.core.config.app import parse_config
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, OutputError, StreamVisionError
 from streamvision.core.rendered_frame import RenderedFrame
 from support.cluster_of_threads import ClusterOfThreads

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.capture.registry import create_reader, parse_source
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.state.database import Database
 from streamvision.state.folder import prepare_file

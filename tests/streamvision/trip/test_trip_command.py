@@ -18,8 +18,8 @@ from typing import Any
 import av
 import pytest
 
-from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.gps.earth import offset_m
 from streamvision.models import TEXT_MODEL
 from streamvision.trip.arrivals import Arrivals, is_being_written

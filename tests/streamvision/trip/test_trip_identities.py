@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.capture.trip.seams import COLUMNS, ROWS, Glance
 from pipelines.stages.tracking.registry import create_tracker
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import WallTime
 from streamvision.dashcam.clip import Clip, PlacedClip

@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.trip.arrivals import QUIET_S, Arrivals
 from streamvision.trip.run import Trip
 from streamvision.trip.settings import TRACKER_MEMORY_S, TripSettings

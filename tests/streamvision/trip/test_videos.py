@@ -12,8 +12,8 @@ import av
 import pytest
 
 from pipelines.stages.blur.private_regions import PrivateRegions
-from streamvision.core.config.app import TrackerConfig
 from streamvision.core.config.model import ModelConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.errors import OutputError
 from streamvision.trip.detecting import StoppedError
 from streamvision.trip.hiding import Hiding

@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.renderer import JpegEncoder, Renderer
 from streamvision.core.analysis import Analysis, LineTally, ZoneTally
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, PacketTime, Result
 from streamvision.core.live import LiveChannel

@@ -13,7 +13,7 @@ import pytest
 from pipelines.capture.ffmpeg.frame_pictures import picture_from_frame
 from pipelines.capture.ffmpeg.reader import PyAvReader
 from pipelines.capture.registry import parse_source
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.picture import YuvPicture
 from streamvision.core.stream_state import StreamState

@@ -16,7 +16,7 @@ from pipelines.assembly import name_streams
 from pipelines.capture.ffmpeg import pipe_reader
 from pipelines.capture.registry import parse_source, source_files
 from pipelines.capture.source import Policy
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, write_video

@@ -14,7 +14,7 @@ from pipelines.capture.reconnect import REFUSED_CAP_S, REFUSED_FIRST_S, Backoff,
 from pipelines.capture.registry import parse_source
 from pipelines.capture.silence import STARTING_S, SilenceLimit
 from pipelines.capture.stream import StreamCapture
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until
 from support.odd_rtsp_camera import OddRtspCamera

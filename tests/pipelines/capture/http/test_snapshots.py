@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.capture.probe import probe_source
 from pipelines.capture.registry import parse_source
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.stream_state import StreamState
 from support.capturing import capturing, take, wait_until, write_video
 from support.odd_http_camera import Habit, OddHttpCamera, Request, numbers, picture, snapshots

@@ -13,7 +13,7 @@ from pipelines.capture.salvage.film import lacks_index, salvage, siblings_of
 from pipelines.capture.salvage.h264 import H264Syntax
 from pipelines.capture.salvage.reader import FileReader
 from pipelines.capture.source import NOT_YET
-from streamvision.core.config.app import StreamConfig
+from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import SourceError
 from streamvision.core.telemetry import DropCounter
 from support.dashcam_films import START, data_of, write_film

@@ -10,7 +10,7 @@ import pytest
 from pipelines.stages.adaptive import AdaptiveInference, Budget
 from pipelines.stages.tracking import Tracker, create_tracker
 from pipelines.stages.tracking.stage import Tracking
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.inference_plan import InferencePlan

@@ -14,7 +14,7 @@ import streamvision
 from pipelines.rendering.overlay import Overlay
 from pipelines.stages.secondary.key_frames import KeyFrameModel, KeyFrames
 from pipelines.stages.secondary.model_worker import GIVE_UP_AFTER
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.config.secondary import KeyFrameConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError, ModelError

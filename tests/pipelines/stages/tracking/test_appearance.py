@@ -12,7 +12,8 @@ from onnx import TensorProto, helper
 from pipelines.engine import Pipeline
 from pipelines.stages.tracking.appearance import STRONG_SCORE, Appearance
 from pipelines.stages.tracking.botsort import BotSort
-from streamvision.core.config.app import TrackerConfig, parse_config
+from streamvision.core.config.app import parse_config
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
 from streamvision.core.picture import BgrPicture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.stages.tracking import TRACKERS, create_tracker
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.masks import BoxMask
 

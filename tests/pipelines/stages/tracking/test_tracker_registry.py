@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.stages.tracking import TRACKERS, create_tracker
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.core.detections import Detections
 from streamvision.core.errors import ConfigError
 from support.moving_boxes import at, found, walker, watch

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.stages.tracking import create_tracker
-from streamvision.core.config.app import TrackerConfig
+from streamvision.core.config.tracker import TrackerConfig
 from streamvision.evaluation.tracks.evaluate import evaluate, run_tracker
 from streamvision.evaluation.tracks.mot_files import read_sequences
 

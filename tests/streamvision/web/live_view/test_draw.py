@@ -13,7 +13,7 @@ from pipelines.rendering.overlay import Overlay
 from pipelines.rendering.palette import PALETTE, UNCONFIRMED, color_from_rgb
 from pipelines.rendering.renderer import JpegEncoder, Renderer
 from streamvision.core.analysis import Analysis, LineTally, ZoneTally
-from streamvision.core.config.app import OverlayConfig
+from streamvision.core.config.overlay import OverlayConfig
 from streamvision.core.detections import Detections
 from streamvision.core.frame import Frame, Result
 from streamvision.core.live import LiveChannel
