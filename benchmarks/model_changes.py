@@ -34,6 +34,7 @@ from streamvision.bench.usage import machine, rss_mb
 from streamvision.cli.serve import read_document
 from streamvision.core.config.model_request import ModelRequest
 from streamvision.core.detections import Detections
+from streamvision.core.heap import limit_arenas
 from streamvision.core.live import LiveChannel
 from streamvision.core.model_control import ENDED, ModelChange, ModelControl
 from streamvision.service.beginning import Beginning
@@ -170,6 +171,7 @@ def change_once(control: ModelControl, name: str, form: dict[str, Any]) -> tuple
 @click.option("--output", type=Path, default=Path(), show_default=True)
 def main(video: Path, other: Path, changes: int, trial_s: float, output: Path) -> None:
     """Replace models under load, and write down what that costs."""
+    limit_arenas()
     change_module.TRIAL_S = trial_s
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), video, other) as (service, seen):

@@ -19,6 +19,7 @@ from pipelines.engine import Pipeline
 from streamvision.core.config.app import AppConfig
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.frame import Result
+from streamvision.core.heap import limit_arenas
 from streamvision.core.live import LiveChannel
 from streamvision.core.logs import LogSettings, configure, log_settings, report_crashes
 from streamvision.core.picture import Picture
@@ -285,6 +286,7 @@ def main() -> None:
         order = connection.recv()
         configure(order.logs)
         report_crashes()
+        limit_arenas()
         remember_secrets(order.secrets)
         if order.cores:
             os.sched_setaffinity(0, order.cores)

@@ -24,6 +24,7 @@ from streamvision.cli.state_options import state_options
 from streamvision.cli.written_files import SAVED_IN, unique_recording
 from streamvision.core.config.serve import ServeConfig
 from streamvision.core.config.stream import StreamConfig
+from streamvision.core.heap import limit_arenas
 from streamvision.core.logs import say
 
 
@@ -69,6 +70,7 @@ def run(
       streamvision run --source /dev/video0 --source rtsp://camera/ --model yolo.xml --serve 0.0.0.0:8080
       streamvision run --config cameras.yaml --model yolo.onnx
     """
+    limit_arenas()
     if save and given["record"] is None:
         given["record"] = unique_recording(time.time())
     settled = build_config(config, sources, given)

@@ -32,6 +32,7 @@ from streamvision.core.config.app import AppConfig
 from streamvision.core.config.merging import SERVE_OPTIONS
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.heap import limit_arenas
 from streamvision.core.logs import say
 from streamvision.inference.backends.registry import check_model
 from streamvision.models import with_default_model
@@ -84,6 +85,7 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
       streamvision serve --cluster 10.0.0.5:6379 --serve 0.0.0.0:8080
       streamvision config export -o cameras.yaml
     """
+    limit_arenas()
     options = given_options(given)
     streams = joined_document(None, options, streams=[{"source": as_typed(source)} for source in sources]).get(
         "streams", ()

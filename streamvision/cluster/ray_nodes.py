@@ -15,6 +15,7 @@ from streamvision.cluster.messages import About, NodeOrder, Orders, Told
 from streamvision.cluster.node import StreamNode
 from streamvision.cluster.ray_tasks import RayTasks
 from streamvision.core.errors import MissingDependencyError, StreamVisionError
+from streamvision.core.heap import limit_arenas
 from streamvision.core.install import install_command
 from streamvision.core.logs import configure, report_crashes
 from streamvision.core.redaction import redact_outside, remember_secrets
@@ -54,6 +55,7 @@ class NodeProcess(StreamNode):
     def __init__(self, order: NodeOrder) -> None:
         configure(order.logs)
         report_crashes()
+        limit_arenas()
         remember_secrets(order.secrets)
         with suppress(OSError):  # one that is not there; whatever counts from it says so itself
             os.chdir(order.folder)
