@@ -1,3 +1,5 @@
+import org.jetbrains.kotlin.gradle.dsl.JvmTarget
+
 plugins {
     alias(libs.plugins.android.application)
     alias(libs.plugins.kotlin.android)
@@ -33,10 +35,18 @@ android {
         targetCompatibility = JavaVersion.VERSION_17
     }
 
+    buildTypes {
+        release {
+            // Unsigned until you sign it: a key of your own goes into signingConfigs, its passwords into no repository.
+            isMinifyEnabled = false
+        }
+    }
+
     testOptions.unitTests.all { it.systemProperty("golden", bundle.resolve("golden").path) }
 }
 
-kotlin { jvmToolchain(17) }
+// Whatever JDK runs Gradle (17 or later) compiles: a toolchain of exactly 17 would have to be installed beside it.
+kotlin { compilerOptions { jvmTarget = JvmTarget.JVM_17 } }
 
 dependencies {
     implementation(libs.activity.ktx)
@@ -50,5 +60,5 @@ dependencies {
 }
 
 tasks.named("preBuild") {
-    doFirst { require(bundle.resolve("bundle.json").isFile) { "no bundle at $bundle: make it as the README says" } }
+    doFirst { require(bundle.resolve("bundle.json").isFile) { "no bundle at $bundle: make it as README.md says, or give a folder with -Pbundle" } }
 }
