@@ -16,8 +16,11 @@ from typing import Any
 import click
 
 import streamvision
+from streamvision.cli.doctor_check import Check
+from streamvision.cli.doctor_nvidia import nvidia_checks
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.install import install_command
+from streamvision.core.nvidia.machine import read_machine
 from streamvision.core.registry import Registry
 from streamvision.inference.backends.probe import BackendReport, survey
 from streamvision.models import TEXT_MODEL, model_file, shipped_models
@@ -43,20 +46,6 @@ REGISTRIES = (
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that was checked."""
-
-    name: str
-    """What it is for."""
-    ok: bool
-    """Whether it works."""
-    detail: str
-    """What was found; where it does not work, what to do."""
-    required: bool = False
-    """Whether nothing works without it."""
-
-
-@dataclass(frozen=True)
 class FoundPlugin:
     """A plug-in that another package brings."""
 
@@ -78,7 +67,8 @@ def doctor(as_json: bool) -> int:
     Every device is tried with a small model, so that "works" means that it executed one. Exit code 1 if something
     that is needed does not work; optional parts may be absent.
     """
-    checks = [check() for check in CHECKS]
+    nvidia = read_machine()
+    checks = [*(check() for check in CHECKS), *nvidia_checks(nvidia)]
     backends, plugins = survey(), find_plugins()
     healthy = all(c.ok for c in checks if c.required) and any(d.works for b in backends for d in b.devices)
     if as_json:
@@ -86,6 +76,7 @@ def doctor(as_json: bool) -> int:
             "version": streamvision.__version__,
             "healthy": healthy,
             "checks": [asdict(check) for check in checks],
+            "nvidia": nvidia.to_json() if nvidia else None,
             "backends": [backend.to_json() for backend in backends],
             "plugins": [asdict(plugin) for plugin in plugins],
         }

@@ -35,17 +35,16 @@ _MAX_FILES = 20_000
 _LIBRARY_FOLDERS = (
     "usr/lib",
     "usr/lib64",
-    "usr/lib/{machine}-linux-gnu",
-    "usr/lib/{machine}-linux-gnu/nvidia",
-    "usr/lib/{machine}-linux-gnu/tegra",
+    "usr/lib/*-linux-gnu",
+    "usr/lib/*-linux-gnu/nvidia",
+    "usr/lib/*-linux-gnu/tegra",
     "usr/local/cuda/lib64",
-    "usr/local/cuda/targets/{machine}-linux/lib",
-    "usr/local/cuda/targets/sbsa-linux/lib",
+    "usr/local/cuda/targets/*-linux/lib",
 )
 _CUDNN_PACKAGE = re.compile(r"nvidia-cudnn-cu\d\d")
 _CUDA_PACKAGE = re.compile(r"nvidia-cuda-runtime(-cu\d\d)?")
 _TENSORRT_PACKAGE = re.compile(r"tensorrt-cu\d\d-libs")
-_GSTREAMER_DECODER = "usr/lib/{machine}-linux-gnu/gstreamer-1.0/libgstnvvideo4linux2.so"
+_GSTREAMER_DECODER = "usr/lib/*-linux-gnu/gstreamer-1.0/libgstnvvideo4linux2.so"
 
 Run = Callable[[Sequence[str]], str]
 """Returns what a command prints; nothing where it is not there, fails or takes too long."""
@@ -95,7 +94,11 @@ class NvidiaMachine:
 
 
 def read_machine(
-    root: Path = Path("/"), *, run: Run | None = None, environ: Mapping[str, str] = os.environ
+    root: Path = Path("/"),
+    *,
+    run: Run | None = None,
+    environ: Mapping[str, str] = os.environ,
+    python_path: Sequence[str] | None = None,
 ) -> NvidiaMachine | None:
     """Return what this machine is; ``None`` where there is neither an NVIDIA GPU nor a Jetson.
 
@@ -103,6 +106,7 @@ def read_machine(
         root: the folder that is taken for the root of the file system.
         run: runs commands; :func:`run_command` by default.
         environ: the variables, for ``LD_LIBRARY_PATH``.
+        python_path: where Python's packages lie, which may bring NVIDIA's libraries; ``sys.path`` by default.
     """
     run = run or run_command
     compatible = _text(root / "proc/device-tree/compatible").replace("\0", " ")
@@ -115,7 +119,8 @@ def read_machine(
         return None
     board = _text(root / "proc/device-tree/model").strip("\0 \n") if chip or l4t else ""
     driver_cuda = read_driver_cuda(run(["nvidia-smi"]))
-    names, packages = _library_names(root, environ), _packages()
+    places = list(sys.path if python_path is None else python_path)
+    names, packages = _library_names(root, environ, places), _packages(places)
     python = sys.version_info[:2]
     return NvidiaMachine(
         gpus=gpus,
@@ -164,19 +169,19 @@ def _tensorrt(root: Path, names: Iterable[str], packages: Mapping[str, str]) -> 
 def _decoder(root: Path, names: Iterable[str]) -> str | None:
     if any(name.startswith("libnvcuvid.so") for name in names):
         return "cuda"
-    plugin = root / _GSTREAMER_DECODER.format(machine=platform.machine())
-    return "nvv4l2decoder" if plugin.exists() else None
+    return "nvv4l2decoder" if any(root.glob(_GSTREAMER_DECODER)) else None
 
 
 def _header(root: Path, name: str) -> str:
-    return _text(root / f"usr/include/{platform.machine()}-linux-gnu/{name}") or _text(root / f"usr/include/{name}")
+    found = [*sorted(root.glob(f"usr/include/*-linux-gnu/{name}")), root / f"usr/include/{name}"]
+    return _text(found[0])
 
 
-def _library_names(root: Path, environ: Mapping[str, str]) -> list[str]:
+def _library_names(root: Path, environ: Mapping[str, str], places: Sequence[str]) -> list[str]:
     """Return the names of NVIDIA's libraries in the folders where they lie, Python's among them."""
-    folders = [root / folder.format(machine=platform.machine()) for folder in _LIBRARY_FOLDERS]
+    folders = [found for folder in _LIBRARY_FOLDERS for found in sorted(root.glob(folder))]
     folders += [root / folder.lstrip("/") for folder in environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
-    for place in {Path(entry) for entry in sys.path if entry.endswith("-packages")}:
+    for place in {Path(entry) for entry in places if entry.endswith("-packages")}:
         folders += [*sorted(place.glob("nvidia/*/lib")), place / "tensorrt_libs"]
     names: list[str] = []
     for folder in folders:
@@ -190,9 +195,9 @@ def _library_names(root: Path, environ: Mapping[str, str]) -> list[str]:
     return names
 
 
-def _packages() -> dict[str, str]:
+def _packages(places: Sequence[str]) -> dict[str, str]:
     found = {}
-    for distribution in importlib.metadata.distributions():
+    for distribution in importlib.metadata.distributions(path=list(places)):
         name = distribution.metadata["Name"]
         if name:
             found[name.lower().replace("_", "-")] = distribution.version

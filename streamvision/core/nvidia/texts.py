@@ -141,7 +141,7 @@ def read_version(text: str) -> str | None:
 def library_version(
     library: str, names: Iterable[str], packages: Mapping[str, str], package: re.Pattern[str]
 ) -> str | None:
-    """Return the version of a shared library, as exactly as anything says it.
+    """Return the version of a shared library, as exactly as anything says it; where there are several majors, of each.
 
     Args:
         library: its name without version, such as ``libcudnn.so``.
@@ -154,12 +154,12 @@ def library_version(
     """
     beginning = f"{library}."
     found = [read_version(name[len(beginning) :]) for name in names if name.startswith(beginning)]
-    if not any(found):
-        return None
     brought = [read_version(version) for name, version in packages.items() if package.fullmatch(name)]
-    known = [version for version in [*found, *brought] if version]
-    majors = {version.split(".")[0] for version in found if version}
-    return max((version for version in known if version.split(".")[0] in majors), key=_exactness)
+    by_major: dict[str, list[str]] = {version.split(".")[0]: [] for version in found if version}
+    for version in (*found, *brought):
+        if version and version.split(".")[0] in by_major:
+            by_major[version.split(".")[0]].append(version)
+    return " and ".join(max(by_major[major], key=_exactness) for major in sorted(by_major, key=int)) or None
 
 
 def _exactness(version: str) -> tuple[int, list[int]]:
