@@ -3,13 +3,15 @@ VENV ?= .venv
 PYTHON ?= python3
 # Test processes at a time; each takes up to 4 GB. A file's tests stay together, in the order of their names.
 JOBS ?= 2
+# The ONNX Runtime of `make demo`: cpu, cuda (NVIDIA), jetson or openvino.
+RUNTIME ?= cpu
 export VENV PYTHON
 # tools/setup.sh leaves compiling to the first import; without what that writes, every process would compile anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint format clean
 help:
-	@echo "make demo    set up the runtime and watch a detector at work:  make demo MODEL=yolo.onnx SOURCE=video.mp4"
+	@echo "make demo    set up the runtime and watch a detector at work:  make demo MODEL=yolo.onnx SOURCE=video.mp4 [RUNTIME=cuda]"
 	@echo "make test    set up everything and run all tests (lint and types included)"
 	@echo "make lint    ruff, import-linter and mypy        make format    let ruff format        make clean    remove the environment"
 
@@ -17,7 +19,7 @@ $(VENV)/.ready-%: pyproject.toml tools/setup.sh
 	tools/setup.sh $*
 	@touch $@
 
-demo: $(VENV)/.ready-runtime
+demo: $(VENV)/.ready-$(RUNTIME)
 	$(VENV)/bin/streamvision demo $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') $(ARGS)
 
 test: lint

@@ -20,7 +20,7 @@ def test_the_runtime_is_light_and_works(project_root: Path, data_dir: Path, tmp_
     venv.create(environment, with_pip=False)
     python = environment / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
-    install = [*pip, "install", "--quiet", "--no-compile", str(project_root)]  # as tools/setup.sh does
+    install = [*pip, "install", "--quiet", "--no-compile", f"{project_root}[cpu]"]  # as tools/setup.sh does
     subprocess.run(install, check=True, timeout=500)
 
     listed = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True, timeout=300)

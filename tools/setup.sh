@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes the environment in $VENV fit for one purpose: tools/setup.sh runtime | test
-#   runtime  what an edge device needs: no torch, no ultralytics, under 400 MB
+# Makes the environment in $VENV fit for one purpose: tools/setup.sh cpu | cuda | jetson | openvino | test
+#   cpu, cuda, jetson, openvino
+#            what a device needs, with that ONNX Runtime: no torch, no ultralytics; with cpu under 400 MB
 #   test     the runtime, every optional backend, the tools of the tests, and the reference
 #            implementations (torch, ultralytics) that models are checked against
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:-runtime}
+purpose=${1:-cpu}
 venv=${VENV:-.venv}
 python=${PYTHON:-python3}
 test_packages="python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0
@@ -52,9 +53,15 @@ pip=("$venv/bin/python" -m pip install -q --no-compile)
 "$venv/bin/python" -m pip uninstall -q -y streamvision 2>/dev/null
 
 case $purpose in
-runtime)
-  say "installing the runtime"
-  "${pip[@]}" -e .
+cpu | cuda | jetson | openvino)
+  say "installing the runtime with the extra $purpose"
+  rm -f "$venv"/.ready-{cpu,cuda,jetson,openvino}
+  # What another purpose left here: the packages of ONNX Runtime overwrite each other's files.
+  case $purpose in cpu | openvino) other=onnxruntime-gpu ;; *) other=onnxruntime ;; esac
+  if "$venv/bin/python" -m pip show -q "$other" 2>/dev/null; then
+    "$venv/bin/python" -m pip uninstall -q -y onnxruntime onnxruntime-gpu
+  fi
+  "${pip[@]}" -e ".[$purpose]"
   ;;
 test)
   if command -v apt-get >/dev/null; then
@@ -62,7 +69,7 @@ test)
     debian_install $test_packages
   fi
   say "installing the runtime, the optional backends and the tools of the tests"
-  "${pip[@]}" -e '.[cluster,fleet,openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint
+  "${pip[@]}" -e '.[cpu,cluster,fleet,openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint
   say "installing the reference implementations (torch, ultralytics, trackeval): several minutes and gigabytes, once"
   "${pip[@]}" --group reference
   "${pip[@]}" -e '.[export]'
@@ -93,5 +100,5 @@ print(next(r for r in m.requires("streamvision-edge") if r.startswith("opencv-py
     say "no GStreamer bindings for this Python; the tests that need them are skipped"
   fi
   ;;
-*) die "unknown purpose '$purpose'; give runtime or test" ;;
+*) die "unknown purpose '$purpose'; give cpu, cuda, jetson, openvino or test" ;;
 esac
