@@ -21,8 +21,11 @@ from streamvision.cli.doctor_nvidia import nvidia_checks
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.install import install_command
 from streamvision.core.nvidia.machine import read_machine
+from streamvision.core.onnx_packages import installed_packages
 from streamvision.core.registry import Registry
-from streamvision.inference.backends.probe import BackendReport, survey
+from streamvision.inference.backends.onnx_import import onnx_fault
+from streamvision.inference.backends.probe import PROBES, BackendReport, survey
+from streamvision.inference.backends.registry import BACKENDS
 from streamvision.models import TEXT_MODEL, model_file, shipped_models
 
 OPENCV_PACKAGES = (
@@ -164,6 +167,19 @@ def _opencv() -> Check:
     )
 
 
+def _onnx_runtime() -> Check:
+    packages = installed_packages()
+    others = [
+        plugin.package
+        for plugin in BACKENDS.built_in
+        if plugin.name != "onnxruntime" and not PROBES.keys().isdisjoint(plugin.endings)
+    ]
+    alone = not any(map(importlib.util.find_spec, others))
+    fault = onnx_fault(packages)
+    found = ", ".join(map(str, packages)) or "without a package of its own"
+    return Check("ONNX Runtime", fault is None, fault or found, required=alone or bool(packages))
+
+
 def _models() -> Check:
     found = [f"{model.name} ({model.finds}; weights under {model.licence})" for model in shipped_models().values()]
     missing = "the files of the package are not all there; install it again"
@@ -214,6 +230,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     _video,
     _recording,
     _opencv,
+    _onnx_runtime,
     _sources,
     _gstreamer,
     _cameras,

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from streamvision.core.config.section import Section, validate
 from streamvision.core.errors import ConfigError, MissingDependencyError
+from streamvision.core.install import pip_install
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class Plugin:
         except ImportError as error:
             if self.extra is None:
                 raise
-            raise MissingDependencyError(f"{self.name} needs {error.name}; pip install {self.extra}") from error
+            raise MissingDependencyError(f"{self.name} needs {error.name}; {pip_install(self.extra)}") from error
 
 
 P = TypeVar("P", bound=Plugin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from streamvision.core.onnx_packages import PLAIN, installed_packages
 from streamvision.inference.tensors import last_line
 
 _IR = re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)")
@@ -14,21 +15,22 @@ _OPERATOR = re.compile(
     r"(?:No Op registered for|Could not find an implementation for|Fatal error:) *([\w.:]+)"
     r"|([\w.:]+)\(-?\d+\) is not a registered"
 )
-_NEWER = "install a newer ONNX Runtime (pip install -U onnxruntime), or export the model"
 
 
 def refusal(path: Path, error: Exception) -> str:
     """Return the sentence for a file that ONNX Runtime refused with this error."""
     text = str(error)
+    package = next((package.name for package in installed_packages()), PLAIN)
+    newer = f"install a newer ONNX Runtime (pip install -U {package}), or export the model"
     if found := _IR.search(text):
         return (
             f"{path} is written in version {found[1]} of the ONNX format, and this ONNX Runtime reads {found[2]}: "
-            f"{_NEWER} with an ir_version of {found[2]} or below"
+            f"{newer} with an ir_version of {found[2]} or below"
         )
     if found := _OPSET.search(text):
         return (
             f"{path} needs opset {found[1]} of {found[2]}, and this ONNX Runtime knows up to {found[3]}: "
-            f"{_NEWER} with --opset {found[3]} or below"
+            f"{newer} with --opset {found[3]} or below"
         )
     if found := _PLUGIN.search(text):
         return (
@@ -37,7 +39,7 @@ def refusal(path: Path, error: Exception) -> str:
         )
     if found := _OPERATOR.search(text):
         return (
-            f"{path} holds the operator {found[1] or found[2]}, which this ONNX Runtime lacks: {_NEWER} without "
+            f"{path} holds the operator {found[1] or found[2]}, which this ONNX Runtime lacks: {newer} without "
             "operators of other runtimes"
         )
     return f"{path} is not an ONNX model or is damaged ({cause(error)}); export or download it again"

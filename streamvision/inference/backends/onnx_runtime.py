@@ -21,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
-from streamvision.core.errors import DeviceError, MissingDependencyError, ModelError
+from streamvision.core.errors import DeviceError, ModelError
 from streamvision.core.files import cache_folder
+from streamvision.core.install import with_extra
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import share_cores
+from streamvision.inference.backends.onnx_import import import_onnxruntime
 from streamvision.inference.backends.onnx_refusal import cause, refusal
 from streamvision.inference.model_card import ALPHABET_KEY
 from streamvision.inference.tensors import ModelInputs, TensorSpec
@@ -90,7 +92,6 @@ def read_placement(profile: Path) -> Placement:
 
 logger = logging.getLogger(__name__)
 
-INSTALL = "pip install onnxruntime"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 _DEVICE = re.compile(r"(cpu|cuda|tensorrt)(?::(\d+))?")
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(bfloat16)": "bfloat16"}
@@ -199,19 +200,6 @@ class OnnxRuntimeBackend(LoadedBackend):
         return cause(error)
 
 
-def import_onnxruntime() -> Any:
-    """Return the package.
-
-    Raises:
-        MissingDependencyError: when it is not installed.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingDependencyError(f"ONNX models need ONNX Runtime: {INSTALL}") from error
-    return onnxruntime
-
-
 def _candidates(device: str, available: list[str]) -> list[tuple[str, int]]:
     """Return kind and index of the devices to try, in order."""
     if device == "auto":
@@ -227,7 +215,7 @@ def _candidates(device: str, available: list[str]) -> list[tuple[str, int]]:
         here = ", ".join(name for name, provider in PROVIDERS.items() if provider in available)
         raise DeviceError(
             f"device {device!r} was asked for, but this ONNX Runtime only has {here}: use --device cpu, or install "
-            "the GPU build (pip uninstall onnxruntime && pip install onnxruntime-gpu)"
+            f"the build for CUDA: run pip uninstall -y onnxruntime, then pip install {with_extra('cuda')}"
         )
     return [(kind, int(match[2] or 0))]
 

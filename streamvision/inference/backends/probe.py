@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.core.errors import DeviceError, StreamVisionError
+from streamvision.core.install import pip_install
 from streamvision.inference.backends.base import LoadedBackend
 from streamvision.inference.backends.registry import BACKENDS, BackendPlugin, open_backend
 
@@ -134,7 +135,7 @@ def survey(*, timeout_s: float = PROBE_TIMEOUT_S) -> list[BackendReport]:
 
 
 def _report(plugin: BackendPlugin, timeout_s: float) -> BackendReport:
-    name, install = plugin.name, f"pip install {plugin.extra}"
+    name, install = plugin.name, pip_install(plugin.extra or plugin.package)
     if importlib.util.find_spec(plugin.package) is None:
         return BackendReport(name, None, install, ())
     command = [sys.executable, "-m", "streamvision.inference.backends.probe", name]

@@ -34,7 +34,7 @@ def test_an_absent_accelerator_is_reported_with_the_reason() -> None:
     report = next(report for report in survey() if report.name == "onnxruntime")
     cuda = next(device for device in report.devices if device.name == "cuda")
     assert not cuda.works
-    assert "onnxruntime-gpu" in cuda.detail
+    assert "pip install 'streamvision-edge[cuda]'" in cuda.detail
 
 
 def test_a_driver_that_crashes_is_reported_and_the_others_kept() -> None:

@@ -94,7 +94,7 @@ def test_an_absent_accelerator_is_an_error_and_never_the_cpu(tiny_onnx: Path, de
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this machine's ONNX Runtime was built for CUDA")
-    with pytest.raises(DeviceError, match=r"only has cpu.*onnxruntime-gpu"):
+    with pytest.raises(DeviceError, match=r"only has cpu.*pip install 'streamvision-edge\[cuda\]'"):
         open_backend(tiny_onnx, device=device)
 
 
