@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -30,7 +30,6 @@ class Delivery:
     Args:
         link: the node.
         encode: makes JPEG files.
-        stream_of: returns a stream by its id; ``None`` where there is none any more.
         open_outputs: opens what a stream's results are written to.
     """
 
@@ -39,27 +38,23 @@ class Delivery:
         link: NodeLink,
         encode: JpegEncoder,
         *,
-        stream_of: Callable[[str], ClusterStream | None],
         open_outputs: Callable[[ClusterStream], None],
     ) -> None:
         self._link = link
         self._encode = encode
-        self._stream_of = stream_of
         self._open_outputs = open_outputs
-        self._waiting: queue.Queue[Published | None] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.Queue[tuple[ClusterStream, Published] | None] = queue.Queue(MAX_WAITING)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"delivery-{link.name}", daemon=True)
         self._thread.start()
 
-    def put(self, published: list[Published]) -> None:
-        """Take finished frames; never waits, and counts those that there is no room for."""
-        for one in published:
+    def put(self, results: Iterable[tuple[ClusterStream, Published]]) -> None:
+        """Take finished frames of streams; never waits, and counts those that there is no room for."""
+        for stream, one in results:
             try:
-                self._waiting.put_nowait(one)
+                self._waiting.put_nowait((stream, one))
             except queue.Full:
-                stream = self._stream_of(one.result.frame.stream_id)
-                if stream is not None:
-                    stream.drops.add(LATE)
+                stream.drops.add(LATE)
 
     def end(self, timeout_s: float) -> None:
         """Deliver what waits, and end; what is still to be written then is written late, or not at all."""
@@ -72,12 +67,13 @@ class Delivery:
 
     def _run(self) -> None:
         while not (self._over.is_set() and self._waiting.empty()):
-            one = self._waiting.get()
-            stream = None if one is None else self._stream_of(one.result.frame.stream_id)
-            if one is None or stream is None or stream.link is not self._link:
-                continue  # it was removed, or runs elsewhere now
+            taken = self._waiting.get()
+            if taken is None or taken[0].is_over:
+                continue
+            stream, one = taken
             try:
-                self._deliver(stream, one)
+                with stream.delivering:
+                    self._deliver(stream, one)
             except Exception:  # of one frame; all others go on
                 _log.exception("stream %s, frame %d", stream.id, one.result.frame.index)
 

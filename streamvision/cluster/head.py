@@ -17,6 +17,7 @@ from pipelines.capture.registry import parse_source
 from pipelines.outputs.sink import SinkFactory
 from pipelines.rendering.renderer import JpegEncoder
 from pipelines.run_outputs import RunOutputs
+from pipelines.workers.process import Published
 from streamvision.cluster.delivery import Delivery
 from streamvision.cluster.link import NodeLink
 from streamvision.cluster.machines import Cluster, Machines
@@ -224,12 +225,11 @@ class ClusterPipeline:
     def joined(self, link: NodeLink) -> None:
         """Let a node have streams."""
         self._machines.note_joined(link)
-        delivery = Delivery(
-            link, self._encode, stream_of=lambda name: self._streams.get(name), open_outputs=self._open_outputs
-        )
+        delivery = Delivery(link, self._encode, open_outputs=self._open_outputs)
         with self._heard:
             self._deliveries[link] = delivery
-        self._scheduler.wake()
+        with self._heard:
+            self._scheduler.joined(link)
 
     def told(self, link: NodeLink, told: Told) -> None:
         """Take what a node has told."""
@@ -240,11 +240,12 @@ class ClusterPipeline:
                 for duration_s in durations_s:
                     self._times.add(stage, duration_s)
         with self._heard:
+            results = self._accepted(link, told)  # before a stream is taken from it: what it found last counts, too
             self._scheduler.told(link, told)
             self._heard.notify_all()
-        delivery = self._deliveries.get(link)
+            delivery = self._deliveries.get(link)
         if delivery is not None:
-            delivery.put(told.published)
+            delivery.put(results)
 
     def lost(self, link: NodeLink, reason: str) -> None:
         """Let others run what a node ran."""
@@ -264,11 +265,18 @@ class ClusterPipeline:
     def _streams(self) -> Mapping[str, ClusterStream]:
         return self._scheduler.streams
 
+    def _accepted(self, link: NodeLink, told: Told) -> list[tuple[ClusterStream, Published]]:
+        """Return the results of streams of which a node may tell, which are not removed and do not run elsewhere."""
+        streams = self._streams
+        found = [(streams.get(one.result.frame.stream_id), one) for one in told.published]
+        return [(stream, one) for stream, one in found if stream is not None and self._scheduler.takes(link, stream)]
+
     def _set(self, stream: ClusterStream, config: StreamConfig) -> None:
         """Let what is set for a stream be this from now on."""
         stream.spec = parse_source(config.source, policy=config.policy, realtime=config.realtime)
         stream.config, stream.version, stream.verdict = config, self._next_version(), None
         stream.refused.clear()
+        self._scheduler.forgive(stream)
         stream.analytics.config = self._analytics_of(config)
         if stream.link is None:
             self._scheduler.place_all()

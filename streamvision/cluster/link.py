@@ -95,6 +95,9 @@ class NodeLink:
         """Number of what is wanted of it now."""
         self.has_joined = False
         """Whether it may be given streams."""
+        self.blamed: str | None = None
+        """The stream that is to blame for its end, where that is known."""
+        self._given_up = ""
         self._handle = handle
         self._owner = owner
         self._lease_s = lease_s
@@ -118,6 +121,11 @@ class NodeLink:
     def revise(self) -> None:
         """Take note that something else is wanted of it."""
         self.revision += 1
+
+    def give_up(self, reason: str, stream_id: str) -> None:
+        """End its process, for a reason in words, though it is heard: a stream holds it, and so others wait there."""
+        if not self._given_up:
+            self._given_up, self.blamed = reason, stream_id
 
     @property
     def silent_s(self) -> float:
@@ -199,6 +207,9 @@ class NodeLink:
     def _serve(self) -> str:
         """Exchange until it is lost; return why, in words."""
         while not self._stopping.is_set():
+            if self._given_up:
+                self._handle.end()
+                return self._given_up
             left_s = self.take_over_in_s
             if left_s <= 0:
                 return f"it has told nothing for {self._take_over_s:.1f} s"

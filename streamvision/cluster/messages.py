@@ -152,3 +152,5 @@ class Told:
     """Answers to questions."""
     condition: Condition | None = None
     """How it is doing; not in every answer."""
+    changing: tuple[str, float] | None = None
+    """The stream that it has been beginning, changing or ending for longest, and for how many seconds."""

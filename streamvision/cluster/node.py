@@ -76,6 +76,9 @@ class StreamNode:
         self._verdicts: dict[str, Verdict] = {}
         self._counting: set[str] = set()
         self._told_of: set[str] = set()
+        self._final: dict[str, Counted] = {}  # of streams that have ended, until that was heard
+        self._final_told: dict[str, Counted] = {}
+        self._changing: dict[str, float] = {}  # streams in the middle of a change, by id: since when
         self._named: dict[str, tuple[str, ...]] = {}
         self._number = 0
         self._answered_at_s = self._condition_at_s = 0.0
@@ -104,6 +107,8 @@ class StreamNode:
         early_s = self._answered_at_s + COLLECT_S - time.monotonic()
         if early_s > 0:
             time.sleep(early_s)
+        with self._lock:  # before results are taken: of what is told to have ended all were there
+            running = frozenset(self._held)
         published = self._outbox.take(orders.viewers, was_heard=was_heard)
         for one in published:
             analysis = one.result.analysis
@@ -114,8 +119,9 @@ class StreamNode:
             self._named = {}
         with self._lock:
             revision, verdicts = self._revision, dict(self._verdicts)
-            running = frozenset(self._held)
-        counted = self._counted()
+            kept = {} if was_heard else self._final_told
+            self._final_told, self._final = {**kept, **self._final}, {}
+        counted = {**self._final_told, **self._counted()}
         condition = self._condition(is_due=self._has_new_names(published))
         self._number += 1
         self._answered_at_s = time.monotonic()
@@ -130,6 +136,7 @@ class StreamNode:
             counted=counted,
             replies=replies,
             condition=condition,
+            changing=self._longest_change(),
         )
 
     def stop(self, timeout_s: float) -> None:
@@ -158,6 +165,12 @@ class StreamNode:
                 if isinstance(analytics, CountingAnalytics):
                     found[stream_id] = Counted(self._serials.get(stream_id, 0), tuple(analytics.saved_counts()))
         return found
+
+    def _longest_change(self) -> tuple[str, float] | None:
+        """Return the stream that has been changed for longest, and for how long."""
+        begun = self._changing.copy()
+        first = min(begun, key=lambda name: begun[name], default=None)
+        return None if first is None else (first, time.monotonic() - begun[first])
 
     def _has_new_names(self, published: list[Published]) -> bool:
         """Say whether there are results whose classes have names that were not told: no output is to lack them."""
@@ -223,13 +236,18 @@ class StreamNode:
                 if self._stopping.is_set() or self._wanted is not wanted:
                     break  # something newer is wanted, and comes next
                 self._change_one(stream_id, partial(self._bring_about, wanted=one, among=wanted))
+            for stream_id in self._changing.keys() - wanted.keys() - self._applied.keys():
+                del self._changing[stream_id]  # it has never begun, and is not to begin any more
 
     def _change_one(self, stream_id: str, change: Callable[[str], None]) -> None:
         """Change one stream; whatever goes wrong with it, all others are changed, too, and it is tried again."""
+        self._changing.setdefault(stream_id, time.monotonic())
         try:
             change(stream_id)
-        except Exception:
-            _log.exception("stream %s is changed again", stream_id)
+            del self._changing[stream_id]
+        except Exception as error:
+            is_known = isinstance(error, StreamVisionError)
+            _log.error("stream %s is changed again: %s", stream_id, error, exc_info=None if is_known else error)
             self._stopping.wait(RETRY_S)
             self._changed.set()
 
@@ -277,20 +295,18 @@ class StreamNode:
         channel.add_listener(self._outbox.note)
 
     def _remove(self, stream_id: str) -> None:
-        if stream_id in self._pipeline.view.channels:
-            self._pipeline.view.channels[stream_id].remove_listener(self._outbox.note)
-            try:
-                self._pipeline.remove_stream(stream_id)
-            except StreamVisionError as error:
-                _log.error("stream %s: %s", stream_id, error)
-                self._stopping.wait(RETRY_S)
-                self._changed.set()
-                return
+        view = self._pipeline.view
+        channel, analytics = view.channels.get(stream_id), view.analytics.get(stream_id)
+        if channel is not None:
+            self._pipeline.remove_stream(stream_id)
+            channel.remove_listener(self._outbox.note)
         self._outbox.forget(stream_id)
         with self._lock:
+            serial = self._serials.pop(stream_id, 0)
+            if isinstance(analytics, CountingAnalytics):
+                self._final[stream_id] = Counted(serial, tuple(analytics.saved_counts()))
             del self._applied[stream_id]
             self._held.discard(stream_id)
-            self._serials.pop(stream_id, None)
             self._verdicts.pop(stream_id, None)
         self._outbox.wake()
 

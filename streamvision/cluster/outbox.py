@@ -67,11 +67,8 @@ class Outbox:
         self._came.set()
 
     def forget(self, stream_id: str) -> None:
-        """Let go of a stream that is over, and of what was not fetched of it."""
+        """Let go of a stream that is over; what was not fetched of it yet will be."""
         with self._lock:
-            self._pictures -= sum(one.event is not None for one in self._waiting.pop(stream_id, ()))
-            self._taken.pop(stream_id, None)
-            self._newest.pop(stream_id, None)
             self.lost.pop(stream_id, None)
 
     def wait(self, timeout_s: float) -> None:

@@ -12,6 +12,7 @@ from streamvision.cluster.machines import MEASURED_S, Machines, wants_gpu
 from streamvision.cluster.messages import Told
 from streamvision.cluster.placement import StreamNeed, may_run, place, relief, why_nowhere
 from streamvision.cluster.stream import ClusterStream
+from streamvision.cluster.suspects import Suspects
 from streamvision.core.config.app import AppConfig
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ SETTLED_S = 60.0
 """How long a stream stays where it is, at least, unless its node is lost."""
 RETRY_S = 10.0
 """How soon nodes are asked again that refused a stream."""
+HANG_S = 60.0
+"""How long a node may take for a change of a stream, and for opening a model besides, until its process is ended."""
 
 
 class Scheduler:
@@ -43,7 +46,9 @@ class Scheduler:
         self._config = config
         self._machines = machines
         self._lock = lock
-        self._leaving: dict[str, NodeLink] = {}  # streams that end on a node, by id: they run nowhere else meanwhile
+        self._leaving: dict[str, tuple[NodeLink, ClusterStream]] = {}  # ends there, by id: runs nowhere else meanwhile
+        self._suspects = Suspects()
+        self._load_timeout_s = max(one.load_timeout_s for one in (config.model, *config.models.values()))
         self._relieved_at_s = time.monotonic()
         self._changed = threading.Event()
         self._stopping = threading.Event()
@@ -72,19 +77,28 @@ class Scheduler:
     def remove(self, stream: ClusterStream) -> None:
         """Run a stream no more."""
         self.streams = {name: one for name, one in self.streams.items() if one is not stream}
+        self._suspects.forget(stream.id)
         self.leave(stream, "it is removed")
 
     def leave(self, stream: ClusterStream, reason: str) -> None:
         """Let a stream end where it runs, for a reason in words; it runs elsewhere when it has ended."""
         link = stream.link
         if link is not None:
-            self._leaving[stream.id] = link
+            self._leaving[stream.id] = link, stream
             link.revise()
         stream.take_away(reason)
 
     def is_leaving(self, stream_id: str) -> bool:
         """Say whether a stream of that id has yet to end somewhere."""
         return stream_id in self._leaving
+
+    def forgive(self, stream: ClusterStream) -> None:
+        """Take that something else is set for a stream: what it did before says nothing."""
+        self._suspects.forget(stream.id)
+
+    def takes(self, link: NodeLink, stream: ClusterStream) -> bool:
+        """Say whether what a node tells of a stream counts: it runs it, or has yet to end it."""
+        return stream.link is link or self._leaving.get(stream.id) == (link, stream)
 
     def fits(self, stream: ClusterStream) -> bool:
         """Say whether a stream may stay where it runs."""
@@ -107,6 +121,7 @@ class Scheduler:
 
     def told(self, link: NodeLink, told: Told) -> None:
         """Take what a node has told of its streams."""
+        self._end_where_it_hangs(link, told)
         own = {name: stream for name, stream in self.streams.items() if stream.link is link}
         if (condition := told.condition) is not None:
             for status in condition.statuses:
@@ -116,21 +131,31 @@ class Scheduler:
                 if name in own and names and own[name].channel.names != names:
                     own[name].channel.restart(names)
         for name, counted in told.counted.items():
-            if name in own:
-                own[name].analytics.tell(counted)
+            known = self.streams.get(name)
+            if known is not None and self.takes(link, known):
+                known.analytics.tell(counted)
         for name, verdict in told.verdicts.items():
             stream = own.get(name)
             if stream is not None and verdict.version == stream.version and stream.verdict is None:
                 stream.verdict = verdict
                 self.wake()
         if told.revision == link.revision:
-            for name in [name for name, at in self._leaving.items() if at is link and name not in told.running]:
+            ended = [name for name, (at, _) in self._leaving.items() if at is link and name not in told.running]
+            for name in ended:
                 del self._leaving[name]
                 self.wake()
 
+    def joined(self, link: NodeLink) -> None:
+        """Take that a node may be given streams."""
+        for stream_id in self._suspects.joined(link.node_id):
+            _log.error("stream %s: %s", stream_id, self._why_suspect(stream_id))
+        self.wake()
+
     def lost(self, link: NodeLink, reason: str) -> None:
         """Let others run what a node ran that certainly runs nothing any more."""
-        self._leaving = {name: at for name, at in self._leaving.items() if at is not link}
+        had = {stream.id: stream.placed_at_s for stream in self.streams.values() if self.takes(link, stream)}
+        self._suspects.lost(link.node_id, had, blamed=link.blamed if link.blamed in had else None)
+        self._leaving = {name: one for name, one in self._leaving.items() if one[0] is not link}
         for stream in self.streams.values():
             if stream.link is link:
                 stream.take_away(f"{link.name} is gone: {reason}")
@@ -170,7 +195,27 @@ class Scheduler:
             self._relieved_at_s = now_s
             self._relieve(now_s)
 
+    def _end_where_it_hangs(self, link: NodeLink, told: Told) -> None:
+        """End the process of a node that has been changing a stream for so long that it hangs."""
+        if told.changing is None:
+            return
+        stream_id, for_s = told.changing
+        stream = self.streams.get(stream_id)
+        limit_s = HANG_S + (self._load_timeout_s if stream is not None and stream.link is link else 0.0)
+        if for_s > limit_s:
+            link.give_up(f"it has not come back from a change of stream {stream_id} for {for_s:.0f} s", stream_id)
+
+    def _why_suspect(self, stream_id: str) -> str:
+        losses, pause_s = self._suspects.losses(stream_id), self._suspects.pause_s(stream_id)
+        again = (
+            f"it is tried again {pause_s:.0f} s after the last one" if pause_s else "it is tried beside no other such"
+        )
+        return f"{losses} processes that ran it were lost; {again}, or at once when it is changed"
+
     def _place(self, stream: ClusterStream) -> None:
+        if not self._suspects.is_due(stream.id):
+            stream.wait_for(self._why_suspect(stream.id), failed=True)
+            return
         nodes, need = self._machines.loads(self.streams.values()), self._need(stream)
         is_preferred = any(node.id == stream.preferred and may_run(node, need) for node in nodes)
         node_id = stream.preferred if is_preferred else place(need, nodes)
@@ -196,9 +241,15 @@ class Scheduler:
             stream.preferred = move.to_node
 
     def _need(self, stream: ClusterStream) -> StreamNeed:
+        refused_by = set(stream.refused)
+        if self._suspects.is_suspect(stream.id):
+            others = [one for one in self.streams.values() if one is not stream and one.link is not None]
+            refused_by |= {
+                one.link.node_id for one in others if one.link and self._suspects.tries(one.id, one.placed_at_s)
+            }
         return StreamNeed(
             stream.id,
             stream.config.node_labels,
             gpu=wants_gpu(self._config.for_stream(stream.config).model),
-            refused_by=frozenset(stream.refused),
+            refused_by=frozenset(refused_by),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -80,7 +81,10 @@ class ClusterStream:
         """Age of its frames when their results were here."""
         self.drops = DropCounter()
         """Results that this machine had no time for."""
+        self.delivering = threading.Lock()
+        """Held by whoever passes results of it on: two nodes' may come at a time while it moves."""
         self._reason = WAITS
+        self._has_failed = False
         self._told: StreamStatus | None = None
         self._told_at_s = 0.0
 
@@ -106,10 +110,11 @@ class ClusterStream:
         self.link = self._told = None
         self._wait(reason)
 
-    def wait_for(self, reason: str) -> None:
-        """Note what it waits for, in words."""
+    def wait_for(self, reason: str, *, failed: bool = False) -> None:
+        """Note what it waits for, in words, and whether that is its own fault."""
         if reason != self._reason:
             self._wait(reason)
+        self._has_failed = failed
 
     def wanted(self) -> Wanted:
         """Return what its node is to know."""
@@ -151,6 +156,8 @@ class ClusterStream:
             reason, state = SWITCHED_OFF, StreamState.STOPPED
         elif link is None and self.refused:
             reason, state = next(f"{error}" for error in self.refused.values()), StreamState.FAILED
+        elif link is None and self._has_failed:
+            state = StreamState.FAILED
         status = StreamStatus.without_frames(
             self.id,
             name=self.config.name or self.id,
@@ -163,7 +170,7 @@ class ClusterStream:
         return replace(status, viewers=self.channel.viewers, node=None if link is None else link.name)
 
     def _wait(self, reason: str) -> None:
-        self._reason, self._since_s = reason, time.monotonic()
+        self._reason, self._since_s, self._has_failed = reason, time.monotonic(), False
 
 
 class ClusterAnalytics:
