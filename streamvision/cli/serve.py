@@ -31,7 +31,7 @@ from streamvision.cli.state_options import state_options
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.merging import SERVE_OPTIONS
 from streamvision.core.config.stream import StreamConfig
-from streamvision.core.errors import ConfigError, StreamVisionError
+from streamvision.core.errors import ConfigError, StateError, StreamVisionError
 from streamvision.core.heap import limit_arenas
 from streamvision.core.logs import say
 from streamvision.inference.backends.registry import check_model
@@ -94,18 +94,22 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
         check_model(options["model"])
     with in_use(state):
         opened = Database.open(database or state)
+        lost: list[str] = []
         try:
-            with opened.in_use():
+            with opened.in_use(on_loss=lost.append):
                 beginning = replace(_beginning(opened, config, options), streams=tuple(streams))
-                service = Service(opened, state, beginning, read_document, runner=_runner)
+                service = Service(opened, state, beginning, read_document, runner=_runner, must_end=lambda: bool(lost))
                 _say_which_model_lacks(service)
                 service.view.control = ServiceControl(service)
                 service.view.onvif = Onvif()
                 _say_where(opened, service)
                 follow_store(service, state)
-                return run_session(
+                code = run_session(
                     service.config, as_json=False, service=service, on_reload=service.reload, state=state
                 )
+                if lost:
+                    raise StateError(lost[0])
+                return code
         finally:
             opened.close()
 

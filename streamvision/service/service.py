@@ -67,6 +67,7 @@ class Service:
         beginning: a file and options; what was remembered of them where none are given anew.
         read: joins them to one document.
         runner: makes what runs the streams, from the run, further sinks and who takes packets; default: a pipeline.
+        must_end: says whether it has to end, though nobody has stopped it.
 
     Raises:
         StreamVisionError: when the configuration or the state cannot be used; nothing runs then.
@@ -80,11 +81,13 @@ class Service:
         read: ReadDocument,
         *,
         runner: MakeRunner = run_here,
+        must_end: Callable[[], bool] = lambda: False,
     ) -> None:
         self.database = database
         """What is remembered."""
         self._beginning = beginning
         self._read = read
+        self._must_end = must_end
         self._changing = threading.RLock()
         self._running: dict[str, StreamConfig] = {}
         self._absent: dict[str, str] = {}
@@ -159,8 +162,8 @@ class Service:
         self.writers.stop()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until it was stopped; return whether it was."""
-        return self.pipeline.wait(timeout_s)
+        """Wait until it was stopped or has to end; return whether that is so."""
+        return self.pipeline.wait(timeout_s) or self._must_end()
 
     def notes(self) -> tuple[str, ...]:
         """Return what had to be assumed of the models."""

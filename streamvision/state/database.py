@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from streamvision.core.errors import ConfigError, MissingDependencyError, StateError
@@ -20,6 +20,7 @@ from streamvision.core.kept_files import keep, release
 from streamvision.core.redaction import redact_outside
 from streamvision.state.folder import DATABASE_FILE, prepare_file, prepare_folder
 from streamvision.state.migrating import migrate
+from streamvision.state.service_lock import OnLoss, ServiceLock
 
 WAIT_S = 5
 """Longest wait for a connection, or for another process's transaction."""
@@ -29,10 +30,6 @@ POOL_SIZE = 4
 POOL_OVERFLOW = 12
 POSTGRESQL = "postgresql+psycopg"
 _READS = "streamvision_reads"
-_SERVICE_LOCK = int.from_bytes(b"StreamVi", "big")
-"""Key of the advisory lock that a service holds on a PostgreSQL database."""
-_LOCK_NOT_AVAILABLE = "55P03"
-"""What PostgreSQL answers when a lock was not free for ``lock_timeout``."""
 
 
 class Database:
@@ -100,11 +97,15 @@ class Database:
             yield connection
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
+    def in_use(self, *, on_loss: OnLoss | None = None) -> Iterator[None]:
         """Hold the database for the service that runs within, against services with other state folders.
 
         The lock ends with its connection: with the process, however that ends, and also with the server. SQLite's
         database is held by the lock of its folder.
+
+        Args:
+            on_loss: who is told, from another thread, that the lock was lost and another service has it now; without
+                it, nobody looks.
 
         Raises:
             StateError: when another service holds it and does not end within a few seconds.
@@ -112,24 +113,21 @@ class Database:
         if self._file is not None:
             yield
             return
+        lock = ServiceLock(self._session, self.place)
         with self._sentences():
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.detach()  # closing it is to end its session, and so the lock
-        with connection:
-            with self._sentences():
-                self._lock_for_service(connection)
-            yield
-
-    def _lock_for_service(self, connection: Connection) -> None:
+            lock.take()
         try:
-            connection.execute(select(func.pg_advisory_lock(_SERVICE_LOCK)))
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
-                raise
-            raise StateError(
-                f"{self.place} is in use by a service that runs already, perhaps with another state folder; stop that, "
-                "or give another database with --database"
-            ) from None
+            if on_loss is not None:
+                lock.watch(on_loss)
+            yield
+        finally:
+            lock.release()
+
+    def _session(self) -> Connection:
+        """Return a connection of its own, whose end is that of its session."""
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
+        return connection
 
     def close(self) -> None:
         """Close all connections."""
