@@ -19,23 +19,20 @@ from typing import Any, Literal
 
 from exporters.repository.pbtxt import config_text
 from streamvision.core.config.model import ModelConfig
-from streamvision.core.errors import ConfigError, ExportError, ModelError, ParityError
+from streamvision.core.errors import ConfigError, ExportError, ParityError
 from streamvision.core.files import writing
 from streamvision.core.reading import UnreadableError, parse_json
 from streamvision.inference.backends.base import LoadedBackend
 from streamvision.inference.backends.kserve.description import DATATYPES
-from streamvision.inference.backends.tensorrt_header import read_header, split_embedded
 from streamvision.inference.model import Model
 from streamvision.inference.tensors import TensorSpec
 
 Server = Literal["triton", "mlserver"]
-Platform = Literal["auto", "onnxruntime", "openvino", "tensorrt", "python"]
+Platform = Literal["auto", "onnxruntime", "openvino", "python"]
 DEFAULT_MAX_BATCH = 8
 _PLATFORMS: Mapping[str, tuple[Platform, ...]] = {
     ".onnx": ("onnxruntime", "openvino", "python"),
     ".xml": ("openvino",),
-    ".engine": ("tensorrt",),
-    ".plan": ("tensorrt",),
 }
 """By a file's ending, what can execute it on a Triton server; the first is taken where none is asked for."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -86,7 +83,7 @@ def write_repository(
     """Put an artefact into a repository, with its card among the parameters.
 
     Args:
-        path: the artefact: ``.onnx``, ``.xml`` or ``.engine``.
+        path: the artefact: ``.onnx`` or ``.xml``.
         output: the repository; it is made where it is missing.
         server: whose repository it is.
         platform: what executes the model there; ``auto``: by the file's ending.
@@ -107,7 +104,7 @@ def write_repository(
         raise ConfigError(f"{name!r} is no name for a model on a server: give letters, digits, _, . and - with --name")
     chosen = _platform(path, server, platform)
     gated = _is_gated(path)
-    artefact = _engine(path) if chosen == "tensorrt" else _opened(path, head, names)
+    artefact = _opened(path, head, names)
     folder = output / name
     with writing(f"to {output}", instead="give another --output"):
         output.mkdir(parents=True, exist_ok=True)
@@ -128,7 +125,7 @@ def write_repository(
 def _platform(path: Path, server: Server, asked: Platform) -> Platform:
     fitting = _PLATFORMS.get(path.suffix.lower(), ())
     if not fitting:
-        raise ConfigError(f"{path} cannot be served: give an {', '.join(_PLATFORMS)} file")
+        raise ConfigError(f"{path} cannot be served: give an {' or '.join(_PLATFORMS)} file")
     if server == "mlserver":
         if "python" not in fitting or asked not in ("auto", "python"):
             raise ConfigError(
@@ -169,19 +166,6 @@ def _opened(path: Path, head: str | None, names: tuple[str, ...] | None) -> _Art
         return _Artefact(path, inputs, backend.outputs, card.to_metadata(), card.input.dynamic_batch)
 
 
-def _engine(path: Path) -> _Artefact:
-    """Return what stands beside or in front of an engine, which only its own device can open."""
-    with writing(path, instead="give an engine that can be read"):
-        content = path.read_bytes()
-    header = read_header(path, content)
-    metadata = split_embedded(content)[0] if header is None else header.metadata
-    if not metadata:
-        raise ModelError(
-            f"{path} has no header, so that nothing says how to read it; build it with 'streamvision build-engine'"
-        )
-    return _Artefact(path, (), (), metadata, free_batch=header is not None and header.batch[2] > 1)
-
-
 def _write_triton(made: Path, artefact: _Artefact, name: str, platform: Platform, version: int, max_batch: int) -> None:
     text = config_text(
         name,
@@ -194,10 +178,6 @@ def _write_triton(made: Path, artefact: _Artefact, name: str, platform: Platform
     (made / "config.pbtxt").write_text(text, encoding="utf-8")
     files = made / str(version)
     files.mkdir()
-    if platform == "tensorrt":
-        content = artefact.path.read_bytes()
-        (files / "model.plan").write_bytes(split_embedded(content)[1])
-        return
     _copy(artefact.path, files / f"model{artefact.path.suffix.lower()}")
     if artefact.path.suffix.lower() == ".xml":
         shutil.copyfile(artefact.path.with_suffix(".bin"), files / "model.bin")

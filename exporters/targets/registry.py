@@ -53,7 +53,7 @@ TARGETS = Registry(
         TargetEntry(
             name="tensorrt",
             factory="exporters.targets.tensorrt:TensorRtTarget",
-            summary="NVIDIA GPUs: the file that build-engine makes an engine from on the device",
+            summary="NVIDIA GPUs: the file that --device tensorrt builds engines from on the device",
             suffix="_tensorrt.onnx",
             precisions=("fp32", "fp16", "int8"),
             options=("dynamic_batch", "dynamic_size", "uint8_input", "nms"),

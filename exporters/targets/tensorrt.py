@@ -1,6 +1,6 @@
-"""ONNX files that TensorRT builds engines from on the device: the types in the file are the engine's.
+"""ONNX files that TensorRT builds engines from on the device, in the precision that the types in the file say.
 
-The engine itself only runs on the kind of GPU that it was built on, so ``streamvision build-engine`` makes it there.
+An engine only runs on the kind of GPU that it was built on, so ``--device tensorrt`` builds it there, once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 from exporters.base import ExportOptions, UnverifiedArtifact
 from exporters.onnx.conversion import describe, to_onnx
 from exporters.pictures import calibration_tensors, check_calibration
-from exporters.tensorrt.engine_spec import BuildHints, usual_batch
 from streamvision.checkpoints.base import Source
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
@@ -23,7 +22,7 @@ three, which are its whole head."""
 
 
 class TensorRtTarget:
-    """Makes ``.onnx`` files for strongly typed networks: float32, float16 behind float32 inputs, or quantised."""
+    """Makes ``.onnx`` files whose learned layers are in float32, in float16 behind float32 inputs, or quantised."""
 
     def export(self, source: Source, options: ExportOptions, folder: Path) -> UnverifiedArtifact:
         """Write the file; see :meth:`exporters.base.Target.export`.
@@ -47,10 +46,7 @@ class TensorRtTarget:
             pictures = calibration_tensors(options.calibration, card.input)
             model = quantise(model, pictures, float_layers=FLOAT_LAYERS)
             notes += pictures.notes()
-        batch = usual_batch(dynamic=card.input.dynamic_batch, fixed=card.input.batch)
         describe(model, card)
-        for key, value in BuildHints(precision=options.precision, batch=batch).to_metadata().items():
-            model.metadata_props.add(key=key, value=value)
         path = folder / f"{source.path.stem}.onnx"
         onnx.save(model, path)
         return UnverifiedArtifact("tensorrt", options.precision, path, card, notes)
@@ -70,7 +66,7 @@ class TensorRtTarget:
 
 
 def _notes(options: ExportOptions) -> tuple[str, ...]:
-    notes = ["Build the engine on the device that runs it: streamvision build-engine FILE."]
+    notes = ["The first start with --device tensorrt builds engines for that device, which takes minutes."]
     if options.precision == "fp16":
         notes.append("What follows the last learned layer is in float32, as half precision steps by 0.5 px.")
     if options.precision == "int8":

@@ -1,1 +1,1 @@
-"""What TensorRT needs before and on the device: half-precision and quantised ONNX files, and engines with a cache."""
+"""What TensorRT needs: ONNX files whose convolutions are quantised as it takes them."""

@@ -29,10 +29,10 @@ MAX_SIGNATURE_BYTES = 4096
 MAX_FILE_BYTES = 1 << 36
 MAX_NUMBER = (1 << 53) - 1
 """Greatest number of a manifest: the greatest that every reader of JSON keeps exactly."""
-MODEL_ENDINGS = (".onnx", ".xml", ".tflite", ".engine", ".plan")
+MODEL_ENDINGS = (".onnx", ".xml", ".tflite")
 """Endings of the files that are models. None of their formats holds a pickle or other code of Python."""
 BESIDE_ENDINGS = (".bin", ".data", ".onnx_data", ".weight", ".weights", ".json", ".yaml", ".txt")
-"""Endings of the files that may lie beside a model: its weights, its header, its metadata."""
+"""Endings of the files that may lie beside a model: its weights, its metadata."""
 _DIGEST = r"^[0-9a-f]{64}$"
 _FILE_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,119}$"
 _COMMENT = re.compile(r"streamvision manifest sha256:([0-9a-f]{64}) size:([1-9][0-9]{0,7})")

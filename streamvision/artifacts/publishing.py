@@ -66,8 +66,6 @@ def files_of(model: Path, beside: Sequence[Path] = ()) -> list[Path]:
     known = [model.with_name(f"{model.name}.parity.json")]
     if suffix == ".xml":
         known = [model.with_suffix(".bin"), model.with_name("metadata.yaml"), *known]
-    if suffix in (".engine", ".plan"):
-        known = [model.with_name(f"{model.name}.json"), *known]
     own = [path for path in known if path.is_file()]
     return list(dict.fromkeys([model, *own, *beside]))
 

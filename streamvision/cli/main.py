@@ -40,7 +40,6 @@ COMMANDS = {
     "data": "Look into, convert and split labelled pictures.",
     "train": "Turn labelled pictures into weights.",
     "export": "Turn weights into files for other runtimes, each proven against its source.",
-    "build-engine": "Build a TensorRT engine on the device that runs it.",
     "model-repository": "Put a model where Triton or MLServer serves it.",
     "eval": "Score a model or a tracker, and see why it is wrong.",
     "explain": "See which parts of an image a model uses.",

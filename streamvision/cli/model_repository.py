@@ -20,7 +20,7 @@ from streamvision.core.config.model import ModelConfig
 )
 @click.option(
     "--platform",
-    type=click.Choice(("auto", "onnxruntime", "openvino", "tensorrt", "python")),
+    type=click.Choice(("auto", "onnxruntime", "openvino", "python")),
     default="auto",
     show_default=True,
     help="What executes it on Triton; auto: by the file's ending; python: ONNX Runtime in the server's Python.",
@@ -48,7 +48,7 @@ def model_repository(
 ) -> None:
     """Put MODEL into a folder from which Triton or MLServer serves it, its card included.
 
-    MODEL is an export (.onnx, .xml or .engine), best one that the parity gate has proven; whoever names it by
+    MODEL is an export (.onnx or .xml), best one that the parity gate has proven; whoever names it by
     --model kserve://HOST/NAME then needs to say nothing else. A model of the same name gets a further version.
 
     \b

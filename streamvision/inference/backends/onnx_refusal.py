@@ -34,8 +34,8 @@ def refusal(path: Path, error: Exception) -> str:
         )
     if found := _PLUGIN.search(text):
         return (
-            f"{path} holds the TensorRT plug-in {found[1]}, which only TensorRT executes: build an engine from it, or "
-            "export the model without it (suppression is done here)"
+            f"{path} holds the TensorRT plug-in {found[1]}, which ONNX Runtime does not execute: export "
+            "the model without it (suppression is done here)"
         )
     if found := _OPERATOR.search(text):
         return (

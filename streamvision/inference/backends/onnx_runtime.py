@@ -1,19 +1,23 @@
 """ONNX models in ONNX Runtime: on the CPU, on CUDA, on TensorRT.
 
-ONNX Runtime places every node on the first provider that accepts it and leaves the rest, in the worst case the whole
-model, to the CPU, without an error (microsoft/onnxruntime#23372). Its profile of one run says which provider executed
-which node, with the types of the node's inputs; so the model is run once with it.
+ONNX Runtime leaves to the CPU, without an error, what an accelerator does not take; so the model is run once with a
+profile, which says what was executed where (:mod:`streamvision.inference.backends.onnx_placement`).
+
+Inputs and outputs are NumPy arrays in the host's memory, and the runtime copies them to the GPU and back within the
+call, where it lets go of Python's lock. Its IOBinding copies while binding, and ``OrtValue.update_inplace`` likewise:
+both hold the lock meanwhile, which would stop all other streams. Measured on a CPU: ``benchmarks/bound_inputs.py``.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import importlib
+import io
 import logging
 import re
 import tempfile
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,79 +26,23 @@ from numpy.typing import NDArray
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, ModelError
-from streamvision.core.files import cache_folder
 from streamvision.core.install import with_extra
 from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.backends.cores import share_cores
 from streamvision.inference.backends.onnx_import import import_onnxruntime
+from streamvision.inference.backends.onnx_placement import read_placement
 from streamvision.inference.backends.onnx_refusal import cause, refusal
+from streamvision.inference.backends.tensorrt_provider import EnginePlan, engine_folder, forget_engines, plan_engines
 from streamvision.inference.model_card import ALPHABET_KEY
 from streamvision.inference.tensors import ModelInputs, TensorSpec
-
-_PRODUCTS = ("Conv", "MatMul", "Gemm", "Attention")
-"""Operators whose name holds one of these do nearly all of a network's arithmetic."""
-
-_PRECISIONS = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "int8": "int8", "uint8": "int8"}
-
-
-@dataclass(frozen=True)
-class ExecutedNode:
-    """One node of a profiled run."""
-
-    op: str
-    """Operator, after ONNX Runtime's fusions."""
-    provider: str
-    """Execution provider, such as ``CPUExecutionProvider``."""
-    dtype: str
-    """Type of its first input, in ONNX Runtime's spelling; empty where the node has none."""
-
-
-@dataclass(frozen=True)
-class Placement:
-    """All nodes that one run executed."""
-
-    nodes: tuple[ExecutedNode, ...]
-
-    @property
-    def _working(self) -> tuple[ExecutedNode, ...]:
-        """The nodes that count: products and subgraphs that a provider swallowed whole; all, if there are none."""
-        heavy = tuple(n for n in self.nodes if any(word in n.op for word in _PRODUCTS) or n.op.startswith("TRTKernel"))
-        return heavy or self.nodes
-
-    def share(self, provider: str) -> float:
-        """Return the share of the model's working nodes, 0..1, that ``provider`` executed."""
-        working = self._working
-        return sum(n.provider == provider for n in working) / len(working) if working else 0.0
-
-    def elsewhere(self, provider: str) -> str:
-        """Return, in words, which providers executed the rest."""
-        others = Counter(n.provider for n in self._working if n.provider != provider)
-        return ", ".join(f"{count} of {len(self._working)} on {name}" for name, count in others.most_common())
-
-    def precision(self) -> str | None:
-        """Return the arithmetic of most working nodes, or ``None`` where the profile does not say."""
-        seen = Counter(_PRECISIONS[n.dtype] for n in self._working if n.dtype in _PRECISIONS)
-        return seen.most_common(1)[0][0] if seen else None
-
-
-def read_placement(profile: Path) -> Placement:
-    """Read the profile file that ``InferenceSession.end_profiling`` wrote."""
-    events: list[dict[str, Any]] = json.loads(profile.read_text(encoding="utf-8"))
-    nodes = []
-    for event in events:
-        details = event.get("args", {})
-        if event.get("cat") != "Node" or "provider" not in details:
-            continue
-        inputs = details.get("input_type_shape") or [{}]
-        nodes.append(ExecutedNode(details.get("op_name", ""), details["provider"], next(iter(inputs[0]), "")))
-    return Placement(tuple(nodes))
-
 
 logger = logging.getLogger(__name__)
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 _DEVICE = re.compile(r"(cpu|cuda|tensorrt)(?::(\d+))?")
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(bfloat16)": "bfloat16"}
+_NO_LIBRARIES = "Please install TensorRT libraries"
+"""What ONNX Runtime says where the provider's own library, or one that it needs, cannot be loaded."""
 _MIN_SHARE = 0.5
 """An asked-for accelerator must execute at least this share of the model."""
 _DEVICE_REQUESTS = 2
@@ -128,11 +76,19 @@ class OnnxRuntimeBackend(LoadedBackend):
         :func:`streamvision.inference.backends.registry.open_backend`, but ``dynamic_batch`` has no effect.
         """
         ort = import_onnxruntime()
+        self.engine_folder: Path | None = None
+        """Where TensorRT's engines of this model lie; ``None`` on other devices."""
         candidates = _candidates(device, ort.get_available_providers())
         share = share_cores(requests=requests, threads=threads)
         for kind, index in candidates:
             try:
-                facts, inputs, session = self._load(ort, path, kind, index, precision=precision, threads=share.threads)
+                plan = _engine_plan(ort, path, precision) if kind == "tensorrt" else None
+                with _engines(plan):
+                    facts, inputs, session = self._load_once_more(
+                        ort, path, kind, index, plan, precision=precision, threads=share.threads
+                    )
+                if plan is not None:
+                    self.engine_folder, self.max_batch = plan.folder, plan.max_batch
                 self._inputs = inputs if inputs.companions or not inputs.batched else None
                 at_a_time = share.requests if kind == "cpu" else requests or _DEVICE_REQUESTS
                 super().__init__(replace(facts, requests=at_a_time), session)
@@ -147,11 +103,27 @@ class OnnxRuntimeBackend(LoadedBackend):
                 logger.warning("%s; taking the CPU instead, since the device was left open", error)
 
     @classmethod
+    def _load_once_more(
+        cls, ort: Any, path: Path, kind: str, index: int, plan: EnginePlan | None, *, precision: Precision, threads: int
+    ) -> tuple[ModelFacts, ModelInputs, Any]:
+        """Load the model, and where kept engines cannot be used any more, once more without them."""
+        kept = plan is not None and plan.built()
+        try:
+            return cls._load(ort, path, kind, index, plan, precision=precision, threads=threads)
+        except (DeviceError, ModelError) as error:
+            if plan is None or not kept:
+                raise
+            logger.warning("%s; building its engines anew, since another TensorRT or GPU may have built these", error)
+            forget_engines(plan)
+            return cls._load(ort, path, kind, index, plan, precision=precision, threads=threads)
+
+    @classmethod
     def _load(
-        cls, ort: Any, path: Path, kind: str, index: int, *, precision: Precision, threads: int
+        cls, ort: Any, path: Path, kind: str, index: int, plan: EnginePlan | None, *, precision: Precision, threads: int
     ) -> tuple[ModelFacts, ModelInputs, Any]:
         with _scratch_folder() as scratch:
-            session = _open_session(ort, path, kind, index, precision, threads, Path(scratch) / "profile")
+            providers = _providers(kind, index, precision, plan)
+            session = _open_session(ort, path, kind, index, providers, threads, Path(scratch) / "profile")
             inputs = ModelInputs.of(tuple(_spec(port) for port in session.get_inputs()), path=path)
             probe = _probe_tensor(inputs.picture, session.get_modelmeta().custom_metadata_map)
             with cls._failing_on(path):
@@ -166,7 +138,8 @@ class OnnxRuntimeBackend(LoadedBackend):
         facts = ModelFacts(
             path=path,
             device="cpu" if kind == "cpu" else f"{kind}:{index}",
-            precision=_real_precision(placement, kind, precision),
+            # TensorRT swallows whole subgraphs; what it computes in is what it was built with.
+            precision=placement.precision() or "fp32" if plan is None else plan.precision,
             input=inputs.picture,
             outputs=tuple(_spec(port) for port in session.get_outputs()),
             metadata=dict(session.get_modelmeta().custom_metadata_map),
@@ -213,6 +186,11 @@ def _candidates(device: str, available: list[str]) -> list[tuple[str, int]]:
     kind = match[1]
     if PROVIDERS[kind] not in available:
         here = ", ".join(name for name, provider in PROVIDERS.items() if provider in available)
+        if kind == "tensorrt" and PROVIDERS["cuda"] in available:
+            raise DeviceError(
+                f"device {device!r} was asked for, but this ONNX Runtime was built without TensorRT ({here}): use "
+                "--device cuda, or install a build that has it (docs/tensorrt.md)"
+            )
         raise DeviceError(
             f"device {device!r} was asked for, but this ONNX Runtime only has {here}: use --device cpu, or install "
             f"the build for CUDA: run pip uninstall -y onnxruntime, then pip install {with_extra('cuda')}"
@@ -221,7 +199,7 @@ def _candidates(device: str, available: list[str]) -> list[tuple[str, int]]:
 
 
 def _open_session(
-    ort: Any, path: Path, kind: str, index: int, precision: Precision, threads: int, profile: Path
+    ort: Any, path: Path, kind: str, index: int, providers: list[Any], threads: int, profile: Path
 ) -> Any:
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -233,21 +211,41 @@ def _open_session(
     options.log_severity_level = 4 if kind == "cpu" else 3
     options.enable_profiling = True
     options.profile_file_prefix = str(profile)
-    if kind != "cpu" and hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()
+    if kind != "cpu":
+        _load_libraries(ort, tensorrt=kind == "tensorrt")
     try:
-        session = ort.InferenceSession(str(path), options, providers=_providers(kind, index, precision))
+        # Its fallback would print to standard output, where a JSON document may be, and take the CPU.
+        session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
     except Exception as error:  # the runtime's classes derive from nothing narrower
         if kind == "cpu":
             raise ModelError(refusal(path, error)) from error
+        if _NO_LIBRARIES in str(error):
+            raise _not_started(kind, index) from error
         raise DeviceError(f"{kind}:{index} cannot load {path}: {cause(error)}") from error
-    session.disable_fallback()
     if session.get_providers()[0] != PROVIDERS[kind]:
-        raise DeviceError(
-            f"{kind}:{index} was asked for, but ONNX Runtime could not start {PROVIDERS[kind]} and took "
-            f"{session.get_providers()[0]}; check driver, CUDA and cuDNN with 'streamvision doctor'"
-        )
+        raise _not_started(kind, index)
     return session
+
+
+def _not_started(kind: str, index: int) -> DeviceError:
+    libraries = "CUDA, cuDNN and TensorRT 10" if kind == "tensorrt" else "CUDA and cuDNN"
+    return DeviceError(
+        f"{kind}:{index} was asked for, but ONNX Runtime could not start {PROVIDERS[kind]}; check the driver, "
+        f"{libraries} with 'streamvision doctor'"
+    )
+
+
+def _load_libraries(ort: Any, *, tensorrt: bool) -> None:
+    """Load NVIDIA's libraries from where pip puts them; those of the system are found without."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        if hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()
+        if tensorrt:
+            with contextlib.suppress(ImportError, OSError):
+                importlib.import_module("tensorrt_libs")
+    for line in said.getvalue().splitlines():
+        logger.info("ONNX Runtime: %s", line)
 
 
 def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
@@ -265,45 +263,57 @@ def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
         ) from error
 
 
-def _providers(kind: str, index: int, precision: Precision) -> list[Any]:
+def _providers(kind: str, index: int, precision: Precision, plan: EnginePlan | None) -> list[Any]:
     """Return the asked-for provider with its options, and behind it those that may take single nodes."""
-    cuda = (PROVIDERS["cuda"], {"device_id": index, "use_tf32": int(precision != "fp32")})
     if kind == "cpu":
         return [PROVIDERS["cpu"]]
-    if kind == "cuda":
-        return [cuda, PROVIDERS["cpu"]]
-    # Building an engine takes minutes; the next start finds it here.
-    engines = cache_folder("tensorrt")
-    engines.mkdir(parents=True, exist_ok=True)
-    tensorrt = {
-        "device_id": index,
-        "trt_fp16_enable": precision == "fp16",
-        "trt_engine_cache_enable": True,
-        "trt_engine_cache_path": str(engines),
+    cuda = {
+        "device_id": str(index),
+        "use_tf32": str(int(precision != "fp32")),
+        # Trying every kernel out is the default, and would stop a stream whenever a batch has another size.
+        "cudnn_conv_algo_search": "HEURISTIC",
+        # By default memory is taken in steps that double, from what decoders need too.
+        "arena_extend_strategy": "kSameAsRequested",
     }
-    return [(PROVIDERS["tensorrt"], tensorrt), cuda, PROVIDERS["cpu"]]
+    behind = [(PROVIDERS["cuda"], cuda), PROVIDERS["cpu"]]
+    return behind if plan is None else [(PROVIDERS["tensorrt"], plan.provider_options(index)), *behind]
+
+
+def _engine_plan(ort: Any, path: Path, precision: Precision) -> EnginePlan:
+    """Return how TensorRT builds a file's engines; its inputs are asked of the CPU, without optimising anything."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    try:
+        session = ort.InferenceSession(str(path), options, providers=[PROVIDERS["cpu"]])
+    except Exception as error:  # the runtime's classes derive from nothing narrower
+        raise ModelError(refusal(path, error)) from error
+    inputs = ModelInputs.of(tuple(_spec(port) for port in session.get_inputs()), path=path)
+    usual_side_px = _usual_side_px(session.get_modelmeta().custom_metadata_map)
+    return plan_engines(path, inputs, precision=precision, version=ort.__version__, usual_side_px=usual_side_px)
+
+
+def _engines(plan: EnginePlan | None) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if plan is None else engine_folder(plan)
 
 
 def _probe_tensor(spec: TensorSpec, metadata: Mapping[str, str]) -> NDArray[Any]:
-    """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the one that was exported, or 640.
-
-    Networks that read lines of text, told by their alphabet, take one height only, though they say that any will do.
-    """
-    side_px = _TEXT_LINE_PX if ALPHABET_KEY in metadata else _DYNAMIC_SIDE_PX
-    if said := re.fullmatch(r"\[?(\d{2,4})(?:, *(\d{2,4})\])?", metadata.get("imgsz", "")):
-        height, width = int(said[1]), int(said[2] or said[1])
-    else:
-        height, width = side_px, side_px
+    """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the usual one."""
+    height, width = _usual_side_px(metadata)
     free = (3, height, width) if spec.layout == "nchw" else (height, width, 3)
     sides = [usual if n is None else n for n, usual in zip(spec.shape[1:], free, strict=True)]
     return np.zeros([spec.shape[0] or 1, *sides], spec.dtype)
 
 
-def _real_precision(placement: Placement, kind: str, asked: Precision) -> str:
-    # TensorRT swallows whole subgraphs; what it computes in is what it was built with.
-    if kind == "tensorrt" and asked == "fp16":
-        return "fp16"
-    return placement.precision() or "fp32"
+def _usual_side_px(metadata: Mapping[str, str]) -> tuple[int, int]:
+    """Return height and width where they are free: what was exported, or 640.
+
+    Networks that read lines of text, told by their alphabet, take one height only, though they say that any will do.
+    """
+    if said := re.fullmatch(r"\[?(\d{2,4})(?:, *(\d{2,4})\])?", metadata.get("imgsz", "")):
+        return int(said[1]), int(said[2] or said[1])
+    side_px = _TEXT_LINE_PX if ALPHABET_KEY in metadata else _DYNAMIC_SIDE_PX
+    return side_px, side_px
 
 
 def _spec(port: Any) -> TensorSpec:

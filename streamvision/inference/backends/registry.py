@@ -14,6 +14,7 @@ from streamvision.core.registry import Plugin, Registry
 from streamvision.inference.backends.base import Backend
 from streamvision.models import find_model, shipped_models
 
+_ENGINES = (".engine", ".plan")
 _EXPORT_FIRST = (".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".pb")
 
 
@@ -70,15 +71,6 @@ BACKENDS: Registry[BackendPlugin] = Registry(
             endings=(".tflite",),
             accepts="a .tflite file",
             package="ai_edge_litert",
-        ),
-        BackendPlugin(
-            name="tensorrt",
-            factory="streamvision.inference.backends.tensorrt_engine:TensorRtBackend",
-            summary="TensorRT, on cuda[:N]",
-            extra="tensorrt cuda-python",
-            endings=(".engine", ".plan"),
-            accepts="a TensorRT .engine file",
-            package="tensorrt",
         ),
         BackendPlugin(
             name="coreml",
@@ -187,6 +179,11 @@ def _model_file(path: Path) -> Path:
         if len(found) != 1:
             raise ModelError(f"{path} is a folder with {len(found)} .xml files; give {_accepted()}")
         return _model_file(found[0])
+    if suffix in _ENGINES:
+        raise ModelError(
+            f"{path} is a TensorRT engine, which is not opened by itself: give the .onnx file that it was built from "
+            "with --device tensorrt, which builds engines for this GPU and keeps them"
+        )
     if suffix in _EXPORT_FIRST:
         raise ModelError(f"{path} holds training weights, which must be exported first; give {_accepted()}")
     if not known:

@@ -9,7 +9,7 @@ import pytest
 
 from exporters.repository import write_repository
 from exporters.repository.pbtxt import config_text, quoted
-from streamvision.core.errors import ConfigError, ExportError, ModelError, ParityError
+from streamvision.core.errors import ConfigError, ExportError, ParityError
 from streamvision.inference.backends import open_backend
 from streamvision.inference.model_card import CARD_KEY
 from streamvision.inference.tensors import TensorSpec
@@ -99,21 +99,9 @@ def test_what_does_not_go_together_is_one_sentence(model: Path, tmp_path: Path) 
             write_repository(model, tmp_path / "models", **settings)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"cannot be served: give an \.onnx"):
         write_repository(tmp_path / "model.tflite", tmp_path / "models")
-    engine = tmp_path / "bare.engine"
-    engine.write_bytes(b"ftrt" * 8)
-    with pytest.raises(ModelError, match="has no header"):
-        write_repository(engine, tmp_path / "models")
+    with pytest.raises(ConfigError, match=r"yolo\.engine cannot be served: give an \.onnx or \.xml file"):
+        write_repository(tmp_path / "yolo.engine", tmp_path / "models")
     assert not (tmp_path / "models").exists() or not list((tmp_path / "models").iterdir())
-
-
-def test_an_engine_goes_without_what_stands_before_it(tmp_path: Path) -> None:
-    metadata = json.dumps({"names": {"0": "cat"}, "stride": 32, "task": "detect"}).encode()
-    engine = tmp_path / "yolo.engine"
-    engine.write_bytes(len(metadata).to_bytes(4, "little") + metadata + b"ftrt-the-engine")
-    made = write_repository(engine, tmp_path / "models")
-    assert (made.folder / "1" / "model.plan").read_bytes() == b"ftrt-the-engine"
-    text = (made.folder / "config.pbtxt").read_text()
-    assert 'backend: "tensorrt"' in text and 'key: "names"' in text and "input" not in text
 
 
 def test_texts_are_quoted_as_protobuf_reads_them() -> None:

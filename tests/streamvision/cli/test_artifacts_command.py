@@ -52,12 +52,12 @@ def test_a_model_goes_from_here_to_a_device(tmp_path: Path) -> None:
 def test_names_and_companions(tmp_path: Path) -> None:
     key, public = keys(tmp_path)
     random_model(tmp_path / "a.xml"), random_model(tmp_path / "a.bin"), random_model(tmp_path / "metadata.yaml")
-    random_model(tmp_path / "b.engine"), random_model(tmp_path / "b.engine.json")
+    random_model(tmp_path / "b.onnx"), random_model(tmp_path / "b.onnx.parity.json")
     store, told = tmp_path / "store", ("--key", key, "--unchecked", "--json")
-    pushed = called("artifacts", "push", tmp_path / "a.xml", f"night={tmp_path / 'b.engine'}", "--store", store, *told)
+    pushed = called("artifacts", "push", tmp_path / "a.xml", f"night={tmp_path / 'b.onnx'}", "--store", store, *told)
     assert pushed.code == 0, pushed.stderr
     files = {name: [file["name"] for file in one["files"]] for name, one in pushed.report["models"].items()}
-    assert files == {"default": ["a.xml", "a.bin", "metadata.yaml"], "night": ["b.engine", "b.engine.json"]}
+    assert files == {"default": ["a.xml", "a.bin", "metadata.yaml"], "night": ["b.onnx", "b.onnx.parity.json"]}
     without = called("artifacts", "push", "--without", "default", "--store", store, *told)
     assert set(without.report["models"]) == {"night"}
     (tmp_path / "store" / "files").rename(tmp_path / "store" / "gone")

@@ -15,8 +15,8 @@ from typing import Any
 
 from streamvision.inference.backends.core_ml import CoreMlPackage
 from streamvision.inference.backends.lite_rt import read_appended_metadata
+from streamvision.inference.backends.onnx_scan import scan_onnx
 from streamvision.inference.backends.registry import open_backend
-from streamvision.inference.backends.tensorrt_header import read_header, split_embedded
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model_card import CARD_KEY, InputCard, ModelCard
 from streamvision.inference.ultralytics_metadata import parse_ultralytics
@@ -210,33 +210,10 @@ def _run_zip(folder: Path, rng: random.Random) -> None:
     read_card(backend, path=path)  # type: ignore[arg-type]
 
 
-def _engine_case(rng: random.Random, files: Files) -> Files:
-    header = {
-        "engine_sha256": "0" * 64,
-        "model_sha256": "0" * 64,
-        "precision": "fp16",
-        "batch": [1, 1, 8],
-        "gpu": "x",
-        "compute_capability": "9.0",
-        "driver": "13.0",
-        "tensorrt": "10",
-        "metadata": {"names": "{0: 'a'}"},
-    }
-    text = json.dumps(ULTRALYTICS).encode()
-    embedded = mutate_json(rng, text, TEXT_TOKENS)
-    length = rng.choice((len(embedded), len(embedded), 1 << 31, 3))
-    files = {"m.engine": length.to_bytes(4, "little") + embedded + b"engine"}
-    if rng.random() < 0.6:
-        files["m.engine.json"] = mutate_json(rng, json.dumps(header).encode(), TEXT_TOKENS)
-    return files
-
-
-def _run_engine(folder: Path, rng: random.Random) -> None:
-    content = (folder / "m.engine").read_bytes()
-    metadata, _ = split_embedded(content)
-    assert all(isinstance(value, str) for value in metadata.values())
-    parse_ultralytics(metadata, path=folder / "m.engine")
-    read_header(folder / "m.engine", content)
+def _run_scan(folder: Path, rng: random.Random) -> None:
+    scan = scan_onnx((folder / "m.onnx").read_bytes(), name=str(folder / "m.onnx"))
+    assert scan.precision in ("fp32", "fp16", "bf16", "int8")
+    assert all(isinstance(name, str) for name in scan.external)
 
 
 @cache
@@ -314,7 +291,7 @@ MODELS = [
     Target(name="ultralytics", group="models", seeds=lambda: [{}], make=_metadata_case, run=_run_metadata, seconds=5.0),
     Target(name="card", group="models", seeds=lambda: [{}], make=_card_case, run=_run_card, seconds=5.0),
     Target(name="tflite-metadata", group="models", seeds=_zip_seeds, make=_zip_case, run=_run_zip, seconds=5.0),
-    Target(name="engine-header", group="models", seeds=lambda: [{}], make=_engine_case, run=_run_engine, seconds=5.0),
+    Target(name="onnx-scan", group="models", seeds=lambda: [{"m.onnx": _tiny_onnx()}], run=_run_scan, seconds=5.0),
     Target(
         name="core-ml", group="models", seeds=lambda: [{"model.mlmodel": _core_ml()}], run=_run_core_ml, seconds=5.0
     ),

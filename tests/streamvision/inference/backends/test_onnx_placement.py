@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamvision.inference.backends.onnx_runtime import ExecutedNode, Placement, read_placement
+from streamvision.inference.backends.onnx_placement import ExecutedNode, Placement, read_placement
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +139,7 @@ class TestAProviderThatDoesNotStart:
 
     @pytest.mark.filterwarnings("ignore:Specified provider")
     def test_it_is_an_error_where_it_was_asked_for(self, tiny_onnx: Path) -> None:
-        with pytest.raises(DeviceError, match=r"cuda:0 was asked for, but .*took CPUExecutionProvider"):
+        with pytest.raises(DeviceError, match=r"cuda:0 was asked for, but .*could not start CUDAExecutionProvider"):
             OnnxRuntimeBackend(tiny_onnx, device="cuda")
 
     @pytest.mark.filterwarnings("ignore:Specified provider")
@@ -146,3 +149,22 @@ class TestAProviderThatDoesNotStart:
         backend = OnnxRuntimeBackend(tiny_onnx)
         assert backend.device == "cpu"
         assert "cuda:0" in caplog.text
+
+    @pytest.mark.parametrize("device", ["tensorrt", "tensorrt:1"])
+    def test_a_build_without_tensorrt_says_so(self, tiny_onnx: Path, device: str) -> None:
+        with pytest.raises(DeviceError, match=rf"'{device}' was asked for.*built without TensorRT.*--device cuda"):
+            OnnxRuntimeBackend(tiny_onnx, device=device)
+
+
+def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path: Path) -> None:
+    """Where ONNX Runtime is 1.31 or newer, importing it would else write a number of the machine into this folder."""
+    code = "import os, streamvision, onnxruntime; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    for given, expected in (({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0")):
+        environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+        environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1", **given}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=True
+        )
+        assert done.stdout.split() == [expected]
+        if expected == "1":
+            assert not (tmp_path / "cache" / "Microsoft").exists()

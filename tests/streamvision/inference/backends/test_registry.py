@@ -37,6 +37,8 @@ def test_a_folder_with_one_xml_is_an_openvino_model(tiny_onnx: Path, tmp_path: P
     ("name", "content", "says"),
     [
         ("weights.pt", b"PK", "must be exported first"),
+        ("yolo.engine", b"ftrt", r"give the \.onnx file that it was built from with --device tensorrt"),
+        ("yolo.plan", b"ftrt", "is a TensorRT engine"),
         ("model.bin", b"x", "ending that no backend reads"),
         ("model", b"x", "ending that no backend reads"),
         ("empty.onnx", b"", "is empty"),

@@ -9,8 +9,8 @@ import pytest
 onnx = pytest.importorskip("onnx")
 
 from exporters.onnx.half import to_half  # noqa: E402
-from exporters.tensorrt.engine_spec import scan_onnx  # noqa: E402
 from exporters.tensorrt.quantise import quantise  # noqa: E402
+from streamvision.inference.backends.onnx_scan import scan_onnx  # noqa: E402
 from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
 
 
@@ -33,9 +33,10 @@ def test_weights_that_are_only_stored_in_half_are_not_computed_in_it(project_roo
 
 
 def test_weights_in_other_files_are_noticed(tiny: Path, tmp_path: Path) -> None:
-    onnx.save(onnx.load(tiny), tmp_path / "apart.onnx", save_as_external_data=True, size_threshold=0)
-    assert scan_onnx((tmp_path / "apart.onnx").read_bytes(), name="m").external
-    assert not scan_onnx(tiny.read_bytes(), name="m").external
+    apart = tmp_path / "apart.onnx"
+    onnx.save(onnx.load(tiny), apart, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    assert scan_onnx(apart.read_bytes(), name="m").external == ("weights.bin",)
+    assert scan_onnx(tiny.read_bytes(), name="m").external == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"dear diary\n" * 50, b"\xff" * 100])

@@ -1,0 +1,207 @@
+"""What TensorRT's provider is told. Nothing here runs on a GPU: the options were tried on the real GPU build."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamvision.core.config.model import Precision
+from streamvision.core.errors import DeviceError, ModelError, OutputError
+from streamvision.inference.backends.tensorrt_provider import (
+    MOST_ENGINE_FOLDERS,
+    EnginePlan,
+    engine_folder,
+    forget_engines,
+    plan_engines,
+    profile,
+)
+from streamvision.inference.tensors import ModelInputs, TensorSpec
+from support.tiny_detector import tiny_detector, tiny_pictures
+
+FREE = TensorSpec("images", (None, 3, 64, 64), "float32")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def plan(path: Path, spec: TensorSpec = FREE, *, precision: Precision = "auto", version: str = "1.23") -> EnginePlan:
+    inputs = ModelInputs.of((spec,), path=path)
+    return plan_engines(path, inputs, precision=precision, version=version, usual_side_px=(64, 64))
+
+
+def sizes(*specs: TensorSpec) -> dict[str, tuple[tuple[int, ...], ...]]:
+    return dict(profile(ModelInputs.of(specs, path=Path("m.onnx")), (384, 640)))
+
+
+class TestSizesOfCalls:
+    """An engine is built for them once, so that none is built in the middle of a stream."""
+
+    def test_a_free_batch(self) -> None:
+        assert sizes(FREE) == {"images": ((1, 3, 64, 64), (4, 3, 64, 64), (16, 3, 64, 64))}
+
+    def test_free_sides(self) -> None:
+        spec = TensorSpec("x", (1, 3, None, None), "float32")
+        assert sizes(spec) == {"x": ((1, 3, 32, 32), (1, 3, 384, 640), (1, 3, 1280, 1280))}
+
+    def test_the_batch_of_what_goes_with_the_picture(self) -> None:
+        companion = TensorSpec("orig_target_sizes", (None, 2), "int64")
+        assert sizes(FREE, companion)["orig_target_sizes"] == ((1, 2), (4, 2), (16, 2))
+
+    def test_one_picture_without_a_batch(self) -> None:
+        spec = TensorSpec("image", (3, None, None), "float32")
+        assert sizes(spec) == {"image": ((3, 32, 32), (3, 384, 640), (3, 1280, 1280))}
+
+    @pytest.mark.parametrize(
+        ("shape", "largest"), [((None, None, None, 3), (4, 2160, 3840, 3)), ((None, None, None, 1), (4, 3240, 3840, 1))]
+    )
+    def test_whole_pictures(self, shape: tuple[int | None, ...], largest: tuple[int, ...]) -> None:
+        least, usual, most = sizes(TensorSpec("pictures", shape, "uint8"))["pictures"]
+        assert most == largest
+        assert usual[0] == 1 and usual[2] == 1920
+        assert usual[1] % 3 == 0 and least[1] % 3 == (0 if shape[3] == 1 else 2)
+
+    def test_nothing_free_is_nothing_said(self, tmp_path: Path) -> None:
+        fixed = TensorSpec("images", (1, 3, 64, 64), "float32")
+        assert sizes(fixed) == {}
+        made = plan(tiny_detector(tmp_path / "tiny.onnx"), fixed)
+        assert (made.options, made.max_batch) == ({}, None)
+
+    def test_they_are_written_as_the_provider_reads_them(self, tmp_path: Path) -> None:
+        made = plan(tiny_detector(tmp_path / "tiny.onnx"))
+        assert made.options["trt_profile_max_shapes"] == "images:16x3x64x64"
+        assert made.max_batch == 16
+
+
+class TestPrecision:
+    @pytest.mark.reference
+    def test_it_is_the_files_own(self, tmp_path: Path) -> None:
+        onnx = pytest.importorskip("onnx")
+        from exporters.onnx.half import to_half
+        from exporters.tensorrt.quantise import quantise
+
+        path = tiny_detector(tmp_path / "tiny.onnx")
+        model = onnx.load(path)
+        half, quantised = tmp_path / "half.onnx", tmp_path / "int8.onnx"
+        onnx.save(to_half(model), half)
+        onnx.save(quantise(onnx.load(path), [tiny_pictures(1)], float_layers=1), quantised)
+        switches = ("trt_fp16_enable", "trt_int8_enable")
+        found = {
+            p.stem: (plan(p).precision, *(plan(p).options.get(s) for s in switches)) for p in (path, half, quantised)
+        }
+        assert found == {
+            "tiny": ("fp32", None, None),
+            "half": ("fp16", "True", None),
+            "int8": ("int8", None, "True"),
+        }
+        with pytest.raises(DeviceError, match=r"is in int8, which TensorRT does not make fp16 of; make one with"):
+            plan(quantised, precision="fp16")
+        with pytest.raises(DeviceError, match="is in fp16, which TensorRT does not make fp32 of"):
+            plan(half, precision="fp32")
+
+    def test_a_float32_file_may_be_built_in_half(self, tmp_path: Path) -> None:
+        made = plan(tiny_detector(tmp_path / "tiny.onnx"), precision="fp16")
+        assert (made.precision, made.options["trt_fp16_enable"]) == ("fp16", "True")
+
+
+class TestTheFolderOfEngines:
+    def test_other_weights_under_the_same_name_are_another_folder(self, tmp_path: Path) -> None:
+        onnx = pytest.importorskip("onnx")
+        path = tiny_detector(tmp_path / "tiny.onnx")
+        before = plan(path).folder
+        assert plan(path).folder == before
+        assert before.name.startswith("tiny-")
+        model = onnx.load(path)
+        weights = model.graph.initializer[0]
+        weights.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weights) + 1, weights.name))
+        onnx.save(model, path)
+        assert plan(path).folder != before
+
+    def test_options_and_the_runtimes_version_count_too(self, tmp_path: Path) -> None:
+        path = tiny_detector(tmp_path / "tiny.onnx")
+        folders = {plan(path).folder, plan(path, precision="fp16").folder, plan(path, version="1.24").folder}
+        assert len(folders) == 3
+
+    def test_weights_in_another_file_count_too(self, tmp_path: Path) -> None:
+        onnx = pytest.importorskip("onnx")
+        path, weights = tmp_path / "apart.onnx", tmp_path / "weights.bin"
+        model = onnx.load(tiny_detector(tmp_path / "tiny.onnx"))
+        onnx.save(model, path, save_as_external_data=True, location=weights.name, size_threshold=0)
+        before = plan(path).folder
+        content = bytearray(weights.read_bytes())
+        content[0] ^= 1
+        weights.write_bytes(bytes(content))
+        assert plan(path).folder != before
+        weights.unlink()
+        with pytest.raises(ModelError, match=r"weights in other files.*weights\.bin.*put them beside it"):
+            plan(path)
+
+    def test_the_oldest_are_removed_and_nothing_else(self, tmp_path: Path) -> None:
+        made = plan(tiny_detector(tmp_path / "tiny.onnx"))
+        engines = made.folder.parent
+        engines.mkdir(parents=True)
+        for number in range(MOST_ENGINE_FOLDERS + 2):
+            folder = engines / f"old-{number}"
+            folder.mkdir()
+            (folder / "options.json").write_text("{}")
+            os.utime(folder, (number, number))
+        (engines / "of somebody else").mkdir()
+        with engine_folder(made):
+            pass
+        left = {folder.name for folder in engines.iterdir() if folder.is_dir()}
+        assert left == {f"old-{n}" for n in range(3, MOST_ENGINE_FOLDERS + 2)} | {made.folder.name, "of somebody else"}
+
+    def test_two_builders_wait_for_each_other(self, tmp_path: Path) -> None:
+        made = plan(tiny_detector(tmp_path / "tiny.onnx"))
+        order: list[str] = []
+        inside = threading.Event()
+
+        def first() -> None:
+            with engine_folder(made):
+                inside.set()
+                time.sleep(0.3)
+                order.append("first")
+
+        thread = threading.Thread(target=first)
+        thread.start()
+        assert inside.wait(60)
+        with pytest.raises(OutputError, match="another process has been building"), engine_folder(made, timeout_s=0):
+            pass
+        with engine_folder(made, timeout_s=60):
+            order.append("second")
+        thread.join(60)
+        assert order == ["first", "second"]
+
+    def test_engines_that_cannot_be_read_are_forgotten(self, tmp_path: Path) -> None:
+        made = plan(tiny_detector(tmp_path / "tiny.onnx"))
+        with engine_folder(made):
+            (made.folder / "graph_sm87.engine").write_bytes(b"x")
+            (made.folder / "graph.profile").write_bytes(b"x")
+            assert made.built()
+            forget_engines(made)
+        assert not made.built()
+        assert [file.name for file in made.folder.iterdir()] == ["options.json"]
+
+    def test_a_folder_that_cannot_be_written_is_one_sentence(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "file").write_text("x")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+        made = plan(tiny_detector(tmp_path / "tiny.onnx"))
+        with pytest.raises(OutputError, match=r"TensorRT's engines.*set XDG_CACHE_HOME"), engine_folder(made):
+            pass
+
+
+def test_the_providers_options_are_texts(tmp_path: Path) -> None:
+    """Its Python interface takes no other values for most of them."""
+    options = plan(tiny_detector(tmp_path / "tiny.onnx"), precision="fp16").provider_options(1)
+    assert options["device_id"] == "1"
+    assert all(isinstance(value, str) for value in options.values())
+    assert {options[name] for name in options if name.endswith("_enable")} == {"True"}
+    assert np.prod([int(n) for n in options["trt_profile_opt_shapes"].partition(":")[2].split("x")]) == 4 * 3 * 64 * 64
