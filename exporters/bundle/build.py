@@ -10,21 +10,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from exporters.base import Target, UnverifiedArtifact
-from exporters.bundle.golden import (
-    GoldenTolerance,
-    GoldenVectors,
-    Reading,
-    drawn_picture,
-    reading_of,
-    record,
-    tolerance_of,
-)
-from exporters.bundle.texts import describe, model_spec
+from exporters.bundle.constants import model_spec
+from exporters.bundle.golden import GoldenVectors, drawn_picture, record
+from exporters.bundle.golden_files import write_golden
+from exporters.bundle.reading import GoldenTolerance, Reading, reading_of, tolerance_of
+from exporters.bundle.texts import describe
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ExportError
 from streamvision.core.files import writing
@@ -35,11 +26,11 @@ from streamvision.inference.model_card import ModelCard
 
 _MANIFEST = "bundle.json"
 _DECODERS = {
-    "android": ("Decoder.kt", "SelfTest.kt"),
-    "ios": ("Decoder.swift", "SelfTest.swift"),
-    "web": ("decoder.mjs", "self_test.mjs"),
+    "android": ("Decoder.kt", "Boxes.kt", "Oriented.kt", "Maps.kt", "SelfTest.kt"),
+    "ios": ("Decoder.swift", "Boxes.swift", "Oriented.swift", "Maps.swift", "SelfTest.swift"),
+    "web": ("decoder.mjs", "boxes.mjs", "oriented.mjs", "maps.mjs", "self_test.mjs"),
 }
-"""By folder of the bundle, the sources that are the same for every model."""
+"""By folder of the bundle, the sources that are the same for every model, whatever its task."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,9 @@ class Bundle:
     archive: Path
     """The same as a zip file, beside the folder."""
     objects: int
-    """How many objects the golden vectors have."""
+    """How many objects the golden vectors have; 0 for models that judge the picture as a whole."""
+    found: str
+    """What the golden vectors show, such as ``12 objects``."""
 
 
 def make_bundle(
@@ -103,7 +96,7 @@ def make_bundle(
             shutil.rmtree(folder, ignore_errors=True)
             made.rename(folder)
             Path(packed).replace(archive)
-    return Bundle(folder, archive, len(vectors.detections))
+    return Bundle(folder, archive, len(vectors.found.detections), vectors.in_words(card.names))
 
 
 def _write(
@@ -123,7 +116,7 @@ def _write(
         "card": "card.json",
         "labels": "labels.txt",
         "reading": asdict(reading),
-        "golden": _write_golden(made, vectors, card, backend) | {"tolerance": asdict(tolerance)},
+        "golden": write_golden(made, vectors, card, input_name=backend.input.name) | {"tolerance": asdict(tolerance)},
     }
     (made / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     shapes = {name: output.shape for name, output in vectors.outputs.items()}
@@ -151,41 +144,6 @@ def _copy_artefact(artefact: Path, made: Path) -> str:
         return _copy_artefact(files[0], made)
     (shutil.copytree if artefact.is_dir() else shutil.copyfile)(artefact, target)
     return target.name
-
-
-def _write_golden(made: Path, vectors: GoldenVectors, card: ModelCard, backend: Backend) -> dict[str, Any]:
-    """Write the vectors as raw little-endian files and return where each is."""
-    golden = made / "golden"
-    golden.mkdir()
-    encoded, png = cv2.imencode(".png", vectors.bgr)
-    if not encoded:
-        raise ExportError("the test picture cannot be encoded as PNG; give another picture")
-    (golden / "picture.png").write_bytes(png.tobytes())
-    detections = vectors.detections
-    (golden / "detections.json").write_text(json.dumps(list(detections.objects(card.names)), indent=1) + "\n")
-    rows = np.column_stack([detections.box_xyxy_px, detections.score, detections.class_id]).astype(np.float32)
-    _raw(golden, "detections", rows)
-    described = [
-        {"name": name, **_raw(golden, f"output_{at}", output)}
-        for at, (name, output) in enumerate(vectors.outputs.items())
-    ]
-    height_px, width_px = vectors.bgr.shape[:2]
-    (golden / "content.rgb").write_bytes(vectors.content_rgb.tobytes())
-    return {
-        "picture": {"file": "golden/picture.png", "width_px": width_px, "height_px": height_px},
-        "content": {"file": "golden/content.rgb", "shape": list(vectors.content_rgb.shape), "dtype": "uint8"},
-        "input": {"name": backend.input.name, **_raw(golden, "input", vectors.input)},
-        "outputs": described,
-        "detections": "golden/detections.json",
-    }
-
-
-def _raw(golden: Path, name: str, tensor: NDArray[Any]) -> dict[str, Any]:
-    """Write one tensor and return its file, shape and type; halves are widened, as few languages have them."""
-    kept = tensor if tensor.dtype == np.uint8 else tensor.astype("<f4")
-    file = f"{name}.{'u8' if kept.dtype == np.uint8 else 'f32'}"
-    (golden / file).write_bytes(np.ascontiguousarray(kept).tobytes())
-    return {"file": f"golden/{file}", "shape": list(kept.shape), "dtype": "uint8" if file.endswith("u8") else "float32"}
 
 
 def _check_replaceable(folder: Path) -> None:

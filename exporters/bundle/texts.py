@@ -1,21 +1,20 @@
-"""What a bundle says in the model's own numbers: its README, and constants for decoders that read no JSON."""
+"""What a bundle says for people in the model's own numbers: its README."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from importlib import resources
 from string import Template
-from typing import Literal
 
-from exporters.bundle.golden import GoldenTolerance, GoldenVectors, Reading
-from streamvision.inference.model_card import InputCard, ModelCard
+from exporters.bundle.golden import GoldenVectors
+from exporters.bundle.reading import GoldenTolerance, Reading
+from streamvision.inference.model_card import OBJECT_TASKS, InputCard, ModelCard
 
 _RESIZES = {
     "letterbox_center": "shrink or enlarge it, aspect kept, until it fits; centre it; fill the border with grey $pad",
     "letterbox_top_left": "shrink or enlarge it, aspect kept, until it fits; put it into the top left corner; fill the "
     "rest with grey $pad",
     "stretch": "stretch it to that size; the aspect is not kept",
+    "crop_center": "bring its shorter side to $shorter pixels, aspect kept, and cut out the middle",
 }
 _LAYOUTS = {
     "yolo_v8": "One column a box: centre x, centre y, width, height, then a score for each class.",
@@ -27,12 +26,39 @@ _LAYOUTS = {
     "the third the scores, the last the number of rows that count.",
     "vision_objects": "In the first, one row a box: centre x, centre y, width, height. In the second, its score for "
     "each class.",
-    "yolo_end2end": "One row a box: left, top, right, bottom, score, class. Rows that are not used have the score 0.",
+    "yolo_end2end": "One row a box: $edges, score, class. Rows that are not used have the score 0.",
+    "probabilities": "One probability a class.",
+    "logits": "One logit a class; their softmax are the probabilities.",
+    "class_map": "A map, for all of the input, of class numbers or of one logit a class; a single channel holds the logit "
+    "of the second class. Interpolate logits bilinearly to the input's pixels, cut the border away, and take the largest.",
 }
 _SAMPLINGS = {
     "pixel_center": "bilinearly, the middles of the pixels laid onto each other, as most libraries do",
     "pixel_corner": "bilinearly, the top left corners of the pixels laid onto each other, as MediaPipe does",
     "bicubic": "with Pillow's bicubic kernel, which widens where the picture becomes smaller",
+}
+_CROPPED_SAMPLING = (
+    "bilinearly, over an area that widens where the picture becomes smaller (antialiasing), as Pillow does"
+)
+_TASKS = {
+    "segment": "Behind them stand 32 weights for the 32 prototypes, the other output. A mask is where the weighted sum "
+    "of the prototypes, interpolated to the picture's own pixels, is above 0, within the box.",
+    "pose": "Behind them stand the keypoints: $points. Each has x and y, and a score where there is a third value.",
+    "obb": "The angle stands last: of the box's width, in radians, clockwise on the picture.",
+}
+_OBJECT_FILES = (
+    ("detections.json", "the $found"),
+    ("detections.f32", "the same as rows: left, top, right, bottom, score, class"),
+)
+_TASK_FILES = {
+    "segment": (
+        "masks.u32",
+        "the mask of each: left, top, width, height, the number of runs, and their lengths along the rows, zeros first",
+    ),
+    "pose": ("keypoints.f32", "the keypoints of each: x, y, score"),
+    "obb": ("oriented.f32", "the oriented box of each: centre x, centre y, width, height, angle"),
+    "classify": ("classes.f32", "the probability of each class; the likeliest is $found"),
+    "semantic": ("class_map.u8", "the class of each pixel of the content; $found"),
 }
 
 
@@ -49,32 +75,76 @@ def describe(model: str, card: ModelCard, reading: Reading, tolerance: GoldenTol
     given = card.input
     height_px, width_px = vectors.bgr.shape[:2]
     outputs = [f"- `{name}`, float32 `{list(output.shape)}`" for name, output in vectors.outputs.items()]
+    sampling = _CROPPED_SAMPLING if _antialiased(given) else _SAMPLINGS[given.sampling]
     return _template("README.md").substitute(
         model=model,
         what=f"{len(card.names)} classes, {card.task}." + (f" Made from {card.source}." if card.source else ""),
         licence=f"\n\nLicence of the weights: {card.licence}." if card.licence else "",
         width=given.width_px,
         height=given.height_px,
-        resize=Template(_RESIZES[given.resize]).substitute(pad=given.pad_value),
-        sampling=_SAMPLINGS[given.sampling],
+        resize=Template(_RESIZES[given.resize]).substitute(
+            pad=given.pad_value, shorter=given.crop_short_side_px or max(given.width_px, given.height_px)
+        ),
+        sampling=sampling,
         color=given.color.upper(),
         levels=_levels(given),
         dtype=given.dtype,
         shape=list(vectors.input.shape),
         outputs="\n".join(outputs),
-        layout=_LAYOUTS[reading.layout],
-        unit="fractions of the input, 0..1" if card.box_unit == "normalized" else "pixels of the input",
-        score=f"{reading.score:g}",
-        suppress="duplicates are gone already"
-        if card.nms_inside
-        else f"of two boxes of a class that overlap by more than {reading.iou:g} (IoU) the better stays",
+        read=_read(card, reading),
         picture_width=width_px,
         picture_height=height_px,
         input_file="input.u8" if given.dtype == "uint8" else "input.f32",
-        objects=len(vectors.detections),
-        iou=f"{tolerance.iou:g}",
-        off=f"{tolerance.score:g}",
+        files="\n".join(_files(card, vectors)),
+        agreement=_agreement(card, tolerance),
     )
+
+
+def _read(card: ModelCard, reading: Reading) -> str:
+    """Return how the outputs are read, as paragraphs."""
+    edges = "centre x, centre y, width, height" if card.task == "obb" else "left, top, right, bottom"
+    layout = Template(_LAYOUTS[reading.layout]).substitute(edges=edges)
+    if card.task not in OBJECT_TASKS:
+        return layout
+    unit = "fractions of the input, 0..1" if card.box_unit == "normalized" else "pixels of the input"
+    points = ", ".join(card.keypoints.names) if card.keypoints else ""
+    added = Template(f" {_TASKS[card.task]}").substitute(points=points) if card.task in _TASKS else ""
+    measure = "probabilistic IoU, arXiv:2106.06072" if card.task == "obb" else "IoU"
+    suppress = (
+        "duplicates are gone already"
+        if card.nms_inside
+        else f"of two boxes of a class that overlap by more than {reading.iou:g} ({measure}) the better stays"
+    )
+    return (
+        f"{layout}{added} Boxes are in {unit}.\nKeep what scores {reading.score:g} or more; {suppress}.\n"
+        "Map each box back from the input to the picture, and cut it at the picture's edges."
+    )
+
+
+def _files(card: ModelCard, vectors: GoldenVectors) -> list[str]:
+    """Return the rows of the table of what was found."""
+    rows = [*(_OBJECT_FILES if card.task in OBJECT_TASKS else ()), *filter(None, [_TASK_FILES.get(card.task)])]
+    found = vectors.in_words(card.names)
+    return [f"| `{name}` | {Template(text).substitute(found=found)} |" for name, text in rows]
+
+
+def _agreement(card: ModelCard, tolerance: GoldenTolerance) -> str:
+    if card.task == "classify":
+        return f"a probability is the same with {tolerance.class_score:g} of difference."
+    if card.task == "semantic":
+        return f"{1 - tolerance.same_pixels:.0%} of the cells may have another class."
+    more = {
+        "segment": f", its mask with {tolerance.mask_iou:g} of overlap",
+        "pose": f", its keypoints within {tolerance.keypoint_share:g} of its size",
+    }.get(card.task, "")
+    return (
+        f"an object is the\nsame with {tolerance.iou:g} of overlap (IoU) and {tolerance.score:g} of score{more}, "
+        "and what lies that near to the threshold may be missing."
+    )
+
+
+def _antialiased(given: InputCard) -> bool:
+    return given.resize == "crop_center" and given.sampling != "bicubic"
 
 
 def _levels(given: InputCard) -> str:
@@ -89,70 +159,5 @@ def _levels(given: InputCard) -> str:
     return text + (" (one value a channel)." if given.mean or given.std else ".")
 
 
-def model_spec(
-    language: Literal["kt", "swift"],
-    card: ModelCard,
-    reading: Reading,
-    tolerance: GoldenTolerance,
-    outputs: Mapping[str, Sequence[int]],
-    picture: Sequence[int],
-) -> str:
-    """Return a model's constants, ``ModelSpec.kt`` or ``ModelSpec.swift``.
-
-    Args:
-        language: the file's ending.
-        card: the model's card.
-        reading: how the outputs are read.
-        tolerance: what another runtime may differ by.
-        outputs: shape of each output by its name, with batch 1.
-        picture: width and height of the golden picture, in pixels.
-    """
-    given, kotlin = card.input, language == "kt"
-    # A dollar sign begins a template in Kotlin.
-    labels = [_quoted(name).replace("$", "\\$" if kotlin else "$") for name in card.names]
-    return _template(f"ModelSpec.{language}").substitute(
-        width=given.width_px,
-        height=given.height_px,
-        planar=_flag(given.layout == "nchw"),
-        uint8=_flag(given.dtype == "uint8"),
-        bgr=_flag(given.color == "bgr"),
-        resize=given.resize,
-        pad=given.pad_value,
-        scale=repr(float(given.scale)),
-        mean=_floats(given.mean, kotlin=kotlin),
-        std=_floats(given.std, kotlin=kotlin),
-        layout=reading.layout,
-        normalized=_flag(card.box_unit == "normalized"),
-        nms_inside=_flag(card.nms_inside),
-        output_names=", ".join(map(_quoted, outputs)),
-        output_shapes=", ".join(f"intArrayOf({', '.join(map(str, shape))})" for shape in outputs.values())
-        if kotlin
-        else [list(shape) for shape in outputs.values()],
-        score=reading.score,
-        iou=reading.iou,
-        max_detections=reading.max_detections,
-        labels=",\n        ".join(labels),
-        picture_width=picture[0],
-        picture_height=picture[1],
-        golden_iou=tolerance.iou,
-        golden_score=tolerance.score,
-    )
-
-
 def _template(name: str) -> Template:
     return Template((resources.files("exporters.bundle") / "templates" / name).read_text(encoding="utf-8"))
-
-
-def _floats(values: Sequence[float] | None, *, kotlin: bool) -> str:
-    if not values:
-        return "null" if kotlin else "nil"
-    return f"floatArrayOf({', '.join(f'{v}f' for v in values)})" if kotlin else f"[{', '.join(map(str, values))}]"
-
-
-def _quoted(text: str) -> str:
-    """Return a string literal; the escapes of JSON that names can need are those of Kotlin and Swift."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"

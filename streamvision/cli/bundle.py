@@ -48,7 +48,12 @@ def bundle(
     with Model.open(config) as detector:
         made = make_bundle(path, output, backend=detector.backend, card=detector.card, picture=picture, score=score)
     if as_json:
-        document = {"folder": str(made.folder), "archive": str(made.archive), "objects": made.objects}
+        document = {
+            "folder": str(made.folder),
+            "archive": str(made.archive),
+            "objects": made.objects,
+            "found": made.found,
+        }
         click.echo(json.dumps(document, indent=2))
     else:
-        click.echo(f"{made.folder} and {made.archive}: golden vectors with {made.objects} objects")
+        click.echo(f"{made.folder} and {made.archive}: golden vectors with {made.found}")

@@ -289,7 +289,7 @@ def _bundles(
         try:
             bundle = bundle_exported(artifact, format.create(), picture=picture)
             made[result.name] = {"bundle": str(bundle.folder), "bundle_error": None}
-            say(f"{result.name}: bundle with {bundle.objects} objects in {bundle.folder}")
+            say(f"{result.name}: bundle with {bundle.found} in {bundle.folder}")
         except StreamVisionError as error:
             sentence = f"{result.name} is proven and kept, but its bundle was not made: {error}"
             made[result.name] = {"bundle": None, "bundle_error": sentence}

@@ -2,8 +2,9 @@
 package streamvision
 
 val MODEL = ModelSpec(
+    task = "$task",
     inputWidth = $width, inputHeight = $height, planar = $planar,
-    uint8Input = $uint8, bgr = $bgr, resize = "$resize",
+    uint8Input = $uint8, bgr = $bgr, resize = "$resize", cropShortSide = $crop_short_side,
     padValue = $pad, scale = $scale, mean = $mean, std = $std,
     layout = "$layout", normalizedBoxes = $normalized,
     nmsInside = $nms_inside,
@@ -12,11 +13,18 @@ val MODEL = ModelSpec(
     labels = listOf(
         $labels,
     ),
+    keypointNames = listOf($keypoint_names),
+    skeleton = listOf($skeleton),
 )
 
 const val GOLDEN_PICTURE_WIDTH = $picture_width
 const val GOLDEN_PICTURE_HEIGHT = $picture_height
 
-/** How near to the golden objects a runtime comes. */
-const val GOLDEN_IOU = ${golden_iou}f
-const val GOLDEN_SCORE = ${golden_score}f
+/** How near to the golden tensor the decoder comes. */
+const val GOLDEN_TENSOR = $tensor
+
+/** How near to the golden results a runtime comes. */
+val GOLDEN_TOLERANCE = Tolerance(
+    iou = ${golden_iou}f, score = ${golden_score}f, maskIou = ${golden_mask_iou}f,
+    keypointShare = ${golden_keypoint_share}f, classScore = ${golden_class_score}f, samePixels = ${golden_same_pixels}f,
+)

@@ -1,8 +1,9 @@
 // Made by StreamVision for the model of this bundle; another model brings its own.
 
 let model = ModelSpec(
+    task: "$task",
     inputWidth: $width, inputHeight: $height, planar: $planar,
-    bgr: $bgr, resize: "$resize", padValue: $pad,
+    bgr: $bgr, resize: "$resize", cropShortSide: $crop_short_side, padValue: $pad,
     scale: $scale, mean: $mean, std: $std,
     layout: "$layout", normalizedBoxes: $normalized,
     nmsInside: $nms_inside,
@@ -11,12 +12,19 @@ let model = ModelSpec(
     scoreThreshold: $score, iouThreshold: $iou, maxDetections: $max_detections,
     labels: [
         $labels,
-    ]
+    ],
+    keypointNames: [$keypoint_names],
+    skeleton: [$skeleton]
 )
 
 let goldenPictureWidth = $picture_width
 let goldenPictureHeight = $picture_height
 
-/// How near to the golden objects a runtime comes.
-let goldenIou: Float = $golden_iou
-let goldenScore: Float = $golden_score
+/// How near to the golden tensor the decoder comes.
+let goldenTensor: Float = $tensor
+
+/// How near to the golden results a runtime comes.
+let goldenTolerance = Tolerance(
+    iou: $golden_iou, score: $golden_score, maskIou: $golden_mask_iou,
+    keypointShare: $golden_keypoint_share, classScore: $golden_class_score, samePixels: $golden_same_pixels
+)

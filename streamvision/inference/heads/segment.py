@@ -119,7 +119,7 @@ class MaskHead(BoxTensorHead):
         prototypes = outputs[self._prototypes_at][index]
         if not self._is_map((1, *prototypes.shape)) or found.extra is None:
             raise ModelError(f"the model returned prototypes {prototypes.shape}; check the exported file")
-        if prototypes.shape[0] != PROTOTYPES:
+        if prototypes.shape != (PROTOTYPES, *self._rows_last):  # 32 may be the rows of an input of 128 px, too
             prototypes = prototypes.transpose(2, 0, 1)
         boxes = letterbox.to_picture(found.box_xyxy_px)
         masks = box_masks(prototypes.astype(np.float32, copy=False), found.extra, boxes, letterbox)

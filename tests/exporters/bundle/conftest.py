@@ -9,6 +9,7 @@ import pytest
 from exporters.bundle import make_bundle
 from support.bundles import bundled
 from support.constant_network import constant_network
+from support.constant_tasks import constant_task
 
 LAYOUTS = {
     "end2end_bytes": ("yolo_end2end", {"layout": "nhwc", "dtype": "uint8", "scale": 1.0, "resize": "stretch"}),
@@ -19,6 +20,25 @@ LAYOUTS = {
     "yolo_v8_odd": ("yolo_v8", {"width_px": 160, "height_px": 224}),
 }
 """By name, a layout of outputs and what its card says about the input."""
+_BYTES = {"layout": "nhwc", "dtype": "uint8", "scale": 1.0}
+TASKS = {
+    "classify_crop": ("classify", {"width_px": 112, "height_px": 96, "resize": "crop_center", "crop_short_side_px": 128}),
+    "classify_logits": ("classify_logits", {"width_px": 128, "resize": "crop_center", "mean": (0.5, 0.4, 0.3)}),
+    "obb": ("yolo_obb", {}),
+    "obb_stretch": ("yolo_obb", {"resize": "stretch"}),
+    "obb_end2end": ("yolo_obb_end2end", {"resize": "letterbox_top_left"}),
+    "pose": ("yolo_pose", {}),
+    "pose_end2end": ("yolo_pose_end2end", {"values": 2, "dtype": "float16"}),
+    "segment": ("yolo_seg", {}),
+    "segment_stretch": ("yolo_seg", {"layout": "nhwc", "resize": "stretch"}),
+    "segment_odd": ("yolo_seg", {"width_px": 160, "height_px": 224, "resize": "letterbox_top_left"}),
+    "segment_end2end": ("yolo_seg_end2end", _BYTES),
+    "semantic": ("semantic", {}),
+    "semantic_last": ("semantic", {"layout": "nhwc", "resize": "stretch"}),
+    "semantic_numbers": ("semantic", {"channels": 0}),
+    "semantic_one": ("semantic", {"channels": 1, "resize": "letterbox_top_left"}),
+}
+"""By name, a head of another task, and what is special of its network and its input."""
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +55,9 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, road_signs: Path, request:
     artefact.write_bytes(b"a network that always answers the same")
     for name, (layout, input_card) in LAYOUTS.items():
         backend, card = constant_network(layout, **input_card)
+        make_bundle(artefact, folder / name, backend=backend, card=card)
+    for name, (head, special) in TASKS.items():
+        backend, card = constant_task(head, **special)
         make_bundle(artefact, folder / name, backend=backend, card=card)
     try:
         data_dir: Path = request.getfixturevalue("data_dir")
