@@ -1,4 +1,4 @@
-// A bundle, opened: its decoder, its model, and what leads from a picture to objects.
+// A bundle, opened: its decoder, its model, and what leads from a picture to what is on it.
 import { openModel } from "./runtimes.js";
 
 export class Detector {
@@ -12,6 +12,7 @@ export class Detector {
     };
     await read("bundle.json");
     detector.decoder = await import(new URL("web/decoder.mjs", base));
+    if (!detector.decoder.decode) throw new Error("the bundle is of an older StreamVision; make it again with: npm run bundle");
     const check = await import(new URL("web/self_test.mjs", base));
     const golden = await check.readGolden(read);
     detector.card = golden.card;
@@ -19,11 +20,11 @@ export class Detector {
     detector.model = await openModel(new URL(golden.bundle.artefact, base), accelerator);
     const found = detector.decode(await detector.model.run(golden.input), golden.place);
     const { tolerance } = golden.bundle.golden, { score } = detector.reading;
-    detector.differences = [...check.selfTest(golden), ...check.differences(found, golden.detections, tolerance, score)];
+    detector.differences = [...check.selfTest(golden), ...check.differences(found, golden.prediction, tolerance, score)];
     return detector;
   }
 
-  /** Objects on a picture, a canvas or a video of this size in pixels. */
+  /** What the model says of a picture, a canvas or a video of this size in pixels: {detections, classScores, classMap}. */
   async detect(source, width, height) {
     const place = new this.decoder.Placement(width, height, this.card.input);
     const { contentWidth, contentHeight } = place;
@@ -37,7 +38,7 @@ export class Detector {
   }
 
   decode(outputs, place) {
-    return this.decoder.detect(outputs, place, this.card, this.reading);
+    return this.decoder.decode(outputs, place, this.card, this.reading);
   }
 
   get dims() {

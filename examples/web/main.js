@@ -1,5 +1,6 @@
-// The page: a picture, the webcam or a video file in; boxes on a canvas and a list of objects out.
+// The page: a picture, the webcam or a video file in; what was found on a canvas and as a list out.
 import { Detector } from "./detector.js";
+import { colour, drawClassMap, drawExtras } from "./draw.js";
 
 const $ = (id) => document.getElementById(id);
 const canvas = $("stage"), brush = canvas.getContext("2d"), video = $("video");
@@ -59,21 +60,41 @@ function show(picture, width, height, found, tookMs) {
   brush.lineWidth = line;
   brush.font = `600 ${8 * line}px system-ui, sans-serif`;
   brush.textBaseline = "bottom";
-  const entries = found.map(({ box: [left, top, right, bottom], score, classId }) => {
-    const name = detector.card.names[classId], text = `${name} ${Math.round(100 * score)} %`;
-    brush.strokeStyle = brush.fillStyle = `hsl(${(classId * 137.5) % 360} 85% 60%)`;
-    brush.strokeRect(left, top, right - left, bottom - top);
+  const { detections, classScores, classMap } = found, { names } = detector.card;
+  if (classMap) drawClassMap(brush, classMap);
+  const objects = detections.map((object) => {
+    const { box, score, classId } = object, [left, top, right, bottom] = box, name = names[classId];
+    const text = `${name} ${Math.round(100 * score)} %`;
+    drawExtras(brush, object, detector.card.keypoints?.skeleton ?? []);
+    brush.strokeStyle = brush.fillStyle = colour(classId);
+    if (!object.oriented) brush.strokeRect(left, top, right - left, bottom - top);
     const labelTop = Math.max(top, 10 * line);
     brush.fillRect(left - line / 2, labelTop - 10 * line, brush.measureText(text).width + 4 * line, 10 * line);
     brush.fillStyle = "#000";
     brush.fillText(text, left + line, labelTop);
-    const entry = document.createElement("li");
-    entry.textContent = `${text}, ${[left, top, right, bottom].map((edge) => edge.toFixed(1)).join(", ")}`;
-    Object.assign(entry.dataset, { box: JSON.stringify([left, top, right, bottom]), score, class: name });
-    return entry;
+    return listed(`${text}, ${box.map((edge) => edge.toFixed(1)).join(", ")}`, { box: JSON.stringify(box), score, class: name });
   });
-  $("objects").replaceChildren(...entries);
-  $("time").textContent = `${found.length} objects in ${tookMs.toFixed(0)} ms`;
+  const classes = classScores.slice(0, 5).map(({ classId, score }) =>
+    listed(`${names[classId]} ${(100 * score).toFixed(1)} %`, { score, class: names[classId] }));
+  const shares = classMap ? areas(classMap).map(({ classId, share }) =>
+    listed(`${names[classId]} on ${(100 * share).toFixed(1)} % of the picture`, { share, class: names[classId] })) : [];
+  $("objects").replaceChildren(...objects, ...classes, ...shares);
+  const many = classMap ? `${shares.length} classes` : classes.length ? names[classScores[0].classId] : `${objects.length} objects`;
+  $("time").textContent = `${many} in ${tookMs.toFixed(0)} ms`;
+}
+
+function listed(text, data) {
+  const entry = document.createElement("li");
+  entry.textContent = text;
+  Object.assign(entry.dataset, data);
+  return entry;
+}
+
+/** What share of a map each class has, the largest first. */
+function areas({ classIds }) {
+  const counts = new Map();
+  for (const classId of classIds) counts.set(classId, (counts.get(classId) ?? 0) + 1);
+  return [...counts].map(([classId, count]) => ({ classId, share: count / classIds.length })).sort((a, b) => b.share - a.share);
 }
 
 function say(text, state) {

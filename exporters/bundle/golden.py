@@ -55,6 +55,7 @@ class GoldenVectors:
         if result.class_score is not None:
             best = int(result.class_score.argmax())
             return f"{class_name(best, names)!r} at {result.class_score[best]:.2f}"
+        assert result.class_map is not None, "the decoders read no other results of whole pictures"
         return f"{len(np.unique(result.class_map))} classes of pixels"
 
 

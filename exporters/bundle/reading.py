@@ -29,7 +29,6 @@ LAYOUTS = {
 """By head of the card, the layout as the decoders know it; what the card's task adds to a box stands behind it."""
 OUTPUT_ORDER = {"vision_objects": ("coordinates", "confidence")}
 """By layout, names of the outputs in the order of the decoders, where that is not the model's own."""
-_RESIZES = ("letterbox_center", "letterbox_top_left", "stretch", "crop_center")
 
 
 @dataclass(frozen=True)
@@ -82,11 +81,6 @@ def reading_of(card: ModelCard, config: ModelConfig) -> Reading:
     if card.head not in LAYOUTS:
         raise ExportError(
             f"the decoders of a bundle read the heads {', '.join(LAYOUTS)}, not {card.head}; export without a bundle"
-        )
-    if card.input.resize not in _RESIZES:
-        raise ExportError(
-            f"the decoders of a bundle know the resize rules {', '.join(_RESIZES)}, not {card.input.resize}; "
-            "export without a bundle"
         )
     if card.input.color == "gray":
         raise ExportError("the decoders of a bundle feed three channels, not brightness alone; export without a bundle")

@@ -29,8 +29,9 @@ _LAYOUTS = {
     "yolo_end2end": "One row a box: $edges, score, class. Rows that are not used have the score 0.",
     "probabilities": "One probability a class.",
     "logits": "One logit a class; their softmax are the probabilities.",
-    "class_map": "A map, for all of the input, of class numbers or of one logit a class; a single channel holds the logit "
-    "of the second class. Interpolate logits bilinearly to the input's pixels, cut the border away, and take the largest.",
+    "class_map": "A map, for all of the input, of class numbers or of one logit a class; a single channel holds the "
+    "logit of the second class. Interpolate logits bilinearly to the input's pixels, cut the border away, and take the "
+    "largest.",
 }
 _SAMPLINGS = {
     "pixel_center": "bilinearly, the middles of the pixels laid onto each other, as most libraries do",

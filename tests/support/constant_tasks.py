@@ -1,4 +1,4 @@
-"""Networks that always answer the same, one for each task beyond boxes, so that decoders can be tried on all of them."""
+"""Networks that always answer the same, one for each task beyond boxes, so that decoders can be tried on all."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def constant_task(head: str, /, *, values: int = 3, channels: int | None = None,
         more = random.normal(0, 1, (count, 32))
     elif task == "pose":
         points = center[:, None] + random.uniform(-0.6, 0.6, (count, len(POINTS.names), 2)) * size[:, None]
-        more = np.concatenate([points, random.uniform(0, 1, (*points.shape[:2], values - 2))], axis=2).reshape(count, -1)
+        more = np.concatenate([points, random.uniform(0, 1, (*points.shape[:2], values - 2))], axis=2).reshape(
+            count, -1
+        )
     else:
         more = random.uniform(-np.pi / 4, 3 * np.pi / 4, (count, 1))
     if selected:
@@ -72,7 +74,9 @@ def _semantic(random: np.random.Generator, given: InputCard, channels: int) -> A
         return ConstantNetwork(card, {"out": logits.argmax(axis=0)[None].astype(np.int32)}), card  # type: ignore[dict-item]
     logits = logits[:channels]
     last = given.layout == "nhwc"
-    return ConstantNetwork(card, {"out": np.ascontiguousarray((logits.transpose(1, 2, 0) if last else logits)[None])}), card
+    return ConstantNetwork(
+        card, {"out": np.ascontiguousarray((logits.transpose(1, 2, 0) if last else logits)[None])}
+    ), card
 
 
 def _smooth(random: np.random.Generator, count: int, rows: int, columns: int) -> NDArray[np.float32]:

@@ -40,17 +40,17 @@ final class Detector {
         let shrunk = CIImage(cvPixelBuffer: picture).samplingLinear().transformed(by: CGAffineTransform(
             scaleX: CGFloat(place.contentWidth) / CGFloat(size.width), y: CGFloat(place.contentHeight) / CGFloat(size.height)))
         draw(shrunk, place: place)
-        return try run(place)
+        return try run(place).detections
     }
 
-    /// What this device makes of the golden picture, against the bundle's golden objects; empty when it agrees.
+    /// What this device makes of the golden picture, against the bundle's golden results; empty when it agrees.
     func selfTest() throws -> [String] {
         let golden = Golden(folder: Bundle.main.resourceURL!.appendingPathComponent("golden"))
         let size = CGSize(width: golden.place.contentWidth, height: golden.place.contentHeight)
         let content = CIImage(bitmapData: Data(try golden.content()), bytesPerRow: 4 * golden.place.contentWidth, size: size,
                               format: .RGBA8, colorSpace: nil)
         draw(content, place: golden.place)
-        return differences(try run(golden.place), try golden.detections(), iou: goldenIou, score: goldenScore)
+        return differences(try run(golden.place), try golden.prediction(), goldenTolerance)
     }
 
     /// Puts a picture of content size in its place, on the border's grey.
@@ -64,20 +64,20 @@ final class Detector {
         context.render(placed.composited(over: border), to: input, bounds: bounds, colorSpace: nil)
     }
 
-    private func run(_ place: Placement) throws -> [Detection] {
+    private func run(_ place: Placement) throws -> Prediction {
         try VNImageRequestHandler(cvPixelBuffer: input).perform([request])
         if let selected = request.results as? [VNRecognizedObjectObservation], !selected.isEmpty {
-            return selected.compactMap { recognized($0) }.map(place.toPicture)
+            return Prediction(detections: selected.compactMap { recognized($0) }.map(place.toPicture))
         }
         let raw = (request.results as? [VNCoreMLFeatureValueObservation]) ?? []
-        if raw.isEmpty { return [] }  // a model with suppression inside that found nothing
+        if raw.isEmpty { return Prediction() }  // a model with suppression inside that found nothing
         let outputs = try model.outputNames.map { name in
             guard let array = raw.first(where: { $0.featureName == name })?.featureValue.multiArrayValue else {
                 throw DetectorError.missingOutput(name)
             }
             return MLShapedArray<Float>(converting: array).scalars
         }
-        return decoder.detect(outputs, place: place)
+        return decoder.decode(outputs, place: place)
     }
 
     /// An object of a model with suppression inside, in pixels of the input; Vision counts rows from below. The score is

@@ -62,7 +62,8 @@ export function differences(found, expected, tolerance, threshold) {
   });
   return [
     ...lacking(expected.detections, found.detections, "missing"), ...lacking(found.detections, expected.detections, "not expected"),
-    ...changed, ...differentClasses(found.classScores, expected.classScores, tolerance), ...differentMap(found.classMap, expected.classMap, tolerance),
+    ...changed, ...differentClasses(found.classScores, expected.classScores, tolerance),
+    ...differentMap(found.classMap, expected.classMap, tolerance),
   ];
 }
 

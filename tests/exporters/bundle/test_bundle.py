@@ -19,7 +19,9 @@ from streamvision.core.picture import BgrPicture
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.model import Model
 from streamvision.inference.model_card import ModelCard
+from support.bundles import TASKS
 from support.constant_network import ConstantNetwork, constant_network
+from support.constant_tasks import constant_task
 
 
 def tensor(bundle: Path, described: dict[str, object]) -> np.ndarray:
@@ -65,12 +67,15 @@ def test_the_zip_holds_the_same(bundles: Path) -> None:
 
 def test_the_decoders_are_short_and_need_no_library(bundles: Path) -> None:
     bundle = bundles / "road_signs"
-    for name in ("android/Decoder.kt", "ios/Decoder.swift", "web/decoder.mjs"):
-        lines = (bundle / name).read_text().splitlines()
+    sources = [source for folder in ("android", "ios", "web") for source in (bundle / folder).iterdir()]
+    assert len(sources) == 17
+    for source in sources:
+        lines = source.read_text().splitlines()
         assert len(lines) < 180
         assert all(len(line) <= 150 for line in lines)
-        imports = [line for line in lines if line.startswith("import ")]
-        assert all("kotlin.math" in line or line == "import Foundation" for line in imports)
+        imports = [line for line in lines if line.startswith("import ") and not line.startswith("import java.")]
+        own = ("import kotlin.", "import Foundation")
+        assert all(line.startswith(own) or (line.startswith("import {") and ' from "./' in line) for line in imports)
 
 
 def test_a_user_gives_another_picture(road_signs: Path, data_dir: Path, tmp_path: Path) -> None:
@@ -116,8 +121,7 @@ def test_openvino_brings_its_weights_and_packages_come_whole(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"head": "classify"}, "not classify"),
-        ({"input": {"resize": "crop_center"}}, "not crop_center"),
+        ({"head": "depth"}, "not depth"),
         ({"input": {"batch": 4}}, "batch 1"),
         ({"input": {"color": "gray"}}, "not brightness alone"),
     ],
@@ -143,13 +147,74 @@ def test_vectors_without_an_object_are_refused(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx"]
 
 
+def test_golden_vectors_of_other_tasks_are_what_the_runtime_does(bundles: Path) -> None:
+    for name, (head, special) in TASKS.items():
+        bundle = bundles / name
+        golden = json.loads((bundle / "bundle.json").read_text())["golden"]
+        backend, card = constant_task(head, **special)
+        picture = BgrPicture(cv2.imread(str(bundle / "golden" / "picture.png")))
+        found = Model(backend, card, ModelConfig(path=bundle / "model.bin")).find([picture])[0]
+        objects = found.detections
+        if card.task == "segment":
+            runs = tensor(bundle, golden["masks"]).tolist()
+            for mask in objects.mask:
+                left, top, width, height, count = runs[:5]
+                bits = np.repeat(np.arange(count) % 2 == 1, runs[5 : 5 + count]).reshape(height, width)
+                assert (left, top) == (mask.left_px, mask.top_px)
+                np.testing.assert_array_equal(bits, mask.bits)
+                del runs[: 5 + count]
+            assert not runs and len(objects) >= 3
+        elif card.task == "pose":
+            points = tensor(bundle, golden["keypoints"])
+            np.testing.assert_array_equal(points[..., :2], objects.keypoint_xy_px)
+            np.testing.assert_array_equal(points[..., 2], objects.keypoint_score)
+        elif card.task == "obb":
+            np.testing.assert_array_equal(tensor(bundle, golden["oriented"]), objects.obb_cxcywhr_px)
+        elif card.task == "classify":
+            np.testing.assert_array_equal(tensor(bundle, golden["classes"]), found.image_result.class_score)
+        else:
+            np.testing.assert_array_equal(tensor(bundle, golden["class_map"]), found.image_result.class_map)
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("segment", ("32 prototypes", "`masks.u32`", "the 259 objects", "0.85 of overlap")),
+        ("pose", ("head, left, right", "`keypoints.f32`", "0.05 of its size")),
+        (
+            "obb_end2end",
+            ("centre x, centre y, width, height, score, class", "radians", "`oriented.f32`", "gone already"),
+        ),
+        (
+            "classify_crop",
+            ("shorter side to 128 pixels", "antialiasing", "`classes.f32`", "the likeliest is 'blue' at"),
+        ),
+        ("semantic", ("take the largest", "`class_map.u8`", "4 classes of pixels", "2% of the cells")),
+    ],
+)
+def test_the_readme_says_what_the_task_needs(bundles: Path, name: str, facts: tuple[str, ...]) -> None:
+    readme = (bundles / name / "README.md").read_text()
+    for fact in facts:
+        assert fact in readme
+    assert "$" not in readme.replace('the "$last"', "")
+
+
+def test_maps_of_one_class_are_refused(tmp_path: Path) -> None:
+    backend, card = constant_task("semantic")
+    artefact = tmp_path / "m.onnx"
+    artefact.touch()
+    same: Backend = ConstantNetwork(card, {"out": np.zeros(backend.outputs[0].shape, np.float32)})
+    with pytest.raises(ExportError, match="all of the test picture is 'red'"):
+        make_bundle(artefact, tmp_path / "b", backend=same, card=card)
+
+
 def test_the_command_makes_a_bundle(road_signs: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "streamvision", "bundle", str(road_signs), "--json", "--output"]
     done = subprocess.run([*command, "signs"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["folder"], report["archive"]) == ("signs", "signs.zip")
-    assert report["objects"] >= 3
+    assert report["objects"] >= 3 and report["found"] == f"{report['objects']} objects"
     assert (tmp_path / "signs" / "web" / "decoder.mjs").is_file()
 
     (tmp_path / "full").mkdir()

@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.bundles import LAYOUTS, TASKS
 from support.npm_packages import npm_modules
+from support.swift import swift_compiler
 
 SelfTest = Callable[[Path], subprocess.CompletedProcess[str]]
-NAMES = (
-    "road_signs", "yolov8n_tflite", "yolox", "end2end_bytes", "four_outputs", "vision", "yolo_v5_bgr", "yolo_v8_mean",
-    "yolo_v8_odd",
-)  # fmt: skip
+NAMES = ("road_signs", "yolov8n_tflite", "yolox", *LAYOUTS, *TASKS)
 COMPILE_TIMEOUT_S = 500.0
 
 
@@ -33,10 +32,6 @@ def chosen(bundles: Path, name: str) -> Path:
     return bundles / name
 
 
-def objects_in(bundle: Path) -> int:
-    return len(json.loads((bundle / "golden" / "detections.json").read_text()))
-
-
 @pytest.fixture(scope="session")
 def javascript() -> SelfTest:
     if shutil.which("node") is None:
@@ -44,10 +39,21 @@ def javascript() -> SelfTest:
     return lambda bundle: run("node", bundle / "web" / "self_test.mjs")
 
 
-def _in_package(source: Path) -> str:
-    """Return a source in a package of its bundle's name."""
-    package = source.parent.parent.name
-    return re.sub(r"^package streamvision$", f"package {package}", source.read_text(), flags=re.MULTILINE)
+def _kotlin_sources(bundles: Path) -> dict[str, str]:
+    """Return the decoder once, and model and self-test of each bundle in a package of its name, by file name."""
+    sources = {}
+    for bundle in sorted(bundles.glob("*/android")):
+        package = bundle.parent.name
+        for source in bundle.glob("*.kt"):
+            text = source.read_text()
+            if source.stem in ("ModelSpec", "SelfTest"):
+                header = f"package {package}\n\nimport streamvision.*"
+                sources[f"{package}/{source.name}"] = re.sub(
+                    r"^package streamvision$", header, text, flags=re.MULTILINE
+                )
+            else:
+                assert sources.setdefault(f"streamvision/{source.name}", text) == text
+    return sources
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +65,7 @@ def kotlin(
         pytest.skip("Java is not installed: apt-get install default-jre-headless")
     modules = npm_modules(project_root / "tests/support/npm_tools", reference_dir)
     compiler = modules / "kotlin-compiler" / "lib"
-    sources = {
-        f"{source.parent.parent.name}/{source.name}": _in_package(source)
-        for source in sorted(bundles.glob("*/android/*.kt"))
-    }
+    sources = _kotlin_sources(bundles)
     digest = hashlib.sha256("".join(sources.values()).encode()).hexdigest()[:16]
     compiled = reference_dir / "kotlin" / digest
     if not compiled.is_dir():
@@ -101,7 +104,50 @@ def kotlin(
     )
 
 
-@pytest.fixture(params=["javascript", pytest.param("kotlin", marks=pytest.mark.slow)])
+_MAIN = """
+import Foundation
+
+let found = try selfTest(Golden(folder: URL(fileURLWithPath: CommandLine.arguments[2])))
+found.forEach { print($0) }
+print(found.isEmpty ? "ok: the decoder agrees with the golden vectors" : "FAILED")
+exit(found.isEmpty ? 0 : 1)
+"""
+
+
+def _swift_models(specs: dict[str, str]) -> str:
+    """Return one source with the constants of all bundles, of which the program's first argument chooses."""
+    wrapped, names = [], {}
+    for bundle, text in specs.items():
+        names |= dict(re.findall(r"^let (\w+)(?::| =) ?(ModelSpec|Tolerance|Float)?", text, flags=re.MULTILINE))
+        wrapped.append(f"enum {bundle} {{\n{re.sub('^let ', 'static let ', text, flags=re.MULTILINE)}\n}}")
+    chosen = "\n".join(
+        f"let {name}: {kind or 'Int'} = {{ switch CommandLine.arguments[1] {{\n"
+        + "\n".join(f'case "{bundle}": return {bundle}.{name}' for bundle in specs)
+        + '\ndefault: fatalError("no such bundle") } }()'
+        for name, kind in names.items()
+    )
+    return "\n".join([*wrapped, chosen])
+
+
+@pytest.fixture(scope="session")
+def swift(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> SelfTest:
+    """The Swift decoder with the constants of all bundles in one program."""
+    compiler = swift_compiler()
+    if isinstance(compiler, str):
+        pytest.skip(compiler)
+    folder = tmp_path_factory.mktemp("swift")
+    decoder = next(bundles.glob("*/ios"))
+    for source in decoder.glob("*.swift"):
+        if source.stem != "ModelSpec":
+            shutil.copy(source, folder)
+    specs = {source.parent.parent.name: source.read_text() for source in sorted(bundles.glob("*/ios/ModelSpec.swift"))}
+    (folder / "ModelSpec.swift").write_text(_swift_models(specs))
+    (folder / "main.swift").write_text(_MAIN)
+    program = compiler.compile(folder, timeout_s=COMPILE_TIMEOUT_S)
+    return lambda bundle: compiler.run(program, bundle.name, bundle / "golden")
+
+
+@pytest.fixture(params=["javascript", *(pytest.param(name, marks=pytest.mark.slow) for name in ("kotlin", "swift"))])
 def decoder(request: pytest.FixtureRequest) -> SelfTest:
     test: SelfTest = request.getfixturevalue(request.param)
     return test
@@ -111,7 +157,8 @@ def decoder(request: pytest.FixtureRequest) -> SelfTest:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_decoder_agrees_with_the_runtime(bundles: Path, name: str, decoder: SelfTest) -> None:
     bundle = chosen(bundles, name)
-    assert objects_in(bundle) >= 3
+    golden = json.loads((bundle / "bundle.json").read_text())["golden"]
+    assert "detections" not in golden or len(json.loads((bundle / golden["detections"]).read_text())) >= 3
     done = decoder(bundle)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "agrees" in done.stdout
@@ -138,6 +185,50 @@ def test_a_decoder_notices_other_outputs_and_another_tensor(bundles: Path, decod
     assert "missing: class" in done.stdout and "not expected: class" in done.stdout
 
 
+def halved_mask(golden: Path) -> None:
+    """Let each mask end where the first run of it does."""
+    values, at = np.fromfile(golden / "masks.u32", "<u4"), 0
+    while at < len(values):
+        _, _, width, height, runs = values[at : at + 5].tolist()
+        values[at + 5 : at + 5 + runs - 1] = 0
+        values[at + 5 + runs - 1] = width * height
+        at += 5 + runs
+    values.tofile(golden / "masks.u32")
+
+
+def changed(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
+    dtype = "<f4" if name.endswith("f32") else "u1"
+
+    def write(golden: Path) -> None:
+        change(np.fromfile(golden / name, dtype)).astype(dtype).tofile(golden / name)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"),
+    [
+        ("segment", halved_mask, "mask differs: class"),
+        (
+            "pose",
+            changed("output_0.f32", lambda values: values + 4 * (np.arange(len(values)) >= 8 * 504)),
+            "pose differs",
+        ),
+        ("obb", changed("output_0.f32", lambda values: values + 0.2 * (np.arange(len(values)) >= 8 * 504)), "at"),
+        ("classify_crop", changed("output_0.f32", lambda values: values[::-1]), "has the probability"),
+        ("semantic", changed("class_map.u8", lambda values: np.roll(values, 3)), "% of the cells differs"),
+    ],
+)
+def test_a_decoder_notices_other_values_of_its_task(
+    bundles: Path, decoder: SelfTest, tmp_path: Path, name: str, spoil: Callable[[Path], None], said: str
+) -> None:
+    bundle = spoiled(bundles / name, tmp_path)
+    spoil(bundle / "golden")
+    done = decoder(bundle)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stdout
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -160,12 +251,12 @@ def test_a_wrong_card_is_noticed(
 
 
 def test_swift_parses(bundles: Path) -> None:
-    """No Swift compiler is at hand; the grammar at least is checked."""
+    """Where no Swift compiler is at hand, the grammar at least is checked."""
     tree_sitter = pytest.importorskip("tree_sitter")
     language = tree_sitter.Language(pytest.importorskip("tree_sitter_swift").language())
     parser = tree_sitter.Parser(language)
     sources = [*(bundles / "yolo_v8_mean" / "ios").glob("*.swift")]
-    assert len(sources) == 3
+    assert len(sources) == 6
     for source in sources:
         assert not parser.parse(source.read_bytes()).root_node.has_error, source.name
     broken = sources[0].read_bytes().replace(b"(", b"[", 1)

@@ -61,6 +61,15 @@ class TestMasks:
         assert (mask.left_px, mask.top_px, mask.bits.shape) == (44, 48, (32, 40))
         assert mask.bits[:, :20].all() and not mask.bits[:, 20:].any()
 
+    def test_as_many_rows_as_prototypes_do_not_make_them_come_first(self):
+        maps = np.zeros((1, 32, 16, 32), np.float32)
+        maps[0, :, :8, 0], maps[0, :, 8:, 0] = 1, -1
+        outputs = [selected([1.0] + [0.0] * 31, box=(16, 24, 48, 40)), maps]
+        card = make_card("yolo_seg_end2end", width_px=64, height_px=128)
+        head = create_head(card, spec(*(output.shape for output in outputs)))
+        (mask,) = complete(head, outputs, Letterbox.fit(64, 128, card.input)).mask
+        assert mask.bits[:, :16].all() and not mask.bits[:, 16:].any()
+
     def test_the_letterbox_belongs_to_no_mask(self):
         outputs = [raw([1.0] + [0.0] * 31), self.prototypes()]
         outputs[0][0, :4, 10] = [32, 32, 64, 64]

@@ -11,11 +11,11 @@ import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.LiteRtException
 import streamvision.Decoder
 import streamvision.Detection
-import streamvision.GOLDEN_IOU
-import streamvision.GOLDEN_SCORE
+import streamvision.GOLDEN_TOLERANCE
 import streamvision.Golden
 import streamvision.MODEL
 import streamvision.Placement
+import streamvision.Prediction
 import streamvision.differences
 
 /** The bundle's model in LiteRT, and the bundle's decoder around it. One thread uses it at a time. */
@@ -45,20 +45,20 @@ class Detector private constructor(private val model: CompiledModel, val acceler
         }
         Canvas(content).drawBitmap(picture, upright, paint)
         content.getPixels(pixels, 0, content.width, 0, 0, content.width, content.height)
-        return detect(decoder.toTensor(pixels, place), place)
+        return decode(decoder.toTensor(pixels, place), place).detections
     }
 
-    /** What this device makes of the golden input, against the bundle's golden objects; empty when it agrees. */
+    /** What this device makes of the golden input, against the bundle's golden results; empty when it agrees. */
     fun selfTest(assets: AssetManager): List<String> {
         val golden = Golden { assets.open("golden/$it") }
-        return differences(detect(golden.input, golden.place), golden.detections, GOLDEN_IOU, GOLDEN_SCORE)
+        return differences(decode(golden.input, golden.place), golden.prediction, GOLDEN_TOLERANCE)
     }
 
-    private fun detect(tensor: FloatArray, place: Placement): List<Detection> {
+    private fun decode(tensor: FloatArray, place: Placement): Prediction {
         if (MODEL.uint8Input) inputs[0].writeInt8(ByteArray(tensor.size) { tensor[it].toInt().toByte() })
         else inputs[0].writeFloat(tensor)
         model.run(inputs, outputs)
-        return decoder.detect(outputs.map { it.readFloat() }, place)
+        return decoder.decode(outputs.map { it.readFloat() }, place)
     }
 
     override fun close() {
