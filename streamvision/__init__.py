@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamvision.core.version import __version__
 
-# From version 1.31 on, ONNX Runtime tells its makers over the network what is run, and keeps a number of the machine.
+# From version 1.29 on, ONNX Runtime tells its makers over the network what is run, and keeps a number of the machine.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:

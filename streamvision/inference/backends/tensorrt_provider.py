@@ -1,8 +1,9 @@
 """What ONNX Runtime's TensorRT provider is told: precision, sizes of calls, and where its engines are kept.
 
-Its networks are weakly typed: half precision and quantised layers are refused unless they are switched on, and the
-sizes that an engine was not built for would have it built again in the middle of a stream, which takes minutes. Both
-follow from the file. Not verified on a GPU: written after the provider's documentation and its source.
+Up to version 1.26 of ONNX Runtime its networks are strongly typed (their arithmetic is what the file's types say)
+unless a precision is switched on; from 1.27 on they never are, and the file's precision must be switched on. For sizes
+that an engine was not built for, it would be built again in the middle of a stream, which takes minutes. Both follow
+from the file. Not verified on a GPU: written after the provider's documentation, source and binaries.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +30,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_WEAKLY_TYPED_FROM = (1, 27)
 LARGEST_BATCH = 16
 """Pictures in the largest call of a model that takes any number, as the pipeline makes them."""
 USUAL_BATCH = 4
@@ -56,6 +59,8 @@ class EnginePlan:
 
     precision: str
     """What they compute in: the file's own, or ``fp16`` where a float32 file is asked to."""
+    strongly_typed: bool
+    """Whether each layer computes in the type that the file gives it; else TensorRT may take half precision more."""
     options: Mapping[str, str]
     """The provider's options that decide what an engine is."""
     max_batch: int | None
@@ -106,7 +111,8 @@ def plan_engines(
             f"{path} is in {scan.precision}, which TensorRT does not make {precision} of; make one with "
             f"'streamvision export MODEL --format tensorrt --precision {precision}', or use --precision auto"
         )
-    options = {f"trt_{built}_enable": "True"} if built != "fp32" else {}
+    strongly_typed = built == scan.precision and _version(version) < _WEAKLY_TYPED_FROM
+    options = {} if strongly_typed or built == "fp32" else {f"trt_{built}_enable": "True"}
     sizes = profile(inputs, usual_side_px)
     for which, name in enumerate(("min", "opt", "max") if sizes else ()):
         shapes = (f"{port}:{'x'.join(map(str, shape[which]))}" for port, shape in sizes.items())
@@ -121,7 +127,12 @@ def plan_engines(
     depends = json.dumps([digest, version, options], sort_keys=True)
     key = hashlib.sha256(depends.encode()).hexdigest()[:_KEY_CHARACTERS]
     max_batch = _batches(inputs.picture)[2] if inputs.picture.shape[0] is None else None
-    return EnginePlan(built, options, max_batch, cache_folder("tensorrt") / f"{path.stem}-{key}")
+    return EnginePlan(built, strongly_typed, options, max_batch, cache_folder("tensorrt") / f"{path.stem}-{key}")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    found = re.match(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else _WEAKLY_TYPED_FROM
 
 
 Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]

@@ -157,7 +157,7 @@ class TestAProviderThatDoesNotStart:
 
 
 def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path: Path) -> None:
-    """Where ONNX Runtime is 1.31 or newer, importing it would else write a number of the machine into this folder."""
+    """Where ONNX Runtime is 1.29 or newer, importing it would else write a number of the machine into this folder."""
     code = "import os, streamvision, onnxruntime; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     for given, expected in (({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0")):
         environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}

@@ -91,15 +91,18 @@ class TestPrecision:
         half, quantised = tmp_path / "half.onnx", tmp_path / "int8.onnx"
         onnx.save(to_half(model), half)
         onnx.save(quantise(onnx.load(path), [tiny_pictures(1)], float_layers=1), quantised)
-        switches = ("trt_fp16_enable", "trt_int8_enable")
-        found = {
-            p.stem: (plan(p).precision, *(plan(p).options.get(s) for s in switches)) for p in (path, half, quantised)
-        }
-        assert found == {
-            "tiny": ("fp32", None, None),
-            "half": ("fp16", "True", None),
-            "int8": ("int8", None, "True"),
-        }
+        for version, half_switch, int8_switch in (("1.26.0", None, None), ("1.27.0", "True", "True")):
+            found = {}
+            for file in (path, half, quantised):
+                made = plan(file, version=version)
+                assert made.strongly_typed is (version == "1.26.0")
+                switches = (made.options.get("trt_fp16_enable"), made.options.get("trt_int8_enable"))
+                found[file.stem] = (made.precision, *switches)
+            assert found == {
+                "tiny": ("fp32", None, None),
+                "half": ("fp16", half_switch, None),
+                "int8": ("int8", None, int8_switch),
+            }
         with pytest.raises(DeviceError, match=r"is in int8, which TensorRT does not make fp16 of; make one with"):
             plan(quantised, precision="fp16")
         with pytest.raises(DeviceError, match="is in fp16, which TensorRT does not make fp32 of"):
@@ -108,6 +111,7 @@ class TestPrecision:
     def test_a_float32_file_may_be_built_in_half(self, tmp_path: Path) -> None:
         made = plan(tiny_detector(tmp_path / "tiny.onnx"), precision="fp16")
         assert (made.precision, made.options["trt_fp16_enable"]) == ("fp16", "True")
+        assert not made.strongly_typed
 
 
 class TestTheFolderOfEngines:
