@@ -29,6 +29,8 @@ from streamvision.cli.options import parse_size
 from streamvision.datasets.trip import GpsNoise, TripSpec
 
 PARTS = ("frames", "identities", "positions", "truncations", "objects", "places", "hour")
+MOST_MEMORY_MB = 400.0
+"""Of an hour of 1080p: a model, a decoder and what is known of its objects."""
 NOISES = {"both": GpsNoise(), "independent": GpsNoise(3.0, 0.0), "correlated": GpsNoise(0.0, 3.0)}
 
 
@@ -117,6 +119,7 @@ def below(document: dict[str, Any]) -> list[str]:
         check((one["merged_share"] or 0) >= 0.95, f"{name}: {one['merged_share']} merged")
     if one := document.get("hour"):
         check(one["seconds"] < one["video_s"], f"{one['video_s']} s of 1080p took {one['seconds']} s")
+        check(one["rss_mb"]["most"] < MOST_MEMORY_MB, f"an hour of 1080p took {one['rss_mb']['most']} MB")
         check(all(one["equal_files"].values()), "what was killed and run again differs")
     return said
 

@@ -28,6 +28,8 @@ _SAME_BOX_IOU, _SAME_BOX_SHARE = 0.6, 0.5
 """Boxes that overlap so much are one; tracks of which so many do are one, under two names."""
 _APART_FRAMES = 2
 """Two boxes in so many frames are two objects."""
+_AT_A_TIME = 256
+"""So many tracks, or pairs of them, are compared at once: memory does not grow with the length of a drive."""
 
 
 def joined(tracks: Sequence[TrackBoxes]) -> TrackBoxes:
@@ -67,11 +69,15 @@ def joined_identities(
     ]
     if not pairs:
         return [[track] for track in own], [(tracks[a], tracks[b]) for a, b in doubles.items()]
-    both, together = _fitted([joined([own[a], own[b]]) for a, b in pairs], way, eye)
-    first, second = np.array(pairs).T
-    worse = together.equations.cost - alone.equations.cost[first] - alone.equations.cost[second]
-    off = both.misfits(eye.numbers, together.tracks)
-    fits = [_fits([own[a], own[b]], *_rows_of(both, index, off)) for index, (a, b) in enumerate(pairs)]
+    worse: list[float] = []
+    fits: list[bool] = []
+    for begin in range(0, len(pairs), _AT_A_TIME):
+        some = pairs[begin : begin + _AT_A_TIME]
+        both, together = _fitted([joined([own[a], own[b]]) for a, b in some], way, eye)
+        first, second = np.array(some).T
+        worse += (together.equations.cost - alone.equations.cost[first] - alone.equations.cost[second]).tolist()
+        off = both.misfits(eye.numbers, together.tracks)
+        fits += [_fits([own[a], own[b]], *_rows_of(both, index, off)) for index, (a, b) in enumerate(some)]
     order = [pairs[index] for index in np.argsort(worse, kind="stable") if worse[index] < _WORSE and fits[index]]
     groups = _grouped(len(own), order, lambda a, b: not _seen_apart(own[a], own[b]))
     found = [one for group in groups for one in _without_strangers([own[index] for index in group], way, eye)]
@@ -97,11 +103,13 @@ def _without_strangers(parts: list[TrackBoxes], way: Way, eye: Eye) -> list[list
 def joined_passes(rows: Sequence[PlacedTrack]) -> list[PlacedTrack]:
     """Return the rows, those that a drive saw again when it came back joined to one: the best placed of them."""
     tracks = [row.track for row in rows]
-    apart = disagreement(rows, rows)
-    is_placed = np.array([row.place is not None for row in rows], bool)
-    apart[~(is_placed[:, None] & is_placed)] = np.inf
-    pairs = [(int(a), int(b)) for a, b in np.argwhere(np.triu(apart, 1) < MOST_APART) if a < b]
-    pairs.sort(key=lambda pair: float(apart[pair]))
+    placed = [index for index, row in enumerate(rows) if row.place is not None]
+    apart: dict[tuple[int, int], float] = {}
+    for begin in range(0, len(placed), _AT_A_TIME):
+        left = placed[begin:]
+        some = disagreement([rows[index] for index in left[:_AT_A_TIME]], [rows[index] for index in left])
+        apart |= {(left[a], left[b]): float(some[a, b]) for a, b in np.argwhere(some < MOST_APART) if a < b}
+    pairs = sorted(apart, key=lambda pair: apart[pair])
     groups = _grouped(len(rows), pairs, lambda a, b: _gap_s(tracks[a], tracks[b]) > _GAP_S)
     return [_one_of([rows[index] for index in group]) for group in groups]
 

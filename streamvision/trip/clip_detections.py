@@ -96,10 +96,10 @@ class ClipDetections:
             begin = end
 
     def objects_of(self, file_frame: int) -> Detections:
-        """Return the objects of a picture, by its number in the file."""
+        """Return the objects of a picture, by its number in the file; the clip's are not kept in memory by them."""
         at = int(np.searchsorted(self.file_frame, file_frame))
         rows = slice(int(self.row_end[at - 1]) if at else 0, int(self.row_end[at]))
-        return Detections(self.box_xyxy_px[rows], self.score[rows], self.class_id[rows])
+        return Detections(self.box_xyxy_px[rows].copy(), self.score[rows].copy(), self.class_id[rows].copy())
 
     def save(self, path: Path) -> None:
         """Write a compressed file, in one step.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from streamvision.geolocation.gathering import LooseBoxes
 from streamvision.geolocation.placing import gathered_tracks
 from streamvision.geolocation.records import TrackBoxes
 from streamvision.gps.track import GpsTrack
+from streamvision.trip.clip_detections import ClipDetections
 from streamvision.trip.following import VIEWS, BestPicture, DriveClip, FollowedFrame, clearness_of, sighting
 
 _SAME_IOU = 0.3
 """A box that overlaps with that of an identity so much is another one of the same object."""
+_CLIPS_OPEN = 4
+"""Clips whose objects are in memory at a time: the views of one object lie on neighbouring ones."""
 MOST_BOXES = 32
 """Boxes of one picture that are kept at most, the surest: 100 of noise cost 55 ms of a core to gather, 30 cost 8."""
 
@@ -58,14 +62,15 @@ class LooseCollector:
         loose = LooseBoxes(rows[:, 0], rows[:, 1:5], rows[:, 5], rows[:, 6].astype(np.int32), self._picture_px)
         next_id = max((track.track_id for track in tracks), default=0) + 1
         groups = gathered_tracks(loose, tracks, way)
-        return [self._track(next_id + number, rows[group]) for number, group in enumerate(groups)]
+        found = lru_cache(maxsize=_CLIPS_OPEN)(lambda number: self._clips[number].load())
+        return [self._track(next_id + number, rows[group], found) for number, group in enumerate(groups)]
 
-    def _track(self, identity: int, rows: np.ndarray) -> TrackBoxes:
+    def _track(self, identity: int, rows: np.ndarray, found: Callable[[int], ClipDetections]) -> TrackBoxes:
         boxes, scores = rows[:, 1:5], rows[:, 5]
         seen = zip(boxes.tolist(), scores.tolist(), strict=True)
         clearness = [clearness_of(box, score, self._picture_px) for box, score in seen]
         best = sorted(range(len(rows)), key=lambda at: -clearness[at])[:VIEWS]
-        views = tuple(self._view(rows[at], clearness[at]) for at in best)
+        views = tuple(self._view(rows[at], clearness[at], found) for at in best)
         clip = self._clips[int(rows[0, 7])]
         return TrackBoxes(
             identity,
@@ -82,12 +87,13 @@ class LooseCollector:
             },
         )
 
-    def _view(self, row: np.ndarray, clearness: float) -> BestPicture:
-        clip, file_frame = self._clips[int(row[7])], int(row[8])
+    def _view(self, row: np.ndarray, clearness: float, found: Callable[[int], ClipDetections]) -> BestPicture:
+        number, file_frame = int(row[7]), int(row[8])
+        clip = self._clips[number]
         left, top, right, bottom = row[1:5].tolist()
-        found = clip.load().objects_of(file_frame)
+        objects = found(number).objects_of(file_frame)
         return BestPicture(
-            clip.key, clip.placed, file_frame, float(row[9]), (left, top, right, bottom), clearness, found
+            clip.key, clip.placed, file_frame, float(row[9]), (left, top, right, bottom), clearness, objects
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,13 +56,20 @@ class BestView:
         return f"{self.object_id}-{name or 'object'}.jpg"
 
 
-def write_pictures(views: Iterable[BestView], output: Path, *, hiding: Hiding | None = None) -> dict[int, str]:
+def write_pictures(
+    views: Iterable[BestView],
+    output: Path,
+    *,
+    hiding: Hiding | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[int, str]:
     """Write the pictures that are not there yet, and remove those that an earlier run left and nobody wants now.
 
     Args:
         views: of each object, the best one.
         output: the folder of the trip; they go into ``pictures`` in it.
         hiding: makes faces and plates unreadable before anything is cut out.
+        on_progress: called with how many are written, and how many there are to write.
 
     Returns:
         By the number of the object its picture's path from the output folder; absent where it cannot be decoded.
@@ -72,7 +79,9 @@ def write_pictures(views: Iterable[BestView], output: Path, *, hiding: Hiding | 
     """
     wanted = {view.file_name: view for view in views}
     with KeptFiles(output / FOLDER, {name: _origin(view, hiding) for name, view in wanted.items()}) as kept:
-        for view, picture in _decoded([wanted[name] for name in kept.missing]):
+        missing = [wanted[name] for name in kept.missing]
+        for done, (view, picture) in enumerate(_decoded(missing)):
+            on_progress(done, len(missing))
             jpeg = _cut_out(picture if hiding is None else hiding.picture(picture, view.found), view)
             write_whole(output / FOLDER / view.file_name, jpeg, sync=False)
             kept.add(view.file_name)

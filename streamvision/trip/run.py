@@ -192,7 +192,12 @@ class Trip:
     def _summary(self, results: list[DriveResult]) -> TripSummary:
         objects = [one for one in objects_of(results) if not is_hidden(one, self._places)]
         numbers = self._index.numbers(one.first_seen for one in objects)
-        pictures = write_pictures(map(_best_view, numbers, objects), self._settings.output, hiding=self._hiding)
+        pictures = write_pictures(
+            map(_best_view, numbers, objects),
+            self._settings.output,
+            hiding=self._hiding,
+            on_progress=lambda done, total: self._on_progress("pictures of objects", done, total),
+        )
         seen = [seen_object(one, number, pictures.get(number)) for number, one in zip(numbers, objects, strict=True)]
         return TripSummary(
             drives=tuple(drive_summary(shown(one, self._places)) for one in results),

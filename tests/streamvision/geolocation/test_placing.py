@@ -5,6 +5,7 @@ import pytest
 
 from streamvision.core.position import Fix
 from streamvision.datasets.trip.spec import GpsNoise
+from streamvision.geolocation import joining
 from streamvision.geolocation.placing import place_tracks
 from streamvision.geolocation.records import PlacedTrack, TrackBoxes
 from streamvision.gps.earth import offset_m
@@ -190,6 +191,28 @@ def test_a_sign_that_is_passed_twice_in_a_drive_is_one_row() -> None:
     rows = place_tracks([*signs(first), *again], way).placed
     assert len(rows) == len(SIGNS)
     assert all({part.track_id % 100 for part in row.parts} == {row.track.track_id % 100} for row in rows)
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3])
+def test_a_long_drive_that_is_compared_in_parts_has_the_same_rows(
+    monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    first, second = PlainRoad(), PlainRoad(start_s=1_782_032_400.0 + 600)
+    broken = [replace(track, track_id=track.track_id + 100) for track in signs(second)]
+    for number, track in enumerate(signs(first)):
+        for part, kept in enumerate((slice(None, 20), slice(20, None))):
+            columns = {name: getattr(track, name)[kept] for name in ("time_unix_s", "box_xyxy_px", "score")}
+            broken.append(replace(track, track_id=number + 10 * part, **columns))
+    way = GpsTrack([replace(fix, error_m=3.0) for fix in (*first.way().fixes, *second.way().fixes)], "container")
+    whole = place_tracks(broken, way).placed
+    monkeypatch.setattr(joining, "_AT_A_TIME", at_a_time)
+    parted = place_tracks(broken, way).placed
+    assert [{part.track_id for part in row.parts} for row in parted] == [
+        {part.track_id for part in row.parts} for row in whole
+    ]
+    assert any(len(row.parts) > 2 for row in whole)
+    for one, other in zip(parted, whole, strict=True):
+        assert place_m(one) == pytest.approx(place_m(other), abs=0.01)
 
 
 def test_boxes_that_are_all_cut_by_the_edge_have_no_place() -> None:

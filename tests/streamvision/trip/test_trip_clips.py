@@ -70,6 +70,13 @@ def test_what_was_found_is_read_back(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_objects_of_a_picture_do_not_keep_those_of_the_clip_in_memory() -> None:
+    found = found_on(2, None, 0, 1).objects_of(0)
+    assert [len(found), *(getattr(found, name).base for name in ("box_xyxy_px", "score", "class_id"))] == [
+        2, None, None, None
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("kept", [0, 10, 500])
 def test_a_damaged_file_counts_as_none(tmp_path: Path, kept: int) -> None:
     found_on(2, 1).save(tmp_path / "one.npz")
