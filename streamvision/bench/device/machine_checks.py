@@ -9,7 +9,8 @@ from typing import Any
 
 from streamvision.bench.device.finding import Finding, NotTriedError, Settings, nvidia_machine
 from streamvision.core.nvidia.machine import read_machine
-from streamvision.inference.backends.onnx_runtime import PROVIDERS, import_onnxruntime
+from streamvision.inference.backends.onnx_import import import_onnxruntime
+from streamvision.inference.backends.onnx_runtime import PROVIDERS
 
 _DOCTOR_TIMEOUT_S = 170.0
 

@@ -21,7 +21,8 @@ from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.stream import StreamConfig
 from streamvision.core.nvidia.machine import read_machine
 from streamvision.core.picture import Picture
-from streamvision.inference.backends.onnx_runtime import PROVIDERS, import_onnxruntime
+from streamvision.inference.backends.onnx_import import import_onnxruntime
+from streamvision.inference.backends.onnx_runtime import PROVIDERS
 from streamvision.models import find_model
 from streamvision.synthetic.drive import DriveScene
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from streamvision.core.install import install_command
+from streamvision.core.install import install_command, with_extra
 from streamvision.core.nvidia.texts import L4tVersion
 
 JETPACKS = {
@@ -77,8 +77,9 @@ def wheel_for_jetson(l4t: L4tVersion, python: tuple[int, int]) -> Wheel:
             None,
             f"NVIDIA's builds for this JetPack are for its own Python {theirs}, and this is {ours}: use python{theirs}",
         )
-    command = f"pip install --no-deps --index-url {_INDEX}/{place} onnxruntime-gpu=={version}"
-    return Wheel(command, f"NVIDIA's build for JetPack {_MAJORS.get(l4t.major, '7')}: {cuda}, cuDNN 9, TensorRT 10")
+    command = f"pip install --extra-index-url {_INDEX}/{place} {with_extra('jetson')}"
+    jetpack = _MAJORS.get(l4t.major, "7")
+    return Wheel(command, f"NVIDIA's build {version} for JetPack {jetpack}, with {cuda}, cuDNN 9 and TensorRT 10")
 
 
 def wheel_for_gpu(machine: str, python: tuple[int, int], driver_cuda: str | None) -> Wheel:
@@ -102,7 +103,4 @@ def wheel_for_gpu(machine: str, python: tuple[int, int], driver_cuda: str | None
         return Wheel(
             None, "ONNX Runtime for CUDA on 64-bit ARM needs CUDA 13 and Python 3.11: update driver and Python"
         )
-    return Wheel(
-        "pip install 'onnxruntime-gpu[cuda,cudnn]>=1.27'",
-        "the build for CUDA 13 with GPUs of compute capability 9.0 and 12.x; it is without TensorRT",
-    )
+    return Wheel(install_command("cuda"), "the build for CUDA 13 and GPUs of 9.0 and 12.x, which is without TensorRT")

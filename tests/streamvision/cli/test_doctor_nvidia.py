@@ -29,7 +29,7 @@ def test_a_jetson_in_four_lines() -> None:
         assert part in hardware.detail
     assert not software.ok and software.detail == "driver 540.4.0, CUDA 12.6.77, cuDNN 9.3.0; not found: TensorRT"
     assert decoder.ok and "nvv4l2decoder" in decoder.detail
-    assert runtime.ok and "pip install --no-deps --index-url" in runtime.detail
+    assert runtime.ok and "pip install --extra-index-url" in runtime.detail
 
 
 def test_a_machine_without_a_gpu_is_one_line() -> None:
