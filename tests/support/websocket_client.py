@@ -21,7 +21,14 @@ class WebSocketClient:
     """Connects, and reads the answer to the handshake."""
 
     def __init__(
-        self, port: int, path: str, *, tls: ssl.SSLContext | None = None, receive_bytes: int = 0, **headers: str | None
+        self,
+        port: int,
+        path: str,
+        *,
+        tls: ssl.SSLContext | None = None,
+        name: str | None = None,
+        receive_bytes: int = 0,
+        **headers: str | None,
     ) -> None:
         self.socket = socket.socket()
         if receive_bytes:
@@ -29,7 +36,7 @@ class WebSocketClient:
         self.socket.settimeout(TIMEOUT_S)
         self.socket.connect(("127.0.0.1", port))
         if tls is not None:
-            self.socket = tls.wrap_socket(self.socket)
+            self.socket = tls.wrap_socket(self.socket, server_hostname=name)
         fields = {
             "Host": f"127.0.0.1:{port}",
             "Upgrade": "websocket",
