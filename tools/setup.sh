@@ -11,7 +11,7 @@ venv=${VENV:-.venv}
 python=${PYTHON:-python3}
 test_packages="python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
-  gstreamer1.0-libav chromium libgles2 libegl1 postgresql nginx prometheus
+  gstreamer1.0-libav chromium libgles2 libegl1 postgresql nginx caddy prometheus
   mosquitto redis-server rabbitmq-server gpsd libimage-exiftool-perl minisign"
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -69,7 +69,7 @@ test)
     debian_install $test_packages
   fi
   say "installing the runtime, the optional backends and the tools of the tests"
-  "${pip[@]}" -e '.[cpu,cluster,fleet,openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint
+  "${pip[@]}" -e '.[cpu,cluster,fleet,openvino,litert,mqtt,notify,onvif,postgres,tls]' --group test --group lint --group deploy --group sbom
   say "installing the reference implementations (torch, ultralytics, trackeval): several minutes and gigabytes, once"
   "${pip[@]}" --group reference
   "${pip[@]}" -e '.[export]'

@@ -18,7 +18,7 @@ from support.accounts import people
 from support.dockerfiles import DOCKERFILES, health_command
 from support.proxies import NAME, Proxy, caddy, nginx
 from support.serve_process import Process, serve
-from support.serving import write_config
+from support.serving import until, write_config
 from support.tiny_detector import tiny_detector
 from support.web_client import TIMEOUT_S, read_event, read_part
 from support.websocket_client import ACCEPT, WebSocketClient
@@ -57,11 +57,17 @@ def proxy(
     folder, deploy = tmp_path_factory.mktemp("proxy"), project_root / "deploy"
     if request.param == "caddy":
         with caddy(deploy, service.process.port, folder) as running:
-            yield running
+            yield ready(running, service)
     else:
         pytest.importorskip("cryptography", reason="cryptography is not installed")
         with nginx(deploy, service.process.port, folder, path="/" if request.param == "nginx" else "/cams/") as running:
-            yield running
+            yield ready(running, service)
+
+
+def ready(proxy: Proxy, service: Behind) -> Proxy:
+    """Return a proxy behind which the stream has begun."""
+    until(lambda: ask(proxy, "streams/gate", **service.known).status == 200, "the stream is there")
+    return proxy
 
 
 def ask(proxy: Proxy, path: str, **headers: str) -> http.client.HTTPResponse:
@@ -101,7 +107,7 @@ def test_live_pictures_and_events_come_piece_by_piece(proxy: Proxy, service: Beh
 
 
 def test_live_video_comes_over_a_websocket(proxy: Proxy, service: Behind) -> None:
-    path = f"{proxy.path}api/live?streams=gate&layer=video"
+    path = f"{proxy.path}api/live?streams=gate&layer=h264"
     host = f"{proxy.name}:{proxy.port}"
     told = {"Host": host, "Origin": f"https://{host}", **service.known}
     with WebSocketClient(proxy.port, path, tls=proxy.trust, name=proxy.name, **told) as client:
