@@ -5,15 +5,18 @@ PYTHON ?= python3
 JOBS ?= 2
 # The ONNX Runtime of `make demo`: cpu, cuda (NVIDIA), jetson or openvino.
 RUNTIME ?= cpu
+# What `make sbom` installs.
+EXTRAS ?= cpu
 export VENV PYTHON
 # tools/setup.sh leaves compiling to the first import; without what that writes, every process would compile anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format sbom clean
 help:
 	@echo "make demo    set up the runtime and watch a detector at work:  make demo MODEL=yolo.onnx SOURCE=video.mp4 [RUNTIME=cuda]"
 	@echo "make test    set up everything and run all tests (lint and types included)"
 	@echo "make lint    ruff, import-linter and mypy        make format    let ruff format        make clean    remove the environment"
+	@echo "make sbom    bill of materials of an installation, CycloneDX, in build/sbom:  make sbom EXTRAS=cpu,mqtt"
 
 $(VENV)/.ready-%: pyproject.toml tools/setup.sh
 	tools/setup.sh $*
@@ -34,6 +37,9 @@ lint: $(VENV)/.ready-test
 format: $(VENV)/.ready-test
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+sbom: $(VENV)/.ready-test
+	$(VENV)/bin/python tools/write_sbom.py $(EXTRAS)
 
 clean:
 	rm -rf $(VENV)

@@ -21,6 +21,7 @@ from streamvision.web.metrics import build_registry
 from support.live_feed import LiveFeed
 
 METRIC = re.compile(r"\b(?:streamvision|process)_[a-z_]+")
+MOST_EXPOSED = 25
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's package prometheus")
 
 
@@ -96,11 +97,15 @@ def test_prometheus_takes_rules_configuration_and_every_query(deploy: Path, tmp_
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
-def test_systemd_takes_the_unit(deploy: Path, tmp_path: Path) -> None:
+def test_systemd_takes_the_unit_and_finds_it_confined(deploy: Path, tmp_path: Path) -> None:
     unit = (deploy / "systemd" / "streamvision.service").read_text()
     assert "Type=notify" in unit and "WatchdogSec=" in unit
     placed = tmp_path / "streamvision.service"
     placed.write_text(unit.replace("/opt/streamvision/bin/streamvision", sys.executable))
-    command = ["systemd-analyze", "verify", "--man=no", placed]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    verify = ["systemd-analyze", "verify", "--man=no", placed]
+    done = subprocess.run(verify, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+    # systemd's measure: 0 is nothing that is not needed, 100 no confinement at all
+    confined = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={MOST_EXPOSED}", placed]
+    done = subprocess.run(confined, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
