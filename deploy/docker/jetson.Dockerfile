@@ -41,6 +41,7 @@ RUN apt-get update \
  && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/streamvision
 COPY --from=build /opt/streamvision /opt/streamvision
 ENV PATH=/opt/streamvision/bin:$PATH \
+    HOME=/var/lib/streamvision \
     STREAMVISION_STATE=/var/lib/streamvision \
     PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
