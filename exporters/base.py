@@ -14,7 +14,7 @@ from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ExportError
 from streamvision.core.registry import Plugin
 from streamvision.inference.backends.base import Backend
-from streamvision.inference.model_card import ModelCard
+from streamvision.inference.model_card import ModelCard, PixelFormat
 
 ExportPrecision = Literal["fp32", "fp16", "int8-dynamic", "int8"]
 """Arithmetic or storage of the weights: ``int8-dynamic`` needs no pictures to calibrate with, ``int8`` does."""
@@ -34,6 +34,9 @@ class ExportOptions:
     """Whether the input's width and height stay free."""
     uint8_input: bool = False
     """Whether the input is uint8 NHWC RGB, with the scaling inside the network."""
+    pixel_format: PixelFormat | None = None
+    """Layout of whole pictures that are the input, their resizing, colour and scaling inside the network; ``None``: the
+    input is what the network sees."""
     nms: bool = False
     """Whether duplicates are suppressed inside the network."""
     mediapipe: bool = False
@@ -129,7 +132,13 @@ class TargetEntry(Plugin):
                 raise ExportError(
                     f"--{switch.replace('_', '-')} is not for {self.name}; leave it out, or export to another format"
                 )
+        if options.pixel_format is not None and (options.uint8_input or options.dynamic_size):
+            instead = "--uint8-input" if options.uint8_input else "--dynamic-size"
+            raise ExportError(
+                f"--pixel-format {options.pixel_format} takes whole pictures of any size as bytes already; leave out "
+                f"{instead}"
+            )
 
 
-SWITCHES = ("dynamic_batch", "dynamic_size", "uint8_input", "nms", "mediapipe")
+SWITCHES = ("dynamic_batch", "dynamic_size", "uint8_input", "pixel_format", "nms", "mediapipe")
 """The fields of :class:`ExportOptions` that are asked for or not, in the order in which they stand in file names."""

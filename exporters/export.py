@@ -48,7 +48,8 @@ class Request:
         parts = [source.path.stem, options.precision]
         if options.size_px is not None:
             parts.append(f"{options.size_px[0]}x{options.size_px[1]}")
-        words = (switch.partition("_")[0] for switch in SWITCHES if getattr(options, switch))
+        asked = {switch: getattr(options, switch) for switch in SWITCHES}
+        words = (word if isinstance(word, str) else switch.partition("_")[0] for switch, word in asked.items() if word)
         return "-".join([*parts, *dict.fromkeys(words)]) + self.format.suffix
 
 

@@ -25,8 +25,9 @@ _MOST_STRIDES = 256
 def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     """Return the source as an ``onnx.ModelProto`` in float32, the caller's own, and its card.
 
-    Size, free axes, uint8 input and suppression are as the options say; precision is not looked at. The last conversion
-    is kept, since several formats and precisions of one network begin with the same.
+    Size, free axes, uint8 input and suppression are as the options say. Precision is not looked at, nor whole pictures,
+    which :func:`exporters.graph.picture_input.with_picture_input` makes its input when all else is done. The last
+    conversion is kept, since several formats and precisions of one network begin with the same.
 
     Raises:
         ExportError: when the source cannot be exported so, saying why.
@@ -36,7 +37,7 @@ def to_onnx(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     if source.onnx is not None:
         return _as_it_is(source.onnx, source.card, options)
     global _last
-    wanted = replace(options, precision="fp32", calibration=None)
+    wanted = replace(options, precision="fp32", calibration=None, pixel_format=None)
     last = _last
     if last is None or last.source() is not source or last.options != wanted:
         last = _last = None  # two are never held
@@ -64,9 +65,12 @@ _last: _Conversion | None = None
 def _converted(source: Source, options: ExportOptions) -> tuple[Any, ModelCard]:
     from exporters.graph.adapters import fed_nhwc
     from exporters.graph.nms import with_suppression
+    from exporters.graph.picture_input import check_picture_input
 
     card = with_size(source.card, options.size_px)
     check_size(card)
+    if options.pixel_format is not None:
+        check_picture_input(card.with_input(dynamic_size=False), options.pixel_format)
     _check_free(card, options)
     # What a network keeps for inputs of one shape, such as a grid, is tied to one batch as well.
     network = source.module(dynamic_size=options.dynamic_size or options.dynamic_batch)
@@ -120,6 +124,10 @@ def tidied(model: Any, card: ModelCard) -> Any:
 def _as_it_is(path: Path, card: ModelCard, options: ExportOptions) -> tuple[Any, ModelCard]:
     import onnx
 
+    if card.input.pixel_format is not None:
+        raise ExportError(
+            f"{path} takes whole pictures already; give the file or the checkpoint that it was made from instead"
+        )
     asked = {
         "--uint8-input": options.uint8_input,
         "--nms": options.nms and not card.nms_inside,
@@ -237,7 +245,7 @@ def ultralytics_metadata(card: ModelCard) -> dict[str, str]:
 
     Empty where they could not, as they feed float32 NCHW and read YOLO's outputs in pixels.
     """
-    plain_input = card.input.dtype == "float32" and card.input.layout == "nchw"
+    plain_input = card.input.dtype == "float32" and card.input.layout == "nchw" and card.input.pixel_format is None
     yolo = card.head.startswith("yolo_v8") or card.head in ("yolo_seg", "yolo_pose", "yolo_obb", "yolo_end2end")
     if not (plain_input and yolo and card.box_unit == "px"):
         return {}

@@ -103,6 +103,9 @@ def compare_cards(source: ModelCard, export: ModelCard, options: ExportOptions) 
         faults.append("suppression inside was asked for, but the export's card says that there is none")
     if options.uint8_input and export.input.dtype != "uint8":
         faults.append(f"a uint8 input was asked for, but the export's card says {export.input.dtype}")
+    if options.pixel_format != export.input.pixel_format:
+        taken = "no whole pictures" if export.input.pixel_format is None else export.input.pixel_format
+        faults.append(f"--pixel-format was {options.pixel_format}, but the export's card says that it takes {taken}")
     if options.dynamic_batch and not export.input.dynamic_batch:
         faults.append("a free batch was asked for, but the export's card says that it is fixed")
     if options.dynamic_size and not export.input.dynamic_size:

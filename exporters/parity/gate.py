@@ -19,11 +19,13 @@ from exporters.parity.accuracy import Accuracy
 from exporters.parity.comparison import Comparison, compare_cards, missing_card
 from exporters.parity.inputs import Reference, fed_as
 from exporters.parity.model_run import ModelRun
+from exporters.parity.network_input import in_planes, open_network_input
 from exporters.parity.tolerances import PARTNER_SHARE, TOLERANCES, WORKING_SCORE, Tolerance, tolerance_for
 from exporters.parity.verdict import ImageComparison, Parity, ParityStage
 from exporters.pictures import GatePicture, GatePictures
 from streamvision.checkpoints.base import Source
 from streamvision.core.errors import MissingDependencyError, ModelError, ParityError, StreamVisionError
+from streamvision.core.picture import Picture
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.model_card import CARD_KEY, ModelCard
@@ -99,7 +101,12 @@ class Gate:
                 ModelRun(backend, _fixed(card), path=artifact.path, score=WORKING_SCORE)
             except StreamVisionError as error:
                 return self._verdict([_unusable(error)])
-            parity = self._compare(backend, card, artifact, options)
+            with contextlib.ExitStack() as closing:
+                before_network = None
+                if card.input.pixel_format is not None:
+                    before_network = open_network_input(target, artifact, scratch)
+                    closing.callback(before_network.close)
+                parity = self._compare(backend, card, artifact, options, before_network)
         if self._accuracy is None or not parity.passed:
             return parity
         limit = TOLERANCES[artifact.precision].budget_points
@@ -107,14 +114,22 @@ class Gate:
         return replace(parity, stages=(*parity.stages, stage))
 
     def _compare(
-        self, backend: Backend, card: ModelCard, artifact: UnverifiedArtifact, options: ExportOptions
+        self,
+        backend: Backend,
+        card: ModelCard,
+        artifact: UnverifiedArtifact,
+        options: ExportOptions,
+        network_input: Backend | None,
     ) -> Parity:
         source_card = _fixed(fed_as(self._source.card, artifact))
-        reference = None if source_card.input != _fixed(self._source.card).input else self._reference
+        own_pictures = card.input.pixel_format != "yuv420p" and source_card.input == _fixed(self._source.card).input
+        reference = self._reference if own_pictures else None
         with self._open_source(source_card) as probe:
             score = self._working_score(probe) if probe.finds_objects else None
         stages = [compare_cards(self._source.card, card, options)]
-        first = self._at_size(backend, source_card, _fixed(card), artifact, self._pictures.pictures, score, reference)
+        first = self._at_size(
+            backend, source_card, _fixed(card), artifact, self._pictures.pictures, score, reference, network_input
+        )
         if first.found_nothing:
             raise ParityError(
                 f"there is nothing to compare: the source finds no object with a score of {score:g} or more on any of "
@@ -138,6 +153,7 @@ class Gate:
         pictures: Sequence[GatePicture],
         score: float | None,
         reference: Reference | None,
+        network_input: Backend | None = None,
     ) -> Comparison:
         """Compare the pictures at the size that both cards say."""
         tolerance = self.tolerance(artifact.precision)
@@ -153,13 +169,15 @@ class Gate:
                 score=threshold,
                 reference=reference,
             )
-            export = ModelRun(backend, export_card, path=artifact.path, score=floor)
+            export = ModelRun(backend, export_card, path=artifact.path, score=floor, network_input=network_input)
+            in_form = in_planes if export_card.input.pixel_format == "yuv420p" else _as_it_is
+            fits_one = _of_one_size if export_card.input.pixel_format else bool
             done = 0
             for group in _groups(pictures, BATCHES if export_card.input.dynamic_batch else (1,)):
-                loaded = [picture.load() for picture in group]
+                loaded = [in_form(picture.load()) for picture in group]
                 of_source = [source.trace(picture) for picture in loaded]
                 try:
-                    of_export = export.trace_batch(loaded)
+                    of_export = export.trace_batch(loaded) if fits_one(loaded) else [*map(export.trace, loaded)]
                 except ModelError as error:
                     comparison.fail(str(error))
                     break
@@ -195,6 +213,14 @@ class Gate:
     ) -> Parity:
         ranked = sorted(image_comparisons, key=lambda compared: -compared.difference)
         return Parity(tuple(stages), len(self._pictures.pictures), self._pictures.origin, score, tuple(ranked))
+
+
+def _of_one_size(pictures: Sequence[Picture]) -> bool:
+    return len({(picture.width_px, picture.height_px) for picture in pictures}) == 1
+
+
+def _as_it_is(picture: Picture) -> Picture:
+    return picture
 
 
 def _groups(pictures: Sequence[GatePicture], sizes: Sequence[int]) -> Iterator[list[GatePicture]]:

@@ -6,7 +6,7 @@ users will see; a recorder around the backend keeps the tensors in between.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,15 +43,17 @@ class _Recorder:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.tensor: NDArray[Any] = np.empty(0, np.float32)
+        self.companions: Mapping[str, NDArray[Any]] | None = None
         self.returned: list[NDArray[Any]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 
-    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+    def run(self, tensor: NDArray[Any], companions: Mapping[str, NDArray[Any]] | None = None) -> list[NDArray[Any]]:
         """Execute the model; input and outputs of the call are kept, as copies."""
-        self.tensor = tensor.copy()
-        self.returned = [output.copy() for output in self._backend.run(tensor)]
+        self.tensor, self.companions = tensor.copy(), companions
+        returned = self._backend.run(tensor, companions) if companions else self._backend.run(tensor)
+        self.returned = [output.copy() for output in returned]
         return self.returned
 
 
@@ -63,12 +65,16 @@ class ModelRun:
         card: how to feed and read it.
         path: its file, for messages.
         score: lowest score of objects.
+        network_input: gives the network's input for the model's, where that is whole pictures.
 
     Raises:
         ModelError: when the card does not fit the model.
     """
 
-    def __init__(self, backend: Backend, card: ModelCard, *, path: Path, score: float) -> None:
+    def __init__(
+        self, backend: Backend, card: ModelCard, *, path: Path, score: float, network_input: Backend | None = None
+    ) -> None:
+        self._network_input = network_input
         self.backend = backend
         """The loaded model."""
         self.card = card
@@ -104,11 +110,12 @@ class ModelRun:
         candidates: Sequence[Candidates | None] = [None] * batch
         if isinstance(head, ObjectHead):
             candidates = head.decode(outputs, score_threshold=self._score)
+        tensor = self._recorder.tensor
+        if self._network_input is not None:
+            (fed,) = self._network_input.run(tensor, self._recorder.companions)
+            tensor = fed.copy()
         split = [[_of_picture(output, index, batch) for output in outputs] for index in range(len(pictures))]
-        return [
-            Trace(self._recorder.tensor[index], split[index], candidates[index], found[index])
-            for index in range(len(pictures))
-        ]
+        return [Trace(tensor[index], split[index], candidates[index], found[index]) for index in range(len(pictures))]
 
     def close(self) -> None:
         """Release the model; calling it twice is harmless."""

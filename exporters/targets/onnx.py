@@ -46,6 +46,10 @@ class OnnxTarget:
                 "and scores.",
                 *pictures.notes(),
             )
+        if options.pixel_format is not None:
+            from exporters.graph.picture_input import with_picture_input
+
+            model, card = with_picture_input(model, card, options.pixel_format)
         path = save(model, card, folder / f"{source.path.stem}.onnx")
         return UnverifiedArtifact("onnx", options.precision, path, card, notes)
 

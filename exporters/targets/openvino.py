@@ -14,6 +14,7 @@ from streamvision.checkpoints.base import Source
 from streamvision.core.errors import ExportError
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.open_vino import OpenVinoBackend
+from streamvision.inference.model_card import ModelCard, PixelFormat
 
 FLOAT_LAYERS = 3
 """Learned layers before each output that stay in float when the rest is quantised."""
@@ -44,6 +45,8 @@ class OpenVinoTarget:
             pictures = calibration_tensors(options.calibration, card.input)
             model = _quantised(model, pictures)
             notes += pictures.notes()
+        if options.pixel_format is not None:
+            model, card = _with_picture_input(openvino, model, card, options.pixel_format, path)
         for key, value in card.to_metadata().items():
             model.set_rt_info(value, key)
         openvino.save_model(model, path, compress_to_fp16=options.precision == "fp16")
@@ -67,6 +70,22 @@ def _converted(openvino: Any, proto: Any, path: Path) -> Any:
         raise ExportError(f"OpenVINO cannot read the network ({last}); export it to onnx") from error
     finally:
         through.unlink()
+
+
+def _with_picture_input(
+    openvino: Any, model: Any, card: ModelCard, pixel_format: PixelFormat, path: Path
+) -> tuple[Any, ModelCard]:
+    """Return the network behind whole pictures, and its card; see :mod:`exporters.graph.picture_input`."""
+    from exporters.graph.picture_input import check_picture_input, picture_model
+
+    check_picture_input(card, pixel_format)
+    front = _converted(openvino, picture_model(card, pixel_format), path)
+    made = front.get_results()[0].input_value(0)
+    (parameter,) = model.get_parameters()
+    for reader in parameter.output(0).get_target_inputs():
+        reader.replace_source_output(made)
+    whole = openvino.Model(model.get_results(), front.get_parameters(), "network")
+    return whole, card.with_input(pixel_format=pixel_format)
 
 
 def _quantised(model: Any, tensors: Any) -> Any:

@@ -18,7 +18,7 @@ TARGETS = Registry(
             summary="ONNX Runtime, OpenVINO, OpenCV's DNN module, browsers",
             suffix=".onnx",
             precisions=("fp32", "fp16", "int8"),
-            options=("dynamic_batch", "dynamic_size", "uint8_input", "nms"),
+            options=("dynamic_batch", "dynamic_size", "uint8_input", "pixel_format", "nms"),
             extra=_EXTRA,
         ),
         TargetEntry(
@@ -27,7 +27,7 @@ TARGETS = Registry(
             summary="Intel processors, graphics and NPUs, Arm CPUs",
             suffix="_openvino",
             precisions=("fp32", "fp16", "int8"),
-            options=("dynamic_batch", "dynamic_size", "uint8_input", "nms"),
+            options=("dynamic_batch", "dynamic_size", "uint8_input", "pixel_format", "nms"),
             extra=_EXTRA,
         ),
         TargetEntry(
@@ -56,7 +56,7 @@ TARGETS = Registry(
             summary="NVIDIA GPUs: the file that --device tensorrt builds engines from on the device",
             suffix="_tensorrt.onnx",
             precisions=("fp32", "fp16", "int8"),
-            options=("dynamic_batch", "dynamic_size", "uint8_input", "nms"),
+            options=("dynamic_batch", "dynamic_size", "uint8_input", "pixel_format", "nms"),
             extra=_EXTRA,
         ),
     ],

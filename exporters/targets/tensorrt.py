@@ -46,6 +46,10 @@ class TensorRtTarget:
             pictures = calibration_tensors(options.calibration, card.input)
             model = quantise(model, pictures, float_layers=FLOAT_LAYERS)
             notes += pictures.notes()
+        if options.pixel_format is not None:
+            from exporters.graph.picture_input import with_picture_input
+
+            model, card = with_picture_input(model, card, options.pixel_format)
         describe(model, card)
         path = folder / f"{source.path.stem}.onnx"
         onnx.save(model, path)

@@ -27,6 +27,7 @@ from streamvision.core.config.model_input import ModelInputConfig
 from streamvision.core.config.section import validate
 from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.terminal import table
+from streamvision.inference.model_card import PixelFormat
 
 if TYPE_CHECKING:
     from exporters.export import ExportResult
@@ -102,6 +103,11 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 @click.option("--dynamic-batch", is_flag=True, help=f"Take any number of pictures a call ({_takes('dynamic_batch')}).")
 @click.option("--dynamic-size", is_flag=True, help=f"Take pictures of any size ({_takes('dynamic_size')}).")
 @click.option("--uint8-input", is_flag=True, help="Take bytes (NHWC, RGB), with the scaling inside the network.")
+@click.option(
+    "--pixel-format",
+    type=click.Choice(get_args(PixelFormat)),
+    help=f"Take whole pictures of any size, resized and scaled inside the network ({_takes('pixel_format')}).",
+)
 @click.option("--nms", is_flag=True, help="Suppress duplicates inside the network.")
 @click.option("--mediapipe", is_flag=True, help="TFLite in the form that MediaPipe's ObjectDetector runs, NMS inside.")
 @click.option("--calibration", type=Path, metavar="DIR", help="Pictures that int8 measures its ranges on.")

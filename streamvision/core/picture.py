@@ -195,13 +195,13 @@ class YuvPicture(Planes):
         size = (width_px, height_px)
         planes: list[Any] = [self.y, self.u, self.v]
         small = [p if p.shape == size[::-1] else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in planes]
-        coefficients = _yuv_to_rgb(self.full_range, self.matrix)
+        coefficients = yuv_to_rgb(self.full_range, self.matrix)
         return cv2.transform(cv2.merge(small), coefficients)  # type: ignore[no-any-return]
 
     def resize_rgb_smoothly(self, width_px: int, height_px: int, window: Window, kernel: Kernel = "bilinear") -> U8:
         """Resize each plane with antialiasing, then convert."""
         small: Any = [antialiased(plane, width_px, height_px, window, kernel) for plane in (self.y, self.u, self.v)]
-        coefficients = _yuv_to_rgb(self.full_range, self.matrix)
+        coefficients = yuv_to_rgb(self.full_range, self.matrix)
         return cv2.transform(cv2.merge(small), coefficients)  # type: ignore[no-any-return]
 
     def to_canvas(self) -> Canvas:
@@ -230,8 +230,8 @@ class YuvPicture(Planes):
 
 
 @lru_cache(maxsize=8)
-def _yuv_to_rgb(full_range: bool, matrix: ColorMatrix) -> NDArray[np.float32]:
-    """Return the (3, 4) affine map from uint8 YUV to uint8 RGB."""
+def yuv_to_rgb(full_range: bool, matrix: ColorMatrix) -> NDArray[np.float32]:
+    """Return the (3, 4) affine map from levels of Y, U and V to levels of R, G and B."""
     red_weight, blue_weight = _LUMA_WEIGHTS[matrix]
     green_weight = 1.0 - red_weight - blue_weight
     luma_gain, chroma_gain, luma_zero = (1.0, 1.0, 0.0) if full_range else (255 / 219, 255 / 224, 16.0)
@@ -249,8 +249,8 @@ def _yuv_to_rgb(full_range: bool, matrix: ColorMatrix) -> NDArray[np.float32]:
 @lru_cache(maxsize=8)
 def _yuv_to_canvas(full_range: bool, matrix: ColorMatrix) -> tuple[list[list[float]], list[float]]:
     """Return the (3, 3) factors and the (3,) offsets from uint8 YUV to a canvas' YUV."""
-    to_rgb = _yuv_to_rgb(full_range, matrix).astype(np.float64)
-    from_canvas = _yuv_to_rgb(True, "bt601").astype(np.float64)
+    to_rgb = yuv_to_rgb(full_range, matrix).astype(np.float64)
+    from_canvas = yuv_to_rgb(True, "bt601").astype(np.float64)
     to_yuv = np.linalg.inv(from_canvas[:, :3])
     linear, offset = to_yuv @ to_rgb[:, :3], to_yuv @ (to_rgb[:, 3] - from_canvas[:, 3])
     return linear.tolist(), offset.tolist()

@@ -85,6 +85,11 @@ def _check_size(shape: Sequence[int | None], path: ModelLocation) -> None:
 
 def _fed_as_asked(card: ModelCard, fed: Mapping[str, Any], spec: TensorSpec, path: ModelLocation) -> ModelCard:
     """Return the card with the user's word on how pictures are fed."""
+    if card.input.pixel_format is not None:
+        raise ModelError(
+            f"{path} takes whole pictures, and how they are fed to its network is part of its graph; leave out the "
+            "model's input settings, or export it with others"
+        )
     facts = {} if "layout" not in fed else _input_facts(spec, None, layout=fed["layout"])
     changed = card.input.model_copy(update={**facts, **fed})
     if changed.channels != card.input.channels or (facts and spec.shape[_channel_axis(fed["layout"])] not in (1, 3)):
@@ -112,8 +117,11 @@ def _own_card(backend: Backend, path: ModelLocation, head: str | None, names: tu
         where = ".".join(str(part) for part in first["loc"]) or "card"
         said = f"{short(where)}: {short(first['msg'])}"
         raise ModelError(f"the model card in {path} is not valid ({said}); export it again") from error
-    facts = _input_facts(backend.input, (card.input.width_px, card.input.height_px))
-    if any(facts[key] != getattr(card.input, key) for key in ("width_px", "height_px", "layout")):
+    if card.input.pixel_format is None:
+        facts = _input_facts(backend.input, (card.input.width_px, card.input.height_px))
+    else:
+        facts = _whole_picture_facts(backend.input, card.input, path)
+    if any(facts[key] != getattr(card.input, key) for key in ("width_px", "height_px", "layout") if key in facts):
         raise ModelError(
             f"the model card in {path} says {card.input.width_px}x{card.input.height_px} {card.input.layout}, but the "
             f"model takes {facts['width_px']}x{facts['height_px']} {facts['layout']}; export it again"
@@ -127,6 +135,17 @@ def _own_card(backend: Backend, path: ModelLocation, head: str | None, names: tu
     if names is not None:
         changes["names"] = names
     return card.model_copy(update=changes)
+
+
+def _whole_picture_facts(spec: TensorSpec, card: InputCard, path: ModelLocation) -> dict[str, Any]:
+    """Return what the input tensor says where it is whole pictures; the rest of the card is about what lies behind."""
+    batch, *_, last = spec.shape
+    if spec.dtype != "uint8" or last != (3 if card.pixel_format == "bgr24" else 1) or None not in spec.shape[1:3]:
+        raise ModelError(
+            f"the model card in {path} says that it takes whole pictures in {card.pixel_format}, but the model takes "
+            f"{shape_text(spec.shape)} {spec.dtype}; export it again"
+        )
+    return {"dynamic_size": False, "dynamic_batch": batch is None, "batch": batch or 1}
 
 
 def _ultralytics_card(
@@ -220,7 +239,8 @@ def describe_input(card: InputCard) -> str:
     levels = f"levels times {card.scale:.3g}"
     levels += "" if card.mean is None else f" less {_listed(card.mean)}"
     levels += "" if card.std is None else f" divided by {_listed(card.std)}"
-    return f"{card.width_px}x{card.height_px}, {card.color.upper()}, {levels}, {card.resize}"
+    whole = "" if card.pixel_format is None else f"whole pictures in {card.pixel_format}, in the graph "
+    return f"{whole}{card.width_px}x{card.height_px}, {card.color.upper()}, {levels}, {card.resize}"
 
 
 def _listed(values: tuple[float, ...]) -> str:

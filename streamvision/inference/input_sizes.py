@@ -1,7 +1,8 @@
 """Input sizes of one model: which size each picture is given, and the buffer and the head that belong to it.
 
 A model of free size sees a 16:9 camera as 640x384, not in a square of which a third is border. Measured with YOLOv8n,
-that takes 0.65 of the square's time. Pictures of one size share a call.
+that takes 0.65 of the square's time. Pictures of one size share a call. Where the graph resizes whole
+pictures, the sizes are the pictures' own.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from streamvision.inference.heads.base import ObjectHead, PictureHead
 from streamvision.inference.heads.registry import create_head
 from streamvision.inference.letterbox import Letterbox, rounded_up, sized_input
 from streamvision.inference.model_card import ModelCard
+from streamvision.inference.picture_batch import PictureBatch
 from streamvision.inference.preprocess import InputBatch
 from streamvision.inference.tensors import TensorSpec
 
 MAX_SIZES = 16
 """Sizes whose buffers are kept, parts of pictures included; one call of 16 pictures of 640x640 takes 79 MB."""
+
+MAX_WHOLE_SIZES = 4
+"""Sizes of whole pictures whose buffers are kept; one call of 16 of 1920x1080 takes 50 MB, or 100 MB in BGR."""
 
 MAX_PICTURE_SIZES = 64
 """Sizes of pictures for which the fitting input size is remembered."""
@@ -49,16 +54,23 @@ class SizedInput:
     """The model's card with that size."""
     head: ObjectHead | PictureHead
     """What reads the outputs."""
-    batch: InputBatch = field(init=False)
+    size: Size
+    """The size of the inputs."""
+    batch: InputBatch | PictureBatch = field(init=False)
     """The input tensor."""
 
     def __post_init__(self) -> None:
-        self.batch = InputBatch(self.card.input, 1 if self.card.input.dynamic_batch else self.card.input.batch)
+        self.batch = self._buffer(1 if self.card.input.dynamic_batch else self.card.input.batch)
+
+    def _buffer(self, capacity: int) -> InputBatch | PictureBatch:
+        if self.card.input.pixel_format is None:
+            return InputBatch(self.card.input, capacity)
+        return PictureBatch(self.card.input, capacity, width_px=self.size[0], height_px=self.size[1])
 
     def fill(self, pictures: Sequence[Picture]) -> list[Letterbox]:
         """Write pictures into the buffer, making it larger where it must be; return where they lie."""
         if len(pictures) > self.batch.capacity:
-            self.batch = InputBatch(self.card.input, len(pictures))
+            self.batch = self._buffer(len(pictures))
         return [self.batch.put(index, picture) for index, picture in enumerate(pictures)]
 
 
@@ -100,6 +112,8 @@ class InputSizes:
         ]
 
     def _fitting_size(self, width_px: int, height_px: int) -> Size:
+        if self._card.input.pixel_format is not None:
+            return width_px, height_px
         sized = sized_input(self._card.input, width_px, height_px)
         return sized.width_px, sized.height_px
 
@@ -107,9 +121,11 @@ class InputSizes:
         """Return what belongs to a size, making it where it is new."""
         sized = self._kept.get(size)
         if sized is None:
-            card = self._card.with_input(width_px=size[0], height_px=size[1])
-            sized = self._kept[size] = SizedInput(card, create_head(card, self._outputs))
-            if len(self._kept) > MAX_SIZES:
+            card = self._card
+            if card.input.pixel_format is None:
+                card = card.with_input(width_px=size[0], height_px=size[1])
+            sized = self._kept[size] = SizedInput(card, create_head(card, self._outputs), size)
+            if len(self._kept) > (MAX_SIZES if card.input.pixel_format is None else MAX_WHOLE_SIZES):
                 self._kept.popitem(last=False)
         self._kept.move_to_end(size)
         return sized
@@ -130,6 +146,13 @@ def with_side(card: ModelCard, tensor: TensorSpec, path: ModelLocation, side_px:
         ModelError: when the model's input is of another size for good.
     """
     side_px = rounded_up(side_px, card.input.stride_px)
+    if card.input.pixel_format is not None:
+        if side_px in (card.input.width_px, card.input.height_px):
+            return card
+        raise ModelError(
+            f"{path} resizes pictures to {card.input.width_px}x{card.input.height_px} px in its own graph, not to "
+            f"{side_px}x{side_px}; leave out --imgsz, or export it with that size"
+        )
     fixed = set(tensor.shape[2:] if card.input.layout == "nchw" else tensor.shape[1:3]) - {None}
     if fixed - {side_px}:
         raise ModelError(

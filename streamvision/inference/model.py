@@ -325,7 +325,9 @@ class Model:
         letterboxes = sized.fill(pictures)
         filled = len(pictures) if self.card.input.dynamic_batch else sized.batch.capacity
         filled_s = time.perf_counter()
-        outputs = self.backend.run(sized.batch.tensor[:filled])
+        companions = sized.batch.companions(filled)
+        tensor = sized.batch.tensor[:filled]
+        outputs = self.backend.run(tensor, companions) if companions else self.backend.run(tensor)
         executed_s = time.perf_counter()
         with reading_outputs(self._config.path):
             predictions = self._read(sized.head, outputs, letterboxes, limits)

@@ -23,6 +23,8 @@ Task = Literal["detect", "segment", "pose", "obb", "classify", "semantic", "embe
 (``obb``); name the whole picture (``classify``); name each pixel (``semantic``); describe it for comparison
 (``embed``); measure distances (``depth``); turn it into another picture (``image``); or read a line of text
 (``text``)."""
+PixelFormat = Literal["bgr24", "yuv420p"]
+"""How whole pictures are laid out, in FFmpeg's words: blue, green, red bytes a pixel, or the three planes of I420."""
 OBJECT_TASKS: tuple[Task, ...] = ("detect", "segment", "pose", "obb")
 """Tasks that find single objects; the others say something of the whole picture."""
 
@@ -57,6 +59,11 @@ class InputCard(BaseModel):
     )
     crop_short_side_px: int | None = Field(
         None, gt=0, description="For crop_center: length of the picture's shorter side before the middle is cut out."
+    )
+    pixel_format: PixelFormat | None = Field(
+        None,
+        description="Layout of the whole pictures, of any size, that the model takes where resizing, colour and "
+        "scaling are part of its graph; the other fields then say what that does. None: the host does it.",
     )
     dynamic_size: bool = Field(
         False, description="Whether width and height are free; the larger of the two above is then the longer side."

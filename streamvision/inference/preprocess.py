@@ -5,6 +5,7 @@ Where the picture lies within the tensor is :mod:`streamvision.inference.letterb
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -45,6 +46,10 @@ class InputBatch:
         self.tensor[...] = self._border
         self._letterboxes: list[Letterbox | None] = [None] * capacity
         self._scratch = np.empty(3 * card.height_px * card.width_px, np.uint8)
+
+    def companions(self, count: int) -> Mapping[str, NDArray[Any]]:
+        """Return what goes beside the first ``count`` pictures: nothing."""
+        return {}
 
     @property
     def capacity(self) -> int:

@@ -31,6 +31,10 @@ class TensorSpec:
 
 
 PICTURE_DTYPES = ("float32", "float16", "uint8")
+PICTURES = "pictures"
+"""Name of the input of models that take whole pictures."""
+YUV_TO_RGB = "yuv_to_rgb"
+"""Name of its companion where the pictures are YUV: (N, 12) float32, the rows of (3, 4) affine maps to RGB levels."""
 
 
 def check_tensor(spec: TensorSpec, tensor: NDArray[Any], *, path: ModelLocation) -> None:
@@ -92,9 +96,10 @@ def _takes_pictures(spec: TensorSpec) -> bool:
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """All inputs of a model that takes pictures: the picture, and what PaddleDetection, RT-DETR and D-FINE ask beside.
+    """All inputs of a model that takes pictures: the picture, and what is asked beside.
 
-    The sizes that they ask for are answered with the network input's own, so that boxes come out in its pixels.
+    The sizes that PaddleDetection, RT-DETR and D-FINE ask for are answered with the network input's own, so that boxes
+    come out in its pixels.
     """
 
     picture: TensorSpec
@@ -124,20 +129,25 @@ class ModelInputs:
         picture = self.picture if self.batched else replace(self.picture, shape=self.picture.shape[1:])
         return (picture, *self.companions)
 
-    def feeds(self, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Return what each input is given for a batch of pictures."""
+    def feeds(self, tensor: NDArray[Any], given: Mapping[str, NDArray[Any]] | None = None) -> dict[str, NDArray[Any]]:
+        """Return what each input is given for a batch of pictures; ``given`` are companions by name, where known."""
         feeds = {self.picture.name: tensor if self.batched else tensor[0]}
         height, width = tensor.shape[2:] if self.picture.layout == "nchw" else tensor.shape[1:3]
         for spec in self.companions:
+            if given is not None and spec.name in given:
+                feeds[spec.name] = given[spec.name]
+                continue
             values = COMPANIONS[spec.name](width, height)
             feeds[spec.name] = np.tile(np.array(values, spec.dtype), (len(tensor), 1))
         return feeds
 
 
-COMPANIONS: Mapping[str, Callable[[int, int], tuple[int, int]]] = {
+COMPANIONS: Mapping[str, Callable[[int, int], tuple[float, ...]]] = {
     "orig_target_sizes": lambda width, height: (width, height),
     "im_shape": lambda width, height: (height, width),
     "scale_factor": lambda width, height: (1, 1),
+    YUV_TO_RGB: lambda width, height: (1, 0, 0, 0) * 3,
 }
-"""Two values a picture by the input's name, from width and height of the network's input. Sources: the exporters of
+"""Values a picture by the input's name, from width and height of the network's input, where nothing else is given: grey
+for pictures in YUV. Sources: the exporters of
 RT-DETR (https://github.com/lyuwenyu/RT-DETR) and PaddleDetection (https://github.com/PaddlePaddle/PaddleDetection)."""

@@ -55,8 +55,12 @@ class Backend(Protocol):
     def metadata(self) -> Mapping[str, str]:
         """The key-value pairs stored with the model; empty where there are none."""
 
-    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+    def run(self, tensor: NDArray[Any], companions: Mapping[str, NDArray[Any]] | None = None) -> list[NDArray[Any]]:
         """Execute the model on one batch and return its outputs; they stay valid until the thread's next call.
+
+        Args:
+            tensor: the batch of pictures.
+            companions: what other inputs are given, by name; by default what fits the pictures' size.
 
         Raises:
             ModelError: when the runtime refuses the tensor or fails.
@@ -123,6 +127,19 @@ class LoadedBackend(ABC):
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """Run the model on a tensor that fits its input; may raise :attr:`failures`."""
 
+    def _execute_beside(
+        self, engine: Any, tensor: NDArray[Any], companions: Mapping[str, NDArray[Any]]
+    ) -> list[NDArray[Any]]:
+        """Run the model with companions of its input given; may raise :attr:`failures`.
+
+        Raises:
+            ModelError: when this runtime feeds the picture alone.
+        """
+        raise ModelError(
+            f"{self._facts.path} takes {', '.join(companions)} beside its pictures, which {self.runtime} is not given "
+            "here; use ONNX Runtime or OpenVINO, or export it without --pixel-format"
+        )
+
     @classmethod
     def version(cls) -> str:
         """Return the installed runtime's version, for ``doctor``; importing the runtime is part of the trial."""
@@ -147,8 +164,12 @@ class LoadedBackend(ABC):
         except cls.failures as error:
             raise ModelError(f"{cls.runtime} failed on {path}: {cls._cause(error)}") from error
 
-    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+    def run(self, tensor: NDArray[Any], companions: Mapping[str, NDArray[Any]] | None = None) -> list[NDArray[Any]]:
         """Execute the model on one batch and return its outputs; they stay valid until the thread's next call.
+
+        Args:
+            tensor: the batch of pictures.
+            companions: what other inputs are given, by name; by default what fits the pictures' size.
 
         Raises:
             ModelError: when the tensor does not fit, the runtime fails or the backend is closed.
@@ -159,6 +180,8 @@ class LoadedBackend(ABC):
             check_tensor(self.input, tensor, path=self._facts.path)
             self._accepted_shape = tensor.shape
         with self._failing_on(self._facts.path):
+            if companions:
+                return self._execute_beside(self._engine, tensor, companions)
             return self._execute(self._engine, tensor)
 
     def close(self) -> None:

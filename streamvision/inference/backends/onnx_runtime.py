@@ -49,6 +49,8 @@ _DEVICE_REQUESTS = 2
 """One call on the device while the pictures of the next are prepared."""
 _TEXT_LINE_PX = 48
 _DYNAMIC_SIDE_PX = 640
+_PLANES_SIDE_PX = 960
+"""Rows of the planes of an I420 picture of 640 x 640."""
 
 
 class OnnxRuntimeBackend(LoadedBackend):
@@ -166,6 +168,12 @@ class OnnxRuntimeBackend(LoadedBackend):
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         feeds = {self.input.name: tensor} if self._inputs is None else self._inputs.feeds(tensor)
         outputs: list[NDArray[Any]] = engine.run(None, feeds)
+        return outputs
+
+    def _execute_beside(
+        self, engine: Any, tensor: NDArray[Any], companions: Mapping[str, NDArray[Any]]
+    ) -> list[NDArray[Any]]:
+        outputs: list[NDArray[Any]] = engine.run(None, {self.input.name: tensor, **companions})
         return outputs
 
     @staticmethod
@@ -300,6 +308,8 @@ def _engines(plan: EnginePlan | None) -> contextlib.AbstractContextManager[None]
 def _probe_tensor(spec: TensorSpec, metadata: Mapping[str, str]) -> NDArray[Any]:
     """Return zeros of the input's shape; a dynamic batch is 1, a dynamic side the usual one."""
     height, width = _usual_side_px(metadata)
+    if spec.dtype == "uint8" and spec.shape[-1] == 1 and spec.shape[1] is None:
+        height = _PLANES_SIDE_PX
     free = (3, height, width) if spec.layout == "nchw" else (height, width, 3)
     sides = [usual if n is None else n for n, usual in zip(spec.shape[1:], free, strict=True)]
     return np.zeros([spec.shape[0] or 1, *sides], spec.dtype)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -179,9 +179,14 @@ class OpenVinoBackend(LoadedBackend):
             yield device, "; twice as fast and less exact with --precision bf16" if halves else ""
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        return self._execute_beside(engine, tensor, {})
+
+    def _execute_beside(
+        self, engine: Any, tensor: NDArray[Any], companions: Mapping[str, NDArray[Any]]
+    ) -> list[NDArray[Any]]:
         request = engine.request(tensor.shape)
         given = np.ascontiguousarray(tensor)
-        feeds = [given] if self._inputs is None else self._inputs.feeds(given)
+        feeds = [given] if self._inputs is None else self._inputs.feeds(given, companions)
         request.infer(feeds, share_inputs=True, share_outputs=True)
         return [request.get_output_tensor(i).data for i in range(len(self.outputs))]
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamvision.core.picture import BgrPicture, ColorMatrix, YuvPicture, _yuv_to_rgb
+from streamvision.core.picture import BgrPicture, ColorMatrix, YuvPicture, yuv_to_rgb
 
 WIDTH_PX, HEIGHT_PX = 96, 64
 
@@ -59,7 +59,7 @@ def test_a_limited_range_picture_is_expanded_for_jpeg() -> None:
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "smpte240m"])
 def test_a_canvas_shows_the_colours_of_its_picture(matrix: ColorMatrix, full_range: bool) -> None:
     rgb = np.random.default_rng(7).integers(0, 256, (8, 12, 3))
-    to_rgb = _yuv_to_rgb(full_range, matrix).astype(float)
+    to_rgb = yuv_to_rgb(full_range, matrix).astype(float)
     yuv = np.rint((rgb - to_rgb[:, 3]) @ np.linalg.inv(to_rgb[:, :3]).T).astype(np.uint8)
     luma, blue, red = (np.kron(yuv[..., n], np.ones((16, 16), np.uint8)) for n in range(3))
     picture = YuvPicture(luma, blue[::2, ::2], red[::2, ::2], full_range=full_range, matrix=matrix)

@@ -1,0 +1,189 @@
+"""Letterbox and bilinear resizing as ONNX nodes, to the bit what the runtime's host does.
+
+Where a picture lies follows :class:`streamvision.inference.letterbox.Letterbox`. The kernel is that of OpenCV's
+``INTER_LINEAR`` on bytes: weights of 11 bits, sums across shifted down by 4 bits, products with a row's weight by 16,
+and both rows' sum, rounded, by 2. Source: ``HResizeLinear`` and ``VResizeLinear`` in
+https://github.com/opencv/opencv/blob/4.x/modules/imgproc/src/resize.cpp
+All numbers are whole and below 2^24, so that float32 holds them exactly, in every runtime and order of sums.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from exporters.graph.nodes import DOUBLE, FLOAT, INT, NodeWriter
+from streamvision.inference.model_card import InputCard
+
+RESIZES = ("letterbox_center", "letterbox_top_left", "stretch")
+"""Resize rules that can be put inside."""
+_ONE = 2048
+"""What stands for a weight of 1."""
+_PART = 32
+"""Weights are multiplied in two parts, the lower one below this, as a product of 15 and 11 bits needs 26."""
+
+
+class Extent(NamedTuple):
+    """Along one axis, where the picture lies in the network's input; names of int64 tensors of shape (1,)."""
+
+    picture: str
+    """Length of the picture, in its own pixels."""
+    content: str
+    """Length of the picture within the input."""
+    offset: str
+    """Length of the border before it."""
+
+
+class Sampling(NamedTuple):
+    """Along one axis, which two samples each sample of the network's input is made of, and their weights."""
+
+    first: str
+    """(n,) int64."""
+    second: str
+    """(n,) int64."""
+    first_weight: str
+    """(n,) float32, whole numbers of 0 to 2048."""
+    second_weight: str
+    """(n,) float32."""
+
+
+def extents(write: NodeWriter, card: InputCard, width: str, height: str) -> tuple[Extent, Extent]:
+    """Return where a picture lies, across and down.
+
+    Args:
+        write: gets the nodes.
+        card: of the network's input.
+        width: the picture's width, int64 of shape (1,).
+        height: its height.
+    """
+    sides = write.constant([card.width_px]), write.constant([card.height_px])
+    zero = write.constant([0])
+    if card.resize == "stretch":
+        return Extent(width, sides[0], zero), Extent(height, sides[1], zero)
+    if card.resize == "letterbox_top_left":
+        content = _cut_off(write, sides, width, height)
+        return Extent(width, content[0], zero), Extent(height, content[1], zero)
+    content = _rounded(write, sides, width, height)
+    two = write.constant([2])
+    across, down = (
+        write.op("Div", write.op("Sub", side, length), two) for side, length in zip(sides, content, strict=True)
+    )
+    return Extent(width, content[0], across), Extent(height, content[1], down)
+
+
+def _rounded(write: NodeWriter, sides: tuple[str, str], width: str, height: str) -> tuple[str, str]:
+    """Return width and height of the content, rounded to the nearest, halves to even.
+
+    By whole numbers, since some runtimes compute float64 in float32. In 640 x 640 that gives what the host's float64
+    gives for all pictures of up to 4096 x 4096.
+    """
+    by_width = write.op("Mul", sides[0], height), write.op("Mul", sides[1], width)
+    is_wide = write.op("LessOrEqual", *by_width)
+    side, length = write.op("Where", is_wide, *sides), write.op("Where", is_wide, width, height)
+    one, two = write.constant([1]), write.constant([2])
+    divisor = write.op("Mul", length, two)
+    rounded = []
+    for own in (width, height):
+        dividend = write.op("Add", write.op("Mul", write.op("Mul", own, side), two), length)
+        up = write.op("Div", dividend, divisor)
+        rest = write.op("Sub", dividend, write.op("Mul", up, divisor))
+        is_half = write.op("Equal", rest, write.constant([0]))
+        odd = write.op("Sub", up, write.op("Mul", write.op("Div", up, two), two))
+        even = write.op("Sub", up, write.op("Where", is_half, odd, write.constant([0])))
+        rounded.append(write.op("Max", even, one))
+    return rounded[0], rounded[1]
+
+
+def _cut_off(write: NodeWriter, sides: tuple[str, str], width: str, height: str) -> tuple[str, str]:
+    """Return width and height of the content, its fraction cut off, in float64 as the rule's own library has it."""
+    own = [write.cast(length, DOUBLE) for length in (width, height)]
+    ratios = [write.op("Div", write.cast(side, DOUBLE), length) for side, length in zip(sides, own, strict=True)]
+    ratio = write.op("Min", *ratios)
+    one = write.constant([1])
+    whole = [write.op("Max", write.cast(write.op("Mul", length, ratio), INT), one) for length in own]
+    return whole[0], whole[1]
+
+
+def sampling(write: NodeWriter, extent: Extent, samples: int, *, across: bool) -> Sampling:
+    """Return what each of the network's samples along an axis is made of; those of the border repeat the edges.
+
+    Args:
+        write: gets the nodes.
+        extent: where the picture lies; its ``picture`` is how many samples there are to read.
+        samples: of the network's input.
+        across: whether samples beyond the edges take the edge's whole weight, as OpenCV has it for columns; rows share
+            it between two times the same.
+    """
+    one, two = write.constant([1]), write.constant([2])
+    last = write.op("Sub", extent.content, one)
+    target = write.op("Sub", write.constant(np.arange(samples)), extent.offset)
+    target = write.within(target, write.constant([0]), last)
+    doubled = write.op("Add", write.op("Mul", target, two), one)
+    dividend = write.op("Sub", write.op("Mul", doubled, extent.picture), extent.content)
+    divisor = write.op("Mul", extent.content, two)
+    place = write.op("Div", write.cast(dividend, FLOAT), write.cast(divisor, FLOAT))
+    floor = write.op("Floor", place)
+    share = write.op("Sub", place, floor)
+    low = write.cast(floor, INT)
+    end = write.op("Sub", extent.picture, one)
+    if across:
+        is_before, is_last = write.op("Less", low, write.constant([0])), write.op("GreaterOrEqual", low, end)
+        share = write.op("Where", write.op("Or", is_before, is_last), write.number(0), share)
+    first = write.within(low, write.constant([0]), end)
+    second = write.within(write.op("Add", low, one), write.constant([0]), end)
+    weights = [
+        write.op("Round", write.op("Mul", part, write.number(_ONE)))
+        for part in (write.op("Sub", write.number(1), share), share)
+    ]
+    return Sampling(first, second, weights[0], weights[1])
+
+
+def resized(write: NodeWriter, pixels: str, columns: Sampling, rows: Sampling, *, axis: int, channels: bool) -> str:
+    """Return resized bytes as float32 of whole levels 0..255.
+
+    Args:
+        write: gets the nodes.
+        pixels: uint8 tensor.
+        columns: samples across.
+        rows: samples down.
+        axis: which axis of the tensor are its rows; the next one are its columns.
+        channels: whether the channels follow the columns.
+    """
+    behind = (1,) * channels
+    column_weights = [write.shaped(w, -1, *behind) for w in (columns.first_weight, columns.second_weight)]
+    parts = [
+        _weighed_row(
+            write,
+            _row_sums(write, write.op("Gather", pixels, row, axis=axis), columns, column_weights, axis=axis + 1),
+            write.shaped(weight, -1, 1, *behind),
+        )
+        for row, weight in ((rows.first, rows.first_weight), (rows.second, rows.second_weight))
+    ]
+    total = write.op("Add", write.op("Add", *parts), write.number(2))
+    return write.op("Floor", write.op("Mul", total, write.number(1 / 4)))
+
+
+def _row_sums(write: NodeWriter, lines: str, columns: Sampling, weights: list[str], *, axis: int) -> str:
+    """Return the weighed sums across, shifted by 4 bits: up to 32640."""
+    near, far = (
+        write.op("Mul", write.cast(write.op("Gather", lines, column, axis=axis), FLOAT), weight)
+        for column, weight in zip((columns.first, columns.second), weights, strict=True)
+    )
+    return write.op("Floor", write.op("Mul", write.op("Add", near, far), write.number(1 / 16)))
+
+
+def _weighed_row(write: NodeWriter, sums: str, weight: str) -> str:
+    """Return the sums times a row's weight, shifted by 16 bits."""
+    part = write.number(1 / _PART)
+    high = write.op("Floor", write.op("Mul", weight, part))
+    low = write.op("Sub", write.op("Mul", weight, part), high)
+    product = write.op("Add", write.op("Mul", sums, high), write.op("Floor", write.op("Mul", sums, low)))
+    return write.op("Floor", write.op("Mul", product, write.number(_PART / (1 << 16))))
+
+
+def inside(write: NodeWriter, extent: Extent, samples: int) -> str:
+    """Return (n,) bool, true where the network's samples along an axis show the picture."""
+    place = write.op("Sub", write.constant(np.arange(samples)), extent.offset)
+    after_start = write.op("GreaterOrEqual", place, write.constant([0]))
+    return write.op("And", after_start, write.op("Less", place, extent.content))
