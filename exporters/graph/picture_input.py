@@ -20,7 +20,7 @@ from streamvision.inference.model_card import InputCard, ModelCard, PixelFormat
 from streamvision.inference.tensors import PICTURES, YUV_TO_RGB
 
 NETWORK_INPUT = "picture_network_input"
-"""Name of the operator that gives the network's input."""
+"""Name of the operator that gives the network's input, and in OpenVINO of the tensor."""
 _PREFIX = "picture_"
 _LEAST_OPSET = 13
 """From here on Min and Max take integers, and Split its lengths, as they are used here."""
@@ -84,7 +84,7 @@ def with_picture_input(model: Any, card: ModelCard, pixel_format: PixelFormat) -
 
 def picture_model(card: ModelCard, pixel_format: PixelFormat) -> Any:
     """Return an ``onnx.ModelProto`` from whole pictures to the network's input, to be put before it elsewhere."""
-    graph = picture_graph(card, pixel_format, output="network_input")
+    graph = picture_graph(card, pixel_format, output=NETWORK_INPUT)
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", _LEAST_OPSET)], ir_version=_IR)
 
 

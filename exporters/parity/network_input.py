@@ -42,8 +42,9 @@ def _save_openvino(path: Path, part_path: Path) -> None:
     import openvino
 
     model: Any = openvino.Core().read_model(path)
-    (last,) = (one for one in model.get_ordered_ops() if one.get_friendly_name() == NETWORK_INPUT)
-    openvino.save_model(openvino.Model([last.output(0)], model.get_parameters()), part_path, compress_to_fp16=False)
+    ports = (port for operation in model.get_ordered_ops() for port in operation.outputs())
+    network_input = next(port for port in ports if NETWORK_INPUT in port.get_names())
+    openvino.save_model(openvino.Model([network_input], model.get_parameters()), part_path, compress_to_fp16=False)
 
 
 def in_planes(picture: Picture) -> Picture:
