@@ -122,7 +122,7 @@ def sampling(write: NodeWriter, extent: Extent, samples: int, *, across: bool) -
     doubled = write.op("Add", write.op("Mul", target, two), one)
     dividend = write.op("Sub", write.op("Mul", doubled, extent.picture), extent.content)
     divisor = write.op("Mul", extent.content, two)
-    place = write.op("Div", write.cast(dividend, FLOAT), write.cast(divisor, FLOAT))
+    place = _quotient(write, write.cast(dividend, FLOAT), write.cast(divisor, FLOAT))
     floor = write.op("Floor", place)
     share = write.op("Sub", place, floor)
     low = write.cast(floor, INT)
@@ -137,6 +137,22 @@ def sampling(write: NodeWriter, extent: Extent, samples: int, *, across: bool) -
         for part in (write.op("Sub", write.number(1), share), share)
     ]
     return Sampling(first, second, weights[0], weights[1])
+
+
+def _quotient(write: NodeWriter, dividend: str, divisor: str) -> str:
+    """Return a quotient of whole numbers to the last bit.
+
+    OpenVINO multiplies by a rounded reciprocal, which tips the rounding of weights that lie halfway. What is left of the
+    dividend is exact in parts of 11 bits, and corrects it.
+    """
+    rough = write.op("Div", dividend, divisor)
+    whole = write.op("Floor", rough)
+    share = write.op("Sub", rough, whole)
+    high = write.op("Mul", write.op("Floor", write.op("Mul", share, write.number(_ONE))), write.number(1 / _ONE))
+    rest = dividend
+    for part in (whole, high, write.op("Sub", share, high)):
+        rest = write.op("Sub", rest, write.op("Mul", part, divisor))
+    return write.op("Add", rough, write.op("Div", rest, divisor))
 
 
 def resized(write: NodeWriter, pixels: str, columns: Sampling, rows: Sampling, *, axis: int, channels: bool) -> str:
