@@ -175,17 +175,17 @@ def _converted(write: NodeWriter, planes: list[str], card: InputCard) -> str:
 
     As OpenCV's ``transform`` does it for bytes: factors of 10 bits, halves up.
     """
-    one = 1 << _COLOR_BITS
-    factors = write.op("Round", write.op("Mul", write.shaped(YUV_TO_RGB, 0, 3, 4), write.number(one)))
+    steps = 1 << _COLOR_BITS
+    rounded = write.op("Round", write.op("Mul", write.shaped(YUV_TO_RGB, 0, 3, 4), write.number(steps)))
+    factors = write.op("Mul", rounded, write.number(1 / steps))
     if card.color == "bgr":
         factors = write.op("Gather", factors, write.constant([2, 1, 0]), axis=1)
     columns = write.split("Split", factors, write.constant([1, 1, 1, 1]), outputs=4, axis=2)
     *gains, offset = (write.shaped(column, 0, 3, 1, 1) for column in columns)
-    total = write.op("Add", offset, write.number(one / 2))
+    total = write.op("Add", offset, write.number(1 / 2))
     for plane, gain in zip(planes, gains, strict=True):
         total = write.op("Add", total, write.op("Mul", plane, gain))
-    rounded = write.op("Floor", write.op("Mul", total, write.number(1 / one)))
-    return write.op("Clip", rounded, write.number(0), write.number(255))
+    return write.op("Clip", write.op("Floor", total), write.number(0), write.number(255))
 
 
 def _bordered(write: NodeWriter, levels: str, across: Extent, down: Extent, card: InputCard) -> str:

@@ -4,7 +4,8 @@ Where a picture lies follows :class:`streamvision.inference.letterbox.Letterbox`
 ``INTER_LINEAR`` on bytes: weights of 11 bits, sums across shifted down by 4 bits, products with a row's weight by 16,
 and both rows' sum, rounded, by 2. Source: ``HResizeLinear`` and ``VResizeLinear`` in
 https://github.com/opencv/opencv/blob/4.x/modules/imgproc/src/resize.cpp
-All numbers are whole and below 2^24, so that float32 holds them exactly, in every runtime and order of sums.
+All numbers have fewer than 24 digits in binary, so that float32 holds them exactly, in every runtime and order of sums.
+They stay below 2^15, so that a device that takes half precision against the file's types loses digits and no more.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from streamvision.inference.model_card import InputCard
 RESIZES = ("letterbox_center", "letterbox_top_left", "stretch")
 """Resize rules that can be put inside."""
 _ONE = 2048
-"""What stands for a weight of 1."""
+"""Steps of weights from 0 to 1."""
+_SUM_PARTS = 128
+"""Parts of a level in which sums across are kept."""
 _PART = 32
-"""Weights are multiplied in two parts, the lower one below this, as a product of 15 and 11 bits needs 26."""
+"""Weights are multiplied in two parts, the lower one of so many steps, as a product of 15 and 11 bits needs 26."""
 
 
 class Extent(NamedTuple):
@@ -43,9 +46,9 @@ class Sampling(NamedTuple):
     second: str
     """(n,) int64."""
     first_weight: str
-    """(n,) float32, whole numbers of 0 to 2048."""
+    """(n,) float32 of 0 to 1, in steps of 1 / 2048."""
     second_weight: str
-    """(n,) float32."""
+    """(n,) float32, what is missing to 1."""
 
 
 def extents(write: NodeWriter, card: InputCard, width: str, height: str) -> tuple[Extent, Extent]:
@@ -115,44 +118,45 @@ def sampling(write: NodeWriter, extent: Extent, samples: int, *, across: bool) -
         across: whether samples beyond the edges take the edge's whole weight, as OpenCV has it for columns; rows share
             it between two times the same.
     """
-    one, two = write.constant([1]), write.constant([2])
+    one, two, zero = write.constant([1]), write.constant([2]), write.constant([0])
     last = write.op("Sub", extent.content, one)
     target = write.op("Sub", write.constant(np.arange(samples)), extent.offset)
-    target = write.within(target, write.constant([0]), last)
+    target = write.within(target, zero, last)
     doubled = write.op("Add", write.op("Mul", target, two), one)
-    dividend = write.op("Sub", write.op("Mul", doubled, extent.picture), extent.content)
     divisor = write.op("Mul", extent.content, two)
-    place = _quotient(write, write.cast(dividend, FLOAT), write.cast(divisor, FLOAT))
-    floor = write.op("Floor", place)
-    share = write.op("Sub", place, floor)
-    low = write.cast(floor, INT)
+    # Moved by one, since places before the first sample are negative and integers are divided towards zero.
+    dividend = write.op("Add", write.op("Mul", doubled, extent.picture), extent.content)
+    moved = write.op("Div", dividend, divisor)
+    rest = write.op("Sub", dividend, write.op("Mul", moved, divisor))
+    low = write.op("Sub", moved, one)
     end = write.op("Sub", extent.picture, one)
+    share = _share(write, low, write.cast(rest, FLOAT), write.cast(divisor, FLOAT))
     if across:
-        is_before, is_last = write.op("Less", low, write.constant([0])), write.op("GreaterOrEqual", low, end)
-        share = write.op("Where", write.op("Or", is_before, is_last), write.number(0), share)
-    first = write.within(low, write.constant([0]), end)
-    second = write.within(write.op("Add", low, one), write.constant([0]), end)
+        is_outside = write.op("Or", write.op("Less", low, zero), write.op("GreaterOrEqual", low, end))
+        share = write.op("Where", is_outside, write.number(0), share)
+    first = write.within(low, zero, end)
+    second = write.within(moved, zero, end)
     weights = [
-        write.op("Round", write.op("Mul", part, write.number(_ONE)))
+        write.op("Mul", write.op("Round", write.op("Mul", part, write.number(_ONE))), write.number(1 / _ONE))
         for part in (write.op("Sub", write.number(1), share), share)
     ]
     return Sampling(first, second, weights[0], weights[1])
 
 
-def _quotient(write: NodeWriter, dividend: str, divisor: str) -> str:
-    """Return a quotient of whole numbers to the last bit.
+def _share(write: NodeWriter, whole: str, rest: str, divisor: str) -> str:
+    """Return how much of its weight a sample gives to the next one: a place's fraction, as float32 holds the place.
 
-    OpenVINO multiplies by a rounded reciprocal, which tips the rounding of weights that lie halfway. What is left of the
-    dividend is exact in parts of 11 bits, and corrects it.
+    OpenVINO multiplies by a rounded reciprocal, which tips the rounding of weights that lie halfway. What is left over
+    is exact in parts of 11 bits, and corrects it.
     """
-    rough = write.op("Div", dividend, divisor)
-    whole = write.op("Floor", rough)
-    share = write.op("Sub", rough, whole)
-    high = write.op("Mul", write.op("Floor", write.op("Mul", share, write.number(_ONE))), write.number(1 / _ONE))
-    rest = dividend
-    for part in (whole, high, write.op("Sub", share, high)):
-        rest = write.op("Sub", rest, write.op("Mul", part, divisor))
-    return write.op("Add", rough, write.op("Div", rest, divisor))
+    rough = write.op("Div", rest, divisor)
+    high = write.op("Mul", write.op("Floor", write.op("Mul", rough, write.number(_ONE))), write.number(1 / _ONE))
+    left = write.op("Sub", rest, write.op("Mul", high, divisor))
+    left = write.op("Sub", left, write.op("Mul", write.op("Sub", rough, high), divisor))
+    share = write.op("Add", rough, write.op("Div", left, divisor))
+    start = write.cast(whole, FLOAT)
+    held = write.op("Sub", write.op("Add", start, share), start)
+    return write.op("Clip", held, write.number(0), write.number(1))
 
 
 def resized(write: NodeWriter, pixels: str, columns: Sampling, rows: Sampling, *, axis: int, channels: bool) -> str:
@@ -181,21 +185,22 @@ def resized(write: NodeWriter, pixels: str, columns: Sampling, rows: Sampling, *
 
 
 def _row_sums(write: NodeWriter, lines: str, columns: Sampling, weights: list[str], *, axis: int) -> str:
-    """Return the weighed sums across, shifted by 4 bits: up to 32640."""
+    """Return the weighed sums across in whole parts of 1 / 128 of a level."""
     near, far = (
         write.op("Mul", write.cast(write.op("Gather", lines, column, axis=axis), FLOAT), weight)
         for column, weight in zip((columns.first, columns.second), weights, strict=True)
     )
-    return write.op("Floor", write.op("Mul", write.op("Add", near, far), write.number(1 / 16)))
+    return write.op("Floor", write.op("Mul", write.op("Add", near, far), write.number(_SUM_PARTS)))
 
 
 def _weighed_row(write: NodeWriter, sums: str, weight: str) -> str:
-    """Return the sums times a row's weight, shifted by 16 bits."""
-    part = write.number(1 / _PART)
-    high = write.op("Floor", write.op("Mul", weight, part))
-    low = write.op("Sub", write.op("Mul", weight, part), high)
-    product = write.op("Add", write.op("Mul", sums, high), write.op("Floor", write.op("Mul", sums, low)))
-    return write.op("Floor", write.op("Mul", product, write.number(_PART / (1 << 16))))
+    """Return the sums times a row's weight, in whole quarters of a level."""
+    parts = write.op("Mul", weight, write.number(_ONE / _PART))
+    high = write.op("Floor", parts)
+    low = write.op("Floor", write.op("Mul", sums, write.op("Sub", parts, high)))
+    # Of the 26 bits of the product, the upper part is at most 1020, and the lower one less than 16.
+    upper = write.op("Mul", sums, write.op("Mul", high, write.number(1 / _ONE)))
+    return write.op("Floor", write.op("Add", upper, write.op("Mul", low, write.number(1 / _ONE))))
 
 
 def inside(write: NodeWriter, extent: Extent, samples: int) -> str:
