@@ -1,8 +1,9 @@
-"""What an edge device gets: the runtime alone, small, without torch, and it does the main job."""
+"""What a device gets: a package that is whole, light, without torch, and does the main job with one ONNX Runtime."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import venv
@@ -10,34 +11,147 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(1200)  # packages come from elsewhere, as fast as they come
+TIMEOUT_S = 500
 LIMIT_MB = 400
 FORBIDDEN = {"torch", "torchvision", "ultralytics", "opencv-python", "openvino"}
+IMPORT_ALL = """
+import importlib, pkgutil, exporters, pipelines, streamvision
+served = "exporters.repository.served."  # written out for servers, never imported here
+for package in (exporters, pipelines, streamvision):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if module.name.startswith(served) or module.name.endswith(".__main__"):
+            continue
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            if (error.name or "").startswith("onnxruntime"):
+                print(module.name)
+"""
+
+
+@pytest.fixture(scope="module")
+def built(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the source distribution and the wheel that is built from it alone."""
+    pytest.importorskip("build", reason="build is not installed")
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(project_root)]
+    done = subprocess.run(build, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (found,) = built.glob("*.whl")
+    return found
+
+
+class Environment:
+    """A clean environment with the wheel and its extra ``cpu``."""
+
+    def __init__(self, folder: Path, wheel: Path) -> None:
+        venv.create(folder, with_pip=False)
+        self.folder = folder
+        self.elsewhere = folder / "elsewhere"
+        self.elsewhere.mkdir()
+        self.pip("install", "--quiet", "--no-compile", f"{wheel}[cpu]")  # as tools/setup.sh does
+
+    def pip(self, *words: str) -> str:
+        command = [sys.executable, "-m", "pip", "--python", str(self.folder / "bin" / "python"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run(self, program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [self.folder / "bin" / program, *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=self.elsewhere, env={}
+        )
+
+    @property
+    def site(self) -> Path:
+        return next(self.folder.glob("lib/python3*/site-packages"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return Environment(tmp_path_factory.mktemp("env"), wheel)
+
+
+def test_indexes_would_take_the_distributions(built: Path) -> None:
+    pytest.importorskip("twine", reason="twine is not installed")
+    files = sorted(map(str, built.iterdir()))
+    checked = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *files],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_wheel_holds_all_that_the_packages_have(wheel: Path, project_root: Path) -> None:
+    checker = shutil.which("check-wheel-contents", path=str(Path(sys.executable).parent))
+    if checker is None:
+        pytest.skip("check-wheel-contents is not installed")
+    checked = subprocess.run(
+        [checker, str(wheel)], capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=project_root
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.mark.slow
-def test_the_runtime_is_light_and_works(project_root: Path, data_dir: Path, tmp_path: Path) -> None:
-    environment = tmp_path / "env"
-    venv.create(environment, with_pip=False)
-    python = environment / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", str(python)]
-    install = [*pip, "install", "--quiet", "--no-compile", f"{project_root}[cpu]"]  # as tools/setup.sh does
-    subprocess.run(install, check=True, timeout=500)
-
-    listed = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True, timeout=300)
-    names = {package["name"].lower() for package in json.loads(listed.stdout)}
+def test_the_runtime_is_light_and_works(installed: Environment, project_root: Path, data_dir: Path) -> None:
+    names = {package["name"].lower() for package in json.loads(installed.pip("list", "--format", "json"))}
     assert "opencv-python-headless" in names
     assert not names & FORBIDDEN
-    size_mb = sum(file.stat().st_blocks * 512 for file in environment.rglob("*") if not file.is_symlink()) / 2**20
+    installed.pip("check")
+    size_mb = sum(file.stat().st_blocks * 512 for file in installed.folder.rglob("*") if not file.is_symlink()) / 2**20
     assert size_mb < LIMIT_MB, f"{size_mb:.0f} MB"
 
-    view = next(environment.rglob("streamvision/web/static/view"))
+    view = installed.site / "streamvision" / "web" / "static" / "view"
     shipped = project_root / "streamvision" / "web" / "static" / "view"
     assert {file.name for file in view.iterdir()} == {file.name for file in shipped.iterdir()}
 
-    command = [
-        environment / "bin" / "streamvision", "run", "--json", "--max-frames", "5",
+    done = installed.run(
+        "streamvision", "run", "--json", "--max-frames", "5",
         "--source", data_dir / "videos" / "car-detection.mp4", "--model", data_dir / "models" / "yolox_nano.onnx",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["streams"][0]["frames_done"] == 5
+
+
+@pytest.mark.slow
+def test_doctor_tells_one_onnx_runtime_from_two_and_from_none(installed: Environment) -> None:
+    """The last one here: it takes the environment's ONNX Runtime away."""
+    alone = installed.run("streamvision", "doctor")
+    assert alone.returncode == 0, alone.stdout
+    assert "+ ONNX Runtime: onnxruntime " in alone.stdout
+    assert alone.stdout.endswith("\nReady.\n")
+
+    second = installed.site / "onnxruntime_gpu-1.26.0.dist-info"
+    second.mkdir()
+    (second / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.26.0\n")
+    two = installed.run("streamvision", "doctor")
+    assert two.returncode == 1
+    assert "x ONNX Runtime: onnxruntime " in two.stdout
+    assert "run pip uninstall -y onnxruntime onnxruntime-gpu, then pip install 'streamvision-edge[cuda]'" in two.stdout
+    assert "Ready." not in two.stdout
+    shutil.rmtree(second)
+
+    installed.pip("uninstall", "--quiet", "-y", "onnxruntime")
+    none = installed.run("streamvision", "doctor")
+    assert none.returncode == 1
+    assert (
+        "x ONNX Runtime: ONNX models need ONNX Runtime, which is not installed: pip install 'streamvision-edge[cpu]'"
+        in (none.stdout)
+    )
+    run = installed.run("streamvision", "run", "synthetic:drive", "--max-frames", "1")
+    assert run.returncode != 0
+    last = run.stderr.splitlines()[-1]
+    assert "ONNX models need ONNX Runtime, which is not installed: pip install 'streamvision-edge[cpu]'" in last
+    assert "Traceback" not in run.stderr
+    imported = installed.run("python", "-c", IMPORT_ALL)
+    assert (imported.returncode, imported.stdout) == (0, ""), imported.stderr
