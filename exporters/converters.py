@@ -6,6 +6,8 @@ import contextlib
 import importlib
 import logging
 import os
+import platform
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,8 @@ from streamvision.core.install import install_command
 
 _LOGGERS = (None, "coremltools", "nncf", "torch.onnx")
 """Names of the loggers that converters speak through; ``None`` is the root."""
+_ONLY_X86 = ("coremltools", "litert_torch")
+"""What has no wheels for Linux on other processors; the extra leaves it out there."""
 _NOWHERE = Path(os.devnull).open("w")  # noqa: SIM115
 """Never closed: libraries keep what stdout and stderr were when they were imported."""
 
@@ -30,6 +34,10 @@ def import_converter(name: str) -> Any:
         with quiet():
             return importlib.import_module(name)
     except ImportError as error:
+        if name.split(".")[0] in _ONLY_X86 and (sys.platform, platform.machine()) == ("linux", "aarch64"):
+            raise MissingDependencyError(
+                f"this export needs {error.name or name}, which is not made for Linux on 64-bit ARM: export on x86-64"
+            ) from error
         raise MissingDependencyError(f"this export needs {error.name or name}: {install_command('export')}") from error
 
 
