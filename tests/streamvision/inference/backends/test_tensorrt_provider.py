@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, ModelError, OutputError
+from streamvision.inference.backends.base import ModelFacts
+from streamvision.inference.backends.onnx_runtime import PROVIDERS, OnnxRuntimeBackend
 from streamvision.inference.backends.tensorrt_provider import (
     MOST_ENGINE_FOLDERS,
     EnginePlan,
@@ -209,3 +213,68 @@ def test_the_providers_options_are_texts(tmp_path: Path) -> None:
     assert all(isinstance(value, str) for value in options.values())
     assert {options[name] for name in options if name.endswith("_enable")} == {"True"}
     assert np.prod([int(n) for n in options["trt_profile_opt_shapes"].partition(":")[2].split("x")]) == 4 * 3 * 64 * 64
+
+
+class WithoutGpu(OnnxRuntimeBackend):
+    """Loads on the CPU what is asked of TensorRT, refuses kept engines as another version of TensorRT would, and
+    otherwise leaves one behind."""
+
+    refused: ClassVar[list[str]] = []
+
+    @classmethod
+    def _load(
+        cls, ort: Any, path: Path, kind: str, index: int, plan: EnginePlan | None, **settings: Any
+    ) -> tuple[ModelFacts, ModelInputs, Any]:
+        assert kind == "tensorrt" and plan is not None
+        old = plan.folder / "graph_sm87.engine"
+        if old.is_file() and old.read_bytes() == b"of another version":
+            cls.refused.append(old.name)
+            raise DeviceError("tensorrt:0 cannot load it: could not deserialize engine from cache")
+        old.write_bytes(b"engine")
+        return super()._load(ort, path, "cpu", 0, None, **settings)
+
+
+class TestABackendOnTensorRt:
+    @pytest.fixture(autouse=True)
+    def claim_tensorrt(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import onnxruntime
+
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDERS.values()))
+        monkeypatch.setattr(WithoutGpu, "refused", [])
+
+    def test_it_says_where_its_engines_are_and_how_much_it_takes(self, tmp_path: Path) -> None:
+        with contextlib.closing(WithoutGpu(tiny_detector(tmp_path / "tiny.onnx"), device="tensorrt")) as backend:
+            assert backend.engine_folder is not None
+            assert (backend.engine_folder / "graph_sm87.engine").is_file()
+            assert backend.max_batch == 16
+
+    def test_engines_that_are_refused_are_built_anew_once(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = tiny_detector(tmp_path / "tiny.onnx")
+        folder = WithoutGpu(path, device="tensorrt").engine_folder
+        assert folder is not None
+        (folder / "graph_sm87.engine").write_bytes(b"of another version")
+        WithoutGpu(path, device="tensorrt")
+        assert WithoutGpu.refused == ["graph_sm87.engine"]
+        assert (folder / "graph_sm87.engine").read_bytes() == b"engine"
+        assert "building its engines anew" in caplog.text
+
+    def test_a_model_that_fails_without_kept_engines_is_not_tried_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Building takes minutes; what fails for another reason would fail again."""
+        tried: list[Path] = []
+
+        def load(ort: Any, path: Path, kind: str, index: int, made: EnginePlan, **settings: Any) -> None:
+            tried.append(path)
+            (made.folder / "graph_sm87.engine").write_bytes(b"engine")
+            raise DeviceError("would not run on tensorrt:0")
+
+        monkeypatch.setattr(WithoutGpu, "_load", load)
+        with pytest.raises(DeviceError, match="would not run on tensorrt:0"):
+            WithoutGpu(tiny_detector(tmp_path / "tiny.onnx"), device="tensorrt")
+        assert len(tried) == 1
+
+    def test_where_the_batch_is_fixed_nothing_is_said_of_it(self, tiny_onnx: Path) -> None:
+        assert WithoutGpu(tiny_onnx, device="tensorrt").max_batch is None
