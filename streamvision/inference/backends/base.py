@@ -140,6 +140,10 @@ class LoadedBackend(ABC):
             "here; use ONNX Runtime or OpenVINO, or export it without --pixel-format"
         )
 
+    def _check_size(self, shape: tuple[int, ...]) -> None:
+        """Refuse, by a :class:`ModelError`, a size that the model's input takes and its device does not."""
+        return
+
     @classmethod
     def version(cls) -> str:
         """Return the installed runtime's version, for ``doctor``; importing the runtime is part of the trial."""
@@ -178,6 +182,7 @@ class LoadedBackend(ABC):
             raise ModelError(f"{self._facts.path} is closed; open it again to run it")
         if tensor.shape != self._accepted_shape or tensor.dtype != self._dtype:
             check_tensor(self.input, tensor, path=self._facts.path)
+            self._check_size(tensor.shape)
             self._accepted_shape = tensor.shape
         with self._failing_on(self._facts.path):
             if companions:

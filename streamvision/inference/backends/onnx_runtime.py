@@ -89,6 +89,7 @@ class OnnxRuntimeBackend(LoadedBackend):
                     facts, inputs, session = self._load_once_more(
                         ort, path, kind, index, plan, precision=precision, threads=share.threads
                     )
+                self._plan = plan
                 if plan is not None:
                     self.engine_folder, self.max_batch = plan.folder, plan.max_batch
                 self._inputs = inputs if inputs.companions or not inputs.batched else None
@@ -164,6 +165,10 @@ class OnnxRuntimeBackend(LoadedBackend):
     def devices(cls) -> list[tuple[str, str]]:
         """Return all devices that ONNX Runtime may have."""
         return [(device, "") for device in PROVIDERS]
+
+    def _check_size(self, shape: tuple[int, ...]) -> None:
+        if self._plan is not None:
+            self._plan.check(shape, self._facts.path)
 
     def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         feeds = {self.input.name: tensor} if self._inputs is None else self._inputs.feeds(tensor)

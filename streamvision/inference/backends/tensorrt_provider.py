@@ -22,8 +22,9 @@ from pathlib import Path
 from streamvision.core.config.model import Precision
 from streamvision.core.errors import DeviceError, ModelError, OutputError
 from streamvision.core.files import cache_folder, sha256_of, writing
+from streamvision.core.model_location import ModelLocation
 from streamvision.inference.backends.onnx_scan import scan_onnx
-from streamvision.inference.tensors import ModelInputs, TensorSpec
+from streamvision.inference.tensors import ModelInputs, TensorSpec, shape_text
 
 try:
     import fcntl
@@ -53,6 +54,9 @@ _OPTIONS = "options.json"
 _ANOTHER = "set XDG_CACHE_HOME to a folder that can be written"
 
 
+Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
 @dataclass(frozen=True)
 class EnginePlan:
     """How a file becomes engines."""
@@ -63,10 +67,28 @@ class EnginePlan:
     """Whether each layer computes in the type that the file gives it; else TensorRT may take half precision more."""
     options: Mapping[str, str]
     """The provider's options that decide what an engine is."""
+    sizes: Sizes | None
+    """Smallest, most usual and largest shape of the picture's input; ``None`` where the file fixes it."""
     max_batch: int | None
     """Most pictures a call where the batch is free; ``None`` where the file fixes it."""
     folder: Path
     """Where the engines lie, or will."""
+
+    def check(self, shape: tuple[int, ...], path: ModelLocation) -> None:
+        """Refuse a tensor of a size that no engine is built for: the provider would build, or fail deep inside.
+
+        Raises:
+            ModelError: when one of its sides is too small or too large.
+        """
+        if self.sizes is None:
+            return
+        least, _, most = self.sizes
+        own = shape[len(shape) - len(most) :]  # some models take one picture, without a batch
+        if not all(low <= side <= high for low, side, high in zip(least, own, most, strict=True)):
+            raise ModelError(
+                f"{path} runs in TensorRT with inputs from {shape_text(least)} to {shape_text(most)}, not with "
+                f"{shape_text(own)}; export it with one fixed size, or use --device cuda"
+            )
 
     def built(self) -> bool:
         """Return whether there are engines already."""
@@ -127,15 +149,19 @@ def plan_engines(
     depends = json.dumps([digest, version, options], sort_keys=True)
     key = hashlib.sha256(depends.encode()).hexdigest()[:_KEY_CHARACTERS]
     max_batch = _batches(inputs.picture)[2] if inputs.picture.shape[0] is None else None
-    return EnginePlan(built, strongly_typed, options, max_batch, cache_folder("tensorrt") / f"{path.stem}-{key}")
+    return EnginePlan(
+        precision=built,
+        strongly_typed=strongly_typed,
+        options=options,
+        sizes=sizes.get(inputs.picture.name),
+        max_batch=max_batch,
+        folder=cache_folder("tensorrt") / f"{path.stem}-{key}",
+    )
 
 
 def _version(text: str) -> tuple[int, ...]:
     found = re.match(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else _WEAKLY_TYPED_FROM
-
-
-Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 def profile(inputs: ModelInputs, usual_side_px: tuple[int, int]) -> dict[str, Sizes]:

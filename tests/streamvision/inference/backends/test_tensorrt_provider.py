@@ -276,5 +276,14 @@ class TestABackendOnTensorRt:
             WithoutGpu(tiny_detector(tmp_path / "tiny.onnx"), device="tensorrt")
         assert len(tried) == 1
 
+    def test_a_size_that_no_engine_is_built_for_is_refused(self, tmp_path: Path) -> None:
+        """The provider would build another one for minutes, or fail deep inside."""
+        backend = WithoutGpu(tiny_detector(tmp_path / "tiny.onnx"), device="tensorrt")
+        assert backend.run(tiny_pictures(16))
+        for _ in range(2):
+            with pytest.raises(ModelError, match=r"with inputs from 1x3x\d+x\d+ to 16x3x\d+x\d+, not with 17x3x"):
+                backend.run(tiny_pictures(17))
+        assert backend.run(tiny_pictures(2))
+
     def test_where_the_batch_is_fixed_nothing_is_said_of_it(self, tiny_onnx: Path) -> None:
         assert WithoutGpu(tiny_onnx, device="tensorrt").max_batch is None
