@@ -48,19 +48,24 @@ class GatePictures:
     """Where they are from, in words."""
 
 
-def pictures_in(folder: Path, *, count: int = DEFAULT_COUNT) -> GatePictures:
+def pictures_in(folder: Path, *, count: int = DEFAULT_COUNT, most: int | None = None) -> GatePictures:
     """Return pictures of a folder and its folders, evenly spaced by name; those that cannot be read are left out.
 
+    Args:
+        folder: where they are.
+        count: most pictures.
+        most: how many files and folders may be there; ``None``: any number.
+
     Raises:
-        ConfigError: when there is no such folder, or no picture in it that can be read.
+        ConfigError: when there is no such folder, no picture in it that can be read, or more in it than may be.
     """
-    return pictures_of(_paths_in(folder), origin=f"{folder}", count=count)
+    return pictures_of(_paths_in(folder, most=most), origin=f"{folder}", count=count)
 
 
-def _paths_in(folder: Path) -> list[Path]:
+def _paths_in(folder: Path, *, most: int | None = None) -> list[Path]:
     if not folder.is_dir():
         raise ConfigError(f"there is no folder of pictures at {folder}; give an existing one")
-    paths = [path for path in find_pictures(folder) if path.is_file()]
+    paths = [path for path in find_pictures(folder, most=most) if path.is_file()]
     if not paths:
         raise ConfigError(f"there is no picture in {folder} ({', '.join(sorted(PICTURE_SUFFIXES))}); give another")
     return paths

@@ -41,6 +41,8 @@ class FirstModel:
         self._lock = threading.Lock()
         self._calls = 0
         self._retired = False
+        self.is_closed = False
+        """Whether it cannot be used any more, or not until it is opened again."""
 
     @classmethod
     def open(
@@ -141,6 +143,7 @@ class FirstModel:
 
     def close(self) -> None:
         """Release the models at once; calling it twice is harmless."""
+        self.is_closed = True
         if self._appearance is not None:
             self._appearance.close()
         self.model.close()

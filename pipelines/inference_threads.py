@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from pipelines.bounded_call import fault_within
 from pipelines.first_model import FirstModel
@@ -26,7 +27,7 @@ from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow
 from pipelines.stream import Taken
-from streamvision.core.errors import ModelAwayError, ModelError, StreamVisionError
+from streamvision.core.errors import ModelAwayError, ModelError, ModelRefusedError, StreamVisionError
 from streamvision.core.redaction import redact_outside
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class InferenceThreads:
         self._threads: list[threading.Thread] = []
         self._generation = 0
         self._failures_in_row = 0
+        self._closed_fault: str | None = None
         self._slowest_s: float | None = None
         self._reopened_at_s: deque[float] = deque(maxlen=MAX_REOPENINGS)
         self.exchange = ModelExchange(models, drain=self._drain, install=self._install, halted=self._halted_words)
@@ -171,8 +173,11 @@ class InferenceThreads:
         self._put_in_place(model)
         self._failures_in_row = 0
         self._reopened_at_s.clear()
-        self._away.over()
-        if self._started:
+        self._away.replaced()
+        if model.is_closed:  # its server was away when it was to be opened again, and another took over meanwhile
+            self._usable.clear()
+            self._closed_fault = "the model that takes over again was closed while its server was away"
+        elif self._started:
             self._begin_generation(slowest_s)
 
     def _wake_threads(self) -> None:
@@ -249,7 +254,7 @@ class InferenceThreads:
         while not call.abandoned:
             if not self._away.waits():
                 error = self._tried(call)
-                if not isinstance(error, ModelAwayError):
+                if not self._is_waited_for(error):
                     self._away.over()
                     return error
                 self._away.note(error)
@@ -259,6 +264,14 @@ class InferenceThreads:
             if self.halted or self._stopping.wait(WATCH_S):
                 return error or ModelAwayError(self._away.reason or "the model's server is away")
         return error
+
+    def _is_waited_for(self, error: BaseException | None) -> TypeGuard[ModelError]:
+        """Say whether a server is waited for: it is away, or refuses one batch after another.
+
+        What it refuses now and then is given up as what a network fails on, which may be for the picture.
+        """
+        refuses = isinstance(error, ModelRefusedError) and self._failures_in_row >= MAX_FAILURES_IN_ROW - 1
+        return refuses or isinstance(error, ModelAwayError)
 
     def _give_up_live(self, call: _Call) -> None:
         """Give up those frames of a batch that would be old by the time that the model's server is back."""
@@ -333,6 +346,8 @@ class InferenceThreads:
 
     def _watch(self) -> None:
         while not self.halted and not self._stopping.wait(WATCH_S):
+            if self._closed_fault is not None:
+                self._open_closed(self._closed_fault)
             now_s = time.monotonic()
             slowest_s = self._slowest_s
             limit_s = PATIENCE * slowest_s if slowest_s is not None else PATIENCE * self._timeout_s
@@ -354,6 +369,14 @@ class InferenceThreads:
                 while not is_back and not self._stopping.wait(AWAY_PAUSE_S):
                     with self.exchange.held:  # let go of meanwhile: another model may take over
                         is_back = not self._is_present(hung) or self._open_again(fault)
+
+    def _open_closed(self, fault: str) -> None:
+        """Open a model again that has taken over closed, as soon as its server is there; another may take over."""
+        is_open = False
+        while not is_open and not self._stopping.wait(AWAY_PAUSE_S):
+            with self.exchange.held:
+                is_open = not self._models.current.is_closed or self._open_again(fault)
+        self._closed_fault = None
 
     def _is_present(self, calls: list[_Call]) -> bool:
         return any(call.model is self._models.current for call in calls)

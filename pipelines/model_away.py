@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 
-from streamvision.core.errors import ModelAwayError
+from streamvision.core.errors import ModelError
 from streamvision.core.redaction import redact_outside
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ModelAway:
             self._ask_at_s, self._asking = now_s + TURN_S, True
             return False
 
-    def note(self, error: ModelAwayError) -> None:
+    def note(self, error: ModelError) -> None:
         """Take that a call found it away."""
         with self._lock:
             now_s = time.monotonic()
@@ -64,9 +64,16 @@ class ModelAway:
 
     def over(self) -> None:
         """Take that a call found it there."""
-        if self._reason is None:
-            return
+        if self._reason is not None and self._forget():
+            log.warning("the model's server is back after %.1f s", time.monotonic() - self._since_s)
+
+    def replaced(self) -> None:
+        """Take that another model is asked from now on."""
+        if self._reason is not None and self._forget():
+            log.warning("another model is in the place of the one whose server was away")
+
+    def _forget(self) -> bool:
+        """Let it be there; return whether it was away."""
         with self._lock:
             was_away, self._reason, self._asking = self._reason is not None, None, False
-        if was_away:
-            log.warning("the model's server is back after %.1f s", time.monotonic() - self._since_s)
+            return was_away

@@ -6,6 +6,7 @@ Its layout::
     channels/NAME.minisig    signature of the newest manifest that was accepted of a channel, as in a store; its time of
                              change says when the store last confirmed it
     previous/NAME.minisig    that of the one before
+    numbers/NAME             the number of the newest manifest, and by which key: known though that is damaged
     manifests/SHA256.json    these manifests
     incoming/ID/             files of a model as they come
     models/ID/               a model whose files are all there, checked, and on the disk
@@ -35,7 +36,7 @@ from streamvision.artifacts.manifest import (
     ManifestAddress,
     channel_key,
 )
-from streamvision.artifacts.signing import PublicKeys, signature_comment
+from streamvision.artifacts.signing import PublicKeys, signature_comment, signature_key_id
 from streamvision.core.errors import StreamVisionError
 from streamvision.core.files import remove_scratch, sha256_of, write_whole, writing
 from streamvision.core.reading import UnreadableError, read_bytes
@@ -43,7 +44,8 @@ from streamvision.core.reading import UnreadableError, read_bytes
 FREE_BYTES = 256 << 20
 """Room on the disk that is left to others."""
 _INSTEAD = "free space, or give another folder"
-_FOLDERS = ("channels", "previous", "manifests", "incoming", "models")
+_FOLDERS = ("channels", "previous", "numbers", "manifests", "incoming", "models")
+_MAX_NUMBER_BYTES = 100
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,25 @@ class Cache:
         """
         channel = accepted.manifest.channel
         write_whole(self.folder / accepted.address.key, content)
+        number = f"{accepted.manifest.number} {signature_key_id(accepted.signature)}\n"
+        write_whole(self.folder / "numbers" / channel, number.encode())
         if before is not None and before.address != accepted.address:
             write_whole(self.folder / _previous_key(channel), before.signature)
         write_whole(self.folder / channel_key(channel), accepted.signature)
-        self._sync(*(self.folder / name for name in ("manifests", "previous", "channels")))
+        self._sync(*(self.folder / name for name in ("manifests", "numbers", "previous", "channels")))
         self._remove_manifests()
+
+    def least_number(self, channel: str, keys: PublicKeys) -> int:
+        """Return the number of the newest manifest that was accepted of a channel by a key that is trusted; 0: none.
+
+        It is known also where that manifest has been damaged since, so that none before it is taken in its place.
+        """
+        try:
+            text = read_bytes(self.folder / "numbers" / channel, limit=_MAX_NUMBER_BYTES).decode("ascii")
+            number, by = text.split()
+            return int(number) if by in keys.ids else 0
+        except (UnreadableError, ValueError):
+            return 0
 
     def confirm(self, channel: str) -> None:
         """Note that the store still has the newest manifest of a channel."""
@@ -155,6 +171,11 @@ class Cache:
     def came_bytes(self, artifact: Artifact) -> int:
         """Return how much of a model has come, in bytes."""
         return artifact.size_bytes if self.has(artifact) else _size_bytes(self.folder / "incoming" / artifact.id)
+
+    def ids(self) -> frozenset[str]:
+        """Return the ids of all models that are here."""
+        with writing(self.folder, instead=_INSTEAD):
+            return frozenset(folder.name for folder in (self.folder / "models").iterdir())
 
     def id_at(self, path: str | Path) -> str | None:
         """Return the id of the model that a path of :meth:`path_of` leads to; ``None`` for all other paths."""
@@ -272,6 +293,7 @@ def open_cache(folder: Path) -> Iterator[Cache]:
             ) from None
         for name in ("channels", "previous", "manifests"):
             remove_scratch(folder / name, lambda file: file.endswith((".minisig", ".json")))
+        remove_scratch(folder / "numbers", lambda file: True)
         yield Cache(folder)
     finally:
         os.close(descriptor)

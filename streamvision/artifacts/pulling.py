@@ -62,7 +62,7 @@ def pull_manifest(source: Source, cache: Cache) -> Accepted:
     content = cache.manifest_bytes(address) or source.store.read(address.key, limit_bytes=address.size_bytes)
     manifest = checked_manifest(content, address, signature, source.keys)
     found = Accepted(manifest, address, signature)
-    _check_place(source, found, before)
+    _check_place(source, found, before, cache.least_number(source.channel, source.keys))
     if before is None or before.signature != signature:
         cache.accept(found, content, before)
     else:
@@ -70,22 +70,23 @@ def pull_manifest(source: Source, cache: Cache) -> Accepted:
     return found
 
 
-def _check_place(source: Source, found: Accepted, before: Accepted | None) -> None:
+def _check_place(source: Source, found: Accepted, before: Accepted | None, least_number: int) -> None:
     manifest = found.manifest
     if manifest.channel != source.channel:
         raise ArtifactError(
             f"{source.store.place} gives a manifest of the channel {manifest.channel} as that of {source.channel}; it "
             "was not taken"
         )
-    if before is None or before.address == found.address:
+    if before is not None and before.address == found.address:
         return
-    if manifest.number < before.manifest.number:
+    newest = least_number if before is None else before.manifest.number
+    if manifest.number < newest:
         raise ArtifactError(
             f"{source.store.place} gives manifest {manifest.number} of the channel {manifest.channel}, but "
-            f"{before.manifest.number} was accepted before; an old one that is served again is not taken: to go back, "
+            f"{newest} was accepted before; an old one that is served again is not taken: to go back, "
             "publish the older models anew, which gives them a greater number"
         )
-    if manifest.number == before.manifest.number:
+    if before is not None and manifest.number == newest:
         raise ArtifactError(
             f"{source.store.place} gives another manifest {manifest.number} of the channel {manifest.channel} than the "
             "one that was accepted before; publish it again, which gives it a number of its own"

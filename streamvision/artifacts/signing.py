@@ -33,6 +33,11 @@ class PublicKeys:
     def __init__(self, texts: Sequence[str]) -> None:
         self._keys = [_public_key(text) for text in texts]
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """What minisign's tools print of them."""
+        return frozenset(map(key_id, self._keys))
+
     def check(self, content: bytes, signature: bytes) -> None:
         """Check that one of the keys has signed bytes, and the signature's trusted comment.
 
@@ -62,6 +67,15 @@ def signature_comment(signature: bytes) -> str:
     """
     comment: str = _signature(signature).trusted_comment
     return comment
+
+
+def signature_key_id(signature: bytes) -> str:
+    """Return by which key a signature says that it is, which is yet to be checked.
+
+    Raises:
+        ArtifactError: when it is no signature.
+    """
+    return key_id(_signature(signature))
 
 
 def key_id(of: minisign.PublicKey | minisign.Signature) -> str:

@@ -18,6 +18,7 @@ from streamvision.artifacts.pulling import Source, pull_manifest, pull_model
 from streamvision.artifacts.signing import PublicKeys, Signer, new_keys
 from streamvision.artifacts.store import Store, open_store
 from streamvision.artifacts.verifying import verify_channel
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.sections import together
 from streamvision.core.config.fleet import FleetConfig, S3Config, check_store
 from streamvision.core.config.model import ModelConfig
@@ -172,7 +173,15 @@ def verify(
 @public_key_option
 @click.option("--folder", type=Path, required=True, metavar="DIR", help="Where models are kept, as fleet.folder.")
 @click.option(
-    "--max-gb", type=float, default=FleetConfig.model_fields["max_gb"].default, show_default=True, metavar="N"
+    "--max-gb",
+    type=FiniteRange(0, 10_000, min_open=True),
+    default=FleetConfig.model_fields["max_gb"].default,
+    show_default=True,
+    metavar="N",
+    help="Most room that all models in the folder take.",
+)
+@click.option(
+    "--remove-others", is_flag=True, help="Remove models that neither this manifest holds nor the one before it."
 )
 @json_option
 def pull(
@@ -183,19 +192,22 @@ def pull(
     public_keys: tuple[str, ...],
     folder: Path,
     max_gb: float,
+    remove_others: bool,
     as_json: bool,
 ) -> int:
     """Fetch what a channel holds, once, check it, and say where it lies; what came before goes on.
 
-    A folder that was pulled into can go to a device without a network: as its fleet.folder.
+    A folder that was pulled into can go to a device without a network: as its fleet.folder. Models that are there stay,
+    since a device may run them, though the channel holds others.
     """
     source = Source(_store(address, endpoint, region), channel, PublicKeys(_keys(public_keys, required=True)))
     with open_cache(folder) as cache:
         accepted = pull_manifest(source, cache)
         before = cache.previous(channel, source.keys)
-        last = () if before is None else tuple(one.id for one in before.manifest.models.values())
+        last = frozenset() if before is None else frozenset(one.id for one in before.manifest.models.values())
+        keep = last if remove_others else cache.ids()
         wanted = accepted.manifest.models
-        cache.make_room(wanted.values(), keep=last, max_bytes=int(max_gb * 1e9))
+        cache.make_room(wanted.values(), keep=keep, max_bytes=int(max_gb * 1e9))
         paths = {name: pull_model(artifact, source, cache) for name, artifact in wanted.items()}
     if as_json:
         document = {"number": accepted.manifest.number, "models": {name: str(path) for name, path in paths.items()}}

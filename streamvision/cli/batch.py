@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.progress import StepProgress
 from streamvision.cli.signals import exit_code, handled_signals
 from streamvision.core.config.cluster import ClusterConfig
@@ -34,12 +35,12 @@ from streamvision.core.words import counted
     metavar="OUT",
     help="Folder of the results, which all machines reach by this path; each input has a folder of its name in it.",
 )
-@click.option("--cores", type=click.FloatRange(0.1, 1024), default=1.0, show_default=True, help="Cores of each.")
-@click.option("--gpus", type=click.FloatRange(0, 64), default=0.0, show_default=True, help="Graphics cards of each.")
+@click.option("--cores", type=FiniteRange(0.1, 1024), default=1.0, show_default=True, help="Cores of each.")
+@click.option("--gpus", type=FiniteRange(0, 64), default=0.0, show_default=True, help="Graphics cards of each.")
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(1, 30 * 86_400),
+    type=FiniteRange(1, 30 * 86_400),
     default=86_400.0,
     show_default=True,
     metavar="SECONDS",

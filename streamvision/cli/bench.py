@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import (
     build_config,
     field_option,
@@ -33,7 +34,7 @@ plot_option = click.option("--plot", type=Path, metavar="F.svg", help="Draw the 
 def seconds_option(default: float, text: str = "Seconds that are measured.") -> Callable[[Any], Any]:
     """Return the option that says how long."""
     return click.option(
-        "--seconds", type=click.FloatRange(min=0.5), default=default, show_default=True, metavar="T", help=text
+        "--seconds", type=FiniteRange(min=0.5), default=default, show_default=True, metavar="T", help=text
     )
 
 
@@ -52,7 +53,7 @@ def bench() -> None:
 @seconds_option(20.0)
 @click.option(
     "--warmup",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=3.0,
     show_default=True,
     metavar="T",
@@ -128,7 +129,7 @@ def model(sources: Sources, seconds: float, as_json: bool, **given: Any) -> None
     show_default=True,
     help="Browsers that are connected and never read.",
 )
-@click.option("--fps", type=click.FloatRange(1, 120), default=25.0, show_default=True, help="Pictures a second.")
+@click.option("--fps", type=FiniteRange(1, 120), default=25.0, show_default=True, help="Pictures a second.")
 @click.option("--size", default="640x360", show_default=True, metavar="WxH", help="Size of the pictures.")
 @click.option(
     "--layer",
@@ -180,7 +181,7 @@ def viewers(
 @seconds_option(600.0, "Seconds that it runs; an hour is 3600.")
 @click.option(
     "--every",
-    type=click.FloatRange(min=0.5),
+    type=FiniteRange(min=0.5),
     default=10.0,
     show_default=True,
     metavar="T",

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import parse_size
 from streamvision.cli.progress import StepProgress
 from streamvision.cli.zones import ahead_s, zone_option
@@ -50,11 +51,11 @@ _OF_TRIPS = (
     show_default=True,
     help="Whose names and positions; several: the same clips in a folder each.",
 )
-@click.option("--minutes", type=click.FloatRange(0.05, 600), default=2.0, show_default=True, help="Of each drive.")
-@click.option("--clip-s", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="Seconds of a clip.")
-@click.option("--fps", type=click.FloatRange(1, 240), default=30.0, show_default=True, help="Frames a second.")
+@click.option("--minutes", type=FiniteRange(0.05, 600), default=2.0, show_default=True, help="Of each drive.")
+@click.option("--clip-s", type=FiniteRange(1, 3600), default=60.0, show_default=True, help="Seconds of a clip.")
+@click.option("--fps", type=FiniteRange(1, 240), default=30.0, show_default=True, help="Frames a second.")
 @click.option("--drives", type=click.IntRange(1, 100), default=1, show_default=True, help="Times the way is driven.")
-@click.option("--begin-s", type=click.FloatRange(1), default=2.0, show_default=True, help="Where on the way it begins.")
+@click.option("--begin-s", type=FiniteRange(1), default=2.0, show_default=True, help="Where on the way it begins.")
 @click.option(
     "--zone",
     default="+00:00",
@@ -63,14 +64,20 @@ _OF_TRIPS = (
     metavar="+HH:MM",
     help="Zone of the camera's clock, or a place such as Europe/Berlin.",
 )
-@click.option("--clock-error-s", type=float, default=0.0, show_default=True, help="How far that clock is ahead.")
 @click.option(
-    "--seam-s", type=float, default=0.0, show_default=True, help="Lost between clips; below 0: recorded twice."
+    "--clock-error-s", type=FiniteRange(-1e9, 1e9), default=0.0, show_default=True, help="How far that clock is ahead."
+)
+@click.option(
+    "--seam-s",
+    type=FiniteRange(-3600, 86_400),
+    default=0.0,
+    show_default=True,
+    help="Lost between clips; below 0: recorded twice.",
 )
 @click.option("--cut-last", is_flag=True, help="The power fails in each drive's last clip: no index, no end.")
 @click.option(
     "--gps-noise-m",
-    type=click.FloatRange(0, 1000),
+    type=FiniteRange(0, 1000),
     default=3.0,
     show_default=True,
     help="Standard deviation of each axis.",
@@ -85,7 +92,7 @@ _OF_TRIPS = (
 )
 @click.option(
     "--gps-delay-s",
-    type=click.FloatRange(0, 5),
+    type=FiniteRange(0, 5),
     default=0.2,
     show_default=True,
     help="From a fix to its being written between the pictures.",

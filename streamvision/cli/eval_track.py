@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from pipelines.stages.tracking import create_tracker
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import field_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.tracker import TrackerConfig
@@ -54,7 +55,7 @@ COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
 )
 @field_option("--tracker", TrackerConfig, "name")
 @field_option("--memory-s", TrackerConfig, "memory_s")
-@click.option("--score", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Lowest score of interest.")
+@click.option("--score", type=FiniteRange(0, 1), default=0.25, show_default=True, help="Lowest score of interest.")
 @click.option(
     "--results", type=Path, metavar="DIR", help="Measure these files (one NAME.txt a sequence) instead of a tracker."
 )
@@ -63,7 +64,7 @@ COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW")
 @click.option("--video", type=Path, metavar="DIR", help="Write an annotated video of each sequence (NAME.mp4).")
 @click.option(
     "--drop",
-    type=click.FloatRange(0, 0.95),
+    type=FiniteRange(0, 0.95),
     default=0.0,
     metavar="SHARE",
     help="Hide this share of the frames from the tracker, at random, and measure the others: how it bears dropped "

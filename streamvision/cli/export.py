@@ -21,6 +21,7 @@ from exporters.targets.registry import TARGETS
 from streamvision.checkpoints.base import Source
 from streamvision.cli.dataset_options import format_option
 from streamvision.cli.eval_options import choose_split
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import input_option, names_option, trust_option
 from streamvision.cli.progress import StepProgress
 from streamvision.core.config.model_input import ModelInputConfig
@@ -128,7 +129,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 @format_option("--data-format")
 @click.option(
     "--budget",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar="POINTS",
     help="Points of mAP50-95 that may be lost.  [default: 0.5; 1.5 for int8]",
 )
@@ -143,7 +144,7 @@ _EPILOG = "\b\nFormats:\n" + "\n".join(
 @click.option(
     "--load-timeout",
     "load_timeout_s",
-    type=click.FloatRange(min=0, min_open=True, max=86400),
+    type=FiniteRange(min=0, min_open=True, max=86400),
     metavar="SECONDS",
     help="Longest time for opening an .onnx file and running it once.  [default: 600]",
 )

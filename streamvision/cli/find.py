@@ -14,6 +14,7 @@ import numpy as np
 
 from pipelines.rendering.match_sheet import clock, draw_matches
 from streamvision.api.find import build_index, picture_of, recordings_of, settings_of
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import build_config, field_option, model_options, source_options
 from streamvision.cli.progress import Progress
 from streamvision.cli.sources import Sources, SourcesCommand
@@ -41,7 +42,7 @@ _HINT = "give --source, --model and --embedder, or an --index made before"
 @click.option("--identity", metavar="[STREAM:]ID", help="Look for what looks like this identity of the index.")
 @click.option("--index", "index_path", type=Path, metavar="F.npz", help="Kept here: the next search runs no detector.")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Most matches.")
-@click.option("--least", type=click.FloatRange(-1, 1), default=-1.0, help="Lowest similarity of a match.")
+@click.option("--least", type=FiniteRange(-1, 1), default=-1.0, help="Lowest similarity of a match.")
 @click.option("--sheet", type=Path, metavar="F.jpg", help="Draw the query and its matches.")
 @field_option("--max-frames", AppConfig, "max_frames")
 @click.option("--json", "as_json", is_flag=True, help="Print the matches as one JSON document on stdout.")

@@ -74,6 +74,8 @@ def run(
     if save and given["record"] is None:
         given["record"] = unique_recording(time.time())
     settled = build_config(config, sources, given)
+    if settled.fleet is not None:
+        say("fleet is left out: `streamvision serve` follows a store and replaces models; a run goes on with its own.")
     if show and settled.serve is None:
         settled = settled.model_copy(update={"serve": ServeConfig()})
     return run_session(settled, as_json=as_json, on_served=_show if show else None, state=state, database=database)

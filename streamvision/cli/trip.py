@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import click
 
+from streamvision.cli.finite_range import FiniteRange
 from streamvision.cli.options import field_option, given_options, joined_document, model_options, privacy_options
 from streamvision.cli.progress import StepProgress
 from streamvision.cli.sections import SectionedCommand, together
@@ -80,7 +81,7 @@ live_options = together(
     field_option("--position", AppConfig, "position", metavar="URI", callback=_position),
     click.option(
         "--clip-s",
-        type=click.FloatRange(2, 3600),
+        type=FiniteRange(2, 3600),
         default=60.0,
         show_default=True,
         help="Length of the clips that are recorded, in seconds.",
@@ -98,7 +99,7 @@ drive_options = together(
     ),
     click.option(
         "--gap-s",
-        type=click.FloatRange(1, 86_400),
+        type=FiniteRange(1, 86_400),
         default=60.0,
         show_default=True,
         help="Seconds without a recording from which on a new drive begins.",

@@ -37,6 +37,10 @@ class ModelAwayError(ModelError):
     """The server of a model does not answer, or not in time; it may come back."""
 
 
+class ModelRefusedError(ModelError):
+    """The server of a model answers, and does not do what it is asked; it may later."""
+
+
 class UnknownHeadError(ModelError):
     """The layout of a model's outputs is not known; the message says which options settle it."""
 

@@ -50,15 +50,26 @@ _LOCAL_FILE = "?d="
 _FOLDERS = ("", "images", "JPEGImages", "data", "imgs", "img")
 
 
-def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
+def files_below(folder: Path, suffixes: Collection[str], *, most: int | None = None) -> list[Path]:
     """Return all files in a folder and those below whose names end so, in lower case; sorted.
 
     Links to folders are followed, each folder once, but not to those that the folder lies in. Hidden files and folders
     are passed over, and so are links to files elsewhere, unless they are pictures: sets of linked pictures are made
     here, links to other labels are a trap.
+
+    Args:
+        folder: where it is looked.
+        suffixes: what their names end with.
+        most: how many files and folders may be there, of whatever name; ``None``: any number.
+
+    Raises:
+        ConfigError: when there are more.
     """
-    found, visited = [], set(real_place(folder).parents)
+    found, visited, seen = [], set(real_place(folder).parents), 0
     for place, folders, files in os.walk(folder, followlinks=True):
+        seen += len(folders) + len(files)
+        if most is not None and seen > most:
+            raise ConfigError(f"there are more than {most:,} files below {folder}; give a folder with pictures alone")
         visited.add(Path(place).resolve())
         folders[:] = [name for name in folders if name[0] != "." and Path(place, name).resolve() not in visited]
         found += [Path(place, name) for name in files if name[0] != "." and name.lower().endswith(tuple(suffixes))]
@@ -309,9 +320,9 @@ def decode(image: Image) -> None:
         raise BrokenPictureError(f"cannot be decoded ({_clause(error)})") from None
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """Return all pictures in a folder and those below, sorted."""
-    return files_below(folder, PICTURE_SUFFIXES)
+def find_pictures(folder: Path, *, most: int | None = None) -> list[Path]:
+    """Return all pictures in a folder and those below, sorted; see :func:`files_below`."""
+    return files_below(folder, PICTURE_SUFFIXES, most=most)
 
 
 def _ends_like_jpeg(path: Path) -> bool:

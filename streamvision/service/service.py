@@ -402,10 +402,27 @@ class Service:
         except StreamVisionError as error:
             _log.error("the configuration was not reloaded: %s", error)
 
+    @contextmanager
+    def _model_of(self, config: StreamConfig) -> Iterator[None]:
+        """Have the model of a stream open, as far as it can be: what takes long is to be done before others wait."""
+        groups = self.pipeline.model_groups
+        group = None
+        if groups is not None and config.enabled:
+            with suppress(StreamVisionError):  # whoever begins the stream says it
+                group = groups.acquire(config.model)
+        try:
+            yield
+        finally:
+            if groups is not None and group is not None:
+                groups.release(group)
+
     def _retry(self) -> None:
         """Try again what could not begin, and counts that could not be read."""
         for stream_id in tuple(self._absent):
-            with self.changing():
+            config = self._running.get(stream_id)
+            if config is None:
+                continue
+            with self._model_of(config), self.changing():
                 if stream_id in self._absent:
                     self._try_move(stream_id, self._running[stream_id])
         for stream_id in self.pipeline.view.analytics.keys() - self._counted().keys():

@@ -16,7 +16,7 @@ import pytest
 from pipelines import inference_threads
 from pipelines.engine import Pipeline
 from streamvision.core.config.app import AppConfig, parse_config
-from streamvision.core.errors import ModelAwayError, ModelError
+from streamvision.core.errors import ModelAwayError, ModelError, ModelRefusedError
 from streamvision.core.status import StreamStatus
 from streamvision.inference.backends import open_backend
 from streamvision.inference.card_reader import read_card
@@ -109,6 +109,32 @@ def test_a_network_that_always_fails_ends_the_run(data_dir: Path) -> None:
     (status,) = pipeline.statuses()
     assert_balanced(status)
     assert (status.frames_done, status.drops["inference_failed"]) == (5, 5)
+
+
+def test_a_server_that_refuses_one_batch_after_another_is_waited_for(data_dir: Path) -> None:
+    """One that is full, or begins its model anew, is ready and refuses all the same."""
+    refuses = threading.Event()
+
+    def fault(call: int) -> None:
+        if refuses.is_set():
+            raise ModelRefusedError("the server answers that its queue is full")
+
+    config = config_of(data_dir, {"source": LIVE})
+    with Pipeline(config, model=with_fault(Model.open(config.model), fault)) as pipeline:
+
+        def status() -> StreamStatus:
+            return pipeline.statuses()[0]
+
+        until(lambda: status().frames_done > 2, "it runs")
+        refuses.set()
+        until(lambda: "its queue is full" in status().reason, "it is said")
+        until(lambda: status().drops.get("model_away"), "live frames are dropped")
+        assert status().state == "live" and status().drops["inference_failed"] == 4
+        refuses.clear()
+        done = status().frames_done
+        until(lambda: status().frames_done > done + 2, "it is used again")
+        assert not pipeline.failures() and not status().reason
+    assert_balanced(pipeline.statuses()[0])
 
 
 def test_a_network_that_hangs_is_seen_and_opened_again(data_dir: Path) -> None:

@@ -199,6 +199,32 @@ def test_another_takes_over_while_the_present_one_hangs_and_its_server_is_away(
         assert not pipeline.failures()
 
 
+def test_a_model_that_was_closed_while_its_server_was_away_is_opened_again_when_it_takes_over_again(
+    film: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference_threads, "AWAY_PAUSE_S", 0.2)
+    over, told = threading.Event(), []
+
+    def away() -> Model:
+        raise ModelAwayError("the server does not answer")
+
+    with Pipeline(config_of(models["first"], {"source": str(film), "id": "a", "realtime": True})) as pipeline:
+        until_frames(pipeline, "a")
+        opened = beside(pipeline, models["turned"])
+        present = group_of(pipeline).models.current
+        there = present.model._open_again
+        present.model._open_again = away
+        failing_once_used(present, lambda: over.wait(60))
+        until(lambda: "the server does not answer" in status_of(pipeline, "a").reason, "it is said", 90)
+        take_over(pipeline, failing_once_used(opened, lambda: None), told)
+        until(lambda: told, "it is gone back from")
+        until(lambda: "the server does not answer" in status_of(pipeline, "a").reason, "it is waited for", 90)
+        over.set()
+        present.model._open_again = there
+        until_frames(pipeline, "a")
+        assert not pipeline.failures() and not status_of(pipeline, "a").reason
+
+
 def test_streams_that_come_and_go_meanwhile_fit_the_model_that_is_there(film: Path, models: dict[str, Path]) -> None:
     stop, faults = threading.Event(), []
 

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from streamvision.core.errors import ModelError
+from streamvision.core.errors import ModelAwayError, ModelError
 
 T = TypeVar("T")
 POLL_S = 0.05
+AWAY_PAUSE_S = 1.0
+"""Pause before the server of a model is asked again that was away."""
 
 
 class GivenUpError(Exception):
@@ -101,6 +103,32 @@ class Caller:
                     raise ModelError(f"{what} has not come back for {timeout_s:.0f} s")
                 raise GivenUpError
         return call.result()
+
+    def call_patiently(self, work: Callable[[], T], *, timeout_s: float, away_s: float, what: str) -> T:
+        """Return what a call gives that may be made several times, since the model's server may be away for some time.
+
+        Args:
+            work: the call.
+            timeout_s: the longest wait for it.
+            away_s: how long the server may be away.
+            what: who is called, for the message.
+
+        Raises:
+            ModelAwayError: when it is away for longer.
+            ModelError, GivenUpError, BaseException: as :meth:`call` does.
+        """
+        deadline_s = time.monotonic() + away_s
+        while True:
+            try:
+                return self.call(work, timeout_s=timeout_s, what=what)
+            except ModelAwayError:
+                if time.monotonic() > deadline_s:
+                    raise
+            again_at_s = time.monotonic() + AWAY_PAUSE_S
+            while time.monotonic() < again_at_s:
+                if self._given_up():
+                    raise GivenUpError
+                time.sleep(POLL_S)
 
     def close(self) -> None:
         """End the thread behind its present call."""

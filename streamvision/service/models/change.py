@@ -132,14 +132,23 @@ class Change:
         raise GivenUpError
 
     def _taken_without_streams(self) -> bool:
-        """Open the model once and let it be what is set; return whether no stream has come for it meanwhile."""
+        """Prove the model beside the present one and let it be what is set; return whether no stream came meanwhile."""
         order = self._order
-        self._check_memory()
-        model: Model = self._called(lambda: Model.open(order.config), discard=Model.close)
-        self.progress.show(model)
-        model.close()
-        if order.request.prove == "report":
-            check_report(model_file(order.config.path), model.own_card)
+        present = self._opened_present()
+        if present is None:
+            self._open_once()
+        else:
+            try:
+                if present.streams:
+                    return False
+                first = self._opened(present)
+                try:
+                    if order.request.prove in ("data", "report"):
+                        self._prove(first, present)
+                finally:
+                    first.close()
+            finally:
+                self._groups.release(present)
 
         def put() -> bool:
             present = self._groups.hold(order.key)
@@ -153,6 +162,26 @@ class Change:
             return False
         self._end_well("no stream goes through it now; the next one that comes will.")
         return True
+
+    def _opened_present(self) -> ModelGroup | None:
+        """Return the present model, opened to be compared with; ``None`` where it cannot be opened."""
+        key = self._order.key
+        try:
+            present: ModelGroup = self._called(lambda: self._groups.acquire(key), discard=self._groups.release)
+        except StreamVisionError as error:
+            log.warning("model %s: the present one cannot be compared with: %s", self._order.name, error)
+            return None
+        return present
+
+    def _open_once(self) -> None:
+        """See that the new model can be opened, with nothing to compare it with."""
+        order = self._order
+        self._check_memory()
+        model: Model = self._called(lambda: Model.open(order.config), discard=Model.close)
+        self.progress.show(model)
+        model.close()
+        if order.request.prove == "report":
+            check_report(model_file(order.config.path), model.own_card)
 
     def _replace(self, group: ModelGroup) -> None:
         first = self._opened(group)

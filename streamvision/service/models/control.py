@@ -30,6 +30,7 @@ from streamvision.models import model_file
 from streamvision.service.models.change import Change
 from streamvision.service.models.chosen import ChosenModels
 from streamvision.service.models.progress import Order
+from streamvision.service.models.proving import MOST_FILES
 from streamvision.service.models.report import report_of
 from streamvision.state.audit import Audit
 
@@ -232,7 +233,7 @@ def _check_there(config: ModelConfig, request: ModelRequest) -> None:
     try:
         check_model(config.path)
         if request.data is not None:
-            pictures_in(Path(request.data), count=1)
+            pictures_in(Path(request.data), count=1, most=MOST_FILES)
         if request.prove == "report" and not (report := report_of(model_file(config.path))).is_file():
             raise ConfigError(f"there is no report {report}; export the model with streamvision, or prove it otherwise")
     except ConfigError:

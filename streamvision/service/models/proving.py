@@ -27,6 +27,10 @@ LONGEST_S = 120.0
 """Longest wait for pictures of the streams; what has come by then must do."""
 CALL_TIMEOUT_S = 60.0
 """Longest time for one call of a model in the proof; the first may prepare much."""
+MOST_FILES = 100_000
+"""Most files and folders below one whose pictures prove a model: more are a disk, not a set of pictures."""
+AWAY_S = 60.0
+"""Longest wait for the server of a model, in the proof and in the shadow run."""
 
 
 class Sample(NamedTuple):
@@ -138,14 +142,15 @@ class Proof:
             tap.close()
 
     def _of_folder(self) -> Iterator[Sample]:
-        chosen = pictures_in(Path(self._request.data or ""), count=self._request.pictures)
+        chosen = pictures_in(Path(self._request.data or ""), count=self._request.pictures, most=MOST_FILES)
         self.notes = (f"{chosen.origin}.",)
         limits = self._new.model.limits_of(self._group.models.current.config, score_floor=None)
         for one in chosen.pictures:
             picture = one.load()
-            current, seconds = self._caller.call(
+            current, seconds = self._caller.call_patiently(
                 lambda picture=picture: self._timed_current(picture),  # type: ignore[misc]
                 timeout_s=CALL_TIMEOUT_S,
+                away_s=AWAY_S,
                 what="the present model",
             )
             yield Sample(picture, current, seconds, limits)
@@ -175,7 +180,7 @@ def asked(caller: Caller, new: Model, picture: Picture, limits: ScoreLimits) -> 
     """Return what a new model says of a picture, and how many seconds it took.
 
     Raises:
-        ModelError: when it fails, or does not come back in time.
+        ModelError: when it fails, does not come back in time, or its server is away for long.
         GivenUpError: when nobody waits any more.
     """
 
@@ -184,4 +189,4 @@ def asked(caller: Caller, new: Model, picture: Picture, limits: ScoreLimits) -> 
         (found,) = new.find([picture], limits=[limits])
         return found, time.perf_counter() - begin_s
 
-    return caller.call(find, timeout_s=CALL_TIMEOUT_S, what="the new model")
+    return caller.call_patiently(find, timeout_s=CALL_TIMEOUT_S, away_s=AWAY_S, what="the new model")

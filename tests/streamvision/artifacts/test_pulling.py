@@ -92,6 +92,24 @@ def test_an_old_manifest_that_is_served_again_is_not_taken(
     assert found.manifest == newer
 
 
+def test_an_old_manifest_is_not_taken_though_the_newest_one_is_damaged_here(
+    publisher: Publisher, cache: Cache, model: Path, tmp_path: Path
+) -> None:
+    publisher.push({"default": model})
+    signature = Path(publisher.store.place) / channel_key("stable")
+    old = signature.read_bytes()
+    newer = publisher.push({"default": random_model(tmp_path / "new.onnx")})
+    pull_manifest(publisher.source(), cache)
+    newest = signature.read_bytes()
+    (kept,) = (cache.folder / "manifests").iterdir()
+    kept.write_bytes(b"")
+    signature.write_bytes(old)
+    with pytest.raises(ArtifactError, match="gives manifest 1 of the channel stable, but 2 was accepted before"):
+        pull_manifest(publisher.source(), cache)
+    signature.write_bytes(newest)
+    assert pull_manifest(publisher.source(), cache).manifest == newer, "the damaged one is fetched again"
+
+
 def test_two_manifests_of_one_number_are_told_apart(publisher: Publisher, cache: Cache, model: Path) -> None:
     first = publisher.push({"default": model})
     pull_manifest(publisher.source(), cache)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from streamvision.models import SHIPPED
-from support.artifact_stores import random_model
+from support.artifact_stores import folder_publisher, random_model
 from support.command_line import Finished, called
 
 pytest.importorskip("minisign", reason="py-minisign is not installed: pip install 'streamvision-edge[fleet]'")
@@ -107,3 +107,17 @@ def test_what_cannot_be_is_a_sentence(tmp_path: Path) -> None:
     assert "is signed by the key" in refused("push", MODEL, "--store", store, "--key", other_key)
     rotated = called("artifacts", "push", MODEL, "--store", store, "--key", other_key, "--public-key", public, "--json")
     assert json.loads(rotated.stdout)["number"] == 2
+
+
+def test_pulling_removes_no_model_of_a_device_unless_it_is_asked_to(tmp_path: Path) -> None:
+    publisher, folder = folder_publisher(tmp_path), tmp_path / "fleet"
+    told = ["--store", publisher.store.place, "--public-key", publisher.public_key, "--folder", folder, "--json"]
+    for number in range(3):
+        publisher.push({"default": random_model(tmp_path / f"{number}.onnx", 10_000)})
+        called("artifacts", "pull", *told)
+    assert len(list((folder / "models").iterdir())) == 3, "the device may run the first one"
+    called("artifacts", "pull", *told, "--remove-others")
+    assert len(list((folder / "models").iterdir())) == 2
+    for given in ("nan", "-1", "inf"):
+        refused = called("artifacts", "pull", *told, "--max-gb", given)
+        assert refused.code == 2 and "--max-gb" in refused.stderr and "Traceback" not in refused.stderr

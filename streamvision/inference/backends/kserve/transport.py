@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamvision.core.errors import ModelError
+from streamvision.core.errors import ModelRefusedError
 from streamvision.core.redaction import redact_outside
 from streamvision.inference.backends.kserve.address import Endpoint
 from streamvision.inference.backends.kserve.description import DATATYPES
@@ -28,7 +28,7 @@ MAX_ANSWER_BYTES = 1 << 30
 """Far above the outputs of one call."""
 
 
-class ServerRefusedError(ModelError):
+class ServerRefusedError(ModelRefusedError):
     """The server answers, and says that it does not do what was asked."""
 
 

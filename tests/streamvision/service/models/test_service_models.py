@@ -29,6 +29,7 @@ from streamvision.core.model_control import (
     UnknownModelError,
 )
 from streamvision.service.models import change as change_module
+from streamvision.service.models import control as control_module
 from streamvision.service.models import memory
 from streamvision.state.audit import Audit
 from support.red_box_film import red_box_detector, red_box_film
@@ -350,6 +351,29 @@ def test_a_model_without_streams_is_opened_once_and_used_by_the_next_stream(
         served.add(id="a", source=str(film), realtime=True, loop=True, model="night")
         until(lambda: served.get("/api/streams/a")["objects"] == {"fox": 1}, "it is seen")
         assert control.running()[1].streams == ("a",)
+
+
+def test_a_model_without_streams_is_proven_all_the_same(tmp_path: Path, film: Path, models: dict[str, Path]) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    picture = np.zeros((96, 96, 3), np.uint8)
+    picture[20:60, 20:60] = (255, 0, 0)
+    Image.fromarray(picture).save(folder / "red.png")
+    with service(tmp_path, film, models["first"], notify={"rules": [{"name": "foxes", "classes": ["fox"]}]}) as served:
+        control = control_of(served)
+        control.replace("default", request(models["wrong"], prove="data", data=str(folder)))
+        assert ended(control).state == "refused" and "agrees with the present one by 0.00" in ended(control).sentence
+        control.replace("default", request(models["foxless"], prove="none"))
+        assert ended(control).state == "refused" and "'fox', which a rule of notify" in ended(control).sentence
+        control.replace("default", request(models["second"], prove="data", data=str(folder)))
+        assert ended(control).state == "done", ended(control).sentence
+        with pytest.raises(ConfigError, match="there are more than 1 files below"):
+            control_module.MOST_FILES, most = 1, control_module.MOST_FILES
+            try:
+                Image.fromarray(picture).save(folder / "again.png")
+                control.replace("default", request(models["first"], prove="data", data=str(folder)))
+            finally:
+                control_module.MOST_FILES = most
 
 
 def test_secrets_of_the_former_model_stay_where_they_are_and_stars_stand_for_them(
