@@ -11,12 +11,17 @@ export VENV PYTHON
 # tools/setup.sh leaves compiling to the first import; without what that writes, every process would compile anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint format sbom clean
+# The release of the model that ships, and where its bundles are taken from for the example apps.
+ARTEFACTS ?= dist/road_signs.zip
+
+.PHONY: help demo test lint format sbom artefacts examples clean
 help:
 	@echo "make demo    set up the runtime and watch a detector at work:  make demo MODEL=yolo.onnx SOURCE=video.mp4 [RUNTIME=cuda]"
 	@echo "make test    set up everything and run all tests (lint and types included)"
 	@echo "make lint    ruff, import-linter and mypy        make format    let ruff format        make clean    remove the environment"
 	@echo "make sbom    bill of materials of an installation, CycloneDX, in build/sbom:  make sbom EXTRAS=cpu,mqtt"
+	@echo "make artefacts   the road-sign model in every form, each proven, in dist/road_signs.zip:  make artefacts IMAGES=photos"
+	@echo "make examples    its bundles into the example apps"
 
 $(VENV)/.ready-%: pyproject.toml tools/setup.sh
 	tools/setup.sh $*
@@ -40,6 +45,15 @@ format: $(VENV)/.ready-test
 
 sbom: $(VENV)/.ready-test
 	$(VENV)/bin/python tools/write_sbom.py $(EXTRAS)
+
+artefacts: $(VENV)/.ready-test
+	$(VENV)/bin/python tools/build_artefacts.py $(if $(IMAGES),--images '$(IMAGES)') $(ARGS)
+
+dist/road_signs.zip:
+	$(MAKE) artefacts
+
+examples: $(ARTEFACTS)
+	$(PYTHON) tools/place_bundles.py '$(ARTEFACTS)'
 
 clean:
 	rm -rf $(VENV)

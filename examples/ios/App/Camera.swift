@@ -2,8 +2,7 @@ import AVFoundation
 
 /// The back camera, upright, and what the detector finds on its newest frame.
 final class Camera: NSObject, ObservableObject, AVCaptureVideoDataOutputSampleBufferDelegate {
-    @Published private(set) var objects: [Detection] = []
-    @Published private(set) var pictureSize = CGSize(width: 1, height: 1)
+    @Published private(set) var annotations = Annotations()
     @Published private(set) var status = "Loading the model …"
 
     let session = AVCaptureSession()
@@ -52,15 +51,16 @@ final class Camera: NSObject, ObservableObject, AVCaptureVideoDataOutputSampleBu
         guard let detector, let frame = CMSampleBufferGetImageBuffer(sample) else { return }
         let size = CGSize(width: CVPixelBufferGetWidth(frame), height: CVPixelBufferGetHeight(frame))
         let startedAt = CACurrentMediaTime()
-        let outcome = Result { try detector.detect(frame) }
+        let outcome = Result { Annotations(try detector.detect(frame), pictureSize: size) }
         let tookMs = Int(1000 * (CACurrentMediaTime() - startedAt))
         DispatchQueue.main.async { [self] in
             switch outcome {
             case .success(let found):
-                (objects, pictureSize) = (found, size)
-                status = "\(found.count) objects, \(tookMs) ms, \(check)"
+                annotations = found
+                let objects = ["classify", "semantic"].contains(model.task) ? "" : "\(found.prediction.detections.count) objects, "
+                status = "\(objects)\(tookMs) ms, \(check)"
             case .failure(let error):
-                (objects, status) = ([], error.localizedDescription)
+                (annotations, status) = (Annotations(), error.localizedDescription)
             }
         }
     }

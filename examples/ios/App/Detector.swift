@@ -33,8 +33,8 @@ final class Detector {
         input = buffer
     }
 
-    /// Objects on an upright picture, in its own pixels.
-    func detect(_ picture: CVPixelBuffer) throws -> [Detection] {
+    /// What is on an upright picture, in its own pixels.
+    func detect(_ picture: CVPixelBuffer) throws -> Prediction {
         let size = (width: CVPixelBufferGetWidth(picture), height: CVPixelBufferGetHeight(picture))
         let place = Placement(width: size.width, height: size.height, spec: model)
         let shrunk = CIImage(cvPixelBuffer: picture).samplingLinear().transformed(by: CGAffineTransform(

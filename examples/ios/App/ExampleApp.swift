@@ -8,7 +8,7 @@ struct ExampleApp: App {
         WindowGroup {
             ZStack(alignment: .bottomLeading) {
                 PreviewView(session: camera.session)
-                OverlayView(objects: camera.objects, pictureSize: camera.pictureSize)
+                OverlayView(annotations: camera.annotations)
                 Text(camera.status)
                     .font(.footnote.monospacedDigit())
                     .padding(8)

@@ -10,7 +10,6 @@ import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.LiteRtException
 import streamvision.Decoder
-import streamvision.Detection
 import streamvision.GOLDEN_TOLERANCE
 import streamvision.Golden
 import streamvision.MODEL
@@ -27,8 +26,8 @@ class Detector private constructor(private val model: CompiledModel, val acceler
     private var content = Bitmap.createBitmap(1, 1, Bitmap.Config.ARGB_8888)
     private var pixels = IntArray(1)
 
-    /** Finds objects on a picture that [rotationDegrees] clockwise bring upright; boxes are those of the upright picture. */
-    fun detect(picture: Bitmap, rotationDegrees: Int): List<Detection> {
+    /** What is on a picture that [rotationDegrees] clockwise bring upright, in pixels of the upright picture. */
+    fun detect(picture: Bitmap, rotationDegrees: Int): Prediction {
         val sideways = rotationDegrees % 180 != 0
         val width = if (sideways) picture.height else picture.width
         val height = if (sideways) picture.width else picture.height
@@ -45,16 +44,16 @@ class Detector private constructor(private val model: CompiledModel, val acceler
         }
         Canvas(content).drawBitmap(picture, upright, paint)
         content.getPixels(pixels, 0, content.width, 0, 0, content.width, content.height)
-        return decode(decoder.toTensor(pixels, place), place).detections
+        return detect(decoder.toTensor(pixels, place), place)
     }
 
-    /** What this device makes of the golden input, against the bundle's golden results; empty when it agrees. */
+    /** What this device makes of the golden input, against the bundle's golden objects; empty when it agrees. */
     fun selfTest(assets: AssetManager): List<String> {
         val golden = Golden { assets.open("golden/$it") }
-        return differences(decode(golden.input, golden.place), golden.prediction, GOLDEN_TOLERANCE)
+        return differences(detect(golden.input, golden.place), golden.prediction, GOLDEN_TOLERANCE)
     }
 
-    private fun decode(tensor: FloatArray, place: Placement): Prediction {
+    private fun detect(tensor: FloatArray, place: Placement): Prediction {
         if (MODEL.uint8Input) inputs[0].writeInt8(ByteArray(tensor.size) { tensor[it].toInt().toByte() })
         else inputs[0].writeFloat(tensor)
         model.run(inputs, outputs)

@@ -18,6 +18,7 @@ import androidx.camera.view.PreviewView
 import androidx.core.content.ContextCompat
 import java.util.concurrent.ExecutorService
 import java.util.concurrent.Executors
+import streamvision.MODEL
 
 /** The camera's preview with the objects that the bundle's model finds on it. */
 class MainActivity : ComponentActivity() {
@@ -65,17 +66,22 @@ class MainActivity : ComponentActivity() {
         val detector = detector ?: open().also { detector = it }
         val rotation = image.imageInfo.rotationDegrees
         val startedAt = SystemClock.elapsedRealtime()
-        val objects = detector.detect(image.toBitmap(), rotation)
+        val prediction = detector.detect(image.toBitmap(), rotation)
         val tookMs = SystemClock.elapsedRealtime() - startedAt
         val sideways = rotation % 180 != 0
         val width = if (sideways) image.height else image.width
         val height = if (sideways) image.width else image.height
-        val status = "${objects.size} objects, $tookMs ms on ${detector.accelerator}, $selfTest"
-        overlay.post { overlay.show(objects, width, height, status) }
+        val found = if (MODEL.task in TASKS_OF_WHOLE_PICTURES) "" else "${prediction.detections.size} objects, "
+        val annotations = Annotations(prediction, width, height, "$found$tookMs ms on ${detector.accelerator}, $selfTest")
+        overlay.post { overlay.show(annotations) }
     }
 
     private fun open(): Detector = Detector.create(assets).also { opened ->
         val differences = opened.selfTest(assets)
         selfTest = if (differences.isEmpty()) "golden vectors agree" else "golden vectors differ: ${differences.first()}"
+    }
+
+    private companion object {
+        val TASKS_OF_WHOLE_PICTURES = listOf("classify", "semantic")
     }
 }
