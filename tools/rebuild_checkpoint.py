@@ -135,20 +135,19 @@ def measure_statistics(network: Any, layers: dict[str, Layer], tensors: Iterable
     Args:
         network: of :func:`build`; it is changed.
         layers: its weights as they were read.
-        tensors: (1, 3, H, W) each.
+        tensors: (1, 3, H, W) each, all of one size.
     """
     import torch
     from ultralytics.nn.modules import Conv
 
     normalised = {name: module for name, module in network.named_modules() if isinstance(module, Conv)}
     sums = {name: np.zeros((2, module.bn.num_features)) for name, module in normalised.items()}
-    counts = dict.fromkeys(normalised, 0)
+    count = 0
 
     def adding(name: str) -> Any:
         def add(_module: Any, _inputs: Any, output: Any) -> None:
-            values = output.double()
-            sums[name] += torch.stack([values.sum((0, 2, 3)), (values**2).sum((0, 2, 3))]).numpy()
-            counts[name] += values.numel() // values.shape[1]
+            variance, mean = (part.double() for part in torch.var_mean(output, dim=(0, 2, 3), correction=0))
+            sums[name] += torch.stack([mean, variance + mean**2]).numpy()
 
         return add
 
@@ -156,11 +155,12 @@ def measure_statistics(network: Any, layers: dict[str, Layer], tensors: Iterable
     with torch.no_grad():
         for tensor in tensors:
             network(torch.from_numpy(tensor))
+            count += 1
         for handle in handles:
             handle.remove()
         for name, module in normalised.items():
             layer, norm = layers[f"{name}.conv"], module.bn
-            mean, square = sums[name] / counts[name]
+            mean, square = sums[name] / count
             norm.running_mean.copy_(torch.from_numpy(mean))
             norm.running_var.copy_(torch.from_numpy(np.maximum(square - mean**2, 0)))
             spread = np.sqrt(norm.running_var.double().numpy() + norm.eps)

@@ -40,7 +40,7 @@ final class Detector {
         let shrunk = CIImage(cvPixelBuffer: picture).samplingLinear().transformed(by: CGAffineTransform(
             scaleX: CGFloat(place.contentWidth) / CGFloat(size.width), y: CGFloat(place.contentHeight) / CGFloat(size.height)))
         draw(shrunk, place: place)
-        return try run(place).detections
+        return try run(place)
     }
 
     /// What this device makes of the golden picture, against the bundle's golden results; empty when it agrees.

@@ -42,8 +42,10 @@ private let maskAlpha = 110
 private func rgb(of classId: Int) -> (Int, Int, Int) {
     let hue = (Double(classId) * 137.5).truncatingRemainder(dividingBy: 360) / 60
     func channel(_ shift: Double) -> Int {
-        let place = (shift + hue).truncatingRemainder(dividingBy: 6)
-        return Int(255 * (1 - 0.7 * max(0, min(place, 4 - place, 1))))
+        let place: Double = (shift + hue).truncatingRemainder(dividingBy: 6)
+        let ramp: Double = min(place, 4.0 - place)
+        let share: Double = max(0.0, min(ramp, 1.0))
+        return Int(255.0 - 178.5 * share)
     }
     return (channel(5), channel(3), channel(1))
 }
@@ -51,7 +53,9 @@ private func rgb(of classId: Int) -> (Int, Int, Int) {
 /// The colour of a class in masks: red in the lowest byte, as a processor of Apple's lays it down.
 private func premultiplied(_ classId: Int) -> UInt32 {
     let (red, green, blue) = rgb(of: classId)
-    return [red, green, blue, 255].reversed().reduce(0) { $0 << 8 | UInt32($1 * maskAlpha / 255) }
+    var packed: UInt32 = 0
+    for level in [255, blue, green, red] { packed = packed << 8 | UInt32(level * maskAlpha / 255) }
+    return packed
 }
 
 private func layer(width: Int, height: Int, area: CGRect, paint: (Int) -> UInt32) -> Layer? {

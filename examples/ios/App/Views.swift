@@ -69,12 +69,15 @@ struct OverlayView: View {
     }
 
     private func outline(_ found: Detection, _ placed: (CGFloat, CGFloat) -> CGPoint) -> Path {
-        let corners = found.oriented.map { $0.corners.map { (CGFloat($0.x), CGFloat($0.y)) } } ?? [
-            (CGFloat(found.left), CGFloat(found.top)), (CGFloat(found.right), CGFloat(found.top)),
-            (CGFloat(found.right), CGFloat(found.bottom)), (CGFloat(found.left), CGFloat(found.bottom)),
-        ]
+        var corners: [CGPoint] = []
+        if let oriented = found.oriented {
+            for corner in oriented.corners { corners.append(placed(CGFloat(corner.x), CGFloat(corner.y))) }
+        } else {
+            let left = CGFloat(found.left), right = CGFloat(found.right), top = CGFloat(found.top), bottom = CGFloat(found.bottom)
+            corners = [placed(left, top), placed(right, top), placed(right, bottom), placed(left, bottom)]
+        }
         var path = Path()
-        path.addLines(corners.map { placed($0.0, $0.1) })
+        path.addLines(corners)
         path.closeSubpath()
         return path
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -14,12 +13,11 @@ import numpy as np
 import pytest
 
 from support.bundles import LAYOUTS, TASKS
-from support.npm_packages import npm_modules
+from support.kotlin import COMPILE_TIMEOUT_S, kotlin_compiler
 from support.swift import swift_compiler
 
 SelfTest = Callable[[Path], subprocess.CompletedProcess[str]]
 NAMES = ("road_signs", "yolov8n_tflite", "yolox", *LAYOUTS, *TASKS)
-COMPILE_TIMEOUT_S = 500.0
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -61,47 +59,9 @@ def kotlin(
     bundles: Path, project_root: Path, reference_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> SelfTest:
     """The Kotlin decoder with the constants of all bundles, each in a package of its own, compiled at once."""
-    if shutil.which("java") is None:
-        pytest.skip("Java is not installed: apt-get install default-jre-headless")
-    modules = npm_modules(project_root / "tests/support/npm_tools", reference_dir)
-    compiler = modules / "kotlin-compiler" / "lib"
-    sources = _kotlin_sources(bundles)
-    digest = hashlib.sha256("".join(sources.values()).encode()).hexdigest()[:16]
-    compiled = reference_dir / "kotlin" / digest
-    if not compiled.is_dir():
-        folder = tmp_path_factory.mktemp("kotlin")
-        for name, text in sources.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(text)
-        command = [
-            "java",
-            "-Xmx1g",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-            str(compiler / "kotlin-compiler.jar"),
-        ]
-        command += ["org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-Werror", "-no-reflect"]
-        command += ["-kotlin-home", str(compiler.parent), "-d", str(folder / "classes")]
-        done = subprocess.run(
-            [*command, *(str(folder / name) for name in sources)],
-            capture_output=True,
-            text=True,
-            timeout=COMPILE_TIMEOUT_S,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        shutil.copytree(folder / "classes", compiled)
-    classes = f"{compiled}:{compiler / 'kotlin-stdlib.jar'}"
-    return lambda bundle: run(
-        "java",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        classes,
-        f"{bundle.name}.SelfTestKt",
-        bundle / "golden",
-    )
+    compiler = kotlin_compiler(project_root, reference_dir)
+    classes = compiler.compile(_kotlin_sources(bundles), tmp_path_factory.mktemp("kotlin"))
+    return lambda bundle: compiler.run(classes, f"{bundle.name}.SelfTestKt", bundle / "golden")
 
 
 _MAIN = """

@@ -47,7 +47,7 @@ class Detector private constructor(private val model: CompiledModel, val acceler
         return detect(decoder.toTensor(pixels, place), place)
     }
 
-    /** What this device makes of the golden input, against the bundle's golden objects; empty when it agrees. */
+    /** What this device makes of the golden input, against the bundle's golden results; empty when it agrees. */
     fun selfTest(assets: AssetManager): List<String> {
         val golden = Golden { assets.open("golden/$it") }
         return differences(detect(golden.input, golden.place), golden.prediction, GOLDEN_TOLERANCE)
