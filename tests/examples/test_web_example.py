@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import shutil
@@ -18,7 +19,8 @@ import pytest
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.picture import BgrPicture
 from streamvision.inference.model import Model
-from support.bundles import bundled
+from support.bundles import TASKS, bundled
+from support.constant_tasks import constant_task, write_constant
 from support.detection_sets import Agreement, Rows
 
 pytestmark = pytest.mark.browser
@@ -85,6 +87,33 @@ def test_a_real_model_gives_the_runtimes_boxes(
     # The browser resizes in its own way, and the int8 network rounds at run time.
     assert agreement.mean_iou > 0.95, agreement
     assert not agreement.unmatched, agreement.unmatched
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("segment", "objects in"),
+        ("pose", "objects in"),
+        ("obb", "objects in"),
+        ("classify_crop", "blue in"),
+        ("semantic", "4 classes in"),
+        ("semantic_numbers", "4 classes in"),
+    ],
+)
+def test_every_task_is_decoded_and_drawn(name: str, shown: str, site: Path, address: str, page: Any) -> None:
+    head, special = TASKS[name]
+    bundle = bundled(write_constant(site / f"{name}.onnx", *constant_task(head, **special)), site / f"bundle-{name}")
+    assert status(page, f"{address}?bundle={bundle.name}") == "The golden vectors agree."
+    page.set_input_files("#picture", bundle / "golden" / "picture.png")
+    page.wait_for_function("document.getElementById('time').textContent !== ''")
+    assert shown in page.text_content("#time")
+    assert page.locator("#objects li").count() >= 3
+    coded = page.evaluate("document.getElementById('stage').toDataURL('image/png')").partition(",")[2]
+    drawn = cv2.imdecode(np.frombuffer(base64.b64decode(coded), np.uint8), cv2.IMREAD_COLOR)
+    plain = cv2.imread(str(bundle / "golden" / "picture.png"))
+    different = np.abs(drawn.astype(int) - plain).max(axis=2) > 60
+    least = {"classify_crop": 0, "pose": 0.02, "obb": 0.02}.get(name, 0.2)
+    assert different.mean() >= least
 
 
 def test_films_and_cameras_play(site: Path, address: str, page: Any, data_dir: Path) -> None:

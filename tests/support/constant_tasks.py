@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from streamvision.inference.model_card import InputCard, KeypointCard, ModelCard, Task
 from support.constant_network import NAMES, ConstantNetwork
@@ -83,3 +86,30 @@ def _smooth(random: np.random.Generator, count: int, rows: int, columns: int) ->
     """Return (count, rows, columns) hills and valleys of several cells."""
     coarse = random.normal(0, 1, (count, 5, 7)).astype(np.float32)
     return np.stack([cv2.resize(one, (columns, rows), interpolation=cv2.INTER_CUBIC) for one in coarse])
+
+
+def write_constant(path: Path, network: ConstantNetwork, card: ModelCard) -> Path:
+    """Write the network as an ONNX file."""
+    shape = [1, 3, card.input.height_px, card.input.width_px]
+    nodes, stored = [helper.make_node("ReduceSum", ["images", "axes"], ["sum"], keepdims=0)], []
+    stored.append(numpy_helper.from_array(np.arange(4), "axes"))
+    outputs = []
+    answers = network.run(np.zeros(network.input.shape, network.input.dtype))
+    for spec, answer in zip(network.outputs, answers, strict=True):
+        element = helper.np_dtype_to_tensor_dtype(answer.dtype)
+        stored += [
+            numpy_helper.from_array(answer, f"{spec.name}_fixed"),
+            numpy_helper.from_array(answer.flat[:1] * 0, f"{spec.name}_zero"),
+        ]
+        nodes += [
+            helper.make_node("Cast", ["sum"], [f"{spec.name}_sum"], to=element),
+            helper.make_node("Mul", [f"{spec.name}_sum", f"{spec.name}_zero"], [f"{spec.name}_nothing"]),
+            helper.make_node("Add", [f"{spec.name}_fixed", f"{spec.name}_nothing"], [spec.name]),
+        ]
+        outputs.append(helper.make_tensor_value_info(spec.name, element, answer.shape))
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)
+    graph = helper.make_graph(nodes, "constant", [images], outputs, stored)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, card.to_metadata())
+    onnx.save(model, path)
+    return path

@@ -153,13 +153,13 @@ struct Decoder {
     }
 
     private func keypoints(_ values: [Float], place: Placement) -> [Keypoint] {
-        let count = spec.keypointNames.count, each = values.count / count
+        let count = spec.keypointNames.count, size = values.count / count
         let unitX = spec.normalizedBoxes ? Float(spec.inputWidth) : 1, unitY = spec.normalizedBoxes ? Float(spec.inputHeight) : 1
         return (0..<count).map { point in
-            let at = point * each
+            let at = point * size
             let x = min(max(place.x(values[at] * unitX), 0), Float(place.width))
             let y = min(max(place.y(values[at + 1] * unitY), 0), Float(place.height))
-            return Keypoint(x: x, y: y, score: each == 3 ? values[at + 2] : 1)
+            return Keypoint(x: x, y: y, score: size == 3 ? values[at + 2] : 1)
         }
     }
 
