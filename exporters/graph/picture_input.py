@@ -79,6 +79,8 @@ def with_picture_input(model: Any, card: ModelCard, pixel_format: PixelFormat) -
     model.graph.node.extend([*front.node, *network_nodes])
     model.graph.initializer.extend(front.initializer)
     model.graph.input.extend(front.input)
+    # TensorRT takes over here, and wants to know the size of what it is given; nobody finds out by the nodes.
+    model.graph.value_info.extend(front.output)
     return model, card.with_input(pixel_format=pixel_format)
 
 

@@ -24,7 +24,7 @@ from streamvision.core.errors import DeviceError, ModelError, OutputError
 from streamvision.core.files import cache_folder, sha256_of, writing
 from streamvision.core.model_location import ModelLocation
 from streamvision.inference.backends.onnx_scan import scan_onnx
-from streamvision.inference.tensors import ModelInputs, TensorSpec, shape_text
+from streamvision.inference.tensors import PICTURES, ModelInputs, TensorSpec, shape_text
 
 try:
     import fcntl
@@ -39,8 +39,6 @@ _LEAST_SIDE_PX, _LARGEST_SIDE_PX = 32, 1280
 """Sides of a network's input that are free."""
 _LEAST_PICTURE_PX, _USUAL_PICTURE_PX, _LARGEST_PICTURE_PX = (32, 32), (1080, 1920), (2160, 3840)
 """Height and width of whole pictures, which models resize themselves."""
-LARGEST_BATCH_OF_WHOLE = 4
-"""Whole pictures of the largest size take 100 MB each on the way to the network's input."""
 WORKSPACE_BYTES = 1 << 30
 """Most memory that a layer may work in. On a Jetson the GPU's memory is that of everything else, and convolutions of
 640 pixels gain nothing from more."""
@@ -133,6 +131,13 @@ def plan_engines(
             f"{path} is in {scan.precision}, which TensorRT does not make {precision} of; make one with "
             f"'streamvision export MODEL --format tensorrt --precision {precision}', or use --precision auto"
         )
+    free_batch = inputs.picture.shape[0] is None
+    if free_batch and inputs.picture.name == PICTURES:
+        # Resizing is not TensorRT's in whole, and the provider wants to know all sizes between its parts, too.
+        raise DeviceError(
+            f"{path} takes any number of whole pictures a call, and TensorRT needs a fixed one; export it without "
+            "--dynamic-batch, or use --device cuda"
+        )
     strongly_typed = built == scan.precision and _version(version) < _WEAKLY_TYPED_FROM
     options = {} if strongly_typed or built == "fp32" else {f"trt_{built}_enable": "True"}
     sizes = profile(inputs, usual_side_px)
@@ -148,13 +153,12 @@ def plan_engines(
         ) from error
     depends = json.dumps([digest, version, options], sort_keys=True)
     key = hashlib.sha256(depends.encode()).hexdigest()[:_KEY_CHARACTERS]
-    max_batch = _batches(inputs.picture)[2] if inputs.picture.shape[0] is None else None
     return EnginePlan(
         precision=built,
         strongly_typed=strongly_typed,
         options=options,
         sizes=sizes.get(inputs.picture.name),
-        max_batch=max_batch,
+        max_batch=LARGEST_BATCH if free_batch else None,
         folder=cache_folder("tensorrt") / f"{path.stem}-{key}",
     )
 
@@ -177,7 +181,7 @@ def profile(inputs: ModelInputs, usual_side_px: tuple[int, int]) -> dict[str, Si
 
 def _sizes(spec: TensorSpec, inputs: ModelInputs, usual_side_px: tuple[int, int]) -> Sizes:
     picture = inputs.picture
-    free: dict[int, tuple[int, ...]] = {0: _batches(picture)}
+    free: dict[int, tuple[int, ...]] = {0: (1, USUAL_BATCH, LARGEST_BATCH)}
     if spec.name == picture.name:
         heights, widths = _sides_px(picture, usual_side_px)
         rows = 2 if picture.layout == "nchw" else 1
@@ -190,24 +194,15 @@ def _sizes(spec: TensorSpec, inputs: ModelInputs, usual_side_px: tuple[int, int]
     return least, usual, most
 
 
-def _batches(picture: TensorSpec) -> tuple[int, int, int]:
-    return (1, 1, LARGEST_BATCH_OF_WHOLE) if _takes_whole(picture) else (1, USUAL_BATCH, LARGEST_BATCH)
-
-
 def _sides_px(picture: TensorSpec, usual_side_px: tuple[int, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return smallest, most usual and largest height, and width."""
-    if not _takes_whole(picture):
+    if picture.name != PICTURES:
         heights, widths = ((_LEAST_SIDE_PX, usual, max(usual, _LARGEST_SIDE_PX)) for usual in usual_side_px)
         return heights, widths
     # In YUV 4:2:0 the planes of colour lie below that of brightness: 3 rows for each 2 of the picture.
     planes = 1.5 if picture.shape[3] == 1 else 1
     heights, widths = zip(_LEAST_PICTURE_PX, _USUAL_PICTURE_PX, _LARGEST_PICTURE_PX, strict=True)
     return tuple(int(height * planes) for height in heights), widths
-
-
-def _takes_whole(picture: TensorSpec) -> bool:
-    """Return whether a model takes pictures as decoders give them, of any size, and resizes them itself."""
-    return picture.dtype == "uint8" and picture.layout == "nhwc" and None in picture.shape[1:3]
 
 
 @contextmanager

@@ -10,13 +10,17 @@ import pytest
 onnx = pytest.importorskip("onnx")
 
 from exporters.base import ExportOptions, ExportPrecision, UnverifiedArtifact  # noqa: E402
+from exporters.graph.picture_input import with_picture_input  # noqa: E402
 from exporters.onnx.half import rounding_model  # noqa: E402
 from exporters.parity.gate import Gate  # noqa: E402
 from exporters.pictures import pictures_in  # noqa: E402
 from exporters.targets.registry import TARGETS  # noqa: E402
 from exporters.targets.tensorrt import TensorRtTarget  # noqa: E402
 from streamvision.checkpoints.onnx_file import OnnxSource  # noqa: E402
+from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
 from streamvision.inference.backends.onnx_scan import scan_onnx  # noqa: E402
+from streamvision.inference.card_reader import read_card  # noqa: E402
+from streamvision.inference.model_card import PixelFormat  # noqa: E402
 from support.float_arithmetic import assert_same_network  # noqa: E402
 from support.tiny_detector import tiny_detector, tiny_pictures  # noqa: E402
 
@@ -92,3 +96,33 @@ def test_int8_without_pictures_is_refused(tmp_path: Path) -> None:
     source = OnnxSource(tiny_detector(tmp_path / "tiny.onnx"))
     with pytest.raises(RuntimeError, match="--calibration DIR"):
         export(source, tmp_path, "int8")
+
+
+@pytest.mark.parametrize("pixel_format", ["bgr24", "yuv420p"])
+def test_behind_whole_pictures_all_sizes_are_known(tmp_path: Path, pixel_format: PixelFormat) -> None:
+    """The provider resizes beside TensorRT, which begins with the network, and builds for known sizes alone."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = onnx_with_a_fixed_batch(tmp_path)
+    backend = OnnxRuntimeBackend(path)
+    card = read_card(backend, path=path)
+    network = {name for node in onnx.load(path).graph.node for name in (*node.input, *node.output)}
+    model, _ = with_picture_input(onnx.load(path), card, pixel_format)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.optimized_model_filepath = str(tmp_path / "as_it_is.onnx")
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    found = {
+        value.name: value.type.tensor_type.shape for value in onnx.load(tmp_path / "as_it_is.onnx").graph.value_info
+    }
+    assert "images" in found
+    free = [name for name in network & found.keys() if any(not side.HasField("dim_value") for side in found[name].dim)]
+    assert free == []
+
+
+def onnx_with_a_fixed_batch(folder: Path) -> Path:
+    path = tiny_detector(folder / "tiny.onnx")
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(model, path)
+    return path

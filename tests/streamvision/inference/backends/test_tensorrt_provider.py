@@ -63,13 +63,21 @@ class TestSizesOfCalls:
         assert sizes(spec) == {"image": ((3, 32, 32), (3, 384, 640), (3, 1280, 1280))}
 
     @pytest.mark.parametrize(
-        ("shape", "largest"), [((None, None, None, 3), (4, 2160, 3840, 3)), ((None, None, None, 1), (4, 3240, 3840, 1))]
+        ("shape", "heights"), [((1, None, None, 3), (32, 1080, 2160)), ((1, None, None, 1), (48, 1620, 3240))]
     )
-    def test_whole_pictures(self, shape: tuple[int | None, ...], largest: tuple[int, ...]) -> None:
-        least, usual, most = sizes(TensorSpec("pictures", shape, "uint8"))["pictures"]
-        assert most == largest
-        assert usual[0] == 1 and usual[2] == 1920
-        assert usual[1] % 3 == 0 and least[1] % 3 == (0 if shape[3] == 1 else 2)
+    def test_whole_pictures(self, shape: tuple[int | None, ...], heights: tuple[int, ...]) -> None:
+        """In YUV 4:2:0 there are 3 rows of bytes for each 2 of the picture."""
+        found = sizes(TensorSpec("pictures", shape, "uint8"))["pictures"]
+        assert found == tuple((1, h, w, shape[3]) for h, w in zip(heights, (32, 1920, 3840), strict=True))
+
+    def test_any_number_of_whole_pictures_is_refused(self, tmp_path: Path) -> None:
+        whole = TensorSpec("pictures", (None, None, None, 3), "uint8")
+        with pytest.raises(DeviceError, match=r"any number of whole pictures a call.*without --dynamic-batch"):
+            plan(tiny_detector(tmp_path / "tiny.onnx"), whole)
+
+    def test_a_networks_own_input_in_bytes_has_the_sides_of_a_network(self) -> None:
+        spec = TensorSpec("images", (None, None, None, 3), "uint8")
+        assert sizes(spec)["images"][2] == (16, 1280, 1280, 3)
 
     def test_nothing_free_is_nothing_said(self, tmp_path: Path) -> None:
         fixed = TensorSpec("images", (1, 3, 64, 64), "float32")
