@@ -82,6 +82,11 @@ def reading_of(card: ModelCard, config: ModelConfig) -> Reading:
         raise ExportError(
             f"the decoders of a bundle read the heads {', '.join(LAYOUTS)}, not {card.head}; export without a bundle"
         )
+    if card.input.pixel_format is not None:
+        raise ExportError(
+            "the decoders of a bundle feed what the network sees, not whole pictures; export without --pixel-format or "
+            "without a bundle"
+        )
     if card.input.color == "gray":
         raise ExportError("the decoders of a bundle feed three channels, not brightness alone; export without a bundle")
     if card.input.batch != 1 and not card.input.dynamic_batch:

@@ -35,7 +35,7 @@ WORKING_SIDE = 128.0
 """Boxes are scaled (by a power of two, so nothing is lost) until an input of up to this side holds them: areas in
 pixels overflow half precision, and areas in fractions of the input vanish in it."""
 _CORNERS = 4
-_SELECTED_HEADS = {"yolo_v8": "yolo_end2end", "yolo_seg": "yolo_seg_end2end", "yolo_pose": "yolo_pose_end2end"}
+SELECTED_HEADS = {"yolo_v8": "yolo_end2end", "yolo_seg": "yolo_seg_end2end", "yolo_pose": "yolo_pose_end2end"}
 """By the head of a raw output, the head of the rows that :class:`SelectedRows` makes of it."""
 
 
@@ -54,12 +54,12 @@ def with_suppression(
     """
     if card.nms_inside:
         return network, card
-    if card.head not in _SELECTED_HEADS:
+    if card.head not in SELECTED_HEADS:
         raise ExportError(
             f"suppression cannot be put inside a model with the head {card.head!r}, only with "
-            f"{', '.join(_SELECTED_HEADS)}; leave out --nms, the runtime then does it"
+            f"{', '.join(SELECTED_HEADS)}; leave out --nms, the runtime then does it"
         )
-    changes = {"head": _SELECTED_HEADS[card.head], "nms_inside": True}
+    changes = {"head": SELECTED_HEADS[card.head], "nms_inside": True}
     return SelectedRows(network, card, select).eval(), card.model_copy(update=changes)
 
 

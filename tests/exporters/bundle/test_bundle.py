@@ -124,6 +124,7 @@ def test_openvino_brings_its_weights_and_packages_come_whole(tmp_path: Path) -> 
         ({"head": "depth"}, "not depth"),
         ({"input": {"batch": 4}}, "batch 1"),
         ({"input": {"color": "gray"}}, "not brightness alone"),
+        ({"input": {"pixel_format": "bgr24"}}, "without --pixel-format"),
     ],
 )
 def test_what_the_decoders_cannot_read_is_refused(changes: dict[str, object], said: str, tmp_path: Path) -> None:
