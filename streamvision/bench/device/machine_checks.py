@@ -9,7 +9,8 @@ from typing import Any
 
 from streamvision.bench.device.finding import Finding, NotTriedError, Settings, nvidia_machine
 from streamvision.core.nvidia.machine import read_machine
-from streamvision.inference.backends.onnx_import import import_onnxruntime
+from streamvision.core.onnx_packages import installed_packages
+from streamvision.inference.backends.onnx_import import import_onnxruntime, onnx_fault
 from streamvision.inference.backends.onnx_runtime import PROVIDERS
 
 _DOCTOR_TIMEOUT_S = 170.0
@@ -37,7 +38,9 @@ def doctor(settings: Settings) -> Finding:
 
 
 def runtime(settings: Settings) -> Finding:
-    """The ONNX Runtime that is installed has providers for the GPU that is there."""
+    """Exactly one ONNX Runtime is installed, and has providers for the GPU that is there."""
+    if fault := onnx_fault(installed_packages()):
+        return Finding("failed", fault)
     ort = import_onnxruntime()
     providers = set(ort.get_available_providers())
     here = [name for name, provider in PROVIDERS.items() if provider in providers]

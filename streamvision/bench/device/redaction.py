@@ -22,7 +22,7 @@ _MIN_NAME = 3
 _COMMON = frozenset({"root", "user", "nvidia", "ubuntu", "jetson", "localhost", "video", "home", "tegra-ubuntu"})
 """Names that tell of nobody, and that stand in the report for other reasons."""
 _SYSTEM = ("/usr/", "/lib/", "/lib64/", "/dev/", "/proc/", "/sys/", "/etc/nv")
-_PATH = re.compile(r"(?<![\w.:/])(?:~|/)(?:[^\s/'\"`,;:()<>|]+/)+([^\s/'\"`,;:()<>|]*)")
+_PATH = re.compile(r"(?<![\w.:/*])(?:~|/)(?:[^\s/'\"`,;:()<>|]+/)+([^\s/'\"`,;:()<>|]*)")
 _HOMES = re.compile(r"/(?:home|Users|media|run/media|run/user)/[^/]*")
 _IPV4 = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
 _PACKAGE_BEFORE = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+[ =]{1,2}$", re.IGNORECASE)
@@ -32,8 +32,8 @@ _UUID = re.compile(r"(?:GPU-|MIG-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _SERIAL = re.compile(r"(?i)(\bserial(?:[ _-]?(?:number|no))?\b\s*[:=]?\s*)[\w-]{4,64}")
 _LONG_NUMBER = re.compile(r"(?<![\w.])\d{12,20}(?![\w.])")
-_HOST_IN_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/'\"`,;)]+", re.IGNORECASE)
-_PUBLIC_HOSTS = ("pypi.jetson-ai-lab.io", "pypi.org")
+_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)([^\s/'\"`,;)]+)[^\s'\"`)]*", re.IGNORECASE)
+_PUBLIC_HOSTS = ("pypi.jetson-ai-lab.io", "pypi.org", "onnxruntime.ai", "docs.nvidia.com", "developer.nvidia.com")
 
 
 class ReportRedactor:
@@ -53,7 +53,7 @@ class ReportRedactor:
     def text(self, text: str) -> str:
         """Return what may be told of a text: at most 2 kB of it, on one or several lines."""
         shown = redact_outside(text)
-        shown = _HOST_IN_ADDRESS.sub(_without_host, shown)
+        shown = _ADDRESS.sub(_without_host, shown)
         shown = _PATH.sub(_without_folder, shown)
         for pattern in (_UUID, _MAC, _MAIL, _LONG_NUMBER):
             shown = pattern.sub(MASK, shown)
@@ -101,8 +101,7 @@ def _without_ipv6(found: re.Match[str]) -> str:
 
 
 def _without_host(found: re.Match[str]) -> str:
-    host = found[0][len(found[1]) :].partition(":")[0]
-    return found[0] if host in _PUBLIC_HOSTS else f"{found[1]}{MASK}"
+    return found[0] if found[2] in _PUBLIC_HOSTS else f"{found[1]}{MASK}"
 
 
 def _without_address(found: re.Match[str]) -> str:

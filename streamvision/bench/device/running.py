@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from streamvision.bench.device.finding import Finding, Outcome, Settings
 _TAIL_CHUNKS, _CHUNK_BYTES = 16, 4096
 _SAID_CHARACTERS = 1800
 _END_TIMEOUT_S = 10.0
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _MAX_RESULT_BYTES = 1_000_000
 
 
@@ -117,6 +119,7 @@ def _keep_tail(stream: IO[bytes], tail: deque[bytes]) -> None:
 def _last_lines(text: str) -> str:
     """Return the last whole lines of a text, as many as a report should repeat."""
     lines: list[str] = []
+    text = _COLOUR.sub("", text)
     room = _SAID_CHARACTERS
     for line in reversed(text.splitlines()[1 if len(text) >= _TAIL_CHUNKS * _CHUNK_BYTES else 0 :]):
         room -= len(line) + 1

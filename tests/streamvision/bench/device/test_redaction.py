@@ -62,6 +62,7 @@ def test_documents_are_gone_through_to_their_keys_and_ends() -> None:
         "pip install --extra-index-url https://pypi.jetson-ai-lab.io/jp6/cu126 'streamvision-edge[jetson]'",
         "NVIDIA Jetson AGX Orin Developer Kit, power mode MODE_15W_6CORE",
         "12 of 16 frames/s at 12:34:56, equal within the limits",
+        "see https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html)",
         "CUDA 12.6.77, cuDNN 9.3.0; TensorRT 10.3.0",
     ],
 )
