@@ -13,6 +13,7 @@ CHECKS = (
     DeviceCheck("decoder", "Decoding by the GPU (NVDEC)", f"{_HERE}.video_checks:decoder", 60.0, needs_gpu=True),
     DeviceCheck("processor", "The model on the processor", f"{_HERE}.model_checks:processor", 90.0),
     DeviceCheck("cuda", "The model on CUDA", f"{_HERE}.model_checks:cuda", 90.0, needs_gpu=True),
+    DeviceCheck("whole_pictures", "Exports that take whole pictures", f"{_HERE}.picture_checks:whole_pictures", 120.0),
     DeviceCheck("streams_1", "One stream", f"{_HERE}.video_checks:streams_1", 60.0),
     DeviceCheck("streams_2", "Two streams", f"{_HERE}.video_checks:streams_2", 60.0),
     DeviceCheck("streams_4", "Four streams", f"{_HERE}.video_checks:streams_4", 60.0),

@@ -68,3 +68,9 @@ def provider_here(device: str) -> None:
     nvidia_machine()
     if PROVIDERS[device] not in import_onnxruntime().get_available_providers():
         raise NotTriedError(f"this ONNX Runtime is without {device}; see the check of ONNX Runtime above")
+
+
+def device_here() -> str:
+    """Return what a network runs on here: CUDA where GPU and provider are there, else the processor."""
+    has_provider = PROVIDERS["cuda"] in import_onnxruntime().get_available_providers()
+    return "cuda" if has_provider and read_machine() is not None else "cpu"

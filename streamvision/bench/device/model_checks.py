@@ -36,7 +36,7 @@ _SAME_FILE: dict[ExportPrecision, ExportPrecision] = {"fp32": "fp32", "fp16": "f
 
 def processor(settings: Settings) -> Finding:
     """The model finds objects on the processor, twice the same."""
-    path = _model(settings)
+    path = model_file(settings)
     with _run(_open(path, "cpu"), path) as first, _run(_open(path, "cpu"), path) as second:
         parity = _compared(first, second, settings, tolerance_for("fp32", untrained=False))
     return _finding(parity, path.name, "the processor", _speed(path, "cpu", "auto", settings))
@@ -45,7 +45,7 @@ def processor(settings: Settings) -> Finding:
 def cuda(settings: Settings) -> Finding:
     """CUDA finds what the processor finds, digit for digit but for its rounding."""
     provider_here("cuda")
-    path = _model(settings)
+    path = model_file(settings)
     with _run(_open(path, "cpu"), path) as ours, _run(_open(path, "cuda", "fp32"), path) as theirs:
         parity = _compared(ours, theirs, settings, tolerance_for("fp32", untrained=False))
     return _finding(parity, path.name, "CUDA", _speed(path, "cuda", "auto", settings))
@@ -54,7 +54,7 @@ def cuda(settings: Settings) -> Finding:
 def tensorrt(settings: Settings) -> Finding:
     """TensorRT builds an engine in half precision, finds what the processor finds, and does not build it twice."""
     provider_here("tensorrt")
-    path = _model(settings)
+    path = model_file(settings)
     begin_s = time.monotonic()
     _open(path, "tensorrt", "fp16").close()
     built_s, engines = time.monotonic() - begin_s, _engines()
@@ -72,7 +72,7 @@ def tensorrt(settings: Settings) -> Finding:
 
 def typed_files(settings: Settings) -> Finding:
     """The typed ONNX files for TensorRT are made, and find on the processor what the model finds."""
-    path = _model(settings)
+    path = model_file(settings)
     source, target, pictures = open_source(path), TensorRtTarget(), drawn_pictures(count=settings.pictures)
     calibration = _calibration(settings, pictures)
     listing: dict[str, str] = {}
@@ -129,7 +129,12 @@ def _typed_on(device: str, precisions: tuple[ExportPrecision, ...], settings: Se
     return Finding("passed", f"{', '.join(precisions)} on {device} find what they find on the processor", figures)
 
 
-def _model(settings: Settings) -> Path:
+def model_file(settings: Settings) -> Path:
+    """Return the ONNX file of the model.
+
+    Raises:
+        ModelError: when it is none.
+    """
     path = find_model(settings.model)
     if not isinstance(path, Path) or path.suffix != ".onnx":
         raise ModelError(f"{settings.model} is no ONNX file, the form that runs on processor and GPU alike; give one")

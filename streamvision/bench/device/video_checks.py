@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from pipelines.capture.registry import create_reader, parse_source
 from pipelines.capture.source import NOT_YET
 from streamvision.bench.device.finding import Finding, NotTriedError, Settings, nvidia_machine
+from streamvision.bench.device.machine_checks import device_here
 from streamvision.bench.pipeline import PipelineFigures, bench_pipeline
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.stream import StreamConfig
-from streamvision.core.nvidia.machine import read_machine
 from streamvision.core.picture import Picture
-from streamvision.inference.backends.onnx_import import import_onnxruntime
-from streamvision.inference.backends.onnx_runtime import PROVIDERS
 from streamvision.models import find_model
 from streamvision.synthetic.drive import DriveScene
 
@@ -118,7 +116,7 @@ def streams_16(settings: Settings) -> Finding:
 def _streams(count: int, settings: Settings) -> Finding:
     """As many cameras at 25 frames a second: each gives frames, and none is older than the rate explains."""
     _need_film(settings)
-    device = _device()
+    device = device_here()
     stream = StreamConfig(source=str(settings.film), realtime=True, loop=True)
     config = AppConfig(
         model=ModelConfig(path=find_model(settings.model), device=device),
@@ -153,12 +151,6 @@ def _known(figures: PipelineFigures) -> dict[str, Any]:
         "model": figures.model,
         "slowest_fps": min(one["fps"] for one in figures.streams),
     }
-
-
-def _device() -> str:
-    """Return what the network runs on: CUDA where GPU and provider are there, else the processor."""
-    has_provider = PROVIDERS["cuda"] in import_onnxruntime().get_available_providers()
-    return "cuda" if has_provider and read_machine() is not None else "cpu"
 
 
 def _need_film(settings: Settings) -> None:

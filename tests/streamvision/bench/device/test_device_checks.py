@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streamvision.bench.device import model_checks, video_checks
+from streamvision.bench.device import machine_checks, model_checks, video_checks
 from streamvision.bench.device.checks import CHECKS
 from streamvision.bench.device.finding import Finding, NotTriedError, Settings
 from streamvision.bench.device.page import write_proof
@@ -17,6 +17,7 @@ from streamvision.bench.device.proof import Proof, prove
 from streamvision.bench.device.redaction import ReportRedactor
 from streamvision.bench.device.running import CheckResult, DeviceCheck
 from streamvision.core.nvidia.machine import read_machine
+from streamvision.core.onnx_packages import OnnxPackage
 from streamvision.models import find_model
 
 PATIENCE_S = 900.0
@@ -35,14 +36,25 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def test_the_half_without_a_gpu_passes(settings: Settings) -> None:
-    proof = prove(_patient("runtime", "film", "processor", "streams_2"), settings, None, total_s=PATIENCE_S)
+    proof = prove(
+        _patient("runtime", "film", "processor", "whole_pictures", "streams_2"), settings, None, total_s=PATIENCE_S
+    )
     assert [(r.check.name, r.finding.outcome) for r in proof.results] == [
-        (name, "passed") for name in ("runtime", "film", "processor", "streams_2")
+        (name, "passed") for name in ("runtime", "film", "processor", "whole_pictures", "streams_2")
     ], [(r.finding.why, r.said) for r in proof.results]
     streams = proof.results[-1].finding.figures
     assert streams["streams"] == 2 and streams["fps"] > 0 and streams["slowest_fps"] > 0
     if sys.platform == "linux":
         assert streams["lock_ms"] > 0
+    whole = proof.results[-2].finding.figures
+    assert whole.keys() == {"plain", "bgr24", "yuv420p"} and whole["yuv420p"]["mean_iou"] > 0.999
+
+
+def test_two_onnx_runtimes_are_not_as_promised(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = (OnnxPackage("onnxruntime", "1.26.0"), OnnxPackage("onnxruntime-gpu", "1.26.0"))
+    monkeypatch.setattr(machine_checks, "installed_packages", lambda: both)
+    found = machine_checks.runtime(settings)
+    assert found.outcome == "failed" and "exactly one must remain" in found.why
 
 
 def test_the_script_writes_page_and_document(tmp_path: Path, project_root: Path) -> None:
