@@ -122,7 +122,9 @@ def _streams(count: int, settings: Settings) -> Finding:
         model=ModelConfig(path=find_model(settings.model), device=device),
         streams=tuple(stream.model_copy(update={"id": f"camera-{index}"}) for index in range(count)),
     )
-    figures = bench_pipeline(config, seconds=settings.seconds, warmup_s=2.0, costs_s=1.0)
+    figures = bench_pipeline(
+        config, seconds=settings.seconds, warmup_s=min(2.0, settings.seconds), costs_s=min(1.0, settings.seconds)
+    )
     silent = [one["id"] for one in figures.streams if not one["fps"]]
     limit_s = AGE_ROUNDS * count / max(figures.fps, 0.01) + AGE_SLACK_S
     known = _known(figures) | {"age_limit_s": round(limit_s, 2)}
