@@ -35,6 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(work=work, model="road_signs", seconds=0.5, film_s=0.6, film_px=(320, 192), pictures=2)
 
 
+@pytest.mark.timeout(PATIENCE_S + 60)
 def test_the_half_without_a_gpu_passes(settings: Settings) -> None:
     proof = prove(
         _patient("runtime", "film", "processor", "whole_pictures", "streams_2"), settings, None, total_s=PATIENCE_S
