@@ -62,6 +62,8 @@ RECIPES = (
     Recipe("tflite", "int8", "LiteRT on NPUs and small boards"),
     Recipe("coreml", "fp16", "Core ML and Vision", "ios"),
 )
+SHOWN = "pictures"
+"""What the folder of pictures is called in reports."""
 SHIPPED_BUNDLE = "web"
 """The example that starts with the bundle of the ONNX file that ships."""
 
@@ -79,6 +81,8 @@ the pictures that the gate compared; its reports are in `reports/`.
 | file | for | size | overlap (IoU) | score differs by |
 | --- | --- | --- | --- | --- |
 {rows}
+
+{notes}
 
 `bundles/` has what the example apps start with: `android`, `ios` and `web`, each with decoders and golden vectors. In
 a checkout of StreamVision, `make examples` puts them in their places.
@@ -109,6 +113,7 @@ def build(
     Raises:
         BuildError: when the rebuilt checkpoint or an artefact differs from the model that ships.
     """
+    output = output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".artefacts-", dir=output) as scratch:
         made = Path(scratch) / DEFAULT_MODEL
@@ -120,18 +125,18 @@ def build(
         source = shipped_models()[DEFAULT_MODEL].path
         shutil.copyfile(source, made / source.name)
         checkpoint = made / f"{DEFAULT_MODEL}.pt"
+        # Reports name what was compared, and nobody's folders belong into a release.
+        (Path(scratch) / SHOWN).symlink_to(images.resolve())
         equality = rebuild(source, checkpoint, images=images, pictures=pictures)
         say(f"{checkpoint.name}: {equality}")
         if not equality.passed:
             raise BuildError(f"the rebuilt checkpoint is not the model that ships: {equality}")
-        rows = [
-            _exported(recipe, checkpoint, made, images, Path(scratch), say)
-            for recipe in RECIPES
-            if only is None or recipe.name in only
+        artefacts = [
+            _exported(recipe, made, Path(scratch), say) for recipe in RECIPES if only is None or recipe.name in only
         ]
-        _run("bundle", source, "--output", made / "bundles" / SHIPPED_BUNDLE)
+        _run(Path(scratch), "bundle", source, "--output", made / "bundles" / SHIPPED_BUNDLE)
         (made / "bundles" / f"{SHIPPED_BUNDLE}.zip").unlink()
-        _write_texts(made, equality, rows)
+        _write_texts(made, equality, artefacts)
         archive = Path(scratch) / f"{DEFAULT_MODEL}.zip"
         _pack(made, archive)
         shutil.rmtree(output / DEFAULT_MODEL, ignore_errors=True)
@@ -139,17 +144,16 @@ def build(
         return archive.replace(output / archive.name)
 
 
-def _exported(
-    recipe: Recipe, checkpoint: Path, made: Path, images: Path, scratch: Path, say: Callable[[str], None]
-) -> str:
-    """Put one proven artefact into the release and return its row of the README."""
+def _exported(recipe: Recipe, made: Path, scratch: Path, say: Callable[[str], None]) -> list[str]:
+    """Put one proven artefact into the release and return its row of the README's table, and then notes on it."""
     folder = scratch / recipe.name
     begin_s = time.monotonic()
+    checkpoint = Path(made.name) / f"{DEFAULT_MODEL}.pt"
     given: list[str | Path] = ["export", checkpoint, "--format", recipe.format, "--precision", recipe.precision]
-    given += ["--images", images, "--output", folder, "--json"]
-    given += ["--calibration", images] if recipe.precision == "int8" else []
+    given += ["--images", SHOWN, "--output", folder, "--json"]
+    given += ["--calibration", SHOWN] if recipe.precision == "int8" else []
     given += ["--bundle"] if recipe.bundle else []
-    result = json.loads(_run(*given))["artefacts"][0]
+    result = json.loads(_run(scratch, *given))["artefacts"][0]
     path = Path(result["path"])
     if recipe.bundle:
         bundle = Path(result["bundle"])
@@ -164,14 +168,15 @@ def _exported(
     iou, score = (figures[name]["value"] for name in ("mean_iou", "mean_score_difference"))
     size = f"{result['bytes'] / 1e6:.1f} MB"
     say(f"{path.name}: {size}, mean IoU {iou:.4f}, after {time.monotonic() - begin_s:.0f} s")
-    return f"| `{path.name}` | {recipe.use} | {size} | {iou:.4f} | {score:.4f} |"
+    row = f"| `{path.name}` | {recipe.use} | {size} | {iou:.4f} | {score:.4f} |"
+    return [row, *(f"`{path.name}`: {note}" for note in result["notes"])]
 
 
-def _run(*given: str | Path) -> str:
-    """Run a command of streamvision in a process of its own and return what it printed."""
+def _run(folder: Path, *given: str | Path) -> str:
+    """Run a command of streamvision in a folder, in a process of its own, and return what it printed."""
     command = [sys.executable, "-m", "streamvision", *map(str, given)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise BuildError(f"streamvision {' '.join(command[3:5])} was not done in {TIMEOUT_S:.0f} s") from error
     if done.returncode:
@@ -180,10 +185,16 @@ def _run(*given: str | Path) -> str:
     return done.stdout
 
 
-def _write_texts(made: Path, equality: Equality, rows: Sequence[str]) -> None:
+def _write_texts(made: Path, equality: Equality, artefacts: Sequence[Sequence[str]]) -> None:
     card = (MODELS / f"{DEFAULT_MODEL}.md").read_text(encoding="utf-8")
     version = importlib.metadata.version("streamvision-edge")
-    text = _README.format(name=DEFAULT_MODEL, version=version, rows="\n".join(rows), **vars(equality))
+    text = _README.format(
+        name=DEFAULT_MODEL,
+        version=version,
+        rows="\n".join(row for row, *_ in artefacts),
+        notes="\n\n".join(n for _, *notes in artefacts for n in notes),
+        **vars(equality),
+    )
     (made / "README.md").write_text(text, encoding="utf-8")
     (made / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     shutil.copyfile(MODELS / "LICENSE-weights.txt", made / "LICENSE-weights.txt")
@@ -220,7 +231,9 @@ def main() -> int:
     """Build the release; the exit code is 1 where something is not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT / "dist")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="photographs of streets; by default drawn scenes")
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="photographs of streets, which reports show; by default drawn scenes"
+    )
     parser.add_argument(
         "--pictures", type=int, default=PICTURES, help="how many of them batch normalisation is measured on"
     )
