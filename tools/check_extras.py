@@ -1,6 +1,6 @@
-"""Installs each extra in a clean environment of its own and says what is there: one ONNX Runtime, and does it work.
+"""Installs each extra in a clean environment of its own and says what is there: one ONNX Runtime that works; needs uv.
 
-python tools/check_extras.py [EXTRA ...] [--python python3.13]
+python tools/check_extras.py [EXTRA ...] [--python 3.13]
 
 An extra that brings no ONNX Runtime is installed together with ``cpu``. For each a wheel of this checkout is installed,
 ``pip check`` and ``streamvision doctor`` are asked, and the model that ships runs on a few drawn frames, from another
@@ -49,15 +49,17 @@ def answer(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def examine(wheel: Path, extra: str, python: str, folder: Path) -> Finding:
-    """Install an extra in ``folder`` and return what is there."""
+    """Install an extra in ``folder`` and return what is there, with its size before Python compiles what it runs."""
     env, elsewhere = folder / "env", folder / "elsewhere"
     elsewhere.mkdir()
-    subprocess.run([python, "-m", "venv", env], check=True, timeout=TIMEOUT_S)
+    subprocess.run(["uv", "venv", "--quiet", "--python", python, env], check=True, timeout=TIMEOUT_S)
     chosen = extra if extra in ALONE else f"cpu,{extra}"
-    pip = [env / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
-    done = answer(*pip, "install", "--quiet", "--no-compile", f"{wheel}[{chosen}]", cwd=elsewhere)
+    interpreter = env / "bin" / "python"
+    done = answer("uv", "pip", "install", "--quiet", "--python", interpreter, f"{wheel}[{chosen}]", cwd=elsewhere)
     if done.returncode:
-        return Finding(chosen, "-", "-", "-", f"no: {(done.stderr.strip().splitlines() or ['?'])[-1]}", 0)
+        return Finding(chosen, "-", "-", "-", f"no: {' '.join(done.stderr.split())}", 0)
+    size = sum(file.lstat().st_blocks * 512 for file in env.rglob("*") if not file.is_symlink())
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", interpreter)
     listed = json.loads(answer(*pip, "list", "--format", "json", cwd=elsewhere).stdout)
     runtimes = [f"{one['name']} {one['version']}" for one in listed if one["name"].split("-")[0] == "onnxruntime"]
     check = answer(*pip, "check", cwd=elsewhere)
@@ -66,7 +68,6 @@ def examine(wheel: Path, extra: str, python: str, folder: Path) -> Finding:
     source = ("run", "synthetic:drive", "--json", "--max-frames", str(FRAMES))
     run = answer(command, *source, cwd=elsewhere)
     done_frames = json.loads(run.stdout)["streams"][0]["frames_done"] if run.returncode == 0 else 0
-    size = sum(file.lstat().st_blocks * 512 for file in env.rglob("*") if not file.is_symlink())
     return Finding(
         chosen,
         ", ".join(runtimes) or "none, or several",
@@ -81,11 +82,11 @@ def main() -> int:
     """Print the table; exit with 1 where something is not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("extras", nargs="*", default=extras())
-    parser.add_argument("--python", default=sys.executable, help="the interpreter of the environments")
+    parser.add_argument("--python", default=sys.executable, help="Python of the environments, as uv takes it")
     given = parser.parse_args()
     good = True
     with tempfile.TemporaryDirectory(prefix="streamvision-") as top:
-        build = [given.python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", top, str(ROOT)]
+        build = ["uv", "build", "--quiet", "--wheel", "--out-dir", top, str(ROOT)]
         subprocess.run(build, check=True, timeout=TIMEOUT_S)
         (wheel,) = Path(top).glob("*.whl")
         click.echo("| extra | ONNX Runtime | `pip check` | `doctor` | runs | MB |\n|---|---|---|---|---|---|")
