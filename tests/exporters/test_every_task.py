@@ -18,14 +18,25 @@ from support.random_sources import random_source, tiny_random_source
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 
 
-@pytest.mark.parametrize("task", ["segment", "yolov8n-obb.yaml", "yolov8n-cls.yaml", "yolov8n-rtdetr.yaml"])
-def test_its_export_is_proven(task, data_dir, tmp_path):
+@pytest.mark.parametrize(
+    ("task", "pixel_format"),
+    [
+        ("segment", None),
+        ("segment", "yuv420p"),
+        ("pose", "bgr24"),
+        ("yolov8n-obb.yaml", None),
+        ("yolov8n-cls.yaml", None),
+        ("yolov8n-rtdetr.yaml", None),
+    ],
+)
+def test_its_export_is_proven(task, pixel_format, data_dir, tmp_path):
     pictures = pictures_in(data_dir / "coco_val" / "images", count=3)
     random = random_source if task.endswith(".yaml") else tiny_random_source
     source = random(task, (160, 160))
     gate = Gate(source, pictures, untrained=True)
     exporter = Exporter(source, gate, pictures, tmp_path / "out")
-    (artefact,) = exporter.run([Request(TARGETS.get("onnx"), ExportOptions(size_px=(160, 160)))])
+    options = ExportOptions(size_px=(160, 160), pixel_format=pixel_format)
+    (artefact,) = exporter.run([Request(TARGETS.get("onnx"), options)])
     assert artefact.error is None
     if "cls" not in task:
         decoded = next(stage for stage in artefact.to_json()["parity"]["stages"] if stage["name"] == "decoded")
