@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from streamvision.bench.device.finding import NO_GPU, Finding, Outcome, Settings
@@ -103,6 +103,9 @@ def prove(
             result = CheckResult(check, Finding("not tried", f"the {total_s:.0f} s for all checks were over"), 0.0)
         else:
             result = run_check(check, settings, deadline_s=min(check.deadline_s, left_s))
+            if result.was_ended and left_s < check.deadline_s:
+                short = f"it was ended, since the {total_s:.0f} s for all checks were over: give more --minutes"
+                result = replace(result, finding=Finding("not tried", short), said="")
         results.append(result)
         on_result(result)
     return Proof(machine, tuple(results), time.monotonic() - begin_s)

@@ -53,6 +53,8 @@ class CheckResult:
     """How long it took."""
     said: str = ""
     """The end of what its process wrote, where it failed."""
+    was_ended: bool = False
+    """Whether it was ended by its deadline."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -99,7 +101,7 @@ def run_check(check: DeviceCheck, settings: Settings, *, deadline_s: float) -> C
     reader.join(_END_TIMEOUT_S)
     finding = Finding("failed", fate) if fate else _read(result, process.returncode)
     said = _last_lines(b"".join(tail).decode(errors="replace")) if finding.outcome == "failed" else ""
-    return CheckResult(check, finding, time.monotonic() - begin_s, said)
+    return CheckResult(check, finding, time.monotonic() - begin_s, said, was_ended=fate is not None)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

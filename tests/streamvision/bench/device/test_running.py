@@ -98,5 +98,7 @@ def _proof(settings: Settings, *names: str, machine: NvidiaMachine | None = None
 def test_without_a_gpu_its_checks_are_not_begun_and_after_the_deadline_none_is(settings: Settings) -> None:
     gpu = prove([_check("fails", needs_gpu=True)], settings, None)
     assert [(r.finding.outcome, r.finding.why) for r in gpu.results] == [("not tried", NO_GPU)]
+    short = prove([_check("hangs", deadline_s=PATIENCE_S)], settings, None, total_s=8.0)
+    assert [r.finding.outcome for r in short.results] == ["not tried"] and "--minutes" in short.results[0].finding.why
     late = prove([_check("fails")], settings, None, total_s=1.0)
     assert [r.finding.outcome for r in late.results] == ["not tried"] and late.exit_code == EXIT_PASSED
