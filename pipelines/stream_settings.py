@@ -11,9 +11,12 @@ from pipelines.stages.analytics import Analytics
 from pipelines.stages.ignore import IgnoreAreas
 from pipelines.stages.tracking import AdjustableTracker, Tracker
 from pipelines.stream_worker import StreamWorker
+from streamvision.core.config.analytics import AnalyticsConfig
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.stream import StreamConfig
+from streamvision.core.detections import class_index
+from streamvision.core.errors import ConfigError
 from streamvision.inference.model import Model
 
 APPLIED = frozenset({"id", "name", "detect", "score", "classes", "ignore", "analytics", "overlay", "recording"})
@@ -115,6 +118,7 @@ class StreamSettings:
         score = run.model.score
         self._model.limits_of(run.model, score_floor=None)
         if self._analytics is not None and run.analytics != self._analytics.config:  # which may be edited by itself
+            self._check_new_regions(run.analytics, self._analytics.config)
             self._analytics.apply(run.analytics)
         if score != self.run.model.score:
             if isinstance(self._tracker, AdjustableTracker):
@@ -130,6 +134,22 @@ class StreamSettings:
         if self._packets is not None and config.recording != self.config.recording:
             self._packets.apply(config)
         self.config, self.run = config, run
+
+    def _check_new_regions(self, config: AnalyticsConfig, before: AnalyticsConfig) -> None:
+        """Refuse regions for classes that only a model knew which was replaced: they would never count anything.
+
+        Regions that there were stay, so that they count again where that model comes back.
+        """
+        known, own = self._model.names, self._model.own_card.names
+        regions = [one for one in (*config.lines, *config.zones) if one not in (*before.lines, *before.zones)]
+        for region in regions:
+            for given in region.classes or ():
+                class_id = class_index(given, known)
+                if own and class_id is not None and known[class_id] not in own:
+                    raise ConfigError(
+                        f"{region.name!r} asks for the class {given!r}, which the present model does not have; "
+                        f"it has {', '.join(own[:10])}{' ...' * (len(own) > 10)}"
+                    )
 
     def _ignore(self, config: StreamConfig) -> None:
         first = self._worker.first_stage

@@ -68,6 +68,7 @@ class BoxesFile:
         self._stream = stream
         self._start_unix_s = start_unix_s
         self._file: TextIO | None = None
+        self._names: Sequence[str] = ()
         self._last_s = float("-inf")
         self._flushed_s = 0.0
 
@@ -81,6 +82,9 @@ class BoxesFile:
         line = json.dumps({"t_s": round(time_s, 3), "objects": found.to_json()}, separators=(",", ":"))
         try:
             file = self._opened(found.names)
+            if found.names != self._names:  # another model has taken over, and knows further classes
+                self._names = found.names
+                file.write(json.dumps({"names": found.names}, separators=(",", ":"), ensure_ascii=False) + "\n")
             file.write(line + "\n")
             if time_s - self._flushed_s >= _FLUSH_EVERY_S:
                 file.flush()
@@ -101,6 +105,7 @@ class BoxesFile:
     def _opened(self, names: Sequence[str]) -> TextIO:
         if self._file is None:
             self._file = open(self._path, "w", encoding="utf-8", opener=_private)  # noqa: SIM115
+            self._names = names
             head = {"schema": 1, "stream": self._stream, "start_unix_s": self._start_unix_s, "names": list(names)}
             self._file.write(json.dumps(head, separators=(",", ":"), ensure_ascii=False) + "\n")
             with suppress(OSError):

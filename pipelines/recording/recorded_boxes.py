@@ -66,8 +66,11 @@ def recorded_boxes(segment: Path) -> Iterator[BoxFrame]:
                 return
             names = _names(_document(file.readline(MAX_LINE_BYTES)))
             while line := file.readline(MAX_LINE_BYTES):
-                if (frame := _frame(_document(line), names)) is not None:
+                document = _document(line)
+                if (frame := _frame(document, names)) is not None:
                     yield frame
+                elif "names" in document:  # from here on there are further classes
+                    names = _names(document)
     except FileNotFoundError:
         return
     except OSError as error:

@@ -7,11 +7,15 @@ that is lost in the middle, and goes on somewhere, spoils nothing of what anothe
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -26,12 +30,18 @@ FOLDER_COMMANDS = ("trip",)
 INPUT, OUTPUT = "{input}", "{output}"
 """Stand in a command for an input, and for the folder of its results."""
 _PLACE = re.compile(f"{re.escape(INPUT)}|{re.escape(OUTPUT)}")
+_PART = re.compile(r"\.(.+)\.[0-9a-f]{12}")
+"""Name of a folder of attempts; see ``_new_part``."""
 RESULT = "batch.json"
 """In the folder of an input's results: what was done, and what the command said."""
 MAX_INPUTS = 1_000_000
 MAX_WAITING = 256
 """Most tries that Ray knows at a time; further ones follow."""
 WAIT_S = 0.5
+ALIVE_S = 60.0
+"""How often folders of attempts are touched, so that others know that somebody waits for them."""
+STALE_S = 1800.0
+"""Age from which such a folder is one of a call that was killed, and removed by the next."""
 OTHERS = "of another command, or of the file as it was; remove it, or give another --output"
 
 
@@ -184,6 +194,8 @@ def run_batch(
         OutputError: when results cannot be written.
     """
     begun: dict[Any, tuple[Item, Path, dict[str, Any]]] = {}
+    _remove_stale(items)
+    touched_at_s = time.monotonic()
     waiting = iter(items)
     has_more = True
     try:
@@ -202,6 +214,9 @@ def run_batch(
                     continue
                 part = _new_part(item)
                 begun[tasks.begin(Try(tuple(command), str(item.path), str(part), timeout_s))] = item, part, key
+            if time.monotonic() - touched_at_s >= ALIVE_S:
+                touched_at_s = time.monotonic()
+                _touch(part for _, part, _ in begun.values())
             for one in tasks.finished(list(begun), WAIT_S) if begun else ():
                 item, part, key = begun.pop(one)
                 try:
@@ -259,6 +274,26 @@ def _new_part(item: Item) -> Path:
     with writing(part, instead="give a folder that you may write to"):
         part.mkdir(parents=True)
     return part
+
+
+def _remove_stale(items: Sequence[Item]) -> None:
+    """Remove the folders of attempts that a call has left which was killed; ages are by the clock of their disk."""
+    names = {item.folder.name for item in items}
+    for folder in {item.folder.parent for item in items}:
+        with suppress(OSError), TemporaryFile(dir=folder) as now, os.scandir(folder) as entries:
+            stale_s = os.fstat(now.fileno()).st_mtime - STALE_S
+            for entry in entries:
+                part = _PART.fullmatch(entry.name)
+                if part is None or part[1] not in names or not entry.is_dir(follow_symlinks=False):
+                    continue
+                if entry.stat(follow_symlinks=False).st_mtime < stale_s:
+                    shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def _touch(parts: Iterable[Path]) -> None:
+    for part in parts:
+        with suppress(OSError):
+            os.utime(part)
 
 
 def _plain(output: str) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +21,8 @@ from streamvision.core.errors import StreamVisionError
 
 MOST_TRIES = 3
 """How often a command is begun again whose machine was lost."""
+_SET_SIGNAL_OF_PARENTS_DEATH = 1
+"""``PR_SET_PDEATHSIG`` of Linux's ``prctl``."""
 MAX_SAID = 64 * 1024
 """Most characters of what a command said that are kept, the last ones."""
 TIMED_OUT = 124
@@ -89,6 +93,7 @@ def called(one: Try, folder: str) -> Tried:
         stderr=subprocess.PIPE,
         env=environment,
         cwd=folder if Path(folder).is_dir() else None,
+        preexec_fn=_ending_with(os.getpid()),
     )
     with process:
         said = [_Tail(stream) for stream in (process.stdout, process.stderr) if stream is not None]
@@ -101,6 +106,23 @@ def called(one: Try, folder: str) -> Tried:
             process.kill()
     seconds = time.monotonic() - begin_s
     return Tried(code, words[0], words[1], seconds, socket.gethostname(), str(output))
+
+
+def _ending_with(parent: int) -> Callable[[], None] | None:
+    """Return what lets a process that is about to begin end with this one, however this ends: Ray kills its own.
+
+    ``None`` where the system is not Linux.
+    """
+    if sys.platform != "linux":
+        return None
+    control = ctypes.CDLL(None).prctl  # looked up here: between fork and exec nothing may wait for a lock
+
+    def prepare() -> None:
+        control(_SET_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return prepare
 
 
 class _Tail:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from streamvision.cluster.batch import RESULT, Done, Tried, Try, check_command, items_of, run_batch
+from streamvision.cluster.batch import RESULT, STALE_S, Done, Tried, Try, check_command, items_of, run_batch
 from streamvision.cluster.ray_tasks import TIMED_OUT, called
 from streamvision.core.errors import ConfigError, StreamVisionError
+from support.serving import until
+from support.tiny_detector import tiny_detector
 
 COMMAND = ("run", "{input}", "--detections", "{output}/found.jsonl", "--json")
 
@@ -132,6 +139,39 @@ def test_an_attempt_has_a_folder_of_its_own_and_the_end_of_what_it_said(tmp_path
     late = called(Try(("run", "{input}"), "synthetic:boxes", str(tmp_path), 0.01), str(tmp_path))
     assert (late.code, late.errors) == (TIMED_OUT, "it took longer than 0 s")
     assert {Path(each.folder).parent for each in (tried, late)} == {tmp_path} and tried.folder != late.folder
+
+
+def test_what_a_killed_call_has_left_is_removed_by_the_next(films: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    now_s = time.time()
+    left = {
+        ".a.mp4.0123456789ab": now_s - 2 * STALE_S,  # of a call that was killed
+        ".b.mp4.0123456789ab": now_s,  # of one that waits for it elsewhere
+        ".other.mp4.0123456789ab": now_s - 2 * STALE_S,  # of other inputs
+        ".a.mp4.backup": now_s - 2 * STALE_S,
+    }
+    for name, at_s in left.items():
+        (output / name / "attempt").mkdir(parents=True)
+        os.utime(output / name, (at_s, at_s))
+    batch(films, output, TasksAtOnce())
+    assert {path.name for path in output.iterdir() if path.name[0] == "."} == set(left) - {".a.mp4.0123456789ab"}
+
+
+def test_a_command_ends_with_the_process_that_waits_for_it(tmp_path: Path) -> None:
+    model = tiny_detector(tmp_path / "tiny.onnx")
+    command = ("run", "{input}", "--model", str(model), "--detections", "{output}/found.jsonl")
+    one = Try(command, "synthetic:boxes?fps=5&size=160x120", str(tmp_path), 600.0)
+    imports = "from streamvision.cluster.batch import Try\nfrom streamvision.cluster.ray_tasks import called\n"
+    code = f"{imports}called({one!r}, '.')"
+    worker = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        until(lambda: psutil.Process(worker.pid).children(), "the command begins", 120)
+        (child,) = psutil.Process(worker.pid).children()
+    finally:
+        worker.kill()
+        worker.wait(60)
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "it has ended", 120)
 
 
 def test_what_is_on_its_way_when_it_stops_is_ended(films: Path, tmp_path: Path) -> None:

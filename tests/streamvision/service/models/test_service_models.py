@@ -353,6 +353,22 @@ def test_a_model_without_streams_is_opened_once_and_used_by_the_next_stream(
         assert control.running()[1].streams == ("a",)
 
 
+def test_a_region_for_a_class_of_the_former_model_alone_is_refused(
+    tmp_path: Path, film: Path, models: dict[str, Path]
+) -> None:
+    zone = {"name": "den", "points": [[0, 0], [1, 0], [1, 1]]}
+    with service(tmp_path, film, models["first"], "a") as served:
+        control = control_of(served)
+        control.replace("default", request(models["foxless"], prove="none", shadow_s=0))
+        until_state(control, "shadowing")
+        control.accept("default")
+        assert ended(control).state == "done", ended(control).sentence
+        status, answer = served.ask("PATCH", "/api/streams/a", {"analytics": {"zones": [{**zone, "classes": ["fox"]}]}})
+        assert status == 400 and "'fox', which the present model does not have" in str(answer)
+        status, answer = served.ask("PATCH", "/api/streams/a", {"analytics": {"zones": [{**zone, "classes": ["dog"]}]}})
+        assert status == 200, answer
+
+
 def test_a_model_without_streams_is_proven_all_the_same(tmp_path: Path, film: Path, models: dict[str, Path]) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
