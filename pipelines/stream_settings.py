@@ -11,7 +11,7 @@ from pipelines.stages.analytics import Analytics
 from pipelines.stages.ignore import IgnoreAreas
 from pipelines.stages.tracking import AdjustableTracker, Tracker
 from pipelines.stream_worker import StreamWorker
-from streamvision.core.config.analytics import AnalyticsConfig
+from streamvision.core.config.analytics import AnalyticsConfig, LineConfig, ZoneConfig
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.config.stream import StreamConfig
@@ -141,8 +141,9 @@ class StreamSettings:
         Regions that there were stay, so that they count again where that model comes back.
         """
         known, own = self._model.names, self._model.own_card.names
-        regions = [one for one in (*config.lines, *config.zones) if one not in (*before.lines, *before.zones)]
-        for region in regions:
+        old: list[LineConfig | ZoneConfig] = [*before.lines, *before.zones]
+        new: list[LineConfig | ZoneConfig] = [*config.lines, *config.zones]
+        for region in (one for one in new if one not in old):
             for given in region.classes or ():
                 class_id = class_index(given, known)
                 if own and class_id is not None and known[class_id] not in own:
