@@ -48,6 +48,7 @@ def constant_task(head: str, /, *, values: int = 3, channels: int | None = None,
     scores = random.beta(1, 6, (count, len(NAMES)))
     if task == "segment":
         more = random.normal(0, 1, (count, 32))
+        scores *= 0.6  # so that fewer are left: each has thousands of pixels
     elif task == "pose":
         points = center[:, None] + random.uniform(-0.6, 0.6, (count, len(POINTS.names), 2)) * size[:, None]
         more = np.concatenate([points, random.uniform(0, 1, (*points.shape[:2], values - 2))], axis=2).reshape(
