@@ -151,20 +151,19 @@ def _gstreamer() -> Check:
 
 def _opencv() -> Check:
     found = [f"{name} {version}" for name in OPENCV_PACKAGES if (version := _version(name))]
-    if len(found) == 1:
-        try:
-            import cv2
-        except ImportError as error:
-            mend = "pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless"
-            return Check("OpenCV", False, f"{found[0]} does not load ({error}): {mend}", required=True)
-        return Check("OpenCV", True, f"{found[0]}, loaded as {cv2.__version__}", required=True)
-    return Check(
-        "OpenCV",
-        False,
-        f"{' and '.join(found) or 'nothing'} installed; they overwrite each other, exactly one must remain: "
-        f"pip uninstall -y {' '.join(OPENCV_PACKAGES)} && pip install 'opencv-python-headless<4.12'",
-        required=True,
-    )
+    mend = f"pip uninstall -y {' '.join(OPENCV_PACKAGES)} && pip install 'opencv-python-headless<4.12'"
+    said = " and ".join(found) or "no package of it"
+    try:
+        import cv2
+
+        loaded = str(cv2.__version__)
+    except (ImportError, AttributeError) as error:  # what another package's removal leaves behind lacks names
+        return Check("OpenCV", False, f"{said} installed, which does not load ({error}): {mend}", required=True)
+    if len(found) < 2:
+        return Check("OpenCV", True, f"{found[0] if found else 'without a package'}, loaded as {loaded}", required=True)
+    # ultralytics asks for opencv-python, so that no environment for training has one alone without pip's complaint.
+    overwritten = f"{said} installed, loaded as {loaded}; they overwrite each other, and where that makes trouble"
+    return Check("OpenCV", False, f"{overwritten}: {mend}")
 
 
 def _onnx_runtime() -> Check:
