@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -247,6 +248,8 @@ def main() -> int:
     only = [word for word in given.only.split(",") if word] if given.only is not None else None
     if unknown := sorted(set(only or ()) - {recipe.name for recipe in RECIPES}):
         parser.error(f"{', '.join(unknown)} is none of {', '.join(recipe.name for recipe in RECIPES)}")
+    # So that the scratch folder and the export at work go, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         archive = build(given.output, images=given.images, only=only, pictures=given.pictures, say=say)
     except BuildError as error:
