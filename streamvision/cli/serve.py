@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from streamvision.cli.state_options import state_options
 from streamvision.core.config.app import AppConfig
 from streamvision.core.config.merging import SERVE_OPTIONS
 from streamvision.core.config.stream import StreamConfig
-from streamvision.core.errors import ConfigError, StateError, StreamVisionError
+from streamvision.core.errors import ConfigError, StreamVisionError
 from streamvision.core.heap import limit_arenas
 from streamvision.core.logs import say
 from streamvision.inference.backends.registry import check_model
@@ -98,7 +99,14 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
         try:
             with opened.in_use(on_loss=lost.append):
                 beginning = replace(_beginning(opened, config, options), streams=tuple(streams))
-                service = Service(opened, state, beginning, read_document, runner=_runner, must_end=lambda: bool(lost))
+                service = Service(
+                    opened,
+                    state,
+                    beginning,
+                    read_document,
+                    runner=partial(_runner, lost.append),
+                    must_end=lambda: bool(lost),
+                )
                 _say_which_model_lacks(service)
                 service.view.control = ServiceControl(service)
                 service.view.onvif = Onvif()
@@ -108,7 +116,7 @@ def serve(state: Path, database: str | None, config: Path | None, sources: Sourc
                     service.config, as_json=False, service=service, on_reload=service.reload, state=state
                 )
                 if lost:
-                    raise StateError(lost[0])
+                    raise StreamVisionError(lost[0])
                 return code
         finally:
             opened.close()
@@ -131,7 +139,9 @@ def read_document(file: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     return {"serve": {}, **document}
 
 
-def _runner(config: AppConfig, sinks: Sequence[SinkFactory], packets: PacketListeners) -> StreamRunner:
+def _runner(
+    on_loss: Callable[[str], None], config: AppConfig, sinks: Sequence[SinkFactory], packets: PacketListeners
+) -> StreamRunner:
     """Return what runs the streams: this process, or a cluster.
 
     Raises:
@@ -143,7 +153,7 @@ def _runner(config: AppConfig, sinks: Sequence[SinkFactory], packets: PacketList
     from streamvision.cluster.head import ClusterPipeline
     from streamvision.cluster.ray_nodes import RayCluster
 
-    return ClusterPipeline(config, RayCluster(config.cluster.address), sinks=sinks)
+    return ClusterPipeline(config, RayCluster(config.cluster.address), sinks=sinks, on_head_away=on_loss)
 
 
 def _beginning(database: Database, config: Path | None, options: dict[str, Any]) -> Beginning:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.assembly import name_stream
 from pipelines.capture.registry import parse_source
@@ -58,6 +58,7 @@ class ClusterPipeline:
         sinks: each makes one more output of every stream, in addition to what the configuration names.
         quiet_s: for how long no stream is placed, since machines may run those of a head before; default: as long as
             they may do so without word of it.
+        on_head_away: told, with a sentence, where Ray's head is away for so long that the run is over.
 
     Raises:
         StreamVisionError: when something that is set cannot be used in a cluster.
@@ -69,7 +70,13 @@ class ClusterPipeline:
     """Nodes have the models."""
 
     def __init__(
-        self, config: AppConfig, cluster: Cluster, *, sinks: Sequence[SinkFactory] = (), quiet_s: float | None = None
+        self,
+        config: AppConfig,
+        cluster: Cluster,
+        *,
+        sinks: Sequence[SinkFactory] = (),
+        quiet_s: float | None = None,
+        on_head_away: Callable[[str], None] = _log.error,
     ) -> None:
         if config.cluster is None or config.streams:
             raise ConfigError("a cluster runs the streams of a service, which come later; give cluster, and no streams")
@@ -80,7 +87,9 @@ class ClusterPipeline:
         self._times = StageTimes()
         self._heard = threading.Condition(threading.RLock())
         quiet_s = config.cluster.take_over_s if quiet_s is None else quiet_s
-        self._machines = Machines(config, config.cluster, cluster, self, self._heard, quiet_s=quiet_s)
+        self._machines = Machines(
+            config, config.cluster, cluster, self, self._heard, quiet_s=quiet_s, on_head_away=on_head_away
+        )
         self._scheduler = Scheduler(config, self._machines, self._heard)
         self._opening = threading.Lock()
         self._deliveries: dict[NodeLink, Delivery] = {}

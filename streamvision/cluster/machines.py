@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -26,8 +27,12 @@ LOOK_S = 1.0
 """How often it is looked which machines there are."""
 MEASURED_S = 10.0
 """A stream counts in what was measured of its node when it has run for so long."""
+CLOSE_TIMEOUT_S = 5.0
+"""Longest wait for the end of the connection with the cluster."""
 RETRY_S = 10.0
 """How soon a machine is tried again that could not be used."""
+HEAD_AWAY_S = 45.0
+"""A cluster that has not said for so long which machines it has is lost: after 60 s Ray ends this process."""
 GATHER_S = 60.0
 """At the start streams wait so long for machines that are about to join: the first must not take all."""
 GPU_DEVICES = ("cuda", "tensorrt")
@@ -56,6 +61,7 @@ class Machines:
         owner: whom their links tell.
         lock: of the head.
         quiet_s: for how long after the start no stream is placed, at least.
+        on_head_away: told once, with a sentence, where Ray's head has been away for so long that the run is over.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class Machines:
         lock: threading.Condition,
         *,
         quiet_s: float,
+        on_head_away: Callable[[str], None],
     ) -> None:
         self.links: Mapping[str, NodeLink] = {}
         """Links by node, those that have not joined yet among them; replaced, never changed."""
@@ -82,12 +89,14 @@ class Machines:
         self._fault = ""
         self._began_at_s = time.monotonic()
         self._has_looked = False
+        self._looked_at_s = math.inf
+        self._on_head_away = on_head_away
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, name="cluster-machines", daemon=True)
 
     def start(self) -> None:
         """Begin to look for them."""
-        self._began_at_s = time.monotonic()
+        self._began_at_s = self._looked_at_s = time.monotonic()
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
@@ -98,9 +107,21 @@ class Machines:
         for ender in enders:
             ender.start()
         deadline_s = time.monotonic() + timeout_s
+        closer = threading.Thread(target=self._cluster.close, daemon=True)  # it hangs where Ray's head is away
         for thread in (*enders, *([self._thread] if self._thread.ident else [])):
             thread.join(max(deadline_s - time.monotonic(), 0.1))
-        self._cluster.close()
+        closer.start()
+        closer.join(CLOSE_TIMEOUT_S)
+
+    def check_head(self) -> None:
+        """Tell where Ray's head is away for good; its answer is waited for in another thread, perhaps in vain."""
+        away_s = time.monotonic() - self._looked_at_s
+        if away_s > HEAD_AWAY_S and not self._stopping.is_set():
+            self._looked_at_s = math.inf
+            self._on_head_away(
+                f"Ray's head has not answered for {away_s:.0f} s, and Ray ends what waits for longer; begin this again "
+                "when it is back, or let a service manager do so"
+            )
 
     def gather(self) -> bool:
         """Say whether some are about to join that are to have their part of the streams from the beginning.
@@ -199,7 +220,7 @@ class Machines:
         while not self._stopping.is_set():
             try:
                 self._look()
-                self._fault = ""
+                self._fault, self._looked_at_s = "", time.monotonic()
             except Exception as error:  # Ray's, of whatever kind: machines that are known go on
                 self._fault = f"the cluster does not say which machines it has: {error}"
                 _log.debug("machines", exc_info=True)

@@ -166,6 +166,7 @@ class Scheduler:
     def _keep(self) -> None:
         while not self._stopping.is_set():
             try:
+                self._machines.check_head()
                 with self._lock:
                     self._settle()
                     self._lock.notify_all()

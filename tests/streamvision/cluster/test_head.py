@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.outputs.sink import SinkContext
 from streamvision.cluster import head as head_module
+from streamvision.cluster import machines as machines_module
 from streamvision.cluster import node as node_module
 from streamvision.cluster.head import ClusterPipeline
 from streamvision.core.config.app import parse_config
@@ -253,6 +254,17 @@ def test_pictures_come_while_somebody_watches_and_when_one_is_asked_for(head: St
     assert _size_px(channel.latest.jpeg()) == (160, 120)  # type: ignore[union-attr]
     channel.remove_viewer()
     until(lambda: channel.latest._jpeg is None, "no pictures come along")  # type: ignore[union-attr]
+
+
+def test_a_head_of_ray_that_is_away_for_long_ends_the_run(
+    head: StartHead, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(machines_module, "HEAD_AWAY_S", 2.0)
+    here = head(ClusterOfThreads("north"))
+    may_answer = threading.Event()
+    monkeypatch.setattr(here.cluster, "members", lambda: may_answer.wait(WITHIN_S) and [])
+    until(lambda: "Ray's head has not answered for" in caplog.text, "it is said")
+    may_answer.set()
 
 
 def test_counts_go_on_where_the_next_node_begins(head: StartHead) -> None:
