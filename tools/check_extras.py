@@ -58,7 +58,7 @@ def examine(wheel: Path, extra: str, python: str, folder: Path) -> Finding:
     done = answer("uv", "pip", "install", "--quiet", "--python", interpreter, f"{wheel}[{chosen}]", cwd=elsewhere)
     if done.returncode:
         return Finding(chosen, "-", "-", "-", f"no: {' '.join(done.stderr.split())}", 0)
-    size = sum(file.lstat().st_blocks * 512 for file in env.rglob("*") if not file.is_symlink())
+    size = sum(file.stat().st_blocks * 512 for file in env.rglob("*") if file.is_file() and not file.is_symlink())
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", interpreter)
     listed = json.loads(answer(*pip, "list", "--format", "json", cwd=elsewhere).stdout)
     runtimes = [f"{one['name']} {one['version']}" for one in listed if one["name"].split("-")[0] == "onnxruntime"]
