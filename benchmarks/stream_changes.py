@@ -31,6 +31,7 @@ from pipelines.engine import Pipeline
 from streamvision.bench.usage import machine, rss_mb
 from streamvision.core.config.app import AppConfig, parse_config
 from streamvision.core.config.stream import StreamConfig
+from streamvision.core.heap import limit_arenas
 from streamvision.core.live import LiveChannel
 from streamvision.core.telemetry import Distribution, quantiles_of
 from streamvision.web.server import WebServer
@@ -216,6 +217,7 @@ def faults_of(figures: dict[str, Any]) -> list[str]:
 @click.option("--output", default=Path("runs/stream_changes"), show_default=True, type=Path, metavar="DIR")
 def stream_changes(video: Path, model: Path, cycles: int, calm_s: float, output: Path) -> None:
     """Measure, write down and judge."""
+    limit_arenas()  # as the commands do whose pipelines run for long
     output.mkdir(parents=True, exist_ok=True)
     with RtspServer(video, fps=CAMERA_FPS, size=CAMERA_SIZE) as camera, tempfile.TemporaryDirectory() as folder:
         figures = measured(config_of(model, camera.url, Path(folder)), camera.url, cycles=cycles, calm_s=calm_s)
