@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, DTypeLike
 
 INT = onnx.TensorProto.INT64
 FLOAT = onnx.TensorProto.FLOAT
-DOUBLE = onnx.TensorProto.DOUBLE
 
 
 class NodeWriter:

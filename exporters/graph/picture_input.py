@@ -11,17 +11,22 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.compose
 
 from exporters.graph.nodes import FLOAT, NodeWriter
 from exporters.graph.resizing import RESIZES, Extent, extents, inside, resized, sampling
 from exporters.onnx.opset import raised
 from streamvision.core.errors import ExportError
 from streamvision.inference.model_card import InputCard, ModelCard, PixelFormat
-from streamvision.inference.tensors import PICTURES, YUV_TO_RGB
+from streamvision.inference.tensors import COMPANIONS, PICTURES, YUV_TO_RGB
 
 NETWORK_INPUT = "picture_network_input"
 """Name of the operator that gives the network's input, and in OpenVINO of the tensor."""
 _PREFIX = "picture_"
+_NETWORK_PREFIX = "network_"
+"""Of names in the network that are the same as some of these."""
+_ANSWER_PREFIX = "answer_"
+_INPUT_AXES = 4
 _LEAST_OPSET = 13
 """From here on Min and Max take integers, and Split its lengths, as they are used here."""
 _IR = 8
@@ -72,16 +77,68 @@ def with_picture_input(model: Any, card: ModelCard, pixel_format: PixelFormat) -
         ExportError: when this is not possible for the network, or its operator set is too old and cannot be raised.
     """
     check_picture_input(card, pixel_format)
-    model = raised(model, _LEAST_OPSET, asked=f"--pixel-format {pixel_format}")
-    front = picture_graph(card, pixel_format, output=model.graph.input[0].name)
+    model = apart(raised(model, _LEAST_OPSET, asked=f"--pixel-format {pixel_format}"))
+    answer_companions(model, card)
+    (picture,) = _own_inputs(model)
+    if len(picture.type.tensor_type.shape.dim) != _INPUT_AXES:
+        raise ExportError(
+            f"--pixel-format {pixel_format} is not possible: this network takes one picture without a batch; export it "
+            "again with one"
+        )
+    front = picture_graph(card, pixel_format, output=picture.name)
+    others = [one for one in model.graph.input if one.name != picture.name]
     network_nodes = list(model.graph.node)
     del model.graph.node[:], model.graph.input[:]
     model.graph.node.extend([*front.node, *network_nodes])
     model.graph.initializer.extend(front.initializer)
-    model.graph.input.extend(front.input)
+    model.graph.input.extend([*front.input, *others])
     # TensorRT takes over here, and wants to know the size of what it is given; nobody finds out by the nodes.
     model.graph.value_info.extend(front.output)
     return model, card.with_input(pixel_format=pixel_format)
+
+
+def apart(model: Any) -> Any:
+    """Return the model, its names others where they would be taken for those of what is put before it."""
+    graph = model.graph
+    tensors = [*graph.input, *graph.output, *graph.initializer]
+    names = {one.name for one in tensors} | {name for node in graph.node for name in (node.name, *node.output)}
+    if not any(name in (PICTURES, YUV_TO_RGB) or name.startswith((_PREFIX, _ANSWER_PREFIX)) for name in names):
+        return model
+    return onnx.compose.add_prefix(model, _NETWORK_PREFIX, rename_functions=False)
+
+
+def answer_companions(model: Any, card: ModelCard) -> None:
+    """Answer within the graph, in place, what a network asks beside its pictures: always its own input's size.
+
+    Outside, the size would be taken for that of the whole pictures.
+    """
+    asked = [one for one in _own_inputs(model) if _is_companion(one)]
+    if not asked:
+        return
+    write = NodeWriter(_ANSWER_PREFIX)
+    (picture,) = (one for one in _own_inputs(model) if one not in asked)
+    batch = write.op("Gather", write.op("Shape", picture.name), write.constant([0]))
+    for one in asked:
+        values = COMPANIONS[one.name.removeprefix(_NETWORK_PREFIX)](card.input.width_px, card.input.height_px)
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(one.type.tensor_type.elem_type)
+        shape = write.op("Concat", batch, write.constant([len(values)]), axis=0)
+        repeated = write.op("Expand", write.constant([values], dtype), shape)
+        write.nodes.append(onnx.helper.make_node("Identity", [repeated], [one.name]))
+        model.graph.input.remove(one)
+    network_nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*write.nodes, *network_nodes])
+    model.graph.initializer.extend(write.initializers)
+
+
+def _own_inputs(model: Any) -> list[Any]:
+    """Return the inputs that are given something; old files list their weights among them, too."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [one for one in model.graph.input if one.name not in weights]
+
+
+def _is_companion(value: Any) -> bool:
+    return value.name.removeprefix(_NETWORK_PREFIX) in COMPANIONS and len(value.type.tensor_type.shape.dim) == 2
 
 
 def picture_model(card: ModelCard, pixel_format: PixelFormat) -> Any:

@@ -10,11 +10,14 @@ They stay below 2^15, so that a device that takes half precision against the fil
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from exporters.graph.nodes import DOUBLE, FLOAT, INT, NodeWriter
+from exporters.graph.nodes import FLOAT, INT, NodeWriter
 from streamvision.inference.model_card import InputCard
 
 RESIZES = ("letterbox_center", "letterbox_top_left", "stretch")
@@ -25,6 +28,13 @@ _SUM_PARTS = 128
 """Parts of a level in which sums across are kept."""
 _PART = 32
 """Weights are multiplied in two parts, the lower one of so many steps, as a product of 15 and 11 bits needs 26."""
+
+_LONGEST_PX = 8192
+"""Longest side of pictures for which float64's rounding is known to the graph."""
+_STEPS = 1 << 16
+"""Steps of mantissas from 1 to 2, more than whole lengths have."""
+_NEVER = 4
+"""A mantissa that no number has."""
 
 
 class Extent(NamedTuple):
@@ -65,7 +75,7 @@ def extents(write: NodeWriter, card: InputCard, width: str, height: str) -> tupl
     if card.resize == "stretch":
         return Extent(width, sides[0], zero), Extent(height, sides[1], zero)
     if card.resize == "letterbox_top_left":
-        content = _cut_off(write, sides, width, height)
+        content = _cut_off(write, card, width, height)
         return Extent(width, content[0], zero), Extent(height, content[1], zero)
     content = _rounded(write, sides, width, height)
     two = write.constant([2])
@@ -81,9 +91,7 @@ def _rounded(write: NodeWriter, sides: tuple[str, str], width: str, height: str)
     By whole numbers, since some runtimes compute float64 in float32. In 640 x 640 that gives what the host's float64
     gives for all pictures of up to 4096 x 4096.
     """
-    by_width = write.op("Mul", sides[0], height), write.op("Mul", sides[1], width)
-    is_wide = write.op("LessOrEqual", *by_width)
-    side, length = write.op("Where", is_wide, *sides), write.op("Where", is_wide, width, height)
+    _, side, length = _fitted(write, sides, width, height)
     one, two = write.constant([1]), write.constant([2])
     divisor = write.op("Mul", length, two)
     rounded = []
@@ -98,14 +106,58 @@ def _rounded(write: NodeWriter, sides: tuple[str, str], width: str, height: str)
     return rounded[0], rounded[1]
 
 
-def _cut_off(write: NodeWriter, sides: tuple[str, str], width: str, height: str) -> tuple[str, str]:
-    """Return width and height of the content, its fraction cut off, in float64 as the rule's own library has it."""
-    own = [write.cast(length, DOUBLE) for length in (width, height)]
-    ratios = [write.op("Div", write.cast(side, DOUBLE), length) for side, length in zip(sides, own, strict=True)]
-    ratio = write.op("Min", *ratios)
-    one = write.constant([1])
-    whole = [write.op("Max", write.cast(write.op("Mul", length, ratio), INT), one) for length in own]
+def _cut_off(write: NodeWriter, card: InputCard, width: str, height: str) -> tuple[str, str]:
+    """Return width and height of the content, its fraction cut off, in float64 as the rule's own library has it.
+
+    By whole numbers and tables, since TensorRT has no float64 and OpenVINO computes it in float32. Float64 only differs
+    from them where a length comes out whole: it may then fall just below, and lose one.
+    """
+    sides = write.constant([card.width_px]), write.constant([card.height_px])
+    is_wide, side, length = _fitted(write, sides, width, height)
+    most = write.constant([_LONGEST_PX])
+    limits = [
+        write.op("Gather", write.constant(_whole_up_to(side_px), np.float32), write.op("Min", own, most))
+        for side_px, own in ((card.width_px, width), (card.height_px, height))
+    ]
+    limit = write.op("Where", is_wide, *limits)
+    mantissas = write.constant(_mantissas(max(card.width_px, card.height_px)), np.float32)
+    whole = []
+    for own in (width, height):
+        dividend = write.op("Mul", own, side)
+        quotient = write.op("Div", dividend, length)
+        is_whole = write.op("Equal", write.op("Mul", quotient, length), dividend)
+        falls = write.op("And", is_whole, write.op("Greater", write.op("Gather", mantissas, quotient), limit))
+        cut = write.op("Sub", quotient, write.cast(falls, INT))
+        whole.append(write.op("Max", cut, write.constant([1])))
     return whole[0], whole[1]
+
+
+def _fitted(write: NodeWriter, sides: tuple[str, str], width: str, height: str) -> tuple[str, str, str]:
+    """Return whether the width decides the scale, the input's side that does, and the picture's."""
+    is_wide = write.op("LessOrEqual", write.op("Mul", sides[0], height), write.op("Mul", sides[1], width))
+    return is_wide, write.op("Where", is_wide, *sides), write.op("Where", is_wide, width, height)
+
+
+@lru_cache(maxsize=8)
+def _whole_up_to(side_px: int) -> tuple[float, ...]:
+    """Return by a picture's length the mantissa, 1..2, up to which whole products with its scale stay whole.
+
+    The scale, ``side_px / length``, is rounded to 53 bits; where that was down by a share of ``e``, a whole number of
+    mantissa ``m`` is still rounded back to while ``m * e <= 2^-53``.
+    """
+    limits = [float(_NEVER)] * (_LONGEST_PX + 1)
+    for length in range(1, _LONGEST_PX):
+        lost = 1 - Fraction(side_px / length) * length / side_px
+        if lost > 0:
+            limits[length] = min(_NEVER, float((_STEPS / (lost * (1 << 53))).__floor__() / _STEPS))
+    return tuple(limits)
+
+
+def _mantissas(most: int) -> NDArray[np.float64]:
+    """Return the mantissas of 0..most; 2 for powers of two, as numbers below them lie twice as dense."""
+    numbers = np.arange(most + 1)
+    mantissas, _ = np.frexp(numbers)
+    return np.where(mantissas == 0.5, 2, 2 * mantissas)
 
 
 def sampling(write: NodeWriter, extent: Extent, samples: int, *, across: bool) -> Sampling:

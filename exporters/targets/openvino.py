@@ -39,6 +39,10 @@ class OpenVinoTarget:
         made = folder / f"{source.path.stem}_openvino"
         made.mkdir()
         path = made / f"{source.path.stem}.xml"
+        if options.pixel_format is not None:
+            from exporters.graph.picture_input import answer_companions
+
+            answer_companions(proto, card)
         model = _converted(openvino, proto, path)
         notes = _notes(options.precision)
         if options.precision == "int8":

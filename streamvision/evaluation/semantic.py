@@ -189,7 +189,7 @@ class _Reader:
         ((size, _),) = self._sizes.calls(pictures, max_batch=1)
         sized = self._sizes.of(size)
         places = sized.fill(pictures)
-        outputs = self._detector.backend.run(sized.batch.tensor)
+        outputs = sized.execute(self._detector.backend)
         assert isinstance(sized.head, PictureHead)
         (result,) = sized.head.read(outputs, places)
         assert result.class_map is not None

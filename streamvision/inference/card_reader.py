@@ -139,8 +139,8 @@ def _own_card(backend: Backend, path: ModelLocation, head: str | None, names: tu
 
 def _whole_picture_facts(spec: TensorSpec, card: InputCard, path: ModelLocation) -> dict[str, Any]:
     """Return what the input tensor says where it is whole pictures; the rest of the card is about what lies behind."""
-    batch, *_, last = spec.shape
-    if spec.dtype != "uint8" or last != (3 if card.pixel_format == "bgr24" else 1) or None not in spec.shape[1:3]:
+    batch, *sides, last = spec.shape
+    if spec.dtype != "uint8" or last != (3 if card.pixel_format == "bgr24" else 1) or sides != [None, None]:
         raise ModelError(
             f"the model card in {path} says that it takes whole pictures in {card.pixel_format}, but the model takes "
             f"{shape_text(spec.shape)} {spec.dtype}; export it again"

@@ -11,11 +11,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from streamvision.core.errors import ModelError
 from streamvision.core.model_location import ModelLocation
 from streamvision.core.picture import Picture
+from streamvision.inference.backends.base import Backend
 from streamvision.inference.heads.base import ObjectHead, PictureHead
 from streamvision.inference.heads.registry import create_head
 from streamvision.inference.letterbox import Letterbox, rounded_up, sized_input
@@ -72,6 +75,15 @@ class SizedInput:
         if len(pictures) > self.batch.capacity:
             self.batch = self._buffer(len(pictures))
         return [self.batch.put(index, picture) for index, picture in enumerate(pictures)]
+
+    def execute(self, backend: Backend, count: int | None = None) -> list[NDArray[Any]]:
+        """Run the model on the first ``count`` pictures of the buffer, by default on all, and return its outputs.
+
+        Raises:
+            ModelError: when the runtime refuses the tensor or fails.
+        """
+        tensor, companions = self.batch.tensor[:count], self.batch.companions(count or self.batch.capacity)
+        return backend.run(tensor, companions) if companions else backend.run(tensor)
 
 
 class InputSizes:

@@ -326,9 +326,7 @@ class Model:
         letterboxes = sized.fill(pictures)
         filled = len(pictures) if self.card.input.dynamic_batch else sized.batch.capacity
         filled_s = time.perf_counter()
-        companions = sized.batch.companions(filled)
-        tensor = sized.batch.tensor[:filled]
-        outputs = self.backend.run(tensor, companions) if companions else self.backend.run(tensor)
+        outputs = sized.execute(self.backend, filled)
         executed_s = time.perf_counter()
         with reading_outputs(self._config.path):
             predictions = self._read(sized.head, outputs, letterboxes, limits)

@@ -41,7 +41,7 @@ def check_scores(backend: Backend, card: ModelCard, *, path: ModelLocation) -> N
     if not isinstance(sized.head, ObjectHead) or sized.head.selected:
         return  # rows that are not in use may hold anything
     sized.fill([BgrPicture(np.ascontiguousarray(drawn_picture(*size)[..., ::-1]))])
-    outputs = backend.run(sized.batch.tensor)
+    outputs = sized.execute(backend)
     with reading_outputs(path):
         (found, *_) = sized.head.decode(outputs, score_threshold=-np.inf)
     if len(found) and not -_SLACK <= found.score.min() <= found.score.max() <= 1 + _SLACK:

@@ -29,10 +29,16 @@ class TensorSpec:
         last = self.shape[1] != 3 and (self.shape[3] == 3 or self.shape[1] != 1)
         return "nhwc" if last else "nchw"
 
+    @property
+    def is_whole_pictures(self) -> bool:
+        """Whether it takes whole pictures, as bytes of any size; other models have inputs of that name as well."""
+        return self.name == PICTURES and self.dtype == "uint8" and self.shape[1:] in _WHOLE_SHAPES
+
 
 PICTURE_DTYPES = ("float32", "float16", "uint8")
 PICTURES = "pictures"
 """Name of the input of models that take whole pictures."""
+_WHOLE_SHAPES = ((None, None, 3), (None, None, 1))
 YUV_TO_RGB = "yuv_to_rgb"
 """Name of its companion where the pictures are YUV: (N, 12) float32, the rows of (3, 4) affine maps to RGB levels."""
 

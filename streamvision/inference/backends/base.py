@@ -144,6 +144,15 @@ class LoadedBackend(ABC):
         """Refuse, by a :class:`ModelError`, a size that the model's input takes and its device does not."""
         return
 
+    def _check_companions(self, companions: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse what the model has no input for: some runtimes would leave it out without a word."""
+        missing = companions.keys() - {spec.name for spec in self.inputs}
+        if missing:
+            raise ModelError(
+                f"the model card in {self._facts.path} says that it is given {', '.join(sorted(missing))} beside its "
+                "pictures, but the model has no such input; export it again"
+            )
+
     @classmethod
     def version(cls) -> str:
         """Return the installed runtime's version, for ``doctor``; importing the runtime is part of the trial."""
@@ -183,6 +192,7 @@ class LoadedBackend(ABC):
         if tensor.shape != self._accepted_shape or tensor.dtype != self._dtype:
             check_tensor(self.input, tensor, path=self._facts.path)
             self._check_size(tensor.shape)
+            self._check_companions(companions or {})
             self._accepted_shape = tensor.shape
         with self._failing_on(self._facts.path):
             if companions:

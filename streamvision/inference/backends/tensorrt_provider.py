@@ -24,7 +24,7 @@ from streamvision.core.errors import DeviceError, ModelError, OutputError
 from streamvision.core.files import cache_folder, sha256_of, writing
 from streamvision.core.model_location import ModelLocation
 from streamvision.inference.backends.onnx_scan import scan_onnx
-from streamvision.inference.tensors import PICTURES, ModelInputs, TensorSpec, shape_text
+from streamvision.inference.tensors import ModelInputs, TensorSpec, shape_text
 
 try:
     import fcntl
@@ -132,7 +132,7 @@ def plan_engines(
             f"'streamvision export MODEL --format tensorrt --precision {precision}', or use --precision auto"
         )
     free_batch = inputs.picture.shape[0] is None
-    if free_batch and inputs.picture.name == PICTURES:
+    if free_batch and inputs.picture.is_whole_pictures:
         # Resizing is not TensorRT's in whole, and the provider wants to know all sizes between its parts, too.
         raise DeviceError(
             f"{path} takes any number of whole pictures a call, and TensorRT needs a fixed one; export it without "
@@ -196,7 +196,7 @@ def _sizes(spec: TensorSpec, inputs: ModelInputs, usual_side_px: tuple[int, int]
 
 def _sides_px(picture: TensorSpec, usual_side_px: tuple[int, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return smallest, most usual and largest height, and width."""
-    if picture.name != PICTURES:
+    if not picture.is_whole_pictures:
         heights, widths = ((_LEAST_SIDE_PX, usual, max(usual, _LARGEST_SIDE_PX)) for usual in usual_side_px)
         return heights, widths
     # In YUV 4:2:0 the planes of colour lie below that of brightness: 3 rows for each 2 of the picture.

@@ -15,10 +15,12 @@ pytest.importorskip("onnx")
 import onnx
 
 from exporters.graph.picture_input import NETWORK_INPUT, picture_model, with_picture_input, without_network
+from exporters.graph.resizing import RESIZES
 from streamvision.core.errors import ExportError
 from streamvision.core.picture import BgrPicture, Picture, YuvPicture
 from streamvision.inference.backends.base import Backend
 from streamvision.inference.backends.onnx_runtime import OnnxRuntimeBackend
+from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import InputCard, ModelCard, PixelFormat
 from streamvision.inference.picture_batch import PictureBatch
 from streamvision.inference.preprocess import InputBatch
@@ -111,9 +113,21 @@ def test_each_picture_of_a_call_has_colours_of_its_own(tmp_path: Path) -> None:
     assert not np.array_equal(made[0], made[1])
 
 
-def test_only_standard_operators_are_used_and_no_double_where_the_middle_is_meant() -> None:
-    for pixel_format in ("bgr24", "yuv420p"):
-        model = picture_model(card(), pixel_format)
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_where_fractions_are_cut_off_lengths_are_those_of_float64(runtime: str, tmp_path: Path) -> None:
+    of = card(scale=1.0, resize="letterbox_top_left", width_px=64, height_px=48)
+    sizes = [(49, 30), (98, 72), (103, 103), (30, 49), (107, 214), (61, 244), (343, 21), (2, 2)]
+    lengths = [Letterbox.fit(*size, of.input) for size in sizes]
+    assert any(max(at.content_width_px / 64, at.content_height_px / 48) < 1 for at in lengths)  # just below whole
+    backend = opened(of, "bgr24", tmp_path, runtime=runtime)
+    for size in sizes:
+        pictures: list[Picture] = [BgrPicture(noise(*size))]
+        assert np.array_equal(by_graph(backend, of, pictures, "bgr24"), by_host(of, pictures)), size
+
+
+def test_only_standard_operators_are_used_and_no_double() -> None:
+    for pixel_format, resize in itertools.product(("bgr24", "yuv420p"), RESIZES):
+        model = picture_model(card(resize=resize), pixel_format)
         onnx.checker.check_model(model, full_check=True)
         assert {node.domain for node in model.graph.node} == {""}
         casts = [node.attribute[0].i for node in model.graph.node if node.op_type == "Cast"]
@@ -145,6 +159,62 @@ def test_the_network_lies_behind_it_and_can_be_taken_off(opset: int, tmp_path: P
     front = by_graph(OnnxRuntimeBackend(tmp_path / "front.onnx", device="cpu"), of, pictures, "bgr24")
     assert np.array_equal(front, by_host(of, pictures))
     assert picture_model(of, "bgr24").graph.output[0].name == NETWORK_INPUT
+
+
+def asking(name: str, dtype: int = onnx.TensorProto.FLOAT) -> Any:
+    """Return a network that gives what it is told beside its picture."""
+    given = onnx.helper.make_tensor_value_info("images", 1, ("batch", 3, 64, 96))
+    asked = onnx.helper.make_tensor_value_info(name, dtype, ("batch", 2))
+    made = onnx.helper.make_tensor_value_info("out", 1, ("batch", 2))
+    nodes = [
+        onnx.helper.make_node("Cast", [name], ["told"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("ReduceMin", ["images"], ["least"], axes=[1, 2, 3], keepdims=0),
+        onnx.helper.make_node("Mul", ["least", "none"], ["nothing"]),
+        onnx.helper.make_node("Unsqueeze", ["nothing", "last"], ["column"]),
+        onnx.helper.make_node("Add", ["told", "column"], ["out"]),
+    ]
+    constants = [onnx.helper.make_tensor("none", 1, (), [0.0]), onnx.helper.make_tensor("last", 7, (1,), [1])]
+    graph = onnx.helper.make_graph(nodes, "network", [given, asked], [made], constants)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+
+
+@pytest.mark.parametrize("name", ["orig_target_sizes", "im_shape", "scale_factor"])
+def test_what_a_network_asks_beside_its_pictures_is_its_own_inputs_size(name: str, tmp_path: Path) -> None:
+    dtype = onnx.TensorProto.INT64 if name == "orig_target_sizes" else onnx.TensorProto.FLOAT
+    plain = asking(name, dtype)
+    onnx.save(plain, tmp_path / "plain.onnx")
+    (told,) = OnnxRuntimeBackend(tmp_path / "plain.onnx", device="cpu").run(np.zeros((2, 3, 64, 96), np.float32))
+    whole, _ = with_picture_input(plain, card(), "yuv420p")
+    assert [value.name for value in whole.graph.input] == ["pictures", "yuv_to_rgb"]
+    onnx.save(whole, tmp_path / "whole.onnx")
+    backend = OnnxRuntimeBackend(tmp_path / "whole.onnx", device="cpu")
+    assert np.array_equal(by_graph(backend, card(), [planes(192, 108), planes(192, 108)], "yuv420p"), told)
+
+
+@pytest.mark.parametrize("name", ["pictures", "yuv_to_rgb", "picture_shape_0"])
+def test_names_of_the_network_may_be_those_of_what_is_put_before_it(name: str, tmp_path: Path) -> None:
+    of = card()
+    model = network(of, opset=18)
+    model.graph.input[0].name = model.graph.node[0].input[0] = name
+    whole, _ = with_picture_input(model, of, "yuv420p")
+    onnx.save(whole, tmp_path / "whole.onnx")
+    pictures: list[Picture] = [planes(64, 48)]
+    made = by_graph(OnnxRuntimeBackend(tmp_path / "whole.onnx", device="cpu"), of, pictures, "yuv420p")
+    assert np.array_equal(made, by_host(of, pictures) - 1)
+    onnx.save(without_network(whole), tmp_path / "front.onnx")
+    front = by_graph(OnnxRuntimeBackend(tmp_path / "front.onnx", device="cpu"), of, pictures, "yuv420p")
+    assert np.array_equal(front, by_host(of, pictures))
+
+
+def test_weights_that_stand_before_the_picture_are_not_taken_for_it(tmp_path: Path) -> None:
+    of = card()
+    model = network(of, opset=18)
+    model.graph.input.insert(0, onnx.helper.make_tensor_value_info("one", 1, ()))
+    whole, _ = with_picture_input(model, of, "bgr24")
+    onnx.save(whole, tmp_path / "whole.onnx")
+    pictures: list[Picture] = [BgrPicture(noise(64, 48))]
+    made = by_graph(OnnxRuntimeBackend(tmp_path / "whole.onnx", device="cpu"), of, pictures, "bgr24")
+    assert np.array_equal(made, by_host(of, pictures) - 1)
 
 
 @pytest.mark.parametrize(

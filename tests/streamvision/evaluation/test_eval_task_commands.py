@@ -172,6 +172,21 @@ def test_scenes(scenes):
     assert one["mean_iou"] == pytest.approx(expected["sky"], abs=1e-4)
 
 
+def test_scenes_of_whole_pictures_in_planes(scenes, tmp_path):
+    model, folder, *_ = scenes
+    plain = measured("semantic", model, folder)
+    described = card("semantic", "semantic", ("road", "bus-lane", "sky"))
+    onnx = pytest.importorskip("onnx")
+    from exporters.graph.picture_input import with_picture_input
+
+    whole, described = with_picture_input(onnx.load(model), described, "yuv420p")
+    onnx.helper.set_model_props(whole, described.to_metadata())
+    onnx.save(whole, tmp_path / "whole.onnx")
+    report = measured("semantic", tmp_path / "whole.onnx", folder)
+    # Colour at half the resolution leaks over edges; without the pictures' own matrix there is none at all.
+    assert report["pixel_accuracy"] == pytest.approx(plain["pixel_accuracy"], abs=0.1)
+
+
 def test_classes_that_the_model_lacks_are_refused(scenes, tmp_path):
     _, folder, _, _ = scenes
     model = colour_network(tmp_path / "two.onnx", card("semantic", "semantic", ("road", "sky")), COLOURS[:2])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from streamvision.core.config.model import ModelConfig
 from streamvision.core.errors import ModelError
 from streamvision.core.picture import BgrPicture, YuvPicture
+from streamvision.inference.backends.base import LoadedBackend, ModelFacts
 from streamvision.inference.card_reader import read_card
 from streamvision.inference.input_sizes import MAX_WHOLE_SIZES, InputSizes
 from streamvision.inference.model import Model
@@ -97,6 +98,30 @@ def test_buffers_of_whole_pictures_are_few() -> None:
 def test_a_card_that_the_input_contradicts_is_refused(pixel_format: PixelFormat, channels: int) -> None:
     with pytest.raises(ModelError, match=f"whole pictures in {pixel_format}, but the model takes"):
         opened(WholeBackend(pixel_format, channels=channels))
+
+
+def test_a_card_that_means_one_size_is_refused() -> None:
+    backend = WholeBackend("bgr24")
+    backend.input = TensorSpec("pictures", (None, None, 640, 3), "uint8")
+    with pytest.raises(ModelError, match=r"but the model takes \?x\?x640x3 uint8; export it again"):
+        opened(backend)
+
+
+class WithoutCompanion(LoadedBackend):
+    """Takes planes, and nothing that says which colours they are."""
+
+    name, runtime = "any", "Any"
+
+    def _execute(self, engine: Any, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        raise AssertionError("it is not executed")
+
+
+def test_colours_that_the_model_does_not_take_are_refused() -> None:
+    whole = WholeBackend("yuv420p")
+    facts = ModelFacts(PATH, "cpu", "fp32", whole.input, OUTPUTS, whole.metadata)
+    model = Model.open(ModelConfig(path=PATH), backend=WithoutCompanion(facts, object()))
+    with pytest.raises(ModelError, match=r"given yuv_to_rgb beside its pictures, but the model has no such input"):
+        model.detect([planes(64, 48)])
 
 
 def test_what_stands_in_the_graph_cannot_be_set() -> None:

@@ -79,6 +79,12 @@ class TestSizesOfCalls:
         spec = TensorSpec("images", (None, None, None, 3), "uint8")
         assert sizes(spec)["images"][2] == (16, 1280, 1280, 3)
 
+    @pytest.mark.parametrize("shape", [(None, 3, None, None), (None, None, None, 3)])
+    def test_a_name_alone_makes_no_whole_pictures(self, shape: tuple[int | None, ...], tmp_path: Path) -> None:
+        spec = TensorSpec("pictures", shape, "float32")
+        assert max(sizes(spec)["pictures"][2]) == 1280
+        assert plan(tiny_detector(tmp_path / "tiny.onnx"), spec).max_batch == 16
+
     def test_nothing_free_is_nothing_said(self, tmp_path: Path) -> None:
         fixed = TensorSpec("images", (1, 3, 64, 64), "float32")
         assert sizes(fixed) == {}
