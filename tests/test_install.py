@@ -125,7 +125,27 @@ def test_the_runtime_is_light_and_works(installed: Environment, project_root: Pa
 
 
 @pytest.mark.slow
-def test_doctor_tells_one_onnx_runtime_from_two_and_from_none(installed: Environment) -> None:
+@pytest.mark.parametrize("kind", [["onnx"], ["onnx", "--pixel-format", "yuv420p"], ["openvino"], ["tensorrt"]])
+def test_what_exports_need_is_one_sentence(installed: Environment, kind: list[str]) -> None:
+    model = installed.site / "streamvision" / "models" / "road_signs.onnx"
+    done = installed.run("streamvision", "export", model, "--output", "exported", "--format", *kind)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert " was not made: this export needs o" in last and last.endswith("pip install 'streamvision-edge[export]'")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_every_check_of_a_device_can_begin(installed: Environment) -> None:
+    """Without the packages that only some of them need."""
+    begin = "import importlib; from streamvision.bench.device.checks import CHECKS as all"
+    begin += "; [importlib.import_module(one.function.partition(':')[0]) for one in all]"
+    done = installed.run("python", "-c", begin)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_doctor_tells_one_onnx_runtime_from_two_a_broken_one_and_none(installed: Environment) -> None:
     """The last one here: it takes the environment's ONNX Runtime away."""
     alone = installed.run("streamvision", "doctor")
     assert alone.returncode == 0, alone.stdout
@@ -141,6 +161,14 @@ def test_doctor_tells_one_onnx_runtime_from_two_and_from_none(installed: Environ
     assert "run pip uninstall -y onnxruntime onnxruntime-gpu, then pip install 'streamvision-edge[cuda]'" in two.stdout
     assert "Ready." not in two.stdout
     shutil.rmtree(second)
+
+    for library in (installed.site / "onnxruntime" / "capi").glob("onnxruntime_pybind11_state*"):
+        library.write_bytes(b"")
+    broken = installed.run("streamvision", "doctor")
+    assert broken.returncode == 1
+    (line,) = (line for line in broken.stdout.splitlines() if line.startswith("  x "))
+    assert line.startswith("  x ONNX Runtime: ") and "does not load" in line
+    assert "pip install --force-reinstall --no-deps onnxruntime==" in line and "MissingDependencyError" not in line
 
     installed.pip("uninstall", "--quiet", "-y", "onnxruntime")
     none = installed.run("streamvision", "doctor")

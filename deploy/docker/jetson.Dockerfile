@@ -1,6 +1,6 @@
 # StreamVision on a Jetson with JetPack 6 (L4T r36), built on the device or on another arm64 machine (not verified on one):
 #   docker build -f deploy/docker/jetson.Dockerfile -t streamvision:jetson .
-#   docker run --runtime nvidia ... streamvision:jetson
+#   docker run --runtime nvidia --group-add video --group-add "$(getent group render | cut -d: -f3)" ... streamvision:jetson
 # The base has CUDA 12.6, cuDNN 9 and TensorRT 10.3; the driver's own libraries come from the device when it runs.
 ARG BASE=nvcr.io/nvidia/l4t-tensorrt:r10.3.0-runtime
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.base import Target, UnverifiedArtifact
-from exporters.graph.picture_input import NETWORK_INPUT, without_network
+from exporters.converters import import_converter
 from streamvision.core.picture import Picture, YuvPicture
 from streamvision.inference.backends.base import Backend
 
@@ -31,7 +31,8 @@ def open_network_input(target: Target, artifact: UnverifiedArtifact, scratch: Pa
     if artifact.path.is_dir():
         _save_openvino(next(artifact.path.glob("*.xml")), folder / "network_input.xml")
         return target.open(replace(artifact, path=folder))
-    import onnx
+    onnx = import_converter("onnx")
+    from exporters.graph.picture_input import without_network
 
     path = folder / "network_input.onnx"
     onnx.save(without_network(onnx.load(artifact.path)), path)
@@ -39,7 +40,8 @@ def open_network_input(target: Target, artifact: UnverifiedArtifact, scratch: Pa
 
 
 def _save_openvino(path: Path, part_path: Path) -> None:
-    import openvino
+    openvino = import_converter("openvino")
+    from exporters.graph.picture_input import NETWORK_INPUT
 
     model: Any = openvino.Core().read_model(path)
     ports = (port for operation in model.get_ordered_ops() for port in operation.outputs())

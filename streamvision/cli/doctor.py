@@ -8,7 +8,7 @@ import importlib.util
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,8 @@ def doctor(as_json: bool) -> int:
     that is needed does not work; optional parts may be absent.
     """
     nvidia = read_machine()
-    checks = [*(check() for check in CHECKS), *nvidia_checks(nvidia)]
     backends, plugins = survey(), find_plugins()
+    checks = [*(check() for check in CHECKS), _onnx_runtime(backends), *nvidia_checks(nvidia)]
     healthy = all(c.ok for c in checks if c.required) and any(d.works for b in backends for d in b.devices)
     if as_json:
         document = {
@@ -166,7 +166,7 @@ def _opencv() -> Check:
     return Check("OpenCV", False, f"{overwritten}: {mend}")
 
 
-def _onnx_runtime() -> Check:
+def _onnx_runtime(backends: Sequence[BackendReport]) -> Check:
     packages = installed_packages()
     others = [
         plugin.package
@@ -174,7 +174,7 @@ def _onnx_runtime() -> Check:
         if plugin.name != "onnxruntime" and not PROBES.keys().isdisjoint(plugin.endings)
     ]
     alone = not any(map(importlib.util.find_spec, others))
-    fault = onnx_fault(packages)
+    fault = onnx_fault(packages) or next((report.problem for report in backends if report.name == "onnxruntime"), None)
     found = ", ".join(map(str, packages)) or "without a package of its own"
     return Check("ONNX Runtime", fault is None, fault or found, required=alone or bool(packages))
 
@@ -229,7 +229,6 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     _video,
     _recording,
     _opencv,
-    _onnx_runtime,
     _sources,
     _gstreamer,
     _cameras,

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,12 @@ class TestCompose:
         config = parsed(DEPLOY / "docker" / "config" / "cameras.yaml", service["secrets"][0], tmp_path)
         assert config.serve is not None and config.serve.proxy is not None
         assert config.serve.host_names == ("cams.example.org",)
-        assert config.serve.proxy.trusted == (document["networks"]["front"]["ipam"]["config"][0]["subnet"],)
+        network = document["networks"]["front"]["ipam"]["config"][0]
+        proxy = document["services"]["caddy"]["networks"]["front"]["ipv4_address"]
+        assert config.serve.proxy.trusted == (proxy,), "the gateway speaks for everybody on the machine"
+        assert ip_address(proxy) in ip_network(network["subnet"]) and ip_address(proxy) not in ip_network(
+            network["ip_range"]
+        )
         assert "PUBLIC_HOST" in service["environment"]
         assert f":{config.serve.port}" in document["services"]["caddy"]["environment"]["UPSTREAM"]
         caddy = (DEPLOY / "caddy" / "Caddyfile").read_text()

@@ -100,6 +100,11 @@ def test_prometheus_takes_rules_configuration_and_every_query(deploy: Path, tmp_
 def test_systemd_takes_the_unit_and_finds_it_confined(deploy: Path, tmp_path: Path) -> None:
     unit = (deploy / "systemd" / "streamvision.service").read_text()
     assert "Type=notify" in unit and "WatchdogSec=" in unit
+    if "DynamicUser=yes" in unit:  # nobody but root can own the file that the documentation puts there
+        (mode,) = re.findall(
+            r"install -D -m (\d+) cameras.yaml", (deploy.parent / "docs" / "deployment.md").read_text()
+        )
+        assert int(mode, 8) & 0o004
     placed = tmp_path / "streamvision.service"
     placed.write_text(unit.replace("/opt/streamvision/bin/streamvision", sys.executable))
     verify = ["systemd-analyze", "verify", "--man=no", placed]

@@ -57,10 +57,9 @@ def onnx_fault(packages: Sequence[OnnxPackage]) -> str | None:
     if spec is not None and spec.origin is not None:
         return None
     if packages:
-        again = f"{packages[0].name}=={packages[0].version}"
         return (
             f"{packages[0]} has lost files, as when another package of ONNX Runtime is uninstalled: "
-            f"pip install --force-reinstall --no-deps {again}"
+            f"{_install_again(packages[0])}"
         )
     return ABSENT
 
@@ -76,7 +75,14 @@ def _install_one(names: Sequence[str]) -> str:
 
 def _unloadable(packages: Sequence[OnnxPackage], error: Exception) -> str:
     said = str(packages[0]) if packages else "the package onnxruntime"
-    return f"ONNX Runtime ({said}) does not load ({last_line(error)}): install another version of it"
+    again = (
+        f"install it again ({_install_again(packages[0])}), or another version of it" if packages else "install another"
+    )
+    return f"ONNX Runtime ({said}) does not load ({last_line(error)}): {again}"
+
+
+def _install_again(package: OnnxPackage) -> str:
+    return f"pip install --force-reinstall --no-deps {package.name}=={package.version}"
 
 
 @functools.cache

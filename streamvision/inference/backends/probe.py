@@ -61,9 +61,12 @@ def computes_right(outputs: list[NDArray[Any]], picture_hwc: NDArray[np.float32]
 def main(arguments: list[str]) -> None:
     """Try the runtime that is named on each of its devices."""
     plugin = BACKENDS.get(arguments[0])
-    runtime: type[LoadedBackend] = plugin.load()
     ending = next(ending for ending in PROBES if ending in plugin.endings)
-    _say(version=runtime.version())
+    try:
+        runtime: type[LoadedBackend] = plugin.load()
+        _say(version=runtime.version())
+    except StreamVisionError as error:
+        sys.exit(str(error))
     for device, note in runtime.devices():
         _try(plugin, device, ending, note)
 
