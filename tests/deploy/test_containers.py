@@ -96,7 +96,8 @@ class TestCompose:
         # a tag beside a digest, which engines take and ignore, is all that this reader does not know
         text = re.sub(r"(image: [\w/]+):[\w.-]+(@sha256)", r"\1\2", file.read_text())
         # nor are variables that must be given, which Compose puts in before it reads
-        document = compose_spec.PyCompose.from_yaml(re.sub(r"\$\{\w+:\?[^}]+\}", "104", text))
+        text = re.sub(r"\$\{\w+:\?[^}]+\}", "104", text)
+        document = compose_spec.PyCompose.from_yaml(text)
         document.validate()
         document.to_spec()
         with pytest.raises(ValueError, match="prots"):
