@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from pipelines.model_group import ModelGroup
@@ -108,6 +109,22 @@ class ModelGroups:
             self._groups = tuple(one for one in self._groups if one is not group)
             self._usable = {name: one for name, one in self._usable.items() if one is not group}
         group.close(timeout_s)
+
+    @contextmanager
+    def kept_open(self, name: str | None) -> Iterator[None]:
+        """Have a model open meanwhile, where it can be: what takes long is done before others wait.
+
+        Args:
+            name: as for :meth:`acquire`; whoever begins a stream of it is told why it cannot be opened.
+        """
+        group = None
+        with suppress(StreamVisionError):
+            group = self.acquire(name)
+        try:
+            yield
+        finally:
+            if group is not None:
+                self.release(group)
 
     def hold(self, name: str | None) -> ModelGroup | None:
         """Return the group of a model that is open, and keep it so until :meth:`release`; ``None`` where it is not."""

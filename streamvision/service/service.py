@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,13 @@ from streamvision.notify.notifier import check_notify
 from streamvision.service.absent import absent_status
 from streamvision.service.beginning import Beginning, ReadDocument, changed_at
 from streamvision.service.counting import restored_counts
+from streamvision.service.effective import stream_configs, waiting_keys
 from streamvision.service.given_streams import with_given_streams
-from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers
+from streamvision.service.layers import Layers
 from streamvision.service.memory import BEGINNING, DOCUMENT, GIVEN, given_ids, remember, remembered
 from streamvision.service.models.chosen import ChosenModels
 from streamvision.service.models.control import ServiceModels
-from streamvision.service.values import parsed_run, parsed_stream
+from streamvision.service.values import parsed_run
 from streamvision.service.writers import Writers
 from streamvision.state.audit import Audit
 from streamvision.state.database import Database
@@ -47,7 +48,6 @@ RETRY_S = 10.0
 """How often a stream is tried again that could not begin."""
 CHANGE_TIMEOUT_S = 12.0
 """Longest wait for a change that somebody else is in the middle of; requests end after 15 s."""
-STREAM_SECTIONS = ("overlay", "tracker", "adaptive", "analytics")
 
 MakeRunner = Callable[[AppConfig, Sequence[SinkFactory], PacketListeners], StreamRunner]
 """Makes what runs the streams of a service, from what is set for the run, further sinks, and who takes packets."""
@@ -288,31 +288,11 @@ class Service:
         return str(self._beginning.file or "the configuration")
 
     def _stream_configs(self, layers: Layers, run: AppConfig) -> dict[str, StreamConfig]:
-        """Return what is set for each stream, with what has changed of the run since it was opened."""
-        return {
-            name: self._with_run(parsed_stream({**document, "id": name}, origin=f"stream {name}"), run)
-            for name, document in layers.documents.items()
-        }
-
-    def _with_run(self, config: StreamConfig, run: AppConfig) -> StreamConfig:
-        pairs: list[tuple[str, Any, Any]] = [(key, run, self._opened) for key in STREAM_SECTIONS]
-        if config.model is None:
-            pairs += [(key, run.model, self._opened.model) for key in MODEL_KEYS]
-        changed = {key: getattr(now, key) for key, now, then in pairs if getattr(now, key) != getattr(then, key)}
-        return config.model_copy(update={key: one for key, one in changed.items() if getattr(config, key) is None})
+        return stream_configs(layers, run, opened=self._opened)
 
     def _say_what_waits(self, layers: Layers) -> None:
         """Say what of the file takes effect at the next start only."""
-        now, then = self._run_config(layers), self._opened
-        at_once = {*APPLIED_AT_ONCE, "streams", "model"}
-        waiting = [
-            key for key in AppConfig.model_fields if key not in at_once and getattr(now, key) != getattr(then, key)
-        ]
-        if now.model.model_copy(update={key: getattr(then.model, key) for key in MODEL_KEYS}) != then.model:
-            waiting.append("model")
-        if now.recording.folder != then.recording.folder:
-            waiting.append("recording.folder")
-        if waiting:
+        if waiting := waiting_keys(self._run_config(layers), opened=self._opened):
             _log.warning(
                 "%s: %s was changed, which takes effect at the next start", self._origin, " and ".join(waiting)
             )
@@ -402,27 +382,14 @@ class Service:
         except StreamVisionError as error:
             _log.error("the configuration was not reloaded: %s", error)
 
-    @contextmanager
-    def _model_of(self, config: StreamConfig) -> Iterator[None]:
-        """Have the model of a stream open, as far as it can be: what takes long is to be done before others wait."""
-        groups = self.pipeline.model_groups
-        group = None
-        if groups is not None and config.enabled:
-            with suppress(StreamVisionError):  # whoever begins the stream says it
-                group = groups.acquire(config.model)
-        try:
-            yield
-        finally:
-            if groups is not None and group is not None:
-                groups.release(group)
-
     def _retry(self) -> None:
         """Try again what could not begin, and counts that could not be read."""
         for stream_id in tuple(self._absent):
             config = self._running.get(stream_id)
             if config is None:
                 continue
-            with self._model_of(config), self.changing():
+            groups = self.pipeline.model_groups if config.enabled else None
+            with groups.kept_open(config.model) if groups else nullcontext(), self.changing():
                 if stream_id in self._absent:
                     self._try_move(stream_id, self._running[stream_id])
         for stream_id in self.pipeline.view.analytics.keys() - self._counted().keys():

@@ -1,0 +1,51 @@
+"""What is set, as the streams of a run that is open get it, and what of it takes effect at the next start only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamvision.core.config.app import AppConfig
+from streamvision.core.config.stream import StreamConfig
+from streamvision.service.layers import APPLIED_AT_ONCE, MODEL_KEYS, Layers
+from streamvision.service.values import parsed_stream
+
+STREAM_SECTIONS = ("overlay", "tracker", "adaptive", "analytics")
+"""Sections of the run that each stream may have of its own."""
+
+
+def stream_configs(layers: Layers, run: AppConfig, *, opened: AppConfig) -> dict[str, StreamConfig]:
+    """Return what is set for each stream, with what has changed of the run since it was opened.
+
+    Args:
+        layers: what is set.
+        run: what is set for the run.
+        opened: what the run was opened with.
+
+    Raises:
+        ConfigError: when something is not accepted.
+    """
+    return {
+        name: _with_run(parsed_stream({**document, "id": name}, origin=f"stream {name}"), run, opened)
+        for name, document in layers.documents.items()
+    }
+
+
+def waiting_keys(now: AppConfig, *, opened: AppConfig) -> list[str]:
+    """Return the keys of what is set for the run and takes effect at the next start only."""
+    at_once = {*APPLIED_AT_ONCE, "streams", "model"}
+    waiting = [
+        key for key in AppConfig.model_fields if key not in at_once and getattr(now, key) != getattr(opened, key)
+    ]
+    if now.model.model_copy(update={key: getattr(opened.model, key) for key in MODEL_KEYS}) != opened.model:
+        waiting.append("model")
+    if now.recording.folder != opened.recording.folder:
+        waiting.append("recording.folder")
+    return waiting
+
+
+def _with_run(config: StreamConfig, run: AppConfig, opened: AppConfig) -> StreamConfig:
+    pairs: list[tuple[str, Any, Any]] = [(key, run, opened) for key in STREAM_SECTIONS]
+    if config.model is None:
+        pairs += [(key, run.model, opened.model) for key in MODEL_KEYS]
+    changed = {key: getattr(now, key) for key, now, then in pairs if getattr(now, key) != getattr(then, key)}
+    return config.model_copy(update={key: one for key, one in changed.items() if getattr(config, key) is None})
