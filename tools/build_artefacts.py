@@ -231,7 +231,7 @@ def _pack(folder: Path, archive: Path) -> None:
 def main() -> int:
     """Build the release; the exit code is 1 where something is not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=ROOT / "dist")
+    parser.add_argument("--output", type=Path, default=ROOT / "dist", metavar="DIR", help="by default dist/ here")
     parser.add_argument(
         "--images", type=Path, metavar="DIR", help="photographs of streets, which reports show; by default drawn scenes"
     )

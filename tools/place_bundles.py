@@ -85,7 +85,7 @@ def _bundles(release: zipfile.ZipFile, archive: Path) -> dict[str, dict[str, byt
 def main() -> int:
     """Place the bundles; the exit code is 1 where that fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("archive", type=Path)
+    parser.add_argument("archive", type=Path, help="the release: dist/road_signs.zip of make artefacts")
     try:
         for folder in place(parser.parse_args().archive):
             sys.stdout.write(f"{folder}\n")
