@@ -27,7 +27,7 @@ fun candidates(spec: ModelSpec, outputs: List<FloatArray>): List<Candidate> {
     val unitX = if (spec.normalizedBoxes) spec.inputWidth.toFloat() else 1f
     val unitY = if (spec.normalizedBoxes) spec.inputHeight.toFloat() else 1f
     fun keep(box: Detection, extra: FloatArray) {
-        val sound = (box.left + box.top + box.right + box.bottom).isFinite() && extra.all { it.isFinite() }
+        val sound = (box.left + box.top + box.right + box.bottom + box.score).isFinite() && extra.all { it.isFinite() }
         if (sound && box.score >= spec.scoreThreshold) found.add(Candidate(box, extra))
     }
     fun add(left: Float, top: Float, right: Float, bottom: Float, score: Float, id: Int, extra: FloatArray = none) =
@@ -56,7 +56,7 @@ fun candidates(spec: ModelSpec, outputs: List<FloatArray>): List<Candidate> {
         }
         "yolo_end2end" -> for (at in 0 until rows * columns step columns) { // (1, boxes, 6 + extra): corners, score, class
             val id = data[at + 5].toInt()
-            if (data[at + 4] < spec.scoreThreshold || data[at + 5] < 0 || id >= classes) continue
+            if (!(data[at + 4] >= spec.scoreThreshold && data[at + 5] >= 0) || id >= classes) continue
             val extra = data.copyOfRange(at + 6, at + columns)
             if (spec.task == "obb") centred(data[at], data[at + 1], data[at + 2], data[at + 3], data[at + 4], id, extra) // centre, size
             else add(data[at], data[at + 1], data[at + 2], data[at + 3], data[at + 4], id, extra)

@@ -24,7 +24,7 @@ func candidates(_ spec: ModelSpec, _ outputs: [[Float]]) -> [Candidate] {
     let classes = spec.labels.count
     let unitX = spec.normalizedBoxes ? Float(spec.inputWidth) : 1, unitY = spec.normalizedBoxes ? Float(spec.inputHeight) : 1
     func keep(_ box: Detection, _ extra: [Float]) {
-        guard box.score >= spec.scoreThreshold, (box.left + box.top + box.right + box.bottom).isFinite,
+        guard box.score >= spec.scoreThreshold, (box.left + box.top + box.right + box.bottom + box.score).isFinite,
               extra.allSatisfy(\.isFinite) else { return }
         found.append(Candidate(box: box, extra: extra))
     }
@@ -61,7 +61,8 @@ func candidates(_ spec: ModelSpec, _ outputs: [[Float]]) -> [Candidate] {
         }
     case "tflite_detection":  // boxes (1, rows, 4) as top, left, bottom, right; classes; scores; number of rows
         let ids = outputs[1], scores = outputs[2]
-        for row in 0..<max(min(Int(outputs[3][0]), rows), 0) where ids[row] >= 0 && ids[row] < Float(classes) {
+        let count = Int(Float.minimum(Float.maximum(outputs[3][0], 0), Float(rows)))  // of NaN, none
+        for row in 0..<count where ids[row] >= 0 && ids[row] < Float(classes) {
             let at = 4 * row
             add(data[at + 1], data[at], data[at + 3], data[at + 2], scores[row], Int(ids[row]))
         }

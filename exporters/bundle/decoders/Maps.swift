@@ -93,7 +93,7 @@ func classMap(_ spec: ModelSpec, _ outputs: [[Float]], place: Placement) -> Clas
         for at in classIds.indices {
             let row: Int = (top + at / width) * shape[1] / spec.inputHeight
             let column: Int = (left + at % width) * shape[2] / spec.inputWidth
-            classIds[at] = UInt8(clamping: Int(data[row * shape[2] + column]))
+            classIds[at] = UInt8(Float.minimum(Float.maximum(data[row * shape[2] + column], 0), 255))
         }
         return ClassMap(width: width, height: height, classIds: classIds)
     }

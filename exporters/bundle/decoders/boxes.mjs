@@ -11,7 +11,7 @@ export function candidates(outputs, card, { layout, score: threshold }) {
   const { width_px: width, height_px: height } = card.input, classes = card.names.length, found = [];
   const [unitX, unitY] = card.box_unit === "normalized" ? [width, height] : [1, 1];
   const keep = (box, score, classId, extra) => {
-    if (score >= threshold && box.every(Number.isFinite) && extra.every(Number.isFinite)) found.push({ box, score, classId, extra });
+    if (score >= threshold && [score, ...box, ...extra].every(Number.isFinite)) found.push({ box, score, classId, extra });
   };
   const add = (left, top, right, bottom, score, classId, extra = []) =>
     keep([left * unitX, top * unitY, right * unitX, bottom * unitY], score, classId, extra);

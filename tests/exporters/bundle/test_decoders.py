@@ -145,6 +145,32 @@ def test_a_decoder_notices_other_outputs_and_another_tensor(bundles: Path, decod
     assert "missing: class" in done.stdout and "not expected: class" in done.stdout
 
 
+def test_values_that_are_no_numbers_are_no_objects(bundles: Path, decoder: SelfTest, tmp_path: Path) -> None:
+    bundle = spoiled(bundles / "end2end_bytes", tmp_path)
+    output = bundle / "golden" / "output_0.f32"
+    shape = json.loads((bundle / "bundle.json").read_text())["golden"]["outputs"][0]["shape"]
+    values = np.fromfile(output, "<f4").reshape(shape)
+    unused = np.argsort(values[0, :, 4])[:4]
+    assert values[0, unused, 4].max() < 0.2
+    values[0, unused] = [
+        [10, 10, 60, 60, 0.9, np.nan],
+        [10, 10, 60, 60, np.inf, 0],
+        [10, 10, np.inf, 60, 0.9, 0],
+        [10, 10, 60, 60, np.nan, 0],
+    ]
+    values.tofile(output)
+    done = decoder(bundle)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_number_of_objects_that_is_none_is_no_object(bundles: Path, decoder: SelfTest, tmp_path: Path) -> None:
+    bundle = spoiled(bundles / "four_outputs", tmp_path)
+    np.full(1, np.nan, "<f4").tofile(bundle / "golden" / "output_3.f32")
+    done = decoder(bundle)
+    assert done.returncode == 1
+    assert "missing: class" in done.stdout and "not expected" not in done.stdout
+
+
 def halved_mask(golden: Path) -> None:
     """Let each mask end where the first run of it does."""
     values, at = np.fromfile(golden / "masks.u32", "<u4"), 0
