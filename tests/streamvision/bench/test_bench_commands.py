@@ -49,7 +49,7 @@ def test_the_pipeline_of_a_file(data_dir: Path, tmp_path: Path) -> None:
     assert found["efficiency"] == pytest.approx(found["fps"] / found["bound_fps"], rel=0.01)
     assert found["offered_fps"] is None
     if sys.platform == "linux":
-        assert 0 < found["gil_ms"] < 1000
+        assert 0 <= found["gil_ms"] < 1000  # of few frames on a busy machine, the samples may have met none
     assert [stream["drops"] for stream in found["streams"]] == [{}, {}]
     assert sum(stream["fps"] for stream in found["streams"]) == pytest.approx(found["fps"], abs=0.1)
     assert plot.read_text().startswith("<svg")

@@ -49,13 +49,26 @@ def test_cards_of_two_makers_have_the_same_truth(tmp_path: Path) -> None:
         (["--trip", "--images", "3"], "--images means nothing with --trip"),
         (["--task", "detect", "--clip-s", "3"], "--clip-s means nothing without --trip"),
         (["--trip", "--zone", "CET"], "such as"),
-        (["--trip", "--minutes", "nan"], "at most"),
-        (["--trip", "--clock-error-s", "inf"], "at most"),
-        (["--trip", "--gps-noise-m", "nan"], "noise"),
         (["--trip", "--gps-hole", "7-5"], "such as 20-45"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         asked(*arguments, "--output", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "said"),
+    [
+        ("--minutes", "nan", "no finite number"),
+        ("--gps-noise-m", "nan", "no finite number"),
+        ("--clock-error-s", "inf", "not in the range"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_by_their_option(tmp_path: Path, option: str, given: str, said: str) -> None:
+    arguments = ["--trip", option, given, "--output", str(tmp_path / "out")]
+    result = CliRunner().invoke(synthetic, arguments)
+    assert result.exit_code == 2
+    assert said in result.output
     assert not (tmp_path / "out").exists()
