@@ -28,6 +28,7 @@ from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import CARD_KEY, OBJECT_TASKS, ModelCard
 from streamvision.inference.nms import suppress, suppress_oriented
 from streamvision.inference.output_check import OutputCheck, check_scores, note_without_numbers, reading_outputs
+from streamvision.inference.picture_batch import check_arithmetic
 from streamvision.inference.score_limits import ScoreLimits, lowest_scores
 from streamvision.models import find_model
 
@@ -172,7 +173,7 @@ class Model:
         )
         try:
             card = read_card(opened, path=config.path, head=config.head, names=config.names, fed=config.input.given())
-            _check_arithmetic(opened, card, config)
+            check_arithmetic(opened, card.input, path=config.path)
             if side_px is not None:
                 card = with_side(card, opened.input, config.path, side_px)
             if one_size:
@@ -386,18 +387,6 @@ class Model:
             return (-candidates.score).argsort(kind="stable")[:limit]
         best = suppress_oriented if self.card.task == "obb" else suppress
         return best(candidates, iou=self._config.iou, agnostic=self._config.agnostic_nms, max_detections=limit)
-
-
-def _check_arithmetic(backend: Backend, card: ModelCard, config: ModelConfig) -> None:
-    """Refuse to resize in half precision, in which places of pixels lose their fractions.
-
-    ONNX Runtime keeps to the types in the file; OpenVINO computes the whole graph in one precision.
-    """
-    if card.input.pixel_format is not None and backend.name == "openvino" and backend.precision in ("fp16", "bf16"):
-        raise ModelError(
-            f"{config.path} resizes whole pictures in its graph, for which {backend.precision} on {backend.device} is "
-            "not exact enough; give --precision fp32, or export it without --pixel-format"
-        )
 
 
 def _by_known_numbers(found: Prediction, order: ClassOrder) -> Prediction:

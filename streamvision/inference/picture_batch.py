@@ -8,7 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from streamvision.core.errors import ModelError
+from streamvision.core.model_location import ModelLocation
 from streamvision.core.picture import Picture, Planes, YuvPicture, yuv_to_rgb
+from streamvision.inference.backends.base import Backend
 from streamvision.inference.letterbox import Letterbox
 from streamvision.inference.model_card import InputCard
 from streamvision.inference.tensors import YUV_TO_RGB
@@ -74,3 +77,18 @@ class PictureBatch:
         for at, plane in enumerate((planes.u, planes.v)):
             begin = area + at * area // 4
             np.copyto(flat[begin : begin + area // 4].reshape(plane.shape), plane)
+
+
+def check_arithmetic(backend: Backend, card: InputCard, *, path: ModelLocation) -> None:
+    """Refuse to resize in half precision, in which places of pixels lose their fractions.
+
+    ONNX Runtime keeps to the types in the file; OpenVINO computes the whole graph in one precision.
+
+    Raises:
+        ModelError: when the backend computes so, and the graph resizes.
+    """
+    if card.pixel_format is not None and backend.name == "openvino" and backend.precision in ("fp16", "bf16"):
+        raise ModelError(
+            f"{path} resizes whole pictures in its graph, for which {backend.precision} on {backend.device} is not "
+            "exact enough; give --precision fp32, or export it without --pixel-format"
+        )
