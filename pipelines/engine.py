@@ -89,11 +89,8 @@ class Pipeline:
         self._position = None if config.position is None else LivePosition(config.position)
         position_at = None if self._position is None else self._position.at
         own_stages = [*configured_stages(config.stages), *stages]
-        self.relays = (
-            PacketRelays(config, has_own_stages=bool(own_stages))
-            if config.serve is not None and not stream_ids
-            else None
-        )
+        is_watched = config.serve is not None and not stream_ids
+        self.relays = PacketRelays(config, has_own_stages=bool(own_stages)) if is_watched else None
         """Who passes the packets of its streams on to those who watch; ``None`` where nobody can."""
         self._builder = StreamBuilder(
             own_stages, self.times, packets=packets, relays=self.relays, position_at=position_at

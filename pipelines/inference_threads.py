@@ -16,13 +16,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from pipelines.bounded_call import fault_within
 from pipelines.first_model import FirstModel
 from pipelines.model_away import ModelAway
 from pipelines.model_exchange import ModelExchange
+from pipelines.network_call import INFERENCE_FAILED, INFERENCE_HUNG, MODEL_AWAY, STOPPED, NetworkCall, Observer
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow
@@ -48,32 +48,6 @@ AWAY_PAUSE_S = 2.0
 """Pause before a network is opened again whose server is away."""
 DRAIN_S = 1.0
 """Longest wait for batches in the network before another model takes the next one."""
-INFERENCE_FAILED = "inference_failed"
-"""Cause under which frames are counted on which the network failed twice."""
-STOPPED = "stopped"
-"""Cause under which frames are counted that were in the network when the run was stopped."""
-INFERENCE_HUNG = "inference_hung"
-"""Cause under which frames are counted for which the network did not come back."""
-MODEL_AWAY = "model_away"
-"""Cause under which live frames are counted that came while the model's server was away."""
-
-
-@dataclass(eq=False)
-class _Call:
-    """One batch in the network."""
-
-    batch: Sequence[Taken]
-    begin_s: float | None = None
-    """When the call began; ``None`` while it waits for the network to open again."""
-    model: FirstModel | None = None
-    """What it goes through, or went through last."""
-    seconds: float = 0.0
-    """How long it took."""
-    abandoned: bool = field(default=False)
-
-
-Observer = Callable[[Sequence[Taken], float], None]
-"""Is told of each batch and of the network's seconds for it, before its streams have it; returns at once."""
 
 
 class InferenceThreads:
@@ -117,7 +91,7 @@ class InferenceThreads:
         self._usable.set()
         self._lock = threading.Lock()
         self._started = False
-        self._calls: set[_Call] = set()
+        self._calls: set[NetworkCall] = set()
         self._threads: list[threading.Thread] = []
         self._generation = 0
         self._failures_in_row = 0
@@ -215,7 +189,7 @@ class InferenceThreads:
         shown = [taken for taken in batch if taken.result.plan.uses_network]
         if not shown:
             return
-        call = _Call(shown)
+        call = NetworkCall(shown)
         with self._lock:
             self._calls.add(call)
         error = self._answered(call)
@@ -235,7 +209,7 @@ class InferenceThreads:
         self._give_up(call.batch, INFERENCE_FAILED)
         self._note_failure(error)
 
-    def _tell(self, call: _Call) -> None:
+    def _tell(self, call: NetworkCall) -> None:
         if (observer := self.observer) is None:
             return
         try:
@@ -244,7 +218,7 @@ class InferenceThreads:
             log.exception("who is told of batches")
             self.observer = None
 
-    def _answered(self, call: _Call) -> BaseException | None:
+    def _answered(self, call: NetworkCall) -> BaseException | None:
         """Take a batch through the network, also where the model's server is away meanwhile.
 
         Returns:
@@ -273,7 +247,7 @@ class InferenceThreads:
         refuses = isinstance(error, ModelRefusedError) and self._failures_in_row >= MAX_FAILURES_IN_ROW - 1
         return refuses or isinstance(error, ModelAwayError)
 
-    def _give_up_live(self, call: _Call) -> None:
+    def _give_up_live(self, call: NetworkCall) -> None:
         """Give up those frames of a batch that would be old by the time that the model's server is back."""
         with self._lock:
             if call.abandoned:
@@ -282,7 +256,7 @@ class InferenceThreads:
             call.batch = [taken for taken in call.batch if not taken.stream.spec.live]
         self._give_up(live, MODEL_AWAY)
 
-    def _tried(self, call: _Call) -> BaseException | None:
+    def _tried(self, call: NetworkCall) -> BaseException | None:
         """Take a batch through the network, a second time where that fails; return the second failure."""
         error = self._attempt(call)
         if error is not None and not call.abandoned and self.exchange.goes_through_another(call.model, error):
@@ -294,7 +268,7 @@ class InferenceThreads:
         log.warning("inference failed and is tried once more: %r", error)
         return self._attempt(call)
 
-    def _attempt(self, call: _Call) -> BaseException | None:
+    def _attempt(self, call: NetworkCall) -> BaseException | None:
         while not self._usable.wait(WATCH_S):
             if self.halted:
                 return ModelError("the network is not open")
@@ -378,10 +352,10 @@ class InferenceThreads:
                 is_open = not self._models.current.is_closed or self._open_again(fault)
         self._closed_fault = None
 
-    def _is_present(self, calls: list[_Call]) -> bool:
+    def _is_present(self, calls: list[NetworkCall]) -> bool:
         return any(call.model is self._models.current for call in calls)
 
-    def _replace(self, hung: list[_Call], fault: str) -> bool:
+    def _replace(self, hung: list[NetworkCall], fault: str) -> bool:
         """Put a network that works in place of one that hangs, unless another has taken over since.
 
         Returns:

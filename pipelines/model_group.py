@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from pipelines.first_model import FirstModel
-from pipelines.inference_threads import InferenceThreads, Observer
+from pipelines.inference_threads import InferenceThreads
+from pipelines.network_call import Observer
 from pipelines.run_models import RunModels
 from pipelines.scheduling.batcher import Batcher
 from pipelines.scheduling.collection_window import CollectionWindow

@@ -16,16 +16,8 @@ from numpy.typing import NDArray
 
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.datasets.dataset import MappedPicture, MappedPictures, NamedPicture, NamedPictures, Problem, Split
-from streamvision.datasets.files import (
-    BrokenPictureError,
-    decode,
-    files_below,
-    find_class_list,
-    find_pictures,
-    open_image,
-    split_named,
-    split_of_path,
-)
+from streamvision.datasets.files import files_below, find_class_list, find_pictures, split_named, split_of_path
+from streamvision.datasets.picture_files import BrokenPictureError, decode, open_image
 
 MAP_FOLDERS = ("masks", "labels", "annotations", "SegmentationClass")
 PICTURE_FOLDERS = ("images", "JPEGImages")

@@ -28,14 +28,8 @@ from streamvision.datasets.dataset import (
     ProblemKind,
     Split,
 )
-from streamvision.datasets.files import (
-    BrokenPictureError,
-    PictureFile,
-    class_name,
-    is_there,
-    read_picture,
-    real_place,
-)
+from streamvision.datasets.files import class_name, is_there, real_place
+from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
 
 MAX_REASON = 600
 """Most characters of a problem; whatever a file holds, reports stay readable."""

@@ -18,7 +18,7 @@ from streamvision.core.words import counted
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.collector import Corners, Progress, no_progress
 from streamvision.datasets.dataset import Dataset, LabelledImage
-from streamvision.datasets.files import BrokenPictureError, decode, open_image
+from streamvision.datasets.picture_files import BrokenPictureError, decode, open_image
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont

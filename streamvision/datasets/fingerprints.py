@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvision.datasets.collector import Progress, no_progress
-from streamvision.datasets.files import BrokenPictureError, decode, open_image
+from streamvision.datasets.picture_files import BrokenPictureError, decode, open_image
 
 HASH_SIZE_PX = 32
 HASH_FREQUENCIES = 8

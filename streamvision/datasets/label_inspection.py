@@ -13,9 +13,9 @@ from streamvision.core.errors import SourceError
 from streamvision.datasets.class_labels import UNKNOWN, read_class_map
 from streamvision.datasets.collector import Progress, no_progress
 from streamvision.datasets.dataset import MappedPicture, MappedPictures, NamedPictures, Picture, PictureSet, Problem
-from streamvision.datasets.files import BrokenPictureError, PictureFile, read_picture
 from streamvision.datasets.fingerprints import Fingerprint, exact_groups, fingerprint_all
 from streamvision.datasets.inspection import Alike, InspectionJson, alike_pictures, count_by_split, undecodable
+from streamvision.datasets.picture_files import BrokenPictureError, PictureFile, read_picture
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from streamvision.datasets.dataset import Dataset, LabelledShape, Split
 from streamvision.datasets.embedded import delete_old, put_picture
 from streamvision.datasets.files import (
     PICTURE_SUFFIXES,
-    PictureFile,
     PictureLookup,
     files_marked,
     head_of,
@@ -40,6 +39,7 @@ from streamvision.datasets.files import (
     root_of,
     split_of_path,
 )
+from streamvision.datasets.picture_files import PictureFile
 
 IGNORE_LABEL = "__ignore__"
 _BACKGROUND_LABEL = "_background_"

@@ -28,7 +28,6 @@ from streamvision.datasets.collector import Collector, MarkedBox, Progress, no_p
 from streamvision.datasets.dataset import Dataset, LabelledBox, LabelledImage, LabelledShape, Split
 from streamvision.datasets.files import (
     SPLITS,
-    PictureFile,
     files_below,
     find_class_list,
     find_pictures,
@@ -39,6 +38,7 @@ from streamvision.datasets.files import (
     split_named,
     split_of_path,
 )
+from streamvision.datasets.picture_files import PictureFile
 from streamvision.datasets.writing import OutputFolder
 from streamvision.datasets.yolo_yaml import (
     choose_yaml,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from streamvision.datasets.class_labels import read_class_map
 from streamvision.datasets.dataset import LabelledImage, MappedPicture, NamedPicture, Picture
-from streamvision.datasets.files import read_picture
+from streamvision.datasets.picture_files import read_picture
 from streamvision.evaluation.predictions import read_bgr
 from streamvision.training.augment import Sample, augment, augment_centre, fit, fitted_size
 from streamvision.training.class_loss import mix_batch

@@ -29,7 +29,8 @@ from streamvision.datasets.dataset import (
     Problem,
 )
 from streamvision.datasets.drive import DriveSampling, write_drive_dataset
-from streamvision.datasets.files import SPLITS, BrokenPictureError, read_picture
+from streamvision.datasets.files import SPLITS
+from streamvision.datasets.picture_files import BrokenPictureError, read_picture
 from streamvision.datasets.yolo_txt import label_line
 from streamvision.training.recipe import Recipe
 from streamvision.training.run_folder import RunFolder

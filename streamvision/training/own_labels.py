@@ -16,7 +16,7 @@ from streamvision.core.files import write_whole
 from streamvision.core.reading import UnreadableError, read_yaml
 from streamvision.core.redaction import short
 from streamvision.datasets.dataset import LabelledBox, LabelledImage
-from streamvision.datasets.files import read_picture
+from streamvision.datasets.picture_files import read_picture
 from streamvision.datasets.yolo_yaml import DataYaml, entry_places, missing_reason, read_data_yaml
 from streamvision.training.data import TrainingData
 from streamvision.training.run_folder import RunFolder

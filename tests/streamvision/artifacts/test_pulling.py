@@ -76,13 +76,18 @@ def test_a_manifest_that_was_changed_is_not_taken(publisher: Publisher, cache: C
     assert pull_manifest(publisher.source(), cache).manifest == published
 
 
-def test_an_old_manifest_that_is_served_again_is_not_taken(
-    publisher: Publisher, cache: Cache, model: Path, tmp_path: Path
-) -> None:
+def superseded(publisher: Publisher, model: Path, folder: Path) -> tuple[Path, bytes, Manifest]:
+    """Publish twice; return the channel's signature, what was in it the first time, and the second manifest."""
     publisher.push({"default": model})
     signature = Path(publisher.store.place) / channel_key("stable")
     old = signature.read_bytes()
-    newer = publisher.push({"default": random_model(tmp_path / "new.onnx")})
+    return signature, old, publisher.push({"default": random_model(folder / "new.onnx")})
+
+
+def test_an_old_manifest_that_is_served_again_is_not_taken(
+    publisher: Publisher, cache: Cache, model: Path, tmp_path: Path
+) -> None:
+    signature, old, newer = superseded(publisher, model, tmp_path)
     assert pull_manifest(publisher.source(), cache).manifest == newer
     signature.write_bytes(old)
     with pytest.raises(ArtifactError, match="gives manifest 1 of the channel stable, but 2 was accepted before"):
@@ -95,10 +100,7 @@ def test_an_old_manifest_that_is_served_again_is_not_taken(
 def test_an_old_manifest_is_not_taken_though_the_newest_one_is_damaged_here(
     publisher: Publisher, cache: Cache, model: Path, tmp_path: Path
 ) -> None:
-    publisher.push({"default": model})
-    signature = Path(publisher.store.place) / channel_key("stable")
-    old = signature.read_bytes()
-    newer = publisher.push({"default": random_model(tmp_path / "new.onnx")})
+    signature, old, newer = superseded(publisher, model, tmp_path)
     pull_manifest(publisher.source(), cache)
     newest = signature.read_bytes()
     (kept,) = (cache.folder / "manifests").iterdir()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from streamvision.datasets.collector import turn
-from streamvision.datasets.files import read_picture
+from streamvision.datasets.picture_files import read_picture
 from support.labelled_pictures import EXIF_ORIENTATION
 
 

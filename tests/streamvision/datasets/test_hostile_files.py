@@ -18,8 +18,9 @@ from PIL import Image
 from streamvision.core.errors import ConfigError, SourceError
 from streamvision.datasets import read_dataset
 from streamvision.datasets.dataset import Dataset
-from streamvision.datasets.files import BrokenPictureError, class_name, decode, files_below, open_image
+from streamvision.datasets.files import class_name, files_below
 from streamvision.datasets.pascal_voc import is_annotation
+from streamvision.datasets.picture_files import BrokenPictureError, decode, open_image
 from streamvision.datasets.record_file import DamagedRecordError, encode_example, masked_crc32c, read_records
 from streamvision.evaluation.predictions import read_bgr
 from support.labelled_pictures import reasons, save_picture
