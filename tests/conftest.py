@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support import second_try
 from support.postgres_server import PostgresServer, binaries, postgres_server
 
 if TYPE_CHECKING:
@@ -31,14 +32,22 @@ class FailuresAtOnce:
         self._terminal = terminal
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
+        if report.failed or report.outcome == second_try.AGAIN:
             crash = getattr(report.longrepr, "reprcrash", None)
             cause = crash.message.splitlines()[0] if crash is not None and crash.message else report.longreprtext[-200:]
-            self._terminal.write_line(f"\n{report.nodeid}: {report.when} failed after {report.duration:.0f} s: {cause}")
+            failed = "failed" if report.failed else "failed at the first try"
+            self._terminal.write_line(
+                f"\n{report.nodeid}: {report.when} {failed} after {report.duration:.0f} s: {cause}"
+            )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    second_try.add_option(parser)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
+    second_try.register(config)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and "PYTEST_XDIST_WORKER" not in os.environ:
         config.pluginmanager.register(FailuresAtOnce(terminal))
