@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import streamvision
 from streamvision.models import default_model_path
-from support.browser import launched
+from support.browser import TestBrowser
 from support.module_page import ModulePage
 
 PICTURE = Path("docs/images/styles.jpg")
@@ -75,9 +75,9 @@ def main() -> None:
     x, y = (left + right - WINDOW_PX[0]) / 2, (top + bottom - WINDOW_PX[1]) / 2
     window = [min(max(x, 0), 1280 - WINDOW_PX[0]), min(max(y, 0), 720 - WINDOW_PX[1]), *WINDOW_PX]
     jpeg = base64.b64encode(cv2.imencode(".jpg", chosen, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()).decode()
-    with launched() as browser:
+    with TestBrowser() as kept:
         given = {"results": results, "jpeg": jpeg, "window": window, "tile": TILE_PX}
-        drawn = ModulePage(browser).run(DRAW, given)
+        drawn = ModulePage(kept.lent()).run(DRAW, given)
     cv2.imwrite(
         str(PICTURE),
         _joined({name: base64.b64decode(png) for name, png in drawn.items()}),

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, Page
 
-from support.browser import launched
+from support.browser import TestBrowser
 from support.numbered_film import make_film, make_model
 from support.rtsp_server import RtspServer
 from support.run_server import run_server
@@ -142,8 +142,8 @@ def served(setting: Setting, sources: Mapping[str, str], **document: Any) -> Ite
 @contextmanager
 def browsing() -> Iterator[Browser]:
     """Run Chromium for the length of the block; :data:`HOST` leads to this machine."""
-    with launched(f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as browser:
-        yield browser
+    with TestBrowser(f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as kept:
+        yield kept.lent()
 
 
 def browser_processes() -> list[psutil.Process]:

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import Browser, Page
 
-from support.browser import launched
+from support.browser import fresh_page
 from support.command_line import running
 from support.http_folder import served
 
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.browser
 WRITTEN = "http://127.0.0.1:8080"
 """Where the example looks for the server."""
 LIVE = "() => [...document.querySelectorAll('streamvision-view')].every((view) => view.state === 'live')"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as running_browser:
-        yield running_browser
 
 
 @contextmanager
@@ -43,13 +37,9 @@ def shown(browser: Browser, folder: Path, example: Path, name: str, *command: st
             url = next(line.partition("Watch at ")[2].strip() for line in process.stderr if "Watch at " in line)
             threading.Thread(target=process.stderr.read, daemon=True).start()
             (folder / name).write_text((example / name).read_text("utf-8").replace(WRITTEN, url.rstrip("/")), "utf-8")
-            page = browser.new_page()
-            errors: list[str] = []
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.goto(f"{origin}/{name}")
-            yield page
-            page.close()
-            assert not errors
+            with fresh_page(browser) as page:
+                page.goto(f"{origin}/{name}")
+                yield page
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +49,15 @@ def example() -> Path:
 
 def test_the_plain_page_shows_the_demo(browser: Browser, example: Path, tmp_path: Path) -> None:
     with shown(browser, tmp_path, example, "index.html", "demo", "--no-browser") as page:
-        page.wait_for_function(LIVE, timeout=60_000)
+        page.wait_for_function(LIVE)
 
 
 def test_two_cameras_tell_what_they_see_and_what_is_clicked(browser: Browser, example: Path, tmp_path: Path) -> None:
     with shown(browser, tmp_path, example, "two-cameras.html", "run", "--config", "two-cameras.yaml") as page:
-        page.wait_for_function(LIVE, timeout=60_000)
+        page.wait_for_function(LIVE)
         counted = (
             "[...document.querySelectorAll('output')].every((one) => /^\\d+ objects, \\d+ ms$/.test(one.textContent))"
         )
-        page.wait_for_function(counted, timeout=60_000)
+        page.wait_for_function(counted)
         page.locator("streamvision-view").first.click(position={"x": 100, "y": 3})
         page.wait_for_function("/ on north\\.$/.test(document.getElementById('clicked').textContent)")

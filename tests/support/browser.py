@@ -122,13 +122,6 @@ def _runs(pid: int) -> bool:
 
 
 @contextmanager
-def launched(*more_flags: str) -> Iterator[Browser]:
-    """Run Chromium for the length of the block; the test is skipped where there is none."""
-    with TestBrowser(*more_flags) as running:
-        yield running.lent()
-
-
-@contextmanager
 def fresh_page(browser: Browser, *, patience_ms: int = PATIENCE_MS, **context: Any) -> Iterator[Page]:
     """Give a page of a context of its own for the length of the block; no script of it may have failed at the end."""
     own = browser.new_context(**context)
@@ -136,6 +129,9 @@ def fresh_page(browser: Browser, *, patience_ms: int = PATIENCE_MS, **context: A
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_default_timeout(patience_ms)
-    yield page
-    own.close()
+    try:
+        yield page
+    finally:  # a page with live video goes on taking time from the next test
+        with suppress(Error):  # the browser has died
+            own.close()
     assert not errors

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from pipelines.recording.media import RecordedFile, media_type, playable
 from streamvision.core.recordings import RecordingAbsentError
-from support.browser import launched
+from support.browser import fresh_page
 from support.recorded_files import numbers_of, write_recording
 
 CASES = {
@@ -65,10 +66,9 @@ _PLAY = """async ([type, content]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def page() -> Any:
-    with launched() as browser:
-        page: Page = browser.new_page()
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with fresh_page(browser) as page:
         page.goto("about:blank")
         yield page
 

@@ -10,24 +10,22 @@ from support.event_receiver import EventReceiver
 from support.serving import EVERYWHERE, serving, until, write_config
 
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from support.browser import launched
+from support.browser import fresh_page
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_target_and_a_rule_are_added_tried_changed_and_removed(tmp_path: Path, model: Path) -> None:
+def test_a_target_and_a_rule_are_added_tried_changed_and_removed(tmp_path: Path, model: Path, browser: Browser) -> None:
     receiver = EventReceiver()
     config = write_config(tmp_path / "cameras.yaml", model)
     with (
         serving(str(tmp_path / "state"), tmp_path / "state", config) as served,
-        launched() as browser,
+        fresh_page(browser) as page,
         receiver.listening(),
     ):
         served.add(id="gate", analytics={"zones": [EVERYWHERE]})
-        page = browser.new_page()
-        page.set_default_timeout(60_000)
         page.goto(f"http://127.0.0.1:{served.port}/settings")
         page.locator("#new-target").click()
         page.locator('#target [name="name"]').fill("hook")

@@ -20,17 +20,9 @@ pytest.importorskip("playwright.sync_api", reason="the browser tests need playwr
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from support.axe import Axe
-from support.browser import launched
+from support.browser import fresh_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
-
-PATIENCE_MS = 120_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +55,8 @@ def known() -> dict[str, Any]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    fresh = context.new_page()
-    errors: list[str] = []
-    fresh.on("pageerror", lambda error: errors.append(str(error)))
-    fresh.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
-    yield fresh
-    context.close()
-    assert not errors
+    with fresh_page(browser, viewport={"width": 1280, "height": 900}, color_scheme="light") as page:
+        yield page
 
 
 def sign_in(page: Page, served: Served, name: str, path: str = "") -> None:

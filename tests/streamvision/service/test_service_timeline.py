@@ -12,13 +12,11 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 from playwright.sync_api import Browser, Page, expect
 
-from support.browser import launched
+from support.browser import fresh_page
 from support.rtsp_server import RtspServer, unavailable
 from support.serving import EVERYWHERE, Served, serving, until, write_config
 
 pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
-
-PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +36,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Se
 
 
 @pytest.fixture
-def page(served: Served) -> Iterator[Page]:
-    with launched() as browser:
-        yield from _page(browser)
-
-
-def _page(browser: Browser) -> Iterator[Page]:
-    fresh = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    errors: list[str] = []
-    fresh.on("pageerror", lambda error: errors.append(str(error)))
-    fresh.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
-    yield fresh
-    assert not errors
+def page(browser: Browser) -> Iterator[Page]:
+    with fresh_page(browser, viewport={"width": 1280, "height": 900}) as page:
+        yield page
 
 
 def shown_s(address: str) -> float:
